@@ -5,6 +5,7 @@ import { copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "nod
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildPage } from "../packages/dashboard/build-page.mjs";
+import { bundlePackages } from "./bundle-packages.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 for (const name of readdirSync(join(root, "packages"))) {
@@ -16,6 +17,7 @@ const { status } = spawnSync(
   { cwd: root, stdio: "inherit" },
 );
 if (status !== 0) process.exit(status ?? 1);
+await bundlePackages(root);
 const assets = join(root, "packages", "dashboard", "dist", "page", "assets");
 mkdirSync(assets, { recursive: true });
 for (const { path, body } of await buildPage()) writeFileSync(join(assets, path), body);

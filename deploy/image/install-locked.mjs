@@ -25,22 +25,30 @@ export function installLocked({ app, lockfile, packageManager, ours, extra }) {
   mkdirSync(app, { recursive: true });
   writeManifest(app, { ...files, ...extra });
   // Flat, as `npm install` lays it out: an image that is built FROM this one may go on with npm.
-  const settings = { nodeLinker: "hoisted", ignoreScripts: true, overrides: files };
+  const settings = {
+    nodeLinker: "hoisted",
+    ignoreScripts: true,
+    // Else pnpm asks the registry about all that the lockfile names, 900 packages, and one answer
+    // that fails ends it. The lockfile was judged when the repository was installed.
+    trustLockfile: true,
+    overrides: files,
+  };
   writeFileSync(join(app, "pnpm-workspace.yaml"), JSON.stringify(settings));
   copyFileSync(lockfile, join(app, "pnpm-lock.yaml"));
-  const pnpm = (...args) =>
+  const pnpm = (stdout, ...args) =>
     execFileSync("npx", ["--yes", packageManager, ...args], {
       cwd: app,
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", stdout, "inherit"],
     });
-  pnpm("install", "--prod", "--no-frozen-lockfile");
+  // What it says of its work is for whoever looks why a build failed.
+  pnpm(process.stderr, "install", "--prod", "--no-frozen-lockfile");
 
   const installed = requireLocked(
     readFileSync(join(app, "pnpm-lock.yaml"), "utf8"),
     readFileSync(lockfile, "utf8"),
   );
   const sbom = ["--sbom-format", "cyclonedx", "--sbom-spec-version", "1.6"];
-  const bom = JSON.parse(pnpm("sbom", ...sbom, "--sbom-type", "application", "--prod"));
+  const bom = JSON.parse(pnpm("pipe", "sbom", ...sbom, "--sbom-type", "application", "--prod"));
   writeFileSync(join(app, "sbom.cdx.json"), `${JSON.stringify(finished(bom), undefined, 2)}\n`);
 
   // What the files of the build stage are called, and how it was installed, is nobody's business

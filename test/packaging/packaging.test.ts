@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { startChild } from "../harness/child.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
+import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
 import { startLocalRegistry } from "./local-registry.ts";
 import { PACKAGE_MANAGERS, type PackageManager } from "./package-managers.ts";
@@ -103,6 +104,51 @@ describeServer("the packed packages", "newest", (server) => {
     expect(await worker.exit(90_000)).toEqual({ code: 0, signal: null });
   }, 300_000);
 
+  it("make a node that loads little and is small when it has nothing to do", async () => {
+    const project = join(dir, "idle");
+    await mkdir(project);
+    const files = {
+      "package.json": '{ "type": "module" }',
+      ".npmrc": `@millrace:registry=${registry}\naudit=false\n`,
+      "job.js": `import { defineJob } from "millrace";
+        export default defineJob({ name: "idle" }).handler(() => {});`,
+      "loaded.js": `import { registerHooks } from "node:module";
+        let files = 0;
+        registerHooks({ load: (url, context, next) => (files += url.startsWith("file:"), next(url, context)) });
+        process.on("message", () => process.send({ files, rss: process.memoryUsage.rss() / 2 ** 20,
+          client: process.moduleLoadList.some((name) => name.includes("undici")) }));`,
+    };
+    for (const [name, text] of Object.entries(files)) await writeFile(join(project, name), text);
+    const millrace = packed.find(({ manifest }) => manifest.name === "millrace");
+    await succeed(["npm", "install", "--no-fund", millrace?.tarball ?? ""], project);
+
+    const node = startChild(join(project, "node_modules/millrace/dist/bin.js"), {
+      args: ["run", "job.js", "--health-port", "0", "--json"],
+      nodeOptions: ["--import", "./loaded.js"],
+      env: {
+        MILLRACE_SERVERS: server.url,
+        NODE_COMPILE_CACHE: "",
+        NODE_DISABLE_COMPILE_CACHE: "1",
+      },
+      cwd: project,
+    });
+    await node.line(/"healthUrl"/, 90_000);
+    const isUsage = (message: unknown): message is Usage => typeof message === "object";
+    // 97 MB by hand and 318 files; 124 and 1,019 before packages were bundled.
+    const usage = await eventually(
+      async () => {
+        node.send({});
+        const now = await node.message(isUsage, 15_000);
+        return now.rss < 110 ? now : undefined;
+      },
+      { withinMs: 60_000, describe: "an idle node takes less than 110 MB" },
+    );
+    expect(usage.files).toBeLessThan(450);
+    expect(usage.client, "node:http was imported as a whole").toBe(false);
+    node.signal("SIGTERM");
+    expect(await node.exit(90_000)).toEqual({ code: 0, signal: null });
+  }, 300_000);
+
   for (const manager of PACKAGE_MANAGERS) {
     const reason = missing.get(manager);
     const title = `installed by ${manager.name}${reason === undefined ? "" : `: ${reason}`}`;
@@ -120,7 +166,7 @@ describeServer("the packed packages", "newest", (server) => {
         );
         expect(help).toMatch(/millrace run/);
 
-        const bin = join(project, "node_modules/millrace/dist/cli/bin.js");
+        const bin = join(project, "node_modules/millrace/dist/bin.js");
         const node = startChild(bin, {
           args: ["run", "hello.ts", "isolated.ts", "--health-port", "0", "--json"],
           env: { MILLRACE_SERVERS: server.url },
@@ -153,6 +199,14 @@ describeServer("the packed packages", "newest", (server) => {
     });
   }
 });
+
+interface Usage {
+  /** Modules that were read from files. */
+  readonly files: number;
+  readonly rss: number;
+  /** Whether Node has loaded its client for HTTP. */
+  readonly client: boolean;
+}
 
 /**
  * The README's two files, a job that needs the threads' own entry file, and one that imports each

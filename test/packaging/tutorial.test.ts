@@ -29,7 +29,7 @@ describeServer(
       const packed = await packPackages(dir);
       reader = new Reader(join(dir, "my-jobs"), packed, await startLocalRegistry(packed));
       await mkdir(reader.folder);
-    }, 120_000);
+    }, 300_000);
 
     it("runs every command as the page says, and its worker as the container would", async () => {
       const steps = stepsOf(PAGE);
@@ -152,4 +152,4 @@ class Reader {
   }
 }
 
-const BIN = "node_modules/millrace/dist/cli/bin.js";
+const BIN = "node_modules/millrace/dist/bin.js";

@@ -16,7 +16,7 @@ export interface ErrorEntry {
 }
 
 /** Beside the compiled package, else in the repository. */
-const PLACES = ["../docs/", "../../../../docs/"];
+const PLACES = ["./docs/", "../../../../docs/"];
 
 /** Every page, by its topic. */
 export function docPages(): readonly DocPage[] {

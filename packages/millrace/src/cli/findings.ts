@@ -13,7 +13,7 @@ import { diagnoseOutbox } from "../outbox/diagnose-outbox.ts";
 export async function findingsOf(
   config: Config,
   name: string,
-  outbox: ReturnType<typeof configuredOutbox>,
+  outbox: Awaited<ReturnType<typeof configuredOutbox>>,
 ): Promise<readonly Finding[]> {
   const findings = await diagnose(connectionOptions(config, name));
   return outbox === undefined ? findings : [...findings, ...(await diagnoseOutbox(outbox))];

@@ -1,33 +1,44 @@
-import { readFile } from "node:fs/promises";
 import { MillraceError } from "@millrace/core";
 import { maskText } from "@millrace/telemetry/masking";
 import { loadConfigFile } from "../config/config-file.ts";
 import type { Field } from "../config/field.ts";
 import { FIELDS } from "../config/fields.ts";
 import { type ConfigSources, readConfig } from "../config/read-config.ts";
+import type { Command } from "./command.ts";
 import { type CommandLine, readCommandLine } from "./command-line.ts";
-import { COMMANDS } from "./command-list.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { commandHelp, overview } from "./help.ts";
 import type { CliIo } from "./io.ts";
+import { ownVersion } from "./own-version.ts";
 import { clean } from "./show/clean.ts";
 
 /** Runs one command line. Never throws: an error is printed and becomes an exit code. */
 export async function main(argv: readonly string[], io: CliIo): Promise<ExitCode> {
   try {
-    return await carryOut(readCommandLine(argv, COMMANDS), io);
+    const commands = await commandsFor(argv);
+    return await carryOut(readCommandLine(argv, commands), commands, io);
   } catch (error) {
     printError(error, argv.includes("--json"), io);
     return exitCodeOf(error);
   }
 }
 
-async function carryOut(line: CommandLine, io: CliIo): Promise<ExitCode> {
+/** A node is started with the code of one command: it would keep the others while it runs. */
+async function commandsFor([name]: readonly string[]): Promise<readonly Command[]> {
+  if (name === "run") return [(await import("./commands/run.ts")).run];
+  return (await import("./command-list.ts")).COMMANDS;
+}
+
+async function carryOut(
+  line: CommandLine,
+  commands: readonly Command[],
+  io: CliIo,
+): Promise<ExitCode> {
   switch (line.kind) {
     case "help":
       io.out(
         line.command === undefined
-          ? overview(COMMANDS, line.group, io.paint)
+          ? overview(commands, line.group, io.paint)
           : commandHelp(line.command, io.paint),
       );
       return EXIT.ok;
@@ -74,11 +85,4 @@ function printError(error: unknown, json: boolean, io: CliIo): void {
     io.err(
       `${io.paintErr("red", "error")} ${known ? `${clean(message, 2_000)} (${error.code})\n  More: millrace docs ${error.code}` : maskText(String(error instanceof Error ? error.stack : error))}\n`,
     );
-}
-
-async function ownVersion(): Promise<string> {
-  const manifest = JSON.parse(
-    await readFile(new URL("../../package.json", import.meta.url), "utf8"),
-  ) as { readonly version: string };
-  return manifest.version;
 }

@@ -31,7 +31,7 @@ export async function serveUi(
   const { parseAccounts, serveDashboard } = await import("@millrace/dashboard");
   const users = await usersOf(config);
   const accounts = users === undefined ? [] : parseAccounts(users);
-  const outbox = configuredOutbox(config);
+  const outbox = await configuredOutbox(config);
   const millrace = createClient(
     await connectBroker(connectionOptions(config, "millrace-ui")),
     systemClock,

@@ -4,6 +4,7 @@ import type { Config } from "../config/fields.ts";
 import { withoutUser } from "../node/early-node.ts";
 import type { RunningNode } from "../node/run-node.ts";
 import type { CliIo } from "./io.ts";
+import { releaseStart } from "./release-start.ts";
 
 /** What a long-running command says once it serves. */
 export interface Serving {
@@ -55,6 +56,7 @@ export async function startServing(
     },
     log: cliLogger(config.logLevel, pretty, io.paintErr("red", "x") !== "x"),
   });
+  releaseStart(running.node);
   return telemetry === undefined
     ? running
     : { ...running, stopped: running.stopped.then(() => telemetry.shutdown()) };

@@ -1,5 +1,5 @@
 import { connectBroker, leaseThread } from "@millrace/broker-nats";
-import { type EventBus, type Logger, silentLogger } from "@millrace/core";
+import { type Broker, type EventBus, type Logger, silentLogger } from "@millrace/core";
 import {
   createNode as createRuntimeNode,
   type MillraceNode,
@@ -13,7 +13,7 @@ import { codeConfig } from "../config/code-config.ts";
 import { connectionOptions } from "../config/connection.ts";
 import { maskOf } from "../config/mask-of.ts";
 import type { Config } from "../config/fields.ts";
-import { type Relay, startRelay } from "@millrace/outbox";
+import type { Relay } from "@millrace/outbox";
 import { configuredOutbox } from "../outbox/configured-outbox.ts";
 import { configuredLog } from "../records/configured-log.ts";
 import { type NodeOptions, refuseUnknownNodeOptions } from "./node-options.ts";
@@ -100,17 +100,7 @@ export async function prepareNode(options: NodeOptions): Promise<PreparedNode> {
           },
           events === undefined ? {} : { events },
         );
-        const store = configuredOutbox(config);
-        const relay =
-          store === undefined
-            ? undefined
-            : await startRelay({
-                broker,
-                store,
-                logger: named,
-                ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
-                ...(options.clock === undefined ? {} : { clock: options.clock }),
-              });
+        const relay = await configuredRelay(config, broker, named, options);
         return {
           node,
           config,
@@ -144,6 +134,25 @@ export async function createNode(options: NodeOptions): Promise<MillraceNode> {
   const connection = await connectNode(options);
   void connection.node.stopped.then(() => connection.close());
   return connection.node;
+}
+
+/** Where the configuration names an outbox. */
+async function configuredRelay(
+  config: Config,
+  broker: Broker,
+  logger: Logger,
+  { metrics, clock }: NodeOptions,
+): Promise<Relay | undefined> {
+  const store = await configuredOutbox(config);
+  if (store === undefined) return undefined;
+  const { startRelay } = await import("@millrace/outbox");
+  return startRelay({
+    broker,
+    store,
+    logger,
+    ...(metrics === undefined ? {} : { metrics }),
+    ...(clock === undefined ? {} : { clock }),
+  });
 }
 
 function ports({

@@ -1,7 +1,13 @@
-import { createServer, type ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { MillraceError, type Stoppable } from "@millrace/core";
 import type { Health } from "./health.ts";
+
+/**
+ * Not by `import`: that asks the module for everything that it exports, and Node loads a client for
+ * HTTP and WebSocket, 13 MB, for what nobody uses here.
+ */
+const { createServer } = process.getBuiltinModule("node:http");
 
 /** What probes are answered, and whatever else is told beside it. */
 export type Probes = Pick<Health, "live" | "ready" | "problems">;

@@ -1,4 +1,4 @@
-import { PrometheusExporter, PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
+import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
 import {
   DataPointType,
   type IMetricReader,
@@ -7,6 +7,7 @@ import {
   type ResourceMetrics,
 } from "@opentelemetry/sdk-metrics";
 import { type OpenTelemetryMetrics, openTelemetryMetrics } from "./opentelemetry-metrics.ts";
+import { PageReader } from "./page-reader.ts";
 import { tellAll } from "./tell-all.ts";
 
 export interface PrometheusMetricsOptions {
@@ -38,18 +39,13 @@ export function prometheusMetrics({
   alsoTo = [],
   conventions = true,
 }: PrometheusMetricsOptions = {}): PrometheusMetrics {
-  const exporter = new PrometheusExporter({
-    preventServerStart: true,
-    withoutScopeInfo: true,
-    withoutTargetInfo: true,
-  });
-  const provider = new MeterProvider({ readers: [exporter, ...readers] });
+  const reader = new PageReader();
+  const provider = new MeterProvider({ readers: [reader, ...readers] });
   const serializer = new PrometheusSerializer("", false, undefined, true, true);
   const own = openTelemetryMetrics({ meter: provider.getMeter("millrace"), conventions });
   return {
     ...tellAll(own, alsoTo),
-    page: async () =>
-      serializer.serialize(withoutEnded((await exporter.collect()).resourceMetrics)),
+    page: async () => serializer.serialize(withoutEnded((await reader.collect()).resourceMetrics)),
     close: () => provider.shutdown(),
   };
 }

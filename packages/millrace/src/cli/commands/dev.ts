@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { launchServer, type LaunchedServer, obtainServer } from "@millrace/nats-server";
+import type { LaunchedServer } from "@millrace/nats-server";
 import type { AnyJob } from "@millrace/core";
 import { type Config, type FieldKey, FIELDS } from "../../config/fields.ts";
 import { readConfig } from "../../config/read-config.ts";
@@ -94,6 +94,7 @@ async function startServer(
   env: Readonly<Record<string, string | undefined>>,
   onProgress: (line: string) => void,
 ): Promise<LaunchedServer> {
+  const { launchServer, obtainServer } = await import("@millrace/nats-server");
   const { path } = await obtainServer({ cacheDir: join(dir, "bin"), env, onProgress });
   const free = port ?? ((await isFree(USUAL_PORT, "127.0.0.1")) ? USUAL_PORT : 0);
   return launchServer({ path, storeDir: join(dir, "nats"), port: free, name: "millrace-dev" });

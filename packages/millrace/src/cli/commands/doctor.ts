@@ -18,7 +18,7 @@ export const doctor = command({
     ["millrace doctor --server nats://nats:4222", "One line per check; exits 1 where one fails"],
   ],
   async run({ config }) {
-    const outbox = configuredOutbox(config);
+    const outbox = await configuredOutbox(config);
     try {
       const findings = await findingsOf(config, "millrace-doctor", outbox);
       return {

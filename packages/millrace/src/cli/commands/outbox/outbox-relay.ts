@@ -18,7 +18,7 @@ export const outboxRelay = command({
     ],
   ],
   async run({ config, json, io }) {
-    const store = requireOutbox(config);
+    const store = await requireOutbox(config);
     // Logging and metrics take long to load, and every other command does without it.
     const [{ cliLogger, prettyOnTerminals }, { maskedLogger }, { serveRelay }] = await Promise.all([
       import("../../log.ts"),
