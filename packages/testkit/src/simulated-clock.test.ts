@@ -96,4 +96,28 @@ describe("SimulatedClock", () => {
     await first;
     expect(clock.now()).toBe(10);
   });
+
+  test("weeks of upkeep take a turn of the event loop for many timers, and each timer's promises come to rest before the next", async () => {
+    const clock = new SimulatedClock(0);
+    const beats: number[] = [];
+    const beat = (): void =>
+      void clock.setTimer(1_000, async () => {
+        for (let step = 0; step < 20; step += 1) await Promise.resolve();
+        beats.push(clock.monotonic());
+        beat();
+      });
+    beat();
+    let turns = 0;
+    let counting = true;
+    const turn = (): void => {
+      turns += 1;
+      if (counting) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await clock.advance(1_000_000, { isEnough: () => beats.length === 800 });
+    counting = false;
+    expect(beats).toEqual(Array.from({ length: 800 }, (_, beaten) => (beaten + 1) * 1_000));
+    expect(clock.monotonic()).toBe(800_000);
+    expect(turns).toBeLessThan(200);
+  });
 });

@@ -31,6 +31,7 @@ export function nodePresence({
   const { name, broker, log, random } = config;
   /** Of the first report: by then the server's time is known. */
   let startedAt: number | undefined;
+  const host = hostname();
   const presence = new Presence({
     node: name,
     instance,
@@ -40,7 +41,7 @@ export function nodePresence({
     log,
     random,
     report: () => ({
-      host: hostname(),
+      host,
       pid: process.pid,
       startedAt: (startedAt ??= clock.now()),
       state: state(),
