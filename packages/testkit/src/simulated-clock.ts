@@ -6,7 +6,7 @@ import { type Clock, type Duration, type Timer, toMs } from "@millrace/core";
  * takes a turn each.
  */
 const TURNS_TO_SETTLE = 3;
-/** Weeks of upkeep are a million timers, and a turn of the event loop for each is most of the work. */
+/** Weeks of upkeep are a million timers: a turn of the event loop for each is most of the work. */
 const TIMERS_A_TURN = 32;
 /** More timers than this at one instant means that one sets itself again with no delay. */
 const MAX_TIMERS_AT_ONE_INSTANT = 100_000;
