@@ -1,4 +1,5 @@
 import {
+  type ArrivalStore,
   type BatchStore,
   type Broker,
   type BrokerStatus,
@@ -75,6 +76,7 @@ export class NatsBroker implements Broker {
   readonly journal: NatsJournal;
   readonly signals: SignalStore;
   readonly jobLogs: NatsJobLogs;
+  readonly arrivals: ArrivalStore;
   readonly messages: MessagePublisher;
   readonly #parts: NatsBrokerParts;
   readonly #server: ServerAccess;
@@ -104,6 +106,7 @@ export class NatsBroker implements Broker {
     this.journal = stores.journal;
     this.signals = stores.signals;
     this.jobLogs = stores.jobLogs;
+    this.arrivals = stores.arrivals;
     this.messages = stores.messages;
     this.#marks = new NatsMarks(server, this, (bucket) => this.documents(bucket));
     this.#line = new Line(server.nc, features, {

@@ -11,6 +11,7 @@ import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { OwnWords } from "./publish/own-words.ts";
 import { JobEnds } from "./settlement/job-ends.ts";
 import { Settler } from "./settlement/settler.ts";
+import { NatsArrivals } from "./store/arrivals.ts";
 import { NatsBatches } from "./store/batches.ts";
 import { NatsBlocked } from "./store/nats-blocked.ts";
 import { NatsDeadLetters } from "./store/dead-letters.ts";
@@ -88,6 +89,7 @@ export function natsStores(
     journal: new NatsJournal(server, publisher, replicas),
     signals: new NatsSignals({ server, publisher, replicas, onProblem: report }),
     jobLogs: new NatsJobLogs(server, config.jobLogs, replicas),
+    arrivals: new NatsArrivals(server, report),
     messages: new NatsMessages(server, enqueuer),
   };
 }

@@ -331,6 +331,7 @@ export type {
   StepWriteOptions,
   StoredStep,
 } from "./broker/journal-store.ts";
+export type { Arrival, ArrivalQuery, Arrivals, ArrivalStore } from "./broker/arrival-store.ts";
 export type { JobLogStore, StoredLogPage } from "./broker/job-log-store.ts";
 export type { ProgressStore } from "./broker/progress-store.ts";
 export {

@@ -1,4 +1,5 @@
 import {
+  type ArrivalStore,
   type BatchStore,
   type BlockedStore,
   type Broker,
@@ -39,6 +40,7 @@ import { carryOut, requeue } from "./memory/carry-out.ts";
 import { Connection } from "./memory/connection.ts";
 import { type FaultAt, PlannedFaults } from "./memory/planned-faults.ts";
 import { HandedOut } from "./memory/handed-out.ts";
+import { MemoryArrivals } from "./memory/memory-arrivals.ts";
 import { MemoryBatches } from "./memory/memory-batches.ts";
 import { MemoryBlocked } from "./memory/memory-blocked.ts";
 import { MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
@@ -102,6 +104,7 @@ export class MemoryBroker implements Broker {
   readonly journal: JournalStore;
   readonly signals: SignalStore;
   readonly jobLogs: JobLogStore;
+  readonly arrivals: ArrivalStore;
   readonly marks: MarkStore;
   readonly messages: MessagePublisher;
   readonly #server: MemoryServer;
@@ -135,6 +138,7 @@ export class MemoryBroker implements Broker {
     this.journal = new MemoryJournal(this.#server.journal, reach);
     this.signals = new MemorySignals(this.#server.signals, this.#connection);
     this.jobLogs = new MemoryJobLogs(this.#server.jobLogs, reach);
+    this.arrivals = new MemoryArrivals(this.#server, this.#connection);
     this.messages = new MemoryMessages(this.#server.messages, () => this.#reachToPublish());
     this.marks = new MemoryMarks({
       server: this.#server,

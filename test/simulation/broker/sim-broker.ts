@@ -51,6 +51,7 @@ import type { Line } from "./line.ts";
 import { LockClient } from "./lock-client.ts";
 import { SimDelivery, SimSubscription } from "./sim-work.ts";
 import {
+  arrivalClient,
   batchClient,
   jobLogClient,
   journalClient,
@@ -99,6 +100,7 @@ export class SimBroker implements Broker {
   readonly journal: JournalStore;
   readonly signals: SignalStore;
   readonly jobLogs: JobLogStore;
+  readonly arrivals = arrivalClient;
   readonly #line: Line;
   readonly #options: SimBrokerOptions;
 

@@ -1,4 +1,5 @@
 import type {
+  ArrivalStore,
   BatchStore,
   DeadLetterStore,
   DelayedStore,
@@ -156,6 +157,12 @@ export function jobLogClient({ server }: Line, call: Line["call"]): JobLogStore 
       call({ point: `read log ${job.id}`, act: () => jobLogs.read(job, after, limit) }),
   };
 }
+
+/** No process of a world keeps an account of jobs. */
+export const arrivalClient: ArrivalStore = {
+  stretch: () => Promise.reject(new TypeError("Arrivals are not simulated.")),
+  hear: () => Promise.reject(new TypeError("Arrivals are not simulated.")),
+};
 
 export function progressClient(line: Line): ProgressStore {
   const { latest, followers } = line.server.progress;

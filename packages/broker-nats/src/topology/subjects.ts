@@ -48,6 +48,7 @@ export class Names {
   readonly progressAll: string;
   readonly blockedAll: string;
   readonly requeueAll: string;
+  readonly jobsAll: string;
   readonly #jobs: string;
   readonly #requeue: string;
 
@@ -79,6 +80,7 @@ export class Names {
     this.progressAll = `${ns}.progress.>`;
     this.blockedAll = `${ns}.blocked.>`;
     this.requeueAll = `${ns}.requeue.>`;
+    this.jobsAll = `${ns}.jobs.>`;
     this.#jobs = `${ns}.jobs.`;
     this.#requeue = `${ns}.requeue.`;
   }

@@ -1,3 +1,4 @@
+import type { ArrivalStore } from "./arrival-store.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import type { MillraceError } from "../errors/millrace-error.ts";
@@ -78,6 +79,8 @@ export interface Broker {
   readonly signals: SignalStore;
   /** What handlers logged, where nodes keep it. */
   readonly jobLogs: JobLogStore;
+  /** What comes into queues, for who keeps an account of jobs. */
+  readonly arrivals: ArrivalStore;
   /** Absent where the server can't store several messages as one. */
   readonly marks?: MarkStore | undefined;
   /** Absent where the broker carries jobs and nothing else. */

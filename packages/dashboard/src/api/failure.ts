@@ -11,7 +11,11 @@ const NOT_FOUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "operation-not-found",
   "schedule-not-found",
 ]);
-const WRONG: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["invalid-option", "invalid-name"]);
+const WRONG: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "invalid-option",
+  "invalid-filter",
+  "invalid-name",
+]);
 const AWAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "broker-unavailable",
   "connection-closed",

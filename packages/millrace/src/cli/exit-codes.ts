@@ -16,6 +16,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 const USAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "invalid-option",
   "invalid-duration",
+  "invalid-filter",
   "invalid-job",
   "invalid-schedule",
   "invalid-name",

@@ -1,3 +1,4 @@
+import { arrivalCases } from "./arrival-cases.ts";
 import { batchCases } from "./batch-cases.ts";
 import { blockedCases } from "./blocked-cases.ts";
 import { connectionCases } from "./connection-cases.ts";
@@ -51,6 +52,7 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...progressCases,
   ...queueCases,
   ...lookingCases,
+  ...arrivalCases,
   ...delayedCases,
   ...connectionCases,
 ];

@@ -70,9 +70,16 @@ export class MemoryQueue {
   readonly #seen = new Map<string, Seen>();
   readonly #consumers = new Set<Consumer>();
   readonly #marks = new Map<string, Mark>();
+  readonly #onStored: (message: QueueMessage) => void;
 
   /** @param after the last number of the queue of this name that was removed */
-  constructor(name: string, clock: Clock, after = 0) {
+  constructor(
+    name: string,
+    clock: Clock,
+    after = 0,
+    onStored: (message: QueueMessage) => void = () => {},
+  ) {
+    this.#onStored = onStored;
     this.name = name;
     this.#lastSequence = after;
     this.#clock = clock;
@@ -110,11 +117,9 @@ export class MemoryQueue {
       ...(followsAt === undefined ? {} : { followsAt }),
       forgetAtMs: this.#clock.monotonic() + this.dedupeWindowMs,
     });
-    this.#laneOf(message).push({
-      message: { ...message, queue: this.name, sequence, storedAt: this.#clock.now() },
-      bytes,
-      deliveryCount: 0,
-    });
+    const stored = { ...message, queue: this.name, sequence, storedAt: this.#clock.now() };
+    this.#laneOf(message).push({ message: stored, bytes, deliveryCount: 0 });
+    this.#onStored(stored);
     this.wake();
     return { sequence, duplicate: false };
   }

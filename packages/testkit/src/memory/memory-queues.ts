@@ -22,8 +22,12 @@ export class MemoryQueues implements QueueStore {
   async ensure(name: string, settings: QueueSettings = {}): Promise<void> {
     this.#reach();
     requireQueueName(name);
-    const { queues, clock, lastSequences } = this.#server;
-    const queue = queues.get(name) ?? new MemoryQueue(name, clock, lastSequences.get(name));
+    const { queues, clock, lastSequences, arrivalListeners } = this.#server;
+    const queue =
+      queues.get(name) ??
+      new MemoryQueue(name, clock, lastSequences.get(name), (message) => {
+        for (const told of arrivalListeners) told(message);
+      });
     queue.configure(settings);
     queues.set(name, queue);
   }

@@ -4,6 +4,7 @@ import {
   limitsOfQueue,
   MillraceError,
   NO_MEMORY,
+  type QueueMessage,
   type QueueSnapshot,
   type RunningJob,
 } from "@millrace/core";
@@ -47,6 +48,7 @@ export class MemoryServer {
   readonly history: HistoryTape;
   readonly locks: LockTable;
   readonly progress = new ProgressBoard();
+  readonly arrivalListeners = new Set<(message: QueueMessage) => void>();
   readonly buckets = new Map<string, DocumentBucket>();
   readonly runners = new Set<(id: string) => RunningJob | undefined>();
   readonly runningLists = new Set<() => readonly RunningJob[]>();

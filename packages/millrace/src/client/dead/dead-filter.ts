@@ -1,10 +1,15 @@
 import type { StoredDeadLetter } from "@millrace/core";
-import { parseTerms, type TermFields } from "../term-filter.ts";
+import { payloadOf, showValue } from "@millrace/telemetry/masking";
+import type { FilterFields } from "../../filter/filter-fields.ts";
+import { parseFilter } from "../../filter/filter-test.ts";
 
 /** Whether a letter is meant. */
 export type LetterTest = (letter: StoredDeadLetter) => boolean;
 
-const FIELDS: TermFields<StoredDeadLetter> = {
+/** Who may count what fits could else guess a secret letter by letter. */
+const MASKED = showValue(false);
+
+const FIELDS: FilterFields<StoredDeadLetter> = {
   texts: {
     id: ({ id }) => id,
     name: ({ name }) => name ?? "",
@@ -17,21 +22,22 @@ const FIELDS: TermFields<StoredDeadLetter> = {
   numbers: { attempts: ({ attempts }) => attempts },
   durations: {},
   at: ({ at }) => at,
+  payload: (letter) => {
+    const read = payloadOf(letter, MASKED);
+    return "payload" in read ? read.payload : undefined;
+  },
+  words: ["id", "name", "queue", "reason", "error", "message"],
 };
 
 /**
- * Reads a filter on dead letters: terms that must all hold, with blanks between them.
- *
- * - `name=mail.*`, `error!=TimeoutError`: the whole text, where `*` stands for anything; fields
- *   `id`, `name`, `queue`, `reason`, `node`, `error` (its type) and `message` (its text)
- * - `message~refused`, `message!~"no such user"`: a part of the text, in whatever case
- * - `attempts>3`, `at>=2030-01-01T00:00Z`, `age<2h`: numbers, times and how long ago the job died
+ * Reads a filter on dead letters, in the language of `docs/filters.md`. Secrets in payloads are
+ * masked before they are looked at.
  *
  * @param now epoch milliseconds, for `age`
- * @throws MillraceError `invalid-option`, naming the term and its place
+ * @throws FilterError (`invalid-filter`) with the place at which it goes wrong
  * @example
- * const test = parseDeadFilter('error=TimeoutError message~"bank" age<1h', Date.now());
+ * const test = parseDeadFilter('error=TimeoutError payload.customer:42', Date.now());
  */
 export function parseDeadFilter(text: string, now: number): LetterTest {
-  return parseTerms(text, now, FIELDS);
+  return parseFilter(text, now, FIELDS);
 }

@@ -26,7 +26,7 @@ export interface DeadLetterFilter {
   readonly name?: string | null;
   /** The type of the recorded error, exactly; null: letters without an error. */
   readonly error?: string | null;
-  /** Terms that must all hold: `error=TimeoutError message~refused age<2h`. See `docs/cli.md`. */
+  /** What has to hold: `error=TimeoutError message~refused age<2h`. See `docs/filters.md`. */
   readonly where?: string;
 }
 

@@ -9,7 +9,7 @@ const NAMES = optionNames<DeadLetterFilter>({
 });
 
 /**
- * @throws MillraceError `invalid-option` where `where` can't be read, or where there is no such
+ * @throws MillraceError `invalid-filter` where `where` can't be read, or where there is no such
  *   term: a filter with a mistyped one would mean every letter
  */
 export function letterTest(filter: DeadLetterFilter, now: number): LetterTest {

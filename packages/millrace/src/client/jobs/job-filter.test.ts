@@ -43,10 +43,10 @@ test.each([
 );
 
 test("what can't be asked is refused with its place and what can be", () => {
-  expect(() => parseJobFilter("state=dead input.customer=42", NOW)).toThrow(
+  expect(() => parseJobFilter("state=dead payload.customer=42", NOW)).toThrow(
     expect.objectContaining({
-      code: "invalid-option",
-      message: expect.stringMatching(/got input\.customer=42 at character 12/) as string,
+      code: "invalid-filter",
+      message: expect.stringMatching(/got payload\.customer=42 at character 12/) as string,
     }),
   );
   expect(() => parseJobFilter("took>soon", NOW)).toThrow(/a duration .* got took>soon/);

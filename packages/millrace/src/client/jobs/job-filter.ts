@@ -1,11 +1,12 @@
 import type { HistoryRecord } from "@millrace/core";
+import type { FilterFields } from "../../filter/filter-fields.ts";
+import { parseFilter } from "../../filter/filter-test.ts";
 import type { LiveJob } from "./live-jobs.ts";
-import { parseTerms, type TermFields } from "../term-filter.ts";
 
 /** A job that has not ended, or the record of how a delivery of one ended. */
 export type FilteredJob = LiveJob | HistoryRecord;
 
-const FIELDS: TermFields<FilteredJob> = {
+const FIELDS: FilterFields<FilteredJob> = {
   texts: {
     id: ({ id }) => id,
     name: ({ name }) => name,
@@ -21,18 +22,18 @@ const FIELDS: TermFields<FilteredJob> = {
   numbers: { attempts: ({ attempts }) => attempts },
   durations: { took: (job) => ("durationMs" in job ? job.durationMs : undefined) },
   at: (job) => ("at" in job ? job.at : (job.startedAt ?? job.storedAt)),
+  payload: "no payload, which the history does not hold: ask a job index, as the dashboard does",
+  words: ["id", "name", "queue", "error", "message", "reason"],
 };
 
 /**
- * Reads a filter on jobs, in the language of `parseDeadFilter`, with the fields that a job has:
- * `id`, `name`, `queue`, `state`, `node`, `error`, `message`, `reason`, `gate`, `lane`, `attempts`,
- * `took`, `at` and `age` (since it is in its state).
+ * Reads a filter on jobs, in the language of `docs/filters.md`: `name=mail.* -error~timeout`.
  *
  * @param now epoch milliseconds, for `age`
- * @throws MillraceError `invalid-option`, naming the term and its place
+ * @throws FilterError (`invalid-filter`) with the place at which it goes wrong
  * @example
  * const test = parseJobFilter("name=invoice.* error~timeout took>5s", Date.now());
  */
 export function parseJobFilter(text: string, now: number): (job: FilteredJob) => boolean {
-  return parseTerms(text, now, FIELDS);
+  return parseFilter(text, now, FIELDS);
 }

@@ -20,7 +20,7 @@ export interface JobsQuery {
   readonly queue?: string;
   /** How many to look at, from 1 to 10,000. Default 50. */
   readonly limit?: number;
-  /** Terms that must all hold of those: `name=mail.* error~timeout age<2h`. See `docs/cli.md`. */
+  /** What has to hold: `name=mail.* error~timeout age<2h`. See `docs/filters.md`. */
   readonly where?: string;
 }
 

@@ -12,7 +12,7 @@ export interface LiveJobFilter {
   readonly queue?: string;
   /** The job's name, exactly. */
   readonly name?: string;
-  /** Terms that must all hold: `name=mail.* attempts>3 age>1h`. See `docs/cli.md`. */
+  /** What has to hold: `name=mail.* attempts>3 age>1h`. See `docs/filters.md`. */
   readonly where?: string;
 }
 

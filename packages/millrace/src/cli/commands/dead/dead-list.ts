@@ -31,7 +31,7 @@ export const filterFlags = {
   filter: {
     kind: { ...text, placeholder: "<terms>" },
     about:
-      "Only letters for which all terms hold: name=mail.*, error=TimeoutError, message~refused, attempts>3, age<2h",
+      "Only letters that fit: 'name=mail.* message~refused', 'payload.customer:42 -age>2h' (docs filters)",
   },
 } as const;
 

@@ -32,7 +32,7 @@ export const jobsCancel = command({
     name: { kind: { ...text, placeholder: "<job>" }, about: "With --all: only jobs of this name" },
     filter: {
       kind: { ...text, placeholder: "<terms>" },
-      about: "With --all: only jobs for which all terms hold, as of jobs list",
+      about: "With --all: only jobs that fit, as of jobs list",
     },
     yes: { kind: flag, about: ASKS_FIRST },
     detach: {

@@ -78,7 +78,7 @@ export const jobsList = command({
     filter: {
       kind: { ...text, placeholder: "<terms>" },
       about:
-        "Only those for which all terms hold: name=mail.*, error~timeout, took>5s, attempts>3, age<2h",
+        "Only those that fit: 'name=mail.* error~timeout -age>2h', 'took>5s OR attempts>3' (docs filters)",
     },
     limit: { kind: whole(1, 10_000), about: "How many to look at (default 50)" },
     "show-payload": { kind: flag, about: "Show results as they are (with --json)" },

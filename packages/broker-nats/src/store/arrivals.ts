@@ -1,0 +1,90 @@
+import {
+  type Arrival,
+  type ArrivalQuery,
+  type Arrivals,
+  type ArrivalStore,
+  type Envelope,
+  type QueueMessage,
+  readEnvelope,
+  requireQueueName,
+  type Stoppable,
+} from "@millrace/core";
+import type { Msg } from "@nats-io/nats-core";
+import { listen } from "../connection/listen.ts";
+import { request } from "../jetstream-errors.ts";
+import { endsOf, scan } from "../reads/scan.ts";
+import { queuedJob } from "../reads/stored-message.ts";
+import { plainBytes } from "../wire/plain-bytes.ts";
+import { readHeaders } from "../wire/read-headers.ts";
+import { queueNotFound } from "./queues.ts";
+import type { ServerAccess } from "./server-access.ts";
+
+/** What comes into the queues' streams. */
+export class NatsArrivals implements ArrivalStore {
+  readonly #server: ServerAccess;
+  readonly #onProblem: (error: unknown, doing: string) => void;
+
+  constructor(server: ServerAccess, onProblem: (error: unknown, doing: string) => void) {
+    this.#server = server;
+    this.#onProblem = onProblem;
+  }
+
+  stretch(queue: string, { after, limit = 1_000 }: ArrivalQuery): Promise<Arrivals> {
+    return request(`read the queue ${queue}`, async () => {
+      requireQueueName(queue);
+      const ends = await endsOf(this.#server, this.#server.names.queueStream(queue));
+      if (ends === undefined) throw queueNotFound(queue);
+      const { first: oldest, last: newest } = ends;
+      const jobs: Arrival[] = [];
+      const range = { ends, from: Math.max(after + 1, oldest), until: newest, wanted: limit };
+      for await (const messages of scan(this.#server, range))
+        for (const stored of messages) {
+          const job = queuedJob(this.#server, stored);
+          if (job?.read.ok !== true) continue;
+          const { sequence: position, storedAt } = job.message;
+          jobs.push({ envelope: job.read.envelope, position, storedAt });
+          if (jobs.length >= limit) return { oldest, newest, until: position, jobs };
+        }
+      return { oldest, newest, until: newest, jobs };
+    });
+  }
+
+  async hear(listener: (envelope: Envelope) => void): Promise<Stoppable> {
+    const { names } = this.#server;
+    const hear = (msg: Msg): void => {
+      const envelope = this.#newJob(msg);
+      if (envelope !== undefined) listener(envelope);
+    };
+    const doing = "hear what is enqueued";
+    const onProblem = this.#onProblem;
+    const doors = [names.jobsAll, names.requeueAll];
+    const open: Stoppable[] = [];
+    const stop = async (): Promise<void> => {
+      for (const one of open) await one.stop();
+    };
+    try {
+      for (const subject of doors)
+        open.push(await listen(this.#server, { subject, doing, hear, onProblem }));
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+    return { stop };
+  }
+
+  #newJob(msg: Msg): Envelope | undefined {
+    const { names, maxValues } = this.#server;
+    const headers = readHeaders(msg);
+    const subject = names.readQueueSubject(msg.subject, headers);
+    if (subject === undefined) return undefined;
+    const { queue, lane, origin } = subject;
+    const message: QueueMessage = {
+      ...{ queue, origin, headers, body: plainBytes(msg.data), sequence: 0, storedAt: 0 },
+      ...(lane === undefined ? {} : { lane }),
+    };
+    const read = readEnvelope(message, maxValues);
+    if (!read.ok || read.envelope.generation > 0) return undefined;
+    // Made of the place, which is not known yet.
+    return read.envelope.id === `${queue}-0` ? undefined : read.envelope;
+  }
+}
