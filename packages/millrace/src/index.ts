@@ -32,6 +32,17 @@ export {
   toMs,
   type TransactionalDatabase,
 } from "@millrace/core";
+export { FilterError } from "./filter/filter-error.ts";
+export type { Completion } from "./filter/complete-filter.ts";
+export type { IndexedJob } from "./search/indexed-job.ts";
+export {
+  type FoundJobs,
+  type JobIndex,
+  type JobIndexOptions,
+  type JobIndexStatus,
+  type JobSearch,
+  openJobIndex,
+} from "./search/job-index.ts";
 export { ERROR_CODES, type ErrorCode, MillraceError, type RecordedError } from "@millrace/core";
 
 // Producing.

@@ -8,6 +8,7 @@ export const ERROR_CODES = {
     "An option, environment variable or configuration field has a value that can't be used, or there is no such option.",
   "invalid-duration": 'A duration is neither milliseconds nor a string such as "30s".',
   "invalid-filter": "A filter can't be read; the message names the character.",
+  "index-failed": "An index of jobs can't be kept or read; the message says why.",
   "invalid-job": "A job definition has a field that can't be used.",
   "invalid-schedule": "A schedule has a field that can't be used.",
   "invalid-name": "A job name, queue name, id or namespace has characters outside the allowed set.",

@@ -6,10 +6,23 @@ export class FilterError extends MillraceError {
   readonly position: number;
 
   constructor(position: number, expected: string, got: string) {
-    super(
-      "invalid-filter",
-      `filter: must hold ${expected}; got ${got === "" ? "the end" : got} at character ${position}.`,
-    );
+    super("invalid-filter", textOf(position, expected, got));
     this.position = position;
   }
+
+  /** One that comes from a thread, where it was thrown. */
+  static again({
+    position,
+    text,
+  }: {
+    readonly position: number;
+    readonly text: string;
+  }): FilterError {
+    return Object.assign(new FilterError(position, "", ""), { message: text });
+  }
+}
+
+function textOf(position: number, expected: string, got: string): string {
+  const what = got === "" ? "the end" : got;
+  return `filter: must hold ${expected}; got ${what} at character ${position}.`;
 }

@@ -1,0 +1,103 @@
+import type { HistoryRecord } from "@millrace/core";
+import type { KnownValues } from "../filter/complete-filter.ts";
+import type { IndexedJob } from "./indexed-job.ts";
+
+/** Which enqueue of an id is meant: the later one counts. */
+interface Enqueue {
+  readonly id: string;
+  readonly queue: string;
+  readonly createdAt: number;
+  readonly life: number;
+}
+
+/** What a job carries, masked. */
+export interface Cargo {
+  readonly payload?: unknown;
+  readonly tags?: readonly string[];
+}
+
+/** Something that was learnt of a job. */
+export type News =
+  /** A record of the history. */
+  | ({
+      readonly kind: "record";
+      readonly position: number;
+      readonly job: IndexedJob;
+    } & Enqueue)
+  /** It lies in its queue. */
+  | ({
+      readonly kind: "arrival";
+      readonly position: number;
+      readonly job: IndexedJob;
+    } & Enqueue)
+  /** It was published: perhaps it is stored, perhaps it was there already. */
+  | ({ readonly kind: "heard"; readonly at: number; readonly cargo: Cargo } & Enqueue)
+  /** It waits elsewhere, or is dead, and this is what it carries. */
+  | ({ readonly kind: "cargo"; readonly cargo: Cargo; readonly job?: IndexedJob } & Enqueue);
+
+/** How far the streams were read. */
+export interface Cursors {
+  /** The history's last record that was read, and when it was stored. */
+  readonly position: number;
+  readonly positionAt: number;
+  /** The last dead letter. */
+  readonly letters: number;
+  /** Each queue's last arrival. */
+  readonly queues: Readonly<Record<string, number>>;
+}
+
+export const NOTHING_READ: Cursors = { position: 0, positionAt: 0, letters: 0, queues: {} };
+
+export interface IndexSearch {
+  readonly filter?: string;
+  readonly state?: string;
+  readonly queue?: string;
+  readonly limit: number;
+  readonly now: number;
+}
+
+export interface IndexSize {
+  readonly jobs: number;
+  readonly bytes: number;
+  readonly oldestAt?: number;
+}
+
+/** What the thread is asked, one thing at a time, and what it answers. */
+export interface IndexCalls {
+  open(given: { readonly identity: string }): Cursors;
+  write(given: { readonly news: readonly News[]; readonly cursors: Cursors }): void;
+  /** What lay in a queue, has no record, and lies there no more: its queue was removed. */
+  dropGone(given: {
+    readonly queue: string;
+    readonly oldest: number;
+    readonly newest: number;
+  }): void;
+  search(given: IndexSearch): { readonly jobs: readonly IndexedJob[]; readonly more: boolean };
+  known(given: object): KnownValues;
+  size(given: object): IndexSize;
+  prune(given: {
+    readonly before: number;
+    readonly heardBefore: number;
+    readonly maxBytes: number;
+  }): void;
+  clear(given: object): void;
+  close(given: object): void;
+}
+
+export type IndexCallName = keyof IndexCalls;
+
+export interface IndexCall {
+  readonly name: IndexCallName;
+  readonly given: object;
+}
+
+export type IndexAnswer =
+  | { readonly ok: true; readonly value: unknown }
+  | {
+      readonly ok: false;
+      readonly message: string;
+      /** Of a filter that can't be read. */
+      readonly filter?: { readonly position: number; readonly text: string };
+    };
+
+export type RecordedState = HistoryRecord["state"];

@@ -1,0 +1,249 @@
+import { type Broker, type Clock, MillraceError, type Stoppable } from "@millrace/core";
+import type { ShowValue } from "@millrace/telemetry/masking";
+import { type Cursors, type News, NOTHING_READ } from "./index-calls.ts";
+import type { IndexThread } from "./index-thread.ts";
+import { arrivalNews, heardNews, letterNews, recordNews, waitingNews } from "./news-of.ts";
+
+export interface FollowerOptions {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly thread: IndexThread;
+  readonly show: ShowValue;
+  readonly identity: string;
+  readonly keepMs: number;
+  readonly maxBytes: number;
+}
+
+/** How far an index is. Positions are the history's. */
+export interface Progress {
+  readonly position: number;
+  readonly newest: number;
+  /** Records behind the position, where none are missing between. */
+  readonly behind: number;
+  /** Of what was heard, more came at once than could be held. */
+  readonly unheard: number;
+}
+
+const PAGE = 1_000;
+const LETTER_PAGE = 200;
+/** Of what waits elsewhere, as many as this are read for their payloads, of each queue. */
+const MOST_WAITING = 20_000;
+const MOST_HEARD = 20_000;
+const HEARD_KEPT_MS = 3_600_000;
+const ALL_QUEUES_MS = 10_000;
+const PRUNE_MS = 60_000;
+const NOTHING_LEFT = { oldest: Number.MAX_SAFE_INTEGER, newest: 0 };
+
+/** Reads the streams into an index, from where it was. One round after the other. */
+export class IndexFollower {
+  readonly #options: FollowerOptions;
+  #cursors: Cursors = NOTHING_READ;
+  #oldest = 1;
+  #newest = 0;
+  #heard: News[] = [];
+  #unheard = 0;
+  #moved = new Set<string>();
+  #allQueuesAt = Number.NEGATIVE_INFINITY;
+  #prunedAt = Number.NEGATIVE_INFINITY;
+  #isFresh = true;
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+  }
+
+  get progress(): Progress {
+    const { position } = this.#cursors;
+    const behind = Math.max(0, this.#newest - Math.max(position, this.#oldest - 1));
+    return { position, newest: this.#newest, behind, unheard: this.#unheard };
+  }
+
+  async open(): Promise<void> {
+    const { thread, identity } = this.#options;
+    this.#cursors = await thread.ask("open", { identity });
+    this.#newest = this.#cursors.position;
+    this.#isFresh = true;
+    this.#allQueuesAt = Number.NEGATIVE_INFINITY;
+  }
+
+  async clear(): Promise<void> {
+    await this.#options.thread.ask("clear", {});
+    this.#cursors = NOTHING_READ;
+    this.#isFresh = true;
+    this.#allQueuesAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** @param onNews called when there is something to read */
+  hear(onNews: () => void): Promise<Stoppable> {
+    const { broker, clock, show } = this.#options;
+    return broker.arrivals.hear((envelope) => {
+      this.#moved.add(envelope.queue);
+      if (this.#heard.length < MOST_HEARD) this.#heard.push(heardNews(envelope, clock.now(), show));
+      else this.#unheard += 1;
+      onNews();
+    });
+  }
+
+  /** Reads all there is now. Throws where the server or the index can't be used. */
+  async round(): Promise<void> {
+    if (this.#isFresh) await this.#requireSameHistory();
+    // Before what is stored: it is joined with that.
+    await this.#writeHeard();
+    const ends = await this.#readQueues();
+    const hasDied = await this.#readHistory();
+    if (hasDied || this.#isFresh) await this.#readLetters();
+    if (this.#isFresh) await this.#readWaiting();
+    // Each had its record before it left its queue, and the history was read since.
+    for (const [queue, { oldest, newest }] of ends)
+      await this.#options.thread.ask("dropGone", { queue, oldest, newest });
+    await this.#prune();
+    this.#isFresh = false;
+  }
+
+  async #writeHeard(): Promise<void> {
+    const heard = this.#heard;
+    this.#heard = [];
+    for (let at = 0; at < heard.length; at += PAGE)
+      await this.#write(heard.slice(at, at + PAGE), this.#cursors);
+  }
+
+  /** Those in which something moved, and from time to time all. */
+  async #readQueues(): Promise<ReadonlyMap<string, { oldest: number; newest: number }>> {
+    const { broker, clock } = this.#options;
+    const ends = new Map<string, { oldest: number; newest: number }>();
+    let names = [...this.#moved];
+    this.#moved = new Set();
+    if (clock.monotonic() - this.#allQueuesAt >= ALL_QUEUES_MS) {
+      names = (await broker.queues.list()).map(({ queue }) => queue);
+      for (const gone of Object.keys(this.#cursors.queues))
+        if (!names.includes(gone)) ends.set(gone, NOTHING_LEFT);
+      const kept = Object.entries(this.#cursors.queues).filter(([name]) => names.includes(name));
+      this.#cursors = { ...this.#cursors, queues: Object.fromEntries(kept) };
+      this.#allQueuesAt = clock.monotonic();
+    }
+    for (const name of names) {
+      const found = await this.#readQueue(name);
+      if (found !== undefined) ends.set(name, found);
+    }
+    return ends;
+  }
+
+  async #readQueue(queue: string): Promise<{ oldest: number; newest: number } | undefined> {
+    const { broker, show } = this.#options;
+    let after = this.#cursors.queues[queue] ?? 0;
+    try {
+      for (;;) {
+        const part = await broker.arrivals.stretch(queue, { after, limit: PAGE });
+        // A queue that was removed and made anew.
+        if (part.newest < after) after = 0;
+        else {
+          after = part.until;
+          const queues = { ...this.#cursors.queues, [queue]: after };
+          const news = part.jobs.map((job) => arrivalNews(job, show));
+          await this.#write(news, { ...this.#cursors, queues });
+          if (after >= part.newest) return { oldest: part.oldest, newest: part.newest };
+        }
+      }
+    } catch (error) {
+      if (!MillraceError.is(error, "queue-not-found")) throw error;
+      return NOTHING_LEFT;
+    }
+  }
+
+  /** @returns whether jobs have died */
+  async #readHistory(): Promise<boolean> {
+    const { broker, show } = this.#options;
+    let hasDied = false;
+    for (;;) {
+      const { position } = this.#cursors;
+      const { records, until, oldest, newest } = await broker.history.stretch({ after: position });
+      this.#oldest = oldest;
+      this.#newest = newest;
+      hasDied ||= records.some(({ record }) => record.state === "dead");
+      const positionAt = records.at(-1)?.storedAt ?? this.#cursors.positionAt;
+      for (let at = 0; at < records.length; at += PAGE)
+        await this.#write(
+          records.slice(at, at + PAGE).map((record) => recordNews(record, show)),
+          this.#cursors,
+        );
+      await this.#write([], { ...this.#cursors, position: Math.max(position, until), positionAt });
+      if (until >= newest) return hasDied;
+    }
+  }
+
+  async #readLetters(): Promise<void> {
+    const { broker, show } = this.#options;
+    for (;;) {
+      const page = await broker.deadLetters.list({
+        ...{ after: this.#cursors.letters, limit: LETTER_PAGE },
+      });
+      const letters = page.at(-1)?.sequence;
+      if (letters === undefined) return;
+      const news = page.flatMap((letter) => letterNews(letter, show) ?? []);
+      await this.#write(news, { ...this.#cursors, letters });
+      if (page.length < LETTER_PAGE) return;
+    }
+  }
+
+  /** What waits at gates and for its time left its queue before anybody here heard of it. */
+  async #readWaiting(): Promise<void> {
+    const { broker, show } = this.#options;
+    for (let after = 0; ;) {
+      const page = await broker.blocked.list({ after, limit: PAGE });
+      const last = page.at(-1)?.sequence;
+      if (last === undefined) break;
+      after = last;
+      await this.#write(
+        page.map(({ envelope }) => waitingNews(envelope, show)),
+        this.#cursors,
+      );
+    }
+    for (const { queue, delayed } of await broker.queues.list()) {
+      if (delayed === 0) continue;
+      const waiting = await broker.listWaiting(queue, { limit: MOST_WAITING }).catch(ofNoQueue);
+      const news = waiting
+        .filter(({ state }) => state === "delayed")
+        .map(({ envelope }) => waitingNews(envelope, show));
+      for (let at = 0; at < news.length; at += PAGE)
+        await this.#write(news.slice(at, at + PAGE), this.#cursors);
+    }
+  }
+
+  /**
+   * Where the history is another one, or was cut off before it was read, nobody knows what became of
+   * the jobs: it is read anew.
+   */
+  async #requireSameHistory(): Promise<void> {
+    const { position, positionAt } = this.#cursors;
+    if (position === 0) return;
+    const { oldest, newest, records } = await this.#options.broker.history.stretch({
+      after: position - 1,
+    });
+    const [first] = records;
+    const isOther =
+      newest < position ||
+      oldest > position + 1 ||
+      (first?.position === position && first.storedAt !== positionAt);
+    if (isOther) await this.clear();
+  }
+
+  async #prune(): Promise<void> {
+    const { clock, thread, keepMs, maxBytes } = this.#options;
+    if (clock.monotonic() - this.#prunedAt < PRUNE_MS) return;
+    this.#prunedAt = clock.monotonic();
+    const now = clock.now();
+    await thread.ask("prune", {
+      ...{ before: now - keepMs, heardBefore: now - HEARD_KEPT_MS, maxBytes },
+    });
+  }
+
+  async #write(news: readonly News[], cursors: Cursors): Promise<void> {
+    if (news.length > 0 || cursors !== this.#cursors)
+      await this.#options.thread.ask("write", { news, cursors });
+    this.#cursors = cursors;
+  }
+}
+
+function ofNoQueue(error: unknown): [] {
+  if (MillraceError.is(error, "queue-not-found")) return [];
+  throw error;
+}

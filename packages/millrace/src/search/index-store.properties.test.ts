@@ -1,0 +1,171 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { filterTest } from "../filter/filter-test.ts";
+import { NOW, payloads, treesOf, written } from "../filter/filter.fixture.ts";
+import { INDEX_FIELDS, type IndexedJob } from "./indexed-job.ts";
+import { NOTHING_READ, type News } from "./index-calls.ts";
+import { IndexStore } from "./index-store.ts";
+
+const word = fc.stringMatching(/^[abAB1]{1,4}$/);
+const optional = <T>(of: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.option(of, { nil: undefined });
+
+const jobs: fc.Arbitrary<IndexedJob> = fc
+  .record({
+    id: word,
+    queue: fc.constantFrom("a", "A", "b1"),
+    name: word,
+    state: fc.constantFrom("queued", "succeeded", "dead", "requeued"),
+    attempts: fc.nat({ max: 4 }),
+    at: fc.integer({ min: NOW - 7_200_000, max: NOW }),
+    createdAt: fc.constant(1),
+    node: optional(word),
+    durationMs: optional(fc.integer({ min: 0, max: 4_000 })),
+    error: optional(fc.record({ type: word, message: fc.string({ maxLength: 8 }) })),
+    reason: optional(word),
+    tags: optional(fc.array(word, { minLength: 1, maxLength: 2 })),
+    payload: optional(payloads),
+  })
+  .map(
+    (job) =>
+      Object.fromEntries(
+        Object.entries(job).filter(([, value]) => value !== undefined),
+      ) as unknown as IndexedJob,
+  );
+
+const trees = treesOf([
+  "id",
+  "queue",
+  "name",
+  "state",
+  "error",
+  "message",
+  "reason",
+  "tag",
+  "node",
+]);
+
+test("what the index finds is what the filter says of each job, the newest first", () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(jobs, { maxLength: 12, selector: ({ id, queue }) => `${queue}/${id}` }),
+      fc.array(trees, { minLength: 1, maxLength: 8 }),
+      (all, asked) => {
+        const store = new IndexStore("", "");
+        try {
+          store.write(
+            all.flatMap((job, at) => newsOf(job, at)),
+            NOTHING_READ,
+          );
+          for (const tree of asked) {
+            const fits = filterTest(tree, NOW, INDEX_FIELDS);
+            const filter = written(tree);
+            const found = store.search({ filter, limit: 100, now: NOW }).jobs;
+            expect(sorted(found), filter).toEqual(sorted(all.filter(fits)));
+            expect(found.map(({ at }) => at)).toEqual(
+              found.map(({ at }) => at).toSorted((a, b) => b - a),
+            );
+          }
+        } finally {
+          store.close();
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test("whatever the order in which streams are read, the index is the same", () => {
+  const steps = fc.shuffledSubarray([...LIFE], { minLength: LIFE.length, maxLength: LIFE.length });
+  const whole = indexOf(LIFE);
+  expect([...whole]).toEqual([
+    expect.objectContaining({ state: "succeeded", attempts: 2, payload: { n: 2 } }),
+  ]);
+  fc.assert(
+    fc.property(steps, (shuffled) => {
+      expect(indexOf(shuffled)).toEqual(whole);
+    }),
+  );
+});
+
+test("what is older, and what is too much, is forgotten, the oldest first", () => {
+  const store = new IndexStore("", "");
+  const many = Array.from({ length: 3_000 }, (_, at) => ({
+    ...{ id: `j${at}`, queue: "a", name: "n", state: "dead" as const, attempts: 1, at },
+    payload: { text: `${at} `.repeat(50) },
+  }));
+  store.write(
+    many.flatMap((job, at) => newsOf(job, at)),
+    NOTHING_READ,
+  );
+  store.prune(1_000, 0, Number.MAX_SAFE_INTEGER);
+  expect(store.size()).toMatchObject({ jobs: 2_000, oldestAt: 1_000 });
+  const { bytes } = store.size();
+  store.prune(0, 0, bytes / 2);
+  const left = store.size();
+  expect(left.bytes).toBeLessThanOrEqual(bytes / 2);
+  expect(left.jobs).toBeGreaterThan(0);
+  expect(left.oldestAt).toBe(3_000 - left.jobs);
+  expect(store.search({ filter: '"2999 "', limit: 5, now: 0 }).jobs).toHaveLength(1);
+  expect(store.search({ filter: '"1500 "', limit: 5, now: 0 }).jobs).toEqual([]);
+  store.close();
+});
+
+/** One id, enqueued twice; the second time it fails once. */
+const LIFE: readonly News[] = [
+  record(5, 100, { state: "succeeded", attempts: 1 }),
+  arrival(3, 100, { n: 1 }),
+  {
+    kind: "heard",
+    id: "x",
+    queue: "a",
+    createdAt: 200,
+    life: 0,
+    at: 0,
+    cargo: { payload: { n: 2 } },
+  },
+  arrival(9, 200, { n: 2 }),
+  record(12, 200, { state: "requeued", attempts: 1 }),
+  record(14, 200, { state: "succeeded", attempts: 2 }),
+];
+
+function record(
+  position: number,
+  createdAt: number,
+  job: Pick<IndexedJob, "state" | "attempts">,
+): News {
+  return {
+    ...{ kind: "record", id: "x", queue: "a", createdAt, life: 0, position },
+    job: { id: "x", queue: "a", name: "n", at: position, ...job },
+  };
+}
+
+function arrival(position: number, createdAt: number, payload: unknown): News {
+  return {
+    ...{ kind: "arrival", id: "x", queue: "a", createdAt, life: 0, position },
+    job: { id: "x", queue: "a", name: "n", at: position, state: "queued", attempts: 0, payload },
+  };
+}
+
+function indexOf(news: readonly News[]): readonly IndexedJob[] {
+  const store = new IndexStore("", "");
+  for (const one of news) store.write([one], NOTHING_READ);
+  const { jobs: found } = store.search({ limit: 10, now: 0 });
+  store.close();
+  return found;
+}
+
+/** As an arrival it brings its payload, and as a record all the rest. */
+function newsOf(job: IndexedJob, at: number): News[] {
+  const { id, queue, payload, tags } = job;
+  const enqueue = { id, queue, createdAt: 1, life: 0 };
+  const cargo = { ...(payload === undefined ? {} : { payload }), ...(tags && { tags }) };
+  return [
+    { kind: "arrival", position: at + 1, ...enqueue, job: { ...job, ...cargo } },
+    { kind: "record", position: at + 1, ...enqueue, job },
+  ];
+}
+
+function sorted(all: readonly IndexedJob[]): readonly IndexedJob[] {
+  return all.toSorted((a, b) => `${a.queue}/${a.id}`.localeCompare(`${b.queue}/${b.id}`, "en"));
+}

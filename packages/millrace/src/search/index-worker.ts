@@ -1,0 +1,67 @@
+// Node's SQLite blocks. In a thread of its own it holds up a search, and nothing else.
+import { existsSync, rmSync } from "node:fs";
+import { parentPort, workerData } from "node:worker_threads";
+import { FilterError } from "../filter/filter-error.ts";
+import type { IndexAnswer, IndexCall, IndexCallName, IndexCalls } from "./index-calls.ts";
+import { IndexStore } from "./index-store.ts";
+
+const { path } = workerData as { readonly path: string };
+let open: IndexStore | undefined;
+
+const CALLS: IndexCalls = {
+  open({ identity }) {
+    open?.close();
+    open = openOrMakeAnew(identity);
+    return open.cursors;
+  },
+  write: ({ news, cursors }) => store().write(news, cursors),
+  dropGone: ({ queue, oldest, newest }) => store().dropGone(queue, oldest, newest),
+  search: (given) => store().search(given),
+  known: () => store().known(),
+  size: () => store().size(),
+  prune: ({ before, heardBefore, maxBytes }) => store().prune(before, heardBefore, maxBytes),
+  clear: () => store().clear(),
+  close() {
+    open?.close();
+    open = undefined;
+  },
+};
+
+parentPort?.on("message", ({ name, given }: IndexCall) => {
+  parentPort?.postMessage(answer(name, given));
+});
+
+function answer(name: IndexCallName, given: object): IndexAnswer {
+  try {
+    return { ok: true, value: CALLS[name](given as never) };
+  } catch (error) {
+    return {
+      ok: false,
+      message: error instanceof Error ? error.message : String(error),
+      ...(error instanceof FilterError
+        ? { filter: { position: error.position, text: error.message } }
+        : {}),
+    };
+  }
+}
+
+function store(): IndexStore {
+  if (open === undefined) throw new Error("it was not opened");
+  return open;
+}
+
+/** All that is in it can be read again: one that is broken is thrown away. */
+function openOrMakeAnew(identity: string): IndexStore {
+  try {
+    return new IndexStore(path, identity);
+  } catch (error) {
+    if (path === "" || !isBroken(error) || !existsSync(path)) throw error;
+    for (const file of [path, `${path}-wal`, `${path}-shm`]) rmSync(file, { force: true });
+    return new IndexStore(path, identity);
+  }
+}
+
+/** A file that is another program's is left alone. */
+function isBroken(error: unknown): boolean {
+  return error instanceof Error && /malformed/.test(error.message);
+}

@@ -1,0 +1,59 @@
+import type { HistoryRecord } from "@millrace/core";
+import type { FilterFields } from "../filter/filter-fields.ts";
+
+/** A job as the index knows it: how it last stood on record. Times are epoch milliseconds. */
+export interface IndexedJob {
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  /** `queued` until there is a record of it; then what the latest record says. */
+  readonly state: "queued" | HistoryRecord["state"];
+  readonly attempts: number;
+  /** Since when. */
+  readonly at: number;
+  readonly createdAt?: number;
+  readonly node?: string;
+  readonly durationMs?: number;
+  readonly error?: { readonly type: string; readonly message: string };
+  readonly reason?: string;
+  readonly tags?: readonly string[];
+  /** Masked. Absent where nobody has seen it, or where it is larger than 16 KiB. */
+  readonly payload?: unknown;
+}
+
+export const INDEX_FIELDS: FilterFields<IndexedJob> = {
+  texts: {
+    id: ({ id }) => id,
+    name: ({ name }) => name,
+    queue: ({ queue }) => queue,
+    state: ({ state }) => state,
+    node: ({ node }) => node ?? "",
+    error: ({ error }) => error?.type ?? "",
+    message: ({ error }) => error?.message ?? "",
+    reason: ({ reason }) => reason ?? "",
+    tag: ({ tags }) => tags ?? [],
+  },
+  numbers: { attempts: ({ attempts }) => attempts },
+  durations: { took: ({ durationMs }) => durationMs },
+  at: ({ at }) => at,
+  payload: ({ payload }) => payload,
+  words: ["id", "name", "queue", "error", "message", "reason", "tag"],
+};
+
+/** What the fields are, for who completes a filter. */
+export const FIELD_WORDS: Readonly<Record<string, string>> = {
+  state: "how it stands",
+  name: "the job's name",
+  queue: "its queue",
+  error: "the type of its error",
+  message: "the text of its error",
+  id: "its id",
+  age: "how long ago: age<2h",
+  attempts: "attempts that have ended: attempts>3",
+  took: "how long its attempt took: took>5s",
+  node: "who settled it",
+  reason: "why it is dead, or was cancelled",
+  tag: "one of its tags",
+  at: "when: at>2030-01-01T00:00Z",
+  payload: "any field of its payload",
+};

@@ -1,0 +1,300 @@
+import {
+  type Broker,
+  type Clock,
+  type ErrorCode,
+  MillraceError,
+  optionNames,
+  refuseUnknown,
+  type Stoppable,
+  systemClock,
+} from "@millrace/core";
+import { type Mask, showValue } from "@millrace/telemetry/masking";
+import { type Completion, completeFilter, type KnownValues } from "../filter/complete-filter.ts";
+import { IndexFollower } from "./index-follower.ts";
+import { IndexThread } from "./index-thread.ts";
+import { FIELD_WORDS, type IndexedJob } from "./indexed-job.ts";
+
+/** Where an index of jobs is kept, and how much of it. */
+export interface JobIndexOptions {
+  /** What it is an index of: `millrace.broker`. It stays the caller's to close. */
+  readonly broker: Broker;
+  /** Tells fleets apart that are indexed in one file, one after the other. Default: one fleet. */
+  readonly namespace?: string;
+  /** A SQLite file. Default: one without a name, which goes with the process. */
+  readonly path?: string;
+  /** Jobs that have stood as they are for longer are forgotten. Default: 7 days. */
+  readonly keepMs?: number;
+  /** Of more, the oldest are forgotten. Default: 1 GiB. */
+  readonly maxBytes?: number;
+  /** Hides secrets before anything is kept. Default: the built-in. */
+  readonly mask?: Mask;
+  readonly clock?: Clock;
+  /** Told of what should not happen. Default: nobody. */
+  readonly onDefect?: (error: unknown) => void;
+}
+
+/** Which jobs are looked for. */
+export interface JobSearch {
+  /** What has to hold: `state:dead payload.customer:42`. See `docs/filters.md`. */
+  readonly where?: string;
+  readonly state?: IndexedJob["state"];
+  readonly queue?: string;
+  /** From 1 to 10,000. Default 50. */
+  readonly limit?: number;
+}
+
+/** Jobs that were found, the newest first. */
+export interface FoundJobs {
+  readonly jobs: readonly IndexedJob[];
+  /** Whether others fit, too. */
+  readonly more: boolean;
+}
+
+/** How far an index is. Positions are the history's. */
+export interface JobIndexStatus {
+  /**
+   * `catching-up`: it reads what there was before. `following`: it is as far as the streams were a
+   * moment ago. `failing`: the server or the file can't be used; it is tried again.
+   */
+  readonly state: "catching-up" | "following" | "failing";
+  readonly position: number;
+  readonly newest: number;
+  /** Records that are not in it yet. */
+  readonly behind: number;
+  readonly jobs: number;
+  readonly bytes: number;
+  /** Since when the oldest of its jobs has stood as it is, epoch milliseconds. */
+  readonly oldestAt?: number;
+  /** Jobs that were heard of in too great a number: their payloads may not be in it. */
+  readonly unheard: number;
+  readonly problem?: { readonly code: ErrorCode; readonly message: string };
+}
+
+/** An account of jobs that can be searched, also by what is in their payloads. */
+export interface JobIndex extends AsyncDisposable {
+  /** @throws FilterError (`invalid-filter`); MillraceError `invalid-option`, `index-failed` */
+  search(search?: JobSearch): Promise<FoundJobs>;
+  /** How a filter may go on that ends so far. */
+  complete(filter: string): Promise<readonly Completion[]>;
+  /** @throws MillraceError `index-failed` */
+  status(): Promise<JobIndexStatus>;
+  /** Resolves once all is in it that was stored before the call. */
+  caughtUp(): Promise<void>;
+  /** Forgets all, and reads the streams anew. Resolves when it has forgotten. */
+  rebuild(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const DAY_MS = 86_400_000;
+const GIB = 1024 ** 3;
+const MOST = 10_000;
+/** Between two looks: while things move, and while nothing does. */
+const SOON_MS = 250;
+const LATE_MS = 5_000;
+
+const OPTION_NAMES = optionNames<JobIndexOptions>({
+  ...{ broker: true, namespace: true, path: true, keepMs: true, maxBytes: true, mask: true },
+  ...{ clock: true, onDefect: true },
+});
+const SEARCH_NAMES = optionNames<JobSearch>({
+  ...{ where: true, state: true, queue: true, limit: true },
+});
+/** Values that are the same in every fleet. */
+const STATES = ["queued", "succeeded", "requeued", "dead", "expired", "cancelled"];
+
+/**
+ * Opens an index of jobs in a SQLite file and keeps it up with the streams until it is closed. It
+ * is a projection: whatever becomes of the file, it is made again from the server. See
+ * `docs/filters.md`.
+ *
+ * @throws MillraceError `index-failed` where this Node has no SQLite; `invalid-option`
+ * @example
+ * await using index = await openJobIndex({ broker: millrace.broker, path: "jobs.db" });
+ * await index.caughtUp();
+ * const { jobs } = await index.search({ where: "state:dead payload.customer:42" });
+ */
+export async function openJobIndex(options: JobIndexOptions): Promise<JobIndex> {
+  refuseUnknown(options, OPTION_NAMES, "openJobIndex()");
+  const { broker, clock = systemClock, path = "", mask, namespace = "", onDefect } = options;
+  const { keepMs = 7 * DAY_MS, maxBytes = GIB } = options;
+  const thread = await IndexThread.start(path);
+  const follower = new IndexFollower({
+    ...{ broker, clock, thread, keepMs, maxBytes, identity: namespace },
+    show: showValue(false, mask),
+  });
+  try {
+    await follower.open();
+  } catch (error) {
+    await thread.end();
+    throw error;
+  }
+  return new FollowedIndex({ broker, clock, thread, follower, onDefect });
+}
+
+interface IndexParts {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly thread: IndexThread;
+  readonly follower: IndexFollower;
+  readonly onDefect: ((error: unknown) => void) | undefined;
+}
+
+class FollowedIndex implements JobIndex {
+  readonly #parts: IndexParts;
+  readonly #running: Promise<void>;
+  #isClosed = false;
+  #mustRebuild: (() => void)[] = [];
+  #waiters: (() => void)[] = [];
+  #isBehind = true;
+  #problem: JobIndexStatus["problem"];
+  #hasNews = false;
+  #wake: () => void = () => {};
+
+  constructor(parts: IndexParts) {
+    this.#parts = parts;
+    this.#running = this.#run();
+  }
+
+  async search(search: JobSearch = {}): Promise<FoundJobs> {
+    refuseUnknown(search, SEARCH_NAMES, "search()");
+    const { where, state, queue, limit = 50 } = search;
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > MOST)
+      throw new MillraceError(
+        "invalid-option",
+        `limit: must be a whole number from 1 to ${MOST}; got ${String(limit)}.`,
+      );
+    const { thread, clock } = this.#parts;
+    return thread.ask("search", {
+      ...{ limit, now: clock.now() },
+      ...(where === undefined || where.trim() === "" ? {} : { filter: where }),
+      ...(state === undefined ? {} : { state }),
+      ...(queue === undefined ? {} : { queue }),
+    });
+  }
+
+  async complete(filter: string): Promise<readonly Completion[]> {
+    const known: KnownValues = await this.#parts.thread.ask("known", {});
+    return completeFilter(filter, FIELD_WORDS, { ...known, state: STATES });
+  }
+
+  async status(): Promise<JobIndexStatus> {
+    const size = await this.#parts.thread.ask("size", {});
+    const { position, newest, behind, unheard } = this.#parts.follower.progress;
+    const problem = this.#problem;
+    const state = this.#isBehind ? "catching-up" : "following";
+    return {
+      state: problem === undefined ? state : "failing",
+      ...{ position, newest, behind, unheard, ...size },
+      ...(problem === undefined ? {} : { problem }),
+    };
+  }
+
+  caughtUp(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (this.#isClosed) resolve();
+    else this.#waiters.push(resolve);
+    this.#ring();
+    return promise;
+  }
+
+  rebuild(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#mustRebuild.push(resolve);
+    this.#isBehind = true;
+    this.#ring();
+    return promise;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#ring();
+    await this.#running;
+    await this.#parts.thread.end();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #ring(): void {
+    this.#hasNews = true;
+    this.#wake();
+  }
+
+  async #run(): Promise<void> {
+    const { broker, follower, onDefect } = this.#parts;
+    const open: Stoppable[] = [];
+    const ring = (): void => this.#ring();
+    const unlisten = broker.onStatus(ring);
+    let isListening = false;
+    while (!this.#isClosed) {
+      try {
+        if (!isListening) {
+          // Listened to first, then read: what comes in between is found in one of them.
+          open.push(await follower.hear(ring), await broker.history.watch({}, ring));
+          isListening = true;
+        }
+        await this.#round();
+        this.#problem = undefined;
+      } catch (error) {
+        if (!MillraceError.is(error)) onDefect?.(error);
+        this.#problem = problemOf(error);
+      }
+      await this.#pause(this.#problem === undefined && this.#hasNews ? SOON_MS : LATE_MS);
+    }
+    unlisten();
+    for (const one of open) await one.stop().catch(() => {});
+    for (const resolve of [...this.#waiters, ...this.#mustRebuild]) resolve();
+  }
+
+  async #round(): Promise<void> {
+    const { follower } = this.#parts;
+    const rebuilds = this.#mustRebuild;
+    const waiters = this.#waiters;
+    this.#hasNews = false;
+    if (rebuilds.length > 0) {
+      await follower.clear();
+      this.#mustRebuild = this.#mustRebuild.slice(rebuilds.length);
+      for (const resolve of rebuilds) resolve();
+    }
+    const asked = waiters.length;
+    await follower.round();
+    this.#isBehind = this.#mustRebuild.length > 0;
+    this.#waiters = this.#waiters.slice(asked);
+    for (const resolve of waiters.slice(0, asked)) resolve();
+  }
+
+  /** Whether somebody waits for the next round, and it may succeed. */
+  #isAsked(): boolean {
+    if (this.#isClosed) return true;
+    return this.#problem === undefined && this.#waiters.length + this.#mustRebuild.length > 0;
+  }
+
+  /** What comes in quick succession is read together. */
+  async #pause(ms: number): Promise<void> {
+    if (this.#isAsked()) return;
+    const woken = Promise.withResolvers<void>();
+    const { clock } = this.#parts;
+    const started = clock.monotonic();
+    this.#wake = woken.resolve;
+    const timer = clock.setTimer(ms, woken.resolve);
+    timer.unref?.();
+    await woken.promise;
+    timer.cancel();
+    const left = SOON_MS - (clock.monotonic() - started);
+    if (left <= 0 || this.#isAsked()) return;
+    const rest = Promise.withResolvers<void>();
+    this.#wake = () => {
+      if (this.#isAsked()) rest.resolve();
+    };
+    const soon = clock.setTimer(left, rest.resolve);
+    soon.unref?.();
+    await rest.promise;
+    soon.cancel();
+  }
+}
+
+function problemOf(error: unknown): { readonly code: ErrorCode; readonly message: string } {
+  if (MillraceError.is(error)) return { code: error.code, message: error.message };
+  return { code: "index-failed", message: error instanceof Error ? error.message : String(error) };
+}

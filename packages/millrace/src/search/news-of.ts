@@ -1,0 +1,83 @@
+import type { Arrival, Envelope, PlacedRecord, StoredDeadLetter } from "@millrace/core";
+import { payloadOf, shownError, type ShowValue } from "@millrace/telemetry/masking";
+import type { Cargo, News } from "./index-calls.ts";
+
+/** A larger payload is not looked into. */
+const MOST_PAYLOAD = 16 * 1024;
+const MOST_TEXT = 2_000;
+
+export function recordNews({ record, position }: PlacedRecord, show: ShowValue): News {
+  const { id, queue, name, state, attempts, at, node, durationMs, error, reason } = record;
+  const { createdAt = 0, life = 0 } = record;
+  const shown = error === undefined ? undefined : shownError(error, show);
+  return {
+    ...{ kind: "record", id, queue, createdAt, life, position },
+    job: {
+      ...{ id, queue, name, state, attempts, at, node },
+      ...(durationMs === undefined ? {} : { durationMs }),
+      ...(shown === undefined
+        ? {}
+        : { error: { type: shown.type, message: shown.message.slice(0, MOST_TEXT) } }),
+      ...(reason === undefined ? {} : { reason: String(show(reason)).slice(0, MOST_TEXT) }),
+    },
+  };
+}
+
+export function arrivalNews({ envelope, position, storedAt }: Arrival, show: ShowValue): News {
+  const { id, queue, name, attempts } = envelope;
+  return {
+    ...{ kind: "arrival", position, ...enqueueOf(envelope) },
+    job: {
+      ...{ id, queue, name, state: "queued", attempts, at: storedAt },
+      ...cargoOf(envelope, show),
+    },
+  };
+}
+
+export function heardNews(envelope: Envelope, at: number, show: ShowValue): News {
+  return { ...{ kind: "heard", at, ...enqueueOf(envelope) }, cargo: cargoOf(envelope, show) };
+}
+
+/** A job that waits at a gate or for its time. */
+export function waitingNews(envelope: Envelope, show: ShowValue): News {
+  return { ...{ kind: "cargo", ...enqueueOf(envelope) }, cargo: cargoOf(envelope, show) };
+}
+
+export function letterNews(letter: StoredDeadLetter, show: ShowValue): News | undefined {
+  const { id, queue, name, attempts, at, node, reason, error } = letter;
+  if (name === undefined) return undefined;
+  const read = payloadOf(letter, show);
+  const shown = error === undefined ? undefined : shownError(error, show);
+  return {
+    ...{ kind: "cargo", id, queue, createdAt: 0, life: 0 },
+    cargo: bounded("payload" in read ? read.payload : undefined, undefined),
+    // Where its record is gone already.
+    job: {
+      ...{ id, queue, name, state: "dead", attempts, at, node, reason },
+      ...(shown === undefined
+        ? {}
+        : { error: { type: shown.type, message: shown.message.slice(0, MOST_TEXT) } }),
+    },
+  };
+}
+
+function enqueueOf({ id, queue, createdAt, life = 0 }: Envelope): {
+  readonly id: string;
+  readonly queue: string;
+  readonly createdAt: number;
+  readonly life: number;
+} {
+  return { id, queue, createdAt, life };
+}
+
+function cargoOf({ payload, tags }: Envelope, show: ShowValue): Cargo {
+  return bounded(show(payload), tags);
+}
+
+function bounded(payload: unknown, tags: readonly string[] | undefined): Cargo {
+  const text = payload === undefined ? undefined : JSON.stringify(payload);
+  return {
+    ...(text === undefined || text.length > MOST_PAYLOAD ? {} : { payload }),
+    ...(tags === undefined ? {} : { tags }),
+  };
+}
