@@ -196,7 +196,7 @@ describe("what the dashboard changes", () => {
     ["no filter", { kind: "dead-discard" }],
     ["a misspelt field", { kind: "dead-retry", filter: { ...GROUP, nmae: "x" } }],
     ["jobs of whatever state", { kind: "jobs-cancel", filter: { queue: "mail" } }],
-    ["terms that can't be read", { kind: "jobs-cancel", filter: { state: "queued", where: "x" } }],
+    ["terms that can't be read", { kind: "jobs-cancel", filter: { state: "queued", where: "(" } }],
     ["jobs that have ended", { kind: "jobs-cancel", filter: { state: "succeeded" } }],
     ["a letter's field for jobs", { kind: "jobs-cancel", filter: { state: "queued", id: "7" } }],
   ])("no operation begins with %s", async (_what, body) => {

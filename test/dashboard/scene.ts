@@ -4,6 +4,7 @@ import {
   type Dashboard,
   type DashboardDoctor,
   type DashboardOutbox,
+  type DashboardSearch,
   type DashboardUser,
 } from "millrace/dashboard";
 import { createTestRuntime, type TestRuntime } from "millrace/testing";
@@ -47,11 +48,13 @@ export async function scene({
   basePath = "/",
   outbox,
   doctor,
+  search,
 }: {
   readonly user?: (request: Request) => DashboardUser | undefined;
   readonly basePath?: string;
   readonly outbox?: DashboardOutbox;
   readonly doctor?: DashboardDoctor;
+  readonly search?: (t: TestRuntime) => Promise<DashboardSearch>;
 } = {}): Promise<Scene> {
   let bank: "down" | "up" = "down";
   const t = await createTestRuntime({
@@ -77,6 +80,7 @@ export async function scene({
     authorize: user,
     ...(outbox === undefined ? {} : { outbox }),
     ...(doctor === undefined ? {} : { doctor }),
+    ...(search === undefined ? {} : { search: await search(t) }),
   });
   onTestFinished(async () => {
     await dashboard.close();

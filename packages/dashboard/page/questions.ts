@@ -15,6 +15,7 @@ import type {
   ScheduleView,
   SessionView,
 } from "../src/api/views.ts";
+import type { CompletionsView, IndexView } from "../src/api/search-views.ts";
 import type { OutboxView } from "../src/api/outbox-views.ts";
 import { pathOf, queryOf, read } from "./api.ts";
 import { DOCTOR_PLACE, OUTBOX_PLACE, PLACES } from "./places.ts";
@@ -100,6 +101,24 @@ export const useOperations = (): UseQueryResult<readonly OperationView[]> =>
 
 export const useOperation = (id: string): UseQueryResult<OperationView> =>
   useAnswer(["operation", id], pathOf("operations", id), SOON_MS);
+
+export const useIndex = (isThere: boolean): UseQueryResult<IndexView> =>
+  useQuery({
+    queryKey: ["search"],
+    queryFn: ({ signal }) => read<IndexView>("search", signal),
+    refetchInterval: AGAIN_MS,
+    enabled: isThere,
+  });
+
+/** How a filter may go on. The last ones stay while the next are asked for. */
+export const useCompletions = (filter: string, isAsked: boolean): UseQueryResult<CompletionsView> =>
+  useQuery({
+    queryKey: ["search", "completions", filter],
+    queryFn: ({ signal }) =>
+      read<CompletionsView>(`search/completions${queryOf({ filter })}`, signal),
+    placeholderData: (before) => before,
+    enabled: isAsked,
+  });
 
 /** How many things an operation would be about. Asked once: it may read much. */
 export const useMatching = (target: object): UseQueryResult<CountView> =>

@@ -8,6 +8,7 @@ import { apiOf } from "./api/api.ts";
 import { failureOf } from "./api/failure.ts";
 import type { Fleet } from "./fleet/fleet.ts";
 import type { DashboardDoctor } from "./fleet/doctor.ts";
+import type { DashboardSearch } from "./fleet/search.ts";
 import type { DashboardOutbox } from "./fleet/outbox.ts";
 import { OperationsService } from "./operations/operations-service.ts";
 import { LiveFeed } from "./live/live-feed.ts";
@@ -42,6 +43,11 @@ export interface DashboardOptions {
   readonly outbox?: DashboardOutbox;
   /** Asked for a page of what is wrong and what to do: `() => diagnose({ servers })`. */
   readonly doctor?: DashboardDoctor;
+  /**
+   * An index of jobs, searched by the page of jobs: what `openJobIndex` made of the client's
+   * broker. It stays the caller's to close. Default: only the latest jobs are looked at.
+   */
+  readonly search?: DashboardSearch;
   readonly clock?: Clock;
   /** Told of what should not happen. Default: nobody. */
   readonly onDefect?: (error: unknown) => void;
@@ -80,6 +86,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     hosts,
     outbox,
     doctor,
+    search,
   } = options;
   if (typeof options.authorize !== "function")
     throw new MillraceError(
@@ -111,7 +118,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     return next();
   });
   const show = showValue(false, mask);
-  app.route("/api", apiOf({ fleet: millrace, show, clock, feed, title, outbox, doctor }));
+  app.route("/api", apiOf({ fleet: millrace, show, clock, feed, title, outbox, doctor, search }));
   app.get("/assets/:name", async (context) => {
     const name = context.req.param("name");
     const asset = (await pageAssets()).find(({ path }) => path === name);

@@ -4,9 +4,11 @@ import type { JobRowView } from "../../src/api/views.ts";
 import { jobAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
+import { FilterField } from "../filter-field.tsx";
+import { IndexLine } from "../index-line.tsx";
 import { Matching, OperationAction } from "../operation-action.tsx";
 import { QUEUE_COLUMN } from "../queue-column.tsx";
-import { type JobsFilter, useJobs, useOverview } from "../questions.ts";
+import { type JobsFilter, useJobs, useOverview, useSession } from "../questions.ts";
 import { StateBadge } from "../state-badge.tsx";
 import { duration, Moment } from "../time.tsx";
 
@@ -36,6 +38,7 @@ export function JobsPage(): ReactElement {
     limit: search.get("limit") ?? "100",
   };
   const jobs = useJobs(filter);
+  const isSearched = useSession().data?.search === true && !LIVE.includes(filter.state);
   const set = (field: keyof JobsFilter, value: string): void =>
     setSearch(
       (before) => {
@@ -52,6 +55,7 @@ export function JobsPage(): ReactElement {
       actions={LIVE.includes(filter.state) ? <CancelAll filter={filter} /> : undefined}
     >
       <Filter filter={filter} set={set} />
+      {LIVE.includes(filter.state) ? null : <IndexLine />}
       <Answer of={jobs}>
         {({ jobs: rows, more }) => (
           <>
@@ -69,7 +73,9 @@ export function JobsPage(): ReactElement {
             />
             {more ? (
               <p className="quiet">
-                Only the latest {filter.limit} were looked at. Look at more, or name a queue.
+                {isSearched
+                  ? `More jobs fit than these ${filter.limit}, which are the latest.`
+                  : `Only the latest ${filter.limit} were looked at. Look at more, or name a queue.`}
               </p>
             ) : null}
           </>
@@ -85,9 +91,9 @@ function CancelAll({
 }: {
   readonly filter: JobsFilter;
 }): ReactElement {
-  const where = [...(name === "" ? [] : [`name~"${name.replaceAll(/["\\]/g, "\\$&")}"`]), terms]
-    .join(" ")
-    .trim();
+  // Brackets, because the terms may hold an OR.
+  const named = `name~"${name.replaceAll(/["\\]/g, "\\$&")}"`;
+  const where = name === "" ? terms : [named, ...(terms === "" ? [] : [`(${terms})`])].join(" ");
   const filter = { state, queue, where };
   const target = { kind: "jobs-cancel", filter };
   const which = [
@@ -108,34 +114,6 @@ function CancelAll({
         can&rsquo;t be undone.
       </p>
     </OperationAction>
-  );
-}
-
-const TERMS_HINT = "error~timeout took>5s age<2h";
-
-/** Asked for when it is written, not at each letter: half a term is none. */
-function TermsField({
-  terms,
-  set,
-}: {
-  readonly terms: string;
-  readonly set: (terms: string) => void;
-}): ReactElement {
-  return (
-    <label>
-      All terms hold
-      <input
-        type="search"
-        defaultValue={terms}
-        placeholder={TERMS_HINT}
-        spellCheck={false}
-        autoComplete="off"
-        onBlur={(event) => set(event.target.value.trim())}
-        onKeyDown={(event) => {
-          if (event.key === "Enter") set(event.currentTarget.value.trim());
-        }}
-      />
-    </label>
   );
 }
 
@@ -179,7 +157,7 @@ function Filter({
             onChange={(event) => set("name", event.target.value)}
           />
         </label>
-        <TermsField
+        <FilterField
           key={filter.filter}
           terms={filter.filter}
           set={(terms) => set("filter", terms)}

@@ -6,6 +6,7 @@ import type { DashboardEnv } from "../access/user.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { OnceAMoment } from "../fleet/once-a-moment.ts";
 import type { DashboardDoctor } from "../fleet/doctor.ts";
+import type { DashboardSearch } from "../fleet/search.ts";
 import type { DashboardOutbox } from "../fleet/outbox.ts";
 import type { LiveFeed } from "../live/live-feed.ts";
 import { liveStream } from "../live/live-stream.ts";
@@ -15,6 +16,7 @@ import { doctorView } from "./doctor.ts";
 import { jobLog } from "./job-log.ts";
 import { outboxView, retryRows } from "./outbox.ts";
 import * as reads from "./reads.ts";
+import { completions, indexView, rebuildIndex, searchedJobs } from "./search.ts";
 import { deadGroupView, deadRow, operationView } from "./show.ts";
 import type { ChangeView, CountView, SessionView } from "./views.ts";
 
@@ -26,6 +28,7 @@ export interface ApiHost {
   readonly title: string;
   readonly outbox: DashboardOutbox | undefined;
   readonly doctor: DashboardDoctor | undefined;
+  readonly search: DashboardSearch | undefined;
 }
 
 type ApiContext = Context<DashboardEnv>;
@@ -46,7 +49,7 @@ export function apiOf(host: ApiHost): Hono<DashboardEnv> {
 
 function addReads(
   api: Hono<DashboardEnv>,
-  { fleet, show, clock, feed, title, outbox, doctor }: ApiHost,
+  { fleet, show, clock, feed, title, outbox, doctor, search }: ApiHost,
   known: OnceAMoment,
 ): void {
   const reading: reads.Reading = { fleet, show, now: () => clock.now() };
@@ -61,17 +64,25 @@ function addReads(
     return context.json({
       ...{ user: { name, role }, title, outbox: outbox !== undefined },
       doctor: doctor !== undefined,
+      search: search !== undefined,
     } satisfies SessionView);
   });
   read("/overview", () => reads.overview(reading, feed.rates()));
   read("/queues/:queue", (context) => reads.queueDetail(reading, param(context, "queue")));
   read("/jobs", (context) => {
     const { state, queue, name, filter, limit } = context.req.query();
-    return reads.jobs(reading, askedState(state), {
+    const asked = askedState(state);
+    const query = {
       limit: askedLimit(limit),
       ...(queue === undefined || queue === "" ? {} : { queue }),
       ...(name === undefined || name === "" ? {} : { name }),
       ...(filter === undefined || filter.trim() === "" ? {} : { where: filter }),
+    };
+    // Where a job is now, only the server knows.
+    if (search === undefined || asked.kind === "live") return reads.jobs(reading, asked, query);
+    return searchedJobs(search, {
+      ...query,
+      ...(asked.state === undefined ? {} : { state: asked.state }),
     });
   });
   read("/jobs/:queue/:id", (context) =>
@@ -80,6 +91,8 @@ function addReads(
   read("/jobs/:queue/:id/log", (context) =>
     jobLog(reading, param(context, "queue"), param(context, "id")),
   );
+  read("/search", () => indexView(search));
+  read("/search/completions", (context) => completions(search, context.req.query("filter") ?? ""));
   read("/dead", async (context) => {
     const { queue } = context.req.query();
     const groups = await fleet.dead.groups(queue === undefined || queue === "" ? {} : { queue });
@@ -108,7 +121,7 @@ function addReads(
 
 function addChanges(
   api: Hono<DashboardEnv>,
-  { fleet, show, outbox }: ApiHost,
+  { fleet, show, outbox, search }: ApiHost,
   known: OnceAMoment,
 ): void {
   api.use(
@@ -135,6 +148,7 @@ function addChanges(
   change("/dead/retry", (asking) => changes.settleLetters("retry", asking));
   change("/dead/discard", (asking) => changes.settleLetters("discard", asking));
   change("/outbox/retry", (asking) => retryRows(outbox, asking));
+  change("/search/rebuild", (asking) => rebuildIndex(search, asking));
   change("/operations", (asking) => changes.startOperation(asking));
   change("/operations/:id/stop", (asking, context) =>
     changes.stopOperation(param(context, "id"), asking),

@@ -17,6 +17,8 @@ export interface SessionView {
   readonly outbox: boolean;
   /** Whether somebody can be asked what is wrong. */
   readonly doctor: boolean;
+  /** Whether jobs are in an index that can be searched. */
+  readonly search: boolean;
 }
 
 export interface MarkView {

@@ -8,6 +8,7 @@ import type { Config } from "../config/fields.ts";
 import { maskOf } from "../config/mask-of.ts";
 import { configuredOutbox } from "../outbox/configured-outbox.ts";
 import { findingsOf } from "./findings.ts";
+import { openJobIndex } from "../search/job-index.ts";
 import type { CliIo } from "./io.ts";
 
 /** The dashboard of a command, with a connection of its own. */
@@ -36,6 +37,16 @@ export async function serveUi(
     await connectBroker(connectionOptions(config, "millrace-ui")),
     systemClock,
   );
+  const onDefect = (error: unknown): void =>
+    io.err(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  const search = await openJobIndex({
+    ...{ broker: millrace.broker, namespace: config.namespace, mask: maskOf(config), onDefect },
+    ...(config.jobIndex === undefined ? {} : { path: config.jobIndex }),
+  }).catch((error: unknown) => {
+    // All but the search works without.
+    io.err(`no search: ${error instanceof Error ? error.message : String(error)}\n`);
+    return undefined;
+  });
   const serve = (port: number) =>
     serveDashboard({
       ...{ millrace, port, host: config.uiHost, accounts, localName: whoAmI() },
@@ -43,8 +54,8 @@ export async function serveUi(
       mask: maskOf(config),
       ...(outbox === undefined ? {} : { outbox }),
       doctor: () => findingsOf(config, "millrace-ui-doctor", outbox),
-      onDefect: (error) =>
-        io.err(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`),
+      ...(search === undefined ? {} : { search }),
+      onDefect,
     });
   try {
     const served = await serve(config.uiPort).catch((error: unknown) => {
@@ -55,11 +66,13 @@ export async function serveUi(
       url: served.url,
       [Symbol.asyncDispose]: async () => {
         await served.close();
+        await search?.close();
         await millrace.close();
         await outbox?.close();
       },
     };
   } catch (error) {
+    await search?.close();
     await millrace.close();
     await outbox?.close();
     throw error;

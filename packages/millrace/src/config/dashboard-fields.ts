@@ -44,6 +44,14 @@ export const DASHBOARD_FIELDS = {
     env: ["MILLRACE_UI_USERS_FILE"],
     about: "File with the same, one a line, instead of `uiUsers`: a mounted secret.",
   }),
+  /** SQLite database file for an index of jobs, for searching. */
+  jobIndex: field({
+    group: "index",
+    kind: file,
+    flag: "job-index",
+    env: ["MILLRACE_JOB_INDEX"],
+    about: "SQLite database file for an index of jobs, for searching.",
+  }),
   /**
    * Address of a trace's page, with `{traceId}` in it: `http://jaeger:16686/trace/{traceId}`. Shown
    * beside a job's trace.

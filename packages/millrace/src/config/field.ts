@@ -12,6 +12,7 @@ export type FieldGroup =
   | "health"
   | "records"
   | "outbox"
+  | "index"
   | "dashboard"
   | "tracing";
 

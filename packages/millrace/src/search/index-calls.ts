@@ -1,4 +1,3 @@
-import type { HistoryRecord } from "@millrace/core";
 import type { KnownValues } from "../filter/complete-filter.ts";
 import type { IndexedJob } from "./indexed-job.ts";
 
@@ -99,5 +98,3 @@ export type IndexAnswer =
       /** Of a filter that can't be read. */
       readonly filter?: { readonly position: number; readonly text: string };
     };
-
-export type RecordedState = HistoryRecord["state"];

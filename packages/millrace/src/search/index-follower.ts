@@ -209,8 +209,8 @@ export class IndexFollower {
   }
 
   /**
-   * Where the history is another one, or was cut off before it was read, nobody knows what became of
-   * the jobs: it is read anew.
+   * Where the history is another one, or was cut off before it was read, nobody knows what became
+   * of the jobs: it is read anew.
    */
   async #requireSameHistory(): Promise<void> {
     const { position, positionAt } = this.#cursors;

@@ -11,7 +11,7 @@ export const ui = command({
   usage: "",
   args: { min: 0, max: 0 },
   flags: {},
-  fields: ["connection", "namespace", "masking", "outbox", "dashboard"],
+  fields: ["connection", "namespace", "masking", "outbox", "index", "dashboard"],
   examples: [
     ["millrace ui", "For this machine alone, without a login"],
     [

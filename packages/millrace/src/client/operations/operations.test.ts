@@ -249,8 +249,8 @@ test("an id that nobody knows is said to be one, and a filter that can't be read
   ])
     await expect(asked).rejects.toMatchObject({ code: "operation-not-found" });
   await expect(
-    client.operations.start({ kind: "dead-retry", filter: { where: "nonsense" } }),
-  ).rejects.toMatchObject({ code: "invalid-option" });
+    client.operations.start({ kind: "dead-retry", filter: { where: "colour=red" } }),
+  ).rejects.toMatchObject({ code: "invalid-filter" });
   expect(await client.operations.list()).toEqual([]);
   expect(await client.audit.list()).toEqual([]);
 });

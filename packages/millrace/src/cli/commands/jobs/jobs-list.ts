@@ -7,6 +7,7 @@ import { command } from "../../command.ts";
 import { clean } from "../../show/clean.ts";
 import { shownRecord, showValue } from "@millrace/telemetry/masking";
 import { shownSilence } from "../../show/silence.ts";
+import { foundJobs } from "./found-jobs.ts";
 import { type Column, table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
 
@@ -83,7 +84,7 @@ export const jobsList = command({
     limit: { kind: whole(1, 10_000), about: "How many to look at (default 50)" },
     "show-payload": { kind: flag, about: "Show results as they are (with --json)" },
   },
-  fields: ["connection", "namespace", "masking"],
+  fields: ["connection", "namespace", "masking", "index"],
   examples: [
     ["millrace jobs list --queue mail --limit 20", "The 20 latest jobs of the queue mail"],
     ["millrace jobs list --state running", "What every node runs now"],
@@ -91,9 +92,15 @@ export const jobsList = command({
       "millrace jobs list --limit 5000 --filter 'error~timeout age<2h'",
       "What ran into a timeout in the last two hours, among the latest 5,000",
     ],
+    [
+      "millrace jobs list --job-index jobs.db --filter 'payload.customer:42 -state:succeeded'",
+      "All that the history has, also by what is in payloads, out of an index that is kept in a file",
+    ],
   ],
   async run({ flags, config }) {
     const { queue, state, limit = 50, filter } = flags;
+    if (config.jobIndex !== undefined)
+      return foundJobs(config, { path: config.jobIndex, state, queue, limit, where: filter });
     const live = LIVE_STATES.find((one) => one === state);
     const query = {
       limit,

@@ -1,0 +1,79 @@
+import { maskText } from "@millrace/telemetry/masking";
+import type { DashboardSearch, SearchedJob, SearchedState } from "../fleet/search.ts";
+import type { Asking } from "./changes.ts";
+import { givenPart } from "./given-part.ts";
+import type { CompletionsView, IndexView } from "./search-views.ts";
+import type { ChangeView, JobRowView, JobsView } from "./views.ts";
+
+const LONGEST = 4_000;
+
+export async function searchedJobs(
+  search: DashboardSearch,
+  {
+    state,
+    queue,
+    name,
+    where,
+    limit,
+  }: {
+    readonly state?: SearchedState;
+    readonly queue?: string;
+    readonly name?: string;
+    readonly where?: string;
+    readonly limit: number;
+  },
+): Promise<JobsView> {
+  // Brackets, because the filter may hold an OR.
+  const terms = [
+    ...(name === undefined ? [] : [`name~"${name.replaceAll(/["\\]/g, String.raw`\$&`)}"`]),
+    ...(where === undefined ? [] : [name === undefined ? where : `(${where})`]),
+  ];
+  const { jobs, more } = await search.search({
+    limit,
+    ...(terms.length === 0 ? {} : { where: terms.join(" ") }),
+    ...(state === undefined ? {} : { state }),
+    ...(queue === undefined ? {} : { queue }),
+  });
+  return { jobs: jobs.map(searchedRow), more };
+}
+
+/** All of it was masked before it was kept. */
+function searchedRow(job: SearchedJob): JobRowView {
+  const { id, queue, name, state, attempts, at, node, durationMs, error, reason } = job;
+  const why = error === undefined ? reason : `${error.type}: ${error.message}`;
+  return {
+    ...{ id, queue, name, state, attempts, at },
+    ...(node === undefined ? {} : { node }),
+    ...(durationMs === undefined ? {} : { durationMs }),
+    ...(why === undefined ? {} : { why }),
+  };
+}
+
+export async function completions(
+  search: DashboardSearch | undefined,
+  filter: string,
+): Promise<CompletionsView> {
+  return givenPart(search, "index of jobs").complete(filter.slice(0, LONGEST));
+}
+
+export async function indexView(search: DashboardSearch | undefined): Promise<IndexView> {
+  const status = await givenPart(search, "index of jobs").status();
+  const { state, behind, jobs, bytes, oldestAt, unheard, problem } = status;
+  return {
+    ...{ state, behind, jobs, bytes, unheard },
+    ...(oldestAt === undefined ? {} : { oldestAt }),
+    ...(problem === undefined ? {} : { problem: maskText(problem.message) }),
+  };
+}
+
+export async function rebuildIndex(
+  search: DashboardSearch | undefined,
+  { fleet, user }: Asking,
+): Promise<ChangeView> {
+  await fleet.audit.perform(
+    { action: "index rebuild", by: user.name, filter: {} },
+    () => givenPart(search, "index of jobs").rebuild(),
+    () => ({ count: 1 }),
+  );
+  return { count: 1, failed: [] };
+}

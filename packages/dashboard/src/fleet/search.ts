@@ -1,0 +1,35 @@
+/** An index of jobs that the page searches. What `openJobIndex` of `millrace` makes is one. */
+export interface DashboardSearch {
+  search(search: {
+    readonly where?: string;
+    readonly state?: SearchedState;
+    readonly queue?: string;
+    readonly limit: number;
+  }): Promise<{ readonly jobs: readonly SearchedJob[]; readonly more: boolean }>;
+  complete(filter: string): Promise<readonly { readonly filter: string; readonly about: string }[]>;
+  status(): Promise<{
+    readonly state: "catching-up" | "following" | "failing";
+    readonly behind: number;
+    readonly jobs: number;
+    readonly bytes: number;
+    readonly oldestAt?: number;
+    readonly unheard: number;
+    readonly problem?: { readonly code: string; readonly message: string };
+  }>;
+  rebuild(): Promise<void>;
+}
+
+export type SearchedState = "succeeded" | "requeued" | "dead" | "expired" | "cancelled";
+
+export interface SearchedJob {
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  readonly state: string;
+  readonly attempts: number;
+  readonly at: number;
+  readonly node?: string;
+  readonly durationMs?: number;
+  readonly error?: { readonly type: string; readonly message: string };
+  readonly reason?: string;
+}

@@ -1,0 +1,68 @@
+import { formatMs, MillraceError } from "@millrace/core";
+import type { Config } from "../../../config/fields.ts";
+import { maskOf } from "../../../config/mask-of.ts";
+import type { IndexedJob } from "../../../search/indexed-job.ts";
+import { openJobIndex } from "../../../search/job-index.ts";
+import type { Report } from "../../command.ts";
+import { type Column, table } from "../../show/table.ts";
+import { withClient } from "../../with-client.ts";
+
+const COLUMNS: readonly Column<IndexedJob>[] = [
+  { title: "ID", cell: ({ id }) => id },
+  { title: "NAME", cell: ({ name }) => name },
+  { title: "QUEUE", cell: ({ queue }) => queue },
+  { title: "STATE", cell: ({ state }) => state },
+  { title: "ATTEMPTS", align: "right", cell: ({ attempts }) => String(attempts) },
+  {
+    title: "TOOK",
+    align: "right",
+    cell: ({ durationMs }) => (durationMs === undefined ? "-" : formatMs(durationMs)),
+  },
+  { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
+];
+
+/** What an index of jobs has, once it is as far as the streams are now. */
+export async function foundJobs(
+  config: Config,
+  {
+    path,
+    state,
+    queue,
+    limit,
+    where,
+  }: {
+    readonly path: string;
+    readonly state: string | undefined;
+    readonly queue: string | undefined;
+    readonly limit: number;
+    readonly where: string | undefined;
+  },
+): Promise<Report> {
+  if (state === "running" || state === "delayed" || state === "blocked")
+    throw new MillraceError(
+      "invalid-option",
+      `--state ${state}: an index of jobs knows what is on record, not where a job is now. Ask without --job-index.`,
+    );
+  const jobs = await withClient(config, async (client) => {
+    const { namespace } = config;
+    const index = await openJobIndex({
+      ...{ broker: client.broker, namespace, path, mask: maskOf(config) },
+    });
+    try {
+      await index.caughtUp();
+      const found = await index.search({
+        limit,
+        ...(where === undefined ? {} : { where }),
+        ...(queue === undefined ? {} : { queue }),
+        ...(state === undefined ? {} : { state: state as IndexedJob["state"] }),
+      });
+      return found.jobs;
+    } finally {
+      await index.close();
+    }
+  });
+  return {
+    json: jobs,
+    text: (paint) => (jobs.length === 0 ? "no job fits\n" : table(COLUMNS, jobs, paint)),
+  };
+}

@@ -1,0 +1,85 @@
+import { openJobIndex, type JobIndex } from "millrace";
+import { expect, onTestFinished, test } from "vitest";
+import { ADA, BOB, charge, scene, type Scene, send } from "./scene.ts";
+
+interface Found {
+  readonly jobs: readonly { readonly id: string; readonly why?: string }[];
+  readonly more: boolean;
+}
+
+async function indexed(user = ADA): Promise<Scene & { readonly index: JobIndex }> {
+  let index: JobIndex | undefined;
+  const of = await scene({
+    user: () => user,
+    search: async (t) => {
+      index = await openJobIndex({ broker: t.client.broker, clock: t.clock });
+      return index;
+    },
+  });
+  if (index === undefined) throw new Error("no index");
+  const made = index;
+  onTestFinished(() => made.close());
+  for (let n = 0; n < 12; n += 1)
+    await of.t.enqueue(charge, { n, apiKey: `k-${n}` }, { id: `c${n}` });
+  await of.t.enqueue(send, { n: 3 }, { id: "s3" });
+  await of.t.drain();
+  await made.caughtUp();
+  return { ...of, index: made };
+}
+
+const ids = ({ jobs }: Found): readonly string[] => jobs.map(({ id }) => id).toSorted();
+const asked = (filter: string, rest = ""): string =>
+  `jobs?filter=${encodeURIComponent(filter)}${rest}`;
+
+test("jobs are found by what they were given, in the language of filters, and by no secret", async () => {
+  const { get } = await indexed();
+  expect(await get("session")).toMatchObject({ search: true });
+  expect(ids(await get<Found>(asked("payload.n:3")))).toEqual(["c3", "s3"]);
+  expect(ids(await get<Found>(asked("payload.n:3 -queue:mail")))).toEqual(["c3"]);
+  expect(ids(await get<Found>(asked("payload.n>=10 OR name:mail.*")))).toEqual([
+    ...["c10", "c11", "s3"],
+  ]);
+  const found = await get<Found>(asked("payload.n:3 OR payload.n:4", "&name=charge&state=dead"));
+  expect(ids(found)).toEqual(["c3", "c4"]);
+  expect(ids(await get<Found>(asked("payload~k-3")))).toEqual([]);
+  expect(JSON.stringify(found)).not.toContain("s3cr3t-value");
+  expect(await get<Found>("jobs?limit=5")).toMatchObject({ more: true });
+  await expect(get(asked("payload.n:3 (id:x"))).rejects.toThrow(
+    /400.*invalid-filter.*at character 13/,
+  );
+});
+
+test("a filter is completed by fields, states, names and paths of payloads", async () => {
+  const { get } = await indexed();
+  const after = async (filter: string): Promise<readonly string[]> =>
+    (
+      await get<readonly { readonly filter: string }[]>(
+        `search/completions?filter=${encodeURIComponent(filter)}`,
+      )
+    ).map((one) => one.filter);
+  expect(await after("payload.")).toEqual(["payload.apiKey:", "payload.n:"]);
+  expect(await after("state:d")).toEqual(["state:dead"]);
+  expect(await after("-name:b")).toEqual(["-name:billing.charge"]);
+  expect(await after("error:")).toEqual(["error:CardDeclined"]);
+});
+
+test("how far the index is can be seen by all; an operator has it made anew, which is in the audit", async () => {
+  const { get, post, index } = await indexed();
+  expect(await get("search")).toMatchObject({ state: "following", behind: 0, jobs: 13 });
+  expect((await post("search/rebuild", {})).status).toBe(200);
+  await index.caughtUp();
+  expect(await get("search")).toMatchObject({ state: "following", behind: 0, jobs: 13 });
+  expect(await get("audit")).toMatchObject([{ action: "index rebuild", by: ADA.name }]);
+  // Dead letters have what they were given; a success has it no more.
+  expect(ids(await get<Found>(asked("payload.n:3")))).toEqual(["c3"]);
+});
+
+test("a viewer searches, and has nothing made anew; without an index it is said", async () => {
+  const { get, post } = await indexed(BOB);
+  expect(ids(await get<Found>(asked("payload.n:3")))).toEqual(["c3", "s3"]);
+  expect((await post("search/rebuild", {})).status).toBe(403);
+  const without = await scene();
+  expect(await without.get("session")).toMatchObject({ search: false });
+  await expect(without.get("search")).rejects.toThrow(/400.*no index of jobs/);
+  await expect(without.get(asked("payload.n:3"))).rejects.toThrow(/400.*ask a job index/);
+});
