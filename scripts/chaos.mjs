@@ -2,6 +2,7 @@
 // faults, judged by the oracle. The same seed plans the same faults.
 import { parseArgs } from "node:util";
 import "./node-version.mjs";
+import { refuseUnusable } from "./faults-options.mjs";
 const { install, runNode } = await import("./install.mjs");
 
 const USAGE = `pnpm chaos [--minutes 10] [--seed N [--from PHASE]] [--server newest|2.10]
@@ -22,18 +23,7 @@ if (values.help) {
   console.log(USAGE);
   process.exit(0);
 }
-if (!(Number(values.minutes) > 0)) {
-  console.error(`chaos: --minutes must be a number above 0; got ${values.minutes}.`);
-  process.exit(2);
-}
-if (!Number.isInteger(Number(values.from)) || Number(values.from) < 0) {
-  console.error(`chaos: --from must be the number of a phase, from 0; got ${values.from}.`);
-  process.exit(2);
-}
-if (Number(values.from) > 0 && values.seed === undefined) {
-  console.error("chaos: --from needs a --seed: another seed has other phases.");
-  process.exit(2);
-}
+refuseUnusable("chaos", values);
 await install();
 process.exit(
   await runNode(

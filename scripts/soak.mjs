@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import "./node-version.mjs";
+import { refuseUnusable } from "./faults-options.mjs";
 const { install, runNode } = await import("./install.mjs");
 
 const USAGE = `pnpm soak [--minutes 60] [--rate 100] [--seed N [--from PHASE]] [--server newest|2.10] [--json]
@@ -29,15 +30,7 @@ if (values.help) {
   console.log(USAGE);
   process.exit(0);
 }
-for (const name of ["minutes", "rate"]) {
-  if (Number(values[name]) > 0) continue;
-  console.error(`soak: --${name} must be a number above 0; got ${values[name]}.`);
-  process.exit(2);
-}
-if (!["newest", "2.10"].includes(values.server)) {
-  console.error(`soak: --server must be newest or 2.10; got ${values.server}.`);
-  process.exit(2);
-}
+refuseUnusable("soak", values);
 await install();
 const directory = mkdtempSync(join(tmpdir(), "millrace-soak-"));
 const report = join(directory, "report.json");

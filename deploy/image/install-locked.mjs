@@ -65,14 +65,24 @@ export function installLocked({ app, lockfile, packageManager, ours, extra }) {
   return installed;
 }
 
-/**
- * Takes away what Node never reads: source maps, types, sources in TypeScript. They would be half
- * of what is installed.
- */
+/** Source maps, types, sources in TypeScript, pages; builds for browsers and for development. */
+const UNREAD = /\.(map|[cm]?ts|tsbuildinfo|md|html)$|\.(umd|min|development)\./;
+/** Folders of packages that hold nothing else. Licences lie in a package's own folder, and stay. */
+const UNREAD_FOLDERS = /^(amd|benchmarks?|cjs-browser|dist\.umd|docs|examples?|tests?)$/;
+/** The same by their place: elsewhere folders of these names are read. */
+const UNREAD_PLACES = ["luxon/src", "luxon/build/global", "protobufjs/dist", "yaml/browser"];
+
+/** Takes away what Node never reads: more than half of what is installed. */
 function leaveOutUnread(folder) {
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }))
-    if (entry.isFile() && /\.(map|[cm]?ts|tsbuildinfo)$/.test(entry.name))
-      rmSync(join(entry.parentPath, entry.name));
+  for (const place of UNREAD_PLACES) rmSync(join(folder, place), { recursive: true, force: true });
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    // The command shows its own pages.
+    if (path.startsWith(join(folder, "millrace", "dist", "docs"))) continue;
+    const unread = entry.isDirectory() ? UNREAD_FOLDERS : UNREAD;
+    if (unread.test(entry.name) && !/^licen[cs]e/i.test(entry.name))
+      rmSync(path, { recursive: true, force: true });
+  }
 }
 
 /**

@@ -9,6 +9,7 @@ import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
 import { startLocalRegistry } from "./local-registry.ts";
 import { PACKAGE_MANAGERS, type PackageManager } from "./package-managers.ts";
+import { obtained } from "./obtained-program.ts";
 import { packPackages, type PackedPackage } from "./packed-packages.ts";
 import { runCommand, succeed } from "./run-command.ts";
 
@@ -20,6 +21,7 @@ const NODE_TYPES = `@types/node@${
     }
   ).devDependencies["@types/node"]
 }`;
+const oldNode = await obtained("node", "20.19.5");
 /**
  * What is there is what the package managers can run; a machine without a registry has some of them
  * only.
@@ -103,6 +105,71 @@ describeServer("the packed packages", "newest", (server) => {
     worker.signal("SIGTERM");
     expect(await worker.exit(90_000)).toEqual({ code: 0, signal: null });
   }, 300_000);
+
+  it.skipIf(oldNode.why !== "")(
+    `say what they need to a Node that is too old${oldNode.why}`,
+    async () => {
+      const project = join(dir, "old-node");
+      await mkdir(project);
+      await writeFile(join(project, "package.json"), '{ "type": "module" }');
+      await writeFile(join(project, ".npmrc"), `@millrace:registry=${registry}\naudit=false\n`);
+      await writeFile(
+        join(project, "connect.js"),
+        'import { connect } from "millrace";\nawait connect().catch(({ code, message }) => console.log(code, message));\n',
+      );
+      const millrace = packed.find(({ manifest }) => manifest.name === "millrace");
+      await succeed(["npm", "install", "--no-fund", millrace?.tarball ?? ""], project);
+      const bin = join(project, "node_modules/millrace/dist/bin.js");
+      const needs = /Millrace needs Node\.js 22\.18 or later, and this is 20\./;
+
+      const command = await runCommand([oldNode.path, bin, "run", "job.js"], project);
+      expect(command.code).toBe(2);
+      expect(command.output).toMatch(needs);
+      expect(command.output).toContain("(nodejs-too-old)");
+      const json = await runCommand([oldNode.path, bin, "queues", "--json"], project);
+      expect(JSON.parse(json.output)).toMatchObject({ error: { code: "nodejs-too-old" } });
+      const connecting = await runCommand([oldNode.path, "connect.js"], project);
+      expect(connecting.output).toMatch(needs);
+      expect(connecting.output).toMatch(/^nodejs-too-old/);
+    },
+    120_000,
+  );
+
+  it("have types that hold under the strictest options, where libraries are checked too", async () => {
+    const project = join(dir, "strictest");
+    await mkdir(project);
+    const ours = packed.flatMap(({ manifest: { name, exports = {} } }) =>
+      Object.keys(exports)
+        // Programs, and what a thread runs.
+        .filter((path) => !/bin$|-worker$/.test(path) && name !== "create-millrace")
+        .map((path) => join(name, path)),
+    );
+    expect(ours).toContain("millrace/outbox");
+    const files = {
+      "package.json": '{ "type": "module" }',
+      ".npmrc": `@millrace:registry=${registry}\naudit=false\n`,
+      "all.ts": ours.map((path, at) => `export * as all${at} from "${path}";\n`).join(""),
+      "planted.d.ts": "export declare const planted: NoSuchType;\n",
+      "tsconfig.json": JSON.stringify({ compilerOptions: STRICTEST, include: ["*.ts"] }),
+    };
+    for (const [name, text] of Object.entries(files)) await writeFile(join(project, name), text);
+    for (const name of ["hello.ts", "publish.ts"])
+      cpSync(join(ROOT, "examples/hello", name), join(project, name));
+    cpSync(join(import.meta.dirname, "fixtures"), project, { recursive: true });
+    const millrace = packed.find(({ manifest }) => manifest.name === "millrace");
+    const install = ["npm", "install", "--no-fund", millrace?.tarball ?? "", NODE_TYPES];
+    await succeed(install, project);
+
+    const tsc = join(ROOT, "node_modules/.bin/tsc");
+    const { output } = await runCommand([tsc, "-p", "."], project);
+    // Other people's declarations are not ours to judge: two do not hold under these options.
+    const faults = output.split("\n").filter((line) => /^\S+\(\d+,\d+\): error/.test(line));
+    const others = /^node_modules\/(xstate|@nats-io\/nats-core)\//;
+    // The planted one says that declarations are looked into.
+    expect(faults.filter((line) => !others.test(line))).toEqual([
+      expect.stringMatching(/^planted\.d\.ts.*NoSuchType/),
+    ]);
+  }, 180_000);
 
   it("make a node that loads little and is small when it has nothing to do", async () => {
     const project = join(dir, "idle");
@@ -199,6 +266,30 @@ describeServer("the packed packages", "newest", (server) => {
     });
   }
 });
+
+const STRICTEST = {
+  module: "nodenext",
+  target: "es2024",
+  lib: ["es2024", "esnext.disposable"],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  noPropertyAccessFromIndexSignature: true,
+  noImplicitOverride: true,
+  noImplicitReturns: true,
+  noFallthroughCasesInSwitch: true,
+  noUncheckedSideEffectImports: true,
+  noUnusedLocals: true,
+  noUnusedParameters: true,
+  allowUnreachableCode: false,
+  isolatedModules: true,
+  verbatimModuleSyntax: true,
+  erasableSyntaxOnly: true,
+  allowImportingTsExtensions: true,
+  skipLibCheck: false,
+  noEmit: true,
+  types: ["node"],
+};
 
 interface Usage {
   /** Modules that were read from files. */

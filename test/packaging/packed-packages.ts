@@ -18,7 +18,11 @@ const SETTINGS = ["tsconfig.base.json", "tsconfig.build.json"];
 const STARTED_AT = Date.now();
 
 export interface PackedPackage {
-  readonly manifest: { readonly name: string; readonly version: string };
+  readonly manifest: {
+    readonly name: string;
+    readonly version: string;
+    readonly exports?: Readonly<Record<string, unknown>>;
+  };
   readonly tarball: string;
 }
 

@@ -67,6 +67,7 @@ export const ERROR_CODES = {
   "job-file-failed": "A job file could not be imported.",
   "incomplete-bundle":
     "A file that runs in a thread is not beside the program: a bundler has left it out.",
+  "nodejs-too-old": "Node.js is older than Millrace needs.",
   "no-jobs": "A job file or the list of jobs given to a node holds no job.",
   "already-ended": "Another run of the job has recorded its end, which counts.",
   "lease-unusable": "A delivery's lease can't be kept.",

@@ -31,6 +31,7 @@ const USAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "no-handler",
   "job-file-failed",
   "no-jobs",
+  "nodejs-too-old",
 ]);
 
 const UNREACHABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([

@@ -15,6 +15,7 @@ import {
 import { codeConfig } from "../config/code-config.ts";
 import { connectionOptions } from "../config/connection.ts";
 import { type ConfigInput, FIELD_KEYS, type FieldKey } from "../config/fields.ts";
+import { requireNode } from "../require-node.ts";
 import { createClient, type Millrace } from "./client.ts";
 
 type ConnectionKey = Extract<
@@ -87,6 +88,7 @@ const NAMES: ReadonlySet<string> = new Set([...OWN_NAMES, ...FIELD_KEYS]);
  * await millrace.enqueue(welcome, { to: "ada@example.com" });
  */
 export async function connect(options: ConnectOptions = {}): Promise<Millrace> {
+  requireNode();
   refuseUnknown(options, NAMES, "connect()");
   const {
     name = "millrace-client",

@@ -16,6 +16,7 @@ import type { Config } from "../config/fields.ts";
 import type { Relay } from "@millrace/outbox";
 import { configuredOutbox } from "../outbox/configured-outbox.ts";
 import { configuredLog } from "../records/configured-log.ts";
+import { requireNode } from "../require-node.ts";
 import { type NodeOptions, refuseUnknownNodeOptions } from "./node-options.ts";
 
 export interface NodeConnection {
@@ -50,6 +51,7 @@ export interface ConnectOptions {
 
 /** @throws MillraceError `invalid-option`, `no-jobs` and what else is wrong with the options */
 export async function prepareNode(options: NodeOptions): Promise<PreparedNode> {
+  requireNode();
   refuseUnknownNodeOptions(options);
   const { jobs, schedules = [], queues, configFile, env, ...rest } = options;
   const { broker: own, waitForServer = true } = options;

@@ -3,12 +3,6 @@ import type { AddressInfo } from "node:net";
 import { MillraceError, type Stoppable } from "@millrace/core";
 import type { Health } from "./health.ts";
 
-/**
- * Not by `import`: that asks the module for everything that it exports, and Node loads a client for
- * HTTP and WebSocket, 13 MB, for what nobody uses here.
- */
-const { createServer } = process.getBuiltinModule("node:http");
-
 /** What probes are answered, and whatever else is told beside it. */
 export type Probes = Pick<Health, "live" | "ready" | "problems">;
 
@@ -32,6 +26,9 @@ export interface HealthServer extends Stoppable {
  * @throws MillraceError `health-port-taken`
  */
 export async function startHealthServer(options: HealthServerOptions): Promise<HealthServer> {
+  // Not by `import`: that asks the module for everything that it exports, and Node loads a client
+  // for HTTP and WebSocket, 13 MB, for what nobody uses here.
+  const { createServer } = process.getBuiltinModule("node:http");
   const server = createServer((request, response) => {
     void answer(options, request.url ?? "/", response);
   });
