@@ -1,17 +1,19 @@
 // The whole shop: PostgreSQL, NATS, a server and a worker as processes of their own; from its
-// sources, compiled by tsc, and bundled by esbuild.
+// sources; and as a user has it, with installed packages, compiled by tsc, and bundled by esbuild.
 import { cp, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { connect } from "millrace";
 import pg from "pg";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { findBrowser } from "../../test/harness/browser.ts";
+import { cleanUpLater } from "../../test/harness/cleanup.ts";
 import { startChild } from "../../test/harness/child.ts";
 import { eventually } from "../../test/harness/deadline.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../../test/harness/postgres.ts";
 import { describeServer } from "../../test/harness/servers.ts";
+import { installPackages } from "../../test/packaging/installed-packages.ts";
 import { obtained } from "../../test/packaging/obtained-program.ts";
 import { succeed } from "../../test/packaging/run-command.ts";
 import type { StoredOrder } from "./store.ts";
@@ -41,20 +43,31 @@ async function buyInBrowser(
   }
 }
 
+/** What the shop has beside Millrace, as the examples do. */
+const { dependencies } = JSON.parse(readFileSync(join(ROOT, "examples/package.json"), "utf8")) as {
+  readonly dependencies: Readonly<Record<string, string>>;
+};
+const OTHERS = ["fastify", "pg"].map((name) => `${name}@${dependencies[name]}`);
+
 describeServer("the shop", "newest", (nats) => {
   let postgres: TestPostgres;
+  let packages: string;
   beforeAll(async () => {
-    if (why === undefined) postgres = await startPostgres();
+    if (why !== undefined) return;
+    postgres = await startPostgres();
+    const dir = await mkdtemp(join(tmpdir(), "millrace-installed-"));
+    cleanUpLater(() => rm(dir, { recursive: true, force: true }));
+    packages = await installPackages(dir, OTHERS);
   }, MINUTES);
   afterAll(() => postgres?.remove());
 
-  /** A copy of the shop, to be built. */
+  /** A copy of the shop with installed packages, to be built. */
   async function project(): Promise<string> {
     const dir = await mkdtemp(join(tmpdir(), "millrace-shop-"));
     onTestFinished(() => rm(dir, { recursive: true, force: true }));
     for (const file of readdirSync(HERE).filter((name) => !name.endsWith(".test.ts")))
       await cp(join(HERE, file), join(dir, file));
-    await symlink(join(ROOT, "examples/node_modules"), join(dir, "node_modules"));
+    await symlink(packages, join(dir, "node_modules"));
     await writeFile(join(dir, "package.json"), JSON.stringify({ private: true, type: "module" }));
     return dir;
   }

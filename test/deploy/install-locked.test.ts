@@ -69,7 +69,7 @@ describe("what the image is installed from", () => {
     console.log(`/app: ${mib.toFixed(1)} MiB in ${files.length} files`);
     expect(mib).toBeLessThan(MOST_MIB);
     // Whatever a package can be asked for is still there.
-    copyFileSync(join(import.meta.dirname, "import-each.fixture.ts"), join(app, "each.ts"));
+    copyFileSync(join(import.meta.dirname, "import-each-program.ts"), join(app, "each.ts"));
     const each = await succeed([process.execPath, "each.ts"], app);
     rmSync(join(app, "each.ts"));
     const gone = JSON.parse(each) as readonly (readonly [string, string, string])[];

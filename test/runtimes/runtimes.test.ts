@@ -1,9 +1,12 @@
 import { copyFileSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { connect } from "millrace";
-import { expect, onTestFinished, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { cleanUpLater } from "../harness/cleanup.ts";
 import { describeServer } from "../harness/servers.ts";
+import { installPackages } from "../packaging/installed-packages.ts";
 import { obtained } from "../packaging/obtained-program.ts";
 import { succeed } from "../packaging/run-command.ts";
 import { type Program, startProgram } from "./program.ts";
@@ -24,11 +27,18 @@ const IN_ESM = ["--format=esm", `--banner:js=${REQUIRE}`];
 const IN_CJS = ["--format=cjs", `--banner:js=${PLACE}`, "--define:import.meta.url=__place"];
 
 describeServer("a build or another runtime", "newest", (server) => {
-  /** A project that has Millrace installed. */
+  let packages: string;
+  beforeAll(async () => {
+    const dir = await mkdtemp(join(tmpdir(), "millrace-installed-"));
+    cleanUpLater(() => rm(dir, { recursive: true, force: true }));
+    packages = await installPackages(dir);
+  }, MINUTES);
+
+  /** A project that has Millrace installed, from its packed packages. */
   function project(type: "module" | "commonjs"): string {
     const dir = mkdtempSync(join(tmpdir(), "millrace-runtimes-"));
     onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
-    symlinkSync(resolve(import.meta.dirname, "../node_modules"), join(dir, "node_modules"));
+    symlinkSync(packages, join(dir, "node_modules"));
     writeFileSync(join(dir, "package.json"), JSON.stringify({ private: true, type }));
     for (const file of ["worker.ts", "producer.ts"])
       copyFileSync(join(PROGRAMS, file), join(dir, file));
