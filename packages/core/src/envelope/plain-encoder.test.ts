@@ -93,3 +93,30 @@ test("a value that is not plain leaves nothing behind in the next one", () => {
   expect(plain.encode({ a: ofLength(5_000), b: 1n })).toBeUndefined();
   expect(plain.encode({ a: 1 })).toEqual(library.encode({ a: 1 }));
 });
+
+test("a field that all objects were given is no field of a value", () => {
+  Object.defineProperty(Object.prototype, "given", {
+    value: 1,
+    enumerable: true,
+    configurable: true,
+  });
+  const encoded = plain.encode({ a: 1 });
+  Reflect.deleteProperty(Object.prototype, "given");
+  expect(encoded).toBeUndefined();
+  expect(plain.encode({ a: 1 })).toEqual(library.encode({ a: 1 }));
+});
+
+test("what changes while it is written is left to the library", () => {
+  expect(plain.encode({ outer: countedOnce() })).toBeUndefined();
+});
+
+/** Says on the first look that there is something, and on the second that there is nothing. */
+function countedOnce(): object {
+  let looks = 0;
+  return {
+    get a(): number | undefined {
+      looks += 1;
+      return looks === 1 ? 1 : undefined;
+    },
+  };
+}

@@ -43,7 +43,7 @@ export class PlainEncoder {
     wellFormed = false,
   ): Uint8Array | undefined {
     // A getter of the value may encode something itself.
-    if (this.#busy) return undefined;
+    if (this.#busy || areAllObjectsGivenFields()) return undefined;
     this.#busy = true;
     this.#room = maxValues;
     this.#exact = exact;
@@ -82,18 +82,20 @@ export class PlainEncoder {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) return false;
     const fields = value as Readonly<Record<string, unknown>>;
-    const keys = Object.keys(fields);
     let size = 0;
-    for (const key of keys) if (fields[key] !== undefined) size += 1;
+    // No `Object.keys`: its list would be as large as what is written.
+    for (const key in fields) if (fields[key] !== undefined) size += 1;
     if (!this.#header(size, 0x80, 0xde)) return false;
     this.#room -= size;
-    for (const key of keys) {
+    for (const key in fields) {
       const field = fields[key];
       if (field === undefined) continue;
+      size -= 1;
       if (key === "__proto__" || !this.#text(key)) return false;
       if (!this.#write(field, depth + 1)) return false;
     }
-    return true;
+    // A getter may have changed its object meanwhile.
+    return size === 0;
   }
 
   #list(value: readonly unknown[], depth: number): boolean {
@@ -271,4 +273,10 @@ interface Scratch extends Buffer<ArrayBuffer> {
 
 function scratch(bytes: number): Scratch {
   return Buffer.allocUnsafeSlow(bytes) as Scratch;
+}
+
+/** Whether somebody put fields on the prototype of all: a loop over an object's own gives them too. */
+function areAllObjectsGivenFields(): boolean {
+  for (const _field in Object.prototype) return true;
+  return false;
 }

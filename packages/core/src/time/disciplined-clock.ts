@@ -31,6 +31,8 @@ export class DisciplinedClock implements Clock {
   /** The wall clock when the monotonic one was 0. Written when the wall clock was set. */
   #wallBaseMs: number;
   #lastMs = -Infinity;
+  /** When it was last read. */
+  #wallMs = -Infinity;
   #isKnown = false;
   #onStep: (() => void) | undefined;
 
@@ -93,6 +95,9 @@ export class DisciplinedClock implements Clock {
 
   #read(): number {
     const wallMs = this.#own.now();
+    // Asked many times in a millisecond: the other clock costs as much as this one.
+    if (wallMs === this.#wallMs) return wallMs + this.#correctionMs;
+    this.#wallMs = wallMs;
     const steppedMs = wallMs - this.#own.monotonic() - this.#wallBaseMs;
     if (Math.abs(steppedMs) > STEP_MS) {
       this.#wallBaseMs += steppedMs;

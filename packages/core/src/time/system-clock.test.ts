@@ -34,4 +34,14 @@ describe("systemClock", () => {
     vi.advanceTimersByTime(60 * 86_400_000);
     expect(fire).not.toHaveBeenCalled();
   });
+
+  test("of a timer that is cancelled in the turn in which it was set the platform hears nothing", () => {
+    const set = vi.spyOn(globalThis, "setTimeout");
+    const fire = vi.fn();
+    for (let i = 0; i < 3; i += 1) systemClock.setTimer(30_000, fire).cancel();
+    systemClock.setTimer(30_000, fire);
+    vi.advanceTimersByTime(60_000);
+    expect(set).toHaveBeenCalledOnce();
+    expect(fire).toHaveBeenCalledOnce();
+  });
 });

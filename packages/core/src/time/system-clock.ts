@@ -10,15 +10,30 @@ export const systemClock: Clock = {
   setTimer: (delayMs, fire) => new SystemTimer(delayMs, fire),
 };
 
+/**
+ * Shorter ones are armed at once. Longer ones when the turn of the event loop ends: nearly all are
+ * timeouts of what ends within it, and are cancelled before they cost anything.
+ */
+const ARMED_AT_ONCE_MS = 1_000;
+let unarmed: SystemTimer[] = [];
+
 class SystemTimer implements Timer {
-  #handle: NodeJS.Timeout | undefined;
+  readonly #fire: () => void;
+  #leftMs: number;
+  #isCancelled = false;
   #isQuiet = false;
+  #handle: NodeJS.Timeout | undefined;
 
   constructor(delayMs: number, fire: () => void) {
-    this.#arm(delayMs, fire);
+    this.#fire = fire;
+    this.#leftMs = delayMs;
+    if (delayMs < ARMED_AT_ONCE_MS) this.arm();
+    else if (unarmed.push(this) === 1) setImmediate(armAll);
   }
 
   cancel(): void {
+    this.#isCancelled = true;
+    if (this.#handle === undefined) return;
     clearTimeout(this.#handle);
     this.#handle = undefined;
   }
@@ -28,11 +43,17 @@ class SystemTimer implements Timer {
     this.#handle?.unref();
   }
 
-  #arm(delayMs: number, fire: () => void): void {
-    this.#handle =
-      delayMs <= LONGEST_TIMEOUT_MS
-        ? setTimeout(fire, delayMs)
-        : setTimeout(() => this.#arm(delayMs - LONGEST_TIMEOUT_MS, fire), LONGEST_TIMEOUT_MS);
+  arm(): void {
+    if (this.#isCancelled) return;
+    const nextMs = Math.min(this.#leftMs, LONGEST_TIMEOUT_MS);
+    this.#leftMs -= nextMs;
+    this.#handle = setTimeout(this.#leftMs > 0 ? () => this.arm() : this.#fire, nextMs);
     if (this.#isQuiet) this.#handle.unref();
   }
+}
+
+function armAll(): void {
+  const timers = unarmed;
+  unarmed = [];
+  for (const timer of timers) timer.arm();
 }

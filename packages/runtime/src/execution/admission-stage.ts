@@ -1,16 +1,9 @@
-import type { Delivery, Envelope } from "@millrace/core";
-import type { ExecutionHost } from "./execution-host.ts";
+import type { JobInHand } from "./job-in-hand.ts";
 import { Pause } from "./pause.ts";
 import { reportTrouble } from "./report.ts";
 
 /** What an admission waits for. One way only; all but the first and the last may be left out. */
 export type Stage = "looking" | "recalling" | "parking" | "entering" | "quarantined" | "over";
-
-export interface Inquirer {
-  readonly host: ExecutionHost;
-  readonly delivery: Delivery;
-  readonly envelope: Envelope;
-}
 
 export interface StageOwner {
   /** The lease is gone while something is asked. */
@@ -22,12 +15,12 @@ export interface StageOwner {
  * step that was under way in it then finds that nobody waits for its answer any more.
  */
 export class AdmissionStage {
-  readonly #of: Inquirer;
+  readonly #of: JobInHand;
   readonly #owner: StageOwner;
   #now: Stage = "looking";
   #pause: Pause | undefined;
 
-  constructor(of: Inquirer, owner: StageOwner) {
+  constructor(of: JobInHand, owner: StageOwner) {
     this.#of = of;
     this.#owner = owner;
   }

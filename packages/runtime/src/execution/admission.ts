@@ -1,9 +1,9 @@
 import { type AnyJob, crashesOf, type Outcome, type StoredDeadLetter } from "@millrace/core";
 import { type Gate, gatesOf } from "../limits/gate.ts";
 import { Passes } from "../limits/passes.ts";
-import type { AbortSwitch } from "./attempt/abort-switch.ts";
-import { AdmissionStage, type Inquirer, type StageOwner } from "./admission-stage.ts";
+import { AdmissionStage, type StageOwner } from "./admission-stage.ts";
 import { type Admitted, admit } from "./admit.ts";
+import type { JobInHand } from "./job-in-hand.ts";
 import { needsRoom, parkedFull } from "../limits/parked-full.ts";
 import { outcomeOfAbort } from "./interpret.ts";
 import { outcomeOfEnd, type WhereItIs } from "./recall/look-for-end.ts";
@@ -18,14 +18,6 @@ import { isSuspect } from "./recall/suspects.ts";
  */
 export type AdmissionResult =
   { readonly job: AnyJob } | { readonly refusal: Outcome; readonly yields?: true } | "unknown";
-
-export interface AdmissionOptions extends Inquirer {
-  readonly abort: AbortSwitch;
-  /** What is wrong with it, whoever would run it; undefined for nearly all. */
-  readonly refusal: Outcome | undefined;
-  /** There is no slot for it here: whatever lets it in, it is handed back unspent. */
-  readonly declined: boolean;
-}
 
 /** In a pause's steps: as long as a count that shows no room is believed. */
 const ROOM_PAUSE = 1;
@@ -43,7 +35,8 @@ type Answer = AdmissionResult | "again";
  * step finds that nobody waits for it any more.
  */
 export class Admission implements StageOwner {
-  readonly #options: AdmissionOptions;
+  readonly #of: JobInHand;
+  readonly #refusal: Outcome | undefined;
   readonly #crashes: number;
   readonly #stage: AdmissionStage;
   #definition: AnyJob | undefined;
@@ -59,11 +52,16 @@ export class Admission implements StageOwner {
   /** Set while something is waited for. */
   #answer: ((result: AdmissionResult) => void) | undefined;
 
-  constructor(options: AdmissionOptions) {
-    this.#options = options;
-    const { envelope, delivery, declined } = options;
+  /**
+   * @param refusal what is wrong with it, whoever would run it; undefined for nearly all
+   * @param declined there is no slot for it here: whatever lets it in, it is handed back unspent
+   */
+  constructor(of: JobInHand, refusal: Outcome | undefined, declined: boolean) {
+    this.#of = of;
+    this.#refusal = refusal;
     this.#goesBack = declined;
-    this.#stage = new AdmissionStage(options, this);
+    this.#stage = new AdmissionStage(of, this);
+    const { envelope, delivery } = of;
     this.#crashes = crashesOf({ envelope, deliveryCount: delivery.deliveryCount });
   }
 
@@ -107,7 +105,7 @@ export class Admission implements StageOwner {
 
   /** In one turn, where nothing is to be asked. */
   run(): AdmissionResult | Promise<AdmissionResult> {
-    if (this.#crashes > 0) this.#options.host.suspects.arrived(this);
+    if (this.#crashes > 0) this.#of.host.suspects.arrived(this);
     const answer = this.#decide();
     if (!(answer instanceof Promise)) return answer;
     return new Promise((resolve, reject) => {
@@ -129,7 +127,7 @@ export class Admission implements StageOwner {
 
   /** Whether the job may be over already, or have been cancelled without this node's hearing it. */
   get #mayBeOver(): boolean {
-    const { host, delivery, envelope } = this.#options;
+    const { host, delivery, envelope } = this.#of;
     return (
       delivery.deliveryCount > 1 ||
       this.#crashes >= host.poisonAfter ||
@@ -154,7 +152,7 @@ export class Admission implements StageOwner {
   /** Before the admission there is nothing to do, because that asks. */
   heedCancellation(reason: string): void {
     if (this.#stage.isAdmitted) this.#interrupt({ kind: "cancelled", reason });
-    else if (this.#stage.now === "over") this.#options.abort.abort("cancelled", reason);
+    else if (this.#stage.now === "over") this.#of.abort.abort("cancelled", reason);
   }
 
   /** The job goes back unspent where it only waits for room at a limit. */
@@ -168,7 +166,7 @@ export class Admission implements StageOwner {
    * before the answer, so it goes back with that; without one it is let go when the node closes.
    */
   handBack(): void {
-    const { reason } = this.#options.abort;
+    const { reason } = this.#of.abort;
     if (this.#stage.isAdmitted && reason !== undefined) this.#interrupt(outcomeOfAbort(reason));
     else this.#goesBack = true;
   }
@@ -183,7 +181,7 @@ export class Admission implements StageOwner {
     this.end();
     // Where it was settled they are left already; otherwise nobody waits for this.
     void this.#passes?.leave(undefined);
-    this.#options.host.suspects.left(this);
+    this.#of.host.suspects.left(this);
   }
 
   #interrupt(outcome: Outcome): void {
@@ -196,7 +194,7 @@ export class Admission implements StageOwner {
   }
 
   async #recallFirst(): Promise<Answer> {
-    const { host, delivery, envelope } = this.#options;
+    const { host, delivery, envelope } = this.#of;
     if (!this.#stage.enter("recalling")) return "unknown";
     if (delivery.deliveryCount > 1) reportRedelivered(host, envelope, delivery.deliveryCount);
     const recall = (this.#recall ??= new Recall({
@@ -220,9 +218,9 @@ export class Admission implements StageOwner {
   }
 
   #admit(convicted: boolean): AdmissionResult | Promise<Answer> {
-    const { host, delivery, envelope, abort, refusal } = this.#options;
+    const { host, delivery, envelope, abort } = this.#of;
     const { message, deliveryCount } = delivery;
-    const verdict = host.verdict?.(envelope, message) ?? refusal;
+    const verdict = host.verdict?.(envelope, message) ?? this.#refusal;
     if (verdict !== undefined) return this.#refuse(verdict);
     this.#definition = host.registry.get(envelope.name, envelope.queue);
     const cancellation = host.cancellations.of(envelope);
@@ -252,7 +250,7 @@ export class Admission implements StageOwner {
 
   /** A producer's job is to start later: there may be only so many of those. */
   async #park(deferral: Outcome): Promise<Answer> {
-    const { host, envelope } = this.#options;
+    const { host, envelope } = this.#of;
     if (!this.#stage.enter("parking")) return "unknown";
     const asked = await this.#stage.ask(() => host.parked.take(envelope.queue, "delayed"));
     if (asked === undefined) return "unknown";
@@ -261,7 +259,7 @@ export class Admission implements StageOwner {
   }
 
   async #enterLimits(gates: readonly Gate[], admitted: Admitted): Promise<Answer> {
-    const { host, delivery, envelope, abort } = this.#options;
+    const { host, delivery, envelope, abort } = this.#of;
     if (!this.#stage.enter("entering")) return "unknown";
     this.#gatedSince ??= host.clock.monotonic();
     const { message, deliveryCount } = delivery;
@@ -285,7 +283,7 @@ export class Admission implements StageOwner {
       this.end();
       return { refusal, yields: true };
     }
-    const { reason } = this.#options.abort;
+    const { reason } = this.#of.abort;
     if (reason !== undefined) return this.#refuse(outcomeOfAbort(reason));
     // What it was let in with at other limits must not be kept from others meanwhile. Afterwards
     // all is looked at anew: it may have expired.
@@ -297,14 +295,14 @@ export class Admission implements StageOwner {
 
   /** Whether there is room for one more at the queue's gates. */
   async #mayWaitThere(refusal: Outcome): Promise<boolean> {
-    const { host, delivery, envelope } = this.#options;
+    const { host, delivery, envelope } = this.#of;
     if (!needsRoom(refusal, delivery)) return true;
     const asked = await this.#stage.ask(() => host.parked.take(envelope.queue, "blocked"));
     return asked !== undefined && asked.answer === undefined;
   }
 
   #quarantine(admitted: Admitted): AdmissionResult | Promise<Answer> {
-    const { suspects, poisonAfter, clock } = this.#options.host;
+    const { suspects, poisonAfter, clock } = this.#of.host;
     if (!isSuspect(this.#crashes, poisonAfter)) {
       if (this.#crashes > 0) suspects.cleared(this);
       return this.#finish(admitted);
@@ -322,7 +320,7 @@ export class Admission implements StageOwner {
    * it was.
    */
   async #beginTrial(admitted: Admitted, turn: Promise<void>): Promise<Answer> {
-    const { host, delivery, envelope } = this.#options;
+    const { host, delivery, envelope } = this.#of;
     await turn;
     const begun = await this.#stage.ask(async () => {
       await host.trials.begin(envelope, delivery.message);
@@ -332,7 +330,7 @@ export class Admission implements StageOwner {
   }
 
   #finish(admitted: Admitted): AdmissionResult {
-    const { delivery, abort } = this.#options;
+    const { delivery, abort } = this.#of;
     if (abort.reason !== undefined) return this.#refuse(outcomeOfAbort(abort.reason));
     // What lay in the socket while the event loop was stalled may be another's by now; nobody has
     // said so yet.

@@ -12,8 +12,9 @@ import {
 } from "@millrace/core";
 import { AbortSwitch } from "./attempt/abort-switch.ts";
 import { Admission, type AdmissionResult } from "./admission.ts";
-import { Attempt } from "./attempt/attempt.ts";
+import { Attempt, type AttemptOwner } from "./attempt/attempt.ts";
 import type { ExecutionHost } from "./execution-host.ts";
+import type { JobInHand } from "./job-in-hand.ts";
 import { fencingToken } from "./attempt/fencing-token.ts";
 import { mayBeRepeated } from "./attempt/may-be-repeated.ts";
 import { outcomeOfAbort } from "./interpret.ts";
@@ -28,11 +29,11 @@ type Phase = "arriving" | "attempting" | "settling" | "settled" | "ended";
 /**
  * One delivery of a job, from the broker's hands to its settlement.
  *
- * `#run` is the job's way, top to bottom: read → admission (may it run?) → attempt → settling. What
+ * `start` is the job's way, top to bottom: read → admission (may it run?) → attempt → settling. What
  * comes from outside meanwhile (a lost lease, a cancellation, the node's stop) ends the step that
  * is under way, which answers then; the way goes on with that answer.
  */
-export class Execution {
+export class Execution implements AttemptOwner {
   readonly #host: ExecutionHost;
   readonly #delivery: Delivery;
   /** Called exactly once, when nothing of this execution is left to do. */
@@ -54,7 +55,8 @@ export class Execution {
   /** Set before the start, where the job is only to be handed back. */
   #declined = false;
   #envelope: Envelope | undefined;
-  /** Set where its message could be read. */
+  /** Set where its message could be read, as is its admission. */
+  #inHand: JobInHand | undefined;
   #admission: Admission | undefined;
   #attempt: Attempt | undefined;
   /** Of that attempt. */
@@ -100,35 +102,28 @@ export class Execution {
     return this.#values;
   }
 
-  /** Nothing of it is done before. */
+  /**
+   * Nothing of it is done before. Up to the handler's call in one turn, where nothing is to be asked
+   * before.
+   *
+   * No `async` function before the settlement: each one, and each `await`, costs every job processor
+   * time.
+   */
   start(): void {
     // It was let go before its turn came.
     if (this.#phase === "ended") return;
     this.#delivery.lease.onLost(() => this.#loseLease());
-    void this.#run();
-  }
-
-  /** Up to the handler's call in one turn, where nothing is to be asked before. */
-  async #run(): Promise<void> {
     try {
-      const outcome = this.#read() ?? (await this.#admitAndAttempt());
-      if (this.#isOver) return;
-      if (outcome === undefined) return this.letGo();
-
-      this.#settling = this.#settlingOf(outcome);
-      const state = await this.#settling.carryOut();
-      if (state === undefined || this.#isOver) return;
-      this.#phase = "settled";
-      this.#report?.settled();
-      const following = this.#settling.follow();
-      if (following !== undefined) await following;
-      this.#end();
-    } catch (error) {
-      this.#host.log.error(
-        { job: this.#envelope?.id, error: recordError(error) },
-        "a job's way broke off; the job comes back when its lease is over",
+      const unreadable = this.#read();
+      if (unreadable !== undefined) return void this.#settle(unreadable);
+      const answer = this.#admission?.run() ?? "unknown";
+      if (!(answer instanceof Promise)) return this.#admitted(answer);
+      answer.then(
+        (admitted) => this.#admitted(admitted),
+        (error: unknown) => this.attemptBroke(error),
       );
-      this.letGo();
+    } catch (error) {
+      this.attemptBroke(error);
     }
   }
 
@@ -146,52 +141,72 @@ export class Execution {
     // Without what may not follow, whatever becomes of it: an earlier holder may have had it
     // succeed when it still might.
     this.#envelope = far === undefined ? read.envelope : withoutNext(read.envelope);
-    this.#admission = new Admission({
+    this.#inHand = {
       host: this.#host,
       delivery: this.#delivery,
       envelope: this.#envelope,
-      refusal: far === undefined ? undefined : notAllowed(read.envelope, far),
       abort: this.#abort,
-      declined: this.#declined,
-    });
+    };
+    const refusal = far === undefined ? undefined : notAllowed(read.envelope, far);
+    this.#admission = new Admission(this.#inHand, refusal, this.#declined);
     return undefined;
   }
 
-  /** No `async` function: its promise would be one more for every job. */
-  #admitAndAttempt(): Promise<Outcome | undefined> | Outcome | undefined {
-    const answer = this.#admission?.run() ?? "unknown";
-    return answer instanceof Promise
-      ? answer.then((admitted) => this.#attemptOf(admitted))
-      : this.#attemptOf(answer);
-  }
-
-  /** @returns undefined where neither a run nor an outcome is known to be right */
-  #attemptOf(admitted: AdmissionResult): Promise<Outcome | undefined> | Outcome | undefined {
-    if (this.#isOver || admitted === "unknown") return undefined;
+  /** Runs it, or settles it without a run. */
+  #admitted(admitted: AdmissionResult): void {
+    if (this.#isOver) return;
+    // Neither a run nor an outcome is known to be right.
+    if (admitted === "unknown") return this.letGo();
     if ("refusal" in admitted) {
       if (admitted.yields === true) this.#onYield?.(this);
-      return admitted.refusal;
+      return void this.#settle(admitted.refusal);
     }
-    const envelope = this.#requireEnvelope();
+    const of = this.#inHand;
+    if (of === undefined) throw unread();
     this.#phase = "attempting";
-    this.#report = new RunReport({
-      host: this.#host,
-      envelope,
-      admission: this.#admission,
-      abort: this.#abort,
-    });
-    this.#attempt = new Attempt({
-      host: this.#host,
-      envelope,
-      job: admitted.job,
-      message: this.#delivery.message,
-      token: this.#admission?.passes?.token ?? this.#token(envelope),
-      mayBeRepeated: mayBeRepeated(envelope, this.#delivery, this.#host.recentEnds),
-      lease: this.#delivery.lease,
-      abort: this.#abort,
-      listener: this.#report,
-    });
-    return this.#attempt.run();
+    this.#report = new RunReport(of, this.#admission);
+    this.#attempt = new Attempt(
+      {
+        of,
+        job: admitted.job,
+        token: this.#admission?.passes?.token ?? this.#token(of.envelope),
+        mayBeRepeated: mayBeRepeated(of.envelope, this.#delivery, this.#host.recentEnds),
+        listener: this.#report,
+      },
+      this,
+    );
+    this.#attempt.run();
+  }
+
+  /** Called once by the attempt; undefined where the job turned out to be over. */
+  attemptEnded(outcome: Outcome | undefined): void {
+    if (this.#isOver) return;
+    if (outcome === undefined) this.letGo();
+    else void this.#settle(outcome);
+  }
+
+  /** A fault of this code. */
+  attemptBroke(fault: unknown): void {
+    this.#host.log.error(
+      { job: this.#envelope?.id, error: recordError(fault) },
+      "a job's way broke off; the job comes back when its lease is over",
+    );
+    this.letGo();
+  }
+
+  async #settle(outcome: Outcome): Promise<void> {
+    try {
+      this.#settling = this.#settlingOf(outcome);
+      const state = await this.#settling.carryOut();
+      if (state === undefined || this.#isOver) return;
+      this.#phase = "settled";
+      this.#report?.settled();
+      const following = this.#settling.follow();
+      if (following !== undefined) await following;
+      this.#end();
+    } catch (error) {
+      this.attemptBroke(error);
+    }
   }
 
   /** Whether its message was read. */
@@ -340,11 +355,14 @@ export class Execution {
   }
 
   #requireEnvelope(): Envelope {
-    if (this.#envelope === undefined)
-      throw new MillraceError(
-        "illegal-transition",
-        "An execution was settled before its message was read.",
-      );
+    if (this.#envelope === undefined) throw unread();
     return this.#envelope;
   }
+}
+
+function unread(): MillraceError {
+  return new MillraceError(
+    "illegal-transition",
+    "An execution was settled before its message was read.",
+  );
 }

@@ -45,16 +45,24 @@ export class AttemptContext implements ExecutionContext {
     this.trace = trace;
     this.#options = options;
     this.steps = options.job.steps
-      ? new JobSteps({ ...options, listener, trace, enqueue: (...job) => this.enqueue(...job) })
+      ? new JobSteps({
+          ...options.of,
+          message: options.of.delivery.message,
+          lease: options.of.delivery.lease,
+          mayBeRepeated: options.mayBeRepeated,
+          listener,
+          trace,
+          enqueue: (...job) => this.enqueue(...job),
+        })
       : undefined;
   }
 
   get job(): Envelope {
-    return this.#options.envelope;
+    return this.#options.of.envelope;
   }
 
   get node(): string {
-    return this.#options.host.node;
+    return this.#options.of.host.node;
   }
 
   get token(): number {
@@ -62,8 +70,8 @@ export class AttemptContext implements ExecutionContext {
   }
 
   get maxAttempts(): number {
-    const { envelope, job } = this.#options;
-    return envelope.maxAttempts ?? job.retry.attempts;
+    const { job, of } = this.#options;
+    return of.envelope.maxAttempts ?? job.retry.attempts;
   }
 
   /** Undefined where nothing was enqueued. */
@@ -76,12 +84,12 @@ export class AttemptContext implements ExecutionContext {
   }
 
   get signal(): AbortSignal {
-    return this.#options.abort.signal;
+    return this.#options.of.abort.signal;
   }
 
   /** For a handler in a thread. */
   get lease(): ThreadLease | undefined {
-    return this.#options.lease.inThread;
+    return this.#options.of.delivery.lease.inThread;
   }
 
   get log(): Logger {
@@ -132,7 +140,8 @@ export class AttemptContext implements ExecutionContext {
 
   /** The place for headers of this job's context that its children are to have. */
   get #origin(): JobOrigin {
-    const { host, mayBeRepeated } = this.#options;
+    const { mayBeRepeated, of } = this.#options;
+    const { host } = of;
     const parent = { id: this.job.id, queue: this.job.queue };
     return mayBeRepeated
       ? {
@@ -146,14 +155,15 @@ export class AttemptContext implements ExecutionContext {
   /** A handler that lost its job to another holder must not go on multiplying it. */
   #open(): Producer {
     this.#transaction?.refuseEnqueue();
-    const { abort, host } = this.#options;
+    const { abort, host } = this.#options.of;
     const reason = abort.look();
     if (reason?.code === "lease-lost" || reason?.code === "lock-lost") throw reason;
     return host.producer;
   }
 
   #openLog(): Logger {
-    const { host, envelope, token } = this.#options;
+    const { of, token } = this.#options;
+    const { envelope, host } = of;
     const { id, name, queue } = envelope;
     const own = host.log.child({ job: id, name, queue, attempt: this.attempt });
     if (host.jobLogs === undefined) return own;

@@ -2,20 +2,16 @@ import {
   type AnyJob,
   type AttemptTrace,
   type Children,
-  type Envelope,
-  type Lease,
   MillraceError,
   type Outcome,
-  type QueueMessage,
   type RecordedError,
   recordError,
   type Timer,
   validate,
 } from "@millrace/core";
-import type { AbortSwitch } from "./abort-switch.ts";
 import { AttemptContext } from "./attempt-context.ts";
-import type { ExecutionHost } from "../execution-host.ts";
 import { type Ending, interpret, outcomeOfAbort } from "../interpret.ts";
+import type { JobInHand } from "../job-in-hand.ts";
 
 /** What its execution is told while an attempt goes on. */
 export interface AttemptListener {
@@ -29,19 +25,21 @@ export interface AttemptListener {
   handlerReported(value: number, note: string | undefined): void;
 }
 
+/** Whose attempt it is. An object instead of a promise, which would cost every job more. */
+export interface AttemptOwner {
+  /** Called at most once. Undefined where the job turned out to be over: it is let go. */
+  attemptEnded(outcome: Outcome | undefined): void;
+  /** There is a fault in this code; nothing more follows. */
+  attemptBroke(fault: unknown): void;
+}
+
 export interface AttemptOptions {
-  readonly host: ExecutionHost;
-  readonly envelope: Envelope;
+  readonly of: JobInHand;
   readonly job: AnyJob;
-  /** As it was delivered. */
-  readonly message: QueueMessage;
   /** For the handler. */
   readonly token: number;
   /** An earlier attempt, or this one on another node, may have done what it does. */
   readonly mayBeRepeated: boolean;
-  /** Of the delivery. */
-  readonly lease: Lease;
-  readonly abort: AbortSwitch;
   /** An object instead of callbacks: closures for each job cost processor time. */
   readonly listener: AttemptListener;
 }
@@ -53,16 +51,16 @@ export interface AttemptOptions {
  */
 export class Attempt {
   readonly #options: AttemptOptions;
+  readonly #owner: AttemptOwner;
   #state: "ready" | "started" | "over" = "ready";
   /** Of the timeout at first, of the grace once the attempt was told to stop. */
   #patience: Timer | undefined;
   #context: AttemptContext | undefined;
   #trace: AttemptTrace | undefined;
-  /** Set from the start on. */
-  #end: ((outcome: Outcome | undefined) => void) | undefined;
 
-  constructor(options: AttemptOptions) {
+  constructor(options: AttemptOptions, owner: AttemptOwner) {
     this.#options = options;
+    this.#owner = owner;
   }
 
   /** What the handler has enqueued so far; undefined where that is nothing. */
@@ -76,16 +74,34 @@ export class Attempt {
   }
 
   /**
-   * Called once. The handler is called in the same turn where nothing is waited for before. One
-   * promise beside that of `#perform`, which tells its outcome by `end`: each one more costs every
-   * job processor time.
-   * @returns undefined where the job turned out to be over: it is let go
+   * Called once. The handler is called in the same turn where nothing is waited for before.
+   *
+   * No `async` function from here to the handler's end: each one, and each `await`, costs every job
+   * processor time.
    */
-  run(): Promise<Outcome | undefined> {
-    return new Promise((resolve, reject) => {
-      this.#end = resolve;
-      void this.#perform(reject);
-    });
+  run(): void {
+    const { job, of } = this.#options;
+    const { abort, envelope } = of;
+    // Told to stop between its admission and now: then nothing of it is best begun.
+    if (abort.reason !== undefined) return this.end(outcomeOfAbort(abort.reason));
+    if (job.input === undefined) return this.#handle(envelope.payload);
+    let checked: unknown;
+    let isPromised: boolean;
+    try {
+      const what = `The payload of ${job.name}`;
+      checked = validate(job.input, envelope.payload, "invalid-payload", what);
+      isPromised = isThenable(checked);
+    } catch (error) {
+      return this.end(this.#refuse(error));
+    }
+    if (!isPromised) return this.#handle(checked);
+    this.#bePatient();
+    Promise.resolve(checked)
+      .then(
+        (input) => this.#handle(input),
+        (error: unknown) => this.end(this.#refuse(error)),
+      )
+      .catch((fault: unknown) => this.#owner.attemptBroke(fault));
   }
 
   /**
@@ -94,7 +110,7 @@ export class Attempt {
   end(outcome: Outcome | undefined): void {
     if (this.#state === "over") return;
     this.stop();
-    this.#end?.(outcome);
+    this.#owner.attemptEnded(outcome);
   }
 
   /** Nothing is waited for and nothing told any more. */
@@ -104,47 +120,58 @@ export class Attempt {
     this.#context?.close();
   }
 
-  /** Ends it with its outcome. What `fail` is told is a fault of this code. */
-  async #perform(fail: (fault: unknown) => void): Promise<void> {
-    const { abort, envelope, host, job } = this.#options;
-    const { maxDelayMs } = host.broker;
+  #handle(input: unknown): void {
+    const { abort } = this.#options.of;
+    // The same while the payload was being validated.
+    if (abort.reason !== undefined) return this.end(outcomeOfAbort(abort.reason));
+    if (this.#isOver) return;
+    this.#start();
+    this.#context = new AttemptContext(input, this.#options, this.#trace, this);
+    let returned: unknown;
+    let isPromised: boolean;
     try {
-      // Told to stop between its admission and now: then nothing of it is best begun.
-      if (abort.reason !== undefined) return this.end(outcomeOfAbort(abort.reason));
-      let input: unknown = envelope.payload;
-      if (job.input !== undefined)
-        try {
-          const what = `The payload of ${job.name}`;
-          const checked = validate(job.input, input, "invalid-payload", what);
-          input = isThenable(checked) ? await this.#patiently(checked) : checked;
-        } catch (error) {
-          return this.end(this.#refuse(error));
-        }
-      // The same while the payload was being validated.
-      if (abort.reason !== undefined) return this.end(outcomeOfAbort(abort.reason));
-      if (this.#isOver) return;
-      this.#start();
-      this.#context = new AttemptContext(input, this.#options, this.#trace, this);
-      let ending: Ending;
-      try {
-        const returned = this.#call(this.#context);
-        ending = { returned: isThenable(returned) ? await this.#patiently(returned) : returned };
-      } catch (threw) {
-        ending = { threw };
-      }
-      if (this.#isOver) return;
-      const { steps } = this.#context;
-      if (steps !== undefined) {
-        const { kind } = interpret(ending, abort.reason, maxDelayMs);
-        const gainsaid = await this.#patiently(steps.handlerEnded(kind === "succeeded"));
-        if (gainsaid !== undefined) return this.end(gainsaid);
-      }
-      const outcome = interpret(ending, abort.reason, maxDelayMs);
-      if (outcome.kind !== "succeeded" || job.output === undefined) return this.end(outcome);
-      this.end(await this.#validated(outcome.output));
-    } catch (fault) {
-      fail(fault);
+      returned = this.#call(this.#context);
+      isPromised = isThenable(returned);
+    } catch (threw) {
+      return this.#conclude({ threw });
     }
+    if (!isPromised) return this.#conclude({ returned });
+    this.#bePatient();
+    Promise.resolve(returned).then(
+      (value: unknown) => this.#conclude({ returned: value }),
+      (threw: unknown) => this.#conclude({ threw }),
+    );
+  }
+
+  /** The handler has come back. */
+  #conclude(ending: Ending): void {
+    if (this.#isOver) return;
+    const { job, of } = this.#options;
+    const { abort, host } = of;
+    try {
+      const outcome = interpret(ending, abort.reason, host.broker.maxDelayMs);
+      const isChecked = outcome.kind === "succeeded" && job.output !== undefined;
+      if (!isChecked && this.#context?.steps === undefined) return this.end(outcome);
+      this.#concludeSteps(ending, outcome).then(
+        (concluded) => this.end(concluded),
+        (fault: unknown) => this.#owner.attemptBroke(fault),
+      );
+    } catch (fault) {
+      this.#owner.attemptBroke(fault);
+    }
+  }
+
+  /** What its steps say of an outcome, and its schema of a result. */
+  async #concludeSteps(ending: Ending, { kind }: Outcome): Promise<Outcome> {
+    const { abort, host } = this.#options.of;
+    const steps = this.#context?.steps;
+    if (steps !== undefined) {
+      const gainsaid = await this.#patiently(steps.handlerEnded(kind === "succeeded"));
+      if (gainsaid !== undefined) return gainsaid;
+    }
+    // It may have been told to stop meanwhile.
+    const outcome = interpret(ending, abort.reason, host.broker.maxDelayMs);
+    return outcome.kind === "succeeded" ? await this.#validated(outcome.output) : outcome;
   }
 
   async #validated(given: unknown): Promise<Outcome> {
@@ -168,7 +195,7 @@ export class Attempt {
   }
 
   #call(context: AttemptContext): unknown {
-    const { host } = this.#options;
+    const { host } = this.#options.of;
     return this.#trace === undefined
       ? host.call(context)
       : this.#trace.run(() => host.call(context));
@@ -179,7 +206,7 @@ export class Attempt {
    * do better next time.
    */
   #refuse(error: unknown): Outcome {
-    const { abort, host } = this.#options;
+    const { abort, host } = this.#options.of;
     if (MillraceError.is(error, "invalid-payload"))
       return { kind: "rejected", reason: "invalid-payload", error: withoutStack(error) };
     this.#start();
@@ -195,7 +222,8 @@ export class Attempt {
   #bePatient(): void {
     if (this.#patience !== undefined) return;
     this.#start();
-    const { host, envelope, job, abort } = this.#options;
+    const { job, of } = this.#options;
+    const { abort, envelope, host } = of;
     const timeoutMs = envelope.timeoutMs ?? job.timeoutMs;
     this.#patience = host.clock.setTimer(timeoutMs, () =>
       abort.abort("timed-out", `The handler did not end within its timeout of ${timeoutMs} ms.`),
@@ -204,7 +232,8 @@ export class Attempt {
   }
 
   #beginGrace(): void {
-    const { host, job, abort } = this.#options;
+    const { job, of } = this.#options;
+    const { abort, host } = of;
     if (this.#state === "over") return;
     this.#patience?.cancel();
     // A stopping node has a grace of its own and hands back what is left; only other causes are
@@ -214,7 +243,8 @@ export class Attempt {
   }
 
   #giveUp(): void {
-    const { abort, listener } = this.#options;
+    const { listener, of } = this.#options;
+    const { abort } = of;
     if (this.#state === "over" || abort.reason === undefined) return;
     listener.abortIgnored();
     this.end(outcomeOfAbort(abort.reason));

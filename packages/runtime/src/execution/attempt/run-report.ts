@@ -1,28 +1,15 @@
-import {
-  type AnyJob,
-  type AttemptTrace,
-  checkProgress,
-  type Envelope,
-  type RunningJob,
-} from "@millrace/core";
+import { type AnyJob, type AttemptTrace, checkProgress, type RunningJob } from "@millrace/core";
 import type { Admission } from "../admission.ts";
-import type { ExecutionHost } from "../execution-host.ts";
+import type { JobInHand } from "../job-in-hand.ts";
 import { reportIgnoredAbort, reportStarted } from "../report.ts";
 import { traceAttempt } from "../trace-attempt.ts";
-import type { AbortSwitch } from "./abort-switch.ts";
 import type { AttemptListener } from "./attempt.ts";
 import { ProgressReporter } from "./progress-reporter.ts";
 
-export interface ReportedRun {
-  readonly host: ExecutionHost;
-  readonly envelope: Envelope;
-  readonly admission: Pick<Admission, "gatedSince" | "passes"> | undefined;
-  readonly abort: AbortSwitch;
-}
-
 /** What is told of a handler's run while it goes on: its start, its trace, its progress. */
 export class RunReport implements AttemptListener {
-  readonly #of: ReportedRun;
+  readonly #of: JobInHand;
+  readonly #admission: Pick<Admission, "gatedSince" | "passes"> | undefined;
   /** Epoch milliseconds, for people; durations are taken from the monotonic clock. */
   startedAt: number | undefined;
   startedMono = 0;
@@ -32,8 +19,9 @@ export class RunReport implements AttemptListener {
   #progress: ProgressReporter | undefined;
   #isOver = false;
 
-  constructor(of: ReportedRun) {
+  constructor(of: JobInHand, admission: Pick<Admission, "gatedSince" | "passes"> | undefined) {
     this.#of = of;
+    this.#admission = admission;
   }
 
   get trace(): AttemptTrace | undefined {
@@ -60,7 +48,8 @@ export class RunReport implements AttemptListener {
   }
 
   attemptStarted(job: AnyJob): AttemptTrace | undefined {
-    const { host, envelope, admission } = this.#of;
+    const { host, envelope } = this.#of;
+    const admission = this.#admission;
     const { clock, instrumentation } = host;
     this.startedAt = clock.now();
     this.startedMono = clock.monotonic();

@@ -76,38 +76,68 @@ export class Settling {
   }
 
   /**
-   * Resolves when the broker has confirmed it all, or the lease is gone. Never rejects.
+   * Resolves when the broker has confirmed it all, or the lease is gone. Never rejects. No `async`
+   * function: nearly every settlement goes through the first time, and pays for no more than that.
    * @returns undefined where it was abandoned
    */
-  async carryOut(): Promise<FinalState | undefined> {
-    const { host, delivery, input, trace } = this.#options;
+  carryOut(): Promise<FinalState | undefined> {
+    const { input, trace } = this.#options;
     if (trace !== undefined) this.#settlement = trace.settling(input, this.#settlement);
-    for (let tries = 0; !this.#abandoned; tries += 1) {
-      if (!delivery.lease.isHeld())
-        this.#settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
-      // With a lost lease there is nothing to carry out and nothing to let go.
-      if (this.#settlement.steps.length === 0) break;
-      try {
-        if (this.#mustAsk) await this.#yieldToEnd();
-        else if (this.#isContested || this.#buries) await this.#yieldToRival();
-        if (this.#settlement.state === "recalled" && !this.#completed) await this.#complete();
-        const hooks = hooksFor(host.hooks, input.envelope, this.#settlement);
-        if (hooks.length === 0) await host.broker.settle(delivery, this.#settlement.steps);
-        else await this.#withHooks(hooks);
-        if (this.#options.acrossOutage) await withdrawLetter(this.#options, this.#settlement);
-        break;
-      } catch (error) {
-        if (MillraceError.is(error, "already-ended")) {
-          this.#isContested = true;
-          continue;
-        }
+    return this.#tryOnce().then(
+      () => this.#carriedOut(),
+      (error: unknown) => this.#tryAgain(error),
+    );
+  }
+
+  #carriedOut(): FinalState | undefined {
+    if (!this.#options.host.settlements.isQuiet) this.#tellWatch();
+    return this.#abandoned ? undefined : this.#settlement.state;
+  }
+
+  async #tryAgain(first: unknown): Promise<FinalState | undefined> {
+    const { input, trace } = this.#options;
+    let error = first;
+    for (let tries = 0; ; tries += 1) {
+      if (MillraceError.is(error, "already-ended")) this.#isContested = true;
+      else {
         const other = this.#remedy(error);
         if (other !== undefined) this.#settlement = trace?.settling(input, other) ?? other;
         else await this.#troubled(error, tries);
       }
+      if (this.#abandoned) break;
+      try {
+        await this.#tryOnce();
+        break;
+      } catch (next) {
+        error = next;
+      }
     }
-    if (!host.settlements.isQuiet) this.#tellWatch();
-    return this.#abandoned ? undefined : this.#settlement.state;
+    return this.#carriedOut();
+  }
+
+  /** Rejects where it has to be tried again. Never throws. */
+  #tryOnce(): Promise<void> {
+    const { host, delivery, input } = this.#options;
+    if (!delivery.lease.isHeld())
+      this.#settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
+    // With a lost lease there is nothing to carry out and nothing to let go.
+    if (this.#settlement.steps.length === 0) return Promise.resolve();
+    const isPlain =
+      !(this.#mustAsk || this.#isContested || this.#buries || this.#options.acrossOutage) &&
+      this.#settlement.state !== "recalled" &&
+      hooksFor(host.hooks, input.envelope, this.#settlement).length === 0;
+    return isPlain ? host.broker.settle(delivery, this.#settlement.steps) : this.#tryWithCare();
+  }
+
+  async #tryWithCare(): Promise<void> {
+    const { host, delivery, input } = this.#options;
+    if (this.#mustAsk) await this.#yieldToEnd();
+    else if (this.#isContested || this.#buries) await this.#yieldToRival();
+    if (this.#settlement.state === "recalled" && !this.#completed) await this.#complete();
+    const hooks = hooksFor(host.hooks, input.envelope, this.#settlement);
+    if (hooks.length === 0) await host.broker.settle(delivery, this.#settlement.steps);
+    else await this.#withHooks(hooks);
+    if (this.#options.acrossOutage) await withdrawLetter(this.#options, this.#settlement);
   }
 
   /**
