@@ -95,13 +95,14 @@ test("a value that is not plain leaves nothing behind in the next one", () => {
 });
 
 test("a field that all objects were given is no field of a value", () => {
-  Object.defineProperty(Object.prototype, "given", {
+  const prototype: object = Object.getPrototypeOf({});
+  Object.defineProperty(prototype, "given", {
     value: 1,
     enumerable: true,
     configurable: true,
   });
   const encoded = plain.encode({ a: 1 });
-  Reflect.deleteProperty(Object.prototype, "given");
+  Reflect.deleteProperty(prototype, "given");
   expect(encoded).toBeUndefined();
   expect(plain.encode({ a: 1 })).toEqual(library.encode({ a: 1 }));
 });

@@ -275,7 +275,7 @@ function scratch(bytes: number): Scratch {
   return Buffer.allocUnsafeSlow(bytes) as Scratch;
 }
 
-/** Whether somebody put fields on the prototype of all: a loop over an object's own gives them too. */
+/** Whether all objects were given fields: a loop over an object's own would give them too. */
 function areAllObjectsGivenFields(): boolean {
   for (const _field in Object.prototype) return true;
   return false;

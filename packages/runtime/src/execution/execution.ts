@@ -15,7 +15,7 @@ import { Admission, type AdmissionResult } from "./admission.ts";
 import { Attempt, type AttemptOwner } from "./attempt/attempt.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import type { JobInHand } from "./job-in-hand.ts";
-import { fencingToken } from "./attempt/fencing-token.ts";
+import { tokenOf } from "./attempt/fencing-token.ts";
 import { mayBeRepeated } from "./attempt/may-be-repeated.ts";
 import { outcomeOfAbort } from "./interpret.ts";
 import { notAllowed, withoutNext } from "./attempt/not-allowed.ts";
@@ -29,9 +29,9 @@ type Phase = "arriving" | "attempting" | "settling" | "settled" | "ended";
 /**
  * One delivery of a job, from the broker's hands to its settlement.
  *
- * `start` is the job's way, top to bottom: read → admission (may it run?) → attempt → settling. What
- * comes from outside meanwhile (a lost lease, a cancellation, the node's stop) ends the step that
- * is under way, which answers then; the way goes on with that answer.
+ * `start` is the job's way, top to bottom: read → admission (may it run?) → attempt → settling.
+ * What comes from outside meanwhile (a lost lease, a cancellation, the node's stop) ends the step
+ * that is under way, which answers then; the way goes on with that answer.
  */
 export class Execution implements AttemptOwner {
   readonly #host: ExecutionHost;
@@ -54,9 +54,9 @@ export class Execution implements AttemptOwner {
   #phase: Phase = "arriving";
   /** Set before the start, where the job is only to be handed back. */
   #declined = false;
-  #envelope: Envelope | undefined;
-  /** Set where its message could be read, as is its admission. */
+  /** Set once its message was read, or could not be. */
   #inHand: JobInHand | undefined;
+  /** Set where its message could be read. */
   #admission: Admission | undefined;
   #attempt: Attempt | undefined;
   /** Of that attempt. */
@@ -103,11 +103,8 @@ export class Execution implements AttemptOwner {
   }
 
   /**
-   * Nothing of it is done before. Up to the handler's call in one turn, where nothing is to be asked
-   * before.
-   *
-   * No `async` function before the settlement: each one, and each `await`, costs every job processor
-   * time.
+   * Nothing of it is done before. Up to the handler's call in one turn, where nothing is to be
+   * asked before: each `async` function, and each `await`, costs every job processor time.
    */
   start(): void {
     // It was let go before its turn came.
@@ -133,23 +130,26 @@ export class Execution implements AttemptOwner {
     const { broker, sendsTo } = this.#host;
     const read = readEnvelope(message, broker.maxValues, broker.maxDelayMs);
     if (!read.ok) {
-      this.#envelope = envelopeOfUnreadable(message, read);
+      this.#hold(envelopeOfUnreadable(message, read));
       return { kind: "rejected", reason: read.reason, error: read.error };
     }
     this.#values = read.values;
     const far = linkOutOfReach(read.envelope, sendsTo);
     // Without what may not follow, whatever becomes of it: an earlier holder may have had it
     // succeed when it still might.
-    this.#envelope = far === undefined ? read.envelope : withoutNext(read.envelope);
-    this.#inHand = {
+    const of = this.#hold(far === undefined ? read.envelope : withoutNext(read.envelope));
+    const refusal = far === undefined ? undefined : notAllowed(read.envelope, far);
+    this.#admission = new Admission(of, refusal, this.#declined);
+    return undefined;
+  }
+
+  #hold(envelope: Envelope): JobInHand {
+    return (this.#inHand = {
       host: this.#host,
       delivery: this.#delivery,
-      envelope: this.#envelope,
+      envelope,
       abort: this.#abort,
-    };
-    const refusal = far === undefined ? undefined : notAllowed(read.envelope, far);
-    this.#admission = new Admission(this.#inHand, refusal, this.#declined);
-    return undefined;
+    });
   }
 
   /** Runs it, or settles it without a run. */
@@ -161,15 +161,14 @@ export class Execution implements AttemptOwner {
       if (admitted.yields === true) this.#onYield?.(this);
       return void this.#settle(admitted.refusal);
     }
-    const of = this.#inHand;
-    if (of === undefined) throw unread();
+    const of = this.#requireInHand();
     this.#phase = "attempting";
     this.#report = new RunReport(of, this.#admission);
     this.#attempt = new Attempt(
       {
         of,
         job: admitted.job,
-        token: this.#admission?.passes?.token ?? this.#token(of.envelope),
+        token: this.#admission?.passes?.token ?? tokenOf(of, this.#cameAt),
         mayBeRepeated: mayBeRepeated(of.envelope, this.#delivery, this.#host.recentEnds),
         listener: this.#report,
       },
@@ -180,15 +179,14 @@ export class Execution implements AttemptOwner {
 
   /** Called once by the attempt; undefined where the job turned out to be over. */
   attemptEnded(outcome: Outcome | undefined): void {
-    if (this.#isOver) return;
     if (outcome === undefined) this.letGo();
-    else void this.#settle(outcome);
+    else if (!this.#isOver) void this.#settle(outcome);
   }
 
   /** A fault of this code. */
   attemptBroke(fault: unknown): void {
     this.#host.log.error(
-      { job: this.#envelope?.id, error: recordError(fault) },
+      { job: this.#inHand?.envelope.id, error: recordError(fault) },
       "a job's way broke off; the job comes back when its lease is over",
     );
     this.letGo();
@@ -211,7 +209,7 @@ export class Execution implements AttemptOwner {
 
   /** Whether its message was read. */
   get hasBegun(): boolean {
-    return this.#envelope !== undefined;
+    return this.#inHand !== undefined;
   }
 
   /** Whether its handler was ever called. */
@@ -255,7 +253,7 @@ export class Execution implements AttemptOwner {
    * because that asks; once it is being settled it is too late.
    */
   heedCancellation(id: string): void {
-    const envelope = this.#envelope;
+    const envelope = this.#inHand?.envelope;
     if (envelope?.id !== id) return;
     const cancellation = this.#host.cancellations.of(envelope);
     if (cancellation === undefined) return;
@@ -302,29 +300,19 @@ export class Execution implements AttemptOwner {
     this.#settling?.cutShort();
   }
 
-  #token({ generation, createdAt }: Envelope): number {
-    const { deliveryCount } = this.#delivery;
-    return fencingToken({ generation, deliveryCount, ageMs: this.#cameAt - createdAt });
-  }
-
   /** From here on whatever the handler says has no hearer. */
   #settlingOf(outcome: Outcome): Settling {
     this.#phase = "settling";
     this.#abort.rest();
     this.#admission?.end();
     this.#attempt?.stop();
-    // Before anything else is published: whoever follows the job hears its last word before its
-    // end.
+    // First of all: whoever follows the job hears its last word before its end.
     this.#report?.end({ write: outcome.kind !== "lease-lost" });
-    const { input, settlement } = settlementOf(this.#host, {
+    const { input, settlement } = settlementOf(this.#requireInHand(), {
       outcome,
-      envelope: this.#requireEnvelope(),
-      delivery: this.#delivery,
       admission: this.#admission,
       attempt: this.#attempt,
-      trace: this.#report?.trace,
-      startedAt: this.#report?.startedAt,
-      startedMono: this.#report?.startedMono ?? 0,
+      report: this.#report,
     });
     return new Settling({
       host: this.#host,
@@ -354,15 +342,9 @@ export class Execution implements AttemptOwner {
     this.#onEnd(this);
   }
 
-  #requireEnvelope(): Envelope {
-    if (this.#envelope === undefined) throw unread();
-    return this.#envelope;
+  #requireInHand(): JobInHand {
+    if (this.#inHand === undefined)
+      throw new MillraceError("illegal-transition", "A job went on before it was read.");
+    return this.#inHand;
   }
-}
-
-function unread(): MillraceError {
-  return new MillraceError(
-    "illegal-transition",
-    "An execution was settled before its message was read.",
-  );
 }

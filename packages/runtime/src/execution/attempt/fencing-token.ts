@@ -1,3 +1,5 @@
+import type { JobInHand } from "../job-in-hand.ts";
+
 export interface RunOrder {
   /** Which publication of the job this is. */
   readonly generation: number;
@@ -23,4 +25,14 @@ const DELIVERIES = 2 ** 6;
 export function fencingToken({ generation, deliveryCount, ageMs }: RunOrder): number {
   const age = Math.min(AGES - 1, Math.max(0, Math.floor(ageMs / AGE_STEP_MS)));
   return (generation * DELIVERIES + Math.min(DELIVERIES - 1, deliveryCount)) * AGES + age;
+}
+
+/** @param cameAt when its message came, epoch milliseconds */
+export function tokenOf({ delivery, envelope }: JobInHand, cameAt: number): number {
+  const { generation, createdAt } = envelope;
+  return fencingToken({
+    generation,
+    deliveryCount: delivery.deliveryCount,
+    ageMs: cameAt - createdAt,
+  });
 }

@@ -1,6 +1,4 @@
 import {
-  type AttemptTrace,
-  type Envelope,
   NO_RETRY,
   type Outcome,
   recordError,
@@ -11,31 +9,27 @@ import {
 import type { Admission } from "../admission.ts";
 import type { Attempt } from "../attempt/attempt.ts";
 import { decide } from "../decide.ts";
-import type { ExecutionHost } from "../execution-host.ts";
+import type { RunReport } from "../attempt/run-report.ts";
+import type { JobInHand } from "../job-in-hand.ts";
 import { maskOutcome } from "./mask-outcome.ts";
 
-/** What a settlement is made from. Everything but the outcome may be missing. */
+/** What a settlement is made from beside the job. Everything but the outcome may be missing. */
 export interface Ended {
   readonly outcome: Outcome;
-  readonly envelope: Envelope;
-  readonly delivery: Pick<SettlementInput, "message" | "deliveryCount">;
   readonly admission: Pick<Admission, "definition" | "sharedSince"> | undefined;
   readonly attempt: Pick<Attempt, "children" | "stepCount"> | undefined;
-  readonly trace: Pick<AttemptTrace, "traceId"> | undefined;
-  /** Epoch milliseconds, where the handler was called. */
-  readonly startedAt: number | undefined;
-  /** The same by the monotonic clock. */
-  readonly startedMono: number;
+  readonly report: Pick<RunReport, "trace" | "startedAt" | "startedMono"> | undefined;
 }
 
 type Input = { -readonly [K in keyof SettlementInput]: SettlementInput[K] };
 
 /** How a job is settled, and from what: its outcome, its policy, and what is known of its run. */
 export function settlementOf(
-  host: ExecutionHost,
+  of: JobInHand,
   ended: Ended,
 ): { readonly input: SettlementInput; readonly settlement: Settlement } {
-  const input = inputOf(host, ended);
+  const { host } = of;
+  const input = inputOf(of, ended);
   const settlement = decide(input, host.broker.maxDelayMs, (error) =>
     host.log.error(
       { job: input.envelope.id, error: recordError(error) },
@@ -50,9 +44,10 @@ export function settlementOf(
   return { input, settlement: settle(input) };
 }
 
-function inputOf({ clock, maskText, node, random, registry }: ExecutionHost, ended: Ended): Input {
-  const { outcome, envelope, delivery, admission, attempt, trace } = ended;
-  const { startedAt, startedMono } = ended;
+function inputOf({ delivery, envelope, host }: JobInHand, ended: Ended): Input {
+  const { clock, maskText, node, random, registry } = host;
+  const { outcome, admission, attempt, report } = ended;
+  const startedAt = report?.startedAt;
   const input: Input = {
     envelope,
     message: delivery.message,
@@ -68,11 +63,11 @@ function inputOf({ clock, maskText, node, random, registry }: ExecutionHost, end
   if (children !== undefined) input.children = children;
   const stepCount = attempt?.stepCount;
   if (stepCount !== undefined) input.stepCount = stepCount;
-  const traceId = trace?.traceId;
+  const traceId = report?.trace?.traceId;
   if (traceId !== undefined) input.traceId = traceId;
-  if (startedAt !== undefined) {
+  if (report !== undefined && startedAt !== undefined) {
     input.startedAt = startedAt;
-    input.durationMs = Math.round((clock.monotonic() - startedMono) * 1_000) / 1_000;
+    input.durationMs = Math.round((clock.monotonic() - report.startedMono) * 1_000) / 1_000;
   }
   const definition = admission?.definition ?? registry.get(envelope.name, envelope.queue);
   if (definition?.outcomes !== undefined) input.outcomeJobs = definition.outcomes;
