@@ -89,6 +89,11 @@ export const ERROR_CODES = {
   "batch-ended":
     "The batch was over when it was made again: its callback counts this job as refused.",
   "job-ended": "A signal was sent to a job that has ended.",
+  "machine-unsupported":
+    "A durable machine's chart has something that can't be kept from one event to the next.",
+  "machine-mismatch":
+    "A durable machine was stored by another version of its chart than this node has.",
+  "machine-not-found": "No durable machine of this name and id has been started.",
   "outbox-failed": "The database of an outbox can't be reached, or refused a statement.",
   // Why an attempt failed, in records and dead letters.
   "handler-failed": "The handler threw or rejected.",

@@ -1,0 +1,265 @@
+import { type AnyMachineSnapshot, initialTransition, transition } from "xstate";
+import { MillraceError } from "../errors/millrace-error.ts";
+import { recordError } from "../errors/recorded-error.ts";
+import type { MachineDefinition } from "./define-machine.ts";
+import { invokedId } from "./invoked-id.ts";
+import type {
+  InvokedJob,
+  MachineDocument,
+  MachineEffect,
+  MachineEvent,
+  MachineTimer,
+} from "./machine-document.ts";
+import { notPlain } from "./plain-value.ts";
+
+/** What a chart made of an event: the part of a document that is the chart's. */
+export type ChartState = Pick<
+  MachineDocument,
+  | "status"
+  | "value"
+  | "context"
+  | "history"
+  | "output"
+  | "error"
+  | "children"
+  | "invoked"
+  | "timers"
+  | "pending"
+>;
+
+type Owner = Pick<MachineDocument, "machine" | "id" | "run" | "rev">;
+type Executable = ReturnType<typeof transition>[1][number];
+
+/** The mutable copy that a transition's actions are written into. */
+interface Draft {
+  readonly children: Record<string, InvokedJob>;
+  readonly timers: Record<string, MachineTimer>;
+  readonly effects: MachineEffect[];
+  readonly born: Set<string>;
+  invoked: number;
+}
+
+/**
+ * A chart's beginning.
+ *
+ * @throws whatever the chart throws; MillraceError `machine-unsupported`
+ */
+export function firstState(
+  definition: MachineDefinition,
+  owner: Owner,
+  input: unknown,
+  now: number,
+): ChartState {
+  const [snapshot, actions] = initialTransition(definition.inert, input as never);
+  const first = snapshot as AnyMachineSnapshot;
+  // What is thrown in the beginning is kept by XState, not thrown.
+  if (first.status === "error") throw first.error;
+  const draft: Draft = { children: {}, timers: {}, effects: [], born: new Set(), invoked: 0 };
+  return settle(definition, owner, { snapshot: first, actions, draft, event: INIT, now });
+}
+
+/**
+ * What an event makes of a machine.
+ *
+ * @throws whatever a guard or an assign throws; MillraceError `machine-unsupported`
+ */
+export function nextState(
+  definition: MachineDefinition,
+  document: MachineDocument,
+  event: MachineEvent,
+  now: number,
+): ChartState {
+  const before = revive(definition, document);
+  const [snapshot, actions] = transition(definition.inert, before, event as never);
+  const draft: Draft = {
+    children: { ...document.children },
+    timers: { ...document.timers },
+    effects: [],
+    born: new Set(Object.keys(before.children)),
+    invoked: document.invoked,
+  };
+  const owner = { ...document, rev: document.rev + 1 };
+  return settle(definition, owner, {
+    ...{ actions, draft, event, now },
+    snapshot: snapshot as AnyMachineSnapshot,
+  });
+}
+
+const INIT: MachineEvent = { type: "xstate.init" };
+
+/** A stored state as XState has it, with stand-ins for the jobs that it waits for. */
+function revive(
+  { inert }: MachineDefinition,
+  { status, value, context, history, children }: MachineDocument,
+): AnyMachineSnapshot {
+  const waiting = Object.entries(children).map(([actor, { src }]) => [
+    actor,
+    {
+      ...{ src, syncSnapshot: false, systemId: undefined },
+      snapshot: { status: "active", output: undefined, error: undefined, input: undefined },
+    },
+  ]);
+  const stored = {
+    ...{ status, output: undefined, error: undefined },
+    value,
+    // XState may write into it.
+    context: structuredClone(context),
+    historyValue: history ?? {},
+    children: Object.fromEntries(waiting) as object,
+  };
+  return inert.restoreSnapshot(stored as never, { self: undefined } as never) as AnyMachineSnapshot;
+}
+
+interface Outcome {
+  readonly snapshot: AnyMachineSnapshot;
+  readonly actions: readonly Executable[];
+  readonly draft: Draft;
+  readonly event: MachineEvent;
+  readonly now: number;
+}
+
+function settle(
+  definition: MachineDefinition,
+  owner: Owner,
+  { snapshot, actions, draft, event, now }: Outcome,
+): ChartState {
+  for (const action of actions) carry(definition, owner, draft, { action, event, now });
+  for (const [actor, ref] of Object.entries(snapshot.children))
+    if (ref !== undefined && !draft.born.has(actor))
+      throw unsupported(`the actor ${actor} was spawned in assign(), of which no trace is left`);
+  const { status, output, error } = snapshot;
+  const over = status !== "active";
+  const stored = definition.inert.getPersistedSnapshot({ ...snapshot, children: {} } as never) as {
+    readonly historyValue?: object;
+  };
+  const history = stored.historyValue ?? {};
+  const { value, context } = snapshot;
+  for (const [what, held] of Object.entries({ context, output: output as unknown, history }))
+    requirePlain(held, what);
+  return {
+    ...{ status, value, context: context as unknown },
+    ...(Object.keys(history).length === 0 ? {} : { history }),
+    ...(output === undefined ? {} : { output: output as unknown }),
+    ...(error === undefined ? {} : { error: recordedOf(error) }),
+    children: over ? {} : draft.children,
+    timers: over ? {} : draft.timers,
+    invoked: draft.invoked,
+    pending: draft.effects,
+  };
+}
+
+/** An actor's error is plain already: it comes out of a job's record. */
+function recordedOf(error: unknown): { readonly type: string; readonly message: string } {
+  const { type, message } = (error ?? {}) as {
+    readonly type?: unknown;
+    readonly message?: unknown;
+  };
+  if (!(error instanceof Error) && typeof type === "string" && typeof message === "string")
+    return { type, message };
+  const recorded = recordError(error, "Error");
+  return { type: recorded.type, message: recorded.message };
+}
+
+interface Carried {
+  readonly action: Executable;
+  readonly event: MachineEvent;
+  readonly now: number;
+}
+
+function carry(
+  definition: MachineDefinition,
+  owner: Owner,
+  draft: Draft,
+  { action, event, now }: Carried,
+): void {
+  const params = (action.params ?? {}) as Record<string, unknown>;
+  switch (action.type) {
+    case "xstate.raise":
+      return raise(owner, draft, params, now);
+    case "xstate.cancel":
+      delete draft.timers[String(action.params)];
+      return;
+    case "xstate.spawnChild":
+      return spawn(definition, owner, draft, params);
+    case "xstate.stopChild": {
+      const actor = (action.params as { readonly id?: string } | undefined)?.id;
+      if (actor !== undefined) delete draft.children[actor];
+      return;
+    }
+    case "xstate.log":
+      draft.effects.push({
+        do: "log",
+        ...(typeof params["label"] === "string" ? { label: params["label"] } : {}),
+        ...(notPlain(params["value"], "") === undefined ? { value: params["value"] } : {}),
+      });
+      return;
+    default:
+      return act(definition, draft, action, event);
+  }
+}
+
+function raise(
+  { rev }: Owner,
+  draft: Draft,
+  { event, id, delay }: Record<string, unknown>,
+  now: number,
+): void {
+  // Without a delay it was taken in this very transition.
+  if (typeof delay !== "number") return;
+  requirePlain(event, "a raised event");
+  const timer = { at: now + Math.max(0, delay), event: event as MachineEvent };
+  const key = typeof id === "string" ? id : `raised:${rev}:${Object.keys(draft.timers).length}`;
+  // One that is raised anew under an id takes the earlier one's place.
+  draft.timers[key] = timer;
+}
+
+function spawn(
+  { jobs }: MachineDefinition,
+  { machine, id, run }: Owner,
+  draft: Draft,
+  { actorRef, src, input }: Record<string, unknown>,
+): void {
+  const actor = (actorRef as { readonly id?: string } | undefined)?.id;
+  const job = typeof src === "string" ? jobs[src] : undefined;
+  if (actor === undefined || typeof src !== "string" || job === undefined)
+    throw unsupported(`there is no actor ${String(src)} in setup({ actors }), and no job for it`);
+  draft.invoked += 1;
+  const jobId = invokedId({ machine, id, run, number: draft.invoked });
+  requirePlain(input, `the input of ${src}`);
+  draft.born.add(actor);
+  draft.children[actor] = { job: jobId, queue: job.queue, src };
+  draft.effects.push({
+    ...{ do: "enqueue", actor, src, job: jobId },
+    ...(input === undefined ? {} : { input }),
+  });
+}
+
+function act(
+  { inert }: MachineDefinition,
+  draft: Draft,
+  { type, params }: Executable,
+  event: MachineEvent,
+): void {
+  if (type.startsWith("xstate."))
+    throw unsupported(`its chart uses ${type}, which needs a process`);
+  if (!(type in inert.implementations.actions))
+    throw unsupported(`the action ${type} is not named in setup({ actions })`);
+  requirePlain(params, `the parameters of ${type}`);
+  draft.effects.push({
+    ...{ do: "act", action: type, event },
+    ...(params === undefined ? {} : { params: params as unknown }),
+  });
+}
+
+function requirePlain(value: unknown, place: string): void {
+  const trouble = notPlain(value, place);
+  if (trouble !== undefined)
+    throw new MillraceError(
+      "unserializable-payload",
+      `${trouble}. A machine is stored as JSON: keep plain data in it.`,
+    );
+}
+
+function unsupported(why: string): MillraceError {
+  return new MillraceError("machine-unsupported", `This machine can't go on: ${why}.`);
+}

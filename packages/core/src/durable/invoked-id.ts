@@ -1,0 +1,36 @@
+import type { Envelope } from "../envelope/envelope.ts";
+import type { MachineRef } from "./machine-names.ts";
+
+const PREFIX = "millrace-m:";
+
+/** What the id of a job that a machine has invoked says. */
+export interface InvokedBy extends MachineRef {
+  /** Which life of the machine's id: one that is removed may be started anew. */
+  readonly run: string;
+  /** How many jobs it had invoked by then, this one among them. */
+  readonly number: number;
+}
+
+export function invokedId({ machine, id, run, number }: InvokedBy): string {
+  return `${PREFIX}${machine}:${id}:${run}:${number}`;
+}
+
+export function isInvoked({ id }: Pick<Envelope, "id">): boolean {
+  return id.startsWith(PREFIX);
+}
+
+/**
+ * The machine that has invoked a job. Asked for every settlement, so it is cheap for all others.
+ *
+ * @returns undefined for any other job, also for one that a producer has given such an id
+ */
+export function invokedBy(job: Pick<Envelope, "id" | "sentFrom">): InvokedBy | undefined {
+  if (!isInvoked(job) || job.sentFrom !== undefined) return undefined;
+  // A machine's id may have colons, the rest has none.
+  const [machine, ...rest] = job.id.slice(PREFIX.length).split(":");
+  const number = Number(rest.pop());
+  const run = rest.pop();
+  if (machine === undefined || run === undefined || rest.length === 0 || !(number > 0))
+    return undefined;
+  return { machine, id: rest.join(":"), run, number };
+}

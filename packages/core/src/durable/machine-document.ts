@@ -1,0 +1,121 @@
+import type { RecordedError } from "../errors/recorded-error.ts";
+
+/** The bucket of documents in which machines are kept, one document a machine. */
+export const MACHINES_BUCKET = "machines";
+
+/** `active` until its chart has come to an end, or it was stopped. */
+export type MachineStatus = "active" | "done" | "error" | "stopped";
+
+/** An event as a chart takes it. */
+export interface MachineEvent {
+  readonly type: string;
+  readonly [field: string]: unknown;
+}
+
+/** A job that stands for an actor that the chart has invoked, and whose end it waits for. */
+export interface InvokedJob {
+  readonly job: string;
+  readonly queue: string;
+  /** What the chart calls the actor's logic. */
+  readonly src: string;
+}
+
+export interface MachineTimer {
+  /** Epoch milliseconds by the server's clock. */
+  readonly at: number;
+  readonly event: MachineEvent;
+}
+
+/** One entry of the way that a machine took. */
+export interface MachinePassage {
+  readonly at: number;
+  readonly event: string;
+  /** The state that it is in since. */
+  readonly value: unknown;
+}
+
+/** What follows from a transition. It is done once the document that names it is stored. */
+export type MachineEffect =
+  | {
+      readonly do: "enqueue";
+      readonly actor: string;
+      readonly src: string;
+      readonly job: string;
+      readonly input?: unknown;
+    }
+  | {
+      readonly do: "act";
+      readonly action: string;
+      readonly params?: unknown;
+      readonly event: MachineEvent;
+    }
+  | { readonly do: "log"; readonly label?: string; readonly value?: unknown }
+  | { readonly do: "tick"; readonly at: number };
+
+/** An event that could not be taken: the machine is as it was before. */
+export interface MachineTrouble {
+  readonly at: number;
+  readonly event: string;
+  readonly error: RecordedError;
+}
+
+/**
+ * A machine as it is stored: one document, which is written by compare-and-set alone. It is plain
+ * JSON.
+ */
+export interface MachineDocument {
+  readonly v: 1;
+  readonly machine: string;
+  readonly id: string;
+  /** Of the definition that wrote the state. */
+  readonly version: number;
+  /** Tells the lives of one id apart. */
+  readonly run: string;
+  /** Counts the writes of this life. */
+  readonly rev: number;
+  readonly status: MachineStatus;
+  readonly value: unknown;
+  readonly context: unknown;
+  readonly history?: unknown;
+  readonly output?: unknown;
+  readonly error?: RecordedError;
+  /** The place in the inbox of the last event that was taken. */
+  readonly cursor: number;
+  /** The place in the inbox of what this write came of: while that is there, `pending` may be undone. */
+  readonly cause: number;
+  readonly pending: readonly MachineEffect[];
+  readonly children: Readonly<Record<string, InvokedJob>>;
+  /** Jobs that it has invoked so far. */
+  readonly invoked: number;
+  readonly timers: Readonly<Record<string, MachineTimer>>;
+  /** What the server is asked to wake it at; it may be woken sooner, and in vain. */
+  readonly tickAt?: number;
+  /** Ids of its last events. */
+  readonly seen: readonly string[];
+  readonly trail: readonly MachinePassage[];
+  readonly trouble?: MachineTrouble;
+  readonly startedAt: number;
+  readonly changedAt: number;
+}
+
+export function machineKey({
+  machine,
+  id,
+}: {
+  readonly machine: string;
+  readonly id: string;
+}): string {
+  return `${machine}.${id}`;
+}
+
+/** @returns undefined for what is no machine, among it the mark of one that was looked for in vain */
+export function readMachine(value: unknown): MachineDocument | undefined {
+  const { v, machine, id, rev, status } = (value ?? {}) as Record<string, unknown>;
+  const isMachine =
+    v === 1 &&
+    typeof machine === "string" &&
+    typeof id === "string" &&
+    typeof rev === "number" &&
+    typeof status === "string";
+  return isMachine ? (value as MachineDocument) : undefined;
+}

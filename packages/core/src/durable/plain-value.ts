@@ -1,0 +1,38 @@
+const MAX_DEPTH = 64;
+
+/**
+ * What of a value JSON would lose or alter, with its place. A field that is `undefined` is left
+ * out, as JSON has it.
+ *
+ * @param place where the value stands: `context`
+ * @returns undefined where it can be held as it is
+ */
+export function notPlain(value: unknown, place: string, depth = 0): string | undefined {
+  if (depth > MAX_DEPTH) return `${place} nests deeper than ${MAX_DEPTH} levels`;
+  switch (typeof value) {
+    case "string":
+      return value.isWellFormed() ? undefined : `${place} has half a character (a lone surrogate)`;
+    case "boolean":
+    case "undefined":
+      return undefined;
+    case "number":
+      return Number.isFinite(value) ? undefined : `${place} is ${value}`;
+    case "object":
+      return value === null ? undefined : ofObject(value, place, depth);
+    default:
+      return `${place} is a ${typeof value}`;
+  }
+}
+
+function ofObject(value: object, place: string, depth: number): string | undefined {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const isList = Array.isArray(value);
+  // Of another realm too, as where a test runner has one of its own.
+  if (!isList && prototype !== null && Object.getPrototypeOf(prototype) !== null)
+    return `${place} is a ${value.constructor.name || "object of a class"}`;
+  for (const [key, item] of Object.entries(value)) {
+    const trouble = notPlain(item, isList ? `${place}[${key}]` : `${place}.${key}`, depth + 1);
+    if (trouble !== undefined) return trouble;
+  }
+  return undefined;
+}

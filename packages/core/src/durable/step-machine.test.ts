@@ -1,0 +1,170 @@
+import { expect, test } from "vitest";
+import { defineMachine } from "./define-machine.ts";
+import type { MachineDocument } from "./machine-document.ts";
+import { orderChart } from "./order-chart.fixture.ts";
+import { type Occurrence, startMachine, stepMachine } from "./step-machine.ts";
+
+const order = defineMachine({ name: "order", machine: orderChart });
+const WEEK = 7 * 24 * 3_600_000;
+const T0 = 1_700_000_000_000;
+
+/** A machine in hand: what it is given is stored as the server would, as JSON. */
+class InHand {
+  document: MachineDocument;
+  sequence = 10;
+
+  constructor(definition = order) {
+    this.document = stored(
+      startMachine(definition, {
+        ...{ machine: "order", id: "o:1", input: { cents: 5 }, sequence: 10, now: T0 },
+      }),
+    );
+  }
+
+  take(occurrence: Omit<Occurrence, "sequence">, now = T0, definition = order) {
+    this.sequence += 1;
+    const given = { ...occurrence, sequence: this.sequence } as Occurrence;
+    const next = stepMachine(definition, this.document, given, now);
+    if (next !== undefined) this.document = stored(next);
+    return next;
+  }
+
+  send(type: string, fields: object = {}, eventId?: string, now = T0) {
+    return this.take({ kind: "event", event: { type, ...fields }, eventId } as never, now);
+  }
+
+  paid() {
+    const end = { job: this.document.children["payment"]?.job ?? "", output: { receipt: "r-5" } };
+    this.take({ kind: "end", end } as never);
+    return this;
+  }
+}
+
+function stored(document: MachineDocument): MachineDocument {
+  return JSON.parse(JSON.stringify(document)) as MachineDocument;
+}
+
+test("a machine begins: its invoked promise is a job, and nothing is done yet", () => {
+  const { document } = new InHand();
+  const job = `millrace-m:order:o:1:${T0.toString(36)}:1`;
+  expect(document).toMatchObject({
+    ...{ status: "active", value: "charging", rev: 1, cursor: 10, cause: 10, timers: {} },
+    children: { payment: { job, queue: "machines", src: "charge" } },
+    pending: [{ do: "enqueue", actor: "payment", src: "charge", job, input: { cents: 5 } }],
+  });
+  expect(order.promiseJobs.map(({ name }) => name)).toEqual(["order.charge"]);
+});
+
+test("its job's end is an event of its actor, once; its timers are kept, and one tick asked for", () => {
+  const machine = new InHand();
+  const { job } = machine.document.children["payment"] ?? { job: "" };
+  machine.paid();
+  expect(machine.document).toMatchObject({
+    ...{ value: { waiting: "quiet" }, context: { paid: "r-5" }, children: {}, cursor: 10 },
+    timers: { nudge: { at: T0 + 60_000 }, "xstate.after.week.order.waiting": { at: T0 + WEEK } },
+    ...{ tickAt: T0 + 60_000, pending: [{ do: "tick", at: T0 + 60_000 }] },
+  });
+  expect(machine.take({ kind: "end", end: { job, output: { receipt: "other" } } } as never)).toBe(
+    undefined,
+  );
+});
+
+test("a failed job is an error of its actor", () => {
+  const machine = new InHand();
+  const { job } = machine.document.children["payment"] ?? { job: "" };
+  machine.take({ kind: "end", end: { job, error: { type: "Declined", message: "no" } } } as never);
+  expect(machine.document).toMatchObject({ status: "done", value: "lost", output: {} });
+});
+
+test("timers: each due one is a transition, those of a state that was left are silent", () => {
+  const machine = new InHand().paid();
+  expect(machine.take({ kind: "tick" } as never, T0 + 59_999)).toMatchObject({
+    ...{ value: { waiting: "quiet" }, tickAt: T0 + 60_000 },
+    pending: [{ do: "tick", at: T0 + 60_000 }],
+  });
+  machine.take({ kind: "tick" } as never, T0 + 60_000);
+  expect(machine.document).toMatchObject({ value: { waiting: "nudged" }, tickAt: T0 + WEEK });
+  machine.send("APPROVE", { by: "ada" });
+  expect(machine.document).toMatchObject({ status: "done", value: "shipped", timers: {} });
+  machine.take({ kind: "tick" } as never, T0 + WEEK);
+  expect(machine.document).toMatchObject({ value: "shipped", output: { receipt: "r-5" } });
+});
+
+test("a week without an answer", () => {
+  const machine = new InHand().paid();
+  for (let tick = 0; tick < 2; tick += 1) machine.take({ kind: "tick" } as never, T0 + WEEK);
+  expect(machine.document).toMatchObject({ status: "done", value: "lost" });
+  expect(machine.document.trail.map(({ event }) => event)).toEqual([
+    ...["xstate.init", "xstate.done.actor.payment", "NUDGED"],
+    "xstate.after.week.order.waiting",
+  ]);
+});
+
+test("an own action stands in pending with its parameters", () => {
+  const machine = new InHand().paid();
+  machine.send("APPROVE", { by: "ada" });
+  expect(machine.document.pending).toContainEqual({
+    ...{ do: "act", action: "tell", params: { text: "by ada" } },
+    event: { type: "APPROVE", by: "ada" },
+  });
+});
+
+test("history survives being stored", () => {
+  const machine = new InHand().paid();
+  machine.take({ kind: "tick" } as never, T0 + 60_000);
+  machine.send("PAUSE");
+  expect(machine.document).toMatchObject({ value: "paused", timers: {} });
+  machine.send("RESUME");
+  expect(machine.document.value).toEqual({ waiting: "nudged" });
+});
+
+test("what was sent twice under one id is one event, and an earlier place is no event", () => {
+  const machine = new InHand().paid();
+  machine.send("REFUSE", {}, "a");
+  machine.send("REFUSE", {}, "a");
+  expect(machine.document).toMatchObject({ context: { refusals: 1 }, cursor: machine.sequence });
+  machine.sequence -= 1;
+  expect(machine.send("REFUSE", {}, "b")).toBeUndefined();
+});
+
+test.each<[string, string, string, RegExp]>([
+  ["a guard that throws", "BOOM", "Error", /the guard is broken/],
+  ["a loop that never rests", "LOOP", "Error", /Infinite loop/],
+  ["a context that JSON can't hold", "BAD", "unserializable-payload", /context\.paid is a Map/],
+  ["an event of XState's own", "xstate.done.actor.payment", "invalid-message", /xstate\./],
+])("%s fails its event, and the machine is as before", (_what, event, type, message) => {
+  const machine = new InHand().paid();
+  const { value, context, timers } = machine.document;
+  machine.send(event);
+  expect(machine.document).toMatchObject({ status: "active", value, context, timers });
+  expect(machine.document.cursor).toBe(machine.sequence);
+  expect(machine.document.trouble).toMatchObject({
+    ...{ event, error: { type, message: expect.stringMatching(message) as string } },
+  });
+});
+
+test("a machine that was stopped takes nothing any more", () => {
+  const machine = new InHand();
+  machine.take({ kind: "stop" } as never);
+  expect(machine.document).toMatchObject({ status: "stopped", children: {} });
+  machine.send("APPROVE", { by: "ada" });
+  expect(machine.document).toMatchObject({ status: "stopped", cursor: machine.sequence });
+});
+
+test("another version: newer ones wait, older ones are migrated, or say that they can't be", () => {
+  const second = defineMachine({ name: "order", machine: orderChart, version: 2 });
+  const migrated = defineMachine({
+    ...{ name: "order", machine: orderChart, version: 2 },
+    migrate: ({ value, context }, from) => ({
+      value,
+      context: { ...(context as object), refusals: from + 1 },
+    }),
+  });
+  const mismatch = expect.objectContaining({ code: "machine-mismatch" }) as Error;
+  expect(() => new InHand(second).send("REFUSE")).toThrow(mismatch);
+  const machine = new InHand().paid();
+  const refuse = { kind: "event", event: { type: "REFUSE" }, eventId: undefined };
+  expect(() => machine.take(refuse as never, T0, second as never)).toThrow(mismatch);
+  machine.take(refuse as never, T0, migrated as never);
+  expect(machine.document).toMatchObject({ version: 2, status: "done", value: "lost" });
+});

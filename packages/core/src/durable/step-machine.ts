@@ -1,0 +1,257 @@
+import { MillraceError } from "../errors/millrace-error.ts";
+import { type RecordedError, recordError } from "../errors/recorded-error.ts";
+import { type ChartState, firstState, nextState } from "./chart-step.ts";
+import type { MachineDefinition } from "./define-machine.ts";
+import type { MachineDocument, MachineEvent, MachineTimer } from "./machine-document.ts";
+import type { MachineRef } from "./machine-names.ts";
+
+/** How the job of an actor has ended. */
+export interface InvokedEnd {
+  readonly job: string;
+  /** What its handler returned; left out where that is nothing, or where there is an error. */
+  readonly output?: unknown;
+  readonly error?: RecordedError;
+}
+
+/** What comes to a machine, and where it lies in the inbox. */
+export type Occurrence = { readonly sequence: number } & (
+  | { readonly kind: "event"; readonly event: MachineEvent; readonly eventId: string | undefined }
+  /** Not even JSON, or no event. */
+  | { readonly kind: "unreadable"; readonly why: string }
+  | { readonly kind: "stop" }
+  | { readonly kind: "end"; readonly end: InvokedEnd }
+  | { readonly kind: "tick" }
+);
+
+export interface Beginning extends MachineRef {
+  readonly input: unknown;
+  readonly sequence: number;
+  readonly now: number;
+}
+
+const MOST_SEEN = 32;
+const LONGEST_TRAIL = 20;
+
+/**
+ * A machine's first document.
+ *
+ * A chart that fails in its very beginning is stored as failed: whoever looks finds out why.
+ */
+export function startMachine(
+  definition: MachineDefinition,
+  { machine, id, input, sequence, now }: Beginning,
+): MachineDocument {
+  const own = {
+    ...({ v: 1, machine, id, version: definition.version } as const),
+    run: Math.floor(now).toString(36),
+    ...{ rev: 1, cursor: sequence, cause: sequence, seen: [], startedAt: now },
+  };
+  let state: ChartState;
+  try {
+    state = firstState(definition, own, input, now);
+  } catch (error) {
+    state = {
+      ...({ status: "error", value: null, context: null, error: plainError(error) } as const),
+      ...{ children: {}, timers: {}, invoked: 0, pending: [] },
+    };
+  }
+  return finish({ ...own, ...state, trail: [], changedAt: now }, "xstate.init", now);
+}
+
+/**
+ * What becomes of a machine by what comes to it. Pure: nothing is done but what the document's
+ * `pending` says, once it is stored.
+ *
+ * @returns undefined where there is nothing to write
+ */
+export function stepMachine(
+  definition: MachineDefinition,
+  stored: MachineDocument,
+  occurrence: Occurrence,
+  now: number,
+): MachineDocument | undefined {
+  if (isBehind(stored, occurrence)) return undefined;
+  const document = heard(ofThisVersion(definition, stored), occurrence);
+  const event = eventOf(document, occurrence, now);
+  const next = {
+    ...document,
+    rev: document.rev + 1,
+    cause: occurrence.sequence,
+    pending: [],
+    changedAt: now,
+    ...placeOf(document, occurrence),
+    ...(event?.also ?? {}),
+  };
+  if (event === undefined || document.status !== "active") return finish(next, undefined, now);
+  try {
+    if (event.trouble !== undefined) throw event.trouble;
+    const { history: _h, output: _o, error: _e, ...rest } = next;
+    const state = nextState(
+      definition,
+      { ...rest, rev: document.rev, ...historyOf(next) },
+      event.take,
+      now,
+    );
+    return finish({ ...rest, ...state }, event.take.type, now);
+  } catch (error) {
+    const trouble = { at: now, event: event.take.type, error: plainError(error) };
+    return finish({ ...next, trouble }, undefined, now);
+  }
+}
+
+/** A tick that came is under way no longer. */
+function heard(document: MachineDocument, { kind }: Occurrence): MachineDocument {
+  if (kind !== "tick") return document;
+  const { tickAt: _came, ...rest } = document;
+  return rest;
+}
+
+function historyOf({ history }: MachineDocument): Pick<MachineDocument, "history"> {
+  return history === undefined ? {} : { history };
+}
+
+/** An event that was taken before, or an end that was heard: both are told for ever by one look. */
+function isBehind(document: MachineDocument, occurrence: Occurrence): boolean {
+  if (occurrence.kind === "tick") return false;
+  if (occurrence.kind === "end") return childOf(document, occurrence.end.job) === undefined;
+  return occurrence.sequence <= document.cursor;
+}
+
+interface Taken {
+  readonly take: MachineEvent;
+  /** What changes in the document whether or not the chart can take it. */
+  readonly also?: Partial<MachineDocument>;
+  readonly trouble?: MillraceError;
+}
+
+/** @returns undefined where the chart is not to be asked */
+function eventOf(
+  document: MachineDocument,
+  occurrence: Occurrence,
+  now: number,
+): Taken | undefined {
+  switch (occurrence.kind) {
+    case "stop":
+      return { take: { type: "xstate.stop" } };
+    case "unreadable":
+      return { take: { type: "(unreadable)" }, trouble: badEvent(occurrence.why) };
+    case "event": {
+      const { event, eventId } = occurrence;
+      if (eventId !== undefined && document.seen.includes(eventId)) return undefined;
+      if (!event.type.startsWith("xstate.")) return { take: event };
+      return { take: event, trouble: badEvent("its type begins with xstate.") };
+    }
+    case "end":
+      return endEvent(document, occurrence.end);
+    case "tick":
+      return dueTimer(document, now);
+  }
+}
+
+function badEvent(why: string): MillraceError {
+  return new MillraceError("invalid-message", `An event could not be taken: ${why}.`);
+}
+
+function placeOf(
+  { seen }: MachineDocument,
+  occurrence: Occurrence,
+): Partial<Pick<MachineDocument, "cursor" | "seen">> {
+  const { kind, sequence } = occurrence;
+  if (kind === "end" || kind === "tick") return {};
+  if (kind !== "event" || occurrence.eventId === undefined || seen.includes(occurrence.eventId))
+    return { cursor: sequence };
+  return { cursor: sequence, seen: [...seen, occurrence.eventId].slice(-MOST_SEEN) };
+}
+
+function childOf(document: MachineDocument, job: string): string | undefined {
+  return Object.keys(document.children).find((actor) => document.children[actor]?.job === job);
+}
+
+function endEvent(
+  document: MachineDocument,
+  { job, output, error }: InvokedEnd,
+): Taken | undefined {
+  const actor = childOf(document, job);
+  if (actor === undefined) return undefined;
+  const { [actor]: _over, ...children } = document.children;
+  const take =
+    error === undefined
+      ? { type: `xstate.done.actor.${actor}`, output, actorId: actor }
+      : {
+          type: `xstate.error.actor.${actor}`,
+          error: { type: error.type, message: error.message },
+          actorId: actor,
+        };
+  return { take, also: { children } };
+}
+
+/** The first timer that is due. The others are asked for one by one: each is a transition. */
+function dueTimer(document: MachineDocument, now: number): Taken | undefined {
+  const first = earliest(document.timers);
+  if (first === undefined || first[1].at > now) return undefined;
+  const { [first[0]]: _due, ...timers } = document.timers;
+  return { take: first[1].event, also: { timers } };
+}
+
+function earliest(timers: MachineDocument["timers"]): readonly [string, MachineTimer] | undefined {
+  let first: readonly [string, MachineTimer] | undefined;
+  for (const one of Object.entries(timers))
+    if (first === undefined || one[1].at < first[1].at) first = one;
+  return first;
+}
+
+/** Notes the way, and asks for a tick where none is under way that comes soon enough. */
+function finish(
+  document: MachineDocument,
+  event: string | undefined,
+  now: number,
+): MachineDocument {
+  const trail =
+    event === undefined
+      ? document.trail
+      : [...document.trail, { at: now, event, value: document.value }].slice(-LONGEST_TRAIL);
+  const first = earliest(document.timers)?.[1].at;
+  const { tickAt } = document;
+  const isAsked = first === undefined || (tickAt !== undefined && tickAt > now && tickAt <= first);
+  return {
+    ...document,
+    trail,
+    ...(isAsked
+      ? {}
+      : { tickAt: first, pending: [...document.pending, { do: "tick", at: first }] }),
+  };
+}
+
+/** The earliest timer that there is to come. */
+export function nextTimerAt({ timers }: Pick<MachineDocument, "timers">): number | undefined {
+  return earliest(timers)?.[1].at;
+}
+
+/** @throws MillraceError `machine-mismatch` */
+function ofThisVersion(definition: MachineDefinition, document: MachineDocument): MachineDocument {
+  const { version, migrate, name } = definition;
+  if (document.version === version || document.status !== "active") return document;
+  const mismatch = (why: string, cause?: unknown): MillraceError =>
+    new MillraceError(
+      "machine-mismatch",
+      `The machine ${name} ${document.id} was stored by version ${document.version} of its chart, and this node has version ${version}: ${why}.`,
+      cause === undefined ? {} : { cause },
+    );
+  if (document.version > version) throw mismatch("it waits for a node that has the newer one");
+  if (migrate === undefined) throw mismatch("give defineMachine() a migrate function");
+  try {
+    const { value, context } = migrate(
+      { value: document.value, context: structuredClone(document.context) },
+      document.version,
+    );
+    const { history: _gone, ...rest } = document;
+    return { ...rest, value, context, version };
+  } catch (error) {
+    throw mismatch(`its migrate function threw (${plainError(error).message})`, error);
+  }
+}
+
+function plainError(thrown: unknown): RecordedError {
+  const { type, message } = recordError(thrown, "Error");
+  return { type, message };
+}
