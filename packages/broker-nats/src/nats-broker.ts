@@ -11,6 +11,7 @@ import {
   type EnqueueResult,
   type Envelope,
   type HistoryStore,
+  type InboxStore,
   type Lease,
   type LockStore,
   type MarkStore,
@@ -75,6 +76,7 @@ export class NatsBroker implements Broker {
   readonly batches: BatchStore;
   readonly journal: NatsJournal;
   readonly signals: SignalStore;
+  readonly inbox: InboxStore;
   readonly jobLogs: NatsJobLogs;
   readonly arrivals: ArrivalStore;
   readonly messages: MessagePublisher;
@@ -105,6 +107,7 @@ export class NatsBroker implements Broker {
     this.batches = stores.batches;
     this.journal = stores.journal;
     this.signals = stores.signals;
+    this.inbox = stores.inbox;
     this.jobLogs = stores.jobLogs;
     this.arrivals = stores.arrivals;
     this.messages = stores.messages;
@@ -112,6 +115,7 @@ export class NatsBroker implements Broker {
     this.#line = new Line(server.nc, features, {
       onOtherServer: () => {
         stores.delays.doubt();
+        stores.inbox.doubt();
         stores.streams
           .lookAgain()
           .catch((error: unknown) => this.#report(error, "look at the streams after a reconnect"));

@@ -16,6 +16,7 @@ import { NatsBatches } from "./store/batches.ts";
 import { NatsBlocked } from "./store/nats-blocked.ts";
 import { NatsDeadLetters } from "./store/dead-letters.ts";
 import { NatsHistory } from "./store/history.ts";
+import { NatsInbox } from "./store/inbox.ts";
 import { NatsJobLogs } from "./store/job-logs.ts";
 import { NatsJournal } from "./store/journal.ts";
 import { NatsProgress } from "./store/progress.ts";
@@ -88,6 +89,7 @@ export function natsStores(
     batches: new NatsBatches(server, publisher, replicas),
     journal: new NatsJournal(server, publisher, replicas),
     signals: new NatsSignals({ server, publisher, replicas, onProblem: report }),
+    inbox: new NatsInbox({ server, publisher, replicas, features, onProblem: report }),
     jobLogs: new NatsJobLogs(server, config.jobLogs, replicas),
     arrivals: new NatsArrivals(server, report),
     messages: new NatsMessages(server, enqueuer),

@@ -38,6 +38,59 @@ export {
 } from "./envelope/body-limits.ts";
 export { type EncodeRules, unsendableValue } from "./envelope/sendable.ts";
 export { unserializable } from "./settlement/unserializable.ts";
+export type { AnyStateMachine } from "xstate";
+export {
+  defineMachine,
+  isMachine,
+  type MachineDefinition,
+  type MachineOptions,
+  type MachineState,
+  type PromiseJobOptions,
+} from "./durable/define-machine.ts";
+export { invokedBy, type InvokedBy, isInvoked } from "./durable/invoked-id.ts";
+export {
+  type InvokedJob,
+  machineKey,
+  type MachineDocument,
+  type MachineEffect,
+  type MachineEvent,
+  type MachinePassage,
+  MACHINES_BUCKET,
+  type MachineStatus,
+  type MachineTimer,
+  type MachineTrouble,
+  readMachine,
+} from "./durable/machine-document.ts";
+export {
+  isMachineId,
+  isMachineName,
+  type MachineRef,
+  requireMachineId,
+  requireMachineName,
+} from "./durable/machine-names.ts";
+export {
+  type MachineEventOf,
+  type MachineInputOf,
+  machineSnapshot,
+  type MachineSnapshot,
+} from "./durable/machine-snapshot.ts";
+export { notPlain } from "./durable/plain-value.ts";
+export {
+  type InvokedEnd,
+  nextTimerAt,
+  refuseStep,
+  type Occurrence,
+  startMachine,
+  stepMachine,
+} from "./durable/step-machine.ts";
+export {
+  type HostOptions,
+  type InboxBody,
+  type InboxMessage,
+  type InboxStore,
+  MAX_EVENT_BYTES,
+  MAX_WAITING_EVENTS,
+} from "./broker/inbox-store.ts";
 export { limitsOfQueue, requireQueueSettings } from "./broker/queue-settings.ts";
 export {
   type Envelope,

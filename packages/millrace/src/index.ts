@@ -4,6 +4,7 @@ export {
   type CancelledJob,
   type DeadJob,
   defineJob,
+  defineMachine,
   defineSchedule,
   defineSignal,
   type Duration,
@@ -13,9 +14,13 @@ export {
   type Job,
   type JobDefinition,
   type JobOptions,
+  type MachineDefinition,
+  type MachineOptions,
+  type MachineState,
   type Middleware,
   type MissedPolicy,
   type OverlapPolicy,
+  type PromiseJobOptions,
   retryAfter,
   type RetryOptions,
   type Schedule,
@@ -82,6 +87,21 @@ export type {
 } from "./client/operations/operations.ts";
 export type { LiveJobFilter, OperationTarget } from "./client/operations/what-is-meant.ts";
 export type { Nodes, NodeStatus } from "./client/nodes.ts";
+export type {
+  MachineHandle,
+  SendOptions,
+  WaitForOptions,
+} from "./client/machines/machine-handle.ts";
+export type { Machines, MachinesQuery } from "./client/machines/machines.ts";
+export type {
+  InvokedJob,
+  MachineEvent,
+  MachinePassage,
+  MachineSnapshot,
+  MachineStatus,
+  MachineTimer,
+  MachineTrouble,
+} from "@millrace/core";
 export type { JobHandle, ResultOptions } from "./client/jobs/job-handle.ts";
 export type { RescheduleOptions, RescheduleResult } from "./client/jobs/reschedule-job.ts";
 export type { LockOptions, LockScope } from "./client/lock.ts";

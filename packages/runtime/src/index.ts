@@ -40,6 +40,7 @@ export {
 export { permitPrefix, slotsOf } from "./limits/queue/permit-share.ts";
 export { rateKey, RATES_BUCKET } from "./limits/queue/token-purse.ts";
 export { collectJobs } from "./registry/collect-jobs.ts";
+export { collectMachines } from "./registry/collect-machines.ts";
 export { collectSchedules } from "./registry/collect-schedules.ts";
 export {
   createService,

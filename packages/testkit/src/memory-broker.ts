@@ -16,6 +16,7 @@ import {
   type Envelope,
   type FindOptions,
   type HistoryStore,
+  type InboxStore,
   type JobLogStore,
   type JournalStore,
   type LockStore,
@@ -47,6 +48,7 @@ import { MemoryDeadLetters } from "./memory/memory-dead-letters.ts";
 import { MemoryDelayedStore } from "./memory/memory-delayed-store.ts";
 import { MemoryDocuments } from "./memory/memory-documents.ts";
 import { MemoryHistory } from "./memory/memory-history.ts";
+import { MemoryInbox } from "./memory/memory-inbox.ts";
 import { MemoryJobLogs } from "./memory/memory-job-logs.ts";
 import { MemoryJournal } from "./memory/memory-journal.ts";
 import { MemoryLookup } from "./memory/memory-lookup.ts";
@@ -103,6 +105,7 @@ export class MemoryBroker implements Broker {
   readonly batches: BatchStore;
   readonly journal: JournalStore;
   readonly signals: SignalStore;
+  readonly inbox: InboxStore;
   readonly jobLogs: JobLogStore;
   readonly arrivals: ArrivalStore;
   readonly marks: MarkStore;
@@ -137,6 +140,7 @@ export class MemoryBroker implements Broker {
     this.batches = new MemoryBatches(this.#server.batches, reach);
     this.journal = new MemoryJournal(this.#server.journal, reach);
     this.signals = new MemorySignals(this.#server.signals, this.#connection);
+    this.inbox = new MemoryInbox(this.#server.inbox, this.#connection);
     this.jobLogs = new MemoryJobLogs(this.#server.jobLogs, reach);
     this.arrivals = new MemoryArrivals(this.#server, this.#connection);
     this.messages = new MemoryMessages(this.#server.messages, () => this.#reachToPublish());

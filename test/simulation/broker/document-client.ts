@@ -59,12 +59,15 @@ export class DocumentClient implements DocumentStore {
   }
 
   /** What changed during an outage is told after it. */
-  async watch(listener: (change: Change) => void): Promise<{ stop(): Promise<void> }> {
+  async watch(
+    listener: (change: Change) => void,
+    only?: string,
+  ): Promise<{ stop(): Promise<void> }> {
     const known = new Map<string, number>();
     const tell = (change: Change): void => {
       if (change.document === undefined) known.delete(change.key);
       else known.set(change.key, change.document.revision);
-      listener(change);
+      if (only === undefined || change.key === only) listener(change);
     };
     const catchUp = async (): Promise<void> => {
       const documents = await this.list();

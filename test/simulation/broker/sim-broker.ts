@@ -15,6 +15,7 @@ import {
   type EnqueueResult,
   type Envelope,
   type HistoryStore,
+  type InboxStore,
   type Lease,
   type LockStore,
   messageIdOf,
@@ -54,6 +55,7 @@ import {
   arrivalClient,
   batchClient,
   jobLogClient,
+  inboxClient,
   journalClient,
   deadLetterClient,
   delayedClient,
@@ -99,6 +101,7 @@ export class SimBroker implements Broker {
   readonly batches: BatchStore;
   readonly journal: JournalStore;
   readonly signals: SignalStore;
+  readonly inbox: InboxStore;
   readonly jobLogs: JobLogStore;
   readonly arrivals = arrivalClient;
   readonly #line: Line;
@@ -118,6 +121,7 @@ export class SimBroker implements Broker {
     this.batches = batchClient(line, call);
     this.journal = journalClient(line, call);
     this.signals = signalClient(line, call);
+    this.inbox = inboxClient(line, call);
     this.jobLogs = jobLogClient(line, call);
   }
 

@@ -10,7 +10,7 @@ import type {
   SignalRef,
   SignalStore,
 } from "@millrace/core";
-import { requireQueueName } from "@millrace/core";
+import { type InboxMessage, type InboxStore, requireQueueName } from "@millrace/core";
 import { MemoryDelayedStore } from "../../../packages/testkit/src/memory/memory-delayed-store.ts";
 import type { Line } from "./line.ts";
 
@@ -138,6 +138,42 @@ export function signalClient(line: Line, call: Line["call"]): SignalStore {
         following = false;
         signals.leave(follower);
       });
+    },
+  };
+}
+
+/** What is sent and its answer lost is sent again, and may then lie there twice. */
+export function inboxClient(line: Line, call: Line["call"]): InboxStore {
+  const { inbox } = line.server;
+  const publish = (point: string, act: () => void): Promise<void> =>
+    call({ point, timeoutMs: 30_000, code: "publish-timeout", act });
+  return {
+    send: (to, body) =>
+      publish(`send ${body.kind} to ${to.machine} ${to.id}`, () => inbox.add(to, body)),
+    tell: (to, data) =>
+      publish(`tell ${to.machine} ${to.id}`, () => inbox.add(to, { kind: "end", data })),
+    tick: (to, data, at) =>
+      publish(`tick of ${to.machine} ${to.id}`, () => inbox.tick(to, data, at)),
+    next: (of, from) =>
+      call({ point: `next of ${of.machine} ${of.id}`, act: () => inbox.next(of, from) }),
+    has: (place) => call({ point: `has ${place}`, act: () => inbox.has(place) }),
+    host: async (machine, { slots, take }) => {
+      let taking = 0;
+      const host = {
+        machine,
+        hasRoom: () => line.isConnected && line.process.isRunning && taking < slots,
+        take: (message: InboxMessage) =>
+          new Promise<void>((resolve, reject) =>
+            line.deliver(() => {
+              taking += 1;
+              void take(message)
+                .finally(() => (taking -= 1))
+                .then(resolve, reject);
+            }),
+          ),
+      };
+      await call({ point: `host ${machine}`, act: () => inbox.join(host) });
+      return line.attach(() => inbox.leave(host));
     },
   };
 }

@@ -12,6 +12,7 @@ import { DeadLetterShelf } from "../../../packages/testkit/src/memory/memory-dea
 import { MemoryDelayed } from "../../../packages/testkit/src/memory/memory-delayed.ts";
 import { DocumentBucket } from "../../../packages/testkit/src/memory/memory-documents.ts";
 import { JobLogShelf } from "../../../packages/testkit/src/memory/memory-job-logs.ts";
+import { InboxShelf } from "../../../packages/testkit/src/memory/memory-inbox.ts";
 import { JournalShelf } from "../../../packages/testkit/src/memory/memory-journal.ts";
 import { HistoryTape } from "../../../packages/testkit/src/memory/memory-history.ts";
 import { SignalShelf } from "../../../packages/testkit/src/memory/memory-signals.ts";
@@ -54,6 +55,7 @@ export class SimServer {
   readonly batches = new SimBatches();
   readonly journal = new JournalShelf();
   readonly signals: SignalShelf;
+  readonly inbox: InboxShelf;
   readonly jobLogs = new JobLogShelf();
   readonly deadLetters = new DeadLetterShelf();
   readonly history: HistoryTape;
@@ -83,6 +85,7 @@ export class SimServer {
     this.blocked = new SimBlocked(timeline);
     this.locks = new SimLocks(this.clock);
     this.signals = new SignalShelf(this.clock);
+    this.inbox = new InboxShelf(this.clock);
     this.history = new HistoryTape(HISTORY_LIMIT, this.clock, () => this.memory);
     this.delayed = new MemoryDelayed(
       this.clock,

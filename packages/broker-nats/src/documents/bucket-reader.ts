@@ -15,6 +15,8 @@ export interface BucketReaderOptions {
   readonly nc: NatsConnection;
   readonly jsm: JetStreamManager;
   readonly bucket: string;
+  /** The one key that is read, as it is stored. Default: all. */
+  readonly only?: string | undefined;
   /** The first revision that is read. */
   readonly from: number;
   readonly onEntry: (entry: BucketEntry) => void;
@@ -74,7 +76,7 @@ class ConsumerReader implements BucketReader {
   }
 
   async open(): Promise<void> {
-    const { nc, jsm, from } = this.#options;
+    const { nc, jsm, from, only = ">" } = this.#options;
     const sub = nc.subscribe(this.#inbox, {
       callback: (error, msg) => (error === null ? this.#receive(msg) : this.#lose()),
     });
@@ -85,7 +87,7 @@ class ConsumerReader implements BucketReader {
         deliver_subject: this.#inbox,
         deliver_policy: "by_start_sequence",
         opt_start_seq: from,
-        filter_subject: `${this.#prefix}>`,
+        filter_subject: this.#prefix + only,
         ack_policy: "none",
         max_deliver: 1,
         flow_control: true,

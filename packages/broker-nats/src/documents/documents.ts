@@ -191,12 +191,14 @@ export class NatsDocuments implements DocumentStore {
 
   async watch(
     listener: (change: { readonly key: string; readonly document: Document | undefined }) => void,
+    only?: string,
   ): Promise<{ stop(): Promise<void> }> {
     const { nc, jsm } = this.#server;
     return watchBucket({
       nc,
       jsm,
       bucket: this.#bucket,
+      only: only === undefined ? undefined : toKvKey(only),
       onEntry: (entry) => listener({ key: fromKvKey(entry.key), document: this.#document(entry) }),
       onProblem: this.#onProblem,
     });

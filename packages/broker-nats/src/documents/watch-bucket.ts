@@ -10,6 +10,8 @@ export interface BucketWatch {
   readonly nc: NatsConnection;
   readonly jsm: JetStreamManager;
   readonly bucket: string;
+  /** The one key that is watched, as it is stored. Default: all. */
+  readonly only?: string | undefined;
   readonly onEntry: (entry: BucketEntry) => void;
   readonly onProblem: (error: unknown, doing: string) => void;
 }
@@ -77,11 +79,11 @@ class BucketWatcher {
   }
 
   async #open(): Promise<void> {
-    const { nc, jsm, bucket, onEntry } = this.#options;
+    const { nc, jsm, bucket, only, onEntry } = this.#options;
     const reader = await openBucketReader({
       nc,
       jsm,
-      bucket,
+      ...{ bucket, only },
       from: this.#next,
       onEntry: (entry) => {
         if (this.#stopped || entry.revision < this.#next) return;

@@ -95,7 +95,7 @@ function lastToken(subject: string): string {
   return subject.slice(subject.lastIndexOf(".") + 1);
 }
 
-function scheduleHeaders(notBefore: number, due: string): Record<string, string> {
+export function scheduleHeaders(notBefore: number, due: string): Record<string, string> {
   return {
     "Nats-Schedule": `@at ${new Date(Math.max(0, notBefore - LEAD_MS)).toISOString()}`,
     "Nats-Schedule-Target": due,

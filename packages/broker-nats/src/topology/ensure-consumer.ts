@@ -14,7 +14,13 @@ import {
   STREAM_NOT_FOUND,
 } from "../jetstream-errors.ts";
 import { noSuchQueue, straySubjects } from "./stray-subjects.ts";
-import { LANE_CONSUMERS, MOVER_CONSUMER, type Names, WAKER_CONSUMER } from "./subjects.ts";
+import {
+  LANE_CONSUMERS,
+  machineConsumer,
+  MOVER_CONSUMER,
+  type Names,
+  WAKER_CONSUMER,
+} from "./subjects.ts";
 
 const ALREADY_EXISTS = 10148;
 const ROUNDS = 5;
@@ -153,6 +159,34 @@ export async function ensureSignalConsumer(jsm: JetStreamManager, names: Names):
       ack_wait: nanos(WAKER_LEASE_MS),
       max_deliver: -1,
       max_ack_pending: MAX_RUNNING,
+      max_waiting: MAX_WAITING_PULLS,
+    },
+    () => ({}),
+  );
+}
+
+/** What a host that died had in hand comes to another after this. */
+export const HOST_LEASE_MS = 10_000;
+
+/** Of who hosts a name's machines. Timers that a host gives back count as pending. */
+export async function ensureMachineConsumer(
+  jsm: JetStreamManager,
+  names: Names,
+  machine: string,
+  from: "inbox" | "timers",
+): Promise<void> {
+  await ensureConsumer(
+    jsm,
+    from === "inbox" ? names.inboxStream : names.timerStream,
+    {
+      durable_name: machineConsumer(machine),
+      filter_subjects: names.machineFilters(machine, from),
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      replay_policy: ReplayPolicy.Instant,
+      ack_wait: nanos(HOST_LEASE_MS),
+      max_deliver: -1,
+      max_ack_pending: -1,
       max_waiting: MAX_WAITING_PULLS,
     },
     () => ({}),

@@ -1,4 +1,10 @@
-import { MAX_SIGNAL_BYTES, MAX_WAITING_SIGNALS, type QueueSettings } from "@millrace/core";
+import {
+  MAX_EVENT_BYTES,
+  MAX_WAITING_EVENTS,
+  MAX_SIGNAL_BYTES,
+  MAX_WAITING_SIGNALS,
+  type QueueSettings,
+} from "@millrace/core";
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
 import type { Names } from "./subjects.ts";
@@ -214,6 +220,55 @@ export function signalStream(names: Names, replicas: number): StreamPlan {
       num_replicas: replicas,
     },
     update: () => ({ discard: DiscardPolicy.New, discard_new_per_subject: true }),
+  };
+}
+
+const EVENT_HEADERS_BYTES = 4_096;
+
+/**
+ * What is sent to durable machines, until a host has taken it. Producers may write here: so each
+ * subject and each message is bounded by the server, and the timers, which are the server's
+ * schedules, lie elsewhere. A schedule names the subject that it publishes to, so who may write one
+ * may write to each subject of its stream.
+ */
+export function inboxStream(names: Names, replicas: number): StreamPlan {
+  return {
+    create: {
+      name: names.inboxStream,
+      description: "Millrace events and timers of durable machines",
+      subjects: [...names.inboxAll],
+      retention: RetentionPolicy.Workqueue,
+      storage: StorageType.File,
+      discard: DiscardPolicy.New,
+      discard_new_per_subject: true,
+      max_msgs_per_subject: MAX_WAITING_EVENTS,
+      max_msg_size: MAX_EVENT_BYTES + EVENT_HEADERS_BYTES,
+      // An event's id is of its machine, not of the stream: else a producer could take another
+      // machine's in advance.
+      duplicate_window: nanos(100),
+      num_replicas: replicas,
+    },
+    update: () => ({ discard: DiscardPolicy.New, discard_new_per_subject: true }),
+  };
+}
+
+/** No limits, as for delayed jobs: a limit would drop timers. */
+export function timerStream(names: Names, schedules: boolean, replicas: number): StreamPlan {
+  const scheduled = schedules ? { allow_msg_schedules: true } : {};
+  return {
+    create: {
+      name: names.timerStream,
+      description: "Millrace timers of durable machines",
+      subjects: [...names.timerAll],
+      retention: RetentionPolicy.Workqueue,
+      storage: StorageType.File,
+      discard: DiscardPolicy.Old,
+      // Nothing in it has a message id; a window would only cost memory.
+      duplicate_window: nanos(100),
+      num_replicas: replicas,
+      ...scheduled,
+    },
+    update: () => ({ max_msgs: -1, max_bytes: -1, max_age: 0, ...scheduled }),
   };
 }
 

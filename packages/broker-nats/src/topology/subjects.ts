@@ -1,8 +1,11 @@
 import {
   isId,
+  isMachineId,
+  isMachineName,
   isQueueName,
   type Lane,
   type LaneName,
+  type MachineRef,
   type MessageOrigin,
   requireNamespace,
   type RunRef,
@@ -36,6 +39,10 @@ export class Names {
   readonly journalAll: string;
   readonly signalStream: string;
   readonly signalAll: string;
+  readonly inboxStream: string;
+  readonly inboxAll: readonly string[];
+  readonly timerStream: string;
+  readonly timerAll: readonly string[];
   readonly jobLogStream: string;
   readonly jobLogAll: string;
   readonly whoRuns: string;
@@ -69,6 +76,10 @@ export class Names {
     this.signalStream = `${ns}-signals`;
     // No more and no fewer tokens than a signal has: whatever else is published is refused.
     this.signalAll = `${ns}.signal.*.*.*`;
+    this.inboxStream = `${ns}-inbox`;
+    this.inboxAll = [`${ns}.inbox.*.*`, `${ns}.mend.*.*`];
+    this.timerStream = `${ns}-timers`;
+    this.timerAll = [`${ns}.mtick.*.*`, `${ns}.mtimer.*.*`];
     this.jobLogStream = `${ns}-logs`;
     this.jobLogAll = `${ns}.log.>`;
     this.whoRuns = `${ns}.ctl.who-runs`;
@@ -289,12 +300,40 @@ export class Names {
     return isQueueName(queue) && isId(id) && isId(name) ? { queue, id, name } : undefined;
   }
 
+  /**
+   * What comes to a durable machine.
+   *
+   * @param door `inbox` for whoever may send it events, `mend` for the ends of its jobs, `mtick`
+   *   for timers that are due, and `mtimer` for those that the server keeps until then
+   */
+  toMachine(door: InboxDoor, { machine, id }: MachineRef): string {
+    return `${this.namespace}.${door}.${machine}.${id}`;
+  }
+
+  /** What the hosts of one name's machines take: all but what the server keeps. */
+  machineFilters(machine: string, from: "inbox" | "timers"): string[] {
+    const doors = from === "inbox" ? (["inbox", "mend"] as const) : (["mtick"] as const);
+    return doors.map((door) => this.toMachine(door, { machine, id: "*" }));
+  }
+
+  /** @returns undefined for a subject that nothing to a machine can be on */
+  readToMachine(subject: string): (MachineRef & { readonly door: InboxDoor }) | undefined {
+    const [door, machine, id] = subject.slice(this.namespace.length + 1).split(".");
+    const known = INBOX_DOORS.find((one) => one === door);
+    return known !== undefined && isMachineName(machine) && isMachineId(id)
+      ? { door: known, machine, id }
+      : undefined;
+  }
+
   /** The name of a KV bucket; its stream is `KV_<bucket>`. */
   bucket(name: string): string {
     return `${this.namespace}-${name}`;
   }
 }
 
+export type InboxDoor = "inbox" | "mend" | "mtick" | "mtimer";
+
+const INBOX_DOORS: readonly InboxDoor[] = ["inbox", "mend", "mtick", "mtimer"];
 const WOKEN = "woken";
 const PROGRAM = "program";
 
@@ -313,5 +352,9 @@ export const LANE_CONSUMERS: Readonly<Record<LaneName, string>> = Object.freeze(
 });
 /** The one durable consumer of the signals. */
 export const WAKER_CONSUMER = "wakers";
+/** The durable consumer of what comes to one name's machines: one a name. */
+export function machineConsumer(machine: string): string {
+  return `machine-${machine}`;
+}
 /** The one durable consumer of the delayed stream. */
 export const MOVER_CONSUMER = "mover";

@@ -8,6 +8,7 @@ import type { DeadLetterStore } from "./dead-letter-store.ts";
 import type { DelayedStore } from "./delayed-store.ts";
 import type { DocumentStore } from "./document-store.ts";
 import type { HistoryStore } from "./history-store.ts";
+import type { InboxStore } from "./inbox-store.ts";
 import type { JobLogStore } from "./job-log-store.ts";
 import type { JournalStore } from "./journal-store.ts";
 import type { LockStore } from "./lock-store.ts";
@@ -77,6 +78,8 @@ export interface Broker {
   readonly journal: JournalStore;
   /** For jobs with steps. */
   readonly signals: SignalStore;
+  /** Of durable machines. */
+  readonly inbox: InboxStore;
   /** What handlers logged, where nodes keep it. */
   readonly jobLogs: JobLogStore;
   /** What comes into queues, for who keeps an account of jobs. */

@@ -59,9 +59,12 @@ export interface DocumentStore {
    * Calls for each document that changes from now on, also for those that changed during an outage,
    * once it is over. Of changes to one document in quick succession perhaps only the last is told:
    * what is there is always told in the end. Watch first, then list: then nothing is missed.
+   *
+   * @param only the one key that is watched. Default: all
    */
   watch(
     listener: (change: { readonly key: string; readonly document: Document | undefined }) => void,
+    only?: string,
   ): Promise<{ stop(): Promise<void> }>;
   /**
    * Calls for each document that somebody puts from now on, as soon as the connection hears of it:

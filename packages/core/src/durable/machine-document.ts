@@ -81,8 +81,8 @@ export interface MachineDocument {
   readonly error?: RecordedError;
   /** The place in the inbox of the last event that was taken. */
   readonly cursor: number;
-  /** The place in the inbox of what this write came of: while that is there, `pending` may be undone. */
-  readonly cause: number;
+  /** Where what this write came of lies: while it is there, `pending` may be undone. */
+  readonly cause: string;
   readonly pending: readonly MachineEffect[];
   readonly children: Readonly<Record<string, InvokedJob>>;
   /** Jobs that it has invoked so far. */

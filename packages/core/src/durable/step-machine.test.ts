@@ -16,14 +16,22 @@ class InHand {
   constructor(definition = order) {
     this.document = stored(
       startMachine(definition, {
-        ...{ machine: "order", id: "o:1", input: { cents: 5 }, sequence: 10, now: T0 },
+        ...{
+          machine: "order",
+          id: "o:1",
+          input: { cents: 5 },
+          sequence: 10,
+          place: "in/10",
+          now: T0,
+        },
       }),
     );
   }
 
-  take(occurrence: Omit<Occurrence, "sequence">, now = T0, definition = order) {
+  take(occurrence: Omit<Occurrence, "sequence" | "place">, now = T0, definition = order) {
     this.sequence += 1;
-    const given = { ...occurrence, sequence: this.sequence } as Occurrence;
+    const place = `in/${this.sequence}`;
+    const given = { ...occurrence, place, sequence: this.sequence } as Occurrence;
     const next = stepMachine(definition, this.document, given, now);
     if (next !== undefined) this.document = stored(next);
     return next;
@@ -46,9 +54,9 @@ function stored(document: MachineDocument): MachineDocument {
 
 test("a machine begins: its invoked promise is a job, and nothing is done yet", () => {
   const { document } = new InHand();
-  const job = `millrace-m:order:o:1:${T0.toString(36)}:1`;
+  const job = `millrace-m:order:o:1:${(10).toString(36)}:1`;
   expect(document).toMatchObject({
-    ...{ status: "active", value: "charging", rev: 1, cursor: 10, cause: 10, timers: {} },
+    ...{ status: "active", value: "charging", rev: 1, cursor: 10, cause: "in/10", timers: {} },
     children: { payment: { job, queue: "machines", src: "charge" } },
     pending: [{ do: "enqueue", actor: "payment", src: "charge", job, input: { cents: 5 } }],
   });

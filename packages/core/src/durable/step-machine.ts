@@ -14,10 +14,12 @@ export interface InvokedEnd {
 }
 
 /** What comes to a machine, and where it lies in the inbox. */
-export type Occurrence = { readonly sequence: number } & (
+export type Occurrence = { readonly sequence: number; readonly place: string } & (
   | { readonly kind: "event"; readonly event: MachineEvent; readonly eventId: string | undefined }
   /** Not even JSON, or no event. */
   | { readonly kind: "unreadable"; readonly why: string }
+  /** Of a machine that is there already. */
+  | { readonly kind: "start" }
   | { readonly kind: "stop" }
   | { readonly kind: "end"; readonly end: InvokedEnd }
   | { readonly kind: "tick" }
@@ -26,6 +28,7 @@ export type Occurrence = { readonly sequence: number } & (
 export interface Beginning extends MachineRef {
   readonly input: unknown;
   readonly sequence: number;
+  readonly place: string;
   readonly now: number;
 }
 
@@ -39,12 +42,13 @@ const LONGEST_TRAIL = 20;
  */
 export function startMachine(
   definition: MachineDefinition,
-  { machine, id, input, sequence, now }: Beginning,
+  { machine, id, input, sequence, place, now }: Beginning,
 ): MachineDocument {
   const own = {
     ...({ v: 1, machine, id, version: definition.version } as const),
-    run: Math.floor(now).toString(36),
-    ...{ rev: 1, cursor: sequence, cause: sequence, seen: [], startedAt: now },
+    // No two messages of an inbox have one place.
+    run: sequence.toString(36),
+    ...{ rev: 1, cursor: sequence, cause: place, seen: [], startedAt: now },
   };
   let state: ChartState;
   try {
@@ -76,7 +80,7 @@ export function stepMachine(
   const next = {
     ...document,
     rev: document.rev + 1,
-    cause: occurrence.sequence,
+    cause: occurrence.place,
     pending: [],
     changedAt: now,
     ...placeOf(document, occurrence),
@@ -131,6 +135,8 @@ function eventOf(
   now: number,
 ): Taken | undefined {
   switch (occurrence.kind) {
+    case "start":
+      return undefined;
     case "stop":
       return { take: { type: "xstate.stop" } };
     case "unreadable":
@@ -220,6 +226,25 @@ function finish(
       ? {}
       : { tickAt: first, pending: [...document.pending, { do: "tick", at: first }] }),
   };
+}
+
+/** What becomes of a machine whose next document can't be stored: the event fails, as by a guard. */
+export function refuseStep(
+  document: MachineDocument,
+  occurrence: Occurrence,
+  error: unknown,
+  now: number,
+): MachineDocument {
+  const next = {
+    ...document,
+    rev: document.rev + 1,
+    cause: occurrence.place,
+    pending: [],
+    changedAt: now,
+    ...placeOf(document, occurrence),
+    trouble: { at: now, event: occurrence.kind, error: plainError(error) },
+  };
+  return finish(next, undefined, now);
 }
 
 /** The earliest timer that there is to come. */

@@ -1,5 +1,6 @@
 import type { ChainLink } from "../envelope/chain-link.ts";
 import type { Envelope } from "../envelope/envelope.ts";
+import { isInvoked } from "../durable/invoked-id.ts";
 import { isCalled } from "../steps/called-id.ts";
 
 type Sender = Pick<Envelope, "next" | "sentFrom">;
@@ -26,9 +27,14 @@ export function linkOutOfReach(
 
 /**
  * Whether a job that is enqueued needs the programs' door, where nobody asks: it names queues that
- * only a trusted program may, or a step has called it, which no producer may say of its own.
+ * only a trusted program may, or a step has called it or a machine invoked it, which no producer may
+ * say of its own.
  */
 export function needsProgramDoor({ id, queue, next, generation }: Envelope): boolean {
   if (generation !== 0) return false;
-  return isCalled({ id }) || (next !== undefined && next.some((link) => link.queue !== queue));
+  return (
+    isCalled({ id }) ||
+    isInvoked({ id }) ||
+    (next !== undefined && next.some((link) => link.queue !== queue))
+  );
 }

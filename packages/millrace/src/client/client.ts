@@ -1,4 +1,5 @@
 import {
+  type AnyStateMachine,
   type BatchOptions,
   type Broker,
   type BrokerStatus,
@@ -7,6 +8,7 @@ import {
   type EnqueueOptions,
   type Instrumentation,
   type JobDefinition,
+  type MachineDefinition,
   type MetricsCollector,
   newJobId,
   noMetrics,
@@ -31,6 +33,8 @@ import { type Audit, auditOf } from "./audit.ts";
 import { type Operations, operationsOf } from "./operations/operations.ts";
 import { type Nodes, nodesOf } from "./nodes.ts";
 import { type Queues, queuesOf } from "./queues/queues.ts";
+import { machineHandle, type MachineHandle } from "./machines/machine-handle.ts";
+import { type Machines, machinesOf } from "./machines/machines.ts";
 import type { SendSignal } from "./jobs/signal-job.ts";
 
 /** What may be said about one job, and whether its id is looked up first. */
@@ -134,6 +138,22 @@ export interface Millrace extends AsyncDisposable {
    */
   signal: SendSignal;
   /**
+   * A handle on a durable machine, by its definition or its name. Nothing is asked before it is
+   * used.
+   *
+   * @throws MillraceError `invalid-name`
+   * @example
+   * const o = millrace.machine(order, "o-17");
+   * await o.start({ cents: 1_200 });
+   * await o.send({ type: "APPROVE", by: "ada" }, { id: "click-31" });
+   * const shipped = await o.waitFor((snapshot) => snapshot.matches("shipped"), { timeout: "1h" });
+   */
+  machine<Chart extends AnyStateMachine>(
+    definition: MachineDefinition<Chart>,
+    id: string,
+  ): MachineHandle<Chart>;
+  machine(name: string, id: string): MachineHandle;
+  /**
    * A handle on a job that was enqueued elsewhere. Nothing is asked before it is used; a job that
    * nobody knows is then `job-not-found`.
    */
@@ -210,6 +230,8 @@ export interface Millrace extends AsyncDisposable {
   readonly dead: DeadLetters;
   readonly cron: Cron;
   readonly delayed: DelayedJobs;
+  /** Looking at durable machines, and forgetting them. */
+  readonly machines: Machines;
   /** What it stands on. For what this interface does not offer. */
   readonly broker: Broker;
   /** Ends the connection. Idempotent. */
@@ -235,6 +257,7 @@ export function createClient(
   return {
     ...enqueueCalls(host),
     ...jobCalls(host),
+    machine: (of: MachineDefinition | string, id: string) => machineHandle(host, of, id),
     lock: (name, options, run) =>
       withLock(
         { locks: broker.locks, clock, metrics, instrumentation },
@@ -265,6 +288,7 @@ export function createClient(
     operations: calls.each("operations", operationsOf(broker, clock)),
     dead: calls.each("dead", deadLetters(broker, now)),
     cron: calls.each("cron", cron(broker, clock, newId)),
+    machines: calls.each("machines", machinesOf(broker)),
     delayed: calls.each("delayed", delayedJobs(broker, now)),
     broker,
     close: () => broker.close(),

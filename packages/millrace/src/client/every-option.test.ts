@@ -50,6 +50,10 @@ const client: Cases<Millrace> = {
   cancel: (of) => of.cancel("a", bad({ queue: "work" })),
   signal: (of) => of.signal("work", "a", "go", 1, bad()),
   handle: "takes no options",
+  machine: [
+    (of) => of.machine("m", "a").send({ type: "A" }, bad()),
+    (of) => of.machine("m", "a").waitFor(() => true, bad()),
+  ],
   lock: (of) => of.lock("l", bad(), () => 1),
   with: (of) => of.with(bad()),
   onStatus: "takes no options",

@@ -53,7 +53,7 @@ export interface ConnectOptions {
 export async function prepareNode(options: NodeOptions): Promise<PreparedNode> {
   requireNode();
   refuseUnknownNodeOptions(options);
-  const { jobs, schedules = [], queues, configFile, env, ...rest } = options;
+  const { jobs, schedules = [], machines = [], queues, configFile, env, ...rest } = options;
   const { broker: own, waitForServer = true } = options;
   const config = await codeConfig({
     fields: rest,
@@ -68,6 +68,7 @@ export async function prepareNode(options: NodeOptions): Promise<PreparedNode> {
     maskText: mask.text,
     jobs,
     schedules,
+    machines,
     ...nodeFields(config),
     ...jobLogsOf(config, mask),
     queues: queueOptions(config, queues),

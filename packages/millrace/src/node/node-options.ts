@@ -25,6 +25,11 @@ export interface NodeOptions extends Omit<ConfigInput, "jobs" | "queues"> {
    * enqueues the jobs.
    */
   readonly schedules?: readonly unknown[];
+  /**
+   * What `defineMachine(…)` returned: durable machines whose events are taken here, and whose
+   * promises run here as jobs.
+   */
+  readonly machines?: readonly unknown[];
   /** Slots, or slots and limits, by queue. */
   readonly queues?: Readonly<Record<string, number | NodeQueueOptions>>;
   /** A configuration file to read. Default: none; only the command looks for one by itself. */
@@ -56,7 +61,15 @@ export interface NodeOptions extends Omit<ConfigInput, "jobs" | "queues"> {
 }
 
 const OWN_NAMES = optionNames<Omit<NodeOptions, Exclude<keyof ConfigInput, "jobs" | "queues">>>({
-  ...{ jobs: true, schedules: true, queues: true, configFile: true, env: true, broker: true },
+  ...{
+    jobs: true,
+    schedules: true,
+    machines: true,
+    queues: true,
+    configFile: true,
+    env: true,
+    broker: true,
+  },
   ...{ waitForServer: true, middleware: true, metrics: true, executionLog: true },
   ...{ instrumentation: true, log: true, clock: true },
 });

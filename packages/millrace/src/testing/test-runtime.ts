@@ -1,9 +1,12 @@
 import {
+  type AnyStateMachine,
   type EnqueueOptions,
   type ExecutionLog,
   type Instrumentation,
   instrumentedBroker,
+  isMachine,
   type JobDefinition,
+  type MachineDefinition,
   type Middleware,
   optionNames,
   refuseUnknown,
@@ -12,6 +15,7 @@ import {
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { createNode, type MillraceNode } from "@millrace/runtime";
 import { createClient, type Millrace } from "../client/client.ts";
+import type { MachineHandle } from "../client/machines/machine-handle.ts";
 import type { JobHandle } from "../client/jobs/job-handle.ts";
 import type { JobState, JobStatus } from "../client/jobs/job-status.ts";
 import { drain, type DrainTimeOptions } from "./drain.ts";
@@ -23,6 +27,8 @@ export interface TestRuntimeOptions {
   readonly jobs: readonly unknown[];
   /** What `defineSchedule(…)` returned. They are due as the clock is moved. */
   readonly schedules?: readonly unknown[];
+  /** What `defineMachine(…)` returned. Their timers are due as the clock is moved. */
+  readonly machines?: readonly unknown[];
   /** Jobs of a queue that run at once. Default 10. */
   readonly slots?: number;
   readonly middleware?: readonly Middleware[];
@@ -36,7 +42,14 @@ export interface TestRuntimeOptions {
 }
 
 const NAMES = optionNames<TestRuntimeOptions>({
-  ...{ jobs: true, schedules: true, slots: true, middleware: true, executionLog: true },
+  ...{
+    jobs: true,
+    schedules: true,
+    machines: true,
+    slots: true,
+    middleware: true,
+    executionLog: true,
+  },
   ...{ instrumentation: true, startMs: true, random: true },
 });
 
@@ -60,6 +73,11 @@ export interface TestRuntime extends AsyncDisposable {
    *   waits for something that neither the clock nor its I/O brings. It says which
    */
   drain(options?: DrainTimeOptions): Promise<void>;
+  /** A handle on a durable machine, as the client gives one. */
+  machine<Chart extends AnyStateMachine>(
+    definition: MachineDefinition<Chart>,
+    id: string,
+  ): MachineHandle<Chart>;
   job(id: string): Promise<JobStatus>;
   deadLetters(): Promise<readonly StoredDeadLetter[]>;
   /** @throws Error that says what the job's state is instead, with its last error */
@@ -87,6 +105,7 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
   const {
     jobs,
     schedules = [],
+    machines = [],
     slots = 10,
     middleware = [],
     instrumentation,
@@ -103,11 +122,15 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
     undefined,
     instrumentation,
   );
-  const handlers = new HandlersAtWork(clock, jobs);
+  const handlers = new HandlersAtWork(clock, [
+    ...jobs,
+    ...machines.filter(isMachine).flatMap(({ promiseJobs }) => promiseJobs),
+  ]);
   const node = createNode({
     broker,
     jobs,
     schedules,
+    machines,
     slots,
     middleware: [handlers.middleware, ...middleware],
     ...(instrumentation === undefined ? {} : { instrumentation }),
@@ -140,6 +163,7 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
     broker,
     node,
     client,
+    machine: (definition, id) => client.machine(definition, id),
     job,
     assertState,
     stop,

@@ -1,4 +1,5 @@
 import { checkInput, recordError } from "@millrace/core";
+import { invokedQueues } from "../registry/collect-machines.ts";
 import { outcomeQueues } from "../registry/outcome-targets.ts";
 import type { Service } from "../service/service.ts";
 import { connectionLog } from "./connection-log.ts";
@@ -68,7 +69,13 @@ export class NodeLife {
     });
     await Promise.all(config.schedules.map((schedule) => checkInput(schedule)));
     // Who is told of an end may be deployed later: until then it waits in its queue.
-    const needed = [...new Set([...base.queues, ...outcomeQueues(base.registry.jobs)])];
+    const needed = [
+      ...new Set([
+        ...base.queues,
+        ...outcomeQueues(base.registry.jobs),
+        ...invokedQueues(config.machines),
+      ]),
+    ];
     await Promise.all(
       needed.map((queue) => broker.queues.ensure(queue, queues.get(queue)?.settings)),
     );

@@ -14,6 +14,7 @@ import {
   laneWeights,
   type LaneWeights,
   type Logger,
+  type MachineDefinition,
   type MetricsCollector,
   type Middleware,
   MillraceError,
@@ -30,6 +31,7 @@ import {
   toMs,
 } from "@millrace/core";
 import { type JobLogConfig, jobLogConfig, type JobLogOptions } from "../job-log/job-log-options.ts";
+import { requireMachines } from "../registry/collect-machines.ts";
 import { requireSchedules } from "../registry/collect-schedules.ts";
 
 /** How a node treats one queue. */
@@ -79,6 +81,8 @@ export interface NodeOptions {
    * for the nodes to settle.
    */
   readonly schedules?: readonly unknown[];
+  /** What `defineMachine(…)` returned: durable machines whose events are taken here. */
+  readonly machines?: readonly unknown[];
   /** Unique in the fleet. Default: host name, process id and a few random letters. */
   readonly name?: string;
   /** Default for every queue: 16. */
@@ -144,6 +148,7 @@ export interface NodeConfig {
   readonly broker: Broker;
   readonly jobs: readonly unknown[];
   readonly schedules: readonly Schedule[];
+  readonly machines: readonly MachineDefinition[];
   readonly name: string;
   readonly slots: number;
   readonly queues: ReadonlyMap<string, NodeQueueOptions>;
@@ -166,7 +171,15 @@ export interface NodeConfig {
 }
 
 const NAMES = optionNames<NodeOptions>({
-  ...{ broker: true, jobs: true, schedules: true, name: true, slots: true, queues: true },
+  ...{
+    broker: true,
+    jobs: true,
+    schedules: true,
+    machines: true,
+    name: true,
+    slots: true,
+    queues: true,
+  },
   ...{ grace: true, lease: true, schedulerLease: true, poisonAfter: true, jobMemoryMb: true },
   ...{ maxParked: true, threads: true, middleware: true, metrics: true, executionLog: true },
   ...{ instrumentation: true, log: true, maskText: true, jobLogs: true, clock: true, random: true },
@@ -213,9 +226,11 @@ export function nodeSettings(options: Omit<NodeOptions, "broker">): Omit<NodeCon
     requireMaxParked(settings.maxParked, `queues.${queue}.maxParked`);
     queues.set(requireQueueName(queue), settings);
   }
+  const machines = requireMachines(options.machines ?? []);
   return {
-    jobs: options.jobs,
+    jobs: [...options.jobs, ...machines.flatMap(({ promiseJobs }) => promiseJobs)],
     schedules: requireSchedules(options.schedules ?? []),
+    machines,
     name,
     slots: wholeFrom1(options.slots ?? 16, "slots"),
     queues,

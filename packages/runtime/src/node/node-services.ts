@@ -1,5 +1,13 @@
-import { recordError, type RunningJob, type Stoppable } from "@millrace/core";
+import {
+  brokerOutlet,
+  type MachineDefinition,
+  Producer,
+  recordError,
+  type RunningJob,
+  type Stoppable,
+} from "@millrace/core";
 import { openClockWatch } from "../clock/clock-watch.ts";
+import { MachineHost } from "../durable/machine-host.ts";
 import { wakeForSignal } from "../execution/steps/wake-job.ts";
 import { nodeReadings } from "../metrics/node-readings.ts";
 import { QueueReadings } from "../metrics/queue-readings.ts";
@@ -60,7 +68,8 @@ function watches({ config, clock, log, controls }: NodeBase, work: NodeWork): re
   ];
 }
 
-function besides({ config, clock, log, isFleet }: NodeBase, work: NodeWork): readonly Opening[] {
+function besides(base: NodeBase, work: NodeWork): readonly Opening[] {
+  const { config, clock, log, isFleet } = base;
   const { broker } = config;
   const runningJob = (id: string): RunningJob | undefined =>
     work.running().find((job) => job.id === id);
@@ -72,6 +81,7 @@ function besides({ config, clock, log, isFleet }: NodeBase, work: NodeWork): rea
     { what: "moving due jobs", open: () => broker.moveDueJobs() },
     ...(isFleet ? [{ what: "sweeping gates", open: () => work.gates.sweep() }] : []),
     ...(work.hasSteps ? [wakes] : []),
+    ...config.machines.map((definition) => hosting(base, definition)),
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
     { what: "answering which jobs run", open: () => broker.answerListRunning(work.running) },
     {
@@ -79,6 +89,18 @@ function besides({ config, clock, log, isFleet }: NodeBase, work: NodeWork): rea
       open: async () => watchLoop({ clock, log, running: work.running }),
     },
   ];
+}
+
+function hosting({ config, clock, log, publishing }: NodeBase, definition: MachineDefinition) {
+  const { broker } = config;
+  return {
+    what: `hosting the machines ${definition.name}`,
+    open: () =>
+      MachineHost.open({
+        ...{ broker, clock, log, definition },
+        producer: new Producer(brokerOutlet(publishing), clock),
+      }),
+  };
 }
 
 function scheduling({ config, clock, events, log, publishing }: NodeBase): Service {

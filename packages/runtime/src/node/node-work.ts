@@ -1,4 +1,5 @@
 import { brokerOutlet, MillraceError, Producer, type RunningJob } from "@millrace/core";
+import { invokedHook } from "../durable/invoked-hook.ts";
 import { cancellationHook } from "../control/cancellation-hook.ts";
 import { Cancellations } from "../control/cancellations.ts";
 import type { AttemptContext } from "../execution/attempt/attempt-context.ts";
@@ -132,6 +133,7 @@ function executionHost(base: NodeBase, parts: HostParts): ExecutionHost {
       cancellationHook(broker, cancellations),
       ...parts.stepHooks,
       childHook(broker, clock),
+      invokedHook(broker),
     ],
     producer: new Producer(brokerOutlet(publishing), clock, base.internals.newId),
     verdict: base.internals.verdict,

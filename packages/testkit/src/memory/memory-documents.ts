@@ -132,12 +132,15 @@ export class MemoryDocuments implements DocumentStore {
     return this.#bucket.now();
   }
 
-  async watch(listener: (change: Change) => void): Promise<{ stop(): Promise<void> }> {
+  async watch(
+    listener: (change: Change) => void,
+    only?: string,
+  ): Promise<{ stop(): Promise<void> }> {
     this.#connection.reach();
     let watching = true;
     const unwatch = this.#bucket.watch((change) =>
       this.#connection.deliver(() => {
-        if (watching) listener(change);
+        if (watching && (only === undefined || change.key === only)) listener(change);
       }),
     );
     return this.#connection.attach(() => {

@@ -16,6 +16,7 @@ import { DocumentBucket } from "./memory-documents.ts";
 import { JobLogShelf } from "./memory-job-logs.ts";
 import { JournalShelf } from "./memory-journal.ts";
 import { HistoryTape } from "./memory-history.ts";
+import { InboxShelf } from "./memory-inbox.ts";
 import { LockTable } from "./memory-locks.ts";
 import { MessageShelf } from "./memory-messages.ts";
 import { ProgressBoard } from "./memory-progress.ts";
@@ -42,6 +43,7 @@ export class MemoryServer {
   readonly batches = new BatchShelf();
   readonly journal = new JournalShelf();
   readonly signals: SignalShelf;
+  readonly inbox: InboxShelf;
   readonly jobLogs = new JobLogShelf();
   readonly messages = new MessageShelf();
   readonly deadLetters = new DeadLetterShelf();
@@ -58,6 +60,7 @@ export class MemoryServer {
     this.history = new HistoryTape(HISTORY_LIMIT, clock, (queue) => this.memoryOf(queue));
     this.locks = new LockTable(clock);
     this.signals = new SignalShelf(clock);
+    this.inbox = new InboxShelf(clock);
     this.delayed = new MemoryDelayed(
       clock,
       (job) => void this.queue(job.queue).publish(job.publication),

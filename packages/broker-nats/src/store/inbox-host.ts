@@ -1,0 +1,114 @@
+import { type HostOptions, MillraceError, type Stoppable, type Timer } from "@millrace/core";
+import { machineOf } from "../machine/machine.ts";
+import { postponeMs } from "../messages/delayed-message.ts";
+import { readDueAt, readInboxMessage } from "../messages/inbox-message.ts";
+import { ack, nak } from "../pull/ack.ts";
+import type { Delivery } from "../pull/delivery.ts";
+import { PullSubscription } from "../pull/pull-subscription.ts";
+import { ensureMachineConsumer, HOST_LEASE_MS } from "../topology/ensure-consumer.ts";
+import { machineConsumer } from "../topology/subjects.ts";
+import type { ServerAccess } from "./server-access.ts";
+
+export interface InboxHostOptions extends HostOptions {
+  readonly machine: string;
+  readonly from: "inbox" | "timers";
+  readonly server: ServerAccess;
+  /** Makes the stream again, where it was removed. */
+  readonly remake: () => Promise<void>;
+  readonly onProblem: (error: unknown, doing: string) => void;
+}
+
+const AGAIN_AFTER_MS = 1_000;
+
+/** One host's place at the inbox of one name's machines. */
+export class InboxHost implements Stoppable {
+  readonly #options: InboxHostOptions;
+  readonly #pull: PullSubscription;
+  readonly #taking = new Set<Promise<void>>();
+  /** Ticks whose last stretch is waited for here. */
+  readonly #early = new Map<Delivery, Timer>();
+  #stopped = false;
+
+  static async start(options: InboxHostOptions): Promise<InboxHost> {
+    const { server, machine, from } = options;
+    await ensureMachineConsumer(server.jsm, server.names, machine, from);
+    return new InboxHost(options);
+  }
+
+  private constructor(options: InboxHostOptions) {
+    this.#options = options;
+    const { nc, jsm, names } = options.server;
+    this.#pull = new PullSubscription({
+      nc,
+      stream: options.from === "inbox" ? names.inboxStream : names.timerStream,
+      consumer: machineConsumer(options.machine),
+      freeSlots: () => options.slots - this.#taking.size,
+      onMessage: (delivery) => this.#receive(delivery),
+      // A frozen host's pull is over before the server hands out again what it had.
+      expiresMs: HOST_LEASE_MS / 2,
+      onConsumerMissing: async () => {
+        await options.remake();
+        await ensureMachineConsumer(jsm, names, options.machine, options.from);
+      },
+      onProblem: (error) => options.onProblem(error, "pull what comes to machines"),
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#pull.stop();
+    for (const [delivery, timer] of this.#early) {
+      timer.cancel();
+      this.#giveBack(delivery, 0);
+    }
+    this.#early.clear();
+    await Promise.all(this.#taking);
+  }
+
+  #receive(delivery: Delivery): void {
+    // An event says nothing of when: whoever sends it may not.
+    const at = this.#options.from === "timers" ? readDueAt(delivery.headers) : undefined;
+    const { clock } = machineOf(this.#options.server.nc);
+    const left = at === undefined ? 0 : at - clock.now();
+    if (at === undefined || left <= 0) return this.#start(delivery);
+    const postponed = postponeMs(at, clock.now());
+    if (postponed > 0 || this.#stopped) {
+      this.#giveBack(delivery, postponed);
+      return this.#pull.slotFreed();
+    }
+    const timer = clock.setTimer(left, () => {
+      this.#early.delete(delivery);
+      this.#start(delivery);
+    });
+    this.#early.set(delivery, timer);
+    this.#pull.slotFreed();
+  }
+
+  #start(delivery: Delivery): void {
+    const taking = this.#take(delivery).finally(() => {
+      this.#taking.delete(taking);
+      this.#pull.slotFreed();
+    });
+    this.#taking.add(taking);
+  }
+
+  /** Never rejects: whatever goes wrong, the message comes again. */
+  async #take(delivery: Delivery): Promise<void> {
+    const { server, take, onProblem } = this.#options;
+    const { nc, names } = server;
+    const { subject, headers, data, streamSequence: sequence } = delivery;
+    try {
+      const message = readInboxMessage(names, { subject, headers, data, sequence });
+      if (message !== undefined) await take(message);
+      if (!nc.isClosed()) ack(nc, delivery.ackSubject);
+    } catch (error) {
+      if (!MillraceError.is(error, "connection-closed")) onProblem(error, "take an event");
+      this.#giveBack(delivery, AGAIN_AFTER_MS);
+    }
+  }
+
+  #giveBack({ ackSubject }: Delivery, delayMs: number): void {
+    const { nc } = this.#options.server;
+    if (!nc.isClosed()) nak(nc, ackSubject, delayMs);
+  }
+}

@@ -1,0 +1,70 @@
+import type { MachineRef } from "../durable/machine-names.ts";
+import type { Stoppable } from "./stoppable.ts";
+
+/** The most bytes of one event, without its headers. */
+export const MAX_EVENT_BYTES = 256 * 1024;
+
+/** The most events that wait for one machine: a further one is refused. */
+export const MAX_WAITING_EVENTS = 1_000;
+
+/** What anybody may send to a machine who may publish to its inbox. */
+export interface InboxBody {
+  readonly kind: "event" | "start" | "stop";
+  /** JSON: the event, or the input of a start. */
+  readonly data: Uint8Array;
+  /** What is sent twice under one id counts once. Left out: it counts each time. */
+  readonly eventId?: string;
+}
+
+/** What a machine's host is given. */
+export interface InboxMessage extends MachineRef {
+  /** `end`: of a job that it has invoked. `tick`: a timer may be due. */
+  readonly kind: InboxBody["kind"] | "end" | "tick";
+  /** Grows with each message that was sent (`send`), and no two ever have one. */
+  readonly sequence: number;
+  /** Where it lies, for `has`. */
+  readonly place: string;
+  readonly data: Uint8Array;
+  readonly eventId?: string;
+}
+
+export interface HostOptions {
+  /** Messages that are in hand at once. */
+  readonly slots: number;
+  /**
+   * Called in the order of the inbox. Once it resolves the message is gone; where it rejects, or
+   * the host dies, the message comes again, to whoever hosts the machine.
+   */
+  readonly take: (message: InboxMessage) => Promise<void>;
+}
+
+/**
+ * Where everything lies that comes to durable machines, until one of their hosts has taken it.
+ *
+ * What was delivered to one host and is not gone is still found by the others: whoever takes a
+ * later message of a machine looks for the earlier ones first.
+ */
+export interface InboxStore {
+  /**
+   * Stores it, confirmed. May be stored twice where the answer to the first was lost.
+   *
+   * @throws MillraceError `queue-full` where as many wait already as may; `payload-too-large`, `publish-timeout` …
+   */
+  send(to: MachineRef, body: InboxBody): Promise<void>;
+  /** The same of how a job has ended, where only the runtime may write. */
+  tell(to: MachineRef, data: Uint8Array): Promise<void>;
+  /**
+   * Has the machine told of this at a time, epoch milliseconds of the broker's clock. Takes the
+   * place of a tick that was asked for earlier, where the broker can; else both come.
+   */
+  tick(to: MachineRef, data: Uint8Array, at: number): Promise<void>;
+  /**
+   * The first of what was sent (`send`) to a machine from a place on. Whatever was confirmed and is
+   * not gone is found.
+   */
+  next(of: MachineRef, from: number): Promise<InboxMessage | undefined>;
+  /** Whether the message that lay at a place is still there. */
+  has(place: string): Promise<boolean>;
+  /** Takes what comes to the machines of one name, with all others who host them. */
+  host(machine: string, options: HostOptions): Promise<Stoppable>;
+}

@@ -1,0 +1,218 @@
+import {
+  type AnyStateMachine,
+  type Broker,
+  type Clock,
+  type Duration,
+  formatMs,
+  type InboxBody,
+  type MachineDefinition,
+  type MachineEventOf,
+  type MachineInputOf,
+  machineKey,
+  type MachineRef,
+  type MachineSnapshot,
+  machineSnapshot,
+  MACHINES_BUCKET,
+  MAX_EVENT_BYTES,
+  MillraceError,
+  notPlain,
+  optionNames,
+  readMachine,
+  refuseUnknown,
+  requireId,
+  requireMachineId,
+  requireMachineName,
+  type Timer,
+  toMs,
+} from "@millrace/core";
+import type { ClientCalls } from "../call-limits.ts";
+
+/** What may be said of an event beside itself. */
+export interface SendOptions {
+  /**
+   * What is sent twice under one id is one event, for as long as it is among the machine's last 32.
+   * Default: an id of its own.
+   */
+  readonly id?: string;
+}
+
+export interface WaitForOptions {
+  /** How long. Default: for as long as it takes. */
+  readonly timeout?: Duration;
+  /** Ends the waiting: it rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** One durable machine, from outside. Made by `millrace.machine()`. */
+export interface MachineHandle<Chart extends AnyStateMachine = AnyStateMachine> {
+  readonly machine: string;
+  readonly id: string;
+  /**
+   * Starts it, unless it was started before; then nothing happens. Has returned when the start is
+   * stored: a node that hosts the machine takes it, now or later.
+   *
+   * @throws MillraceError `unserializable-payload`, `payload-too-large`, `queue-full`,
+   *   `publish-timeout` …
+   */
+  start(input?: MachineInputOf<Chart>): Promise<void>;
+  /**
+   * Sends it an event. Has returned when the event is stored. One that the chart does not take in
+   * its state does nothing, as always in XState; so does one for a machine that nobody has started.
+   *
+   * @throws MillraceError `invalid-message`; as `start`
+   */
+  send(event: MachineEventOf<Chart>, options?: SendOptions): Promise<void>;
+  /** Ends it as it stands: no event, timer or job's end is taken any more. */
+  stop(): Promise<void>;
+  /** @throws MillraceError `machine-not-found` */
+  snapshot(): Promise<MachineSnapshot<Chart>>;
+  /**
+   * Waits until it stands as is asked for, also where it is not started yet.
+   *
+   * @throws MillraceError `result-timeout`; `machine-ended` where it has come to an end, and not to
+   *   this one; the signal's reason
+   */
+  waitFor(
+    isReached: (snapshot: MachineSnapshot<Chart>) => boolean,
+    options?: WaitForOptions,
+  ): Promise<MachineSnapshot<Chart>>;
+}
+
+export interface MachineHandleHost {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly calls: Pick<ClientCalls, "ask" | "publish">;
+}
+
+const SEND_NAMES = optionNames<SendOptions>({ id: true });
+const WAIT_NAMES = optionNames<WaitForOptions>({ timeout: true, signal: true });
+
+/** @throws MillraceError `invalid-name` */
+export function machineHandle<Chart extends AnyStateMachine>(
+  host: MachineHandleHost,
+  of: MachineDefinition<Chart> | string,
+  id: string,
+): MachineHandle<Chart> {
+  const machine = requireMachineName(typeof of === "string" ? of : of.name);
+  const ref = { machine, id: requireMachineId(id) };
+  const { calls, newId } = host;
+  const send = (doing: string, body: InboxBody): Promise<void> =>
+    calls.publish(doing, (via) => via.inbox.send(ref, body));
+  return {
+    ...ref,
+    start: async (input) => {
+      const data = input === undefined ? new Uint8Array() : encode(input, "input");
+      await send("start()", { kind: "start", data });
+    },
+    send: async (event, options = {}) => {
+      refuseUnknown(options, SEND_NAMES, "send()");
+      const data = encode(requireEvent(event), "event");
+      const eventId = options.id === undefined ? newId() : requireId(options.id);
+      await send("send()", { kind: "event", data, eventId });
+    },
+    stop: () => send("stop()", { kind: "stop", data: new Uint8Array() }),
+    snapshot: () =>
+      calls.ask("snapshot()", async () => {
+        const found = await read<Chart>(host.broker, ref);
+        if (found !== undefined) return found;
+        throw new MillraceError(
+          "machine-not-found",
+          `No machine ${machine} ${id} has been started. If its start was sent, does a node host ${machine}?`,
+        );
+      }),
+    waitFor: (isReached, options = {}) => waitFor(host, ref, isReached, options),
+  };
+}
+
+async function read<Chart extends AnyStateMachine>(
+  broker: Broker,
+  ref: MachineRef,
+): Promise<MachineSnapshot<Chart> | undefined> {
+  const documents = await broker.documents(MACHINES_BUCKET);
+  const document = readMachine((await documents.get(machineKey(ref)))?.value);
+  return document && machineSnapshot<Chart>(document);
+}
+
+async function waitFor<Chart extends AnyStateMachine>(
+  { broker, clock }: MachineHandleHost,
+  ref: MachineRef,
+  isReached: (snapshot: MachineSnapshot<Chart>) => boolean,
+  options: WaitForOptions,
+): Promise<MachineSnapshot<Chart>> {
+  refuseUnknown(options, WAIT_NAMES, "waitFor()");
+  const { signal } = options;
+  const timeoutMs = options.timeout === undefined ? undefined : toMs(options.timeout, "timeout");
+  signal?.throwIfAborted();
+  const { machine, id } = ref;
+  const reached = Promise.withResolvers<MachineSnapshot<Chart>>();
+  // Nobody may be waiting for it yet.
+  reached.promise.catch(() => {});
+  const look = (value: unknown): void => {
+    const document = readMachine(value);
+    if (document === undefined) return;
+    try {
+      const snapshot = machineSnapshot<Chart>(document);
+      if (isReached(snapshot)) return reached.resolve(snapshot);
+      if (snapshot.status !== "active")
+        reached.reject(
+          new MillraceError(
+            "machine-ended",
+            `The machine ${machine} ${id} is ${snapshot.status} in ${JSON.stringify(snapshot.value)}, and does not come to what was waited for.`,
+          ),
+        );
+    } catch (error) {
+      reached.reject(error as Error);
+    }
+  };
+  const abort = (): void => reached.reject(signal?.reason as Error);
+  signal?.addEventListener("abort", abort, { once: true });
+  let timer: Timer | undefined;
+  if (timeoutMs !== undefined)
+    timer = clock.setTimer(timeoutMs, () =>
+      reached.reject(
+        new MillraceError(
+          "result-timeout",
+          `The machine ${machine} ${id} has not come to what was waited for in ${formatMs(timeoutMs)}. It goes on.`,
+        ),
+      ),
+    );
+  const documents = await broker.documents(MACHINES_BUCKET);
+  const key = machineKey(ref);
+  const watch = await documents.watch(({ document }) => look(document?.value), key);
+  try {
+    look((await documents.get(key))?.value);
+    return await reached.promise;
+  } finally {
+    timer?.cancel();
+    signal?.removeEventListener("abort", abort);
+    await watch.stop();
+  }
+}
+
+function requireEvent(event: unknown): { readonly type: string } {
+  const { type } = (event ?? {}) as { readonly type?: unknown };
+  const wrong =
+    typeof type !== "string" || type === ""
+      ? "An event is an object with a type."
+      : type.startsWith("xstate.")
+        ? `The event ${type} is XState's own, and comes from the machine alone.`
+        : undefined;
+  if (wrong !== undefined) throw new MillraceError("invalid-message", wrong);
+  return event as { readonly type: string };
+}
+
+function encode(value: unknown, place: string): Uint8Array {
+  const trouble = notPlain(value, place);
+  if (trouble !== undefined)
+    throw new MillraceError(
+      "unserializable-payload",
+      `${trouble}. Machines and their events are JSON: send plain data.`,
+    );
+  const data = new TextEncoder().encode(JSON.stringify(value));
+  if (data.length <= MAX_EVENT_BYTES) return data;
+  throw new MillraceError(
+    "payload-too-large",
+    `The ${place} takes ${data.length} bytes, and ${MAX_EVENT_BYTES} is the most. Store the data elsewhere and send a reference to it.`,
+  );
+}

@@ -1,0 +1,66 @@
+import {
+  type HistoryRecord,
+  type InvokedEnd,
+  MAX_EVENT_BYTES,
+  notPlain,
+  type RecordedError,
+} from "@millrace/core";
+
+/** How an invoked job has ended, as its machine is told. */
+export function endMessage(
+  job: string,
+  { state, output, outputDropped, error, reason }: HistoryRecord,
+): Uint8Array {
+  if (state !== "succeeded")
+    return written({ job, error: error ?? problem(state, reason ?? "it has no error") });
+  if (outputDropped !== undefined)
+    return written({ job, error: problem("payload-too-large", "its result was dropped") });
+  const lost = notPlain(output, "its result");
+  if (lost !== undefined)
+    return written({
+      job,
+      error: problem("unserializable-payload", `${lost}, which JSON has not`),
+    });
+  const data = written({ job, ...(output === undefined ? {} : { output }) });
+  if (data.length <= MAX_EVENT_BYTES) return data;
+  return written({
+    job,
+    error: problem("payload-too-large", `its result takes more than ${MAX_EVENT_BYTES} bytes`),
+  });
+}
+
+/** A job that could not even be enqueued. */
+export function refusalMessage(job: string, { type, message }: RecordedError): Uint8Array {
+  return written({ job, error: { type, message } });
+}
+
+/** @returns undefined for bytes that no node wrote */
+export function readEnd(data: Uint8Array): InvokedEnd | undefined {
+  const { job, output, error } = (readJson(data) ?? {}) as Partial<Record<string, unknown>>;
+  if (typeof job !== "string") return undefined;
+  const { type, message } = (error ?? {}) as Partial<Record<string, unknown>>;
+  if (error === undefined) return { job, ...(output === undefined ? {} : { output }) };
+  return { job, error: { type: String(type), message: String(message) } };
+}
+
+/** @returns undefined for what is no JSON */
+export function readJson(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(data)) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+export function writeJson(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
+function written({ error, ...end }: InvokedEnd): Uint8Array {
+  if (error === undefined) return writeJson(end);
+  return writeJson({ ...end, error: { type: error.type, message: error.message } });
+}
+
+function problem(type: string, why: string): RecordedError {
+  return { type, message: `The invoked job is settled, and ${why}.` };
+}

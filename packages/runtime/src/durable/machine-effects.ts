@@ -1,0 +1,128 @@
+import {
+  type Broker,
+  type Logger,
+  type MachineDefinition,
+  type MachineDocument,
+  type MachineEffect,
+  MillraceError,
+  nextTimerAt,
+  type Producer,
+  recordError,
+  wasEnqueued,
+} from "@millrace/core";
+import { type AnyActor, createActor } from "xstate";
+import { refusalMessage, writeJson } from "./end-message.ts";
+import type { MachineShelf, Shelved } from "./machine-shelf.ts";
+
+export interface MachineEffectsOptions {
+  readonly broker: Pick<Broker, "findWaiting" | "history" | "inbox">;
+  readonly producer: Pick<Producer, "enqueue">;
+  readonly shelf: Pick<MachineShelf, "read">;
+  readonly definition: MachineDefinition;
+  readonly log: Logger;
+}
+
+type Of<Do extends MachineEffect["do"]> = Extract<MachineEffect, { readonly do: Do }>;
+
+/** What no other try changes: the machine is told, as of a job that has failed. */
+const HOPELESS = [
+  ...["invalid-payload", "unserializable-payload", "payload-too-large", "invalid-option"],
+  ...["invalid-name", "already-expired"],
+] as const;
+/** Writers that come after one another while a timer is asked for. */
+const MOST_WRITERS = 100;
+
+/** Does what a stored document says is still to be done. */
+export class MachineEffects {
+  readonly #options: MachineEffectsOptions;
+  /** What an own action sees as `self`: it was never started. */
+  #self: AnyActor | undefined;
+
+  constructor(options: MachineEffectsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param again whether another may have done it before
+   * @throws MillraceError where something could not be done now
+   */
+  async carryOut(shelved: Shelved, again: boolean): Promise<void> {
+    const { document } = shelved;
+    if (document === undefined) return;
+    for (const effect of document.pending) {
+      if (effect.do === "enqueue") await this.#enqueue(document, effect, again);
+      else if (effect.do === "tick") await this.#tick(shelved, effect.at);
+      else if (effect.do === "act") await this.#act(document, effect);
+      else this.#log(document, effect);
+    }
+  }
+
+  /** A queue forgets ids: where it may have been enqueued long ago, it is looked for. */
+  async #enqueue(document: MachineDocument, effect: Of<"enqueue">, again: boolean): Promise<void> {
+    const { broker, producer, definition } = this.#options;
+    const job = definition.jobs[effect.src];
+    const id = effect.job;
+    try {
+      if (job === undefined)
+        throw new MillraceError("invalid-option", `The chart has no actor ${effect.src} any more.`);
+      const { queue } = job;
+      if (again && (await wasEnqueued(broker, { id, queue, createdAt: document.changedAt })))
+        return;
+      const enqueued = await producer.enqueue(job, effect.input, { id });
+      if (enqueued.id === id) return;
+      await this.#refuse(
+        document,
+        id,
+        new MillraceError("unique-conflict", `The job ${enqueued.id} has its unique key.`),
+      );
+    } catch (error) {
+      if (!HOPELESS.some((code) => MillraceError.is(error, code))) throw error;
+      await this.#refuse(document, id, error);
+    }
+  }
+
+  #refuse(document: MachineDocument, job: string, error: unknown): Promise<void> {
+    return this.#options.broker.inbox.tell(document, refusalMessage(job, recordError(error)));
+  }
+
+  /**
+   * One tick is kept for a machine. Of two hosts that ask at once, the one that comes last may ask
+   * for the later time; so each looks, once it has asked, whether there is a newer document, and
+   * then asks for that one's time.
+   */
+  async #tick(shelved: Shelved, at: number): Promise<void> {
+    const { broker, shelf } = this.#options;
+    let [mine, wanted]: [Shelved, number | undefined] = [shelved, at];
+    for (let writers = 0; writers < MOST_WRITERS; writers += 1) {
+      const { document } = mine;
+      if (document === undefined || wanted === undefined) return;
+      const { run, rev } = document;
+      await broker.inbox.tick(document, writeJson({ run, rev }), wanted);
+      const newest = await shelf.read(document);
+      if (newest.revision === mine.revision || newest.document === undefined) return;
+      mine = newest;
+      wanted = nextTimerAt(newest.document);
+    }
+  }
+
+  /** An action of the chart's own fails alone: the transition is stored. */
+  async #act(document: MachineDocument, { action, params, event }: Of<"act">): Promise<void> {
+    const { definition, log } = this.#options;
+    const self = (this.#self ??= createActor(definition.inert) as AnyActor);
+    const run = definition.inert.implementations.actions[action] as unknown;
+    try {
+      if (typeof run !== "function") throw new TypeError(`The chart has no action ${action}.`);
+      await (run as (...given: unknown[]) => unknown)(
+        { context: document.context, event, self, system: self.system },
+        params,
+      );
+    } catch (error) {
+      const { machine, id } = document;
+      log.error({ machine, id, action, error: recordError(error) }, "a machine's action threw");
+    }
+  }
+
+  #log({ machine, id }: MachineDocument, { label, value }: Of<"log">): void {
+    this.#options.log.info({ machine, id, value }, label ?? "a machine logs");
+  }
+}

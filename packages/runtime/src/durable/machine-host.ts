@@ -1,0 +1,221 @@
+import {
+  type Broker,
+  type Clock,
+  type InboxMessage,
+  invokedBy,
+  type Logger,
+  type MachineDefinition,
+  type MachineDocument,
+  type MachineEvent,
+  machineKey,
+  MillraceError,
+  type Occurrence,
+  type Producer,
+  refuseStep,
+  startMachine,
+  stepMachine,
+  type Stoppable,
+} from "@millrace/core";
+import { readEnd, readJson } from "./end-message.ts";
+import { MachineEffects } from "./machine-effects.ts";
+import { MachineShelf, type Shelved } from "./machine-shelf.ts";
+import { OneAtATime } from "./one-at-a-time.ts";
+
+export interface MachineHostOptions {
+  readonly broker: Broker;
+  readonly producer: Pick<Producer, "enqueue">;
+  readonly definition: MachineDefinition;
+  /** The server's time, by which timers are reckoned. */
+  readonly clock: Pick<Clock, "now">;
+  readonly log: Logger;
+}
+
+/** Messages in hand at once. Each costs some requests and little processor time. */
+const SLOTS = 64;
+/** Machines whose documents are remembered, so that they need not be read for each event. */
+const MOST_HELD = 1_000;
+/** Of other hosts that write first. */
+const MOST_CONFLICTS = 50;
+
+/**
+ * Takes what comes to the machines of one definition. The rules that no event is lost or taken twice
+ * rest on:
+ *
+ * - A machine's document is written by compare-and-set, so of two hosts one is told to look again.
+ * - Events are taken in the order of the inbox: before one is taken, those before it are looked for
+ *   that another host may have in hand.
+ * - What follows from a transition stands in the document, and is done once that is stored; the
+ *   message it came of goes last. While that is there, whoever finds the document does it again.
+ * - A message without effect is let go on the strength of a write, or of a document that must be as
+ *   new as the message is: a read may be answered by somebody who has not heard of the newest.
+ */
+export class MachineHost implements Stoppable {
+  readonly #options: MachineHostOptions;
+  readonly #shelf: MachineShelf;
+  readonly #effects: MachineEffects;
+  readonly #turns = new OneAtATime();
+  /** Documents that were written here, and whose effects are done. */
+  readonly #held = new Map<string, Shelved>();
+  #place: Stoppable | undefined;
+
+  static async open(options: MachineHostOptions): Promise<MachineHost> {
+    const host = new MachineHost(options, await MachineShelf.open(options.broker));
+    host.#place = await options.broker.inbox.host(options.definition.name, {
+      slots: SLOTS,
+      take: (message) => host.#turns.run(machineKey(message), () => host.#take(message)),
+    });
+    return host;
+  }
+
+  private constructor(options: MachineHostOptions, shelf: MachineShelf) {
+    this.#options = options;
+    this.#shelf = shelf;
+    this.#effects = new MachineEffects({ ...options, shelf });
+  }
+
+  async stop(): Promise<void> {
+    await this.#place?.stop();
+  }
+
+  async #take(message: InboxMessage): Promise<void> {
+    const key = machineKey(message);
+    for (let conflicts = 0; ; conflicts += 1) {
+      try {
+        await this.#takeOnce(message);
+        return;
+      } catch (error) {
+        this.#held.delete(key);
+        if (!MillraceError.is(error, "revision-conflict") || conflicts >= MOST_CONFLICTS)
+          throw error;
+      }
+    }
+  }
+
+  async #takeOnce(message: InboxMessage): Promise<void> {
+    let held = await this.#hold(message);
+    if (message.kind === "end") held = await this.#newEnough(held, message);
+    if (message.kind === "end" || message.kind === "tick") {
+      await this.#apply(held, message);
+      return;
+    }
+    const cursor = held.document?.cursor ?? 0;
+    if (message.sequence <= cursor) return;
+    let from = cursor + 1;
+    for (;;) {
+      const earlier = await this.#options.broker.inbox.next(message, from);
+      // It may not even find this one, which is in hand and not gone.
+      if (earlier === undefined || earlier.sequence >= message.sequence) break;
+      held = await this.#apply(held, earlier);
+      from = earlier.sequence + 1;
+    }
+    await this.#apply(held, message);
+  }
+
+  /** A machine's document, all of whose effects are done. */
+  async #hold(message: InboxMessage): Promise<Shelved> {
+    const known = this.#held.get(machineKey(message));
+    return known ?? this.#read(message);
+  }
+
+  async #read(message: InboxMessage): Promise<Shelved> {
+    const { inbox } = this.#options.broker;
+    const found = await this.#shelf.read(message);
+    const { document } = found;
+    const mayBeUndone =
+      document !== undefined &&
+      document.pending.length > 0 &&
+      (document.cause === message.place || (await inbox.has(document.cause)));
+    if (mayBeUndone) await this.#effects.carryOut(found, true);
+    if (document !== undefined) this.#keep(found);
+    return found;
+  }
+
+  /** A document that knows of a job's call, or the end of the job would look like nobody's. */
+  async #newEnough(held: Shelved, message: InboxMessage): Promise<Shelved> {
+    const end = readEnd(message.data);
+    const by = end && invokedBy({ id: end.job });
+    const knows = ({ document }: Shelved): boolean =>
+      by === undefined ||
+      document === undefined ||
+      (document.run === by.run && document.invoked >= by.number);
+    if (knows(held)) return held;
+    const newest = await this.#read(message);
+    // Of an earlier life, which is over.
+    if (knows(newest) || newest.document?.run !== by?.run) return newest;
+    throw new MillraceError("conflict", "The machine's document that was read is an old one.");
+  }
+
+  async #apply(held: Shelved, message: InboxMessage): Promise<Shelved> {
+    const { definition, clock, log } = this.#options;
+    const { machine, id, sequence, place } = message;
+    const now = clock.now();
+    const { document } = held;
+    if (document === undefined && message.kind !== "start") {
+      log.warn({ machine, id, kind: message.kind }, "nobody has started this machine");
+      return this.#shelf.requireAbsent(message, held);
+    }
+    if (document === undefined) {
+      const input = message.data.length === 0 ? undefined : readJson(message.data);
+      return this.#store(
+        held,
+        startMachine(definition, { machine, id, input, sequence, place, now }),
+      );
+    }
+    const occurrence = occurrenceOf(message);
+    const next = stepMachine(definition, document, occurrence, now);
+    if (next === undefined) return held;
+    if (next.trouble !== undefined && next.trouble !== document.trouble)
+      log.warn({ machine, id, trouble: next.trouble }, "a machine could not take an event");
+    try {
+      return await this.#store(held, next);
+    } catch (error) {
+      if (!isUnstorable(error)) throw error;
+      log.warn({ machine, id, error }, "a machine's state can't be stored");
+      return this.#store(held, refuseStep(document, occurrence, error, now));
+    }
+  }
+
+  async #store(before: Shelved, document: MachineDocument): Promise<Shelved> {
+    this.#held.delete(machineKey(document));
+    const stored = await this.#shelf.write(document, before);
+    await this.#effects.carryOut(stored, false);
+    this.#keep(stored);
+    return stored;
+  }
+
+  #keep(shelved: Shelved): void {
+    const { document } = shelved;
+    if (document === undefined) return;
+    const key = machineKey(document);
+    this.#held.delete(key);
+    this.#held.set(key, shelved);
+    const [oldest] = this.#held.keys();
+    if (this.#held.size > MOST_HELD && oldest !== undefined) this.#held.delete(oldest);
+  }
+}
+
+function isUnstorable(error: unknown): boolean {
+  return (
+    MillraceError.is(error, "payload-too-large") ||
+    MillraceError.is(error, "unserializable-payload")
+  );
+}
+
+function occurrenceOf(message: InboxMessage): Occurrence {
+  const { kind, data, eventId } = message;
+  const at = { sequence: message.sequence, place: message.place };
+  if (kind === "tick" || kind === "stop" || kind === "start") return { ...at, kind };
+  if (kind === "end") {
+    const end = readEnd(data);
+    return { ...at, kind, end: end ?? { job: "" } };
+  }
+  const event = readJson(data);
+  if (!isEvent(event)) return { ...at, kind: "unreadable", why: "it is no JSON with a type" };
+  return { ...at, kind, event, eventId };
+}
+
+function isEvent(value: unknown): value is MachineEvent {
+  return (
+    typeof value === "object" && value !== null && "type" in value && typeof value.type === "string"
+  );
+}

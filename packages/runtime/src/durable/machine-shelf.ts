@@ -1,0 +1,54 @@
+import {
+  type Broker,
+  type DocumentStore,
+  type MachineDocument,
+  machineKey,
+  type MachineRef,
+  MACHINES_BUCKET,
+  readMachine,
+} from "@millrace/core";
+
+/** A machine as it was read or written, and what the next write is compared with. */
+export interface Shelved {
+  readonly document: MachineDocument | undefined;
+  readonly revision: number;
+}
+
+/** The machines' documents. */
+export class MachineShelf {
+  readonly #documents: DocumentStore;
+
+  private constructor(documents: DocumentStore) {
+    this.#documents = documents;
+  }
+
+  static async open(broker: Pick<Broker, "documents">): Promise<MachineShelf> {
+    return new MachineShelf(await broker.documents(MACHINES_BUCKET));
+  }
+
+  async read(ref: MachineRef): Promise<Shelved> {
+    const found = await this.#documents.get(machineKey(ref));
+    return { document: readMachine(found?.value), revision: found?.revision ?? 0 };
+  }
+
+  /** @throws MillraceError `revision-conflict` where it was written since it was read */
+  async write(document: MachineDocument, { revision }: Shelved): Promise<Shelved> {
+    return {
+      document,
+      revision: await this.#documents.put(machineKey(document), document, revision),
+    };
+  }
+
+  /**
+   * Makes sure that there is no such machine: a read alone may be answered by somebody who has not
+   * heard of it yet, and a write is not.
+   *
+   * @throws MillraceError `revision-conflict` where there is one
+   */
+  async requireAbsent(ref: MachineRef, { revision }: Shelved): Promise<Shelved> {
+    const key = machineKey(ref);
+    const mark = await this.#documents.put(key, { v: 1, absent: true }, revision);
+    await this.#documents.erase(key, mark);
+    return { document: undefined, revision: 0 };
+  }
+}

@@ -1,0 +1,202 @@
+import {
+  type Clock,
+  type HostOptions,
+  type InboxBody,
+  type InboxMessage,
+  type InboxStore,
+  type MachineRef,
+  MAX_EVENT_BYTES,
+  MAX_WAITING_EVENTS,
+  MillraceError,
+  type Stoppable,
+  type Timer,
+} from "@millrace/core";
+import type { Connection } from "./connection.ts";
+
+/** Who takes what comes to machines of one name. */
+export interface MachineHost {
+  readonly machine: string;
+  /** Whether it can be given anything now. */
+  readonly hasRoom: () => boolean;
+  readonly take: (message: InboxMessage) => Promise<void>;
+}
+
+interface Kept {
+  readonly message: InboxMessage;
+  /** Set while a host has it and has not answered yet, or while it rests. */
+  given: Timer | undefined;
+}
+
+/** Whoever was given it and doesn't answer has died, or is as good as dead. */
+const ANSWERS_WITHIN_MS = 10_000;
+const AGAIN_AFTER_MS = 1_000;
+
+/** What comes to all machines, shared by every connection. */
+export class InboxShelf {
+  readonly #clock: Clock;
+  readonly #kept = new Map<string, Kept>();
+  readonly #ticks = new Map<string, Timer>();
+  readonly #hosts: MachineHost[] = [];
+  #sequence = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add({ machine, id }: MachineRef, message: Pick<InboxMessage, "kind" | "data" | "eventId">): void {
+    const sequence = (this.#sequence += 1);
+    const place = `inbox/${sequence}`;
+    const data = message.data.slice();
+    this.#kept.set(place, {
+      message: { ...message, machine, id, sequence, place, data },
+      given: undefined,
+    });
+    this.give();
+  }
+
+  tick(to: MachineRef, data: Uint8Array, at: number): void {
+    const key = `${to.machine}.${to.id}`;
+    this.#ticks.get(key)?.cancel();
+    const timer = this.#clock.setTimer(Math.max(0, at - this.#clock.now()), () => {
+      this.#ticks.delete(key);
+      this.add(to, { kind: "tick", data });
+    });
+    this.#ticks.set(key, timer);
+  }
+
+  next(of: MachineRef, from: number): InboxMessage | undefined {
+    return this.#sent(of).find(({ sequence }) => sequence >= from);
+  }
+
+  waiting(of: MachineRef): number {
+    return this.#sent(of).length;
+  }
+
+  has(place: string): boolean {
+    return this.#kept.has(place);
+  }
+
+  /** How many messages and ticks there are. */
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  join(host: MachineHost): void {
+    this.#hosts.push(host);
+    this.give();
+  }
+
+  leave(host: MachineHost): void {
+    this.#hosts.splice(this.#hosts.indexOf(host), 1);
+  }
+
+  /** Hands out what nobody has, also when somebody is there again. */
+  give(): void {
+    for (const kept of this.#kept.values()) if (kept.given === undefined) this.#giveOne(kept);
+  }
+
+  #sent(of: MachineRef): readonly InboxMessage[] {
+    return [...this.#kept.values()]
+      .map(({ message }) => message)
+      .filter(
+        ({ machine, id, kind }) =>
+          machine === of.machine && id === of.id && kind !== "end" && kind !== "tick",
+      );
+  }
+
+  #giveOne(kept: Kept): void {
+    const { message } = kept;
+    // The one who has waited longest is next.
+    const at = this.#hosts.findIndex((one) => one.machine === message.machine && one.hasRoom());
+    const [host] = at < 0 ? [] : this.#hosts.splice(at, 1);
+    if (host === undefined) return;
+    this.#hosts.push(host);
+    const rest = (delayMs: number): Timer =>
+      this.#clock.setTimer(delayMs, () => {
+        kept.given = undefined;
+        if (this.#kept.has(message.place)) this.give();
+      });
+    const given = rest(ANSWERS_WITHIN_MS);
+    kept.given = given;
+    void host.take(message).then(
+      () => {
+        kept.given?.cancel();
+        this.#kept.delete(message.place);
+      },
+      () => {
+        if (kept.given !== given) return;
+        given.cancel();
+        kept.given = rest(AGAIN_AFTER_MS);
+      },
+    );
+  }
+}
+
+/** One connection's access to the shelf. */
+export class MemoryInbox implements InboxStore {
+  readonly #shelf: InboxShelf;
+  readonly #connection: Connection;
+
+  constructor(shelf: InboxShelf, connection: Connection) {
+    this.#shelf = shelf;
+    this.#connection = connection;
+    connection.onStatus((status) => {
+      if (status === "connected") shelf.give();
+    });
+  }
+
+  async send(to: MachineRef, body: InboxBody): Promise<void> {
+    this.#connection.reach();
+    if (body.data.length > MAX_EVENT_BYTES)
+      throw new MillraceError("payload-too-large", "The event is larger than one may be.");
+    if (this.#shelf.waiting(to) >= MAX_WAITING_EVENTS)
+      throw new MillraceError("queue-full", "As many events wait for this machine as may.");
+    this.#shelf.add(to, body);
+  }
+
+  async tell(to: MachineRef, data: Uint8Array): Promise<void> {
+    this.#connection.reach();
+    this.#shelf.add(to, { kind: "end", data });
+  }
+
+  async tick(to: MachineRef, data: Uint8Array, at: number): Promise<void> {
+    this.#connection.reach();
+    this.#shelf.tick(to, data, at);
+  }
+
+  async next(of: MachineRef, from: number): Promise<InboxMessage | undefined> {
+    this.#connection.reach();
+    return this.#shelf.next(of, from);
+  }
+
+  async has(place: string): Promise<boolean> {
+    this.#connection.reach();
+    return this.#shelf.has(place);
+  }
+
+  async host(machine: string, { slots, take }: HostOptions): Promise<Stoppable> {
+    this.#connection.reach();
+    const taking = new Set<Promise<void>>();
+    const host: MachineHost = {
+      machine,
+      hasRoom: () => this.#connection.isConnected && taking.size < slots,
+      take: (message) => {
+        const taken = take(message).finally(() => {
+          taking.delete(taken);
+          // There is room for another, once this one is off the shelf.
+          queueMicrotask(() => this.#shelf.give());
+        });
+        taking.add(taken);
+        return taken;
+      },
+    };
+    this.#shelf.join(host);
+    const place = this.#connection.attach(() => this.#shelf.leave(host));
+    return {
+      stop: async () => {
+        await place.stop();
+        await Promise.allSettled(taking);
+      },
+    };
+  }
+}
