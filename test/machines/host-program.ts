@@ -1,0 +1,58 @@
+// A node that hosts orders, and that kills itself at a point where it is told one. Its one argument
+// is an `OrdersConfig` as JSON.
+import { type DocumentStore, isInvoked } from "@millrace/core";
+import { createNode } from "@millrace/runtime";
+import { connectTo } from "../reliability/programs/connect.ts";
+import { withMethods } from "../reliability/programs/decorated-broker.ts";
+import { die } from "../reliability/programs/die.ts";
+import { printLogger } from "../reliability/programs/print-logger.ts";
+import { LEASE, orders, type OrdersConfig } from "./orders.ts";
+
+const config = JSON.parse(process.argv[2] ?? "{}") as OrdersConfig;
+const log = printLogger("dying");
+const broker = await connectTo(config, log);
+const counts = new Map<string, number>();
+/** A point is `<before|after> <what> <how often>`. */
+const around = async <T>(what: string, act: () => Promise<T>): Promise<T> => {
+  const count = (counts.get(what) ?? 0) + 1;
+  counts.set(what, count);
+  const at = (side: string): void => {
+    if (`${side} ${what} ${count}` === config.dieAt) die(config.dieAt);
+  };
+  at("before");
+  const done = await act();
+  at("after");
+  return done;
+};
+
+const { inbox } = broker;
+const dying = withMethods(broker, {
+  documents: async (bucket) => {
+    const store = await broker.documents(bucket);
+    if (bucket !== "machines") return store;
+    const put: DocumentStore["put"] = (key, value, expected) =>
+      around("write", () => store.put(key, value, expected));
+    return new Proxy(store, {
+      get(target, key) {
+        if (key === "put") return put;
+        const value: unknown = Reflect.get(target, key);
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      },
+    });
+  },
+  enqueue: (jobs, options) =>
+    jobs.some(isInvoked)
+      ? around("enqueue", () => broker.enqueue(jobs, options))
+      : broker.enqueue(jobs, options),
+  inbox: {
+    send: (to, body) => inbox.send(to, body),
+    tell: (to, data) => around("tell", () => inbox.tell(to, data)),
+    tick: (to, data, at) => around("tick", () => inbox.tick(to, data, at)),
+    next: (of, from) => inbox.next(of, from),
+    has: (place) => inbox.has(place),
+    host: (machine, options) => inbox.host(machine, options),
+  },
+});
+const node = createNode({ name: "dying", broker: dying, ...orders(config), lease: LEASE, log });
+await node.start();
+console.log("ready");
