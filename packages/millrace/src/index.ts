@@ -137,7 +137,7 @@ export type {
 
 // Running.
 export { createNode } from "./node/connect-node.ts";
-export { loadJobs, loadSchedules } from "./node/load-jobs.ts";
+export { loadJobs, loadMachines, loadSchedules } from "./node/load-jobs.ts";
 export type { NodeOptions } from "./node/node-options.ts";
 export { runNode, type RunningNode, type RunNodeOptions } from "./node/run-node.ts";
 export {

@@ -1,5 +1,6 @@
 import type { StreamConfig } from "@nats-io/jetstream";
-import { type Names, MOVER_CONSUMER } from "../topology/subjects.ts";
+import { MOVER_CONSUMER } from "../topology/consumer-names.ts";
+import type { Names } from "../topology/subjects.ts";
 import { fail, type Finding, ok, warn } from "./finding.ts";
 import type { ConsumerSeen } from "./judge-consumer.ts";
 import { judgeMemory } from "./judge-memory.ts";

@@ -6,7 +6,7 @@ import { ack, nak } from "../pull/ack.ts";
 import type { Delivery } from "../pull/delivery.ts";
 import { PullSubscription } from "../pull/pull-subscription.ts";
 import { ensureMachineConsumer, HOST_LEASE_MS } from "../topology/ensure-consumer.ts";
-import { machineConsumer } from "../topology/subjects.ts";
+import { machineConsumer } from "../topology/consumer-names.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 export interface InboxHostOptions extends HostOptions {

@@ -30,8 +30,8 @@ export interface NatsInboxOptions {
 
 /**
  * What comes to durable machines: a subject a machine and door. What is sent to them lies in one
- * stream, their timers in another. Those are the server's schedules where it has them; else the tick is published at once, and whoever gets it
- * gives it back until its time, as delayed jobs are.
+ * stream, their timers in another. Those are the server's schedules where it has them; else the
+ * tick is published at once, and whoever gets it gives it back until its time, as delayed jobs are.
  */
 export class NatsInbox implements InboxStore {
   readonly #options: NatsInboxOptions;

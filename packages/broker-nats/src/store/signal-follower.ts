@@ -3,7 +3,7 @@ import { ack, nak } from "../pull/ack.ts";
 import type { Delivery } from "../pull/delivery.ts";
 import { PullSubscription } from "../pull/pull-subscription.ts";
 import { ensureSignalConsumer } from "../topology/ensure-consumer.ts";
-import { WAKER_CONSUMER } from "../topology/subjects.ts";
+import { WAKER_CONSUMER } from "../topology/consumer-names.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 export interface SignalFollowerOptions {

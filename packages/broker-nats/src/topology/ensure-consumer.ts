@@ -14,13 +14,8 @@ import {
   STREAM_NOT_FOUND,
 } from "../jetstream-errors.ts";
 import { noSuchQueue, straySubjects } from "./stray-subjects.ts";
-import {
-  LANE_CONSUMERS,
-  machineConsumer,
-  MOVER_CONSUMER,
-  type Names,
-  WAKER_CONSUMER,
-} from "./subjects.ts";
+import { machineConsumer, MOVER_CONSUMER, WAKER_CONSUMER } from "./consumer-names.ts";
+import { LANE_CONSUMERS, type Names } from "./subjects.ts";
 
 const ALREADY_EXISTS = 10148;
 const ROUNDS = 5;

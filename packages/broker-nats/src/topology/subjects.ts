@@ -350,11 +350,3 @@ export const LANE_CONSUMERS: Readonly<Record<LaneName, string>> = Object.freeze(
   normal: "workers",
   low: "workers-low",
 });
-/** The one durable consumer of the signals. */
-export const WAKER_CONSUMER = "wakers";
-/** The durable consumer of what comes to one name's machines: one a name. */
-export function machineConsumer(machine: string): string {
-  return `machine-${machine}`;
-}
-/** The one durable consumer of the delayed stream. */
-export const MOVER_CONSUMER = "mover";

@@ -48,7 +48,8 @@ export interface InboxStore {
   /**
    * Stores it, confirmed. May be stored twice where the answer to the first was lost.
    *
-   * @throws MillraceError `queue-full` where as many wait already as may; `payload-too-large`, `publish-timeout` …
+   * @throws MillraceError `queue-full` where as many wait already as may; `payload-too-large`,
+   *   `publish-timeout` …
    */
   send(to: MachineRef, body: InboxBody): Promise<void>;
   /** The same of how a job has ended, where only the runtime may write. */

@@ -107,7 +107,7 @@ function revive(
     historyValue: history ?? {},
     children: Object.fromEntries(waiting) as object,
   };
-  return inert.restoreSnapshot(stored as never, { self: undefined } as never) as AnyMachineSnapshot;
+  return inert.restoreSnapshot(stored, { self: undefined } as never) as AnyMachineSnapshot;
 }
 
 interface Outcome {

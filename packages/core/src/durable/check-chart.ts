@@ -96,8 +96,7 @@ function isBuiltIn(action: unknown): action is ActionLike {
 
 /** Whether a function takes `spawn` out of what it is given, as far as its text shows. */
 function spawns(given: unknown): boolean {
-  const all =
-    typeof given === "object" && given !== null ? Object.values(given as object) : [given];
+  const all = typeof given === "object" && given !== null ? Object.values(given) : [given];
   return all.some(
     (one) =>
       typeof one === "function" &&

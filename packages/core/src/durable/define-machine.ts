@@ -78,7 +78,7 @@ const NOTHING_BEHIND = fromPromise(() => new Promise<never>(() => {}));
  * @throws MillraceError `invalid-name`, `invalid-option`; `machine-unsupported` where the chart has
  *   something that can't be kept
  * @example
- * export const order = defineMachine({ name: "order", machine: orderChart, jobs: { charge, ship } });
+ * export const order = defineMachine({ name: "order", machine: chart, jobs: { charge, ship } });
  * const o = millrace.machine(order, "o-17");
  * await o.start({ cents: 1_200 });
  */

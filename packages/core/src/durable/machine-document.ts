@@ -108,7 +108,7 @@ export function machineKey({
   return `${machine}.${id}`;
 }
 
-/** @returns undefined for what is no machine, among it the mark of one that was looked for in vain */
+/** @returns undefined for what is no machine, as the mark of one that was looked for in vain */
 export function readMachine(value: unknown): MachineDocument | undefined {
   const { v, machine, id, rev, status } = (value ?? {}) as Record<string, unknown>;
   const isMachine =

@@ -60,7 +60,7 @@ export function machineSnapshot<Chart extends AnyStateMachine>(
   const { children, timers, trail, startedAt, changedAt } = document;
   return {
     ...{ machine, id, version, status, trail, startedAt, changedAt },
-    value: value as StateValueFrom<Chart>,
+    value,
     context: context as ContextFrom<Chart>,
     ...(output === undefined ? {} : { output: output as OutputFrom<Chart> }),
     ...(error === undefined ? {} : { error }),

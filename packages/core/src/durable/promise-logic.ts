@@ -9,7 +9,7 @@ const RESULT = Symbol("result");
 export function isPromiseLogic(logic: AnyActorLogic): boolean {
   try {
     const next: unknown = logic.transition(
-      { status: "active", output: undefined, error: undefined, input: undefined } as never,
+      { status: "active", output: undefined, error: undefined, input: undefined },
       { type: "xstate.promise.resolve", data: RESULT },
       {} as never,
     );

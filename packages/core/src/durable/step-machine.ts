@@ -84,7 +84,7 @@ export function stepMachine(
     pending: [],
     changedAt: now,
     ...placeOf(document, occurrence),
-    ...(event?.also ?? {}),
+    ...event?.also,
   };
   if (event === undefined || document.status !== "active") return finish(next, undefined, now);
   try {
@@ -228,7 +228,7 @@ function finish(
   };
 }
 
-/** What becomes of a machine whose next document can't be stored: the event fails, as by a guard. */
+/** What becomes of a machine whose next document can't be stored: the event has failed. */
 export function refuseStep(
   document: MachineDocument,
   occurrence: Occurrence,

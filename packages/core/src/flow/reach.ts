@@ -27,8 +27,8 @@ export function linkOutOfReach(
 
 /**
  * Whether a job that is enqueued needs the programs' door, where nobody asks: it names queues that
- * only a trusted program may, or a step has called it or a machine invoked it, which no producer may
- * say of its own.
+ * only a trusted program may, or a step has called it or a machine has invoked it, which no
+ * producer may say of its own.
  */
 export function needsProgramDoor({ id, queue, next, generation }: Envelope): boolean {
   if (generation !== 0) return false;

@@ -26,6 +26,14 @@ import { jobsWatch } from "./commands/jobs/jobs-watch.ts";
 import { locksList } from "./commands/fleet/locks-list.ts";
 import { locksRelease } from "./commands/fleet/locks-release.ts";
 import { limits } from "./commands/queues/limits.ts";
+import {
+  machinesRemove,
+  machinesSend,
+  machinesStart,
+  machinesStop,
+} from "./commands/machines/machines-change.ts";
+import { machinesGet } from "./commands/machines/machines-get.ts";
+import { machinesList } from "./commands/machines/machines-list.ts";
 import { nodesQuiet, nodesResume, nodesStop } from "./commands/fleet/nodes-change.ts";
 import { nodesList } from "./commands/fleet/nodes-list.ts";
 import { queuesCreate } from "./commands/queues/queues-create.ts";
@@ -89,6 +97,12 @@ export const COMMANDS: readonly Command[] = [
   cronRun,
   cronNext,
   cronHistory,
+  machinesList,
+  machinesGet,
+  machinesStart,
+  machinesSend,
+  machinesStop,
+  machinesRemove,
   locksList,
   locksRelease,
   records,

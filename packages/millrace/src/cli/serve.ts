@@ -1,4 +1,4 @@
-import type { AnyJob, Schedule } from "@millrace/core";
+import type { AnyJob, MachineDefinition, Schedule } from "@millrace/core";
 import { stopOnSignals, tuneEngine } from "@millrace/runtime";
 import type { Config } from "../config/fields.ts";
 import { withoutUser } from "../node/early-node.ts";
@@ -14,6 +14,7 @@ export interface Serving {
   readonly queues: readonly string[];
   readonly jobs: readonly string[];
   readonly schedules: readonly string[];
+  readonly machines: readonly string[];
   readonly healthUrl: string;
 }
 
@@ -21,6 +22,7 @@ export interface Serving {
 export interface Served {
   readonly jobs: readonly AnyJob[];
   readonly schedules: readonly Schedule[];
+  readonly machines: readonly MachineDefinition[];
 }
 
 /**
@@ -29,7 +31,7 @@ export interface Served {
  */
 export async function startServing(
   config: Config,
-  { jobs, schedules }: Served,
+  { jobs, schedules, machines }: Served,
   io: CliIo,
   onNode: () => void,
 ): Promise<RunningNode> {
@@ -48,6 +50,7 @@ export async function startServing(
     ...(telemetry === undefined ? {} : { instrumentation: telemetry.instrumentation }),
     jobs,
     schedules,
+    machines,
     // Everything was read already; nothing may come from the environment a second time.
     env: {},
     onNode: (node) => {
@@ -65,7 +68,7 @@ export async function startServing(
 export function serving(
   { node, healthUrl }: RunningNode,
   config: Config,
-  { jobs, schedules }: Served,
+  { jobs, schedules, machines }: Served,
 ): Serving {
   return {
     node: node.name,
@@ -74,6 +77,7 @@ export function serving(
     queues: node.queues,
     jobs: jobs.map(({ name }) => name),
     schedules: schedules.map(({ name }) => name),
+    machines: machines.map(({ name }) => name),
     healthUrl,
   };
 }

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type AnyJob, MillraceError, type Schedule } from "@millrace/core";
-import { collectJobs, collectSchedules } from "@millrace/runtime";
+import { type AnyJob, type MachineDefinition, MillraceError, type Schedule } from "@millrace/core";
+import { collectJobs, collectMachines, collectSchedules } from "@millrace/runtime";
 import { jobFilesOf } from "./job-files.ts";
 
 /**
@@ -17,10 +17,14 @@ export async function loadJobs(
   directory: string,
 ): Promise<readonly AnyJob[]> {
   const jobs = new Set<AnyJob>();
+  let machines = 0;
   for (const { path: file, found: how } of jobFilesOf(files, directory)) {
     const url = pathToFileURL(resolve(directory, file)).href;
-    const found = collectJobs(await importFile(url, file));
-    if (found.length === 0 && how === "named") {
+    const exported = await importFile(url, file);
+    const found = collectJobs(exported);
+    const hosted = collectMachines(exported).length;
+    machines += hosted;
+    if (found.length === 0 && hosted === 0 && how === "named") {
       throw new MillraceError(
         "no-jobs",
         `${file} exports no job. Export what definition.handler(…) returns, by name or as the default.`,
@@ -33,7 +37,7 @@ export async function loadJobs(
       jobs.add(Object.freeze({ ...job, module: url }));
     }
   }
-  if (jobs.size === 0 && files.length > 0) {
+  if (jobs.size === 0 && machines === 0 && files.length > 0) {
     throw new MillraceError(
       "no-jobs",
       `No file in ${files.join(", ")} exports a job. Job files lie right in the folder and end in .ts, .mts, .js or .mjs.`,
@@ -57,6 +61,23 @@ export async function loadSchedules(
     for (const schedule of collectSchedules(await importFile(url, file))) schedules.add(schedule);
   }
   return [...schedules];
+}
+
+/**
+ * The durable machines that files export, named or default. Most have none.
+ *
+ * @throws MillraceError `job-file-failed`, naming the file
+ */
+export async function loadMachines(
+  files: readonly string[],
+  directory: string,
+): Promise<readonly MachineDefinition[]> {
+  const machines = new Set<MachineDefinition>();
+  for (const { path: file } of jobFilesOf(files, directory)) {
+    const url = pathToFileURL(resolve(directory, file)).href;
+    for (const machine of collectMachines(await importFile(url, file))) machines.add(machine);
+  }
+  return [...machines];
 }
 
 async function importFile(url: string, file: string): Promise<object> {

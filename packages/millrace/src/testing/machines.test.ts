@@ -1,4 +1,4 @@
-import { defineJob, defineMachine, fatal } from "@millrace/core";
+import { defineJob, defineMachine, type fatal } from "@millrace/core";
 import { expect, test } from "vitest";
 import { assign, fromPromise, type PromiseActorLogic, setup } from "xstate";
 import { createTestRuntime } from "./index.ts";

@@ -38,8 +38,8 @@ const MOST_HELD = 1_000;
 const MOST_CONFLICTS = 50;
 
 /**
- * Takes what comes to the machines of one definition. The rules that no event is lost or taken twice
- * rest on:
+ * Takes what comes to the machines of one definition. That no event is lost or taken twice rests
+ * on these rules:
  *
  * - A machine's document is written by compare-and-set, so of two hosts one is told to look again.
  * - Events are taken in the order of the inbox: before one is taken, those before it are looked for

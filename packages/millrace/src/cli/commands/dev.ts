@@ -7,7 +7,7 @@ import type { AnyJob } from "@millrace/core";
 import { type Config, type FieldKey, FIELDS } from "../../config/fields.ts";
 import { readConfig } from "../../config/read-config.ts";
 import { text, whole } from "../../config/field-kinds.ts";
-import { loadJobs, loadSchedules } from "../../node/load-jobs.ts";
+import { loadJobs, loadMachines, loadSchedules } from "../../node/load-jobs.ts";
 import { command } from "../command.ts";
 import { exitOnSignals } from "../early-signals.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -44,7 +44,11 @@ export const dev = command({
     const forget = exitOnSignals();
     const files = args.length > 0 ? args : given.jobs;
     const jobs: readonly AnyJob[] = files === undefined ? [hello] : await loadJobs(files, io.cwd);
-    const served = { jobs, schedules: await loadSchedules(files ?? [], io.cwd) };
+    const served = {
+      jobs,
+      schedules: await loadSchedules(files ?? [], io.cwd),
+      machines: await loadMachines(files ?? [], io.cwd),
+    };
     const dir = resolve(io.cwd, flags.dir ?? OWN_DIR);
     await keepOutOfGit(dir, flags.dir === undefined);
     await using server = await startServer(dir, flags.port, io.env, (line) => io.err(`${line}\n`));

@@ -1,5 +1,5 @@
 import { MillraceError } from "@millrace/core";
-import { loadJobs, loadSchedules } from "../../node/load-jobs.ts";
+import { loadJobs, loadMachines, loadSchedules } from "../../node/load-jobs.ts";
 import { command } from "../command.ts";
 import { exitOnSignals } from "../early-signals.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -34,6 +34,7 @@ export const run = command({
     const served = {
       jobs: await loadJobs(files, io.cwd),
       schedules: await loadSchedules(files, io.cwd),
+      machines: await loadMachines(files, io.cwd),
     };
     const running = await startServing(config, served, io, forget);
     const about = serving(running, config, served);
@@ -45,7 +46,7 @@ export const run = command({
     io.out(
       json
         ? `${JSON.stringify(about)}\n`
-        : `${io.paint("green", "running")} ${about.jobs.join(", ")} on ${about.queues.join(", ")} as ${about.node}; health at ${about.healthUrl}/readyz\n`,
+        : `${io.paint("green", "running")} ${[...about.jobs, ...about.machines].join(", ")} on ${about.queues.join(", ")} as ${about.node}; health at ${about.healthUrl}/readyz\n`,
     );
     await running.stopped;
     return EXIT.ok;

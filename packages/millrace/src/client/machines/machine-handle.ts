@@ -162,7 +162,7 @@ async function waitFor<Chart extends AnyStateMachine>(
           ),
         );
     } catch (error) {
-      reached.reject(error as Error);
+      reached.reject(error);
     }
   };
   const abort = (): void => reached.reject(signal?.reason as Error);

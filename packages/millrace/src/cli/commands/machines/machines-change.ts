@@ -1,0 +1,132 @@
+import { recordAudit } from "../../../client/audit.ts";
+import { flag, text } from "../../../config/field-kinds.ts";
+import { command } from "../../command.ts";
+import { ASKS_FIRST, confirmed } from "../../confirm.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { clean } from "../../show/clean.ts";
+import { withClient } from "../../with-client.ts";
+import { parsePayload, payloadText } from "../enqueue.ts";
+
+export const machinesStart = command({
+  name: "machines start",
+  summary:
+    "Start a durable machine, unless it was started before; its input is JSON from the argument, from standard input (-) or from a file (@FILE)",
+  usage: "MACHINE ID [INPUT|-|@FILE]",
+  args: { min: 2, max: 3 },
+  flags: {},
+  fields: ["connection", "namespace"],
+  examples: [
+    [`millrace machines start order o-17 '{"cents":1200}'`, "A node that hosts it begins"],
+  ],
+  async run({ args: [machine = "", id = "", source], config, io }) {
+    const input = source === undefined ? undefined : parsePayload(await payloadText(source, io));
+    await withClient(config, (client) => client.machine(machine, id).start(input as never));
+    return {
+      json: { machine, id },
+      text: (paint) => `${paint("green", "sent")} the start of ${machine} ${id}\n`,
+    };
+  },
+});
+
+export const machinesSend = command({
+  name: "machines send",
+  summary:
+    "Send a durable machine an event: its type alone, or JSON from the argument, from standard input (-) or from a file (@FILE)",
+  usage: "MACHINE ID EVENT|-|@FILE",
+  args: { min: 3, max: 3 },
+  flags: {
+    "event-id": {
+      kind: { ...text, placeholder: "<id>" },
+      about: "What is sent twice under one id is one event (default: a new UUID)",
+    },
+  },
+  fields: ["connection", "namespace"],
+  examples: [
+    ["millrace machines send order o-17 APPROVE", "An event that has a type and no more"],
+    [`millrace machines send order o-17 '{"type":"APPROVE","by":"ada"}'`, "With its fields"],
+  ],
+  async run({ args: [machine = "", id = "", given = ""], flags, config, io }) {
+    const event = /^[A-Za-z0-9_.:]+$/.test(given)
+      ? { type: given }
+      : parsePayload(await payloadText(given, io));
+    const eventId = flags["event-id"];
+    await withClient(config, (client) =>
+      client
+        .machine(machine, id)
+        .send(event as never, eventId === undefined ? {} : { id: eventId }),
+    );
+    const { type } = event as { readonly type: string };
+    return {
+      json: { machine, id, event: type },
+      text: (paint) => `${paint("green", "sent")} ${clean(type)} to ${machine} ${id}\n`,
+    };
+  },
+});
+
+export const machinesStop = command({
+  name: "machines stop",
+  summary:
+    "End a durable machine as it stands: it takes nothing any more. Asks first where there is a person to ask",
+  usage: "MACHINE ID",
+  args: { min: 2, max: 2 },
+  flags: { yes: { kind: flag, about: ASKS_FIRST } },
+  fields: ["connection", "namespace"],
+  examples: [["millrace machines stop order o-17 --yes", "Without asking, as a script needs it"]],
+  async run({ args: [machine = "", id = ""], flags, config, io }) {
+    const question = `${clean(machine)} ${clean(id)} will take no event, timer or job's end any more. Stop it?`;
+    if (!(await confirmed(io, flags.yes, question)))
+      return {
+        json: { stopped: false },
+        text: () => "nothing was stopped\n",
+        exitCode: EXIT.failed,
+      };
+    await withClient(config, async (client) => {
+      await client.machine(machine, id).stop();
+      await recordAudit(
+        client.broker,
+        { action: "machines stop", filter: { machine, id } },
+        { count: 1 },
+      );
+    });
+    return {
+      json: { stopped: true },
+      text: (paint) => `${paint("green", "sent")} the stop of ${machine} ${id}\n`,
+    };
+  },
+});
+
+export const machinesRemove = command({
+  name: "machines remove",
+  summary:
+    "Forget a durable machine that has come to an end; its id may then be started anew. Asks first where there is a person to ask",
+  usage: "MACHINE ID",
+  args: { min: 2, max: 2 },
+  flags: { yes: { kind: flag, about: ASKS_FIRST } },
+  fields: ["connection", "namespace"],
+  examples: [["millrace machines remove order o-17 --yes", "Without asking"]],
+  async run({ args: [machine = "", id = ""], flags, config, io }) {
+    const question = `Nothing of ${clean(machine)} ${clean(id)} will be left. Forget it?`;
+    if (!(await confirmed(io, flags.yes, question)))
+      return {
+        json: { removed: false },
+        text: () => "nothing was removed\n",
+        exitCode: EXIT.failed,
+      };
+    const removed = await withClient(config, async (client) => {
+      const done = await client.machines.remove(machine, id);
+      if (done)
+        await recordAudit(
+          client.broker,
+          { action: "machines remove", filter: { machine, id } },
+          { count: 1 },
+        );
+      return done;
+    });
+    return {
+      json: { removed },
+      text: () =>
+        removed ? `forgot ${clean(machine)} ${clean(id)}\n` : "there is no such machine\n",
+      exitCode: removed ? EXIT.ok : EXIT.failed,
+    };
+  },
+});
