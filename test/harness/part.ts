@@ -30,6 +30,7 @@ export const LONG: Readonly<Record<string, string>> = {
   "test/locks/ambiguous-writes": "servers are killed between a write and its answer",
   "test/locks/cluster": "a cluster's leaders are killed",
   "test/locks/keeping": "leases must be extended, and end",
+  "test/machines/killed-hosts": "hosts are killed at each of a transition's steps",
   "test/operations/": "processes are killed and frozen, and their leases must end",
   "test/outbox/kills": "relays, a node, a database and a server are killed",
   "test/outbox/killed-relays": "relays are killed at each of their steps",

@@ -43,6 +43,8 @@ function judgeStore(names: Names, store: StoreSeen): readonly Finding[] {
   if (name === names.journalStream)
     findings.push(...judgeUnlimited(check, stream, "steps of jobs that have not ended"));
   if (name === names.signalStream) findings.push(...judgeSignals(check, stream));
+  if (name === names.timerStream)
+    findings.push(...judgeUnlimited(check, stream, "timers of machines"));
   if (name === names.deadStream) findings.push(...judgeDead(check, stream));
   if (name.startsWith("KV_"))
     findings.push(...judgeBucket(check, stream, name === `KV_${names.bucket("locks")}`, clustered));

@@ -78,6 +78,10 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
     count: (of) => of.count(bad({ state: "dead" })),
     watch: (of) => of.watch(bad()),
   },
+  machines: {
+    list: (of) => of.list(bad()),
+    remove: "takes no options",
+  },
   queues: {
     ensure: (of) => of.ensure("work", bad()),
     remove: "takes no options",
@@ -143,7 +147,8 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
     move: (of) => of.move("a", "work", bad({ delay: "1s" })),
   },
 };
-type PartName = "jobs" | "queues" | "nodes" | "audit" | "operations" | "dead" | "cron" | "delayed";
+type PartName =
+  "jobs" | "machines" | "queues" | "nodes" | "audit" | "operations" | "dead" | "cron" | "delayed";
 
 const NOT_A_PART = ["broker"];
 const refusal = expect.objectContaining({

@@ -19,6 +19,7 @@ import { queueCases } from "./queue-cases.ts";
 import type { ConformanceCase } from "./scene.ts";
 import { requeueCases } from "./requeue-cases.ts";
 import { settleCases } from "./settle-cases.ts";
+import { inboxCases } from "./inbox-cases.ts";
 import { signalCases } from "./signal-cases.ts";
 import { workCases } from "./work-cases.ts";
 
@@ -44,6 +45,7 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...batchCases,
   ...journalCases,
   ...signalCases,
+  ...inboxCases,
   ...jobLogCases,
   ...historyCases,
   ...lockCases,
