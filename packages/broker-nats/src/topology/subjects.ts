@@ -11,6 +11,7 @@ import {
   type RunRef,
   type SignalRef,
 } from "@millrace/core";
+import { INBOX_DOORS, type InboxDoor } from "./inbox-doors.ts";
 
 /** What a queue's subject says about a message on it. */
 export interface QueueSubject {
@@ -331,9 +332,6 @@ export class Names {
   }
 }
 
-export type InboxDoor = "inbox" | "mend" | "mtick" | "mtimer";
-
-const INBOX_DOORS: readonly InboxDoor[] = ["inbox", "mend", "mtick", "mtimer"];
 const WOKEN = "woken";
 const PROGRAM = "program";
 
