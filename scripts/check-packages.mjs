@@ -52,7 +52,8 @@ async function publishAndLook(pkgDir) {
     if (!/\.[cm]?js\.map$/.test(name)) continue;
     const { sources, sourcesContent = [] } = JSON.parse(readFileSync(join(there, name), "utf8"));
     // A file that only names what others hold has none.
-    if (sourcesContent.length < sources.length) complaints.push(`${pkg.name}: ${name} holds no sources`);
+    if (sourcesContent.length < sources.length)
+      complaints.push(`${pkg.name}: ${name} holds no sources`);
   }
 
   const { messages } = await publint({
