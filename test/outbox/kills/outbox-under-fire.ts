@@ -10,6 +10,7 @@ import { describeVerdict, isComplete, judge, type Verdict } from "./oracle.ts";
 import { OrderWriter } from "./order-writer.ts";
 import { type GoOn, isStanding, type Stand } from "./points.ts";
 import type { Process, Strike, Victim } from "./strikes.ts";
+import { whatWaits } from "./what-waits.ts";
 
 const PATIENCE_MS = 180_000;
 const PROCESSES: readonly Process[] = ["relay 1", "relay 2", "node"];
@@ -86,11 +87,17 @@ export class OutboxUnderFire {
 
   /** Whatever was published twice has come too. */
   async #queuesAreEmpty(): Promise<void> {
+    const { broker } = this.#millrace;
     for (const { queue } of [charge, receipt])
-      await eventually(
-        async () => (await this.#millrace.broker.listWaiting(queue, { limit: 1 })).length === 0,
-        { withinMs: PATIENCE_MS, everyMs: 100, describe: `the queue ${queue} is empty` },
-      );
+      await eventually(async () => (await broker.listWaiting(queue, { limit: 1 })).length === 0, {
+        withinMs: PATIENCE_MS,
+        everyMs: 100,
+        describe: `the queue ${queue} is empty`,
+      }).catch(async (cause: unknown) => {
+        const seen = await whatWaits(this.#fire.server.url, this.#millrace, queue);
+        const said = this.#child("node").output().slice(-20).join("\n");
+        throw new Error(`${queue} is not empty: ${seen}; the node said ${said}`, { cause });
+      });
   }
 
   async #strikeAt(victim: Victim, { who, point }: NonNullable<Strike["at"]>): Promise<void> {
