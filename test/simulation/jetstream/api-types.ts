@@ -27,6 +27,7 @@ export interface StreamSettings {
   readonly consumer_limits: object;
   readonly allow_msg_ttl?: boolean;
   readonly allow_msg_schedules?: boolean;
+  readonly allow_atomic?: boolean;
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -78,6 +79,10 @@ export const refusals = {
   notUnique: () => new Refusal(400, 10100, "filtered consumer not unique on workqueue stream"),
   notDeleted: (why: string) => new Refusal(500, 10057, why),
   noSequence: (seq: number) => new Refusal(400, 10043, `sequence ${seq} not found`),
+  wrongLastId: (last: string) => new Refusal(400, 10070, `wrong last msg ID: ${last}`),
+  noBatches: () => new Refusal(400, 10174, "atomic publish is disabled"),
+  incompleteBatch: () => new Refusal(400, 10176, "atomic publish batch is incomplete"),
+  knownInBatch: () => new Refusal(400, 10201, "atomic publish batch contains duplicate message id"),
   wrongLast: (last: number) => new Refusal(400, 10071, `wrong last sequence: ${last}`),
   tooLarge: () => new Refusal(400, 10054, "message size exceeds maximum allowed"),
   storeFailed: (why: string) => new Refusal(503, 10077, why),

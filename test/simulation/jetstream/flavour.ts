@@ -7,6 +7,8 @@ export interface Flavour {
   readonly expectsFirst: boolean;
   readonly schedules: boolean;
   readonly batchedGets: boolean;
+  /** Several messages are stored as one. */
+  readonly atomicBatches: boolean;
   /** What a pull that doesn't wait hears once it has taken all there was. */
   readonly servedNoWait: "404" | "408";
   /** Says in a 503 which subject nobody answers for. */
@@ -22,6 +24,7 @@ export const FLAVOURS = {
     expectsFirst: true,
     schedules: true,
     batchedGets: true,
+    atomicBatches: true,
     servedNoWait: "404",
     namesUnheard: true,
     showsLevels: true,
@@ -32,6 +35,7 @@ export const FLAVOURS = {
     expectsFirst: false,
     schedules: false,
     batchedGets: false,
+    atomicBatches: false,
     servedNoWait: "408",
     namesUnheard: false,
     showsLevels: false,

@@ -4,8 +4,9 @@ import { Api } from "./api.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Flavour } from "./flavour.ts";
 import { Journal } from "./journal.ts";
+import { OpenBatches } from "./open-batches.ts";
 import { type Packet, packetOf, statusPacket } from "./packet.ts";
-import { Refusal } from "./api-types.ts";
+import { Refusal, refusals } from "./api-types.ts";
 import type { Stored } from "./stored.ts";
 import type { ModelStream, StreamOwner } from "./stream.ts";
 import { ByPattern } from "./subject.ts";
@@ -69,6 +70,7 @@ export class ModelServer {
   readonly #journal: Journal;
   readonly #subs = new ByPattern<Sub>();
   readonly #sessions = new Set<Session>();
+  readonly #batches = new OpenBatches();
   #state: State = "up";
 
   constructor({ clock, flavour, cluster }: ModelServerOptions) {
@@ -177,22 +179,34 @@ export class ModelServer {
   }
 
   #publish(stream: ModelStream, packet: Packet): void {
-    const answer = this.#stored(stream, packet);
+    const answer = this.#answered(stream, packet);
     if (packet.reply !== "") this.send(packet.reply, packetOf(packet.reply, answer));
   }
 
-  #stored(stream: ModelStream, packet: Packet): string {
-    const { name } = stream.config;
+  #answered(stream: ModelStream, packet: Packet): string {
+    const { name, allow_atomic: takesBatches } = stream.config;
     try {
-      const { seq, duplicate } = stream.publish(packet);
-      if (!duplicate) this.onStored?.(packet.subject, packet);
-      const start = `{"stream":"${name}",${this.flavour.spacedAck ? " " : ""}"seq":${seq}`;
-      return duplicate ? `${start},"duplicate": true}` : `${start}}`;
+      const step = this.flavour.atomicBatches ? this.#batches.take(packet) : undefined;
+      if (step === undefined) return this.#stored(stream, packet);
+      if (takesBatches !== true) throw refusals.noBatches();
+      if (step.kind === "waits") return "";
+      const seq = stream.publishAll(step.packets);
+      for (const one of step.packets) this.onStored?.(one.subject, one);
+      const count = step.packets.length;
+      return JSON.stringify({ stream: name, seq, batch: step.id, count });
     } catch (error) {
       if (error instanceof Refusal)
         return JSON.stringify({ error: error.error, stream: name, seq: 0 });
       throw error;
     }
+  }
+
+  #stored(stream: ModelStream, packet: Packet): string {
+    const { name } = stream.config;
+    const { seq, duplicate } = stream.publish(packet);
+    if (!duplicate) this.onStored?.(packet.subject, packet);
+    const start = `{"stream":"${name}",${this.flavour.spacedAck ? " " : ""}"seq":${seq}`;
+    return duplicate ? `${start},"duplicate": true}` : `${start}}`;
   }
 
   /**
@@ -201,6 +215,7 @@ export class ModelServer {
    */
   crash(forgetMs: number): void {
     this.#state = "down";
+    this.#batches.clear();
     this.#dropAll();
     for (const stream of this.streams.values()) stream.halt();
     this.#journal.forget(forgetMs);

@@ -92,6 +92,11 @@ export class Messages {
     return [...this.#bySubject].filter(([subject]) => takes(filter, subject));
   }
 
+  /** Of one subject, oldest first. */
+  placesOf(subject: string): readonly number[] {
+    return [...(this.#bySubject.get(subject) ?? [])];
+  }
+
   get subjectCount(): number {
     return this.#bySubject.size;
   }

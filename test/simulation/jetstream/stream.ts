@@ -33,6 +33,7 @@ export class ModelStream {
   readonly #schedules: Schedules;
   readonly #createdMs: number;
   #lastAtMs = 0;
+  #lastId = "";
   #aging: Timer | undefined;
 
   constructor(config: StreamSettings, owner: StreamOwner) {
@@ -62,6 +63,9 @@ export class ModelStream {
     const id = fieldOf(headers, "Nats-Msg-Id");
     const known = this.#known(id);
     if (known !== undefined) return { seq: known, duplicate: true };
+    // Nobody names a message that is there: this asks whether the id is known, and stores nothing.
+    if (fieldOf(headers, "Nats-Expected-Last-Msg-Id") !== undefined)
+      throw refusals.wrongLastId(this.#lastId);
     if (!expectsFirst) this.#requireExpected(subject, headers);
     const dueMs = this.#schedules.read(headers, this);
     if (this.#owner.isFull()) throw refusals.insufficient();
@@ -70,6 +74,42 @@ export class ModelStream {
     if (id !== undefined) this.#ids.note(id, stored.seq, stored.atMs);
     if (dueMs !== undefined) this.#schedules.arm(stored, dueMs);
     return { seq: stored.seq, duplicate: false };
+  }
+
+  /**
+   * All or none.
+   *
+   * @returns the last one's place
+   * @throws Refusal
+   */
+  publishAll(packets: readonly Packet[]): number {
+    const ids = new Set<string>();
+    for (const { subject, headers } of packets) {
+      this.#requireExpected(subject, headers);
+      const id = fieldOf(headers, "Nats-Msg-Id");
+      if (id === undefined) continue;
+      if (ids.has(id) || this.#known(id) !== undefined) throw refusals.knownInBatch();
+      ids.add(id);
+    }
+    if (this.#owner.isFull()) throw refusals.insufficient();
+    this.#requireRoomFor(packets);
+    let last = 0;
+    for (const { subject, headers, data } of packets) {
+      const stored = this.#store({ subject, headers, data });
+      const id = fieldOf(headers, "Nats-Msg-Id");
+      if (id !== undefined) this.#ids.note(id, stored.seq, stored.atMs);
+      last = stored.seq;
+    }
+    return last;
+  }
+
+  #requireRoomFor(packets: readonly Packet[]): void {
+    const { discard, max_msgs: most } = this.config;
+    const freed = packets.filter(
+      ({ subject, headers }) => rollsUp(headers) && this.messages.lastOf(subject) !== undefined,
+    ).length;
+    if (discard === "new" && most > 0 && this.messages.size + packets.length - freed > most)
+      throw refusals.storeFailed("maximum messages exceeded");
   }
 
   #known(id: string | undefined): number | undefined {
@@ -112,7 +152,10 @@ export class ModelStream {
     const { subject, headers, data } = message;
     const stored = this.messages.add({ subject, headers, data, atMs: this.#owner.clock.now() });
     this.#lastAtMs = stored.atMs;
+    this.#lastId = fieldOf(headers, "Nats-Msg-Id") ?? "";
     if (replaced !== undefined) this.remove(replaced.seq);
+    if (rollsUp(headers))
+      for (const seq of this.messages.placesOf(subject)) if (seq < stored.seq) this.remove(seq);
     const { max_msgs: most } = this.config;
     while (this.config.discard === "old" && most > 0 && this.messages.size > most)
       this.remove(this.messages.firstSeq);
@@ -270,6 +313,11 @@ export class ModelStream {
       },
     };
   }
+}
+
+/** It takes the place of all before it of its subject. */
+function rollsUp(headers: Uint8Array | undefined): boolean {
+  return fieldOf(headers, "Nats-Rollup") === "sub";
 }
 
 function timeOf(atMs: number | undefined): string {
