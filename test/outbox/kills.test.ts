@@ -49,7 +49,7 @@ describeEachServer(
         const verdict = await fire.verdict();
         console.log(
           `outbox kills: ${server.version}, seed ${SEED}, ${KILLS} kills of ${all.length} kinds, ` +
-            `${fire.writer.ended} transactions: ${describeVerdict(verdict)}`,
+            `${fire.writer.ended} transactions: ${describeVerdict(verdict)}, ${verdict.ghosts} acked ones kept by a killed server`,
         );
         const { committed, charged, receipts, publishedTwice } = verdict;
         expect(committed.length).toBeGreaterThan(0);
