@@ -4,4 +4,6 @@ import "./node-version.mjs";
 const { install, runNode } = await import("./install.mjs");
 
 await install();
-process.exit(await runNode(["test/simulation/simulate-program.ts", ...process.argv.slice(2)], {}));
+const args = process.argv.slice(2);
+const program = args.includes("--outbox") ? "outbox/simulate-program.ts" : "simulate-program.ts";
+process.exit(await runNode([`test/simulation/${program}`, ...args], {}));

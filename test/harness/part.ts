@@ -42,6 +42,7 @@ export const LONG: Readonly<Record<string, string>> = {
   "test/reliability/": "the fault matrix",
   "test/runtimes/": "other runtimes and bundlers",
   "test/simulation/faithful/": "the model is compared with servers and clusters",
+  "test/simulation/outbox": "worlds with an outbox, and each fault is put back",
   "test/simulation/mutants": "each fault is put back and looked for",
   "test/simulation/steps": "worlds in which jobs have steps, also under broker-nats",
   "test/steps/killed-asking": "nodes are killed between a signal, a call and their records",

@@ -43,6 +43,7 @@ export class ModelConnection implements NatsConnection {
   readonly #subs = new Map<number, ModelSubscription>();
   readonly #requests: Requests;
   readonly #closed = Promise.withResolvers<void>();
+  #isDead = false;
   readonly #stats = { inBytes: 0, outBytes: 0, inMsgs: 0, outMsgs: 0 };
   #session: Session | undefined;
   /** Written while there was no connection; thrown away when one is dialled. */
@@ -83,6 +84,8 @@ export class ModelConnection implements NatsConnection {
   }
 
   publish(subject: string, payload: Payload = NOTHING, options?: PublishOptions): void {
+    // Whoever dies in the middle of sending several gets no further.
+    if (this.#isDead) return;
     this.#check(subject);
     const data = typeof payload === "string" ? Buffer.from(payload) : Buffer.from(payload);
     const block = (options?.headers as { encode(): Uint8Array } | undefined)?.encode();
@@ -185,6 +188,7 @@ export class ModelConnection implements NatsConnection {
 
   /** Its process is dead: nothing more happens here, and the system ends the connection. */
   die(): void {
+    this.#isDead = true;
     this.#state = "closed";
     this.#pings?.cancel();
     this.#session?.end();

@@ -193,6 +193,8 @@ function tell(tap: Tap, subject: string, { headers, data }: Packet): void {
     tap.onTrial(subject.slice(SUSPECTS.length), JSON.parse(Buffer.from(data).toString()));
   const letter = letterOf(subject, headers, data);
   if (letter !== undefined) tap.buried(letter);
+  const id = fieldOf(headers, "Nats-Msg-Id");
+  if (id !== undefined && subject.startsWith(`${NAMESPACE}.jobs.`)) tap.stored?.(id);
 }
 
 function letterOf(

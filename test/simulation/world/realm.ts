@@ -17,6 +17,8 @@ export interface Tap {
   withdrawn(letter: DeadLetter): void;
   /** The key and the value of a note: a suspect is about to be started on its turn. */
   onTrial(key: string, value: unknown): void;
+  /** A job's message id, as its message is stored. */
+  stored?(id: string): void;
 }
 
 /** What a foreign program puts on a producer's door of a queue, whatever it likes. */
