@@ -45,7 +45,7 @@ const PLACES: readonly Role[] = ["relay", "relay", "node", "node"];
 /** The shortest that servers take: only a mark tells. One that stores none needs its ids. */
 const WINDOWS_MS = { marked: 100, unmarked: 600_000 } as const;
 
-/** The real writer, relays, nodes and brokers, between a model of a database and one of a server. */
+// The real writer, relays, nodes and brokers, between a model of a database and one of a server.
 export async function liveThroughOutbox(options: OutboxWorldOptions): Promise<OutboxWorld> {
   const dice = diceOf(options.seed);
   const random = Math.random;
