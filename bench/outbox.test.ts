@@ -14,17 +14,21 @@ test.skipIf(newest?.state !== "present" || absent !== undefined)(
   { timeout: 300_000 },
   async () => {
     const { stdout } = await promisify(execFile)(process.execPath, [OUTBOX, "--smoke"]);
-    const told = [
-      ...stdout.matchAll(/^\d+ transactions a second by four writers, in each: (.*)$/gm),
-    ];
-    expect(told.map(([, name]) => name)).toEqual([
+    const names = (pattern: RegExp): readonly (string | undefined)[] =>
+      [...stdout.matchAll(pattern)].map(([, name]) => name);
+    expect(names(/^\d+ \(\d+–\d+\) transactions a second .*%: (.*)$/gm)).toEqual([
       "no job",
-      "Millrace, its relay busy (no NOTIFY)",
-      "Millrace, its relay idle (NOTIFY)",
+      "Millrace, relay busy (no NOTIFY)",
+      "Millrace, relay idle (NOTIFY)",
       "pg-boss",
       "Graphile Worker",
     ]);
-    expect(stdout).toMatch(/^\d+ rows a second by one relay/m);
-    expect(stdout).toMatch(/^commit to handler, .*: p50 [\d.]+ ms, p99 [\d.]+ ms$/m);
+    expect(stdout).toMatch(/^NOTIFY takes -?\d+ % of the transactions$/m);
+    expect(names(/^commit to handler, (.*): p50 [\d.]+ ms, p99 [\d.]+ ms$/gm)).toEqual(
+      ["Millrace, relay idle (NOTIFY)", "pg-boss", "Graphile Worker"].flatMap((name) =>
+        ["20", "300"].map((gap) => `${name}, one every ${gap} ms`),
+      ),
+    );
+    expect(stdout).toMatch(/^\d+ \(\d+–\d+\) rows a second by one relay from a backlog of \d+$/m);
   },
 );

@@ -1,83 +1,100 @@
+import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { connect, createNode, defineJob } from "millrace";
+import { defineJob } from "millrace";
 import { createOutbox, pgTransaction, postgresOutbox, startRelay } from "millrace/outbox";
 import pg from "pg";
-import { measureInTransaction } from "./in-transaction.ts";
+import { commitToHandler, pause, transactionsASecond } from "./in-transaction/measure.ts";
+import { BUSY, IDLE, type InTransaction, NO_JOB, openSystems } from "./in-transaction/systems.ts";
+import { median } from "./report/verdict.ts";
 import { type ServerKind, startServers } from "./servers/bench-servers.ts";
 
 /**
- * What an outbox in PostgreSQL costs and gives: transactions a second with and without a job, rows
- * that one relay publishes a second from a backlog, and the time from the commit to the handler.
- * Writer, relay and node are this one process. Beside it pg-boss and Graphile Worker enqueue in
- * transactions of the same database; the two figures of Millrace show what NOTIFY takes.
+ * What enqueueing in a PostgreSQL transaction costs and gives, beside pg-boss and Graphile Worker
+ * in the same database: transactions a second by four writers, in each a row and a job, and the
+ * time from the commit to the handler. The two figures of Millrace show what NOTIFY takes. Then
+ * rows that one relay publishes a second from a backlog. The systems take turns, each round in
+ * another order.
  *
- *     node bench/outbox.ts [--rows 20000] [--transactions 500] [--durability page-cache|disk]
+ *     node bench/outbox.ts [--rounds 3] [--transactions 5000] [--rows 20000]
+ *                          [--durability page-cache|disk] [--out results.json]
  *
  * `--smoke` goes through everything in seconds, for tests: its figures mean nothing.
  */
 const { values } = parseArgs({
   options: {
+    rounds: { type: "string", default: "3" },
     rows: { type: "string", default: "20000" },
-    transactions: { type: "string", default: "500" },
+    transactions: { type: "string", default: "5000" },
     durability: { type: "string", default: "page-cache" },
+    out: { type: "string" },
     smoke: { type: "boolean", default: false },
   },
 });
+const rounds = values.smoke ? 1 : Number(values.rounds);
 const rows = values.smoke ? 200 : Number(values.rows);
 const transactions = values.smoke ? 20 : Number(values.transactions);
 const durability = values.durability === "disk" ? "disk" : "page-cache";
-const PACE_MS = 20;
+/** How often a job comes, and how many. */
+const PACES = [
+  { what: "one every 20 ms", gapMs: 20, count: values.smoke ? 10 : 500 },
+  { what: "one every 300 ms", gapMs: 300, count: values.smoke ? 3 : 50 },
+] as const;
 const IN_ONE = 100;
 
-const work = defineJob<{ n: number }>({ name: "work", queue: "work" });
-const outbox = createOutbox(pgTransaction);
-
 await using servers = await startServers(new Set(["postgres"]), durability, "newest");
-const url = urlOf("postgres");
-const pool = new pg.Pool({ connectionString: url, max: 4 });
-const options = { servers: urlOf("nats"), namespace: "outbox", env: {} };
-const millrace = await connect(options);
-await millrace.queues.ensure("work");
-const store = postgresOutbox({ url });
+const postgres = urlOf("postgres");
+const pool = new pg.Pool({ connectionString: postgres, max: 8 });
+const store = postgresOutbox({ url: postgres });
 await store.migrate();
 await pool.query("CREATE TABLE orders (id int PRIMARY KEY)");
+const systems = await openSystems({ postgres, nats: urlOf("nats"), pool });
 
-say(`nats-server ${servers.natsVersion}, PostgreSQL with ${durability} durability`);
-await measureTransactions();
-for (const { name, perSecond: each } of await measureInTransaction(url, pool, transactions))
-  say(`${each} transactions a second by four writers, in each: ${name}`);
-await measureBacklog();
-await measureLatency();
-await millrace.close();
+/** Of all rounds, by what was measured and of whom. */
+const figures = new Map<string, number[]>();
+const waits = new Map<string, number[]>();
+for (let round = 0; round < rounds; round += 1)
+  for (const system of inTurn(systems.all, round)) {
+    // Warm, and its tables as full as the others'.
+    await transactionsASecond(system, pool, Math.ceil(transactions / 10));
+    add(figures, system.name, await transactionsASecond(system, pool, transactions));
+    for (const pace of PACES)
+      add(waits, `${system.name}, ${pace.what}`, ...(await commitToHandler(system, pool, pace)));
+  }
+for (let round = 0; round < rounds; round += 1) add(figures, "backlog", await backlog());
+
+say(`nats-server ${servers.natsVersion}, PostgreSQL, ${durability} durability, ${rounds} rounds`);
+const alone = median(figures.get(NO_JOB) ?? []);
+for (const { name } of systems.all) {
+  const each = figures.get(name) ?? [];
+  const share = Math.round((100 * median(each)) / alone);
+  say(`${range(each)} transactions a second by four writers, ${share} %: ${name}`);
+}
+const [busy, idle] = [BUSY, IDLE].map((name) => median(figures.get(name) ?? []));
+say(`NOTIFY takes ${Math.round(100 * (1 - (idle ?? 0) / (busy ?? 1)))} % of the transactions`);
+for (const [name, each] of waits)
+  if (each.length > 0)
+    say(`commit to handler, ${name}: p50 ${at(each, 0.5)} ms, p99 ${at(each, 0.99)} ms`);
+say(`${range(figures.get("backlog") ?? [])} rows a second by one relay from a backlog of ${rows}`);
+if (values.out !== undefined)
+  await writeFile(
+    values.out,
+    JSON.stringify({
+      durability,
+      rounds,
+      transactions,
+      rows,
+      figures: [...figures],
+      waits: [...waits],
+    }),
+  );
+await systems[Symbol.asyncDispose]();
+await store.close();
 await pool.end();
 
-async function measureTransactions(): Promise<void> {
-  let next = 0;
-  for (const withJob of [false, true]) {
-    const startedAt = performance.now();
-    for (let done = 0; done < transactions; done += 1) await order((next += 1), withJob);
-    const each = perSecond(transactions, performance.now() - startedAt);
-    say(
-      `${each} transactions a second, one after the other, ${withJob ? "with" : "without"} a job`,
-    );
-  }
-  await pool.query("TRUNCATE millrace_outbox");
-}
-
-async function order(id: number, withJob: boolean): Promise<number> {
-  const client = await pool.connect();
-  try {
-    await client.query("BEGIN");
-    await client.query("INSERT INTO orders (id) VALUES ($1)", [id]);
-    if (withJob) await outbox(client).enqueue(work, { n: id });
-    await client.query("COMMIT");
-    return performance.now();
-  } finally {
-    client.release();
-  }
-}
-
-async function measureBacklog(): Promise<void> {
+/** By one relay alone; nobody takes the jobs. */
+async function backlog(): Promise<number> {
+  const work = defineJob<{ n: number }>({ name: "work", queue: "work" });
+  const outbox = createOutbox(pgTransaction);
   const client = await pool.connect();
   for (let n = 0; n < rows; n += IN_ONE)
     await outbox(client).enqueueMany(
@@ -85,47 +102,30 @@ async function measureBacklog(): Promise<void> {
       Array.from({ length: IN_ONE }, (_, place) => ({ input: { n: n + place } })),
     );
   client.release();
-  const before = process.cpuUsage();
   const startedAt = performance.now();
-  const relay = await startRelay({ broker: millrace.broker, store: postgresOutbox({ url }) });
+  const relay = await startRelay({
+    broker: systems.millrace.broker,
+    store: postgresOutbox({ url: postgres }),
+  });
   while ((await pool.query("SELECT 1 FROM millrace_outbox LIMIT 1")).rowCount !== 0) await pause(5);
   const tookMs = performance.now() - startedAt;
-  const { user, system } = process.cpuUsage(before);
   await relay.stop();
-  say(
-    `${perSecond(rows, tookMs)} rows a second by one relay from a backlog of ${rows}; it computed ${Math.round((user + system) / tookMs / 10)} % of the time`,
-  );
-  await millrace.queues.purge("work");
+  await systems.millrace.queues.purge("work");
+  return (rows * 1_000) / tookMs;
 }
 
-async function measureLatency(): Promise<void> {
-  const began = new Map<number, () => void>();
-  const node = await createNode({
-    ...options,
-    jobs: [work.handler(({ input }) => began.get(input.n)?.())],
-  });
-  await node.start();
-  const relay = await startRelay({ broker: millrace.broker, store: postgresOutbox({ url }) });
-  for (const [how, gapMs] of [
-    ["one every 20 ms", PACE_MS],
-    ["one every 300 ms, the relay idle", 300],
-  ] as const) {
-    const count = gapMs === PACE_MS ? transactions : Math.min(transactions, 100);
-    const waits: number[] = [];
-    for (let n = 0; n < count; n += 1) {
-      const id = 1_000_000 + n + gapMs * 10_000;
-      const { promise, resolve } = Promise.withResolvers<number>();
-      began.set(id, () => resolve(performance.now()));
-      const committedAt = await order(id, true);
-      waits.push(Math.max(0, (await promise) - committedAt));
-      began.delete(id);
-      await pause(gapMs);
-    }
-    waits.sort((a, b) => a - b);
-    say(`commit to handler, ${how}: p50 ${at(waits, 0.5)} ms, p99 ${at(waits, 0.99)} ms`);
-  }
-  await relay.stop();
-  await node.stop();
+function inTurn(all: readonly InTransaction[], round: number): readonly InTransaction[] {
+  const from = round % all.length;
+  return [...all.slice(from), ...all.slice(0, from)];
+}
+
+function add(into: Map<string, number[]>, name: string, ...more: readonly number[]): void {
+  into.set(name, [...(into.get(name) ?? []), ...more]);
+}
+
+function range(each: readonly number[]): string {
+  const [least, most] = [Math.min(...each), Math.max(...each)].map(Math.round);
+  return `${Math.round(median(each))} (${least}–${most})`;
 }
 
 function urlOf(kind: ServerKind): string {
@@ -134,16 +134,9 @@ function urlOf(kind: ServerKind): string {
   return found;
 }
 
-function at(sorted: readonly number[], share: number): string {
+function at(waited: readonly number[], share: number): string {
+  const sorted = waited.toSorted((a, b) => a - b);
   return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1);
-}
-
-function perSecond(count: number, ms: number): number {
-  return Math.round((count * 1_000) / ms);
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function say(line: string): void {
