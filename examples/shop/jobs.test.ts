@@ -1,4 +1,6 @@
-import { createTestRuntime } from "millrace/testing";
+import type { TransactionalDatabase } from "millrace";
+import type { Outbox } from "millrace/outbox";
+import { createTestRuntime, type TestRuntime } from "millrace/testing";
 import { expect, test } from "vitest";
 import { busyBank } from "./bank.ts";
 import { charge, nightly } from "./definitions.ts";
@@ -17,15 +19,25 @@ function scene() {
     reported: (day) => write("reported", day),
   };
   // The invoice's thread runs in real time: its function has a test of its own.
-  const jobs = shopJobs({ bank: busyBank(), books, thanksAfter: "2h" }).filter(
-    ({ name }) => name !== "shop.invoice",
-  );
-  return { written, jobs };
+  // No database: what is written is noted, and what is enqueued goes to the runtime of the test.
+  let runtime: TestRuntime | undefined;
+  const outbox = {
+    enqueue: (...job: Parameters<TestRuntime["enqueue"]>) => runtime?.enqueue(...job),
+  } as unknown as Outbox;
+  const database = {
+    once: (_run: unknown, act: (write: Books, own: Outbox) => Promise<unknown>) =>
+      act(books, outbox),
+  } as TransactionalDatabase<Books, Outbox>;
+  const shop = { bank: busyBank(), books: database, thanksAfter: "2h" } as const;
+  const jobs = shopJobs(shop).filter(({ name }) => name !== "shop.invoice");
+  const start = async (schedules: readonly unknown[] = []): Promise<TestRuntime> =>
+    (runtime = await createTestRuntime({ jobs, schedules }));
+  return { written, start };
 }
 
 test("a payment that fails once is made, and the customer is thanked two hours later", async () => {
-  const { written, jobs } = scene();
-  await using t = await createTestRuntime({ jobs });
+  const { written, start } = scene();
+  await using t = await start();
   const payment = await t.enqueue(
     charge,
     { id: "o1", customer: "ada", cents: 4_200 },
@@ -42,8 +54,8 @@ test("a payment that fails once is made, and the customer is thanked two hours l
 });
 
 test("a payment that is refused is told to the customer, and not tried again", async () => {
-  const { written, jobs } = scene();
-  await using t = await createTestRuntime({ jobs });
+  const { written, start } = scene();
+  await using t = await start();
   const payment = await t.enqueue(charge, { id: "o2", customer: "ada", cents: 9_999_999 });
   await t.clock.advance("1m");
   expect(await t.assertDead(payment)).toMatchObject({ attempts: 1 });
@@ -54,8 +66,8 @@ test("a payment that is refused is told to the customer, and not tried again", a
 });
 
 test("the nightly report runs at two in Berlin", async () => {
-  const { written, jobs } = scene();
-  await using t = await createTestRuntime({ jobs, schedules: [nightly] });
+  const { written, start } = scene();
+  await using t = await start([nightly]);
   await t.clock.advance("59m");
   expect(written).toEqual([]);
   await t.clock.advance("2m"); // It is an hour later there.

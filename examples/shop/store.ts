@@ -1,6 +1,7 @@
 // Orders in PostgreSQL. An order and its charge are written in one transaction.
-import { createOutbox, pgTransaction } from "millrace/outbox";
-import type { Pool } from "pg";
+import type { TransactionalDatabase } from "millrace";
+import { beginOnPool, createOutbox, type Outbox, pgTransaction } from "millrace/outbox";
+import type { Pool, PoolClient } from "pg";
 import { charge, type Order } from "./definitions.ts";
 
 export const SCHEMA = `
@@ -52,27 +53,31 @@ export async function findOrder(pool: Pool, id: string): Promise<StoredOrder | u
   return rows[0];
 }
 
-/** What the jobs write. Each may be written again after a crash, and does no harm then. */
+/** What the jobs write, in a transaction that says that the job is done. */
 export interface Books {
   paid(order: string, receipt: string): Promise<void>;
   failed(order: string, state: "unpaid" | "cancelled"): Promise<void>;
   invoiced(order: string, invoice: string): Promise<void>;
-  /** Stands for a mail server, which takes a mail's key and sends it once. */
+  /** Stands for a mail server. */
   mailed(order: string, text: string): Promise<void>;
   reported(day: string): Promise<void>;
 }
 
-export function booksIn(pool: Pool): Books {
+export function booksIn(pool: Pool): TransactionalDatabase<Books, Outbox> {
+  const database = outbox.database(beginOnPool(pool));
+  return { once: (run, act) => database.once(run, (client, own) => act(booksOn(client), own)) };
+}
+
+function booksOn(client: PoolClient): Books {
   const run = async (sql: string, ...values: readonly unknown[]): Promise<void> =>
-    void (await pool.query(sql, [...values]));
+    void (await client.query(sql, [...values]));
   return {
     paid: (order, receipt) =>
       run("UPDATE orders SET state = 'paid', receipt = $2 WHERE id = $1", order, receipt),
     failed: (order, state) => run("UPDATE orders SET state = $2 WHERE id = $1", order, state),
     invoiced: (order, invoice) =>
       run("UPDATE orders SET invoice = $2 WHERE id = $1", order, invoice),
-    mailed: (order, text) =>
-      run("INSERT INTO mails VALUES ($1, $2) ON CONFLICT DO NOTHING", order, text),
+    mailed: (order, text) => run("INSERT INTO mails VALUES ($1, $2)", order, text),
     reported: (day) =>
       run(
         `INSERT INTO reports SELECT $1, count(*), coalesce(sum(cents), 0) FROM orders
