@@ -3,7 +3,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { connect, createNode, defineJob, defineSchedule, diagnose, type Millrace } from "millrace";
+import {
+  connect,
+  createNode,
+  defineJob,
+  defineSchedule,
+  diagnose,
+  type Millrace,
+  openJobIndex,
+} from "millrace";
 import { serveDashboard, type ServedDashboard } from "millrace/dashboard";
 import { type OutboxStore, sqliteOutbox } from "millrace/outbox";
 import { onTestFinished } from "vitest";
@@ -98,9 +106,11 @@ export async function fleet(server: TestServer): Promise<Fleet> {
     describe: "all jobs of the bank are dead",
   });
   const outbox = await outboxWithTrouble();
+  const search = await openJobIndex({ broker: client.broker });
+  onTestFinished(() => search.close());
   const serve = (port: number): Promise<ServedDashboard> =>
     serveDashboard({
-      ...{ millrace: client, port, localName: "ada@example.com", title: "shop", outbox },
+      ...{ millrace: client, port, localName: "ada@example.com", title: "shop", outbox, search },
       doctor: () => diagnose({ servers: connection.servers, namespace: connection.namespace }),
     });
   const served = await serve(0);

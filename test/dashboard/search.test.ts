@@ -83,3 +83,29 @@ test("a viewer searches, and has nothing made anew; without an index it is said"
   await expect(without.get("search")).rejects.toThrow(/400.*no index of jobs/);
   await expect(without.get(asked("payload.n:3"))).rejects.toThrow(/400.*ask a job index/);
 });
+
+test("plots say how attempts ended and how the fleet was, by range and queue", async () => {
+  const { get, t } = await indexed();
+  await t.enqueue(send, { n: 1 }, { delay: "3h" });
+  await t.clock.advance("5m");
+  const view = await get<{
+    readonly ended: Readonly<Record<string, readonly number[]>>;
+    readonly sampled: Readonly<Record<string, readonly (number | null)[]>>;
+  }>("plots?range=1h");
+  const sum = (values: readonly number[] = []): number => values.reduce((a, b) => a + b, 0);
+  // Twelve died at their second attempt, and one was sent.
+  expect(sum(view.ended["failed"])).toBe(12);
+  expect(sum(view.ended["dead"])).toBe(12);
+  expect(sum(view.ended["succeeded"])).toBe(1);
+  const last = (field: string): number | null | undefined =>
+    view.sampled[field]?.filter((value) => value !== null).at(-1);
+  expect([last("dead"), last("delayed"), last("waiting")]).toEqual([12, 1, 0]);
+  expect(last("slots")).toBeGreaterThan(0);
+  for (const values of Object.values(view.sampled))
+    expect(values).toHaveLength(view.sampled["at"]?.length ?? 0);
+  const mail = await get<typeof view>("plots?range=6h&queue=mail");
+  expect([sum(mail.ended["dead"]), sum(mail.ended["succeeded"])]).toEqual([0, 1]);
+  await expect(get("plots?range=constructor")).rejects.toThrow(/400.*range: must be one of 1h/);
+  const bare = await scene();
+  expect(await bare.get("plots?range=7d")).not.toHaveProperty("ended");
+});

@@ -16,6 +16,7 @@ import type {
   SessionView,
 } from "../src/api/views.ts";
 import type { CompletionsView, IndexView } from "../src/api/search-views.ts";
+import type { PlotsView } from "../src/api/plots-views.ts";
 import type { OutboxView } from "../src/api/outbox-views.ts";
 import { pathOf, queryOf, read } from "./api.ts";
 import { DOCTOR_PLACE, OUTBOX_PLACE, PLACES } from "./places.ts";
@@ -101,6 +102,17 @@ export const useOperations = (): UseQueryResult<readonly OperationView[]> =>
 
 export const useOperation = (id: string): UseQueryResult<OperationView> =>
   useAnswer(["operation", id], pathOf("operations", id), SOON_MS);
+
+/** What is sampled once a minute. */
+const PLOTS_AGAIN_MS = 30_000;
+
+export const usePlots = (range: string, queue: string): UseQueryResult<PlotsView> =>
+  useQuery({
+    queryKey: ["plots", range, queue],
+    queryFn: ({ signal }) => read<PlotsView>(`plots${queryOf({ range, queue })}`, signal),
+    refetchInterval: PLOTS_AGAIN_MS,
+    placeholderData: (before) => before,
+  });
 
 export const useIndex = (isThere: boolean): UseQueryResult<IndexView> =>
   useQuery({

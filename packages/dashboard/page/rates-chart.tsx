@@ -1,6 +1,7 @@
 import { type ReactElement, useEffect, useRef } from "react";
 import UPlot from "uplot";
 import type { RateView } from "../src/api/views.ts";
+import { colourOf } from "./colour-of.ts";
 
 const HEIGHT = 160;
 /** A line that has just begun is not stretched over the whole width. */
@@ -77,17 +78,5 @@ function chartOf(element: HTMLElement): UPlot.Options {
       line("failed", "warning", [6, 3]),
       line("dead", "critical", [2, 2]),
     ],
-  };
-}
-
-/** A canvas knows no variables; a browser works them out, and anew at each drawing. */
-function colourOf(element: HTMLElement, name: string): () => string {
-  return () => {
-    const sample = document.createElement("span");
-    sample.style.color = `var(--${name})`;
-    element.append(sample);
-    const { color } = getComputedStyle(sample);
-    sample.remove();
-    return color;
   };
 }

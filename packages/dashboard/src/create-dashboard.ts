@@ -10,7 +10,7 @@ import type { Fleet } from "./fleet/fleet.ts";
 import type { DashboardDoctor } from "./fleet/doctor.ts";
 import type { DashboardSearch } from "./fleet/search.ts";
 import type { DashboardOutbox } from "./fleet/outbox.ts";
-import { OperationsService } from "./operations/operations-service.ts";
+import { FleetService } from "./fleet/fleet-service.ts";
 import { LiveFeed } from "./live/live-feed.ts";
 import { pageAssets, typeOf } from "./page/page-assets.ts";
 import { pageHtml } from "./page/page-html.ts";
@@ -48,6 +48,8 @@ export interface DashboardOptions {
    * broker. It stays the caller's to close. Default: only the latest jobs are looked at.
    */
   readonly search?: DashboardSearch;
+  /** Address of a Grafana that shows more, for a link beside the plots. */
+  readonly grafana?: string;
   readonly clock?: Clock;
   /** Told of what should not happen. Default: nobody. */
   readonly onDefect?: (error: unknown) => void;
@@ -87,6 +89,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     outbox,
     doctor,
     search,
+    grafana,
   } = options;
   if (typeof options.authorize !== "function")
     throw new MillraceError(
@@ -95,7 +98,19 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     );
   const base = basePathOf(options.basePath ?? "/");
   const feed = new LiveFeed(millrace, clock);
-  const operations = new OperationsService(millrace, clock, options.onDefect);
+  const { onDefect } = options;
+  const services = [
+    new FleetService(
+      () => millrace.operations.serve({ ...(onDefect && { onDefect }) }),
+      clock,
+      onDefect,
+    ),
+    new FleetService(
+      () => millrace.samples.serve({ ...(onDefect && { onDefect }) }),
+      clock,
+      onDefect,
+    ),
+  ];
   const app = new Hono<DashboardEnv>();
 
   app.use(async (context, next) => {
@@ -118,7 +133,10 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     return next();
   });
   const show = showValue(false, mask);
-  app.route("/api", apiOf({ fleet: millrace, show, clock, feed, title, outbox, doctor, search }));
+  app.route(
+    "/api",
+    apiOf({ fleet: millrace, show, clock, feed, title, outbox, doctor, search, grafana }),
+  );
   app.get("/assets/:name", async (context) => {
     const name = context.req.param("name");
     const asset = (await pageAssets()).find(({ path }) => path === name);
@@ -142,7 +160,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     secured(await app.fetch(below(base, request)));
   const close = async (): Promise<void> => {
     feed.close();
-    await operations.close();
+    await Promise.all(services.map((service) => service.close()));
   };
   return Object.assign(answer, { close, [Symbol.asyncDispose]: close });
 }

@@ -39,6 +39,9 @@ export {
 } from "@millrace/core";
 export { FilterError } from "./filter/filter-error.ts";
 export type { Completion } from "./filter/complete-filter.ts";
+export type { EndedRate, RatesQuery } from "./search/index-calls.ts";
+export type { Sample, QueueSample } from "./client/samples/sample.ts";
+export type { Samples } from "./client/samples/samples.ts";
 export type { IndexedJob } from "./search/indexed-job.ts";
 export {
   type FoundJobs,

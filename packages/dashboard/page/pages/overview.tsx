@@ -7,6 +7,7 @@ import { type DataColumn, DataTable } from "../data-table.tsx";
 import { count } from "../number.ts";
 import { QUEUE_COLUMN } from "../queue-column.tsx";
 import { useOverview } from "../questions.ts";
+import { Plots } from "../plots.tsx";
 import { RatesChart } from "../rates-chart.tsx";
 import { duration } from "../time.tsx";
 import { NodesTable } from "./nodes.tsx";
@@ -40,6 +41,7 @@ function Overview({ view }: { readonly view: OverviewView }): ReactElement {
         <h2 id="rates">Attempts that ended</h2>
         <RatesChart rates={rates} />
       </section>
+      <Plots />
       <section aria-labelledby="nodes">
         <h2 id="nodes">Nodes</h2>
         <NodesTable nodes={nodes} />

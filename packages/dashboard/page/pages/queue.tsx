@@ -6,6 +6,7 @@ import { jobsAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
 import { count, counted } from "../number.ts";
+import { Plots } from "../plots.tsx";
 import { useQueue } from "../questions.ts";
 import { duration, Moment } from "../time.tsx";
 
@@ -103,6 +104,7 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
         )}
         {limits === undefined ? null : <Limits limits={limits} />}
       </dl>
+      <Plots queue={queue.queue} />
       <p>
         <Link href={jobsAddress({ queue: queue.queue })}>What was settled last in this queue</Link>
       </p>

@@ -16,6 +16,7 @@ import { doctorView } from "./doctor.ts";
 import { jobLog } from "./job-log.ts";
 import { outboxView, retryRows } from "./outbox.ts";
 import * as reads from "./reads.ts";
+import { plots } from "./plots.ts";
 import { completions, indexView, rebuildIndex, searchedJobs } from "./search.ts";
 import { deadGroupView, deadRow, operationView } from "./show.ts";
 import type { ChangeView, CountView, SessionView } from "./views.ts";
@@ -29,6 +30,7 @@ export interface ApiHost {
   readonly outbox: DashboardOutbox | undefined;
   readonly doctor: DashboardDoctor | undefined;
   readonly search: DashboardSearch | undefined;
+  readonly grafana: string | undefined;
 }
 
 type ApiContext = Context<DashboardEnv>;
@@ -49,7 +51,7 @@ export function apiOf(host: ApiHost): Hono<DashboardEnv> {
 
 function addReads(
   api: Hono<DashboardEnv>,
-  { fleet, show, clock, feed, title, outbox, doctor, search }: ApiHost,
+  { fleet, show, clock, feed, title, outbox, doctor, search, grafana }: ApiHost,
   known: OnceAMoment,
 ): void {
   const reading: reads.Reading = { fleet, show, now: () => clock.now() };
@@ -65,6 +67,7 @@ function addReads(
       ...{ user: { name, role }, title, outbox: outbox !== undefined },
       doctor: doctor !== undefined,
       search: search !== undefined,
+      ...(grafana === undefined ? {} : { grafana }),
     } satisfies SessionView);
   });
   read("/overview", () => reads.overview(reading, feed.rates()));
@@ -91,6 +94,10 @@ function addReads(
   read("/jobs/:queue/:id/log", (context) =>
     jobLog(reading, param(context, "queue"), param(context, "id")),
   );
+  read("/plots", (context) => {
+    const { range = "1h", queue } = context.req.query();
+    return plots(reading, search, range, queue === "" ? undefined : queue);
+  });
   read("/search", () => indexView(search));
   read("/search/completions", (context) => completions(search, context.req.query("filter") ?? ""));
   read("/dead", async (context) => {

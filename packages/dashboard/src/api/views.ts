@@ -19,6 +19,8 @@ export interface SessionView {
   readonly doctor: boolean;
   /** Whether jobs are in an index that can be searched. */
   readonly search: boolean;
+  /** Address of a Grafana that shows more. */
+  readonly grafana?: string;
 }
 
 export interface MarkView {

@@ -45,6 +45,29 @@ export interface Fleet {
   readonly cron: FleetSchedules;
   readonly audit: FleetAudit;
   readonly operations: FleetOperations;
+  readonly samples: FleetSamples;
+}
+
+/** The fleet at one time. */
+export interface FleetSample {
+  readonly at: number;
+  readonly queues: Readonly<Record<string, FleetQueueSample>>;
+  readonly slots: number;
+  readonly used: number;
+}
+
+export interface FleetQueueSample {
+  readonly waiting: number;
+  readonly running: number;
+  readonly delayed: number;
+  readonly blocked: number;
+  readonly dead: number;
+  readonly oldestAgeMs: number;
+}
+
+export interface FleetSamples {
+  list(query: { readonly since: number }): Promise<readonly FleetSample[]>;
+  serve(options: { readonly onDefect?: (error: unknown) => void }): Promise<Stoppable>;
 }
 
 export interface FleetHandle {

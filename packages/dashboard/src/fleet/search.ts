@@ -16,7 +16,22 @@ export interface DashboardSearch {
     readonly unheard: number;
     readonly problem?: { readonly code: string; readonly message: string };
   }>;
+  rates(query: {
+    readonly since: number;
+    readonly stepMs: number;
+    readonly queue?: string;
+  }): Promise<readonly SearchedRate[]>;
   rebuild(): Promise<void>;
+}
+
+/** How attempts of some time ended. */
+export interface SearchedRate {
+  readonly at: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly dead: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
 }
 
 export type SearchedState = "succeeded" | "requeued" | "dead" | "expired" | "cancelled";

@@ -55,6 +55,7 @@ export async function serveUi(
       ...(outbox === undefined ? {} : { outbox }),
       doctor: () => findingsOf(config, "millrace-ui-doctor", outbox),
       ...(search === undefined ? {} : { search }),
+      ...(config.grafanaUrl === undefined ? {} : { grafana: config.grafanaUrl }),
       onDefect,
     });
   try {

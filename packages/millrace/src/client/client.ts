@@ -31,6 +31,7 @@ import { jobCalls, lookUpJob } from "./jobs/job-calls.ts";
 import { type Jobs, jobsOf } from "./jobs/jobs.ts";
 import { type Audit, auditOf } from "./audit.ts";
 import { type Operations, operationsOf } from "./operations/operations.ts";
+import { type Samples, samplesOf } from "./samples/samples.ts";
 import { type Nodes, nodesOf } from "./nodes.ts";
 import { type Queues, queuesOf } from "./queues/queues.ts";
 import { machineHandle, type MachineHandle } from "./machines/machine-handle.ts";
@@ -227,6 +228,8 @@ export interface Millrace extends AsyncDisposable {
   readonly audit: Audit;
   /** Changes of many jobs or dead letters that survive the process that began them. */
   readonly operations: Operations;
+  /** How the fleet was over time. */
+  readonly samples: Samples;
   readonly dead: DeadLetters;
   readonly cron: Cron;
   readonly delayed: DelayedJobs;
@@ -286,6 +289,7 @@ export function createClient(
     nodes: calls.each("nodes", nodesOf(broker)),
     audit: calls.each("audit", auditOf(broker)),
     operations: calls.each("operations", operationsOf(broker, clock)),
+    samples: calls.each("samples", samplesOf(broker, clock)),
     dead: calls.each("dead", deadLetters(broker, now)),
     cron: calls.each("cron", cron(broker, clock, newId)),
     machines: calls.each("machines", machinesOf(broker)),

@@ -1,5 +1,5 @@
 import { field } from "./field.ts";
-import { file, text, whole, traceAddress } from "./field-kinds.ts";
+import { file, text, whole, traceAddress, webAddress } from "./field-kinds.ts";
 
 /** What people look at. */
 export const DASHBOARD_FIELDS = {
@@ -43,6 +43,14 @@ export const DASHBOARD_FIELDS = {
     flag: "ui-users-file",
     env: ["MILLRACE_UI_USERS_FILE"],
     about: "File with the same, one a line, instead of `uiUsers`: a mounted secret.",
+  }),
+  /** Address of a Grafana that shows more than the dashboard's plots: a link beside them. */
+  grafanaUrl: field({
+    group: "dashboard",
+    kind: webAddress,
+    flag: "grafana-url",
+    env: ["MILLRACE_GRAFANA_URL"],
+    about: "Address of a Grafana that shows more than the dashboard's plots: a link beside them.",
   }),
   /** SQLite database file for an index of jobs, for searching. */
   jobIndex: field({

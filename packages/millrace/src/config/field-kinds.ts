@@ -47,6 +47,17 @@ export const traceAddress: FieldKind<string> = {
   show: (value) => value,
 };
 
+/** A page for people. */
+export const webAddress: FieldKind<string> = {
+  placeholder: "<url>",
+  parse(raw) {
+    const address = text.parse(raw);
+    if (URL.canParse(address) && /^https?:\/\//i.test(address)) return address;
+    throw new Error("must be an http address");
+  },
+  show: (value) => value,
+};
+
 /** Where a trace is shown. */
 export function traceLink(address: string, traceId: string): string {
   return address.replaceAll(TRACE_ID, traceId);

@@ -9,6 +9,7 @@ export {
   type DashboardOutbox,
   type DashboardSearch,
   type SearchedJob,
+  type SearchedRate,
   type SearchedState,
   type DashboardUser,
   type Fleet,

@@ -22,6 +22,8 @@ export type News =
       readonly kind: "record";
       readonly position: number;
       readonly job: IndexedJob;
+      /** Of an attempt that was run. */
+      readonly ended?: EndedHow;
     } & Enqueue)
   /** It lies in its queue. */
   | ({
@@ -55,6 +57,29 @@ export interface IndexSearch {
   readonly now: number;
 }
 
+export type EndedHow = "succeeded" | "failed" | "dead";
+
+export interface RatesQuery {
+  /** Epoch milliseconds. */
+  readonly since: number;
+  /** Whole minutes. */
+  readonly stepMs: number;
+  readonly queue?: string;
+}
+
+/** How the attempts of some time ended. */
+export interface EndedRate {
+  /** When that time began, epoch milliseconds. */
+  readonly at: number;
+  readonly succeeded: number;
+  /** And are tried again. */
+  readonly failed: number;
+  readonly dead: number;
+  /** How long attempts took, milliseconds, to a tenth: half of them at most, and 95 of 100. */
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+}
+
 export interface IndexSize {
   readonly jobs: number;
   readonly bytes: number;
@@ -74,6 +99,7 @@ export interface IndexCalls {
   search(given: IndexSearch): { readonly jobs: readonly IndexedJob[]; readonly more: boolean };
   known(given: object): KnownValues;
   size(given: object): IndexSize;
+  rates(given: RatesQuery): readonly EndedRate[];
   prune(given: {
     readonly before: number;
     readonly heardBefore: number;

@@ -159,13 +159,19 @@ export class IndexFollower {
       this.#oldest = oldest;
       this.#newest = newest;
       hasDied ||= records.some(({ record }) => record.state === "dead");
-      const positionAt = records.at(-1)?.storedAt ?? this.#cursors.positionAt;
-      for (let at = 0; at < records.length; at += PAGE)
+      // Each is counted once: with it is written how far that is.
+      for (let at = 0; at < records.length; at += PAGE) {
+        const page = records.slice(at, at + PAGE);
+        const last = page.at(-1);
         await this.#write(
-          records.slice(at, at + PAGE).map((record) => recordNews(record, show)),
-          this.#cursors,
+          page.map((record) => recordNews(record, show)),
+          last === undefined
+            ? this.#cursors
+            : { ...this.#cursors, position: last.position, positionAt: last.storedAt },
         );
-      await this.#write([], { ...this.#cursors, position: Math.max(position, until), positionAt });
+      }
+      if (until > this.#cursors.position)
+        await this.#write([], { ...this.#cursors, position: until });
       if (until >= newest) return hasDied;
     }
   }

@@ -1,5 +1,5 @@
 /** Another one is made anew. */
-export const SCHEMA_VERSION = "1";
+export const SCHEMA_VERSION = "2";
 
 /** Times are epoch milliseconds. `words` and `leaf.value` are in small letters. */
 export const SCHEMA = `
@@ -41,6 +41,14 @@ create index leaf_job on leaf (job);
 create virtual table word using fts5 (
   words, content = '', contentless_delete = 1, tokenize = 'trigram', detail = 'none'
 );
+create table ended (
+  minute integer not null,
+  queue text not null,
+  how text not null,
+  took integer not null,
+  count integer not null,
+  primary key (minute, queue, how, took)
+) strict, without rowid;
 create table heard (
   queue text not null,
   id text not null,

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { filterTest } from "../filter/filter-test.ts";
 import { NOW, payloads, treesOf, written } from "../filter/filter.fixture.ts";
 import { INDEX_FIELDS, type IndexedJob } from "./indexed-job.ts";
-import { NOTHING_READ, type News } from "./index-calls.ts";
+import { type EndedHow, NOTHING_READ, type News } from "./index-calls.ts";
 import { IndexStore } from "./index-store.ts";
 
 const word = fc.stringMatching(/^[abAB1]{1,4}$/);
@@ -108,6 +108,36 @@ test("what is older, and what is too much, is forgotten, the oldest first", () =
   expect(left.oldestAt).toBe(3_000 - left.jobs);
   expect(store.search({ filter: '"2999 "', limit: 5, now: 0 }).jobs).toHaveLength(1);
   expect(store.search({ filter: '"1500 "', limit: 5, now: 0 }).jobs).toEqual([]);
+  store.close();
+});
+
+test("attempts are counted by how they ended and how long they took, once each", () => {
+  const store = new IndexStore("", "");
+  const ended = (n: number, how: EndedHow, durationMs: number): News => ({
+    ...{ kind: "record", id: `j${n}`, queue: n % 2 === 0 ? "a" : "b", createdAt: 1, life: 0 },
+    ...{ position: n, ended: how },
+    job: {
+      ...{ id: `j${n}`, queue: n % 2 === 0 ? "a" : "b", name: "n", attempts: 1 },
+      ...{ state: how === "failed" ? "requeued" : how, at: n * 30_000, durationMs },
+    },
+  });
+  const news = Array.from({ length: 20 }, (_, n) =>
+    ended(n, n < 16 ? "succeeded" : n < 18 ? "failed" : "dead", n === 19 ? 5_000 : 100),
+  );
+  store.write(news, NOTHING_READ);
+  const [all, ...none] = store.rates({ since: 0, stepMs: 600_000 });
+  expect(none).toEqual([]);
+  expect(all).toMatchObject({ at: 0, succeeded: 16, failed: 2, dead: 2 });
+  expect(Math.abs((all?.p50Ms ?? 0) - 100)).toBeLessThan(10);
+  expect(store.rates({ since: 0, stepMs: 60_000 })).toHaveLength(10);
+  expect(store.rates({ since: 0, stepMs: 600_000, queue: "b" })).toMatchObject([
+    { succeeded: 8, failed: 1, dead: 1 },
+  ]);
+  expect(store.rates({ since: 540_000, stepMs: 60_000 })).toMatchObject([
+    { at: 540_000, dead: 2, succeeded: 0 },
+  ]);
+  store.prune(300_000, 0, Number.MAX_SAFE_INTEGER);
+  expect(store.rates({ since: 0, stepMs: 60_000 })[0]).toMatchObject({ at: 300_000 });
   store.close();
 });
 

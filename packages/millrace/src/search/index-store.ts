@@ -8,10 +8,12 @@ import { type IndexedJob, INDEX_FIELDS } from "./indexed-job.ts";
 import {
   type Cargo,
   type Cursors,
+  type EndedRate,
   type IndexSearch,
   type IndexSize,
   type News,
   NOTHING_READ,
+  type RatesQuery,
 } from "./index-calls.ts";
 import {
   jobOf,
@@ -23,6 +25,8 @@ import {
   wordsOf,
 } from "./index-rows.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./index-schema.ts";
+import { EndedRates } from "./ended-rates.ts";
+import { knownValues } from "./known-values.ts";
 import { narrow } from "./narrow.ts";
 
 const COLUMNS = [
@@ -31,13 +35,13 @@ const COLUMNS = [
 ] as const;
 /** Rows that one statement deletes. */
 const PRUNE_BATCH = 1_000;
-const MOST_KNOWN = 200;
 /** Of what is allowed, so much is left full, so that it is not soon too much again. */
 const ROOM = 0.9;
 
 /** An index in a SQLite file. Everything blocks, so it runs in a thread: `index-worker.ts`. */
 export class IndexStore {
   readonly #database: DatabaseSync;
+  readonly #rates = new EndedRates((sql) => this.#prepare(sql));
   readonly #statements = new Map<string, StatementSync>();
 
   /**
@@ -64,7 +68,10 @@ export class IndexStore {
 
   write(news: readonly News[], cursors: Cursors): void {
     this.#together(() => {
-      for (const one of news) this.#learn(one);
+      for (const one of news) {
+        if (one.kind === "record") this.#rates.count(one);
+        this.#learn(one);
+      }
       this.#setMeta("cursors", JSON.stringify(cursors));
     });
   }
@@ -106,27 +113,11 @@ export class IndexStore {
   }
 
   known(): KnownValues {
-    const column = (sql: string): readonly string[] =>
-      this.#prepare(sql)
-        .all()
-        .map((row) => String(row["value"]));
-    const recent = "(select * from job order by at desc limit 5000)";
-    return {
-      name: column(`select distinct name as value from ${recent} order by 1 limit ${MOST_KNOWN}`),
-      queue: column(`select distinct queue as value from ${recent} order by 1 limit ${MOST_KNOWN}`),
-      node: column(
-        `select distinct node as value from ${recent} where node is not null order by 1 limit ${MOST_KNOWN}`,
-      ),
-      error: column(
-        `select distinct error_type as value from ${recent} where error_type is not null order by 1 limit ${MOST_KNOWN}`,
-      ),
-      tag: column(
-        `select distinct tag.value as value from ${recent}, json_each(tags) as tag order by 1 limit ${MOST_KNOWN}`,
-      ),
-      payload: column(
-        `select distinct path as value from leaf where path <> '' and job in (select key from job order by at desc limit 5000) order by 1 limit ${MOST_KNOWN}`,
-      ),
-    };
+    return knownValues((sql) => this.#prepare(sql));
+  }
+
+  rates(query: RatesQuery): readonly EndedRate[] {
+    return this.#rates.list(query);
   }
 
   size(): IndexSize {
@@ -142,6 +133,7 @@ export class IndexStore {
   /** Deletes what is older, and then the oldest while there is too much. */
   prune(before: number, heardBefore: number, maxBytes: number): void {
     this.#prepare("delete from heard where at < ?").run(heardBefore);
+    this.#rates.forget(before);
     while (this.#pruneSome("where at < ?", [before], PRUNE_BATCH) === PRUNE_BATCH);
     for (let left = this.size(); left.bytes > maxBytes && left.jobs > 0; left = this.size()) {
       const many = Math.ceil(left.jobs * (1 - (ROOM * maxBytes) / left.bytes));
@@ -294,7 +286,7 @@ export class IndexStore {
 
   #make(identity: string): void {
     this.#statements.clear();
-    for (const table of ["heard", "word", "leaf", "job", "meta"])
+    for (const table of ["heard", "ended", "word", "leaf", "job", "meta"])
       this.#database.exec(`drop table if exists ${table}`);
     this.#together(() => {
       this.#database.exec(SCHEMA);

@@ -19,6 +19,7 @@ const CALLS: IndexCalls = {
   search: (given) => store().search(given),
   known: () => store().known(),
   size: () => store().size(),
+  rates: (given) => store().rates(given),
   prune: ({ before, heardBefore, maxBytes }) => store().prune(before, heardBefore, maxBytes),
   clear: () => store().clear(),
   close() {

@@ -11,6 +11,7 @@ import {
 import { type Mask, showValue } from "@millrace/telemetry/masking";
 import { type Completion, completeFilter, type KnownValues } from "../filter/complete-filter.ts";
 import { IndexFollower } from "./index-follower.ts";
+import type { EndedRate, RatesQuery } from "./index-calls.ts";
 import { IndexThread } from "./index-thread.ts";
 import { FIELD_WORDS, type IndexedJob } from "./indexed-job.ts";
 
@@ -74,6 +75,8 @@ export interface JobIndexStatus {
 export interface JobIndex extends AsyncDisposable {
   /** @throws FilterError (`invalid-filter`); MillraceError `invalid-option`, `index-failed` */
   search(search?: JobSearch): Promise<FoundJobs>;
+  /** How attempts ended over time, as far as the history goes back. */
+  rates(query: RatesQuery): Promise<readonly EndedRate[]>;
   /** How a filter may go on that ends so far. */
   complete(filter: string): Promise<readonly Completion[]>;
   /** @throws MillraceError `index-failed` */
@@ -170,6 +173,10 @@ class FollowedIndex implements JobIndex {
       ...(state === undefined ? {} : { state }),
       ...(queue === undefined ? {} : { queue }),
     });
+  }
+
+  rates(query: RatesQuery): Promise<readonly EndedRate[]> {
+    return this.#parts.thread.ask("rates", query);
   }
 
   async complete(filter: string): Promise<readonly Completion[]> {

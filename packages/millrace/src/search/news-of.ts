@@ -1,6 +1,12 @@
-import type { Arrival, Envelope, PlacedRecord, StoredDeadLetter } from "@millrace/core";
+import type {
+  Arrival,
+  Envelope,
+  HistoryRecord,
+  PlacedRecord,
+  StoredDeadLetter,
+} from "@millrace/core";
 import { payloadOf, shownError, type ShowValue } from "@millrace/telemetry/masking";
-import type { Cargo, News } from "./index-calls.ts";
+import type { Cargo, EndedHow, News } from "./index-calls.ts";
 
 /** A larger payload is not looked into. */
 const MOST_PAYLOAD = 16 * 1024;
@@ -9,9 +15,11 @@ const MOST_TEXT = 2_000;
 export function recordNews({ record, position }: PlacedRecord, show: ShowValue): News {
   const { id, queue, name, state, attempts, at, node, durationMs, error, reason } = record;
   const { createdAt = 0, life = 0 } = record;
+  const ended = endedHow(record);
   const shown = error === undefined ? undefined : shownError(error, show);
   return {
     ...{ kind: "record", id, queue, createdAt, life, position },
+    ...(ended === undefined ? {} : { ended }),
     job: {
       ...{ id, queue, name, state, attempts, at, node },
       ...(durationMs === undefined ? {} : { durationMs }),
@@ -21,6 +29,11 @@ export function recordNews({ record, position }: PlacedRecord, show: ShowValue):
       ...(reason === undefined ? {} : { reason: String(show(reason)).slice(0, MOST_TEXT) }),
     },
   };
+}
+
+function endedHow({ state, outcome }: HistoryRecord): EndedHow | undefined {
+  if (state === "succeeded" || state === "dead") return state;
+  return outcome === "failed" || outcome === "timed-out" ? "failed" : undefined;
 }
 
 export function arrivalNews({ envelope, position, storedAt }: Arrival, show: ShowValue): News {

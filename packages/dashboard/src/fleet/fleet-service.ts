@@ -1,5 +1,4 @@
 import { type Clock, MillraceError, type Stoppable, type Timer } from "@millrace/core";
-import type { Fleet } from "../fleet/fleet.ts";
 
 /** An outage, or rights that are missing. */
 const AGAIN_MS = 15_000;
@@ -11,21 +10,21 @@ type State =
   | { readonly kind: "closed" };
 
 /**
- * Carries out what pages ask for, and what a dashboard that died has left. Nobody has to open a
- * page for that.
+ * What a dashboard does for its fleet beside its pages: carries out operations, also those that one
+ * which died has left, and takes samples. Nobody has to open a page for that.
  */
-export class OperationsService {
-  readonly #fleet: Pick<Fleet, "operations">;
+export class FleetService {
+  readonly #open: () => Promise<Stoppable>;
   readonly #clock: Clock;
   readonly #onDefect: (error: unknown) => void;
   #state: State = { kind: "beginning" };
 
   constructor(
-    fleet: Pick<Fleet, "operations">,
+    open: () => Promise<Stoppable>,
     clock: Clock,
     onDefect: (error: unknown) => void = () => {},
   ) {
-    this.#fleet = fleet;
+    this.#open = open;
     this.#clock = clock;
     this.#onDefect = onDefect;
     void this.#begin();
@@ -41,7 +40,7 @@ export class OperationsService {
   async #begin(): Promise<void> {
     this.#state = { kind: "beginning" };
     try {
-      const serving = await this.#fleet.operations.serve({ onDefect: this.#onDefect });
+      const serving = await this.#open();
       if (this.#isClosed()) await serving.stop();
       else this.#state = { kind: "serving", serving };
     } catch (error) {

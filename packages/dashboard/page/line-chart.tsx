@@ -1,0 +1,89 @@
+import { type ReactElement, useEffect, useRef } from "react";
+import UPlot from "uplot";
+import { colourOf } from "./colour-of.ts";
+
+const HEIGHT = 140;
+
+export interface ChartLine {
+  readonly name: string;
+  readonly colour: string;
+  readonly dash: number[];
+  readonly values: readonly (number | null)[];
+}
+
+/** Lines over time, and what they come to in words for who does not see them. */
+export function LineChart({
+  title,
+  words,
+  at,
+  lines,
+  shown,
+}: {
+  readonly title: string;
+  readonly words: string;
+  readonly at: readonly number[];
+  readonly lines: readonly ChartLine[];
+  /** A value on the axis. */
+  readonly shown: (value: number) => string;
+}): ReactElement {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<UPlot>(undefined);
+  const drawn = useRef({ lines, shown });
+  drawn.current = { lines, shown };
+  const names = lines.map(({ name }) => name).join();
+  useEffect(() => {
+    const element = place.current;
+    if (element === null || names === "") return;
+    const made = new UPlot(optionsOf(element, drawn.current), [[]], element);
+    plot.current = made;
+    const watcher = new ResizeObserver(() =>
+      made.setSize({ width: element.clientWidth, height: HEIGHT }),
+    );
+    watcher.observe(element);
+    return () => {
+      watcher.disconnect();
+      made.destroy();
+      plot.current = undefined;
+    };
+  }, [names]);
+  useEffect(() => {
+    plot.current?.setData([
+      at.map((ms) => ms / 1_000),
+      ...lines.map(({ values }) => [...values]),
+    ] as UPlot.AlignedData);
+  }, [at, lines]);
+  return (
+    <figure>
+      <h3>{title}</h3>
+      <div ref={place} className="chart" aria-hidden="true" />
+      <figcaption>{words}</figcaption>
+    </figure>
+  );
+}
+
+function optionsOf(
+  element: HTMLElement,
+  { lines, shown }: { readonly lines: readonly ChartLine[]; shown(value: number): string },
+): UPlot.Options {
+  const axis = {
+    stroke: colourOf(element, "quiet"),
+    grid: { stroke: colourOf(element, "line"), width: 1 },
+    ticks: { show: false },
+  };
+  return {
+    width: element.clientWidth,
+    height: HEIGHT,
+    cursor: { show: false },
+    legend: { show: true, live: false },
+    axes: [axis, { ...axis, size: 56, values: (_plot, values) => values.map(shown) }],
+    padding: [8, 16, 0, 0],
+    scales: { y: { range: (_plot, _min, max) => [0, Math.max(max, 1)] } },
+    series: [
+      {},
+      ...lines.map(({ name, colour, dash }) => ({
+        ...{ label: name, dash, width: 2, points: { show: false } },
+        stroke: colourOf(element, colour),
+      })),
+    ],
+  };
+}

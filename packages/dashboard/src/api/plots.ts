@@ -1,0 +1,113 @@
+import { MillraceError } from "@millrace/core";
+import type { FleetQueueSample, FleetSample } from "../fleet/fleet.ts";
+import type { DashboardSearch, SearchedRate } from "../fleet/search.ts";
+import type { EndedView, PlotsView, SampledView } from "./plots-views.ts";
+import type { Reading } from "./reads.ts";
+
+const MINUTE_MS = 60_000;
+/** A range, and its steps: some two hundred points. */
+const RANGES: Readonly<Record<string, readonly [rangeMs: number, stepMs: number]>> = {
+  "1h": [60 * MINUTE_MS, MINUTE_MS],
+  "6h": [360 * MINUTE_MS, 2 * MINUTE_MS],
+  "24h": [1_440 * MINUTE_MS, 10 * MINUTE_MS],
+  "7d": [10_080 * MINUTE_MS, 60 * MINUTE_MS],
+};
+/** A fleet in which nothing moves is sampled this rarely. */
+const STILL_MS = 11 * MINUTE_MS;
+
+export async function plots(
+  { fleet, now }: Reading,
+  search: DashboardSearch | undefined,
+  range: string,
+  queue: string | undefined,
+): Promise<PlotsView> {
+  const known = Object.hasOwn(RANGES, range) ? RANGES[range] : undefined;
+  if (known === undefined)
+    throw new MillraceError(
+      "invalid-option",
+      `range: must be one of ${Object.keys(RANGES).join(", ")}.`,
+    );
+  const [rangeMs, stepMs] = known;
+  const to = now();
+  const from = Math.floor((to - rangeMs) / stepMs) * stepMs;
+  const steps = Array.from(
+    { length: Math.ceil((to - from) / stepMs) },
+    (_, n) => from + n * stepMs,
+  );
+  const of = queue === undefined ? {} : { queue };
+  const [samples, rates] = await Promise.all([
+    fleet.samples.list({ since: from - STILL_MS }),
+    search?.rates({ since: from, stepMs, ...of }),
+  ]);
+  return {
+    ...{ from, to },
+    ...(rates === undefined ? {} : { ended: endedView(rates, steps) }),
+    sampled: sampledView(samples, steps, stepMs, queue),
+  };
+}
+
+function endedView(rates: readonly SearchedRate[], steps: readonly number[]): EndedView {
+  const byTime = new Map(rates.map((rate) => [rate.at, rate]));
+  const numbers = (field: "succeeded" | "failed" | "dead"): readonly number[] =>
+    steps.map((at) => byTime.get(at)?.[field] ?? 0);
+  const lengths = (field: "p50Ms" | "p95Ms"): readonly (number | null)[] =>
+    steps.map((at) => byTime.get(at)?.[field] ?? null);
+  return {
+    at: steps,
+    ...{ succeeded: numbers("succeeded"), failed: numbers("failed"), dead: numbers("dead") },
+    ...{ p50Ms: lengths("p50Ms"), p95Ms: lengths("p95Ms") },
+  };
+}
+
+interface Point extends FleetQueueSample {
+  readonly slots: number;
+  readonly used: number;
+}
+
+function sampledView(
+  samples: readonly FleetSample[],
+  steps: readonly number[],
+  stepMs: number,
+  queue: string | undefined,
+): SampledView {
+  let next = 0;
+  let last: FleetSample | undefined;
+  const points = steps.map((at): Point | undefined => {
+    const within: FleetSample[] = [];
+    for (; next < samples.length && (samples[next]?.at ?? 0) < at + stepMs; next += 1) {
+      last = samples[next];
+      if (last !== undefined && last.at >= at) within.push(last);
+    }
+    // Where nothing moves, what was seen last still holds.
+    if (within.length === 0 && last !== undefined && at - last.at < STILL_MS) within.push(last);
+    return within.length === 0 ? undefined : mostOf(within.map((sample) => pointOf(sample, queue)));
+  });
+  const column = (field: keyof Point): readonly (number | null)[] =>
+    points.map((point) => point?.[field] ?? null);
+  return {
+    at: steps,
+    ...{ waiting: column("waiting"), running: column("running"), delayed: column("delayed") },
+    ...{ blocked: column("blocked"), dead: column("dead"), oldestAgeMs: column("oldestAgeMs") },
+    ...{ slots: column("slots"), used: column("used") },
+  };
+}
+
+function pointOf({ queues, slots, used }: FleetSample, queue: string | undefined): Point {
+  const own = queue === undefined ? Object.values(queues) : [queues[queue] ?? []].flat();
+  const sum = (field: keyof FleetQueueSample): number =>
+    own.reduce((total, of) => total + of[field], 0);
+  return {
+    ...{ waiting: sum("waiting"), running: sum("running"), delayed: sum("delayed") },
+    ...{ blocked: sum("blocked"), dead: sum("dead"), slots, used },
+    oldestAgeMs: own.reduce((most, of) => Math.max(most, of.oldestAgeMs), 0),
+  };
+}
+
+function mostOf(points: readonly Point[]): Point {
+  const most = (field: keyof Point): number => Math.max(...points.map((point) => point[field]));
+  return {
+    ...{ waiting: most("waiting"), running: most("running"), delayed: most("delayed") },
+    ...{ blocked: most("blocked"), dead: most("dead"), oldestAgeMs: most("oldestAgeMs") },
+    ...{ slots: most("slots"), used: most("used") },
+  };
+}

@@ -1,0 +1,75 @@
+import type { StatementSync } from "node:sqlite";
+import type { EndedRate, News, RatesQuery } from "./index-calls.ts";
+
+const MINUTE_MS = 60_000;
+/** Lengths of time are counted in classes, each so much longer than the one before. */
+const STEP = 1.1;
+
+type Counting = { -readonly [Key in keyof EndedRate]: EndedRate[Key] } & {
+  readonly took: [longest: number, count: number][];
+};
+
+/** How attempts ended, by minute and queue, counted as their records are read. */
+export class EndedRates {
+  readonly #prepare: (sql: string) => StatementSync;
+
+  constructor(prepare: (sql: string) => StatementSync) {
+    this.#prepare = prepare;
+  }
+
+  count({ ended, job }: Extract<News, { readonly kind: "record" }>): void {
+    if (ended === undefined) return;
+    const { queue, at, durationMs = 0 } = job;
+    this.#prepare(
+      "insert into ended (minute, queue, how, took, count) values (?, ?, ?, ?, 1) on conflict do update set count = count + 1",
+    ).run(Math.floor(at / MINUTE_MS), queue, ended, classOf(durationMs));
+  }
+
+  forget(before: number): void {
+    this.#prepare("delete from ended where minute < ?").run(Math.floor(before / MINUTE_MS));
+  }
+
+  /** Only steps in which an attempt ended. */
+  list({ since, stepMs, queue }: RatesQuery): readonly EndedRate[] {
+    const minutes = Math.max(1, Math.round(stepMs / MINUTE_MS));
+    const rows = this.#prepare(
+      "select minute / cast(?1 as integer) as step, how, took, sum(count) as count from ended where minute >= ?2 and (?3 = '' or queue = ?3) group by 1, 2, 3 order by 1, 3",
+    ).all(minutes, Math.floor(since / MINUTE_MS), queue ?? "");
+    const steps = new Map<number, Counting>();
+    for (const row of rows) {
+      const at = Number(row["step"]) * minutes * MINUTE_MS;
+      const step = steps.get(at) ?? {
+        ...{ at, succeeded: 0, failed: 0, dead: 0, p50Ms: 0, p95Ms: 0, took: [] },
+      };
+      const count = Number(row["count"]);
+      step[row["how"] as "succeeded" | "failed" | "dead"] += count;
+      step.took.push([lengthOf(Number(row["took"])), count]);
+      steps.set(at, step);
+    }
+    return [...steps.values()].map(({ took, ...rate }) => ({
+      ...rate,
+      p50Ms: percentile(took, 0.5),
+      p95Ms: percentile(took, 0.95),
+    }));
+  }
+}
+
+function classOf(ms: number): number {
+  return ms <= 0 ? 0 : Math.round(Math.log(ms + 1) / Math.log(STEP));
+}
+
+function lengthOf(took: number): number {
+  return STEP ** took - 1;
+}
+
+/** @param took in the order of their lengths, within what each way to end has */
+function percentile(took: readonly (readonly [number, number])[], part: number): number {
+  const sorted = took.toSorted(([a], [b]) => a - b);
+  const wanted = sorted.reduce((sum, [, count]) => sum + count, 0) * part;
+  let seen = 0;
+  for (const [length, count] of sorted) {
+    seen += count;
+    if (seen >= wanted) return length;
+  }
+  return 0;
+}

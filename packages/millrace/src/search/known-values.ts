@@ -1,0 +1,26 @@
+import type { StatementSync } from "node:sqlite";
+import type { KnownValues } from "../filter/complete-filter.ts";
+
+const MOST = 200;
+const RECENT = "(select * from job order by at desc limit 5000)";
+
+/** What stands in the fields of the latest jobs. */
+export function knownValues(prepare: (sql: string) => StatementSync): KnownValues {
+  const valuesOf = (what: string, from: string): readonly string[] =>
+    prepare(
+      `select distinct ${what} as value from ${from} where value is not null order by 1 limit ${MOST}`,
+    )
+      .all()
+      .map((row) => String(row["value"]));
+  return {
+    name: valuesOf("name", RECENT),
+    queue: valuesOf("queue", RECENT),
+    node: valuesOf("node", RECENT),
+    error: valuesOf("error_type", RECENT),
+    tag: valuesOf("tag.value", `${RECENT}, json_each(tags) as tag`),
+    payload: valuesOf(
+      "nullif(path, '')",
+      "leaf join (select key from job order by at desc limit 5000) on job = key",
+    ),
+  };
+}
