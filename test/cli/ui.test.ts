@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,6 +34,33 @@ describeServer("millrace ui", "newest", (server) => {
     expect(await statusAs("evil.example", said.url)).toBe(403);
     ui.signal("SIGTERM");
     expect(await ui.exit(90_000)).toEqual({ code: 0, signal: null });
+  });
+
+  test("--open opens it in the browser, and where there is none says so and goes on", async () => {
+    const own = env();
+    const dir = await mkdtemp(join(tmpdir(), "millrace-ui-"));
+    onTestFinished(() => rm(dir, { recursive: true }));
+    const opener = join(dir, "xdg-open");
+    await writeFile(
+      opener,
+      `#!/bin/sh\nprintf %s "$1" > "${dir}/opened.part"\nmv "${dir}/opened.part" "${dir}/opened"\n`,
+      { mode: 0o755 },
+    );
+    const bin = `${dir}:${process.env["PATH"] ?? ""}`;
+    const ui = startMillrace(["ui", "--ui-port", "0", "--open", "--json"], { ...own, PATH: bin });
+    const { url } = JSON.parse(await ui.line(/"url"/, 90_000)) as { url: string };
+    expect(
+      await eventually(() => readFile(join(dir, "opened"), "utf8"), {
+        ...{ withinMs: 60_000, describe: "the browser was asked" },
+      }),
+    ).toBe(url);
+    ui.signal("SIGTERM");
+    expect(await ui.exit(90_000)).toMatchObject({ code: 0 });
+    await writeFile(opener, "#!/bin/sh\nexit 3\n", { mode: 0o755 });
+    const without = startMillrace(["ui", "--ui-port", "0", "--open"], { ...own, PATH: bin });
+    await without.line(/no browser could be opened \(xdg-open ended with code 3\)/, 90_000);
+    without.signal("SIGTERM");
+    expect(await without.exit(90_000)).toMatchObject({ code: 0 });
   });
 
   test("a dashboard that is killed leaves an operation that another finishes", async () => {

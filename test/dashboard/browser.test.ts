@@ -96,7 +96,7 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
       const { page, trouble } = await open(browser, served.url);
       await page.goto(`${served.url}jobs?state=delayed&queue=mail`);
       await heading(page, "Jobs");
-      const terms = page.getByLabel("All terms hold");
+      const terms = page.getByLabel("Search", { exact: true });
       await terms.fill("attempts>many");
       await terms.press("Enter");
       await page.getByText("a whole number; got attempts>many at character 1").waitFor();
@@ -125,6 +125,31 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
       // The browser itself logs that the terms that nobody can read were refused.
       const refused = "the server responded with a status of 400";
       expect(trouble.filter((said) => !said.includes(refused))).toEqual([]);
+    });
+
+    test("somebody finds a job by what it was given, and is told what the search can know of", async () => {
+      const { client, served } = await fleet(server);
+      const { page, trouble } = await open(browser, served.url);
+      await page.getByRole("link", { name: "Jobs", exact: true }).first().click();
+      await heading(page, "Jobs");
+      await page.getByText(/The index has [\d,]+ jobs and is up to date/).waitFor();
+      const field = page.getByLabel("Search", { exact: true });
+      await field.fill("payload.am");
+      const next = page.locator("datalist option");
+      await page.locator('datalist option[value="payload.amount:"]').waitFor({ state: "attached" });
+      expect(await next.count()).toBe(1);
+      await field.fill("payload.amount:7 state:dead");
+      await field.press("Enter");
+      await page.getByRole("row").filter({ hasText: "dead" }).waitFor();
+      // The heading and the one.
+      expect(await page.getByRole("row").count()).toBe(2);
+      expect(new URL(page.url()).searchParams.get("filter")).toBe("payload.amount:7 state:dead");
+      await client.enqueue(send, { to: "found@example.com" }, { id: "late" });
+      await field.fill("found@example.com");
+      await field.press("Enter");
+      await page.getByRole("link", { name: "late", exact: true }).waitFor();
+      expect(await page.evaluate(() => "attacked" in globalThis)).toBe(false);
+      expect(trouble).toEqual([]);
     });
 
     test("an operator sees what a job with steps waits for, signals it, and sees it go on", async () => {

@@ -18,25 +18,27 @@ export function FilterField({
   const next = useCompletions(typed, hasIndex && isHere).data ?? [];
   const list = useId();
   return (
-    <label className="wide">
-      {hasIndex ? "Search" : "Filter"}
-      <input
-        type="search"
-        list={list}
-        value={typed}
-        placeholder={hasIndex ? INDEX_HINT : TERMS_HINT}
-        spellCheck={false}
-        autoComplete="off"
-        onFocus={() => setHere(true)}
-        onChange={(event) => setTyped(event.target.value)}
-        onBlur={() => {
-          setHere(false);
-          set(typed.trim());
-        }}
-        onKeyDown={(event) => {
-          if (event.key === "Enter") set(typed.trim());
-        }}
-      />
+    <>
+      <label className="wide">
+        {hasIndex ? "Search" : "Filter"}
+        <input
+          type="search"
+          list={list}
+          value={typed}
+          placeholder={hasIndex ? INDEX_HINT : TERMS_HINT}
+          spellCheck={false}
+          autoComplete="off"
+          onFocus={() => setHere(true)}
+          onChange={(event) => setTyped(event.target.value)}
+          onBlur={() => {
+            setHere(false);
+            set(typed.trim());
+          }}
+          onKeyDown={(event) => {
+            if (event.key === "Enter") set(typed.trim());
+          }}
+        />
+      </label>
       <datalist id={list}>
         {next.map(({ filter, about }) => (
           <option key={filter} value={filter}>
@@ -44,7 +46,7 @@ export function FilterField({
           </option>
         ))}
       </datalist>
-    </label>
+    </>
   );
 }
 

@@ -1,7 +1,9 @@
 import { withoutUser } from "../../node/early-node.ts";
+import { flag } from "../../config/field-kinds.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { aborted, interruptible } from "../interrupt.ts";
+import { openInBrowser } from "../open-in-browser.ts";
 import { serveUi } from "../serve-ui.ts";
 
 export const ui = command({
@@ -10,16 +12,16 @@ export const ui = command({
     "Serve the dashboard: look at queues, jobs, dead letters, schedules and nodes in a browser, and change them",
   usage: "",
   args: { min: 0, max: 0 },
-  flags: {},
+  flags: { open: { kind: flag, about: "Open it in this machine's browser" } },
   fields: ["connection", "namespace", "masking", "outbox", "index", "dashboard"],
   examples: [
-    ["millrace ui", "For this machine alone, without a login"],
+    ["millrace ui --open", "For this machine alone, without a login, and shown at once"],
     [
       "MILLRACE_UI_USERS=ada:operator:correct-horse-battery millrace ui --ui-host 0.0.0.0",
       "For other machines: who may log in has to be said",
     ],
   ],
-  run: ({ config, json, io }) =>
+  run: ({ config, flags, json, io }) =>
     interruptible(async (signal) => {
       await using served = await serveUi(config, io);
       const { namespace } = config;
@@ -29,6 +31,7 @@ export const ui = command({
           ? `${JSON.stringify({ url: served.url, servers, namespace })}\n`
           : `${io.paint("green", "dashboard")} of ${namespace} at ${io.paint("bold", served.url)}\nCtrl-C stops it.\n`,
       );
+      if (flags.open === true) openInBrowser(served.url, io);
       await aborted(signal);
       return EXIT.ok;
     }),
