@@ -62,6 +62,7 @@ describeServer(`the film strip, ${title}`, "newest", (server) => {
       page.setDefaultTimeout(PATIENCE_MS);
       const pictures: string[] = [];
       const picture = async (name: string): Promise<void> => {
+        await page.getByText("Loading…").waitFor({ state: "detached" });
         const image = await page.screenshot();
         pictures.push(image.toString("base64"));
         if (process.env["MILLRACE_PICTURES"] === undefined) return;

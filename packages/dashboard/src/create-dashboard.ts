@@ -98,19 +98,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     );
   const base = basePathOf(options.basePath ?? "/");
   const feed = new LiveFeed(millrace, clock);
-  const { onDefect } = options;
-  const services = [
-    new FleetService(
-      () => millrace.operations.serve({ ...(onDefect && { onDefect }) }),
-      clock,
-      onDefect,
-    ),
-    new FleetService(
-      () => millrace.samples.serve({ ...(onDefect && { onDefect }) }),
-      clock,
-      onDefect,
-    ),
-  ];
+  const services = servicesOf(options, clock);
   const app = new Hono<DashboardEnv>();
 
   app.use(async (context, next) => {
@@ -163,6 +151,18 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     await Promise.all(services.map((service) => service.close()));
   };
   return Object.assign(answer, { close, [Symbol.asyncDispose]: close });
+}
+
+/** What a dashboard does for its fleet beside its pages. */
+function servicesOf(
+  { millrace, onDefect }: Pick<DashboardOptions, "millrace" | "onDefect">,
+  clock: Clock,
+): readonly FleetService[] {
+  const told = onDefect === undefined ? {} : { onDefect };
+  return [
+    new FleetService(() => millrace.operations.serve(told), clock, onDefect),
+    new FleetService(() => millrace.samples.serve(told), clock, onDefect),
+  ];
 }
 
 /** `/admin/jobs/`: with a slash on both ends. */
