@@ -128,6 +128,33 @@ describe.skipIf(missing !== undefined)(
       expect(waiting[0]?.envelope).toMatchObject({ id: "a", payload: { to: "ada" }, tags: ["t"] });
     });
 
+    test("transactions that stay open hold up no other; what they wrote first comes when they commit", async () => {
+      const open = await Promise.all(
+        ["first", "second"].map(async (id) => {
+          const late = new pg.Client({ connectionString: server.url });
+          await late.connect();
+          cleanUpLater(() => late.end());
+          await late.query("BEGIN");
+          await outbox(late).enqueue(mail, { to: id }, { id });
+          return late;
+        }),
+      );
+      await outbox(client).enqueue(mail, { to: "a" }, { id: "a" });
+      await relay(20);
+      await jobs(1);
+      // More than a claim is published past their rows, whose numbers are the smallest.
+      const items = Array.from({ length: 600 }, (_, n) => ({ id: `j${n}`, input: { to: "x" } }));
+      await outbox(client).enqueueMany(mail, items);
+      await jobs(601);
+      const [first, second] = open;
+      await second?.query("COMMIT");
+      await jobs(602);
+      await first?.query("COMMIT");
+      const { waiting } = await jobs(603);
+      const ids = waiting.map(({ envelope: { id } }) => id);
+      expect(ids).toEqual(["a", ...items.map(({ id }) => id), "second", "first"]);
+    });
+
     test("a backlog goes out in its order, by two relays", async () => {
       const items = Array.from({ length: 2_500 }, (_, n) => ({ id: `j${n}`, input: { to: "x" } }));
       await outbox(client).enqueueMany(mail, items);
