@@ -8,7 +8,7 @@ import {
   silentLogger,
   systemClock,
 } from "@millrace/core";
-import { MemoryBroker, MemoryServer } from "@millrace/testkit";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore } from "../store/outbox-store.ts";
@@ -61,7 +61,7 @@ describe("jobs with unique keys", () => {
     const seen = await via.marks?.read("mail", name);
     const claim = await store.claim("mail", limits);
     if (claim === undefined) throw new Error("there are rows");
-    await publishClaim(via, into, "mail", claim, { name, seen });
+    await publishClaim(via, into, "mail", claim, { name, seen, ageMs: () => 0 });
   }
 
   /** So many bytes that the second job fits as it is, and not with what its key adds. */
@@ -112,6 +112,35 @@ describe("jobs with unique keys", () => {
       expect(await store.status()).toMatchObject([{ waiting: 0, setAside: 1 }]);
     },
   );
+});
+
+test("a relay that stood still since it read its claim looks whether the jobs are there", async () => {
+  const { close, database, store } = await sqliteShop();
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ server: new MemoryServer(clock) });
+  await broker.queues.ensure("mail");
+  createSyncOutbox(sqliteTransaction)(database).enqueue(urgent, { to: "ada" }, { id: "a" });
+  /** A server that stores no marks; asked for its settings, so that the time passes then. */
+  const without = replaced<Broker, "marks">(broker, "marks", undefined);
+  const slow = replaced(
+    without,
+    "queues",
+    replaced(broker.queues, "settings", async (queue) => {
+      const settings = await broker.queues.settings(queue);
+      // Another relay has published it meanwhile, and the queue has forgotten that.
+      const [row] = (await store.claim("mail", limits))?.rows ?? [];
+      const read = row === undefined ? undefined : readRow("mail", row);
+      if (read?.ok === true) await broker.enqueue([read.job.envelope]);
+      await clock.advance("5m");
+      return settings;
+    }),
+  );
+  const relay = { broker: slow, store, clock, logger: silentLogger, metrics: noMetrics, limits };
+  await new QueueRelay(relay).round(() => false);
+  expect((await broker.listWaiting("mail")).map(({ envelope: { id } }) => id)).toEqual(["a"]);
+  expect(await store.status()).toMatchObject([{ waiting: 0 }]);
+  await close();
+  await broker.close();
 });
 
 /** The first write of a document gets no answer. */

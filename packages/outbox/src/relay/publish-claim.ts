@@ -23,7 +23,13 @@ export async function publishClaim(
   store: Pick<OutboxStore, "setAside" | "replace">,
   queue: string,
   claim: Claim,
-  mark: ClaimMark,
+  {
+    ageMs,
+    ...mark
+  }: ClaimMark & {
+    /** Of the claim, now: it may have been read long ago. */
+    readonly ageMs: () => number;
+  },
 ): Promise<readonly SetAside[]> {
   const { marks } = broker;
   const aside: SetAside[] = [];
@@ -39,7 +45,7 @@ export async function publishClaim(
     await publishMarked({ broker, marks, setAside, queue, claim, items, mark });
     return aside;
   }
-  const old = await isOld(broker, queue, claim);
+  const old = await isOld(broker, queue, ageMs);
   const going = old ? await notStored(broker, items) : items;
   const results = await sendJobs(
     broker,
@@ -87,9 +93,9 @@ function readable(queue: string, claim: Claim, marks: MarkStore | undefined): Re
  * Whether the queue may have forgotten the ids of an earlier try. Half its window, because a try
  * takes a while.
  */
-async function isOld(broker: Broker, queue: string, { ageMs }: Claim): Promise<boolean> {
+async function isOld(broker: Broker, queue: string, ageMs: () => number): Promise<boolean> {
   const { dedupeWindowMs = DEFAULT_WINDOW_MS } = await broker.queues.settings(queue);
-  return ageMs > dedupeWindowMs / 2;
+  return ageMs() > dedupeWindowMs / 2;
 }
 
 async function notStored(

@@ -106,16 +106,20 @@ export class QueueRelay {
    * @returns undefined where there are no rows
    */
   async #relayClaim(queue: string): Promise<number | undefined> {
-    const { broker, store, limits, metrics } = this.#options;
+    const { broker, store, clock, limits, metrics } = this.#options;
     const name = await this.#markName(queue);
     for (;;) {
       const seen = isLine(queue) ? undefined : await broker.marks?.read(queue, name);
+      const askedAt = clock.monotonic();
       const claim = await store.claim(queue, limits);
       if (claim === undefined || this.#isOthers(queue, claim)) return undefined;
       try {
         const setAside: readonly SetAside[] = isLine(queue)
           ? await publishMessages(broker, store, queue, claim)
-          : await publishClaim(broker, store, queue, claim, { name, seen });
+          : await publishClaim(broker, store, queue, claim, {
+              ...{ name, seen },
+              ageMs: () => claim.ageMs + clock.monotonic() - askedAt,
+            });
         for (const { seq, reason, detail } of setAside)
           this.#options.logger.warn(
             { queue, seq, reason, detail },

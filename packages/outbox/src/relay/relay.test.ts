@@ -134,7 +134,7 @@ describe("the relay, on SQLite and a broker in memory", () => {
     const name = await store.mark("mail");
     const claim = await store.claim("mail", limits);
     if (claim === undefined) throw new Error("there are rows");
-    await publishClaim(first, store, "mail", claim, { name, seen: undefined });
+    await publishClaim(first, store, "mail", claim, { name, seen: undefined, ageMs: () => 0 });
     // It died here, for longer than the queue knows an id, and its jobs have run.
     const jobs = await first.listWaiting("mail");
     const worker = await first.work("mail", {
@@ -159,7 +159,9 @@ describe("the relay, on SQLite and a broker in memory", () => {
     const claim = await store.claim("mail", limits);
     if (claim === undefined) throw new Error("there is a row");
     expect(await round()).toBe(1);
-    await expect(publishClaim(broker, store, "mail", claim, { name, seen })).rejects.toMatchObject({
+    await expect(
+      publishClaim(broker, store, "mail", claim, { name, seen, ageMs: () => 0 }),
+    ).rejects.toMatchObject({
       code: "conflict",
     });
     await store.finish("mail", claim, []);
@@ -255,7 +257,7 @@ describe("the relay, on SQLite and a broker in memory", () => {
     const name = await store.mark("mail");
     const claim = await store.claim("mail", limits);
     if (claim === undefined) throw new Error("there are rows");
-    await publishClaim(broker, store, "mail", claim, { name, seen: undefined });
+    await publishClaim(broker, store, "mail", claim, { name, seen: undefined, ageMs: () => 0 });
     // It died here; before another goes on, somebody has the row tried again.
     expect(await store.retry()).toBe(1);
     await round();
@@ -318,8 +320,8 @@ describe("the relay, on SQLite and a broker in memory", () => {
     const name = await store.mark("mail");
     const claim = await store.claim("mail", limits);
     if (claim === undefined) throw new Error("there is a row");
-    await publishClaim(bare, store, "mail", claim, { name, seen: undefined });
-    await publishClaim(bare, store, "mail", { ...claim, ageMs: 1_000 }, { name, seen: undefined });
+    await publishClaim(bare, store, "mail", claim, { name, seen: undefined, ageMs: () => 0 });
+    await publishClaim(bare, store, "mail", claim, { name, seen: undefined, ageMs: () => 1_000 });
     expect(await queued()).toEqual(["a"]);
   });
 
