@@ -59,6 +59,17 @@ async function bundle(home, folder) {
     if (/\.js(\.map)?$/.test(name)) rmSync(join(dist, name));
   for (const name of readdirSync(bundled)) renameSync(join(bundled, name), join(dist, name));
   rmSync(bundled, { recursive: true });
+  requireStarted(dist);
+}
+
+/** @throws Error where a file that a thread runs was left out: `STARTED` has to name it */
+function requireStarted(dist) {
+  const files = readdirSync(dist).filter((name) => name.endsWith(".js"));
+  for (const file of files)
+    for (const [, started] of readFileSync(join(dist, file), "utf8").matchAll(
+      /\bthreadFile\w*\(import\.meta\.url, "([^"]+)"\)/g,
+    ))
+      if (!files.includes(`${started}.js`)) throw new Error(`${dist} has no ${started}.js`);
 }
 
 /** What the package exports and starts: a file in `dist` for each, by what it was compiled to. */
