@@ -502,6 +502,7 @@ export {
 } from "./steps/signal.ts";
 export { calledBy, type CalledBy, calledId } from "./steps/called-id.ts";
 export { StepError } from "./steps/step-error.ts";
+export type { OlderRuns, StepsDefinition, StepsOptions } from "./steps/steps-definition.ts";
 export {
   MAX_JOURNAL_BYTES,
   MAX_STEP_BYTES,

@@ -137,7 +137,7 @@ export function handlersOf(
 ): AnyJob[] {
   const { renewed, ...others } = tells ? TELLERS : steps ? STEPPERS : JOBS;
   return [...Object.values(others), ...(renews ? [renewed] : [])].map((job) =>
-    job.handler((context) => new Run(process, outside, context, job.steps).go()),
+    job.handler((context) => new Run(process, outside, context, job.steps !== undefined).go()),
   );
 }
 

@@ -75,6 +75,11 @@ describe("defineJob", () => {
     ["no time to run", { name: "a", timeout: 0 }, "invalid-option", "timeout"],
     ["no time to wait", { name: "a", queuedTimeout: "0.4ms" }, "invalid-option", "queuedTimeout"],
     ["a grace that is no duration", { name: "a", grace: "a while" }, "invalid-duration", "grace"],
+    ["steps that are a number", { name: "a", steps: 2 }, "invalid-option", "steps: 2"],
+    ["version 0", { name: "a", steps: { version: 0 } }, "invalid-option", "steps.version"],
+    ["a broken version", { name: "a", steps: { version: 1.5 } }, "invalid-option", "1.5"],
+    ["unknown older runs", { name: "a", steps: { olderRuns: "kill" } }, "invalid-option", "leave"],
+    ["an unknown option", { name: "a", steps: { versions: 2 } }, "invalid-option", "versions"],
     ["a bad retry", { name: "a", retry: { attempts: 0 } }, "invalid-option", "retry.attempts"],
   ])("%s is refused by name", (_, options, code, text) => {
     expect(() => defineJob(options as unknown as JobOptions<unknown, unknown, unknown>)).toThrow(

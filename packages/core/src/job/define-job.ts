@@ -10,6 +10,11 @@ import { atLeast1Ms } from "./option-checks.ts";
 import { type OutcomeJobs, outcomeJobs, type OutcomeOptions } from "./outcome-jobs.ts";
 import type { OutcomeSignal } from "./outcome-signal.ts";
 import type { Schema } from "./schema.ts";
+import {
+  type StepsDefinition,
+  stepsDefinition,
+  type StepsOptions,
+} from "../steps/steps-definition.ts";
 
 /**
  * Where a handler runs: on the node's own thread, or in a worker thread of its own that can be
@@ -44,9 +49,11 @@ export interface JobOptions<Input, Parsed, Output>
   readonly grace?: Duration;
   /**
    * Whether its handler uses `step`. Then what its steps came to is recorded, and read again where
-   * the job comes again. Default: false, which costs nothing. Not with `isolation: "thread"`.
+   * the job comes again. Default: false, which costs nothing. Not with `isolation: "thread"`. An
+   * object says which version of its steps this is, and what becomes of jobs that began with
+   * another.
    */
-  readonly steps?: boolean;
+  readonly steps?: boolean | StepsOptions;
   /**
    * `"thread"` needs the job to be the export of a file that a node was given by its path
    * (`module`).
@@ -73,7 +80,8 @@ export interface JobDefinition<
   readonly timeoutMs: number;
   readonly queuedTimeoutMs: number | undefined;
   readonly graceMs: number;
-  readonly steps: boolean;
+  /** Undefined: its handler uses none. */
+  readonly steps: StepsDefinition | undefined;
   readonly isolation: Isolation;
   readonly module: string | undefined;
   /** Jobs that are enqueued when one of these has ended. */
@@ -176,15 +184,17 @@ export function isJob(value: unknown): value is AnyJob {
   );
 }
 
-function requireSteps(steps: boolean | undefined, isolation: Isolation): boolean {
-  if (steps !== undefined && typeof steps !== "boolean")
-    throw new MillraceError("invalid-option", `steps: ${JSON.stringify(steps)} is no boolean.`);
-  if (steps === true && isolation === "thread")
+function requireSteps(
+  given: boolean | StepsOptions | undefined,
+  isolation: Isolation,
+): StepsDefinition | undefined {
+  const steps = stepsDefinition(given);
+  if (steps !== undefined && isolation === "thread")
     throw new MillraceError(
       "invalid-option",
       'steps: a handler in a thread of its own can\'t have steps. Leave out isolation: "thread", or give that work to a job of its own.',
     );
-  return steps === true;
+  return steps;
 }
 
 function requireSchema<Input, Output>(

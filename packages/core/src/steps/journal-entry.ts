@@ -20,6 +20,8 @@ interface Recorded extends StepRef {
   readonly at: number;
   /** The job's life in which it was recorded. */
   readonly life: number;
+  /** Of the handler with which the run began. Left out: 1. */
+  readonly version?: number;
 }
 
 /** A `step.run` that has done its work. */
@@ -160,7 +162,9 @@ function isEntry(value: unknown): value is JournalEntry {
   >;
   const isRecorded =
     typeof name === "string" &&
-    [n, life, at].every((number) => typeof number === "number" && number >= 0);
+    [n, life, at, rest["version"] ?? 1].every(
+      (number) => typeof number === "number" && number >= 0,
+    );
   if (!isRecorded) return false;
   if (kind === "sleep") return typeof until === "number";
   if (kind === "wait") return isWait({ ...rest, until });

@@ -118,4 +118,12 @@ export interface Steps {
     input: NoInfer<Input>,
     options?: CallOptions,
   ) => Promise<Output>;
+  /**
+   * With which version of the handler the job began: `version` of its definition for a new job, and
+   * what is on record for one that was here before. It stays the same for all of a job's life.
+   *
+   * @example
+   * if ((await step.version()) >= 2) await step.run("check for fraud", () => check(input));
+   */
+  readonly version: () => Promise<number>;
 }

@@ -44,17 +44,20 @@ export class AttemptContext implements ExecutionContext {
     this.input = input;
     this.trace = trace;
     this.#options = options;
-    this.steps = options.job.steps
-      ? new JobSteps({
-          ...options.of,
-          message: options.of.delivery.message,
-          lease: options.of.delivery.lease,
-          mayBeRepeated: options.mayBeRepeated,
-          listener,
-          trace,
-          enqueue: (...job) => this.enqueue(...job),
-        })
-      : undefined;
+    const definition = options.job.steps;
+    this.steps =
+      definition === undefined
+        ? undefined
+        : new JobSteps({
+            ...options.of,
+            definition,
+            message: options.of.delivery.message,
+            lease: options.of.delivery.lease,
+            mayBeRepeated: options.mayBeRepeated,
+            listener,
+            trace,
+            enqueue: (...job) => this.enqueue(...job),
+          });
   }
 
   get job(): Envelope {

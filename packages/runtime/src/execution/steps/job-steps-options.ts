@@ -1,4 +1,11 @@
-import type { AttemptTrace, Envelope, Lease, Outcome, QueueMessage } from "@millrace/core";
+import type {
+  AttemptTrace,
+  Envelope,
+  Lease,
+  Outcome,
+  QueueMessage,
+  StepsDefinition,
+} from "@millrace/core";
 import type { AbortSwitch } from "../attempt/abort-switch.ts";
 import type { ExecutionHost } from "../execution-host.ts";
 import type { EnqueueCalled } from "./job-calls.ts";
@@ -13,6 +20,7 @@ export interface StepsListener {
 }
 
 export interface JobStepsOptions {
+  readonly definition: StepsDefinition;
   readonly host: ExecutionHost;
   readonly envelope: Envelope;
   readonly lease: Lease;

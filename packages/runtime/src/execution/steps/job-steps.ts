@@ -20,8 +20,9 @@ import { type Call, JobCalls } from "./job-calls.ts";
 import type { JobStepsOptions } from "./job-steps-options.ts";
 import { type Known, RunJournal } from "./run-journal.ts";
 import { SignalWaits, type Wait } from "./signal-waits.ts";
+import { leftUntil } from "./other-versions.ts";
 import { outcomeOfSleep, Sleepers } from "./sleepers.ts";
-import { fatalOutcome, GONE, isFinal, never } from "./step-failures.ts";
+import { answered, fatalOutcome, GONE, isFinal, never } from "./step-failures.ts";
 import { StepReports } from "./step-reports.ts";
 import { keyOf, shownStep, StepPlaces } from "./step-place.ts";
 import { asMismatch, asRead, valueOf } from "./step-value.ts";
@@ -59,13 +60,14 @@ export class JobSteps {
 
   constructor(options: JobStepsOptions) {
     this.#options = options;
-    const { host, envelope, lease } = options;
+    const { definition, host, envelope, lease } = options;
     const { id, queue, createdAt, life = 0 } = envelope;
     this.#journal = new RunJournal({
       broker: host.broker,
       run: { id, queue, createdAt },
       lease,
       life,
+      version: definition.version,
     });
     this.#insistence = new Insistence(options);
     this.#reports = new StepReports(options);
@@ -92,6 +94,7 @@ export class JobSteps {
         this.#begin(name, (step) => this.#wait({ step, untilMs, schema })),
       call: (name, job, input, untilMs) =>
         this.#begin(name, (step) => this.#callJob({ step, job, input, untilMs })),
+      version: () => answered(this.#busily(() => this.#onceRead(() => this.#journal.version))),
     });
   }
 
@@ -114,14 +117,10 @@ export class JobSteps {
     if (!succeeded || hasNone) return undefined;
     try {
       await this.#read();
-    } catch (error) {
-      return error === GONE ? never() : fatalOutcome(error);
-    }
-    try {
       this.#journal.requireAllAsked();
       return undefined;
     } catch (error) {
-      return fatalOutcome(error);
+      return error === GONE ? never() : fatalOutcome(error);
     }
   }
 
@@ -133,13 +132,7 @@ export class JobSteps {
   }
 
   #begin<T>(name: string, work: (step: StepRef) => Promise<T>): Promise<T> {
-    const promise = this.#place(name, work).catch((error: unknown) => {
-      if (error === GONE) return never<T>();
-      throw error;
-    });
-    // One that nobody awaits yet, or ever, must not end the process when it fails.
-    promise.catch(() => {});
-    return promise;
+    return answered(this.#place(name, work));
   }
 
   /** The place is taken in the turn of the call: steps are told apart by the order of the calls. */
@@ -233,13 +226,19 @@ export class JobSteps {
     }
   }
 
-  async #find(step: StepRef, kind: JournalEntry["kind"]): Promise<Known | undefined> {
-    try {
-      await this.#caught.noted();
-      await this.#read();
+  #find(step: StepRef, kind: JournalEntry["kind"]): Promise<Known | undefined> {
+    return this.#onceRead(() => {
       const known = this.#journal.ask(step, kind);
       if (known !== undefined) this.#reports.replayed();
       return known;
+    });
+  }
+
+  async #onceRead<T>(answer: () => T): Promise<T> {
+    try {
+      await this.#caught.noted();
+      await this.#read();
+      return answer();
     } catch (error) {
       return this.#refuse(error);
     }
@@ -255,9 +254,14 @@ export class JobSteps {
    * forgotten its steps: a message that lay in a frozen process looks as if it had just come.
    */
   async #readOnce(): Promise<void> {
-    const { host, envelope, message, listener } = this.#options;
+    const { definition, host, envelope, message, listener } = this.#options;
     await this.#insistence.on(() => this.#journal.read());
-    if (!this.#journal.wasEmpty) return;
+    if (!this.#journal.wasEmpty) {
+      const leftMs = leftUntil(host, envelope, definition, this.#journal.version);
+      if (leftMs === undefined) return;
+      if (this.#state !== "over") this.#goToSleep(leftMs);
+      throw GONE;
+    }
     const job = { ...envelope, ...firstMessageOf(envelope, message) };
     const end = await this.#insistence.on(() => host.broker.history.endOf(job));
     if (end === undefined) return;

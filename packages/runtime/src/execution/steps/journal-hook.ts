@@ -13,12 +13,12 @@ export function journalHook(
   broker: Pick<Broker, "journal" | "signals">,
   registry: Pick<Registry, "jobs" | "get">,
 ): SettlementHook | undefined {
-  if (!registry.jobs.some((job: AnyJob) => job.steps)) return undefined;
+  if (!registry.jobs.some((job: AnyJob) => job.steps !== undefined)) return undefined;
   return {
     // What is left behind takes room, and does nothing.
     canBeSpared: true,
     concerns: ({ name, queue }, { state }) =>
-      (state === "recalled" || isLastWord(state)) && registry.get(name, queue)?.steps === true,
+      (state === "recalled" || isLastWord(state)) && registry.get(name, queue)?.steps !== undefined,
     beforeAck: async ({ envelope, settlement, recorded }) => {
       if (!isLastWord(recorded?.state ?? settlement.state)) return;
       const { id, queue, createdAt } = envelope;

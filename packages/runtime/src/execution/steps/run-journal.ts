@@ -26,6 +26,8 @@ export interface RunJournalOptions {
   /** Of the delivery that runs it. */
   readonly lease: Lease;
   readonly life: number;
+  /** Of the handler's steps. */
+  readonly version: number;
 }
 
 /** What is on record of one run, as far as this attempt knows it. */
@@ -38,12 +40,14 @@ export class RunJournal {
   /** Also by steps that nobody has asked for yet. */
   readonly taken = new TakenSignals();
   #wasEmpty = false;
+  #version: number;
   #bytes = 0;
   #steps = 0;
   #isRead = false;
 
   constructor(options: RunJournalOptions) {
     this.#options = options;
+    this.#version = options.version;
   }
 
   /** How many steps were asked for. */
@@ -53,6 +57,11 @@ export class RunJournal {
 
   get isRead(): boolean {
     return this.#isRead;
+  }
+
+  /** With which the run began, once it was read; this handler's for one that begins here. */
+  get version(): number {
+    return this.#version;
   }
 
   /** Nothing was on record when it was read. */
@@ -79,6 +88,7 @@ export class RunJournal {
         this.#ends.set(entry.name, entry);
         continue;
       }
+      this.#version = entry.version ?? 1;
       this.taken.note(entry);
       this.#known.set(placeOf(entry), { entry, revision });
     }
@@ -131,7 +141,8 @@ export class RunJournal {
    */
   async record(entry: JournalEntry, replaced: number | undefined): Promise<Known> {
     const { broker, run, lease } = this.#options;
-    const data = writeEntry(entry);
+    const version = this.#version;
+    const data = writeEntry(version === 1 ? entry : { ...entry, version });
     if (this.#bytes + data.length > MAX_JOURNAL_BYTES)
       throw new MillraceError(
         "step-too-large",

@@ -14,11 +14,11 @@ export function signalHook(
   broker: Pick<Broker, "delayed" | "journal" | "signals">,
   registry: Pick<Registry, "jobs" | "get">,
 ): SettlementHook | undefined {
-  if (!registry.jobs.some((job) => job.steps)) return undefined;
+  if (!registry.jobs.some((job) => job.steps !== undefined)) return undefined;
   return {
     concerns: ({ name, queue }, { state, steps }) =>
       (state === "recalled" || (state === "requeued" && steps.some(isSnooze))) &&
-      registry.get(name, queue)?.steps === true,
+      registry.get(name, queue)?.steps !== undefined,
     beforeAck: async ({ settlement, recorded }: Settled) => {
       // What an earlier holder did isn't said here: if it has put the job aside, it is looked at.
       if (settlement.state === "recalled" && recorded?.state !== "requeued") return;

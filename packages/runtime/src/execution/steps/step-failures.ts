@@ -24,3 +24,16 @@ export function fatalOutcome(error: unknown): Outcome {
 export function never<T>(): Promise<T> {
   return new Promise(() => {});
 }
+
+/**
+ * What a handler is given of a step: nothing where nobody waits for it any more. One that nobody
+ * awaits yet, or ever, must not end the process when it fails.
+ */
+export function answered<T>(step: Promise<T>): Promise<T> {
+  const promise = step.catch((error: unknown) => {
+    if (error === GONE) return never<T>();
+    throw error;
+  });
+  promise.catch(() => {});
+  return promise;
+}

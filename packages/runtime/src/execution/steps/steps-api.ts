@@ -33,6 +33,7 @@ export interface StepCalls {
     untilMs: number,
     schema: Schema<unknown, unknown> | undefined,
   ): Promise<unknown>;
+  version(): Promise<number>;
 }
 
 /** A handler's `step`: reads what it was given, in the turn of the call. */
@@ -64,6 +65,7 @@ export function stepsApi(clock: Clock, calls: StepCalls): Steps {
     sleepUntil: (name, at) => calls.sleep(name, requireMoment(at, name)),
     waitFor,
     call,
+    version: () => calls.version(),
   });
 }
 
