@@ -20,6 +20,7 @@ export interface InvokedJob {
   readonly src: string;
 }
 
+/** An event that comes by itself, unless its state is left before. */
 export interface MachineTimer {
   /** Epoch milliseconds by the server's clock. */
   readonly at: number;

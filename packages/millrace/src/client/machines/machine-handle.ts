@@ -36,6 +36,7 @@ export interface SendOptions {
   readonly id?: string;
 }
 
+/** How long a machine is waited for. */
 export interface WaitForOptions {
   /** How long. Default: for as long as it takes. */
   readonly timeout?: Duration;

@@ -1,0 +1,78 @@
+import { join } from "node:path";
+import { connect } from "millrace";
+import { expect, test, vi } from "vitest";
+import { cleanUpLater } from "../harness/cleanup.ts";
+import { patient } from "../harness/cluster/mode.ts";
+import { describeEachServer } from "../harness/servers.ts";
+import { type CommandResult, millraceHere, startMillrace } from "./millrace.ts";
+
+vi.setConfig({ testTimeout: patient(240_000) });
+
+const FILE = join(import.meta.dirname, "machines-file.ts");
+
+describeEachServer("millrace machines", (server) => {
+  test("a file with a machine is run; it is started, listed, shown, sent, stopped and forgotten", async () => {
+    const namespace = server.namespace();
+    const env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: namespace };
+    const run = (...args: string[]): Promise<CommandResult> =>
+      millraceHere(["machines", ...args], { env });
+    const node = startMillrace(["run", FILE, "--json", "--health-port", "0"], env);
+    const line = await node.line(/"machines"/, 120_000);
+    expect(JSON.parse(line)).toMatchObject({ machines: ["door"], jobs: [], queues: ["machines"] });
+    const client = await connect({ servers: server.url, namespace, env: {} });
+    cleanUpLater(() => client.close());
+
+    expect(await run("list")).toMatchObject({ code: 0, out: "no machines\n" });
+    expect(await run("get", "door", "d-1")).toMatchObject({ code: 1 });
+    const started = await run("start", "door", "d-1", '{"token":"s3cret"}', "--json");
+    expect(started.json()).toEqual({ machine: "door", id: "d-1" });
+    await client.machine("door", "d-1").waitFor((one) => one.matches("waiting"), { timeout: "1m" });
+
+    const { out } = await run("list", "door", "--status", "active");
+    expect(out).toMatch(
+      /^MACHINE +ID +STATUS +STATE +NEXT TIMER +CHANGED\ndoor +d-1 +active +waiting\.quiet +2\d/,
+    );
+    const [listed] = (await run("list", "--json", "--limit", "1")).json<{ context: unknown }[]>();
+    expect(listed).toMatchObject({ context: { token: "***", by: "" } });
+    const shown = await run("get", "door", "d-1");
+    expect(shown.out).toMatch(/state +waiting\.quiet \(active\)/);
+    expect(shown.out).toMatch(/waits for +xstate\.after\.86400000\.\S+ at 2/);
+    expect(shown.out).toMatch(/xstate\.done\.actor\.\S+ +waiting\.quiet/);
+    expect(shown.out).not.toContain("s3cret");
+    const open = await run("get", "door", "d-1", "--show-payload", "--json");
+    expect(open.json()).toMatchObject({ context: { token: "s3cret" }, status: "active" });
+
+    expect(await run("remove", "door", "d-1", "--yes")).not.toMatchObject({ code: 0 });
+    const sent = await run(
+      "send",
+      "door",
+      "d-1",
+      '{"type":"GO","by":"ada"}',
+      "--event-id",
+      "e-1",
+      "--json",
+    );
+    expect(sent.json()).toEqual({ machine: "door", id: "d-1", event: "GO" });
+    const gone = await client
+      .machine("door", "d-1")
+      .waitFor(({ status }) => status === "done", { timeout: "1m" });
+    expect(gone.context).toEqual({ token: "s3cret", by: "ada" });
+    expect((await run("remove", "door", "d-1", "--yes", "--json")).json()).toEqual({
+      removed: true,
+    });
+    expect((await run("remove", "door", "d-1", "--yes", "--json")).json()).toEqual({
+      removed: false,
+    });
+
+    await run("start", "door", "d-2", '{"token":"x"}');
+    expect((await run("stop", "door", "d-2", "--yes", "--json")).json()).toEqual({ stopped: true });
+    await client
+      .machine("door", "d-2")
+      .waitFor(({ status }) => status === "stopped", { timeout: "1m" });
+    expect(await run("send", "door", "d-2", '{"by":"ada"}')).not.toMatchObject({ code: 0 });
+    const actions = (await client.audit.list()).map(({ action }) => action);
+    expect(actions).toEqual(expect.arrayContaining(["machines stop", "machines remove"]));
+    node.signal("SIGTERM");
+    expect(await node.exit(60_000)).toMatchObject({ code: 0 });
+  });
+});
