@@ -167,6 +167,26 @@ test("one that was stopped is left as it stands, and is forgotten on demand", as
   expect(await o.snapshot()).toMatchObject({ status: "active", context: { payment: "p-7" } });
 });
 
+test("who subscribes is told how it stands, and of each change until that is ended", async () => {
+  await using t = await scene(paid);
+  const o = t.machine(order, "o-1");
+  const seen: unknown[] = [];
+  const first = await o.subscribe(({ value }) => seen.push(value));
+  await o.start({ cents: 5 });
+  await t.drain();
+  expect(seen).toEqual(["charging", "asking"]);
+  const later: unknown[] = [];
+  const second = await o.subscribe(({ value }) => later.push(value));
+  await first.stop();
+  await o.send({ type: "APPROVE" });
+  await t.drain();
+  expect([seen, later]).toEqual([
+    ["charging", "asking"],
+    ["asking", "shipped"],
+  ]);
+  await second.stop();
+});
+
 test("waiting ends with its time, and where the machine has ended otherwise", async () => {
   await using t = await scene(paid);
   const o = t.machine(order, "o-1");

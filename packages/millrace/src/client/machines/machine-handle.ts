@@ -2,6 +2,7 @@ import {
   type AnyStateMachine,
   type Broker,
   type Clock,
+  type Document,
   type Duration,
   formatMs,
   type InboxBody,
@@ -77,6 +78,16 @@ export interface MachineHandle<Chart extends AnyStateMachine = AnyStateMachine> 
     isReached: (snapshot: MachineSnapshot<Chart>) => boolean,
     options?: WaitForOptions,
   ): Promise<MachineSnapshot<Chart>>;
+  /**
+   * Tells how it stands now, if it was started, and each time that it is stored anew from then on;
+   * of changes in quick succession perhaps only the last. Over outages. Has returned when it
+   * listens.
+   *
+   * @returns what ends this
+   */
+  subscribe(
+    listener: (snapshot: MachineSnapshot<Chart>) => void,
+  ): Promise<{ stop(): Promise<void> }>;
 }
 
 export interface MachineHandleHost {
@@ -123,6 +134,7 @@ export function machineHandle<Chart extends AnyStateMachine>(
         );
       }),
     waitFor: (isReached, options = {}) => waitFor(host, ref, isReached, options),
+    subscribe: (listener) => calls.ask("subscribe()", () => follow(host.broker, ref, listener)),
   };
 }
 
@@ -133,6 +145,31 @@ async function read<Chart extends AnyStateMachine>(
   const documents = await broker.documents(MACHINES_BUCKET);
   const document = readMachine((await documents.get(machineKey(ref)))?.value);
   return document && machineSnapshot<Chart>(document);
+}
+
+/** Watches first, and looks then: nothing is missed. What was told is not told again. */
+async function follow<Chart extends AnyStateMachine>(
+  broker: Broker,
+  ref: MachineRef,
+  listener: (snapshot: MachineSnapshot<Chart>) => void,
+): Promise<{ stop(): Promise<void> }> {
+  const documents = await broker.documents(MACHINES_BUCKET);
+  const key = machineKey(ref);
+  let told = 0;
+  const tell = (found: Document | undefined): void => {
+    const document = readMachine(found?.value);
+    if (found === undefined || document === undefined || found.revision <= told) return;
+    told = found.revision;
+    listener(machineSnapshot<Chart>(document));
+  };
+  const watch = await documents.watch(({ document }) => tell(document), key);
+  try {
+    tell(await documents.get(key));
+  } catch (error) {
+    await watch.stop();
+    throw error;
+  }
+  return watch;
 }
 
 async function waitFor<Chart extends AnyStateMachine>(
@@ -149,11 +186,8 @@ async function waitFor<Chart extends AnyStateMachine>(
   const reached = Promise.withResolvers<MachineSnapshot<Chart>>();
   // Nobody may be waiting for it yet.
   reached.promise.catch(() => {});
-  const look = (value: unknown): void => {
-    const document = readMachine(value);
-    if (document === undefined) return;
+  const look = (snapshot: MachineSnapshot<Chart>): void => {
     try {
-      const snapshot = machineSnapshot<Chart>(document);
       if (isReached(snapshot)) return reached.resolve(snapshot);
       if (snapshot.status !== "active")
         reached.reject(
@@ -178,16 +212,14 @@ async function waitFor<Chart extends AnyStateMachine>(
         ),
       ),
     );
-  const documents = await broker.documents(MACHINES_BUCKET);
-  const key = machineKey(ref);
-  const watch = await documents.watch(({ document }) => look(document?.value), key);
+  let following: { stop(): Promise<void> } | undefined;
   try {
-    look((await documents.get(key))?.value);
+    following = await follow<Chart>(broker, ref, look);
     return await reached.promise;
   } finally {
     timer?.cancel();
     signal?.removeEventListener("abort", abort);
-    await watch.stop();
+    await following?.stop();
   }
 }
 
