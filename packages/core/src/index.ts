@@ -39,6 +39,7 @@ export {
 export { type EncodeRules, unsendableValue } from "./envelope/sendable.ts";
 export { unserializable } from "./settlement/unserializable.ts";
 export type { AnyStateMachine } from "xstate";
+export { checkStored, type StoredCheck } from "./durable/check-stored.ts";
 export {
   defineMachine,
   isMachine,

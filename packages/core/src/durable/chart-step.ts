@@ -88,7 +88,7 @@ export function nextState(
 const INIT: MachineEvent = { type: "xstate.init" };
 
 /** A stored state as XState has it, with stand-ins for the jobs that it waits for. */
-function revive(
+export function revive(
   { inert }: MachineDefinition,
   { status, value, context, history, children }: MachineDocument,
 ): AnyMachineSnapshot {

@@ -253,7 +253,10 @@ export function nextTimerAt({ timers }: Pick<MachineDocument, "timers">): number
 }
 
 /** @throws MillraceError `machine-mismatch` */
-function ofThisVersion(definition: MachineDefinition, document: MachineDocument): MachineDocument {
+export function ofThisVersion(
+  definition: MachineDefinition,
+  document: MachineDocument,
+): MachineDocument {
   const { version, migrate, name } = definition;
   if (document.version === version || document.status !== "active") return document;
   const mismatch = (why: string, cause?: unknown): MillraceError =>

@@ -26,6 +26,7 @@ import { jobsWatch } from "./commands/jobs/jobs-watch.ts";
 import { locksList } from "./commands/fleet/locks-list.ts";
 import { locksRelease } from "./commands/fleet/locks-release.ts";
 import { limits } from "./commands/queues/limits.ts";
+import { machinesCheck } from "./commands/machines/machines-check.ts";
 import {
   machinesRemove,
   machinesSend,
@@ -103,6 +104,7 @@ export const COMMANDS: readonly Command[] = [
   machinesSend,
   machinesStop,
   machinesRemove,
+  machinesCheck,
   locksList,
   locksRelease,
   records,

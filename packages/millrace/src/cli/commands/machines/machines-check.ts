@@ -1,0 +1,79 @@
+import {
+  checkStored,
+  type MachineDefinition,
+  MACHINES_BUCKET,
+  MillraceError,
+  readMachine,
+  type RecordedError,
+} from "@millrace/core";
+import { loadMachines } from "../../../node/load-jobs.ts";
+import { command } from "../../command.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { type Column, table } from "../../show/table.ts";
+import { withClient } from "../../with-client.ts";
+import { stateText } from "./machines-list.ts";
+
+interface Failure {
+  readonly machine: string;
+  readonly id: string;
+  readonly version: number;
+  readonly value: unknown;
+  readonly error: RecordedError;
+}
+
+const COLUMNS: readonly Column<Failure>[] = [
+  { title: "MACHINE", cell: ({ machine }) => machine },
+  { title: "ID", cell: ({ id }) => id },
+  { title: "VERSION", align: "right", cell: ({ version }) => String(version) },
+  { title: "STATE", cell: ({ value }) => stateText(value) },
+  { title: "WHY", cell: ({ error }) => error.message },
+];
+
+export const machinesCheck = command({
+  name: "machines check",
+  summary:
+    "Try the machines that these files export on all that are stored and active, before you deploy them; nothing is changed",
+  usage: "FILE…",
+  args: { min: 1, max: 1_000 },
+  flags: {},
+  fields: ["connection", "namespace"],
+  examples: [["millrace machines check order.ts", "Whether each stored order could go on"]],
+  async run({ args, config, io }) {
+    const found = await loadMachines(args, io.cwd);
+    if (found.length === 0)
+      throw new MillraceError("no-jobs", `No file in ${args.join(", ")} exports a machine.`);
+    const byName = new Map(found.map((one) => [one.name, one]));
+    const result = await withClient(config, async ({ broker }) => {
+      const documents = await broker.documents(MACHINES_BUCKET);
+      return checkAll(
+        byName,
+        (await documents.list()).map(({ value }) => value),
+      );
+    });
+    const { checked, migrated, failed } = result;
+    const summary = `${checked} active machines could be tried, ${migrated} would be migrated, ${failed.length} could not go on\n`;
+    return {
+      json: result,
+      text: (paint) => (failed.length === 0 ? "" : `${table(COLUMNS, failed, paint)}\n`) + summary,
+      exitCode: failed.length === 0 ? EXIT.ok : EXIT.failed,
+    };
+  },
+});
+
+function checkAll(byName: ReadonlyMap<string, MachineDefinition>, values: readonly unknown[]) {
+  const failed: Failure[] = [];
+  let [checked, migrated] = [0, 0];
+  for (const value of values) {
+    const document = readMachine(value);
+    const definition = document && byName.get(document.machine);
+    if (definition === undefined || document?.status !== "active") continue;
+    checked += 1;
+    const { isMigrated, error } = checkStored(definition, document);
+    if (error === undefined) migrated += isMigrated ? 1 : 0;
+    else {
+      const { machine, id, version } = document;
+      failed.push({ machine, id, version, value: document.value, error });
+    }
+  }
+  return { checked, migrated, failed };
+}
