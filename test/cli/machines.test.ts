@@ -64,6 +64,15 @@ describeEachServer("millrace machines", (server) => {
       removed: false,
     });
 
+    await run("start", "door", "d-3", '{"token":"y"}');
+    await client.machine("door", "d-3").waitFor((one) => one.matches("waiting"), { timeout: "1m" });
+    expect((await run("check", FILE, "--json")).json()).toEqual({
+      ...{ checked: 1, migrated: 0, failed: [] },
+    });
+    const changed = await run("check", join(import.meta.dirname, "machines-changed.ts"));
+    expect(changed).toMatchObject({ code: 1 });
+    expect(changed.out).toMatch(/door +d-3 +1 +waiting\.quiet +.*'waiting'/);
+
     await run("start", "door", "d-2", '{"token":"x"}');
     expect((await run("stop", "door", "d-2", "--yes", "--json")).json()).toEqual({ stopped: true });
     await client
