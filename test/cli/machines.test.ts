@@ -8,7 +8,7 @@ import { type CommandResult, millraceHere, startMillrace } from "./millrace.ts";
 
 vi.setConfig({ testTimeout: patient(240_000) });
 
-const FILE = join(import.meta.dirname, "machines-file.ts");
+const FILE = join(import.meta.dirname, "fixtures/door.ts");
 
 describeEachServer("millrace machines", (server) => {
   test("a file with a machine is run; it is started, listed, shown, sent, stopped and forgotten", async () => {
@@ -69,7 +69,7 @@ describeEachServer("millrace machines", (server) => {
     expect((await run("check", FILE, "--json")).json()).toEqual({
       ...{ checked: 1, migrated: 0, failed: [] },
     });
-    const changed = await run("check", join(import.meta.dirname, "machines-changed.ts"));
+    const changed = await run("check", join(import.meta.dirname, "fixtures/changed-door.ts"));
     expect(changed).toMatchObject({ code: 1 });
     expect(changed.out).toMatch(/door +d-3 +1 +waiting\.quiet +.*'waiting'/);
 
