@@ -34,8 +34,10 @@ export interface SearchedRate {
   readonly p95Ms: number;
 }
 
+/** How a job last stood on record, of those the page can ask for. */
 export type SearchedState = "succeeded" | "requeued" | "dead" | "expired" | "cancelled";
 
+/** A job that was found. All of it is masked. */
 export interface SearchedJob {
   readonly id: string;
   readonly queue: string;

@@ -120,6 +120,11 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
     run: (of) => of.run("o", bad()),
     serve: (of) => of.serve(bad()),
   },
+  samples: {
+    list: (of) => of.list(bad({ since: 0 })),
+    take: "takes no options",
+    serve: (of) => of.serve(bad()),
+  },
   dead: {
     list: (of) => of.list(bad()),
     groups: (of) => of.groups(bad()),
@@ -148,7 +153,16 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
   },
 };
 type PartName =
-  "jobs" | "machines" | "queues" | "nodes" | "audit" | "operations" | "dead" | "cron" | "delayed";
+  | "jobs"
+  | "machines"
+  | "queues"
+  | "nodes"
+  | "audit"
+  | "operations"
+  | "samples"
+  | "dead"
+  | "cron"
+  | "delayed";
 
 const NOT_A_PART = ["broker"];
 const refusal = expect.objectContaining({

@@ -59,6 +59,7 @@ export interface IndexSearch {
 
 export type EndedHow = "succeeded" | "failed" | "dead";
 
+/** Which attempts are counted, and in which steps. */
 export interface RatesQuery {
   /** Epoch milliseconds. */
   readonly since: number;
