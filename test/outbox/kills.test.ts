@@ -7,7 +7,7 @@ import { describeEachServer } from "../harness/servers.ts";
 import { newSeed } from "../reliability/oracle/seeded-random.ts";
 import { describeVerdict } from "./kills/oracle.ts";
 import { ORDER_TABLES, OutboxUnderFire } from "./kills/outbox-under-fire.ts";
-import { everyStrike, nameOf, planStrikes, type Strike } from "./kills/strikes.ts";
+import { everyStrike, nameOf, planStrikes } from "./kills/strikes.ts";
 import { type OutboxDatabase, outboxDatabase } from "./outbox-database.ts";
 
 const ONLY = process.env["MILLRACE_OUTBOX_KILLS_SERVER"];
@@ -66,11 +66,7 @@ describeEachServer(
       async () => {
         const options = { server, database, windowMs: WINDOW_MS, fault: "no-mark" };
         const fire = await OutboxUnderFire.start(options);
-        const strike: Strike = {
-          victim: "relay 1",
-          at: { who: "relay 1", point: "after the publish" },
-        };
-        await fire.strike(strike);
+        await fire.killLastRelayAt("after the publish");
         const { committed, charged, publishedTwice } = await fire.verdict();
         expect(publishedTwice.length).toBeGreaterThan(0);
         // The second run finds the record of the first.

@@ -8,7 +8,7 @@ import type { OutboxDatabase } from "../outbox-database.ts";
 import { charge, receipt } from "./jobs.ts";
 import { describeVerdict, isComplete, judge, type Verdict } from "./oracle.ts";
 import { OrderWriter } from "./order-writer.ts";
-import { type GoOn, isStanding, type Stand } from "./points.ts";
+import { type GoOn, isStanding, type RelayPoint, type Stand } from "./points.ts";
 import type { Process, Strike, Victim } from "./strikes.ts";
 import { ServerOfQueues } from "./server-of-queues.ts";
 
@@ -65,6 +65,20 @@ export class OutboxUnderFire {
       withinMs: PATIENCE_MS,
       describe: "transactions end again",
     });
+  }
+
+  /**
+   * Kills the only relay that lives, there: its claim is open, and whoever comes goes on with it.
+   * Of two relays the other may have published it too, and finish it.
+   */
+  async killLastRelayAt(point: RelayPoint): Promise<void> {
+    await this.#child("relay 2").kill();
+    const last = this.#child("relay 1");
+    last.send({ standAt: point } satisfies Stand);
+    await last.message(isStanding, PATIENCE_MS);
+    await last.kill();
+    await this.#windowPasses();
+    for (const name of ["relay 1", "relay 2"] as const) await this.#launch(name);
   }
 
   /** Ends the writing, and waits until what is committed has come to its end. */
