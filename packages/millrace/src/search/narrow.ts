@@ -124,7 +124,14 @@ const COMPARES: ReadonlySet<string> = new Set([">", "<", ">=", "<="]);
 
 function leaf(path: string, operator: Term["operator"], value: string): Narrowing {
   const at = "key in (select job from leaf where path = ?";
-  if (COMPARES.has(operator) || operator === "~" || value.includes("*"))
+  if (COMPARES.has(operator)) {
+    const [limit, isAbove] = [Number(value), operator.startsWith(">")];
+    // SQLite may read the last digit of a number otherwise than JavaScript does.
+    const slack = Math.abs(limit) * 1e-9;
+    const sql = `${at} and cast(value as real) ${isAbove ? ">=" : "<="} ?)`;
+    return { sql, values: [path, limit + (isAbove ? -slack : slack)], exact: false };
+  }
+  if (operator === "~" || value.includes("*"))
     return { sql: `${at})`, values: [path], exact: false };
   return { sql: `${at} and value = ?)`, values: [path, leafValue(value)], exact: false };
 }
