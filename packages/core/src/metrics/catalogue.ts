@@ -13,10 +13,19 @@ export interface MetricDescription {
  * (a job's id, a key, an unknown job's name) is never one.
  */
 export type MetricLabel =
-  "queue" | "job_name" | "outcome" | "reason" | "schedule" | "kind" | "role" | "handler";
+  | "queue"
+  | "job_name"
+  | "outcome"
+  | "reason"
+  | "schedule"
+  | "kind"
+  | "role"
+  | "handler"
+  | "machine";
 
 const byJob = ["queue", "job_name"] as const;
 const byQueue = ["queue"] as const;
+const byMachine = ["machine"] as const;
 
 /**
  * Every metric, once: collectors make their instruments of it, and `docs/metrics.md` is checked
@@ -112,6 +121,30 @@ export const METRICS = {
     unit: "{wait}",
     labels: ["queue", "job_name", "outcome"],
     about: "Such waits that ended in a running handler: signalled, called or timed-out",
+  },
+  millrace_machine_events_total: {
+    kind: "counter",
+    unit: "{event}",
+    labels: ["machine", "kind", "outcome"],
+    about: "What came to machines, by kind and outcome: taken, repeated, failed or dropped",
+  },
+  millrace_machine_timers_fired_total: {
+    kind: "counter",
+    unit: "{timer}",
+    labels: byMachine,
+    about: "Timers of machines that were due and whose event was taken or failed",
+  },
+  millrace_machine_jobs_invoked_total: {
+    kind: "counter",
+    unit: "{job}",
+    labels: byMachine,
+    about: "Jobs that machines have invoked",
+  },
+  millrace_machine_conflicts_total: {
+    kind: "counter",
+    unit: "{conflict}",
+    labels: byMachine,
+    about: "Writes of a machine that another host was ahead of; they are made again",
   },
   millrace_schedule_ticks_total: {
     kind: "counter",

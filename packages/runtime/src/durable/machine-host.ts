@@ -8,6 +8,7 @@ import {
   type MachineDocument,
   type MachineEvent,
   machineKey,
+  type MetricsCollector,
   MillraceError,
   type Occurrence,
   type Producer,
@@ -18,6 +19,7 @@ import {
 } from "@millrace/core";
 import { readEnd, readJson } from "./end-message.ts";
 import { MachineEffects } from "./machine-effects.ts";
+import { MachineReports } from "./machine-reports.ts";
 import { MachineShelf, type Shelved } from "./machine-shelf.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
 
@@ -27,6 +29,7 @@ export interface MachineHostOptions {
   readonly definition: MachineDefinition;
   /** The server's time, by which timers are reckoned. */
   readonly clock: Pick<Clock, "now">;
+  readonly metrics: MetricsCollector;
   readonly log: Logger;
 }
 
@@ -53,6 +56,7 @@ export class MachineHost implements Stoppable {
   readonly #options: MachineHostOptions;
   readonly #shelf: MachineShelf;
   readonly #effects: MachineEffects;
+  readonly #reports: MachineReports;
   readonly #turns = new OneAtATime();
   /** Documents that were written here, and whose effects are done. */
   readonly #held = new Map<string, Shelved>();
@@ -71,6 +75,7 @@ export class MachineHost implements Stoppable {
     this.#options = options;
     this.#shelf = shelf;
     this.#effects = new MachineEffects({ ...options, shelf });
+    this.#reports = new MachineReports({ ...options, machine: options.definition.name });
   }
 
   async stop(): Promise<void> {
@@ -81,25 +86,25 @@ export class MachineHost implements Stoppable {
     const key = machineKey(message);
     for (let conflicts = 0; ; conflicts += 1) {
       try {
-        await this.#takeOnce(message);
+        const { document } = await this.#takeOnce(message);
+        // One that was found on the way, before this one, is dropped when it is delivered.
+        if (document === undefined) this.#reports.dropped(message);
         return;
       } catch (error) {
         this.#held.delete(key);
-        if (!MillraceError.is(error, "revision-conflict") || conflicts >= MOST_CONFLICTS)
-          throw error;
+        if (!MillraceError.is(error, "revision-conflict")) throw error;
+        this.#reports.conflict();
+        if (conflicts >= MOST_CONFLICTS) throw error;
       }
     }
   }
 
-  async #takeOnce(message: InboxMessage): Promise<void> {
+  async #takeOnce(message: InboxMessage): Promise<Shelved> {
     let held = await this.#hold(message);
     if (message.kind === "end") held = await this.#newEnough(held, message);
-    if (message.kind === "end" || message.kind === "tick") {
-      await this.#apply(held, message);
-      return;
-    }
+    if (message.kind === "end" || message.kind === "tick") return this.#apply(held, message);
     const cursor = held.document?.cursor ?? 0;
-    if (message.sequence <= cursor) return;
+    if (message.sequence <= cursor) return held;
     let from = cursor + 1;
     for (;;) {
       const earlier = await this.#options.broker.inbox.next(message, from);
@@ -108,7 +113,7 @@ export class MachineHost implements Stoppable {
       held = await this.#apply(held, earlier);
       from = earlier.sequence + 1;
     }
-    await this.#apply(held, message);
+    return this.#apply(held, message);
   }
 
   /** A machine's document, all of whose effects are done. */
@@ -156,10 +161,8 @@ export class MachineHost implements Stoppable {
     }
     if (document === undefined) {
       const input = message.data.length === 0 ? undefined : readJson(message.data);
-      return this.#store(
-        held,
-        startMachine(definition, { machine, id, input, sequence, place, now }),
-      );
+      const begun = startMachine(definition, { machine, id, input, sequence, place, now });
+      return this.#store(held, message, begun);
     }
     const occurrence = occurrenceOf(message);
     const next = stepMachine(definition, document, occurrence, now);
@@ -167,17 +170,22 @@ export class MachineHost implements Stoppable {
     if (next.trouble !== undefined && next.trouble !== document.trouble)
       log.warn({ machine, id, trouble: next.trouble }, "a machine could not take an event");
     try {
-      return await this.#store(held, next);
+      return await this.#store(held, message, next);
     } catch (error) {
       if (!isUnstorable(error)) throw error;
       log.warn({ machine, id, error }, "a machine's state can't be stored");
-      return this.#store(held, refuseStep(document, occurrence, error, now));
+      return this.#store(held, message, refuseStep(document, occurrence, error, now));
     }
   }
 
-  async #store(before: Shelved, document: MachineDocument): Promise<Shelved> {
+  async #store(
+    before: Shelved,
+    message: InboxMessage,
+    document: MachineDocument,
+  ): Promise<Shelved> {
     this.#held.delete(machineKey(document));
     const stored = await this.#shelf.write(document, before);
+    this.#reports.stored(message, before.document, document);
     await this.#effects.carryOut(stored, false);
     this.#keep(stored);
     return stored;

@@ -92,12 +92,12 @@ function besides(base: NodeBase, work: NodeWork): readonly Opening[] {
 }
 
 function hosting({ config, clock, log, publishing }: NodeBase, definition: MachineDefinition) {
-  const { broker } = config;
+  const { broker, metrics } = config;
   return {
     what: `hosting the machines ${definition.name}`,
     open: () =>
       MachineHost.open({
-        ...{ broker, clock, log, definition },
+        ...{ broker, clock, metrics, log, definition },
         producer: new Producer(brokerOutlet(publishing), clock),
       }),
   };
