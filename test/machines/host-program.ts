@@ -46,7 +46,7 @@ const dying = withMethods(broker, {
       : broker.enqueue(jobs, options),
   inbox: {
     send: (to, body) => inbox.send(to, body),
-    tell: (to, data) => around("tell", () => inbox.tell(to, data)),
+    tell: (to, data, headers) => around("tell", () => inbox.tell(to, data, headers)),
     tick: (to, data, at) => around("tick", () => inbox.tick(to, data, at)),
     next: (of, from) => inbox.next(of, from),
     has: (place) => inbox.has(place),

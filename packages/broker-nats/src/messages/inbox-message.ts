@@ -1,4 +1,4 @@
-import type { InboxBody, InboxMessage } from "@millrace/core";
+import { type InboxBody, type InboxMessage, traceHeaders } from "@millrace/core";
 import type { Names } from "../topology/subjects.ts";
 import type { ReceivedHeaders } from "../wire/read-headers.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
@@ -9,8 +9,9 @@ const EVENT_ID = "Millrace-Event-Id";
 /** When a tick is due, epoch milliseconds. */
 const DUE = "Millrace-Due";
 
-export function inboxHeaders({ kind, eventId }: InboxBody): Record<string, string> {
+export function inboxHeaders({ kind, eventId, headers }: InboxBody): Record<string, string> {
   return {
+    ...(headers === undefined ? {} : traceHeaders(headers)),
     ...(kind === "event" ? {} : { [KIND]: kind }),
     ...(eventId === undefined ? {} : { [EVENT_ID]: eventId }),
   };
@@ -43,6 +44,7 @@ export function readInboxMessage(
   const { door, machine, id } = to;
   const said = headers[KIND.toLowerCase()];
   const eventId = headers[EVENT_ID.toLowerCase()];
+  const trace = traceHeaders(headers);
   const sent = said === "start" || said === "stop" ? said : "event";
   return {
     ...{ machine, id, sequence },
@@ -50,5 +52,6 @@ export function readInboxMessage(
     kind: door === "mend" ? "end" : door === "inbox" ? sent : "tick",
     data: plainBytes(data),
     ...(eventId === undefined ? {} : { eventId }),
+    ...(trace === undefined ? {} : { headers: trace }),
   };
 }

@@ -6,6 +6,7 @@ import {
   type MachineRef,
   MillraceError,
   type Stoppable,
+  traceHeaders,
 } from "@millrace/core";
 import type { ServerFeatures } from "../connection/server-features.ts";
 import { request } from "../jetstream-errors.ts";
@@ -51,9 +52,9 @@ export class NatsInbox implements InboxStore {
     await this.#publish(names.toMachine("inbox", to), body.data, inboxHeaders(body));
   }
 
-  async tell(to: MachineRef, data: Uint8Array): Promise<void> {
+  async tell(to: MachineRef, data: Uint8Array, headers?: InboxBody["headers"]): Promise<void> {
     const { names } = this.#options.server;
-    await this.#publish(names.toMachine("mend", to), data, {});
+    await this.#publish(names.toMachine("mend", to), data, traceHeaders(headers ?? {}) ?? {});
   }
 
   async tick(to: MachineRef, data: Uint8Array, at: number): Promise<void> {

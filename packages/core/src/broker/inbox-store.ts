@@ -14,6 +14,8 @@ export interface InboxBody {
   readonly data: Uint8Array;
   /** What is sent twice under one id counts once. Left out: it counts each time. */
   readonly eventId?: string;
+  /** The trace that it is sent in, as `traceHeaders` gives it. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What a machine's host is given. */
@@ -26,6 +28,7 @@ export interface InboxMessage extends MachineRef {
   readonly place: string;
   readonly data: Uint8Array;
   readonly eventId?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface HostOptions {
@@ -53,7 +56,7 @@ export interface InboxStore {
    */
   send(to: MachineRef, body: InboxBody): Promise<void>;
   /** The same of how a job has ended, where only the runtime may write. */
-  tell(to: MachineRef, data: Uint8Array): Promise<void>;
+  tell(to: MachineRef, data: Uint8Array, headers?: InboxBody["headers"]): Promise<void>;
   /**
    * Has the machine told of this at a time, epoch milliseconds of the broker's clock. Takes the
    * place of a tick that was asked for earlier, where the broker can; else both come.

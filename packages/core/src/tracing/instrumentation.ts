@@ -2,7 +2,9 @@ import type { StepRef } from "../broker/journal-store.ts";
 import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import type { MillraceError } from "../errors/millrace-error.ts";
 import type { AnyJob } from "../job/define-job.ts";
+import type { MachineRef } from "../durable/machine-names.ts";
 import type { Settlement, SettlementInput } from "../settlement/settlement.ts";
+import type { MachineTransition } from "./machine-transition.ts";
 
 /**
  * Follows jobs from their publish to their end: traces, or whatever else is to surround them.
@@ -33,6 +35,21 @@ export interface Instrumentation {
    * The settlement is confirmed.
    */
   ended(input: SettlementInput, settlement: Settlement): void;
+  /**
+   * A durable machine is sent an event.
+   *
+   * @returns the headers that it is to have: of them `traceparent`, `tracestate` and `baggage` are
+   *   sent
+   */
+  sending?(to: MachineRef): Readonly<Record<string, string>>;
+  /**
+   * Surrounds what follows from a machine's transition. Returns or rejects as `effects` does, which
+   * it calls exactly once.
+   */
+  transition?<Result>(
+    transition: MachineTransition,
+    effects: () => Promise<Result>,
+  ): Promise<Result>;
   /**
    * `millrace.lock` has waited for a lock, in whatever is under way here: a request, an attempt.
    */

@@ -260,7 +260,8 @@ export function createClient(
   return {
     ...enqueueCalls(host),
     ...jobCalls(host),
-    machine: (of: MachineDefinition | string, id: string) => machineHandle(host, of, id),
+    machine: (of: MachineDefinition | string, id: string) =>
+      machineHandle({ ...host, instrumentation }, of, id),
     lock: (name, options, run) =>
       withLock(
         { locks: broker.locks, clock, metrics, instrumentation },

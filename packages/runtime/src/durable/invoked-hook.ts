@@ -1,4 +1,4 @@
-import { type Broker, type HistoryRecord, invokedBy } from "@millrace/core";
+import { type Broker, type HistoryRecord, invokedBy, traceHeaders } from "@millrace/core";
 import type { Settled, SettlementHook } from "../execution/settle/settlement-hook.ts";
 import { endMessage } from "./end-message.ts";
 
@@ -12,10 +12,11 @@ export function invokedHook(broker: Server): SettlementHook {
   return {
     concerns: (envelope, { state }) => state !== "requeued" && invokedBy(envelope) !== undefined,
     beforeAck: async (settled) => {
+      const { id, headers } = settled.envelope;
       const machine = invokedBy(settled.envelope);
       const record = await endOf(broker, settled);
       if (machine === undefined || record === undefined) return;
-      await broker.inbox.tell(machine, endMessage(settled.envelope.id, record));
+      await broker.inbox.tell(machine, endMessage(id, record), traceHeaders(headers));
     },
   };
 }

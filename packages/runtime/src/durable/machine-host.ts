@@ -2,6 +2,7 @@ import {
   type Broker,
   type Clock,
   type InboxMessage,
+  type Instrumentation,
   invokedBy,
   type Logger,
   type MachineDefinition,
@@ -19,9 +20,10 @@ import {
 } from "@millrace/core";
 import { readEnd, readJson } from "./end-message.ts";
 import { MachineEffects } from "./machine-effects.ts";
-import { MachineReports } from "./machine-reports.ts";
+import { MachineReports, outcomeOf } from "./machine-reports.ts";
 import { MachineShelf, type Shelved } from "./machine-shelf.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
+import { traceTransition, transitionOf } from "./trace-transition.ts";
 
 export interface MachineHostOptions {
   readonly broker: Broker;
@@ -30,6 +32,9 @@ export interface MachineHostOptions {
   /** The server's time, by which timers are reckoned. */
   readonly clock: Pick<Clock, "now">;
   readonly metrics: MetricsCollector;
+  readonly node: string;
+  readonly instrumentation: Instrumentation | undefined;
+  readonly instrumentationFailed: (error: unknown) => void;
   readonly log: Logger;
 }
 
@@ -162,7 +167,7 @@ export class MachineHost implements Stoppable {
     if (document === undefined) {
       const input = message.data.length === 0 ? undefined : readJson(message.data);
       const begun = startMachine(definition, { machine, id, input, sequence, place, now });
-      return this.#store(held, message, begun);
+      return this.#store(held, { message, now }, begun);
     }
     const occurrence = occurrenceOf(message);
     const next = stepMachine(definition, document, occurrence, now);
@@ -170,23 +175,31 @@ export class MachineHost implements Stoppable {
     if (next.trouble !== undefined && next.trouble !== document.trouble)
       log.warn({ machine, id, trouble: next.trouble }, "a machine could not take an event");
     try {
-      return await this.#store(held, message, next);
+      return await this.#store(held, { message, now }, next);
     } catch (error) {
       if (!isUnstorable(error)) throw error;
       log.warn({ machine, id, error }, "a machine's state can't be stored");
-      return this.#store(held, message, refuseStep(document, occurrence, error, now));
+      const refused = refuseStep(document, occurrence, error, now);
+      return this.#store(held, { message, now }, refused);
     }
   }
 
   async #store(
     before: Shelved,
-    message: InboxMessage,
+    { message, now }: { readonly message: InboxMessage; readonly now: number },
     document: MachineDocument,
   ): Promise<Shelved> {
+    const { instrumentation, instrumentationFailed, node, clock } = this.#options;
     this.#held.delete(machineKey(document));
     const stored = await this.#shelf.write(document, before);
-    this.#reports.stored(message, before.document, document);
-    await this.#effects.carryOut(stored, false);
+    const outcome = outcomeOf(message, before.document, document);
+    this.#reports.stored(message, before.document, document, outcome);
+    const effects = (): Promise<void> => this.#effects.carryOut(stored, false);
+    const taken = { message, tookMs: clock.now() - now, node };
+    const transition =
+      instrumentation?.transition && transitionOf(taken, before.document, document, outcome);
+    if (instrumentation === undefined || transition === undefined) await effects();
+    else await traceTransition(instrumentation, transition, effects, instrumentationFailed);
     this.#keep(stored);
     return stored;
   }

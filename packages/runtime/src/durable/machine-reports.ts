@@ -16,7 +16,7 @@ export interface MachineReportsOptions {
 
 type EventLabels = LabelsOf<"millrace_machine_events_total">;
 /** What became of something that came to a machine. */
-type MachineOutcome = "taken" | "repeated" | "failed" | "dropped";
+export type MachineOutcome = "taken" | "repeated" | "failed" | "dropped";
 
 /** What metrics hear of the machines of one name. */
 export class MachineReports {
@@ -35,9 +35,9 @@ export class MachineReports {
     { kind }: InboxMessage,
     before: MachineDocument | undefined,
     document: MachineDocument,
+    outcome: MachineOutcome,
   ): void {
     this.#count((metrics) => {
-      const outcome = outcomeOf(kind, before, document);
       if (kind !== "tick") this.#event(metrics, kind, outcome);
       else if (outcome === "taken" || outcome === "failed") {
         this.#event(metrics, "timer", outcome);
@@ -81,8 +81,8 @@ export class MachineReports {
 }
 
 /** Told by what was written. A tick that came in vain looks like one that repeats. */
-function outcomeOf(
-  kind: InboxMessage["kind"],
+export function outcomeOf(
+  { kind }: Pick<InboxMessage, "kind">,
   before: MachineDocument | undefined,
   after: MachineDocument,
 ): MachineOutcome {

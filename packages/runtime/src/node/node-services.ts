@@ -91,13 +91,15 @@ function besides(base: NodeBase, work: NodeWork): readonly Opening[] {
   ];
 }
 
-function hosting({ config, clock, log, publishing }: NodeBase, definition: MachineDefinition) {
-  const { broker, metrics } = config;
+function hosting(base: NodeBase, definition: MachineDefinition) {
+  const { config, clock, log, publishing, instrumentationFailed } = base;
+  const { name: node, broker, metrics, instrumentation } = config;
   return {
     what: `hosting the machines ${definition.name}`,
     open: () =>
       MachineHost.open({
-        ...{ broker, clock, metrics, log, definition },
+        ...{ broker, clock, metrics, log, definition, node },
+        ...{ instrumentation, instrumentationFailed },
         producer: new Producer(brokerOutlet(publishing), clock),
       }),
   };

@@ -1,11 +1,13 @@
-import { trace } from "@opentelemetry/api";
+import { context, trace } from "@opentelemetry/api";
 import { type Instrumentation, threadFile } from "@millrace/core";
 import { AttemptSpan } from "./attempt-span.ts";
 import { ATTR } from "./attributes.ts";
+import { injected } from "./carrier.ts";
 import { endedSpan } from "./ended-span.ts";
 import { telemetryConfig, type TelemetryOptions } from "./options.ts";
 import { createdHeaders, publishMany, publishOne } from "./publish.ts";
 import { flush, tracerOf } from "./tracer.ts";
+import { transitionSpan } from "./transition-span.ts";
 
 /**
  * Traces jobs with OpenTelemetry, from the request that enqueues one to its last attempt. Takes
@@ -41,6 +43,12 @@ export function telemetry(options: TelemetryOptions = {}): Instrumentation {
     ended: (input, settlement) => {
       const own = tracer();
       if (own !== undefined) endedSpan(own, config, input, settlement);
+    },
+    sending: () =>
+      tracer() === undefined || config.propagation === "none" ? {} : injected({}, context.active()),
+    transition: (transition, effects) => {
+      const own = tracer();
+      return own === undefined ? effects() : transitionSpan(own, config, transition, effects);
     },
     lockWaited: ({ name, waitedMs, token }) =>
       void trace.getActiveSpan()?.addEvent(token === undefined ? "lock.busy" : "lock.taken", {

@@ -28,6 +28,26 @@ async function host(scene: Scene, of: MachineRef, take: (one: InboxMessage) => P
 }
 
 export const inboxCases: readonly ConformanceCase[] = [
+  conformanceCase("inbox: events and ends keep their trace, and no other header", async (scene) => {
+    const { inbox } = scene.broker;
+    const to = machineOf(scene);
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const headers = { traceparent, baggage: "a=1", "nats-msg-id": "x", "millrace-machine": "stop" };
+    const taken: InboxMessage[] = [];
+    await host(scene, to, async (message) => void taken.push(message));
+    await inbox.send(to, { ...event("one"), headers });
+    await inbox.send(to, event("bare"));
+    await inbox.tell(to, bytes("end"), headers);
+    await scene.harness.eventually("all to be taken", () => new Set(taken.map(textOf)).size === 3);
+    const traced = { traceparent, baggage: "a=1" };
+    for (const message of taken)
+      assert.deepEqual(
+        [message.kind, message.headers],
+        textOf(message) === "bare"
+          ? ["event", undefined]
+          : [textOf(message) === "one" ? "event" : "end", traced],
+      );
+  }),
   conformanceCase("inbox: what was sent is found in its order until it is taken", async (scene) => {
     const { inbox } = scene.broker;
     const to = machineOf(scene);

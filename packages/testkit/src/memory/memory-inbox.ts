@@ -10,6 +10,7 @@ import {
   MillraceError,
   type Stoppable,
   type Timer,
+  traceHeaders,
 } from "@millrace/core";
 import type { Connection } from "./connection.ts";
 
@@ -43,7 +44,10 @@ export class InboxShelf {
     this.#clock = clock;
   }
 
-  add({ machine, id }: MachineRef, message: Pick<InboxMessage, "kind" | "data" | "eventId">): void {
+  add(
+    { machine, id }: MachineRef,
+    message: Pick<InboxMessage, "kind" | "data" | "eventId" | "headers">,
+  ): void {
     const sequence = (this.#sequence += 1);
     const place = `inbox/${sequence}`;
     const data = message.data.slice();
@@ -151,12 +155,18 @@ export class MemoryInbox implements InboxStore {
       throw new MillraceError("payload-too-large", "The event is larger than one may be.");
     if (this.#shelf.waiting(to) >= MAX_WAITING_EVENTS)
       throw new MillraceError("queue-full", "As many events wait for this machine as may.");
-    this.#shelf.add(to, body);
+    const { headers, ...rest } = body;
+    const trace = traceHeaders(headers ?? {});
+    this.#shelf.add(to, trace === undefined ? rest : { ...rest, headers: trace });
   }
 
-  async tell(to: MachineRef, data: Uint8Array): Promise<void> {
+  async tell(to: MachineRef, data: Uint8Array, headers?: InboxBody["headers"]): Promise<void> {
     this.#connection.reach();
-    this.#shelf.add(to, { kind: "end", data });
+    const trace = traceHeaders(headers ?? {});
+    this.#shelf.add(to, {
+      ...{ kind: "end", data },
+      ...(trace === undefined ? {} : { headers: trace }),
+    });
   }
 
   async tick(to: MachineRef, data: Uint8Array, at: number): Promise<void> {

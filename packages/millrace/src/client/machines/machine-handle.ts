@@ -6,6 +6,7 @@ import {
   type Duration,
   formatMs,
   type InboxBody,
+  type Instrumentation,
   type MachineDefinition,
   type MachineEventOf,
   type MachineInputOf,
@@ -95,6 +96,7 @@ export interface MachineHandleHost {
   readonly clock: Clock;
   readonly newId: () => string;
   readonly calls: Pick<ClientCalls, "ask" | "publish">;
+  readonly instrumentation: Instrumentation | undefined;
 }
 
 const SEND_NAMES = optionNames<SendOptions>({ id: true });
@@ -108,9 +110,12 @@ export function machineHandle<Chart extends AnyStateMachine>(
 ): MachineHandle<Chart> {
   const machine = requireMachineName(typeof of === "string" ? of : of.name);
   const ref = { machine, id: requireMachineId(id) };
-  const { calls, newId } = host;
-  const send = (doing: string, body: InboxBody): Promise<void> =>
-    calls.publish(doing, (via) => via.inbox.send(ref, body));
+  const { calls, newId, instrumentation } = host;
+  const send = (doing: string, body: InboxBody): Promise<void> => {
+    const headers = instrumentation?.sending?.(ref);
+    const sent = headers === undefined ? body : { ...body, headers };
+    return calls.publish(doing, (via) => via.inbox.send(ref, sent));
+  };
   return {
     ...ref,
     start: async (input) => {
