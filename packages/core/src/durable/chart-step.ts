@@ -2,7 +2,7 @@ import { type AnyMachineSnapshot, initialTransition, transition } from "xstate";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { recordError } from "../errors/recorded-error.ts";
 import type { MachineDefinition } from "./define-machine.ts";
-import { invokedId } from "./invoked-id.ts";
+import { newInvokedId } from "./invoked-id.ts";
 import type {
   InvokedJob,
   MachineDocument,
@@ -224,7 +224,7 @@ function spawn(
   if (actor === undefined || typeof src !== "string" || job === undefined)
     throw unsupported(`there is no actor ${String(src)} in setup({ actors }), and no job for it`);
   draft.invoked += 1;
-  const jobId = invokedId({ machine, id, run, number: draft.invoked });
+  const jobId = newInvokedId({ machine, id, run, number: draft.invoked });
   requirePlain(input, `the input of ${src}`);
   draft.born.add(actor);
   draft.children[actor] = { job: jobId, queue: job.queue, src };

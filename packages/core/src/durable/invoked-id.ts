@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { MachineRef } from "./machine-names.ts";
 
@@ -11,8 +12,12 @@ export interface InvokedBy extends MachineRef {
   readonly number: number;
 }
 
-export function invokedId({ machine, id, run, number }: InvokedBy): string {
-  return `${PREFIX}${machine}:${id}:${run}:${number}`;
+/**
+ * Nobody knows it before the job is stored. A producer of the job's queue could else publish under
+ * the id in advance: the job would be called a duplicate, and the machine wait for ever.
+ */
+export function newInvokedId({ machine, id, run, number }: InvokedBy): string {
+  return `${PREFIX}${machine}:${id}:${run}:${number}:${randomBytes(8).toString("base64url")}`;
 }
 
 export function isInvoked({ id }: Pick<Envelope, "id">): boolean {
@@ -28,6 +33,7 @@ export function invokedBy(job: Pick<Envelope, "id" | "sentFrom">): InvokedBy | u
   if (!isInvoked(job) || job.sentFrom !== undefined) return undefined;
   // A machine's id may have colons, the rest has none.
   const [machine, ...rest] = job.id.slice(PREFIX.length).split(":");
+  rest.pop();
   const number = Number(rest.pop());
   const run = rest.pop();
   if (machine === undefined || run === undefined || rest.length === 0 || !(number > 0))

@@ -9,7 +9,7 @@ export interface MachineRef {
 
 /** Both are tokens of a subject, and stand together in the ids of the jobs that it invokes. */
 const NAME = /^[A-Za-z0-9_-]{1,32}$/;
-const ID = /^[A-Za-z0-9_:-]{1,60}$/;
+const ID = /^[A-Za-z0-9_:-]{1,50}$/;
 
 export function isMachineName(value: unknown): value is string {
   return typeof value === "string" && NAME.test(value);
@@ -28,7 +28,7 @@ export function requireMachineName(value: unknown): string {
 /** @throws MillraceError `invalid-name` */
 export function requireMachineId(value: unknown): string {
   if (isMachineId(value)) return value;
-  throw invalid("A machine's id", value, "up to 60 of A-Z a-z 0-9 _ : -");
+  throw invalid("A machine's id", value, "up to 50 of A-Z a-z 0-9 _ : -");
 }
 
 function invalid(what: string, value: unknown, allowed: string): MillraceError {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { defineMachine } from "./define-machine.ts";
+import { invokedBy } from "./invoked-id.ts";
 import type { MachineDocument } from "./machine-document.ts";
 import { orderChart } from "./order-chart.fixture.ts";
 import { type Occurrence, startMachine, stepMachine } from "./step-machine.ts";
@@ -54,7 +55,8 @@ function stored(document: MachineDocument): MachineDocument {
 
 test("a machine begins: its invoked promise is a job, and nothing is done yet", () => {
   const { document } = new InHand();
-  const job = `millrace-m:order:o:1:${(10).toString(36)}:1`;
+  const { job = "" } = document.children["payment"] ?? {};
+  expect(invokedBy({ id: job })).toMatchObject({ id: "o:1", run: "a", number: 1 });
   expect(document).toMatchObject({
     ...{ status: "active", value: "charging", rev: 1, cursor: 10, cause: "in/10", timers: {} },
     children: { payment: { job, queue: "machines", src: "charge" } },
