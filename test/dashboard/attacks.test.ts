@@ -75,6 +75,7 @@ describe("who may do what", () => {
         "schedules/nightly/run",
         "schedules/nightly/pause",
       ],
+      "machines/claim/c-1/send",
       ...["nodes/test-node/quiet", "nodes/test-node/stop"],
       ...["operations", "operations/none/stop"],
     ])

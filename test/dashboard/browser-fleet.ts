@@ -17,6 +17,7 @@ import { type OutboxStore, sqliteOutbox } from "millrace/outbox";
 import { onTestFinished } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import type { TestServer } from "../harness/servers.ts";
+import { claim } from "./claim.ts";
 
 const PATIENCE_MS = 60_000;
 export const EVIL = `<img src=x onerror="window.attacked=1"><script>window.attacked=1</script>`;
@@ -84,6 +85,7 @@ export async function fleet(server: TestServer): Promise<Fleet> {
         return step.waitFor("approval", { timeout: "7d" });
       }),
     ],
+    machines: [claim],
     schedules: [
       defineSchedule({ name: "newsletter", cron: "0 8 * * 1", job: send, input: { to: "all" } }),
     ],
@@ -100,6 +102,11 @@ export async function fleet(server: TestServer): Promise<Fleet> {
     send,
     Array.from({ length: 12 }, (_, n) => ({ input: { to: `reader-${n}@example.com` } })),
   );
+  const machine = client.machine(claim, "c-1");
+  await machine.start({ customer: EVIL });
+  await machine.send({ type: "NOTE", note: EVIL });
+  await machine.send({ type: "BOOM" });
+  await machine.waitFor(({ trouble }) => trouble !== undefined, { timeout: PATIENCE_MS });
   await client.enqueue(send, { to: "later@example.com" }, { delay: "2h" });
   await eventually(async () => (await client.jobs.count({ state: "dead" })) === COUNT, {
     withinMs: PATIENCE_MS,

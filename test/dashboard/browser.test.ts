@@ -205,6 +205,8 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
         job: `jobs/${queue}/${lastId}`,
         steps: "jobs/mail/letter-1",
         schedules: "schedules",
+        machines: "machines",
+        machine: "machines/claim/c-1",
         nodes: "nodes",
         operations: "operations",
         operation: `operations/${begun.id}`,
@@ -228,6 +230,27 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
         expect(await page.evaluate(() => "attacked" in globalThis)).toBe(false);
         expect(trouble).toEqual([]);
       }
+    });
+
+    test("a machine is found, and an operator sends it an event", async () => {
+      const { served } = await fleet(server);
+      const { page, trouble } = await open(browser, served.url);
+      await page.getByRole("link", { name: "Machines" }).click();
+      await heading(page, "Machines");
+      await page.getByLabel("Status").selectOption("active");
+      await page.getByRole("link", { name: "c-1" }).click();
+      await heading(page, "claim c-1");
+      await page.getByText("open.read", { exact: true }).first().waitFor();
+      await page.getByText("BOOM could not be taken").waitFor();
+      await page.getByRole("button", { name: "Send event" }).click();
+      const dialog = page.getByRole("dialog", { name: "Send an event to claim c-1?" });
+      await dialog.getByRole("textbox").fill('{"type":"ACCEPT"}');
+      await dialog.getByRole("button", { name: "Send event" }).click();
+      await page.getByText("The event was sent.").waitFor();
+      await page.getByText("nothing: it has come to an end").waitFor();
+      await page.getByRole("cell", { name: "accepted" }).waitFor();
+      expect(await page.getByRole("button", { name: "Send event" }).count()).toBe(0);
+      expect(trouble).toEqual([]);
     });
 
     test("the outbox is shown, and a row of it is let through again", async () => {

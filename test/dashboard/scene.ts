@@ -9,6 +9,7 @@ import {
 } from "millrace/dashboard";
 import { createTestRuntime, type TestRuntime } from "millrace/testing";
 import { onTestFinished } from "vitest";
+import { claim } from "./claim.ts";
 
 export const charge = defineJob<{ readonly n: number; readonly apiKey?: string }>({
   name: "billing.charge",
@@ -73,6 +74,7 @@ export async function scene({
         return answer;
       }),
     ],
+    machines: [claim],
     schedules: [defineSchedule({ name: "nightly", cron: "0 3 * * *", job: send, input: { n: 0 } })],
   });
   const dashboard = createDashboard({

@@ -7,6 +7,9 @@ export const queueAddress = (queue: string): string => `/${pathOf("queues", queu
 
 export const jobAddress = ({ queue, id }: RefView): string => `/${pathOf("jobs", queue, id)}`;
 
+export const machineAddress = (machine: string, id: string): string =>
+  `/${pathOf("machines", machine, id)}`;
+
 export const jobsAddress = (filter: {
   readonly state?: string;
   readonly queue?: string;

@@ -4,6 +4,7 @@ export const PLACES = [
   ["/jobs", "Jobs"],
   ["/dead", "Dead letters"],
   ["/schedules", "Schedules"],
+  ["/machines", "Machines"],
   ["/nodes", "Nodes"],
   ["/operations", "Operations"],
   ["/audit", "Audit"],

@@ -1,4 +1,5 @@
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
+import type { MachineRowView, MachineView } from "../src/api/machine-views.ts";
 import type { JobLogView } from "../src/api/log-views.ts";
 import type {
   AuditView,
@@ -94,6 +95,18 @@ export const useLetters = (filter: DeadFilterView): UseQueryResult<readonly Dead
 
 export const useSchedules = (): UseQueryResult<readonly ScheduleView[]> =>
   useAnswer(["schedules"], "schedules");
+
+/** All machines there are have to be read for it. */
+const MACHINES_AGAIN_MS = 30_000;
+
+export const useMachines = (filter: {
+  readonly machine: string;
+  readonly status: string;
+}): UseQueryResult<readonly MachineRowView[]> =>
+  useAnswer(["machines", filter], `machines${queryOf({ ...filter })}`, MACHINES_AGAIN_MS);
+
+export const useMachine = (machine: string, id: string): UseQueryResult<MachineView> =>
+  useAnswer(["machine", machine, id], pathOf("machines", machine, id), SOON_MS);
 
 export const useAudit = (): UseQueryResult<readonly AuditView[]> => useAnswer(["audit"], "audit");
 

@@ -8,6 +8,8 @@ import { DeadGroupPage } from "./pages/dead-group.tsx";
 import { DeadPage } from "./pages/dead.tsx";
 import { JobPage } from "./pages/job.tsx";
 import { JobsPage } from "./pages/jobs.tsx";
+import { MachinePage } from "./pages/machine.tsx";
+import { MachinesPage } from "./pages/machines.tsx";
 import { NodesPage } from "./pages/nodes.tsx";
 import { OperationPage } from "./pages/operation.tsx";
 import { OperationsPage } from "./pages/operations.tsx";
@@ -90,6 +92,10 @@ function Places(): ReactElement {
       <Route path="/dead" component={DeadPage} />
       <Route path="/dead/group" component={DeadGroupPage} />
       <Route path="/schedules" component={SchedulesPage} />
+      <Route path="/machines" component={MachinesPage} />
+      <Route path="/machines/:machine/:id">
+        {({ machine, id }) => <MachinePage machine={machine} id={id} />}
+      </Route>
       <Route path="/nodes" component={NodesPage} />
       <Route path="/operations" component={OperationsPage} />
       <Route path="/operations/:id">{({ id }) => <OperationPage id={id} />}</Route>

@@ -10,6 +10,7 @@ const TONES: Readonly<Record<string, string>> = {
   cancelled: "quiet",
   done: "good",
   failed: "critical",
+  error: "critical",
   stopped: "quiet",
   unanswered: "quiet",
   ok: "good",

@@ -10,10 +10,18 @@ import type { DashboardSearch } from "../fleet/search.ts";
 import type { DashboardOutbox } from "../fleet/outbox.ts";
 import type { LiveFeed } from "../live/live-feed.ts";
 import { liveStream } from "../live/live-stream.ts";
-import { askedFilter, askedJson, askedLimit, askedState, askedTarget } from "./asked.ts";
+import {
+  askedFilter,
+  askedJson,
+  askedLimit,
+  askedState,
+  askedStatus,
+  askedTarget,
+} from "./asked.ts";
 import * as changes from "./changes.ts";
 import { doctorView } from "./doctor.ts";
 import { jobLog } from "./job-log.ts";
+import { machine, machines, sendEvent } from "./machines.ts";
 import { outboxView, retryRows } from "./outbox.ts";
 import * as reads from "./reads.ts";
 import { plots } from "./plots.ts";
@@ -49,6 +57,8 @@ export function apiOf(host: ApiHost): Hono<DashboardEnv> {
   return api;
 }
 
+type Read = (path: string, answer: (context: ApiContext) => Promise<object>) => void;
+
 function addReads(
   api: Hono<DashboardEnv>,
   { fleet, show, clock, feed, title, outbox, doctor, search, grafana }: ApiHost,
@@ -56,7 +66,7 @@ function addReads(
 ): void {
   const reading: reads.Reading = { fleet, show, now: () => clock.now() };
   /** The question is the whole address, its filters included. */
-  const read = (path: string, answer: (context: ApiContext) => Promise<object>): void =>
+  const read: Read = (path, answer) =>
     void api.get(path, async (context) =>
       context.json(await known.ask(context.req.url, () => answer(context))),
     );
@@ -121,9 +131,20 @@ function addReads(
     operationView(await fleet.operations.get(param(context, "id")), show),
   );
   read("/schedules", () => reads.schedules(reading));
+  addMachineReads(read, reading);
   read("/audit", () => reads.audit(reading));
   read("/outbox", () => outboxView(outbox, show));
   read("/doctor", () => doctorView(doctor, show));
+}
+
+function addMachineReads(read: Read, reading: reads.Reading): void {
+  read("/machines", (context) => {
+    const { machine: name = "", status } = context.req.query();
+    return machines(reading, { machine: name, ...askedStatus(status) });
+  });
+  read("/machines/:machine/:id", (context) =>
+    machine(reading, param(context, "machine"), param(context, "id")),
+  );
 }
 
 function addChanges(
@@ -168,6 +189,9 @@ function addChanges(
   );
   change("/jobs/:queue/:id/signal", (asking, context) =>
     changes.signalJob(param(context, "queue"), param(context, "id"), asking),
+  );
+  change("/machines/:machine/:id/send", (asking, context) =>
+    sendEvent(param(context, "machine"), param(context, "id"), asking),
   );
   change("/schedules/:name/:action", (asking, context) =>
     changes.changeSchedule(param(context, "name"), param(context, "action"), asking),

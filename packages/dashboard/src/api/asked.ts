@@ -1,4 +1,4 @@
-import { type DeadReason, MillraceError } from "@millrace/core";
+import { type DeadReason, type MachineStatus, MillraceError } from "@millrace/core";
 import type {
   FleetDeadFilter,
   FleetLiveFilter,
@@ -37,6 +37,19 @@ export function askedLimit(limit: string | undefined): number {
 }
 
 const FILTERS: readonly string[] = ["queue", "id", "reason", "name", "error"];
+
+const STATUSES: readonly string[] = [
+  "active",
+  "done",
+  "error",
+  "stopped",
+] satisfies MachineStatus[];
+
+export function askedStatus(status: string | undefined): { readonly status?: MachineStatus } {
+  if (status === undefined || status === "") return {};
+  if (STATUSES.includes(status)) return { status: status as MachineStatus };
+  throw wrong("status", `one of ${STATUSES.join(", ")}`);
+}
 
 /**
  * A filter that says nothing would mean every letter there is, and one whose field is misspelt more
@@ -123,6 +136,16 @@ export function askedSignal(given: unknown): { readonly name: string; readonly v
   const name = optionalText(signal, "name");
   if (name === undefined) throw wrong("name", "a text");
   return { name, value: signal["value"] };
+}
+
+/** The event of a machine. */
+export function askedEvent(given: unknown): { readonly type: string } {
+  const { value, ...odd } = fields(given, "body");
+  const [name] = Object.keys(odd);
+  if (name !== undefined) throw wrong(name.slice(0, 50), "left out");
+  const event = fields(value, "value");
+  if (typeof event["type"] !== "string") throw wrong("value.type", "a text");
+  return event as { readonly type: string };
 }
 
 export function fields(given: unknown, what: string): Readonly<Record<string, unknown>> {

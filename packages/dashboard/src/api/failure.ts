@@ -6,6 +6,7 @@ export type FailureStatus = 400 | 401 | 403 | 404 | 409 | 500 | 503;
 
 const NOT_FOUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "job-not-found",
+  "machine-not-found",
   "queue-not-found",
   "node-not-found",
   "operation-not-found",
@@ -14,6 +15,7 @@ const NOT_FOUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 const WRONG: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "invalid-option",
   "invalid-filter",
+  "invalid-message",
   "invalid-name",
 ]);
 const AWAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([

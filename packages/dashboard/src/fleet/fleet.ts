@@ -6,6 +6,8 @@ import type {
   DeadReason,
   HistoryRecord,
   JobLogLine,
+  MachineSnapshot,
+  MachineStatus,
   ProgressReport,
   QueueSnapshot,
   RateLimit,
@@ -38,6 +40,14 @@ export interface Fleet {
   ): Promise<{ readonly id: string; readonly queue: string; readonly state: string }>;
   signal(queue: string, id: string, name: string, value: unknown): Promise<void>;
   handle(id: string, queue: string): FleetHandle;
+  machine(machine: string, id: string): FleetMachine;
+  readonly machines: {
+    list(query: {
+      readonly machine?: string;
+      readonly status?: MachineStatus;
+      readonly limit: number;
+    }): Promise<readonly FleetMachineState[]>;
+  };
   readonly jobs: FleetJobs;
   readonly queues: FleetQueues;
   readonly nodes: FleetNodes;
@@ -46,6 +56,15 @@ export interface Fleet {
   readonly audit: FleetAudit;
   readonly operations: FleetOperations;
   readonly samples: FleetSamples;
+}
+
+/** A durable machine as it stands. */
+export type FleetMachineState = Omit<MachineSnapshot, "matches">;
+
+/** A durable machine, from outside. */
+export interface FleetMachine {
+  snapshot(): Promise<FleetMachineState>;
+  send(event: { readonly type: string }): Promise<void>;
 }
 
 /** The fleet at one time. */

@@ -1,0 +1,129 @@
+import type { ReactElement } from "react";
+import { Link } from "wouter";
+import type { MachineView } from "../../src/api/machine-views.ts";
+import { Action } from "../action.tsx";
+import { jobAddress } from "../addresses.ts";
+import { Answer, Page } from "../answer.tsx";
+import { pathOf } from "../api.ts";
+import { type DataColumn, DataTable } from "../data-table.tsx";
+import { Json } from "../json.tsx";
+import { useMachine } from "../questions.ts";
+import { StateBadge } from "../state-badge.tsx";
+import { Moment } from "../time.tsx";
+
+interface MachineName {
+  readonly machine: string;
+  readonly id: string;
+}
+
+/** One durable machine: how it stands, what it waits for, and the way it took. */
+export function MachinePage({ machine, id }: MachineName): ReactElement {
+  const answer = useMachine(machine, id);
+  const isActive = answer.data?.status === "active";
+  return (
+    <Page
+      title={`${machine} ${id}`}
+      actions={isActive ? <SendEvent machine={machine} id={id} /> : null}
+    >
+      <Answer of={answer}>{(view) => <Standing view={view} />}</Answer>
+    </Page>
+  );
+}
+
+function Standing({ view }: { readonly view: MachineView }): ReactElement {
+  const { status, state, version, startedAt, changedAt, error, trouble, failedEvent } = view;
+  return (
+    <>
+      {failedEvent === undefined ? null : (
+        <p className="notice warning">
+          {failedEvent.event} could not be taken, <Moment at={failedEvent.at} />: {trouble}
+        </p>
+      )}
+      <dl className="facts">
+        <dt>Status</dt>
+        <dd>
+          <StateBadge state={status} /> {error}
+        </dd>
+        <dt>State</dt>
+        <dd>
+          <strong>{state}</strong>
+        </dd>
+        <dt>Version</dt>
+        <dd>{version}</dd>
+        <dt>Started</dt>
+        <dd>
+          <Moment at={startedAt} />
+        </dd>
+        <dt>Changed</dt>
+        <dd>
+          <Moment at={changedAt} />
+        </dd>
+      </dl>
+      <Waiting view={view} />
+      <h2>Context</h2>
+      <Json value={view.context} label="Context" />
+      {view.output === undefined ? null : (
+        <>
+          <h2>Output</h2>
+          <Json value={view.output} label="Output" />
+        </>
+      )}
+      <h2>Last transitions</h2>
+      <DataTable
+        label="Last transitions"
+        columns={COLUMNS}
+        rows={view.trail.map((passage, place) => ({ ...passage, place }))}
+        rowKey={({ place }) => String(place)}
+        empty={<p>There are none.</p>}
+      />
+    </>
+  );
+}
+
+function Waiting({ view: { jobs, timers, status } }: { readonly view: MachineView }): ReactElement {
+  return (
+    <section aria-labelledby="waits">
+      <h2 id="waits">Waits for</h2>
+      <ul>
+        {jobs.map(({ actor, id, queue }) => (
+          <li key={actor}>
+            the job <Link href={jobAddress({ queue, id })}>{id}</Link> in {queue}
+          </li>
+        ))}
+        {timers.map(({ at, event }) => (
+          <li key={`${event}${at}`}>
+            the timer {event}, <Moment at={at} />
+          </li>
+        ))}
+        <li>{status === "active" ? "an event" : "nothing: it has come to an end"}</li>
+      </ul>
+    </section>
+  );
+}
+
+type Passage = MachineView["trail"][number] & { readonly place: number };
+
+const COLUMNS: readonly DataColumn<Passage>[] = [
+  {
+    id: "at",
+    title: "When",
+    value: ({ place }) => place,
+    cell: ({ at }) => <Moment at={at} />,
+  },
+  { id: "event", title: "Event", value: ({ event }) => event },
+  { id: "state", title: "State since", value: ({ state }) => state },
+];
+
+function SendEvent({ machine, id }: MachineName): ReactElement {
+  return (
+    <Action
+      label="Send event"
+      question={`Send an event to ${machine} ${id}?`}
+      path={pathOf("machines", machine, id, "send")}
+      asksValue={'The event, as JSON: {"type":"APPROVE"}'}
+      done={() => "The event was sent."}
+    >
+      <p>The machine takes it, if its state has a use for it. This can&rsquo;t be undone.</p>
+    </Action>
+  );
+}

@@ -1,0 +1,107 @@
+import type { MachineStatus, RecordedError } from "@millrace/core";
+import { shownError, type ShowValue } from "@millrace/telemetry/masking";
+import type { FleetMachineState } from "../fleet/fleet.ts";
+import { askedEvent } from "./asked.ts";
+import type { Asking } from "./changes.ts";
+import type { MachineRowView, MachineView } from "./machine-views.ts";
+import type { Reading } from "./reads.ts";
+import type { ChangeView } from "./views.ts";
+
+const MOST = 200;
+
+/** Those that changed last come first. Asks for all there are. */
+export async function machines(
+  { fleet, show }: Pick<Reading, "fleet" | "show">,
+  { machine, status }: { readonly machine?: string; readonly status?: MachineStatus },
+): Promise<readonly MachineRowView[]> {
+  const found = await fleet.machines.list({
+    limit: MOST,
+    ...(machine === undefined || machine === "" ? {} : { machine }),
+    ...(status === undefined ? {} : { status }),
+  });
+  return found.map((one) => rowView(one, show));
+}
+
+export async function machine(
+  { fleet, show }: Pick<Reading, "fleet" | "show">,
+  name: string,
+  id: string,
+): Promise<MachineView> {
+  const found = await fleet.machine(name, id).snapshot();
+  const { version, startedAt, context, output, error, trouble, jobs, timers, trail } = found;
+  return {
+    ...rowView(found, show),
+    ...{ version, startedAt },
+    context: show(context),
+    ...(output === undefined ? {} : { output: show(output) }),
+    ...(error === undefined ? {} : { error: errorWords(error, show) }),
+    ...(trouble === undefined
+      ? {}
+      : { failedEvent: { at: trouble.at, event: shownType(trouble.event, show) } }),
+    jobs: Object.entries(jobs).map(([actor, { job, queue }]) => ({ actor, id: job, queue })),
+    timers: timers.map(({ at, event }) => ({ at, event: shownType(event.type, show) })),
+    trail: trail
+      .map(({ at, event, value }) => ({
+        ...{ at, event: shownType(event, show), state: stateWords(value) },
+      }))
+      .toReversed(),
+  };
+}
+
+/** What an event carries is not in the audit: it may be anything. */
+export async function sendEvent(
+  name: string,
+  id: string,
+  { fleet, user, body }: Asking,
+): Promise<ChangeView> {
+  const event = askedEvent(body);
+  await fleet.audit.perform(
+    {
+      ...{ action: "machines send", by: user.name },
+      filter: { machine: name, id, event: event.type.slice(0, 100) },
+    },
+    async () => {
+      const to = fleet.machine(name, id);
+      // Nobody would be told that it was dropped.
+      await to.snapshot();
+      await to.send(event);
+    },
+  );
+  return { count: 1, failed: [] };
+}
+
+function rowView(
+  { machine: name, id, status, value, changedAt, timers, trouble }: FleetMachineState,
+  show: ShowValue,
+): MachineRowView {
+  const [next] = timers;
+  return {
+    ...{ machine: name, id, status, changedAt, state: stateWords(value) },
+    ...(next === undefined ? {} : { nextAt: next.at }),
+    ...(trouble === undefined ? {} : { trouble: errorWords(trouble.error, show) }),
+  };
+}
+
+function errorWords(error: RecordedError, show: ShowValue): string {
+  const { type, message } = shownError(error, show);
+  return `${type}: ${message}`;
+}
+
+/** An event's type is whatever its sender wrote. */
+function shownType(type: string, show: ShowValue): string {
+  return String(show(type.slice(0, 200)));
+}
+
+/** XState's value in words. A machine that failed in its beginning has none. */
+function stateWords(value: unknown): string {
+  return leaves(value).join(", ");
+}
+
+function leaves(value: unknown): readonly string[] {
+  if (typeof value === "string") return [value];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([state, below]) => {
+    const inner = leaves(below);
+    return inner.length === 0 ? [state] : inner.map((one) => `${state}.${one}`);
+  });
+}
