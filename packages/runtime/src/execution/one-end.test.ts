@@ -1,6 +1,12 @@
-import { defineJob, type HistoryRecord, UNSETTLED, writeEnvelope } from "@millrace/core";
+import {
+  defineJob,
+  type HistoryRecord,
+  MillraceError,
+  UNSETTLED,
+  writeEnvelope,
+} from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
 /**
@@ -119,4 +125,27 @@ test("another run has buried the job across an outage and lost its lease before 
   release.open("ours");
   await clock.advance("1s");
   expect(await left()).toEqual({ ends: ["succeeded by n1"], letters: 0, unsettled: 0 });
+});
+
+test("this run has buried the job and is refused its record, and nobody answers until its lease is over: it takes its letter back all the same", async () => {
+  const { clock, broker, release, endElsewhere, left } = await runningTwice();
+  const noAnswer = new MillraceError("request-timeout", "no answer");
+  const settling = vi.spyOn(broker, "settle");
+  broker.failNext("record", noAnswer);
+  release.fail(new Error("charged already"));
+  await clock.advance(10);
+  expect((await left()).letters).toBe(1);
+  endElsewhere();
+  const asked = vi.spyOn(broker.history, "endOf").mockRejectedValue(noAnswer);
+  await clock.advance("1s");
+  expect(asked).toHaveBeenCalled();
+  // The other run acks the message: nobody comes to this letter any more.
+  const [delivery] = settling.mock.calls[0] ?? [];
+  if (delivery === undefined) throw new Error("it is being settled");
+  await broker.settle(delivery, [{ do: "ack" }]);
+  await clock.advance("5s");
+  expect((await left()).letters).toBe(1);
+  asked.mockRestore();
+  await clock.advance("10s");
+  expect(await left()).toEqual({ ends: ["succeeded by n2"], letters: 0, unsettled: 0 });
 });

@@ -2,7 +2,6 @@ import {
   type AttemptTrace,
   type Delivery,
   type FinalState,
-  firstMessageOf,
   type HistoryRecord,
   MillraceError,
   type Outcome,
@@ -12,7 +11,6 @@ import {
   type SettlementInput,
   type SettlementStep,
   type StoredDeadLetter,
-  type StoredRecord,
   strayOf,
 } from "@millrace/core";
 import type { Admission } from "../admission.ts";
@@ -20,7 +18,7 @@ import { completion } from "./completion.ts";
 import type { ExecutionHost } from "../execution-host.ts";
 import { lastResort } from "./last-resort.ts";
 import { endTrial, letGo } from "./let-go.ts";
-import { withdrawLetter } from "./withdraw-letter.ts";
+import { rivalEndOf, takeLetterBack, withdrawLetter } from "./withdraw-letter.ts";
 import { lookForEnd, outcomeOfEnd, type WhereItIs } from "../recall/look-for-end.ts";
 import { Pause } from "../pause.ts";
 import type { ProgressReporter } from "../attempt/progress-reporter.ts";
@@ -64,6 +62,8 @@ export class Settling {
   #completed = false;
   /** The broker has an end of it that this run has not recorded. */
   #isContested = false;
+  /** It has written a letter that does not count. */
+  #hasStrayLetter = false;
   /** It has failed for so long that hooks which can be spared no longer keep it. */
   #sparing = false;
 
@@ -98,7 +98,7 @@ export class Settling {
     const { input, trace } = this.#options;
     let error = first;
     for (let tries = 0; ; tries += 1) {
-      if (MillraceError.is(error, "already-ended")) this.#isContested = true;
+      if (MillraceError.is(error, "already-ended")) this.#isRefused();
       else {
         const other = this.#remedy(error);
         if (other !== undefined) this.#settlement = trace?.settling(input, other) ?? other;
@@ -112,7 +112,16 @@ export class Settling {
         error = next;
       }
     }
+    if (this.#hasStrayLetter && this.#settlement.state === "abandoned")
+      await takeLetterBack(this.#options, this.#pauses(), () => !this.#abandoned);
     return this.#carriedOut();
+  }
+
+  #isRefused(): void {
+    this.#isContested = true;
+    this.#hasStrayLetter ||= this.#settlement.steps.some(
+      (step) => step.do === "bury" && this.#isConfirmed(step),
+    );
   }
 
   /** Rejects where it has to be tried again. Never throws. */
@@ -182,19 +191,10 @@ export class Settling {
    * writes a letter: that is there before the record that may be refused.
    */
   async #yieldToRival(): Promise<void> {
-    const end = await this.#endElsewhere();
+    const end = await rivalEndOf(this.#options);
     this.#asked = true;
     if (end !== undefined) await this.#yieldTo(end.record);
     this.#isContested = false;
-  }
-
-  #endElsewhere(): Promise<StoredRecord | undefined> {
-    const { host, delivery } = this.#options;
-    const { envelope } = this.#input;
-    return host.broker.history.endOf({
-      ...envelope,
-      ...firstMessageOf(envelope, delivery.message),
-    });
   }
 
   /** The end that counts is another run's: what is left to do here follows from that one. */
@@ -237,6 +237,7 @@ export class Settling {
     this.#input = await completion(host.broker, this.#input, this.#recorded);
     this.#settlement = settle(this.#input);
     this.#completed = true;
+    this.#hasStrayLetter = false;
   }
 
   #remedy(error: unknown): Settlement | undefined {
@@ -289,8 +290,7 @@ export class Settling {
     if (resort === "let-go") return this.#giveUp();
     if (resort !== "wait")
       return void (this.#settlement = trace?.settling(input, resort) ?? resort);
-    this.#pause ??= new Pause(host.clock);
-    await this.#pause.wait(tries);
+    await this.#pauses().wait(tries);
   }
 
   /**
@@ -306,6 +306,10 @@ export class Settling {
       host.log.debug({ error: recordError(error) }, "a delivery was let go without its broker");
     });
     this.#settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
+  }
+
+  #pauses(): Pause {
+    return (this.#pause ??= new Pause(this.#options.host.clock));
   }
 
   #tellWatch(): void {

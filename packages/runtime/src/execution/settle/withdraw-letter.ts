@@ -1,23 +1,68 @@
-import { recordError, type Settlement } from "@millrace/core";
+import {
+  firstMessageOf,
+  recordError,
+  type Settlement,
+  type StoredRecord,
+  strayOf,
+} from "@millrace/core";
+import type { Pause } from "../pause.ts";
 import type { SettlingOptions } from "./settling.ts";
+
+type Of = Pick<SettlingOptions, "host" | "delivery" | "input">;
 
 /**
  * Another run may have buried the job and have lost its lease before its record. Then this end
  * counts, and nobody else comes to take that letter away: this run has acked the message. Never
  * rejects.
  */
-export async function withdrawLetter(
-  { host, delivery, input }: Pick<SettlingOptions, "host" | "delivery" | "input">,
-  { state }: Settlement,
-): Promise<void> {
+export async function withdrawLetter(of: Of, { state }: Settlement): Promise<void> {
+  const { host, delivery, input } = of;
   if (state !== "succeeded" && state !== "cancelled") return;
   try {
     const { letter } = await host.broker.successors(input.envelope, delivery.message);
     if (letter !== undefined) await host.broker.deadLetters.remove(letter.sequence);
   } catch (error) {
-    host.log.warn(
-      { job: input.envelope.id, error: recordError(error) },
-      "it is not known whether a dead letter of a job that has ended stays behind",
-    );
+    tell(of, error);
   }
+}
+
+/**
+ * This run has buried the job, was refused its record because another's end counts, and has lost
+ * its lease. The message is the other's to ack, so nobody else comes to this letter; and to take
+ * back what one has written oneself needs no lease. Tries for as long as a lease. Never rejects.
+ */
+export async function takeLetterBack(of: Of, pause: Pause, isWanted: () => boolean): Promise<void> {
+  const { host, delivery, input } = of;
+  const { envelope } = input;
+  const { message } = delivery;
+  const untilMono = host.clock.monotonic() + host.settlements.leaseMs;
+  for (let tries = 0; isWanted(); tries += 1) {
+    try {
+      const end = await rivalEndOf(of);
+      if (end === undefined) return;
+      const successors = await host.broker.successors(envelope, message);
+      const { stray } = strayOf(end.record, { envelope, message, successors });
+      if (stray !== undefined) await host.broker.deadLetters.remove(stray.sequence);
+      return;
+    } catch (error) {
+      if (host.clock.monotonic() >= untilMono) return tell(of, error);
+      await pause.wait(tries);
+    }
+  }
+}
+
+/** The end that is on record of the job, whoever wrote it. */
+export function rivalEndOf({ host, delivery, input }: Of): Promise<StoredRecord | undefined> {
+  const { envelope } = input;
+  return host.broker.history.endOf({
+    ...envelope,
+    ...firstMessageOf(envelope, delivery.message),
+  });
+}
+
+function tell({ host, input }: Of, error: unknown): void {
+  host.log.warn(
+    { job: input.envelope.id, error: recordError(error) },
+    "it is not known whether a dead letter of a job that has ended stays behind",
+  );
 }
