@@ -106,16 +106,22 @@ export class BlockedClient implements BlockedStore {
       "millrace-blocked-at": String(storedAt),
     };
     if (pass !== undefined) headers["millrace-pass"] = pass;
+    let arrived = 0;
     const { duplicate } = await this.#line.call({
       point: `wake ${name}`,
       timeoutMs: PUBLISH_MS,
       code: "publish-timeout",
-      act: () => server.queue(queue).publish({ ...publication, headers }),
+      act: () => {
+        arrived += 1;
+        return server.queue(queue).publish({ ...publication, headers });
+      },
     });
     await this.#line.call({
       point: `unhold ${name}`,
       act: () => void server.blocked.remove(sequence),
     });
-    return !duplicate;
+    // As the real broker: of one that was sent again the first copy may be the one that is there,
+    // and then the pass is in it.
+    return !duplicate || arrived > 1;
   }
 }
