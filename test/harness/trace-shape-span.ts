@@ -47,6 +47,7 @@ export function spanFaults(span: RecordedSpan): string[] {
   else if (span.attributes["error.type"] !== undefined) say("error.type without status ERROR");
 
   if (isStep(span)) return [...faults, ...stepFaults(span)];
+  if (isTransition(span)) return [...faults, ...transitionFaults(span)];
   const role = roleOf(span);
   if (role === undefined) {
     say("is no publish, create, process or settle: housekeeping needs no span");
@@ -91,6 +92,33 @@ function stepFaults({ name, kind, status, attributes }: RecordedSpan): string[] 
   if (STEP_OUTCOMES[word]?.includes(outcome) !== true) say(`a ${word} that ended as ${outcome}`);
   if ((outcome === "failed") !== (status === "ERROR")) say(`${outcome} and ${status}`);
   if (name.includes(String(attributes["job.id"]))) say("the job's id is in its name");
+  return faults;
+}
+
+/** Of what an event made of a machine. */
+function isTransition(span: RecordedSpan): boolean {
+  return span.attributes["machine.name"] !== undefined;
+}
+
+const OF_A_TRANSITION = [
+  ...["machine.id", "machine.event", "machine.event.kind", "machine.state.after"],
+  ...["machine.status", "machine.revision", "machine.outcome", "job.node"],
+];
+const EVENT_KINDS = ["start", "stop", "event", "end", "timer"];
+
+function transitionFaults({ name, kind, status, attributes }: RecordedSpan): string[] {
+  const faults: string[] = [];
+  const say = (fault: string): void => void faults.push(`${name}: ${fault}`);
+  const lacking = OF_A_TRANSITION.filter((attribute) => attributes[attribute] === undefined);
+  if (lacking.length > 0) say(`lacks ${lacking.join(", ")}`);
+  if (kind !== "INTERNAL") say(`kind ${kind}, not INTERNAL`);
+  if (name !== `transition ${String(attributes["machine.name"])}`)
+    say("is not called by its machine");
+  const eventKind = String(attributes["machine.event.kind"]);
+  if (!EVENT_KINDS.includes(eventKind)) say(`an event of the kind ${eventKind}`);
+  const outcome = String(attributes["machine.outcome"]);
+  if (outcome !== "taken" && outcome !== "failed") say(`ended as ${outcome}`);
+  if ((outcome === "failed") !== (status === "ERROR")) say(`${outcome} and ${status}`);
   return faults;
 }
 
