@@ -12,6 +12,14 @@ export interface Exposition {
   value(name: string, labels?: Readonly<Record<string, string>>): number | undefined;
 }
 
+/** What a node's `/metrics` page says now. */
+export async function readMetrics(node: {
+  readonly healthUrl: string | undefined;
+}): Promise<Exposition> {
+  const page = await fetch(`${node.healthUrl}/metrics`, { headers: { connection: "close" } });
+  return readExposition(await page.text());
+}
+
 /**
  * Reads a `/metrics` page as a scraper does.
  *

@@ -6,7 +6,7 @@ import { cleanUpLater } from "../harness/cleanup.ts";
 import { patient } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { readExposition } from "./exposition.ts";
+import { readMetrics } from "./exposition.ts";
 
 vi.setConfig({ testTimeout: patient(240_000) });
 
@@ -53,10 +53,7 @@ describeEachServer("metrics of machines", (server) => {
     cleanUpLater(() => node.stop({ immediate: true }));
     const millrace = await connect(options);
     cleanUpLater(() => millrace.close());
-    const read = async () => {
-      const page = await fetch(`${node.healthUrl}/metrics`, { headers: { connection: "close" } });
-      return readExposition(await page.text());
-    };
+    const read = () => readMetrics(node);
     const machine = millrace.machine(account, "a:1");
     await machine.start({ isBad: false });
     await machine.start({ isBad: false });

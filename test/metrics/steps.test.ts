@@ -3,7 +3,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { patient } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { readExposition } from "./exposition.ts";
+import { readMetrics } from "./exposition.ts";
 
 vi.setConfig({ testTimeout: patient(120_000) });
 
@@ -31,10 +31,7 @@ describeEachServer("metrics of steps", (server) => {
     onTestFinished(() => node.stop({ immediate: true }));
     const millrace = await connect(options);
     onTestFinished(() => millrace.close());
-    const read = async () => {
-      const page = await fetch(`${node.healthUrl}/metrics`, { headers: { connection: "close" } });
-      return readExposition(await page.text());
-    };
+    const read = () => readMetrics(node);
     const handle = await millrace.enqueue(order, null);
     await eventually(async () => (await handle.status()).state === "delayed", {
       withinMs: 60_000,

@@ -1,5 +1,6 @@
 export { ERROR_CODES, type ErrorCode } from "./errors/codes.ts";
 export { isErrorCode, MillraceError } from "./errors/millrace-error.ts";
+export { AskedThread, type LostAnswer } from "./job/asked-thread.ts";
 export { threadFile } from "./job/thread-file.ts";
 export { recordError, type RecordedError, trimError } from "./errors/recorded-error.ts";
 

@@ -54,3 +54,18 @@ function mix(value: number): number {
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
 }
+
+/** Lives a world through by a seed's dice: what takes no source of its own has its numbers, too. */
+export async function byDice<World>(
+  seed: number,
+  live: (dice: Dice) => Promise<World>,
+): Promise<World> {
+  const dice = diceOf(seed);
+  const random = Math.random;
+  Math.random = rowOf(dice, "anybody's random");
+  try {
+    return await live(dice);
+  } finally {
+    Math.random = random;
+  }
+}

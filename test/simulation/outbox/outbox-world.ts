@@ -1,7 +1,7 @@
 import type { Broker } from "@millrace/core";
 import { FLAVOURS, type Flavour } from "../jetstream/flavour.ts";
 import type { FaultKind, Network } from "../broker/network.ts";
-import { type Dice, diceOf, rowOf } from "../engine/dice.ts";
+import { byDice, type Dice } from "../engine/dice.ts";
 import { SimProcess } from "../engine/process.ts";
 import { Timeline } from "../engine/timeline.ts";
 import { FaultPlan, faultProfile, type Struck } from "../world/fault-plan.ts";
@@ -45,16 +45,9 @@ const PLACES: readonly Role[] = ["relay", "relay", "node", "node"];
 /** The shortest that servers take: only a mark tells. One that stores none needs its ids. */
 const WINDOWS_MS = { marked: 100, unmarked: 600_000 } as const;
 
-// The real writer, relays, nodes and brokers, between a model of a database and one of a server.
-export async function liveThroughOutbox(options: OutboxWorldOptions): Promise<OutboxWorld> {
-  const dice = diceOf(options.seed);
-  const random = Math.random;
-  Math.random = rowOf(dice, "anybody's random");
-  try {
-    return await live(options, dice);
-  } finally {
-    Math.random = random;
-  }
+/** The real writer, relays and nodes, between a model of a database and one of a server. */
+export function liveThroughOutbox(options: OutboxWorldOptions): Promise<OutboxWorld> {
+  return byDice(options.seed, (dice) => live(options, dice));
 }
 
 async function live(options: OutboxWorldOptions, dice: Dice): Promise<OutboxWorld> {

@@ -1,6 +1,6 @@
 import type { DeadLetter } from "@millrace/core";
 import type { FaultKind, Network } from "../broker/network.ts";
-import { diceOf, rowOf } from "../engine/dice.ts";
+import { byDice, type Dice } from "../engine/dice.ts";
 import type { SimProcess } from "../engine/process.ts";
 import { Timeline } from "../engine/timeline.ts";
 import { FaultPlan, faultProfile, type Struck } from "./fault-plan.ts";
@@ -56,25 +56,17 @@ const LIVENESS_MS = 15 * 60_000;
 const LEASES_AFTERWARDS = 3;
 const LOOK_MS = 1_000;
 
-/** Lives through a seed's world, from its first job to the time at which all must have ended. */
 /** A node says every ten seconds that it is there. */
 const NOTED_SILENCE_MS = 30_000;
 
-export async function liveThrough(options: WorldOptions): Promise<World> {
-  const dice = diceOf(options.seed);
-  const random = Math.random;
-  // What takes no source of its own still gets the seed's numbers.
-  Math.random = rowOf(dice, "anybody's random");
-  try {
-    return await live(options, dice);
-  } finally {
-    Math.random = random;
-  }
+/** Lives through a seed's world, from its first job to the time at which all must have ended. */
+export function liveThrough(options: WorldOptions): Promise<World> {
+  return byDice(options.seed, (dice) => live(options, dice));
 }
 
 async function live(
   { realm: realmOf = portRealm(), ...options }: WorldOptions,
-  dice: ReturnType<typeof diceOf>,
+  dice: Dice,
 ): Promise<World> {
   const setting = settingOf(dice);
   const isWanted = ({ name }: { readonly name: string }): boolean =>

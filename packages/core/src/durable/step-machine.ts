@@ -77,15 +77,7 @@ export function stepMachine(
   if (isBehind(stored, occurrence)) return undefined;
   const document = heard(ofThisVersion(definition, stored), occurrence);
   const event = eventOf(document, occurrence, now);
-  const next = {
-    ...document,
-    rev: document.rev + 1,
-    cause: occurrence.place,
-    pending: [],
-    changedAt: now,
-    ...placeOf(document, occurrence),
-    ...event?.also,
-  };
+  const next = { ...advanced(document, occurrence, now), ...event?.also };
   if (event === undefined || document.status !== "active") return finish(next, undefined, now);
   try {
     if (event.trouble !== undefined) throw event.trouble;
@@ -156,6 +148,18 @@ function eventOf(
 
 function badEvent(why: string): MillraceError {
   return new MillraceError("invalid-message", `An event could not be taken: ${why}.`);
+}
+
+/** The document one writing further, with nothing left to do of the one before. */
+function advanced(document: MachineDocument, occurrence: Occurrence, now: number): MachineDocument {
+  return {
+    ...document,
+    rev: document.rev + 1,
+    cause: occurrence.place,
+    pending: [],
+    changedAt: now,
+    ...placeOf(document, occurrence),
+  };
 }
 
 function placeOf(
@@ -235,16 +239,8 @@ export function refuseStep(
   error: unknown,
   now: number,
 ): MachineDocument {
-  const next = {
-    ...document,
-    rev: document.rev + 1,
-    cause: occurrence.place,
-    pending: [],
-    changedAt: now,
-    ...placeOf(document, occurrence),
-    trouble: { at: now, event: occurrence.kind, error: plainError(error) },
-  };
-  return finish(next, undefined, now);
+  const trouble = { at: now, event: occurrence.kind, error: plainError(error) };
+  return finish({ ...advanced(document, occurrence, now), trouble }, undefined, now);
 }
 
 /** The earliest timer that there is to come. */

@@ -1,5 +1,5 @@
-import { type Broker, type HistoryRecord, invokedBy, traceHeaders } from "@millrace/core";
-import type { Settled, SettlementHook } from "../execution/settle/settlement-hook.ts";
+import { type Broker, invokedBy, traceHeaders } from "@millrace/core";
+import { recordedEnd, type SettlementHook } from "../execution/settle/settlement-hook.ts";
 import { endMessage } from "./end-message.ts";
 
 type Server = Pick<Broker, "history" | "inbox">;
@@ -14,18 +14,9 @@ export function invokedHook(broker: Server): SettlementHook {
     beforeAck: async (settled) => {
       const { id, headers } = settled.envelope;
       const machine = invokedBy(settled.envelope);
-      const record = await endOf(broker, settled);
+      const record = await recordedEnd(broker, settled);
       if (machine === undefined || record === undefined) return;
       await broker.inbox.tell(machine, endMessage(id, record), traceHeaders(headers));
     },
   };
-}
-
-/** Of a recalled job the end that an earlier holder has recorded. */
-async function endOf(
-  { history }: Pick<Server, "history">,
-  { envelope, settlement }: Settled,
-): Promise<HistoryRecord | undefined> {
-  for (const step of settlement.steps) if (step.do === "record") return step.record;
-  return (await history.last(envelope, "ended"))?.record;
 }

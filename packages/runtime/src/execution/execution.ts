@@ -117,10 +117,10 @@ export class Execution implements AttemptOwner {
       if (!(answer instanceof Promise)) return this.#admitted(answer);
       answer.then(
         (admitted) => this.#admitted(admitted),
-        (error: unknown) => this.attemptBroke(error),
+        (error: unknown) => this.brokeOff(error),
       );
     } catch (error) {
-      this.attemptBroke(error);
+      this.brokeOff(error);
     }
   }
 
@@ -184,7 +184,7 @@ export class Execution implements AttemptOwner {
   }
 
   /** A fault of this code. */
-  attemptBroke(fault: unknown): void {
+  brokeOff(fault: unknown): void {
     this.#host.log.error(
       { job: this.#inHand?.envelope.id, error: recordError(fault) },
       "a job's way broke off; the job comes back when its lease is over",
@@ -203,7 +203,7 @@ export class Execution implements AttemptOwner {
       if (following !== undefined) await following;
       this.#end();
     } catch (error) {
-      this.attemptBroke(error);
+      this.brokeOff(error);
     }
   }
 

@@ -30,7 +30,7 @@ export interface AttemptOwner {
   /** Called at most once. Undefined where the job turned out to be over: it is let go. */
   attemptEnded(outcome: Outcome | undefined): void;
   /** There is a fault in this code; nothing more follows. */
-  attemptBroke(fault: unknown): void;
+  brokeOff(fault: unknown): void;
 }
 
 export interface AttemptOptions {
@@ -101,7 +101,7 @@ export class Attempt {
         (input) => this.#handle(input),
         (error: unknown) => this.end(this.#refuse(error)),
       )
-      .catch((fault: unknown) => this.#owner.attemptBroke(fault));
+      .catch((fault: unknown) => this.#owner.brokeOff(fault));
   }
 
   /**
@@ -154,10 +154,10 @@ export class Attempt {
       if (!isChecked && this.#context?.steps === undefined) return this.end(outcome);
       this.#concludeSteps(ending, outcome).then(
         (concluded) => this.end(concluded),
-        (fault: unknown) => this.#owner.attemptBroke(fault),
+        (fault: unknown) => this.#owner.brokeOff(fault),
       );
     } catch (fault) {
-      this.#owner.attemptBroke(fault);
+      this.#owner.brokeOff(fault);
     }
   }
 

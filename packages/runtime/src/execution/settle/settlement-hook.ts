@@ -100,3 +100,12 @@ export async function followUp(
     }
   }
 }
+
+/** The end that is being settled; of a recalled job the one that an earlier holder has recorded. */
+export async function recordedEnd(
+  { history }: Pick<Broker, "history">,
+  { envelope, settlement }: Settled,
+): Promise<HistoryRecord | undefined> {
+  for (const step of settlement.steps) if (step.do === "record") return step.record;
+  return (await history.last(envelope, "ended"))?.record;
+}

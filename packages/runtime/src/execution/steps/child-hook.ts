@@ -11,7 +11,7 @@ import {
   type RecordedError,
   writeEntry,
 } from "@millrace/core";
-import type { Settled, SettlementHook } from "../settle/settlement-hook.ts";
+import { recordedEnd, type SettlementHook } from "../settle/settlement-hook.ts";
 import { wakeIfAnswered } from "./wake-job.ts";
 
 type Server = Pick<Broker, "delayed" | "findWaiting" | "history" | "journal" | "signals">;
@@ -25,20 +25,11 @@ export function childHook(broker: Server, clock: Clock): SettlementHook {
     concerns: (envelope, { state }) => state !== "requeued" && calledBy(envelope) !== undefined,
     beforeAck: async (settled) => {
       const parent = calledBy(settled.envelope);
-      const record = await endOf(broker, settled);
+      const record = await recordedEnd(broker, settled);
       if (parent === undefined || record === undefined) return;
       await tell(broker, parent, childEndOf(settled.envelope, record, clock.now()));
     },
   };
-}
-
-/** Of a recalled job the end that an earlier holder has recorded. */
-async function endOf(
-  { history }: Pick<Server, "history">,
-  { envelope, settlement }: Settled,
-): Promise<HistoryRecord | undefined> {
-  for (const step of settlement.steps) if (step.do === "record") return step.record;
-  return (await history.last(envelope, "ended"))?.record;
 }
 
 async function tell(broker: Server, parent: CalledBy, end: ChildEnd): Promise<void> {

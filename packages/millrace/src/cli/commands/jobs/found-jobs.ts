@@ -1,25 +1,12 @@
-import { formatMs, MillraceError } from "@millrace/core";
+import { MillraceError } from "@millrace/core";
 import type { Config } from "../../../config/fields.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import type { IndexedJob } from "../../../search/indexed-job.ts";
 import { openJobIndex } from "../../../search/job-index.ts";
 import type { Report } from "../../command.ts";
-import { type Column, table } from "../../show/table.ts";
+import { table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
-
-const COLUMNS: readonly Column<IndexedJob>[] = [
-  { title: "ID", cell: ({ id }) => id },
-  { title: "NAME", cell: ({ name }) => name },
-  { title: "QUEUE", cell: ({ queue }) => queue },
-  { title: "STATE", cell: ({ state }) => state },
-  { title: "ATTEMPTS", align: "right", cell: ({ attempts }) => String(attempts) },
-  {
-    title: "TOOK",
-    align: "right",
-    cell: ({ durationMs }) => (durationMs === undefined ? "-" : formatMs(durationMs)),
-  },
-  { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
-];
+import { RECORDED_COLUMNS } from "./recorded-columns.ts";
 
 /** What an index of jobs has, once it is as far as the streams are now. */
 export async function foundJobs(
@@ -63,6 +50,6 @@ export async function foundJobs(
   });
   return {
     json: jobs,
-    text: (paint) => (jobs.length === 0 ? "no job fits\n" : table(COLUMNS, jobs, paint)),
+    text: (paint) => (jobs.length === 0 ? "no job fits\n" : table(RECORDED_COLUMNS, jobs, paint)),
   };
 }

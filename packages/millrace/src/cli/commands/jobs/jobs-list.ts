@@ -1,4 +1,3 @@
-import { formatMs, type HistoryRecord } from "@millrace/core";
 import { RECORDED_STATES } from "../../../client/jobs/jobs.ts";
 import { LIVE_STATES, type LiveJob, type LiveState } from "../../../client/jobs/live-jobs.ts";
 import { flag, oneOf, text, whole } from "../../../config/field-kinds.ts";
@@ -10,20 +9,7 @@ import { shownSilence } from "../../show/silence.ts";
 import { foundJobs } from "./found-jobs.ts";
 import { type Column, table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
-
-const COLUMNS: readonly Column<HistoryRecord>[] = [
-  { title: "ID", cell: ({ id }) => id },
-  { title: "NAME", cell: ({ name }) => name },
-  { title: "QUEUE", cell: ({ queue }) => queue },
-  { title: "STATE", cell: ({ state }) => state },
-  { title: "ATTEMPTS", align: "right", cell: ({ attempts }) => String(attempts) },
-  {
-    title: "TOOK",
-    align: "right",
-    cell: ({ durationMs }) => (durationMs === undefined ? "-" : formatMs(durationMs)),
-  },
-  { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
-];
+import { RECORDED_COLUMNS } from "./recorded-columns.ts";
 
 const NAMED: readonly Column<LiveJob>[] = [
   { title: "ID", cell: ({ id }) => id },
@@ -125,7 +111,7 @@ export const jobsList = command({
     return {
       json: rows,
       text: (paint) =>
-        rows.length === 0 ? "no jobs in the history\n" : table(COLUMNS, rows, paint),
+        rows.length === 0 ? "no jobs in the history\n" : table(RECORDED_COLUMNS, rows, paint),
     };
   },
 });
