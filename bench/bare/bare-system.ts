@@ -41,7 +41,7 @@ async function open(url: string, namespace: string): Promise<JobQueue> {
       return { stop: () => worker.close() };
     },
     async unfinished() {
-      const { waiting: left, running } = await queue.snapshot();
+      const { queued: left, running } = await queue.snapshot();
       return left + running;
     },
     async [Symbol.asyncDispose]() {

@@ -189,7 +189,7 @@ export class Arena implements AsyncDisposable {
   async #waiting(): Promise<number> {
     let sum = 0;
     for (let queue = 0; queue < this.level.queues; queue += 1)
-      sum += (await this.#broker.queues.snapshot(queueName(queue))).waiting;
+      sum += (await this.#broker.queues.snapshot(queueName(queue))).queued;
     return sum;
   }
 }

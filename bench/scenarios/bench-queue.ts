@@ -26,8 +26,8 @@ export async function createBenchQueue(url: string, namespace: string): Promise<
     consumer: "workers",
     snapshot: () => broker.queues.snapshot(QUEUE),
     requireHolds: async (jobs) => {
-      const { waiting } = await broker.queues.snapshot(QUEUE);
-      if (waiting !== jobs) throw new Error(`the queue holds ${waiting} jobs, not ${jobs}`);
+      const { queued } = await broker.queues.snapshot(QUEUE);
+      if (queued !== jobs) throw new Error(`the queue holds ${queued} jobs, not ${jobs}`);
     },
     [Symbol.asyncDispose]: async () => {
       await broker.queues.remove(QUEUE);

@@ -30,8 +30,8 @@ async function open(url: string, namespace: string): Promise<JobQueue> {
       return { stop: () => node.stop() };
     },
     async unfinished() {
-      const { waiting, running, delayed } = await broker.queues.snapshot(QUEUE);
-      return waiting + running + delayed;
+      const { queued, running, delayed } = await broker.queues.snapshot(QUEUE);
+      return queued + running + delayed;
     },
     async [Symbol.asyncDispose]() {
       await client.close();

@@ -98,15 +98,15 @@ async function enqueueAll(
  */
 async function killMidway(millrace: Millrace, total: number, doomed: NodeProcess): Promise<void> {
   const look = async () => {
-    const { waiting, running, delayed } = await millrace.queues.snapshot(digest.queue);
-    return { waiting, running, done: total - waiting - running - delayed };
+    const { queued, running, delayed } = await millrace.queues.snapshot(digest.queue);
+    return { queued, running, done: total - queued - running - delayed };
   };
   for (;;) {
     const before = await look();
-    if (before.waiting > 0 && (before.done < total * KILL_AT || before.running <= SLOTS)) continue;
+    if (before.queued > 0 && (before.done < total * KILL_AT || before.running <= SLOTS)) continue;
     doomed.freeze();
-    const { waiting, running, done } = await look();
-    if (waiting > 0 && running <= SLOTS) {
+    const { queued, running, done } = await look();
+    if (queued > 0 && running <= SLOTS) {
       doomed.thaw();
       continue;
     }
@@ -140,8 +140,8 @@ async function untilAllEnded(all: readonly JobHandle<Digest>[]): Promise<void> {
  */
 async function untilQueueIsEmpty(millrace: Millrace): Promise<void> {
   for (;;) {
-    const { waiting, running, delayed } = await millrace.queues.snapshot(digest.queue);
-    if (waiting + running + delayed === 0) return;
+    const { queued, running, delayed } = await millrace.queues.snapshot(digest.queue);
+    if (queued + running + delayed === 0) return;
     await setTimeout(50);
   }
 }

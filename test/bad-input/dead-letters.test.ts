@@ -110,7 +110,7 @@ describeEachServer(
         BAD_MESSAGES.length + extra,
       );
       expect(await broker.queues.snapshot(QUEUE)).toMatchObject({
-        waiting: 0,
+        queued: 0,
         delayed: 0,
         dead: BAD_MESSAGES.length + extra,
       });

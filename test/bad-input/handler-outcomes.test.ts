@@ -178,7 +178,7 @@ describeEachServer("what a handler does can't stop a node", (server) => {
         describe: "the server knows of no job that runs",
       });
     expect(await served.broker.queues.snapshot(QUEUE)).toMatchObject({
-      waiting: 0,
+      queued: 0,
       running: 0,
       dead: THROWN.length * 2 + 1,
     });

@@ -126,8 +126,8 @@ describeEachServer(
       }
       await eventually(
         async () => {
-          const { waiting, running } = await served.broker.queues.snapshot(QUEUE);
-          return waiting + running === 0;
+          const { queued, running } = await served.broker.queues.snapshot(QUEUE);
+          return queued + running === 0;
         },
         { withinMs: 20_000, describe: "both are settled" },
       );

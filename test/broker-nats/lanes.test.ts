@@ -215,6 +215,6 @@ describeEachServer("a queue that an operator changed", (server) => {
     expect(worker.bodies).toEqual(["own"]);
     const kept = (await jsm.streams.info(stream)).config;
     expect([kept.max_msgs, kept.subjects]).toEqual([7, [...config.subjects, own]]);
-    expect(await broker.queues.list()).toMatchObject([{ queue: "q", running: 1, waiting: 0 }]);
+    expect(await broker.queues.list()).toMatchObject([{ queue: "q", running: 1, queued: 0 }]);
   });
 });

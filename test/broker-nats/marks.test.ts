@@ -83,7 +83,7 @@ describeServer(
     test("a mark is no job: it isn't counted, listed, delivered, or as old as the queue", async () => {
       const { broker, marks } = await opened();
       await marks.enqueue([], write("one"));
-      expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, oldestAgeMs: 0 });
+      expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, oldestAgeMs: 0 });
       const delivered = Promise.withResolvers<string>();
       const worker = await broker.work(QUEUE, {
         freeSlots: () => 1,

@@ -44,8 +44,8 @@ describeEachServer("a server that is killed and restarted", (server) => {
       async () => {
         for (const { delivery } of worker.got)
           if (delivery.lease.isHeld()) await broker.settle(delivery, [{ do: "ack" }]);
-        const { waiting, running } = await broker.queues.snapshot("q");
-        return waiting + running === 0;
+        const { queued, running } = await broker.queues.snapshot("q");
+        return queued + running === 0;
       },
       { withinMs: 20_000, describe: "an empty queue" },
     );
@@ -77,8 +77,8 @@ describeEachServer("a server that is killed and restarted", (server) => {
     await eventually(() => broker.ping(), { withinMs: 20_000, describe: "connected again" });
     await broker.settle(delivery, [next, { do: "ack" }]);
     const counts = async (): Promise<number> => {
-      const { waiting, running } = await broker.queues.snapshot("q");
-      return waiting + running;
+      const { queued, running } = await broker.queues.snapshot("q");
+      return queued + running;
     };
     await eventually(async () => (await counts()) === 0, {
       withinMs: 20_000,

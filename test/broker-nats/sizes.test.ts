@@ -79,7 +79,7 @@ describeEachServer("the largest message", (server) => {
     expect(reply.json()).toMatchObject({
       error: { err_code: 10054, description: expect.stringContaining("size exceeds") as string },
     });
-    expect((await broker.queues.snapshot("q")).waiting).toBe(0);
+    expect((await broker.queues.snapshot("q")).queued).toBe(0);
   });
 
   test("of a history keeps the outcome and drops an output that does not fit, or is no plain data", async () => {

@@ -291,8 +291,8 @@ describeEachServer("cancel over processes", (server) => {
       // The record comes before the ack, so the last acks may still be on their way.
       await eventually(
         async () => {
-          const { waiting, running } = await broker.queues.snapshot(QUEUE);
-          return waiting + running === 0;
+          const { queued, running } = await broker.queues.snapshot(QUEUE);
+          return queued + running === 0;
         },
         { withinMs: PATIENCE_MS, describe: "nothing is left in the queue" },
       );

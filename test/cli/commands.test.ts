@@ -123,7 +123,7 @@ describeEachServer("the command", (server) => {
       {
         queue: "work",
         intake: "open",
-        waiting: 0,
+        queued: 0,
         running: 0,
         delayed: 0,
         blocked: 0,

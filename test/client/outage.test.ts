@@ -33,7 +33,7 @@ describeEachServer("a producer in an outage", (server) => {
   }
 
   const waiting = async (observer: Millrace): Promise<number> =>
-    (await observer.queues.snapshot(QUEUE)).waiting;
+    (await observer.queues.snapshot(QUEUE)).queued;
 
   test("an enqueue whose time is over says that it was never sent, and is not sent afterwards", async () => {
     const { client, line, observer } = await scene();

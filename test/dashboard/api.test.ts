@@ -28,7 +28,7 @@ describe("what the dashboard tells", () => {
       problems: [{ severity: "warning", text: "3 dead letters in queue billing." }],
     });
     expect(view["queues"]).toMatchObject([
-      { queue: "billing", waiting: 0, dead: 3, slots: 10, nodes: 1, open: true },
+      { queue: "billing", queued: 0, dead: 3, slots: 10, nodes: 1, open: true },
       { queue: "mail", delayed: 1, dead: 0 },
     ]);
   });
@@ -227,12 +227,12 @@ describe("what the dashboard changes", () => {
     expect((await post("queues/mail/pause", { reason: "the provider is down" })).status).toBe(200);
     await t.enqueue(send, { n: 1 });
     expect(await get("queues/mail")).toMatchObject({
-      queue: { waiting: 1, paused: { by: ADA.name, reason: "the provider is down" } },
+      queue: { queued: 1, paused: { by: ADA.name, reason: "the provider is down" } },
     });
     expect(await (await post("queues/mail/purge", {})).json()).toEqual({ count: 1, failed: [] });
     expect((await post("queues/mail/resume", {})).status).toBe(200);
     const { queue } = await get<{ queue: object }>("queues/mail");
-    expect(queue).toMatchObject({ waiting: 0 });
+    expect(queue).toMatchObject({ queued: 0 });
     expect(queue).not.toHaveProperty("paused");
     expect((await post("queues/mail/explode", {})).status).toBe(400);
     expect((await post("queues/nowhere/pause", {})).status).toBe(404);

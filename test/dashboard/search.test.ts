@@ -99,7 +99,7 @@ test("plots say how attempts ended and how the fleet was, by range and queue", a
   expect(sum(view.ended["succeeded"])).toBe(1);
   const last = (field: string): number | null | undefined =>
     view.sampled[field]?.filter((value) => value !== null).at(-1);
-  expect([last("dead"), last("delayed"), last("waiting")]).toEqual([12, 1, 0]);
+  expect([last("dead"), last("delayed"), last("queued")]).toEqual([12, 1, 0]);
   expect(last("slots")).toBeGreaterThan(0);
   for (const values of Object.values(view.sampled))
     expect(values).toHaveLength(view.sampled["at"]?.length ?? 0);

@@ -35,10 +35,7 @@ describeEachServer("jobs that are told of an end", (server) => {
     const queues = [...CASES.map(({ end, dieBefore }) => jobOf(end, dieBefore).queue), tell.queue];
     const left = async (): Promise<number> => {
       const all = await Promise.all(queues.map((queue) => client.broker.queues.snapshot(queue)));
-      return all.reduce(
-        (sum, { waiting, running, delayed }) => sum + waiting + running + delayed,
-        0,
-      );
+      return all.reduce((sum, { queued, running, delayed }) => sum + queued + running + delayed, 0);
     };
     await eventually(async () => told.length >= CASES.length && (await left()) === 0, {
       withinMs: 90_000,

@@ -22,8 +22,8 @@ describeEachServer("settlements come to an end", (server) => {
   type Scene = Awaited<ReturnType<typeof scene>>;
 
   const isEmpty = async ({ client }: Scene, queue: string): Promise<boolean> => {
-    const { waiting, running, delayed } = await client.broker.queues.snapshot(queue);
-    return waiting + running + delayed === 0;
+    const { queued, running, delayed } = await client.broker.queues.snapshot(queue);
+    return queued + running + delayed === 0;
   };
 
   /** A job in queue `here`, whose runs wait until all its places are taken by jobs that run. */
@@ -164,8 +164,8 @@ describeEachServer("settlements come to an end", (server) => {
     for (const n of jobs) await client.enqueue(job, n, { id: `j${n}` });
     await eventually(
       async () => {
-        const { waiting, running, delayed } = await client.broker.queues.snapshot("here");
-        return waiting + running + delayed === 0;
+        const { queued, running, delayed } = await client.broker.queues.snapshot("here");
+        return queued + running + delayed === 0;
       },
       { withinMs: 30_000, describe: "every job has left its queue" },
     );

@@ -71,7 +71,7 @@ describeEachServer("a releaser that died between the publication and the removal
     expect(await broker.blocked.count()).toBe(1);
     expect(await broker.blocked.release("q", "g", 1)).toBe(0);
     expect(await broker.blocked.count()).toBe(0);
-    expect(await broker.queues.snapshot("q")).toMatchObject({ waiting: 0, running: 0 });
+    expect(await broker.queues.snapshot("q")).toMatchObject({ queued: 0, running: 0 });
     await worker.stop();
   });
 });

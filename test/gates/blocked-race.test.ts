@@ -57,6 +57,6 @@ describeEachServer("releasers that meet at a gate", (server) => {
     );
     expect(moved.reduce((sum, mine) => sum + mine, 0)).toBe(BLOCKED - 1);
     expect(await first.blocked.gates()).toEqual([{ queue: QUEUE, gate: "first", count: 1 }]);
-    expect(await first.queues.snapshot(QUEUE)).toMatchObject({ waiting: BLOCKED - 1, blocked: 1 });
+    expect(await first.queues.snapshot(QUEUE)).toMatchObject({ queued: BLOCKED - 1, blocked: 1 });
   });
 });

@@ -91,8 +91,8 @@ describeEachServer("gates", (server) => {
     });
     await eventually(
       async () => {
-        const { waiting, blocked, running } = await broker.queues.snapshot(QUEUE);
-        return waiting === 0 && running === 1 && blocked === 999;
+        const { queued, blocked, running } = await broker.queues.snapshot(QUEUE);
+        return queued === 0 && running === 1 && blocked === 999;
       },
       { withinMs: 20_000, describe: "one runs and all others are blocked" },
     );

@@ -35,7 +35,7 @@ describeEachServer(
         await push({ id: `far-${n}`, name: "mail.send", payload: n, notBefore });
       await push({ id: "due", name: "mail.send", payload: "due" });
       expect(await bank.end("due")).toBe("succeeded");
-      await eventually(async () => (await mail()).waiting + (await mail()).running === 0, {
+      await eventually(async () => (await mail()).queued + (await mail()).running === 0, {
         withinMs: 20_000,
         describe: "the queue is empty",
       });
@@ -78,8 +78,8 @@ describeEachServer(
       bank.open();
       await eventually(
         async () => {
-          const { waiting, running, blocked: still } = await mail();
-          return waiting + running + still === 0;
+          const { queued, running, blocked: still } = await mail();
+          return queued + running + still === 0;
         },
         { withinMs: 60_000, describe: "all of them have ended" },
       );

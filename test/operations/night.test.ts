@@ -72,7 +72,7 @@ async function fullQueue({ run, shows, json }: Night): Promise<void> {
   expect([refused.code, refused.err]).toEqual([1, expect.stringContaining("queue-full")]);
   await shows("queues", /^orders .*FULL, takes up to 2$/m);
   expect(await json("queues")).toContainEqual(
-    expect.objectContaining({ queue: "orders", waiting: 2, maxJobs: 2 }),
+    expect.objectContaining({ queue: "orders", queued: 2, maxJobs: 2 }),
   );
   await shows("limits", /^orders +holds up to 2 jobs +2 jobs; FULL, producers are refused$/m);
   expect(await json("limits", "orders")).toEqual([

@@ -77,8 +77,8 @@ class Fleet {
   async drained(withinMs: number): Promise<void> {
     await eventually(
       async () => {
-        const { waiting, running, delayed } = await this.client.queues.snapshot("work");
-        return waiting + running + delayed === 0;
+        const { queued, running, delayed } = await this.client.queues.snapshot("work");
+        return queued + running + delayed === 0;
       },
       { withinMs, describe: "every job has ended", everyMs: 100 },
     );

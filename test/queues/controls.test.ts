@@ -108,7 +108,7 @@ describeEachServer("queue controls", (server) => {
     expect(starts).toHaveLength(before);
     expect(second.node.health().live).toBe(true);
     expect((await cli("queues", "resume", "work")).code).toBe(0);
-    await eventually(async () => (await client.queues.snapshot("work")).waiting === 0, {
+    await eventually(async () => (await client.queues.snapshot("work")).queued === 0, {
       withinMs: 20_000,
       describe: "the resumed queue is worked off",
     });
@@ -148,7 +148,7 @@ describeEachServer("queue controls", (server) => {
     await node();
     await expect(publish("work")).rejects.toThrow();
     ends.get("last")?.();
-    expect(await draining).toMatchObject({ drained: true, status: { waiting: 0, running: 0 } });
+    expect(await draining).toMatchObject({ drained: true, status: { queued: 0, running: 0 } });
     expect((await cli("queues")).out).toMatch(/CLOSED for .*\(moving\)/);
 
     await server.kill();
@@ -209,7 +209,8 @@ describeEachServer("queue controls", (server) => {
       cancelled: 20_000,
       dead: 0,
       deferred: 0,
-      waiting: 0,
+      queued: 0,
+      blocked: 0,
       delayed: 0,
       running: 3,
     });
@@ -250,7 +251,7 @@ describeEachServer("queue controls", (server) => {
       args: ["queues", "purge", "work", "--yes"],
       env: { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: namespace },
     });
-    await eventually(async () => (await client.queues.snapshot("work")).waiting < 19_000, {
+    await eventually(async () => (await client.queues.snapshot("work")).queued < 19_000, {
       withinMs: 30_000,
       describe: "the purge is under way",
       everyMs: 5,

@@ -49,7 +49,7 @@ describeEachServer("a pause", (server) => {
     });
     end.resolve();
     await busy.result({ timeout: patient(20_000) });
-    expect(await client.queues.snapshot("work")).toMatchObject({ waiting: 1, running: 0 });
+    expect(await client.queues.snapshot("work")).toMatchObject({ queued: 1, running: 0 });
     expect(ran).toEqual(["busy"]);
   }, 180_000);
 });

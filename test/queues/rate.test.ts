@@ -85,7 +85,7 @@ describeEachServer("a queue's rate over two nodes", (server) => {
     const settled = await eventually(
       async () => {
         const counts = await client.queues.snapshot("work");
-        return counts.waiting + counts.running === 0 ? counts : undefined;
+        return counts.queued + counts.running === 0 ? counts : undefined;
       },
       { withinMs: 20_000, describe: "every job is settled" },
     );

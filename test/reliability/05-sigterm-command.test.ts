@@ -43,10 +43,10 @@ describeServer("5: SIGTERM to `millrace run`", "newest", (server) => {
     const tookMs = Math.round(performance.now() - atMs);
     console.log(`ended ${tookMs} ms after SIGTERM, with a grace of ${GRACE_MS} ms`);
     expect(tookMs).toBeLessThanOrEqual(GRACE_MS + SLACK_MS);
-    const { waiting, running } = await client.queues.snapshot("deaf");
+    const { queued, running } = await client.queues.snapshot("deaf");
     // A leader that dies keeps it from being handed back, or takes the ack with it after that: then
     // it comes when its lease is over.
-    if (clusterMode() === undefined) expect([waiting, running]).toEqual([1, 0]);
-    else expect(waiting + running).toBeGreaterThan(0);
+    if (clusterMode() === undefined) expect([queued, running]).toEqual([1, 0]);
+    else expect(queued + running).toBeGreaterThan(0);
   });
 });

@@ -66,8 +66,8 @@ async function enqueueThroughProxy(server: TestServer): Promise<void> {
   const drop = dropFirst(proxy, (frame) => isPubAckOf(frame, `-queue-${QUEUE}`));
   await trial.publish(JOBS, broker);
   drop.expectDropped();
-  const { waiting } = await trial.broker.queues.snapshot(QUEUE);
-  expect(waiting).toBe(Object.keys(JOBS).length);
+  const { queued } = await trial.broker.queues.snapshot(QUEUE);
+  expect(queued).toBe(Object.keys(JOBS).length);
   await broker.close();
   await trial.node("a", { leaseMs: LEASE_MS });
   await finish(trial, server);

@@ -72,7 +72,7 @@ describeServer("10: duplicates", "newest", (server) => {
     });
     for (const { data, subject } of wire.random.shuffled([...seen, ...seen]))
       await wire.replay(data, subject);
-    await eventually(async () => (await trial.broker.queues.snapshot(QUEUE)).waiting === 0, {
+    await eventually(async () => (await trial.broker.queues.snapshot(QUEUE)).queued === 0, {
       withinMs: 30_000,
       describe: "the copies are taken",
     });

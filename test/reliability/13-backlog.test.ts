@@ -62,7 +62,7 @@ describeEachServer("13: a tenant's backlog behind a tiny cap, with delays mixed 
       await eventually(
         async () => {
           weigh();
-          return (await trial.broker.queues.snapshot(QUEUE)).waiting === 0;
+          return (await trial.broker.queues.snapshot(QUEUE)).queued === 0;
         },
         { withinMs: 60_000, everyMs: 200, describe: "all that may not run is blocked" },
       );
@@ -101,10 +101,9 @@ describeEachServer("13: a tenant's backlog behind a tiny cap, with delays mixed 
       const done = new Set(entries.filter(({ event }) => event === "effect").map(({ id }) => id));
       expect(done.size).toBeGreaterThan(11);
       if (clusterMode() !== undefined) return expectAllThere(trial, done);
-      const { waiting, running, delayed, blocked, dead } =
-        await trial.broker.queues.snapshot(QUEUE);
+      const { queued, running, delayed, blocked, dead } = await trial.broker.queues.snapshot(QUEUE);
       expect({
-        sum: waiting + running + delayed + blocked + dead + done.size,
+        sum: queued + running + delayed + blocked + dead + done.size,
         running,
         dead,
       }).toEqual({

@@ -32,7 +32,7 @@ describeEachServer("15: 100 producers race for one unique key", (server) => {
     await race.attempted(300);
     await race.over();
 
-    const { waiting: pending } = await race.broker.queues.snapshot(QUEUE);
+    const { queued: pending } = await race.broker.queues.snapshot(QUEUE);
     await race.node("a");
     await race.drained();
     const records = await race.broker.history.recent({ queue: QUEUE, limit: 100 });
@@ -207,8 +207,8 @@ class Race {
   drained(): Promise<unknown> {
     return eventually(
       async () => {
-        const { waiting, running, delayed } = await this.broker.queues.snapshot(QUEUE);
-        return waiting + running + delayed === 0;
+        const { queued, running, delayed } = await this.broker.queues.snapshot(QUEUE);
+        return queued + running + delayed === 0;
       },
       { withinMs: 60_000, everyMs: 100, describe: "the queue is drained" },
     );

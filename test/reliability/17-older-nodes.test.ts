@@ -198,8 +198,8 @@ describe.skipIf(older.state === "missing")(`17: beside ${title}`, () => {
         for (const id of dead) expect(await two.ranOn(id)).toBe(to);
         await eventually(
           async () => {
-            const { waiting, running, delayed, blocked } = await two.client.queues.snapshot(SHARED);
-            return waiting + running + delayed + blocked === 0;
+            const { queued, running, delayed, blocked } = await two.client.queues.snapshot(SHARED);
+            return queued + running + delayed + blocked === 0;
           },
           { withinMs: 20_000, describe: "nothing is left in the queue" },
         );

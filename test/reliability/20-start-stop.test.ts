@@ -137,8 +137,8 @@ async function finishAll(broker: Broker, seen: Seen): Promise<void> {
   await node.start();
   await eventually(
     async () => {
-      const { waiting, running } = await broker.queues.snapshot(QUEUE);
-      return waiting + running === 0;
+      const { queued, running } = await broker.queues.snapshot(QUEUE);
+      return queued + running === 0;
     },
     { withinMs: 30_000, describe: "everything is done" },
   );

@@ -156,9 +156,9 @@ export class Fleet {
     let left = "unknown";
     await eventually(
       async () => {
-        const { waiting, running, delayed } = await this.client.queues.snapshot(QUEUE);
-        left = `${waiting} waiting, ${running} running, ${delayed} delayed`;
-        return waiting + running + delayed === 0;
+        const { queued, running, delayed } = await this.client.queues.snapshot(QUEUE);
+        left = `${queued} queued, ${running} running, ${delayed} delayed`;
+        return queued + running + delayed === 0;
       },
       {
         withinMs: JUDGED_MS,

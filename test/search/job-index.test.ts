@@ -92,7 +92,7 @@ describeEachServer("an index of jobs", (server) => {
       async () => {
         const queues = await client.queues.list();
         const busy = queues.filter(({ queue }) => queue !== "archive");
-        return busy.every(({ waiting, running }) => waiting + running === 0);
+        return busy.every(({ queued, running }) => queued + running === 0);
       },
       { withinMs: LONG_MS, describe: "all that can end has ended" },
     );

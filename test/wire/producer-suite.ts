@@ -93,8 +93,8 @@ export async function describeProducer(language: Language): Promise<void> {
           served.broker.history.read({ id, queue: QUEUE });
         // Its age says nothing: of a job that has just come it is 0, too.
         const isQueueEmpty = async (): Promise<boolean> => {
-          const { waiting, running } = await served.broker.queues.snapshot(QUEUE);
-          return waiting + running === 0;
+          const { queued, running } = await served.broker.queues.snapshot(QUEUE);
+          return queued + running === 0;
         };
         const SUCCESS = { state: "succeeded", output: { got: PAYLOAD }, attempts: 1 };
 

@@ -77,7 +77,7 @@ function Charts({
       )}
       <LineChart
         title="Jobs that wait and run"
-        words={lastWords(sampled, ["waiting", "running", "delayed", "blocked", "dead"])}
+        words={lastWords(sampled, ["queued", "running", "delayed", "blocked", "dead"])}
         at={sampled.at}
         lines={charts.jobs}
         shown={count}
@@ -117,7 +117,7 @@ function linesOf({
       { name: "95 of 100", colour: "warning", dash: DASHED, values: ended?.p95Ms ?? [] },
     ],
     jobs: [
-      { name: "waiting", colour: "busy", dash: SOLID, values: sampled.waiting },
+      { name: "queued", colour: "busy", dash: SOLID, values: sampled.queued },
       { name: "running", colour: "good", dash: DASHED, values: sampled.running },
       { name: "delayed", colour: "quiet", dash: DOTTED, values: sampled.delayed },
       { name: "blocked", colour: "warning", dash: DASHED, values: sampled.blocked },

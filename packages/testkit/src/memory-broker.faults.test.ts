@@ -85,7 +85,7 @@ describe("a memory broker under faults", () => {
     await expect(broker.settle(first.got[0] as Delivery, [{ do: "ack" }])).rejects.toMatchObject({
       code: "lock-lost",
     });
-    expect(await other.queues.snapshot("mail")).toMatchObject({ waiting: 0, running: 1 });
+    expect(await other.queues.snapshot("mail")).toMatchObject({ queued: 0, running: 1 });
   });
 
   test("a holder that is cut off gives up before the job can pass to another", async () => {
@@ -150,7 +150,7 @@ describe("a memory broker under faults", () => {
     });
     expect([got[0]?.lease.isHeld(), await broker.queues.snapshot("mail")]).toMatchObject([
       true,
-      { waiting: 0, running: 1 },
+      { queued: 0, running: 1 },
     ]);
     await broker.settle(got[0] as Delivery, steps);
     await clock.advance(0);
@@ -172,10 +172,10 @@ describe("a memory broker under faults", () => {
     ]);
     await broker.enqueue([job("b"), job("c")]);
     await clock.advance("2m");
-    expect(await broker.queues.snapshot("mail")).toMatchObject({ waiting: 2, delayed: 1 });
+    expect(await broker.queues.snapshot("mail")).toMatchObject({ queued: 2, delayed: 1 });
     const mover = await broker.moveDueJobs();
     await clock.advance("5s");
-    expect(await broker.queues.snapshot("mail")).toMatchObject({ waiting: 2, delayed: 1 });
+    expect(await broker.queues.snapshot("mail")).toMatchObject({ queued: 2, delayed: 1 });
     const second = await worker(other);
     await clock.advance(0);
     await other.settle(second.got[0] as Delivery, [{ do: "ack" }]);
@@ -210,7 +210,7 @@ describe("a memory broker under faults", () => {
 
   test("brokers of one server share everything; without one they share nothing", async () => {
     await broker.enqueue([job("a")]);
-    expect(await other.queues.list()).toMatchObject([{ queue: "mail", waiting: 1 }]);
+    expect(await other.queues.list()).toMatchObject([{ queue: "mail", queued: 1 }]);
     expect(await new MemoryBroker({ clock }).queues.list()).toEqual([]);
   });
 

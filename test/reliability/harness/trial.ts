@@ -264,9 +264,9 @@ export class Trial {
     try {
       await eventually(
         async () => {
-          const { waiting, running, delayed, blocked } = await this.broker.queues.snapshot(QUEUE);
-          seen = `${waiting} waiting, ${running} running, ${delayed} delayed, ${blocked} blocked`;
-          return waiting + running + delayed + blocked === 0;
+          const { queued, running, delayed, blocked } = await this.broker.queues.snapshot(QUEUE);
+          seen = `${queued} queued, ${running} running, ${delayed} delayed, ${blocked} blocked`;
+          return queued + running + delayed + blocked === 0;
         },
         { withinMs, everyMs: 50, describe: () => `the queue is drained (${seen})` },
       );

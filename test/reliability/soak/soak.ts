@@ -165,12 +165,12 @@ async function look(
 ): Promise<Sample> {
   const { node, proxy } = fleet.member(0);
   const signs = await node.vitalSigns();
-  const { waiting, running, delayed, blocked } = await trial.broker.queues.snapshot(QUEUE);
+  const { queued, running, delayed, blocked } = await trial.broker.queues.snapshot(QUEUE);
   return {
     atMs,
     node: signs,
     server: await readServerSigns(nc, server.members),
-    pending: waiting + running + delayed + blocked,
+    pending: queued + running + delayed + blocked,
     vainDials: proxy.unanswered,
   };
 }

@@ -190,7 +190,7 @@ export class SimQueue {
     return this.#pending.get(sequence)?.deadline !== undefined;
   }
 
-  get counts(): { waiting: number; running: number; oldestAgeMs: number } {
+  get counts(): { queued: number; running: number; oldestAgeMs: number } {
     let oldest = Number.POSITIVE_INFINITY;
     let running = 0;
     for (const { message } of this.#stored.values()) {
@@ -198,7 +198,7 @@ export class SimQueue {
       if (this.isPending(message.sequence)) running += 1;
     }
     return {
-      waiting: this.#stored.size - running,
+      queued: this.#stored.size - running,
       running,
       oldestAgeMs: this.#stored.size === 0 ? 0 : Math.max(0, this.#now() - oldest),
     };

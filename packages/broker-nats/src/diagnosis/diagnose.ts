@@ -159,7 +159,7 @@ async function nodesOf(
   const stream = `KV_${bucket}`;
   if (!streams.some(({ config }) => config.name === stream)) {
     // No node was ever there: nobody is missed before something waits.
-    const waiting = backlogs.filter(({ waiting: count }) => count > 0);
+    const waiting = backlogs.filter(({ queued: count }) => count > 0);
     return judgeNodes([], waiting);
   }
   try {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { judgeBacklog, judgeNodes, type NodeSeen } from "./judge-fleet.ts";
 
 const queue = (more: Partial<QueueSnapshot> = {}, maxJobs?: number): QueueSnapshot => ({
-  ...{ queue: "mail", intake: "open", waiting: 0, running: 0, delayed: 0, blocked: 0, dead: 0 },
+  ...{ queue: "mail", intake: "open", queued: 0, running: 0, delayed: 0, blocked: 0, dead: 0 },
   oldestAgeMs: 0,
   ...more,
   ...(maxJobs === undefined ? {} : { maxJobs }),
@@ -18,7 +18,7 @@ const clockOf = (name: string, sentAt: unknown): NodeSeen => ({
   ...node(name),
   report: { queues: [{ queue: "mail" }], sentAt },
 });
-const backlog = { waiting: 3, oldestAgeMs: 120_000 };
+const backlog = { queued: 3, oldestAgeMs: 120_000 };
 const seen = (findings: ReturnType<typeof judgeNodes>): readonly string[] =>
   findings.map(({ check, status, message }) => `${status} ${check}: ${message}`);
 
@@ -43,13 +43,13 @@ test.each<[string, readonly NodeSeen[], readonly QueueSnapshot[], readonly strin
   [
     "nobody, and jobs that wait",
     [],
-    [queue(backlog), queue({ queue: "img", waiting: 1, oldestAgeMs: 5 })],
+    [queue(backlog), queue({ queue: "img", queued: 1, oldestAgeMs: 5 })],
     ["fail nodes: no node says that it is there, and 4 jobs wait"],
   ],
   [
     "nobody, and a job that has only just come",
     [],
-    [queue({ waiting: 1, oldestAgeMs: 2_000 })],
+    [queue({ queued: 1, oldestAgeMs: 2_000 })],
     ["warn nodes: no node says that it is there"],
   ],
   [
@@ -92,24 +92,24 @@ test.each<[string, readonly NodeSeen[], readonly QueueSnapshot[], readonly strin
 
 test.each<[string, QueueSnapshot, readonly string[]]>([
   ["nothing", queue(), []],
-  ["many that came just now", queue({ waiting: 9_999, oldestAgeMs: 1_000 }), []],
+  ["many that came just now", queue({ queued: 9_999, oldestAgeMs: 1_000 }), []],
   ["a long job that runs alone", queue({ running: 1, oldestAgeMs: 3_600_000 }), []],
   [
     "an old one",
-    queue({ waiting: 2, oldestAgeMs: 660_000 }),
+    queue({ queued: 2, oldestAgeMs: 660_000 }),
     ["warn backlog mail: 2 jobs wait, the oldest for 11m"],
   ],
   [
     "a full queue",
-    queue({ waiting: 8, running: 2 }, 10),
+    queue({ queued: 8, running: 2 }, 10),
     ["fail backlog mail: is full: 10 of 10 jobs, and producers are refused"],
   ],
   [
     "a nearly full one",
-    queue({ waiting: 8 }, 10),
+    queue({ queued: 8 }, 10),
     ["warn backlog mail: is nearly full: 8 of 10 jobs"],
   ],
-  ["one with room", queue({ waiting: 7 }, 10), []],
+  ["one with room", queue({ queued: 7 }, 10), []],
   ["dead letters", queue({ dead: 1 }), ["warn dead letters mail: 1 lies there"]],
 ])("the backlog: %s", (_what, given, expected) => {
   expect(seen(judgeBacklog(given))).toEqual(expected);
@@ -117,7 +117,7 @@ test.each<[string, QueueSnapshot, readonly string[]]>([
 
 test("each says what to do", () => {
   const findings = [
-    ...judgeBacklog(queue({ waiting: 10, dead: 2, oldestAgeMs: 1e6 }, 10)),
+    ...judgeBacklog(queue({ queued: 10, dead: 2, oldestAgeMs: 1e6 }, 10)),
     ...judgeNodes([node("a", 50_000)], [queue(backlog)]),
   ];
   expect(findings).toHaveLength(5);

@@ -36,13 +36,13 @@ export function judgeNodes(
     );
   const there = nodes.filter(({ silentMs }) => silentMs <= SILENT_MS);
   findings.push(...there.flatMap(judgeClock));
-  const waiting = backlogs.filter(({ waiting: count }) => count > 0);
+  const waiting = backlogs.filter(({ queued: count }) => count > 0);
   if (there.length === 0) {
     if (backlogs.length > 0) findings.push(nobody(waiting));
     return findings;
   }
   const served = new Set(there.flatMap(({ report }) => queuesOf(report)));
-  for (const { queue, waiting: count, oldestAgeMs } of waiting)
+  for (const { queue, queued: count, oldestAgeMs } of waiting)
     if (!served.has(queue) && oldestAgeMs > NEWLY_WAITING_MS)
       findings.push(
         fail(
@@ -77,7 +77,7 @@ function judgeClock({ name, report, seenAt }: NodeSeen): readonly Finding[] {
 }
 
 function nobody(waiting: readonly QueueSnapshot[]): Finding {
-  const sum = waiting.reduce((total, { waiting: count }) => total + count, 0);
+  const sum = waiting.reduce((total, { queued: count }) => total + count, 0);
   const longest = Math.max(0, ...waiting.map(({ oldestAgeMs }) => oldestAgeMs));
   const advice =
     "Start nodes. Where they run, they may not write to the bucket nodes: give them the role of docs/permissions.md.";
@@ -88,9 +88,9 @@ function nobody(waiting: readonly QueueSnapshot[]): Finding {
 
 /** What lies in a queue, and whether more finds room. Pure. */
 export function judgeBacklog(snapshot: QueueSnapshot): readonly Finding[] {
-  const { queue, waiting, running, dead, oldestAgeMs, maxJobs } = snapshot;
+  const { queue, queued, running, dead, oldestAgeMs, maxJobs } = snapshot;
   const check = `backlog ${queue}`;
-  const stored = waiting + running;
+  const stored = queued + running;
   const findings: Finding[] = [];
   if (maxJobs !== undefined && stored >= maxJobs)
     findings.push(
@@ -108,11 +108,11 @@ export function judgeBacklog(snapshot: QueueSnapshot): readonly Finding[] {
         `Add nodes, or raise the limit: millrace queues set ${queue} --max-jobs.`,
       ),
     );
-  if (waiting > 0 && oldestAgeMs > OLD_MS)
+  if (queued > 0 && oldestAgeMs > OLD_MS)
     findings.push(
       warn(
         check,
-        `${jobs(waiting)} wait, the oldest for ${formatSeconds(oldestAgeMs)}`,
+        `${jobs(queued)} wait, the oldest for ${formatSeconds(oldestAgeMs)}`,
         "See millrace queues whether it is paused, and millrace nodes list who serves it; then add nodes or slots.",
       ),
     );

@@ -81,7 +81,7 @@ export class NatsQueues implements QueueStore {
    */
   async snapshot(queue: string): Promise<QueueSnapshot> {
     const first = await this.#look(queue);
-    return first.waiting + first.running + first.delayed + first.blocked === 0
+    return first.queued + first.running + first.delayed + first.blocked === 0
       ? this.#look(queue)
       : first;
   }
@@ -131,7 +131,7 @@ export class NatsQueues implements QueueStore {
     return {
       queue,
       intake: intakeOf(info.config.subjects, names, queue),
-      waiting: Math.max(0, messages - running),
+      queued: Math.max(0, messages - running),
       running,
       delayed,
       blocked,

@@ -231,7 +231,7 @@ export type QueueIntake = "open" | "closed";
 export interface QueueSnapshot {
   readonly queue: string;
   /** Not yet handed to a worker. */
-  readonly waiting: number;
+  readonly queued: number;
   /** Handed to a worker and not settled. */
   readonly running: number;
   readonly delayed: number;

@@ -77,7 +77,7 @@ function FirstJob(): ReactElement {
 }
 
 function counter(
-  id: "waiting" | "running" | "delayed" | "blocked",
+  id: "queued" | "running" | "delayed" | "blocked",
   state: string,
 ): DataColumn<QueueView> {
   return {
@@ -103,7 +103,7 @@ const QUEUES: readonly DataColumn<QueueView>[] = [
       </span>
     ),
   },
-  counter("waiting", "queued"),
+  counter("queued", "queued"),
   counter("running", "running"),
   counter("delayed", "delayed"),
   counter("blocked", "blocked"),

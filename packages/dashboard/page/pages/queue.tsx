@@ -23,7 +23,7 @@ export function QueuePage({ queue }: { readonly queue: string }): ReactElement {
 }
 
 function QueueActions({ detail }: { readonly detail: QueueDetailView }): ReactElement {
-  const { queue, waiting, paused, open } = detail.queue;
+  const { queue, queued, paused, open } = detail.queue;
   const to = (action: string): string => pathOf("queues", queue, action);
   return (
     <>
@@ -49,15 +49,15 @@ function QueueActions({ detail }: { readonly detail: QueueDetailView }): ReactEl
           done={() => `${queue} is active.`}
         >
           <p>
-            Nodes take jobs from it again, and producers may enqueue. {counted(waiting, "job")}{" "}
-            {waiting === 1 ? "waits" : "wait"}.
+            Nodes take jobs from it again, and producers may enqueue. {counted(queued, "job")}{" "}
+            {queued === 1 ? "waits" : "wait"}.
           </p>
         </Action>
       ) : null}
       <Action
         label="Purge"
         danger
-        question={`Cancel ${counted(waiting, "waiting job")} of ${queue}?`}
+        question={`Cancel ${counted(queued, "queued job")} of ${queue}?`}
         path={to("purge")}
         done={({ count: cancelled }) => `${counted(cancelled, "job")} of ${queue} cancelled.`}
       >
@@ -77,7 +77,7 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
       <Mark what="Paused" mark={queue.paused} />
       {queue.open ? null : <Mark what="Closed to producers" mark={queue.closed ?? { since: 0 }} />}
       <dl className="tiles">
-        <Tile name="waiting" value={queue.waiting} href={list("queued")} />
+        <Tile name="queued" value={queue.queued} href={list("queued")} />
         <Tile name="running" value={queue.running} href={list("running")} />
         <Tile name="delayed" value={queue.delayed} href={list("delayed")} />
         <Tile name="blocked" value={queue.blocked} href={list("blocked")} />

@@ -20,7 +20,7 @@ export interface EndedView {
 /** The most of each step; null where nobody took samples. */
 export interface SampledView {
   readonly at: readonly number[];
-  readonly waiting: readonly (number | null)[];
+  readonly queued: readonly (number | null)[];
   readonly running: readonly (number | null)[];
   readonly delayed: readonly (number | null)[];
   readonly blocked: readonly (number | null)[];

@@ -86,7 +86,7 @@ function sampledView(
     points.map((point) => point?.[field] ?? null);
   return {
     at: steps,
-    ...{ waiting: column("waiting"), running: column("running"), delayed: column("delayed") },
+    ...{ queued: column("queued"), running: column("running"), delayed: column("delayed") },
     ...{ blocked: column("blocked"), dead: column("dead"), oldestAgeMs: column("oldestAgeMs") },
     ...{ slots: column("slots"), used: column("used") },
   };
@@ -97,7 +97,7 @@ function pointOf({ queues, slots, used }: FleetSample, queue: string | undefined
   const sum = (field: keyof FleetQueueSample): number =>
     own.reduce((total, of) => total + of[field], 0);
   return {
-    ...{ waiting: sum("waiting"), running: sum("running"), delayed: sum("delayed") },
+    ...{ queued: sum("queued"), running: sum("running"), delayed: sum("delayed") },
     ...{ blocked: sum("blocked"), dead: sum("dead"), slots, used },
     oldestAgeMs: own.reduce((most, of) => Math.max(most, of.oldestAgeMs), 0),
   };
@@ -106,7 +106,7 @@ function pointOf({ queues, slots, used }: FleetSample, queue: string | undefined
 function mostOf(points: readonly Point[]): Point {
   const most = (field: keyof Point): number => Math.max(...points.map((point) => point[field]));
   return {
-    ...{ waiting: most("waiting"), running: most("running"), delayed: most("delayed") },
+    ...{ queued: most("queued"), running: most("running"), delayed: most("delayed") },
     ...{ blocked: most("blocked"), dead: most("dead"), oldestAgeMs: most("oldestAgeMs") },
     ...{ slots: most("slots"), used: most("used") },
   };

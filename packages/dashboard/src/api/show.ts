@@ -33,12 +33,12 @@ export function queueView(
   nodes: readonly NodeView[],
   show: ShowValue,
 ): QueueView {
-  const { queue, waiting, running, delayed, blocked, dead, oldestAgeMs, intake, maxJobs } = status;
+  const { queue, queued, running, delayed, blocked, dead, oldestAgeMs, intake, maxJobs } = status;
   const serving = nodes
     .filter(({ state }) => state === "running")
     .flatMap((node) => node.queues.filter((one) => one.queue === queue));
   return {
-    ...{ queue, waiting, running, delayed, blocked, dead, oldestAgeMs },
+    ...{ queue, queued, running, delayed, blocked, dead, oldestAgeMs },
     open: intake === "open",
     ...(maxJobs === undefined ? {} : { maxJobs }),
     ...(status.paused === undefined ? {} : { paused: markView(status.paused, show) }),

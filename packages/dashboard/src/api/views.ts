@@ -31,7 +31,7 @@ export interface MarkView {
 
 export interface QueueView {
   readonly queue: string;
-  readonly waiting: number;
+  readonly queued: number;
   readonly running: number;
   readonly delayed: number;
   readonly blocked: number;

@@ -76,7 +76,7 @@ export interface FleetSample {
 }
 
 export interface FleetQueueSample {
-  readonly waiting: number;
+  readonly queued: number;
   readonly running: number;
   readonly delayed: number;
   readonly blocked: number;

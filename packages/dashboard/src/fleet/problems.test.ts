@@ -3,7 +3,7 @@ import type { NodeView, QueueView } from "../api/views.ts";
 import { problemsOf } from "./problems.ts";
 
 const QUEUE: QueueView = {
-  ...{ queue: "mail", waiting: 0, running: 0, delayed: 0, blocked: 0, dead: 0, oldestAgeMs: 0 },
+  ...{ queue: "mail", queued: 0, running: 0, delayed: 0, blocked: 0, dead: 0, oldestAgeMs: 0 },
   ...{ open: true, slots: 10, nodes: 1 },
 };
 const NODE: NodeView = {
@@ -15,22 +15,22 @@ test.each<[string, Partial<QueueView>, readonly string[]]>([
   ["nothing", {}, []],
   [
     "jobs that nobody serves",
-    { waiting: 2, nodes: 0 },
+    { queued: 2, nodes: 0 },
     ["critical: 2 jobs in queue mail, which no node serves."],
   ],
   [
     "a full queue",
-    { waiting: 9, running: 1, maxJobs: 10 },
+    { queued: 9, running: 1, maxJobs: 10 },
     ["critical: Queue mail is full and refuses producers."],
   ],
   [
     "a pause",
-    { waiting: 1, paused: { since: 0 }, oldestAgeMs: 9e6 },
-    ["warning: Queue mail is paused, with 1 job waiting."],
+    { queued: 1, paused: { since: 0 }, oldestAgeMs: 9e6 },
+    ["warning: Queue mail is paused, with 1 job queued."],
   ],
   [
     "an old job",
-    { waiting: 1, oldestAgeMs: 900_000 },
+    { queued: 1, oldestAgeMs: 900_000 },
     ["warning: The oldest job of queue mail is 15m old."],
   ],
   ["a closed queue", { open: false }, ["warning: Queue mail is closed to producers."]],

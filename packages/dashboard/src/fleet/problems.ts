@@ -30,13 +30,13 @@ export function problemsOf({
   for (const queue of queues) {
     const link = `queues/${encodeURIComponent(queue.queue)}`;
     const name = queue.queue;
-    if (queue.maxJobs !== undefined && queue.waiting + queue.running >= queue.maxJobs)
+    if (queue.maxJobs !== undefined && queue.queued + queue.running >= queue.maxJobs)
       critical(`Queue ${name} is full and refuses producers.`, link);
-    if (queue.nodes === 0 && queue.waiting > 0)
-      critical(`${jobs(queue.waiting)} in queue ${name}, which no node serves.`, link);
+    if (queue.nodes === 0 && queue.queued > 0)
+      critical(`${jobs(queue.queued)} in queue ${name}, which no node serves.`, link);
     if (queue.paused !== undefined)
-      warning(`Queue ${name} is paused, with ${jobs(queue.waiting)} waiting.`, link);
-    else if (queue.waiting > 0 && queue.oldestAgeMs >= OLD_MS)
+      warning(`Queue ${name} is paused, with ${jobs(queue.queued)} queued.`, link);
+    else if (queue.queued > 0 && queue.oldestAgeMs >= OLD_MS)
       warning(`The oldest job of queue ${name} is ${formatSeconds(queue.oldestAgeMs)} old.`, link);
     if (!queue.open) warning(`Queue ${name} is closed to producers.`, link);
     if (queue.dead > 0)

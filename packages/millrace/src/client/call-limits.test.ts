@@ -48,7 +48,7 @@ test("an enqueue that waits for its unique key stores nothing when its time is o
   expect(await late).toMatchObject({ code: "publish-timeout" });
   answer();
   await clock.advance("1s");
-  expect(await broker.queues.snapshot("work")).toMatchObject({ waiting: 0 });
+  expect(await broker.queues.snapshot("work")).toMatchObject({ queued: 0 });
 });
 
 test("a process that stood still over the time of a call still hears what became of its job", async () => {

@@ -95,7 +95,7 @@ describe("refuses before anything is published", () => {
     ["invalid-option", { to: "a@x" }, { priority: "urgent" as "high" }],
   ] as const)("%s: %j %j", async (code, input, options) => {
     expect(await codeOf(client.enqueue(welcome, input, options))).toBe(code);
-    expect((await client.queues.snapshot("mail")).waiting).toBe(0);
+    expect((await client.queues.snapshot("mail")).queued).toBe(0);
   });
 
   test("what only the broker knows: size, serializability, the queue", async () => {
@@ -125,7 +125,7 @@ test("in bulk, one bad job fails by itself, in its place", async () => {
     [true, "c"],
   ]);
   expect(results[1]).toMatchObject({ error: { code: "invalid-payload" } });
-  expect((await client.queues.snapshot("mail")).waiting).toBe(2);
+  expect((await client.queues.snapshot("mail")).queued).toBe(2);
 });
 
 test("a schema that answers later works too, one by one and in bulk", async () => {

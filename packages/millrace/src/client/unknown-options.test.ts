@@ -64,7 +64,7 @@ describe("each call of a client", () => {
       wrong,
     );
     await t.drain();
-    expect(await t.broker.queues.snapshot("work")).toMatchObject({ waiting: 0, delayed: 0 });
+    expect(await t.broker.queues.snapshot("work")).toMatchObject({ queued: 0, delayed: 0 });
   });
 
   test("an option that is left out with undefined is left out", async () => {

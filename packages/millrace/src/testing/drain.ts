@@ -138,7 +138,7 @@ function formatDuration(duration: Duration): string {
 async function jobsLeft(broker: Broker): Promise<number> {
   const queues = await broker.queues.list();
   return queues.reduce(
-    (sum, { waiting, running, delayed, blocked }) => sum + waiting + running + delayed + blocked,
+    (sum, { queued, running, delayed, blocked }) => sum + queued + running + delayed + blocked,
     0,
   );
 }

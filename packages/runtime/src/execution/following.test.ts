@@ -51,7 +51,7 @@ test("a full queue of chains that go on in it comes to its end, and no handler r
   expect(runs).toHaveLength(3 * ROOM);
   expect(once(runs)).toBe(true);
   expect(await broker.queues.snapshot(QUEUE)).toMatchObject({
-    waiting: 0,
+    queued: 0,
     running: 0,
     delayed: 0,
     dead: 0,
@@ -129,7 +129,7 @@ async function deadHolder(before: "enqueue" | "ack", output: unknown, awayFor: D
   await clock.advance("1m");
   expect(heir.said).toEqual(["redelivered a", "settled a recalled recalled"]);
   expect(runs).toBe(1);
-  expect(await heir.broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+  expect(await heir.broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0 });
   return { ...heir, inputs };
 }
 

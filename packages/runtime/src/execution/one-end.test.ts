@@ -76,7 +76,7 @@ test("an earlier job of the same id and time of creation, which ended before thi
   }
   const ends = server.history.stored({ id: "a", queue: QUEUE });
   expect(ends.map(({ record }) => record.sequence)).toEqual([1, 2]);
-  expect(await node.broker.queues.snapshot(QUEUE)).toMatchObject({ running: 0, waiting: 0 });
+  expect(await node.broker.queues.snapshot(QUEUE)).toMatchObject({ running: 0, queued: 0 });
 });
 
 test("two jobs of one id that have idempotency keys of their own are two jobs, however soon the second comes: it fails, and its letter lies there", async () => {

@@ -94,7 +94,7 @@ describe("a holder dies before a step of its settlement: the end is told once", 
     const [record] = await heir.history();
     expect(told[0]?.endedAt).toBe(record?.at);
     for (const queue of [QUEUE, TOLD])
-      expect(await heir.broker.queues.snapshot(queue)).toMatchObject({ waiting: 0, running: 0 });
+      expect(await heir.broker.queues.snapshot(queue)).toMatchObject({ queued: 0, running: 0 });
   });
 });
 
@@ -170,7 +170,7 @@ test("nobody who hears is there yet: what is told waits in its queue", async () 
   const { clock, told, node, hearing } = await pair("dead");
   const { broker, enqueue } = await node("n1");
   await enqueue("t.work");
-  expect(await broker.queues.snapshot(TOLD)).toMatchObject({ waiting: 1 });
+  expect(await broker.queues.snapshot(TOLD)).toMatchObject({ queued: 1 });
   await hearing();
   await clock.advance("1s");
   expect(told).toHaveLength(1);
@@ -181,7 +181,7 @@ test("its queue is full: what is told waits for room outside, and the job has en
   const { broker, enqueue } = await node("n1");
   await broker.queues.ensure(TOLD, { maxJobs: 1 });
   for (const id of ["a", "b", "c"]) await enqueue("t.work", null, { id });
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0 });
   await hearing();
   await clock.advance("10s");
   expect(told.map(({ id }) => id).toSorted()).toEqual(["a", "b", "c"]);

@@ -115,12 +115,12 @@ test("jobs that are blocked at a gate fill the queue in turn: none is lost, and 
   await expect(send(20, "capped", {}, "a")).rejects.toThrow(/ok/);
   const { blocked, dead } = await counts();
   expect({ blocked, dead }).toEqual({ blocked: 5, dead: 0 });
-  const { waiting, running } = await broker.queues.snapshot(QUEUE);
-  expect({ waiting, running }).toEqual({ waiting: 1, running: 4 });
+  const { queued, running } = await broker.queues.snapshot(QUEUE);
+  expect({ queued, running }).toEqual({ queued: 1, running: 4 });
   release.open();
   await clock.advance("2m");
   expect(await broker.queues.snapshot(QUEUE)).toMatchObject({
-    ...{ waiting: 0, running: 0, blocked: 0, dead: 0 },
+    ...{ queued: 0, running: 0, blocked: 0, dead: 0 },
   });
   for (let id = 0; id < 10; id += 1)
     expect((await history(`j${id}`)).at(-1)).toMatchObject({ state: "succeeded" });
@@ -152,7 +152,7 @@ test("what waits for room at a gate goes back when the queue is paused, and is n
   const controls = await broker.documents("controls");
   await controls.put(QUEUE, { paused: { since: 1 } }, 0);
   await clock.advance("1s");
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ running: 1, waiting: 3, blocked: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ running: 1, queued: 3, blocked: 0 });
   expect((await history("j1")).at(-1)).toMatchObject({ state: "requeued", outcome: "interrupted" });
   void node.stop();
   await clock.advance("1s");

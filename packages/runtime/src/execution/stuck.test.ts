@@ -78,7 +78,7 @@ test("a success whose record is refused for good is a letter after a lease: run 
       },
     },
   ]);
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0 });
   expect(gauges.get(`millrace_settlements_stuck ${QUEUE}`)).toBe(0);
   expect(node.health().problems).toEqual([]);
 });
@@ -120,7 +120,7 @@ test("beyond ten leases jobs are let go, and a queue in which nothing can be set
   heal();
   await clock.advance("15m");
   expect(new Set(runs).size).toBe(8);
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0, dead: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0, dead: 0 });
   expect(node.health().problems).toEqual([]);
 });
 
@@ -149,7 +149,7 @@ test("a success on record that its batch can't hear of goes back after a lease, 
   leave.mockRestore();
   await clock.advance("2m");
   expect(runs).toEqual(["a", "b", "cb"]);
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0 });
 });
 
 test("a retry that is refused for good is a letter in the end, with the bytes of its job", async () => {

@@ -72,7 +72,7 @@ describe("the sweeper", () => {
     await outside.queues.ensure("other");
     await leaveBlocked(made, capGate("other", "acme"), ids("a", 4), "other");
     await clock.advance("6s");
-    expect(await outside.queues.snapshot("other")).toMatchObject({ waiting: 1, blocked: 3 });
+    expect(await outside.queues.snapshot("other")).toMatchObject({ queued: 1, blocked: 3 });
   });
 
   test("one node sweeps, and another goes on when it is gone", async () => {

@@ -42,7 +42,7 @@ const LARGEST_SHARE = 0.05;
 const IDLE_MS = 180_000;
 
 const GAUGES = {
-  millrace_queue_depth: ({ waiting }) => waiting,
+  millrace_queue_depth: ({ queued }) => queued,
   millrace_queue_inflight: ({ running }) => running,
   millrace_queue_delayed: ({ delayed }) => delayed,
   millrace_queue_blocked: ({ blocked }) => blocked,

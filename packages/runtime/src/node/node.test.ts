@@ -111,7 +111,7 @@ test("a stop waits for work, then tells it to end, then hands it back unspent, w
   expect(await history()).toMatchObject([
     { state: "requeued", outcome: "interrupted", attempts: 0 },
   ]);
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 1, running: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 1, running: 0 });
 });
 
 test("a second stop is immediate", async () => {

@@ -39,7 +39,8 @@ test("cancels what waits, with a record; what runs ends well, what is delayed st
     cancelled: 50,
     dead: 0,
     deferred: 1,
-    waiting: 0,
+    queued: 0,
+    blocked: 0,
     delayed: 1,
     running: 2,
   });
@@ -66,7 +67,7 @@ test("with delayed jobs too, whether a node has moved them yet or not", async ()
     await node.enqueue("long", n, { id: `moved-${n}`, notBefore: clock.now() + 60_000 + n });
   await changeControls(store, QUEUE, { paused: { since: 1 } });
   await node.enqueue("long", 1, { id: "in-the-queue", notBefore: clock.now() + 60_000 });
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 1, delayed: 30 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 1, delayed: 30 });
   expect(await purge(node, { delayed: true })).toMatchObject({ cancelled: 31, delayed: 0 });
   expect(await node.history("in-the-queue")).toMatchObject([{ reason: "purged" }]);
 });
@@ -77,7 +78,7 @@ test("what waits at a gate waits too", async () => {
   const node = await simulatedNode({ jobs: [singleton.handler(() => single.promise)] });
   for (let n = 0; n < 10; n += 1) await node.enqueue("single", n, { id: `s-${n}` });
   expect(await node.broker.queues.snapshot(QUEUE)).toMatchObject({ running: 1, blocked: 9 });
-  expect(await purge(node)).toMatchObject({ cancelled: 9, waiting: 0, running: 1 });
+  expect(await purge(node)).toMatchObject({ cancelled: 9, queued: 0, running: 1 });
   single.open();
   await node.clock.advance("1s");
   expect((await node.history("s-0")).at(-1)).toMatchObject({ state: "succeeded" });
@@ -107,7 +108,7 @@ test("a pause that is said while it purges stands", async () => {
 
 test("ended early it restores the queue", async () => {
   const node = await simulatedNode({ jobs: [job] });
-  expect(await purge(node, { signal: AbortSignal.abort() })).toMatchObject({ waiting: 0 });
+  expect(await purge(node, { signal: AbortSignal.abort() })).toMatchObject({ queued: 0 });
   expect(await paused(node)).toBeUndefined();
 });
 

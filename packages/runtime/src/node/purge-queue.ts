@@ -39,9 +39,9 @@ export interface PurgeProgress {
    * had them do.
    */
   readonly deferred: number;
-  /** What waited at the last look, in the queue or at a gate. */
-  readonly waiting: number;
-  /** What was delayed then. */
+  /** What was left at the last look. */
+  readonly queued: number;
+  readonly blocked: number;
   readonly delayed: number;
 }
 
@@ -103,9 +103,9 @@ async function cancelWaiting(options: PurgeOptions): Promise<PurgeResult> {
   try {
     await node.start();
     for (;;) {
-      const { waiting, blocked, delayed } = await broker.queues.snapshot(queue);
-      onProgress?.({ ...counts, waiting: waiting + blocked, delayed });
-      const left = waiting + blocked + (options.delayed === true ? delayed : 0);
+      const { queued, blocked, delayed } = await broker.queues.snapshot(queue);
+      onProgress?.({ ...counts, queued, blocked, delayed });
+      const left = queued + blocked + (options.delayed === true ? delayed : 0);
       if (left === 0 || signal?.aborted === true) break;
       if (blocked > 0) await letIn(broker, queue);
       if (options.delayed === true && delayed > 0) await bringForward(broker, queue);
@@ -114,8 +114,8 @@ async function cancelWaiting(options: PurgeOptions): Promise<PurgeResult> {
   } finally {
     await node.stop();
   }
-  const { waiting, blocked, delayed, running } = await broker.queues.snapshot(queue);
-  return { ...counts, waiting: waiting + blocked, delayed, running };
+  const { queued, blocked, delayed, running } = await broker.queues.snapshot(queue);
+  return { ...counts, queued, blocked, delayed, running };
 }
 
 /** Jobs that wait at gates come through the queue too, which this worker enters without one. */

@@ -70,7 +70,7 @@ test("work that ends in time is waited for, and no new work is taken", async () 
   await stopped;
   expect(await made.history("a")).toMatchObject([{ state: "succeeded" }]);
   expect(await made.history("b")).toEqual([]);
-  expect(await made.broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 1, running: 0 });
+  expect(await made.broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 1, running: 0 });
 });
 
 test("a handler that listens is told after most of the grace, and its job goes back unspent", async () => {
@@ -289,7 +289,7 @@ test("a redelivery that comes after the node began to stop is recalled, not publ
   await made.clock.advance("1s");
   await stopped;
   expect(await made.history()).toMatchObject([{ state: "succeeded" }]);
-  expect(await made.broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+  expect(await made.broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0 });
 });
 
 test("a stopped node does not wait to settle any more", async () => {

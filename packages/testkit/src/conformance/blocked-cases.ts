@@ -47,7 +47,7 @@ export const blockedCases: readonly ConformanceCase[] = [
       const jobs = await block(scene, worker, [GATE, "b", GATE], { headers: { "x-tenant": "7" } });
       await scene.harness.eventually("all of them blocked", async () => {
         const counts = await scene.broker.queues.snapshot(scene.queue);
-        return counts.blocked === 3 && counts.waiting === 0 && counts.running === 0;
+        return counts.blocked === 3 && counts.queued === 0 && counts.running === 0;
       });
       assert.ok((await blocked.count()) >= 3);
       assert.equal(await blocked.count(scene.queue), 3);

@@ -40,7 +40,7 @@ export const enqueueCases: readonly ConformanceCase[] = [
         results.map((result) => [result.id, !result.ok && result.error.code]),
         jobs.map(({ id }) => [id, "publish-timeout"]),
       );
-      assert.equal((await scene.broker.queues.snapshot(scene.queue)).waiting, 0);
+      assert.equal((await scene.broker.queues.snapshot(scene.queue)).queued, 0);
       const [again] = await scene.broker.enqueue(jobs, { signal: new AbortController().signal });
       assert.ok(again?.ok);
     },
@@ -62,7 +62,7 @@ export const enqueueCases: readonly ConformanceCase[] = [
         [true, true, true],
       );
       assert.deepEqual([second.sequence, third.sequence], [first.sequence, first.sequence]);
-      assert.equal((await scene.broker.queues.snapshot(scene.queue)).waiting, 1);
+      assert.equal((await scene.broker.queues.snapshot(scene.queue)).queued, 1);
     },
   ),
 
@@ -104,7 +104,7 @@ export const enqueueCases: readonly ConformanceCase[] = [
         results.map((result) => (result.ok ? "ok" : result.error.code)),
         ["ok", "ok", "ok", "queue-full", "queue-full"],
       );
-      assert.equal((await scene.broker.queues.snapshot(scene.queue)).waiting, 3);
+      assert.equal((await scene.broker.queues.snapshot(scene.queue)).queued, 3);
       const worker = await scene.worker({ slots: 3 });
       await worker.delivery(2);
       const stillFull = await scene.broker.enqueue([scene.job()]);
@@ -137,7 +137,7 @@ export const enqueueCases: readonly ConformanceCase[] = [
         `${stored.length} jobs of 4,000 bytes went into 20,000`,
       );
       for (const result of results) if (!result.ok) assert.equal(result.error.code, "queue-full");
-      assert.equal((await scene.broker.queues.snapshot(scene.queue)).waiting, stored.length);
+      assert.equal((await scene.broker.queues.snapshot(scene.queue)).queued, stored.length);
     },
   ),
 

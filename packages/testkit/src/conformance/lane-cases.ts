@@ -178,7 +178,7 @@ function idsIn(worker: SceneWorker, lane: LaneName): readonly (string | undefine
 /** Until nothing waits and nothing is held. */
 async function emptied(scene: Scene): Promise<void> {
   await scene.harness.eventually("an empty queue", async () => {
-    const { waiting, running } = await scene.broker.queues.snapshot(scene.queue);
-    return waiting + running === 0;
+    const { queued, running } = await scene.broker.queues.snapshot(scene.queue);
+    return queued + running === 0;
   });
 }

@@ -61,8 +61,8 @@ export const lookingCases: readonly ConformanceCase[] = [
       let moving = true;
       const looking = (async () => {
         for (; moving; looks += 1) {
-          const { waiting, running, delayed } = await scene.broker.queues.snapshot(scene.queue);
-          if (waiting + running + delayed === 0) emptyLooks += 1;
+          const { queued, running, delayed } = await scene.broker.queues.snapshot(scene.queue);
+          if (queued + running + delayed === 0) emptyLooks += 1;
           // A broker in memory answers in the same turn.
           await setImmediate();
         }

@@ -10,7 +10,7 @@ export const queueCases: readonly ConformanceCase[] = [
       await Promise.all(Array.from({ length: 5 }, () => scene.broker.queues.ensure(scene.queue)));
       const snapshots = await scene.broker.queues.list();
       assert.equal(snapshots.filter(({ queue }) => queue === scene.queue).length, 1);
-      assert.equal((await scene.broker.queues.snapshot(scene.queue)).waiting, 1);
+      assert.equal((await scene.broker.queues.snapshot(scene.queue)).queued, 1);
     },
   ),
 
@@ -54,7 +54,7 @@ export const queueCases: readonly ConformanceCase[] = [
       assert.deepEqual(await queues.snapshot(scene.queue), {
         queue: scene.queue,
         intake: "open",
-        waiting: 0,
+        queued: 0,
         running: 0,
         delayed: 0,
         blocked: 0,
@@ -87,11 +87,11 @@ export const queueCases: readonly ConformanceCase[] = [
       await worker.settle(second, { do: "bury", letter }, { do: "ack" });
       await scene.passes(20);
       const snapshot = await scene.harness.eventually(
-        "2 waiting, 2 running, 1 delayed, 1 dead",
+        "2 queued, 2 running, 1 delayed, 1 dead",
         async () => {
           const found = await queues.snapshot(scene.queue);
           return (
-            found.waiting === 2 &&
+            found.queued === 2 &&
             found.running === 2 &&
             found.delayed === 1 &&
             found.dead === 1 &&
@@ -107,7 +107,7 @@ export const queueCases: readonly ConformanceCase[] = [
         "the same in the list",
         async () => {
           const listed = (await queues.list()).find(({ queue }) => queue === scene.queue);
-          return [listed?.waiting, listed?.running, listed?.delayed, listed?.dead];
+          return [listed?.queued, listed?.running, listed?.delayed, listed?.dead];
         },
         [2, 2, 1, 1],
       );
@@ -127,7 +127,7 @@ export const queueCases: readonly ConformanceCase[] = [
       assert.equal(refused?.ok === false && refused.error.code, "queue-not-found");
       assert.ok((await scene.broker.queues.list()).every(({ queue }) => queue !== scene.queue));
       await scene.ensure({});
-      assert.equal((await scene.broker.queues.snapshot(scene.queue)).waiting, 0);
+      assert.equal((await scene.broker.queues.snapshot(scene.queue)).queued, 0);
     },
   ),
 
@@ -147,7 +147,7 @@ export const queueCases: readonly ConformanceCase[] = [
         ["queue-closed", "queue-closed"],
       );
       assert.deepEqual(await intakeOf(scene, queues.list()), "closed");
-      assert.equal((await queues.snapshot(scene.queue)).waiting, 1);
+      assert.equal((await queues.snapshot(scene.queue)).queued, 1);
       const worker = await scene.worker({ acks: true });
       await worker.delivery(0);
       await queues.setIntake(scene.queue, "open");

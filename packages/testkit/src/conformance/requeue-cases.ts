@@ -102,8 +102,8 @@ export const requeueCases: readonly ConformanceCase[] = [
       const next = nextOf(job, { notBefore });
       await worker.settle(delivery, { do: "requeue", envelope: next }, { do: "ack" });
       await scene.harness.eventually("one delayed job and none else", async () => {
-        const { waiting, running, delayed } = await scene.broker.queues.snapshot(scene.queue);
-        return waiting === 0 && running === 0 && delayed === 1;
+        const { queued, running, delayed } = await scene.broker.queues.snapshot(scene.queue);
+        return queued === 0 && running === 0 && delayed === 1;
       });
       const mover = await scene.broker.moveDueJobs();
       scene.later(() => mover.stop());
@@ -164,12 +164,8 @@ export const requeueCases: readonly ConformanceCase[] = [
       await worker.settle(second, { do: "requeue", envelope: delayed }, { do: "ack" });
       await worker.delivery(2);
       await scene.harness.eventually("one job blocked and one delayed", async () => {
-        const {
-          waiting,
-          running,
-          delayed: count,
-        } = await scene.broker.queues.snapshot(scene.queue);
-        return waiting === 0 && running === 1 && count === 1;
+        const { queued, running, delayed: count } = await scene.broker.queues.snapshot(scene.queue);
+        return queued === 0 && running === 1 && count === 1;
       });
       assert.equal(worker.deliveries.length, 3);
     },
@@ -193,8 +189,8 @@ export const requeueCases: readonly ConformanceCase[] = [
       assert.deepEqual([message.origin, message.lane], ["runtime", "high"]);
       scene.deliveredTimes(delivery, 1);
       await scene.harness.eventually("one job blocked and one delayed", async () => {
-        const { waiting, running, delayed } = await scene.broker.queues.snapshot(scene.queue);
-        return waiting === 0 && running === 1 && delayed === 1;
+        const { queued, running, delayed } = await scene.broker.queues.snapshot(scene.queue);
+        return queued === 0 && running === 1 && delayed === 1;
       });
       await rejectsWith(
         "queue-not-found",

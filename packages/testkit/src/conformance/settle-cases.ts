@@ -17,8 +17,8 @@ export const settleCases: readonly ConformanceCase[] = [
     const worker = await scene.worker();
     await worker.ack(await worker.delivery(0));
     await scene.harness.eventually("an empty queue", async () => {
-      const { waiting, running } = await scene.broker.queues.snapshot(scene.queue);
-      return waiting + running === 0;
+      const { queued, running } = await scene.broker.queues.snapshot(scene.queue);
+      return queued + running === 0;
     });
   }),
 

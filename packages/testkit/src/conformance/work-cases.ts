@@ -238,8 +238,8 @@ export const workCases: readonly ConformanceCase[] = [
       await Promise.all(Array.from({ length: 10 }, (_, index) => round(index + 10)));
       workers.push(await scene.worker({ acks: true }));
       await scene.harness.eventually("an empty queue", async () => {
-        const { waiting, running } = await scene.broker.queues.snapshot(scene.queue);
-        return waiting + running === 0;
+        const { queued, running } = await scene.broker.queues.snapshot(scene.queue);
+        return queued + running === 0;
       });
       assert.equal((await scene.broker.queues.snapshot(scene.queue)).oldestAgeMs, 0);
       assert.deepEqual(

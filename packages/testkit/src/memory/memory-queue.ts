@@ -207,7 +207,7 @@ export class MemoryQueue {
   }
 
   get counts(): {
-    readonly waiting: number;
+    readonly queued: number;
     readonly running: number;
     readonly oldestAgeMs: number;
   } {
@@ -216,7 +216,7 @@ export class MemoryQueue {
     const times = [...waiting, ...held].map(({ storedAt }) => storedAt);
     const oldest = times.reduce((least, time) => Math.min(least, time), Number.POSITIVE_INFINITY);
     return {
-      waiting: waiting.length,
+      queued: waiting.length,
       running: this.#held.size,
       oldestAgeMs: times.length === 0 ? 0 : Math.max(0, this.#clock.now() - oldest),
     };

@@ -6,8 +6,8 @@ const NOW = 100_000;
 test.each([
   [{ intake: "open" }, "active"],
   [{ intake: "open", maxParked: 0 }, "active, parks up to 0"],
-  [{ intake: "open", waiting: 7, running: 2, maxJobs: 10 }, "active, takes up to 10"],
-  [{ intake: "open", waiting: 7, running: 3, maxJobs: 10 }, "FULL, takes up to 10"],
+  [{ intake: "open", queued: 7, running: 2, maxJobs: 10 }, "active, takes up to 10"],
+  [{ intake: "open", queued: 7, running: 3, maxJobs: 10 }, "FULL, takes up to 10"],
   [
     { intake: "open", sendsTo: ["print"], maxParked: 50 },
     "active, sends on to print, parks up to 50",
@@ -17,5 +17,5 @@ test.each([
     "PAUSED for 5s (deploy), CLOSED, parks up to 50",
   ],
 ] as const)("%j is shown as: %s", (state, shown) => {
-  expect(queueState({ waiting: 0, running: 0, ...state }, NOW)).toBe(shown);
+  expect(queueState({ queued: 0, running: 0, ...state }, NOW)).toBe(shown);
 });

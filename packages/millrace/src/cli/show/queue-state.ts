@@ -3,18 +3,18 @@ import type { QueueStatus } from "../../client/queues/queue-status.ts";
 
 type ShownState = Pick<
   QueueStatus,
-  "intake" | "paused" | "closed" | "sendsTo" | "maxParked" | "waiting" | "running" | "maxJobs"
+  "intake" | "paused" | "closed" | "sendsTo" | "maxParked" | "queued" | "running" | "maxJobs"
 >;
 
 /** `active`, or why it is not: `PAUSED for 5m (deploy)`, `CLOSED for 1h`, `FULL`. */
 export function queueState(
-  { intake, paused, closed, sendsTo = [], maxParked, waiting, running, maxJobs }: ShownState,
+  { intake, paused, closed, sendsTo = [], maxParked, queued, running, maxJobs }: ShownState,
   now: number,
 ): string {
   const words = [
     ...(paused === undefined ? [] : [marked("PAUSED", paused, now)]),
     ...(intake === "open" ? [] : [marked("CLOSED", closed, now)]),
-    ...(maxJobs !== undefined && waiting + running >= maxJobs ? ["FULL"] : []),
+    ...(maxJobs !== undefined && queued + running >= maxJobs ? ["FULL"] : []),
   ];
   const further = [
     ...(sendsTo.length === 0 ? [] : [`sends on to ${sendsTo.join(", ")}`]),

@@ -35,7 +35,7 @@ const VIEW: TopView = {
   at: 0,
   queues: [
     {
-      ...{ queue: "mail", waiting: 5, running: 3, delayed: 1, blocked: 0, dead: 2 },
+      ...{ queue: "mail", queued: 5, running: 3, delayed: 1, blocked: 0, dead: 2 },
       ...{ intake: "open", oldestAgeMs: 61_000, endedPerSecond: 12.345 },
     },
   ],

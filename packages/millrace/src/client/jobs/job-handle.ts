@@ -60,7 +60,7 @@ export interface JobHandle<Output = unknown> {
    */
   result(options?: ResultOptions): Promise<Output>;
   /**
-   * Ends the job before its time: a waiting, delayed or blocked one is not run, a running one's
+   * Ends the job before its time: a queued, delayed or blocked one is not run, a running one's
    * signal is aborted, from whichever process. Resolves when that can't be lost any more; a job
    * that has ended already is left as it is, and its state returned.
    *

@@ -110,11 +110,10 @@ export function jobsOf(broker: Broker, get: Jobs["get"], now: () => number): Job
     async count(given) {
       refuseUnknown(given, COUNT_NAMES, "jobs.count()");
       const { state, queue } = given;
-      const field = COUNTED[state];
-      if (field === undefined) throw wrong("state", Object.keys(COUNTED).join(", "), state);
+      if (!COUNTED.includes(state)) throw wrong("state", COUNTED.join(", "), state);
       const where = queue === undefined ? queue : requireQueueName(queue);
       const snapshots = await snapshotsOf(broker, where);
-      return snapshots.reduce((sum, snapshot) => sum + snapshot[field], 0);
+      return snapshots.reduce((sum, snapshot) => sum + snapshot[state], 0);
     },
     watch: (query = {}) => {
       refuseUnknown(query, WATCH_NAMES, "jobs.watch()");
@@ -127,13 +126,13 @@ export function jobsOf(broker: Broker, get: Jobs["get"], now: () => number): Job
   };
 }
 
-const COUNTED = {
-  queued: "waiting",
-  delayed: "delayed",
-  blocked: "blocked",
-  running: "running",
-  dead: "dead",
-} as const satisfies Record<LiveState | "dead", string>;
+const COUNTED: readonly (LiveState | "dead")[] = [
+  "queued",
+  "delayed",
+  "blocked",
+  "running",
+  "dead",
+];
 
 /** Every way in which a delivery can be recorded. */
 export const RECORDED_STATES = [

@@ -71,7 +71,7 @@ export async function drainQueue(
   for (let empty = 0; ;) {
     const status = await queueStatus(broker, queue);
     onProgress?.(status);
-    const left = status.waiting + status.blocked + status.running + (delayed ? status.delayed : 0);
+    const left = status.queued + status.blocked + status.running + (delayed ? status.delayed : 0);
     empty = left === 0 ? empty + 1 : 0;
     if (empty === EMPTY_LOOKS) return { drained: true, status };
     // Somebody opened it again; or a node that was just bringing its settings up to date put the

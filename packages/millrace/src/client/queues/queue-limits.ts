@@ -83,13 +83,13 @@ export async function limitsOf(broker: Broker, queue?: string): Promise<readonly
 
 function sizeOf(snapshot: QueueSnapshot | undefined): Pick<QueueLimits, "size"> {
   if (snapshot === undefined) return {};
-  const { maxJobs, maxBytes, waiting, running } = snapshot;
+  const { maxJobs, maxBytes, queued, running } = snapshot;
   if (maxJobs === undefined && maxBytes === undefined) return {};
   return {
     size: {
       ...(maxJobs === undefined ? {} : { maxJobs }),
       ...(maxBytes === undefined ? {} : { maxBytes }),
-      jobs: waiting + running,
+      jobs: queued + running,
     },
   };
 }

@@ -85,7 +85,7 @@ test("a drain ends when somebody opens the queue, and closes one that was put ba
   expect((await client.queues.snapshot("work")).intake).toBe("closed");
   await client.queues.resume("work");
   await clock.advance("1s");
-  expect(await first).toMatchObject({ drained: false, status: { waiting: 1, intake: "open" } });
+  expect(await first).toMatchObject({ drained: false, status: { queued: 1, intake: "open" } });
 });
 
 test("limits name who holds what", async () => {

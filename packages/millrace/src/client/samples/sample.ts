@@ -1,6 +1,6 @@
 /** One queue at one time. */
 export interface QueueSample {
-  readonly waiting: number;
+  readonly queued: number;
   readonly running: number;
   readonly delayed: number;
   readonly blocked: number;
@@ -28,7 +28,7 @@ export function spanOf(at: number): string {
   return String(Math.floor(at / SPAN_MS));
 }
 
-const FIELDS = ["waiting", "running", "delayed", "blocked", "dead", "oldestAgeMs"] as const;
+const FIELDS = ["queued", "running", "delayed", "blocked", "dead", "oldestAgeMs"] as const;
 
 /** Queues as lists of numbers: there are many of them. */
 export function storedSamples(samples: readonly Sample[]): object {

@@ -59,7 +59,7 @@ test("samples are kept for seven days", async () => {
 });
 
 test("what is stored is read back, and what is none is left out", () => {
-  const queue = { waiting: 1, running: 2, delayed: 3, blocked: 4, dead: 5, oldestAgeMs: 6 };
+  const queue = { queued: 1, running: 2, delayed: 3, blocked: 4, dead: 5, oldestAgeMs: 6 };
   const sample = { at: 7, queues: { a: queue }, slots: 8, used: 9 };
   expect(readSamples(JSON.parse(JSON.stringify(storedSamples([sample]))))).toEqual([sample]);
   for (const odd of [null, 1, {}, { v: 2, samples: [] }, { v: 1, samples: [null, { at: "x" }] }])

@@ -117,9 +117,9 @@ async function lookAt(broker: Broker, at: number): Promise<Sample> {
   return {
     at,
     queues: Object.fromEntries(
-      queues.map(({ queue, waiting, running, delayed, blocked, dead, oldestAgeMs }) => [
+      queues.map(({ queue, queued, running, delayed, blocked, dead, oldestAgeMs }) => [
         queue,
-        { waiting, running, delayed, blocked, dead, oldestAgeMs: Math.round(oldestAgeMs) },
+        { queued, running, delayed, blocked, dead, oldestAgeMs: Math.round(oldestAgeMs) },
       ]),
     ),
     slots: reports.reduce((sum, { slots }) => sum + slots, 0),

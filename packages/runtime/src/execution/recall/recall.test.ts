@@ -34,7 +34,7 @@ test("a crash between the record and the ack: the redelivery is recalled, not ru
   expect(runs).toEqual([1]);
   expect(await history()).toMatchObject([{ state: "succeeded" }]);
   expect(said).toContain("settled a recalled recalled");
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0 });
 });
 
 test("the same with the holder's process gone: another node recalls it when the lease has run out", async () => {
@@ -61,7 +61,7 @@ test("a crash between a retry's publication and its record: the retry waits alre
   broker.loseLeases(QUEUE);
   await clock.advance("1s");
   expect(runs).toEqual([1]);
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0, delayed: 1 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0, delayed: 1 });
   await clock.advance("1m");
   expect(runs).toEqual([1, 2]);
   expect((await history()).map(({ generation, state }) => [generation, state])).toEqual([
@@ -102,7 +102,7 @@ test("a retry that has succeeded ends the job: the attempt before it, which come
   expect(runs).toEqual([1, 2]);
   expect(history.map(({ state }) => state)).toEqual(["succeeded"]);
   expect(letters).toEqual([]);
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0 });
 });
 
 test("a dead letter without a record is found, and the record made up for: no second run, no second letter", async () => {
@@ -141,7 +141,7 @@ test("where another node has settled the job while it ran here, its end stays th
   await clock.advance("1s");
   expect(await second.history()).toEqual([end]);
   expect(second.said.at(-1)).toBe("settled a recalled succeeded");
-  expect(await second.broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+  expect(await second.broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0 });
 });
 
 test("a job that was handed back, but not on record any more, runs once", async () => {
@@ -165,7 +165,7 @@ test("a job that was handed back, but not on record any more, runs once", async 
   await stopped;
   expect(runs).toEqual(["n1", "n2"]);
   expect((await second.history()).at(-1)).toMatchObject({ state: "succeeded", generation: 1 });
-  expect(await second.broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+  expect(await second.broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0 });
 });
 
 test("a crash before anything was published: run again, and the crash spends no attempt", async () => {
@@ -195,7 +195,7 @@ test("an id that is enqueued anew is another message: its redelivery is not take
   broker.loseLeases(QUEUE);
   await clock.advance("1s");
   expect(runs).toHaveLength(3);
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0 });
   expect((await history()).at(-1)).toMatchObject({ state: "succeeded" });
 });
 
@@ -255,9 +255,9 @@ test("a stop while the history is asked hands nothing back that may be settled a
   expect(runs).toEqual([1]);
   expect(await history()).toMatchObject([{ state: "succeeded" }]);
   // Not published again: the one message is still the server's, for the next holder to recall.
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 1, delayed: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 1, delayed: 0 });
   await clock.advance("31s");
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 1, running: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 1, running: 0 });
 });
 
 test("a stop while the history is asked waits for the answer: what is not over is there for others at once", async () => {
@@ -273,7 +273,7 @@ test("a stop while the history is asked waits for the answer: what is not over i
   await clock.advance("100ms");
   await stopped;
   expect(runs).toEqual([1]);
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 1, running: 0, delayed: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 1, running: 0, delayed: 0 });
 });
 
 test("a stop while the history is asked waits for the answer: what is over is settled", async () => {
@@ -292,5 +292,5 @@ test("a stop while the history is asked waits for the answer: what is over is se
   expect(runs).toEqual([1]);
   expect(said).toContain("settled a recalled recalled");
   expect(await history()).toMatchObject([{ state: "succeeded" }]);
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0, delayed: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0, delayed: 0 });
 });

@@ -23,7 +23,7 @@ test("a settlement that fails for a while is tried again until it is confirmed",
   await clock.advance("2s");
   expect(said.at(-1)).toBe("settled a succeeded succeeded");
   expect(await history()).toMatchObject([{ state: "succeeded" }]);
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0 });
   expect(node.running).toHaveLength(0);
 });
 
@@ -76,7 +76,7 @@ test.each(["requeue", "record", "ack"] as const)(
     expect(runs).toBe(2);
     expect((await history()).map(({ state }) => state)).toEqual(["requeued", "succeeded"]);
     expect(await broker.queues.snapshot(QUEUE)).toMatchObject({
-      waiting: 0,
+      queued: 0,
       running: 0,
       delayed: 0,
     });
@@ -129,7 +129,7 @@ test.each<[string, () => unknown]>([
     expect(record).toMatchObject({ state: "succeeded", outputDropped });
     expect(record).not.toHaveProperty("output");
     expect(more).toEqual([]);
-    expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0, dead: 0 });
+    expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0, dead: 0 });
   },
 );
 

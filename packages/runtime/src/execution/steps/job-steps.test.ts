@@ -421,6 +421,6 @@ test("a job that has ended elsewhere runs no step, though its records are forgot
   await clock.advance("5m");
   expect(did).toEqual([]);
   // It was let go, and recalled when it came again.
-  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0, running: 0 });
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0 });
   expect((await history()).map(({ state }) => state)).toEqual(["succeeded"]);
 });

@@ -59,7 +59,7 @@ describe("a cap for each key, over all nodes", () => {
     expect(ledger.starts.map(({ id }) => id)).toEqual(["a0", "b"]);
     expect(await outside.queues.snapshot(QUEUE)).toMatchObject({
       blocked: 499,
-      waiting: 0,
+      queued: 0,
       running: 1,
     });
     expect(await outside.findWaiting("a7")).toMatchObject({ state: "blocked" });
@@ -181,7 +181,7 @@ describe("a cap for each key, over all nodes", () => {
     await clock.advance("1s");
     expect(await outside.queues.snapshot(QUEUE)).toMatchObject({
       blocked: 1,
-      waiting: 0,
+      queued: 0,
       running: 0,
     });
     await outside.locks.release(other as HeldLock);

@@ -73,8 +73,8 @@ class Fleet {
   }
 
   async left(): Promise<number> {
-    const { waiting, running, delayed } = await this.operator.queues.snapshot(QUEUE);
-    return waiting + running + delayed;
+    const { queued, running, delayed } = await this.operator.queues.snapshot(QUEUE);
+    return queued + running + delayed;
   }
 
   #job(): AnyJob {
@@ -132,7 +132,7 @@ describe("a pause", () => {
     await fleet.set({ paused: { since: 1 } });
     expect((await fleet.operator.queues.snapshot(QUEUE)).delayed).toBe(1);
     await fleet.clock.advance("1h");
-    expect(await fleet.operator.queues.snapshot(QUEUE)).toMatchObject({ waiting: 1, delayed: 0 });
+    expect(await fleet.operator.queues.snapshot(QUEUE)).toMatchObject({ queued: 1, delayed: 0 });
     expect(fleet.starts).toEqual([]);
     // A silent queue is no reason to restart the node.
     expect(node.health()).toMatchObject({ live: true, ready: true });

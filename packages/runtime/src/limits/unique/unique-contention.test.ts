@@ -34,8 +34,8 @@ function withLatency(broker: MemoryBroker, clock: SimulatedClock, random: () => 
   };
   const find = broker.findWaiting.bind(broker);
   broker.findWaiting = async (id, options) => {
-    const { waiting } = await broker.queues.snapshot(QUEUE);
-    await trip(10 + waiting);
+    const { queued } = await broker.queues.snapshot(QUEUE);
+    await trip(10 + queued);
     return find(id, options);
   };
 }

@@ -14,7 +14,7 @@ describe("a producer that meets a held key", () => {
       duplicate: true,
       conflict: { kind: "kept", key: "a" },
     });
-    expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 1 });
+    expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 1 });
     await node();
     expect(ran).toEqual([1]);
   });
@@ -68,7 +68,7 @@ describe("a producer that meets a held key", () => {
       { ok: true, id: "v1", duplicate: true, conflict: { kind: "kept" } },
       { ok: true, id: "v3", duplicate: false },
     ]);
-    expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 2 });
+    expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 2 });
     await node();
     expect(ran).toEqual([1, 3]);
   });
@@ -98,7 +98,7 @@ describe("an id that is used again once its queue has forgotten it", () => {
       await node();
       await clock.advance("10m");
       expect(await enqueue(1)).toEqual({ ok: true, id: "v1", queue: QUEUE, duplicate: true });
-      expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ waiting: 0 });
+      expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0 });
       await clock.advance("1h");
       expect(ran).toEqual([1]);
       // Its job has ended, and with it what the key was good for.

@@ -53,8 +53,8 @@ export const queuesDrain = command({
   },
 });
 
-function leftOf({ waiting, blocked, running, delayed }: QueueStatus): string {
-  return `${waiting + blocked} waiting, ${running} running, ${delayed} delayed`;
+function leftOf({ queued, blocked, running, delayed }: QueueStatus): string {
+  return `${queued + blocked} queued or blocked, ${running} running, ${delayed} delayed`;
 }
 
 function pausedNote({ paused }: QueueStatus): string {

@@ -24,7 +24,7 @@ export const queuesPurge = command({
     return withClient(config, async (client) => {
       const before = await client.queues.snapshot(queue);
       const also = delayed === true ? ` and ${before.delayed} delayed` : "";
-      const question = `Cancel ${before.waiting} waiting${also} jobs of ${clean(queue)} for good?`;
+      const question = `Cancel ${before.queued + before.blocked} waiting${also} jobs of ${clean(queue)} for good?`;
       if (!(await confirmed(io, yes, question)))
         return {
           json: { queue, cancelled: 0 },
@@ -34,8 +34,8 @@ export const queuesPurge = command({
       const purge = (signal: AbortSignal): Promise<PurgeResult> =>
         client.queues.purge(queue, {
           signal,
-          onProgress: ({ cancelled, waiting }) =>
-            io.progress(`${clean(queue)}: ${cancelled} cancelled, ${waiting} left`),
+          onProgress: ({ cancelled, queued, blocked }) =>
+            io.progress(`${clean(queue)}: ${cancelled} cancelled, ${queued + blocked} left`),
           ...(delayed === undefined ? {} : { delayed }),
         });
       const result = await interruptible((signal) =>
@@ -47,18 +47,19 @@ export const queuesPurge = command({
         ),
       );
       io.progress("");
-      const { cancelled, dead, deferred, waiting, running } = result;
+      const { cancelled, dead, deferred, running } = result;
+      const left = result.queued + result.blocked;
       const rest = [
         ...(dead === 0 ? [] : [`${dead} unreadable and now dead letters`]),
         ...(deferred === 0 ? [] : [`${deferred} not due and left delayed`]),
         ...(running === 0 ? [] : [`${running} running and left alone`]),
-        ...(waiting === 0 ? [] : [`${waiting} still waiting`]),
+        ...(left === 0 ? [] : [`${left} still waiting`]),
       ];
       return {
         json: { queue, ...result },
         text: () =>
           `cancelled ${cancelled} ${cancelled === 1 ? "job" : "jobs"} of ${clean(queue)}${rest.length === 0 ? "" : `; ${rest.join(", ")}`}\n`,
-        ...(waiting === 0 ? {} : { exitCode: EXIT.failed }),
+        ...(left === 0 ? {} : { exitCode: EXIT.failed }),
       };
     });
   },

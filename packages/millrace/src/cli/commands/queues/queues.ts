@@ -27,7 +27,7 @@ export const queues = command({
   examples: [
     [
       "millrace queues --json",
-      "For scripts: [{queue, intake, waiting, running, delayed, blocked, dead, oldestAgeMs, paused?, closed?, sendsTo?, maxParked?, maxJobs?, maxBytes?}]",
+      "For scripts: [{queue, intake, queued, running, delayed, blocked, dead, oldestAgeMs, paused?, closed?, sendsTo?, maxParked?, maxJobs?, maxBytes?}]",
     ],
   ],
   async run({ config }) {
@@ -37,7 +37,7 @@ export const queues = command({
         ({
           queue,
           intake,
-          waiting,
+          queued,
           running,
           delayed,
           blocked,
@@ -52,7 +52,7 @@ export const queues = command({
         }) => ({
           queue,
           intake,
-          waiting,
+          queued,
           running,
           delayed,
           blocked,
