@@ -1,57 +1,20 @@
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { violations } from "../harness/accessibility.ts";
-import { findBrowser } from "../harness/browser.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
 import { ask, charge, COUNT, EVIL, fleet, send } from "./browser-fleet.ts";
+import { describeInBrowser, heading, open } from "./in-browser.ts";
 
 // A browser, a server and a node beside whatever else the machine does.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
-const found = await findBrowser();
 const PATIENCE_MS = 60_000;
 
-/** A page that fails the test for whatever it asks of others, and for each error it logs. */
-async function open(browser: Browser, url: string, options: BrowserContextOptions = {}) {
-  const context = await browser.newContext({
-    ...{ locale: "en-GB", timezoneId: "UTC", viewport: { width: 1_200, height: 750 } },
-    ...options,
-  });
-  onTestFinished(() => context.close());
-  const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
-  const trouble: string[] = [];
-  page.on("pageerror", (error) => trouble.push(String(error)));
-  page.on("dialog", (dialog) => trouble.push(`dialog: ${dialog.message()}`));
-  page.on("console", (line) => {
-    if (line.type() === "error") trouble.push(line.text());
-  });
-  page.on("request", (request) => {
-    const to = request.url();
-    if (!to.startsWith(url) && !to.startsWith("data:")) trouble.push(`asks ${to}`);
-  });
-  await page.goto(url);
-  return { page, trouble };
-}
-
-async function heading(page: Page, name: string | RegExp): Promise<void> {
-  await page.getByRole("heading", { level: 1, name }).waitFor();
-}
-
-const title = found.state === "present" ? "in Chromium" : `no Chromium: ${found.reason}`;
-
-describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    if (found.state === "present") browser = await found.launch();
-  });
-  afterAll(() => browser.close());
-
+describeInBrowser("the dashboard", (browserOf) => {
   describeServer("of a fleet", "newest", (server) => {
     test("an operator finds what jobs died of, retries all of them, and sees them succeed", async () => {
       const { client, served, bankIsUp } = await fleet(server);
-      const { page, trouble } = await open(browser, served.url);
+      const { page, trouble } = await open(browserOf(), served.url);
       await heading(page, "Overview");
       await page.getByRole("link", { name: `${COUNT} dead letters in queue billing.` }).click();
       await heading(page, "Dead letters of billing");
@@ -93,7 +56,7 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
         Array.from({ length: 5 }, (_, n) => ({ input: { to: `late-${n}` }, delay: "3h" })),
       );
       await client.enqueue(charge, { customer: EVIL, amount: 1 }, { id: "other", delay: "3h" });
-      const { page, trouble } = await open(browser, served.url);
+      const { page, trouble } = await open(browserOf(), served.url);
       await page.goto(`${served.url}jobs?state=delayed&queue=mail`);
       await heading(page, "Jobs");
       const terms = page.getByLabel("Search", { exact: true });
@@ -129,7 +92,7 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
 
     test("somebody finds a job by what it was given, and is told what the search can know of", async () => {
       const { client, served } = await fleet(server);
-      const { page, trouble } = await open(browser, served.url);
+      const { page, trouble } = await open(browserOf(), served.url);
       await page.getByRole("link", { name: "Jobs", exact: true }).first().click();
       await heading(page, "Jobs");
       await page.getByText(/The index has [\d,]+ jobs and is up to date/).waitFor();
@@ -155,7 +118,7 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
     test("an operator sees what a job with steps waits for, signals it, and sees it go on", async () => {
       const { client, served } = await fleet(server);
       await client.enqueue(ask, undefined, { id: "letter-1" });
-      const { page, trouble } = await open(browser, served.url);
+      const { page, trouble } = await open(browserOf(), served.url);
       await page.goto(`${served.url}jobs/mail/letter-1`);
       await heading(page, "Job letter-1");
       const steps = page.getByRole("region", { name: "Steps, table" });
@@ -216,7 +179,7 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
         nothing: "there/is/no/such/page",
       };
       for (const colorScheme of ["light", "dark"] as const) {
-        const { page, trouble } = await open(browser, served.url, { colorScheme });
+        const { page, trouble } = await open(browserOf(), served.url, { colorScheme });
         for (const [called, path] of Object.entries(pages)) {
           await page.goto(`${served.url}${path}`);
           await page.getByText("Live", { exact: true }).waitFor();
@@ -234,7 +197,7 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
 
     test("a machine is found, and an operator sends it an event", async () => {
       const { served } = await fleet(server);
-      const { page, trouble } = await open(browser, served.url);
+      const { page, trouble } = await open(browserOf(), served.url);
       await page.getByRole("link", { name: "Machines" }).click();
       await heading(page, "Machines");
       await page.getByLabel("Status").selectOption("active");
@@ -255,7 +218,7 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
 
     test("the outbox is shown, and a row of it is let through again", async () => {
       const { served, client } = await fleet(server);
-      const { page, trouble } = await open(browser, served.url);
+      const { page, trouble } = await open(browserOf(), served.url);
       await page.getByRole("link", { name: "Outbox" }).click();
       await heading(page, "Outbox");
       await page.getByRole("cell", { name: `undecodable: It is ${EVIL}.` }).waitFor();
@@ -271,7 +234,7 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
 
     test("the doctor says what is wrong and what to do, and looks again when asked", async () => {
       const { served, client } = await fleet(server);
-      const { page, trouble } = await open(browser, served.url);
+      const { page, trouble } = await open(browserOf(), served.url);
       await page.getByRole("link", { name: "Doctor" }).click();
       await heading(page, "Doctor");
       await page.getByRole("cell", { name: "server-version" }).waitFor();
@@ -293,7 +256,7 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
 
     test("a page says that it lost its connection, and catches up", async () => {
       const { client, served, serveAgain } = await fleet(server);
-      const { page } = await open(browser, served.url);
+      const { page } = await open(browserOf(), served.url);
       await page.getByText("Live", { exact: true }).waitFor();
       await served.close();
       await page.getByText("Connection lost, trying again").waitFor();
@@ -305,7 +268,7 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
 
     test("keys go to a queue by its name, through a table's rows, to the filter, and say what they are", async () => {
       const { served } = await fleet(server);
-      const { page, trouble } = await open(browser, served.url);
+      const { page, trouble } = await open(browserOf(), served.url);
       await page.getByText("Live", { exact: true }).waitFor();
       await page.keyboard.press("Control+k");
       const palette = page.getByRole("dialog", { name: "Go to" });
@@ -349,7 +312,7 @@ describe.skipIf(found.state === "missing")(`the dashboard ${title}`, () => {
 
     test("everything is done by keyboard: to a page, to its action, and back out of it", async () => {
       const { served } = await fleet(server);
-      const { page } = await open(browser, served.url);
+      const { page } = await open(browserOf(), served.url);
       const focus = async (name: string): Promise<void> => {
         const focused = page.locator(":focus");
         for (let presses = 0; presses < 60; presses += 1) {

@@ -27,6 +27,8 @@ export class CardDeclined extends Error {
 
 export const ADA: DashboardUser = { name: "ada@example.com", role: "operator" };
 export const BOB: DashboardUser = { name: "bob@example.com", role: "viewer" };
+/** She looks, at what is masked too, and changes nothing. */
+export const EVE: DashboardUser = { name: "eve@example.com", role: "viewer", payloads: true };
 
 export interface Scene {
   readonly t: TestRuntime;

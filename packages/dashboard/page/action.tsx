@@ -16,6 +16,8 @@ interface ActionProps {
   readonly body?: object;
   /** A field of its own, whose JSON is sent as `value`; left empty, nothing is. */
   readonly asksValue?: string;
+  /** What stands in that field at first, which then has several lines. */
+  readonly valueAtFirst?: string;
   /** Ask why; the answer is sent as `reason`. */
   readonly asksWhy?: boolean;
   readonly danger?: boolean;
@@ -27,7 +29,15 @@ interface ActionProps {
 
 /** A button that says first what it will do, then does it, then says what became of it. */
 export function Action(props: ActionProps): ReactElement | null {
-  const { label, question, children, asksWhy = false, danger = false, asksValue } = props;
+  const {
+    label,
+    question,
+    children,
+    asksWhy = false,
+    danger = false,
+    asksValue,
+    valueAtFirst,
+  } = props;
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
   const [reason, setReason] = useState("");
@@ -48,6 +58,7 @@ export function Action(props: ActionProps): ReactElement | null {
         className={danger ? "danger" : undefined}
         onClick={() => {
           act.reset();
+          if (valueAtFirst !== undefined) setJson(valueAtFirst);
           setIsOpen(true);
           dialog.current?.showModal();
         }}
@@ -61,7 +72,16 @@ export function Action(props: ActionProps): ReactElement | null {
           {asksValue === undefined ? null : (
             <label>
               {asksValue}
-              <input value={json} onChange={(event) => setJson(event.target.value)} />
+              {valueAtFirst === undefined ? (
+                <input value={json} onChange={(event) => setJson(event.target.value)} />
+              ) : (
+                <textarea
+                  rows={10}
+                  spellCheck={false}
+                  value={json}
+                  onChange={(event) => setJson(event.target.value)}
+                />
+              )}
             </label>
           )}
           {asksWhy ? (

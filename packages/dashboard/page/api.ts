@@ -19,8 +19,11 @@ export async function read<View>(path: string, signal?: AbortSignal): Promise<Vi
   return answerOf<View>(await fetch(apiUrl(path), signal === undefined ? {} : { signal }));
 }
 
-export async function change(path: string, body: object): Promise<ChangeView> {
-  return answerOf<ChangeView>(
+export const change = (path: string, body: object): Promise<ChangeView> =>
+  post<ChangeView>(path, body);
+
+export async function post<View>(path: string, body: object): Promise<View> {
+  return answerOf<View>(
     await fetch(apiUrl(path), {
       method: "POST",
       // Only a page of this origin can send the header.

@@ -88,13 +88,15 @@ function Places(): ReactElement {
       <Route path="/" component={OverviewPage} />
       <Route path="/queues/:queue">{({ queue }) => <QueuePage queue={queue} />}</Route>
       <Route path="/jobs" component={JobsPage} />
-      <Route path="/jobs/:queue/:id">{({ queue, id }) => <JobPage queue={queue} id={id} />}</Route>
+      <Route path="/jobs/:queue/:id">
+        {({ queue, id }) => <JobPage key={`${queue}/${id}`} queue={queue} id={id} />}
+      </Route>
       <Route path="/dead" component={DeadPage} />
       <Route path="/dead/group" component={DeadGroupPage} />
       <Route path="/schedules" component={SchedulesPage} />
       <Route path="/machines" component={MachinesPage} />
       <Route path="/machines/:machine/:id">
-        {({ machine, id }) => <MachinePage machine={machine} id={id} />}
+        {({ machine, id }) => <MachinePage key={`${machine}/${id}`} machine={machine} id={id} />}
       </Route>
       <Route path="/nodes" component={NodesPage} />
       <Route path="/operations" component={OperationsPage} />

@@ -111,10 +111,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
         ...(challenge === undefined ? {} : { "www-authenticate": challenge }),
       });
     if (method !== "GET" && method !== "HEAD") {
-      const refusal =
-        user.role === "operator"
-          ? changeRefusal(headers)
-          : `${user.name} may look, and not change anything.`;
+      const refusal = changeRefusal(headers);
       if (refusal !== undefined) return context.json(denied(refusal), 403);
     }
     context.set("user", user);

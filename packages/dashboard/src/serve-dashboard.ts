@@ -21,7 +21,7 @@ export interface ServeDashboardOptions extends Pick<
   readonly host?: string;
   /** 0: any free one. */
   readonly port: number;
-  /** Who may log in. Default: whoever is on this machine is an operator. */
+  /** Who may log in. Default: whoever is on this machine is an operator and may see payloads. */
   readonly accounts?: readonly DashboardAccount[];
   /** What the audit calls somebody who did not have to log in. */
   readonly localName: string;
@@ -52,7 +52,7 @@ export async function serveDashboard(options: ServeDashboardOptions): Promise<Se
   const dashboard = createDashboard({
     ...rest,
     ...(accounts.length === 0
-      ? { authorize: () => ({ name: localName, role: "operator" }) as const }
+      ? { authorize: () => ({ name: localName, role: "operator", payloads: true }) as const }
       : {
           authorize: accountsAuthorize(accounts),
           challenge: 'Basic realm="Millrace", charset="UTF-8"',

@@ -5,6 +5,7 @@ import { Action } from "../action.tsx";
 import { jobAddress, queueAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
+import { Masked, type Reveal, useReveal } from "../reveal.tsx";
 import { JobLog } from "../job-log.tsx";
 import { Json } from "../json.tsx";
 import { count, counted } from "../number.ts";
@@ -18,17 +19,35 @@ const LIVE = ["queued", "delayed", "blocked", "running"];
 
 export function JobPage({ queue, id }: RefView): ReactElement {
   const job = useJob(queue, id);
+  const reveal = useReveal(
+    pathOf("jobs", queue, id, "reveal"),
+    // Another life of the job is another payload.
+    `${queue}/${id} ${job.data?.letter?.at ?? job.data?.state}`,
+  );
   return (
     <Page
       title={`Job ${id}`}
-      actions={job.data === undefined ? undefined : <JobActions job={job.data} />}
+      actions={
+        job.data === undefined ? undefined : (
+          <JobActions job={job.data} payload={reveal.data?.payload} />
+        )
+      }
     >
-      <Answer of={job}>{(view) => <Job job={view} now={job.dataUpdatedAt} />}</Answer>
+      <Answer of={job}>
+        {(view) => <Job job={view} now={job.dataUpdatedAt} reveal={reveal} />}
+      </Answer>
     </Page>
   );
 }
 
-function JobActions({ job: { id, queue, state } }: { readonly job: JobView }): ReactElement {
+function JobActions({
+  job: { id, queue, state },
+  payload,
+}: {
+  readonly job: JobView;
+  /** As it is stored, where that was looked at. */
+  readonly payload: unknown;
+}): ReactElement {
   const body = { filter: { queue, id } };
   return (
     <>
@@ -60,6 +79,7 @@ function JobActions({ job: { id, queue, state } }: { readonly job: JobView }): R
           >
             <p>It is enqueued with the same payload and with its attempts at zero.</p>
           </Action>
+          <Edit queue={queue} id={id} payload={payload} />
           <Action
             label="Discard"
             danger
@@ -76,7 +96,38 @@ function JobActions({ job: { id, queue, state } }: { readonly job: JobView }): R
   );
 }
 
-function Job({ job, now }: { readonly job: JobView; readonly now: number }): ReactElement {
+/** Who has not seen the payload says what changes: what is masked would be stored as it is shown. */
+function Edit({ queue, id, payload }: RefView & { readonly payload: unknown }): ReactElement {
+  const isWhole = payload !== undefined;
+  return (
+    <Action
+      // What it begins with is another once the payload was looked at.
+      key={String(isWhole)}
+      label="Edit and enqueue"
+      question={`Enqueue ${id} with another payload?`}
+      path={pathOf("jobs", queue, id, "edit")}
+      body={{ merge: !isWhole }}
+      asksValue={isWhole ? "The whole payload, as JSON" : "What changes, as JSON"}
+      valueAtFirst={isWhole ? JSON.stringify(payload, undefined, 2) : "{}"}
+      done={() => `${id} was enqueued with another payload.`}
+    >
+      <p>
+        {isWhole
+          ? "It takes the place of the payload that is there."
+          : "Its keys replace those of the payload, null takes one away, and the rest stays as it is, secrets included."}{" "}
+        The attempts begin at zero, and the letter is removed.
+      </p>
+    </Action>
+  );
+}
+
+interface JobProps {
+  readonly job: JobView;
+  readonly now: number;
+  readonly reveal: Reveal;
+}
+
+function Job({ job, now, reveal }: JobProps): ReactElement {
   const { name, queue, state, attempts, createdAt, parent, children, progress, letter } = job;
   return (
     <>
@@ -136,17 +187,22 @@ function Job({ job, now }: { readonly job: JobView; readonly now: number }): Rea
       {job.result === undefined ? null : (
         <section aria-labelledby="result">
           <h2 id="result">Result</h2>
-          <Json value={job.result} label="Result" />
+          <Json value={reveal.data?.result ?? job.result} label="Result" />
+          {letter === undefined ? <Masked reveal={reveal} /> : null}
         </section>
       )}
-      {letter === undefined ? null : <Letter letter={letter} />}
+      {letter === undefined ? null : <Letter letter={letter} reveal={reveal} />}
       <Children count={children.count} jobs={children.jobs} />
     </>
   );
 }
 
-function Letter({ letter }: { readonly letter: LetterView }): ReactElement {
-  const { reason, at, node, bytes, unreadable, payload, headers } = letter;
+function Letter({
+  letter,
+  reveal,
+}: Pick<JobProps, "reveal"> & { readonly letter: LetterView }): ReactElement {
+  const { reason, at, node, bytes, unreadable } = letter;
+  const { payload, headers } = { ...letter, ...reveal.data };
   return (
     <section aria-labelledby="letter">
       <h2 id="letter">Dead letter</h2>
@@ -162,7 +218,7 @@ function Letter({ letter }: { readonly letter: LetterView }): ReactElement {
         <summary>Headers</summary>
         <Json value={headers} label="Headers" />
       </details>
-      <p className="quiet">Secrets are masked. The command shows the payload as it is stored.</p>
+      <Masked reveal={reveal} />
     </section>
   );
 }

@@ -7,6 +7,7 @@ import { Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { Json } from "../json.tsx";
+import { Masked, type Reveal, useReveal } from "../reveal.tsx";
 import { useMachine } from "../questions.ts";
 import { StateBadge } from "../state-badge.tsx";
 import { Moment } from "../time.tsx";
@@ -19,18 +20,29 @@ interface MachineName {
 /** One durable machine: how it stands, what it waits for, and the way it took. */
 export function MachinePage({ machine, id }: MachineName): ReactElement {
   const answer = useMachine(machine, id);
+  const reveal = useReveal(
+    pathOf("machines", machine, id, "reveal"),
+    // It may hold other things since.
+    `${machine}/${id} ${answer.data?.changedAt}`,
+  );
   const isActive = answer.data?.status === "active";
   return (
     <Page
       title={`${machine} ${id}`}
       actions={isActive ? <SendEvent machine={machine} id={id} /> : null}
     >
-      <Answer of={answer}>{(view) => <Standing view={view} />}</Answer>
+      <Answer of={answer}>{(view) => <Standing view={view} reveal={reveal} />}</Answer>
     </Page>
   );
 }
 
-function Standing({ view }: { readonly view: MachineView }): ReactElement {
+function Standing({
+  view,
+  reveal,
+}: {
+  readonly view: MachineView;
+  readonly reveal: Reveal;
+}): ReactElement {
   const { status, state, version, startedAt, changedAt, error, trouble, failedEvent } = view;
   return (
     <>
@@ -61,11 +73,12 @@ function Standing({ view }: { readonly view: MachineView }): ReactElement {
       </dl>
       <Waiting view={view} />
       <h2>Context</h2>
-      <Json value={view.context} label="Context" />
+      <Json value={reveal.data?.context ?? view.context} label="Context" />
+      <Masked reveal={reveal} />
       {view.output === undefined ? null : (
         <>
           <h2>Output</h2>
-          <Json value={view.output} label="Output" />
+          <Json value={reveal.data?.output ?? view.output} label="Output" />
         </>
       )}
       <h2>Last transitions</h2>

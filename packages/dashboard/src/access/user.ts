@@ -5,6 +5,11 @@ export interface DashboardUser {
   readonly name: string;
   /** A viewer looks; an operator changes too. */
   readonly role: Role;
+  /**
+   * Whether they may see payloads, contexts and results as they are stored: each look is in the
+   * audit. Default: no, all they see is masked.
+   */
+  readonly payloads?: boolean;
 }
 
 /**

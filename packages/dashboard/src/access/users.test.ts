@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { accountsAuthorize, parseAccounts } from "./users.ts";
 
-const accounts = parseAccounts("ada:operator:correct:horse-battery,\nbob:viewer:0123456789ab");
+const accounts = parseAccounts(
+  "ada:operator:correct:horse-battery,\nbob:viewer:0123456789ab eve:viewer+payloads:ba9876543210",
+);
 const authorize = accountsAuthorize(accounts);
 const basic = (text: string): string => `Basic ${Buffer.from(text).toString("base64")}`;
 
@@ -25,7 +27,19 @@ test.each([
   if (user !== undefined) expect(Object.keys(user)).toEqual(["name", "role"]);
 });
 
+test("who may see payloads says so after the role; nobody else may", async () => {
+  const userOf = (text: string) =>
+    authorize(new Request("http://127.0.0.1/", { headers: { authorization: basic(text) } }));
+  expect(await userOf("eve:ba9876543210")).toEqual({
+    ...{ name: "eve", role: "viewer", payloads: true },
+  });
+  expect(await userOf("bob:0123456789ab")).toEqual({ name: "bob", role: "viewer" });
+});
+
 test.each([
+  ["ada:operator+all:correct-horse", /entry 1 may have \+payloads/],
+  ["ada:operator+payloads+:correct-horse", /entry 1 may have \+payloads/],
+  ["ada:payloads:correct-horse", /entry 1 needs the role viewer or operator/],
   ["ada", /entry 1 needs the role/],
   [":operator:correct-horse", /entry 1 needs a name/],
   ["ada:admin:correct-horse", /entry 1 needs the role viewer or operator/],

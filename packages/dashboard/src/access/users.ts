@@ -12,29 +12,32 @@ const SHORTEST_PASSWORD = 12;
 const NAME = /^[\p{L}\p{N}._@-]{1,64}$/u;
 
 /**
- * Accounts from a text: `ada:operator:PASSWORD`, one a line or with commas between them. A password
- * may hold colons, but no comma and no blank.
+ * Accounts from a text: `ada:operator:PASSWORD` or, who may see payloads, `bob:viewer+payloads:…`;
+ * one a line or with commas between them. A password may hold colons, but no comma and no blank.
  *
  * @throws MillraceError `invalid-option`; its message never holds a password
  */
 export function parseAccounts(text: string): readonly DashboardAccount[] {
   const entries = text.split(/[\s,]+/).filter((entry) => entry !== "");
   return entries.map((entry, index) => {
-    const [name = "", role = "", ...rest] = entry.split(":");
+    const [name = "", rights = "", ...rest] = entry.split(":");
+    const [role = "", ...more] = rights.split("+");
     const password = rest.join(":");
     if (!NAME.test(name)) throw wrong(index, "needs a name of letters, digits, dots, - and @");
     if (role !== "viewer" && role !== "operator")
       throw wrong(index, "needs the role viewer or operator after the name");
+    if (more.length > 1 || (more.length === 1 && more[0] !== "payloads"))
+      throw wrong(index, "may have +payloads after the role, and nothing else");
     if (password.length < SHORTEST_PASSWORD)
       throw wrong(index, `needs a password of at least ${SHORTEST_PASSWORD} characters`);
-    return { name, role, password };
+    return { name, role, password, ...(more.length === 0 ? {} : { payloads: true }) };
   });
 }
 
 /** Who stands behind HTTP's Basic credentials, or behind a bearer token that is a password. */
 export function accountsAuthorize(accounts: readonly DashboardAccount[]): Authorize {
-  const known = accounts.map(({ name, role, password }) => ({
-    user: { name, role },
+  const known = accounts.map(({ name, role, payloads, password }) => ({
+    user: { name, role, ...(payloads === true ? { payloads } : {}) },
     basic: digest(`${name}:${password}`),
     bearer: digest(password),
   }));

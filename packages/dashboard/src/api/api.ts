@@ -2,6 +2,7 @@ import { type Clock, MillraceError } from "@millrace/core";
 import type { ShowValue } from "@millrace/telemetry/masking";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { requireRight, type Right } from "../access/rights.ts";
 import type { DashboardEnv } from "../access/user.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { OnceAMoment } from "../fleet/once-a-moment.ts";
@@ -27,7 +28,8 @@ import * as reads from "./reads.ts";
 import { plots } from "./plots.ts";
 import { completions, indexView, rebuildIndex, searchedJobs } from "./search.ts";
 import { deadGroupView, deadRow, operationView } from "./show.ts";
-import type { ChangeView, CountView, SessionView } from "./views.ts";
+import { revealedJob, revealedMachine } from "./reveal.ts";
+import type { ChangeView, CountView, RevealedView, SessionView } from "./views.ts";
 
 export interface ApiHost {
   readonly fleet: Fleet;
@@ -72,9 +74,9 @@ function addReads(
     );
 
   api.get("/session", (context) => {
-    const { name, role } = context.get("user");
+    const { name, role, payloads = false } = context.get("user");
     return context.json({
-      ...{ user: { name, role }, title, outbox: outbox !== undefined },
+      ...{ user: { name, role, payloads }, title, outbox: outbox !== undefined },
       doctor: doctor !== undefined,
       search: search !== undefined,
       ...(grafana === undefined ? {} : { grafana }),
@@ -160,18 +162,21 @@ function addChanges(
       },
     }),
   );
-  const change = (
-    path: string,
-    act: (asking: changes.Asking, context: ApiContext) => Promise<ChangeView>,
-  ): void =>
+  type Act<View> = (asking: changes.Asking, context: ApiContext) => Promise<View>;
+  // The right stands beside the path that the router has matched: there is no other way to `act`.
+  const post = (path: string, right: Right, act: Act<object>): void =>
     void api.post(path, async (context) => {
+      const user = context.get("user");
+      requireRight(user, right);
       const body = askedJson(await context.req.text());
       try {
-        return context.json(await act({ fleet, show, user: context.get("user"), body }, context));
+        return context.json(await act({ fleet, show, user, body }, context));
       } finally {
         known.forget();
       }
     });
+  const change = (path: string, act: Act<ChangeView>): void => post(path, "operator", act);
+  const reveal = (path: string, act: Act<RevealedView>): void => post(path, "payloads", act);
 
   change("/dead/retry", (asking) => changes.settleLetters("retry", asking));
   change("/dead/discard", (asking) => changes.settleLetters("discard", asking));
@@ -186,6 +191,15 @@ function addChanges(
   );
   change("/jobs/:queue/:id/cancel", (asking, context) =>
     changes.cancelJob(param(context, "queue"), param(context, "id"), asking),
+  );
+  change("/jobs/:queue/:id/edit", (asking, context) =>
+    changes.editJob(param(context, "queue"), param(context, "id"), asking),
+  );
+  reveal("/jobs/:queue/:id/reveal", (asking, context) =>
+    revealedJob(param(context, "queue"), param(context, "id"), asking),
+  );
+  reveal("/machines/:machine/:id/reveal", (asking, context) =>
+    revealedMachine(param(context, "machine"), param(context, "id"), asking),
   );
   change("/jobs/:queue/:id/signal", (asking, context) =>
     changes.signalJob(param(context, "queue"), param(context, "id"), asking),

@@ -138,6 +138,16 @@ export function askedSignal(given: unknown): { readonly name: string; readonly v
   return { name, value: signal["value"] };
 }
 
+/** Another payload: the whole one, or what changes of it. One that is left out is a slip. */
+export function askedEdit(given: unknown): { readonly payload: unknown; readonly merge: boolean } {
+  const { value: payload, merge, ...odd } = fields(given, "body");
+  const [name] = Object.keys(odd);
+  if (name !== undefined) throw wrong(name.slice(0, 50), "left out");
+  if (payload === undefined) throw wrong("value", "the payload");
+  if (typeof merge !== "boolean") throw wrong("merge", "true or false");
+  return { payload, merge };
+}
+
 /** The event of a machine. */
 export function askedEvent(given: unknown): { readonly type: string } {
   const { value, ...odd } = fields(given, "body");

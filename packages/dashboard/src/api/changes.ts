@@ -3,6 +3,7 @@ import type { ShowValue } from "@millrace/telemetry/masking";
 import type { DashboardUser } from "../access/user.ts";
 import type { Fleet, FleetIntent } from "../fleet/fleet.ts";
 import {
+  askedEdit,
   askedFilter,
   askedReason,
   askedSignal,
@@ -103,6 +104,19 @@ export async function cancelJob(queue: string, id: string, asking: Asking): Prom
   return state === "cancelling" || state === "cancelled"
     ? ONE
     : { count: 0, failed: [{ id, message: `It has ended already: ${state}.` }] };
+}
+
+/** The payload is not in the audit: it may be anything. */
+export async function editJob(
+  queue: string,
+  id: string,
+  { fleet, user, body }: Asking,
+): Promise<ChangeView> {
+  const { payload, merge } = askedEdit(body);
+  await fleet.audit.perform({ action: "dead edit", filter: { queue, id }, by: user.name }, () =>
+    fleet.dead.edit(id, payload, { queue, merge }),
+  );
+  return ONE;
 }
 
 /** What was sent is not in the audit: it may be anything. */

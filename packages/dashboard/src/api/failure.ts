@@ -17,6 +17,7 @@ const WRONG: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "invalid-filter",
   "invalid-message",
   "invalid-name",
+  "invalid-payload",
 ]);
 const AWAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "broker-unavailable",

@@ -113,7 +113,11 @@ export async function jobs(
   };
 }
 
-export async function job({ fleet, show }: Reading, queue: string, id: string): Promise<JobView> {
+export async function job(
+  { fleet, show }: Pick<Reading, "fleet" | "show">,
+  queue: string,
+  id: string,
+): Promise<JobView> {
   const found = await fleet.jobs.get(id, { queue });
   return shown.jobView(found, await letterOf(fleet, found), show);
 }

@@ -10,7 +10,8 @@ import type { StepView } from "./step-view.ts";
 export type Role = "viewer" | "operator";
 
 export interface SessionView {
-  readonly user: { readonly name: string; readonly role: Role };
+  /** `payloads`: whether they may see what is masked. */
+  readonly user: { readonly name: string; readonly role: Role; readonly payloads: boolean };
   /** What the page says it is about: a namespace, an environment. */
   readonly title: string;
   /** Whether there is an outbox to look at. */
@@ -295,6 +296,15 @@ export interface DoctorView {
 
 export interface CountView {
   readonly count: number;
+}
+
+/** What is masked elsewhere, as it is stored; what there is none of is left out. */
+export interface RevealedView {
+  readonly payload?: unknown;
+  readonly headers?: unknown;
+  readonly result?: unknown;
+  readonly context?: unknown;
+  readonly output?: unknown;
 }
 
 /** What a change did. */

@@ -202,6 +202,11 @@ export interface FleetDeadLetters {
   list(filter: FleetDeadFilter & { readonly limit?: number }): Promise<readonly StoredDeadLetter[]>;
   groups(filter?: FleetDeadFilter): Promise<readonly DeadLetterGroup[]>;
   show(id: string, options: { readonly queue: string }): Promise<StoredDeadLetter>;
+  edit(
+    id: string,
+    payload: unknown,
+    options: { readonly queue: string; readonly merge: boolean },
+  ): Promise<{ readonly id: string; readonly queue: string }>;
   retry(filter: FleetDeadFilter): Promise<readonly DeadLetterResult[]>;
   discard(filter: FleetDeadFilter): Promise<readonly DeadLetterResult[]>;
 }

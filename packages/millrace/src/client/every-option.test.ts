@@ -130,7 +130,7 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
     groups: (of) => of.groups(bad()),
     show: (of) => of.show("a", bad()),
     retry: (of) => of.retry(bad()),
-    edit: (of) => of.edit("a", 1, bad()),
+    edit: [(of) => of.edit("a", 1, bad()), (of) => of.edit("a", 1, bad({ merge: true }))],
     discard: (of) => of.discard(bad()),
   },
   cron: {

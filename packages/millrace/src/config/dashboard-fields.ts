@@ -26,7 +26,7 @@ export const DASHBOARD_FIELDS = {
   }),
   /**
    * Who may log in to the dashboard: `name:operator:password` or `name:viewer:password`, with
-   * commas between them.
+   * commas between them. `+payloads` after the role lets them see what is masked.
    */
   uiUsers: field({
     group: "dashboard",
@@ -34,7 +34,7 @@ export const DASHBOARD_FIELDS = {
     env: ["MILLRACE_UI_USERS"],
     secret: true,
     about:
-      "Who may log in to the dashboard: `name:operator:password` or `name:viewer:password`, with commas between them.",
+      "Who may log in to the dashboard: `name:operator:password` or `name:viewer:password`, with commas between them. `+payloads` after the role lets them see what is masked.",
   }),
   /** File with the same, one a line, instead of `uiUsers`: a mounted secret. */
   uiUsersFile: field({

@@ -15,6 +15,8 @@ import { discardLetter } from "./dead-discard.ts";
 import { groupLetters } from "./dead-groups.ts";
 import { lastSequence, letterTest, matching } from "./dead-matching.ts";
 import { editedEnvelope } from "./dead-retry.ts";
+import { mergePatch } from "./merge-patch.ts";
+import { oldPayload } from "./old-payload.ts";
 import { manyReviver, reviver } from "./dead-revive.ts";
 
 /** Which dead letters are meant. Everything that is given must hold. */
@@ -61,17 +63,20 @@ export interface DeadLetters {
   retry(filter: DeadLetterFilter): Promise<readonly DeadLetterResult[]>;
   /**
    * Gives the newest letter of a job a new life with another payload, and removes the letter. What
-   * could not be read as a job may be mended so, where the letter knows the job's name.
+   * could not be read as a job may be mended so, where the letter knows the job's name. With
+   * `merge`, `payload` holds only what changes: its keys replace the old ones, and null takes one
+   * away (RFC 7396).
    *
    * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then), `invalid-envelope`
-   *   (there is no name), `unique-conflict`, `payload-too-large`; the letter stays
+   *   (there is no name), `unique-conflict`, `payload-too-large`, `invalid-payload` (to be merged
+   *   with what JSON has no form for); the letter stays
    * @example
-   * await millrace.dead.edit("order-7", { to: "ada@example.com" });
+   * await millrace.dead.edit("order-7", { to: "ada@example.com" }, { merge: true });
    */
   edit(
     id: string,
     payload: unknown,
-    options?: { readonly queue?: string },
+    options?: { readonly queue?: string; readonly merge?: boolean },
   ): Promise<{ readonly id: string; readonly queue: string }>;
   /**
    * Removes the letters for good, and what is on record of their jobs' steps. An empty filter means
@@ -81,6 +86,9 @@ export interface DeadLetters {
 }
 
 const WHERE_NAMES = optionNames<NonNullable<Parameters<DeadLetters["show"]>[1]>>({ queue: true });
+const EDIT_NAMES = optionNames<NonNullable<Parameters<DeadLetters["edit"]>[2]>>({
+  ...{ queue: true, merge: true },
+});
 
 export function deadLetters(broker: Broker, now: () => number): DeadLetters {
   const store = broker.deadLetters;
@@ -104,9 +112,8 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
   const show = async (
     id: string,
     options: Parameters<DeadLetters["show"]>[1] = {},
-    of = "dead.show()",
   ): Promise<StoredDeadLetter> => {
-    refuseUnknown(options, WHERE_NAMES, of);
+    refuseUnknown(options, WHERE_NAMES, "dead.show()");
     const { queue } = options;
     const letters = await store.list({ id, ...(queue === undefined ? {} : { queue }) });
     const queues = new Set(letters.map((letter) => letter.queue));
@@ -135,8 +142,11 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
     groups: async (filter = {}) =>
       groupLetters(matching(broker, filter, letterTest(filter, now()))),
     show: (id, options) => show(id, options),
-    async edit(id, payload, options) {
-      const letter = await show(id, options, "dead.edit()");
+    async edit(id, given, options = {}) {
+      refuseUnknown(options, EDIT_NAMES, "dead.edit()");
+      const { merge = false, ...where } = options;
+      const letter = await show(id, where);
+      const payload = merge ? mergePatch(oldPayload(letter), given) : given;
       const documents = await broker.documents(CANCELLATIONS_BUCKET);
       const key = cancellationKey(letter);
       if ((await documents.get(key)) !== undefined) await documents.remove(key);

@@ -1,0 +1,60 @@
+import { expect, test, vi } from "vitest";
+import { eventually } from "../harness/deadline.ts";
+import { describeServer } from "../harness/servers.ts";
+import { violations } from "../harness/accessibility.ts";
+import { charge, fleet } from "./browser-fleet.ts";
+import { describeInBrowser, heading, open } from "./in-browser.ts";
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
+
+const KEY = "k-1234567890";
+
+describeInBrowser("payloads of the dashboard", (browserOf) => {
+  describeServer("of a fleet", "newest", (server) => {
+    test("who may looks at a payload, which is on record, changes it, and sees the job succeed", async () => {
+      const { client, served, bankIsUp } = await fleet(server);
+      for (const id of ["first", "second"])
+        await client.enqueue(charge, { customer: "ann", amount: 7, apiKey: KEY } as never, { id });
+      await eventually(
+        async () => (await client.dead.list({ where: "id=first OR id=second" })).length === 2,
+        {
+          ...{ withinMs: 60_000, describe: "both are dead" },
+        },
+      );
+      const { page, trouble } = await open(browserOf(), served.url);
+      const payload = page.getByRole("region", { name: "Payload as JSON" });
+      await page.goto(`${served.url}jobs/billing/first`);
+      await heading(page, "Job first");
+      await payload.getByText('"***"').waitFor();
+      await page.getByRole("button", { name: "Show what is masked" }).click();
+      await payload.getByText(KEY).waitFor();
+      expect(await violations(page)).toEqual([]);
+      const record = { action: "jobs reveal", by: "ada@example.com" };
+      expect(await client.audit.list()).toMatchObject([record]);
+      // Of another job nothing is shown that was asked for this one.
+      await page.evaluate('history.pushState(null, "", "/jobs/billing/second")');
+      await heading(page, "Job second");
+      await payload.getByText('"***"').waitFor();
+      expect(await page.getByText(KEY).count()).toBe(0);
+      await page.goBack();
+      await heading(page, "Job first");
+      expect(await page.getByText(KEY).count()).toBe(0);
+      bankIsUp();
+      await page.getByRole("button", { name: "Edit and enqueue" }).click();
+      const dialog = page.getByRole("dialog", { name: "Enqueue first with another payload?" });
+      const field = dialog.getByLabel("What changes, as JSON");
+      await field.fill('{"amount":');
+      await dialog.getByRole("button", { name: "Edit and enqueue" }).click();
+      await dialog.getByRole("alert").filter({ hasText: "JSON" }).waitFor();
+      expect(await violations(page)).toEqual([]);
+      await field.fill('{"amount":99}');
+      await dialog.getByRole("button", { name: "Edit and enqueue" }).click();
+      await page
+        .getByRole("region", { name: "Result as JSON" })
+        .getByText('"charged": 99')
+        .waitFor();
+      expect(await client.audit.list()).toMatchObject([{ action: "dead edit" }, record]);
+      expect(trouble).toEqual([]);
+    });
+  });
+});
