@@ -96,7 +96,7 @@ function JobActions({
   );
 }
 
-/** Who has not seen the payload says what changes: what is masked would be stored as it is shown. */
+/** Who has not seen the payload says what changes: what is masked would be stored so. */
 function Edit({ queue, id, payload }: RefView & { readonly payload: unknown }): ReactElement {
   const isWhole = payload !== undefined;
   return (
