@@ -69,21 +69,12 @@ export function Action(props: ActionProps): ReactElement | null {
         <form onSubmit={submit}>
           <h2 id={heading}>{question}</h2>
           {isOpen ? children : null}
-          {asksValue === undefined ? null : (
-            <label>
-              {asksValue}
-              {valueAtFirst === undefined ? (
-                <input value={json} onChange={(event) => setJson(event.target.value)} />
-              ) : (
-                <textarea
-                  rows={10}
-                  spellCheck={false}
-                  value={json}
-                  onChange={(event) => setJson(event.target.value)}
-                />
-              )}
-            </label>
-          )}
+          <ValueField
+            asks={asksValue}
+            isLong={valueAtFirst !== undefined}
+            json={json}
+            set={setJson}
+          />
           {asksWhy ? (
             <label>
               Why (shown to everybody)
@@ -114,6 +105,31 @@ export function Action(props: ActionProps): ReactElement | null {
         </form>
       </dialog>
     </>
+  );
+}
+
+/** JSON that is sent along. */
+function ValueField({
+  asks,
+  isLong,
+  json,
+  set,
+}: {
+  readonly asks: string | undefined;
+  readonly isLong: boolean;
+  readonly json: string;
+  readonly set: (json: string) => void;
+}): ReactElement | null {
+  if (asks === undefined) return null;
+  const field = {
+    value: json,
+    onChange: ({ target }: { readonly target: { readonly value: string } }) => set(target.value),
+  };
+  return (
+    <label>
+      {asks}
+      {isLong ? <textarea rows={10} spellCheck={false} {...field} /> : <input {...field} />}
+    </label>
   );
 }
 

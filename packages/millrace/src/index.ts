@@ -91,6 +91,7 @@ export type {
   Operations,
 } from "./client/operations/operations.ts";
 export type { LiveJobFilter, OperationTarget } from "./client/operations/what-is-meant.ts";
+export type { GateStatus, Locks } from "./client/locks.ts";
 export type { Nodes, NodeStatus } from "./client/nodes.ts";
 export type {
   MachineHandle,

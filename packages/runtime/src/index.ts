@@ -37,6 +37,7 @@ export {
   type QueueReport,
   readNodeReport,
 } from "./presence/node-report.ts";
+export { keyHash, readGate } from "./limits/gate-names.ts";
 export { permitPrefix, slotsOf } from "./limits/queue/permit-share.ts";
 export { rateKey, RATES_BUCKET } from "./limits/queue/token-purse.ts";
 export { collectJobs } from "./registry/collect-jobs.ts";

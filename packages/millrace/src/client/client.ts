@@ -23,6 +23,7 @@ import { type Cron, cron } from "./cron.ts";
 import { type DeadLetters, deadLetters } from "./dead/dead-letters.ts";
 import { type DelayedJobs, delayedJobs } from "./jobs/delayed.ts";
 import type { JobHandle } from "./jobs/job-handle.ts";
+import { type Locks, locksOf } from "./locks.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { type EventsQuery, eventsOf, type JobEvent } from "./events.ts";
 import { enqueueCalls } from "./enqueue/enqueue-calls.ts";
@@ -224,6 +225,8 @@ export interface Millrace extends AsyncDisposable {
   readonly jobs: Jobs;
   readonly queues: Queues;
   readonly nodes: Nodes;
+  /** Locks that are held, and what waits because of it. */
+  readonly locks: Locks;
   /** What operators changed: orders to nodes, and whatever is done to many jobs at once. */
   readonly audit: Audit;
   /** Changes of many jobs or dead letters that survive the process that began them. */
@@ -288,6 +291,7 @@ export function createClient(
     jobs: calls.jobs(jobsOf(broker, lookUpJob(broker, now), now)),
     queues: calls.each("queues", queuesOf(broker, clock)),
     nodes: calls.each("nodes", nodesOf(broker)),
+    locks: calls.each("locks", locksOf(broker)),
     audit: calls.each("audit", auditOf(broker)),
     operations: calls.each("operations", operationsOf(broker, clock)),
     samples: calls.each("samples", samplesOf(broker, clock)),

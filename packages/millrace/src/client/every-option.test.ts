@@ -106,6 +106,11 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
     resume: (of) => of.resume("n", bad()),
     stop: (of) => of.stop("n", bad()),
   },
+  locks: {
+    list: (of) => of.list(bad()),
+    gates: (of) => of.gates(bad()),
+    release: (of) => of.release("user/l", bad()),
+  },
   audit: {
     list: (of) => of.list(bad()),
     perform: (of) => of.perform(bad({ action: "tidy up", filter: {} }), async () => {}),
@@ -157,6 +162,7 @@ type PartName =
   | "machines"
   | "queues"
   | "nodes"
+  | "locks"
   | "audit"
   | "operations"
   | "samples"

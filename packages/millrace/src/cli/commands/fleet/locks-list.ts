@@ -26,7 +26,9 @@ export const locksList = command({
   fields: ["connection", "namespace"],
   examples: [["millrace locks list --prefix user/", "Those that applications hold"]],
   async run({ flags, config }) {
-    const held = await withClient(config, (client) => client.broker.locks.list(flags.prefix));
+    const held = await withClient(config, ({ locks }) =>
+      locks.list(flags.prefix === undefined ? {} : { prefix: flags.prefix }),
+    );
     return {
       json: held.map(({ name, holder, token, leaseMs, leftMs }) => ({
         name,

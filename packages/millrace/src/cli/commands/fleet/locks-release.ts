@@ -1,4 +1,4 @@
-import { formatMs, type LockStore, type LockView } from "@millrace/core";
+import { formatMs, type LockView } from "@millrace/core";
 import { recordAudit } from "../../../client/audit.ts";
 import { flag } from "../../../config/field-kinds.ts";
 import { command } from "../../command.ts";
@@ -6,9 +6,6 @@ import { ASKS_FIRST, confirmed } from "../../confirm.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { clean } from "../../show/clean.ts";
 import { withClient } from "../../with-client.ts";
-
-/** Each round the holder has to renew between the look and the release. */
-const ROUNDS = 5;
 
 export const locksRelease = command({
   name: "locks release",
@@ -23,16 +20,15 @@ export const locksRelease = command({
   ],
   async run({ args, flags, config, io }) {
     const [name = ""] = args;
-    return withClient(config, async ({ broker }) => {
-      const { locks } = broker;
-      const seen = await locks.look(name);
+    return withClient(config, async ({ broker, locks }) => {
+      const seen = await broker.locks.look(name);
       if (seen !== undefined && !(await confirmed(io, flags.yes, question(seen))))
         return {
           json: { released: null },
           text: () => "nothing was released\n",
           exitCode: EXIT.failed,
         };
-      const released = seen && (await release(locks, seen));
+      const released = seen && (await locks.release(name, { holder: seen.holder }));
       if (released === undefined)
         return {
           json: { released: null },
@@ -59,14 +55,4 @@ function question({ name, holder, leaseMs, leftMs }: LockView): string {
     `If it lives, it goes on until its next renewal, within ${formatMs(leaseMs / 3)}, while another may get the lock.`,
     "Release it?",
   ].join("\n");
-}
-
-/** @returns undefined where this holder has it no longer */
-async function release(locks: LockStore, seen: LockView): Promise<LockView | undefined> {
-  let view: LockView | undefined = seen;
-  for (let round = 0; round < ROUNDS && view?.holder === seen.holder; round += 1) {
-    if (await locks.release(view)) return view;
-    view = await locks.look(seen.name);
-  }
-  return undefined;
 }
