@@ -284,6 +284,7 @@ export class NatsBroker implements Broker {
     const { nc } = this.#server;
     const underWay = (async () => {
       await this.#open.stop();
+      await this.#stores.records.close();
       await Promise.all([
         this.#stores.enqueuer.close(),
         this.#stores.settlePublisher.close(),

@@ -8,6 +8,7 @@ import { LaterGenerations } from "./lookup/later-generations.ts";
 import { NatsLocks } from "./locks/locks.ts";
 import { NatsMessages } from "./publish/nats-messages.ts";
 import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
+import { FastBatches } from "./publish/fast-batches.ts";
 import { OwnWords } from "./publish/own-words.ts";
 import { JobEnds } from "./settlement/job-ends.ts";
 import { Settler } from "./settlement/settler.ts";
@@ -58,7 +59,11 @@ export function natsStores(
   const delays = new Delays(server, names, replicas);
   const progress = new NatsProgress(server, publisher, replicas, report);
   const ensureProgress = (): Promise<void> => progress.ensure();
-  const streams = new SharedStreams({ server, config, delays, features, ensureProgress });
+  const records = new FastBatches(nc, { publisher });
+  const onHistory = (takesBatches: boolean): void => records.open(takesBatches);
+  const streams = new SharedStreams({
+    ...{ server, config, delays, features, ensureProgress, onHistory },
+  });
   const windows = new DedupeWindows(server);
   const ends = new JobEnds(server, windows);
   const history = new NatsHistory(server, report, ends);
@@ -71,10 +76,12 @@ export function natsStores(
   });
   return {
     ...{ enqueuer, settlePublisher: publisher, delays, streams, windows, ownWords, desks },
-    ...{ progress, history },
+    ...{ progress, history, records },
     closeHurried: () => hurriedPublisher?.close(),
     laterGenerations: new LaterGenerations(server),
-    settler: new Settler({ server, publisher, ownWords, ends, delays, limits, remakeStreams }),
+    settler: new Settler({
+      ...{ server, publisher, records, ownWords, ends, delays, limits, remakeStreams },
+    }),
     documents: new DocumentBuckets(server, replicas, report),
     queues: new NatsQueues(server, limits, replicas),
     deadLetters: new NatsDeadLetters(server),

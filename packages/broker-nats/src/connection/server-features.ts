@@ -28,6 +28,8 @@ export interface ServerFeatures {
   readonly counters: boolean;
   /** Cron and `@every` in `Nats-Schedule` (2.14). */
   readonly repeatingSchedules: boolean;
+  /** `allow_batched` on a stream (2.14). */
+  readonly fastBatches: boolean;
 }
 
 const OLDEST = { major: 2, minor: 10 } as const;
@@ -56,5 +58,6 @@ export function serverFeatures(version: string): ServerFeatures {
     atomicBatch: atLeast(12),
     counters: atLeast(12),
     repeatingSchedules: atLeast(14),
+    fastBatches: atLeast(14),
   });
 }

@@ -89,7 +89,12 @@ export class ConfirmedPublisher {
    * @throws MillraceError `payload-too-large`, `invalid-header`: then the sink hears nothing
    */
   send(publication: Publication, sink: Sink<PubAck>, index: number): void {
-    this.#exchange.send(this.#parcel(publication, sink, index));
+    this.#exchange.send(this.parcel(publication, sink, index));
+  }
+
+  /** Sends what `parcel` made. */
+  give(parcel: Parcel<PubAck>): void {
+    this.#exchange.send(parcel);
   }
 
   /**
@@ -162,9 +167,10 @@ export class ConfirmedPublisher {
   }
 
   readonly #parcelOf = (item: Publication, sink: Sink<PubAck>, index: number): Parcel<PubAck> =>
-    this.#parcel(item, sink, index);
+    this.parcel(item, sink, index);
 
-  #parcel(
+  /** @throws MillraceError `payload-too-large`, `invalid-header` */
+  parcel(
     { subject, data, headers }: Publication,
     sink: Sink<PubAck>,
     index: number,

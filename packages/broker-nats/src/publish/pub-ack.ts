@@ -31,7 +31,13 @@ interface PubAckJson {
   readonly stream?: string;
   readonly seq?: number;
   readonly duplicate?: boolean;
-  readonly error?: { readonly err_code?: number; readonly description?: string };
+  readonly error?: RefusalWords;
+}
+
+/** How the server says no. */
+export interface RefusalWords {
+  readonly err_code?: number;
+  readonly description?: string;
 }
 
 const STREAM_START = '{"stream":"';
@@ -110,8 +116,7 @@ function jsonAck(text: string, subject: string, attempts: number): Verdict<PubAc
       { cause },
     );
   }
-  if (ack.error !== undefined)
-    return refusal(ack.error.err_code ?? 0, ack.error.description ?? "no description", subject);
+  if (ack.error !== undefined) return refusal(ack.error, subject);
   if (ack.stream === undefined || ack.seq === undefined) {
     return new MillraceError(
       "broker-rejected",
@@ -161,7 +166,10 @@ const MEANING: ReadonlyMap<number, readonly [NatsErrorCode, string]> = new Map<
   [10164, ["conflict", "Someone else changed the subject first: read it and decide again."]],
 ]);
 
-function refusal(errCode: number, description: string, subject: string): Verdict<PubAck> {
+export function refusal(
+  { err_code: errCode = 0, description = "no description" }: RefusalWords,
+  subject: string,
+): Verdict<PubAck> {
   if (PASSING.has(errCode)) return RETRY;
   const [code, advice] = meaning(errCode, description);
   return new MillraceError(

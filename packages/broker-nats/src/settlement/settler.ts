@@ -15,6 +15,7 @@ import type { Sink } from "../exchange/parcel.ts";
 import { ack } from "../pull/ack.ts";
 import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import type { FastBatches } from "../publish/fast-batches.ts";
 import type { OwnWords } from "../publish/own-words.ts";
 import type { PubAck } from "../publish/pub-ack.ts";
 import type { ServerAccess } from "../store/server-access.ts";
@@ -29,6 +30,7 @@ import { type RecordStep, RecordWriter } from "./record-writer.ts";
 export interface SettlerOptions {
   readonly server: ServerAccess;
   readonly publisher: ConfirmedPublisher;
+  readonly records: FastBatches;
   readonly ownWords: OwnWords;
   readonly ends: JobEnds;
   readonly delays: Delays;
@@ -115,7 +117,9 @@ export class Settler {
     index: number,
     sink: Sink<PubAck>,
   ): void {
-    this.#options.publisher.send(this.#publication(step, delivery), sink, index);
+    const { publisher, records } = this.#options;
+    const way = step.do === "record" ? records : publisher;
+    way.send(this.#publication(step, delivery), sink, index);
   }
 
   ack({ ackSubject, lease }: NatsDelivery): void {

@@ -97,7 +97,7 @@ function refuseForeign({ create: wanted, own }: StreamPlan, existing: StreamConf
 function verify(plan: StreamPlan, config: StreamConfig, existing: StreamConfig | undefined): void {
   const wanted: Partial<StreamConfig> =
     existing === undefined ? plan.create : plan.update(existing);
-  const ignored = firstDifference(wanted, config);
+  const ignored = firstDifference(wanted, config, plan.optional);
   if (ignored === undefined) return;
   throw new MillraceError(
     "jetstream-failed",
@@ -109,10 +109,16 @@ function differs(wanted: Partial<StreamConfig>, have: StreamConfig): boolean {
   return firstDifference(wanted, have) !== undefined;
 }
 
-function firstDifference(wanted: Partial<StreamConfig>, have: StreamConfig): string | undefined {
+function firstDifference(
+  wanted: Partial<StreamConfig>,
+  have: StreamConfig,
+  spared: readonly (keyof StreamConfig)[] = [],
+): string | undefined {
   const entries = Object.entries(wanted) as [keyof StreamConfig, unknown][];
   return entries.find(
-    ([field, value]) => JSON.stringify(have[field] ?? absent(value)) !== JSON.stringify(value),
+    ([field, value]) =>
+      JSON.stringify(have[field] ?? absent(value)) !== JSON.stringify(value) &&
+      !spared.includes(field),
   )?.[0];
 }
 

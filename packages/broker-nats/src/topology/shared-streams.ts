@@ -2,6 +2,7 @@ import type { BrokerConfig } from "../broker-options.ts";
 import type { ServerFeatures } from "../connection/server-features.ts";
 import type { Delays } from "../delayed/delays.ts";
 import type { ServerAccess } from "../store/server-access.ts";
+import { batchDoor } from "./batch-door.ts";
 import { ensureStream } from "./ensure-stream.ts";
 import { blockedStream, deadStream, historyStream } from "./streams.ts";
 
@@ -12,6 +13,8 @@ export interface SharedStreamsOptions {
   /** What the server can do that is connected now. */
   readonly features: () => ServerFeatures;
   readonly ensureProgress: () => Promise<void>;
+  /** Told whether the history takes fast batches. */
+  readonly onHistory: (takesBatches: boolean) => void;
 }
 
 /** What workers and movers need beside queues. Made once a connection. */
@@ -49,13 +52,15 @@ export class SharedStreams {
   }
 
   async #make(): Promise<void> {
-    const { server, config, delays, features, ensureProgress } = this.#options;
+    const { server, config, delays, features, ensureProgress, onHistory } = this.#options;
     const { names } = server;
     const { history, replicas } = config;
     await delays.ensure(features());
     await ensureStream(server, deadStream(names, replicas));
     await ensureStream(server, blockedStream(names, replicas));
-    await ensureStream(server, historyStream(names, history, replicas));
+    const batches = batchDoor(server.nc, features());
+    const made = await ensureStream(server, historyStream(names, history, replicas, batches));
+    onHistory(features().fastBatches && made.allow_batched === true);
     await ensureProgress();
   }
 }

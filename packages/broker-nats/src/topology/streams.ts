@@ -7,6 +7,7 @@ import {
 } from "@millrace/core";
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
+import type { BatchDoor } from "./batch-door.ts";
 import type { Names } from "./subjects.ts";
 import type { SizeLimits } from "./size-limits.ts";
 
@@ -23,6 +24,8 @@ export interface StreamPlan {
    */
   readonly own?: readonly string[];
   readonly update: (existing: StreamConfig) => Partial<StreamConfig>;
+  /** What a server may leave out: whoever uses it looks whether it is there. */
+  readonly optional?: readonly (keyof StreamConfig)[];
 }
 
 const DEFAULT_DEDUPE_MS = 2 * 60_000;
@@ -329,7 +332,12 @@ export interface HistoryLimits {
 }
 
 /** Set when the stream is created; afterwards the operator's own limits stand. */
-export function historyStream(names: Names, limits: HistoryLimits, replicas: number): StreamPlan {
+export function historyStream(
+  names: Names,
+  limits: HistoryLimits,
+  replicas: number,
+  batches: BatchDoor,
+): StreamPlan {
   return {
     create: {
       name: names.historyStream,
@@ -343,7 +351,9 @@ export function historyStream(names: Names, limits: HistoryLimits, replicas: num
       // Records carry no message id; a window would only cost memory.
       duplicate_window: nanos(100),
       num_replicas: replicas,
+      ...batches.create,
     },
-    update: () => ({}),
+    update: () => batches.update,
+    optional: ["allow_batched"],
   };
 }

@@ -1,0 +1,259 @@
+import type { Clock, Timer } from "@millrace/core";
+import type { Msg, NatsConnection, Status, Subscription } from "@nats-io/nats-core";
+import { watchConnection } from "../connection/connection-events.ts";
+import { MillraceError } from "../errors.ts";
+import { type Parcel, revocationOf, type Sink, type Verdict } from "../exchange/parcel.ts";
+import { machineOf } from "../machine/machine.ts";
+import { every } from "../machine/timers.ts";
+import { atEndOfTurn } from "../wire/end-of-turn.ts";
+import { encodeHeaders } from "../wire/headers.ts";
+import { newInbox } from "../wire/inbox.ts";
+import { publishFrame } from "../wire/publish-frame.ts";
+import type { Publication } from "./batch.ts";
+import { readBatchAnswer } from "./batch-answer.ts";
+import type { ConfirmedPublisher } from "./confirmed-publisher.ts";
+import { FastBatch, type Operation, OPERATION } from "./fast-batch.ts";
+import type { PubAck } from "./pub-ack.ts";
+
+export interface FastBatchesOptions {
+  readonly publisher: Pick<ConfirmedPublisher, "parcel" | "give">;
+  /** A batch without its acknowledgement for so long is given up. Default 2,000. */
+  readonly attemptTimeoutMs?: number;
+}
+
+/** Fewer in one turn cost less one by one: the server answers the first and the last of a batch. */
+const LEAST = 4;
+/** Most in batches without an answer; more go one by one, which wait for room. */
+const WINDOW = 1_024;
+/**
+ * Between a batch's token and a place: how many the server may take before it says how far it is,
+ * and that nothing after a refused one is stored.
+ */
+const FLOW = ".1000.fail.";
+const TICKS = 4;
+const NOTHING = new Uint8Array();
+/** A server that knows nothing of batches refuses a message with this, where it would store it. */
+const ONLY_A_BATCH = encodeHeaders({ "Nats-Expected-Stream": "/" });
+
+/**
+ * Messages for one stream, those of one turn of the event loop as one fast batch (NATS 2.14): the
+ * server answers once for all. They go out as they come but for the newest, which is held back
+ * until it is known whether it is the last (docs/decisions/speed.md).
+ *
+ * Only what the server has confirmed counts. What it was silent about goes out once more, one by
+ * one: so a second copy must do no harm, and a message with an id must not be one that the stream
+ * may know, because the server drops those without a word.
+ */
+export class FastBatches {
+  readonly #nc: NatsConnection;
+  readonly #publisher: FastBatchesOptions["publisher"];
+  readonly #clock: Clock;
+  readonly #tickMs: number;
+  /** Of its reply subjects, once there are any. */
+  #prefix = "";
+  #sub: Subscription | undefined;
+  #unwatch: (() => void) | undefined;
+  /** By the tokens of their reply subjects, oldest first. */
+  readonly #underWay = new Map<string, FastBatch>();
+  readonly #held: Parcel<PubAck>[] = [];
+  #current: FastBatch | undefined;
+  /** Set while a turn's end is awaited. */
+  #turning = false;
+  #isOpen = false;
+  #isUp = true;
+  #made = 0;
+  /** In batches, without an answer. */
+  #pending = 0;
+  #tick = 0;
+  #timer: Timer | undefined;
+  #idle: (() => void)[] = [];
+
+  constructor(nc: NatsConnection, { publisher, attemptTimeoutMs = 2_000 }: FastBatchesOptions) {
+    this.#nc = nc;
+    this.#publisher = publisher;
+    this.#clock = machineOf(nc).clock;
+    this.#tickMs = Math.ceil(attemptTimeoutMs / TICKS);
+  }
+
+  /** Whether the stream takes batches; until it is said it does not. */
+  open(takesBatches: boolean): void {
+    this.#isOpen = takesBatches;
+    if (takesBatches) this.#listen();
+  }
+
+  #listen(): void {
+    if (this.#sub !== undefined) return;
+    const inbox = newInbox(this.#nc);
+    // A batch is known by one token, to all who publish to the stream.
+    this.#prefix = `${inbox}.${inbox.slice(inbox.lastIndexOf(".") + 1)}-`;
+    this.#sub = this.#nc.subscribe(`${inbox}.>`, {
+      callback: (error, msg) => (error ? this.#shut() : this.#answer(msg)),
+    });
+    this.#unwatch = watchConnection(this.#nc, (status) => this.#observe(status));
+  }
+
+  /** @throws as `ConfirmedPublisher.send` */
+  send(publication: Publication, sink: Sink<PubAck>, index: number): void {
+    const parcel = this.#publisher.parcel(publication, sink, index);
+    if (!this.#isOpen || !this.#isUp || this.#pending + this.#held.length >= WINDOW)
+      return this.#publisher.give(parcel);
+    this.#held.push(parcel);
+    if (!this.#turning) {
+      this.#turning = true;
+      atEndOfTurn(this.#endTurn);
+    }
+    if (this.#held.length >= LEAST) this.#current ??= this.#begun();
+    if (this.#current === undefined) return;
+    while (this.#held.length > 1) this.#pass(this.#current, this.#held.shift());
+  }
+
+  /** Takes no more, and leaves what is not confirmed to the publisher. */
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    this.#endTurn();
+    if (this.#underWay.size > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    this.#unwatch?.();
+    this.#stopTimer();
+    if (!this.#nc.isClosed()) this.#sub?.unsubscribe();
+  }
+
+  #begun(): FastBatch {
+    const token = `${(this.#made += 1)}`;
+    const batch = new FastBatch(token, this.#tick);
+    this.#underWay.set(token, batch);
+    this.#timer ??= every(this.#clock, this.#tickMs, () => this.#sweep());
+    return batch;
+  }
+
+  /** An arrow: it is called for each turn. */
+  readonly #endTurn = (): void => {
+    this.#turning = false;
+    const batch = this.#current;
+    this.#current = undefined;
+    const held = this.#held.splice(0);
+    if (batch === undefined) for (const parcel of held) this.#giveAlone(parcel);
+    else if (!this.#pass(batch, held[0], OPERATION.commit)) this.#end(batch, batch.length + 1);
+  };
+
+  /** @returns false where it did not become part of the batch */
+  #pass(
+    batch: FastBatch,
+    parcel: Parcel<PubAck> | undefined,
+    operation: Operation = batch.length === 0 ? OPERATION.start : OPERATION.append,
+  ): boolean {
+    if (parcel === undefined) return false;
+    // Given up meanwhile, or what a handler did in this turn took longer than a lease.
+    if (!this.#underWay.has(batch.token) || revocationOf(parcel) !== undefined) {
+      this.#giveAlone(parcel);
+      return false;
+    }
+    const { subject, data, headers } = parcel;
+    const place = batch.add(parcel);
+    try {
+      publishFrame(this.#nc, subject, data, this.#replyTo(batch, place, operation), headers);
+    } catch {
+      batch.withdraw();
+      this.#giveAlone(parcel);
+      return false;
+    }
+    parcel.attempts = 1;
+    this.#pending += 1;
+    return true;
+  }
+
+  #replyTo({ token }: FastBatch, place: number, operation: Operation): string {
+    return `${this.#prefix}${token}${FLOW}${place}.${operation}.$FI`;
+  }
+
+  /** Without a last message: what is said here is stored nowhere. */
+  #end(batch: FastBatch, place: number): void {
+    if (!this.#underWay.has(batch.token)) return;
+    try {
+      const reply = this.#replyTo(batch, place, OPERATION.end);
+      publishFrame(this.#nc, batch.subject, NOTHING, reply, ONLY_A_BATCH);
+    } catch {
+      this.#giveUp(batch);
+    }
+  }
+
+  #answer(msg: Msg): void {
+    const from = this.#prefix.length;
+    const batch = this.#underWay.get(msg.subject.slice(from, msg.subject.indexOf(".", from)));
+    if (batch === undefined) return;
+    const answer = readBatchAnswer(msg, batch.subject);
+    switch (answer.kind) {
+      case "nothing":
+        return;
+      case "ended":
+        for (const parcel of batch.takeUpTo(answer.count)) this.#settle(parcel, answer.ack);
+        return this.#giveUp(batch);
+      case "alone":
+        return this.#settle(batch.take(answer.place), answer.ack);
+      case "refused":
+        this.#settle(batch.take(answer.place), answer.verdict);
+        // The server waits for more.
+        if (!answer.closes && answer.place === batch.length && batch !== this.#current)
+          this.#end(batch, answer.place);
+        return;
+      case "closed":
+        this.#isOpen = false;
+        return this.#giveUp(batch);
+      case "lost":
+        return this.#giveUp(batch);
+    }
+  }
+
+  #settle(parcel: Parcel<PubAck> | undefined, verdict: Verdict<PubAck>): void {
+    if (parcel === undefined) return;
+    this.#pending -= 1;
+    if (verdict instanceof MillraceError) parcel.sink.failed(verdict, parcel.index);
+    else if (typeof verdict === "symbol") this.#giveAlone(parcel);
+    else parcel.sink.done(verdict, parcel.index);
+  }
+
+  /** What has no answer goes out one by one. */
+  #giveUp(batch: FastBatch): void {
+    if (!this.#underWay.delete(batch.token)) return;
+    const rest = batch.takeUpTo(batch.length);
+    this.#pending -= rest.length;
+    for (const parcel of rest) this.#giveAlone(parcel);
+    if (this.#underWay.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #giveAlone(parcel: Parcel<PubAck>): void {
+    const revoked = revocationOf(parcel);
+    if (revoked === undefined) this.#publisher.give(parcel);
+    else parcel.sink.failed(revoked, parcel.index);
+  }
+
+  #giveUpAll(): void {
+    for (const batch of [...this.#underWay.values()]) this.#giveUp(batch);
+  }
+
+  #sweep(): void {
+    this.#tick += 1;
+    for (const batch of [...this.#underWay.values()])
+      if (this.#tick - batch.tick > TICKS) this.#giveUp(batch);
+    if (this.#underWay.size === 0) this.#stopTimer();
+  }
+
+  #stopTimer(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /**
+   * What a connection that broke was told last is not known, and a refusal may have been among it.
+   */
+  #observe({ type }: Status): void {
+    if (type === "disconnect") this.#isUp = false;
+    if (type === "reconnect") this.#isUp = true;
+    if (type === "disconnect" || type === "reconnect" || type === "close") this.#giveUpAll();
+  }
+
+  /** No answer will ever be heard. */
+  #shut(): void {
+    this.#isOpen = false;
+    this.#giveUpAll();
+  }
+}

@@ -1,0 +1,18 @@
+import type { NatsConnection } from "@nats-io/nats-core";
+import { expect, test } from "vitest";
+import { serverFeatures } from "../connection/server-features.ts";
+import { batchDoor } from "./batch-door.ts";
+
+const OPEN = { allow_batched: true };
+
+test.each([
+  ["2.15.2", undefined, OPEN, OPEN],
+  // Another server of the cluster may be older: a stream that exists would be out of its reach.
+  ["2.15.2", "c", OPEN, {}],
+  ["2.14.0", undefined, OPEN, OPEN],
+  ["2.13.9", undefined, {}, {}],
+  ["2.10.29", "c", {}, {}],
+])("a server %s in the cluster %s", (version, cluster, create, update) => {
+  const nc = { info: { version, cluster } } as unknown as NatsConnection;
+  expect(batchDoor(nc, serverFeatures(version))).toEqual({ create, update });
+});
