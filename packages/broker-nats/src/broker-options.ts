@@ -8,7 +8,8 @@ import {
   silentLogger,
 } from "@millrace/core";
 import type { NatsConnectionOptions } from "./connection/connection-options.ts";
-import type { HistoryLimits, JobLogLimits } from "./topology/streams.ts";
+import type { HistoryLimits } from "./topology/history-stream.ts";
+import type { JobLogLimits } from "./topology/streams.ts";
 
 /** How to reach the server, and what Millrace keeps on it. */
 export interface NatsBrokerOptions extends NatsConnectionOptions {

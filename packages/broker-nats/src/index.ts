@@ -4,7 +4,7 @@ export type { NatsAuth, NatsConnectionOptions, NatsTls } from "./connection/conn
 export type { ServerFeatures } from "./connection/server-features.ts";
 export type { NatsBroker } from "./nats-broker.ts";
 export { leaseThread } from "./lease/lease-thread.ts";
-export type { HistoryLimits } from "./topology/streams.ts";
+export type { HistoryLimits } from "./topology/history-stream.ts";
 export { diagnose } from "./diagnosis/diagnose.ts";
 export type { Finding } from "./diagnosis/finding.ts";
 export { removeNamespace } from "./topology/remove-namespace.ts";

@@ -4,7 +4,8 @@ import type { Delays } from "../delayed/delays.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { batchDoor } from "./batch-door.ts";
 import { ensureStream } from "./ensure-stream.ts";
-import { blockedStream, deadStream, historyStream } from "./streams.ts";
+import { historyStream } from "./history-stream.ts";
+import { blockedStream, deadStream } from "./streams.ts";
 
 export interface SharedStreamsOptions {
   readonly server: ServerAccess;

@@ -7,7 +7,6 @@ import {
 } from "@millrace/core";
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
-import type { BatchDoor } from "./batch-door.ts";
 import type { Names } from "./subjects.ts";
 import type { SizeLimits } from "./size-limits.ts";
 
@@ -323,37 +322,5 @@ export function jobLogStream(names: Names, limits: JobLogLimits, replicas: numbe
       num_replicas: replicas,
     },
     update: () => ({}),
-  };
-}
-
-export interface HistoryLimits {
-  readonly maxAgeMs: number;
-  readonly maxRecords: number;
-}
-
-/** Set when the stream is created; afterwards the operator's own limits stand. */
-export function historyStream(
-  names: Names,
-  limits: HistoryLimits,
-  replicas: number,
-  batches: BatchDoor,
-): StreamPlan {
-  return {
-    create: {
-      name: names.historyStream,
-      description: "Millrace execution history",
-      subjects: [names.historyAll],
-      retention: RetentionPolicy.Limits,
-      storage: StorageType.File,
-      discard: DiscardPolicy.Old,
-      max_age: nanos(limits.maxAgeMs),
-      max_msgs: limits.maxRecords,
-      // Records carry no message id; a window would only cost memory.
-      duplicate_window: nanos(100),
-      num_replicas: replicas,
-      ...batches.create,
-    },
-    update: () => batches.update,
-    optional: ["allow_batched"],
   };
 }
