@@ -5,5 +5,6 @@ const { install, runNode } = await import("./install.mjs");
 
 await install();
 const args = process.argv.slice(2);
-const program = args.includes("--outbox") ? "outbox/simulate-program.ts" : "simulate-program.ts";
+const kind = ["outbox", "machines"].find((one) => args.includes(`--${one}`));
+const program = kind === undefined ? "simulate-program.ts" : `${kind}/simulate-program.ts`;
 process.exit(await runNode([`test/simulation/${program}`, ...args], {}));

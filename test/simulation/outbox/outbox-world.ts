@@ -1,10 +1,10 @@
 import type { Broker } from "@millrace/core";
 import { FLAVOURS, type Flavour } from "../jetstream/flavour.ts";
-import type { FaultKind, Network } from "../broker/network.ts";
+import type { FaultKind } from "../broker/network.ts";
 import { byDice, type Dice } from "../engine/dice.ts";
 import { SimProcess } from "../engine/process.ts";
-import { Timeline } from "../engine/timeline.ts";
-import { FaultPlan, faultProfile, type Struck } from "../world/fault-plan.ts";
+import { Crew } from "../world/crew.ts";
+import type { Struck } from "../world/fault-plan.ts";
 import { natsRealm } from "../world/nats-realm.ts";
 import type { Realm } from "../world/realm.ts";
 import { type ClaimFaults, Claims } from "./claims.ts";
@@ -52,75 +52,24 @@ export function liveThroughOutbox(options: OutboxWorldOptions): Promise<OutboxWo
 
 async function live(options: OutboxWorldOptions, dice: Dice): Promise<OutboxWorld> {
   const { flavour = FLAVOURS["2.15"], kinds, claimFaults, spoil = (broker) => broker } = options;
-  const timeline = new Timeline();
-  const database = new ModelDatabase(() => timeline.nowMs);
-  const claims = new Claims(database, claimFaults);
   const stored: string[] = [];
   const succeeded = new Set<string>();
-  const faults = new FaultPlan(dice, faultProfile(dice, FAULTS_UNTIL_MS, LEASE_MS));
-  const lives = new Map<SimProcess, number>();
-  const network: Network = {
-    passage: (point, process) =>
-      faults.passage(point, timeline.nowMs, (kind) => {
-        const isOfServer = !kind.startsWith("kill") && kind !== "stop" && kind !== "freeze";
-        return (kinds?.has(kind) ?? true) && (lives.has(process) || isOfServer);
-      }),
-    strike,
-  };
-  const realm: Realm = natsRealm(flavour)(timeline, network, {
-    recorded: ({ id, state }) => void (state === "succeeded" && succeeded.add(id)),
-    buried: () => {},
-    withdrawn: () => {},
-    onTrial: () => {},
-    stored: (id) => void stored.push(id),
+  const crew = new Crew<Role>({
+    ...{ dice, kinds, faultsUntilMs: FAULTS_UNTIL_MS, leaseMs: LEASE_MS },
+    realmOf: natsRealm(flavour),
+    tap: {
+      recorded: ({ id, state }) => void (state === "succeeded" && succeeded.add(id)),
+      stored: (id) => void stored.push(id),
+    },
   });
+  const { timeline, network, realm, faults } = crew;
+  const database = new ModelDatabase(() => timeline.nowMs);
+  const claims = new Claims(database, claimFaults);
   const windowMs = flavour.atomicBatches ? WINDOWS_MS.marked : WINDOWS_MS.unmarked;
   const household: Household = {
     ...{ timeline, network, realm, database, claims, dice, spoil, windowMs, leaseMs: LEASE_MS },
   };
-
-  function strike(kind: FaultKind, point: string, process: SimProcess): void {
-    const length = (what: string, least: number, most: number): number =>
-      faults.lengthMs(point, what, least, most);
-    switch (kind) {
-      case "kill-before":
-      case "kill-after":
-      case "stop":
-        return kill(process, length("dead", 200, 20_000));
-      case "freeze":
-        process.freeze();
-        timeline.plan(length("frozen", 50, 3 * LEASE_MS), () =>
-          process.thaw(dice(`network first ${point}`) < 0.5),
-        );
-        return;
-      case "cut-before":
-      case "cut-after":
-        return realm.cut(process, length("cut", 50, 2 * LEASE_MS));
-      case "crash-before":
-      case "crash-after":
-        return realm.crash(length("forgets", 0, 2_000), length("down", 200, 8_000));
-      case "elect":
-        return realm.elect(length("elects", 300, 8_000));
-      case "slow":
-    }
-  }
-
-  let spawned = 0;
-  function spawn(place: number): void {
-    const role = PLACES[place] as Role;
-    const process = new SimProcess(`${role}-${place + 1}-${(spawned += 1)}`, timeline);
-    lives.set(process, place);
-    // One that finds no server ends, and is started again as by any supervisor.
-    serve(role, process, household).catch(() => kill(process, 2_000));
-  }
-  function kill(process: SimProcess, deadMs: number): void {
-    const place = lives.get(process);
-    process.kill();
-    if (!lives.delete(process) || place === undefined) return;
-    timeline.plan(deadMs, () => spawn(place));
-  }
-
-  for (const place of PLACES.keys()) spawn(place);
+  crew.start(PLACES, (role, process) => serve(role, process, household));
   const writer = new SimProcess("writer", timeline);
   let written: ReadonlySet<number> | undefined;
   void writeOrders(writer, household).then((all) => (written = all));
@@ -132,7 +81,8 @@ async function live(options: OutboxWorldOptions, dice: Dice): Promise<OutboxWorl
   // Whatever comes late comes after so many leases.
   await timeline.run(3 * LEASE_MS);
   const quiet = isQuiet();
-  for (const process of [...lives.keys(), writer]) process.kill();
+  crew.end();
+  writer.kill();
   return {
     ...{ database, claims, stored, succeeded, struck: faults.struck, isQuiet: quiet },
     written: written ?? new Set(),

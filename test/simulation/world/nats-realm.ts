@@ -16,7 +16,10 @@ import type { Leftover, Realm, RealmOf, Tap } from "./realm.ts";
 
 const NAMESPACE = "millrace";
 const SUSPECTS = `$KV.${NAMESPACE}-suspects.`;
+const MACHINES = `$KV.${NAMESPACE}-machines.`;
 const LATENCY_MS = 1;
+/** The part of an id that nobody can foresee: no fault's name may hang on it. */
+const UNFORESEEN = /(millrace-m:[\w:-]+):[\w-]{11}/g;
 
 interface Line {
   readonly link: Link;
@@ -89,7 +92,7 @@ class NatsRealm implements Realm {
 
   #passage(process: SimProcess, packet: Packet): Crossed {
     if (!process.isRunning) return { delayMs: 0, isLost: true };
-    const what = `${process.name} ${nameOf(packet)}`;
+    const what = `${process.name} ${nameOf(packet)}`.replaceAll(UNFORESEEN, "$1");
     const tries = (this.#sent.get(what) ?? 0) + 1;
     this.#sent.set(what, tries);
     const point = `${what} ${tries}`;
@@ -171,6 +174,7 @@ function kindOf(stream: string): Leftover["what"] | undefined {
   if (stream.startsWith(`${NAMESPACE}-queue-`)) return "queued";
   if (stream === `${NAMESPACE}-delayed`) return "delayed";
   if (stream === `${NAMESPACE}-blocked`) return "blocked";
+  if (stream === `${NAMESPACE}-inbox` || stream === `${NAMESPACE}-timers`) return "event";
   return stream === `${NAMESPACE}-batches` ? "batch" : undefined;
 }
 
@@ -191,6 +195,11 @@ function tell(tap: Tap, subject: string, { headers, data }: Packet): void {
   }
   if (subject.startsWith(SUSPECTS) && data.length > 0)
     tap.onTrial(subject.slice(SUSPECTS.length), JSON.parse(Buffer.from(data).toString()));
+  if (subject.startsWith(MACHINES))
+    tap.kept?.(
+      subject.slice(MACHINES.length),
+      data.length === 0 ? undefined : JSON.parse(Buffer.from(data).toString()),
+    );
   const letter = letterOf(subject, headers, data);
   if (letter !== undefined) tap.buried(letter);
   const id = fieldOf(headers, "Nats-Msg-Id");

@@ -5,7 +5,7 @@ import type { Timeline } from "../engine/timeline.ts";
 
 /** What is still there in a world that should be empty. */
 export interface Leftover {
-  readonly what: "queued" | "delayed" | "blocked" | "batch" | "lock";
+  readonly what: "queued" | "delayed" | "blocked" | "batch" | "lock" | "event";
   readonly detail: string;
 }
 
@@ -19,6 +19,8 @@ export interface Tap {
   onTrial(key: string, value: unknown): void;
   /** A job's message id, as its message is stored. */
   stored?(id: string): void;
+  /** A machine's document as it is written: undefined where it is removed. */
+  kept?(key: string, value: unknown): void;
 }
 
 /** What a foreign program puts on a producer's door of a queue, whatever it likes. */

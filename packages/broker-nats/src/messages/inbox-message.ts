@@ -30,6 +30,7 @@ export function readDueAt(headers: ReceivedHeaders): number | undefined {
 interface Received {
   readonly subject: string;
   readonly sequence: number;
+  readonly isAgain: boolean;
   readonly headers: ReceivedHeaders;
   readonly data: Uint8Array;
 }
@@ -37,7 +38,7 @@ interface Received {
 /** @returns undefined for what no machine can be meant by */
 export function readInboxMessage(
   names: Names,
-  { subject, sequence, headers, data }: Received,
+  { subject, sequence, isAgain, headers, data }: Received,
 ): InboxMessage | undefined {
   const to = names.readToMachine(subject);
   if (to === undefined) return undefined;
@@ -47,7 +48,7 @@ export function readInboxMessage(
   const trace = traceHeaders(headers);
   const sent = said === "start" || said === "stop" ? said : "event";
   return {
-    ...{ machine, id, sequence },
+    ...{ machine, id, sequence, isAgain },
     place: `${door === "mtick" || door === "mtimer" ? "timers" : "inbox"}/${sequence}`,
     kind: door === "mend" ? "end" : door === "inbox" ? sent : "tick",
     data: plainBytes(data),

@@ -12,6 +12,8 @@ import type { ServerAccess } from "./server-access.ts";
 export interface InboxHostOptions extends HostOptions {
   readonly machine: string;
   readonly from: "inbox" | "timers";
+  /** Whether ticks are given back until they are due: being handed out again means nothing then. */
+  readonly givesBack: boolean;
   readonly server: ServerAccess;
   /** Makes the stream again, where it was removed. */
   readonly remake: () => Promise<void>;
@@ -94,11 +96,12 @@ export class InboxHost implements Stoppable {
 
   /** Never rejects: whatever goes wrong, the message comes again. */
   async #take(delivery: Delivery): Promise<void> {
-    const { server, take, onProblem } = this.#options;
+    const { server, take, onProblem, from, givesBack } = this.#options;
     const { nc, names } = server;
-    const { subject, headers, data, streamSequence: sequence } = delivery;
+    const { subject, headers, data, streamSequence: sequence, deliveryCount } = delivery;
+    const isAgain = deliveryCount > 1 && !(from === "timers" && givesBack);
     try {
-      const message = readInboxMessage(names, { subject, headers, data, sequence });
+      const message = readInboxMessage(names, { subject, headers, data, sequence, isAgain });
       if (message !== undefined) await take(message);
       if (!nc.isClosed()) ack(nc, delivery.ackSubject);
     } catch (error) {

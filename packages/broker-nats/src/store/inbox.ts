@@ -78,7 +78,7 @@ export class NatsInbox implements InboxStore {
     return (
       stored &&
       readInboxMessage(names, {
-        ...{ subject: stored.subject, sequence: stored.seq, data: stored.data },
+        ...{ subject: stored.subject, sequence: stored.seq, data: stored.data, isAgain: false },
         headers: headersOf(stored),
       })
     );
@@ -96,12 +96,12 @@ export class NatsInbox implements InboxStore {
 
   async host(machine: string, options: HostOptions): Promise<Stoppable> {
     const { server, onProblem } = this.#options;
-    await this.#ensure();
+    const { schedules } = await this.#ensure();
     const remake = async (): Promise<void> => {
       this.doubt();
       await this.#ensure();
     };
-    const place = { ...options, machine, server, remake, onProblem };
+    const place = { ...options, machine, server, remake, onProblem, givesBack: !schedules };
     const [inbox, timers] = await Promise.all([
       InboxHost.start({ ...place, from: "inbox" }),
       InboxHost.start({ ...place, from: "timers" }),

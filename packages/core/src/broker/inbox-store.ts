@@ -26,6 +26,8 @@ export interface InboxMessage extends MachineRef {
   readonly sequence: number;
   /** Where it lies, for `has`. */
   readonly place: string;
+  /** It was handed out before, and nobody has said since what became of it. */
+  readonly isAgain: boolean;
   readonly data: Uint8Array;
   readonly eventId?: string;
   readonly headers?: Readonly<Record<string, string>>;

@@ -177,7 +177,7 @@ function carry(
     case "xstate.raise":
       return raise(owner, draft, params, now);
     case "xstate.cancel":
-      delete draft.timers[String(action.params)];
+      delete draft.timers[String(params["sendId"])];
       return;
     case "xstate.spawnChild":
       return spawn(definition, owner, draft, params);

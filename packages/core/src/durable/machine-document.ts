@@ -91,6 +91,8 @@ export interface MachineDocument {
   readonly timers: Readonly<Record<string, MachineTimer>>;
   /** What the server is asked to wake it at; it may be woken sooner, and in vain. */
   readonly tickAt?: number;
+  /** Ticks that earlier documents asked for are heard no more. */
+  readonly tickRev: number;
   /** Ids of its last events. */
   readonly seen: readonly string[];
   readonly trail: readonly MachinePassage[];

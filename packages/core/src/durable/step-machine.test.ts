@@ -38,6 +38,12 @@ class InHand {
     return next;
   }
 
+  /** The one that was asked for last. */
+  tick(now: number, mark: { rev?: number; run?: string } = {}) {
+    const { run, tickRev: rev } = this.document;
+    return this.take({ kind: "tick", run, rev, ...mark } as never, now);
+  }
+
   send(type: string, fields: object = {}, eventId?: string, now = T0) {
     return this.take({ kind: "event", event: { type, ...fields }, eventId } as never, now);
   }
@@ -88,21 +94,45 @@ test("a failed job is an error of its actor", () => {
 
 test("timers: each due one is a transition, those of a state that was left are silent", () => {
   const machine = new InHand().paid();
-  expect(machine.take({ kind: "tick" } as never, T0 + 59_999)).toMatchObject({
-    ...{ value: { waiting: "quiet" }, tickAt: T0 + 60_000 },
-    pending: [{ do: "tick", at: T0 + 60_000 }],
-  });
-  machine.take({ kind: "tick" } as never, T0 + 60_000);
+  machine.tick(T0 + 60_000);
   expect(machine.document).toMatchObject({ value: { waiting: "nudged" }, tickAt: T0 + WEEK });
   machine.send("APPROVE", { by: "ada" });
   expect(machine.document).toMatchObject({ status: "done", value: "shipped", timers: {} });
-  machine.take({ kind: "tick" } as never, T0 + WEEK);
+  expect(machine.tick(T0 + WEEK)).toBeUndefined();
   expect(machine.document).toMatchObject({ value: "shipped", output: { receipt: "r-5" } });
+});
+
+test("a timer of a state that was left is gone", () => {
+  const machine = new InHand().paid();
+  machine.send("PAUSE");
+  expect(machine.document.timers).not.toHaveProperty(["xstate.after.week.order.waiting"]);
+});
+
+test("a tick that another took the place of is not heard, nor is one a second time", () => {
+  const machine = new InHand().paid();
+  const first = machine.document.rev;
+  const tick = (rev: number, now: number) => machine.tick(now, { rev });
+  expect(tick(first - 1, T0 + 60_000)).toBeUndefined();
+  // It came too early: by whose clock ever.
+  expect(tick(first, T0 + 59_000)).toMatchObject({
+    ...{ value: { waiting: "quiet" }, tickAt: T0 + 60_000, tickRev: first + 1 },
+    pending: [{ do: "tick", at: T0 + 60_000 }],
+  });
+  expect(tick(first, T0 + 60_000)).toBeUndefined();
+  expect(machine.tick(T0 + 60_000, { rev: first + 1, run: "earlier" })).toBeUndefined();
+  expect(tick(first + 1, T0 + 60_000)).toMatchObject({ value: { waiting: "nudged" } });
+});
+
+test("a tick that is under way is not asked for again, until it is long overdue", () => {
+  const machine = new InHand().paid();
+  expect(machine.send("REFUSE", {}, "a", T0 + 61_000)?.pending).toEqual([]);
+  const asked = [{ do: "tick", at: T0 + 60_000 }];
+  expect(machine.send("BOOM", {}, "b", T0 + 160_000)?.pending).toEqual(asked);
 });
 
 test("a week without an answer", () => {
   const machine = new InHand().paid();
-  for (let tick = 0; tick < 2; tick += 1) machine.take({ kind: "tick" } as never, T0 + WEEK);
+  for (let tick = 0; tick < 2; tick += 1) machine.tick(T0 + WEEK);
   expect(machine.document).toMatchObject({ status: "done", value: "lost" });
   expect(machine.document.trail.map(({ event }) => event)).toEqual([
     ...["xstate.init", "xstate.done.actor.payment", "NUDGED"],
@@ -121,9 +151,9 @@ test("an own action stands in pending with its parameters", () => {
 
 test("history survives being stored", () => {
   const machine = new InHand().paid();
-  machine.take({ kind: "tick" } as never, T0 + 60_000);
+  machine.tick(T0 + 60_000);
   machine.send("PAUSE");
-  expect(machine.document).toMatchObject({ value: "paused", timers: {} });
+  expect(machine.document.value).toBe("paused");
   machine.send("RESUME");
   expect(machine.document.value).toEqual({ waiting: "nudged" });
 });

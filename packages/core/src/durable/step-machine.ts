@@ -22,7 +22,12 @@ export type Occurrence = { readonly sequence: number; readonly place: string } &
   | { readonly kind: "start" }
   | { readonly kind: "stop" }
   | { readonly kind: "end"; readonly end: InvokedEnd }
-  | { readonly kind: "tick" }
+  | {
+      readonly kind: "tick";
+      /** The life and the document that asked for it. */
+      readonly run: string;
+      readonly rev: number;
+    }
 );
 
 export interface Beginning extends MachineRef {
@@ -33,6 +38,8 @@ export interface Beginning extends MachineRef {
 }
 
 const MOST_SEEN = 32;
+/** A tick that is so late has gone astray, and another is asked for. */
+const ASTRAY_MS = 60_000;
 const LONGEST_TRAIL = 20;
 
 /**
@@ -48,7 +55,7 @@ export function startMachine(
     ...({ v: 1, machine, id, version: definition.version } as const),
     // No two messages of an inbox have one place.
     run: sequence.toString(36),
-    ...{ rev: 1, cursor: sequence, cause: place, seen: [], startedAt: now },
+    ...{ rev: 1, cursor: sequence, cause: place, tickRev: 0, seen: [], startedAt: now },
   };
   let state: ChartState;
   try {
@@ -74,7 +81,7 @@ export function stepMachine(
   occurrence: Occurrence,
   now: number,
 ): MachineDocument | undefined {
-  if (isBehind(stored, occurrence)) return undefined;
+  if (isBehind(stored, occurrence) || isStray(stored, occurrence)) return undefined;
   const document = heard(ofThisVersion(definition, stored), occurrence);
   const event = eventOf(document, occurrence, now);
   const next = { ...advanced(document, occurrence, now), ...event?.also };
@@ -95,11 +102,21 @@ export function stepMachine(
   }
 }
 
-/** A tick that came is under way no longer. */
+/** A tick that came is under way no longer, and none that was asked for so far is heard again. */
 function heard(document: MachineDocument, { kind }: Occurrence): MachineDocument {
   if (kind !== "tick") return document;
   const { tickAt: _came, ...rest } = document;
-  return rest;
+  return { ...rest, tickRev: document.rev + 1 };
+}
+
+/**
+ * A tick that another took the place of, or that was heard before. That the second is seen is what
+ * keeps one message from being the cause of two documents: while one host does what follows from
+ * the second, another may let the message go for the first.
+ */
+function isStray({ status, run, tickRev }: MachineDocument, occurrence: Occurrence): boolean {
+  if (occurrence.kind !== "tick") return false;
+  return status !== "active" || occurrence.run !== run || occurrence.rev < tickRev;
 }
 
 function historyOf({ history }: MachineDocument): Pick<MachineDocument, "history"> {
@@ -222,13 +239,18 @@ function finish(
       : [...document.trail, { at: now, event, value: document.value }].slice(-LONGEST_TRAIL);
   const first = earliest(document.timers)?.[1].at;
   const { tickAt } = document;
-  const isAsked = first === undefined || (tickAt !== undefined && tickAt > now && tickAt <= first);
+  const isAsked =
+    first === undefined || (tickAt !== undefined && tickAt > now - ASTRAY_MS && tickAt <= first);
   return {
     ...document,
     trail,
     ...(isAsked
       ? {}
-      : { tickAt: first, pending: [...document.pending, { do: "tick", at: first }] }),
+      : {
+          tickAt: first,
+          tickRev: document.rev,
+          pending: [...document.pending, { do: "tick", at: first }],
+        }),
   };
 }
 

@@ -13,6 +13,7 @@ import {
 import { type AnyActor, createActor } from "xstate";
 import { refusalMessage, writeJson } from "./end-message.ts";
 import type { MachineShelf, Shelved } from "./machine-shelf.ts";
+import type { TickMark } from "./tick-mark.ts";
 
 export interface MachineEffectsOptions {
   readonly broker: Pick<Broker, "findWaiting" | "history" | "inbox">;
@@ -57,6 +58,15 @@ export class MachineEffects {
     }
   }
 
+  /**
+   * Asks once more for the tick that is under way: a host that died while it asked for its own may
+   * have taken that one's place.
+   */
+  async tickAgain(shelved: Shelved): Promise<void> {
+    const { status, tickAt } = shelved.document ?? {};
+    if (status === "active" && tickAt !== undefined) await this.#tick(shelved, tickAt);
+  }
+
   /** A queue forgets ids: where it may have been enqueued long ago, it is looked for. */
   async #enqueue(document: MachineDocument, effect: Of<"enqueue">, again: boolean): Promise<void> {
     const { broker, producer, definition } = this.#options;
@@ -97,11 +107,12 @@ export class MachineEffects {
       const { document } = mine;
       if (document === undefined || wanted === undefined) return;
       const { run, rev } = document;
-      await broker.inbox.tick(document, writeJson({ run, rev }), wanted);
+      const tick: TickMark = { run, rev };
+      await broker.inbox.tick(document, writeJson(tick), wanted);
       const newest = await shelf.read(document);
       if (newest.revision === mine.revision || newest.document === undefined) return;
       mine = newest;
-      wanted = nextTimerAt(newest.document);
+      wanted = newest.document.tickAt ?? nextTimerAt(newest.document);
     }
   }
 

@@ -23,6 +23,7 @@ import { MachineEffects } from "./machine-effects.ts";
 import { MachineReports, outcomeOf } from "./machine-reports.ts";
 import { MachineShelf, type Shelved } from "./machine-shelf.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
+import { readTickMark } from "./tick-mark.ts";
 import { traceTransition, transitionOf } from "./trace-transition.ts";
 
 export interface MachineHostOptions {
@@ -106,10 +107,11 @@ export class MachineHost implements Stoppable {
 
   async #takeOnce(message: InboxMessage): Promise<Shelved> {
     let held = await this.#hold(message);
-    if (message.kind === "end") held = await this.#newEnough(held, message);
+    if (message.kind === "end" || message.kind === "tick")
+      held = await this.#newEnough(held, message);
     if (message.kind === "end" || message.kind === "tick") return this.#apply(held, message);
     const cursor = held.document?.cursor ?? 0;
-    if (message.sequence <= cursor) return held;
+    if (message.sequence <= cursor) return this.#passOver(held, message);
     let from = cursor + 1;
     for (;;) {
       const earlier = await this.#options.broker.inbox.next(message, from);
@@ -140,14 +142,14 @@ export class MachineHost implements Stoppable {
     return found;
   }
 
-  /** A document that knows of a job's call, or the end of the job would look like nobody's. */
+  /**
+   * A document that knows of a job's call, or of the timer that was asked for: what comes of them
+   * would look like nobody's.
+   */
   async #newEnough(held: Shelved, message: InboxMessage): Promise<Shelved> {
-    const end = readEnd(message.data);
-    const by = end && invokedBy({ id: end.job });
+    const by = askedBy(message);
     const knows = ({ document }: Shelved): boolean =>
-      by === undefined ||
-      document === undefined ||
-      (document.run === by.run && document.invoked >= by.number);
+      by === undefined || document === undefined || (document.run === by.run && by.isIn(document));
     if (knows(held)) return held;
     const newest = await this.#read(message);
     // Of an earlier life, which is over.
@@ -171,7 +173,7 @@ export class MachineHost implements Stoppable {
     }
     const occurrence = occurrenceOf(message);
     const next = stepMachine(definition, document, occurrence, now);
-    if (next === undefined) return held;
+    if (next === undefined) return this.#passOver(held, message);
     if (next.trouble !== undefined && next.trouble !== document.trouble)
       log.warn({ machine, id, trouble: next.trouble }, "a machine could not take an event");
     try {
@@ -182,6 +184,12 @@ export class MachineHost implements Stoppable {
       const refused = refuseStep(document, occurrence, error, now);
       return this.#store(held, { message, now }, refused);
     }
+  }
+
+  /** Nothing comes of it, here. Whoever had it before may have died of what came of it there. */
+  async #passOver(held: Shelved, { kind, isAgain }: InboxMessage): Promise<Shelved> {
+    if (kind !== "tick" || isAgain) await this.#effects.tickAgain(held);
+    return held;
   }
 
   async #store(
@@ -222,10 +230,28 @@ function isUnstorable(error: unknown): boolean {
   );
 }
 
+interface Asked {
+  readonly run: string;
+  /** Whether a document is as new as the one that asked for what came. */
+  readonly isIn: (document: MachineDocument) => boolean;
+}
+
+/** @returns undefined for what no node wrote */
+function askedBy({ kind, data }: InboxMessage): Asked | undefined {
+  if (kind === "tick") {
+    const tick = readTickMark(data);
+    return { run: tick.run, isIn: ({ rev }) => rev >= tick.rev };
+  }
+  const end = readEnd(data);
+  const by = end && invokedBy({ id: end.job });
+  return by && { run: by.run, isIn: ({ invoked }) => invoked >= by.number };
+}
+
 function occurrenceOf(message: InboxMessage): Occurrence {
   const { kind, data, eventId } = message;
   const at = { sequence: message.sequence, place: message.place };
-  if (kind === "tick" || kind === "stop" || kind === "start") return { ...at, kind };
+  if (kind === "tick") return { ...at, kind, ...readTickMark(data) };
+  if (kind === "stop" || kind === "start") return { ...at, kind };
   if (kind === "end") {
     const end = readEnd(data);
     return { ...at, kind, end: end ?? { job: "" } };

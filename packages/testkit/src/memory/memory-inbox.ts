@@ -23,7 +23,7 @@ export interface MachineHost {
 }
 
 interface Kept {
-  readonly message: InboxMessage;
+  message: InboxMessage;
   /** Set while a host has it and has not answered yet, or while it rests. */
   given: Timer | undefined;
 }
@@ -52,7 +52,7 @@ export class InboxShelf {
     const place = `inbox/${sequence}`;
     const data = message.data.slice();
     this.#kept.set(place, {
-      message: { ...message, machine, id, sequence, place, data },
+      message: { ...message, machine, id, sequence, place, data, isAgain: false },
       given: undefined,
     });
     this.give();
@@ -122,6 +122,7 @@ export class InboxShelf {
       });
     const given = rest(ANSWERS_WITHIN_MS);
     kept.given = given;
+    kept.message = { ...message, isAgain: true };
     void host.take(message).then(
       () => {
         kept.given?.cancel();

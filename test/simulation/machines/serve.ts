@@ -1,0 +1,59 @@
+import type { Broker, ExecutionContext } from "@millrace/core";
+import { createNode } from "@millrace/runtime";
+import { type Dice, rowOf } from "../engine/dice.ts";
+import type { SimProcess } from "../engine/process.ts";
+import { sleep } from "../world/insist.ts";
+import type { Realm } from "../world/realm.ts";
+import type { MachineEvidence } from "./evidence.ts";
+import { ask, charge, orderMachine, PATIENCE_MS, ship } from "./order.ts";
+
+/** What all hosts of a world share. */
+export interface Household {
+  readonly realm: Realm;
+  readonly dice: Dice;
+  readonly evidence: MachineEvidence;
+  readonly spoil: (broker: Broker) => Broker;
+  readonly leaseMs: number;
+}
+
+type Work = ExecutionContext<{ order: string }>;
+
+const LONGEST_WORK_MS = 2_000;
+/** Half of those who are asked never answer before they are asked no more. */
+const ANSWERS_WITHIN_MS = 2 * PATIENCE_MS;
+
+/** A node that hosts orders and runs their jobs. */
+export async function serve(process: SimProcess, household: Household): Promise<void> {
+  const { realm, dice, evidence, spoil, leaseMs } = household;
+  const { clock } = process;
+  const took = (name: string, { input: { order }, job }: Work): string => {
+    evidence.runs.push({ job: name, id: job.id, order });
+    return `${name} ${order}`;
+  };
+  const slowly = async (name: string, context: Work, mostMs: number): Promise<string> => {
+    await sleep(clock, dice(`${name} ${context.input.order} takes`) * mostMs);
+    return took(name, context);
+  };
+  let made = 0;
+  const node = createNode(
+    {
+      name: process.name,
+      broker: spoil(await realm.brokerFor(process)),
+      machines: [orderMachine((order) => void evidence.told.add(order))],
+      jobs: [
+        charge.handler((context: Work) => slowly("charge", context, LONGEST_WORK_MS)),
+        ask.handler((context: Work) => slowly("ask", context, ANSWERS_WITHIN_MS)),
+        ship.handler((context: Work) => slowly("ship", context, LONGEST_WORK_MS)),
+      ],
+      clock,
+      random: rowOf(dice, `random of ${process.name}`),
+      slots: 8,
+      grace: "5s",
+      lease: leaseMs,
+      // Whoever is killed again and again is not to blame here.
+      poisonAfter: 1_000,
+    },
+    { newId: () => `${process.name}-made-${(made += 1)}` },
+  );
+  await node.start();
+}
