@@ -3,6 +3,7 @@ import { expect, it, vi } from "vitest";
 import { assign, fromPromise, raise, setup } from "xstate";
 import { administrator } from "../harness/administrator.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
+import { eventually } from "../harness/deadline.ts";
 import { patient } from "../harness/cluster/mode.ts";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
 
@@ -112,6 +113,9 @@ describeEachServer("a durable machine", (server) => {
         trouble: { event: "BOOM" },
       });
     }
+    // What follows from a transition is done once that is stored, and seen.
+    const toldOfAll = async () => ids.every((id) => told.includes(id));
+    await eventually(toldOfAll, { withinMs: 60_000, describe: "each machine has told of its end" });
     expect(told.filter((id) => ids.includes(id)).toSorted()).toEqual(ids);
     told.length = 0;
   });
