@@ -237,10 +237,10 @@ async function moveByClock(
   const publisher = new ConfirmedPublisher(nc);
   cleanUpLater(() => publisher.close());
   const options = {
-    server: { nc, patient: nc, jsm, names: new Names(namespace), maxValues: 100_000 },
+    server: { nc, retrying: nc, jsm, names: new Names(namespace), maxValues: 100_000 },
     limits: sizeLimits(1024 * 1024),
     maxDelayMs: 366 * 86_400_000,
-    patient: publisher,
+    retrying: publisher,
     hurried: () => publisher,
     ensureStreams: () => Promise.resolve(),
     now: () => Date.now() + offsetMs,

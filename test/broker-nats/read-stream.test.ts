@@ -1,7 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
-import { patientConnection } from "../../packages/broker-nats/src/connection/patient-connection.ts";
+import { retryingRequests } from "../../packages/broker-nats/src/connection/retrying-requests.ts";
 import { ConfirmedPublisher } from "../../packages/broker-nats/src/publish/confirmed-publisher.ts";
 import { readStream } from "../../packages/broker-nats/src/reads/read-stream.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
@@ -15,11 +15,11 @@ describeEachServer("a long stream is read whole", (server) => {
   async function connected(servers = server.url) {
     const nc = await connect({ servers, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
     cleanUpLater(() => nc.close());
-    return { nc, jsm: await jetstreamManager(patientConnection(nc)) };
+    return { nc, jsm: await jetstreamManager(retryingRequests(nc)) };
   }
 
   async function filled(stream: string, nc: NatsConnection): Promise<void> {
-    const jsm = await jetstreamManager(patientConnection(nc));
+    const jsm = await jetstreamManager(retryingRequests(nc));
     const replicas = clusterMode() === undefined ? 1 : REPLICAS;
     await jsm.streams.add({ name: stream, subjects: [`${stream}.>`], num_replicas: replicas });
     const publisher = new ConfirmedPublisher(nc);

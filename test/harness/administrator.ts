@@ -1,6 +1,6 @@
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { patientConnection } from "../../packages/broker-nats/src/connection/patient-connection.ts";
+import { retryingRequests } from "../../packages/broker-nats/src/connection/retrying-requests.ts";
 import { cleanUpLater } from "./cleanup.ts";
 
 /** Of connections that are a test's own: a member that dies while it greets one is no matter. */
@@ -26,5 +26,5 @@ export async function administrator({ url }: { readonly url: string }): Promise<
 
 /** As patient with a cluster between two leaders as our own code. */
 export function patientManager(nc: NatsConnection): Promise<JetStreamManager> {
-  return jetstreamManager(patientConnection(nc), { checkAPI: false });
+  return jetstreamManager(retryingRequests(nc), { checkAPI: false });
 }

@@ -4,7 +4,7 @@ import { createNode } from "@millrace/runtime";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { expect, it, vi } from "vitest";
-import { patientConnection } from "../../packages/broker-nats/src/connection/patient-connection.ts";
+import { retryingRequests } from "../../packages/broker-nats/src/connection/retrying-requests.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { connectionsOf, MONITOR_CONFIG } from "../harness/cluster/members.ts";
 import { lasting, patient } from "../harness/cluster/mode.ts";
@@ -51,7 +51,7 @@ describeEachServer(
         withinMs: 20_000,
         describe: "only the observer is still connected",
       });
-      const manager = await jetstreamManager(patientConnection(observer));
+      const manager = await jetstreamManager(retryingRequests(observer));
       for (const queue of [QUEUE, IDLE_QUEUE]) {
         for (const consumer of ["workers-high", "workers", "workers-low"]) {
           const { num_waiting: pulls, num_ack_pending: unsettled } = await manager.consumers.info(

@@ -3,12 +3,12 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import type { BrokerConfig } from "./broker-options.ts";
 import { closeForGood } from "./connection/close-for-good.ts";
 import type { ConnectedNats } from "./connection/connect-nats.ts";
-import { patientConnection } from "./connection/patient-connection.ts";
+import { retryingRequests } from "./connection/retrying-requests.ts";
 import { machineOf, setMachine } from "./machine/machine.ts";
 import { NatsBroker } from "./nats-broker.ts";
 import { sizeLimits } from "./topology/size-limits.ts";
 import { Names } from "./topology/subjects.ts";
-import type { OpenLeases } from "./work/lease-desk.ts";
+import type { OpenLeases } from "./work/lease-registry.ts";
 
 /**
  * A broker on a connection that is there; closes it in the end, and where this fails.
@@ -24,11 +24,11 @@ export async function brokerOn(
     const clock = new DisciplinedClock(machineOf(nc).clock);
     setMachine(nc, { ...machineOf(nc), clock });
     const limits = sizeLimits(nc.info?.max_payload ?? 0);
-    const patient = patientConnection(nc);
-    const jsm = await jetstreamManager(patient, { checkAPI: false });
+    const retrying = retryingRequests(nc);
+    const jsm = await jetstreamManager(retrying, { checkAPI: false });
     const server = {
       nc,
-      patient,
+      retrying,
       jsm,
       names: new Names(config.namespace),
       maxValues: config.maxValues,

@@ -27,7 +27,7 @@ import { NatsSignals } from "./store/signals.ts";
 import { DedupeWindows } from "./topology/dedupe-windows.ts";
 import { SharedStreams } from "./topology/shared-streams.ts";
 import type { SizeLimits } from "./topology/size-limits.ts";
-import { LeaseDesks, type OpenLeases } from "./work/lease-desk.ts";
+import { LeaseRegistry, type OpenLeases } from "./work/lease-registry.ts";
 
 export interface NatsBrokerParts {
   readonly server: ServerAccess;
@@ -69,7 +69,7 @@ export function natsStores(
   const history = new NatsHistory(server, report, ends);
   const ownWords = new OwnWords(server, publisher, history, (queue) => windows.memoryOf(queue));
   const remakeStreams = (): Promise<void> => streams.remake();
-  const desks = new LeaseDesks({
+  const desks = new LeaseRegistry({
     open: openLeases,
     roundTrip: () => nc.flush(),
     onProblem: report,
@@ -86,7 +86,7 @@ export function natsStores(
     queues: new NatsQueues(server, limits, replicas),
     deadLetters: new NatsDeadLetters(server),
     delayed: new NatsDelayedJobs({
-      ...{ server, limits, patient: publisher, maxDelayMs: config.maxDelayMs },
+      ...{ server, limits, retrying: publisher, maxDelayMs: config.maxDelayMs },
       hurried: () => (hurriedPublisher ??= new ConfirmedPublisher(nc, HURRIED)),
       ensureStreams: () => streams.ensure(),
       now: () => clock.now(),

@@ -39,7 +39,7 @@ export {
 } from "./presence/node-report.ts";
 export { keyHash, readGate } from "./limits/gate-names.ts";
 export { permitPrefix, slotsOf } from "./limits/queue/permit-share.ts";
-export { rateKey, RATES_BUCKET } from "./limits/queue/token-purse.ts";
+export { rateKey, RATES_BUCKET } from "./limits/queue/token-cache.ts";
 export { collectJobs } from "./registry/collect-jobs.ts";
 export { collectMachines } from "./registry/collect-machines.ts";
 export { collectSchedules } from "./registry/collect-schedules.ts";

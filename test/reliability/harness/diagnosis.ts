@@ -1,6 +1,6 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { patientConnection } from "../../../packages/broker-nats/src/connection/patient-connection.ts";
+import { retryingRequests } from "../../../packages/broker-nats/src/connection/retrying-requests.ts";
 import { type LedgerEntry, ledgerNowMs } from "../oracle/ledger-entry.ts";
 
 /**
@@ -12,7 +12,7 @@ export async function diagnose(
   stream: string,
   ledger: readonly LedgerEntry[],
 ): Promise<string> {
-  const jsm = await jetstreamManager(patientConnection(nc));
+  const jsm = await jetstreamManager(retryingRequests(nc));
   const { state } = await jsm.streams.info(stream);
   const message = await jsm.streams.getMessage(stream, { seq: state.first_seq });
   const consumers: string[] = [];

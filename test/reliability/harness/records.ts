@@ -1,7 +1,7 @@
 import { decodeBody, type HistoryRecord } from "@millrace/core";
 import { DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { patientConnection } from "../../../packages/broker-nats/src/connection/patient-connection.ts";
+import { retryingRequests } from "../../../packages/broker-nats/src/connection/retrying-requests.ts";
 
 /** Every history record as it lies in the stream, oldest first. */
 export async function readRecords(
@@ -32,7 +32,7 @@ export async function readRecordsFrom(
   stream: string,
   from: number,
 ): Promise<ReadRecords> {
-  const patient = patientConnection(connection);
+  const patient = retryingRequests(connection);
   const { state } = await (await jetstreamManager(patient)).streams.info(stream);
   const { first_seq: first, last_seq: last } = state;
   const records: HistoryRecord[] = [];

@@ -24,7 +24,7 @@ export interface MoveOptions {
   readonly limits: SizeLimits;
   readonly maxDelayMs: number;
   /** Gives up after 30 seconds, retries included. */
-  readonly patient: ConfirmedPublisher;
+  readonly retrying: ConfirmedPublisher;
   /** Gives up after one second. */
   readonly hurried: () => ConfirmedPublisher;
   /** The caller's wall clock. */
@@ -139,7 +139,7 @@ async function findDelayed(
 }
 
 async function replace(
-  { server, limits, patient, hurried, ensureStreams }: MoveOptions,
+  { server, limits, retrying, hurried, ensureStreams }: MoveOptions,
   found: Found,
   envelope: Envelope,
   move: { readonly moveId: string; readonly notBefore: number; readonly remainingMs: number },
@@ -156,7 +156,7 @@ async function replace(
   );
   // A schedule that has fired has left its subject, so a late write finds nothing to replace; a
   // postponed message stays where a mover takes it from.
-  const publisher = scheduled || move.remainingMs > PATIENCE_MS ? patient : hurried();
+  const publisher = scheduled || move.remainingMs > PATIENCE_MS ? retrying : hurried();
   await publisher.publish(message.subject, message.data, message.headers);
 }
 

@@ -138,7 +138,7 @@ async function backlogsOf(
   streams: readonly StreamInfo[],
 ): Promise<readonly QueueSnapshot[]> {
   const queues = new NatsQueues(
-    { nc, patient: nc, jsm, names, maxValues: DEFAULT_MAX_VALUES },
+    { nc, retrying: nc, jsm, names, maxValues: DEFAULT_MAX_VALUES },
     sizeLimits(nc.info?.max_payload ?? 0),
     1,
   );

@@ -1,5 +1,5 @@
 import { type Clock, MillraceError } from "@millrace/core";
-import { ELECTIONS_MS } from "../connection/patient-connection.ts";
+import { ELECTIONS_MS } from "../connection/retrying-requests.ts";
 import type { Machine } from "../machine/machine.ts";
 import { sleep } from "../machine/timers.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";

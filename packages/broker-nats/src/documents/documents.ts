@@ -1,6 +1,6 @@
 import { type Document, type DocumentStore, MillraceError } from "@millrace/core";
 import type { KV } from "@nats-io/kv";
-import { listen } from "../connection/listen.ts";
+import { subscribe } from "../connection/subscribe.ts";
 import { asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
 import type { BucketEntry } from "./bucket-reader.ts";
 import { fromKvKey, toKvKey } from "./kv-key.ts";
@@ -14,7 +14,7 @@ import { readStream } from "../reads/read-stream.ts";
 import { readSubjects } from "../reads/read-subjects.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { serverNow } from "../reads/server-now.ts";
-import { SoleCopy } from "./sole-copy.ts";
+import { SingleReplica } from "./single-replica.ts";
 import { watchBucket } from "./watch-bucket.ts";
 
 const REMOVAL_HEADERS = { "KV-Operation": "DEL" };
@@ -29,7 +29,7 @@ export class NatsDocuments implements DocumentStore {
   readonly #bucket: string;
   readonly #onProblem: Report;
   /** Of a bucket that is peeked into. */
-  #soleCopy: SoleCopy | undefined;
+  #soleCopy: SingleReplica | undefined;
 
   private constructor(
     server: ServerAccess,
@@ -66,7 +66,7 @@ export class NatsDocuments implements DocumentStore {
   }
 
   async peek(key: string): Promise<Document | undefined> {
-    const soleCopy = (this.#soleCopy ??= new SoleCopy(this.#server, this.#stream));
+    const soleCopy = (this.#soleCopy ??= new SingleReplica(this.#server, this.#stream));
     if (!soleCopy.isSole()) return this.get(key);
     const last = await this.#wires.directReads.last(this.#stream, this.#subject(key));
     if (last !== ASK_LEADER) return this.#documentOf(key, last);
@@ -212,7 +212,7 @@ export class NatsDocuments implements DocumentStore {
     listener: (put: Pick<Document, "key" | "value">) => void,
   ): Promise<{ stop(): Promise<void> }> {
     const prefix = `$KV.${this.#bucket}.`;
-    return listen(this.#server, {
+    return subscribe(this.#server, {
       subject: `${prefix}>`,
       doing: `listen to ${this.#bucket}`,
       onProblem: this.#onProblem,

@@ -6,12 +6,12 @@ const NAME_IN_USE = 10058;
 
 /** Opens a KV bucket, and creates it where it does not exist. From any number of nodes at once. */
 export function openBucket(
-  { patient }: ServerAccess,
+  { retrying }: ServerAccess,
   bucket: string,
   options: { readonly replicas: number; readonly maxAgeMs?: number },
 ): Promise<KV> {
   const open = (): Promise<KV> =>
-    new Kvm(patient).create(bucket, {
+    new Kvm(retrying).create(bucket, {
       history: 1,
       replicas: options.replicas,
       // A direct get may be answered by a follower that has not seen the caller's own write yet.

@@ -1,7 +1,7 @@
 import { EventEmitter, on } from "node:events";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { ServerAccess } from "../store/server-access.ts";
-import { SoleCopy } from "./sole-copy.ts";
+import { SingleReplica } from "./single-replica.ts";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["performance"] }));
 afterEach(() => void vi.useRealTimers());
@@ -24,7 +24,7 @@ function scene(config: { num_replicas: number; allow_direct: boolean }) {
       for await (const [status] of on(statuses, "status")) yield status as unknown;
     },
   };
-  const copy = new SoleCopy({ nc, jsm: { streams } } as unknown as ServerAccess, "KV_unique");
+  const copy = new SingleReplica({ nc, jsm: { streams } } as unknown as ServerAccess, "KV_unique");
   const answered = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   return {
     config,

@@ -1,7 +1,7 @@
 import type { HeldLock, Stoppable } from "@millrace/core";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
-import { listen } from "../connection/listen.ts";
+import { subscribe } from "../connection/subscribe.ts";
 import { onOneLine } from "../connection/one-line.ts";
 import { isWrongSequence, request } from "../jetstream-errors.ts";
 import type { LockOrder } from "../lease/lock-order.ts";
@@ -63,9 +63,9 @@ export class LockBucket {
     });
   }
 
-  /** @param patient whether it is worth waiting for the next leader of a cluster */
-  async read(name: string, patient = false): Promise<LockEntry | undefined> {
-    const jsm = await this.#asked(patient);
+  /** @param retries whether it is worth waiting for the next leader of a cluster */
+  async read(name: string, retries = false): Promise<LockEntry | undefined> {
+    const jsm = await this.#asked(retries);
     const query = { last_by_subj: this.#subject(name) };
     const stored = await request(`read the lock ${name}`, () =>
       jsm.streams.getMessage(this.#stream, query),
@@ -132,9 +132,9 @@ export class LockBucket {
 
   async onRelease(name: string, listener: () => void): Promise<Stoppable> {
     const { nc, names } = this.#server;
-    // Not patiently, and no problem is reported: a waiter looks by itself now and then.
-    return listen(
-      { nc, patient: nc },
+    // Not retried, and no problem is reported: a waiter looks by itself now and then.
+    return subscribe(
+      { nc, retrying: nc },
       {
         subject: names.lockReleased(toLockKey(name)),
         doing: `listen to the lock ${name}`,
@@ -144,13 +144,13 @@ export class LockBucket {
   }
 
   /** Epoch milliseconds by the clock that dates the entries. */
-  async serverNow(patient = false): Promise<number> {
-    return serverNow(await this.#asked(patient), this.#stream);
+  async serverNow(retries = false): Promise<number> {
+    return serverNow(await this.#asked(retries), this.#stream);
   }
 
-  async #asked(patient: boolean): Promise<JetStreamManager> {
+  async #asked(retries: boolean): Promise<JetStreamManager> {
     const { jsm } = await this.#open();
-    return patient ? this.#server.jsm : jsm;
+    return retries ? this.#server.jsm : jsm;
   }
 
   #subject(name: string): string {

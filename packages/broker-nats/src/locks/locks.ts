@@ -193,8 +193,8 @@ export class NatsLocks implements LockStore {
   /**
    * Side by side: where the time is read before the entry, the lease only looks longer than it is.
    */
-  #readNow(name: string, patient = false): Promise<[LockEntry | undefined, number]> {
-    return Promise.all([this.#bucket.read(name, patient), this.#bucket.serverNow(patient)]);
+  #readNow(name: string, retries = false): Promise<[LockEntry | undefined, number]> {
+    return Promise.all([this.#bucket.read(name, retries), this.#bucket.serverNow(retries)]);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { RunningJob, Stoppable } from "@millrace/core";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
-import { listen } from "../connection/listen.ts";
+import { subscribe } from "../connection/subscribe.ts";
 import { request } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { newInbox } from "../wire/inbox.ts";
@@ -57,7 +57,7 @@ export function answerListRunning(
   server: ServerAccess,
   answer: () => readonly RunningJob[],
 ): Promise<Stoppable> {
-  return listen(server, {
+  return subscribe(server, {
     subject: server.names.running,
     doing: "answer which jobs run",
     hear: (msg) => {

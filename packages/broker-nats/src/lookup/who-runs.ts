@@ -5,7 +5,7 @@ import {
   RequestError,
   TimeoutError,
 } from "@nats-io/nats-core";
-import { listen } from "../connection/listen.ts";
+import { subscribe } from "../connection/subscribe.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 
@@ -37,7 +37,7 @@ export function answerWhoRuns(
   server: ServerAccess,
   answer: (id: string) => RunningJob | undefined,
 ): Promise<Stoppable> {
-  return listen(server, {
+  return subscribe(server, {
     subject: server.names.whoRuns,
     doing: "answer who runs a job",
     hear: (msg) => {

@@ -1,7 +1,7 @@
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { queueNotFound } from "../store/queues.ts";
-import { takesSubject } from "../topology/stray-subjects.ts";
+import { takesSubject } from "../topology/unlisted-subjects.ts";
 
 /**
  * Lets a queue's stream take marks, and several messages as one. Only queues that an outbox writes

@@ -1,5 +1,5 @@
 import { MillraceError } from "../errors.ts";
-import type { Feeder, Parcel, Sink } from "../exchange/parcel.ts";
+import type { RequestSource, InFlightRequest, Requester } from "../requests/in-flight-request.ts";
 import type { HeaderRecord } from "../wire/headers.ts";
 import type { PubAck } from "./pub-ack.ts";
 
@@ -45,9 +45,13 @@ export const AS_OUTCOME: OutcomeReader<PublishOutcome> = {
  * One `publishMany`: gives its items as there is room, and collects an outcome for each without a
  * promise for each.
  */
-export class Batch<Result> implements Feeder<PubAck>, Sink<PubAck> {
+export class Batch<Result> implements RequestSource<PubAck>, Requester<PubAck> {
   readonly #items: Iterator<Publication>;
-  readonly #parcelOf: (item: Publication, sink: Sink<PubAck>, index: number) => Parcel<PubAck>;
+  readonly #parcelOf: (
+    item: Publication,
+    requester: Requester<PubAck>,
+    index: number,
+  ) => InFlightRequest<PubAck>;
   readonly #reader: OutcomeReader<Result>;
   readonly #resolve: (outcomes: Result[]) => void;
   readonly #reject: (error: unknown) => void;
@@ -59,7 +63,11 @@ export class Batch<Result> implements Feeder<PubAck>, Sink<PubAck> {
 
   constructor(
     items: Iterator<Publication>,
-    parcelOf: (item: Publication, sink: Sink<PubAck>, index: number) => Parcel<PubAck>,
+    parcelOf: (
+      item: Publication,
+      requester: Requester<PubAck>,
+      index: number,
+    ) => InFlightRequest<PubAck>,
     reader: OutcomeReader<Result>,
     resolve: (outcomes: Result[]) => void,
     reject: (error: unknown) => void,
@@ -85,7 +93,7 @@ export class Batch<Result> implements Feeder<PubAck>, Sink<PubAck> {
       : undefined;
   }
 
-  next(): Parcel<PubAck> | undefined {
+  next(): InFlightRequest<PubAck> | undefined {
     while (this.#source.kind === "more") {
       const item = this.#pull();
       if (item === undefined) break;

@@ -1,8 +1,14 @@
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
-import { ELECTIONS_MS, isClustered } from "../connection/patient-connection.ts";
+import { ELECTIONS_MS, isClustered } from "../connection/retrying-requests.ts";
 import { MillraceError } from "../errors.ts";
-import { Exchange } from "../exchange/exchange.ts";
-import { newParcel, type Parcel, type Sink, UNHEARD, type Verdict } from "../exchange/parcel.ts";
+import { RequestWindow } from "../requests/request-window.ts";
+import {
+  newRequest,
+  type InFlightRequest,
+  type Requester,
+  UNHEARD,
+  type Verdict,
+} from "../requests/in-flight-request.ts";
 import { encodeHeaders } from "../wire/headers.ts";
 import { readStatus } from "../wire/read-headers.ts";
 import {
@@ -41,7 +47,7 @@ export interface ConfirmedPublisherOptions {
  */
 export class ConfirmedPublisher {
   readonly #nc: NatsConnection;
-  readonly #exchange: Exchange<PubAck>;
+  readonly #window: RequestWindow<PubAck>;
   /** What was sent so often to nobody has waited for longer than elections take. */
   readonly #unheardAtMost: number;
   /** Subjects that nobody answered for, being looked up. */
@@ -51,20 +57,20 @@ export class ConfirmedPublisher {
     this.#nc = nc;
     const attemptTimeoutMs = options.attemptTimeoutMs ?? 2_000;
     this.#unheardAtMost = Math.ceil(ELECTIONS_MS / attemptTimeoutMs);
-    this.#exchange = new Exchange<PubAck>(nc, {
+    this.#window = new RequestWindow<PubAck>(nc, {
       window: options.window ?? 1_024,
       attemptTimeoutMs,
       timeoutMs: options.timeoutMs ?? 30_000,
       repeatable: options.repeatable ?? true,
       headersOfCopy,
-      judge: (reply, parcel) => this.#judge(reply, parcel),
-      timedOut: (parcel) => publishTimeout(parcel, this.#isDown()),
+      judge: (reply, request) => this.#judge(reply, request),
+      timedOut: (request) => publishTimeout(request, this.#isDown()),
     });
   }
 
   /** Messages given and not yet confirmed. */
   get pending(): number {
-    return this.#exchange.pending;
+    return this.#window.pending;
   }
 
   /** @param revoked why it must not go out any more, if so: see `Sink` */
@@ -77,8 +83,12 @@ export class ConfirmedPublisher {
     const refused = revoked?.();
     if (refused !== undefined) return Promise.reject(refused);
     return new Promise((resolve, reject) => {
-      const sink = { done: resolve, failed: reject };
-      this.send({ subject, data, headers }, revoked === undefined ? sink : { ...sink, revoked }, 0);
+      const requester = { done: resolve, failed: reject };
+      this.send(
+        { subject, data, headers },
+        revoked === undefined ? requester : { ...requester, revoked },
+        0,
+      );
     });
   }
 
@@ -86,15 +96,15 @@ export class ConfirmedPublisher {
    * The same for callers that need no promise.
    *
    * @param index passed back with the outcome
-   * @throws MillraceError `payload-too-large`, `invalid-header`: then the sink hears nothing
+   * @throws MillraceError `payload-too-large`, `invalid-header`: then the requester hears nothing
    */
-  send(publication: Publication, sink: Sink<PubAck>, index: number): void {
-    this.#exchange.send(this.parcel(publication, sink, index));
+  send(publication: Publication, requester: Requester<PubAck>, index: number): void {
+    this.#window.send(this.request(publication, requester, index));
   }
 
-  /** Sends what `parcel` made. */
-  give(parcel: Parcel<PubAck>): void {
-    this.#exchange.send(parcel);
+  /** Sends what `request` made. */
+  give(request: InFlightRequest<PubAck>): void {
+    this.#window.send(request);
   }
 
   /**
@@ -118,8 +128,8 @@ export class ConfirmedPublisher {
   ): Promise<unknown[]> {
     if (signal !== undefined) return this.#publishUntil(signal, items, reader);
     return new Promise((resolve, reject) => {
-      this.#exchange.feed(
-        new Batch(items[Symbol.iterator](), this.#parcelOf, reader, resolve, reject),
+      this.#window.feed(
+        new Batch(items[Symbol.iterator](), this.#requestOf, reader, resolve, reject),
       );
     });
   }
@@ -132,17 +142,17 @@ export class ConfirmedPublisher {
     let abort = (): void => {};
     try {
       return await new Promise((resolve, reject) => {
-        const batch = new Batch(items[Symbol.iterator](), this.#parcelOf, reader, resolve, reject);
+        const batch = new Batch(items[Symbol.iterator](), this.#requestOf, reader, resolve, reject);
         abort = () => {
           batch.revoke();
-          this.#exchange.failWhere(
-            ({ sink }) => sink === batch,
-            (parcel) => publishTimeout(parcel, this.#isDown()),
+          this.#window.failWhere(
+            ({ requester }) => requester === batch,
+            (request) => publishTimeout(request, this.#isDown()),
           );
         };
         if (signal.aborted) batch.revoke();
         else signal.addEventListener("abort", abort, { once: true });
-        this.#exchange.feed(batch);
+        this.#window.feed(batch);
       });
     } finally {
       signal.removeEventListener("abort", abort);
@@ -150,12 +160,12 @@ export class ConfirmedPublisher {
   }
 
   #isDown(): boolean {
-    return this.#exchange.link === "down";
+    return this.#window.link === "down";
   }
 
   /** Resolves when everything given so far is confirmed or failed. */
   flush(): Promise<void> {
-    return this.#exchange.flush();
+    return this.#window.flush();
   }
 
   /**
@@ -163,18 +173,21 @@ export class ConfirmedPublisher {
    * call again.
    */
   close(): Promise<void> {
-    return this.#exchange.close();
+    return this.#window.close();
   }
 
-  readonly #parcelOf = (item: Publication, sink: Sink<PubAck>, index: number): Parcel<PubAck> =>
-    this.parcel(item, sink, index);
+  readonly #requestOf = (
+    item: Publication,
+    requester: Requester<PubAck>,
+    index: number,
+  ): InFlightRequest<PubAck> => this.request(item, requester, index);
 
   /** @throws MillraceError `payload-too-large`, `invalid-header` */
-  parcel(
+  request(
     { subject, data, headers }: Publication,
-    sink: Sink<PubAck>,
+    requester: Requester<PubAck>,
     index: number,
-  ): Parcel<PubAck> {
+  ): InFlightRequest<PubAck> {
     const encoded =
       headers === undefined || headers instanceof Uint8Array ? headers : encodeHeaders(headers);
     const size = (encoded?.length ?? 0) + data.length;
@@ -185,18 +198,18 @@ export class ConfirmedPublisher {
         `A message of ${size} bytes exceeds the server's max_payload of ${maxPayload}. Send a reference to the data instead, or raise max_payload.`,
       );
     }
-    return newParcel({ subject, data, headers: encoded, sink, index });
+    return newRequest({ subject, data, headers: encoded, requester, index });
   }
 
-  #judge(reply: Msg, parcel: Parcel<PubAck>): Verdict<PubAck> {
-    if (reply.data.length > 0) return judgePubAck(reply, parcel.subject, parcel.attempts);
+  #judge(reply: Msg, request: InFlightRequest<PubAck>): Verdict<PubAck> {
+    if (reply.data.length > 0) return judgePubAck(reply, request.subject, request.sends);
     if (readStatus(reply).code === 503) {
-      void this.#lookUp(parcel.subject);
+      void this.#lookUp(request.subject);
       return UNHEARD;
     }
     return new MillraceError(
       "broker-rejected",
-      `The empty answer for ${parcel.subject} is no JetStream acknowledgement. Something else subscribes to this subject.`,
+      `The empty answer for ${request.subject} is no JetStream acknowledgement. Something else subscribes to this subject.`,
     );
   }
 
@@ -219,8 +232,9 @@ export class ConfirmedPublisher {
     // Without the permission to ask, no such queue is the plainest explanation of silence; in a
     // cluster only of one that outlasts elections.
     const unheard = found === "not-permitted" && isClustered(this.#nc) ? this.#unheardAtMost : 0;
-    this.#exchange.failWhere(
-      (parcel) => parcel.subject === subject && parcel.attempts > 0 && parcel.unheard >= unheard,
+    this.#window.failWhere(
+      (request) =>
+        request.subject === subject && request.sends > 0 && request.unheard >= unheard,
       () => error,
     );
   }
@@ -240,8 +254,11 @@ function jetStreamGone(): MillraceError {
   );
 }
 
-function publishTimeout({ attempts, subject }: Parcel<PubAck>, isDown: boolean): MillraceError {
-  const fate = attempts === 0 ? "was never sent" : "may or may not be stored";
+function publishTimeout(
+  { sends, subject }: InFlightRequest<PubAck>,
+  isDown: boolean,
+): MillraceError {
+  const fate = sends === 0 ? "was never sent" : "may or may not be stored";
   const why = isDown ? " There is no connection to the server at the moment." : "";
   return new MillraceError(
     "publish-timeout",

@@ -1,6 +1,6 @@
 import type { Msg } from "@nats-io/nats-core";
 import { expect, test } from "vitest";
-import { RETRY } from "../exchange/parcel.ts";
+import { RETRY } from "../requests/in-flight-request.ts";
 import { judgePubAck } from "./pub-ack.ts";
 
 const reply = (text: string): Msg =>

@@ -1,5 +1,5 @@
 import type { Msg } from "@nats-io/nats-core";
-import { RETRY, type Verdict } from "../exchange/parcel.ts";
+import { RETRY, type Verdict } from "../requests/in-flight-request.ts";
 import { MillraceError, type NatsErrorCode } from "../errors.ts";
 
 /** Proof that the stream holds the message. */

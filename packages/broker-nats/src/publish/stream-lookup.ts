@@ -1,5 +1,5 @@
 import { type NatsConnection, NoRespondersError, RequestError } from "@nats-io/nats-core";
-import { ELECTIONS_MS, isClustered } from "../connection/patient-connection.ts";
+import { ELECTIONS_MS, isClustered } from "../connection/retrying-requests.ts";
 import { machineOf } from "../machine/machine.ts";
 import { quietSleep } from "../machine/timers.ts";
 

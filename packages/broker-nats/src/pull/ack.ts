@@ -1,7 +1,7 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { MillraceError } from "../errors.ts";
-import { Exchange } from "../exchange/exchange.ts";
-import { newParcel } from "../exchange/parcel.ts";
+import { RequestWindow } from "../requests/request-window.ts";
+import { newRequest } from "../requests/in-flight-request.ts";
 import { publishFrame } from "../wire/publish-frame.ts";
 import { readStatus } from "../wire/read-headers.ts";
 
@@ -47,26 +47,26 @@ export interface ConfirmedAckerOptions {
  * published for it.
  */
 export class ConfirmedAcker {
-  readonly #exchange: Exchange<void>;
+  readonly #window: RequestWindow<void>;
 
   constructor(nc: NatsConnection, options: ConfirmedAckerOptions = {}) {
-    this.#exchange = new Exchange<void>(nc, {
+    this.#window = new RequestWindow<void>(nc, {
       repeatable: true,
       window: options.window ?? 1_024,
       attemptTimeoutMs: options.attemptTimeoutMs ?? 1_000,
       timeoutMs: options.timeoutMs ?? 10_000,
-      judge: (reply, parcel) =>
-        readStatus(reply).code === 503 ? consumerGone(parcel.subject) : undefined,
-      timedOut: (parcel) =>
+      judge: (reply, request) =>
+        readStatus(reply).code === 503 ? consumerGone(request.subject) : undefined,
+      timedOut: (request) =>
         new MillraceError(
           "ack-timeout",
-          `The server didn't confirm the ack ${parcel.subject} before the deadline. The job may be delivered again.`,
+          `The server didn't confirm the ack ${request.subject} before the deadline. The job may be delivered again.`,
         ),
     });
   }
 
   get pending(): number {
-    return this.#exchange.pending;
+    return this.#window.pending;
   }
 
   /**
@@ -76,23 +76,23 @@ export class ConfirmedAcker {
    */
   ack(ackSubject: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#exchange.send(
-        newParcel({
+      this.#window.send(
+        newRequest({
           subject: ackSubject,
           data: ACK,
           headers: undefined,
-          sink: { done: resolve, failed: reject },
+          requester: { done: resolve, failed: reject },
         }),
       );
     });
   }
 
   flush(): Promise<void> {
-    return this.#exchange.flush();
+    return this.#window.flush();
   }
 
   close(): Promise<void> {
-    return this.#exchange.close();
+    return this.#window.close();
   }
 }
 

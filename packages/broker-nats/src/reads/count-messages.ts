@@ -41,12 +41,12 @@ export async function countMessages(
 
 /** The client's own call keeps the subjects of all pages in memory. */
 async function subjectsFrom(
-  { patient }: ServerAccess,
+  { retrying }: ServerAccess,
   stream: string,
   subject: string,
   offset: number,
 ): Promise<SubjectsPage> {
-  const reply = await patient.request(
+  const reply = await retrying.request(
     `$JS.API.STREAM.INFO.${stream}`,
     JSON.stringify({ offset, subjects_filter: subject }),
     { timeout: TIMEOUT_MS },

@@ -1,7 +1,7 @@
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { MillraceError } from "@millrace/core";
-import { Exchange } from "../exchange/exchange.ts";
-import { newParcel, type Parcel, type Verdict } from "../exchange/parcel.ts";
+import { RequestWindow } from "../requests/request-window.ts";
+import { newRequest, type InFlightRequest, type Verdict } from "../requests/in-flight-request.ts";
 import { readAppended, readStatus } from "../wire/read-headers.ts";
 import type { LastMessage } from "./leader-reads.ts";
 
@@ -25,7 +25,7 @@ const PLACE = ["Nats-Sequence", "Nats-Time-Stamp"];
  */
 export class DirectReads {
   readonly #nc: NatsConnection;
-  #exchange: Exchange<Found> | undefined;
+  #window: RequestWindow<Found> | undefined;
 
   constructor(nc: NatsConnection) {
     this.#nc = nc;
@@ -33,7 +33,7 @@ export class DirectReads {
 
   /** Fails in nothing: where it can't be read so, the leader's reads say why. */
   last(stream: string, subject: string): Promise<Found> {
-    this.#exchange ??= new Exchange<Found>(this.#nc, {
+    this.#window ??= new RequestWindow<Found>(this.#nc, {
       window: WINDOW,
       attemptTimeoutMs: ATTEMPT_MS,
       timeoutMs: TIMEOUT_MS,
@@ -41,22 +41,22 @@ export class DirectReads {
       judge,
       timedOut,
     });
-    const exchange = this.#exchange;
+    const window = this.#window;
     return new Promise((resolve) => {
-      exchange.send(
-        newParcel<Found>({
+      window.send(
+        newRequest<Found>({
           // The form without a body: the server has no JSON to read.
           subject: `$JS.API.DIRECT.GET.${stream}.${subject}`,
           data: NOTHING,
           headers: undefined,
-          sink: { done: resolve, failed: () => resolve(ASK_LEADER) },
+          requester: { done: resolve, failed: () => resolve(ASK_LEADER) },
         }),
       );
     });
   }
 
   async close(): Promise<void> {
-    await this.#exchange?.close();
+    await this.#window?.close();
   }
 }
 
@@ -75,6 +75,6 @@ function judge(reply: Msg): Verdict<Found> {
   };
 }
 
-function timedOut({ subject }: Parcel<Found>): MillraceError {
+function timedOut({ subject }: InFlightRequest<Found>): MillraceError {
   return new MillraceError("request-timeout", `Could not read from ${subject} in time.`);
 }

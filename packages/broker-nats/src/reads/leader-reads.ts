@@ -1,9 +1,14 @@
 import { MillraceError } from "@millrace/core";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
-import { ELECTIONS_MS, WITHOUT_LEADER } from "../connection/patient-connection.ts";
-import { Exchange } from "../exchange/exchange.ts";
-import { newParcel, type Parcel, RETRY, type Verdict } from "../exchange/parcel.ts";
+import { ELECTIONS_MS, WITHOUT_LEADER } from "../connection/retrying-requests.ts";
+import { RequestWindow } from "../requests/request-window.ts";
+import {
+  newRequest,
+  type InFlightRequest,
+  RETRY,
+  type Verdict,
+} from "../requests/in-flight-request.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
 import { NO_MESSAGE } from "../error-codes.ts";
 
@@ -37,10 +42,10 @@ type Found = LastMessage | undefined;
  * which may not have seen the newest write yet.
  */
 export class LeaderReads {
-  readonly #exchange: Exchange<Found>;
+  readonly #window: RequestWindow<Found>;
 
   constructor(nc: NatsConnection) {
-    this.#exchange = new Exchange<Found>(nc, {
+    this.#window = new RequestWindow<Found>(nc, {
       window: WINDOW,
       attemptTimeoutMs: ATTEMPT_MS,
       timeoutMs: nc.info?.cluster === undefined ? TIMEOUT_MS : ELECTIONS_MS,
@@ -57,19 +62,19 @@ export class LeaderReads {
    */
   last(stream: string, subject: string): Promise<Found> {
     return new Promise((resolve, reject) => {
-      this.#exchange.send(
-        newParcel({
+      this.#window.send(
+        newRequest({
           subject: `$JS.API.STREAM.MSG.GET.${stream}`,
           data: Buffer.from(JSON.stringify({ last_by_subj: subject })),
           headers: undefined,
-          sink: { done: resolve, failed: reject },
+          requester: { done: resolve, failed: reject },
         }),
       );
     });
   }
 
   close(): Promise<void> {
-    return this.#exchange.close();
+    return this.#window.close();
   }
 }
 
@@ -83,7 +88,7 @@ interface Answer {
   readonly error?: { code: number; err_code: number; description: string };
 }
 
-function judge(reply: Msg, { subject }: Parcel<Found>): Verdict<Found> {
+function judge(reply: Msg, { subject }: InFlightRequest<Found>): Verdict<Found> {
   // Nobody answers while the stream has no leader; the next attempt may find one.
   if (reply.data.length === 0) return RETRY;
   let answer: Answer;
@@ -112,7 +117,7 @@ function judge(reply: Msg, { subject }: Parcel<Found>): Verdict<Found> {
   };
 }
 
-function timedOut({ subject }: Parcel<Found>): MillraceError {
+function timedOut({ subject }: InFlightRequest<Found>): MillraceError {
   return new MillraceError(
     "request-timeout",
     `Could not read from ${subject}: the server did not answer in time. Try again.`,

@@ -11,7 +11,7 @@ import { machineOf } from "../machine/machine.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
 import { delayedMessage } from "../messages/delayed-message.ts";
 import type { Delays } from "../delayed/delays.ts";
-import type { Sink } from "../exchange/parcel.ts";
+import type { Requester } from "../requests/in-flight-request.ts";
 import { ack } from "../pull/ack.ts";
 import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
@@ -115,7 +115,7 @@ export class Settler {
     step: Exclude<SettlementStep, { readonly do: "ack" }>,
     delivery: NatsDelivery,
     index: number,
-    sink: Sink<PubAck>,
+    sink: Requester<PubAck>,
   ): void {
     const { publisher, records } = this.#options;
     const way = step.do === "record" ? records : publisher;
@@ -200,7 +200,7 @@ export class Settler {
  * An object that is called back instead of an async function with a promise for each step: this is
  * done for every job.
  */
-class Passage implements Sink<PubAck> {
+class Passage implements Requester<PubAck> {
   readonly #settler: Settler;
   readonly #delivery: NatsDelivery;
   readonly #steps: readonly SettlementStep[];

@@ -10,7 +10,7 @@ import {
   type Stoppable,
 } from "@millrace/core";
 import type { Msg } from "@nats-io/nats-core";
-import { listen } from "../connection/listen.ts";
+import { subscribe } from "../connection/subscribe.ts";
 import { request } from "../jetstream-errors.ts";
 import { endsOf, scan } from "../reads/scan.ts";
 import { queuedJob } from "../reads/stored-message.ts";
@@ -64,7 +64,7 @@ export class NatsArrivals implements ArrivalStore {
     };
     try {
       for (const subject of doors)
-        open.push(await listen(this.#server, { subject, doing, hear, onProblem }));
+        open.push(await subscribe(this.#server, { subject, doing, hear, onProblem }));
     } catch (error) {
       await stop();
       throw error;

@@ -14,7 +14,7 @@ import {
 } from "@millrace/core";
 import type { StoredMsg } from "@nats-io/jetstream";
 import { machineOf } from "../machine/machine.ts";
-import { listen } from "../connection/listen.ts";
+import { subscribe } from "../connection/subscribe.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readHistoryRecord } from "../messages/history-message.ts";
 import type { JobEnds } from "../settlement/job-ends.ts";
@@ -151,7 +151,7 @@ export class NatsHistory implements HistoryStore {
       listener,
       problem,
     );
-    const listening = await listen(this.#server, {
+    const listening = await subscribe(this.#server, {
       subject: this.#server.names.history(query.queue, query.id),
       doing,
       onProblem: problem,
@@ -173,7 +173,7 @@ export class NatsHistory implements HistoryStore {
     { queue }: { readonly queue?: string },
     listener: (record: HistoryRecord) => void,
   ): Promise<{ stop(): Promise<void> }> {
-    return listen(this.#server, {
+    return subscribe(this.#server, {
       subject: this.#server.names.history(queue),
       doing: "watch the history",
       onProblem: this.#onProblem,

@@ -6,7 +6,7 @@ import {
   type ProgressStore,
   type Stoppable,
 } from "@millrace/core";
-import { listen } from "../connection/listen.ts";
+import { subscribe } from "../connection/subscribe.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
@@ -78,7 +78,7 @@ export class NatsProgress implements ProgressStore {
     const tell = (report: ProgressReport | undefined): void => {
       if (report !== undefined && !isStopped) listener(report);
     };
-    const listening = await listen(this.#server, {
+    const listening = await subscribe(this.#server, {
       subject: this.#subject(job),
       doing: "follow a job's progress",
       onProblem: this.#onProblem,

@@ -9,7 +9,7 @@ export interface ServerAccess {
    * The same connection, which asks a cluster again while a leader is missing: see
    * `patientConnection`. `jsm` asks by it.
    */
-  readonly patient: NatsConnection;
+  readonly retrying: NatsConnection;
   readonly jsm: JetStreamManager;
   readonly names: Names;
   /** The most values in a job's body. */

@@ -13,7 +13,7 @@ import {
   CONSUMER_NOT_FOUND,
   STREAM_NOT_FOUND,
 } from "../jetstream-errors.ts";
-import { noSuchQueue, straySubjects } from "./stray-subjects.ts";
+import { noSuchQueue, unlistedSubjects } from "./unlisted-subjects.ts";
 import { machineConsumer, MOVER_CONSUMER, WAKER_CONSUMER } from "./consumer-names.ts";
 import { LANE_CONSUMERS, type Names } from "./subjects.ts";
 
@@ -56,7 +56,7 @@ export async function ensureQueueConsumers(
   queue: string,
   leaseMs: number,
 ): Promise<number> {
-  const strays = await straySubjects(jsm, names, queue);
+  const strays = await unlistedSubjects(jsm, names, queue);
   const ensure = (lane: LaneName, wantedMs: number): Promise<number> =>
     ensureLaneConsumer(jsm, names.queueStream(queue), {
       name: LANE_CONSUMERS[lane],

@@ -4,7 +4,7 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { apiCode, asMillraceError, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { StreamPlan } from "./streams.ts";
 import { firstSequence } from "./first-sequence.ts";
-import { takesSubject } from "./stray-subjects.ts";
+import { takesSubject } from "./unlisted-subjects.ts";
 
 /** A connection, and the manager that asks by it. */
 export interface StreamMaker {

@@ -1,7 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { brokerConfig, type NatsBrokerOptions } from "../broker-options.ts";
 import { connectNats } from "../connection/connect-nats.ts";
-import { patientConnection } from "../connection/patient-connection.ts";
+import { retryingRequests } from "../connection/retrying-requests.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 
 /**
@@ -15,7 +15,7 @@ export async function removeNamespace(options: NatsBrokerOptions): Promise<numbe
   const { connection, namespace } = brokerConfig(options);
   const { nc } = await connectNats(connection);
   try {
-    const jsm = await jetstreamManager(patientConnection(nc), { checkAPI: false });
+    const jsm = await jetstreamManager(retryingRequests(nc), { checkAPI: false });
     const names: string[] = [];
     await request("list the streams", async () => {
       for await (const name of jsm.streams.names())

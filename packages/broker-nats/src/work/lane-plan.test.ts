@@ -15,7 +15,11 @@ const STANDING = { batch: 1 };
 describe("a lane asks for", () => {
   test.each<[string, Partial<LaneView>, ReturnType<typeof planPull>]>([
     ["nothing while no slot is free", { free: 0 }, undefined],
-    ["nothing while deliveries on deck wait for more slots than are free", { free: -1 }, undefined],
+    [
+      "nothing while deliveries in the buffer wait for more slots than are free",
+      { free: -1 },
+      undefined,
+    ],
     ["one, being idle", {}, STANDING],
     ["nothing more, being idle and having asked", { outstanding: 1 }, undefined],
     ["nothing before its turn, being idle beside a busy one", { rivals: 1 }, undefined],

@@ -23,7 +23,7 @@ export interface LaneView {
    * to ask for one.
    */
   readonly dealt: number;
-  /** Slots that nothing occupies and no delivery on deck waits for. */
+  /** Slots that nothing occupies and no delivery in the buffer waits for. */
   readonly free: number;
   /** Other lanes that contend. */
   readonly rivals: number;
@@ -43,9 +43,9 @@ const STANDING: Pull = { batch: 1 };
  * What to ask of a lane.
  *
  * Of an idle lane one job: it must be one hop away. Such a pull takes no slot, so a job may come
- * when there is none; it goes on deck. Of the one busy lane as much as there are slots. Where lanes
- * contend, what was dealt, by pulls that don't wait: a lane that turns out to be empty gives its
- * slots back within a round trip.
+ * when there is none; it goes into the buffer. Of the one busy lane as much as there are slots.
+ * Where lanes contend, what was dealt, by pulls that don't wait: a lane that turns out to be empty
+ * gives its slots back within a round trip.
  */
 export function planPull(view: LaneView): Pull | undefined {
   const { state, outstanding, dealt, free, rivals, otherAskedForMore } = view;

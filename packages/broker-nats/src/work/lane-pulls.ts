@@ -5,11 +5,11 @@ import type { Delivery as RawDelivery } from "../pull/delivery.ts";
 import { isWorthAPull, type Pull } from "../pull/pull-size.ts";
 import { PullSubscription } from "../pull/pull-subscription.ts";
 import { LANE_CONSUMERS } from "../topology/subjects.ts";
-import { Deck } from "./deck.ts";
-import { Fullness } from "./fullness.ts";
+import { PrefetchBuffer } from "./prefetch-buffer.ts";
+import { SaturationMonitor } from "./saturation-monitor.ts";
 import { contends, type LaneState, planPull } from "./lane-plan.ts";
 import type { NatsDelivery } from "./nats-delivery.ts";
-import { type Seat, SlotDealer } from "./slot-dealer.ts";
+import { type Seat, LaneScheduler } from "./lane-scheduler.ts";
 
 export interface LanePullsOptions {
   readonly nc: NatsConnection;
@@ -53,19 +53,19 @@ const HEARTBEATS_MS: Readonly<Record<LaneName, number>> = {
  * their weights. While any lane contends, an idle lane asks for its next one when its turn has
  * come, so that a trickle of low jobs can't outrun its weight.
  *
- * A job that meets no free slot goes on deck: there it has the next one.
+ * A job that meets no free slot goes into the buffer: there it has the next one.
  */
 export class LanePulls {
   readonly #options: LanePullsOptions;
-  readonly #dealer: SlotDealer;
+  readonly #dealer: LaneScheduler;
   readonly #seats: readonly LaneSeat[];
-  readonly #deck: Deck;
-  readonly #fullness: Fullness;
+  readonly #buffer: PrefetchBuffer;
+  readonly #saturation: SaturationMonitor;
   /** Lanes that contend. */
   #contenders = 0;
   #due: NodeJS.Immediate | undefined;
   /**
-   * `paused`: asks for nothing, and what is on deck stays there. `stopping`: the same, and what
+   * `paused`: asks for nothing, and what is in the buffer stays there. `stopping`: the same, and what
    * still arrives is `#late`.
    */
   #phase: "pulling" | "paused" | "stopping" = "pulling";
@@ -79,9 +79,9 @@ export class LanePulls {
     const { handSurplus } = options;
     const { clock } = machineOf(options.nc);
     this.#options = options;
-    this.#dealer = new SlotDealer(options.weights, () => this.#free());
-    this.#fullness = new Fullness(LASTING_MS, () => this.#lastingFull(), clock);
-    this.#deck = new Deck(
+    this.#dealer = new LaneScheduler(options.weights, () => this.#free());
+    this.#saturation = new SaturationMonitor(LASTING_MS, () => this.#lastingFull(), clock);
+    this.#buffer = new PrefetchBuffer(
       handSurplus === undefined
         ? undefined
         : (delivery, lane) => {
@@ -101,9 +101,9 @@ export class LanePulls {
   }
 
   slotFreed(): void {
-    this.#fullness.free();
+    this.#saturation.free();
     if (this.#phase !== "pulling") return;
-    if (this.#deck.size > 0) this.#drainDeck();
+    if (this.#buffer.size > 0) this.#drainBuffer();
     if (this.#contenders > 1) return this.#shareSoon();
     for (const seat of this.#seats) {
       if (seat.state === "unknown") this.#shareSoon();
@@ -113,30 +113,30 @@ export class LanePulls {
     }
   }
 
-  /** Resolves when nothing can arrive any more. What is on deck then is surplus at once. */
+  /** Resolves when nothing can arrive any more. What is in the buffer then is surplus at once. */
   async pause(): Promise<void> {
     if (this.#phase === "pulling") this.#phase = "paused";
     await Promise.all(this.#seats.map(({ pull }) => pull.pause()));
-    if (this.#phase === "paused") this.#deck.sortOut(0);
+    if (this.#phase === "paused") this.#buffer.sortOut(0);
   }
 
   resume(): void {
     if (this.#phase === "paused") this.#phase = "pulling";
-    if (this.#deck.size > 0) this.#drainDeck();
+    if (this.#buffer.size > 0) this.#drainBuffer();
     for (const { pull } of this.#seats) pull.resume();
     this.#shareSoon();
   }
 
   /**
-   * Resolves when nothing can arrive any more; what arrived meanwhile, or was on deck, has been
-   * handed over by then.
+   * Resolves when nothing can arrive any more; what arrived meanwhile, or was in the buffer, has
+   * been handed over by then.
    */
   async stop(): Promise<void> {
     this.#phase = "stopping";
     await Promise.all(this.#seats.map(({ pull }) => pull.stop()));
     clearImmediate(this.#due);
-    this.#fullness.close();
-    for (const delivery of [...this.#deck.clear(), ...this.#late.splice(0)])
+    this.#saturation.close();
+    for (const delivery of [...this.#buffer.clear(), ...this.#late.splice(0)])
       this.#options.hand(delivery);
   }
 
@@ -172,7 +172,7 @@ export class LanePulls {
 
   #free(): number {
     const { freeSlots, mayPull } = this.#options;
-    const free = freeSlots() - this.#deck.size;
+    const free = freeSlots() - this.#buffer.size;
     return free < 1 ? free : Math.min(free, mayPull());
   }
 
@@ -212,9 +212,9 @@ export class LanePulls {
       return;
     }
     const free = freeSlots();
-    if (this.#deck.size === 0 && free > 0) hand(delivery);
-    else this.#deck.put(seat.name, delivery);
-    if (free <= 1) this.#fullness.full();
+    if (this.#buffer.size === 0 && free > 0) hand(delivery);
+    else this.#buffer.put(seat.name, delivery);
+    if (free <= 1) this.#saturation.full();
   }
 
   #become(seat: Seat, state: LaneState): void {
@@ -229,14 +229,14 @@ export class LanePulls {
       this.#shareSoon();
   }
 
-  #drainDeck(): void {
+  #drainBuffer(): void {
     for (const lane of LANE_NAMES) {
-      while (this.#deck.has(lane) && this.#options.freeSlots() > 0) {
-        const delivery = this.#deck.take(lane);
+      while (this.#buffer.has(lane) && this.#options.freeSlots() > 0) {
+        const delivery = this.#buffer.take(lane);
         if (delivery !== undefined) this.#options.hand(delivery);
       }
     }
-    if (this.#options.freeSlots() <= 0) this.#fullness.full();
+    if (this.#options.freeSlots() <= 0) this.#saturation.full();
   }
 
   /**
@@ -245,7 +245,7 @@ export class LanePulls {
    */
   #lastingFull(): void {
     // A slot may have been freed within the very call that took it.
-    if (this.#free() > 0) return this.#fullness.free();
+    if (this.#free() > 0) return this.#saturation.free();
     for (const seat of this.#seats) this.#doubt(seat);
   }
 

@@ -9,14 +9,14 @@ import type { Delivery as RawDelivery } from "../pull/delivery.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { ensureQueueConsumers } from "../topology/ensure-consumer.ts";
 import { LanePulls } from "./lane-pulls.ts";
-import type { LeaseDesk, LeaseDesks } from "./lease-desk.ts";
+import type { LeaseTaker, LeaseRegistry } from "./lease-registry.ts";
 import { NatsDelivery } from "./nats-delivery.ts";
 
 export interface QueueSubscriptionOptions {
   readonly server: ServerAccess;
   readonly queue: string;
   readonly work: WorkOptions;
-  readonly desks: LeaseDesks;
+  readonly desks: LeaseRegistry;
   /** Throws where the broker was closed meanwhile. */
   readonly requireOpen: () => void;
   readonly onProblem: (error: unknown, doing: string) => void;
@@ -26,7 +26,7 @@ export interface QueueSubscriptionOptions {
 /** One worker's place at a queue. */
 export class QueueSubscription implements WorkSubscription {
   readonly #options: QueueSubscriptionOptions;
-  #desk: LeaseDesk;
+  #desk: LeaseTaker;
   readonly #lanes: LanePulls;
   /** What the queue's consumer grants; at least what was asked for. */
   #leaseMs: number;
@@ -39,7 +39,7 @@ export class QueueSubscription implements WorkSubscription {
     const weights = laneWeights(work.weights);
     const leaseMs = await ensureQueueConsumers(server.jsm, server.names, queue, work.leaseMs);
     options.requireOpen();
-    const desk = await desks.deskFor(leaseMs);
+    const desk = await desks.leasesFor(leaseMs);
     // A subscription pulls from its first moment: one made now would take jobs that nobody settles.
     options.requireOpen();
     return new QueueSubscription(options, desk, leaseMs, weights);
@@ -47,7 +47,7 @@ export class QueueSubscription implements WorkSubscription {
 
   private constructor(
     options: QueueSubscriptionOptions,
-    desk: LeaseDesk,
+    desk: LeaseTaker,
     leaseMs: number,
     weights: LaneWeights,
   ) {
@@ -112,7 +112,7 @@ export class QueueSubscription implements WorkSubscription {
   async #restoreConsumers(): Promise<void> {
     const { server, queue, work, desks } = this.#options;
     const granted = await ensureQueueConsumers(server.jsm, server.names, queue, work.leaseMs);
-    this.#desk = await desks.deskFor(granted);
+    this.#desk = await desks.leasesFor(granted);
     this.#leaseMs = granted;
   }
 }

@@ -3,7 +3,7 @@ import type { RecordedError } from "../errors/recorded-error.ts";
 import type { ExecutionEffect, ExecutionEvent, FinalState } from "../machine/execution-machine.ts";
 import { nextTransition } from "../machine/transition-table.ts";
 import { followingSteps } from "./followers.ts";
-import { deadLetterOf, historyRecordOf } from "./kept.ts";
+import { deadLetterOf, historyRecordOf } from "./settlement-records.ts";
 import type { HistoryRecord } from "./history-record.ts";
 import { firstStoredAt, unkeyedPlace } from "./one-end.ts";
 import type { DeadReason, Outcome } from "./outcome.ts";

@@ -110,10 +110,10 @@ export interface StartedAttempt {
   /** From when the job could have started to when it did, milliseconds. */
   readonly waitedMs: number;
   /**
-   * How much of that it stood at this node's gates (locks, caps, rates), milliseconds; absent where
-   * it had none to pass.
+   * How much of that it stood at this node's limits (locks, caps, rates), milliseconds; absent
+   * where it had none to pass.
    */
-  readonly gatedMs?: number;
+  readonly limitedMs?: number;
   /** The fencing token of a singleton's lock. */
   readonly singletonToken?: number;
   readonly endpoint: () => ServerEndpoint | undefined;

@@ -381,8 +381,8 @@ test("a singleton that had to wait says so, and which token it has", async () =>
   for (const { attributes, events } of attempts) {
     expect(attributes["job.singleton.token"]).toEqual(expect.any(Number));
     expect(events[0]).toMatchObject({
-      name: "gates.passed",
-      attributes: { "job.gate_wait_ms": expect.any(Number) as number },
+      name: "limits.passed",
+      attributes: { "job.limit_wait_ms": expect.any(Number) as number },
     });
   }
   expect(Number(attempts[1]?.attributes["job.queue_wait_ms"])).toBeGreaterThanOrEqual(10_000);

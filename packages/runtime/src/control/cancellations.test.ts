@@ -8,7 +8,7 @@ import {
 } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
-import { gate, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { latch, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
 type Handle = Parameters<ReturnType<typeof defineJob>["handler"]>[0];
 
@@ -95,7 +95,7 @@ describe("a running job", () => {
 
   test("that succeeds all the same has succeeded, and nothing is left of the cancellation", async () => {
     const { clock, server, from } = scene();
-    const end = gate<string>();
+    const end = latch<string>();
     const { enqueue, history } = await simulatedNode({
       jobs: [jobThat(() => end.promise)],
       clock,
@@ -120,7 +120,7 @@ describe("a running job", () => {
     ],
   ])("that would %s is cancelled instead of coming again", async (_what, ending) => {
     const { clock, server, from } = scene();
-    const end = gate();
+    const end = latch();
     const job = jobThat(async (context) => end.promise.then(() => ending(context)), {
       retry: { attempts: 5, backoff: "fixed", base: "1h", jitter: false },
     });
@@ -193,7 +193,7 @@ describe("a waiting job", () => {
 
   test("is not run by a node that was cut off when it was cancelled, before that node knows", async () => {
     const { clock, server, from } = scene();
-    const listed = gate();
+    const listed = latch();
     let isSlow = false;
     const broker = withDeadWatch(clock, server, (documents) => {
       const list = documents.list.bind(documents);
@@ -222,7 +222,7 @@ describe("a waiting job", () => {
 
   test("is cancelled although it was cancelled while its node was cut off", async () => {
     const { clock, server, from } = scene();
-    const end = gate<number>();
+    const end = latch<number>();
     let told: unknown;
     const job = jobThat(({ signal }) => {
       signal.addEventListener("abort", () => (told = signal.reason));
@@ -281,7 +281,7 @@ describe("a cancellation that the watch is silent about", () => {
   }
 
   test("is heard as it is asked for: a waiting job is not run, a running one aborted; and it goes with its job", async () => {
-    const end = gate();
+    const end = latch();
     const told: unknown[] = [];
     const { clock, enqueue, history, from } = await deafScene(({ signal, job: { id } }) => {
       signal.addEventListener("abort", () => told.push(id, signal.reason));
@@ -330,7 +330,7 @@ describe("the sweep", () => {
 
   test("removes a cancellation whose job is gone, after an hour, and leaves one whose job waits", async () => {
     const { clock, server, from } = scene();
-    const end = gate();
+    const end = latch();
     const job = jobThat(() => end.promise, { timeout: "10d" });
     const { enqueue } = await simulatedNode({ jobs: [job], slots: 1, clock, server });
     await enqueue("t.job", null, { id: "busy" });

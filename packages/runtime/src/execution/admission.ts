@@ -1,5 +1,5 @@
 import { type AnyJob, crashesOf, type Outcome, type StoredDeadLetter } from "@millrace/core";
-import { type Gate, gatesOf } from "../limits/gate.ts";
+import { type Limit, limitsOn } from "../limits/limit.ts";
 import { Passes } from "../limits/passes.ts";
 import { AdmissionStage, type StageOwner } from "./admission-stage.ts";
 import { type Admitted, admit } from "./admit.ts";
@@ -45,7 +45,7 @@ export class Admission implements StageOwner {
   #recall: Recall | undefined;
   #hasBegunTrial = false;
   #passes: Passes | undefined;
-  #gatedSince: number | undefined;
+  #limitedSince: number | undefined;
   #waitsForRoom = false;
   /** Once it may run it is handed back instead. */
   #goesBack: boolean;
@@ -93,14 +93,14 @@ export class Admission implements StageOwner {
     return this.#hasBegunTrial || this.#recall?.onTrial === true;
   }
 
-  /** Set where the job has gates to pass. */
+  /** Set where the job has limits to pass. */
   get passes(): Passes | undefined {
     return this.#passes;
   }
 
-  /** When it came to its first gate, by the monotonic clock. */
-  get gatedSince(): number | undefined {
-    return this.#gatedSince;
+  /** When it came to its first limit, by the monotonic clock. */
+  get limitedSince(): number | undefined {
+    return this.#limitedSince;
   }
 
   /** In one turn, where nothing is to be asked. */
@@ -227,7 +227,7 @@ export class Admission implements StageOwner {
     if (cancellation !== undefined) {
       if (message.origin !== "runtime" || message.headers["millrace-pass"] === undefined)
         return this.#refuse({ kind: "cancelled", reason: cancellation.reason });
-      // Whoever let it in handed it a permit: it goes through the gate, to hand that on instead of
+      // Whoever let it in handed it a permit: it goes through the limit, to hand that on instead of
       // keeping it from others.
       abort.abort("cancelled", cancellation.reason);
     }
@@ -244,8 +244,8 @@ export class Admission implements StageOwner {
         ? this.#park(admitted.refusal)
         : this.#refuse(admitted.refusal);
     if (this.#goesBack) return this.#refuse({ kind: "interrupted" });
-    const gates = gatesOf(host.gates, envelope, admitted.job);
-    return gates.length === 0 ? this.#quarantine(admitted) : this.#enterLimits(gates, admitted);
+    const limits = limitsOn(host.limits, envelope, admitted.job);
+    return limits.length === 0 ? this.#quarantine(admitted) : this.#enterLimits(limits, admitted);
   }
 
   /** A producer's job is to start later: there may be only so many of those. */
@@ -258,18 +258,18 @@ export class Admission implements StageOwner {
     return this.#refuse(most === undefined ? deferral : parkedFull(envelope.queue, most));
   }
 
-  async #enterLimits(gates: readonly Gate[], admitted: Admitted): Promise<Answer> {
+  async #enterLimits(limits: readonly Limit[], admitted: Admitted): Promise<Answer> {
     const { host, delivery, envelope, abort } = this.#of;
     if (!this.#stage.enter("entering")) return "unknown";
-    this.#gatedSince ??= host.clock.monotonic();
+    this.#limitedSince ??= host.clock.monotonic();
     const { message, deliveryCount } = delivery;
     const entrant = { envelope, job: admitted.job, message, deliveryCount };
     const passes = new Passes(host.log, () =>
       abort.abort("lock-lost", "The lock that lets this job run could not be kept."),
     );
     this.#passes = passes;
-    for (const gate of gates) {
-      const entered = await this.#stage.ask(() => passes.enter(gate, entrant));
+    for (const limit of limits) {
+      const entered = await this.#stage.ask(() => passes.enter(limit, entrant));
       if (entered === undefined) return "unknown";
       if (entered.answer !== undefined) return this.#blockOrWait(entered.answer, passes);
     }
@@ -293,7 +293,7 @@ export class Admission implements StageOwner {
     return this.#stage.now === "entering" ? "again" : "unknown";
   }
 
-  /** Whether there is room for one more at the queue's gates. */
+  /** Whether there is room for one more at the gates of the queue. */
   async #mayWaitThere(refusal: Outcome): Promise<boolean> {
     const { host, delivery, envelope } = this.#of;
     if (!needsRoom(refusal, delivery)) return true;
@@ -323,7 +323,7 @@ export class Admission implements StageOwner {
     const { host, delivery, envelope } = this.#of;
     await turn;
     const begun = await this.#stage.ask(async () => {
-      await host.trials.begin(envelope, delivery.message);
+      await host.begunRuns.begin(envelope, delivery.message);
       this.#hasBegunTrial = true;
     });
     return begun === undefined ? "unknown" : this.#finish(admitted);

@@ -6,7 +6,7 @@ import {
   type TransactionalDatabase,
 } from "@millrace/core";
 import { describe, expect, test } from "vitest";
-import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { latch, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
 const child = defineJob<number>({ name: "t.child", queue: QUEUE });
 
@@ -154,7 +154,7 @@ describe("a job that is enqueued in a handler", () => {
   });
 
   test("is refused once the parent may be another node's", async () => {
-    const first = gate();
+    const first = latch();
     const refused: unknown[] = [];
     const { broker, clock, enqueue, given } = await family(async (context) => {
       await first.promise;

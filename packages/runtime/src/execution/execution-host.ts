@@ -18,13 +18,13 @@ import type { MemoryBudget } from "../worker/memory-budget.ts";
 import type { AttemptContext } from "./attempt/attempt-context.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { JobLogs } from "../job-log/job-logs.ts";
-import type { Gate } from "../limits/gate.ts";
+import type { Limit } from "../limits/limit.ts";
 import type { FailureLog } from "./attempt/failure-log.ts";
 import type { RecentEnds } from "./recall/recent-ends.ts";
 import type { SettlementHook } from "./settle/settlement-hook.ts";
 import type { SettlementWatch } from "./settle/settlement-watch.ts";
 import type { Suspects } from "./recall/suspects.ts";
-import type { TrialRuns } from "./recall/trial-runs.ts";
+import type { BegunRuns } from "./recall/begun-runs.ts";
 
 /** What all executions of a node share. */
 export interface ExecutionHost {
@@ -47,7 +47,7 @@ export interface ExecutionHost {
   readonly settlements: SettlementWatch;
   readonly failures: FailureLog;
   readonly suspects: Suspects;
-  readonly trials: TrialRuns;
+  readonly begunRuns: BegunRuns;
   readonly recentEnds: RecentEnds;
   /** Whether this node has the same message in hand by an earlier delivery. */
   readonly hasInHand: (delivery: Delivery) => boolean;
@@ -55,7 +55,7 @@ export interface ExecutionHost {
   /** Queues that the jobs of a queue's producers may be followed by jobs in. */
   readonly sendsTo: (queue: string) => readonly string[];
   /** In the order in which a job passes them. */
-  readonly gates: readonly Gate[];
+  readonly limits: readonly Limit[];
   readonly hooks: readonly SettlementHook[];
   /** For what handlers enqueue. */
   readonly producer: Producer;

@@ -1,7 +1,7 @@
 import { defineJob, type Duration, MillraceError, readEnvelope } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
-import { gate, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { latch, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
 const NO_ANSWER = new MillraceError("publish-timeout", "no answer");
 const ROOM = 10;
@@ -11,7 +11,7 @@ const ROOM = 10;
  */
 async function crowd(next: readonly { name: string; queue: string; id: string }[][]) {
   const runs: string[] = [];
-  const open = gate();
+  const open = latch();
   const here = defineJob({ name: "t.here", queue: QUEUE, retry: "none" }).handler(
     async ({ job }) => {
       runs.push(job.id);

@@ -7,7 +7,7 @@ import {
 } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
-import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { latch, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
 /**
  * A job that runs until it is told how to end, while another run of it, on a node that the server
@@ -16,7 +16,7 @@ import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 async function runningTwice() {
   const clock = new SimulatedClock();
   const server = new MemoryServer(clock);
-  const release = gate<unknown>();
+  const release = latch<unknown>();
   const job = defineJob({ name: "t.job", queue: QUEUE, timeout: "1h", retry: "none" }).handler(
     () => release.promise,
   );

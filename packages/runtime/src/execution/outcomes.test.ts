@@ -12,7 +12,7 @@ import {
 } from "@millrace/core";
 import { type MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
-import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { latch, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
 type Told = SucceededJob | DeadJob | CancelledJob;
 
@@ -111,7 +111,7 @@ test("a node that lacks the definition completes an end that is on record", asyn
 });
 
 test("a job that takes its holders down is told of when it is convicted", async () => {
-  const hang = gate<unknown>();
+  const hang = latch<unknown>();
   const { clock, told, node, hearing } = await pair("dead", { does: () => hang.promise });
   await hearing();
   let first = true;

@@ -1,6 +1,6 @@
 import { defineJob, snooze, UNSETTLED } from "@millrace/core";
 import { expect, test } from "vitest";
-import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { latch, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -8,7 +8,7 @@ type Options = Partial<Parameters<typeof simulatedNode>[0]>;
 
 /** A queue with room for five, whose jobs of one key run one at a time until they are let. */
 async function smallQueue(options: Options = {}) {
-  const release = gate();
+  const release = latch();
   const plain = defineJob({ name: "plain", queue: QUEUE }).handler(() => "done");
   const failing = defineJob({
     name: "failing",

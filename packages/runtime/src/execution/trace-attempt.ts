@@ -18,14 +18,14 @@ interface Beginning {
   readonly job: AnyJob;
   /** Epoch milliseconds. */
   readonly startedAt: number;
-  readonly gatedMs: number | undefined;
+  readonly limitedMs: number | undefined;
   readonly singletonToken: number | undefined;
 }
 
 export function traceAttempt(
   host: ExecutionHost,
   instrumentation: Instrumentation,
-  { envelope, job, startedAt, gatedMs, singletonToken }: Beginning,
+  { envelope, job, startedAt, limitedMs, singletonToken }: Beginning,
 ): AttemptTrace | undefined {
   const { node, broker } = host;
   const started: { -readonly [K in keyof StartedAttempt]: StartedAttempt[K] } = {
@@ -36,7 +36,7 @@ export function traceAttempt(
     waitedMs: Math.max(0, startedAt - Math.max(envelope.createdAt, envelope.notBefore ?? 0)),
     endpoint: () => broker.endpoint,
   };
-  if (gatedMs !== undefined) started.gatedMs = gatedMs;
+  if (limitedMs !== undefined) started.limitedMs = limitedMs;
   if (singletonToken !== undefined) started.singletonToken = singletonToken;
   const onTrouble = (error: unknown): void => reportTrouble(host, error);
   try {

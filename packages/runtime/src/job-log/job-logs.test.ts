@@ -1,6 +1,6 @@
 import { defineJob, type Logger, MillraceError, silentLogger, snooze } from "@millrace/core";
 import { expect, test } from "vitest";
-import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { latch, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 import type { JobLogOptions } from "./job-log-options.ts";
 
 const JOB = { queue: QUEUE, id: "a" };
@@ -60,7 +60,7 @@ test("nothing is kept where nobody asked for it, and a job that logs nothing wri
 });
 
 test("a running job's lines are there a moment after they were logged", async () => {
-  const held = gate();
+  const held = latch();
   const { enqueue, clock, messages } = await scene(async (log) => {
     log.info({}, "one");
     log.info({}, "two");
@@ -171,7 +171,7 @@ test("a broker that takes no lines delays no job, and what was lost is counted",
     warn: (_fields, message) => void warned.push(message),
     child: () => log,
   };
-  const held = gate();
+  const held = latch();
   const { enqueue, clock, broker, history, pages } = await scene(
     async (own) => {
       own.info({}, "lost");

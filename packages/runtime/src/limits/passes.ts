@@ -1,7 +1,7 @@
 import { type Logger, type Outcome, recordError, type Settlement } from "@millrace/core";
-import type { Entrant, Gate, Pass } from "./gate.ts";
+import type { Entrant, Limit, Pass } from "./limit.ts";
 
-/** The gates that one execution has passed, until it leaves them. */
+/** The limits that one execution has passed, until it leaves them. */
 export class Passes {
   readonly #log: Logger;
   readonly #onLost: () => void;
@@ -14,21 +14,21 @@ export class Passes {
     this.#onLost = onLost;
   }
 
-  /** The token of the gate that was passed last and has one. */
+  /** The token of the limit that was passed last and has one. */
   get token(): number | undefined {
     return this.#held.findLast(({ token }) => token !== undefined)?.token;
   }
 
   /** @returns the outcome under which the job is settled instead, where it may not pass */
-  async enter(gate: Gate, entrant: Entrant): Promise<Outcome | undefined> {
-    const passage = await gate.enter(entrant);
-    if ("refusal" in passage) {
-      this.#afterwards = passage.afterwards;
-      return passage.refusal;
+  async enter(limit: Limit, entrant: Entrant): Promise<Outcome | undefined> {
+    const entry = await limit.enter(entrant);
+    if ("refusal" in entry) {
+      this.#afterwards = entry.afterwards;
+      return entry.refusal;
     }
-    const { pass } = passage;
+    const { pass } = entry;
     if (pass === undefined) return undefined;
-    // The execution ended while the gate was deciding.
+    // The execution ended while the limit was deciding.
     if (this.#left) await this.#quietly(() => pass.leave(undefined));
     else {
       this.#held.push(pass);
@@ -61,7 +61,7 @@ export class Passes {
     try {
       await leave();
     } catch (error) {
-      this.#log.warn({ error: recordError(error) }, "a gate could not be left as it should");
+      this.#log.warn({ error: recordError(error) }, "a limit could not be left as it should");
     }
   }
 }

@@ -111,7 +111,7 @@ export class NodeLife {
       ...workers.map((worker) => worker.stopPulling()),
       ...[...services.watches, ...services.others, presence].map((one) => one.stop()),
       work.unique.sweeper.stop(),
-      work.gates.close(),
+      work.limits.close(),
       ...workers.map((worker) => worker.close()),
       work.threads.close(),
       config.executionLog.close(closeTimeMs(config.graceMs)),

@@ -79,7 +79,7 @@ function besides(base: NodeBase, work: NodeWork): readonly Opening[] {
   };
   return [
     { what: "moving due jobs", open: () => broker.moveDueJobs() },
-    ...(isFleet ? [{ what: "sweeping gates", open: () => work.gates.sweep() }] : []),
+    ...(isFleet ? [{ what: "sweeping gates", open: () => work.limits.sweep() }] : []),
     ...(work.hasSteps ? [wakes] : []),
     ...config.machines.map((definition) => hosting(base, definition)),
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },

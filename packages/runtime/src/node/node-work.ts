@@ -9,17 +9,17 @@ import { type StraySignals, strayWarnings } from "../execution/attempt/stray-sig
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import { RecentEnds } from "../execution/recall/recent-ends.ts";
 import { Suspects } from "../execution/recall/suspects.ts";
-import { TrialRuns } from "../execution/recall/trial-runs.ts";
+import { BegunRuns } from "../execution/recall/begun-runs.ts";
 import { batchHook } from "../execution/settle/batch-hook.ts";
 import { watchSettlements } from "../execution/settle/trouble-log.ts";
 import { childHook } from "../execution/steps/child-hook.ts";
 import { journalHook } from "../execution/steps/journal-hook.ts";
 import { signalHook } from "../execution/steps/signal-hook.ts";
 import { JobLogs } from "../job-log/job-logs.ts";
-import { type NodeGates, nodeGates } from "../limits/node-gates.ts";
+import { type NodeLimits, nodeLimits } from "../limits/node-limits.ts";
 import { ParkedJobs } from "../limits/parked-jobs.ts";
 import { type UniqueJobs, uniqueJobs } from "../limits/unique/unique-jobs.ts";
-import { staleTickGate } from "../scheduler/stale-tick-gate.ts";
+import { refuseStaleTicks } from "../scheduler/stale-ticks.ts";
 import { threadMain, ThreadPool } from "../thread/thread-pool.ts";
 import { MemoryBudget } from "../worker/memory-budget.ts";
 import { QueueWorker } from "../worker/queue-worker.ts";
@@ -28,7 +28,7 @@ import type { NodeBase } from "./node-base.ts";
 /** What runs a node's jobs. */
 export interface NodeWork {
   readonly workers: readonly QueueWorker[];
-  readonly gates: NodeGates;
+  readonly limits: NodeLimits;
   readonly unique: UniqueJobs;
   readonly threads: ThreadPool;
   readonly cancellations: Cancellations;
@@ -51,7 +51,7 @@ export function nodeWork(base: NodeBase): NodeWork {
   const parts = {
     strays,
     threads: new ThreadPool(clock, config.threads, instrumentation?.threadModule, strays),
-    gates: nodeGates({
+    limits: nodeLimits({
       ...{ node: config.name, broker, metrics, registry, clock, log, leaseMs },
       limitsOf: (queue) => controls.limitsOf(queue),
       random: config.random,
@@ -93,7 +93,7 @@ interface HostParts extends Pick<
 > {
   readonly strays: StraySignals;
   readonly threads: ThreadPool;
-  readonly gates: NodeGates;
+  readonly limits: NodeLimits;
   readonly unique: UniqueJobs;
   readonly cancellations: Cancellations;
   readonly stepHooks: ExecutionHost["hooks"];
@@ -122,11 +122,11 @@ function executionHost(base: NodeBase, parts: HostParts): ExecutionHost {
         controls.of(queue).maxParked ?? config.queues.get(queue)?.maxParked ?? config.maxParked,
     }),
     suspects: new Suspects(),
-    trials: new TrialRuns(broker, { node, instance: base.instance }, config.leaseMs),
+    begunRuns: new BegunRuns(broker, { node, instance: base.instance }, config.leaseMs),
     sendsTo: (queue) => controls.of(queue).sendsTo ?? config.queues.get(queue)?.sendsTo ?? NOWHERE,
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the
     // job from starting.
-    gates: [staleTickGate(broker, clock), ...parts.gates.gates, unique.gate],
+    limits: [refuseStaleTicks(broker, clock), ...parts.limits.limits, unique.limit],
     hooks: [
       unique.release,
       batchHook({ broker: publishing, clock, node }),

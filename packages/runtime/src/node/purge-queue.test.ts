@@ -1,10 +1,10 @@
 import { changeControls, CONTROLS_BUCKET, defineJob, readControls } from "@millrace/core";
 import { MemoryBroker } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
-import { gate, QUEUE, type SimulatedNode, simulatedNode } from "../fixtures/simulated-node.ts";
+import { latch, QUEUE, type SimulatedNode, simulatedNode } from "../fixtures/simulated-node.ts";
 import { type PurgeOptions, purgeQueue, type PurgeResult } from "./purge-queue.ts";
 
-const release = gate();
+const release = latch();
 const job = defineJob({ name: "long", queue: QUEUE, timeout: "1h" }).handler(() => release.promise);
 
 async function purge(
@@ -73,7 +73,7 @@ test("with delayed jobs too, whether a node has moved them yet or not", async ()
 });
 
 test("what waits at a gate waits too", async () => {
-  const single = gate();
+  const single = latch();
   const singleton = defineJob({ name: "single", queue: QUEUE, singleton: true });
   const node = await simulatedNode({ jobs: [singleton.handler(() => single.promise)] });
   for (let n = 0; n < 10; n += 1) await node.enqueue("single", n, { id: `s-${n}` });

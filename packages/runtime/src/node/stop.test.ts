@@ -1,7 +1,7 @@
 import { defineJob, type Delivery, MillraceError, type Schema } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
-import { gate, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { latch, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
 const NO_ANSWER = new MillraceError("publish-timeout", "no answer");
 const jobThat = (handle: () => unknown, options: object = {}) =>
@@ -59,7 +59,7 @@ test("a stop with nothing to do is immediate and leaves no timer", async () => {
 });
 
 test("work that ends in time is waited for, and no new work is taken", async () => {
-  const release = gate();
+  const release = latch();
   const made = await simulatedNode({ jobs: [jobThat(() => release.promise)], slots: 2 });
   await made.enqueue("t.job");
   const stopped = made.node.stop();
@@ -109,7 +109,7 @@ test("a job that has timed out when it is handed back has timed out", async () =
 });
 
 test("a settlement that can't be confirmed holds a stop no longer than the grace, and lets the job go", async () => {
-  const release = gate();
+  const release = latch();
   const clock = new SimulatedClock();
   const server = new MemoryServer(clock);
   const made = await simulatedNode({
@@ -293,7 +293,7 @@ test("a redelivery that comes after the node began to stop is recalled, not publ
 });
 
 test("a stopped node does not wait to settle any more", async () => {
-  const release = gate();
+  const release = latch();
   const made = await simulatedNode({ jobs: [jobThat(() => release.promise)], grace: "1s" });
   await made.enqueue("t.job");
   for (let i = 0; i < 20; i += 1) made.broker.failNext("record", NO_ANSWER);

@@ -1,7 +1,7 @@
 import { type Broker, defineJob, MillraceError } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
-import { gate, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { latch, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 import { desiredOf, NODE_ORDERS_BUCKET, type NodeOrder, readNodeOrder } from "./node-order.ts";
 import { FORGOTTEN_AFTER_MS, isLost, NODES_BUCKET, readNodeReport } from "./node-report.ts";
 
@@ -76,7 +76,7 @@ test("an idle node sends one write a heartbeat and one read a minute", async () 
 });
 
 test("a quiet node lets what runs end, takes nothing, and takes again when told", async () => {
-  const held = gate();
+  const held = latch();
   const started: string[] = [];
   const slow = defineJob({ name: "slow", queue: QUEUE }).handler(async ({ job: { id } }) => {
     started.push(id);

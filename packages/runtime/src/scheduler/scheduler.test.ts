@@ -1,7 +1,7 @@
 import { MillraceError, paused, resumed, SCHEDULES, SCHEDULES_SEEN } from "@millrace/core";
 import type { MemoryBroker } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
-import { gate, stopInTime } from "../fixtures/simulated-node.ts";
+import { latch, stopInTime } from "../fixtures/simulated-node.ts";
 import { SimulatedFleet, timeOf } from "../fixtures/simulated-fleet.ts";
 
 const MINUTES_10 = 600_000;
@@ -213,7 +213,7 @@ describe("what was missed", () => {
 describe("overlap: the previous job runs until it is let go", () => {
   async function busy(overlap: "allow" | "skip" | "queue" | "cancel") {
     const fleet = new SimulatedFleet();
-    const hold = gate();
+    const hold = latch();
     let runs = 0;
     const a = await fleet.node("a", {
       schedules: [{ overlap }],
@@ -372,7 +372,7 @@ describe("a leader that is frozen between its last look and the publish", () => 
     freeze: () => void;
   } {
     let frozen: Promise<void> | undefined;
-    const hold = gate();
+    const hold = latch();
     return {
       freeze: () => void (frozen = hold.promise),
       thaw: () => {

@@ -12,7 +12,7 @@ import { Execution } from "../execution/execution.ts";
 import type { QueueControlsView } from "../control/queue-controls.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import type { StuckQueue } from "../execution/settle/settlement-watch.ts";
-import { QueueThrottle } from "../limits/queue/queue-throttle.ts";
+import { QueueLimits } from "../limits/queue/queue-limits.ts";
 import { createService, type Service, type ServiceState } from "../service/service.ts";
 
 export interface QueueWorkerOptions {
@@ -46,7 +46,7 @@ export class QueueWorker {
   /** Those of them that a gate has sent to wait, until that is settled. */
   readonly #yielding = new Set<Execution>();
   readonly #service: Service;
-  readonly #throttle: QueueThrottle;
+  readonly #limits: QueueLimits;
   readonly #ignoreControls: () => void;
   /** What operators set for the queue, as it was told last. */
   #controls: QueueControls = {};
@@ -70,7 +70,7 @@ export class QueueWorker {
     this.queue = options.queue;
     this.slots = options.slots;
     host.metrics.gauge("millrace_slots", { queue: options.queue }, options.slots);
-    this.#throttle = new QueueThrottle(
+    this.#limits = new QueueLimits(
       host,
       {
         queue: options.queue,
@@ -115,7 +115,7 @@ export class QueueWorker {
           leaseMs: options.leaseMs,
           ...(options.weights === undefined ? {} : { weights: options.weights }),
         });
-        this.#throttle.attach();
+        this.#limits.attach();
         return this.#subscription;
       },
       onState: (state) => host.events.emit("worker.state", { queue: options.queue, state }),
@@ -153,7 +153,7 @@ export class QueueWorker {
     // A queue that nothing may be pulled from is silent.
     if (heard === undefined) return undefined;
     if (this.#host.memory.isShort) return this.#host.clock.monotonic();
-    return Math.max(heard, this.#throttle.roomSince, this.#walledSince());
+    return Math.max(heard, this.#limits.roomSince, this.#walledSince());
   }
 
   get running(): readonly RunningJob[] {
@@ -184,13 +184,13 @@ export class QueueWorker {
     for (const execution of this.#executions) if (!execution.hasBegun) execution.refuse();
     this.#ignoreControls();
     await this.#service.stop();
-    this.#throttle.stop();
+    this.#limits.stop();
     this.#giveUpWaiting();
   }
 
   /** Gives back what it holds of the queue's cap and rate. After everything else has ended. */
   close(): Promise<void> {
-    return this.#throttle.close();
+    return this.#limits.close();
   }
 
   abortAll(cause: AbortCause, message: string): void {
@@ -251,18 +251,16 @@ export class QueueWorker {
 
   #heedControls(controls: QueueControls): void {
     this.#controls = controls;
-    this.#throttle.apply(
-      this.#quiet === undefined ? controls : { ...controls, paused: this.#quiet },
-    );
+    this.#limits.apply(this.#quiet === undefined ? controls : { ...controls, paused: this.#quiet });
   }
 
   #freeSlots(): number {
     if (this.#refusing) return 0;
     const free = this.slots - this.#inSlots;
-    if (this.#host.settlements.isQuiet) return this.#throttle.room(free);
+    if (this.#host.settlements.isQuiet) return this.#limits.room(free);
     const most = this.#host.settlements.most(this.queue);
     if (most === 0) this.#walledMono = this.#host.clock.monotonic();
-    return this.#throttle.room(Math.max(0, Math.min(free, most - this.#inSlots)));
+    return this.#limits.room(Math.max(0, Math.min(free, most - this.#inSlots)));
   }
 
   #walledSince(): number {
@@ -276,9 +274,9 @@ export class QueueWorker {
     const execution = this.#receive(delivery);
     if (this.#refusing) execution.refuse();
     // A permit or a token that it was pulled with is gone.
-    else if (!this.#throttle.admit()) this.#sendBack(execution);
+    else if (!this.#limits.admit()) this.#sendBack(execution);
     this.#host.memory.enter(execution);
-    this.#throttle.changed();
+    this.#limits.changed();
   }
 
   #receive(delivery: Delivery): Execution {
@@ -311,8 +309,8 @@ export class QueueWorker {
     this.#host.memory.leave(execution);
     if (execution.isDeclined) this.#goingBack -= 1;
     else if (execution.hasRun) this.#ended += 1;
-    else this.#throttle.putBack();
-    this.#throttle.changed();
+    else this.#limits.putBack();
+    this.#limits.changed();
     this.#subscription?.slotFreed();
     if (this.#executions.size > 0) return;
     const waiting = this.#whenIdle;
@@ -324,7 +322,7 @@ export class QueueWorker {
   readonly #yield = (execution: Execution): void => {
     if (!this.#executions.has(execution)) return;
     this.#yielding.add(execution);
-    this.#throttle.changed();
+    this.#limits.changed();
     this.#subscription?.slotFreed();
   };
 }

@@ -67,8 +67,8 @@ export class AttemptSpan implements AttemptTrace {
     // of what it would at the start.
     if (this.#span.isRecording()) describe(this.#span, started);
     this.#context = trace.setSpan(parent, this.#span);
-    if (started.gatedMs !== undefined)
-      this.#span.addEvent("gates.passed", { [ATTR.gateWaitMs]: started.gatedMs });
+    if (started.limitedMs !== undefined)
+      this.#span.addEvent("limits.passed", { [ATTR.limitWaitMs]: started.limitedMs });
   }
 
   get traceId(): string {

@@ -25,7 +25,7 @@ export const ATTR = {
   attempt: "job.attempt",
   maxAttempts: "job.max_attempts",
   queueWaitMs: "job.queue_wait_ms",
-  gateWaitMs: "job.gate_wait_ms",
+  limitWaitMs: "job.limit_wait_ms",
   scheduledAt: "job.scheduled_at",
   outcome: "job.outcome",
   state: "job.state",

@@ -18,7 +18,7 @@ import type { StepsListener } from "../steps/job-steps-options.ts";
 import { requireSteps } from "../steps/require-steps.ts";
 import type { AttemptOptions } from "./attempt.ts";
 import { isKnownChild } from "./known-child.ts";
-import { Offspring } from "./offspring.ts";
+import { EnqueuedChildren } from "./enqueued-children.ts";
 import { OneTransaction } from "./one-transaction.ts";
 
 /**
@@ -32,7 +32,7 @@ export class AttemptContext implements ExecutionContext {
   readonly #options: AttemptOptions;
   #log: Logger | undefined;
   #kept: AttemptLog | undefined;
-  #offspring: Offspring | undefined;
+  #offspring: EnqueuedChildren | undefined;
   #transaction: OneTransaction | undefined;
 
   constructor(
@@ -176,7 +176,7 @@ export class AttemptContext implements ExecutionContext {
   }
 
   #adopt(child: EnqueuedJob): EnqueuedJob {
-    (this.#offspring ??= new Offspring()).add(child);
+    (this.#offspring ??= new EnqueuedChildren()).add(child);
     return child;
   }
 

@@ -9,7 +9,7 @@ import {
   snooze,
 } from "@millrace/core";
 import { describe, expect, test } from "vitest";
-import { gate, QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
+import { latch, QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
 
 type Options = Partial<JobOptions<unknown, unknown, unknown>>;
 type Handle = Parameters<ReturnType<typeof defineJob>["handler"]>[0];
@@ -126,7 +126,7 @@ describe("timeouts", () => {
   const SLOW: Options = { timeout: "1s", grace: "2s" };
 
   test("a handler that comes back with a value in the grace has succeeded", async () => {
-    const late = gate<string>();
+    const late = latch<string>();
     const { clock, history } = await outcomeOf(() => late.promise, SLOW);
     late.open("after all");
     await clock.advance(0);
@@ -134,7 +134,7 @@ describe("timeouts", () => {
   });
 
   test("one that throws in the grace has timed out, and what it threw is told", async () => {
-    const late = gate();
+    const late = latch();
     const { clock, history } = await outcomeOf(() => late.promise, SLOW);
     late.fail(new Error("socket closed"));
     await clock.advance(0);
@@ -151,7 +151,7 @@ describe("timeouts", () => {
   });
 
   test("one that ignores its signal is settled after the grace, its slot is free, and its late end has no hearer", async () => {
-    const late = gate<string>();
+    const late = latch<string>();
     const { clock, history, said, node, enqueue } = await outcomeOf(() => late.promise, SLOW);
     await clock.advance("2s");
     expect(said).toEqual(["started a", "ignored a", "settled a dead timed-out"]);
@@ -164,7 +164,7 @@ describe("timeouts", () => {
   });
 
   test("a late rejection is no unhandled one", async () => {
-    const late = gate();
+    const late = latch();
     const { clock, history } = await outcomeOf(() => late.promise, SLOW);
     await clock.advance("2s");
     late.fail(new Error("too late"));
@@ -312,7 +312,7 @@ describe("validation", () => {
 
   test("a handler is not begun after its node began to hand back", async () => {
     let called = false;
-    const answer = gate<{ value: unknown }>();
+    const answer = latch<{ value: unknown }>();
     const { clock, node, history } = await outcomeOf(() => (called = true), {
       input: schema(() => answer.promise),
     });

@@ -1,6 +1,6 @@
 import { defineJob, type JobOptions } from "@millrace/core";
 import { expect, test } from "vitest";
-import { gate, QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
+import { latch, QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
 
 type Handle = Parameters<ReturnType<typeof defineJob>["handler"]>[0];
 const JOB = { id: "a", queue: QUEUE };
@@ -21,7 +21,7 @@ async function following(
 
 test("the first at once, then the latest every 250 ms, and the last before the end", async () => {
   let report: (value: number, note?: string) => void = () => {};
-  const end = gate();
+  const end = latch();
   const { clock, enqueue, heard, latest } = await following(({ progress }) => {
     report = progress;
     return end.promise;
@@ -67,7 +67,7 @@ test("a job that comes again keeps its progress until it has ended", async () =>
 });
 
 test("a broker that does not answer slows no handler, and a report that is lost fails no job", async () => {
-  const end = gate();
+  const end = latch();
   let report: (value: number) => void = () => {};
   const { broker, clock, enqueue, history, heard } = await following(({ progress }) => {
     report = progress;
@@ -98,7 +98,7 @@ test("what is no progress is thrown where the handler can see it", async () => {
 });
 
 test("a node that lost the job says nothing more of it", async () => {
-  const end = gate();
+  const end = latch();
   let report: (value: number) => void = () => {};
   const { broker, clock, enqueue, heard } = await following(({ progress }) => {
     report = progress;

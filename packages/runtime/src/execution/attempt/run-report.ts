@@ -9,7 +9,7 @@ import { ProgressReporter } from "./progress-reporter.ts";
 /** What is told of a handler's run while it goes on: its start, its trace, its progress. */
 export class RunReport implements AttemptListener {
   readonly #of: JobInHand;
-  readonly #admission: Pick<Admission, "gatedSince" | "passes"> | undefined;
+  readonly #admission: Pick<Admission, "limitedSince" | "passes"> | undefined;
   /** Epoch milliseconds, for people; durations are taken from the monotonic clock. */
   startedAt: number | undefined;
   startedMono = 0;
@@ -19,7 +19,7 @@ export class RunReport implements AttemptListener {
   #progress: ProgressReporter | undefined;
   #isOver = false;
 
-  constructor(of: JobInHand, admission: Pick<Admission, "gatedSince" | "passes"> | undefined) {
+  constructor(of: JobInHand, admission: Pick<Admission, "limitedSince" | "passes"> | undefined) {
     this.#of = of;
     this.#admission = admission;
   }
@@ -54,13 +54,13 @@ export class RunReport implements AttemptListener {
     this.startedAt = clock.now();
     this.startedMono = clock.monotonic();
     reportStarted(host, envelope, this.startedAt);
-    const gatedSince = admission?.gatedSince;
+    const limitedSince = admission?.limitedSince;
     if (instrumentation !== undefined)
       this.#trace = traceAttempt(host, instrumentation, {
         envelope,
         job,
         startedAt: this.startedAt,
-        gatedMs: gatedSince === undefined ? undefined : this.startedMono - gatedSince,
+        limitedMs: limitedSince === undefined ? undefined : this.startedMono - limitedSince,
         singletonToken: admission?.passes?.token,
       });
     return this.#trace;

@@ -7,7 +7,7 @@ import {
 } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
-import { gate, QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
+import { latch, QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
 
 const NO_ANSWER = new MillraceError("publish-timeout", "no answer");
 
@@ -123,7 +123,7 @@ test("a dead letter without a record is found, and the record made up for: no se
 test("where another node has settled the job while it ran here, its end stays the only one", async () => {
   const clock = new SimulatedClock();
   const server = new MemoryServer(clock);
-  const hang = gate<string>();
+  const hang = latch<string>();
   const job = defineJob({ name: "t.job", queue: QUEUE }).handler(() => hang.promise);
   const first = await simulatedNode({ jobs: [job], clock, server });
   await first.enqueue("t.job");
@@ -169,7 +169,7 @@ test("a job that was handed back, but not on record any more, runs once", async 
 });
 
 test("a crash before anything was published: run again, and the crash spends no attempt", async () => {
-  const hang = gate();
+  const hang = latch();
   const { broker, clock, enqueue, history, runs } = await counting((run) =>
     run === 1 ? hang.promise : "done",
   );
@@ -184,7 +184,7 @@ test("a crash before anything was published: run again, and the crash spends no 
 });
 
 test("an id that is enqueued anew is another message: its redelivery is not taken for the first one's", async () => {
-  const hang = gate();
+  const hang = latch();
   const { broker, clock, enqueue, history, runs } = await counting((run) =>
     run === 2 ? hang.promise : `run ${run}`,
   );
@@ -201,13 +201,13 @@ test("an id that is enqueued anew is another message: its redelivery is not take
 
 /** Takes the next read of the history into the test's hands. */
 function holdNextRead(history: HistoryStore) {
-  const held = gate<readonly StoredRecord[]>();
+  const held = latch<readonly StoredRecord[]>();
   const spy = vi.spyOn(history, "stored").mockReturnValueOnce(held.promise);
   return { ...held, spy };
 }
 
 test("a history that can't be read is asked again; the job waits for the answer", async () => {
-  const hang = gate();
+  const hang = latch();
   const { broker, clock, enqueue, runs, said } = await counting((run) =>
     run === 1 ? hang.promise : "done",
   );
@@ -223,7 +223,7 @@ test("a history that can't be read is asked again; the job waits for the answer"
 });
 
 test("a lease that goes while the history is asked ends the wait, and nothing is run or settled", async () => {
-  const hang = gate();
+  const hang = latch();
   const { broker, clock, enqueue, runs, said, node } = await counting(() => hang.promise);
   await enqueue("t.job");
   const held = holdNextRead(broker.history);
@@ -261,7 +261,7 @@ test("a stop while the history is asked hands nothing back that may be settled a
 });
 
 test("a stop while the history is asked waits for the answer: what is not over is there for others at once", async () => {
-  const { broker, clock, enqueue, runs, node } = await counting(() => gate().promise);
+  const { broker, clock, enqueue, runs, node } = await counting(() => latch().promise);
   await enqueue("t.job");
   const held = holdNextRead(broker.history);
   broker.loseLeases(QUEUE);

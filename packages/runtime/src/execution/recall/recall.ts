@@ -97,12 +97,12 @@ export class Recall {
     // Then nobody is a suspect before it is dead, and so nobody knows who had it.
     if (host.poisonAfter === 1)
       return (await host.broker.whoRuns(envelope.id, { timeoutMs: WHO_RUNS_MS })) === undefined;
-    const holder = await host.trials.begun(envelope, delivery.message);
+    const holder = await host.begunRuns.begun(envelope, delivery.message);
     this.#onTrial = holder !== undefined;
     if (holder === undefined) return false;
     const since = await host.broker.serverNow();
     while (isWanted()) {
-      const takenDown = await host.trials.wasTakenDown(holder, since);
+      const takenDown = await host.begunRuns.wasTakenDown(holder, since);
       if (takenDown !== undefined) return takenDown;
       // A heartbeat will tell, or that there is none.
       await pause(FATE_PAUSE);

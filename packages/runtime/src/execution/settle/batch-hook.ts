@@ -8,7 +8,7 @@ import {
   MillraceError,
   recordError,
 } from "@millrace/core";
-import { isHopeless, NO_ROOM_MS } from "./remedy.ts";
+import { isHopeless, NO_ROOM_MS } from "./settlement-fallback.ts";
 import type { Settled, SettlementHook } from "./settlement-hook.ts";
 
 export interface BatchHookHost {

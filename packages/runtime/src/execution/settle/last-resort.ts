@@ -5,7 +5,7 @@ import {
   type Settlement,
   type SettlementInput,
 } from "@millrace/core";
-import type { Failure } from "./remedy.ts";
+import type { Failure } from "./settlement-fallback.ts";
 
 /** A settlement that has failed, and for how long. */
 export interface StuckSettlement extends Failure {

@@ -39,9 +39,12 @@ async function letAllGo(
 }
 
 /** Not for an abandoned job: it is another's to settle, and its note may be of use there. */
-export async function endTrial({ log, trials }: ExecutionHost, envelope: Envelope): Promise<void> {
+export async function endTrial(
+  { log, begunRuns }: ExecutionHost,
+  envelope: Envelope,
+): Promise<void> {
   try {
-    await trials.over(envelope);
+    await begunRuns.over(envelope);
   } catch (error) {
     log.debug(
       { job: envelope.id, error: recordError(error) },

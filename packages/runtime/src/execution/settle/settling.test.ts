@@ -1,6 +1,6 @@
 import { defineJob, fatal, MillraceError, type RetryOptions, snooze } from "@millrace/core";
 import { expect, test, vi } from "vitest";
-import { gate, QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
+import { latch, QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
 
 const NO_ANSWER = new MillraceError("publish-timeout", "no answer");
 
@@ -8,7 +8,7 @@ const jobThat = (handle: () => unknown, retry: RetryOptions | "none" = "none") =
   defineJob({ name: "t.job", queue: QUEUE, retry }).handler(handle);
 
 test("a settlement that fails for a while is tried again until it is confirmed", async () => {
-  const release = gate();
+  const release = latch();
   const { broker, clock, enqueue, history, node, said } = await simulatedNode({
     jobs: [jobThat(() => release.promise)],
   });
@@ -28,7 +28,7 @@ test("a settlement that fails for a while is tried again until it is confirmed",
 });
 
 test("it is given up when the lease can't be confirmed", async () => {
-  const release = gate();
+  const release = latch();
   const { broker, clock, enqueue, node, said } = await simulatedNode({
     jobs: [jobThat(() => release.promise)],
   });
@@ -86,7 +86,7 @@ test.each(["requeue", "record", "ack"] as const)(
 test("a lost lease aborts the signal with its code, and nothing is settled", async () => {
   let reason: unknown;
   let first: number | undefined;
-  const release = gate();
+  const release = latch();
   const { broker, clock, enqueue, history, said } = await simulatedNode({
     jobs: [
       defineJob({ name: "t.job", queue: QUEUE }).handler(({ signal, token }) => {

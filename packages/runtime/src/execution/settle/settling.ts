@@ -22,7 +22,7 @@ import { rivalEndOf, takeLetterBack, withdrawLetter } from "./withdraw-letter.ts
 import { lookForEnd, outcomeOfEnd, type WhereItIs } from "../recall/look-for-end.ts";
 import { Pause } from "../pause.ts";
 import type { ProgressReporter } from "../attempt/progress-reporter.ts";
-import { type Failure, remedy } from "./remedy.ts";
+import { type Failure, remedy } from "./settlement-fallback.ts";
 import { reportSettled, reportTrouble } from "../report.ts";
 import { hooksFor, type Settled, type SettlementHook, settleWithHooks } from "./settlement-hook.ts";
 import { traceEndUnrun } from "../trace-attempt.ts";

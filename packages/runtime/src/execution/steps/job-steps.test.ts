@@ -12,7 +12,7 @@ import {
 } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
-import { gate, QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
+import { latch, QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
 import { defineStepsJob, stepsScene } from "../../fixtures/steps-scene.ts";
 
 /** A node with one job of this handler, and what its steps did. */
@@ -97,7 +97,7 @@ test("a job that fails after its sleep doesn't sleep once more", async () => {
 test("a holder that has lost its job doesn't write beside the next one", async () => {
   const server = new MemoryServer(new SimulatedClock());
   const clock = server.clock as SimulatedClock;
-  const slow = gate<string>();
+  const slow = latch<string>();
   const handles = {
     n1: () => slow.promise,
     n2: () => "of n2",
@@ -151,7 +151,7 @@ test("a result that comes in an outage is recorded when that is over, and the st
 });
 
 test("steps side by side; a sleep among them waits for those that are under way", async () => {
-  const slow = gate<number>();
+  const slow = latch<number>();
   const { enqueue, clock, did, last, node } = await scene(async (step, done) => {
     const [a, , b] = await Promise.all([
       step.run("a", () => slow.promise),
@@ -172,7 +172,7 @@ test("steps side by side; a sleep among them waits for those that are under way"
 });
 
 test("a sleep ends beside a step that is under way: so a step has a time limit", async () => {
-  const slow = gate<string>();
+  const slow = latch<string>();
   const { enqueue, clock, last } = await scene((step) =>
     Promise.race([
       step.run("slow", () => slow.promise),

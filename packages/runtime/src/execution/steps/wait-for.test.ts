@@ -7,7 +7,7 @@ import {
   writeSignal,
 } from "@millrace/core";
 import { expect, test } from "vitest";
-import { gate, QUEUE } from "../../fixtures/simulated-node.ts";
+import { latch, QUEUE } from "../../fixtures/simulated-node.ts";
 import { stepsScene } from "../../fixtures/steps-scene.ts";
 
 const JOB: JobRef = { queue: QUEUE, id: "a" };
@@ -163,7 +163,7 @@ test("a signal cuts no sleep short, and no pause before a retry of another step"
 });
 
 test("a signal that comes while another step is under way is seen while it is", async () => {
-  const slow = gate<string>();
+  const slow = latch<string>();
   const { enqueue, clock, signal, did } = await scene(async (step, done) => {
     const work = step.run("work", () => slow.promise);
     void step.waitFor("stop").then(() => done.push("stop"));

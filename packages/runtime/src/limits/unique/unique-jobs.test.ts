@@ -1,6 +1,12 @@
 import { type EnqueueOptions, MillraceError, UniqueKey } from "@millrace/core";
 import { describe, expect, test } from "vitest";
-import { gate, makeNode, QUEUE, simulatedNode, stopInTime } from "../../fixtures/simulated-node.ts";
+import {
+  latch,
+  makeNode,
+  QUEUE,
+  simulatedNode,
+  stopInTime,
+} from "../../fixtures/simulated-node.ts";
 import { key, scene, type Unique } from "../../fixtures/unique-scene.ts";
 
 describe("a producer that meets a held key", () => {
@@ -119,7 +125,7 @@ describe("an id that is used again once its queue has forgotten it", () => {
 describe("a key is free", () => {
   test("pending: once its job has started, while it runs and while it is retried", async () => {
     const { enqueue, node, ran, runs, clock } = await scene({ key });
-    const hang = gate();
+    const hang = latch();
     runs((version, attempt) => {
       if (version === 1 && attempt === 1) throw new Error("once more");
       return version === 1 ? hang.promise : "done";
@@ -145,7 +151,7 @@ describe("a key is free", () => {
     ],
   ])("running: once its job has %s, and not while it is retried", async (end, work) => {
     const { enqueue, node, runs, clock, ends } = await scene({ key, while: "running" });
-    const hang = gate();
+    const hang = latch();
     runs(() => hang.promise);
     await node();
     await enqueue(1);
@@ -235,7 +241,7 @@ describe("producers that only set uniqueKey", () => {
 
   test("replace: the latest of those that wait runs, though the first was met before it", async () => {
     const { publish, node, ran, clock, runs } = await scene({ key, onConflict: "replace" });
-    const hang = gate();
+    const hang = latch();
     runs((version) => (version === 1 ? hang.promise : "done"));
     await node(1);
     await publish(1);
@@ -323,7 +329,7 @@ describe("a producer that dies between claim and publish", () => {
     const claim = await claims.get(new UniqueKey(QUEUE, "a").document);
     await made.node();
     await made.clock.advance("10s");
-    const holds = gate();
+    const holds = latch();
     made.runs((version) => (version === 2 ? holds.promise : "done"));
     await made.enqueue(2);
     // Both pass without a look: the claim that was read for the first tells of the second.
@@ -399,7 +405,7 @@ describe("crashes of nodes", () => {
   test("pending: a job whose holder died in its run runs again, though its key is another's by now", async () => {
     const { enqueue, clock, server, job, ran, node } = await scene({ key });
     const first = makeNode({
-      jobs: [job.handler(() => gate().promise)],
+      jobs: [job.handler(() => latch().promise)],
       clock,
       server,
       name: "n0",
@@ -455,7 +461,7 @@ test("a job that came with a copy of another's headers is judged by the claim it
     for (const { headers } of jobs) notes.push(headers["millrace-claim"] ?? "");
     return publishes(jobs);
   };
-  const holds = gate();
+  const holds = latch();
   runs(() => holds.promise);
   await enqueue(7, { unique: { key: "b" } });
   await enqueue(1);
@@ -494,7 +500,7 @@ describe("replace and jobs that run", () => {
       while: "running",
       onConflict: "replace",
     });
-    const hang = gate();
+    const hang = latch();
     runs(() => hang.promise);
     await node();
     await enqueue(1);

@@ -1,12 +1,12 @@
 import { type Broker, type Clock, type Logger, UniqueClaims } from "@millrace/core";
 import type { Registry } from "../../registry/registry.ts";
-import { UniqueGate } from "./unique-gate.ts";
+import { UniqueLimit } from "./unique-limit.ts";
 import { UniqueHolds } from "./unique-holds.ts";
 import { UniqueRelease } from "./unique-release.ts";
 import { UniqueSweeper } from "./unique-sweeper.ts";
 
 export interface UniqueJobs {
-  readonly gate: UniqueGate;
+  readonly limit: UniqueLimit;
   readonly release: UniqueRelease;
   readonly sweeper: UniqueSweeper;
 }
@@ -23,7 +23,7 @@ export function uniqueJobs(host: {
   const holds = new UniqueHolds();
   const sweeper = new UniqueSweeper(host);
   return {
-    gate: new UniqueGate({
+    limit: new UniqueLimit({
       broker: host.broker,
       claims,
       holds,

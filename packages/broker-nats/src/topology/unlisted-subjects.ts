@@ -1,0 +1,54 @@
+import { MillraceError } from "@millrace/core";
+import type { JetStreamManager } from "@nats-io/jetstream";
+import { apiCode, asMillraceError, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import type { Names } from "./subjects.ts";
+
+/**
+ * What a queue's stream holds or takes beside the lanes, because an operator added it. The normal
+ * lane's consumer takes it, or it would lie in the stream for good.
+ *
+ * Literal subjects only: of an operator's pattern what is stored now. A 2.10 server skips messages
+ * for good where a consumer's filters mix patterns with literals.
+ *
+ * @throws MillraceError `queue-not-found`
+ */
+export async function unlistedSubjects(
+  jsm: JetStreamManager,
+  names: Names,
+  queue: string,
+): Promise<string[]> {
+  const { config, state } = await streamInfo(jsm, names.queueStream(queue));
+  const lanes = names.queueSubjects(queue);
+  const literal = config.subjects.filter((subject) => !/[*>]/.test(subject));
+  const taken = new Set([...literal, ...Object.keys(state.subjects ?? {})]);
+  // A mark is no job: were it delivered, it would be gone.
+  return [...taken]
+    .filter((subject) => !lanes.includes(subject) && !names.isMark(subject))
+    .toSorted();
+}
+
+/** Whether one of the patterns takes the literal subject: as it is, or by `>` at the end. */
+export function takesSubject(patterns: readonly string[], subject: string): boolean {
+  return patterns.some(
+    (pattern) =>
+      pattern === subject || (pattern.endsWith(".>") && subject.startsWith(pattern.slice(0, -1))),
+  );
+}
+
+async function streamInfo(jsm: JetStreamManager, stream: string) {
+  try {
+    return await jsm.streams.info(stream, { subjects_filter: ">" });
+  } catch (error) {
+    if (apiCode(error) !== STREAM_NOT_FOUND)
+      throw asMillraceError(error, `look at the stream ${stream}`);
+    throw noSuchQueue(stream, error);
+  }
+}
+
+export function noSuchQueue(stream: string, cause: unknown): MillraceError {
+  return new MillraceError(
+    "queue-not-found",
+    `There is no stream ${stream}. Create the queue first, or correct its name or the namespace.`,
+    { cause },
+  );
+}

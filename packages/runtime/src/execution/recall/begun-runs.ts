@@ -1,0 +1,79 @@
+import type { Broker, DocumentStore, Envelope, QueueMessage } from "@millrace/core";
+import { fateOf, type Holder, type HolderSeen } from "../../presence/holder.ts";
+import { LOST_AFTER_MS } from "../../presence/node-report.ts";
+
+const BUCKET = "suspects";
+
+/**
+ * Which suspects were started on their turn, kept where a crash can't take it. A delivery count
+ * alone convicts the wrong ones: the server also counts a delivery that reached a process in its
+ * last moments and never ran.
+ */
+export class BegunRuns {
+  readonly #broker: Broker;
+  readonly #self: Holder;
+  readonly #patienceMs: number;
+
+  /**
+   * @param self this node: who began a run
+   * @param patienceMs for so long a node that has missed its heartbeats may still come back
+   */
+  constructor(broker: Broker, self: Holder, patienceMs: number) {
+    this.#broker = broker;
+    this.#self = self;
+    this.#patienceMs = patienceMs;
+  }
+
+  /** Before the handler is called: confirmed, or it isn't called. */
+  async begin(envelope: Envelope, { sequence }: QueueMessage): Promise<void> {
+    const store = await this.#store();
+    const { generation } = envelope;
+    await store.put(keyOf(envelope), { sequence, generation, ...this.#self });
+  }
+
+  /**
+   * Who started this very message on its turn.
+   * @returns undefined where nobody did
+   */
+  async begun(envelope: Envelope, { sequence }: QueueMessage): Promise<HolderSeen | undefined> {
+    const note = await (await this.#store()).get(keyOf(envelope));
+    const value = note?.value as
+      Partial<Record<"sequence" | "generation" | "node" | "instance", unknown>> | null | undefined;
+    if (value?.sequence !== sequence || value.generation !== envelope.generation) return undefined;
+    const { node, instance } = value;
+    if (note === undefined || typeof node !== "string" || typeof instance !== "string")
+      return undefined;
+    return { node, instance, seenAt: note.updatedAt };
+  }
+
+  /**
+   * Whether the node that began a run died in it. One that lives lost its lease otherwise: it was
+   * frozen, or cut off, or waited for the server to take its outcome; nothing is proved against the
+   * job.
+   *
+   * @param since the server's clock, epoch milliseconds: a heartbeat after it counts
+   * @returns undefined where that is not known yet
+   */
+  async wasTakenDown(holder: HolderSeen, since: number): Promise<boolean | undefined> {
+    if (holder.instance === this.#self.instance) return false;
+    const fate = await fateOf(this.#broker, holder, since, this.#patienceMs);
+    if (fate === "lives" || fate === "gone") return fate === "gone";
+    if (fate === "silent") return undefined;
+    const waitedMs = (await this.#broker.serverNow()) - since;
+    const missedMs = fate === "unheard" ? LOST_AFTER_MS : 0;
+    return waitedMs >= missedMs + this.#patienceMs ? true : undefined;
+  }
+
+  /** It ended with an outcome. A note that stays behind is of a message that never comes again. */
+  async over(envelope: Envelope): Promise<void> {
+    await (await this.#store()).remove(keyOf(envelope));
+  }
+
+  #store(): Promise<DocumentStore> {
+    return this.#broker.documents(BUCKET);
+  }
+}
+
+function keyOf({ queue, id }: Envelope): string {
+  return `${queue}.${id}`;
+}

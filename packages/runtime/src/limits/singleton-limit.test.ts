@@ -1,0 +1,191 @@
+import { defineJob, MillraceError, noMetrics, silentLogger, UNSETTLED } from "@millrace/core";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
+import { describe, expect, test } from "vitest";
+import { fleet, ids, type Payload } from "../fixtures/tenants.ts";
+import { WaitingJobs } from "../fixtures/waiting-jobs.ts";
+import { BackgroundRetries } from "../service/background-retries.ts";
+import { SingletonLimit } from "./singleton-limit.ts";
+
+const TIMEOUT = new MillraceError("request-timeout", "no answer");
+
+describe("singleton jobs", () => {
+  test.each([1, 2, 3])(
+    "with %i nodes one runs at a time, with a token that grows, and all run",
+    async (nodes) => {
+      const { clock, ledger, outside, enqueue } = await fleet(
+        nodes,
+        { singleton: true },
+        { slots: 4 },
+      );
+      const from = clock.now();
+      await enqueue(ids("a", 12), { tenant: "all" });
+      await clock.advance("20s");
+      const lastMs = Math.max(...ledger.starts.map(({ atMs }) => atMs)) - from;
+      expect(lastMs).toBeLessThanOrEqual(12 * 100 + 300);
+      expect(ledger.most).toBe(1);
+      expect(ledger.ended.toSorted()).toEqual(ids("a", 12).toSorted());
+      const tokens = ledger.starts.map(({ token }) => token);
+      expect(tokens).toEqual(tokens.toSorted((a, b) => a - b));
+      expect(new Set(tokens).size).toBe(12);
+      for (const id of ids("a", 12))
+        expect((await outside.history.read({ id })).at(-1)).toMatchObject({
+          state: "succeeded",
+          attempts: 1,
+        });
+      expect(await outside.blocked.count()).toBe(0);
+      expect(await outside.locks.list()).toEqual([]);
+    },
+  );
+
+  test("those that wait keep no slot, and other keys run", async () => {
+    const { clock, ledger, outside, enqueue } = await fleet(
+      1,
+      { singleton: { key: ({ tenant }: Payload) => tenant } },
+      { slots: 2 },
+    );
+    await enqueue(ids("a", 30), { tenant: "acme", ms: 60_000 });
+    await enqueue(["b"], { tenant: "bolt" });
+    await clock.advance("1s");
+    expect(ledger.starts.map(({ id }) => id)).toEqual(["a0", "b"]);
+    expect(await outside.blocked.gates()).toEqual([
+      { queue: "work", gate: "singleton/acme", count: 29 },
+    ]);
+  });
+
+  test("with onBusy skip a job that finds another running is cancelled, and says why", async () => {
+    const { clock, ledger, outside, enqueue } = await fleet(2, {
+      singleton: { key: "report", onBusy: "skip" },
+    });
+    await enqueue(["a", "b", "c"], { tenant: "all", ms: 5_000 });
+    await clock.advance("10s");
+    expect(ledger.ended).toHaveLength(1);
+    const skipped = ["a", "b", "c"].filter((id) => !ledger.ended.includes(id));
+    for (const id of skipped)
+      expect((await outside.history.read({ id })).at(-1)).toMatchObject({
+        state: "cancelled",
+        attempts: 0,
+        reason: expect.stringContaining("singleton/report"),
+      });
+    await enqueue(["d"], { tenant: "all" });
+    await clock.advance("1s");
+    expect(ledger.ended.at(-1)).toBe("d");
+  });
+
+  test("a job that was under way once is not skipped for the lock of its own dead holder", async () => {
+    const { clock, ledger, brokers, outside, enqueue } = await fleet(
+      2,
+      { singleton: { key: "report", onBusy: "skip" } },
+      { lease: "10s" },
+    );
+    await enqueue(["a"], { tenant: "all", ms: 1_000 });
+    await clock.advance("500ms");
+    const holder = Number((await outside.whoRuns("a"))?.node.slice(1));
+    brokers[holder]?.crashHolder();
+    await brokers[holder]?.close();
+    await clock.advance("1m");
+    expect(ledger.starts.map(({ id }) => id)).toEqual(["a", "a"]);
+    expect((await outside.history.read({ id: "a" })).at(-1)).toMatchObject({ state: "succeeded" });
+  });
+
+  test("a handler whose lock is lost is told, and its job runs again, no attempt spent", async () => {
+    const { clock, ledger, outside, enqueue } = await fleet(
+      1,
+      { singleton: true },
+      { lease: "9s" },
+    );
+    await enqueue(["a"], { tenant: "all", ms: 30_000 });
+    await clock.advance("1s");
+    const [lock] = await outside.locks.list();
+    expect(lock).toMatchObject({ name: "singleton/t", holder: "n0" });
+    await outside.locks.release({ name: "singleton/t", token: lock?.token ?? 0 });
+    await clock.advance("10s");
+    expect(ledger.aborted).toEqual(["a"]);
+    await clock.advance("1m");
+    expect(ledger.ended).toEqual(["a", "a"]);
+    const records = await outside.history.read({ id: "a" });
+    // It may have come back before its lock was let go of.
+    const outcomes = records
+      .map(({ outcome }) => outcome)
+      .filter((outcome) => outcome !== "blocked");
+    expect(outcomes).toEqual(["interrupted", "succeeded"]);
+    expect(records.at(-1)).toMatchObject({ attempts: 1 });
+  });
+
+  test.each([
+    [
+      "throws",
+      () => {
+        throw new Error("no key in it");
+      },
+      "no key in it",
+    ],
+    ["gives no string", () => 7 as unknown as string, "must be a string of 1 to 256"],
+    ["gives an empty string", () => "", "must be a string of 1 to 256"],
+  ])(
+    "a key function that %s makes a dead letter of the job and harms nobody",
+    async (_what, key, says) => {
+      const { clock, ledger, outside, enqueue } = await fleet(1, { singleton: { key } });
+      await enqueue(["a"], { tenant: "x" });
+      await clock.advance("1s");
+      expect(ledger.starts).toEqual([]);
+      const [letter] = await outside.deadLetters.list();
+      expect(letter).toMatchObject({ id: "a", reason: "invalid-payload", attempts: 0 });
+      expect(letter?.error?.message).toContain(says);
+    },
+  );
+});
+
+describe("a singleton whose release an outage swallowed", () => {
+  test("lets in the next when the server is there again, not when its lease is over", async () => {
+    const clock = new SimulatedClock();
+    const { locks } = new MemoryBroker({ clock, server: new MemoryServer(clock) });
+    const waiting = new WaitingJobs();
+    let isDown = false;
+    const limit = new SingletonLimit({
+      node: "n0",
+      random: () => 0.5,
+      locks: {
+        acquire: (name, claim) => locks.acquire(name, claim),
+        renew: (lock, claim) => locks.renew(lock, claim),
+        release: async (lock) => {
+          if (isDown) throw TIMEOUT;
+          return locks.release(lock);
+        },
+        look: (name) => locks.look(name),
+        list: (prefix) => locks.list(prefix),
+        onRelease: (name, listener) => locks.onRelease(name, listener),
+      },
+      blocked: waiting,
+      clock,
+      log: silentLogger,
+      metrics: noMetrics,
+      leaseMs: 60_000,
+      retries: new BackgroundRetries(clock),
+      sharedQueues: [],
+    });
+    const envelope = { ...UNSETTLED, ...{ id: "a", name: "t", queue: "q", createdAt: 0 } };
+    const entry = await limit.enter({
+      envelope: { ...envelope, payload: null, headers: {} },
+      job: defineJob({ name: "t", queue: "q", singleton: true }).handler(() => {}),
+      message: {
+        queue: "q",
+        origin: "producer",
+        body: new Uint8Array(0),
+        headers: {},
+        sequence: 1,
+        storedAt: 0,
+      },
+      deliveryCount: 1,
+    });
+    isDown = true;
+    waiting.failing = TIMEOUT;
+    waiting.count = 1;
+    if ("pass" in entry) await entry.pass?.leave(undefined).catch(() => {});
+    await clock.advance("3s");
+    isDown = false;
+    waiting.failing = undefined;
+    await clock.advance("2s");
+    expect(await locks.list()).toEqual([]);
+    expect(waiting.passes).toHaveLength(1);
+  });
+});

@@ -1,0 +1,229 @@
+import {
+  type AnyJob,
+  type BlockedStore,
+  type Clock,
+  crashesOf,
+  type Envelope,
+  type LockStore,
+  type Logger,
+  type MetricsCollector,
+  recordError,
+  type SingletonRule,
+  type Timer,
+} from "@millrace/core";
+import { takeLock } from "../lock/take-lock.ts";
+import type { BackgroundRetries } from "../service/background-retries.ts";
+import { type EntrantKey, keyOfPayload } from "./key/entrant-key.ts";
+import { type Entrant, type Limit, mayBeBlockedAlready, type Entry } from "./limit.ts";
+import { singletonLock } from "./gate-names.ts";
+
+export interface SingletonLimitOptions {
+  readonly node: string;
+  readonly locks: LockStore;
+  readonly blocked: Pick<BlockedStore, "release">;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: MetricsCollector;
+  readonly leaseMs: number;
+  readonly retries: BackgroundRetries;
+  /** Queues whose jobs may share a key with another queue's. */
+  readonly sharedQueues: readonly string[];
+  /** In [0, 1), for the jitter of waiters. */
+  readonly random: () => number;
+}
+
+/** What this node knows of a lock. `here`: one of its own jobs has it, or is taking it. */
+interface Known {
+  here: boolean;
+  /** Another node has it; believed until then, by the monotonic clock. */
+  elsewhereUntilMs: number;
+  lookAgain: Timer | undefined;
+}
+
+const WAITED = { kind: "singleton", outcome: "taken" };
+const ELSEWHERE_MS = 250;
+const LOOK_AGAIN_MS = 50;
+
+/**
+ * At most one job with the same key runs in the fleet, by a lock whose token its handler is given.
+ */
+export class SingletonLimit implements Limit {
+  readonly #options: SingletonLimitOptions;
+  readonly #locks = new Map<string, Known>();
+
+  constructor(options: SingletonLimitOptions) {
+    this.#options = options;
+  }
+
+  concerns(_envelope: Envelope, job: AnyJob): boolean {
+    return job.singleton !== undefined;
+  }
+
+  async enter(entrant: Entrant): Promise<Entry> {
+    const { envelope, job } = entrant;
+    const rule = job.singleton as SingletonRule<unknown>;
+    const found = singletonKey(envelope, job, rule);
+    if ("refusal" in found) return found;
+    const name = singletonLock(found.key);
+    const known = this.#knownOf(name);
+    const { origin, headers } = entrant.message;
+    const letIn = origin === "runtime" && headers["millrace-gate"] === name;
+    if (
+      mayBeBlockedAlready(entrant) ||
+      known.here ||
+      (!letIn && this.#now() < known.elsewhereUntilMs)
+    )
+      return this.#refuse(entrant, rule, name, known);
+    known.here = true;
+    const askedAt = this.#now();
+    try {
+      const { locks, clock, log, node, leaseMs, random } = this.#options;
+      const lease = await takeLock(
+        { locks, clock, log, random },
+        { name, holder: node, leaseMs, waitMs: 0 },
+      );
+      if (lease === undefined) {
+        known.here = false;
+        known.elsewhereUntilMs = this.#now() + ELSEWHERE_MS;
+        return this.#refuse(entrant, rule, name, known);
+      }
+      this.#observeWait(entrant, letIn, this.#now() - askedAt);
+      return {
+        pass: {
+          token: lease.token,
+          onLost: (listener) => {
+            if (!lease.isHeld()) listener();
+            else lease.signal.addEventListener("abort", listener, { once: true });
+          },
+          leave: async () => {
+            await lease.release();
+            known.here = false;
+            await this.#letInSurely(envelope.queue, name, known);
+          },
+        },
+      };
+    } catch (error) {
+      known.here = false;
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    for (const { lookAgain } of this.#locks.values()) lookAgain?.cancel();
+    this.#locks.clear();
+    return Promise.resolve();
+  }
+
+  #refuse(entrant: Entrant, rule: SingletonRule<unknown>, name: string, known: Known): Entry {
+    if (rule.onBusy === "skip" && !hasBegun(entrant))
+      return {
+        refusal: {
+          kind: "cancelled",
+          reason: `Skipped: another job runs under ${name} (singleton, onBusy: "skip").`,
+        },
+      };
+    const { queue } = entrant.envelope;
+    return {
+      refusal: { kind: "blocked", gate: name },
+      afterwards: async () => this.#lookAgain(queue, name, known),
+    };
+  }
+
+  /**
+   * The lock may have come free before the job was blocked; whoever has it here looks when it
+   * leaves.
+   */
+  #lookAgain(queue: string, name: string, known: Known): void {
+    if (known.here) return;
+    known.lookAgain ??= this.#options.clock.setTimer(LOOK_AGAIN_MS, () => {
+      known.lookAgain = undefined;
+      this.#letInIfFree(queue, name, known).catch((error: unknown) => {
+        const { log, retries, leaseMs } = this.#options;
+        log.warn(
+          { lock: name, error: recordError(error) },
+          "whether a lock is free could not be seen; trying again",
+        );
+        void retries.run(() => this.#letInIfFree(queue, name, known), leaseMs);
+      });
+    });
+  }
+
+  /**
+   * The lock is free, or will be soon: an outage may have kept it from being released, and this
+   * node from letting in the next.
+   */
+  async #letInSurely(queue: string, name: string, known: Known): Promise<void> {
+    const { retries, leaseMs, locks, node } = this.#options;
+    try {
+      await this.#letIn(queue, name);
+    } catch (error) {
+      void retries.run(async () => {
+        if (known.here) return;
+        const view = await locks.look(name);
+        if (view?.holder === node)
+          throw new Error("it could not be released yet", { cause: error });
+        if (view === undefined) await this.#letIn(queue, name);
+      }, leaseMs);
+      throw error;
+    }
+  }
+
+  async #letInIfFree(queue: string, name: string, known: Known): Promise<void> {
+    if (known.here || (await this.#options.locks.look(name)) !== undefined) return;
+    await this.#letIn(queue, name);
+  }
+
+  async #letIn(queue: string, name: string): Promise<void> {
+    const { blocked, sharedQueues } = this.#options;
+    const queues = sharedQueues.includes(queue)
+      ? [queue, ...sharedQueues.filter((other) => other !== queue)]
+      : [queue];
+    for (const of of queues) if ((await blocked.release(of, name, 1)) > 0) return;
+  }
+
+  /** From when the job was blocked, where it was; asking for the lock is part of the wait. */
+  #observeWait({ message }: Entrant, letIn: boolean, askedMs: number): void {
+    const { metrics, clock, log } = this.#options;
+    const blockedAt = letIn ? Number(message.headers["millrace-blocked-at"]) : Number.NaN;
+    const waitedMs = Number.isNaN(blockedAt) ? askedMs : Math.max(askedMs, clock.now() - blockedAt);
+    try {
+      metrics.observe("millrace_lock_wait_seconds", WAITED, waitedMs / 1_000);
+    } catch (error) {
+      log.error({ error: recordError(error) }, "the metrics collector threw");
+    }
+  }
+
+  #knownOf(name: string): Known {
+    const known = this.#locks.get(name);
+    if (known !== undefined) return known;
+    for (const [other, { here, elsewhereUntilMs, lookAgain }] of this.#locks) {
+      if (!here && lookAgain === undefined && elsewhereUntilMs <= this.#now())
+        this.#locks.delete(other);
+    }
+    const fresh: Known = { here: false, elsewhereUntilMs: 0, lookAgain: undefined };
+    this.#locks.set(name, fresh);
+    return fresh;
+  }
+
+  #now(): number {
+    return this.#options.clock.monotonic();
+  }
+}
+
+function singletonKey(
+  envelope: Envelope,
+  job: AnyJob,
+  { key }: SingletonRule<unknown>,
+): EntrantKey {
+  if (typeof key === "function") return keyOfPayload(envelope, key, "singleton.key");
+  return { key: key ?? job.name };
+}
+
+/**
+ * What was under way once is not skipped: its own dead holder may be the one that still has the
+ * lock.
+ */
+function hasBegun(entrant: Entrant): boolean {
+  const { attempts, interruptions, snoozes } = entrant.envelope;
+  return attempts > 0 || interruptions > 0 || snoozes > 0 || crashesOf(entrant) > 0;
+}
