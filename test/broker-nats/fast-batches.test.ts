@@ -59,13 +59,13 @@ async function arena(server: LaunchedServer, stream: Partial<StreamConfig> = {})
       of.map((index) => {
         const { data = BODY, headers = FIRST_OF_SUBJECT, revoked = () => undefined } = sent(index);
         const { promise, resolve, reject } = Promise.withResolvers<string>();
-        const sink = {
+        const requester = {
           done: () => resolve("stored"),
           failed: (error: MillraceError) =>
             MillraceError.is(error) ? resolve(error.code) : reject(error),
           revoked,
         };
-        batches.send({ subject: `h.${index}`, data, headers }, sink, index);
+        batches.send({ subject: `h.${index}`, data, headers }, requester, index);
         return promise;
       }),
     );
@@ -169,9 +169,9 @@ describeOnOwnServers("messages in fast batches", (start, generation) => {
     test("what is too large for the server, or has no fit header, is refused before it is sent", async () => {
       await using server = await start();
       const { batches } = await arena(server);
-      const sink = { done: () => {}, failed: () => {} };
+      const requester = { done: () => {}, failed: () => {} };
       const send = (data: Uint8Array, headers: Record<string, string>) => () =>
-        batches.send({ subject: "h.a", data, headers }, sink, 0);
+        batches.send({ subject: "h.a", data, headers }, requester, 0);
       expect(send(new Uint8Array(2_000_000), {})).toThrow(/max_payload/);
       expect(send(BODY, { a: "b\r\nc: d" })).toThrow(MillraceError);
     });

@@ -29,7 +29,7 @@ export class NatsDocuments implements DocumentStore {
   readonly #bucket: string;
   readonly #onProblem: Report;
   /** Of a bucket that is peeked into. */
-  #soleCopy: SingleReplica | undefined;
+  #replica: SingleReplica | undefined;
 
   private constructor(
     server: ServerAccess,
@@ -66,11 +66,11 @@ export class NatsDocuments implements DocumentStore {
   }
 
   async peek(key: string): Promise<Document | undefined> {
-    const soleCopy = (this.#soleCopy ??= new SingleReplica(this.#server, this.#stream));
-    if (!soleCopy.isSole()) return this.get(key);
+    const replica = (this.#replica ??= new SingleReplica(this.#server, this.#stream));
+    if (!replica.isSole()) return this.get(key);
     const last = await this.#wires.directReads.last(this.#stream, this.#subject(key));
     if (last !== ASK_LEADER) return this.#documentOf(key, last);
-    soleCopy.doubt();
+    replica.doubt();
     return this.get(key);
   }
 

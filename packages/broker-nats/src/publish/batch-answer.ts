@@ -1,6 +1,6 @@
 import type { Msg } from "@nats-io/nats-core";
 import { type PubAck, type RefusalWords, refusal } from "./pub-ack.ts";
-import type { Verdict } from "../exchange/parcel.ts";
+import type { Verdict } from "../requests/in-flight-request.ts";
 
 /** What the server says of a fast batch, or of one message of it. */
 export type BatchAnswer =

@@ -47,7 +47,7 @@ export const AS_OUTCOME: OutcomeReader<PublishOutcome> = {
  */
 export class Batch<Result> implements RequestSource<PubAck>, Requester<PubAck> {
   readonly #items: Iterator<Publication>;
-  readonly #parcelOf: (
+  readonly #requestOf: (
     item: Publication,
     requester: Requester<PubAck>,
     index: number,
@@ -63,7 +63,7 @@ export class Batch<Result> implements RequestSource<PubAck>, Requester<PubAck> {
 
   constructor(
     items: Iterator<Publication>,
-    parcelOf: (
+    requestOf: (
       item: Publication,
       requester: Requester<PubAck>,
       index: number,
@@ -73,7 +73,7 @@ export class Batch<Result> implements RequestSource<PubAck>, Requester<PubAck> {
     reject: (error: unknown) => void,
   ) {
     this.#items = items;
-    this.#parcelOf = parcelOf;
+    this.#requestOf = requestOf;
     this.#reader = reader;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -99,7 +99,7 @@ export class Batch<Result> implements RequestSource<PubAck>, Requester<PubAck> {
       if (item === undefined) break;
       const index = this.#given++;
       try {
-        return this.#parcelOf(item, this, index);
+        return this.#requestOf(item, this, index);
       } catch (error) {
         this.failed(unsendable(error), index);
       }

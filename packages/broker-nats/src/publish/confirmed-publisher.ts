@@ -73,7 +73,7 @@ export class ConfirmedPublisher {
     return this.#window.pending;
   }
 
-  /** @param revoked why it must not go out any more, if so: see `Sink` */
+  /** @param revoked why it must not go out any more, if so: see `Requester` */
   publish(
     subject: string,
     data: Uint8Array,
@@ -233,8 +233,7 @@ export class ConfirmedPublisher {
     // cluster only of one that outlasts elections.
     const unheard = found === "not-permitted" && isClustered(this.#nc) ? this.#unheardAtMost : 0;
     this.#window.failWhere(
-      (request) =>
-        request.subject === subject && request.sends > 0 && request.unheard >= unheard,
+      (request) => request.subject === subject && request.sends > 0 && request.unheard >= unheard,
       () => error,
     );
   }

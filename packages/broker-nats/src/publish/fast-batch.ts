@@ -1,4 +1,4 @@
-import type { Parcel } from "../exchange/parcel.ts";
+import type { InFlightRequest } from "../requests/in-flight-request.ts";
 import type { PubAck } from "./pub-ack.ts";
 
 /** What a message of a batch is to it. */
@@ -11,7 +11,7 @@ export class FastBatch {
   readonly token: string;
   /** When it was begun. */
   readonly tick: number;
-  readonly #parcels: (Parcel<PubAck> | undefined)[] = [];
+  readonly #requests: (InFlightRequest<PubAck> | undefined)[] = [];
   /** Up to here none is left. */
   #settled = 0;
   #subject = "";
@@ -22,7 +22,7 @@ export class FastBatch {
   }
 
   get length(): number {
-    return this.#parcels.length;
+    return this.#requests.length;
   }
 
   /** One that its stream takes. */
@@ -31,30 +31,30 @@ export class FastBatch {
   }
 
   /** @returns its place, from 1 */
-  add(parcel: Parcel<PubAck>): number {
-    this.#subject ||= parcel.subject;
-    return this.#parcels.push(parcel);
+  add(request: InFlightRequest<PubAck>): number {
+    this.#subject ||= request.subject;
+    return this.#requests.push(request);
   }
 
   /** The newest went nowhere. */
   withdraw(): void {
-    this.#parcels.pop();
+    this.#requests.pop();
   }
 
   /** @returns undefined where it has its answer */
-  take(place: number): Parcel<PubAck> | undefined {
-    const parcel = this.#parcels[place - 1];
-    if (parcel !== undefined) this.#parcels[place - 1] = undefined;
-    return parcel;
+  take(place: number): InFlightRequest<PubAck> | undefined {
+    const request = this.#requests[place - 1];
+    if (request !== undefined) this.#requests[place - 1] = undefined;
+    return request;
   }
 
   /** Those up to this place that have no answer. */
-  takeUpTo(place: number): Parcel<PubAck>[] {
-    const taken: Parcel<PubAck>[] = [];
-    const end = Math.min(place, this.#parcels.length);
+  takeUpTo(place: number): InFlightRequest<PubAck>[] {
+    const taken: InFlightRequest<PubAck>[] = [];
+    const end = Math.min(place, this.#requests.length);
     for (; this.#settled < end; this.#settled += 1) {
-      const parcel = this.take(this.#settled + 1);
-      if (parcel !== undefined) taken.push(parcel);
+      const request = this.take(this.#settled + 1);
+      if (request !== undefined) taken.push(request);
     }
     return taken;
   }

@@ -2,7 +2,12 @@ import type { Clock, Timer } from "@millrace/core";
 import type { Msg, NatsConnection, Status, Subscription } from "@nats-io/nats-core";
 import { watchConnection } from "../connection/connection-events.ts";
 import { MillraceError } from "../errors.ts";
-import { type Parcel, revocationOf, type Sink, type Verdict } from "../exchange/parcel.ts";
+import {
+  type InFlightRequest,
+  revocationOf,
+  type Requester,
+  type Verdict,
+} from "../requests/in-flight-request.ts";
 import { machineOf } from "../machine/machine.ts";
 import { every } from "../machine/timers.ts";
 import { atEndOfTurn } from "../wire/end-of-turn.ts";
@@ -16,7 +21,7 @@ import { FastBatch, type Operation, OPERATION } from "./fast-batch.ts";
 import type { PubAck } from "./pub-ack.ts";
 
 export interface FastBatchesOptions {
-  readonly publisher: Pick<ConfirmedPublisher, "parcel" | "give">;
+  readonly publisher: Pick<ConfirmedPublisher, "request" | "give">;
   /** A batch without its acknowledgement for so long is given up. Default 2,000. */
   readonly attemptTimeoutMs?: number;
 }
@@ -55,7 +60,7 @@ export class FastBatches {
   #unwatch: (() => void) | undefined;
   /** By the tokens of their reply subjects, oldest first. */
   readonly #underWay = new Map<string, FastBatch>();
-  readonly #held: Parcel<PubAck>[] = [];
+  readonly #held: InFlightRequest<PubAck>[] = [];
   #current: FastBatch | undefined;
   /** Set while a turn's end is awaited. */
   #turning = false;
@@ -93,11 +98,11 @@ export class FastBatches {
   }
 
   /** @throws as `ConfirmedPublisher.send` */
-  send(publication: Publication, sink: Sink<PubAck>, index: number): void {
-    const parcel = this.#publisher.parcel(publication, sink, index);
+  send(publication: Publication, requester: Requester<PubAck>, index: number): void {
+    const request = this.#publisher.request(publication, requester, index);
     if (!this.#isOpen || !this.#isUp || this.#pending + this.#held.length >= WINDOW)
-      return this.#publisher.give(parcel);
-    this.#held.push(parcel);
+      return this.#publisher.give(request);
+    this.#held.push(request);
     if (!this.#turning) {
       this.#turning = true;
       atEndOfTurn(this.#endTurn);
@@ -131,32 +136,32 @@ export class FastBatches {
     const batch = this.#current;
     this.#current = undefined;
     const held = this.#held.splice(0);
-    if (batch === undefined) for (const parcel of held) this.#giveAlone(parcel);
+    if (batch === undefined) for (const request of held) this.#giveAlone(request);
     else if (!this.#pass(batch, held[0], OPERATION.commit)) this.#end(batch, batch.length + 1);
   };
 
   /** @returns false where it did not become part of the batch */
   #pass(
     batch: FastBatch,
-    parcel: Parcel<PubAck> | undefined,
+    request: InFlightRequest<PubAck> | undefined,
     operation: Operation = batch.length === 0 ? OPERATION.start : OPERATION.append,
   ): boolean {
-    if (parcel === undefined) return false;
+    if (request === undefined) return false;
     // Given up meanwhile, or what a handler did in this turn took longer than a lease.
-    if (!this.#underWay.has(batch.token) || revocationOf(parcel) !== undefined) {
-      this.#giveAlone(parcel);
+    if (!this.#underWay.has(batch.token) || revocationOf(request) !== undefined) {
+      this.#giveAlone(request);
       return false;
     }
-    const { subject, data, headers } = parcel;
-    const place = batch.add(parcel);
+    const { subject, data, headers } = request;
+    const place = batch.add(request);
     try {
       publishFrame(this.#nc, subject, data, this.#replyTo(batch, place, operation), headers);
     } catch {
       batch.withdraw();
-      this.#giveAlone(parcel);
+      this.#giveAlone(request);
       return false;
     }
-    parcel.attempts = 1;
+    request.sends = 1;
     this.#pending += 1;
     return true;
   }
@@ -185,7 +190,7 @@ export class FastBatches {
       case "nothing":
         return;
       case "ended":
-        for (const parcel of batch.takeUpTo(answer.count)) this.#settle(parcel, answer.ack);
+        for (const request of batch.takeUpTo(answer.count)) this.#settle(request, answer.ack);
         return this.#giveUp(batch);
       case "alone":
         return this.#settle(batch.take(answer.place), answer.ack);
@@ -203,12 +208,12 @@ export class FastBatches {
     }
   }
 
-  #settle(parcel: Parcel<PubAck> | undefined, verdict: Verdict<PubAck>): void {
-    if (parcel === undefined) return;
+  #settle(request: InFlightRequest<PubAck> | undefined, verdict: Verdict<PubAck>): void {
+    if (request === undefined) return;
     this.#pending -= 1;
-    if (verdict instanceof MillraceError) parcel.sink.failed(verdict, parcel.index);
-    else if (typeof verdict === "symbol") this.#giveAlone(parcel);
-    else parcel.sink.done(verdict, parcel.index);
+    if (verdict instanceof MillraceError) request.requester.failed(verdict, request.index);
+    else if (typeof verdict === "symbol") this.#giveAlone(request);
+    else request.requester.done(verdict, request.index);
   }
 
   /** What has no answer goes out one by one. */
@@ -216,14 +221,14 @@ export class FastBatches {
     if (!this.#underWay.delete(batch.token)) return;
     const rest = batch.takeUpTo(batch.length);
     this.#pending -= rest.length;
-    for (const parcel of rest) this.#giveAlone(parcel);
+    for (const request of rest) this.#giveAlone(request);
     if (this.#underWay.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
-  #giveAlone(parcel: Parcel<PubAck>): void {
-    const revoked = revocationOf(parcel);
-    if (revoked === undefined) this.#publisher.give(parcel);
-    else parcel.sink.failed(revoked, parcel.index);
+  #giveAlone(request: InFlightRequest<PubAck>): void {
+    const revoked = revocationOf(request);
+    if (revoked === undefined) this.#publisher.give(request);
+    else request.requester.failed(revoked, request.index);
   }
 
   #giveUpAll(): void {

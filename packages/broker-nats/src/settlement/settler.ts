@@ -115,11 +115,11 @@ export class Settler {
     step: Exclude<SettlementStep, { readonly do: "ack" }>,
     delivery: NatsDelivery,
     index: number,
-    sink: Requester<PubAck>,
+    requester: Requester<PubAck>,
   ): void {
     const { publisher, records } = this.#options;
     const way = step.do === "record" ? records : publisher;
-    way.send(this.#publication(step, delivery), sink, index);
+    way.send(this.#publication(step, delivery), requester, index);
   }
 
   ack({ ackSubject, lease }: NatsDelivery): void {

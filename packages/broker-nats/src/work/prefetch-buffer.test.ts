@@ -48,13 +48,13 @@ test("what finds no slot in time is surplus; one that lost its lease is nobody's
 });
 
 test("nothing is surplus where nobody takes it, nor after a clear", () => {
-  const patient = new PrefetchBuffer(undefined);
-  patient.put("high", delivery());
+  const untaken = new PrefetchBuffer(undefined);
+  untaken.put("high", delivery());
   expect(vi.getTimerCount()).toBe(0);
   const surplus: NatsDelivery[] = [];
   const buffer = new PrefetchBuffer((one) => void surplus.push(one));
   buffer.put("high", delivery());
   buffer.clear();
   vi.advanceTimersByTime(5_000);
-  expect([patient.size, surplus]).toEqual([1, []]);
+  expect([untaken.size, surplus]).toEqual([1, []]);
 });
