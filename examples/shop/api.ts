@@ -1,15 +1,9 @@
 // The shop's HTTP interface: orders, their state, and progress for a browser.
 import { readFile } from "node:fs/promises";
 import Fastify, { type FastifyInstance } from "fastify";
-import { type Millrace, MillraceError } from "millrace";
-import type { Pool } from "pg";
+import { MillraceError } from "millrace";
 import { charge, type Order } from "./definitions.ts";
-import { chargeId, findOrder, placeOrder } from "./store.ts";
-
-export interface ShopServices {
-  readonly millrace: Millrace;
-  readonly pool: Pool;
-}
+import { chargeId, findOrder, placeOrder, type ShopServices } from "./store.ts";
 
 interface OfOrder {
   readonly Params: { readonly id: string };
@@ -24,7 +18,7 @@ export function shopApi({ millrace, pool }: ShopServices): FastifyInstance {
   );
 
   app.post<{ Body: Order }>("/orders", async (request, reply) => {
-    await placeOrder(pool, request.body);
+    await placeOrder({ millrace, pool }, request.body);
     return reply.code(202).send({ id: request.body.id });
   });
 

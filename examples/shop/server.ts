@@ -1,6 +1,6 @@
 // The shop's HTTP server. `DATABASE_URL`, `PORT`, and Millrace's own variables say where all is.
 import { connect } from "millrace";
-import { postgresOutbox } from "millrace/outbox";
+import { pgTransaction, postgresOutbox } from "millrace/outbox";
 import pg from "pg";
 import { shopApi } from "./api.ts";
 import { SCHEMA } from "./store.ts";
@@ -9,7 +9,7 @@ const { DATABASE_URL: url = "postgres://localhost/shop", PORT = "3000" } = proce
 const pool = new pg.Pool({ connectionString: url });
 await postgresOutbox({ url }).migrate();
 await pool.query(SCHEMA);
-const millrace = await connect();
+const millrace = await connect({ outbox: pgTransaction });
 const app = shopApi({ millrace, pool });
 const address = await app.listen({ port: Number(PORT) });
 console.log(`the shop is open at ${address}`);

@@ -1,5 +1,5 @@
 // Orders in PostgreSQL. An order and its charge are written in one transaction.
-import type { TransactionalDatabase } from "millrace";
+import type { MillraceWithOutbox, TransactionalDatabase } from "millrace";
 import { beginOnPool, createOutbox, type Outbox, pgTransaction } from "millrace/outbox";
 import type { Pool, PoolClient } from "pg";
 import { charge, type Order } from "./definitions.ts";
@@ -17,13 +17,17 @@ export const SCHEMA = `
   CREATE TABLE IF NOT EXISTS reports (day date PRIMARY KEY, orders integer, cents integer);
 `;
 
-const outbox = createOutbox(pgTransaction);
+/** What an order is placed with. */
+export interface ShopServices {
+  readonly millrace: MillraceWithOutbox<typeof pgTransaction>;
+  readonly pool: Pool;
+}
 
 /** The id of an order's charge. Known to everybody, so nobody has to store it. */
 export const chargeId = (order: string): string => `charge-${order}`;
 
 /** @throws where the database refuses the order: then there is no charge either */
-export async function placeOrder(pool: Pool, order: Order): Promise<void> {
+export async function placeOrder({ millrace, pool }: ShopServices, order: Order): Promise<void> {
   const client = await pool.connect();
   try {
     await client.query("BEGIN");
@@ -32,7 +36,7 @@ export async function placeOrder(pool: Pool, order: Order): Promise<void> {
       order.customer,
       order.cents,
     ]);
-    await outbox(client).enqueue(charge, order, { id: chargeId(order.id) });
+    await millrace.outbox(client).enqueue(charge, order, { id: chargeId(order.id) });
     await client.query("COMMIT");
   } catch (error) {
     await client.query("ROLLBACK");
@@ -64,7 +68,7 @@ export interface Books {
 }
 
 export function booksIn(pool: Pool): TransactionalDatabase<Books, Outbox> {
-  const database = outbox.database(beginOnPool(pool));
+  const database = createOutbox(pgTransaction).database(beginOnPool(pool));
   return { once: (run, act) => database.once(run, (client, own) => act(booksOn(client), own)) };
 }
 

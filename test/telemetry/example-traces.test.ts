@@ -20,7 +20,7 @@ vi.mock("millrace/testing", async (original) => {
 vi.mock("millrace", async (original) => {
   const real = await original<typeof Whole>();
   const { telemetry } = await import("millrace/telemetry");
-  const connect: typeof real.connect = (options) =>
+  const connect = (options?: Whole.ConnectOptions) =>
     real.connect({ instrumentation: telemetry(), ...options });
   const runNode: typeof real.runNode = (options) =>
     real.runNode({ instrumentation: telemetry(), ...options });

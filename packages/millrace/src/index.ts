@@ -64,6 +64,7 @@ export { type BatchOptions, planJob, type PlannedJob } from "@millrace/core";
 export type { BatchHandle } from "./client/enqueue/batch.ts";
 export type { Chain, ChainHandle } from "./client/enqueue/chain.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
+export type { MillraceWithOutbox } from "./client/with-outbox.ts";
 export { diagnose, type Finding } from "@millrace/broker-nats";
 export type { Cron, ScheduleStatus } from "./client/cron.ts";
 export type { ScheduleEvent } from "./client/schedule-history.ts";

@@ -12,11 +12,13 @@ import {
   refuseUnknown,
   systemClock,
 } from "@millrace/core";
+import type { OutboxAdapter } from "@millrace/outbox";
 import { codeConfig } from "../config/code-config.ts";
 import { connectionOptions } from "../config/connection.ts";
 import { type ConfigInput, FIELD_KEYS, type FieldKey } from "../config/fields.ts";
 import { requireNode } from "../require-node.ts";
 import { createClient, type Millrace } from "./client.ts";
+import { type MillraceWithOutbox, requireAdapter, withOutbox } from "./with-outbox.ts";
 
 type ConnectionKey = Extract<
   FieldKey,
@@ -70,8 +72,19 @@ export interface ConnectOptions extends Pick<ConfigInput, ConnectionKey> {
   readonly instrumentation?: Instrumentation;
 }
 
-const OWN_NAMES = optionNames<Omit<ConnectOptions, ConnectionKey>>({
-  ...{ name: true, configFile: true, env: true, waitForServer: true, signal: true },
+/** With which database's transactions a client enqueues. */
+interface OutboxChoice<Adapter extends OutboxAdapter> {
+  /**
+   * The adapter of the library that your transactions are of, such as `pgTransaction` of
+   * `millrace/outbox`: the client gets `outbox(tx)`.
+   */
+  readonly outbox: Adapter;
+}
+
+const OWN_NAMES = optionNames<
+  Omit<ConnectOptions & Partial<OutboxChoice<OutboxAdapter>>, ConnectionKey>
+>({
+  ...{ name: true, configFile: true, env: true, waitForServer: true, signal: true, outbox: true },
   ...{ broker: true, clock: true, metrics: true, instrumentation: true },
 });
 /** One object may hold the options of a node as well: fields that a client does not need. */
@@ -86,8 +99,17 @@ const NAMES: ReadonlySet<string> = new Set([...OWN_NAMES, ...FIELD_KEYS]);
  * @example
  * await using millrace = await connect({ servers: "nats://localhost:4222" });
  * await millrace.enqueue(welcome, { to: "ada@example.com" });
+ * @example
+ * await using millrace = await connect({ outbox: pgTransaction });
+ * await millrace.outbox(client).enqueue(chargeOrder, { id: order.id });
  */
-export async function connect(options: ConnectOptions = {}): Promise<Millrace> {
+export async function connect<Adapter extends OutboxAdapter>(
+  options: ConnectOptions & OutboxChoice<Adapter>,
+): Promise<MillraceWithOutbox<Adapter>>;
+export async function connect(options?: ConnectOptions): Promise<Millrace>;
+export async function connect(
+  options: ConnectOptions & Partial<OutboxChoice<OutboxAdapter>> = {},
+): Promise<Millrace> {
   requireNode();
   refuseUnknown(options, NAMES, "connect()");
   const {
@@ -100,15 +122,22 @@ export async function connect(options: ConnectOptions = {}): Promise<Millrace> {
     instrumentation,
     waitForServer = false,
     signal,
+    outbox,
     ...fields
   } = options;
-  const clientOf = (broker: Broker): Millrace => {
+  requireAdapter(outbox);
+  const clientOf = async (broker: Broker): Promise<Millrace> => {
     const counted = countingBroker(broker, metrics, clock);
     const traced =
       instrumentation === undefined
         ? counted
         : instrumentedBroker(counted, instrumentation, warnOnce());
-    return createClient(traced, clock, undefined, metrics, instrumentation);
+    const client = createClient(traced, clock, undefined, metrics, instrumentation);
+    if (outbox === undefined) return client;
+    return withOutbox(client, outbox, {
+      clock,
+      ...(instrumentation === undefined ? {} : { instrumentation }),
+    });
   };
   if (own !== undefined) return clientOf(own);
   const config = await codeConfig({

@@ -1,4 +1,5 @@
 export {
+  type AdaptedOutbox,
   type AdoptedTable,
   adoptTableSql,
   type BatchQuery,
@@ -24,6 +25,7 @@ export {
   type MysqlOutboxOptions,
   mysqlTransaction,
   type Outbox,
+  type OutboxAdapter,
   type OutboxBatch,
   type OutboxChain,
   type OutboxItem,
