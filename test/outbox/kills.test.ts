@@ -60,6 +60,19 @@ describeEachServer(
       },
     );
 
+    // Three crashes in a row would bury a job of a node that is not told otherwise.
+    test.skipIf(skipped)(
+      "a job whose holder is killed four times in its transaction has its effect once",
+      { timeout: END_MS },
+      async () => {
+        const fire = await OutboxUnderFire.start({ server, database, windowMs: WINDOW_MS });
+        await fire.killHolders(4);
+        const { committed, charged } = await fire.verdict();
+        expect(committed.length).toBeGreaterThan(0);
+        expect(charged).toEqual(committed);
+      },
+    );
+
     test.skipIf(skipped || !hasMarks)(
       "a relay that stores no marks is found by one kill at the right point",
       { timeout: END_MS },

@@ -70,6 +70,8 @@ const node = await createNode({
   namespace,
   env: {},
   leaseMs: 3_000,
+  // It is killed again and again, and its jobs are not to blame.
+  poisonAfter: 1_000,
   queues: { [charge.queue]: 10, [receipt.queue]: 10 },
   jobs: [
     charge.handler(async ({ input, transaction }) => {

@@ -11,6 +11,7 @@ import { OrderWriter } from "./order-writer.ts";
 import { type GoOn, isStanding, type RelayPoint, type Stand } from "./points.ts";
 import type { Process, Strike, Victim } from "./strikes.ts";
 import { ServerOfQueues } from "./server-of-queues.ts";
+import { whereabouts } from "./whereabouts.ts";
 
 const PATIENCE_MS = 180_000;
 const PROCESSES: readonly Process[] = ["relay 1", "relay 2", "node"];
@@ -30,6 +31,8 @@ export class OutboxUnderFire {
   readonly #namespace: string;
   readonly #millrace: Millrace;
   readonly #children = new Map<Process, TestChild>();
+  /** Those that were killed too. */
+  readonly #launched: { readonly name: Process; readonly child: TestChild }[] = [];
   readonly writer: OrderWriter;
 
   private constructor(fire: Fire, namespace: string, millrace: Millrace) {
@@ -81,6 +84,18 @@ export class OutboxUnderFire {
     for (const name of ["relay 1", "relay 2"] as const) await this.#launch(name);
   }
 
+  /** Kills every holder of one job in its transaction; nothing else is written meanwhile. */
+  async killHolders(count: number): Promise<void> {
+    await eventually(() => this.writer.ended > 0, {
+      withinMs: PATIENCE_MS,
+      describe: "a transaction has ended",
+    });
+    for (let killed = 0; killed < count; killed += 1) {
+      await this.#strikeAt("node", { who: "node", point: "after the effect" });
+      await this.writer.stop();
+    }
+  }
+
   /** Ends the writing, and waits until what is committed has come to its end. */
   async verdict(): Promise<Verdict & { readonly ghosts: number }> {
     await this.writer.stop();
@@ -93,7 +108,10 @@ export class OutboxUnderFire {
         return isComplete(verdict);
       },
       { withinMs: PATIENCE_MS, everyMs: 200, describe: () => `nothing is missing: ${seen}` },
-    );
+    ).catch(async (error: unknown) => {
+      const known = await whereabouts(pool, this.#millrace.broker, this.#said());
+      throw new Error(`Orders are missing. What is known of them:\n${known}`, { cause: error });
+    });
     const ghosts = await this.#queuesAreDone();
     for (const child of this.#children.values()) await child.kill();
     return { ...(await judge(pool)), ghosts };
@@ -171,6 +189,12 @@ export class OutboxUnderFire {
     }
   }
 
+  #said(): readonly string[] {
+    return this.#launched.flatMap(({ name, child }, place) =>
+      child.output().map((line) => `process ${place}, ${name}: ${line}`),
+    );
+  }
+
   #child(name: Process): TestChild {
     const child = this.#children.get(name);
     if (child === undefined) throw new Error(`${name} is none of them`);
@@ -185,6 +209,7 @@ export class OutboxUnderFire {
       args: fault === undefined ? args : [...args, fault],
     });
     this.#children.set(name, child);
+    this.#launched.push({ name, child });
     await child.line(/^ready$/, PATIENCE_MS);
   }
 }

@@ -12,16 +12,28 @@ const broker = await connectTo({ servers, namespace });
 const unanswered = (): Error => new MillraceError("publish-timeout", "The answer was lost.");
 const broken = (): Error => new MillraceError("outbox-failed", "The connection broke.");
 
-async function publishing<Result>(publish: () => Promise<Result>): Promise<Result> {
+/** For whoever asks, in the end, what became of a job. */
+function tell(what: string, about: unknown): void {
+  console.log(`${new Date().toISOString()} ${what}: ${JSON.stringify(about)}`);
+}
+
+async function publishing<Result>(
+  jobs: readonly Envelope[],
+  publish: () => Promise<readonly Result[]>,
+): Promise<readonly Result[]> {
   await still.at("before the publish");
   const result = await publish();
+  tell(
+    "published",
+    jobs.map(({ id }, place) => [id, result[place]]),
+  );
   await still.at("after the publish", unanswered);
   return result;
 }
 
 const { marks } = broker;
 const standing = withMethods(broker, {
-  enqueue: (jobs, options) => publishing(() => broker.enqueue(jobs, options)),
+  enqueue: (jobs, options) => publishing(jobs, () => broker.enqueue(jobs, options)),
   ...(marks === undefined ? {} : { marks: standingMarks(marks) }),
 });
 
@@ -33,7 +45,7 @@ function standingMarks(own: NonNullable<Broker["marks"]>): NonNullable<Broker["m
     },
     refusal: (job) => own.refusal(job),
     enqueue: (jobs, mark) =>
-      publishing(() => (fault === "no-mark" ? withoutMark(jobs) : own.enqueue(jobs, mark))),
+      publishing(jobs, () => (fault === "no-mark" ? withoutMark(jobs) : own.enqueue(jobs, mark))),
   };
 }
 
@@ -48,11 +60,16 @@ const standingStore: OutboxStore = {
   async claim(queue, limits) {
     await still.at("before the claim");
     const claim = await store.claim(queue, limits);
+    if (claim !== undefined) {
+      const rows = claim.rows.map(({ seq, id }) => [seq, id]);
+      tell("claimed", { ...claim, rows });
+    }
     if (claim !== undefined) await still.at("after the claim", broken);
     return claim;
   },
   async finish(queue, claim, setAside) {
     await store.finish(queue, claim, setAside);
+    tell("finished", { claim: claim.id, ids: claim.rows.map(({ id }) => id), setAside });
     await still.at("after the finish", broken);
   },
 };
