@@ -1,4 +1,4 @@
-import type { Broker } from "@millrace/core";
+import type { Broker, DocumentStore } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { FLAVOURS } from "./jetstream/flavour.ts";
 import { judgeMachines, type MachineViolation } from "./machines/judge-machines.ts";
@@ -51,13 +51,19 @@ describe("a world with durable machines", () => {
     ],
     [
       "a machine is written whatever another host has written",
-      (broker) => withMachines(broker),
+      (broker) =>
+        withBucket(broker, "machines", (store) => ({ put: (key, value) => store.put(key, value) })),
       ["lost", "fork", "taken-twice"],
     ],
     [
       "ends of jobs are told to nobody",
       (broker) => withInbox(broker, { tell: async () => {} }),
       ["lost"],
+    ],
+    [
+      "jobs whose state is left are not cancelled",
+      (broker) => withBucket(broker, "cancellations", () => ({ put: async () => 1 })),
+      ["stuck"],
     ],
     ["timers are forgotten", (broker) => withInbox(broker, { tick: async () => {} }), ["lost"]],
   ])("is found at fault where %s", { timeout: 600_000 }, async (_name, spoil, kinds) => {
@@ -69,13 +75,15 @@ function withInbox(broker: Broker, changed: Partial<Broker["inbox"]>): Broker {
   return otherwise(broker, { inbox: otherwise(broker.inbox, changed) });
 }
 
-/** The bucket of machines without its compare-and-set. */
-function withMachines(broker: Broker): Broker {
+function withBucket(
+  broker: Broker,
+  name: string,
+  change: (store: DocumentStore) => Partial<DocumentStore>,
+): Broker {
   return otherwise(broker, {
     documents: async (bucket) => {
       const store = await broker.documents(bucket);
-      if (bucket !== "machines") return store;
-      return otherwise(store, { put: (key, value) => store.put(key, value) });
+      return bucket === name ? otherwise(store, change(store)) : store;
     },
   });
 }

@@ -19,8 +19,11 @@ export interface Household {
 type Work = ExecutionContext<{ order: string }>;
 
 const LONGEST_WORK_MS = 2_000;
-/** Half of those who are asked never answer before they are asked no more. */
-const ANSWERS_WITHIN_MS = 2 * PATIENCE_MS;
+/** Whoever answers at all does so within this; mostly before nobody waits any more. */
+const ANSWERS_WITHIN_MS = 1.5 * PATIENCE_MS;
+/** Longer than a world lasts: it ends by its cancellation alone. */
+const NEVER_MS = 24 * 3_600_000;
+const ANSWERS = 0.5;
 
 /** A node that hosts orders and runs their jobs. */
 export async function serve(process: SimProcess, household: Household): Promise<void> {
@@ -34,6 +37,11 @@ export async function serve(process: SimProcess, household: Household): Promise<
     await sleep(clock, dice(`${name} ${context.input.order} takes`) * mostMs);
     return took(name, context);
   };
+  const answer = async (context: Work): Promise<string> => {
+    const answers = dice(`${context.input.order} answers`) < ANSWERS;
+    const work = slowly("ask", context, answers ? ANSWERS_WITHIN_MS : NEVER_MS);
+    return Promise.race([work, abortOf(context.signal)]);
+  };
   let made = 0;
   const node = createNode(
     {
@@ -42,7 +50,7 @@ export async function serve(process: SimProcess, household: Household): Promise<
       machines: [orderMachine((order) => void evidence.told.add(order))],
       jobs: [
         charge.handler((context: Work) => slowly("charge", context, LONGEST_WORK_MS)),
-        ask.handler((context: Work) => slowly("ask", context, ANSWERS_WITHIN_MS)),
+        ask.handler(answer),
         ship.handler((context: Work) => slowly("ship", context, LONGEST_WORK_MS)),
       ],
       clock,
@@ -56,4 +64,10 @@ export async function serve(process: SimProcess, household: Household): Promise<
     { newId: () => `${process.name}-made-${(made += 1)}` },
   );
   await node.start();
+}
+
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
 }

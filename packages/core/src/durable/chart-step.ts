@@ -129,6 +129,7 @@ function settle(
       throw unsupported(`the actor ${actor} was spawned in assign(), of which no trace is left`);
   const { status, output, error } = snapshot;
   const over = status !== "active";
+  if (over) for (const actor of Object.keys(draft.children)) leave(draft, actor);
   const stored = definition.inert.getPersistedSnapshot({ ...snapshot, children: {} } as never) as {
     readonly historyValue?: object;
   };
@@ -141,7 +142,7 @@ function settle(
     ...(Object.keys(history).length === 0 ? {} : { history }),
     ...(output === undefined ? {} : { output: output as unknown }),
     ...(error === undefined ? {} : { error: recordedOf(error) }),
-    children: over ? {} : draft.children,
+    children: draft.children,
     timers: over ? {} : draft.timers,
     invoked: draft.invoked,
     pending: draft.effects,
@@ -183,7 +184,7 @@ function carry(
       return spawn(definition, owner, draft, params);
     case "xstate.stopChild": {
       const actor = (action.params as { readonly id?: string } | undefined)?.id;
-      if (actor !== undefined) delete draft.children[actor];
+      if (actor !== undefined) leave(draft, actor);
       return;
     }
     case "xstate.log":
@@ -232,6 +233,16 @@ function spawn(
     ...{ do: "enqueue", actor, src, job: jobId },
     ...(input === undefined ? {} : { input }),
   });
+}
+
+/** Its job is cancelled, or not even enqueued where it was invoked by this very event. */
+function leave({ children, effects }: Draft, actor: string): void {
+  const left = children[actor];
+  if (left === undefined) return;
+  delete children[actor];
+  const asked = effects.findIndex((one) => one.do === "enqueue" && one.job === left.job);
+  if (asked < 0) effects.push({ do: "cancel", job: left.job, queue: left.queue });
+  else effects.splice(asked, 1);
 }
 
 function act(

@@ -44,6 +44,7 @@ export type MachineEffect =
       readonly job: string;
       readonly input?: unknown;
     }
+  | { readonly do: "cancel"; readonly job: string; readonly queue: string }
   | {
       readonly do: "act";
       readonly action: string;

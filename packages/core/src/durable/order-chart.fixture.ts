@@ -15,6 +15,7 @@ export const orderChart = setup({
       | { type: "APPROVE"; by: string }
       | { type: "REFUSE" }
       | { type: "PAUSE" }
+      | { type: "GIVE_UP" }
       | { type: "RESUME" }
       | { type: "BOOM" }
       | { type: "LOOP" }
@@ -57,6 +58,7 @@ export const orderChart = setup({
         },
         onError: "lost",
       },
+      on: { GIVE_UP: "paused" },
     },
     waiting: {
       initial: "quiet",

@@ -185,10 +185,24 @@ test.each<[string, string, string, RegExp]>([
 
 test("a machine that was stopped takes nothing any more", () => {
   const machine = new InHand();
+  const { job } = machine.document.children["payment"] ?? { job: "" };
   machine.take({ kind: "stop" } as never);
   expect(machine.document).toMatchObject({ status: "stopped", children: {} });
+  expect(machine.document.pending).toEqual([{ do: "cancel", job, queue: "machines" }]);
   machine.send("APPROVE", { by: "ada" });
   expect(machine.document).toMatchObject({ status: "stopped", cursor: machine.sequence });
+});
+
+test("a job whose state is left is cancelled, and its end is not heard", () => {
+  const machine = new InHand();
+  const { job } = machine.document.children["payment"] ?? { job: "" };
+  machine.send("GIVE_UP");
+  expect(machine.document).toMatchObject({ value: "paused", children: {} });
+  expect(machine.document.pending).toEqual([{ do: "cancel", job, queue: "machines" }]);
+  const end = { job, output: { receipt: "r-5" } };
+  expect(machine.take({ kind: "end", end } as never)).toBeUndefined();
+  // One that has ended is not cancelled when its state is left for that.
+  expect(new InHand().paid().document.pending).toMatchObject([{ do: "tick" }]);
 });
 
 test("another version: newer ones wait, older ones are migrated, or say that they can't be", () => {

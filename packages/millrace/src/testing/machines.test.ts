@@ -167,6 +167,62 @@ test("one that was stopped is left as it stands, and is forgotten on demand", as
   expect(await o.snapshot()).toMatchObject({ status: "active", context: { payment: "p-7" } });
 });
 
+test("a job whose state is left is cancelled, whether it runs or waits for its retry", async () => {
+  let attempts = 0;
+  const aborted = Promise.withResolvers<unknown>();
+  const ask = defineJob<null, null, string>({ name: "ask", queue: "people" });
+  const machine = defineMachine({
+    name: "asking",
+    jobs: { ask },
+    machine: setup({
+      types: { events: {} as { type: "NEVER_MIND" } },
+      actors: { ask: {} as PromiseActorLogic<string, null> },
+    }).createMachine({
+      initial: "asking",
+      states: {
+        asking: {
+          invoke: { src: "ask", input: null, onDone: "answered", onError: "refused" },
+          on: { NEVER_MIND: "over" },
+        },
+        answered: {},
+        refused: {},
+        over: {},
+      },
+    }),
+  });
+  await using t = await createTestRuntime({
+    jobs: [
+      ask.handler(async ({ job, signal }) => {
+        attempts += 1;
+        if (job.id.includes(":later:")) throw new Error("not now");
+        return new Promise<never>((_, reject) => {
+          signal.addEventListener("abort", () => {
+            aborted.resolve(undefined);
+            reject(signal.reason as Error);
+          });
+        });
+      }),
+    ],
+    machines: [machine],
+  });
+  for (const id of ["now", "later"]) {
+    const one = t.machine(machine, id);
+    await one.start();
+    await t.clock.advance("10ms");
+    const { jobs } = await one.snapshot();
+    const [{ job } = { job: "" }] = Object.values(jobs);
+    await one.send({ type: "NEVER_MIND" });
+    if (id === "now") {
+      await t.clock.advance("1s");
+      await aborted.promise;
+    }
+    await t.drain({ maxTime: "2s" });
+    await t.assertState(job, "cancelled");
+    expect(await one.snapshot()).toMatchObject({ value: "over", jobs: {} });
+  }
+  expect(attempts).toBe(2);
+});
+
 test("who subscribes is told how it stands, and of each change until that is ended", async () => {
   await using t = await scene(paid);
   const o = t.machine(order, "o-1");

@@ -1,5 +1,6 @@
 import {
   type Broker,
+  type Clock,
   type Logger,
   type MachineDefinition,
   type MachineDocument,
@@ -11,12 +12,17 @@ import {
   wasEnqueued,
 } from "@millrace/core";
 import { type AnyActor, createActor } from "xstate";
+import { cancelJob } from "../control/cancel-job.ts";
 import { refusalMessage, writeJson } from "./end-message.ts";
 import type { MachineShelf, Shelved } from "./machine-shelf.ts";
 import type { TickMark } from "./tick-mark.ts";
 
 export interface MachineEffectsOptions {
-  readonly broker: Pick<Broker, "findWaiting" | "history" | "inbox">;
+  readonly broker: Pick<
+    Broker,
+    "blocked" | "delayed" | "documents" | "findWaiting" | "history" | "inbox"
+  >;
+  readonly clock: Pick<Clock, "now">;
   readonly producer: Pick<Producer, "enqueue">;
   readonly shelf: Pick<MachineShelf, "read">;
   readonly definition: MachineDefinition;
@@ -52,6 +58,7 @@ export class MachineEffects {
     if (document === undefined) return;
     for (const effect of document.pending) {
       if (effect.do === "enqueue") await this.#enqueue(document, effect, again);
+      else if (effect.do === "cancel") await this.#cancel(document, effect);
       else if (effect.do === "tick") await this.#tick(shelved, effect.at);
       else if (effect.do === "act") await this.#act(document, effect);
       else this.#log(document, effect);
@@ -93,6 +100,13 @@ export class MachineEffects {
 
   #refuse(document: MachineDocument, job: string, error: unknown): Promise<void> {
     return this.#options.broker.inbox.tell(document, refusalMessage(job, recordError(error)));
+  }
+
+  /** Its end is not heard any more: where it has ended meanwhile, nothing happens. */
+  #cancel({ machine, id }: MachineDocument, { job, queue }: Of<"cancel">): Promise<void> {
+    const { broker, clock } = this.#options;
+    const reason = `The machine ${machine} ${id} has left the state that invoked it.`;
+    return cancelJob(broker, { id: job, queue }, reason, clock.now());
   }
 
   /**

@@ -20,7 +20,7 @@ import {
   tickJobId,
 } from "@millrace/core";
 import type { HeldLease } from "../lock/lock-request.ts";
-import { cancelJob } from "./cancel-job.ts";
+import { cancelJob } from "../control/cancel-job.ts";
 import type { SchedulerHost } from "./scheduler-host.ts";
 import { reportFailed, reportFired, reportSkipped } from "./report-ticks.ts";
 import { whereabouts } from "./whereabouts.ts";

@@ -2,7 +2,7 @@ import { type Broker, cancellationKey, CANCELLATIONS_BUCKET, cancelReason } from
 
 /** Cancels a job that is known to go on, wherever it is. Asking twice is asking once. */
 export async function cancelJob(
-  broker: Broker,
+  broker: Pick<Broker, "blocked" | "delayed" | "documents">,
   job: { readonly id: string; readonly queue: string },
   reason: string,
   now: number,
@@ -11,5 +11,7 @@ export async function cancelJob(
   const cancellation = { reason: cancelReason(reason), at: now };
   await cancellations.put(cancellationKey(job), cancellation);
   // One that waits for its time would be settled no sooner than that.
-  await broker.delayed.move(job.id, job.queue, "now", cancellation);
+  const brought = await broker.delayed.move(job.id, job.queue, "now", cancellation);
+  // Nor one that is blocked at a gate, before it is let in.
+  if (!brought) await broker.blocked.releaseJob(job.queue, job.id);
 }
