@@ -1,4 +1,4 @@
-import { type Broker, type Envelope, type MarkStore, UNSETTLED } from "@millrace/core";
+import { type Broker, type Envelope, type Mark, type MarkStore, UNSETTLED } from "@millrace/core";
 import { connectBroker } from "@millrace/broker-nats";
 import { expect, test } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
@@ -43,8 +43,11 @@ describeServer(
       ]);
       const mark = await marks.read(QUEUE, "shop");
       expect(mark?.value).toBe("one");
-      await marks.enqueue([job("c")], write("two", mark?.revision));
-      expect((await marks.read(QUEUE, "shop"))?.value).toBe("two");
+      const told: Mark[] = [];
+      const onStored = (stored: Mark): void => void told.push(stored);
+      await marks.enqueue([job("c")], { ...write("two", mark?.revision), onStored });
+      expect(told).toEqual([await marks.read(QUEUE, "shop")]);
+      expect(told[0]?.value).toBe("two");
       expect(await ids(broker)).toEqual(["a", "b", "c"]);
     });
 

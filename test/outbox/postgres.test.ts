@@ -9,7 +9,7 @@ import {
   startRelay,
 } from "millrace/outbox";
 import pg from "pg";
-import { CLAIMED } from "../../packages/outbox/src/store/postgres-statements.ts";
+import { claimed } from "../../packages/outbox/src/store/postgres-statements.ts";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
@@ -246,7 +246,7 @@ describe.skipIf(missing !== undefined)(
       await outbox(client).enqueueMany(mail, items);
       await store.claim("mail", limits);
       const { rows } = await client.query<{ "QUERY PLAN": readonly [{ Plan: PlanNode }] }>(
-        `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${CLAIMED}`,
+        `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${claimed("$1")}`,
         ["mail"],
       );
       const plan = rows[0]?.["QUERY PLAN"][0].Plan;

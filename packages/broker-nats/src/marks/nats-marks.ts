@@ -81,7 +81,12 @@ export class NatsMarks implements MarkStore {
         ...sent.map(({ message }) => message),
       ]);
       if (outcome.kind === "unheard") return this.#unheard(jobs, mark.queue);
-      if (outcome.kind === "stored") return results(items, outcome.lastSequence - sent.length);
+      if (outcome.kind === "stored") {
+        // It is the first of the batch.
+        const revision = outcome.lastSequence - sent.length;
+        mark.onStored?.({ value: mark.value, revision });
+        return results(items, revision);
+      }
       // The queue was made anew since its door was seen.
       if (outcome.kind === "closed") this.#ready.delete(mark.queue);
       else items = await this.#withoutKnown(items);

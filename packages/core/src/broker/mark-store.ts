@@ -17,6 +17,8 @@ export interface MarkWrite {
   readonly value: string;
   /** The revision of the mark as it was read; 0 where there was none. */
   readonly after: number;
+  /** Told of the mark as it is stored, before the jobs' results are returned. */
+  readonly onStored?: (mark: Mark) => void;
 }
 
 /**

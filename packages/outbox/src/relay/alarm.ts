@@ -15,7 +15,8 @@ export class Alarm {
     this.#wake?.();
   }
 
-  async wait(ms: number): Promise<void> {
+  /** @returns whether it was rung */
+  async wait(ms: number): Promise<boolean> {
     if (!this.#rung) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = this.#clock.setTimer(ms, resolve);
@@ -24,6 +25,8 @@ export class Alarm {
       timer.cancel();
       this.#wake = undefined;
     }
+    const wasRung = this.#rung;
     this.#rung = false;
+    return wasRung;
   }
 }

@@ -15,8 +15,10 @@ import { markOf, publishedUpTo } from "./claim-mark.ts";
 /** The mark under which a claim is published. */
 export interface ClaimMark {
   readonly name: string;
-  /** As it was read before the claim was. */
+  /** As it was known before the claim was read. */
   readonly seen: Mark | undefined;
+  /** Told of each mark that was stored. */
+  readonly onStored?: (mark: Mark) => void;
 }
 
 export interface MarkedClaim {
@@ -41,6 +43,7 @@ export async function publishMarked(marked: MarkedClaim): Promise<void> {
   const { marks, queue, claim, items, mark } = marked;
   const { name } = mark;
   let { seen } = mark;
+  const stored = (one: Mark): void => mark.onStored?.((seen = one));
   const done = publishedUpTo(claim, seen);
   let left = items.filter(({ seq }) => seq > done);
   const before = items.filter(({ seq }) => seq <= done);
@@ -50,14 +53,15 @@ export async function publishMarked(marked: MarkedClaim): Promise<void> {
     const value = markOf(claim, part.at(-1)?.seq ?? 0);
     const after = seen?.revision ?? 0;
     try {
-      await publishPart(marked, part, (jobs) => marks.enqueue(jobs, { queue, name, value, after }));
+      await publishPart(marked, part, (jobs) =>
+        marks.enqueue(jobs, { queue, name, value, after, onStored: stored }),
+      );
     } catch (error) {
       if (!MillraceError.is(error, "queue-full") || part.length === 1) throw error;
       size = Math.ceil(part.length / 2);
       continue;
     }
     left = left.slice(size);
-    if (left.length > 0) seen = await marks.read(queue, name);
   }
 }
 

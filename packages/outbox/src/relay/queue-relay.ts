@@ -2,6 +2,7 @@ import {
   type Broker,
   type Clock,
   type Logger,
+  type Mark,
   type MetricsCollector,
   MillraceError,
 } from "@millrace/core";
@@ -39,10 +40,14 @@ const SENDING_MS = 10_000;
  */
 export class QueueRelay {
   readonly #options: QueueRelayOptions;
-  readonly #marks = new Map<string, string>();
+  readonly #markNames = new Map<string, string>();
+  /** The mark of each queue, where it was this relay that stored it last, as far as it knows. */
+  readonly #stored = new Map<string, Mark>();
   readonly #troubles = new Map<string, Trouble>();
   /** The last claim of each line of messages that this relay has made. */
   readonly #own = new Map<string, string>();
+  /** The queue that had rows last. It is looked at without being asked for. */
+  #lately: string | undefined;
 
   constructor(options: QueueRelayOptions) {
     this.#options = options;
@@ -55,8 +60,17 @@ export class QueueRelay {
    * @throws MillraceError `outbox-failed`
    */
   async round(isStopped: () => boolean): Promise<number> {
-    const queues = await this.#options.store.queues();
-    await this.#forget(queues);
+    const likely = this.#lately === undefined ? [] : [this.#lately];
+    const [queues, first] = await Promise.all([
+      this.#options.store.queues(),
+      this.#drainAll(likely, isStopped),
+    ]);
+    const others = queues.filter((queue) => !likely.includes(queue));
+    await this.#forget([...likely, ...others]);
+    return first + (await this.#drainAll(others, isStopped));
+  }
+
+  async #drainAll(queues: readonly string[], isStopped: () => boolean): Promise<number> {
     const moved = await Promise.all(queues.map((queue) => this.#drain(queue, isStopped)));
     return moved.reduce((sum, each) => sum + each, 0);
   }
@@ -84,6 +98,7 @@ export class QueueRelay {
         const rows = await this.#relayClaim(queue);
         if (rows === undefined) break;
         moved += rows;
+        this.#lately = queue;
       }
     } catch (error) {
       if (!MillraceError.is(error) || error.code === "outbox-failed") throw error;
@@ -99,9 +114,12 @@ export class QueueRelay {
   }
 
   /**
-   * The mark is read before the claim. A claim that is read later than a mark was published after
+   * The mark is known before the claim. A claim that is read later than a mark was published after
    * it, or not at all; the other way round a claim that others have finished meanwhile would be
-   * taken for one that nobody has published.
+   * taken for one that nobody has published. So a mark that this relay has stored itself is as good
+   * as one that it reads: if another relay has published the claim since, the mark has changed, and
+   * the publish is refused. A claim that others have made is not left to that: they may have
+   * published it already, and the mark is read.
    *
    * @returns undefined where there are no rows
    */
@@ -109,15 +127,20 @@ export class QueueRelay {
     const { broker, store, clock, limits, metrics } = this.#options;
     const name = await this.#markName(queue);
     for (;;) {
-      const seen = isLine(queue) ? undefined : await broker.marks?.read(queue, name);
+      const stored = this.#stored.get(queue);
+      const seen = isLine(queue) ? undefined : (stored ?? (await broker.marks?.read(queue, name)));
       const askedAt = clock.monotonic();
       const claim = await store.claim(queue, limits);
       if (claim === undefined || this.#isOthers(queue, claim)) return undefined;
+      // Until this claim's is stored: whatever goes wrong, it is read.
+      this.#stored.delete(queue);
+      if (stored !== undefined && !claim.isNew) continue;
       try {
         const setAside: readonly SetAside[] = isLine(queue)
           ? await publishMessages(broker, store, queue, claim)
           : await publishClaim(broker, store, queue, claim, {
               ...{ name, seen },
+              onStored: (mark) => this.#stored.set(queue, mark),
               ageMs: () => claim.ageMs + clock.monotonic() - askedAt,
             });
         for (const { seq, reason, detail } of setAside)
@@ -148,8 +171,8 @@ export class QueueRelay {
   }
 
   async #markName(queue: string): Promise<string> {
-    const name = this.#marks.get(queue) ?? (await this.#options.store.mark(queue));
-    this.#marks.set(queue, name);
+    const name = this.#markNames.get(queue) ?? (await this.#options.store.mark(queue));
+    this.#markNames.set(queue, name);
     return name;
   }
 

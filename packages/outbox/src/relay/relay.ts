@@ -13,6 +13,7 @@ import type { DoneRecord, OutboxStore } from "../store/outbox-store.ts";
 import { Alarm } from "./alarm.ts";
 import { batchSweep } from "./batch-sweep.ts";
 import { doneSweep } from "./done-sweep.ts";
+import { Pace, UNWOKEN, WOKEN } from "./pace.ts";
 import type { PagedSweep } from "./paged-sweep.ts";
 import { QueueRelay } from "./queue-relay.ts";
 import { type DatabaseState, type RelayHealth, relayHealth } from "./relay-health.ts";
@@ -53,9 +54,8 @@ export interface Relay extends Stoppable, AsyncDisposable {
 
 const MOST_BATCH_ROWS = 900;
 const BATCH_BYTES = 8 * 1024 * 1024;
-/** After rows were found it looks again this soon, for so long, before it waits to be woken. */
+/** How often it looks while rows come fast. */
 const BUSY_POLL_MS = 5;
-const BUSY_FOR_MS = 100;
 const KEEP_DONE_MS = 30 * 86_400_000;
 /** Less than that would be less than what a retry may wait. */
 const LEAST_KEEP_DONE_MS = 3_600_000;
@@ -91,8 +91,8 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
 }
 
 /**
- * Goes round all queues until there is nothing to do, then waits. It is `busy` while it finds rows
- * and for a moment after, and looks by itself; `idle` otherwise, and writers wake it.
+ * Goes round all queues until there is nothing to do, then waits to be woken by writers. While rows
+ * come fast it looks by itself.
  */
 class RunningRelay implements Relay {
   readonly #broker: Broker;
@@ -174,7 +174,8 @@ class RunningRelay implements Relay {
   }
 
   async #run(): Promise<void> {
-    let busyUntil = 0;
+    const pace = new Pace(this.#listening === undefined ? UNWOKEN : WOKEN);
+    let wasOverslept = false;
     while (!this.#stopped) {
       try {
         const moved = await this.#queues.round(() => this.#isOver());
@@ -182,13 +183,16 @@ class RunningRelay implements Relay {
         // Also while it is busy: it may never be idle.
         await this.#doneSweep.next(now);
         await this.#batchSweep.next(now);
-        if (moved > 0) busyUntil = now + BUSY_FOR_MS;
-        else if (now < busyUntil) await this.#alarm.wait(BUSY_POLL_MS);
-        // What is committed before writers see it is found by the look after.
-        else if (await this.#become(true)) continue;
-        else await this.#alarm.wait(this.#pollMs);
-        if (moved > 0) await this.#become(false);
         this.#failures = 0;
+        pace.moved(moved, now);
+        // Nobody woke it though there were rows: another relay has told writers not to.
+        if (moved > 0 && wasOverslept) this.#idle = undefined;
+        wasOverslept = false;
+        const idle = !pace.isFast(now);
+        // What is committed before writers see that it is idle is found by the look after.
+        if ((await this.#become(idle)) || moved > 0) continue;
+        const wasRung = await this.#alarm.wait(idle ? this.#pollMs : BUSY_POLL_MS);
+        wasOverslept = idle && !wasRung;
       } catch (error) {
         await this.#failed(error);
       }
@@ -206,7 +210,7 @@ class RunningRelay implements Relay {
     return (this.#activeAt = this.#clock.monotonic());
   }
 
-  /** @returns whether it is news to the database */
+  /** @returns whether writers were told something new */
   async #become(idle: boolean): Promise<boolean> {
     if (this.#idle === idle) return false;
     await this.#store.setIdle(idle);

@@ -18,6 +18,12 @@ export async function openPool(url: string): Promise<Pool> {
   return pool;
 }
 
+/** The text as SQL, for a message that takes no parameters. */
+export async function literal(text: string): Promise<string> {
+  const { escapeLiteral } = await loadPg();
+  return escapeLiteral(text);
+}
+
 /**
  * Listens on a connection of its own, which is made again when it breaks. What was notified
  * meanwhile is lost, so each new connection calls back once.

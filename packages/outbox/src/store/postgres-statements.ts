@@ -1,3 +1,5 @@
+import type { ClaimLimits } from "./outbox-store.ts";
+
 /** Steps from one queue to the next in the index, however many rows each has. */
 export const QUEUES = `
 WITH RECURSIVE found AS (
@@ -16,8 +18,10 @@ export const MARK = "SELECT mark FROM millrace_outbox_claim WHERE queue = $1";
 /**
  * Takes the oldest rows, unless a claim is open. The condition is judged again after a wait for
  * another relay's change; the list of rows is not, and may name some that are gone.
+ *
+ * @param queue SQL, as the limits are: a literal or a parameter
  */
-export const CLAIM = `
+export const claim = (queue: string, { rows, bytes }: ClaimLimits): string => `
 UPDATE millrace_outbox_claim SET
   claim = gen_random_uuid()::text,
   claimed_at = clock_timestamp(),
@@ -25,19 +29,20 @@ UPDATE millrace_outbox_claim SET
     SELECT array_agg(seq) FROM (
       SELECT seq, sum(size) OVER (ORDER BY seq) - size AS before FROM (
         SELECT seq, octet_length(body)::bigint AS size FROM millrace_outbox
-        WHERE queue = $1 AND set_aside_at IS NULL ORDER BY seq LIMIT $2
+        WHERE queue = ${queue} AND set_aside_at IS NULL ORDER BY seq LIMIT ${rows}
       ) oldest
-    ) sized WHERE before = 0 OR before < $3
+    ) sized WHERE before = 0 OR before < ${bytes}
   )
-WHERE queue = $1 AND seqs IS NULL
-  AND EXISTS (SELECT 1 FROM millrace_outbox WHERE queue = $1 AND set_aside_at IS NULL)
+WHERE queue = ${queue} AND seqs IS NULL
+  AND EXISTS (SELECT 1 FROM millrace_outbox WHERE queue = ${queue} AND set_aside_at IS NULL)
 RETURNING claim`;
 
 /**
- * In a statement of its own, so that it sees which of the claimed rows are still there. Row by row:
- * as one condition on a list, PostgreSQL goes through the backlog, or the whole index for each row.
+ * A statement of its own, so that it sees which of the claimed rows are still there: one that goes
+ * out together with the claim begins when that one is through. Row by row: as one condition on a
+ * list, PostgreSQL goes through the backlog, or the whole index for each row.
  */
-export const CLAIMED = `
+export const claimed = (queue: string): string => `
 SELECT c.claim,
   (extract(epoch FROM clock_timestamp() - c.claimed_at) * 1000)::float8 AS age,
   o.seq::float8 AS seq, o.id, o.kind, o.lane, o.subject, o.body, o.headers::text AS headers,
@@ -45,7 +50,7 @@ SELECT c.claim,
 FROM millrace_outbox_claim c
 LEFT JOIN LATERAL unnest(c.seqs) AS taken (seq) ON true
 LEFT JOIN millrace_outbox o ON o.seq = taken.seq AND o.set_aside_at IS NULL
-WHERE c.queue = $1 AND c.seqs IS NOT NULL
+WHERE c.queue = ${queue} AND c.seqs IS NOT NULL
 ORDER BY o.seq`;
 
 /** Out of the claim in the same statement, so that a later retry is not taken for published. */

@@ -6,7 +6,7 @@ import { adoptTableSql } from "../schema/adopt-table.ts";
 import { POSTGRES_SCHEMA } from "../schema/postgres.ts";
 import type { Claim, DoneRecord, OutboxStore } from "./outbox-store.ts";
 import { asOutboxError } from "./outbox-error.ts";
-import { listenTo, openPool } from "./postgres-connections.ts";
+import { listenTo, literal, openPool } from "./postgres-connections.ts";
 import { asRow, asSetAside, asStatus } from "./read-rows.ts";
 import * as sql from "./postgres-statements.ts";
 
@@ -42,34 +42,34 @@ export function postgresOutbox({ url, clock = systemClock }: PostgresOutboxOptio
     }
   }
 
-  /** Several statements, which take no parameters: all of them or none. */
-  async function runAll(statements: string): Promise<void> {
+  /**
+   * Several statements in one message, which takes no parameters: all of them or none. Where they
+   * fail the pool drops the connection, and with it a transaction that they have begun themselves.
+   *
+   * @returns the rows of each
+   */
+  async function runAll(statements: string): Promise<readonly (readonly Row[])[]> {
     try {
-      const client = await (await (pool ??= openPool(url))).connect();
-      // A transaction of the statements' own that failed is still open, and goes with it.
-      let failed = true;
-      try {
-        await client.query(statements);
-        failed = false;
-      } finally {
-        client.release(failed);
-      }
+      // By the pool: it hears a connection break at any time, and who borrows one does not.
+      const answers: unknown = await (await (pool ??= openPool(url))).query(statements);
+      return (answers as readonly { readonly rows: readonly Row[] }[]).map(({ rows }) => rows);
     } catch (error) {
       throw failed(error);
     }
   }
 
   return {
-    migrate: () => runAll(POSTGRES_SCHEMA),
-    adopt: (table) => runAll(adoptTableSql(table)),
+    migrate: async () => void (await runAll(POSTGRES_SCHEMA)),
+    adopt: async (table) => void (await runAll(adoptTableSql(table))),
     queues: async () => (await run(sql.QUEUES)).map(({ queue }) => String(queue)),
     async mark(queue) {
       await run(sql.ENSURE_QUEUE, [queue]);
       return String((await run(sql.MARK, [queue]))[0]?.["mark"]);
     },
     async claim(queue, limits) {
-      const [made] = await run(sql.CLAIM, [queue, limits.rows, limits.bytes]);
-      return asClaim(await run(sql.CLAIMED, [queue]), made?.["claim"]);
+      const name = await literal(queue);
+      const [made, rows = []] = await runAll(`${sql.claim(name, limits)};${sql.claimed(name)}`);
+      return asClaim(rows, made?.[0]?.["claim"]);
     },
     setAside: async (queue, claim, rows) =>
       void (await run(sql.ASIDE, [queue, claim.id, JSON.stringify(rows)])),

@@ -54,7 +54,7 @@ export class MemoryMarks implements MarkStore {
         `The mark ${mark.name} of the queue ${mark.queue} has changed: read it and decide again.`,
       );
     queue.requireRoomFor(going);
-    queue.mark(mark.name, mark.value);
+    mark.onStored?.(queue.mark(mark.name, mark.value));
     return jobs.map(({ id }, index): EnqueueResult => {
       const one = made[index] as Publication | MillraceError;
       return one instanceof MillraceError

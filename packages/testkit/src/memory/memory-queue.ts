@@ -132,8 +132,10 @@ export class MemoryQueue {
     return this.#marks;
   }
 
-  mark(name: string, value: string): void {
-    this.#marks.set(name, { value, revision: (this.#lastSequence += 1) });
+  mark(name: string, value: string): Mark {
+    const mark = { value, revision: (this.#lastSequence += 1) };
+    this.#marks.set(name, mark);
+    return mark;
   }
 
   /** @throws MillraceError `queue-full` where it can't take all of them */
