@@ -50,6 +50,18 @@ describe.skipIf(process.platform === "win32")("obtainServer", () => {
     });
   });
 
+  it("lets 2.11 stand in the old one's place where it is named, and only there", async () => {
+    const generation = "2.10";
+    const path = await fakeServer(join(dir, "path", "nats-server"), "2.11.17");
+    const named = obtainServer({ env: { NATS_SERVER_OLD: path }, cacheDir: dir, generation });
+    await expect(named).resolves.toMatchObject({ version: "2.11.17" });
+    const found = await obtainServer({
+      ...{ env: { PATH: join(dir, "path") }, cacheDir: dir, generation },
+      buildWays: [wayThatMakes("2.10.29")],
+    });
+    expect(found.version).toBe("2.10.29");
+  });
+
   it("refuses a named binary that is too old instead of taking another", async () => {
     const env = { NATS_SERVER: await fakeServer(join(dir, "old"), "2.9.10") };
     const failure = obtainServer({ env, cacheDir: dir, buildWays: [wayThatMakes("2.15.2")] });

@@ -9,6 +9,7 @@ import {
   RELEASES,
   satisfies,
   SERVER_VARIABLES,
+  standsIn,
   type ServerGeneration,
 } from "./version.ts";
 
@@ -144,7 +145,8 @@ async function probe(
 ): Promise<ObtainedServer | undefined> {
   try {
     const version = await readServerVersion(path, signal);
-    if (satisfies(version, generation)) return { path: resolve(path), version, source };
+    const serves = source === SERVER_VARIABLES[generation] ? standsIn : satisfies;
+    if (serves(version, generation)) return { path: resolve(path), version, source };
     attempts.push({ way: source, reason: `${path} is version ${version}` });
   } catch (error) {
     if (signal?.aborted) throw signal.reason;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseServerVersion, satisfies } from "./version.ts";
+import { parseServerVersion, satisfies, standsIn } from "./version.ts";
 
 describe("parseServerVersion", () => {
   it.each([
@@ -23,5 +23,17 @@ describe("satisfies", () => {
     ["2.9.25", "2.10", false],
   ] as const)("%s for %s: %s", (version, generation, expected) => {
     expect(satisfies(version, generation)).toBe(expected);
+  });
+});
+
+describe("standsIn", () => {
+  it.each([
+    ["2.10.29", "2.10", true],
+    ["2.11.17", "2.10", true],
+    ["2.12.0", "2.10", false],
+    ["2.9.25", "2.10", false],
+    ["2.11.17", "newest", true],
+  ] as const)("%s for %s: %s", (version, generation, expected) => {
+    expect(standsIn(version, generation)).toBe(expected);
   });
 });

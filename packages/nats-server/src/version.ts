@@ -33,6 +33,14 @@ export function satisfies(version: string, generation: ServerGeneration): boolea
   return major > 2 || (major === 2 && minor >= 10);
 }
 
+/**
+ * Whether a server that was asked for by name may stand in the generation's place: 2.11 has no more
+ * than 2.10 of what the two generations differ in.
+ */
+export function standsIn(version: string, generation: ServerGeneration): boolean {
+  return satisfies(version, generation) || (generation === "2.10" && version.startsWith("2.11."));
+}
+
 /** Asks a binary for its version. Rejects when it cannot be run or answers something else. */
 export async function readServerVersion(path: string, signal?: AbortSignal): Promise<string> {
   const output = await run(path, ["--version"], { timeoutMs: 10_000, signal });
