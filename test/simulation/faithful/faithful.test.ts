@@ -3,6 +3,7 @@ import { nameOf, serversUnderTest } from "../../harness/servers.ts";
 import { FLAVOURS } from "../jetstream/flavour.ts";
 import { BATCH_SCRIPTS } from "./batch-scripts.ts";
 import { AT_REST, AT_WORK } from "./failure-scripts.ts";
+import { FAST_BATCH_SCRIPTS } from "./fast-batch-scripts.ts";
 import { heardFromModel, heardFromReal, killedModel } from "./peers.ts";
 import { SCRIPTS } from "./scripts.ts";
 
@@ -12,7 +13,10 @@ for (const target of serversUnderTest()) {
   describe.skipIf(target.state === "missing")(`the model answers as ${nameOf(target)}`, () => {
     const flavour = FLAVOURS[target.generation === "2.10" ? "2.10" : "2.15"];
 
-    test.concurrent.each([...SCRIPTS, ...BATCH_SCRIPTS, ...AT_REST])("$name", async (script) => {
+    const scripts = [...SCRIPTS, ...BATCH_SCRIPTS, ...AT_REST];
+    // An older one answers each message for itself.
+    const batches = target.generation === "2.10" ? [] : FAST_BATCH_SCRIPTS;
+    test.concurrent.each([...scripts, ...batches])("$name", async (script) => {
       if (target.state === "missing") throw new Error(target.reason);
       const [real, model] = await Promise.all([
         heardFromReal(target.path, script),

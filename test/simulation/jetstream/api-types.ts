@@ -28,6 +28,7 @@ export interface StreamSettings {
   readonly allow_msg_ttl?: boolean;
   readonly allow_msg_schedules?: boolean;
   readonly allow_atomic?: boolean;
+  readonly allow_batched?: boolean;
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -81,6 +82,8 @@ export const refusals = {
   noSequence: (seq: number) => new Refusal(400, 10043, `sequence ${seq} not found`),
   wrongLastId: (last: string) => new Refusal(400, 10070, `wrong last msg ID: ${last}`),
   noBatches: () => new Refusal(400, 10174, "atomic publish is disabled"),
+  noFastBatches: () => new Refusal(400, 10205, "batch publish is disabled"),
+  unknownBatch: () => new Refusal(400, 10208, "batch publish ID unknown"),
   incompleteBatch: () => new Refusal(400, 10176, "atomic publish batch is incomplete"),
   knownInBatch: () => new Refusal(400, 10201, "atomic publish batch contains duplicate message id"),
   wrongLast: (last: number) => new Refusal(400, 10071, `wrong last sequence: ${last}`),

@@ -10,7 +10,7 @@ type Wanted<T> = { readonly [Field in keyof T]?: T[Field] | null };
 /** A stream's settings as the server completes them: what it doesn't know it leaves out. */
 export function streamSettings(
   body: Wanted<StreamSettings>,
-  { showsLevels, schedules, atomicBatches }: Flavour,
+  { showsLevels, schedules, atomicBatches, fastBatches }: Flavour,
   name: string,
 ): StreamSettings {
   const scheduled = schedules && body.allow_msg_schedules === true;
@@ -43,6 +43,7 @@ export function streamSettings(
     ...(showsLevels ? { allow_msg_ttl: body.allow_msg_ttl ?? false } : {}),
     ...(scheduled ? { allow_msg_schedules: true } : {}),
     ...(atomicBatches && body.allow_atomic === true ? { allow_atomic: true } : {}),
+    ...(fastBatches && body.allow_batched === true ? { allow_batched: true } : {}),
   };
 }
 

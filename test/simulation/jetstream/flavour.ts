@@ -9,6 +9,8 @@ export interface Flavour {
   readonly batchedGets: boolean;
   /** Several messages are stored as one. */
   readonly atomicBatches: boolean;
+  /** Messages are stored each for itself and acknowledged together. */
+  readonly fastBatches: boolean;
   /** What a pull that doesn't wait hears once it has taken all there was. */
   readonly servedNoWait: "404" | "408";
   /** Says in a 503 which subject nobody answers for. */
@@ -25,6 +27,7 @@ export const FLAVOURS = {
     schedules: true,
     batchedGets: true,
     atomicBatches: true,
+    fastBatches: true,
     servedNoWait: "404",
     namesUnheard: true,
     showsLevels: true,
@@ -36,6 +39,7 @@ export const FLAVOURS = {
     schedules: false,
     batchedGets: false,
     atomicBatches: false,
+    fastBatches: false,
     servedNoWait: "408",
     namesUnheard: false,
     showsLevels: false,

@@ -3,6 +3,7 @@ import type { Clock } from "@millrace/core";
 import { Api } from "./api.ts";
 import type { Surroundings } from "./surroundings.ts";
 import type { Flavour } from "./flavour.ts";
+import { FastBatches, placeOf } from "./fast-batches.ts";
 import { Journal } from "./journal.ts";
 import { OpenBatches } from "./open-batches.ts";
 import { type Packet, packetOf, statusPacket } from "./packet.ts";
@@ -71,6 +72,7 @@ export class ModelServer {
   readonly #subs = new ByPattern<Sub>();
   readonly #sessions = new Set<Session>();
   readonly #batches = new OpenBatches();
+  readonly #fastBatches = new FastBatches();
   #state: State = "up";
 
   constructor({ clock, flavour, cluster }: ModelServerOptions) {
@@ -179,8 +181,16 @@ export class ModelServer {
   }
 
   #publish(stream: ModelStream, packet: Packet): void {
-    const answer = this.#answered(stream, packet);
-    if (packet.reply !== "") this.send(packet.reply, packetOf(packet.reply, answer));
+    const { reply } = packet;
+    for (const answer of this.#answers(stream, packet))
+      if (reply !== "") this.send(reply, packetOf(reply, answer));
+  }
+
+  #answers(stream: ModelStream, packet: Packet): readonly string[] {
+    const place = this.flavour.fastBatches ? placeOf(packet.reply) : undefined;
+    if (place === undefined) return [this.#answered(stream, packet)];
+    const store = () => this.#put(stream, packet);
+    return this.#fastBatches.take(stream, packet, place, store, this.clock.now());
   }
 
   #answered(stream: ModelStream, packet: Packet): string {
@@ -203,10 +213,15 @@ export class ModelServer {
 
   #stored(stream: ModelStream, packet: Packet): string {
     const { name } = stream.config;
-    const { seq, duplicate } = stream.publish(packet);
-    if (!duplicate) this.onStored?.(packet.subject, packet);
+    const { seq, duplicate } = this.#put(stream, packet);
     const start = `{"stream":"${name}",${this.flavour.spacedAck ? " " : ""}"seq":${seq}`;
     return duplicate ? `${start},"duplicate": true}` : `${start}}`;
+  }
+
+  #put(stream: ModelStream, packet: Packet): ReturnType<ModelStream["publish"]> {
+    const put = stream.publish(packet);
+    if (!put.duplicate) this.onStored?.(packet.subject, packet);
+    return put;
   }
 
   /**
@@ -216,6 +231,7 @@ export class ModelServer {
   crash(forgetMs: number): void {
     this.#state = "down";
     this.#batches.clear();
+    this.#fastBatches.clear();
     this.#dropAll();
     for (const stream of this.streams.values()) stream.halt();
     this.#journal.forget(forgetMs);
