@@ -10,7 +10,7 @@ import {
 } from "millrace";
 import { beforeAll, describe, expect, it } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
-import { within } from "../harness/deadline.ts";
+import { eventually, within } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { asRole, passwordServer } from "./roles.ts";
 import { patient } from "../harness/cluster/mode.ts";
@@ -99,6 +99,36 @@ describeEachServer(
         );
         expect(many.map(({ ok }) => ok)).toEqual([true, true, true]);
         for await (const { subject } of ends) expect(subject).toMatch(/ended$/);
+      });
+
+      it("has many jobs confirmed together, and as one where the queue takes that", async () => {
+        const asShop = { servers: server.url, user: "shop", password: "shop" };
+        await using millrace = await connect(asShop);
+        const items = Array.from({ length: 600 }, () => ({ input: { n: 6 } }));
+        const few = items.slice(0, 3);
+        // By the first the queue is asked whether it takes batches.
+        const results = [
+          ...(await millrace.enqueueMany(mail, few)),
+          ...(await millrace.enqueueMany(mail, items)),
+        ];
+        expect(results.filter(({ ok }) => !ok)).toEqual([]);
+        const isAble = server.generation === "newest";
+        await expect(millrace.enqueueMany(mail, few, { atomic: true })).rejects.toMatchObject({
+          code: isAble ? "permission-denied" : "server-too-old",
+        });
+        if (!isAble) return;
+        // Who may change the queue's stream opens it by the first such call.
+        await operator.enqueueMany(mail, few, { atomic: true });
+        const atOnce = await millrace.enqueueMany(mail, few, { atomic: true });
+        expect(atOnce.map(({ ok }) => ok)).toEqual([true, true, true]);
+        const sent = [...results, ...atOnce].map(({ id }) => id);
+        await eventually(
+          () => {
+            const ran = new Set(attempts.map(({ id }) => id));
+            return sent.every((id) => id !== undefined && ran.has(id));
+          },
+          { withinMs: 60_000, describe: "each of the jobs to have run" },
+        );
       });
 
       it("is told at once that a queue is not there, or not its own", async () => {

@@ -8,17 +8,25 @@ import {
   requireQueueName,
   tooFarAhead,
 } from "@millrace/core";
-import type { Publication } from "./publish/batch.ts";
-import type { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
+import type { OutcomeReader, Publication } from "./publish/batch.ts";
 import { enqueueMessage, type ProducerLimits } from "./messages/envelope-message.ts";
 import type { Names } from "./topology/subjects.ts";
+
+/** One by one, or many confirmed as one. */
+export interface BulkPublisher {
+  publishMany<Result>(
+    items: Iterable<Publication>,
+    reader: OutcomeReader<Result>,
+    signal?: AbortSignal,
+  ): Promise<Result[]>;
+}
 
 /**
  * Publishes jobs, many in flight. A job that can't be sent has its own error and holds up no other.
  */
 export async function enqueue(
   jobs: readonly Envelope[],
-  publisher: ConfirmedPublisher,
+  publisher: BulkPublisher,
   names: Names,
   limits: ProducerLimits,
   clock: Clock,

@@ -8,6 +8,7 @@ import {
   type DelayedStore,
   type Delivery,
   type DocumentStore,
+  type EnqueueCall,
   type EnqueueResult,
   type Envelope,
   type HistoryStore,
@@ -145,11 +146,16 @@ export class NatsBroker implements Broker {
 
   enqueue(
     jobs: readonly Envelope[],
-    { signal }: { readonly signal?: AbortSignal } = {},
+    { signal, newIds = false, together = false }: EnqueueCall = {},
   ): Promise<readonly EnqueueResult[]> {
+    if (together) return this.#marks.enqueueTogether(jobs, this.#line.features, signal);
     const { nc, names } = this.#server;
+    const { enqueuer, queueBatches } = this.#stores;
+    // What may be taken back must not be on its way with others.
+    const inBatches = newIds && signal === undefined && jobs.length > 1;
+    const batches = inBatches ? queueBatches.of(jobs[0]?.queue ?? "") : undefined;
     return explainClosed(
-      enqueue(jobs, this.#stores.enqueuer, names, this, this.#parts.clock, signal),
+      enqueue(jobs, batches ?? enqueuer, names, this, this.#parts.clock, signal),
       nc,
       names,
       (bucket) => this.documents(bucket),
@@ -284,7 +290,7 @@ export class NatsBroker implements Broker {
     const { nc } = this.#server;
     const underWay = (async () => {
       await this.#open.stop();
-      await this.#stores.records.close();
+      await Promise.all([this.#stores.records.close(), this.#stores.queueBatches.close()]);
       await Promise.all([
         this.#stores.enqueuer.close(),
         this.#stores.settlePublisher.close(),

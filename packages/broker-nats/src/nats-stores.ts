@@ -10,6 +10,7 @@ import { NatsMessages } from "./publish/nats-messages.ts";
 import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
 import { FastBatches } from "./publish/fast-batches.ts";
 import { OwnWords } from "./publish/own-words.ts";
+import { QueueBatches } from "./publish/queue-batches.ts";
 import { JobEnds } from "./settlement/job-ends.ts";
 import { Settler } from "./settlement/settler.ts";
 import { NatsArrivals } from "./store/arrivals.ts";
@@ -54,6 +55,7 @@ export function natsStores(
   // Two, so that a bulk enqueue never stands in the way of a settlement.
   const enqueuer = new ConfirmedPublisher(nc);
   const publisher = new ConfirmedPublisher(nc);
+  const queueBatches = new QueueBatches(nc, names, enqueuer, features);
   // For the moves that must not be repeated for long; few have any.
   let hurriedPublisher: ConfirmedPublisher | undefined;
   const delays = new Delays(server, names, replicas);
@@ -76,14 +78,14 @@ export function natsStores(
   });
   return {
     ...{ enqueuer, settlePublisher: publisher, delays, streams, windows, ownWords, desks },
-    ...{ progress, history, records },
+    ...{ progress, history, records, queueBatches },
     closeHurried: () => hurriedPublisher?.close(),
     laterGenerations: new LaterGenerations(server),
     settler: new Settler({
       ...{ server, publisher, records, ownWords, ends, delays, limits, remakeStreams },
     }),
     documents: new DocumentBuckets(server, replicas, report),
-    queues: new NatsQueues(server, limits, replicas),
+    queues: new NatsQueues(server, { limits, replicas, features }),
     deadLetters: new NatsDeadLetters(server),
     delayed: new NatsDelayedJobs({
       ...{ server, limits, retrying: publisher, maxDelayMs: config.maxDelayMs },

@@ -250,6 +250,7 @@ export { enqueueOne } from "./producer/enqueue-one.ts";
 export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
 export { type JobOrigin, type PreparedJob, prepareJob } from "./producer/prepare-job.ts";
 export { type ClaimedJobs, claimKeys, isNotStored, sendJobs } from "./producer/send-jobs.ts";
+export { enqueueTogether } from "./producer/enqueue-together.ts";
 export { brokerOutlet, type JobOutlet, Producer } from "./producer/producer.ts";
 
 export { CLAIM_HEADER, claimHeaderOf, type NotedClaim } from "./unique/claim-header.ts";
@@ -335,6 +336,7 @@ export type {
   Broker,
   BrokerStatus,
   CloseOptions,
+  EnqueueCall,
   EnqueueResult,
   FindOptions,
   QueueIntake,

@@ -63,6 +63,7 @@ export type { ClientHealth } from "./client/client-health.ts";
 export { type BatchOptions, planJob, type PlannedJob } from "@millrace/core";
 export type { BatchHandle } from "./client/enqueue/batch.ts";
 export type { Chain, ChainHandle } from "./client/enqueue/chain.ts";
+export type { EnqueueManyOptions } from "./client/enqueue/enqueue-calls.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { MillraceWithOutbox } from "./client/with-outbox.ts";
 export { diagnose, type Finding } from "@millrace/broker-nats";

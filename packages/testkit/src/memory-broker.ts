@@ -12,6 +12,7 @@ import {
   type DelayedStore,
   type Delivery,
   type DocumentStore,
+  type EnqueueCall,
   type EnqueueResult,
   type Envelope,
   type FindOptions,
@@ -109,6 +110,7 @@ export class MemoryBroker implements Broker {
   readonly jobLogs: JobLogStore;
   readonly arrivals: ArrivalStore;
   readonly marks: MarkStore;
+  readonly #marks: MemoryMarks;
   readonly messages: MessagePublisher;
   readonly #server: MemoryServer;
   readonly #connection = new Connection();
@@ -144,7 +146,7 @@ export class MemoryBroker implements Broker {
     this.jobLogs = new MemoryJobLogs(this.#server.jobLogs, reach);
     this.arrivals = new MemoryArrivals(this.#server, this.#connection);
     this.messages = new MemoryMessages(this.#server.messages, () => this.#reachToPublish());
-    this.marks = new MemoryMarks({
+    this.marks = this.#marks = new MemoryMarks({
       server: this.#server,
       reach: () => this.#reachToPublish(),
       publication: (job) => this.#publicationOf(job),
@@ -160,8 +162,9 @@ export class MemoryBroker implements Broker {
 
   async enqueue(
     jobs: readonly Envelope[],
-    { signal }: { readonly signal?: AbortSignal } = {},
+    { signal, together = false }: EnqueueCall = {},
   ): Promise<readonly EnqueueResult[]> {
+    if (together && signal?.aborted !== true) return this.#marks.together(jobs);
     return jobs.map((job) => (signal?.aborted === true ? toldToStop(job) : this.#enqueueOne(job)));
   }
 
@@ -340,9 +343,6 @@ export class MemoryBroker implements Broker {
 }
 
 function toldToStop({ id, queue }: Envelope): EnqueueResult {
-  const error = new MillraceError(
-    "publish-timeout",
-    "Told to stop before the message was sent: it is not stored.",
-  );
-  return { ok: false, id, queue, error };
+  const words = "Told to stop before the message was sent: it is not stored.";
+  return { ok: false, id, queue, error: new MillraceError("publish-timeout", words) };
 }

@@ -139,8 +139,11 @@ async function backlogsOf(
 ): Promise<readonly QueueSnapshot[]> {
   const queues = new NatsQueues(
     { nc, retrying: nc, jsm, names, maxValues: DEFAULT_MAX_VALUES },
-    sizeLimits(nc.info?.max_payload ?? 0),
-    1,
+    {
+      limits: sizeLimits(nc.info?.max_payload ?? 0),
+      replicas: 1,
+      features: () => serverFeatures(nc.info?.version ?? ""),
+    },
   );
   const backlogs: QueueSnapshot[] = [];
   for (const { config } of streams) {

@@ -12,6 +12,7 @@ import {
 } from "@millrace/core";
 import { explainClosed } from "../enqueue-closed.ts";
 import { requireNear } from "../enqueue.ts";
+import type { ServerFeatures } from "../connection/server-features.ts";
 import { request } from "../jetstream-errors.ts";
 import { machineOf } from "../machine/machine.ts";
 import type { Publication } from "../publish/batch.ts";
@@ -97,6 +98,56 @@ export class NatsMarks implements MarkStore {
     );
   }
 
+  /**
+   * The same without a mark, and with all of the jobs or none. Where it is not known whether they
+   * are stored it goes on: they are known by then, all of them.
+   */
+  async enqueueTogether(
+    jobs: readonly Envelope[],
+    { atomicBatch, version }: ServerFeatures,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly EnqueueResult[]> {
+    const queue = jobs[0]?.queue ?? "";
+    const none = (error: MillraceError): readonly EnqueueResult[] =>
+      jobs.map(({ id }) => ({ ok: false, id, queue, error }));
+    if (!atomicBatch) return none(tooOld(version));
+    let items = this.#items(jobs);
+    const refused = items.find((item) => item.kind === "refused");
+    if (refused !== undefined) return none(refused.error);
+    let failure: MillraceError | undefined;
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      if (signal?.aborted === true) return none(failure ?? toldToStop());
+      try {
+        const sent = items.flatMap((item) => (item.kind === "message" ? [item.message] : []));
+        if (sent.length === 0) return results(items, 0);
+        const outcome = await publishBatch(this.#server.nc, sent);
+        if (outcome.kind === "stored") return results(items, outcome.lastSequence - sent.length);
+        if (outcome.kind === "unheard") return await this.#unheard(jobs, queue);
+        if (outcome.kind === "closed") await this.#openDoor(queue);
+        else items = await this.#withoutKnown(items);
+      } catch (error) {
+        if (!MillraceError.is(error)) throw error;
+        failure = error;
+        if (error.code !== "publish-timeout") return none(error);
+        // A refusal to say is no answer: the same ids are asked for once more.
+      }
+    }
+    return none(failure ?? busy(queue));
+  }
+
+  async #openDoor(queue: string): Promise<void> {
+    try {
+      await ensureMarkDoor(this.#server, queue);
+    } catch (error) {
+      if (!MillraceError.is(error, "permission-denied")) throw error;
+      throw new MillraceError(
+        "permission-denied",
+        `The queue ${queue} does not store jobs as one yet, and this NATS user may not change that. A program with the rights of a node opens it by its first enqueueMany with atomic.`,
+        { cause: error },
+      );
+    }
+  }
+
   #items(jobs: readonly Envelope[]): Item[] {
     const now = machineOf(this.#server.nc).clock.now();
     const seen = new Set<string>();
@@ -162,6 +213,27 @@ export class NatsMarks implements MarkStore {
     const failed = jobs.map(({ id }) => ({ ok: false, id, queue, error: queueNotFound(queue) }));
     return explainClosed(Promise.resolve(failed as EnqueueResult[]), nc, names, this.#documents);
   }
+}
+
+function tooOld(version: string): MillraceError {
+  return new MillraceError(
+    "server-too-old",
+    `This NATS server reports version "${version}"; storing jobs as one needs 2.12 or newer. Upgrade nats-server, or enqueue without atomic.`,
+  );
+}
+
+function toldToStop(): MillraceError {
+  return new MillraceError(
+    "publish-timeout",
+    "Told to stop before the jobs were sent: none is stored.",
+  );
+}
+
+function busy(queue: string): MillraceError {
+  return new MillraceError(
+    "broker-unavailable",
+    `The queue ${queue} takes no jobs as one at the moment: it is being made anew, or others use the same ids. Try again.`,
+  );
 }
 
 function results(items: readonly Item[], before: number): readonly EnqueueResult[] {

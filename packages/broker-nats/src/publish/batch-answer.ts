@@ -36,7 +36,8 @@ const LOST = { kind: "lost" } as const;
 const NOTHING = { kind: "nothing" } as const;
 const DISABLED = 10205;
 /** No such batch: it was ended, forgotten or never begun; too many are open. */
-const NO_BATCH: ReadonlySet<number> = new Set([10208, 10211]);
+const UNKNOWN = 10208;
+const NO_BATCH: ReadonlySet<number> = new Set([UNKNOWN, 10211]);
 
 /** @param subject of the message, for what is said of a refusal */
 export function readBatchAnswer(reply: Msg, subject: string): BatchAnswer {
@@ -53,8 +54,15 @@ export function readBatchAnswer(reply: Msg, subject: string): BatchAnswer {
     return { kind: "refused", place, verdict: refusal(error, subject), closes: type === "err" };
   }
   if (stream === undefined || seq === 0) return LOST;
-  const ack = { stream, sequence: seq, duplicate, attempts: 1 };
-  return batch === undefined ? { kind: "alone", place, ack } : { kind: "ended", count, ack };
+  const ack = { stream, duplicate, attempts: 1 };
+  return batch === undefined
+    ? { kind: "alone", place, ack: { ...ack, sequence: seq } }
+    : { kind: "ended", count, ack: { ...ack, sequence: 0 } };
+}
+
+/** Whether a stream takes batches, as it answers for one that there is not. */
+export function takesBatches(reply: Msg): boolean {
+  return parsed(reply)?.error?.err_code === UNKNOWN;
 }
 
 function parsed(reply: Msg): Said | undefined {

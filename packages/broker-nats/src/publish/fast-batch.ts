@@ -2,7 +2,7 @@ import type { InFlightRequest } from "../requests/in-flight-request.ts";
 import type { PubAck } from "./pub-ack.ts";
 
 /** What a message of a batch is to it. */
-export const OPERATION = { start: 0, append: 1, commit: 2, end: 3 } as const;
+export const OPERATION = { start: 0, append: 1, commit: 2, end: 3, ping: 4 } as const;
 
 export type Operation = (typeof OPERATION)[keyof typeof OPERATION];
 

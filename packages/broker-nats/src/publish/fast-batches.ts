@@ -14,14 +14,16 @@ import { atEndOfTurn } from "../wire/end-of-turn.ts";
 import { encodeHeaders } from "../wire/headers.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { publishFrame } from "../wire/publish-frame.ts";
-import type { Publication } from "./batch.ts";
-import { readBatchAnswer } from "./batch-answer.ts";
+import { Batch, type OutcomeReader, type Publication } from "./batch.ts";
+import { readBatchAnswer, takesBatches } from "./batch-answer.ts";
 import type { ConfirmedPublisher } from "./confirmed-publisher.ts";
 import { FastBatch, type Operation, OPERATION } from "./fast-batch.ts";
 import type { PubAck } from "./pub-ack.ts";
 
 export interface FastBatchesOptions {
   readonly publisher: Pick<ConfirmedPublisher, "request" | "give">;
+  /** Of the stream, which is asked whether it takes batches. Default: `open` says so. */
+  readonly asks?: string | undefined;
   /** A batch without its acknowledgement for so long is given up. Default 2,000. */
   readonly attemptTimeoutMs?: number;
 }
@@ -35,6 +37,8 @@ const WINDOW = 1_024;
  * and that nothing after a refused one is stored.
  */
 const FLOW = ".1000.fail.";
+/** In the place of a batch's token. */
+const ASKED = "ask";
 const TICKS = 4;
 const NOTHING = new Uint8Array();
 /** A server that knows nothing of batches refuses a message with this, where it would store it. */
@@ -52,6 +56,7 @@ const ONLY_A_BATCH = encodeHeaders({ "Nats-Expected-Stream": "/" });
 export class FastBatches {
   readonly #nc: NatsConnection;
   readonly #publisher: FastBatchesOptions["publisher"];
+  readonly #asks: string | undefined;
   readonly #clock: Clock;
   readonly #tickMs: number;
   /** Of its reply subjects, once there are any. */
@@ -73,17 +78,35 @@ export class FastBatches {
   #timer: Timer | undefined;
   #idle: (() => void)[] = [];
 
-  constructor(nc: NatsConnection, { publisher, attemptTimeoutMs = 2_000 }: FastBatchesOptions) {
+  constructor(
+    nc: NatsConnection,
+    { publisher, asks, attemptTimeoutMs = 2_000 }: FastBatchesOptions,
+  ) {
     this.#nc = nc;
     this.#publisher = publisher;
+    this.#asks = asks;
     this.#clock = machineOf(nc).clock;
     this.#tickMs = Math.ceil(attemptTimeoutMs / TICKS);
+    this.#ask();
   }
 
   /** Whether the stream takes batches; until it is said it does not. */
   open(takesBatches: boolean): void {
     this.#isOpen = takesBatches;
     if (takesBatches) this.#listen();
+  }
+
+  /** Goes on one by one until there is an answer. */
+  #ask(): void {
+    if (this.#asks === undefined) return;
+    this.#isOpen = false;
+    try {
+      this.#listen();
+      const reply = `${this.#prefix}${ASKED}${FLOW}1.${OPERATION.ping}.$FI`;
+      publishFrame(this.#nc, this.#asks, NOTHING, reply, ONLY_A_BATCH);
+    } catch {
+      // The connection is closed, which each job is told.
+    }
   }
 
   #listen(): void {
@@ -99,7 +122,27 @@ export class FastBatches {
 
   /** @throws as `ConfirmedPublisher.send` */
   send(publication: Publication, requester: Requester<PubAck>, index: number): void {
-    const request = this.#publisher.request(publication, requester, index);
+    this.#give(this.#publisher.request(publication, requester, index));
+  }
+
+  /** As `ConfirmedPublisher.publishMany`, but takes all items at once. */
+  publishMany<Result>(
+    items: Iterable<Publication>,
+    reader: OutcomeReader<Result>,
+  ): Promise<Result[]> {
+    return new Promise((resolve, reject) => {
+      const many = new Batch(items[Symbol.iterator](), this.#requestOf, reader, resolve, reject);
+      for (let next = many.next(); next !== undefined; next = many.next()) this.#give(next);
+    });
+  }
+
+  readonly #requestOf = (
+    item: Publication,
+    requester: Requester<PubAck>,
+    index: number,
+  ): InFlightRequest<PubAck> => this.#publisher.request(item, requester, index);
+
+  #give(request: InFlightRequest<PubAck>): void {
     if (!this.#isOpen || !this.#isUp || this.#pending + this.#held.length >= WINDOW)
       return this.#publisher.give(request);
     this.#held.push(request);
@@ -183,7 +226,9 @@ export class FastBatches {
 
   #answer(msg: Msg): void {
     const from = this.#prefix.length;
-    const batch = this.#underWay.get(msg.subject.slice(from, msg.subject.indexOf(".", from)));
+    const token = msg.subject.slice(from, msg.subject.indexOf(".", from));
+    if (token === ASKED) this.#isOpen = takesBatches(msg);
+    const batch = this.#underWay.get(token);
     if (batch === undefined) return;
     const answer = readBatchAnswer(msg, batch.subject);
     switch (answer.kind) {
@@ -254,6 +299,8 @@ export class FastBatches {
     if (type === "disconnect") this.#isUp = false;
     if (type === "reconnect") this.#isUp = true;
     if (type === "disconnect" || type === "reconnect" || type === "close") this.#giveUpAll();
+    // Perhaps another server, or the queue was made anew.
+    if (type === "reconnect") this.#ask();
   }
 
   /** No answer will ever be heard. */

@@ -5,6 +5,7 @@ import { MillraceError, type NatsErrorCode } from "../errors.ts";
 /** Proof that the stream holds the message. */
 export interface PubAck {
   readonly stream: string;
+  /** 0 where many were confirmed as one. */
   readonly sequence: number;
   /**
    * The stream already had a message with this id. After a retry (`attempts` > 1) that may be this

@@ -12,6 +12,8 @@ import { millis } from "@nats-io/nats-core";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { queueStreams } from "./queue-streams.ts";
 import { endsOf } from "../reads/scan.ts";
+import type { ServerFeatures } from "../connection/server-features.ts";
+import { batchDoor } from "../topology/batch-door.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import { queueStream } from "../topology/streams.ts";
@@ -21,25 +23,29 @@ import { countMessages } from "../reads/count-messages.ts";
 import { nextMessage } from "../reads/next-message.ts";
 import type { ServerAccess } from "./server-access.ts";
 
+export interface QueuesOptions {
+  readonly limits: SizeLimits;
+  readonly replicas: number;
+  /** What the server can do that is connected now. */
+  readonly features: () => ServerFeatures;
+}
+
 /** Queues as streams: one each, found by name. */
 export class NatsQueues implements QueueStore {
   readonly #server: ServerAccess;
-  readonly #limits: SizeLimits;
-  readonly #replicas: number;
+  readonly #options: QueuesOptions;
 
-  constructor(server: ServerAccess, limits: SizeLimits, replicas: number) {
+  constructor(server: ServerAccess, options: QueuesOptions) {
     this.#server = server;
-    this.#limits = limits;
-    this.#replicas = replicas;
+    this.#options = options;
   }
 
   async ensure(queue: string, settings: QueueSettings = {}): Promise<void> {
-    const { names } = this.#server;
+    const { nc, names } = this.#server;
+    const { limits, replicas, features } = this.#options;
     requireQueueSettings(settings);
-    await ensureStream(
-      this.#server,
-      queueStream(names, requireQueueName(queue), settings, this.#limits, this.#replicas),
-    );
+    const stored = { limits, replicas, batches: batchDoor(nc, features()) };
+    await ensureStream(this.#server, queueStream(names, requireQueueName(queue), settings, stored));
   }
 
   async setIntake(queue: string, intake: QueueIntake): Promise<void> {

@@ -7,6 +7,7 @@ import {
 } from "@millrace/core";
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
+import type { BatchDoor } from "./batch-door.ts";
 import type { Names } from "./subjects.ts";
 import type { SizeLimits } from "./size-limits.ts";
 
@@ -29,6 +30,13 @@ export interface StreamPlan {
 
 const DEFAULT_DEDUPE_MS = 2 * 60_000;
 
+/** What the server decides of a queue's stream, and the node's own settings. */
+export interface QueueStorage {
+  readonly limits: SizeLimits;
+  readonly replicas: number;
+  readonly batches: BatchDoor;
+}
+
 /**
  * Settings that are not given stay as they are on a queue that exists, so two nodes of which one
  * names none never undo each other.
@@ -37,8 +45,7 @@ export function queueStream(
   names: Names,
   queue: string,
   settings: QueueSettings,
-  limits: SizeLimits,
-  replicas: number,
+  { limits, replicas, batches }: QueueStorage,
 ): StreamPlan {
   return {
     create: {
@@ -56,7 +63,9 @@ export function queueStream(
       allow_direct: true,
       duplicate_window: nanos(settings.dedupeWindowMs ?? DEFAULT_DEDUPE_MS),
       num_replicas: settings.replicas ?? replicas,
+      ...batches.create,
     },
+    optional: ["allow_batched"],
     // The producers' subjects are away while the queue is closed.
     own: names.runtimeDoor(queue),
     update: (existing) => ({
@@ -73,6 +82,7 @@ export function queueStream(
       ...(existing.max_msg_size >= limits.queue || existing.max_msg_size < 0
         ? {}
         : { max_msg_size: limits.queue }),
+      ...batches.update,
     }),
   };
 }

@@ -57,13 +57,8 @@ export interface Broker {
    * given. Publishing again with the same id within the dedupe window stores nothing and says
    * `duplicate`.
    *
-   * @param options.signal once it is aborted, nothing goes out any more, and each job that is not
-   *   confirmed has the error `publish-timeout`, whose message says whether it was ever sent
    */
-  enqueue(
-    jobs: readonly Envelope[],
-    options?: { readonly signal?: AbortSignal },
-  ): Promise<readonly EnqueueResult[]>;
+  enqueue(jobs: readonly Envelope[], call?: EnqueueCall): Promise<readonly EnqueueResult[]>;
 
   readonly queues: QueueStore;
   readonly deadLetters: DeadLetterStore;
@@ -194,6 +189,26 @@ export interface CloseOptions {
    * confirms nothing. Default, and the most in any case: what the broker thinks right.
    */
   readonly withinMs?: number;
+}
+
+/** How jobs are enqueued. */
+export interface EnqueueCall {
+  /**
+   * Once it is aborted, nothing goes out any more, and each job that is not confirmed has the error
+   * `publish-timeout`, whose message says whether it was ever sent.
+   */
+  readonly signal?: AbortSignal;
+  /**
+   * All jobs are of one queue, and each id was made for this call: no queue can know it. Then they
+   * may be confirmed together, and `sequence` is 0.
+   */
+  readonly newIds?: boolean;
+  /**
+   * All jobs are of one queue, and are stored as one or not at all. If they are not, each has the
+   * error that kept them from it: `server-too-old` before NATS 2.12. Those that are there already
+   * are duplicates, and keep no other from being stored.
+   */
+  readonly together?: boolean;
 }
 
 /** How the connection to the server is. `closed` is for good; `disconnected` mends itself. */

@@ -36,7 +36,7 @@ export const ERROR_CODES = {
   "ambiguous-id": "The id stands for several jobs or dead letters: name the queue too.",
   // Reaching and using the server.
   "server-unreachable": "No NATS server answers at the given address.",
-  "server-too-old": "The server is older than 2.10.",
+  "server-too-old": "The server is older than 2.10, or than what was asked of it needs.",
   "server-unavailable": "No nats-server program could be found or obtained.",
   "server-failed": "A nats-server that was started ended or never became ready.",
   "auth-failed": "The server refused the credentials.",

@@ -1,3 +1,4 @@
+import type { EnqueueCall } from "../broker/broker.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { UniqueConflict } from "../unique/unique-plan.ts";
@@ -25,6 +26,12 @@ export type EnqueuedJob = Omit<Extract<EnqueueItemResult, { readonly ok: true }>
   readonly createdAt?: number;
 };
 
+/** Publishes jobs of one queue. */
+export type PublishJobs = (
+  envelopes: readonly Envelope[],
+  call: Pick<EnqueueCall, "newIds">,
+) => Promise<readonly EnqueueItemResult[]>;
+
 /**
  * Jobs that are made and handed to the broker together: few enough that making them never holds up
  * the network for long.
@@ -40,7 +47,7 @@ const CHUNKS_UNDER_WAY = 4;
  * @throws what `make` throws beside a MillraceError, once everything that was begun is settled
  */
 export async function enqueueMany<Item extends { readonly id?: string }>(
-  publish: (envelopes: readonly Envelope[]) => Promise<readonly EnqueueItemResult[]>,
+  publish: PublishJobs,
   items: readonly Item[],
   queue: string,
   make: (item: Item) => Envelope | Promise<Envelope>,
@@ -62,7 +69,7 @@ export async function enqueueMany<Item extends { readonly id?: string }>(
 
 /** Writes only its own places of `results`. */
 async function enqueueChunk<Item extends { readonly id?: string }>(
-  publish: (envelopes: readonly Envelope[]) => Promise<readonly EnqueueItemResult[]>,
+  publish: PublishJobs,
   items: readonly Item[],
   from: number,
   queue: string,
@@ -84,7 +91,9 @@ async function enqueueChunk<Item extends { readonly id?: string }>(
       results[place] = { ok: false, id: item.id, queue, error };
     }
   }
-  const published = await publish(envelopes);
+  const published = await publish(envelopes, {
+    newIds: !places.some((place) => items[place]?.id !== undefined),
+  });
   for (const [index, place] of places.entries()) {
     const result = published[index];
     const { id } = envelopes[index] as Envelope;

@@ -1,5 +1,4 @@
 import type { Broker } from "../broker/broker.ts";
-import type { Envelope } from "../envelope/envelope.ts";
 import type { AnyJobDefinition } from "../job/define-job.ts";
 import type { Clock } from "../time/clock.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
@@ -7,6 +6,7 @@ import {
   enqueueMany,
   type EnqueuedJob,
   type EnqueueItemResult,
+  type PublishJobs,
   unanswered,
 } from "./enqueue-many.ts";
 import { ENQUEUE_ITEM, type EnqueueOptions } from "./enqueue-options.ts";
@@ -24,14 +24,14 @@ const CHUNK = 256;
 /** Where prepared jobs go. */
 export interface JobOutlet {
   /** Jobs that have no key to claim. */
-  readonly publish: (envelopes: readonly Envelope[]) => Promise<readonly EnqueueItemResult[]>;
+  readonly publish: PublishJobs;
   readonly send: (jobs: readonly PreparedJob[]) => Promise<readonly EnqueueItemResult[]>;
 }
 
 /** The way to a broker. */
 export function brokerOutlet(broker: Broker): JobOutlet {
   return {
-    publish: (envelopes) => broker.enqueue(envelopes),
+    publish: (envelopes, call) => broker.enqueue(envelopes, call),
     send: (jobs) => sendJobs(broker, jobs),
   };
 }
@@ -82,7 +82,10 @@ export class Producer {
   ): Promise<readonly EnqueueItemResult[]> {
     if (origin?.hasEnqueued === undefined && !items.some((item) => isUnique(job, item))) {
       const source = this.#sourceFor(origin);
-      return enqueueMany(this.#outlet.publish, items, job.queue, (item) =>
+      // An attempt that is repeated makes the ids of its children again.
+      const publish: PublishJobs = (envelopes, { newIds = false }) =>
+        this.#outlet.publish(envelopes, { newIds: newIds && origin === undefined });
+      return enqueueMany(publish, items, job.queue, (item) =>
         makeEnvelope(job, item.input, item, source, ENQUEUE_ITEM),
       );
     }

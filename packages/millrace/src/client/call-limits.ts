@@ -90,7 +90,7 @@ export async function limited<T>(
 }
 
 function enqueueingUntil(broker: Broker, signal: AbortSignal): Broker {
-  const enqueue: Broker["enqueue"] = (jobs) => broker.enqueue(jobs, { signal });
+  const enqueue: Broker["enqueue"] = (jobs, call) => broker.enqueue(jobs, { ...call, signal });
   return new Proxy(broker, {
     // The broker's own getters and methods need itself as `this`: they have private fields.
     get(target, key) {

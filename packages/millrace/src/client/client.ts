@@ -26,7 +26,7 @@ import type { JobHandle } from "./jobs/job-handle.ts";
 import { type Locks, locksOf } from "./locks.ts";
 import { type LockOptions, type LockScope, withLock } from "./lock.ts";
 import { type EventsQuery, eventsOf, type JobEvent } from "./events.ts";
-import { enqueueCalls } from "./enqueue/enqueue-calls.ts";
+import { enqueueCalls, type EnqueueManyOptions } from "./enqueue/enqueue-calls.ts";
 import type { JobStatus } from "./jobs/job-status.ts";
 import { jobCalls, lookUpJob } from "./jobs/job-calls.ts";
 import { type Jobs, jobsOf } from "./jobs/jobs.ts";
@@ -79,10 +79,12 @@ export interface Millrace extends AsyncDisposable {
    * @example
    * const items = people.map((person) => ({ input: { to: person.email } }));
    * const results = await millrace.enqueueMany(welcome, items);
+   * await millrace.enqueueMany(welcome, items, { atomic: true }); // all of them or none
    */
   enqueueMany<Input, Parsed, Output>(
     job: JobDefinition<Input, Parsed, Output>,
     items: readonly EnqueueItem<NoInfer<Input>>[],
+    options?: EnqueueManyOptions,
   ): Promise<readonly EnqueueItemResult[]>;
   /**
    * Enqueues jobs that belong together, and one more when all of them have ended. Each is confirmed

@@ -29,11 +29,15 @@ type Cases<Of> = {
 
 const client: Cases<Millrace> = {
   enqueue: (of) => of.enqueue(job, 1, bad()),
-  // Each item has its own error.
-  enqueueMany: async (of) => {
-    const [result] = await of.enqueueMany(job, [bad({ input: 1 })]);
-    if (result?.ok === false) throw result.error;
-  },
+  enqueueMany: [
+    // Each item has its own error.
+    async (of) => {
+      const [result] = await of.enqueueMany(job, [bad({ input: 1 })]);
+      if (result?.ok === false) throw result.error;
+    },
+    (of) => of.enqueueMany(job, [{ input: 1 }], bad()),
+    (of) => of.enqueueMany(job, [bad({ input: 1 })], { atomic: true }),
+  ],
   batch: [
     (of) => of.batch(planned, bad({ callback })),
     (of) => of.batch(planned, { callback: bad(callback) }),

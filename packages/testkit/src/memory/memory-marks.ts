@@ -63,6 +63,30 @@ export class MemoryMarks implements MarkStore {
     });
   }
 
+  /** The same without a mark, and with all of the jobs or none. */
+  async together(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]> {
+    const { server, reach, closed } = this.#options;
+    reach();
+    const [first] = jobs;
+    if (first === undefined) return [];
+    const queue = server.queues.get(first.queue);
+    const none = (error: MillraceError): readonly EnqueueResult[] =>
+      jobs.map(({ id }) => ({ ok: false, id, queue: first.queue, error }));
+    if (queue === undefined) return none(queueNotFound(first.queue));
+    if (queue.intake === "closed") return none(closed(first.queue));
+    try {
+      const made = jobs.map((job) => this.#options.publication(job));
+      queue.requireRoomFor(made);
+      return made.map((one, index): EnqueueResult => {
+        const { id, queue: name } = jobs[index] as Envelope;
+        return { ok: true, id, queue: name, ...queue.publish(one) };
+      });
+    } catch (error) {
+      if (MillraceError.is(error)) return none(error);
+      throw error;
+    }
+  }
+
   #made(job: Envelope): Publication | MillraceError {
     try {
       return this.#options.publication(job);

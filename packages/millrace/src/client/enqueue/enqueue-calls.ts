@@ -1,10 +1,30 @@
-import { type Broker, brokerOutlet, type Clock, Producer } from "@millrace/core";
+import {
+  type Broker,
+  brokerOutlet,
+  type Clock,
+  enqueueTogether,
+  optionNames,
+  Producer,
+  refuseUnknown,
+} from "@millrace/core";
 import type { ClientCalls } from "../call-limits.ts";
 import type { Millrace } from "../client.ts";
 import { jobHandle } from "../jobs/job-handle.ts";
 import { enqueueBatch } from "./batch.ts";
 import { startChain } from "./chain.ts";
 import { enqueueOnce } from "./enqueue-once.ts";
+
+/** How many jobs are enqueued at once. */
+export interface EnqueueManyOptions {
+  /**
+   * All of the jobs are stored or none, 1,000 at most; the call rejects with what kept them from
+   * it. Jobs that are there already, by an id of yours, are duplicates and keep no other from being
+   * stored. Needs NATS 2.12; not for jobs with a unique key. Default false.
+   */
+  readonly atomic?: boolean;
+}
+
+const MANY_OPTIONS = optionNames<EnqueueManyOptions>({ atomic: true });
 
 /** What a client's calls stand on. */
 export interface CallHost {
@@ -36,7 +56,12 @@ export function enqueueCalls({
       );
       return calls.handle(jobHandle(broker, clock, enqueued));
     },
-    enqueueMany: (job, items) => publish("enqueueMany()", (via) => via.enqueueMany(job, items)),
+    enqueueMany: async (job, items, options = {}) => {
+      refuseUnknown(options, MANY_OPTIONS, "enqueueMany()");
+      return options.atomic === true
+        ? calls.publish("enqueueMany()", (via) => enqueueTogether(via, job, items, source))
+        : publish("enqueueMany()", (via) => via.enqueueMany(job, items));
+    },
     batch: (jobs, options) =>
       calls.publish("batch()", (via) => enqueueBatch(via, clock, source, jobs, options)),
     chain: (first, input, options = {}) => {
