@@ -2,9 +2,9 @@ import { headers as newHeaders } from "@nats-io/nats-core";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { machineKey, MACHINES_BUCKET, type MachineRef, readMachine } from "@millrace/core";
-import { connect, createNode, defineJob, defineMachine } from "millrace";
+import { connect, createNode, defineJob, defineMachine, machineAddress } from "millrace";
 import { expect, it } from "vitest";
-import { assign, type PromiseActorLogic, setup } from "xstate";
+import { assign, type PromiseActorLogic, sendTo, setup } from "xstate";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually, within } from "../harness/deadline.ts";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
@@ -18,14 +18,24 @@ const plain = defineJob<unknown>({ name: "mail.plain", queue: "mail" });
 const chart = setup({
   types: {
     context: {} as { quote: unknown },
-    events: {} as { type: "CLOSE" } | { type: "GO" },
+    events: {} as { type: "CLOSE" } | { type: "GO" } | { type: "FORWARD"; to: MachineRef },
   },
   actors: { quote: {} as PromiseActorLogic<unknown, null> },
 }).createMachine({
   context: { quote: null },
   initial: "open",
   states: {
-    open: { on: { GO: "asking", CLOSE: "closed" } },
+    open: {
+      on: {
+        ...{ GO: "asking", CLOSE: "closed" },
+        // To whatever address the event names.
+        FORWARD: {
+          actions: sendTo(({ event: { to } }) => machineAddress(to.machine, to.id), {
+            type: "CLOSE",
+          }),
+        },
+      },
+    },
     asking: {
       invoke: {
         src: "quote",
@@ -46,8 +56,10 @@ const chart = setup({
   },
 });
 /** The machine whose events the producer may send, and one of others. */
-const order = defineMachine({ name: "order", machine: chart, jobs: { quote } });
-const invoice = defineMachine({ name: "invoice", machine: chart, jobs: { quote } });
+const order = defineMachine({ name: "order", machine: chart, jobs: { quote }, sendsTo: ["order"] });
+const invoice = defineMachine({
+  ...{ name: "invoice", machine: chart, jobs: { quote }, sendsTo: ["order"] },
+});
 
 async function open(server: TestServer) {
   const connection = { servers: server.url, user: "operator", password: "operator" };
@@ -151,6 +163,31 @@ describeEachServer(
       expect(await read(theirs)).toEqual(before);
       release();
       expect(await theirs.waitFor((one) => one.matches("quoted"), { timeout: "1m" })).toBeDefined();
+    });
+
+    it("can't have its machine send where the definition doesn't let it", async () => {
+      const { operator, release, read, shop } = await open(server);
+      release();
+      const [theirs, own] = [operator.machine(invoice, "i-5"), operator.machine(order, "o-5")];
+      const other = operator.machine(order, "o-6");
+      for (const one of [theirs, own, other]) {
+        await one.start();
+        await one.waitFor((snapshot) => snapshot.matches("open"), { timeout: "1m" });
+      }
+      const before = await read(theirs);
+      const forward = (to: unknown) =>
+        answerTo(shop, "millrace.inbox.order.o-5", JSON.stringify({ type: "FORWARD", to }));
+      for (const to of [
+        { machine: "invoice", id: "i-5" },
+        { machine: "order", id: "o-6.>" },
+        { machine: "invoice.i-5", id: "x" },
+        "#_parent",
+      ])
+        await forward(to);
+      await forward({ machine: "order", id: "o-6" });
+      await other.waitFor((one) => one.matches("closed"), { timeout: "1m" });
+      expect(await read(theirs)).toEqual(before);
+      expect(await own.snapshot()).toMatchObject({ value: "open", trouble: { event: "FORWARD" } });
     });
 
     it("can't make its machine's jobs end or its timers come by what it writes", async () => {

@@ -65,6 +65,14 @@ describe("a world with durable machines", () => {
       (broker) => withBucket(broker, "cancellations", () => ({ put: async () => 1 })),
       ["stuck"],
     ],
+    [
+      "events of another machine have no id",
+      (broker) =>
+        withInbox(broker, {
+          send: (to, { eventId: _left, ...body }) => broker.inbox.send(to, body),
+        }),
+      ["taken-twice"],
+    ],
     ["timers are forgotten", (broker) => withInbox(broker, { tick: async () => {} }), ["lost"]],
   ])("is found at fault where %s", { timeout: 600_000 }, async (_name, spoil, kinds) => {
     expect(await firstFound(spoil, kinds)).toBeDefined();

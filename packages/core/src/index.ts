@@ -49,6 +49,7 @@ export {
   type MachineState,
   type PromiseJobOptions,
 } from "./durable/define-machine.ts";
+export { machineAddress, type MachineAddress } from "./durable/machine-address.ts";
 export { invokedBy, type InvokedBy, isInvoked } from "./durable/invoked-id.ts";
 export {
   type InvokedJob,

@@ -10,6 +10,8 @@ export {
   type Duration,
   type ExecutionContext,
   fatal,
+  machineAddress,
+  type MachineAddress,
   type Handler,
   type Job,
   type JobDefinition,

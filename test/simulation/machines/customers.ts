@@ -78,5 +78,6 @@ export async function customers(options: CustomersOptions): Promise<void> {
     if ((await closing).ok) await insistOn(() => order.send({ type: "CLOSE" }, { id: "close" }));
   }
 
+  await insistOn(() => client.machine("stock", "all").start());
   await Promise.all(Array.from({ length: ORDERS }, (_, n) => live(n + 1)));
 }

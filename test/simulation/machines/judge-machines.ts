@@ -60,6 +60,10 @@ function* judge({ evidence, leftovers, isOver }: MachinesWorld): Generator<Found
     const seen = last.output as Order;
     yield* pings(evidence, order, seen).map(([is, detail]) => problem(is, detail));
     if (seen.beats !== BEATS) yield problem("timer", `${seen.beats} beats, not ${BEATS}`);
+    if (seen.reserved !== 1) yield problem("lost", `it heard ${seen.reserved} times of the stock`);
+    const reserved = evidence.documents.get("stock.all")?.at(-1)?.context as { orders: string[] };
+    const times = reserved.orders.filter((one) => one === order).length;
+    if (times !== 1) yield problem("taken-twice", `the stock heard ${times} times of it`);
     yield* jobs(evidence, order, seen).map((detail) => problem("job", detail));
     if (!evidence.told.has(order)) yield problem("undone", "its own action was never done");
   }

@@ -1,5 +1,5 @@
-import { defineJob, defineMachine } from "@millrace/core";
-import { assign, type PromiseActorLogic, raise, setup } from "xstate";
+import { defineJob, defineMachine, machineAddress, type MachineRef } from "@millrace/core";
+import { assign, type PromiseActorLogic, raise, sendTo, setup } from "xstate";
 
 /** What an order has seen: the oracle compares it with what was sent and done. */
 export interface Order {
@@ -10,7 +10,29 @@ export interface Order {
   readonly charged: string;
   readonly asked: readonly string[];
   readonly shipped: string;
+  readonly reserved: number;
 }
+
+/** One for all orders, which all send to it. */
+const stockChart = setup({
+  types: {
+    context: {} as { orders: readonly string[] },
+    events: {} as { type: "RESERVE"; from: MachineRef },
+  },
+}).createMachine({
+  context: { orders: [] },
+  on: {
+    RESERVE: {
+      actions: [
+        assign({ orders: ({ context, event }) => [...context.orders, event.from.id] }),
+        sendTo(({ event: { from } }) => machineAddress(from.machine, from.id), {
+          type: "RESERVED",
+        }),
+      ],
+    },
+  },
+});
+export const stock = defineMachine({ name: "stock", machine: stockChart, sendsTo: ["order"] });
 
 export const BEATS = 3;
 export const BEAT_MS = 1_500;
@@ -24,21 +46,38 @@ const chart = setup({
     context: {} as Order,
     input: {} as { order: string },
     events: {} as
-      { type: "PING"; n: number } | { type: "BEAT" } | { type: "APPROVE" } | { type: "CLOSE" },
+      | { type: "PING"; n: number }
+      | { type: "BEAT" }
+      | { type: "RESERVED" }
+      | { type: "APPROVE" }
+      | { type: "CLOSE" },
     output: {} as Order,
   },
   actors: { charge: {} as Work, ask: {} as Work, ship: {} as Work },
   actions: { tell: (_, _params: { order: string }) => {} },
 }).createMachine({
   context: ({ input: { order } }) => ({
-    ...{ order, pings: [], beats: 0, charged: "", asked: [], shipped: "" },
+    ...{ order, pings: [], beats: 0, charged: "", asked: [], shipped: "", reserved: 0 },
   }),
   initial: "charging",
   output: ({ context }) => context,
   on: {
+    RESERVED: { actions: assign({ reserved: ({ context }) => context.reserved + 1 }) },
     PING: { actions: assign({ pings: ({ context, event }) => [...context.pings, event.n] }) },
   },
   states: {
+    reserving: {
+      entry: sendTo(machineAddress(stock, "all"), ({ context: { order } }) => ({
+        type: "RESERVE" as const,
+        from: { machine: "order", id: order },
+      })),
+      on: {
+        RESERVED: {
+          target: "open",
+          actions: assign({ reserved: ({ context }) => context.reserved + 1 }),
+        },
+      },
+    },
     charging: {
       invoke: {
         src: "charge",
@@ -79,7 +118,7 @@ const chart = setup({
         src: "ship",
         input: ({ context: { order } }) => ({ order }),
         onDone: {
-          target: "open",
+          target: "reserving",
           actions: [
             assign({ shipped: ({ event }) => event.output }),
             { type: "tell", params: ({ context: { order } }) => ({ order }) },
@@ -105,4 +144,5 @@ export const orderMachine = (tell: (order: string) => void) =>
     name: "order",
     machine: chart.provide({ actions: { tell: (_, { order }) => tell(order) } }),
     jobs: { charge, ask, ship },
+    sendsTo: ["stock"],
   });

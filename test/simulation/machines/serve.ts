@@ -5,7 +5,7 @@ import type { SimProcess } from "../engine/process.ts";
 import { sleep } from "../world/insist.ts";
 import type { Realm } from "../world/realm.ts";
 import type { MachineEvidence } from "./evidence.ts";
-import { ask, charge, orderMachine, PATIENCE_MS, ship } from "./order.ts";
+import { ask, charge, orderMachine, PATIENCE_MS, ship, stock } from "./order.ts";
 
 /** What all hosts of a world share. */
 export interface Household {
@@ -47,7 +47,7 @@ export async function serve(process: SimProcess, household: Household): Promise<
     {
       name: process.name,
       broker: spoil(await realm.brokerFor(process)),
-      machines: [orderMachine((order) => void evidence.told.add(order))],
+      machines: [stock, orderMachine((order) => void evidence.told.add(order))],
       jobs: [
         charge.handler((context: Work) => slowly("charge", context, LONGEST_WORK_MS)),
         ask.handler(answer),

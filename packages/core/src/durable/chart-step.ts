@@ -1,4 +1,6 @@
 import { type AnyMachineSnapshot, initialTransition, transition } from "xstate";
+import { Buffer } from "node:buffer";
+import { MAX_EVENT_BYTES } from "../broker/inbox-store.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { recordError } from "../errors/recorded-error.ts";
 import type { MachineDefinition } from "./define-machine.ts";
@@ -10,6 +12,7 @@ import type {
   MachineEvent,
   MachineTimer,
 } from "./machine-document.ts";
+import { readMachineAddress, sentEventId } from "./machine-address.ts";
 import { notPlain } from "./plain-value.ts";
 
 /** What a chart made of an event: the part of a document that is the chart's. */
@@ -187,6 +190,8 @@ function carry(
       if (actor !== undefined) leave(draft, actor);
       return;
     }
+    case "xstate.sendTo":
+      return send(definition, owner, draft, params);
     case "xstate.log":
       draft.effects.push({
         do: "log",
@@ -233,6 +238,32 @@ function spawn(
     ...{ do: "enqueue", actor, src, job: jobId },
     ...(input === undefined ? {} : { input }),
   });
+}
+
+/** Where it may go is the definition's to say: an address may come out of an event. */
+function send(
+  { sendsTo }: MachineDefinition,
+  owner: Owner,
+  { effects }: Draft,
+  { to: target, event, delay }: Record<string, unknown>,
+): void {
+  const to = readMachineAddress(target);
+  if (to === undefined || !sendsTo.includes(to.machine))
+    throw unsupported(
+      `it sends to ${to === undefined ? "what is no machine" : `the machine ${to.machine}, which its sendsTo does not name`}`,
+    );
+  if (delay !== undefined)
+    throw unsupported("it sends with a delay. raise() an event with one, and send then");
+  requirePlain(event, `an event for the machine ${to.machine}`);
+  const size = Buffer.byteLength(JSON.stringify(event));
+  if (size > MAX_EVENT_BYTES)
+    throw new MillraceError(
+      "payload-too-large",
+      `The event for the machine ${to.machine} takes ${size} bytes, and ${MAX_EVENT_BYTES} is the most.`,
+    );
+  const sent = effects.filter((one) => one.do === "send").length;
+  const id = sentEventId(owner, sent);
+  effects.push({ do: "send", to, event: event as MachineEvent, id });
 }
 
 /** Its job is cancelled, or not even enqueued where it was invoked by this very event. */

@@ -10,12 +10,19 @@ interface ActionLike {
   readonly id?: unknown;
   readonly systemId?: unknown;
   readonly assignment?: unknown;
+  readonly to?: unknown;
+  readonly delay?: unknown;
+}
+
+/** What a chart is given beside itself. */
+interface CheckedFor {
+  readonly name: string;
+  readonly jobs: Readonly<Record<string, unknown>>;
+  readonly sendsTo: readonly string[];
 }
 
 /** What would be lost with the process, or has nobody to go to. */
 const REFUSED: Readonly<Record<string, string>> = {
-  "xstate.sendTo":
-    "sends to another actor (sendTo, sendParent or forwardTo), and a durable machine has none beside its jobs",
   "xstate.emit": "emits an event, and nobody listens to a machine that is at rest",
 };
 
@@ -26,11 +33,7 @@ const REFUSED: Readonly<Record<string, string>> = {
  *
  * @throws MillraceError `machine-unsupported`
  */
-export function checkChart(
-  name: string,
-  chart: AnyStateMachine,
-  jobs: Readonly<Record<string, unknown>>,
-): void {
+export function checkChart({ name, jobs, sendsTo }: CheckedFor, chart: AnyStateMachine): void {
   const refuse = (where: string, why: string): never => {
     throw new MillraceError(
       "machine-unsupported",
@@ -50,10 +53,20 @@ export function checkChart(
     else if (!(src in actors) && !(src in jobs))
       refuse(where, `asks for the actor ${src}, and neither setup({ actors }) nor jobs has it`);
   };
+  const sending = ({ to, delay }: ActionLike, where: string): void => {
+    if (typeof to === "string" || sendsTo.length === 0)
+      refuse(
+        where,
+        "sends to another actor (sendTo, sendParent or forwardTo), and a durable machine has none beside its jobs. Send to machineAddress() of a machine that sendsTo names",
+      );
+    if (delay !== undefined)
+      refuse(where, "sends with a delay. raise() an event with one, and send then");
+  };
   const builtIn = (action: ActionLike, where: string): void => {
     const { type = "", src, id, systemId, assignment } = action;
     const reason = REFUSED[type];
     if (reason !== undefined) refuse(where, reason);
+    if (type === "xstate.sendTo") sending(action, where);
     if (type === "xstate.spawnChild") {
       known(src, where);
       if (id === undefined || systemId !== undefined)

@@ -38,6 +38,11 @@ export interface MachineOptions<Chart extends AnyStateMachine> {
    * Default: the queue `machines`, and a job's own defaults.
    */
   readonly promises?: PromiseJobOptions;
+  /**
+   * Names of the machines that its chart may send events to (`sendTo` with `machineAddress()`).
+   * Default: none.
+   */
+  readonly sendsTo?: readonly string[];
   /** Of the chart's states and context: a whole number from 1 that grows. Default: 1. */
   readonly version?: number;
   /**
@@ -56,6 +61,7 @@ export interface MachineDefinition<Chart extends AnyStateMachine = AnyStateMachi
   readonly jobs: Readonly<Record<string, AnyJobDefinition>>;
   /** Those of its promises, with their handlers: a node that hosts the machine runs them. */
   readonly promiseJobs: readonly AnyJob[];
+  readonly sendsTo: readonly string[];
   readonly version: number;
   readonly migrate: ((state: MachineState, fromVersion: number) => MachineState) | undefined;
   /** The chart with nothing behind its actors, and a bound to its microsteps. */
@@ -64,6 +70,7 @@ export interface MachineDefinition<Chart extends AnyStateMachine = AnyStateMachi
 
 const NAMES = optionNames<MachineOptions<AnyStateMachine>>({
   ...{ name: true, machine: true, jobs: true, promises: true, version: true, migrate: true },
+  sendsTo: true,
 });
 const PROMISE_NAMES = optionNames<PromiseJobOptions>({ queue: true, retry: true, timeout: true });
 
@@ -86,7 +93,7 @@ export function defineMachine<Chart extends AnyStateMachine>(
   options: MachineOptions<Chart>,
 ): MachineDefinition<Chart> {
   refuseUnknown(options, NAMES, "defineMachine()");
-  const { machine, jobs = {}, promises = {}, version = 1, migrate } = options;
+  const { machine, jobs = {}, promises = {}, sendsTo = [], version = 1, migrate } = options;
   const name = requireMachineName(options.name);
   refuseUnknown(promises, PROMISE_NAMES, "defineMachine()", "promises");
   if (!isChart(machine))
@@ -96,7 +103,7 @@ export function defineMachine<Chart extends AnyStateMachine>(
   for (const [src, job] of Object.entries(jobs))
     if (typeof job?.name !== "string" || typeof job.handler !== "function")
       throw wrong(`jobs.${src} must be what defineJob() returned`);
-  checkChart(name, machine, jobs);
+  checkChart({ name, jobs, sendsTo: sendsTo.map(requireMachineName) }, machine);
   const actors = machine.implementations.actors as Readonly<Record<string, AnyActorLogic>>;
   const promiseJobs = Object.entries(actors)
     .filter(([src]) => !(src in jobs))
@@ -106,6 +113,7 @@ export function defineMachine<Chart extends AnyStateMachine>(
   return Object.freeze({
     kind: "machine" as const,
     ...{ name, machine, version, migrate },
+    sendsTo: Object.freeze([...sendsTo]),
     jobs: Object.freeze(all),
     promiseJobs: Object.freeze(promiseJobs),
     inert: inert(machine, Object.keys(all)),

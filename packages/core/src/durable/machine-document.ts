@@ -1,4 +1,6 @@
 import type { RecordedError } from "../errors/recorded-error.ts";
+import type { HeardMachines } from "./heard-machines.ts";
+import type { MachineRef } from "./machine-names.ts";
 
 /** The bucket of documents in which machines are kept, one document a machine. */
 export const MACHINES_BUCKET = "machines";
@@ -43,6 +45,12 @@ export type MachineEffect =
       readonly src: string;
       readonly job: string;
       readonly input?: unknown;
+    }
+  | {
+      readonly do: "send";
+      readonly to: MachineRef;
+      readonly event: MachineEvent;
+      readonly id: string;
     }
   | { readonly do: "cancel"; readonly job: string; readonly queue: string }
   | {
@@ -96,19 +104,15 @@ export interface MachineDocument {
   readonly tickRev: number;
   /** Ids of its last events. */
   readonly seen: readonly string[];
+  /** Other machines whose events it has taken. */
+  readonly heard?: HeardMachines;
   readonly trail: readonly MachinePassage[];
   readonly trouble?: MachineTrouble;
   readonly startedAt: number;
   readonly changedAt: number;
 }
 
-export function machineKey({
-  machine,
-  id,
-}: {
-  readonly machine: string;
-  readonly id: string;
-}): string {
+export function machineKey({ machine, id }: MachineRef): string {
   return `${machine}.${id}`;
 }
 

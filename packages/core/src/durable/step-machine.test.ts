@@ -205,6 +205,19 @@ test("a job whose state is left is cancelled, and its end is not heard", () => {
   expect(new InHand().paid().document.pending).toMatchObject([{ do: "tick" }]);
 });
 
+test("events of another machine are heard once, also where many came since", () => {
+  const machine = new InHand().paid();
+  const from = (rev: number, run = "a") =>
+    machine.send("REFUSE", {}, `millrace-m:shop:s:1:${run}:${rev}:0`);
+  from(5);
+  for (let n = 0; n < 40; n += 1) machine.send("NOTHING", {}, `other-${n}`);
+  from(5);
+  from(4);
+  expect(machine.document).toMatchObject({ context: { refusals: 1 } });
+  from(1, "b");
+  expect(machine.document).toMatchObject({ context: { refusals: 2 } });
+});
+
 test("another version: newer ones wait, older ones are migrated, or say that they can't be", () => {
   const second = defineMachine({ name: "order", machine: orderChart, version: 2 });
   const migrated = defineMachine({

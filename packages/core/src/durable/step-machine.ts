@@ -2,6 +2,8 @@ import { MillraceError } from "../errors/millrace-error.ts";
 import { type RecordedError, recordError } from "../errors/recorded-error.ts";
 import { type ChartState, firstState, nextState } from "./chart-step.ts";
 import type { MachineDefinition } from "./define-machine.ts";
+import { hear, wasHeard } from "./heard-machines.ts";
+import { sentBy } from "./machine-address.ts";
 import type { MachineDocument, MachineEvent, MachineTimer } from "./machine-document.ts";
 import type { MachineRef } from "./machine-names.ts";
 
@@ -153,6 +155,8 @@ function eventOf(
     case "event": {
       const { event, eventId } = occurrence;
       if (eventId !== undefined && document.seen.includes(eventId)) return undefined;
+      const by = sentBy(eventId);
+      if (by !== undefined && wasHeard(document.heard ?? {}, by)) return undefined;
       if (!event.type.startsWith("xstate.")) return { take: event };
       return { take: event, trouble: badEvent("its type begins with xstate.") };
     }
@@ -175,18 +179,22 @@ function advanced(document: MachineDocument, occurrence: Occurrence, now: number
     cause: occurrence.place,
     pending: [],
     changedAt: now,
-    ...placeOf(document, occurrence),
+    ...placeOf(document, occurrence, now),
   };
 }
 
 function placeOf(
-  { seen }: MachineDocument,
+  { seen, heard: before = {} }: MachineDocument,
   occurrence: Occurrence,
-): Partial<Pick<MachineDocument, "cursor" | "seen">> {
+  now: number,
+): Partial<Pick<MachineDocument, "cursor" | "heard" | "seen">> {
   const { kind, sequence } = occurrence;
   if (kind === "end" || kind === "tick") return {};
   if (kind !== "event" || occurrence.eventId === undefined || seen.includes(occurrence.eventId))
     return { cursor: sequence };
+  const by = sentBy(occurrence.eventId);
+  if (by !== undefined)
+    return { cursor: sequence, ...(wasHeard(before, by) ? {} : { heard: hear(before, by, now) }) };
   return { cursor: sequence, seen: [...seen, occurrence.eventId].slice(-MOST_SEEN) };
 }
 

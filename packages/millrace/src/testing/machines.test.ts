@@ -1,6 +1,12 @@
-import { defineJob, defineMachine, type fatal } from "@millrace/core";
+import {
+  defineJob,
+  defineMachine,
+  type fatal,
+  machineAddress,
+  type MachineRef,
+} from "@millrace/core";
 import { expect, test } from "vitest";
-import { assign, fromPromise, type PromiseActorLogic, setup } from "xstate";
+import { assign, fromPromise, type PromiseActorLogic, sendTo, setup } from "xstate";
 import { createTestRuntime } from "./index.ts";
 
 interface Order {
@@ -221,6 +227,64 @@ test("a job whose state is left is cancelled, whether it runs or waits for its r
     expect(await one.snapshot()).toMatchObject({ value: "over", jobs: {} });
   }
   expect(attempts).toBe(2);
+});
+
+test("a machine sends to another, which answers, and to none that it does not name", async () => {
+  type Reserve = { type: "RESERVE"; from: MachineRef };
+  const stock = defineMachine({
+    name: "stock",
+    sendsTo: ["shop"],
+    machine: setup({
+      types: { context: {} as { heard: number }, events: {} as Reserve },
+    }).createMachine({
+      context: { heard: 0 },
+      on: {
+        RESERVE: {
+          actions: [
+            assign({ heard: ({ context }) => context.heard + 1 }),
+            sendTo(({ event: { from } }) => machineAddress(from.machine, from.id), { type: "OK" }),
+          ],
+        },
+      },
+    }),
+  });
+  const shop = defineMachine({
+    name: "shop",
+    sendsTo: ["stock"],
+    machine: setup({ types: { events: {} as { type: "BUY" } | { type: "OK" } } }).createMachine({
+      initial: "open",
+      states: {
+        open: { on: { BUY: "asking" } },
+        asking: {
+          entry: sendTo(machineAddress(stock, "s-1"), {
+            type: "RESERVE",
+            from: machineAddress("shop", "a:1"),
+          }),
+          on: { OK: "sold", BUY: { target: "asking", reenter: true } },
+        },
+        sold: { type: "final" },
+      },
+    }),
+  });
+  await using t = await createTestRuntime({ jobs: [], machines: [stock, shop] });
+  await t.machine(stock, "s-1").start();
+  const a = t.machine(shop, "a:1");
+  await a.start();
+  await a.send({ type: "BUY" });
+  await t.clock.advance("1s");
+  expect(await a.snapshot()).toMatchObject({ status: "done", value: "sold" });
+  expect(await t.machine(stock, "s-1").snapshot()).toMatchObject({ context: { heard: 1 } });
+
+  const from = { machine: "payroll", id: "p-1" };
+  await t.machine(stock, "s-1").send({ type: "RESERVE", from });
+  await t.clock.advance("1s");
+  expect(await t.machine(stock, "s-1").snapshot()).toMatchObject({
+    context: { heard: 1 },
+    trouble: {
+      event: "RESERVE",
+      error: { type: "machine-unsupported", message: expect.stringContaining("payroll") as string },
+    },
+  });
 });
 
 test("who subscribes is told how it stands, and of each change until that is ended", async () => {

@@ -36,6 +36,8 @@ const HOPELESS = [
   ...["invalid-payload", "unserializable-payload", "payload-too-large", "invalid-option"],
   ...["invalid-name", "already-expired"],
 ] as const;
+/** Far from the time for which a machine remembers what others have sent it. */
+const LATE_MS = 60_000;
 /** Writers that come after one another while a timer is asked for. */
 const MOST_WRITERS = 100;
 
@@ -58,6 +60,7 @@ export class MachineEffects {
     if (document === undefined) return;
     for (const effect of document.pending) {
       if (effect.do === "enqueue") await this.#enqueue(document, effect, again);
+      else if (effect.do === "send") await this.#send(shelved, effect);
       else if (effect.do === "cancel") await this.#cancel(document, effect);
       else if (effect.do === "tick") await this.#tick(shelved, effect.at);
       else if (effect.do === "act") await this.#act(document, effect);
@@ -100,6 +103,24 @@ export class MachineEffects {
 
   #refuse(document: MachineDocument, job: string, error: unknown): Promise<void> {
     return this.#options.broker.inbox.tell(document, refusalMessage(job, recordError(error)));
+  }
+
+  /**
+   * Its id tells whoever takes it that it was sent before. One who comes so late that this may be
+   * forgotten leaves it to whoever went on with the machine.
+   */
+  async #send({ document, revision }: Shelved, { to, event, id }: Of<"send">): Promise<void> {
+    const { broker, clock, shelf, log } = this.#options;
+    if (document === undefined) return;
+    const isLate = clock.now() - document.changedAt > LATE_MS;
+    if (isLate && (await shelf.read(document)).revision !== revision) return;
+    try {
+      await broker.inbox.send(to, { kind: "event", data: writeJson(event), eventId: id });
+    } catch (error) {
+      if (!MillraceError.is(error, "permission-denied")) throw error;
+      const from = { machine: document.machine, id: document.id };
+      log.error({ ...from, to, error: recordError(error) }, "a machine may not send an event");
+    }
   }
 
   /** Its end is not heard any more: where it has ended meanwhile, nothing happens. */
