@@ -35,6 +35,7 @@ export const ask = defineJob({ name: "mail.ask", queue: "mail", steps: true });
 
 export interface Fleet {
   readonly client: Millrace;
+  readonly connection: { readonly servers: string; readonly namespace: string };
   readonly served: ServedDashboard;
   readonly serveAgain: () => Promise<ServedDashboard>;
   bankIsUp(): void;
@@ -127,5 +128,5 @@ export async function fleet(server: TestServer): Promise<Fleet> {
     onTestFinished(() => again.close());
     return again;
   };
-  return { client, served, serveAgain, bankIsUp: () => void (isUp = true) };
+  return { client, connection, served, serveAgain, bankIsUp: () => void (isUp = true) };
 }

@@ -164,6 +164,8 @@ describeInBrowser("the dashboard", (browserOf) => {
         jobs: "jobs",
         delayed: "jobs?state=delayed&queue=mail",
         dead: "dead",
+        filtered: "dead?filter=message~bank",
+        limits: "limits",
         group: `dead/group?${of}`,
         job: `jobs/${queue}/${lastId}`,
         steps: "jobs/mail/letter-1",

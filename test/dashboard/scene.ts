@@ -52,16 +52,20 @@ export async function scene({
   outbox,
   doctor,
   search,
+  jobs = [],
 }: {
   readonly user?: (request: Request) => DashboardUser | undefined;
   readonly basePath?: string;
   readonly outbox?: DashboardOutbox;
   readonly doctor?: DashboardDoctor;
   readonly search?: (t: TestRuntime) => Promise<DashboardSearch>;
+  /** Handled beside the usual ones. */
+  readonly jobs?: readonly unknown[];
 } = {}): Promise<Scene> {
   let bank: "down" | "up" = "down";
   const t = await createTestRuntime({
     jobs: [
+      ...jobs,
       charge.handler(({ input, log, attempt }) => {
         log.info({ attempt, apiKey: "k-123456" }, `charging card ${input.n}`);
         if (bank === "down") throw new CardDeclined(`card ${input.n}, token=s3cr3t-value`);

@@ -17,12 +17,9 @@ export const jobsAddress = (filter: {
 }): string => `/jobs${queryOf(filter)}`;
 
 /** A name or an error that is left out stands for letters that have none. */
-export const groupAddress = ({
-  queue,
-  name,
-  reason,
-  error,
-}: Pick<DeadGroupView, "queue" | "name" | "reason" | "error">): string =>
-  `/dead/group${queryOf({ queue, name, reason, error })}`;
+export const groupAddress = (
+  { queue, name, reason, error }: Pick<DeadGroupView, "queue" | "name" | "reason" | "error">,
+  filter = "",
+): string => `/dead/group${queryOf({ queue, name, reason, error, filter })}`;
 
 export const operationAddress = (id: string): string => `/${pathOf("operations", id)}`;

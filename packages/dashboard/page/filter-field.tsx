@@ -1,31 +1,57 @@
 import { type ReactElement, useId, useState } from "react";
 import { useCompletions, useSession } from "./questions.ts";
 
+/** A filter of jobs: of all in the index, where there is one. */
+export function JobFilterField(field: Field): ReactElement {
+  const hasIndex = useSession().data?.search === true;
+  return (
+    <FilterField
+      {...field}
+      label={label}
+      hint={hasIndex ? INDEX_HINT : TERMS_HINT}
+      completesBy={hasIndex ? "search" : undefined}
+    />
+  );
+}
+
+export function DeadFilterField(field: Field): ReactElement {
+  return <FilterField {...field} label="Filter" hint={DEAD_HINT} completesBy="dead" />;
+}
+
+interface Field {
+  readonly terms: string;
+  readonly set: (terms: string) => void;
+}
+
 /**
  * A filter, with what may come next. It is asked for when it is written, not at each letter: half a
  * term is none.
  */
-export function FilterField({
+function FilterField({
   terms,
   set,
-}: {
-  readonly terms: string;
-  readonly set: (terms: string) => void;
+  label,
+  hint,
+  completesBy,
+}: Field & {
+  readonly label: string;
+  readonly hint: string;
+  readonly completesBy: "search" | "dead" | undefined;
 }): ReactElement {
-  const hasIndex = useSession().data?.search === true;
   const [typed, setTyped] = useState(terms);
   const [isHere, setHere] = useState(false);
-  const next = useCompletions(typed, hasIndex && isHere).data ?? [];
+  const next =
+    useCompletions(completesBy ?? "search", typed, completesBy !== undefined && isHere).data ?? [];
   const list = useId();
   return (
     <>
       <label className="wide">
-        {hasIndex ? "Search" : "Filter"}
+        {label}
         <input
           type="search"
           list={list}
           value={typed}
-          placeholder={hasIndex ? INDEX_HINT : TERMS_HINT}
+          placeholder={hint}
           spellCheck={false}
           autoComplete="off"
           onFocus={() => setHere(true)}
@@ -52,3 +78,4 @@ export function FilterField({
 
 const TERMS_HINT = "error~timeout took>5s age<2h";
 const INDEX_HINT = "payload.customer:42 error~timeout -state:succeeded";
+const DEAD_HINT = "error=TimeoutError message~refused payload.customer:42";

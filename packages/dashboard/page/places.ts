@@ -6,6 +6,7 @@ export const PLACES = [
   ["/schedules", "Schedules"],
   ["/machines", "Machines"],
   ["/nodes", "Nodes"],
+  ["/limits", "Limits"],
   ["/operations", "Operations"],
   ["/audit", "Audit"],
 ] as const;

@@ -1,5 +1,6 @@
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import type { MachineRowView, MachineView } from "../src/api/machine-views.ts";
+import type { LimitsPageView } from "../src/api/limits-views.ts";
 import type { JobLogView } from "../src/api/log-views.ts";
 import type {
   AuditView,
@@ -87,8 +88,14 @@ export const useJobLog = (queue: string, id: string, isLive: boolean): UseQueryR
     isLive ? SOON_MS : AGAIN_MS,
   );
 
-export const useDeadGroups = (queue: string): UseQueryResult<readonly DeadGroupView[]> =>
-  useAnswer(["dead", queue], `dead${queryOf({ queue })}`);
+export const useDeadGroups = (
+  queue: string,
+  filter: string,
+): UseQueryResult<readonly DeadGroupView[]> =>
+  useAnswer(["dead", queue, filter], `dead${queryOf({ queue, filter })}`);
+
+/** All locks have to be read for it. */
+export const useLimits = (): UseQueryResult<LimitsPageView> => useAnswer(["limits"], "limits");
 
 export const useLetters = (filter: DeadFilterView): UseQueryResult<readonly DeadRowView[]> =>
   useAnswer(["dead", filter], `dead/letters${queryOf({ filter: JSON.stringify(filter) })}`);
@@ -136,11 +143,15 @@ export const useIndex = (isThere: boolean): UseQueryResult<IndexView> =>
   });
 
 /** How a filter may go on. The last ones stay while the next are asked for. */
-export const useCompletions = (filter: string, isAsked: boolean): UseQueryResult<CompletionsView> =>
+export const useCompletions = (
+  of: "search" | "dead",
+  filter: string,
+  isAsked: boolean,
+): UseQueryResult<CompletionsView> =>
   useQuery({
-    queryKey: ["search", "completions", filter],
+    queryKey: [of, "completions", filter],
     queryFn: ({ signal }) =>
-      read<CompletionsView>(`search/completions${queryOf({ filter })}`, signal),
+      read<CompletionsView>(`${of}/completions${queryOf({ filter })}`, signal),
     placeholderData: (before) => before,
     enabled: isAsked,
   });

@@ -8,6 +8,7 @@ import { DeadGroupPage } from "./pages/dead-group.tsx";
 import { DeadPage } from "./pages/dead.tsx";
 import { JobPage } from "./pages/job.tsx";
 import { JobsPage } from "./pages/jobs.tsx";
+import { LimitsPage } from "./pages/limits.tsx";
 import { MachinePage } from "./pages/machine.tsx";
 import { MachinesPage } from "./pages/machines.tsx";
 import { NodesPage } from "./pages/nodes.tsx";
@@ -99,6 +100,7 @@ function Places(): ReactElement {
         {({ machine, id }) => <MachinePage key={`${machine}/${id}`} machine={machine} id={id} />}
       </Route>
       <Route path="/nodes" component={NodesPage} />
+      <Route path="/limits" component={LimitsPage} />
       <Route path="/operations" component={OperationsPage} />
       <Route path="/operations/:id">{({ id }) => <OperationPage id={id} />}</Route>
       <Route path="/audit" component={AuditPage} />

@@ -1,11 +1,11 @@
 import type { ReactElement } from "react";
 import { Link, useSearchParams } from "wouter";
 import type { DeadFilterView, DeadGroupView, DeadRowView } from "../../src/api/views.ts";
-import { jobAddress, jobsAddress } from "../addresses.ts";
+import { groupAddress, jobAddress, jobsAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
+import { LetterActions } from "../letter-actions.tsx";
 import { counted } from "../number.ts";
-import { OperationAction } from "../operation-action.tsx";
 import { useDeadGroups, useJob, useLetters } from "../questions.ts";
 import { Moment } from "../time.tsx";
 
@@ -20,8 +20,10 @@ export function DeadGroupPage(): ReactElement {
     reason: search.get("reason") ?? "",
     error: search.get("error"),
   };
-  const groups = useDeadGroups(group.queue);
-  const letters = useLetters({ ...group });
+  const filter = search.get("filter") ?? "";
+  const groups = useDeadGroups(group.queue, filter);
+  const meant: DeadFilterView = { ...group, ...(filter === "" ? {} : { where: filter }) };
+  const letters = useLetters(meant);
   const found = groups.data?.find(
     ({ name, reason, error }) =>
       name === group.name && reason === group.reason && error === group.error,
@@ -29,7 +31,11 @@ export function DeadGroupPage(): ReactElement {
   return (
     <Page
       title={`${group.error ?? group.reason} in ${group.queue}`}
-      actions={found === undefined ? undefined : <GroupActions group={found} />}
+      actions={
+        found === undefined ? undefined : (
+          <LetterActions filter={meant} which={counted(found.count, "dead letter")} />
+        )
+      }
     >
       <p>
         <Link href="/dead">All causes</Link> ·{" "}
@@ -43,6 +49,12 @@ export function DeadGroupPage(): ReactElement {
             {counted(found.count, "letter")} of <code>{found.name ?? "?"}</code> for{" "}
             <strong>{found.reason}</strong>, the last <Moment at={found.lastAt} />.
           </p>
+          {filter === "" ? null : (
+            <p className="quiet">
+              Only those that fit {filter}.{" "}
+              <Link href={groupAddress(group)}>All of this cause</Link>
+            </p>
+          )}
           <Example queue={found.queue} id={found.lastId} />
         </>
       )}
@@ -61,36 +73,6 @@ export function DeadGroupPage(): ReactElement {
         )}
       </Answer>
     </Page>
-  );
-}
-
-function GroupActions({ group }: { readonly group: DeadGroupView }): ReactElement {
-  const { queue, name, reason, error, count: all } = group;
-  const filter: DeadFilterView = { queue, name, reason, error };
-  return (
-    <>
-      <OperationAction
-        label="Retry all"
-        question={`Retry ${counted(all, "dead letter")}?`}
-        target={{ kind: "dead-retry", filter }}
-      >
-        <p>
-          Each job is enqueued again with the same payload and its attempts at zero, and its letter
-          is removed. Letters that come meanwhile are left alone.
-        </p>
-      </OperationAction>
-      <OperationAction
-        label="Discard all"
-        danger
-        question={`Discard ${counted(all, "dead letter")}?`}
-        target={{ kind: "dead-discard", filter }}
-      >
-        <p>
-          Their payloads are deleted for good. The history keeps that the jobs died. This
-          can&rsquo;t be undone.
-        </p>
-      </OperationAction>
-    </>
   );
 }
 

@@ -1,25 +1,48 @@
-import type { ReactElement } from "react";
+import { type ReactElement, useMemo } from "react";
 import { Link, useSearchParams } from "wouter";
 import type { DeadGroupView } from "../../src/api/views.ts";
 import { groupAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
+import { DeadFilterField } from "../filter-field.tsx";
+import { LetterActions } from "../letter-actions.tsx";
 import { count, counted } from "../number.ts";
 import { useDeadGroups } from "../questions.ts";
 import { Moment } from "../time.tsx";
 
-/** What jobs died of, the most frequent cause first. */
+/** What jobs died of, the most frequent cause first. The filter stands in the address. */
 export function DeadPage(): ReactElement {
-  const [search] = useSearchParams();
+  const [search, setSearch] = useSearchParams();
   const queue = search.get("queue") ?? "";
-  const groups = useDeadGroups(queue);
+  const filter = search.get("filter") ?? "";
+  const groups = useDeadGroups(queue, filter);
+  const columns = useMemo(() => columnsFor(filter), [filter]);
   return (
-    <Page title={queue === "" ? "Dead letters" : `Dead letters of ${queue}`}>
+    <Page
+      title={queue === "" ? "Dead letters" : `Dead letters of ${queue}`}
+      actions={
+        filter === "" ? undefined : (
+          <LetterActions
+            filter={{ ...(queue === "" ? {} : { queue }), where: filter }}
+            which={`dead letters${queue === "" ? "" : ` of ${queue}`} that fit ${filter}`}
+          />
+        )
+      }
+    >
       {queue === "" ? null : (
         <p>
           <Link href="/dead">Show all queues</Link>
         </p>
       )}
+      <search>
+        <form className="filter" onSubmit={(event) => event.preventDefault()}>
+          <DeadFilterField
+            key={filter}
+            terms={filter}
+            set={(terms) => setSearch({ ...given({ queue, filter: terms }) }, { replace: true })}
+          />
+        </form>
+      </search>
       <Answer of={groups}>
         {(rows) => (
           <>
@@ -29,19 +52,24 @@ export function DeadPage(): ReactElement {
                   rows.reduce((sum, row) => sum + row.count, 0),
                   "letter",
                 )}{" "}
-                of {counted(rows.length, "cause")}.
+                of {counted(rows.length, "cause")}
+                {filter === "" ? "." : `, that fit ${filter}.`}
               </p>
             )}
             <DataTable
               label="Causes"
-              columns={COLUMNS}
+              columns={columns}
               rows={rows}
-              rowKey={groupAddress}
+              rowKey={(group) => groupAddress(group)}
               empty={
-                <p>
-                  No dead letters. A job comes here when its attempts are spent, or when it can
-                  never succeed, with its payload and the error.
-                </p>
+                filter === "" ? (
+                  <p>
+                    No dead letters. A job comes here when its attempts are spent, or when it can
+                    never succeed, with its payload and the error.
+                  </p>
+                ) : (
+                  <p>No dead letter fits.</p>
+                )
               }
             />
           </>
@@ -51,20 +79,25 @@ export function DeadPage(): ReactElement {
   );
 }
 
-const COLUMNS: readonly DataColumn<DeadGroupView>[] = [
+function given(fields: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ""));
+}
+
+/** Groups that are opened are filtered as they were here. */
+const columnsFor = (filter: string): readonly DataColumn<DeadGroupView>[] => [
   {
     id: "count",
     title: "letters",
     align: "right",
     value: (group) => group.count,
-    cell: (group) => <Link href={groupAddress(group)}>{count(group.count)}</Link>,
+    cell: (group) => <Link href={groupAddress(group, filter)}>{count(group.count)}</Link>,
   },
   {
     id: "error",
     title: "error",
     value: ({ error }) => error ?? "",
     cell: (group) => (
-      <Link href={groupAddress(group)}>
+      <Link href={groupAddress(group, filter)}>
         <strong>{group.error ?? "no error"}</strong>
       </Link>
     ),

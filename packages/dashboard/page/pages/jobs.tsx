@@ -4,7 +4,7 @@ import type { JobRowView } from "../../src/api/views.ts";
 import { jobAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
-import { FilterField } from "../filter-field.tsx";
+import { JobFilterField } from "../filter-field.tsx";
 import { IndexLine } from "../index-line.tsx";
 import { Matching, OperationAction } from "../operation-action.tsx";
 import { QUEUE_COLUMN } from "../queue-column.tsx";
@@ -157,7 +157,7 @@ function Filter({
             onChange={(event) => set("name", event.target.value)}
           />
         </label>
-        <FilterField
+        <JobFilterField
           key={filter.filter}
           terms={filter.filter}
           set={(terms) => set("filter", terms)}

@@ -8,6 +8,7 @@ import { pathOf } from "../api.ts";
 import { count, counted } from "../number.ts";
 import { Plots } from "../plots.tsx";
 import { useQueue } from "../questions.ts";
+import { rateWords, SetLimits } from "../set-limits.tsx";
 import { duration, Moment } from "../time.tsx";
 
 export function QueuePage({ queue }: { readonly queue: string }): ReactElement {
@@ -23,7 +24,7 @@ export function QueuePage({ queue }: { readonly queue: string }): ReactElement {
 }
 
 function QueueActions({ detail }: { readonly detail: QueueDetailView }): ReactElement {
-  const { queue, queued, paused, open } = detail.queue;
+  const { queue, queued, paused, open, maxJobs } = detail.queue;
   const to = (action: string): string => pathOf("queues", queue, action);
   return (
     <>
@@ -54,6 +55,13 @@ function QueueActions({ detail }: { readonly detail: QueueDetailView }): ReactEl
           </p>
         </Action>
       ) : null}
+      <SetLimits
+        queue={queue}
+        limits={{
+          ...detail.limits,
+          ...(maxJobs === undefined ? {} : { size: { maxJobs, jobs: queued } }),
+        }}
+      />
       <Action
         label="Purge"
         danger
@@ -132,7 +140,7 @@ function Limits({ limits }: { readonly limits: LimitsView }): ReactElement {
         <>
           <dt>Starts</dt>
           <dd>
-            {count(rate.limit)} in {duration(rate.perMs)}, {count(rate.available)} free now
+            {rateWords(rate)}, {count(rate.available)} free now
           </dd>
         </>
       )}

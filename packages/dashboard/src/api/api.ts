@@ -22,11 +22,12 @@ import {
 import * as changes from "./changes.ts";
 import { doctorView } from "./doctor.ts";
 import { jobLog } from "./job-log.ts";
+import { limits, releaseLock, setLimits } from "./limits.ts";
 import { machine, machines, sendEvent } from "./machines.ts";
 import { outboxView, retryRows } from "./outbox.ts";
 import * as reads from "./reads.ts";
 import { plots } from "./plots.ts";
-import { completions, indexView, rebuildIndex, searchedJobs } from "./search.ts";
+import { completions, indexView, LONGEST_FILTER, rebuildIndex, searchedJobs } from "./search.ts";
 import { deadGroupView, deadRow, operationView } from "./show.ts";
 import { revealedJob, revealedMachine } from "./reveal.ts";
 import type { ChangeView, CountView, RevealedView, SessionView } from "./views.ts";
@@ -112,9 +113,15 @@ function addReads(
   });
   read("/search", () => indexView(search));
   read("/search/completions", (context) => completions(search, context.req.query("filter") ?? ""));
+  read("/dead/completions", (context) =>
+    fleet.dead.complete((context.req.query("filter") ?? "").slice(0, LONGEST_FILTER)),
+  );
   read("/dead", async (context) => {
-    const { queue } = context.req.query();
-    const groups = await fleet.dead.groups(queue === undefined || queue === "" ? {} : { queue });
+    const { queue = "", filter = "" } = context.req.query();
+    const groups = await fleet.dead.groups({
+      ...(queue === "" ? {} : { queue }),
+      ...(filter.trim() === "" ? {} : { where: filter }),
+    });
     return groups.map((group) => deadGroupView(group, show));
   });
   read("/dead/letters", async (context) => {
@@ -132,6 +139,7 @@ function addReads(
   read("/operations/:id", async (context) =>
     operationView(await fleet.operations.get(param(context, "id")), show),
   );
+  read("/limits", () => limits(reading));
   read("/schedules", () => reads.schedules(reading));
   addMachineReads(read, reading);
   read("/audit", () => reads.audit(reading));
@@ -186,6 +194,8 @@ function addChanges(
   change("/operations/:id/stop", (asking, context) =>
     changes.stopOperation(param(context, "id"), asking),
   );
+  change("/queues/:queue/set", (asking, context) => setLimits(param(context, "queue"), asking));
+  change("/locks/release", (asking) => releaseLock(asking));
   change("/queues/:queue/:action", (asking, context) =>
     changes.changeQueue(param(context, "queue"), param(context, "action"), asking),
   );

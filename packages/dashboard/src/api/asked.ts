@@ -36,7 +36,7 @@ export function askedLimit(limit: string | undefined): number {
   throw wrong("limit", "a whole number from 1 to 1000");
 }
 
-const FILTERS: readonly string[] = ["queue", "id", "reason", "name", "error"];
+const FILTERS: readonly string[] = ["queue", "id", "reason", "name", "error", "where"];
 
 const STATUSES: readonly string[] = [
   "active",
@@ -64,6 +64,7 @@ export function askedFilter(given: unknown): FleetDeadFilter {
     filter[key] === null ? null : text(key);
   const [queue, id, reason] = [text("queue"), text("id"), text("reason")];
   const [name, error] = [textOrNull("name"), textOrNull("error")];
+  const where = text("where")?.trim() ?? "";
   const asked: FleetDeadFilter = {
     ...(queue === undefined ? {} : { queue }),
     ...(id === undefined ? {} : { id }),
@@ -71,9 +72,10 @@ export function askedFilter(given: unknown): FleetDeadFilter {
     ...(reason === undefined ? {} : { reason: reason as DeadReason }),
     ...(name === undefined ? {} : { name }),
     ...(error === undefined ? {} : { error }),
+    ...(where === "" ? {} : { where }),
   };
   if (Object.keys(asked).length === 0)
-    throw wrong("filter", "at least one of queue, id, reason, name and error");
+    throw wrong("filter", `at least one of ${FILTERS.join(", ")}`);
   return asked;
 }
 
@@ -164,12 +166,15 @@ export function fields(given: unknown, what: string): Readonly<Record<string, un
   throw wrong(what, "an object");
 }
 
-function optionalText(given: Readonly<Record<string, unknown>>, key: string): string | undefined {
+export function optionalText(
+  given: Readonly<Record<string, unknown>>,
+  key: string,
+): string | undefined {
   const value = given[key];
   if (value === undefined || typeof value === "string") return value;
   throw wrong(key, "a text");
 }
 
-function wrong(field: string, expected: string): MillraceError {
+export function wrong(field: string, expected: string): MillraceError {
   return new MillraceError("invalid-option", `${field}: must be ${expected}.`);
 }

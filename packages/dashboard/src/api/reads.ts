@@ -1,14 +1,14 @@
 import { MillraceError, type StoredDeadLetter } from "@millrace/core";
 import { shownError, type ShowValue } from "@millrace/telemetry/masking";
-import type { Fleet, FleetAuditRecord, FleetLimits, FleetSchedule } from "../fleet/fleet.ts";
+import type { Fleet, FleetAuditRecord, FleetSchedule } from "../fleet/fleet.ts";
 import { problemsOf } from "../fleet/problems.ts";
 import type { AskedState } from "./asked.ts";
+import { limitsView } from "./limits.ts";
 import * as shown from "./show.ts";
 import type {
   AuditView,
   JobsView,
   JobView,
-  LimitsView,
   OverviewView,
   QueueDetailView,
   RateView,
@@ -53,24 +53,6 @@ export async function queueDetail(
   return {
     queue: shown.queueView(status, nodes, show),
     ...(own === undefined ? {} : { limits: limitsView(own) }),
-  };
-}
-
-function limitsView({ concurrency, rate, perKey }: FleetLimits): LimitsView {
-  return {
-    ...(concurrency?.limit === undefined ? {} : { concurrency: concurrency.limit }),
-    holders: (concurrency?.holders ?? []).map(({ holder, count }) => ({ holder, count })),
-    ...(rate === undefined
-      ? {}
-      : { rate: { limit: rate.limit, perMs: rate.perMs, available: rate.available } }),
-    ...(perKey === undefined
-      ? {}
-      : {
-          perKey: {
-            ...(perKey.concurrency === undefined ? {} : { concurrency: perKey.concurrency }),
-            ...(perKey.rate === undefined ? {} : { rate: perKey.rate }),
-          },
-        }),
   };
 }
 

@@ -5,7 +5,7 @@ import { givenPart } from "./given-part.ts";
 import type { CompletionsView, IndexView } from "./search-views.ts";
 import type { ChangeView, JobRowView, JobsView } from "./views.ts";
 
-const LONGEST = 4_000;
+export const LONGEST_FILTER = 4_000;
 
 export async function searchedJobs(
   search: DashboardSearch,
@@ -53,7 +53,7 @@ export async function completions(
   search: DashboardSearch | undefined,
   filter: string,
 ): Promise<CompletionsView> {
-  return givenPart(search, "index of jobs").complete(filter.slice(0, LONGEST));
+  return givenPart(search, "index of jobs").complete(filter.slice(0, LONGEST_FILTER));
 }
 
 export async function indexView(search: DashboardSearch | undefined): Promise<IndexView> {

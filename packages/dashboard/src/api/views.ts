@@ -225,6 +225,8 @@ export interface DeadFilterView {
   readonly name?: string | null;
   readonly reason?: string;
   readonly error?: string | null;
+  /** In the language of filters. */
+  readonly where?: string;
 }
 
 export interface ScheduleView {

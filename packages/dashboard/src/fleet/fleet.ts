@@ -4,8 +4,10 @@ import type {
   DeadLetterGroup,
   DeadLetterResult,
   DeadReason,
+  Duration,
   HistoryRecord,
   JobLogLine,
+  LockView,
   MachineSnapshot,
   MachineStatus,
   ProgressReport,
@@ -51,6 +53,7 @@ export interface Fleet {
   readonly jobs: FleetJobs;
   readonly queues: FleetQueues;
   readonly nodes: FleetNodes;
+  readonly locks: FleetLocks;
   readonly dead: FleetDeadLetters;
   readonly cron: FleetSchedules;
   readonly audit: FleetAudit;
@@ -163,7 +166,39 @@ export interface FleetLimits {
   readonly queue: string;
   readonly concurrency?: { readonly limit?: number; readonly holders: readonly FleetHolder[] };
   readonly rate?: RateLimit & { readonly available: number };
-  readonly perKey?: { readonly concurrency?: number; readonly rate?: RateLimit };
+  readonly perKey?: {
+    readonly concurrency?: number;
+    readonly rate?: RateLimit;
+    readonly holders: readonly { readonly key: string; readonly holder: string }[];
+  };
+  readonly size?: { readonly maxJobs?: number; readonly jobs: number };
+}
+
+export interface FleetRate {
+  readonly limit: number;
+  readonly per: Duration;
+}
+
+/** What is left out stays; null takes a limit away. */
+export interface FleetQueueChange {
+  readonly concurrency?: number | null;
+  readonly rate?: FleetRate | null;
+  readonly perKey?: { readonly concurrency?: number | null; readonly rate?: FleetRate | null };
+  readonly maxJobs?: number | null;
+}
+
+export interface FleetGate {
+  readonly queue: string;
+  readonly gate: string;
+  readonly jobs: number;
+  readonly next?: { readonly id: string; readonly name: string; readonly since: number };
+  readonly held: readonly LockView[];
+}
+
+export interface FleetLocks {
+  list(): Promise<readonly LockView[]>;
+  gates(query: { readonly limit: number }): Promise<readonly FleetGate[]>;
+  release(name: string, options: { readonly holder: string }): Promise<LockView | undefined>;
 }
 
 export interface FleetHolder {
@@ -174,7 +209,8 @@ export interface FleetHolder {
 export interface FleetQueues {
   list(): Promise<readonly FleetQueue[]>;
   snapshot(queue: string): Promise<FleetQueue>;
-  limits(queue: string): Promise<readonly FleetLimits[]>;
+  limits(queue?: string): Promise<readonly FleetLimits[]>;
+  set(queue: string, change: FleetQueueChange): Promise<unknown>;
   pause(queue: string, note: FleetNote): Promise<unknown>;
   resume(queue: string): Promise<unknown>;
   purge(
@@ -196,9 +232,11 @@ export interface FleetDeadFilter {
   readonly reason?: DeadReason;
   readonly name?: string | null;
   readonly error?: string | null;
+  readonly where?: string;
 }
 
 export interface FleetDeadLetters {
+  complete(filter: string): Promise<readonly { readonly filter: string; readonly about: string }[]>;
   list(filter: FleetDeadFilter & { readonly limit?: number }): Promise<readonly StoredDeadLetter[]>;
   groups(filter?: FleetDeadFilter): Promise<readonly DeadLetterGroup[]>;
   show(id: string, options: { readonly queue: string }): Promise<StoredDeadLetter>;

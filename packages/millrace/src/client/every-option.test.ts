@@ -137,6 +137,7 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
   dead: {
     list: (of) => of.list(bad()),
     groups: (of) => of.groups(bad()),
+    complete: "takes no options",
     show: (of) => of.show("a", bad()),
     retry: (of) => of.retry(bad()),
     edit: [(of) => of.edit("a", 1, bad()), (of) => of.edit("a", 1, bad({ merge: true }))],

@@ -11,6 +11,8 @@ import {
   type StoredDeadLetter,
   encodeMsgpack,
 } from "@millrace/core";
+import type { Completion } from "../../filter/complete-filter.ts";
+import { completeDead } from "./complete-dead.ts";
 import { discardLetter } from "./dead-discard.ts";
 import { groupLetters } from "./dead-groups.ts";
 import { lastSequence, letterTest, matching } from "./dead-matching.ts";
@@ -46,6 +48,8 @@ export interface DeadLetters {
    * const [most] = await millrace.dead.groups({ queue: "mail" });
    */
   groups(filter?: DeadLetterFilter): Promise<readonly DeadLetterGroup[]>;
+  /** How a filter in the language of `docs/filters.md` may go on that ends so far. */
+  complete(filter: string): Promise<readonly Completion[]>;
   /**
    * The newest letter of a job.
    *
@@ -141,6 +145,7 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
     },
     groups: async (filter = {}) =>
       groupLetters(matching(broker, filter, letterTest(filter, now()))),
+    complete: (filter) => Promise.resolve(completeDead(filter)),
     show: (id, options) => show(id, options),
     async edit(id, given, options = {}) {
       refuseUnknown(options, EDIT_NAMES, "dead.edit()");

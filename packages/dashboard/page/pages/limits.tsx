@@ -1,0 +1,213 @@
+import type { ReactElement } from "react";
+import { Link } from "wouter";
+import type { GateView, LockView, QueueLimitsView } from "../../src/api/limits-views.ts";
+import { Action } from "../action.tsx";
+import { jobAddress, jobsAddress } from "../addresses.ts";
+import { Answer, Page } from "../answer.tsx";
+import { type DataColumn, DataTable } from "../data-table.tsx";
+import { count, counted } from "../number.ts";
+import { QUEUE_COLUMN } from "../queue-column.tsx";
+import { useLimits } from "../questions.ts";
+import { rateWords, SetLimits } from "../set-limits.tsx";
+import { duration, Moment } from "../time.tsx";
+
+/** What holds jobs back: who has what, and what waits because of it. */
+export function LimitsPage(): ReactElement {
+  const limits = useLimits();
+  return (
+    <Page title="Limits and locks">
+      <Answer of={limits}>
+        {({ queues, gates, locks, moreLocks }) => (
+          <>
+            <section aria-labelledby="waits">
+              <h2 id="waits">What waits</h2>
+              <DataTable
+                label="What waits"
+                columns={GATES}
+                rows={gates}
+                rowKey={({ queue, gate }) => `${queue} ${gate}`}
+                empty={
+                  <p>
+                    No job waits for a limit. One that would be one too many of its key, or a second
+                    of a singleton, is here until it is let in.
+                  </p>
+                }
+              />
+            </section>
+            <section aria-labelledby="limits">
+              <h2 id="limits">Limits of queues</h2>
+              <DataTable
+                label="Limits"
+                columns={LIMITS}
+                rows={queues}
+                rowKey={({ queue }) => queue}
+                empty={
+                  <p>
+                    No queue has a limit. Set one on the page of a queue, or with{" "}
+                    <code>npx millrace queues set</code>.
+                  </p>
+                }
+              />
+            </section>
+            <section aria-labelledby="locks">
+              <h2 id="locks">Locks</h2>
+              <DataTable
+                label="Locks"
+                columns={LOCKS}
+                rows={locks}
+                rowKey={({ name }) => name}
+                empty={<p>No lock is held.</p>}
+              />
+              {moreLocks === 0 ? null : (
+                <p className="quiet">
+                  {counted(moreLocks, "lock")} more: <code>npx millrace locks list</code>.
+                </p>
+              )}
+            </section>
+          </>
+        )}
+      </Answer>
+    </Page>
+  );
+}
+
+const GATES: readonly DataColumn<GateView>[] = [
+  {
+    id: "jobs",
+    title: "jobs",
+    align: "right",
+    value: ({ jobs }) => jobs,
+    cell: ({ queue, jobs }) => (
+      <Link href={jobsAddress({ state: "blocked", queue })}>{count(jobs)}</Link>
+    ),
+  },
+  QUEUE_COLUMN,
+  { id: "gate", title: "wait for", value: ({ gate }) => gate },
+  {
+    id: "holders",
+    title: "held by",
+    value: ({ holders }) => holders.join(", "),
+    cell: ({ gate, holders }) =>
+      holders.length > 0
+        ? holders.join(", ")
+        : gate.startsWith("rate/")
+          ? "nobody: its time comes"
+          : "nobody: the next is let in",
+  },
+  {
+    id: "next",
+    title: "next",
+    value: ({ next }) => next?.id ?? "",
+    cell: ({ queue, next }) =>
+      next === undefined ? (
+        "–"
+      ) : (
+        <Link className="id" href={jobAddress({ queue, id: next.id })}>
+          {next.id}
+        </Link>
+      ),
+  },
+  {
+    id: "since",
+    title: "since",
+    align: "right",
+    value: ({ next }) => next?.since ?? 0,
+    cell: ({ next }) => (next === undefined ? "–" : <Moment at={next.since} />),
+  },
+];
+
+const LIMITS: readonly DataColumn<QueueLimitsView>[] = [
+  QUEUE_COLUMN,
+  {
+    id: "once",
+    title: "at once",
+    value: ({ concurrency }) => concurrency ?? 0,
+    cell: ({ concurrency, holders }) => slotWords(concurrency, holders),
+  },
+  {
+    id: "starts",
+    title: "starts",
+    value: ({ rate }) => rate?.limit ?? 0,
+    cell: ({ rate }) =>
+      rate === undefined ? "–" : `${rateWords(rate)}, ${count(rate.available)} free now`,
+  },
+  {
+    id: "key",
+    title: "of each key",
+    value: ({ keys }) => keys,
+    cell: ({ perKey, keys }) => {
+      const set = [
+        ...(perKey?.concurrency === undefined ? [] : [`${count(perKey.concurrency)} at once`]),
+        ...(perKey?.rate === undefined ? [] : [rateWords(perKey.rate)]),
+        ...(keys === 0 ? [] : [`${counted(keys, "key")} at work`]),
+      ];
+      return set.length === 0 ? "–" : set.join(", ");
+    },
+  },
+  {
+    id: "size",
+    title: "holds",
+    value: ({ size }) => size?.jobs ?? 0,
+    cell: ({ size }) =>
+      size?.maxJobs === undefined ? "–" : `${count(size.jobs)} of ${counted(size.maxJobs, "job")}`,
+  },
+  {
+    id: "set",
+    title: "set",
+    value: ({ queue }) => queue,
+    cell: (limits) => <SetLimits queue={limits.queue} limits={limits} />,
+  },
+];
+
+function slotWords(limit: number | undefined, holders: QueueLimitsView["holders"]): string {
+  if (limit === undefined && holders.length === 0) return "–";
+  const used = holders.map(({ holder, count: held }) => `${holder}: ${count(held)}`).join(", ");
+  const most = limit === undefined ? "as the nodes say" : count(limit);
+  return used === "" ? most : `${most} (${used})`;
+}
+
+const LOCKS: readonly DataColumn<LockView>[] = [
+  { id: "name", title: "name", value: ({ name }) => name },
+  { id: "holder", title: "holder", value: ({ holder }) => holder },
+  {
+    id: "lease",
+    title: "lease",
+    align: "right",
+    value: ({ leaseMs }) => leaseMs,
+    cell: ({ leaseMs }) => duration(leaseMs),
+  },
+  {
+    id: "left",
+    title: "left",
+    align: "right",
+    value: ({ leftMs }) => leftMs,
+    cell: ({ leftMs }) => duration(leftMs),
+  },
+  {
+    id: "release",
+    title: "release",
+    value: ({ name }) => name,
+    cell: (lock) => <Release lock={lock} />,
+  },
+];
+
+function Release({ lock: { name, holder, leaseMs } }: { readonly lock: LockView }): ReactElement {
+  return (
+    <Action
+      label="Release"
+      danger
+      question={`Take the lock ${name} from ${holder}?`}
+      path="locks/release"
+      body={{ name, holder }}
+      done={({ count: released }) =>
+        released === 1 ? `${name} is free.` : `${name} was not released.`
+      }
+    >
+      <p>
+        For a holder that is gone for good. If it lives, it goes on until its next renewal, within{" "}
+        {duration(leaseMs / 3)}, while another may get the lock: only what compares tokens is safe
+        then.
+      </p>
+    </Action>
+  );
+}

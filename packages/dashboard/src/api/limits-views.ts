@@ -1,0 +1,34 @@
+import type { LimitsView } from "./views.ts";
+
+/** What limits hold jobs back, as it stands in JSON. */
+export interface LimitsPageView {
+  readonly queues: readonly QueueLimitsView[];
+  /** Those with the most jobs first. */
+  readonly gates: readonly GateView[];
+  readonly locks: readonly LockView[];
+  /** Locks that are not listed. */
+  readonly moreLocks: number;
+}
+
+export interface QueueLimitsView extends LimitsView {
+  readonly queue: string;
+  /** Keys that hold permits now. */
+  readonly keys: number;
+  readonly size?: { readonly maxJobs?: number; readonly jobs: number };
+}
+
+/** Where jobs are blocked. */
+export interface GateView {
+  readonly queue: string;
+  readonly gate: string;
+  readonly jobs: number;
+  readonly next?: { readonly id: string; readonly name: string; readonly since: number };
+  readonly holders: readonly string[];
+}
+
+export interface LockView {
+  readonly name: string;
+  readonly holder: string;
+  readonly leaseMs: number;
+  readonly leftMs: number;
+}

@@ -1,0 +1,95 @@
+import type { ShowValue } from "@millrace/telemetry/masking";
+import type { FleetGate, FleetLimits } from "../fleet/fleet.ts";
+import { askedLimits, askedLock } from "./asked-limits.ts";
+import type { Asking } from "./changes.ts";
+import type { GateView, LimitsPageView, QueueLimitsView } from "./limits-views.ts";
+import type { Reading } from "./reads.ts";
+import type { ChangeView, LimitsView } from "./views.ts";
+
+const MOST_LOCKS = 500;
+const MOST_GATES = 100;
+
+export async function limits({
+  fleet,
+  show,
+}: Pick<Reading, "fleet" | "show">): Promise<LimitsPageView> {
+  const [queues, gates, locks] = await Promise.all([
+    fleet.queues.limits(),
+    fleet.locks.gates({ limit: MOST_GATES }),
+    fleet.locks.list(),
+  ]);
+  return {
+    queues: queues.map(queueLimitsView),
+    gates: gates.map((gate) => gateView(gate, show)),
+    locks: locks.slice(0, MOST_LOCKS).map(({ name, holder, leaseMs, leftMs }) => ({
+      ...{ name, holder, leaseMs, leftMs },
+    })),
+    moreLocks: Math.max(0, locks.length - MOST_LOCKS),
+  };
+}
+
+export function limitsView({ concurrency, rate, perKey }: FleetLimits): LimitsView {
+  return {
+    ...(concurrency?.limit === undefined ? {} : { concurrency: concurrency.limit }),
+    holders: (concurrency?.holders ?? []).map(({ holder, count }) => ({ holder, count })),
+    ...(rate === undefined
+      ? {}
+      : { rate: { limit: rate.limit, perMs: rate.perMs, available: rate.available } }),
+    ...(perKey === undefined
+      ? {}
+      : {
+          perKey: {
+            ...(perKey.concurrency === undefined ? {} : { concurrency: perKey.concurrency }),
+            ...(perKey.rate === undefined ? {} : { rate: perKey.rate }),
+          },
+        }),
+  };
+}
+
+function queueLimitsView(of: FleetLimits): QueueLimitsView {
+  const { queue, perKey, size } = of;
+  return {
+    ...{ queue, keys: new Set(perKey?.holders.map(({ key }) => key)).size },
+    ...limitsView(of),
+    ...(size === undefined
+      ? {}
+      : {
+          size: {
+            jobs: size.jobs,
+            ...(size.maxJobs === undefined ? {} : { maxJobs: size.maxJobs }),
+          },
+        }),
+  };
+}
+
+/** A gate's name holds a key, which a producer wrote. */
+function gateView({ queue, gate, jobs, next, held }: FleetGate, show: ShowValue): GateView {
+  return {
+    ...{ queue, gate: String(show(gate)), jobs },
+    ...(next === undefined ? {} : { next: { id: next.id, name: next.name, since: next.since } }),
+    holders: [...new Set(held.map(({ holder }) => holder))],
+  };
+}
+
+export async function setLimits(queue: string, { fleet, user, body }: Asking): Promise<ChangeView> {
+  const change = askedLimits(body);
+  await fleet.audit.perform(
+    {
+      ...{ action: "queues set", by: user.name },
+      filter: { queue, set: JSON.stringify(change) },
+    },
+    () => fleet.queues.set(queue, change),
+  );
+  return { count: 1, failed: [] };
+}
+
+export async function releaseLock({ fleet, user, body }: Asking): Promise<ChangeView> {
+  const { name, holder } = askedLock(body);
+  const released = await fleet.audit.perform(
+    { action: "locks release", filter: { name, holder }, by: user.name },
+    () => fleet.locks.release(name, { holder }),
+    (lock) => ({ count: lock === undefined ? 0 : 1 }),
+  );
+  if (released !== undefined) return { count: 1, failed: [] };
+  return { count: 0, failed: [{ id: name, message: `${holder} does not hold it any more.` }] };
+}

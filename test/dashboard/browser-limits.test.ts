@@ -1,0 +1,66 @@
+import { createNode, defineJob } from "millrace";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { violations } from "../harness/accessibility.ts";
+import { eventually } from "../harness/deadline.ts";
+import { describeServer } from "../harness/servers.ts";
+import { fleet } from "./browser-fleet.ts";
+import { describeInBrowser, heading, open } from "./in-browser.ts";
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
+
+const close = defineJob<string>({ name: "books.close", queue: "books", singleton: true });
+
+describeInBrowser("limits and locks of the dashboard", (browserOf) => {
+  describeServer("of a fleet", "newest", (server) => {
+    test("an operator sees who holds what and what waits, sets a limit and releases a lock", async () => {
+      const { client, served, connection } = await fleet(server);
+      const end = Promise.withResolvers<void>();
+      const node = await createNode({
+        ...{ ...connection, nodeName: "worker-2" },
+        jobs: [close.handler(() => end.promise)],
+      });
+      onTestFinished(() => node.stop());
+      onTestFinished(() => end.resolve());
+      await node.start();
+      for (const id of ["b-1", "b-2", "b-3"]) await client.enqueue(close, id, { id });
+      await eventually(async () => (await client.locks.gates())[0]?.jobs === 2, {
+        ...{ withinMs: 60_000, describe: "two jobs wait for the one that runs" },
+      });
+      void client.lock("invoices/2030", { lease: "1h" }, () => end.promise).catch(() => {});
+      const { page, trouble } = await open(browserOf(), served.url);
+      await page.getByRole("link", { name: "Limits", exact: true }).click();
+      await heading(page, "Limits and locks");
+      const waits = page.getByRole("region", { name: "What waits, table" });
+      const gate = waits.getByRole("row").filter({ hasText: "singleton/books.close" });
+      await gate.getByRole("link", { name: "2", exact: true }).waitFor();
+      await gate.getByText("worker-2").waitFor();
+      expect(await violations(page)).toEqual([]);
+      await page.goto(`${served.url}queues/books`);
+      await page.getByRole("button", { name: "Set limits" }).click();
+      const dialog = page.getByRole("dialog", { name: "Set limits of books?" });
+      await dialog.getByLabel("Starts (now none)").fill("often");
+      await dialog.getByRole("button", { name: "Set limits" }).click();
+      await dialog.getByRole("alert").filter({ hasText: "such as 100/1s" }).waitFor();
+      await dialog.getByLabel("Starts (now none)").fill("100/1m");
+      await dialog.getByLabel("Jobs at once (now none)").fill("7");
+      expect(await violations(page)).toEqual([]);
+      await dialog.getByRole("button", { name: "Set limits" }).click();
+      await page.getByText("The limits of books are set.").waitFor();
+      await page.getByText(/^100 in 1m, \d+ free now$/).waitFor();
+      expect(await client.queues.controls("books")).toMatchObject({
+        ...{ concurrency: 7, rate: { limit: 100, perMs: 60_000 } },
+      });
+      await page.getByRole("link", { name: "Limits", exact: true }).click();
+      const lock = page.getByRole("row").filter({ hasText: "user/invoices/2030" });
+      await lock.getByRole("button", { name: "Release" }).click();
+      const release = page.getByRole("dialog", {
+        name: /^Take the lock user\/invoices\/2030 from /,
+      });
+      await release.getByRole("button", { name: "Release" }).click();
+      await page.getByText("user/invoices/2030 is free.").waitFor();
+      await lock.waitFor({ state: "detached" });
+      const refused = "the server responded with a status of 400";
+      expect(trouble.filter((said) => !said.includes(refused))).toEqual([]);
+    });
+  });
+});

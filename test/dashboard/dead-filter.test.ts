@@ -1,0 +1,71 @@
+import { expect, test } from "vitest";
+import { ADA, charge, type Scene, scene } from "./scene.ts";
+
+/** Ten dead letters; every other one with a key. */
+async function letters(): Promise<Scene> {
+  const of = await scene();
+  for (let n = 0; n < 10; n += 1)
+    await of.t.enqueue(
+      charge,
+      { n, ...(n % 2 === 0 ? { apiKey: "k-123456" } : {}) },
+      { id: `c-${n}` },
+    );
+  await of.t.drain();
+  return of;
+}
+
+const asked = (value: object | string): string =>
+  encodeURIComponent(typeof value === "string" ? value : JSON.stringify(value));
+
+test("causes and letters are those that fit, by what is in the payload too", async () => {
+  const { get } = await letters();
+  const counts = async (filter: string): Promise<readonly number[]> =>
+    (await get<readonly { count: number }[]>(`dead?filter=${asked(filter)}`)).map(
+      ({ count }) => count,
+    );
+  expect(await counts("payload.n>=7")).toEqual([3]);
+  expect(await counts("error=CardDeclined -queue=billing")).toEqual([]);
+  // Nobody guesses a secret letter by letter.
+  expect(await counts("payload.apiKey~k-1")).toEqual([]);
+  const filter = { queue: "billing", where: "payload.n=3 OR id=c-4" };
+  expect(await get(`dead/letters?filter=${asked(filter)}`)).toMatchObject([
+    { id: "c-3" },
+    { id: "c-4" },
+  ]);
+  await expect(counts("eror~x")).rejects.toThrow(/400.*eror~x at character 1/);
+});
+
+test("a filter is completed by the fields that letters have, and by no other", async () => {
+  const { get } = await letters();
+  const next = async (filter: string): Promise<readonly string[]> =>
+    (await get<readonly { filter: string }[]>(`dead/completions?filter=${asked(filter)}`)).map(
+      (one) => one.filter,
+    );
+  expect(await next("queue=mail re")).toEqual(["queue=mail reason:"]);
+  expect(await next("to")).toEqual([]);
+});
+
+test("all that fit are retried by an operation, and what fits is written down", async () => {
+  const { get, post, bankIs, t } = await letters();
+  bankIs("up");
+  const target = { kind: "dead-retry", filter: { where: "payload.n<4" } };
+  expect(await get(`operations/count?target=${asked(target)}`)).toEqual({ count: 4 });
+  const { operation } = (await (await post("operations", target)).json()) as { operation: string };
+  await t.clock.advance("10s");
+  await t.drain();
+  expect(await get(`operations/${operation}`)).toMatchObject({
+    ...{ total: 4, done: 4, by: ADA.name, filter: { where: "payload.n<4" } },
+  });
+  expect(await t.deadLetters()).toHaveLength(6);
+});
+
+test.each(["", "  ", "\n"])(
+  "a filter that says nothing (%j) does not mean every letter",
+  async (where) => {
+    const { post, t } = await letters();
+    for (const filter of [{ where }, {}])
+      expect((await post("operations", { kind: "dead-discard", filter })).status).toBe(400);
+    expect((await post("dead/discard", { filter: { where } })).status).toBe(400);
+    expect(await t.deadLetters()).toHaveLength(10);
+  },
+);
