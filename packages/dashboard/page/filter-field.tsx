@@ -7,7 +7,7 @@ export function JobFilterField(field: Field): ReactElement {
   return (
     <FilterField
       {...field}
-      label={label}
+      label={hasIndex ? "Search" : "Filter"}
       hint={hasIndex ? INDEX_HINT : TERMS_HINT}
       completesBy={hasIndex ? "search" : undefined}
     />
