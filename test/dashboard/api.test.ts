@@ -92,6 +92,33 @@ describe("what the dashboard tells", () => {
     expect(await get("jobs/mail/nobody/log")).toEqual({ runs: [], earlier: 0 });
   });
 
+  test("which schedules are due in the next 24 hours, the soonest first, paused ones not", async () => {
+    const { get, t } = await scene();
+    const add = (name: string, cron: string) =>
+      t.client.cron.add({ name, cron, job: "mail.send", queue: "mail", payload: { n: 1 } });
+    await add("often", "* * * * *");
+    await add("hourly", "30 * * * *");
+    await add("yearly", "0 0 29 2 *");
+    await add("asleep", "* * * * *");
+    await t.client.cron.pause("asleep");
+    const day = await get<{
+      readonly from: number;
+      readonly until: number;
+      readonly lines: readonly { readonly name: string; readonly times: readonly number[] }[];
+    }>("schedules/day");
+    expect(day.until - day.from).toBe(86_400_000);
+    const lines = Object.fromEntries(day.lines.map((line) => [line.name, line]));
+    expect(lines["often"]).toMatchObject({ more: true, isPaused: false });
+    expect(lines["hourly"]).toMatchObject({ more: false });
+    expect(lines["hourly"]?.times).toHaveLength(24);
+    expect(lines["nightly"]?.times).toHaveLength(1);
+    expect(lines["yearly"]).toMatchObject({ times: [], more: false });
+    expect(lines["asleep"]).toMatchObject({ times: [], isPaused: true });
+    expect(day.lines[0]?.name).toBe("often");
+    for (const { times } of day.lines)
+      expect(times.every((at) => at > day.from && at < day.until)).toBe(true);
+  });
+
   test("schedules with their next times", async () => {
     const { get } = await scene();
     expect(await get("schedules")).toMatchObject([

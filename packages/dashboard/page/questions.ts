@@ -1,6 +1,7 @@
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import type { MachineRowView, MachineView } from "../src/api/machine-views.ts";
 import type { LimitsPageView } from "../src/api/limits-views.ts";
+import type { ScheduleDayView } from "../src/api/schedule-day-views.ts";
 import type { JobLogView } from "../src/api/log-views.ts";
 import type {
   AuditView,
@@ -102,6 +103,12 @@ export const useLetters = (filter: DeadFilterView): UseQueryResult<readonly Dead
 
 export const useSchedules = (): UseQueryResult<readonly ScheduleView[]> =>
   useAnswer(["schedules"], "schedules");
+
+/** Its times don't move. */
+const DAY_AGAIN_MS = 60_000;
+
+export const useScheduleDay = (): UseQueryResult<ScheduleDayView> =>
+  useAnswer(["schedules", "day"], "schedules/day", DAY_AGAIN_MS);
 
 /** All machines there are have to be read for it. */
 const MACHINES_AGAIN_MS = 30_000;

@@ -2,6 +2,7 @@ import type { ReactElement } from "react";
 
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const HOUR = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "always", style: "narrow" });
 
 const UNITS = [
@@ -33,6 +34,9 @@ export function ClockTime({ at }: { readonly at: number }): ReactElement {
     </time>
   );
 }
+
+/** `03:00`. */
+export const hourOf = (at: number): string => HOUR.format(at);
 
 function relative(ms: number): string {
   for (const [unit, size] of UNITS)

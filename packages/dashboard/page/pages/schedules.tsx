@@ -7,12 +7,14 @@ import { Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
 import { count } from "../number.ts";
 import { useSchedules } from "../questions.ts";
+import { ScheduleDay } from "../schedule-day.tsx";
 import { ClockTime, Moment } from "../time.tsx";
 
 export function SchedulesPage(): ReactElement {
   const schedules = useSchedules();
   return (
     <Page title="Schedules">
+      <ScheduleDay />
       <Answer of={schedules}>
         {(all) =>
           all.length === 0 ? (

@@ -27,6 +27,7 @@ import { machine, machines, sendEvent } from "./machines.ts";
 import { outboxView, retryRows } from "./outbox.ts";
 import * as reads from "./reads.ts";
 import { plots } from "./plots.ts";
+import { scheduleDay } from "./schedule-day.ts";
 import { completions, indexView, LONGEST_FILTER, rebuildIndex, searchedJobs } from "./search.ts";
 import { deadGroupView, deadRow, operationView } from "./show.ts";
 import { revealedJob, revealedMachine } from "./reveal.ts";
@@ -140,6 +141,7 @@ function addReads(
     operationView(await fleet.operations.get(param(context, "id")), show),
   );
   read("/limits", () => limits(reading));
+  read("/schedules/day", () => scheduleDay(reading));
   read("/schedules", () => reads.schedules(reading));
   addMachineReads(read, reading);
   read("/audit", () => reads.audit(reading));
