@@ -1,0 +1,192 @@
+// How every page looks, in both themes. With MILLRACE_PICTURES=1 the pictures are written anew.
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { defineJob } from "millrace";
+import { serveDashboard } from "millrace/dashboard";
+import type { Browser, Page } from "playwright-core";
+import { PNG } from "pngjs";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { claim } from "./claim.ts";
+import { describeInBrowser } from "./in-browser.ts";
+import { averaged, difference } from "./picture.ts";
+import { ask, scene, send } from "./scene.ts";
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
+
+const FOLDER = join(import.meta.dirname, "looks");
+/** A part of the picture: a badge of another colour is more. */
+const MOST = 0.001;
+/** Those that docs/dashboard.md shows. */
+const DOCS = join(import.meta.dirname, "../../docs/dashboard");
+const SHOWN: readonly string[] = ["machine-light.png", "limits-dark.png", "schedules-light.png"];
+const SIZE = { width: 1_200, height: 800 };
+const THEMES = ["light", "dark"] as const;
+
+const close = defineJob<string>({ name: "books.close", queue: "books", singleton: true });
+
+/** Its stack names no folder of this machine. */
+const pay = defineJob<number>({ name: "billing.pay", queue: "billing", retry: "none" });
+const declines = pay.handler(({ input, log }) => {
+  log.info({ card: input }, "asking the bank");
+  const error = new Error(`The bank refused the card of order ${input}`);
+  error.name = "CardDeclined";
+  error.stack = `CardDeclined: ${error.message}\n    at pay (file:///srv/shop/billing.ts:21:11)`;
+  throw error;
+});
+
+const PAGES: Readonly<Record<string, string>> = {
+  overview: "",
+  queue: "queues/mail",
+  jobs: "jobs",
+  delayed: "jobs?state=delayed",
+  job: "jobs/billing/c-3",
+  steps: "jobs/mail/letter-1",
+  dead: "dead",
+  group: "dead/group?queue=billing&name=billing.pay&reason=attempts-exhausted&error=CardDeclined",
+  schedules: "schedules",
+  machines: "machines",
+  machine: "machines/claim/c-1",
+  nodes: "nodes",
+  limits: "limits",
+  operations: "operations",
+  audit: "audit",
+  outbox: "outbox",
+  doctor: "doctor",
+  nothing: "there/is/no/such/page",
+};
+
+/** A fleet in memory whose clock stands: it looks the same wherever and whenever it is made. */
+async function standing(): Promise<{ readonly url: string; readonly now: number }> {
+  const end = Promise.withResolvers<void>();
+  const { t } = await scene({ jobs: [declines, close.handler(() => end.promise)] });
+  onTestFinished(() => end.resolve());
+  for (let n = 0; n < 6; n += 1) await t.enqueue(pay, n, { id: `c-${n}` });
+  for (let n = 0; n < 9; n += 1) await t.enqueue(send, { n }, { id: `m-${n}` });
+  await t.drain();
+  await t.enqueue(send, { n: 10 }, { id: "later", delay: "2h" });
+  await t.enqueue(ask, undefined, { id: "letter-1" });
+  await t.machine(claim, "c-1").start({ customer: "ann" });
+  await t.client.audit.perform(
+    { action: "queues pause", filter: { queue: "mail" }, by: "ada", reason: "the bank is away" },
+    () => t.client.queues.pause("mail", { by: "ada", reason: "the bank is away" }),
+  );
+  // Records of the audit are in the order of their times.
+  await t.clock.advance("1s");
+  await t.client.operations.start({
+    ...{ kind: "dead-discard", filter: { queue: "billing", id: "c-0" }, by: "ada" },
+  });
+  await t.client.queues.set("books", { concurrency: 5, rate: { limit: 100, per: "1s" } });
+  for (const id of ["b-1", "b-2", "b-3"]) await t.enqueue(close, id, { id });
+  await t.clock.advance("30s");
+  const served = await serveDashboard({
+    ...{ millrace: t.client, clock: t.clock, port: 0, localName: "ada", title: "shop" },
+    outbox: {
+      status: async () => [{ queue: "mail", waiting: 2, oldestAgeMs: 90_000, setAside: 1 }],
+      listSetAside: async () => [
+        { seq: 1, id: "bad", queue: "mail", reason: "undecodable", detail: "?", ageMs: 60_000 },
+      ],
+      retry: async () => 0,
+    },
+    doctor: async () => [
+      { check: "server-version", status: "ok", message: "It is new enough." },
+      { check: "queue mail", status: "warn", message: "It is paused.", advice: "Resume it." },
+    ],
+  });
+  onTestFinished(() => served.close());
+  return { url: served.url, now: t.clock.now() };
+}
+
+/** The letters' shapes come along, and what the machine says of itself is called otherwise. */
+async function openStanding(
+  browser: Browser,
+  { url, now }: { readonly url: string; readonly now: number },
+  colorScheme: (typeof THEMES)[number],
+): Promise<{ page: Page; show: (path: string, plantedStyle?: string) => Promise<PNG> }> {
+  const context = await browser.newContext({
+    ...{ locale: "en-GB", timezoneId: "UTC", viewport: SIZE, reducedMotion: "reduce", colorScheme },
+    // For the style that is put in; what is served has the policy all the same.
+    bypassCSP: true,
+  });
+  onTestFinished(() => context.close());
+  const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  await page.clock.setFixedTime(now);
+  await page.route("**/api/overview", async (route) => {
+    const answer = await route.fetch();
+    const text = await answer.text();
+    const fixed = text.replaceAll(/"host":"[^"]*","pid":\d+/g, '"host":"web-1","pid":17');
+    await route.fulfill({ response: answer, body: fixed });
+  });
+  const style = await styleOfTheTest();
+  return {
+    page,
+    show: async (path, plantedStyle = "") => {
+      await page.goto(`${url}${path}`);
+      await page.addStyleTag({ content: `${style}\n${plantedStyle}` });
+      await page.getByText("Live", { exact: true }).waitFor();
+      await page.getByText("Loading…").first().waitFor({ state: "detached" });
+      // Its stack is asked for once the group is known.
+      if (path.startsWith("dead/group"))
+        await page.getByText("file:///srv/shop/billing.ts").waitFor();
+      await page.evaluate("document.fonts.ready.then(() => {})");
+      return averaged(await page.screenshot({ animations: "disabled", caret: "hide" }));
+    },
+  };
+}
+
+async function styleOfTheTest(): Promise<string> {
+  const { resolve } = createRequire(import.meta.url);
+  const faces = await Promise.all(
+    [400, 600, 700].map(async (weight) => {
+      const file = resolve(`@fontsource/inter/files/inter-latin-${weight}-normal.woff2`);
+      const source = `url(data:font/woff2;base64,${(await readFile(file)).toString("base64")})`;
+      return `@font-face { font-family: Test; font-weight: ${weight}; src: ${source}; }`;
+    }),
+  );
+  return [
+    ...faces,
+    "* { font-family: Test !important; text-rendering: geometricPrecision !important; }",
+    // Plots write with the machine's own letters.
+    "canvas { visibility: hidden !important; }",
+  ].join("\n");
+}
+
+describeInBrowser("how the dashboard looks", (browserOf) => {
+  test.each(THEMES)("every page looks as in its picture: %s", async (theme) => {
+    const fleet = await standing();
+    const { page, show } = await openStanding(browserOf(), fleet, theme);
+    const differs: string[] = [];
+    for (const [name, path] of Object.entries(PAGES)) {
+      const file = `${name}-${theme}.png`;
+      const seen = await show(path);
+      if (process.env["MILLRACE_PICTURES"] !== undefined) {
+        await mkdir(FOLDER, { recursive: true });
+        await writeFile(join(FOLDER, file), PNG.sync.write(seen));
+        if (SHOWN.includes(file)) await page.screenshot({ path: join(DOCS, file) });
+        continue;
+      }
+      const share = difference(PNG.sync.read(await readFile(join(FOLDER, file))), seen);
+      if (share <= MOST) continue;
+      const written = join(tmpdir(), `millrace-looks-${file}`);
+      await writeFile(written, PNG.sync.write(seen));
+      differs.push(`${file}: ${(share * 100).toFixed(2)} % differ; as it is now: ${written}`);
+    }
+    expect(differs).toEqual([]);
+  });
+
+  test.each([
+    ["a button that moved", "jobs/billing/c-3", ".actions { margin-right: 3rem }"],
+    ["a table that is looser", "jobs", "td { padding-block: 0.6rem !important }"],
+    ["another colour of what is dead", "jobs/billing/c-3", ".badge { filter: invert(1) }"],
+    ["a heading that is gone", "limits", "h2 { display: none }"],
+    ["letters that are larger", "audit", "table { font-size: 1.05rem !important }"],
+  ])("%s is seen", async (_what, path, planted) => {
+    const fleet = await standing();
+    const { show } = await openStanding(browserOf(), fleet, "light");
+    const before = await show(path);
+    expect(difference(before, await show(path))).toBeLessThanOrEqual(MOST / 4);
+    expect(difference(before, await show(path, planted))).toBeGreaterThan(MOST);
+  });
+});
