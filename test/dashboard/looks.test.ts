@@ -137,11 +137,13 @@ async function openStanding(
 }
 
 async function styleOfTheTest(): Promise<string> {
-  const { resolve } = createRequire(import.meta.url);
+  const regular = createRequire(import.meta.url).resolve(
+    "@fontsource/inter/files/inter-latin-400-normal.woff2",
+  );
   const faces = await Promise.all(
-    [400, 600, 700].map(async (weight) => {
-      const file = resolve(`@fontsource/inter/files/inter-latin-${weight}-normal.woff2`);
-      const source = `url(data:font/woff2;base64,${(await readFile(file)).toString("base64")})`;
+    ["400", "600", "700"].map(async (weight) => {
+      const file = await readFile(regular.replace("-400-", `-${weight}-`));
+      const source = `url(data:font/woff2;base64,${file.toString("base64")})`;
       return `@font-face { font-family: Test; font-weight: ${weight}; src: ${source}; }`;
     }),
   );

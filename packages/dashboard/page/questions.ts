@@ -2,6 +2,7 @@ import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import type { MachineRowView, MachineView } from "../src/api/machine-views.ts";
 import type { LimitsPageView } from "../src/api/limits-views.ts";
 import type { ScheduleDayView } from "../src/api/schedule-day-views.ts";
+import type { FamilyView } from "../src/api/family-views.ts";
 import type { JobLogView } from "../src/api/log-views.ts";
 import type {
   AuditView,
@@ -15,6 +16,7 @@ import type {
   OperationView,
   OverviewView,
   QueueDetailView,
+  RefView,
   ScheduleView,
   SessionView,
 } from "../src/api/views.ts";
@@ -80,6 +82,12 @@ export const useJobs = (filter: JobsFilter): UseQueryResult<JobsView> =>
 
 export const useJob = (queue: string, id: string): UseQueryResult<JobView> =>
   useAnswer(["job", queue, id], pathOf("jobs", queue, id));
+
+/** Each of the family is looked up. */
+const FAMILY_AGAIN_MS = 15_000;
+
+export const useFamily = ({ queue, id }: RefView): UseQueryResult<FamilyView> =>
+  useAnswer(["job", queue, id, "family"], pathOf("jobs", queue, id, "family"), FAMILY_AGAIN_MS);
 
 /** What runs may log at any moment, and the feed doesn't tell of it. */
 export const useJobLog = (queue: string, id: string, isLive: boolean): UseQueryResult<JobLogView> =>

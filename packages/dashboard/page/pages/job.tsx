@@ -6,6 +6,7 @@ import { jobAddress, queueAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
 import { Masked, type Reveal, useReveal } from "../reveal.tsx";
+import { Family } from "../family.tsx";
 import { JobLog } from "../job-log.tsx";
 import { Json } from "../json.tsx";
 import { count, counted } from "../number.ts";
@@ -181,6 +182,7 @@ function Job({ job, now, reveal }: JobProps): ReactElement {
         <h2 id="time">Time</h2>
         <Waterfall job={job} now={now} />
       </section>
+      {parent === undefined && children.count === 0 ? null : <Family of={{ queue, id: job.id }} />}
       <Steps job={job} isLive={LIVE.includes(state)} />
       <Errors history={job.history} />
       <JobLog queue={queue} id={job.id} isLive={LIVE.includes(state)} />

@@ -21,6 +21,7 @@ import {
 } from "./asked.ts";
 import * as changes from "./changes.ts";
 import { doctorView } from "./doctor.ts";
+import { family } from "./family.ts";
 import { jobLog } from "./job-log.ts";
 import { limits, releaseLock, setLimits } from "./limits.ts";
 import { machine, machines, sendEvent } from "./machines.ts";
@@ -105,6 +106,9 @@ function addReads(
   read("/jobs/:queue/:id", (context) =>
     reads.job(reading, param(context, "queue"), param(context, "id")),
   );
+  read("/jobs/:queue/:id/family", (context) =>
+    family(reading, { queue: param(context, "queue"), id: param(context, "id") }),
+  );
   read("/jobs/:queue/:id/log", (context) =>
     jobLog(reading, param(context, "queue"), param(context, "id")),
   );
@@ -117,19 +121,7 @@ function addReads(
   read("/dead/completions", (context) =>
     fleet.dead.complete((context.req.query("filter") ?? "").slice(0, LONGEST_FILTER)),
   );
-  read("/dead", async (context) => {
-    const { queue = "", filter = "" } = context.req.query();
-    const groups = await fleet.dead.groups({
-      ...(queue === "" ? {} : { queue }),
-      ...(filter.trim() === "" ? {} : { where: filter }),
-    });
-    return groups.map((group) => deadGroupView(group, show));
-  });
-  read("/dead/letters", async (context) => {
-    const filter = askedFilter(askedJson(context.req.query("filter") ?? "{}"));
-    const letters = await fleet.dead.list({ ...filter, limit: 100 });
-    return letters.map((letter) => deadRow(letter, show));
-  });
+  addDeadReads(read, reading);
   read("/operations", async () =>
     (await fleet.operations.list()).slice(0, 100).map((one) => operationView(one, show)),
   );
@@ -147,6 +139,22 @@ function addReads(
   read("/audit", () => reads.audit(reading));
   read("/outbox", () => outboxView(outbox, show));
   read("/doctor", () => doctorView(doctor, show));
+}
+
+function addDeadReads(read: Read, { fleet, show }: reads.Reading): void {
+  read("/dead", async (context) => {
+    const { queue = "", filter = "" } = context.req.query();
+    const groups = await fleet.dead.groups({
+      ...(queue === "" ? {} : { queue }),
+      ...(filter.trim() === "" ? {} : { where: filter }),
+    });
+    return groups.map((group) => deadGroupView(group, show));
+  });
+  read("/dead/letters", async (context) => {
+    const filter = askedFilter(askedJson(context.req.query("filter") ?? "{}"));
+    const letters = await fleet.dead.list({ ...filter, limit: 100 });
+    return letters.map((letter) => deadRow(letter, show));
+  });
 }
 
 function addMachineReads(read: Read, reading: reads.Reading): void {
