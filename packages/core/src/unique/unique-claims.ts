@@ -105,8 +105,15 @@ export class UniqueClaims {
     const { claim, revision } = stored;
     const again: Claimed = { kind: "claimed", revision, before: undefined, again: true };
     const isOwn = claim.id === fresh.id && claim.state !== "freed";
-    // A job that is brought back is another life of the one that its claim names.
-    if (isOwn && fresh.generation !== undefined) return again;
+    // A job that is brought back is another life of the one that its claim names. Where nobody came
+    // to free the key of the life before, its end would free the key of this one.
+    if (isOwn && fresh.generation !== undefined) {
+      if ((claim.generation ?? 0) >= fresh.generation) return again;
+      const taken = await this.write(key, nextLife(claim, fresh), revision);
+      return taken === undefined
+        ? undefined
+        : { kind: "claimed", revision: taken, before: undefined };
+    }
     const standing = await this.standing(key, stored, { young: isOwn ? "undecided" : "held" });
     switch (standing.kind) {
       case "changed":
@@ -281,6 +288,15 @@ function tooContended({ queue, key }: UniqueKey): MillraceError {
     "revision-conflict",
     `The unique key ${JSON.stringify(key)} of queue ${queue} changed hands at each of ${ROUNDS} looks. Try again.`,
   );
+}
+
+/** For how long the key is held, the claim knows better than who brings its job back. */
+function nextLife({ while: during, through }: UniqueClaim, fresh: UniqueClaim): UniqueClaim {
+  return {
+    ...fresh,
+    ...(during === undefined ? {} : { while: during }),
+    ...(through === undefined ? {} : { through }),
+  };
 }
 
 function freshClaim(plan: UniquePlan, { id, generation }: Envelope): UniqueClaim {

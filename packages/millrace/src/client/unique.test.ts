@@ -1,4 +1,4 @@
-import { defineJob } from "@millrace/core";
+import { defineJob, UniqueClaims, UniqueKey } from "@millrace/core";
 import { expect, test } from "vitest";
 import { createTestRuntime } from "../testing/test-runtime.ts";
 
@@ -61,6 +61,21 @@ test("a dead letter that is retried claims its key anew, or stays where it is", 
   // It ran again, under its own key, and died again.
   expect((await t.job("dead")).history.map(({ state }) => state)).toEqual(["dead", "dead"]);
   expect(await t.enqueue(job, { doc: "a" }, { id: "next" })).toMatchObject({ id: "next" });
+});
+
+test("a retried dead letter holds its key though its last node died before it freed the key", async () => {
+  await using t = await createTestRuntime({ jobs: [handled] });
+  await t.enqueue(job, { doc: "a", fails: true }, { id: "dead" });
+  await t.drain();
+  const claims = new UniqueClaims(t.broker);
+  const key = new UniqueKey("default", "a");
+  const freed = await claims.read(key);
+  await claims.write(key, { id: "dead", state: "seen" }, freed?.revision ?? 0);
+  await t.client.dead.retry({});
+  // Its record of the first life says that it is over; the second has not begun.
+  expect(await t.enqueue(job, { doc: "a" }, { id: "other" })).toMatchObject({ id: "dead" });
+  await t.drain();
+  expect((await t.job("dead")).history.map(({ state }) => state)).toEqual(["dead", "dead"]);
 });
 
 test("a job's status names its parent, and its history what it enqueued", async () => {
