@@ -105,6 +105,7 @@ export {
   type SettlerFields,
   UNSETTLED,
 } from "./envelope/envelope.ts";
+export { firstOfNextLife, isEarlierLife } from "./envelope/lives.ts";
 export { type ChainLink, followingJob, LONGEST_CHAIN } from "./envelope/chain-link.ts";
 export { writeFittingEnvelope } from "./envelope/fit-envelope.ts";
 export { requireSubject } from "./envelope/subject.ts";

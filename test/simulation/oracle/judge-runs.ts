@@ -100,17 +100,20 @@ export function untilMs({ endedMs, abortedMs, goneMs }: RunSeen): number {
   return Math.min(endedMs ?? Infinity, abortedMs ?? Infinity, goneMs ?? Infinity);
 }
 
-/** Two runs that a fence can't tell apart. */
+/** Two runs that a fence can't tell apart. An id that is used again begins with small ones again. */
 function* judgeTokens({ key: job, runs }: JobSeen): Generator<Violation> {
-  const seen = new Map<number, number>();
+  const seen = new Map<string, number>();
   for (const { began } of runs) {
-    if (seen.has(began.token))
+    const { token, run, createdAt } = began;
+    const ofEnqueue = `${createdAt} ${token}`;
+    const before = seen.get(ofEnqueue);
+    if (before !== undefined)
       yield {
         is: "token-reused",
         job,
-        detail: `runs ${seen.get(began.token)} and ${began.run} have the token ${began.token}`,
+        detail: `runs ${before} and ${run} have the token ${token}`,
       };
-    seen.set(began.token, began.run);
+    seen.set(ofEnqueue, run);
   }
 }
 

@@ -172,6 +172,9 @@ describe("the oracle of the simulation", () => {
     expect(kinds([...done.slice(0, 3), began(2, "j1", { token: 1 }), recorded("j1")])).toEqual([
       "token-reused",
     ]);
+    // Whoever uses an id again has another job.
+    const again = [began(2, "j1", { token: 1, createdAt: 5 }), recorded("j1")];
+    expect(kinds([...done.slice(0, 3), ...again])).not.toContain("token-reused");
   });
 
   it("finds a chain's next job that ran twice with other inputs, or after a job that did not succeed", () => {

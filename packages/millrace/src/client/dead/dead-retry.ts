@@ -2,6 +2,7 @@ import {
   type Broker,
   DEFAULT_MAX_DELAY_MS,
   type Envelope,
+  firstOfNextLife,
   type FirstMessage,
   MillraceError,
   type QueueMessage,
@@ -14,18 +15,6 @@ import {
 
 /** What the broker's producers are bound by. */
 export type RevivalLimits = Partial<Pick<Broker, "maxValues" | "maxDelayMs">>;
-
-/**
- * Lives are so many generations apart, at the least. A run that went on beside the one that buried
- * the job may have published the next ones: under their message ids the server would take the new
- * life for a duplicate, and the job would be lost.
- */
-const APART = 1_024;
-
-/** The same for every letter of one life, so that two of them are one new life. */
-function firstOfNextLife(generation: number): number {
-  return (Math.floor(generation / APART) + 2) * APART;
-}
 
 /**
  * The envelope that gives a dead job a new life: the producer's fields as they were, the settler's

@@ -1,6 +1,7 @@
 import { type StoredClaim, type UniqueClaim, type UniqueClaims, UniqueKey } from "@millrace/core";
 import { expect, test } from "vitest";
 import type { Meeting } from "./job-meeting.ts";
+import { judgeMeeting } from "./judge-meeting.ts";
 import { judgePeeked } from "./judge-by-claims.ts";
 
 const KEY = new UniqueKey("search", "doc-7");
@@ -40,6 +41,14 @@ async function judged(peeked: StoredClaim | undefined, known: StoredClaim | unde
 
 test("its own claim lets a job run, and nothing more is asked", async () => {
   expect(await judged(mine, undefined)).toEqual({ does: "pass", reads: 0 });
+});
+
+test("its own claim of a life before says that it is of this one, so that no record frees it", () => {
+  const second: Meeting = { ...met, generation: 2_051 };
+  const claim = { id: "mine", state: "seen", while: "running", generation: 2_051 };
+  expect(judgeMeeting(mine, second)).toMatchObject({ do: "take", claim });
+  const known = { ...mine, claim: { ...mine.claim, generation: 2_048 } };
+  expect(judgeMeeting(known, second)).toMatchObject({ do: "pass" });
 });
 
 test("a write at the revision that was seen proves it, so nothing more is asked", async () => {

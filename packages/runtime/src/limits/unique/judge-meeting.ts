@@ -1,5 +1,6 @@
 import {
   cleared,
+  isEarlierLife,
   isThrough,
   mayBeReplaced,
   moved,
@@ -109,7 +110,12 @@ export function judgeStanding(stored: StoredClaim, standing: Standing, met: Meet
 function own(stored: StoredClaim, met: Meeting): Judged {
   const { claim, revision } = stored;
   const during = claim.while ?? met.while;
-  const held: UniqueClaim = { ...claim, while: during, since: stored.since };
+  // By the records of a life that is over others would take the key.
+  const isNew = isEarlierLife(claim.generation ?? 0, met.generation);
+  const held: UniqueClaim = {
+    ...{ ...claim, while: during, since: stored.since },
+    ...(isNew ? { generation: met.generation } : {}),
+  };
   if (claim.state === "freed") {
     // It has ended, and was brought back to life by something that knows of no claims.
     return during === "running" ? take(fresh(met), revision, met) : PASS;
@@ -118,8 +124,10 @@ function own(stored: StoredClaim, met: Meeting): Judged {
     return { do: "take", claim: moved(stored, "freed"), expected: revision };
   if (claim.replaceable === true && claim.state !== "started")
     return { do: "take", claim: { ...held, state: "started" }, expected: revision };
-  if (claim.while === undefined)
-    return { do: "take", claim: { ...held, state: "seen" }, expected: revision };
+  if (claim.while === undefined || isNew) {
+    const state = claim.state === "started" ? "started" : "seen";
+    return { do: "take", claim: { ...held, state }, expected: revision };
+  }
   return { do: "pass", frees: during === "running" ? stored : undefined };
 }
 

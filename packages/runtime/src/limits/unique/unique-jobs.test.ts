@@ -1,4 +1,4 @@
-import { type EnqueueOptions, MillraceError, UniqueKey } from "@millrace/core";
+import { type EnqueueOptions, MillraceError, UniqueClaims, UniqueKey } from "@millrace/core";
 import { describe, expect, test } from "vitest";
 import {
   latch,
@@ -445,6 +445,25 @@ describe("crashes of nodes", () => {
     await node();
     await clock.advance("31s");
     expect(await enqueue(2)).toMatchObject({ id: "v2", duplicate: false });
+    await stopInTime(first.node, clock);
+  });
+
+  test("running: whoever recalls a life that is over frees no key of the next one", async () => {
+    const { enqueue, clock, server, job, node, broker } = await scene({ key, while: "running" });
+    const first = makeNode({ jobs: [job.handler(() => "done")], clock, server, name: "n0" });
+    await first.node.start();
+    first.broker.failNext("ack", new MillraceError("publish-timeout", "no answer"));
+    await enqueue(1);
+    const claims = new UniqueClaims(broker);
+    const name = new UniqueKey(QUEUE, "a");
+    const over = await claims.read(name);
+    const next = { id: "v1", state: "claimed", while: "running", generation: 2_048 } as const;
+    await claims.write(name, next, over?.revision ?? 0);
+    first.broker.crashHolder();
+    const { broker: second } = await node();
+    await clock.advance("31s");
+    expect(await second.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0 });
+    expect((await claims.read(name))?.claim).toEqual(next);
     await stopInTime(first.node, clock);
   });
 });

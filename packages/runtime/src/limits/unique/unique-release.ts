@@ -61,9 +61,11 @@ export class UniqueRelease implements SettlementHook {
     }
     if (settlement.state === "recalled" && recorded?.state === "requeued") return;
     if (hold?.frees !== undefined && (await this.#free(key, hold.frees))) return;
-    // A window is freed by time alone.
+    // A window is freed by time alone. A message of a life that is over may come again when the job
+    // was brought back: then the claim is the new life's.
     const frees = ({ claim }: StoredClaim): boolean =>
       claim.id === envelope.id &&
+      (claim.generation ?? 0) <= envelope.generation &&
       claim.state !== "freed" &&
       typeof (claim.while ?? job?.unique?.while) !== "object";
     for (;;) {
