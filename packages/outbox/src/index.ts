@@ -49,4 +49,8 @@ export type { Begin } from "./writer/committed.ts";
 export { createOutbox, type Outbox, type OutboxItem, type OutboxOf } from "./writer/outbox.ts";
 export type { OutboxOptions } from "./writer/outbox-options.ts";
 export { createSyncOutbox, type SyncOutbox } from "./writer/sync-outbox.ts";
-export { type AdaptedOutbox, adaptedOutbox, type OutboxAdapter } from "./writer/adapted-outbox.ts";
+export {
+  type AdaptedOutbox,
+  createAdaptedOutbox,
+  type OutboxAdapter,
+} from "./writer/adapted-outbox.ts";

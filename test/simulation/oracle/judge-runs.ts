@@ -100,7 +100,7 @@ export function untilMs({ endedMs, abortedMs, goneMs }: RunSeen): number {
   return Math.min(endedMs ?? Infinity, abortedMs ?? Infinity, goneMs ?? Infinity);
 }
 
-/** Two runs that a fence can't tell apart. An id that is used again begins with small ones again. */
+/** Two runs that a fence can't tell apart. An id that is used again begins with small ones. */
 function* judgeTokens({ key: job, runs }: JobSeen): Generator<Violation> {
   const seen = new Map<string, number>();
   for (const { began } of runs) {

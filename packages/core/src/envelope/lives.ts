@@ -11,8 +11,8 @@ export function firstOfNextLife(generation: number): number {
 }
 
 /**
- * Whether what was noted at the first generation of a life is of a life before this one. A life that
- * goes on for very long may count as the next one.
+ * Whether what was noted at the first generation of a life is of a life before this one. A life
+ * that goes on for very long may count as the next one.
  */
 export function isEarlierLife(first: number, generation: number): boolean {
   return generation - first >= APART;

@@ -38,9 +38,9 @@ export async function withOutbox<Adapter extends OutboxAdapter>(
   adapter: Adapter,
   options: OutboxOptions,
 ): Promise<MillraceWithOutbox<Adapter>> {
-  const { adaptedOutbox } = await import("@millrace/outbox");
+  const { createAdaptedOutbox } = await import("@millrace/outbox");
   const { maxMessageBytes } = client.broker;
-  return extended(client, adaptedOutbox(adapter, { ...options, maxMessageBytes }));
+  return extended(client, createAdaptedOutbox(adapter, { ...options, maxMessageBytes }));
 }
 
 function extended<Adapter extends OutboxAdapter>(

@@ -16,7 +16,7 @@ export type AdaptedOutbox<Adapter extends OutboxAdapter> = Adapter extends (
   : never;
 
 /** `createOutbox` or `createSyncOutbox`, whichever the adapter is for. */
-export function adaptedOutbox<Adapter extends OutboxAdapter>(
+export function createAdaptedOutbox<Adapter extends OutboxAdapter>(
   adapter: Adapter,
   options: OutboxOptions,
 ): AdaptedOutbox<Adapter> {
