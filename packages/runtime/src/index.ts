@@ -1,24 +1,12 @@
-export {
-  type PurgeOptions,
-  type PurgeProgress,
-  purgeQueue,
-  type PurgeResult,
-} from "./node/purge-queue.ts";
-export { type KeyLimits, QueueControlsView } from "./control/queue-controls.ts";
-export { fencingToken, type RunOrder } from "./execution/attempt/fencing-token.ts";
+export { type PurgeOptions, purgeQueue, type PurgeResult } from "./node/purge-queue.ts";
 export type { Health } from "./node/health.ts";
-export {
-  type HealthServer,
-  type HealthServerOptions,
-  startHealthServer,
-} from "./node/health-server.ts";
-export type { HeldLease, LockHost, LockRequest } from "./lock/lock-request.ts";
+export { type HealthServer, startHealthServer } from "./node/health-server.ts";
+export type { HeldLease } from "./lock/lock-request.ts";
 export { takeLock } from "./lock/take-lock.ts";
 export { createNode, type MillraceNode } from "./node/node.ts";
 export { nodeEvents } from "./node/node-base.ts";
 export type { NodeState } from "./node/node-machine.ts";
-export type { JobLogOptions } from "./job-log/job-log-options.ts";
-export type { NodeOptions, NodeQueueOptions, ThreadOptions } from "./node/node-options.ts";
+export type { NodeOptions, NodeQueueOptions } from "./node/node-options.ts";
 export { type NodePlan, planNode } from "./node/plan-node.ts";
 export { stopOnSignals } from "./node/stop-on-signals.ts";
 export { tuneEngine } from "./node/tune-engine.ts";
@@ -43,9 +31,3 @@ export { rateKey, RATES_BUCKET } from "./limits/queue/token-cache.ts";
 export { collectJobs } from "./registry/collect-jobs.ts";
 export { collectMachines } from "./registry/collect-machines.ts";
 export { collectSchedules } from "./registry/collect-schedules.ts";
-export {
-  createService,
-  type Service,
-  type ServiceOptions,
-  type ServiceState,
-} from "./service/service.ts";

@@ -1,13 +1,11 @@
 import { Worker } from "node:worker_threads";
 import type { NatsConnectionOptions } from "../connection/connection-options.ts";
 import { MillraceError } from "../errors.ts";
-import type { Lease } from "./lease.ts";
+import type { LeaseSegment } from "./lease-segment.ts";
 import { leaseThread } from "./lease-thread.ts";
 import { LeaseSlots } from "./lease-slots.ts";
-import type { Leases, LeasesOwner } from "./leases.ts";
-import type { LockOrder } from "./lock-order.ts";
+import type { LeasesOwner } from "./leases.ts";
 import { elapsedMs, sharedNowMs } from "./shared-clock.ts";
-import type { LeaseState } from "./thread-lease.ts";
 import type { FromWorker, LeaseWorkerData, ToWorker } from "./worker-messages.ts";
 
 export interface LeaseKeeperOptions extends LeasesOwner {
@@ -43,15 +41,10 @@ const YOUNG_MB = 4;
  * if (keeper.isHeld(lease)) ack(nc, delivery.ackSubject);
  * keeper.release(lease);
  */
-export class LeaseKeeper implements Leases {
+export class LeaseKeeper extends LeaseSlots {
   readonly #options: LeaseKeeperOptions;
-  readonly #slots: LeaseSlots;
   readonly #watch: NodeJS.Timeout;
-  readonly #turnMs: number;
   #state: WorkerState;
-  #lastTurnMs = sharedNowMs();
-  /** No message read now can have been handed out before this: the event loop turned since. */
-  #receivedAfterMs = this.#lastTurnMs;
 
   /** @throws MillraceError what `connectNats` throws */
   static async open(options: LeaseKeeperOptions): Promise<LeaseKeeper> {
@@ -71,51 +64,15 @@ export class LeaseKeeper implements Leases {
     ready: () => void,
     failed: (error: MillraceError) => void,
   ) {
+    super(options, sharedNowMs);
     this.#options = options;
-    this.#slots = new LeaseSlots({
-      ackWaitMs: options.ackWaitMs,
-      nowMs: sharedNowMs,
-      onLost: (lease) => options.onLost(lease),
-      onGrow: ({ buffer }) => {
-        if (this.#state.kind === "up")
-          this.#state.worker.postMessage({ kind: "segment", buffer } satisfies ToWorker);
-      },
-    });
     this.#state = this.#start(ready, failed);
-    this.#turnMs = Math.max(10, Math.min(1_000, options.ackWaitMs / 20));
-    this.#watch = setInterval(() => this.#turn(), this.#turnMs).unref();
+    this.#watch = setInterval(() => this.#turn(), this.turnMs).unref();
   }
 
-  /**
-   * From when the delivery is received until `release`. The lease counts from the last turn of the
-   * event loop before: a message may have lain in the socket since then.
-   */
-  register(ackSubject: string, ackWaitMs: number = this.#options.ackWaitMs): Lease {
-    return this.#slots.register(ackSubject, ackWaitMs, this.#receivedAfterMs);
-  }
-
-  registerLock(order: LockOrder, leaseMs: number, ageMs: number): Lease | undefined {
-    return this.#slots.registerLock(order, leaseMs, ageMs);
-  }
-
-  confirmedMs(lease: Lease): number {
-    return this.#slots.confirmedMs(lease);
-  }
-
-  sinceConfirmedMs(lease: Lease): number {
-    return this.#slots.sinceConfirmedMs(lease);
-  }
-
-  isHeld(lease: Lease): boolean {
-    return this.#slots.isHeld(lease);
-  }
-
-  stateOf(lease: Lease): LeaseState {
-    return this.#slots.stateOf(lease);
-  }
-
-  release(lease: Lease): void {
-    this.#slots.release(lease);
+  protected grown({ buffer }: LeaseSegment): void {
+    if (this.#state.kind === "up")
+      this.#state.worker.postMessage({ kind: "segment", buffer } satisfies ToWorker);
   }
 
   /** Stops extending everything and ends the worker. Safe to call again. */
@@ -135,7 +92,7 @@ export class LeaseKeeper implements Leases {
     const { connection, ackWaitMs } = this.#options;
     const data: LeaseWorkerData = {
       connection: { ...connection, name: `${connection.name ?? "millrace"} leases` },
-      segments: this.#slots.segments.map((segment) => segment.buffer),
+      segments: this.segments.map((segment) => segment.buffer),
       tickMs: Math.max(5, ackWaitMs / 12),
     };
     const worker = new Worker(this.#options.workerUrl ?? leaseThread(), {
@@ -154,7 +111,7 @@ export class LeaseKeeper implements Leases {
     worker.on("message", (message: FromWorker) => {
       if (message.kind === "ready") ready?.();
       if (message.kind === "failed") report(new MillraceError(message.code, message.message));
-      if (message.kind === "lost") this.#slots.lost(message.slot, message.generation);
+      if (message.kind === "lost") this.lost(message.slot, message.generation);
     });
     worker.on("error", (cause) =>
       report(
@@ -177,13 +134,10 @@ export class LeaseKeeper implements Leases {
 
   #turn(): void {
     const nowMs = sharedNowMs();
-    const sinceMs = elapsedMs(this.#lastTurnMs, nowMs);
-    this.#receivedAfterMs = this.#lastTurnMs;
-    this.#lastTurnMs = nowMs;
-    const stoodStill = sinceMs > 2 * this.#turnMs;
+    const stoodStill = this.turned(nowMs);
     if (stoodStill) void this.#catchUp(nowMs);
     // After a freeze the worker's word would come later than the handlers' own timers.
-    if (stoodStill || this.#state.kind === "down") this.#slots.watch();
+    if (stoodStill || this.#state.kind === "down") this.watch();
   }
 
   /**
@@ -197,7 +151,7 @@ export class LeaseKeeper implements Leases {
     } catch {
       return;
     }
-    if (elapsedMs(this.#receivedAfterMs, nowMs) > 0) this.#receivedAfterMs = nowMs;
+    if (elapsedMs(this.receivedAfterMs, nowMs) > 0) this.receivedAfterMs = nowMs;
   }
 }
 

@@ -6,45 +6,51 @@ import {
   MAX_SUBJECT_BYTES,
   SLOTS_PER_SEGMENT,
 } from "./lease-segment.ts";
+import type { Leases, LeasesOwner } from "./leases.ts";
 import { type LockOrder, writeLockOrder } from "./lock-order.ts";
 import { elapsedMs } from "./shared-clock.ts";
 import type { LeaseState } from "./thread-lease.ts";
 
-export interface LeaseSlotsOptions {
-  readonly ackWaitMs: number;
-  /** As `sharedNowMs`. */
-  readonly nowMs: () => number;
-  readonly onLost: (lease: Lease) => void;
-  /** One more block was needed. Not called for the first. */
-  readonly onGrow: (segment: LeaseSegment) => void;
-}
-
 /**
  * The slots in which leases stand, as their taker sees them: whoever extends them sees the same
- * segments.
+ * segments. How often the event loop turns says since when a message may have lain in the socket.
  */
-export class LeaseSlots {
-  readonly segments: LeaseSegment[] = [new LeaseSegment()];
-  readonly #options: LeaseSlotsOptions;
+export abstract class LeaseSlots implements Leases {
+  protected readonly segments: LeaseSegment[] = [new LeaseSegment()];
+  /** By `nowMs`: no message read now can have been handed out before this. */
+  protected receivedAfterMs: number;
+  protected readonly turnMs: number;
+  readonly #owner: LeasesOwner;
+  readonly #nowMs: () => number;
   readonly #free: number[] = [];
+  #lastTurnMs: number;
 
-  constructor(options: LeaseSlotsOptions) {
-    this.#options = options;
+  /** @param nowMs as `sharedNowMs` */
+  constructor(owner: LeasesOwner, nowMs: () => number) {
+    this.#owner = owner;
+    this.#nowMs = nowMs;
+    this.#lastTurnMs = nowMs();
+    this.receivedAfterMs = this.#lastTurnMs;
+    this.turnMs = Math.max(10, Math.min(1_000, owner.ackWaitMs / 20));
     this.#offer(0);
   }
 
-  /** @throws MillraceError `lease-unusable` */
-  register(ackSubject: string, ackWaitMs: number, confirmedMs: number): Lease {
-    if (ackSubject.length > MAX_SUBJECT_BYTES || ackWaitMs < this.#options.ackWaitMs)
-      throw unusable(ackSubject, ackWaitMs, this.#options.ackWaitMs);
-    return this.#take(ackSubject, ackWaitMs, confirmedMs);
+  abstract close(): Promise<void>;
+  /** One more block was needed. Not called for the first. */
+  protected abstract grown(segment: LeaseSegment): void;
+
+  /** The lease counts from the last turn of the event loop before: see `receivedAfterMs`. */
+  register(ackSubject: string, ackWaitMs: number = this.#owner.ackWaitMs): Lease {
+    if (ackSubject.length > MAX_SUBJECT_BYTES || ackWaitMs < this.#owner.ackWaitMs)
+      throw unusable(ackSubject, ackWaitMs, this.#owner.ackWaitMs);
+    return this.#take(ackSubject, ackWaitMs, this.receivedAfterMs);
   }
 
   registerLock(order: LockOrder, leaseMs: number, ageMs: number): Lease | undefined {
     const text = writeLockOrder(order);
     const fits = Buffer.byteLength(text) <= MAX_SUBJECT_BYTES;
-    if (!fits || leaseMs * 2 < this.#options.ackWaitMs) return undefined;
-    return this.#take(text, leaseMs, (this.#options.nowMs() - ageMs) | 0);
+    if (!fits || leaseMs * 2 < this.#owner.ackWaitMs) return undefined;
+    return this.#take(text, leaseMs, (this.#nowMs() - ageMs) | 0);
   }
 
   confirmedMs(lease: Lease): number {
@@ -53,7 +59,7 @@ export class LeaseSlots {
   }
 
   sinceConfirmedMs(lease: Lease): number {
-    return elapsedMs(this.confirmedMs(lease), this.#options.nowMs());
+    return elapsedMs(this.confirmedMs(lease), this.#nowMs());
   }
 
   isHeld(lease: Lease): boolean {
@@ -62,8 +68,8 @@ export class LeaseSlots {
     const slot = number % SLOTS_PER_SEGMENT;
     const generation = lease % GENERATIONS;
     if (!segment.isHeld(slot, generation)) return false;
-    if (segment.age(slot, this.#options.nowMs()) !== "over") return true;
-    if (segment.declareLost(slot, generation)) queueMicrotask(() => this.#options.onLost(lease));
+    if (segment.age(slot, this.#nowMs()) !== "over") return true;
+    if (segment.declareLost(slot, generation)) queueMicrotask(() => this.#owner.onLost(lease));
     return false;
   }
 
@@ -78,14 +84,14 @@ export class LeaseSlots {
   }
 
   /** Was declared lost by whoever extends them. */
-  lost(number: number, generation: number): void {
+  protected lost(number: number, generation: number): void {
     // Released while the message was on its way: nobody is concerned any more.
     if (this.#segmentOf(number).isLost(number % SLOTS_PER_SEGMENT, generation))
-      this.#options.onLost((number * GENERATIONS + generation) as Lease);
+      this.#owner.onLost((number * GENERATIONS + generation) as Lease);
   }
 
   /** Looks at all of them, while nobody extends any. */
-  watch(): void {
+  protected watch(): void {
     this.segments.forEach((segment, s) => {
       for (let slot = 0; slot < SLOTS_PER_SEGMENT; slot += 1) {
         const generation = segment.heldGeneration(slot);
@@ -93,6 +99,14 @@ export class LeaseSlots {
           this.isHeld(((s * SLOTS_PER_SEGMENT + slot) * GENERATIONS + generation) as Lease);
       }
     });
+  }
+
+  /** @returns whether the event loop stood still before this turn of it, at `nowMs` */
+  protected turned(nowMs: number): boolean {
+    const stoodStill = elapsedMs(this.#lastTurnMs, nowMs) > 2 * this.turnMs;
+    this.receivedAfterMs = this.#lastTurnMs;
+    this.#lastTurnMs = nowMs;
+    return stoodStill;
   }
 
   #take(text: string, leaseMs: number, confirmedMs: number): Lease {
@@ -111,7 +125,7 @@ export class LeaseSlots {
     const segment = new LeaseSegment();
     this.#offer(this.segments.length * SLOTS_PER_SEGMENT);
     this.segments.push(segment);
-    this.#options.onGrow(segment);
+    this.grown(segment);
   }
 
   #offer(first: number): void {

@@ -1,3 +1,4 @@
+import type { Outcome } from "./outcome.ts";
 import { type Envelope, UNSETTLED } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
@@ -42,3 +43,11 @@ export function inputOf(
     ...more,
   };
 }
+
+export const failed = { kind: "failed", error: ERROR, retry: "policy" } as const satisfies Outcome;
+
+export const rejected = {
+  kind: "rejected",
+  reason: "invalid-payload",
+  error: { type: "invalid-payload", message: "to: no address" },
+} as const satisfies Outcome;

@@ -1,40 +1,8 @@
-import {
-  CANCELLATIONS_BUCKET,
-  defineJob,
-  type DocumentStore,
-  type JobOptions,
-  MillraceError,
-  snooze,
-} from "@millrace/core";
+import { CANCELLATIONS_BUCKET, type DocumentStore, MillraceError, snooze } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
 import { latch, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
-
-type Handle = Parameters<ReturnType<typeof defineJob>["handler"]>[0];
-
-const KEY = `${QUEUE}.a`;
-
-const jobThat = (handle: Handle, options: Partial<JobOptions<unknown, unknown, unknown>> = {}) =>
-  defineJob({ name: "t.job", queue: QUEUE, retry: "none", ...options }).handler(handle);
-
-/** What a client does when it cancels, over a connection of its own. */
-function canceller(clock: SimulatedClock, server: MemoryServer) {
-  const broker = new MemoryBroker({ clock, server });
-  const documents = () => broker.documents(CANCELLATIONS_BUCKET);
-  return {
-    broker,
-    put: async (value: object = {}, key = KEY) => {
-      await (await documents()).put(key, { reason: "user left", at: clock.now(), ...value });
-    },
-    open: async () => (await (await documents()).list()).map(({ key }) => key),
-  };
-}
-
-function scene() {
-  const clock = new SimulatedClock();
-  const server = new MemoryServer(clock);
-  return { clock, server, from: canceller(clock, server) };
-}
+import { scene, KEY, jobThat, type Handle } from "../fixtures/cancelled-jobs.ts";
 
 /** A broker whose watch of the cancellations is dead and nobody knows it yet. */
 function withDeadWatch(
@@ -323,40 +291,4 @@ test("a crash between the record of a cancelled job and its ack: recalled, and t
   expect(said).toContain("settled a recalled recalled");
   expect(await history()).toHaveLength(1);
   expect(await from.open()).toEqual([]);
-});
-
-describe("the sweep", () => {
-  const aDay = "1d" as const;
-
-  test("removes a cancellation whose job is gone, after an hour, and leaves one whose job waits", async () => {
-    const { clock, server, from } = scene();
-    const end = latch();
-    const job = jobThat(() => end.promise, { timeout: "10d" });
-    const { enqueue } = await simulatedNode({ jobs: [job], slots: 1, clock, server });
-    await enqueue("t.job", null, { id: "busy" });
-    await enqueue("t.job", null, { id: "waits" });
-    await from.put({}, `${QUEUE}.gone`);
-    await from.put({}, `${QUEUE}.waits`);
-    await from.put({}, "elsewhere.gone");
-    await clock.advance("30m");
-    expect(await from.open()).toHaveLength(3);
-    await clock.advance(aDay);
-    expect(await from.open()).toEqual([`${QUEUE}.waits`, "elsewhere.gone"]);
-    end.open();
-    await clock.advance(0);
-    expect(await from.open()).toEqual(["elsewhere.gone"]);
-  });
-
-  test("sets no timer on a node that heard of no cancellation, and none stays behind", async () => {
-    const { clock, server, from } = scene();
-    const { node } = await simulatedNode({ jobs: [jobThat(() => 1)], clock, server });
-    const others = clock.pending;
-    await clock.advance(0);
-    expect(clock.pending).toBe(others);
-    await from.put();
-    await clock.advance(0);
-    expect(clock.pending).toBe(others + 1);
-    await node.stop();
-    expect(clock.pending).toBe(0);
-  });
 });

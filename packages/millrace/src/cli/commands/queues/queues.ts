@@ -32,41 +32,7 @@ export const queues = command({
   ],
   async run({ config }) {
     const statuses = await withClient(config, (client) => client.queues.list());
-    const rows = statuses
-      .map(
-        ({
-          queue,
-          intake,
-          queued,
-          running,
-          delayed,
-          blocked,
-          dead,
-          oldestAgeMs,
-          paused,
-          closed,
-          sendsTo,
-          maxParked,
-          maxJobs,
-          maxBytes,
-        }) => ({
-          queue,
-          intake,
-          queued,
-          running,
-          delayed,
-          blocked,
-          dead,
-          oldestAgeMs,
-          ...(paused === undefined ? {} : { paused }),
-          ...(closed === undefined ? {} : { closed }),
-          ...(sendsTo === undefined ? {} : { sendsTo }),
-          ...(maxParked === undefined ? {} : { maxParked }),
-          ...(maxJobs === undefined ? {} : { maxJobs }),
-          ...(maxBytes === undefined ? {} : { maxBytes }),
-        }),
-      )
-      .toSorted((a, b) => (a.queue < b.queue ? -1 : 1));
+    const rows = statuses.toSorted((a, b) => (a.queue < b.queue ? -1 : 1));
     return {
       json: rows,
       text: (paint) =>

@@ -1,0 +1,39 @@
+import { describe, expect, test } from "vitest";
+import { latch, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { scene, jobThat } from "../fixtures/cancelled-jobs.ts";
+
+describe("the sweep", () => {
+  const aDay = "1d" as const;
+
+  test("removes a cancellation whose job is gone, after an hour, and leaves one whose job waits", async () => {
+    const { clock, server, from } = scene();
+    const end = latch();
+    const job = jobThat(() => end.promise, { timeout: "10d" });
+    const { enqueue } = await simulatedNode({ jobs: [job], slots: 1, clock, server });
+    await enqueue("t.job", null, { id: "busy" });
+    await enqueue("t.job", null, { id: "waits" });
+    await from.put({}, `${QUEUE}.gone`);
+    await from.put({}, `${QUEUE}.waits`);
+    await from.put({}, "elsewhere.gone");
+    await clock.advance("30m");
+    expect(await from.open()).toHaveLength(3);
+    await clock.advance(aDay);
+    expect(await from.open()).toEqual([`${QUEUE}.waits`, "elsewhere.gone"]);
+    end.open();
+    await clock.advance(0);
+    expect(await from.open()).toEqual(["elsewhere.gone"]);
+  });
+
+  test("sets no timer on a node that heard of no cancellation, and none stays behind", async () => {
+    const { clock, server, from } = scene();
+    const { node } = await simulatedNode({ jobs: [jobThat(() => 1)], clock, server });
+    const others = clock.pending;
+    await clock.advance(0);
+    expect(clock.pending).toBe(others);
+    await from.put();
+    await clock.advance(0);
+    expect(clock.pending).toBe(others + 1);
+    await node.stop();
+    expect(clock.pending).toBe(0);
+  });
+});

@@ -1,0 +1,115 @@
+import { defineJob, MAX_STEP_BYTES, MAX_STEPS, MillraceError, type Steps } from "@millrace/core";
+import { expect, test } from "vitest";
+import { QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
+import { scene } from "../../fixtures/recorded-steps.ts";
+
+const dies = async (
+  handle: (step: Steps, did: string[]) => unknown,
+  code: string,
+  words: RegExp,
+): Promise<readonly string[]> => {
+  const { enqueue, clock, broker, did } = await scene(handle);
+  await enqueue("t.job");
+  await clock.advance("1h");
+  const [letter] = await broker.deadLetters.list();
+  expect(letter).toMatchObject({ reason: "fatal", error: { type: code } });
+  expect(letter?.error?.message).toMatch(words);
+  return did;
+};
+
+test("a result that can't be recorded ends the job at once, and names the place", async () => {
+  const did = await dies(
+    (step, done) =>
+      step.run("load", () => {
+        done.push("load");
+        return { users: [{ roles: new Map([["a", 1]]) }] };
+      }),
+    "unserializable-payload",
+    /"load".*result\.users\[0\]\.roles is a Map/,
+  );
+  expect(did).toEqual(["load"]);
+});
+
+test("a result that is too large ends the job at once", async () => {
+  await dies(
+    (step) => step.run("load", () => "x".repeat(MAX_STEP_BYTES)),
+    "step-too-large",
+    /"load" takes \d+ bytes/,
+  );
+});
+
+test("the steps of a job have a bound in number and in bytes together", async () => {
+  await dies(
+    async (step) => {
+      for (let n = 0; n <= MAX_STEPS; n += 1) await step.run("again", () => n);
+    },
+    "too-many-steps",
+    /more than 1000 steps/,
+  );
+  await dies(
+    async (step) => {
+      for (;;) await step.run("big", () => "x".repeat(200_000));
+    },
+    "step-too-large",
+    /"big" \(number 21\)/,
+  );
+});
+
+test("code that doesn't ask for what is on record, or for something else of its name, is told so", async () => {
+  let version = 1;
+  const changing = (next: (step: Steps) => unknown) => async (step: Steps) => {
+    if (version > 1) return next(step);
+    version += 1;
+    await step.run("charge", () => 1);
+    return step.sleep("an hour", "1h");
+  };
+  await changed(
+    changing((step) => step.sleep("an hour", "1h")),
+    /without asking for.*"charge"/,
+  );
+  version = 1;
+  await changed(
+    changing((step) => step.sleep("charge", "1h")),
+    /"charge" is on record as step\.run.*step\.sleep/,
+  );
+});
+
+async function changed(handle: (step: Steps) => unknown, words: RegExp): Promise<void> {
+  const { enqueue, clock, broker } = await scene(handle);
+  await enqueue("t.job");
+  await clock.advance("2h");
+  const [letter] = await broker.deadLetters.list();
+  expect(letter).toMatchObject({ reason: "fatal", error: { type: "journal-mismatch" } });
+  expect(letter?.error?.message).toMatch(words);
+}
+
+test("a step that can't be is refused: a bad name, no function, no moment, within another", async () => {
+  const codes: unknown[] = [];
+  const tell = (error: unknown) => void codes.push(MillraceError.is(error) && error.code);
+  const { enqueue, last } = await scene(async (step) => {
+    await step.run("", () => 1).catch(tell);
+    await step.run(7 as unknown as string, () => 1).catch(tell);
+    await step.run("x".repeat(129), () => 1).catch(tell);
+    await step.run("no function", 1 as unknown as () => number).catch(tell);
+    try {
+      void step.sleepUntil("never", new Date(Number.NaN));
+    } catch (error) {
+      tell(error);
+    }
+    await step.run("outer", async () => {
+      await step.run("inner", () => 1).catch(tell);
+    });
+  });
+  await enqueue("t.job");
+  expect(codes).toEqual(Array.from({ length: 6 }, () => "invalid-step"));
+  expect(await last()).toMatchObject({ state: "succeeded" });
+});
+
+test("without steps: true there are no steps", async () => {
+  const job = defineJob({ name: "t.job", queue: QUEUE }).handler(({ step }) => step);
+  const { enqueue, broker, clock } = await simulatedNode({ jobs: [job] });
+  await enqueue("t.job");
+  await clock.advance("1h");
+  expect(await broker.deadLetters.list()).toMatchObject([{ error: { type: "invalid-step" } }]);
+  expect(() => defineJob({ name: "t", steps: true, isolation: "thread" })).toThrow(/steps/);
+});
