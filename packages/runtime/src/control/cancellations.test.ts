@@ -1,5 +1,5 @@
 import { CANCELLATIONS_BUCKET, type DocumentStore, MillraceError, snooze } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
+import { MemoryBroker, type MemoryServer, type SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
 import { latch, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 import { scene, KEY, jobThat, type Handle } from "../fixtures/cancelled-jobs.ts";

@@ -1,5 +1,5 @@
-import { type Clock } from "@millrace/core";
-import { SimulatedClock } from "@millrace/testkit";
+import type { Clock } from "@millrace/core";
+import type { SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
 import { Fleet } from "../../fixtures/limited-fleet.ts";
 
