@@ -90,6 +90,14 @@ const subjects = (of: readonly number[] = numbers): string[] => of.map((index) =
 const outcomes = (odd: Readonly<Record<number, string>> = {}): string[] =>
   numbers.map((index) => odd[index] ?? "stored");
 
+/** Of jobs whose lease is over when the turn ends in which they were sent. */
+function revokedAtTurnsEnd(): () => Sent {
+  const over = new MillraceError("lease-lost", "over");
+  let ended = false;
+  queueMicrotask(() => (ended = true));
+  return () => ({ revoked: () => (ended ? over : undefined) });
+}
+
 describeOnOwnServers("messages in fast batches", (start, generation) => {
   describe.runIf(generation === "newest")("where the stream takes them", () => {
     test("those of one turn are one batch, and two answers are all", async () => {
@@ -241,11 +249,7 @@ describeOnOwnServers("messages in fast batches", (start, generation) => {
     test("what may not go out any more when its turn ends does not, and its batch is ended", async () => {
       await using server = await start();
       const { sendAll, stored } = await arena(server);
-      const over = new MillraceError("lease-lost", "over");
-      let ended = false;
-      queueMicrotask(() => (ended = true));
-      const revoked = () => (ended ? over : undefined);
-      expect(await sendAll(() => ({ revoked }))).toEqual(outcomes({ [COUNT - 1]: "lease-lost" }));
+      expect(await sendAll(revokedAtTurnsEnd())).toEqual(outcomes({ [COUNT - 1]: "lease-lost" }));
       expect(await stored()).toEqual(subjects(numbers.slice(0, -1)));
     });
 
@@ -285,11 +289,7 @@ describeOnOwnServers("messages in fast batches", (start, generation) => {
     test("each is stored and confirmed by itself, and nothing else is", async () => {
       await using server = await start();
       const { sendAll, stored } = await arena(server);
-      const over = new MillraceError("lease-lost", "over");
-      let ended = false;
-      queueMicrotask(() => (ended = true));
-      const revoked = () => (ended ? over : undefined);
-      expect(await sendAll(() => ({ revoked }))).toEqual(outcomes({ [COUNT - 1]: "lease-lost" }));
+      expect(await sendAll(revokedAtTurnsEnd())).toEqual(outcomes({ [COUNT - 1]: "lease-lost" }));
       expect(await stored()).toEqual(subjects(numbers.slice(0, -1)));
     });
   });
