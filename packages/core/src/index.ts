@@ -1,6 +1,6 @@
 export { ERROR_CODES, type ErrorCode } from "./errors/codes.ts";
 export { isErrorCode, MillraceError } from "./errors/millrace-error.ts";
-export { AskedThread, type LostAnswer } from "./job/asked-thread.ts";
+export { AskedThread } from "./job/asked-thread.ts";
 export { threadFile } from "./job/thread-file.ts";
 export { recordError, type RecordedError, trimError } from "./errors/recorded-error.ts";
 
@@ -21,11 +21,9 @@ export { systemClock } from "./time/system-clock.ts";
 
 export {
   AS_IT_IS,
-  type BodyFormat,
   decodeBody,
   encodeJson,
   encodeMsgpack,
-  formatOf,
   MAX_DEPTH,
   requireSendable,
 } from "./envelope/body.ts";
@@ -40,7 +38,7 @@ export {
 export { type EncodeRules, unsendableValue } from "./envelope/sendable.ts";
 export { unserializable } from "./settlement/unserializable.ts";
 export type { AnyStateMachine } from "xstate";
-export { checkStored, type StoredCheck } from "./durable/check-stored.ts";
+export { checkStored } from "./durable/check-stored.ts";
 export {
   defineMachine,
   isMachine,
@@ -50,7 +48,7 @@ export {
   type PromiseJobOptions,
 } from "./durable/define-machine.ts";
 export { machineAddress, type MachineAddress } from "./durable/machine-address.ts";
-export { invokedBy, type InvokedBy, isInvoked } from "./durable/invoked-id.ts";
+export { invokedBy, isInvoked } from "./durable/invoked-id.ts";
 export {
   type InvokedJob,
   machineKey,
@@ -97,24 +95,20 @@ export {
 export { limitsOfQueue, requireQueueSettings } from "./broker/queue-settings.ts";
 export {
   type Envelope,
-  ENVELOPE_VERSION,
   type JobRef,
   type Lane,
   messageIdOf,
-  type ProducerFields,
-  type SettlerFields,
   UNSETTLED,
 } from "./envelope/envelope.ts";
 export { firstOfNextLife, isEarlierLife } from "./envelope/lives.ts";
-export { type ChainLink, followingJob, LONGEST_CHAIN } from "./envelope/chain-link.ts";
+export { type ChainLink } from "./envelope/chain-link.ts";
 export { writeFittingEnvelope } from "./envelope/fit-envelope.ts";
 export { requireSubject } from "./envelope/subject.ts";
-export { MAX_HEADER_BYTES, MAX_HEADERS, travellingHeaders } from "./envelope/headers.ts";
+export { MAX_HEADERS, travellingHeaders } from "./envelope/headers.ts";
 export type { MessageOrigin, QueueMessage } from "./envelope/message.ts";
 export { MAX_REASON } from "./envelope/text-limits.ts";
 export {
   isId,
-  isJobName,
   isQueueName,
   requireId,
   requireJobName,
@@ -125,22 +119,16 @@ export { readEnvelope, type ReadResult, type UnreadableReason } from "./envelope
 export { writeEnvelope } from "./envelope/write-envelope.ts";
 export { linkOutOfReach, needsProgramDoor } from "./flow/reach.ts";
 
-export {
-  type ExecutionEffect,
-  type ExecutionEvent,
-  executionMachine,
-  type ExecutionState,
-  type FinalState,
-} from "./machine/execution-machine.ts";
-export { nextTransition, takes, type Transition } from "./machine/transition-table.ts";
+export { type FinalState } from "./machine/execution-machine.ts";
+export { takes } from "./machine/transition-table.ts";
 
-export { DEFAULT_RETRY, NO_RETRY, type RetryOptions, retryPolicy } from "./retry/backoff.ts";
-export type { RetryPolicy, RetryQuestion } from "./retry/retry-policy.ts";
+export { NO_RETRY, type RetryOptions, retryPolicy } from "./retry/backoff.ts";
+export type { RetryPolicy } from "./retry/retry-policy.ts";
 
 export type { DeadLetter } from "./settlement/dead-letter.ts";
 export { brokenLink } from "./settlement/broken-link.ts";
 export { inOrderOfMessages, outranks } from "./settlement/history-order.ts";
-export { endOf, type JobEnd, type JobTrail, strayOf } from "./settlement/job-end.ts";
+export { endOf, type JobEnd, strayOf } from "./settlement/job-end.ts";
 export {
   alreadyEnded,
   type EnqueueRef,
@@ -153,13 +141,7 @@ export {
 } from "./settlement/one-end.ts";
 export type { Successors } from "./broker/successors.ts";
 export type { Children, HistoryRecord } from "./settlement/history-record.ts";
-export type {
-  DeadReason,
-  Follower,
-  Outcome,
-  RecordedEnd,
-  RetryWish,
-} from "./settlement/outcome.ts";
+export type { DeadReason, Follower, Outcome } from "./settlement/outcome.ts";
 export { tellLess } from "./settlement/outcome-job.ts";
 export { rescheduled } from "./settlement/reschedule.ts";
 export { type Followers, followersOf, recordedEnd } from "./settlement/followers.ts";
@@ -174,14 +156,10 @@ export { envelopeOfUnreadable } from "./settlement/unreadable.ts";
 export { waitsForOwnStart } from "./settlement/waits-for-start.ts";
 
 export {
-  type ConcurrencyRule,
   type Coordination,
-  type CoordinationOptions,
   type KeyOf,
   keyOf,
-  type RateRule,
   type SingletonRule,
-  type UniqueOptions,
   type UniqueRule,
 } from "./job/coordination.ts";
 export {
@@ -190,20 +168,11 @@ export {
   DEFAULT_QUEUE,
   defineJob,
   isJob,
-  type Isolation,
   type Job,
   type JobDefinition,
   type JobOptions,
 } from "./job/define-job.ts";
-export type {
-  CancelledJob,
-  DeadJob,
-  EndedJob,
-  OutcomeJob,
-  OutcomeJobs,
-  OutcomeTarget,
-  SucceededJob,
-} from "./job/outcome-jobs.ts";
+export type { CancelledJob, DeadJob, OutcomeTarget, SucceededJob } from "./job/outcome-jobs.ts";
 export type { AbortCause, ExecutionContext, Handler, Middleware } from "./job/execution-context.ts";
 export type { RunInTransaction, TransactionalDatabase } from "./job/transactional-database.ts";
 export {
@@ -234,24 +203,18 @@ export { joinBatch } from "./flow/join-batch.ts";
 export { isKnownJob, wasEnqueued } from "./flow/known-job.ts";
 export {
   type BatchOptions,
-  type BatchPlan,
   type MadeBatch,
   makeBatch,
   planBatch,
   planJob,
   type PlannedJob,
 } from "./flow/plan-batch.ts";
-export {
-  checkedHeaders,
-  ENQUEUE_ITEM,
-  type EnqueueOptions,
-  startTime,
-} from "./producer/enqueue-options.ts";
+export { checkedHeaders, type EnqueueOptions, startTime } from "./producer/enqueue-options.ts";
 export { newJobId } from "./producer/job-id.ts";
 export { enqueueOne } from "./producer/enqueue-one.ts";
-export { type EnvelopeSource, makeEnvelope } from "./producer/make-envelope.ts";
+export { type EnvelopeSource } from "./producer/make-envelope.ts";
 export { type JobOrigin, type PreparedJob, prepareJob } from "./producer/prepare-job.ts";
-export { type ClaimedJobs, claimKeys, isNotStored, sendJobs } from "./producer/send-jobs.ts";
+export { claimKeys, isNotStored, sendJobs } from "./producer/send-jobs.ts";
 export { enqueueTogether } from "./producer/enqueue-together.ts";
 export { brokerOutlet, type JobOutlet, Producer } from "./producer/producer.ts";
 
@@ -259,7 +222,6 @@ export { CLAIM_HEADER, claimHeaderOf, type NotedClaim } from "./unique/claim-hea
 export {
   CLAIM_LEASE_MS,
   cleared,
-  CONTESTED_FOR_MS,
   FREED_MEMORY_MS,
   isThrough,
   letThrough,
@@ -271,12 +233,7 @@ export {
   type UniqueClaim,
   windowEnd,
 } from "./unique/unique-claim.ts";
-export {
-  type Claimed,
-  mayBeReplaced,
-  type Standing,
-  UniqueClaims,
-} from "./unique/unique-claims.ts";
+export { mayBeReplaced, type Standing, UniqueClaims } from "./unique/unique-claims.ts";
 export { UniqueKey } from "./unique/unique-key.ts";
 export type { UniqueConflict, UniquePlan } from "./unique/unique-plan.ts";
 
@@ -287,7 +244,6 @@ export {
   type MissedPolicy,
   type OverlapPolicy,
   type Schedule,
-  type ScheduleDefinition,
   type ScheduleOptions,
   type ScheduleTiming,
 } from "./schedule/schedule.ts";
@@ -297,7 +253,6 @@ export {
   type ScheduleFields,
 } from "./schedule/schedule-definition.ts";
 export {
-  type Intent,
   leadershipOf,
   NEW_STATE,
   paused,
@@ -307,7 +262,6 @@ export {
   type ScheduleDecision,
   type ScheduledJob,
   type ScheduleState,
-  type SkipReason,
   withFired,
   withIntent,
   withQueued,
@@ -315,18 +269,10 @@ export {
   withSkipped,
   withTrouble,
 } from "./schedule/schedule-state.ts";
-export {
-  jitterOf,
-  runJob,
-  tickJob,
-  tickJobId,
-  type TickOrigin,
-  tickOriginOf,
-} from "./schedule/tick-job.ts";
-export { nextTicks, type TickRule, ticksBetween } from "./schedule/ticks.ts";
+export { runJob, tickJob, tickJobId, tickOriginOf } from "./schedule/tick-job.ts";
+export { nextTicks } from "./schedule/ticks.ts";
 export {
   readStoredSchedule,
-  type ScheduleOrigin,
   SCHEDULES,
   SCHEDULES_SEEN,
   type StoredSchedule,
@@ -431,18 +377,11 @@ export {
   type QueueControlsChange,
   type RateLimit,
 } from "./control/queue-controls.ts";
-export {
-  dealTokens,
-  type HeldTokens,
-  type RateBucket,
-  readBucket,
-  type TokenDeal,
-  type TokenRequest,
-} from "./control/rate-bucket.ts";
+export { dealTokens, readBucket } from "./control/rate-bucket.ts";
 export { queueClosed } from "./control/queue-closed.ts";
-export { type ControlsReading, readControls } from "./control/read-controls.ts";
+export { readControls } from "./control/read-controls.ts";
 
-export type { EventName, Events } from "./events/catalogue.ts";
+export type { Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";
 export { type ExecutionLog, noExecutionLog, type SettledExecution } from "./log/execution-log.ts";
 export {
@@ -459,7 +398,6 @@ export {
   type HistogramName,
   type LabelsOf,
   type MetricDescription,
-  type MetricName,
   METRICS,
 } from "./metrics/catalogue.ts";
 export { countingBroker } from "./metrics/counting-broker.ts";
@@ -474,7 +412,6 @@ export type {
   AttemptTrace,
   EndedWait,
   Instrumentation,
-  LockWait,
   Publication,
   Published,
   ServerEndpoint,
@@ -488,15 +425,12 @@ export { traceHeaders } from "./tracing/trace-headers.ts";
 export { traceIdOf } from "./tracing/trace-id.ts";
 
 export {
-  type FailedStep,
   type CallEntry,
   type CallingStep,
   type ChildEnd,
   type JournalEntry,
   readEntry,
-  type ReturnedStep,
   type SignalledStep,
-  type SleepingStep,
   type WaitEntry,
   type WaitingStep,
   writeEntry,
@@ -523,6 +457,5 @@ export type {
   StepCall,
   StepOptions,
   Steps,
-  WaitFor,
   WaitOptions,
 } from "./steps/steps.ts";
