@@ -253,6 +253,29 @@ describeOnOwnServers("messages in fast batches", (start, generation) => {
       expect(await stored()).toEqual(subjects(numbers.slice(0, -1)));
     });
 
+    test("where nothing may go out any more, nothing does, and no batch is ended", async () => {
+      await using server = await start();
+      const { jsm, sendAll, seen } = await arena(server);
+      const revoked = (): MillraceError => new MillraceError("lease-lost", "over");
+      expect(await sendAll(() => ({ revoked }))).toEqual(numbers.map(() => "lease-lost"));
+      expect((await jsm.streams.info("H")).state.messages).toBe(0);
+      expect(seen.filter((frame) => frame.subject === "" || isOfBatch(frame))).toEqual([]);
+    });
+
+    test("one that is left alone in its batch and is refused is not asked for without end", async () => {
+      await using server = await start();
+      const { sendAll, inBatches } = await arena(server);
+      const revoked = (): MillraceError => new MillraceError("lease-lost", "over");
+      const headers = { "Nats-Expected-Last-Subject-Sequence": "5" };
+      const last = COUNT - 1;
+      expect(await sendAll((index) => (index === last ? { headers } : { revoked }))).toEqual(
+        numbers.map((index) => (index === last ? "conflict" : "lease-lost")),
+      );
+      // What is asked over the same line comes after whatever the refusal led to.
+      expect(await sendAll(undefined, [0])).toEqual(["stored"]);
+      expect(inBatches()).toBeLessThanOrEqual(2);
+    });
+
     test("closing waits for what is under way", async () => {
       await using server = await start();
       const { batches, sendAll, stored, inBatches } = await arena(server);

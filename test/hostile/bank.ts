@@ -49,6 +49,7 @@ interface Ack {
   readonly stream?: string;
   readonly seq?: number;
   readonly duplicate?: boolean;
+  readonly error?: { readonly description: string };
 }
 
 /** Two queues, of which the producer `shop` may use one, with the example roles as they are. */

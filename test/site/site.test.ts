@@ -50,7 +50,7 @@ const QUESTIONS: readonly (readonly [question: string, page: string])[] = [
 const IMPORTS: readonly (readonly [name: string, file: string])[] = [
   ["millrace", "packages/millrace/src/index.ts"],
   ["millrace/dashboard", "packages/dashboard/src/index.ts"],
-  ["millrace/outbox", "packages/outbox/src/index.ts"],
+  ["millrace/outbox", "packages/millrace/src/outbox/index.ts"],
   ["millrace/telemetry", "packages/millrace/src/telemetry/index.ts"],
   ["millrace/testing", "packages/millrace/src/testing/index.ts"],
   ["@millrace/testkit", "packages/testkit/src/index.ts"],

@@ -49,7 +49,11 @@ export class DatabaseLine {
   call<T>(what: string, act: () => T | Promise<T>): Promise<T> {
     const { process, timeline, network } = this.#options;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    if (!process.isRunning) return promise;
+    if (!process.isRunning) {
+      // It was stopped in the midst of a turn, whose rest comes at the thaw.
+      process.receive(() => void this.call(what, act).then(resolve, reject));
+      return promise;
+    }
     const point = `${process.name} database ${what}`;
     const { thereMs, backMs, fault } = network.passage(point, process);
     const broken = (): void => {

@@ -18,8 +18,8 @@ const NAMESPACE = "millrace";
 const SUSPECTS = `$KV.${NAMESPACE}-suspects.`;
 const MACHINES = `$KV.${NAMESPACE}-machines.`;
 const LATENCY_MS = 1;
-/** The part of an id that nobody can foresee: no fault's name may hang on it. */
-const UNFORESEEN = /(millrace-m[:=][\w:=-]+)[:=][\w-]{11}/g;
+/** The parts of an id that nobody can foresee: no fault's name may hang on them. */
+const UNFORESEEN = /(millrace-m[:=][\w:=-]+?)-[0-9a-f]{16}([:=]\d+)[:=][\w-]{11}/g;
 
 interface Line {
   readonly link: Link;
@@ -92,7 +92,7 @@ class NatsRealm implements Realm {
 
   #passage(process: SimProcess, packet: Packet): Crossed {
     if (!process.isRunning) return { delayMs: 0, isLost: true };
-    const what = `${process.name} ${nameOf(packet)}`.replaceAll(UNFORESEEN, "$1");
+    const what = `${process.name} ${nameOf(packet)}`.replaceAll(UNFORESEEN, "$1$2");
     const tries = (this.#sent.get(what) ?? 0) + 1;
     this.#sent.set(what, tries);
     const point = `${what} ${tries}`;

@@ -1,7 +1,7 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import type { Clock } from "@millrace/core";
 import { systemClock } from "@millrace/core/basics";
-import { type NatsConnection, nuid } from "@nats-io/nats-core";
+import type { NatsConnection } from "@nats-io/nats-core";
 
 /**
  * What a broker takes from the machine it runs on. A simulation gives each of its nodes one of its
@@ -13,7 +13,7 @@ export interface Machine {
   readonly random: () => number;
   /** A name that nobody else makes. */
   readonly newId: () => string;
-  /** The same, as short as a subject's token should be. */
+  /** The same, as short as a subject's token should be, and nobody can foresee it. */
   readonly newToken: () => string;
 }
 
@@ -21,7 +21,7 @@ export const systemMachine: Machine = {
   clock: systemClock,
   random: Math.random,
   newId: randomUUID,
-  newToken: () => nuid.next(),
+  newToken: () => randomBytes(12).toString("base64url"),
 };
 
 /** Kept with the connection, which whoever needs a clock here has anyway. */

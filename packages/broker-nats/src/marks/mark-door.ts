@@ -4,8 +4,11 @@ import { queueNotFound } from "../store/queues.ts";
 import { takesSubject } from "../topology/unlisted-subjects.ts";
 
 /**
- * Lets a queue's stream take marks, and several messages as one. Only queues that an outbox writes
- * to need it, so it is done at the first write and not with the queue.
+ * Lets a queue's stream take marks, and several messages as one. Few queues need it, so it is done
+ * at the first write and not with the queue.
+ *
+ * Rollups stay forbidden: producers publish to this stream, and one header of a job of theirs would
+ * empty it.
  *
  * @throws MillraceError `queue-not-found`
  */
@@ -16,12 +19,12 @@ export async function ensureMarkDoor({ jsm, names }: ServerAccess, queue: string
       const { config } = await jsm.streams.info(stream);
       const door = names.mark(queue, ">");
       const open = takesSubject(config.subjects, names.mark(queue, "any"));
-      if (open && config.allow_atomic === true && config.allow_rollup_hdrs) return;
+      if (open && config.allow_atomic === true && !config.allow_rollup_hdrs) return;
       await jsm.streams.update(stream, {
         ...config,
         subjects: open ? config.subjects : [...config.subjects, door],
         allow_atomic: true,
-        allow_rollup_hdrs: true,
+        allow_rollup_hdrs: false,
       });
     } catch (error) {
       if (apiCode(error) === STREAM_NOT_FOUND) throw queueNotFound(queue, error);

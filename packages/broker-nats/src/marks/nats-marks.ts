@@ -42,7 +42,7 @@ const ROUNDS = 5;
 /**
  * Marks in a queue's own stream, on a subject that no consumer takes. Mark and jobs are one atomic
  * batch of the server; the mark comes first, with the sequence of the mark before it as its
- * condition, and takes that one's place.
+ * condition. The last mark counts; those before it are removed soon after.
  */
 export class NatsMarks implements MarkStore {
   readonly #server: ServerAccess;
@@ -50,6 +50,8 @@ export class NatsMarks implements MarkStore {
   readonly #documents: Documents;
   /** Queues whose streams were seen to take marks. */
   readonly #ready = new Set<string>();
+  /** Subjects of marks whose older ones are being removed. */
+  readonly #removing = new Set<string>();
 
   constructor(server: ServerAccess, limits: ProducerLimits, documents: Documents) {
     this.#server = server;
@@ -86,6 +88,7 @@ export class NatsMarks implements MarkStore {
         // It is the first of the batch.
         const revision = outcome.lastSequence - sent.length;
         mark.onStored?.({ value: mark.value, revision });
+        void this.#removeOlder(mark);
         return results(items, revision);
       }
       // The queue was made anew since its door was seen.
@@ -122,13 +125,15 @@ export class NatsMarks implements MarkStore {
         if (sent.length === 0) return results(items, 0);
         const outcome = await publishBatch(this.#server.nc, sent);
         if (outcome.kind === "stored") return results(items, outcome.lastSequence - sent.length);
-        if (outcome.kind === "unheard") return await this.#unheard(jobs, queue);
+        if (outcome.kind === "unheard")
+          return failure === undefined ? await this.#unheard(jobs, queue) : none(failure);
         if (outcome.kind === "closed") await this.#openDoor(queue);
         else items = await this.#withoutKnown(items);
       } catch (error) {
         if (!MillraceError.is(error)) throw error;
+        // What was sent before may be stored, whatever is said of it now.
+        if (error.code !== "publish-timeout") return none(failure ?? error);
         failure = error;
-        if (error.code !== "publish-timeout") return none(error);
         // A refusal to say is no answer: the same ids are asked for once more.
       }
     }
@@ -174,11 +179,23 @@ export class NatsMarks implements MarkStore {
     return {
       subject: this.#server.names.mark(queue, name),
       data: Buffer.from(value),
-      headers: encodeHeaders({
-        "Nats-Rollup": "sub",
-        [EXPECTED_SEQUENCE]: String(after),
-      }),
+      headers: encodeHeaders({ [EXPECTED_SEQUENCE]: String(after) }),
     };
+  }
+
+  /** Never rejects: what is left is removed with the next. */
+  async #removeOlder({ queue, name }: MarkWrite): Promise<void> {
+    const { jsm, names } = this.#server;
+    const filter = names.mark(queue, name);
+    if (this.#removing.has(filter)) return;
+    this.#removing.add(filter);
+    try {
+      await jsm.streams.purge(names.queueStream(queue), { filter, keep: 1 });
+    } catch {
+      // The connection is closing, or the queue is gone.
+    } finally {
+      this.#removing.delete(filter);
+    }
   }
 
   /** False where there is no such queue. */

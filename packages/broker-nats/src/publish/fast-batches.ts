@@ -71,7 +71,6 @@ export class FastBatches {
   #turning = false;
   #isOpen = false;
   #isUp = true;
-  #made = 0;
   /** In batches, without an answer. */
   #pending = 0;
   #tick = 0;
@@ -102,7 +101,8 @@ export class FastBatches {
     this.#isOpen = false;
     try {
       this.#listen();
-      const reply = `${this.#prefix}${ASKED}${FLOW}1.${OPERATION.ping}.$FI`;
+      // Of no batch at a place where none can begin: some servers take a first one for a beginning.
+      const reply = `${this.#prefix}${ASKED}${FLOW}2.${OPERATION.ping}.$FI`;
       publishFrame(this.#nc, this.#asks, NOTHING, reply, ONLY_A_BATCH);
     } catch {
       // The connection is closed, which each job is told.
@@ -166,7 +166,8 @@ export class FastBatches {
   }
 
   #begun(): FastBatch {
-    const token = `${(this.#made += 1)}`;
+    // The server knows a batch by it alone: whoever foresaw it could begin the batch before.
+    const token = machineOf(this.#nc).newToken();
     const batch = new FastBatch(token, this.#tick);
     this.#underWay.set(token, batch);
     this.#timer ??= every(this.#clock, this.#tickMs, () => this.#sweep());
@@ -216,6 +217,7 @@ export class FastBatches {
   /** Without a last message: what is said here is stored nowhere. */
   #end(batch: FastBatch, place: number): void {
     if (!this.#underWay.has(batch.token)) return;
+    if (batch.length === 0) return this.#giveUp(batch);
     try {
       const reply = this.#replyTo(batch, place, OPERATION.end);
       publishFrame(this.#nc, batch.subject, NOTHING, reply, ONLY_A_BATCH);
@@ -239,12 +241,16 @@ export class FastBatches {
         return this.#giveUp(batch);
       case "alone":
         return this.#settle(batch.take(answer.place), answer.ack);
-      case "refused":
-        this.#settle(batch.take(answer.place), answer.verdict);
+      case "refused": {
+        const refused = batch.take(answer.place);
+        // What ends a batch was refused itself.
+        if (refused === undefined) return this.#giveUp(batch);
+        this.#settle(refused, answer.verdict);
         // The server waits for more.
         if (!answer.closes && answer.place === batch.length && batch !== this.#current)
           this.#end(batch, answer.place);
         return;
+      }
       case "closed":
         this.#isOpen = false;
         return this.#giveUp(batch);

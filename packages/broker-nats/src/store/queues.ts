@@ -130,7 +130,7 @@ export class NatsQueues implements QueueStore {
         this.#count(names.deadStream, [names.dead(queue)]),
       ]),
     );
-    const marks = Object.keys(info.state.subjects ?? {}).length;
+    const marks = Object.values(info.state.subjects ?? {}).reduce((sum, count) => sum + count, 0);
     const messages = info.state.messages - marks;
     const first = marks === 0 ? info.state.first_ts : await this.#firstJobAt(info);
     const now = Date.parse(info.ts ?? "");

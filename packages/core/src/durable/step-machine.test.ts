@@ -3,7 +3,7 @@ import { defineMachine } from "./define-machine.ts";
 import { invokedBy } from "./invoked-id.ts";
 import type { MachineDocument } from "./machine-document.ts";
 import { orderChart } from "./order-chart.fixture.ts";
-import { type Occurrence, startMachine, stepMachine } from "./step-machine.ts";
+import { type Occurrence, refuseStep, startMachine, stepMachine } from "./step-machine.ts";
 
 const order = defineMachine({ name: "order", machine: orderChart });
 const WEEK = 7 * 24 * 3_600_000;
@@ -62,7 +62,10 @@ function stored(document: MachineDocument): MachineDocument {
 test("a machine begins: its invoked promise is a job, and nothing is done yet", () => {
   const { document } = new InHand();
   const { job = "" } = document.children["payment"] ?? {};
-  expect(invokedBy({ id: job })).toMatchObject({ id: "o:1", run: "a", number: 1 });
+  expect(invokedBy({ id: job })).toMatchObject({
+    ...{ id: "o:1", number: 1 },
+    run: expect.stringMatching(/^a-[0-9a-f]{16}$/),
+  });
   expect(document).toMatchObject({
     ...{ status: "active", value: "charging", rev: 1, cursor: 10, cause: "in/10", timers: {} },
     children: { payment: { job, queue: "machines", src: "charge" } },
@@ -121,6 +124,26 @@ test("a tick that another took the place of is not heard, nor is one a second ti
   expect(tick(first, T0 + 60_000)).toBeUndefined();
   expect(machine.tick(T0 + 60_000, { rev: first + 1, run: "earlier" })).toBeUndefined();
   expect(tick(first + 1, T0 + 60_000)).toMatchObject({ value: { waiting: "nudged" } });
+});
+
+test("a timer whose state can't be stored is over, and the next one is asked for", () => {
+  const { document } = new InHand().paid();
+  const { run, tickRev: rev } = document;
+  const tick = { kind: "tick", run, rev, sequence: 12, place: "timers/12" } as const;
+  const refused = refuseStep(document, tick, new Error("too large"), T0 + 60_000);
+  expect(Object.values(document.timers).map(({ at }) => at)).toContain(T0 + 60_000);
+  expect(Object.values(refused.timers).map(({ at }) => at)).not.toContain(T0 + 60_000);
+  expect(refused).toMatchObject({
+    trouble: { error: { message: "too large" } },
+    ...{ value: document.value, tickAt: T0 + WEEK, pending: [{ do: "tick", at: T0 + WEEK }] },
+  });
+});
+
+test("a job's end whose state can't be stored is not waited for any more", () => {
+  const { document } = new InHand();
+  const end = { job: document.children["payment"]?.job ?? "" };
+  const ended = { kind: "end", end, sequence: 11, place: "in/11" } as const;
+  expect(refuseStep(document, ended, new Error("too large"), T0).children).toEqual({});
 });
 
 test("a tick that is under way is not asked for again, until it is long overdue", () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { type RecordedError, recordError } from "../errors/recorded-error.ts";
 import { type ChartState, firstState, nextState } from "./chart-step.ts";
@@ -55,8 +56,9 @@ export function startMachine(
 ): MachineDocument {
   const own = {
     ...({ v: 1, machine, id, version: definition.version } as const),
-    // No two messages of an inbox have one place.
-    run: sequence.toString(36),
+    // No two messages of an inbox have one place. Nobody foresees the rest: who sends to another
+    // machine could else take the ids of this one's events in advance, and those would be dropped.
+    run: `${sequence.toString(36)}-${randomBytes(8).toString("hex")}`,
     ...{ rev: 1, cursor: sequence, cause: place, tickRev: 0, seen: [], startedAt: now },
   };
   let state: ChartState;
@@ -264,13 +266,16 @@ function finish(
 
 /** What becomes of a machine whose next document can't be stored: the event has failed. */
 export function refuseStep(
-  document: MachineDocument,
+  stored: MachineDocument,
   occurrence: Occurrence,
   error: unknown,
   now: number,
 ): MachineDocument {
+  const document = heard(stored, occurrence);
+  // The timer is over and the job has ended, whatever became of it: else nothing would come again.
+  const also = eventOf(document, occurrence, now)?.also;
   const trouble = { at: now, event: occurrence.kind, error: plainError(error) };
-  return finish({ ...advanced(document, occurrence, now), trouble }, undefined, now);
+  return finish({ ...advanced(document, occurrence, now), ...also, trouble }, undefined, now);
 }
 
 /** The earliest timer that there is to come. */

@@ -61,18 +61,20 @@ export class QueueRelay {
    */
   async round(isStopped: () => boolean): Promise<number> {
     const likely = this.#lately === undefined ? [] : [this.#lately];
-    const [queues, first] = await Promise.all([
+    const [listed, first] = await Promise.allSettled([
       this.#options.store.queues(),
       this.#drainAll(likely, isStopped),
     ]);
+    const queues = valueOf(listed);
     const others = queues.filter((queue) => !likely.includes(queue));
-    await this.#forget([...likely, ...others]);
-    return first + (await this.#drainAll(others, isStopped));
+    await this.#forget(queues);
+    return valueOf(first) + (await this.#drainAll(others, isStopped));
   }
 
+  /** All of them are over by then: none goes on beside the next round. */
   async #drainAll(queues: readonly string[], isStopped: () => boolean): Promise<number> {
-    const moved = await Promise.all(queues.map((queue) => this.#drain(queue, isStopped)));
-    return moved.reduce((sum, each) => sum + each, 0);
+    const drains = await Promise.allSettled(queues.map((queue) => this.#drain(queue, isStopped)));
+    return drains.map(valueOf).reduce((sum, moved) => sum + moved, 0);
   }
 
   /** Rows that waited were published by another relay, or taken away. */
@@ -186,4 +188,10 @@ export class QueueRelay {
     logger.warn({ queue, err: error }, "The outbox's jobs can't be published, and wait.");
     await store.note(queue, `${error.code}: ${error.message}`);
   }
+}
+
+/** @throws what it was rejected with */
+function valueOf<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === "rejected") throw settled.reason;
+  return settled.value;
 }

@@ -249,6 +249,19 @@ describe("the relay, on SQLite and a broker in memory", () => {
     expect((await store.status())[0]).not.toHaveProperty("trouble");
   });
 
+  test("nor do they where rows of theirs were published before", async () => {
+    const relay = relayOn(broker);
+    outbox(database).enqueue(mail, { to: "a" });
+    await relay.round(() => false);
+    await broker.queues.remove("mail");
+    outbox(database).enqueue(mail, { to: "b" });
+    await relay.round(() => false);
+    expect(relay.waiting()).toMatchObject([{ queue: "mail" }]);
+    database.exec("DELETE FROM millrace_outbox");
+    await relay.round(() => false);
+    expect(relay.waiting()).toEqual([]);
+  });
+
   test("a row that can't be published is not taken for published after a relay's death", async () => {
     database
       .prepare("INSERT INTO millrace_outbox (id, queue, body) VALUES ('bytes', 'mail', ?)")

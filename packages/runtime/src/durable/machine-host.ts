@@ -43,6 +43,7 @@ export interface MachineHostOptions {
 const SLOTS = 64;
 /** Machines whose documents are remembered, so that they need not be read for each event. */
 const MOST_HELD = 1_000;
+const LONGEST_EVENT_ID = 512;
 /** Of other hosts that write first. */
 const MOST_CONFLICTS = 50;
 
@@ -258,6 +259,13 @@ function occurrenceOf(message: InboxMessage): Occurrence {
   }
   const event = readJson(data);
   if (!isEvent(event)) return { ...at, kind: "unreadable", why: "it is no JSON with a type" };
+  // A document remembers ids, and must fit into a message.
+  if (eventId !== undefined && eventId.length > LONGEST_EVENT_ID)
+    return {
+      ...at,
+      kind: "unreadable",
+      why: `its id is longer than ${LONGEST_EVENT_ID} characters`,
+    };
   return { ...at, kind, event, eventId };
 }
 
