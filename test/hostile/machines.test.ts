@@ -291,7 +291,7 @@ describeEachServer(
       const { jobs } = await own.waitFor((one) => one.matches("asking"), { timeout: "1m" });
       // From the history of its queue it knows the id, once the job has been stored.
       const [{ job: id } = { job: "" }] = Object.values(jobs);
-      expect(id).toMatch(new RegExp(`^${start}:[\\w-]{11}$`));
+      expect(id).toMatch(/^millrace-m:order:o-4:[\w-]{11}:1:[\w-]{11}$/);
       await forge("mail.plain", id, `${id}/2`);
       await answerTo(shop, inbox, '{"type":"LAST"}');
       const last = await own.waitFor(({ trail }) => trail.at(-1)?.event === "LAST", {

@@ -19,7 +19,7 @@ const SUSPECTS = `$KV.${NAMESPACE}-suspects.`;
 const MACHINES = `$KV.${NAMESPACE}-machines.`;
 const LATENCY_MS = 1;
 /** The parts of an id that nobody can foresee: no fault's name may hang on them. */
-const UNFORESEEN = /(millrace-m[:=][\w:=-]+?)-[0-9a-f]{16}([:=]\d+)[:=][\w-]{11}/g;
+const UNFORESEEN = /(millrace-m[:=][\w:=-]+?)[:=][\w-]{11}([:=]\d+)[:=][\w-]{11}/g;
 
 interface Line {
   readonly link: Link;

@@ -78,7 +78,7 @@ export class NatsMarks implements MarkStore {
     let items = this.#items(jobs);
     for (let round = 1; round <= ROUNDS; round += 1) {
       const sent = items.filter((item) => item.kind === "message");
-      if (!(await this.#hasDoor(mark.queue))) return this.#unheard(jobs, mark.queue);
+      if (!(await this.#hasDoor(mark))) return this.#unheard(jobs, mark.queue);
       const outcome = await publishBatch(this.#server.nc, [
         this.#markMessage(mark),
         ...sent.map(({ message }) => message),
@@ -199,7 +199,8 @@ export class NatsMarks implements MarkStore {
   }
 
   /** False where there is no such queue. */
-  async #hasDoor(queue: string): Promise<boolean> {
+  async #hasDoor(mark: MarkWrite): Promise<boolean> {
+    const { queue } = mark;
     if (this.#ready.has(queue)) return true;
     try {
       await ensureMarkDoor(this.#server, queue);
@@ -208,6 +209,8 @@ export class NatsMarks implements MarkStore {
       throw error;
     }
     this.#ready.add(queue);
+    // Whoever was here before may have died with several, and each takes a place of a job.
+    await this.#removeOlder(mark);
     return true;
   }
 

@@ -56,9 +56,9 @@ export function startMachine(
 ): MachineDocument {
   const own = {
     ...({ v: 1, machine, id, version: definition.version } as const),
-    // No two messages of an inbox have one place. Nobody foresees the rest: who sends to another
-    // machine could else take the ids of this one's events in advance, and those would be dropped.
-    run: `${sequence.toString(36)}-${randomBytes(8).toString("hex")}`,
+    // Nobody foresees it: who may send to another machine could else take the ids of this one's
+    // events in advance, and those would be dropped.
+    run: randomBytes(8).toString("base64url"),
     ...{ rev: 1, cursor: sequence, cause: place, tickRev: 0, seen: [], startedAt: now },
   };
   let state: ChartState;

@@ -10,7 +10,7 @@ import { sqliteShop } from "./sqlite-shop.fixture.ts";
 
 const mail = defineJob<null>({ name: "mail.send", queue: "mail" });
 const outbox = createSyncOutbox(sqliteTransaction);
-const patience = { timeout: 60_000, interval: 5 };
+const until = (look: () => unknown) => vi.waitFor(look, { timeout: 60_000, interval: 5 });
 
 let close: () => Promise<void>;
 let database: DatabaseSync;
@@ -57,10 +57,7 @@ async function start(pollMs = 3_000_000): Promise<void> {
 }
 
 const arrived = (count: number) =>
-  vi.waitFor(
-    async () => expect(await broker.listWaiting("mail", { limit: 1_000 })).toHaveLength(count),
-    patience,
-  );
+  until(async () => expect(await broker.listWaiting("mail", { limit: 1_000 })).toHaveLength(count));
 
 test("while rows come one by one each commit wakes the relay", async () => {
   await start();
@@ -74,7 +71,7 @@ test("while rows come one by one each commit wakes the relay", async () => {
 
 test("while rows come fast it looks by itself, and then wants to be woken again", async () => {
   await start();
-  await vi.waitFor(() => expect(told).toEqual([true]), patience);
+  await until(() => expect(told).toEqual([true]));
   outbox(database).enqueueMany(
     mail,
     Array.from({ length: 200 }, () => ({ input: null })),
@@ -83,12 +80,12 @@ test("while rows come fast it looks by itself, and then wants to be woken again"
   onBusy = () => void outbox(database).enqueue(mail, null);
   wake();
   await arrived(201);
-  await vi.waitFor(() => expect(told).toEqual([true, false, true]), patience);
+  await until(() => expect(told).toEqual([true, false, true]));
 });
 
 test("rows of which nobody told it make it tell writers again: a relay that looked has died", async () => {
   await start(10);
-  await vi.waitFor(() => expect(told).toEqual([true]), patience);
+  await until(() => expect(told).toEqual([true]));
   outbox(database).enqueue(mail, null);
-  await vi.waitFor(() => expect(told).toEqual([true, true]), patience);
+  await until(() => expect(told).toEqual([true, true]));
 });

@@ -1,5 +1,5 @@
 import type { StoredDeadLetter } from "@millrace/core";
-import { payloadOf, showValue } from "@millrace/telemetry/masking";
+import { maskText, payloadOf, showValue } from "@millrace/telemetry/masking";
 import type { FilterFields } from "../../filter/filter-fields.ts";
 import { parseFilter } from "../../filter/filter-test.ts";
 
@@ -17,7 +17,7 @@ const FIELDS: FilterFields<StoredDeadLetter> = {
     reason: ({ reason }) => reason,
     node: ({ node }) => node,
     error: ({ error }) => error?.type ?? "",
-    message: ({ error }) => error?.message ?? "",
+    message: ({ error }) => maskText(error?.message ?? ""),
   },
   numbers: { attempts: ({ attempts }) => attempts },
   durations: {},
