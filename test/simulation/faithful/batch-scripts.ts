@@ -3,7 +3,7 @@ import type { Talk } from "./talk.ts";
 
 const MARKED = {
   ...{ ...QUEUE, name: "B", subjects: ["b", "mark.>"], max_msgs: 5 },
-  ...{ allow_atomic: true, allow_rollup_hdrs: true },
+  allow_atomic: true,
 };
 
 type Fields = Readonly<Record<string, string>>;
@@ -19,14 +19,13 @@ function put(talk: Talk, at: string, subject: string, more: Fields = {}): Promis
 }
 
 const mark = (after: number): Fields => ({
-  "Nats-Rollup": "sub",
   "Nats-Expected-Last-Subject-Sequence": String(after),
 });
 
 /** Older servers know nothing of batches, and store each of the messages. */
 export const BATCH_SCRIPTS: readonly Script[] = [
   {
-    name: "messages that are stored as one, with a mark that takes the place of the one before",
+    name: "messages that are stored as one, with a mark, and older marks that are purged",
     say: async (talk) => {
       await talk.api("STREAM.CREATE.B", MARKED);
       await put(talk, "x 1", "mark.a", mark(0));
@@ -36,6 +35,13 @@ export const BATCH_SCRIPTS: readonly Script[] = [
       await talk.api("STREAM.INFO.B", { subjects_filter: ">" });
       await put(talk, "y 1", "mark.a", mark(1));
       await put(talk, "y 2 end", "b", { "Nats-Msg-Id": "3" });
+      await talk.api("STREAM.INFO.B", { subjects_filter: ">" });
+      // No room: the older mark has a place of its own.
+      await put(talk, "z 1 end", "mark.a", mark(4));
+      await talk.api("STREAM.PURGE.B", { filter: "mark.a", keep: 1 });
+      await talk.api("STREAM.PURGE.B", { filter: "mark.a", keep: 1 });
+      await talk.api("STREAM.INFO.B", { subjects_filter: ">" });
+      await put(talk, "w 1 end", "mark.a", mark(4));
       await talk.api("STREAM.INFO.B", { subjects_filter: ">" });
     },
   },

@@ -105,10 +105,7 @@ export class ModelStream {
 
   #requireRoomFor(packets: readonly Packet[]): void {
     const { discard, max_msgs: most } = this.config;
-    const freed = packets.filter(
-      ({ subject, headers }) => rollsUp(headers) && this.messages.lastOf(subject) !== undefined,
-    ).length;
-    if (discard === "new" && most > 0 && this.messages.size + packets.length - freed > most)
+    if (discard === "new" && most > 0 && this.messages.size + packets.length > most)
       throw refusals.storeFailed("maximum messages exceeded");
   }
 
