@@ -178,7 +178,7 @@ export class NatsBroker implements Broker {
       server: this.#server,
       queue,
       work,
-      desks: this.#stores.desks,
+      leases: this.#stores.leases,
       requireOpen: () => this.#requireOpen(),
       onProblem: this.#report,
       onStop: (stopped) => void this.#open.delete(stopped),
@@ -312,7 +312,7 @@ export class NatsBroker implements Broker {
       patience.promise,
     ]);
     timer.cancel();
-    await this.#stores.desks.close();
+    await this.#stores.leases.close();
     await closeForGood(nc);
     this.#line.close();
   }

@@ -71,13 +71,13 @@ export function natsStores(
   const history = new NatsHistory(server, report, ends);
   const ownWords = new OwnWords(server, publisher, history, (queue) => windows.memoryOf(queue));
   const remakeStreams = (): Promise<void> => streams.remake();
-  const desks = new LeaseRegistry({
+  const leases = new LeaseRegistry({
     open: openLeases,
     roundTrip: () => nc.flush(),
     onProblem: report,
   });
   return {
-    ...{ enqueuer, settlePublisher: publisher, delays, streams, windows, ownWords, desks },
+    ...{ enqueuer, settlePublisher: publisher, delays, streams, windows, ownWords, leases },
     ...{ progress, history, records, queueBatches },
     closeHurried: () => hurriedPublisher?.close(),
     laterGenerations: new LaterGenerations(server),
@@ -94,7 +94,7 @@ export function natsStores(
       now: () => clock.now(),
     }),
     blocked: new NatsBlocked(server, publisher, ownWords, windows, history),
-    locks: new NatsLocks(server, replicas, (...lock) => desks.keepLock(...lock)),
+    locks: new NatsLocks(server, replicas, (...lock) => leases.keepLock(...lock)),
     batches: new NatsBatches(server, publisher, replicas),
     journal: new NatsJournal(server, publisher, replicas),
     signals: new NatsSignals({ server, publisher, replicas, onProblem: report }),

@@ -16,7 +16,7 @@ export interface QueueSubscriptionOptions {
   readonly server: ServerAccess;
   readonly queue: string;
   readonly work: WorkOptions;
-  readonly desks: LeaseRegistry;
+  readonly leases: LeaseRegistry;
   /** Throws where the broker was closed meanwhile. */
   readonly requireOpen: () => void;
   readonly onProblem: (error: unknown, doing: string) => void;
@@ -26,7 +26,7 @@ export interface QueueSubscriptionOptions {
 /** One worker's place at a queue. */
 export class QueueSubscription implements WorkSubscription {
   readonly #options: QueueSubscriptionOptions;
-  #desk: LeaseTaker;
+  #taker: LeaseTaker;
   readonly #lanes: LanePulls;
   /** What the queue's consumer grants; at least what was asked for. */
   #leaseMs: number;
@@ -34,26 +34,26 @@ export class QueueSubscription implements WorkSubscription {
 
   /** @throws MillraceError `queue-not-found` */
   static async start(options: QueueSubscriptionOptions): Promise<QueueSubscription> {
-    const { server, queue, work, desks } = options;
+    const { server, queue, work, leases } = options;
     requireLease(work.leaseMs);
     const weights = laneWeights(work.weights);
     const leaseMs = await ensureQueueConsumers(server.jsm, server.names, queue, work.leaseMs);
     options.requireOpen();
-    const desk = await desks.leasesFor(leaseMs);
+    const taker = await leases.leasesFor(leaseMs);
     // A subscription pulls from its first moment: one made now would take jobs that nobody settles.
     options.requireOpen();
-    return new QueueSubscription(options, desk, leaseMs, weights);
+    return new QueueSubscription(options, taker, leaseMs, weights);
   }
 
   private constructor(
     options: QueueSubscriptionOptions,
-    desk: LeaseTaker,
+    taker: LeaseTaker,
     leaseMs: number,
     weights: LaneWeights,
   ) {
     const { server, queue, work, onProblem } = options;
     this.#options = options;
-    this.#desk = desk;
+    this.#taker = taker;
     this.#leaseMs = leaseMs;
     this.#lanes = new LanePulls({
       nc: server.nc,
@@ -106,13 +106,13 @@ export class QueueSubscription implements WorkSubscription {
       lane: undefined,
       woken: false,
     };
-    return new NatsDelivery(raw, subject, this.#desk.take(raw.ackSubject, this.#leaseMs));
+    return new NatsDelivery(raw, subject, this.#taker.take(raw.ackSubject, this.#leaseMs));
   }
 
   async #restoreConsumers(): Promise<void> {
-    const { server, queue, work, desks } = this.#options;
+    const { server, queue, work, leases } = this.#options;
     const granted = await ensureQueueConsumers(server.jsm, server.names, queue, work.leaseMs);
-    this.#desk = await desks.leasesFor(granted);
+    this.#taker = await leases.leasesFor(granted);
     this.#leaseMs = granted;
   }
 }

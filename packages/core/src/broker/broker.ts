@@ -56,7 +56,6 @@ export interface Broker {
    * Publishes jobs to their queues. Every job is confirmed or has its own error, in the order
    * given. Publishing again with the same id within the dedupe window stores nothing and says
    * `duplicate`.
-   *
    */
   enqueue(jobs: readonly Envelope[], call?: EnqueueCall): Promise<readonly EnqueueResult[]>;
 

@@ -156,9 +156,7 @@ function eventOf(
       return { take: { type: "(unreadable)" }, trouble: badEvent(occurrence.why) };
     case "event": {
       const { event, eventId } = occurrence;
-      if (eventId !== undefined && document.seen.includes(eventId)) return undefined;
-      const by = sentBy(eventId);
-      if (by !== undefined && wasHeard(document.heard ?? {}, by)) return undefined;
+      if (wasTaken(document, eventId)) return undefined;
       if (!event.type.startsWith("xstate.")) return { take: event };
       return { take: event, trouble: badEvent("its type begins with xstate.") };
     }
@@ -186,18 +184,29 @@ function advanced(document: MachineDocument, occurrence: Occurrence, now: number
 }
 
 function placeOf(
-  { seen, heard: before = {} }: MachineDocument,
+  document: MachineDocument,
   occurrence: Occurrence,
   now: number,
 ): Partial<Pick<MachineDocument, "cursor" | "heard" | "seen">> {
-  const { kind, sequence } = occurrence;
+  const { kind, sequence: cursor } = occurrence;
   if (kind === "end" || kind === "tick") return {};
-  if (kind !== "event" || occurrence.eventId === undefined || seen.includes(occurrence.eventId))
-    return { cursor: sequence };
-  const by = sentBy(occurrence.eventId);
-  if (by !== undefined)
-    return { cursor: sequence, ...(wasHeard(before, by) ? {} : { heard: hear(before, by, now) }) };
-  return { cursor: sequence, seen: [...seen, occurrence.eventId].slice(-MOST_SEEN) };
+  const eventId = kind === "event" ? occurrence.eventId : undefined;
+  if (eventId === undefined || wasTaken(document, eventId)) return { cursor };
+  const { seen, heard: before = {} } = document;
+  const by = sentBy(eventId);
+  return by === undefined
+    ? { cursor, seen: [...seen, eventId].slice(-MOST_SEEN) }
+    : { cursor, heard: hear(before, by, now) };
+}
+
+/** An event that was sent twice has one id, and is taken once. */
+function wasTaken(
+  { seen, heard: before = {} }: MachineDocument,
+  eventId: string | undefined,
+): boolean {
+  if (eventId === undefined) return false;
+  const by = sentBy(eventId);
+  return seen.includes(eventId) || (by !== undefined && wasHeard(before, by));
 }
 
 function childOf(document: MachineDocument, job: string): string | undefined {

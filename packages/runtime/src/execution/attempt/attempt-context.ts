@@ -32,7 +32,7 @@ export class AttemptContext implements ExecutionContext {
   readonly #options: AttemptOptions;
   #log: Logger | undefined;
   #kept: AttemptLog | undefined;
-  #offspring: EnqueuedChildren | undefined;
+  #enqueued: EnqueuedChildren | undefined;
   #transaction: OneTransaction | undefined;
 
   constructor(
@@ -79,7 +79,7 @@ export class AttemptContext implements ExecutionContext {
 
   /** Undefined where nothing was enqueued. */
   get children(): Children | undefined {
-    return this.#offspring?.children;
+    return this.#enqueued?.children;
   }
 
   get attempt(): number {
@@ -176,7 +176,7 @@ export class AttemptContext implements ExecutionContext {
   }
 
   #adopt(child: EnqueuedJob): EnqueuedJob {
-    (this.#offspring ??= new EnqueuedChildren()).add(child);
+    (this.#enqueued ??= new EnqueuedChildren()).add(child);
     return child;
   }
 

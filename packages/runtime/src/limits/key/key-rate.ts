@@ -27,7 +27,7 @@ export class KeyRate implements Limit {
   readonly #clock: Clock;
   readonly #limitsOf: LimitsOf;
   readonly #serverClock: ServerClock;
-  readonly #desks = new Map<string, RateReserver>();
+  readonly #reservers = new Map<string, RateReserver>();
   #documents: Promise<DocumentStore> | undefined;
 
   constructor(broker: Broker, clock: Clock, limitsOf: LimitsOf) {
@@ -53,7 +53,7 @@ export class KeyRate implements Limit {
     if (rate === undefined) return PASSED;
     const startMs = mayBeBlockedAlready(entrant)
       ? undefined
-      : (envelope.reservedAt ?? (await this.#desk(queue, found.key).ask(rateOf(rate))));
+      : (envelope.reservedAt ?? (await this.#reserver(queue, found.key).ask(rateOf(rate))));
     if (startMs === undefined)
       return { refusal: { kind: "blocked", gate: rateGate(queue, found.key) } };
     const waitMs = startMs - (await this.#serverClock.now());
@@ -67,25 +67,25 @@ export class KeyRate implements Limit {
   }
 
   close(): Promise<void> {
-    for (const desk of this.#desks.values()) desk.close();
-    this.#desks.clear();
+    for (const reserver of this.#reservers.values()) reserver.close();
+    this.#reservers.clear();
     return Promise.resolve();
   }
 
-  #desk(queue: string, key: string): RateReserver {
+  #reserver(queue: string, key: string): RateReserver {
     const name = `${queue} ${key}`;
-    const known = this.#desks.get(name);
+    const known = this.#reservers.get(name);
     if (known !== undefined) return known;
-    const desk = new RateReserver({
+    const reserver = new RateReserver({
       documents: () => this.#open(),
       serverClock: this.#serverClock,
       clock: this.#clock,
       queue,
       key,
-      onIdle: () => void this.#desks.delete(name),
+      onIdle: () => void this.#reservers.delete(name),
     });
-    this.#desks.set(name, desk);
-    return desk;
+    this.#reservers.set(name, reserver);
+    return reserver;
   }
 
   #open(): Promise<DocumentStore> {

@@ -3,7 +3,7 @@ import { type Rate, type RateState, reserve } from "./gcra.ts";
 import { keyHash } from "../gate-names.ts";
 import type { ServerClock } from "../../clock/server-clock.ts";
 
-export interface RateDeskOptions {
+export interface RateReserverOptions {
   readonly documents: () => Promise<DocumentStore>;
   readonly serverClock: ServerClock;
   readonly clock: Clock;
@@ -44,7 +44,7 @@ export function rateDocument(queue: string, key: string): string {
  * its own way.
  */
 export class RateReserver {
-  readonly #options: RateDeskOptions;
+  readonly #options: RateReserverOptions;
   readonly #document: string;
   #asked: Asked[] = [];
   #working = false;
@@ -52,7 +52,7 @@ export class RateReserver {
   #known: Known | undefined;
   #forget: Timer | undefined;
 
-  constructor(options: RateDeskOptions) {
+  constructor(options: RateReserverOptions) {
     this.#options = options;
     this.#document = rateDocument(options.queue, options.key);
   }

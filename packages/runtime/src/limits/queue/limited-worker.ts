@@ -1,4 +1,4 @@
-/** What the limits sees and moves of its worker. */
+/** What the limits of a queue see and move of its worker. */
 export interface LimitedWorker {
   readonly slots: number;
   /** Jobs in its hands. */
