@@ -61,19 +61,21 @@ function Box({
   readonly isOwn: boolean;
 }): ReactElement {
   const { name = "not known any more", state = "", id } = member;
+  const line = state === "" ? id : `${state} · ${id}`;
   return (
     <Link
       href={jobAddress(member)}
-      aria-label={`${name} ${id}, ${state === "" ? "not known any more" : state}`}
+      // Whoever speaks to their browser says what they see: it is a part of what is read aloud.
+      aria-label={`${shortened(name)} ${shortened(line)}, ${id}`}
       aria-current={isOwn ? "page" : undefined}
     >
       <g transform={`translate(${x - BOX.width / 2} ${y - BOX.height / 2})`}>
         <rect {...BOX} rx={6} className={isOwn ? "own" : undefined} />
         <text x={10} y={21}>
           {shortened(name)}
-        </text>
+        </text>{" "}
         <text x={10} y={40} className="id">
-          {shortened(state === "" ? id : `${state} · ${id}`)}
+          {shortened(line)}
         </text>
       </g>
     </Link>
