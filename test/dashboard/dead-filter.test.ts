@@ -1,5 +1,7 @@
-import { expect, test } from "vitest";
-import { ADA, charge, type Scene, scene } from "./scene.ts";
+import { connect } from "millrace";
+import { createDashboard } from "millrace/dashboard";
+import { expect, onTestFinished, test } from "vitest";
+import { ADA, BOB, charge, ORIGIN, type Scene, scene } from "./scene.ts";
 
 /** Ten dead letters; every other one with a key. */
 async function letters(): Promise<Scene> {
@@ -33,6 +35,21 @@ test("causes and letters are those that fit, by what is in the payload too", asy
     { id: "c-4" },
   ]);
   await expect(counts("eror~x")).rejects.toThrow(/400.*eror~x at character 1/);
+});
+
+test("what the client's own mask hides is neither shown nor found, nor counted", async () => {
+  const { t } = await letters();
+  const millrace = await connect({ broker: t.client.broker, clock: t.clock, maskKeys: ["n"] });
+  const dashboard = createDashboard({ millrace, clock: t.clock, authorize: () => BOB });
+  onTestFinished(() => dashboard.close());
+  const get = async (path: string): Promise<unknown> =>
+    (await dashboard(new Request(`${ORIGIN}/api/${path}`))).json();
+  expect(await get("jobs/billing/c-1")).toMatchObject({
+    letter: { payload: { n: "***" } },
+  });
+  expect(await get(`dead?filter=${asked("payload.n<4")}`)).toEqual([]);
+  const target = { kind: "dead-retry", filter: { where: "payload.n<4" } };
+  expect(await get(`operations/count?target=${asked(target)}`)).toEqual({ count: 0 });
 });
 
 test("a filter is completed by the fields that letters have, and by no other", async () => {

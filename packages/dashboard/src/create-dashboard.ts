@@ -1,5 +1,5 @@
 import { type Clock, MillraceError, systemClock } from "@millrace/core";
-import { type Mask, showValue } from "@millrace/telemetry/masking";
+import { showValue } from "@millrace/telemetry/masking";
 import { Hono } from "hono";
 import { changeRefusal, hostRefusal } from "./access/request-check.ts";
 import { SECURITY_HEADERS } from "./access/security-headers.ts";
@@ -35,10 +35,6 @@ export interface DashboardOptions {
   readonly hosts?: readonly string[];
   /** What an answer to nobody in particular says besides: `WWW-Authenticate`. Default: nothing. */
   readonly challenge?: string;
-  /**
-   * Hides secrets in what is shown: `createMask` of `millrace/telemetry`. Default: the built-in.
-   */
-  readonly mask?: Mask;
   /** Shown on a page of its own: a store of `millrace/outbox`. It stays the caller's to close. */
   readonly outbox?: DashboardOutbox;
   /** Asked for a page of what is wrong and what to do: `() => diagnose({ servers })`. */
@@ -82,7 +78,6 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const {
     millrace,
     clock = systemClock,
-    mask,
     title = "",
     challenge,
     hosts,
@@ -117,7 +112,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     context.set("user", user);
     return next();
   });
-  const show = showValue(false, mask);
+  const show = showValue(false, millrace.mask);
   app.route(
     "/api",
     apiOf({ fleet: millrace, show, clock, feed, title, outbox, doctor, search, grafana }),

@@ -188,7 +188,7 @@ export class Operator {
   async #client(): Promise<Millrace> {
     const broker = await this.#options.realm.brokerFor(this.process);
     let ids = 0;
-    return createClient(broker, this.process.clock, () => `operated-${(ids += 1)}`);
+    return createClient(broker, this.process.clock, { newId: () => `operated-${(ids += 1)}` });
   }
 
   #until(atMs: number): Promise<void> {

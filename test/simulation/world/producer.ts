@@ -56,7 +56,7 @@ export class ProducerProcess {
     this.#connected = createClient(
       broker instanceof Promise ? await broker : broker,
       this.process.clock,
-      () => `made-${(ids += 1)}`,
+      { newId: () => `made-${(ids += 1)}` },
     );
   }
 

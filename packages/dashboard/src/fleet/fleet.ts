@@ -20,6 +20,7 @@ import type {
   StoredDeadLetter,
   StoredSchedule,
 } from "@millrace/core";
+import type { Mask } from "@millrace/telemetry/masking";
 import type { StepView } from "../api/step-view.ts";
 import type { NodeView, OperationView } from "../api/views.ts";
 
@@ -29,6 +30,8 @@ import type { NodeView, OperationView } from "../api/views.ts";
  * on this one.
  */
 export interface Fleet {
+  /** Hides secrets in what is shown. What it hides, its filters don't find either. */
+  readonly mask: Mask;
   readonly status: BrokerStatus;
   onStatus(listener: (status: BrokerStatus) => void): () => void;
   health(): Promise<{

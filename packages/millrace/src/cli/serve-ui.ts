@@ -36,11 +36,12 @@ export async function serveUi(
   const millrace = createClient(
     await connectBroker(connectionOptions(config, "millrace-ui")),
     systemClock,
+    { mask: maskOf(config) },
   );
   const onDefect = (error: unknown): void =>
     io.err(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   const search = await openJobIndex({
-    ...{ broker: millrace.broker, namespace: config.namespace, mask: maskOf(config), onDefect },
+    ...{ broker: millrace.broker, namespace: config.namespace, mask: millrace.mask, onDefect },
     ...(config.jobIndex === undefined ? {} : { path: config.jobIndex }),
   }).catch((error: unknown) => {
     // All but the search works without.
@@ -51,7 +52,6 @@ export async function serveUi(
     serveDashboard({
       ...{ millrace, port, host: config.uiHost, accounts, localName: whoAmI() },
       title: config.namespace,
-      mask: maskOf(config),
       ...(outbox === undefined ? {} : { outbox }),
       doctor: () => findingsOf(config, "millrace-ui-doctor", outbox),
       ...(search === undefined ? {} : { search }),

@@ -3,6 +3,7 @@ import { connectBroker } from "@millrace/broker-nats";
 import { type Millrace, createClient } from "../client/client.ts";
 import { connectionOptions } from "../config/connection.ts";
 import type { Config } from "../config/fields.ts";
+import { maskOf } from "../config/mask-of.ts";
 
 /** What follows the jobs that are published, and who is told of its trouble. */
 export interface ClientTracing {
@@ -21,12 +22,9 @@ export async function withClient<Result>(
     tracing === undefined
       ? broker
       : instrumentedBroker(broker, tracing.instrumentation, tracing.onTrouble);
-  await using client = createClient(
-    traced,
-    systemClock,
-    undefined,
-    undefined,
-    tracing?.instrumentation,
-  );
+  await using client = createClient(traced, systemClock, {
+    instrumentation: tracing?.instrumentation,
+    mask: maskOf(config),
+  });
   return await act(client);
 }

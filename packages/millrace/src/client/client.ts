@@ -14,6 +14,7 @@ import {
   noMetrics,
   type PlannedJob,
 } from "@millrace/core";
+import { createMask, type Mask } from "@millrace/telemetry/masking";
 import type { BatchHandle } from "./enqueue/batch.ts";
 import { callLimits, type CallLimits, clientCalls } from "./call-limits.ts";
 import { type ClientHealth, clientHealth } from "./client-health.ts";
@@ -240,26 +241,39 @@ export interface Millrace extends AsyncDisposable {
   readonly delayed: DelayedJobs;
   /** Looking at durable machines, and forgetting them. */
   readonly machines: Machines;
+  /**
+   * What hides secrets, the built-in ones and those of `maskKeys` and `maskPatterns`. Filters look
+   * at masked payloads, and dashboards show them.
+   */
+  readonly mask: Mask;
   /** What it stands on. For what this interface does not offer. */
   readonly broker: Broker;
   /** Ends the connection. Idempotent. */
   close(): Promise<void>;
 }
 
-/**
- * A client over any broker. It owns the broker: `close()` closes it.
- *
- * @param limits of each of its calls
- */
-export function createClient(
-  broker: Broker,
-  clock: Clock,
-  newId: () => string = () => newJobId(clock.now()),
-  metrics: MetricsCollector = noMetrics,
-  instrumentation?: Instrumentation,
-  limits?: CallLimits,
-): Millrace {
+/** What a client may be given besides; each has a default. */
+export interface ClientParts {
+  /** Of jobs that are given none. */
+  readonly newId?: () => string;
+  readonly metrics?: MetricsCollector;
+  readonly instrumentation?: Instrumentation | undefined;
+  /** What hides secrets from filters, and from whoever shows what they find. */
+  readonly mask?: Mask;
+  /** Of each of its calls. */
+  readonly limits?: CallLimits;
+}
+
+/** A client over any broker. It owns the broker: `close()` closes it. */
+export function createClient(broker: Broker, clock: Clock, parts: ClientParts = {}): Millrace {
   const now = (): number => clock.now();
+  const {
+    newId = () => newJobId(clock.now()),
+    metrics = noMetrics,
+    instrumentation,
+    mask = createMask(),
+    limits,
+  } = parts;
   const calls = clientCalls({ broker, clock }, limits);
   const host = { broker, clock, newId, calls };
   return {
@@ -275,9 +289,10 @@ export function createClient(
         run,
       ),
     with: (more) =>
-      createClient(broker, clock, newId, metrics, instrumentation, {
-        ...limits,
-        ...callLimits(more, "with()"),
+      createClient(broker, clock, {
+        ...parts,
+        mask,
+        limits: { ...limits, ...callLimits(more, "with()") },
       }),
     get status() {
       return broker.status;
@@ -295,12 +310,13 @@ export function createClient(
     nodes: calls.each("nodes", nodesOf(broker)),
     locks: calls.each("locks", locksOf(broker)),
     audit: calls.each("audit", auditOf(broker)),
-    operations: calls.each("operations", operationsOf(broker, clock)),
+    operations: calls.each("operations", operationsOf(broker, clock, mask)),
     samples: calls.each("samples", samplesOf(broker, clock)),
-    dead: calls.each("dead", deadLetters(broker, now)),
+    dead: calls.each("dead", deadLetters(broker, now, mask)),
     cron: calls.each("cron", cron(broker, clock, newId)),
     machines: calls.each("machines", machinesOf(broker)),
     delayed: calls.each("delayed", delayedJobs(broker, now)),
+    mask,
     broker,
     close: () => broker.close(),
     [Symbol.asyncDispose]: () => broker.close(),

@@ -16,6 +16,7 @@ import type { OutboxAdapter } from "@millrace/outbox";
 import { codeConfig } from "../config/code-config.ts";
 import { connectionOptions } from "../config/connection.ts";
 import { type ConfigInput, FIELD_KEYS, type FieldKey } from "../config/fields.ts";
+import { maskOf } from "../config/mask-of.ts";
 import { requireNode } from "../require-node.ts";
 import { createClient, type Millrace } from "./client.ts";
 import { type MillraceWithOutbox, requireAdapter, withOutbox } from "./with-outbox.ts";
@@ -37,6 +38,8 @@ type ConnectionKey = Extract<
   | "replicas"
   | "maxValues"
   | "maxDelayMs"
+  | "maskKeys"
+  | "maskPatterns"
 >;
 
 /**
@@ -126,13 +129,20 @@ export async function connect(
     ...fields
   } = options;
   requireAdapter(outbox);
+  const config = await codeConfig({
+    fields: { ...fields },
+    ...(configFile === undefined ? {} : { configFile }),
+    // Who brings a broker has not asked for what the environment says of servers.
+    ...(own !== undefined ? { env: {} } : env === undefined ? {} : { env }),
+  });
+  const mask = maskOf(config);
   const clientOf = async (broker: Broker): Promise<Millrace> => {
     const counted = countingBroker(broker, metrics, clock);
     const traced =
       instrumentation === undefined
         ? counted
         : instrumentedBroker(counted, instrumentation, warnOnce());
-    const client = createClient(traced, clock, undefined, metrics, instrumentation);
+    const client = createClient(traced, clock, { metrics, instrumentation, mask });
     if (outbox === undefined) return client;
     return withOutbox(client, outbox, {
       clock,
@@ -140,11 +150,6 @@ export async function connect(
     });
   };
   if (own !== undefined) return clientOf(own);
-  const config = await codeConfig({
-    fields: { ...fields },
-    ...(configFile === undefined ? {} : { configFile }),
-    ...(env === undefined ? {} : { env }),
-  });
   return clientOf(
     await connectBroker({
       ...connectionOptions(config, name),

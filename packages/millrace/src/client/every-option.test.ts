@@ -54,6 +54,7 @@ const client: Cases<Millrace> = {
   cancel: (of) => of.cancel("a", bad({ queue: "work" })),
   signal: (of) => of.signal("work", "a", "go", 1, bad()),
   handle: "takes no options",
+  mask: "takes no options",
   machine: [
     (of) => of.machine("m", "a").send({ type: "A" }, bad()),
     (of) => of.machine("m", "a").waitFor(() => true, bad()),

@@ -220,7 +220,7 @@ test("a singleton that had to wait says so, and which token it has", async () =>
 });
 
 test("a lock that a handler or a request waits for is an event of its span", async () => {
-  const client = createClient(new MemoryBroker(), systemClock, undefined, undefined, telemetry());
+  const client = createClient(new MemoryBroker(), systemClock, { instrumentation: telemetry() });
   await using t = await runtime([
     work.handler(() => client.lock("month", { wait: 0 }, ({ token }) => token)),
   ]);

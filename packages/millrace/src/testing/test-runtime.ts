@@ -118,9 +118,7 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
   const client = createClient(
     instrumentation === undefined ? broker : instrumentedBroker(broker, instrumentation, fail),
     clock,
-    undefined,
-    undefined,
-    instrumentation,
+    { instrumentation },
   );
   const handlers = new HandlersAtWork(clock, [
     ...jobs,

@@ -1,4 +1,5 @@
 import type { StoredDeadLetter } from "@millrace/core";
+import { createMask } from "@millrace/telemetry/masking";
 import { expect, test } from "vitest";
 import { parseDeadFilter } from "./dead-filter.ts";
 
@@ -55,11 +56,15 @@ test.each([
   ["age>=1h", true],
   ["at>2030-01-01T10:00Z", true],
   ["at<2030-01-01T10:00Z", false],
-])("%s: %s", (filter, expected) => expect(parseDeadFilter(filter, NOW)(LETTER)).toBe(expected));
+])("%s: %s", (filter, expected) =>
+  expect(parseDeadFilter(filter, NOW, createMask())(LETTER)).toBe(expected),
+);
 
 test("what a letter does not know is an empty text", () => {
-  expect(parseDeadFilter("name=* error!=TimeoutError message!~x", NOW)(BARE)).toBe(true);
-  expect(parseDeadFilter("message~x", NOW)(BARE)).toBe(false);
+  expect(parseDeadFilter("name=* error!=TimeoutError message!~x", NOW, createMask())(BARE)).toBe(
+    true,
+  );
+  expect(parseDeadFilter("message~x", NOW, createMask())(BARE)).toBe(false);
 });
 
 test.each([
@@ -79,7 +84,7 @@ test.each([
   ["age<soon", "a duration"],
   ["at>whenever", "a time such as"],
 ])("%j is refused: %s", (filter, message) => {
-  expect(() => parseDeadFilter(filter, NOW)).toThrow(
+  expect(() => parseDeadFilter(filter, NOW, createMask())).toThrow(
     expect.objectContaining({
       code: "invalid-filter",
       message: expect.stringContaining(message) as string,

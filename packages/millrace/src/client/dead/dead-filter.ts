@@ -1,15 +1,13 @@
 import type { StoredDeadLetter } from "@millrace/core";
-import { maskText, payloadOf, showValue } from "@millrace/telemetry/masking";
+import { type Mask, payloadOf, showValue } from "@millrace/telemetry/masking";
 import type { FilterFields } from "../../filter/filter-fields.ts";
 import { parseFilter } from "../../filter/filter-test.ts";
 
 /** Whether a letter is meant. */
 export type LetterTest = (letter: StoredDeadLetter) => boolean;
 
-/** Who may count what fits could else guess a secret letter by letter. */
-const MASKED = showValue(false);
-
-const FIELDS: FilterFields<StoredDeadLetter> = {
+/** Who may count what fits could else guess a secret letter by letter: all is masked first. */
+const fieldsOf = (mask: Mask): FilterFields<StoredDeadLetter> => ({
   texts: {
     id: ({ id }) => id,
     name: ({ name }) => name ?? "",
@@ -17,27 +15,28 @@ const FIELDS: FilterFields<StoredDeadLetter> = {
     reason: ({ reason }) => reason,
     node: ({ node }) => node,
     error: ({ error }) => error?.type ?? "",
-    message: ({ error }) => maskText(error?.message ?? ""),
+    message: ({ error }) => mask.text(error?.message ?? ""),
   },
   numbers: { attempts: ({ attempts }) => attempts },
   durations: {},
   at: ({ at }) => at,
   payload: (letter) => {
-    const read = payloadOf(letter, MASKED);
+    const read = payloadOf(letter, showValue(false, mask));
     return "payload" in read ? read.payload : undefined;
   },
   words: ["id", "name", "queue", "reason", "error", "message"],
-};
+});
 
 /**
  * Reads a filter on dead letters, in the language of `docs/filters.md`. Secrets in payloads are
  * masked before they are looked at.
  *
  * @param now epoch milliseconds, for `age`
+ * @param mask what hides secrets
  * @throws FilterError (`invalid-filter`) with the place at which it goes wrong
  * @example
- * const test = parseDeadFilter('error=TimeoutError payload.customer:42', Date.now());
+ * const test = parseDeadFilter('error=TimeoutError payload.customer:42', Date.now(), createMask());
  */
-export function parseDeadFilter(text: string, now: number): LetterTest {
-  return parseFilter(text, now, FIELDS);
+export function parseDeadFilter(text: string, now: number, mask: Mask): LetterTest {
+  return parseFilter(text, now, fieldsOf(mask));
 }

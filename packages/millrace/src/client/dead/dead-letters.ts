@@ -11,6 +11,7 @@ import {
   type StoredDeadLetter,
   encodeMsgpack,
 } from "@millrace/core";
+import type { Mask } from "@millrace/telemetry/masking";
 import type { Completion } from "../../filter/complete-filter.ts";
 import { completeDead } from "./complete-dead.ts";
 import { discardLetter } from "./dead-discard.ts";
@@ -94,7 +95,7 @@ const EDIT_NAMES = optionNames<NonNullable<Parameters<DeadLetters["edit"]>[2]>>(
   ...{ queue: true, merge: true },
 });
 
-export function deadLetters(broker: Broker, now: () => number): DeadLetters {
+export function deadLetters(broker: Broker, now: () => number, mask: Mask): DeadLetters {
   const store = broker.deadLetters;
   const revive = reviver(broker, now);
 
@@ -102,7 +103,7 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
     filter: DeadLetterFilter,
     act: (letter: StoredDeadLetter) => Promise<unknown>,
   ): Promise<readonly DeadLetterResult[]> => {
-    const fits = letterTest(filter, now());
+    const fits = letterTest(filter, now(), mask);
     // A retried job may die again at once: letters that came after the start are left alone.
     const end = await lastSequence(broker, filter, fits);
     const results: DeadLetterResult[] = [];
@@ -138,13 +139,13 @@ export function deadLetters(broker: Broker, now: () => number): DeadLetters {
   return {
     async list({ limit = 100, ...filter } = {}) {
       const letters: StoredDeadLetter[] = [];
-      for await (const letter of matching(broker, filter, letterTest(filter, now()))) {
+      for await (const letter of matching(broker, filter, letterTest(filter, now(), mask))) {
         if (letters.push(letter) >= limit) break;
       }
       return letters;
     },
     groups: async (filter = {}) =>
-      groupLetters(matching(broker, filter, letterTest(filter, now()))),
+      groupLetters(matching(broker, filter, letterTest(filter, now(), mask))),
     complete: (filter) => Promise.resolve(completeDead(filter)),
     show: (id, options) => show(id, options),
     async edit(id, given, options = {}) {

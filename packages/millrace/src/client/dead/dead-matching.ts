@@ -1,4 +1,5 @@
 import { type Broker, optionNames, refuseUnknown, type StoredDeadLetter } from "@millrace/core";
+import type { Mask } from "@millrace/telemetry/masking";
 import { type LetterTest, parseDeadFilter } from "./dead-filter.ts";
 import type { DeadLetterFilter } from "./dead-letters.ts";
 
@@ -12,10 +13,10 @@ const NAMES = optionNames<DeadLetterFilter>({
  * @throws MillraceError `invalid-filter` where `where` can't be read, or where there is no such
  *   term: a filter with a mistyped one would mean every letter
  */
-export function letterTest(filter: DeadLetterFilter, now: number): LetterTest {
+export function letterTest(filter: DeadLetterFilter, now: number, mask: Mask): LetterTest {
   refuseUnknown(filter, NAMES, "a filter of dead letters");
   const { reason, name, error, where } = filter;
-  const fits = where === undefined ? undefined : parseDeadFilter(where, now);
+  const fits = where === undefined ? undefined : parseDeadFilter(where, now, mask);
   return (letter) =>
     (reason === undefined || letter.reason === reason) &&
     (name === undefined || (letter.name ?? null) === name) &&

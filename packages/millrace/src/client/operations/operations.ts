@@ -7,6 +7,7 @@ import {
   refuseUnknown,
   type Stoppable,
 } from "@millrace/core";
+import type { Mask } from "@millrace/telemetry/masking";
 import { beginAudit } from "../audit.ts";
 import { whoAmI } from "../who-am-i.ts";
 import { isOpen, type Operation, shownOperation, type StoredOperation } from "./operation.ts";
@@ -99,7 +100,7 @@ const STOP_NAMES = optionNames<NonNullable<Parameters<Operations["stop"]>[1]>>({
 const RUN_NAMES = optionNames<NonNullable<Parameters<Operations["run"]>[1]>>({ signal: true });
 const SERVE_NAMES = optionNames<ServeOperationsOptions>({ onDefect: true });
 
-export function operationsOf(broker: Broker, clock: Clock): Operations {
+export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operations {
   const get = async (id: string): Promise<Operation> =>
     shownOperation((await getOperation(await operationsBucket(broker), id)).operation);
   const pause = (): Promise<void> =>
@@ -108,11 +109,11 @@ export function operationsOf(broker: Broker, clock: Clock): Operations {
     async count(target) {
       // A request may be counted before it is started.
       refuseUnknown(target, REQUEST_NAMES, "operations.count()");
-      return (await whatIsMeant(broker, target, clock.now())).length;
+      return (await whatIsMeant(broker, target, clock.now(), mask)).length;
     },
     async start(request) {
       refuseUnknown(request, REQUEST_NAMES, "operations.start()");
-      const items = await whatIsMeant(broker, request, clock.now());
+      const items = await whatIsMeant(broker, request, clock.now(), mask);
       await trimOperations(broker);
       return begin(broker, request, items);
     },

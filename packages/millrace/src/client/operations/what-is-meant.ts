@@ -1,5 +1,7 @@
 import { type Broker, MillraceError, optionNames, refuseUnknown } from "@millrace/core";
+import type { Mask } from "@millrace/telemetry/masking";
 import type { AuditValue } from "../audit.ts";
+import type { LetterTest } from "../dead/dead-filter.ts";
 import type { DeadLetterFilter } from "../dead/dead-letters.ts";
 import { lastSequence, letterTest, matching } from "../dead/dead-matching.ts";
 import { parseJobFilter } from "../jobs/job-filter.ts";
@@ -40,18 +42,18 @@ export function whatIsMeant(
   broker: Broker,
   target: OperationTarget,
   now: number,
+  mask: Mask,
 ): Promise<readonly PlanItem[]> {
   return target.kind === "jobs-cancel"
     ? liveItems(broker, target.filter, now)
-    : letterItems(broker, target.filter, now);
+    : letterItems(broker, target.filter, letterTest(target.filter, now, mask));
 }
 
 async function letterItems(
   broker: Broker,
   filter: DeadLetterFilter,
-  now: number,
+  fits: LetterTest,
 ): Promise<readonly PlanItem[]> {
-  const fits = letterTest(filter, now);
   const end = await lastSequence(broker, filter, fits);
   const items: PlanItem[] = [];
   for await (const { id, queue, sequence } of matching(broker, filter, fits)) {

@@ -1,4 +1,5 @@
 import { type DeadLetterResult, MillraceError, tallyLetters } from "@millrace/core";
+import { createMask } from "@millrace/telemetry/masking";
 import { audited } from "../../../client/audit.ts";
 import { parseDeadFilter } from "../../../client/dead/dead-filter.ts";
 import type { DeadLetterFilter } from "../../../client/dead/dead-letters.ts";
@@ -185,5 +186,5 @@ function requireSelection({
       "Give the ids of letters, or --all or --filter, with or without --queue and --reason.",
     );
   // A filter that can't be read is refused before anybody is asked.
-  if (filter !== undefined) parseDeadFilter(filter, 0);
+  if (filter !== undefined) parseDeadFilter(filter, 0, createMask());
 }
