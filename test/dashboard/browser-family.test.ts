@@ -35,7 +35,9 @@ describeInBrowser("who enqueued whom, on the dashboard", (browserOf) => {
         await heading(page, `Job ${LONG_ID}`);
         const graph = page.getByRole("region", { name: "Graph of jobs" });
         // What is read aloud says the state, and the whole id, which the box has no room for.
-        const child = graph.getByRole("link", { name: new RegExp(`split.*succeeded.*${LONG_ID}a`) });
+        const child = graph.getByRole("link", {
+          name: new RegExp(`split.*succeeded.*${LONG_ID}a`),
+        });
         await child.waitFor();
         expect(await graph.getByRole("link").count()).toBe(2);
         expect(await violations(page)).toEqual([]);
