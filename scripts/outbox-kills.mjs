@@ -1,6 +1,6 @@
-// `pnpm outbox:kills [--kills 200] [--seed N] [--server newest|2.10]`: relays, a node, the database
-// and the server of an outbox are killed at every point, and an oracle in the database judges.
-// The same seed chooses the same order.
+// `pnpm outbox:kills [--kills 200] [--seed N] [--server newest|2.11|2.10]`: relays, a node, the
+// database and the server of an outbox are killed at every point, and an oracle in the database
+// judges. The same seed chooses the same order.
 import { parseArgs } from "node:util";
 import "./node-version.mjs";
 const { install, runNode } = await import("./install.mjs");

@@ -1,4 +1,9 @@
-import { type LaunchedServer, launchServer, type LaunchOptions } from "@millrace/nats-server";
+import {
+  type LaunchedServer,
+  launchServer,
+  type LaunchOptions,
+  type ServerGeneration,
+} from "@millrace/nats-server";
 import { describe } from "vitest";
 import { nameOf, serversUnderTest } from "../harness/servers.ts";
 
@@ -13,7 +18,7 @@ export type StartServer = (options?: Omit<LaunchOptions, "path">) => Promise<Lau
  */
 export function describeOnOwnServers(
   title: string,
-  body: (start: StartServer, generation: "newest" | "2.10") => void,
+  body: (start: StartServer, generation: ServerGeneration) => void,
 ): void {
   for (const target of serversUnderTest()) {
     describe.skipIf(target.state === "missing")(`${title} (${nameOf(target)})`, () => {

@@ -27,7 +27,7 @@ export function mysqlMissing(kind: MysqlKind): string | undefined {
   if (findServer(kind) !== undefined) return undefined;
   return kind === "MariaDB"
     ? "no mariadbd on the PATH or in /usr/sbin (Debian: apt-get install mariadb-server-core); no npm package brings one"
-    : "no mysqld of MySQL on the PATH or in /usr/sbin; Debian has none, and no npm package brings one";
+    : "no mysqld of MySQL on the PATH or in /usr/sbin (Debian unstable: apt-get install mysql-server-core); no npm package brings one";
 }
 
 function findServer(kind: MysqlKind): string | undefined {
@@ -54,7 +54,8 @@ function isProgram(file: string): boolean {
 const OPTIONS: Readonly<Record<MysqlKind, readonly string[]>> = {
   // Without it, tables of users would have to be made first.
   MariaDB: ["--skip-grant-tables"],
-  MySQL: ["--mysqlx=OFF"],
+  // A distribution's own folder for files need not be there.
+  MySQL: ["--mysqlx=OFF", "--secure-file-priv=NULL"],
 };
 
 /** A server of its own, in a temporary directory, on the loopback address. */

@@ -5,7 +5,8 @@ import type { ConnectionOptions } from "@nats-io/transport-node";
 import type { MemberFault } from "./cluster/member-fault.ts";
 import { clusterMode } from "./cluster/mode.ts";
 import { startTestCluster, type TestCluster } from "./cluster/test-cluster.ts";
-import type { ServerUnderTest } from "./obtain-servers.ts";
+import { obtainOne, type ServerUnderTest } from "./obtain-one.ts";
+import { isShortPart } from "./part.ts";
 
 /**
  * A private server of one test file, with the verbs of a fault test. In cluster mode it is three
@@ -73,6 +74,20 @@ export function describeEachServer(
   options: UseServerOptions = {},
 ): void {
   for (const target of serversUnderTest()) describeOne(title, target, body, options);
+}
+
+/**
+ * As `describeEachServer`, and on 2.11 too, which is obtained first: for what is promised of it.
+ * The short part leaves it out, as it does 2.10.
+ */
+export async function describeEachServerWith211(
+  title: string,
+  body: (server: TestServer) => void,
+  options: UseServerOptions = {},
+): Promise<void> {
+  describeEachServer(title, body, options);
+  if (!isShortPart() && clusterMode() === undefined)
+    describeOne(title, await obtainOne("2.11"), body, options);
 }
 
 /** As `describeEachServer`, for what needs one generation only. */

@@ -1,3 +1,4 @@
+import { decode } from "@msgpack/msgpack";
 import BetterSqlite from "better-sqlite3";
 import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/node-postgres";
@@ -33,8 +34,20 @@ import { postgresMissing, startPostgres, type TestPostgres } from "../harness/po
 const missing = postgresMissing();
 const JOB = { ...UNSETTLED, name: "n", queue: "q", payload: null, createdAt: 1, headers: {} };
 const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });
+/** Whatever a library might take for something of its own. */
+const ODD = { to: `ada's "mail" $1 ? :x \\ ü 🦉` };
 
 class Undo extends Error {}
+
+interface WrittenRow {
+  readonly id: string;
+  readonly lane: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+const inputOf = (body: Uint8Array): unknown =>
+  (decode(body) as { readonly payload: unknown }).payload;
 
 /** One library: runs the function in a transaction, which rolls back where it throws. */
 interface Library {
@@ -151,10 +164,10 @@ describe.skipIf(missing !== undefined)(
     });
 
     const written = async (): Promise<readonly unknown[]> => {
-      const { rows } = await observer.query(
-        "SELECT id, lane, headers FROM millrace_outbox ORDER BY seq",
+      const { rows } = await observer.query<WrittenRow>(
+        "SELECT id, lane, headers, body FROM millrace_outbox ORDER BY seq",
       );
-      return rows.map(({ id, lane, headers }: Record<string, unknown>) => [id, lane, headers]);
+      return rows.map(({ id, lane, headers, body }) => [id, lane, headers, inputOf(body)]);
     };
 
     test.each(Object.keys(LIBRARIES))("%s", async (name) => {
@@ -163,11 +176,11 @@ describe.skipIf(missing !== undefined)(
       try {
         await observer.query("TRUNCATE millrace_outbox");
         await library.inTransaction(async (outbox) => {
-          await outbox.enqueue(
-            mail,
-            { to: `ada's "mail" $1 ? \\ ü` },
-            { id: "a", priority: "high", headers: { "x-shop": `7 $2 ? ' ü` } },
-          );
+          await outbox.enqueue(mail, ODD, {
+            id: "a",
+            priority: "high",
+            headers: { "x-shop": `7 $2 ? ' ü` },
+          });
           await outbox.enqueueMany(mail, [
             { id: "b", input: { to: "b" } },
             { id: "c", input: { to: "c" } },
@@ -175,9 +188,9 @@ describe.skipIf(missing !== undefined)(
           expect(await written()).toEqual([]);
         });
         const jobs = [
-          ["a", "high", { "x-shop": `7 $2 ? ' ü` }],
-          ["b", null, {}],
-          ["c", null, {}],
+          ["a", "high", { "x-shop": `7 $2 ? ' ü` }, ODD],
+          ["b", null, {}, { to: "b" }],
+          ["c", null, {}, { to: "c" }],
         ];
         expect(await written()).toEqual(jobs);
         await expect(
@@ -202,7 +215,7 @@ describe.skipIf(missing !== undefined)(
         });
         const second = await shop.once(run, () => Promise.reject(new Error("it ran twice")));
         expect([first, second]).toEqual([done, done]);
-        expect(await written()).toEqual([...jobs, ["d", null, {}]]);
+        expect(await written()).toEqual([...jobs, ["d", null, {}, { to: "once" }]]);
       } finally {
         await library.close();
       }
@@ -218,13 +231,16 @@ test.each([
   const outbox = createSyncOutbox(sqliteTransaction);
   database.exec(SQLITE_SCHEMA);
   database.exec("BEGIN");
-  outbox(database).enqueue(mail, { to: "ada" }, { id: "a" });
+  outbox(database).enqueue(mail, ODD, { id: "a" });
   database.exec("COMMIT");
   database.exec("BEGIN");
   outbox(database).enqueueMany(mail, [{ input: { to: "b" } }, { input: { to: "c" } }]);
   database.exec("ROLLBACK");
-  expect(database.prepare("SELECT id, queue FROM millrace_outbox").all()).toEqual([
-    { id: "a", queue: "mail" },
+  const rows = database
+    .prepare("SELECT id, queue, body FROM millrace_outbox")
+    .all() as readonly (WrittenRow & { readonly queue: string })[];
+  expect(rows.map(({ id, queue, body }) => [id, queue, inputOf(body)])).toEqual([
+    ["a", "mail", ODD],
   ]);
   database.close();
 });

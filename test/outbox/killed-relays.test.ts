@@ -7,7 +7,7 @@ import { startChild, type TestChild } from "../harness/child.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
 import { postgresMissing, startPostgres, type TestPostgres } from "../harness/postgres.ts";
-import { describeEachServer } from "../harness/servers.ts";
+import { describeEachServerWith211 } from "../harness/servers.ts";
 
 const missing = postgresMissing();
 const outbox = createOutbox(pgTransaction);
@@ -21,7 +21,7 @@ interface Scene {
   readonly runs: Map<number, number>;
 }
 
-describeEachServer(
+await describeEachServerWith211(
   `an outbox in PostgreSQL${missing === undefined ? "" : `, skipped: ${missing}`}`,
   (server) => {
     let postgres: TestPostgres;

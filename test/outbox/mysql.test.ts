@@ -246,7 +246,8 @@ describe.each<MysqlKind>(["MariaDB", "MySQL"])("%s", (kind) => {
       "two relays and the database are killed, and what is committed runs once each",
       async () => {
         await emptied();
-        await client.query("CREATE OR REPLACE TABLE orders (id int PRIMARY KEY)");
+        await client.query("DROP TABLE IF EXISTS orders");
+        await client.query("CREATE TABLE orders (id int PRIMARY KEY)");
         const namespace = nats.namespace();
         const millrace = await connect({ servers: nats.url, namespace, env: {} });
         cleanUpLater(() => millrace.close());

@@ -217,6 +217,8 @@ describe.skipIf(missing !== undefined)(
       ]);
       expect(await store.retry("other")).toBe(0);
       expect(await store.retry()).toBe(1);
+      const { waiting } = await jobs(2);
+      expect(waiting.map(({ envelope: { id } }) => id)).toEqual(["a", "bytes"]);
     });
 
     test("a claim is one relay's at a time, and is finished once", async () => {

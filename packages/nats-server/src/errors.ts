@@ -1,4 +1,5 @@
 import { MillraceError } from "@millrace/core";
+import { SERVER_VARIABLES, type ServerGeneration } from "./version.ts";
 
 /** One way of getting a nats-server that was tried, and why it gave none. */
 export interface FailedAttempt {
@@ -8,14 +9,14 @@ export interface FailedAttempt {
 
 /** `server-unavailable`: what was tried, and what a person can do. */
 export function serverUnavailable(
-  wanted: string,
+  wanted: ServerGeneration,
   attempts: readonly FailedAttempt[],
 ): MillraceError {
   const tried = attempts.map(({ way, reason }) => `  - ${way}: ${reason}`).join("\n");
   return new MillraceError(
     "server-unavailable",
     `No nats-server (${wanted}) was found or could be obtained. Do one of three things:\n` +
-      `  1. set NATS_SERVER (NATS_SERVER_OLD for 2.10) to the path of a nats-server binary,\n` +
+      `  1. set ${SERVER_VARIABLES[wanted]} to the path of a nats-server binary,\n` +
       `  2. put nats-server on the PATH (a package of your system, or a release of the NATS project),\n` +
       `  3. install Go, and run this again: the server is then built from its published source.\n` +
       `Tried:\n${tried}`,

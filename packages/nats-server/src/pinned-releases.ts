@@ -24,6 +24,13 @@ export const PINNED_ARCHIVES: Readonly<Record<ServerGeneration, PinnedRelease>> 
       "linux-ppc64le": "a402bf73f91f674735cc85aa0e7d06d5dfa3044b98cda6ea9937cfee4e05a266",
     },
   },
+  "2.11": {
+    version: "2.11.17",
+    archives: {
+      "linux-amd64": "ad608dd0ea8bbfa58c40e3b8f58ed67478eec26166ec49c502db8d17589b51b5",
+      "linux-arm64": "d21df24f262f34f8bf6d1f0bca557c08429e433fd9f60f6983105539ae517feb",
+    },
+  },
   "2.10": {
     version: "2.10.29",
     archives: {
@@ -44,5 +51,6 @@ export const PINNED_ARCHIVES: Readonly<Record<ServerGeneration, PinnedRelease>> 
  */
 export const PINNED_MODULES: Readonly<Record<string, string>> = {
   "2.15.2": "h1:yLsgt2kslgymvxvjFq1WGWck5hkat2YYfbXvQ145tzU=",
+  "2.11.17": "h1:GKEghcFK6A+aFx11Yf1LjgLC3txAwvyhnYzhBIQZA8I=",
   "2.10.29": "h1:IJ8TrZaiMZUrPGavMvP7hNAE9lYnHTThuthpwlsdlbc=",
 };

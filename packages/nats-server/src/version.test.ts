@@ -20,6 +20,9 @@ describe("satisfies", () => {
     ["3.0.0", "newest", true],
     ["2.10.29", "2.10", true],
     ["2.11.0", "2.10", false],
+    ["2.11.17", "2.11", true],
+    ["2.12.0", "2.11", false],
+    ["2.10.29", "2.11", false],
     ["2.9.25", "2.10", false],
   ] as const)("%s for %s: %s", (version, generation, expected) => {
     expect(satisfies(version, generation)).toBe(expected);

@@ -2,19 +2,22 @@ import { run } from "./run.ts";
 
 /**
  * Which server is wanted: `newest` is the newest 2.x the project is built against (anything from
- * 2.10 on is accepted when it is already there), `2.10` is the oldest supported line.
+ * 2.10 on is accepted when it is already there), `2.10` is the oldest supported line, `2.11` the
+ * last that stores no batch of messages as one.
  */
-export type ServerGeneration = "newest" | "2.10";
+export type ServerGeneration = "newest" | "2.11" | "2.10";
 
 /** The release that is obtained when none is there. */
 export const RELEASES: Readonly<Record<ServerGeneration, string>> = {
   newest: "2.15.2",
+  "2.11": "2.11.17",
   "2.10": "2.10.29",
 };
 
 /** The environment variable that names a binary, per generation. */
 export const SERVER_VARIABLES: Readonly<Record<ServerGeneration, string>> = {
   newest: "NATS_SERVER",
+  "2.11": "NATS_SERVER_2_11",
   "2.10": "NATS_SERVER_OLD",
 };
 
@@ -29,7 +32,7 @@ export function parseServerVersion(output: string): string | undefined {
 /** Whether a server of this version serves for the generation. */
 export function satisfies(version: string, generation: ServerGeneration): boolean {
   const [major = 0, minor = 0] = version.split(".").map((part) => Number.parseInt(part, 10));
-  if (generation === "2.10") return major === 2 && minor === 10;
+  if (generation !== "newest") return `${major}.${minor}` === generation;
   return major > 2 || (major === 2 && minor >= 10);
 }
 

@@ -44,13 +44,13 @@ export const STORE_FIELDS = {
     secret: true,
     about: "URL of a PostgreSQL database whose outbox is relayed. Needs the package pg.",
   }),
-  /** URL of a MariaDB database whose outbox is relayed. Needs the package mysql2. */
+  /** URL of a MariaDB or MySQL database whose outbox is relayed. Needs the package mysql2. */
   outboxMysql: field({
     group: "outbox",
     kind: text,
     env: ["MILLRACE_OUTBOX_MYSQL"],
     secret: true,
-    about: "URL of a MariaDB database whose outbox is relayed. Needs the package mysql2.",
+    about: "URL of a MariaDB or MySQL database whose outbox is relayed. Needs the package mysql2.",
   }),
   /** SQLite database file whose outbox is relayed. */
   outboxSqlite: field({

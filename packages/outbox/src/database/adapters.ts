@@ -161,7 +161,7 @@ export interface Mysql2Connection {
 }
 
 /**
- * The package `mysql2`, on MariaDB: its connections with promises.
+ * The package `mysql2`, on MariaDB or MySQL: its connections with promises.
  *
  * @example
  * const outbox = createOutbox(mysqlTransaction);

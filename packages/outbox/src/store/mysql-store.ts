@@ -28,7 +28,7 @@ const CONNECTIONS = 4;
 const UNMIGRATED: ReadonlySet<string> = new Set(["ER_NO_SUCH_TABLE", "ER_BAD_FIELD_ERROR"]);
 
 /**
- * An outbox in a MariaDB database, from version 10.6, by the package `mysql2`, for a relay.
+ * An outbox in MariaDB (from version 10.6) or MySQL, by the package `mysql2`, for a relay.
  *
  * @example
  * const store = mysqlOutbox({ url: process.env.DATABASE_URL });
@@ -245,7 +245,7 @@ async function loadMysql2() {
   return import("mysql2/promise").catch((cause: unknown) => {
     throw new MillraceError(
       "outbox-failed",
-      "An outbox in MariaDB needs the package mysql2: install it beside millrace (npm install mysql2).",
+      "An outbox in MariaDB or MySQL needs the package mysql2: install it beside millrace (npm install mysql2).",
       { cause },
     );
   });

@@ -31,7 +31,7 @@ export async function once<Output>(
   if (transaction.language === "mysql")
     throw new MillraceError(
       "invalid-option",
-      "context.transaction needs PostgreSQL: no record of done jobs is kept in MariaDB.",
+      "context.transaction needs PostgreSQL: no record of done jobs is kept in MariaDB or MySQL.",
     );
   signal.throwIfAborted();
   const key = [queue, id, String(createdAt)];
