@@ -91,10 +91,11 @@ export type {
 } from "./client/operations/operation.ts";
 export type {
   OperationItem,
+  OperationNote,
   OperationRequest,
   Operations,
 } from "./client/operations/operations.ts";
-export type { LiveJobFilter, OperationTarget } from "./client/operations/what-is-meant.ts";
+export type { DelayedJobFilter, LiveJobFilter, OperationTarget } from "./client/operations/what-is-meant.ts";
 export type { GateStatus, Locks } from "./client/locks.ts";
 export type { Nodes, NodeStatus } from "./client/nodes.ts";
 export type {

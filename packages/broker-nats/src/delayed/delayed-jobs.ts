@@ -1,9 +1,9 @@
 import {
-  type Cancellation,
   type DelayedJob,
   type DelayedQuery,
   type DelayedStore,
   envelopeOfUnreadable,
+  type MeantMove,
   requireQueueName,
   waitsForOwnStart,
 } from "@millrace/core";
@@ -45,9 +45,9 @@ export class NatsDelayedJobs implements DelayedStore {
     id: string,
     queue: string,
     notBefore: number | "now",
-    cancellation?: Cancellation,
+    meant?: MeantMove,
   ): Promise<boolean> {
-    return moveDelayed(this.#options, { id, queue }, notBefore, cancellation);
+    return moveDelayed(this.#options, { id, queue }, notBefore, meant);
   }
 }
 

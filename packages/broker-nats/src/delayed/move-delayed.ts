@@ -1,8 +1,8 @@
 import {
-  type Cancellation,
   type Envelope,
   isMeant,
   type JobRef,
+  type MeantMove,
   MillraceError,
   requireId,
   requireQueueName,
@@ -60,7 +60,7 @@ export async function moveDelayed(
   options: MoveOptions,
   { id, queue }: JobRef,
   notBefore: number | "now",
-  cancellation?: Cancellation,
+  { cancellation, from }: MeantMove = {},
 ): Promise<boolean> {
   requireId(id);
   requireQueueName(queue);
@@ -74,6 +74,7 @@ export async function moveDelayed(
     // Refused because it had been done before: the answer to the first attempt got lost.
     if (found.moveId === moveId) return true;
     if (cancellation !== undefined && !isMeant(cancellation, found.envelope)) return false;
+    if (from !== undefined && found.notBefore !== from) return false;
     moveId = newId();
     const now = options.now();
     const remainingMs = found.notBefore - now;

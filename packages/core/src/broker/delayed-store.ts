@@ -34,6 +34,14 @@ export interface DelayedQuery {
   readonly after?: number;
 }
 
+/** What a move is for, and of which job only. */
+export interface MeantMove {
+  /** It is brought forward to be cancelled. Its time of creation, where it has one, must fit. */
+  readonly cancellation?: Cancellation | undefined;
+  /** Only of a job that waits for this time, as `list` says it. */
+  readonly from?: number;
+}
+
 /**
  * The jobs that wait for their time. A producer's delayed job comes here when a node first pulls it
  * (docs/decisions/delays.md): until then it waits in its queue, where `Broker.listWaiting` and
@@ -64,17 +72,10 @@ export interface DelayedStore {
    * heard of the cancellation would run it, long before its time.
    *
    * @param notBefore epoch milliseconds; a time that has passed is `"now"`
-   * @param cancellation what it is brought forward for; its time of creation, where it has one,
-   *   says which job is meant
    * @returns false where no such job waits here, or another than the one that is meant, or where it
    *   is due within two seconds: it is on its way then, and can't be called back
    * @throws MillraceError `publish-timeout` where it may or may not have been moved;
    *   `invalid-option`; it is never lost and never there twice
    */
-  move(
-    id: string,
-    queue: string,
-    notBefore: number | "now",
-    cancellation?: Cancellation,
-  ): Promise<boolean>;
+  move(id: string, queue: string, notBefore: number | "now", meant?: MeantMove): Promise<boolean>;
 }

@@ -122,11 +122,17 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
   },
   operations: {
     count: [(of) => of.count(bad(ALL)), (of) => of.count({ ...ALL, filter: bad() })],
-    start: [(of) => of.start(bad(ALL)), (of) => of.start({ kind: "dead-retry", filter: bad() })],
+    start: [
+      (of) => of.start(bad(ALL)),
+      (of) => of.start({ kind: "dead-retry", filter: bad() }),
+      (of) => of.start(bad({ kind: "jobs-reschedule", filter: {}, delay: "1h" })),
+      (of) => of.start({ kind: "jobs-reschedule", filter: bad(), delay: "1h" }),
+    ],
     list: "takes no options",
     get: "takes no options",
     items: "takes no options",
     stop: (of) => of.stop("o", bad()),
+    undo: (of) => of.undo("o", bad()),
     run: (of) => of.run("o", bad()),
     serve: (of) => of.serve(bad()),
   },

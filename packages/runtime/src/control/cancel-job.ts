@@ -11,7 +11,7 @@ export async function cancelJob(
   const cancellation = { reason: cancelReason(reason), at: now };
   await cancellations.put(cancellationKey(job), cancellation);
   // One that waits for its time would be settled no sooner than that.
-  const brought = await broker.delayed.move(job.id, job.queue, "now", cancellation);
+  const brought = await broker.delayed.move(job.id, job.queue, "now", { cancellation });
   // Nor one that is blocked at a gate, before it is let in.
   if (!brought) await broker.blocked.releaseJob(job.queue, job.id);
 }

@@ -19,7 +19,9 @@ export function cancellationHook(broker: Broker, cancellations: Cancellations): 
       // The cancellation came in while the job was being sent away: whoever cancelled it may have
       // looked for it too early.
       else if (settlement.notBefore !== undefined)
-        await broker.delayed.move(envelope.id, envelope.queue, "now", cancellations.of(envelope));
+        await broker.delayed.move(envelope.id, envelope.queue, "now", {
+          cancellation: cancellations.of(envelope),
+        });
       else if (settlement.steps.some((step) => step.do === "block"))
         await broker.blocked.releaseJob(envelope.queue, envelope.id);
     },

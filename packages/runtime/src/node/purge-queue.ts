@@ -134,7 +134,8 @@ async function bringForward(broker: Broker, queue: string): Promise<void> {
     const page = await store.list({ queue, limit: PAGE, after });
     if (page.length === 0) return;
     after = Math.max(...page.map(({ position }) => position));
-    await Promise.all(page.map(({ id }) => store.move(id, queue, "now", { reason: PURGED })));
+    const cancellation = { reason: PURGED };
+    await Promise.all(page.map(({ id }) => store.move(id, queue, "now", { cancellation })));
   }
 }
 

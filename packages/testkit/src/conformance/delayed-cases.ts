@@ -145,10 +145,10 @@ export const delayedCases: readonly ConformanceCase[] = [
       await startMover(scene);
       const worker = await scene.worker();
       const { delayed } = scene.broker;
-      const other = { reason: "not this one", createdAt: job.createdAt - 1 };
+      const other = { cancellation: { reason: "not this one", createdAt: job.createdAt - 1 } };
       assert.equal(await delayed.move(job.id, scene.queue, "now", other), false);
       await scene.showsAtOnce("it still delayed", () => delayed.count(scene.queue), 1);
-      const meant = { reason: "not needed", createdAt: job.createdAt };
+      const meant = { cancellation: { reason: "not needed", createdAt: job.createdAt } };
       assert.equal(await delayed.move(job.id, scene.queue, "now", meant), true);
       const { message } = await worker.delivery(0);
       assert.equal(envelopeOf(message).cancelled, "not needed");
@@ -187,6 +187,20 @@ export const delayedCases: readonly ConformanceCase[] = [
     const found = await scene.broker.findWaiting(later.id, { queue: scene.queue });
     assert.deepEqual(found?.envelope, { ...later, notBefore: at + 60_000 });
   }),
+
+  conformanceCase(
+    "delayed: a job that waits for another time than the one that is meant is left where it is",
+    async (scene) => {
+      const job = await delay(scene, 10 * MINUTE_MS);
+      const { delayed } = scene.broker;
+      const from = job.notBefore ?? 0;
+      const move = (to: number) => delayed.move(job.id, scene.queue, to, { from });
+      assert.equal(await move(from + MINUTE_MS), true);
+      assert.equal(await move(from + 2 * MINUTE_MS), false);
+      const [listed] = await delayed.list({ queue: scene.queue });
+      assert.equal(listed?.notBefore, from + MINUTE_MS);
+    },
+  ),
 
   conformanceCase(
     "delayed: moved over and over a job is there once, and the last time holds",

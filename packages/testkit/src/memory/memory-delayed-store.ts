@@ -1,11 +1,11 @@
 import {
-  type Cancellation,
   type Clock,
   DEFAULT_MAX_DELAY_MS,
   type DelayedJob,
   type DelayedQuery,
   type DelayedStore,
   isMeant,
+  type MeantMove,
   requireId,
   requireQueueName,
   rescheduled,
@@ -43,7 +43,7 @@ export class MemoryDelayedStore implements DelayedStore {
     id: string,
     queue: string,
     notBefore: number | "now",
-    cancellation?: Cancellation,
+    { cancellation, from }: MeantMove = {},
   ): Promise<boolean> {
     const { delayed, clock, maxMessageBytes, reach } = this.#options;
     requireId(id);
@@ -53,6 +53,7 @@ export class MemoryDelayedStore implements DelayedStore {
     const now = clock.now();
     if (found === undefined || found.job.notBefore <= now) return false;
     if (cancellation !== undefined && !isMeant(cancellation, found.envelope)) return false;
+    if (from !== undefined && found.job.notBefore !== from) return false;
     const moved = rescheduled(found.envelope, notBefore, now, {
       maxDelayMs: DEFAULT_MAX_DELAY_MS,
       cancelled: cancellation?.reason,

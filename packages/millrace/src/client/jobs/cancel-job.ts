@@ -97,7 +97,7 @@ export async function cancelJob(
     return resultOf(ended);
   }
   // A job that waits for its time would be settled no sooner than that.
-  const brought = await broker.delayed.move(id, queue, "now", cancellation);
+  const brought = await broker.delayed.move(id, queue, "now", { cancellation });
   // Nor one that is blocked at a gate, before it is let in.
   if (!brought) await broker.blocked.releaseJob(queue, id);
   if (wait === false) return resultOf("cancelling");

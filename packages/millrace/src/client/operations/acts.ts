@@ -40,6 +40,10 @@ export async function actOf(
         for (const item of items)
           next(await outcomeOf(() => cancel(broker, clock, item, reason ?? `cancelled by ${by}`)));
       };
+    case "jobs-reschedule":
+      return async (items, inDoubt, next) => {
+        for (const item of items) next(await outcomeOf(() => reschedule(broker, item, inDoubt)));
+      };
     case "dead-discard":
       return onLetters(broker, (letter) => discardLetter(broker, letter, clock.now()));
     case "dead-retry": {
@@ -105,6 +109,17 @@ async function cancel(
     if (MillraceError.is(error, "job-not-found")) return false;
     throw error;
   }
+}
+
+/** Only where it still waits for the time at which it was met. */
+async function reschedule(
+  { delayed }: Broker,
+  { id, queue, mark = 0, to }: PlanItem,
+  inDoubt: boolean,
+): Promise<boolean> {
+  if (await delayed.move(id, queue, to ?? "now", { from: mark })) return true;
+  // Who began with it has moved it; one that was sent to its queue is seen no more.
+  return inDoubt && (to === undefined || (await delayed.move(id, queue, to, { from: to })));
 }
 
 /** What says nothing of the thing itself: it is tried again. */

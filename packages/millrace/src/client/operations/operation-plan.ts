@@ -5,8 +5,13 @@ import type { Exception } from "./operation.ts";
 export interface PlanItem {
   readonly id: string;
   readonly queue: string;
-  /** Which letter of the job, or which enqueue of the id, as far as it is known. */
+  /**
+   * Which letter of the job, or which enqueue of the id, as far as it is known; of a job that is
+   * given another time, the one that it had.
+   */
   readonly mark?: number;
+  /** The other time. Without it, now. */
+  readonly to?: number;
 }
 
 /** A page of a plan, and what became of its things where that was nothing usual. */
@@ -45,10 +50,11 @@ export async function readPage(plans: DocumentStore, id: string, page: number): 
   const value = document?.value as Partial<StoredPage> | null | undefined;
   if (Array.isArray(value?.items))
     return {
-      items: value.items.map(([queue, job, mark]) => ({
+      items: value.items.map(([queue, job, mark, to]) => ({
         id: job,
         queue,
         ...(mark === undefined ? {} : { mark }),
+        ...(to === undefined ? {} : { to }),
       })),
       exceptions: value.exceptions ?? {},
     };
@@ -76,15 +82,16 @@ export async function erasePlan(plans: DocumentStore, id: string, total: number)
 }
 
 interface StoredPage {
-  readonly items: readonly (readonly [queue: string, id: string, mark?: number])[];
+  readonly items: readonly (readonly [queue: string, id: string, mark?: number, to?: number])[];
   readonly exceptions: Readonly<Record<string, Exception>>;
 }
 
 function stored({ items, exceptions }: PlanPage): StoredPage {
   return {
-    items: items.map(({ id, queue, mark }) =>
-      mark === undefined ? [queue, id] : [queue, id, mark],
-    ),
+    items: items.map(({ id, queue, mark, to }) => {
+      if (mark === undefined) return [queue, id];
+      return to === undefined ? [queue, id, mark] : [queue, id, mark, to];
+    }),
     exceptions,
   };
 }

@@ -2,7 +2,7 @@ import type { ErrorCode } from "@millrace/core";
 import type { AuditValue } from "../audit.ts";
 
 /** What is done to each of many things. */
-export type OperationKind = "dead-retry" | "dead-discard" | "jobs-cancel";
+export type OperationKind = "dead-retry" | "dead-discard" | "jobs-cancel" | "jobs-reschedule";
 
 /**
  * `stopping`: what has begun is finished, the rest is left. `failed`: it met a defect; what is left
@@ -121,6 +121,7 @@ const KINDS: readonly string[] = [
   "dead-retry",
   "dead-discard",
   "jobs-cancel",
+  "jobs-reschedule",
 ] satisfies OperationKind[];
 const STATES: readonly string[] = [
   "running",

@@ -239,12 +239,114 @@ test("jobs that match are cancelled wherever they wait, and no other", async () 
   expect(await client.job("other")).toMatchObject({ state: "dead" });
 });
 
+const HOUR_MS = 3_600_000;
+
+/** Two in the queue for mails, one of another name's, and when each is due, in hours. */
+async function delayedScene() {
+  const of = await scene(0);
+  const { client, clock } = of;
+  const start = clock.now();
+  await client.enqueue(send, { n: 1 }, { id: "in-1", delay: "1h" });
+  await client.enqueue(send, { n: 2 }, { id: "in-2", delay: "2h" });
+  await client.enqueue(charge, { n: 1 }, { id: "other", delay: "3h" });
+  // A node puts them aside for their time.
+  await clock.advance("1s");
+  const due = async (): Promise<Readonly<Record<string, number>>> =>
+    Object.fromEntries(
+      (await client.delayed.list()).map(({ id, notBefore }) => [id, (notBefore - start) / HOUR_MS]),
+    );
+  return { of, client, clock, start, due };
+}
+
+test("delayed jobs that match have another time, and their old one again when it is undone", async () => {
+  const { of, client, clock, start, due } = await delayedScene();
+  const at = start + 10 * HOUR_MS;
+  const target = { kind: "jobs-reschedule", filter: { queue: "mail" }, at } as const;
+  expect(await client.operations.count(target)).toBe(2);
+  const { id } = await client.operations.start({ ...target, by: "ada" });
+  expect(await client.operations.run(id)).toMatchObject({ done: 2, gone: 0, failed: 0 });
+  expect(await due()).toEqual({ "in-1": 10, "in-2": 10, other: 3 });
+
+  // The audit's order is that of time.
+  await clock.advance("1s");
+  const undo = await client.operations.undo(id, { by: "bob", reason: "the wrong queue" });
+  expect(undo).toMatchObject({ kind: "jobs-reschedule", total: 2, filter: { undoes: id } });
+  expect(await client.operations.run(undo.id)).toMatchObject({ done: 2 });
+  expect(await due()).toEqual({ "in-1": 1, "in-2": 2, other: 3 });
+  // The undo of an undo is the first change again.
+  await clock.advance("1s");
+  const again = await client.operations.undo(undo.id);
+  await client.operations.run(again.id);
+  expect(await due()).toEqual({ "in-1": 10, "in-2": 10, other: 3 });
+  expect(await client.audit.list()).toMatchObject([
+    { filter: { undoes: undo.id } },
+    { action: "jobs reschedule", by: "bob", filter: { undoes: id }, reason: "the wrong queue" },
+    { by: "ada", filter: { queue: "mail", to: new Date(at).toISOString() } },
+  ]);
+  await of.drain();
+  expect((await client.job("in-1")).state).toBe("succeeded");
+});
+
+test("a job that somebody else moved or that has run since is left as it is", async () => {
+  const { client, clock, start, due } = await delayedScene();
+  const filter = { queue: "mail" };
+  const { id } = await client.operations.start({ kind: "jobs-reschedule", filter, delay: "10h" });
+  await client.delayed.move("in-1", "mail", start + 5 * HOUR_MS);
+  expect(await client.operations.run(id)).toMatchObject({ done: 1, gone: 1 });
+  const moved = await due();
+  expect(moved).toMatchObject({ "in-1": 5, other: 3 });
+  await client.delayed.move("in-2", "mail", "now");
+  await clock.advance("1m");
+  const undo = await client.operations.undo(id);
+  expect(undo.total).toBe(1);
+  expect(await client.operations.run(undo.id)).toMatchObject({ done: 0, gone: 1 });
+  expect((await client.job("in-2")).state).toBe("succeeded");
+});
+
+test("jobs that are sent to their queue now run, which can't be undone; nor can another kind", async () => {
+  const { of, client } = await delayedScene();
+  const filter = { queue: "mail" };
+  const now = await client.operations.start({ kind: "jobs-reschedule", filter, delay: 0 });
+  await expect(client.operations.undo(now.id)).rejects.toThrow(/has not ended/);
+  expect(await client.operations.run(now.id)).toMatchObject({ done: 2, filter: { to: "now" } });
+  expect(await client.operations.undo(now.id)).toMatchObject({ total: 0 });
+  await of.drain();
+  expect((await client.job("in-2")).state).toBe("succeeded");
+  const discard = await client.operations.start(DISCARD);
+  await expect(client.operations.undo(discard.id)).rejects.toMatchObject({
+    ...{ code: "invalid-option", message: expect.stringContaining("dead-discard") },
+  });
+  await expect(client.operations.start({ kind: "jobs-reschedule", filter })).rejects.toMatchObject({
+    code: "invalid-option",
+  });
+});
+
+test("a process that dies right after it has moved a job leaves a rest that another finishes", async () => {
+  const { of, client, clock, due } = await delayedScene();
+  const { client: first, broker } = of.another();
+  const move = broker.delayed.move.bind(broker.delayed);
+  broker.delayed.move = async (...given) => {
+    await move(...given);
+    await broker.close();
+    throw new MillraceError("connection-closed", "killed");
+  };
+  const filter = { queue: "mail" };
+  const { id } = await client.operations.start({ kind: "jobs-reschedule", filter, delay: "10h" });
+  await expect(first.operations.run(id)).rejects.toMatchObject({ code: "connection-closed" });
+  await clock.advance("1m");
+  expect(await client.operations.run(id)).toMatchObject({ done: 2, gone: 0 });
+  const moved = await due();
+  expect(moved["in-1"]).toBe(moved["in-2"]);
+  expect(moved["in-1"]).toBeGreaterThan(9);
+});
+
 test("an id that nobody knows is said to be one, and a filter that can't be read begins nothing", async () => {
   const { client } = await scene(0);
   for (const asked of [
     client.operations.get("none"),
     client.operations.stop("none"),
     client.operations.run("none"),
+    client.operations.undo("none"),
     client.operations.items("none"),
   ])
     await expect(asked).rejects.toMatchObject({ code: "operation-not-found" });

@@ -27,14 +27,17 @@ import {
 } from "./operation-store.ts";
 import { runOperation } from "./run-operation.ts";
 import { serveOperations, type ServeOperationsOptions } from "./serve-operations.ts";
-import { filterWords, type OperationTarget, whatIsMeant } from "./what-is-meant.ts";
+import { type OperationTarget, targetWords, whatIsMeant } from "./what-is-meant.ts";
 
-/** What is asked for, by whom and why. */
-export type OperationRequest = OperationTarget & {
+/** Who asks for it and why. */
+export interface OperationNote {
   /** Default: the user and the host of this process. */
   readonly by?: string;
   readonly reason?: string;
-};
+}
+
+/** What is asked for, by whom and why. */
+export type OperationRequest = OperationTarget & OperationNote;
 
 /** One of the things of an operation. `left`: it was not its turn, or not yet. */
 export interface OperationItem {
@@ -81,6 +84,18 @@ export interface Operations {
    */
   stop(id: string, note?: { readonly by?: string }): Promise<Operation>;
   /**
+   * Begins an operation that takes one back: jobs that were given another time have their old one
+   * again, where they still wait for the other. Only that can be undone: a job that was retried has
+   * run, a letter that was discarded and a cancelled job's payload are gone.
+   *
+   * @throws MillraceError `operation-not-found`; `invalid-option` where it is of another kind, or
+   *   has not ended
+   * @example
+   * const { id } = await millrace.operations.undo(mistake.id);
+   * await millrace.operations.run(id);
+   */
+  undo(id: string, note?: OperationNote): Promise<Operation>;
+  /**
    * Carries it out here, or waits until whoever is at it has ended it or died.
    *
    * @param options.signal ends the waiting and leaves the rest to others
@@ -93,9 +108,13 @@ export interface Operations {
 
 const AGAIN_MS = 1_000;
 
-const REQUEST_NAMES = optionNames<OperationRequest>({
+const TIMED_NAMES = optionNames<Extract<OperationRequest, { kind: "jobs-reschedule" }>>({
+  ...{ kind: true, filter: true, by: true, reason: true, delay: true, at: true },
+});
+const REQUEST_NAMES = optionNames<Exclude<OperationRequest, { kind: "jobs-reschedule" }>>({
   ...{ kind: true, filter: true, by: true, reason: true },
 });
+const NOTE_NAMES = optionNames<OperationNote>({ by: true, reason: true });
 const STOP_NAMES = optionNames<NonNullable<Parameters<Operations["stop"]>[1]>>({ by: true });
 const RUN_NAMES = optionNames<NonNullable<Parameters<Operations["run"]>[1]>>({ signal: true });
 const SERVE_NAMES = optionNames<ServeOperationsOptions>({ onDefect: true });
@@ -108,14 +127,14 @@ export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operatio
   return {
     async count(target) {
       // A request may be counted before it is started.
-      refuseUnknown(target, REQUEST_NAMES, "operations.count()");
+      refuseUnknown(target, namesOf(target), "operations.count()");
       return (await whatIsMeant(broker, target, clock.now(), mask)).length;
     },
     async start(request) {
-      refuseUnknown(request, REQUEST_NAMES, "operations.start()");
-      const items = await whatIsMeant(broker, request, clock.now(), mask);
-      await trimOperations(broker);
-      return begin(broker, request, items);
+      refuseUnknown(request, namesOf(request), "operations.start()");
+      const now = clock.now();
+      const items = await whatIsMeant(broker, request, now, mask);
+      return begin(broker, request, targetWords(request, now), items);
     },
     list: async () => (await listOperations(await operationsBucket(broker))).map(shownOperation),
     get,
@@ -127,6 +146,11 @@ export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operatio
       // Where nobody is at it, somebody has to say that it has ended.
       await runOperation({ broker, clock }, id, new AbortController().signal);
       return get(id);
+    },
+    async undo(id, note = {}) {
+      refuseUnknown(note, NOTE_NAMES, "operations.undo()");
+      const items = await movedBack(broker, id);
+      return begin(broker, { ...note, kind: "jobs-reschedule" }, { undoes: id }, items);
     },
     async run(id, options = {}) {
       refuseUnknown(options, RUN_NAMES, "operations.run()");
@@ -145,12 +169,20 @@ export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operatio
   };
 }
 
+function namesOf({ kind }: Pick<OperationTarget, "kind">): typeof TIMED_NAMES {
+  return kind === "jobs-reschedule" ? TIMED_NAMES : REQUEST_NAMES;
+}
+
+/**
+ * @param words which things are meant, for the audit
+ */
 async function begin(
   broker: Broker,
-  { kind, filter, by = whoAmI(), reason }: OperationRequest,
+  { kind, by = whoAmI(), reason }: OperationNote & Pick<OperationTarget, "kind">,
+  words: Operation["filter"],
   items: readonly PlanItem[],
 ): Promise<Operation> {
-  const words = filterWords(filter);
+  await trimOperations(broker);
   const why = reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON) };
   const { id, at } = await beginAudit(broker, {
     ...{ action: kind.replace("-", " "), filter: words, by, ...why },
@@ -165,18 +197,49 @@ async function begin(
   return shownOperation(operation);
 }
 
+/** The way back of those that it has moved. */
+async function movedBack(broker: Broker, id: string): Promise<readonly PlanItem[]> {
+  const { operation } = await getOperation(await operationsBucket(broker), id);
+  if (operation.kind !== "jobs-reschedule")
+    throw new MillraceError(
+      "invalid-option",
+      `The operation ${id} (${operation.kind}) can't be undone: only jobs that were given another time can have their old one again.`,
+    );
+  if (isOpen(operation))
+    throw new MillraceError(
+      "invalid-option",
+      `The operation ${id} has not ended. Stop it first: \`millrace operations stop ${id}\`.`,
+    );
+  return (await plannedOf(broker, operation)).flatMap(({ item, outcome }) =>
+    outcome === "done" && item.mark !== undefined && item.to !== undefined
+      ? [{ id: item.id, queue: item.queue, mark: item.to, to: item.mark }]
+      : [],
+  );
+}
+
 async function itemsOf(broker: Broker, id: string): Promise<readonly OperationItem[]> {
-  const [store, plans] = await Promise.all([operationsBucket(broker), plansOf(broker)]);
-  const { operation } = await getOperation(store, id);
-  const all: OperationItem[] = [];
+  const { operation } = await getOperation(await operationsBucket(broker), id);
+  return (await plannedOf(broker, operation)).map(({ item: { id: job, queue }, outcome }) => ({
+    ...{ id: job, queue, outcome },
+  }));
+}
+
+interface Planned extends Pick<OperationItem, "outcome"> {
+  readonly item: PlanItem;
+}
+
+async function plannedOf(broker: Broker, operation: StoredOperation): Promise<readonly Planned[]> {
+  const { id } = operation;
+  const plans = await plansOf(broker);
+  const all: Planned[] = [];
   for (let page = 0; page < pageCount(operation.total); page += 1) {
     const { items, exceptions: settled } = await readPage(plans, id, page);
     const isUnderWay = Math.floor(operation.position / PAGE_ITEMS) === page;
     const exceptions = isUnderWay ? { ...settled, ...operation.exceptions } : settled;
-    for (const [place, { id: job, queue }] of items.entries()) {
+    for (const [place, item] of items.entries()) {
       const isSeenTo = all.length < operation.position;
       const outcome = isSeenTo ? (exceptions[place]?.what ?? "done") : "left";
-      all.push({ id: job, queue, outcome });
+      all.push({ item, outcome });
     }
   }
   return all;

@@ -1,11 +1,12 @@
-import { type Broker, MillraceError, optionNames, refuseUnknown } from "@millrace/core";
+import { type Broker, MillraceError, optionNames, refuseUnknown, startTime } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
 import type { AuditValue } from "../audit.ts";
 import type { LetterTest } from "../dead/dead-filter.ts";
 import type { DeadLetterFilter } from "../dead/dead-letters.ts";
 import { lastSequence, letterTest, matching } from "../dead/dead-matching.ts";
 import { parseJobFilter } from "../jobs/job-filter.ts";
-import { LIVE_STATES, liveJobs, type LiveState } from "../jobs/live-jobs.ts";
+import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "../jobs/live-jobs.ts";
+import type { RescheduleOptions } from "../jobs/reschedule-job.ts";
 import type { PlanItem } from "./operation-plan.ts";
 
 /** Which jobs that have not ended are meant. Everything that is given must hold. */
@@ -18,10 +19,17 @@ export interface LiveJobFilter {
   readonly where?: string;
 }
 
+/** Which delayed jobs are meant: no others can have another time. */
+export type DelayedJobFilter = Omit<LiveJobFilter, "state">;
+
 /** A change of many things that is asked for. */
 export type OperationTarget =
   | { readonly kind: "dead-retry" | "dead-discard"; readonly filter: DeadLetterFilter }
-  | { readonly kind: "jobs-cancel"; readonly filter: LiveJobFilter };
+  | { readonly kind: "jobs-cancel"; readonly filter: LiveJobFilter }
+  | ({
+      readonly kind: "jobs-reschedule";
+      readonly filter: DelayedJobFilter;
+    } & RescheduleOptions);
 
 /** Letters or jobs; more at once are two operations. */
 export const MOST_ITEMS = 100_000;
@@ -30,6 +38,7 @@ export const MOST_ITEMS = 100_000;
 const LIVE_NAMES = optionNames<LiveJobFilter>({
   ...{ state: true, queue: true, name: true, where: true },
 });
+const DELAYED_NAMES = optionNames<DelayedJobFilter>({ queue: true, name: true, where: true });
 
 /**
  * The things that are meant now, the oldest first. What comes to fit while they are looked for may
@@ -44,9 +53,26 @@ export function whatIsMeant(
   now: number,
   mask: Mask,
 ): Promise<readonly PlanItem[]> {
-  return target.kind === "jobs-cancel"
-    ? liveItems(broker, target.filter, now)
-    : letterItems(broker, target.filter, letterTest(target.filter, now, mask));
+  switch (target.kind) {
+    case "jobs-cancel":
+      return liveItems(broker, target.filter, now, ({ createdAt }) => markOf(createdAt));
+    case "jobs-reschedule": {
+      const { filter } = target;
+      refuseUnknown(filter, DELAYED_NAMES, "a filter of delayed jobs");
+      const to = startTime(target, now);
+      return liveItems(broker, { ...filter, state: "delayed" }, now, ({ notBefore }) => ({
+        ...markOf(notBefore),
+        ...(to === undefined ? {} : { to }),
+      }));
+    }
+    case "dead-retry":
+    case "dead-discard":
+      return letterItems(broker, target.filter, letterTest(target.filter, now, mask));
+  }
+}
+
+function markOf(mark: number | undefined): Pick<PlanItem, "mark"> {
+  return mark === undefined ? {} : { mark };
 }
 
 async function letterItems(
@@ -67,6 +93,7 @@ async function liveItems(
   broker: Broker,
   filter: LiveJobFilter,
   now: number,
+  rest: (job: LiveJob) => Pick<PlanItem, "mark" | "to">,
 ): Promise<readonly PlanItem[]> {
   refuseUnknown(filter, LIVE_NAMES, "a filter of jobs");
   const { state, queue, name, where } = filter;
@@ -78,11 +105,7 @@ async function liveItems(
     for (const job of await liveJobs(broker, one, query)) {
       if (name !== undefined && job.name !== name) continue;
       if (!fits(job)) continue;
-      const mark = job.createdAt;
-      items.set(`${job.queue}/${job.id}`, {
-        ...{ id: job.id, queue: job.queue },
-        ...(mark === undefined ? {} : { mark }),
-      });
+      items.set(`${job.queue}/${job.id}`, { id: job.id, queue: job.queue, ...rest(job) });
     }
   if (items.size > MOST_ITEMS) throw tooMany("jobs");
   return [...items.values()];
@@ -95,8 +118,27 @@ function tooMany(what: string): MillraceError {
   );
 }
 
-/** For the audit: null stands for letters that have none. */
-export function filterWords(
+/**
+ * Which things are meant, for the audit.
+ *
+ * @throws MillraceError `invalid-option` where no other time is given
+ */
+export function targetWords(
+  target: OperationTarget,
+  now: number,
+): Readonly<Record<string, AuditValue>> {
+  if (target.kind !== "jobs-reschedule") return filterWords(target.filter);
+  if (target.delay === undefined && target.at === undefined)
+    throw new MillraceError("invalid-option", "delay, at: give one of them.");
+  const to = startTime(target, now);
+  return {
+    ...filterWords(target.filter),
+    to: to === undefined ? "now" : new Date(to).toISOString(),
+  };
+}
+
+/** Null stands for letters that have none. */
+function filterWords(
   filter: DeadLetterFilter | LiveJobFilter,
 ): Readonly<Record<string, AuditValue>> {
   const given = Object.entries(filter).filter(([, value]) => value !== undefined);

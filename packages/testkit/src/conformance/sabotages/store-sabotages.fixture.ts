@@ -108,6 +108,16 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    wrong: "a move of a job that waits for another time than was said",
+    noticedBy: "delayed: a job that waits for another time",
+    spoil: (honest) => ({
+      delayed: spoiltDelayed(honest, {
+        move: (id, queue, to, { from: _, ...meant } = {}) =>
+          honest.delayed.move(id, queue, to, meant),
+      }),
+    }),
+  },
+  {
     wrong: "a move that counts as an interruption",
     noticedBy: "delayed: a job that is moved to now",
     spoil: (honest) => ({
