@@ -1,6 +1,8 @@
-import { connect, defineJob, type Operation } from "millrace";
+import { connect, createNode, defineJob, type EnqueueOptions, type Operation } from "millrace";
 import { expect, test, vi } from "vitest";
 import { patient } from "../harness/cluster/mode.ts";
+import { cleanUpLater } from "../harness/cleanup.ts";
+import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { type CommandResult, millraceHere } from "./millrace.ts";
 
@@ -9,18 +11,41 @@ const bill = defineJob<{ readonly n: number }>({ name: "mail.bill", queue: "mail
 // A dozen commands, each a connection of its own, which an election may keep waiting.
 vi.setConfig({ testTimeout: patient(120_000) });
 
-describeEachServer("operations, and jobs cancel --all", (server) => {
-  async function scene() {
+describeEachServer("operations, and jobs cancel and reschedule --all", (server) => {
+  async function scene(options: EnqueueOptions = {}) {
     const namespace = server.namespace();
     const env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: namespace };
     await using client = await connect({ servers: server.url, namespace, env: {} });
     await client.queues.ensure("mail");
-    for (const n of [1, 2, 3]) await client.enqueue(send, { n }, { id: `s${n}` });
-    await client.enqueue(bill, { n: 1 }, { id: "b1" });
+    for (const n of [1, 2, 3]) await client.enqueue(send, { n }, { ...options, id: `s${n}` });
+    await client.enqueue(bill, { n: 1 }, { ...options, id: "b1" });
     const run = (...args: readonly string[]): Promise<CommandResult> => millraceHere(args, { env });
     const json = async <T>(...args: readonly string[]): Promise<T> =>
       (await run(...args, "--json")).json<T>();
-    return { run, json };
+    return { run, json, namespace };
+  }
+
+  /** A node has put the jobs aside for their time. */
+  async function delayedScene() {
+    const { run, json, namespace } = await scene({ delay: "1h" });
+    const options = { servers: server.url, namespace, env: {} };
+    const client = await connect(options);
+    cleanUpLater(() => client.close());
+    const node = await createNode({
+      ...options,
+      jobs: [send, bill].map((job) => job.handler(() => undefined)),
+    });
+    cleanUpLater(() => node.stop());
+    await node.start();
+    const due = async (): Promise<Readonly<Record<string, number>>> =>
+      Object.fromEntries(
+        (await client.delayed.list()).map(({ id, notBefore }) => [id, notBefore] as const),
+      );
+    await eventually(async () => Object.keys(await due()).length === 4, {
+      withinMs: patient(60_000),
+      describe: "all four jobs wait for their time",
+    });
+    return { run, json, due };
   }
 
   test("all jobs that fit are cancelled, and who asks later is told which", async () => {
@@ -59,7 +84,32 @@ describeEachServer("operations, and jobs cancel --all", (server) => {
     expect((await run("operations", "run", letters.id)).code).toBe(0);
   });
 
+  test("delayed jobs that fit have another time, and their old one again when it is undone", async () => {
+    const { run, json, due } = await delayedScene();
+    const before = await due();
+    const reschedule = ["jobs", "reschedule", "--all", "--queue", "mail", "--name", "mail.send"];
+    const at = new Date((before["s1"] ?? 0) + 3_600_000).toISOString();
+    const moved = await json<Operation>(...reschedule, "--at", at, "--yes");
+    expect(moved).toMatchObject({
+      ...{ kind: "jobs-reschedule", total: 3, done: 3, gone: 0, failed: 0 },
+      filter: { queue: "mail", name: "mail.send", to: at },
+    });
+    const to = Date.parse(at);
+    expect(await due()).toEqual({ ...before, s1: to, s2: to, s3: to });
+    const undo = await json<Operation>("operations", "undo", moved.id, "--reason", "a mistake");
+    expect(undo).toMatchObject({
+      ...{ total: 3, done: 3, reason: "a mistake", filter: { undoes: moved.id } },
+    });
+    expect(await due()).toEqual(before);
+    const cancelled = await json<Operation>("jobs", "cancel", "--all", "--yes");
+    const refused = await run("operations", "undo", cancelled.id);
+    expect(refused).toMatchObject({ code: 2, err: expect.stringContaining("can't be undone") });
+  });
+
   test.each([
+    [["jobs", "reschedule", "--delay", "1h"], /Give a job's id, or --all/],
+    [["jobs", "reschedule", "s1", "--delay", "1h", "--name", "x"], /go with --all/],
+    [["jobs", "reschedule", "--all"], /Give one of --delay and --at/],
     [["jobs", "cancel"], /Give a job's id, or --all/],
     [["jobs", "cancel", "s1", "--all"], /Give a job's id, or --all/],
     [["jobs", "cancel", "s1", "--state", "queued"], /go with --all/],

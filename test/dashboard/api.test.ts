@@ -202,6 +202,32 @@ describe("what the dashboard changes", () => {
     expect(await of.get("jobs/mail/later24")).toMatchObject({ state: "cancelled" });
   });
 
+  test("delayed jobs that match have another time, and their old one again when it is undone", async () => {
+    const of = await scene();
+    for (const n of [1, 2]) await of.t.enqueue(send, { n }, { id: `later${n}`, delay: `${n}h` });
+    await of.t.clock.advance("1s");
+    const due = async () =>
+      new Map((await of.t.client.delayed.list()).map(({ id, notBefore }) => [id, notBefore]));
+    const before = await due();
+    const filter = { state: "delayed", queue: "mail", where: "" };
+    const begin = async (path: string, body: object): Promise<string> => {
+      const answer = await of.post(path, body);
+      const { operation } = (await answer.json()) as { operation: string };
+      await of.t.clock.advance("10s");
+      return operation;
+    };
+    const moved = await begin("operations", { kind: "jobs-reschedule", filter, delay: "10h" });
+    const [first, second] = (await due()).values();
+    expect(first).toBe(second);
+    const undone = await begin(`operations/${moved}/undo`, { reason: "a mistake" });
+    expect(await of.get(`operations/${undone}`)).toMatchObject({
+      ...{ total: 2, done: 2, by: ADA.name, reason: "a mistake", filter: { undoes: moved } },
+    });
+    expect(await due()).toEqual(before);
+    const discard = await begin("operations", { kind: "dead-discard", filter: GROUP });
+    expect((await of.post(`operations/${discard}/undo`, {})).status).toBe(400);
+  });
+
   test("an operation that is not begun yet is stopped, and one that nobody knows is not there", async () => {
     const of = await withDeadJobs(2);
     await of.dashboard.close();
@@ -225,6 +251,15 @@ describe("what the dashboard changes", () => {
     ["jobs of whatever state", { kind: "jobs-cancel", filter: { queue: "mail" } }],
     ["terms that can't be read", { kind: "jobs-cancel", filter: { state: "queued", where: "(" } }],
     ["jobs that have ended", { kind: "jobs-cancel", filter: { state: "succeeded" } }],
+    [
+      "another time for what is not delayed",
+      { kind: "jobs-reschedule", filter: { state: "queued" } },
+    ],
+    [
+      "a time that can't be read",
+      { kind: "jobs-reschedule", filter: { state: "delayed" }, delay: "soon" },
+    ],
+    ["no other time", { kind: "jobs-reschedule", filter: { state: "delayed" } }],
     ["a letter's field for jobs", { kind: "jobs-cancel", filter: { state: "queued", id: "7" } }],
   ])("no operation begins with %s", async (_what, body) => {
     const of = await withDeadJobs(1);

@@ -77,7 +77,7 @@ describe("who may do what", () => {
       ],
       "machines/claim/c-1/send",
       ...["nodes/test-node/quiet", "nodes/test-node/stop"],
-      ...["operations", "operations/none/stop"],
+      ...["operations", "operations/none/stop", "operations/none/undo"],
     ])
       expect((await post(path, { filter: { queue: "mail" } })).status, path).toBe(403);
     expect(await get("audit")).toEqual([]);

@@ -6,6 +6,7 @@ const KINDS: Readonly<Record<string, string>> = {
   "dead-retry": "Retry dead letters",
   "dead-discard": "Discard dead letters",
   "jobs-cancel": "Cancel jobs",
+  "jobs-reschedule": "Reschedule jobs",
 };
 
 export function kindWords({ kind }: Pick<OperationView, "kind">): string {

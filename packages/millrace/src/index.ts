@@ -95,7 +95,11 @@ export type {
   OperationRequest,
   Operations,
 } from "./client/operations/operations.ts";
-export type { DelayedJobFilter, LiveJobFilter, OperationTarget } from "./client/operations/what-is-meant.ts";
+export type {
+  DelayedJobFilter,
+  LiveJobFilter,
+  OperationTarget,
+} from "./client/operations/what-is-meant.ts";
 export type { GateStatus, Locks } from "./client/locks.ts";
 export type { Nodes, NodeStatus } from "./client/nodes.ts";
 export type {

@@ -1,4 +1,4 @@
-import type { ReactElement } from "react";
+import { type ReactElement, useState } from "react";
 import { Link, useSearchParams } from "wouter";
 import type { JobRowView } from "../../src/api/views.ts";
 import { jobAddress } from "../addresses.ts";
@@ -50,10 +50,7 @@ export function JobsPage(): ReactElement {
       { replace: true },
     );
   return (
-    <Page
-      title="Jobs"
-      actions={LIVE.includes(filter.state) ? <CancelAll filter={filter} /> : undefined}
-    >
+    <Page title="Jobs" actions={<AllThatMatch filter={filter} />}>
       <Filter filter={filter} set={set} />
       {LIVE.includes(filter.state) ? null : <IndexLine />}
       <Answer of={jobs}>
@@ -85,27 +82,69 @@ export function JobsPage(): ReactElement {
   );
 }
 
-/** All that match, not only those that are listed. */
-function CancelAll({
-  filter: { state, queue, name, filter: terms },
-}: {
-  readonly filter: JobsFilter;
-}): ReactElement {
+/** What can be done to all that match, not only to those that are listed. */
+function AllThatMatch({ filter }: { readonly filter: JobsFilter }): ReactElement | null {
+  if (!LIVE.includes(filter.state)) return null;
+  const which = whichOf(filter);
+  return (
+    <>
+      {filter.state === "delayed" ? <RescheduleAll which={which} /> : null}
+      <CancelAll which={which} />
+    </>
+  );
+}
+
+interface Which {
+  /** As an operation takes it. */
+  readonly filter: { readonly state: string; readonly queue: string; readonly where: string };
+  /** `all delayed jobs of mail`. */
+  readonly words: string;
+}
+
+function whichOf({ state, queue, name, filter: terms }: JobsFilter): Which {
   // Brackets, because the terms may hold an OR.
   const named = `name~"${name.replaceAll(/["\\]/g, "\\$&")}"`;
   const where = name === "" ? terms : [named, ...(terms === "" ? [] : [`(${terms})`])].join(" ");
-  const filter = { state, queue, where };
-  const target = { kind: "jobs-cancel", filter };
   const which = [
     ...(name === "" ? [] : [` whose name holds ${name}`]),
     ...(terms === "" ? [] : [` that fit ${terms}`]),
   ].join(" and");
   const of = queue === "" ? "of all queues" : `of ${queue}`;
+  return { filter: { state, queue, where }, words: `all ${state} jobs ${of}${which}` };
+}
+
+function RescheduleAll({ which: { filter, words } }: { readonly which: Which }): ReactElement {
+  const [delay, setDelay] = useState("1h");
+  const target = { kind: "jobs-reschedule", filter };
+  return (
+    <OperationAction
+      label="Reschedule all that match"
+      question={`Give ${words} another time?`}
+      target={{ ...target, delay }}
+    >
+      <Matching target={target} one="job" />
+      <label>
+        Not before this long from now
+        <input
+          value={delay}
+          required
+          maxLength={30}
+          placeholder="1h, 2d, 0s for now"
+          onChange={(event) => setDelay(event.target.value)}
+        />
+      </label>
+      <p>Its page can undo it, for jobs that still wait then.</p>
+    </OperationAction>
+  );
+}
+
+function CancelAll({ which: { filter, words } }: { readonly which: Which }): ReactElement {
+  const target = { kind: "jobs-cancel", filter };
   return (
     <OperationAction
       label="Cancel all that match"
       danger
-      question={`Cancel all ${state} jobs ${of}${which}?`}
+      question={`Cancel ${words}?`}
       target={target}
     >
       <Matching target={target} one="job" />

@@ -1,12 +1,13 @@
 import type { ReactElement } from "react";
-import { Link } from "wouter";
+import { Link, useLocation } from "wouter";
 import type { OperationView } from "../../src/api/views.ts";
 import { Action } from "../action.tsx";
-import { jobAddress } from "../addresses.ts";
+import { jobAddress, operationAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { kindWords, OperationProgress, whichWords } from "../operation-words.tsx";
+import { counted } from "../number.ts";
 import { useOperation } from "../questions.ts";
 import { StateBadge } from "../state-badge.tsx";
 import { Moment } from "../time.tsx";
@@ -18,13 +19,47 @@ export function OperationPage({ id }: { readonly id: string }): ReactElement {
   return (
     <Page
       title={data === undefined ? "Operation" : kindWords(data)}
-      actions={data?.progress.state === "running" ? <Stop id={id} /> : undefined}
+      actions={<Actions operation={data} />}
     >
       <p>
         <Link href="/operations">All operations</Link>
       </p>
       <Answer of={operation}>{(view) => <Operation operation={view} />}</Answer>
     </Page>
+  );
+}
+
+function Actions({
+  operation,
+}: {
+  readonly operation: OperationView | undefined;
+}): ReactElement | null {
+  if (operation === undefined) return null;
+  const { id, kind, done, progress } = operation;
+  if (progress.state === "running") return <Stop id={id} />;
+  const hasEnded = progress.state !== "stopping";
+  return hasEnded && kind === "jobs-reschedule" && done > 0 ? <Undo operation={operation} /> : null;
+}
+
+/** The other kinds can't be undone. */
+function Undo({ operation: { id, done } }: { readonly operation: OperationView }): ReactElement {
+  const [, setLocation] = useLocation();
+  return (
+    <Action
+      label="Undo"
+      question={`Give ${counted(done, "job")} their old time again?`}
+      asksWhy
+      path={pathOf("operations", id, "undo")}
+      done={({ count: jobs }) => `An operation on ${counted(jobs, "job")} has begun.`}
+      afterwards={({ operation }) => {
+        if (operation !== undefined) setLocation(operationAddress(operation));
+      }}
+    >
+      <p>
+        What has run since, or was moved by somebody else, stays as it is. Where the old time has
+        passed, the job goes to its queue now.
+      </p>
+    </Action>
   );
 }
 

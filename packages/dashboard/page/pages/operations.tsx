@@ -24,7 +24,7 @@ export function OperationsPage(): ReactElement {
             empty={
               <p>
                 Nobody has changed many things at once. Retry or discard all dead letters of a
-                cause, or cancel all jobs that a filter on the page Jobs finds.
+                cause, or cancel or reschedule all jobs that a filter on the page Jobs finds.
               </p>
             }
           />

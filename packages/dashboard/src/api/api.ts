@@ -204,6 +204,9 @@ function addChanges(
   change("/operations/:id/stop", (asking, context) =>
     changes.stopOperation(param(context, "id"), asking),
   );
+  change("/operations/:id/undo", (asking, context) =>
+    changes.undoOperation(param(context, "id"), asking),
+  );
   change("/queues/:queue/set", (asking, context) => setLimits(param(context, "queue"), asking));
   change("/locks/release", (asking) => releaseLock(asking));
   change("/queues/:queue/:action", (asking, context) =>

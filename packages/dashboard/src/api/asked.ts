@@ -1,4 +1,4 @@
-import { type DeadReason, type MachineStatus, MillraceError } from "@millrace/core";
+import { type DeadReason, type Duration, type MachineStatus, MillraceError } from "@millrace/core";
 import type {
   FleetDeadFilter,
   FleetLiveFilter,
@@ -81,15 +81,26 @@ export function askedFilter(given: unknown): FleetDeadFilter {
 
 /** What is to be done to which things. A filter that says nothing would mean all there are. */
 export function askedTarget(given: unknown): FleetOperationTarget {
-  const { kind, filter } = fields(given, "body");
+  const body = fields(given, "body");
+  const { kind, filter } = body;
+  const delay = optionalText(body, "delay")?.trim();
   switch (kind) {
     case "dead-retry":
     case "dead-discard":
       return { kind, filter: askedFilter(filter) };
     case "jobs-cancel":
       return { kind, filter: askedLiveFilter(filter) };
+    case "jobs-reschedule": {
+      const { state, ...delayed } = askedLiveFilter(filter);
+      if (state !== "delayed") throw wrong("filter.state", "delayed");
+      return {
+        kind,
+        filter: delayed,
+        ...(delay === undefined ? {} : { delay: delay as Duration }),
+      };
+    }
     default:
-      throw wrong("kind", "one of dead-retry, dead-discard, jobs-cancel");
+      throw wrong("kind", "one of dead-retry, dead-discard, jobs-cancel, jobs-reschedule");
   }
 }
 

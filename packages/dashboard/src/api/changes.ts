@@ -40,13 +40,22 @@ export async function settleLetters(
 
 /** Carried out by whoever serves operations, as this dashboard does. */
 export async function startOperation({ fleet, user, body }: Asking): Promise<ChangeView> {
-  const { kind: _kind, filter: _filter, ...note } = fields(body, "body");
+  const { kind: _kind, filter: _filter, delay: _delay, ...note } = fields(body, "body");
   const { id, total } = await fleet.operations.start({
     ...askedTarget(body),
     ...askedReason(note),
     by: user.name,
   });
   return { count: total, failed: [], operation: id };
+}
+
+/** Another operation, which takes the first one back. */
+export async function undoOperation(
+  id: string,
+  { fleet, user, body }: Asking,
+): Promise<ChangeView> {
+  const undo = await fleet.operations.undo(id, { ...askedReason(body), by: user.name });
+  return { count: undo.total, failed: [], operation: undo.id };
 }
 
 export async function stopOperation(id: string, { fleet, user }: Asking): Promise<ChangeView> {

@@ -13,6 +13,7 @@ const NOT_FOUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "schedule-not-found",
 ]);
 const WRONG: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "invalid-duration",
   "invalid-option",
   "invalid-filter",
   "invalid-message",

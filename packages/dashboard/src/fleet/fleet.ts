@@ -260,7 +260,12 @@ export interface FleetLiveFilter {
 
 export type FleetOperationTarget =
   | { readonly kind: "dead-retry" | "dead-discard"; readonly filter: FleetDeadFilter }
-  | { readonly kind: "jobs-cancel"; readonly filter: FleetLiveFilter };
+  | { readonly kind: "jobs-cancel"; readonly filter: FleetLiveFilter }
+  | {
+      readonly kind: "jobs-reschedule";
+      readonly filter: Omit<FleetLiveFilter, "state">;
+      readonly delay?: Duration;
+    };
 
 export interface FleetOperations {
   count(target: FleetOperationTarget): Promise<number>;
@@ -268,6 +273,7 @@ export interface FleetOperations {
   list(): Promise<readonly OperationView[]>;
   get(id: string): Promise<OperationView>;
   stop(id: string, note: { readonly by: string }): Promise<OperationView>;
+  undo(id: string, note: FleetNote): Promise<OperationView>;
   serve(options: { readonly onDefect?: (error: unknown) => void }): Promise<Stoppable>;
 }
 

@@ -43,6 +43,7 @@ import {
   operationsList,
   operationsRun,
   operationsStop,
+  operationsUndo,
 } from "./commands/fleet/operations.ts";
 import { outboxAdopt } from "./commands/outbox/outbox-adopt.ts";
 import { outboxMigrate } from "./commands/outbox/outbox-migrate.ts";
@@ -90,6 +91,7 @@ export const COMMANDS: readonly Command[] = [
   operationsGet,
   operationsRun,
   operationsStop,
+  operationsUndo,
   cronList,
   cronAdd,
   cronRemove,

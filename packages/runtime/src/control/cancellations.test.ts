@@ -220,7 +220,9 @@ test("a delayed job that is brought to be cancelled does not run where nobody ha
   await enqueue("t.job", {}, { notBefore: clock.now() + 600_000 });
   await clock.advance("1s");
   // No document was written: as if the watch were behind.
-  expect(await from.broker.delayed.move("a", QUEUE, "now", { cancellation: { reason: "user left" } })).toBe(true);
+  expect(
+    await from.broker.delayed.move("a", QUEUE, "now", { cancellation: { reason: "user left" } }),
+  ).toBe(true);
   await clock.advance("1s");
   expect(await history()).toMatchObject([
     { state: "requeued", outcome: "deferred" },

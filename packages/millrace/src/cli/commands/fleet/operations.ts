@@ -1,6 +1,6 @@
 import type { Operation } from "../../../client/operations/operation.ts";
 import type { OperationItem } from "../../../client/operations/operations.ts";
-import { flag } from "../../../config/field-kinds.ts";
+import { flag, text } from "../../../config/field-kinds.ts";
 import { command } from "../../command.ts";
 import { runHere } from "../../run-operation.ts";
 import { clean } from "../../show/clean.ts";
@@ -79,6 +79,23 @@ export const operationsRun = command({
   ],
   run: ({ args: [id = ""], config, io }) =>
     withClient(config, async (client) => operationReport(await runHere(client, io, id))),
+});
+
+export const operationsUndo = command({
+  name: "operations undo",
+  summary: "Take an operation back, where it can be: jobs reschedule --all",
+  usage: "ID",
+  args: { min: 1, max: 1 },
+  flags: { reason: { kind: { ...text, placeholder: "<text>" }, about: "Why, for the audit" } },
+  fields: ["connection", "namespace"],
+  examples: [
+    ["millrace operations undo 001795569586662-b44535c0a6", "The old times, where they still wait"],
+  ],
+  run: ({ args: [id = ""], flags: { reason }, config, io }) =>
+    withClient(config, async (client) => {
+      const undo = await client.operations.undo(id, reason === undefined ? {} : { reason });
+      return operationReport(await runHere(client, io, undo.id));
+    }),
 });
 
 export const operationsStop = command({

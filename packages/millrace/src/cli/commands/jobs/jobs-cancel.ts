@@ -1,13 +1,13 @@
 import { type Duration, MillraceError } from "@millrace/core";
 import type { CancelResult } from "../../../client/jobs/cancel-job.ts";
 import { flag, oneOf, text } from "../../../config/field-kinds.ts";
+import type { OperationRequest } from "../../../client/operations/operations.ts";
 import { LIVE_STATES, type LiveState } from "../../../client/jobs/live-jobs.ts";
-import { command, type CommandCall, type FlagSet, type Report } from "../../command.ts";
-import { ASKS_FIRST, confirmed } from "../../confirm.ts";
+import { type AllCall, type AllFlags, changeAll, filterOf } from "./all-that-fit.ts";
+import { command, type Report } from "../../command.ts";
+import { ASKS_FIRST } from "../../confirm.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { stateColour } from "../../show/state-colour.ts";
-import { detachedReport, operationReport } from "../../show/operations.ts";
-import { runHere } from "../../run-operation.ts";
 import { clean } from "../../show/clean.ts";
 import { durationText } from "../../time-kinds.ts";
 import { withClient } from "../../with-client.ts";
@@ -91,24 +91,13 @@ function hint(state: Exclude<CancelResult["state"], "cancelling">): string {
   return state === "cancelled" ? "" : ", so there was nothing to cancel";
 }
 
-interface AllFlags {
-  readonly queue?: string;
-  readonly reason?: string;
-  readonly all?: boolean;
+interface CancelFlags extends AllFlags {
   readonly state?: LiveState;
-  readonly name?: string;
-  readonly filter?: string;
-  readonly yes?: boolean;
-  readonly detach?: boolean;
   readonly wait?: boolean;
   readonly timeout?: string;
 }
 
-type AllCall = Pick<CommandCall<FlagSet>, "args" | "config" | "io"> & {
-  readonly flags: AllFlags;
-};
-
-function requireOneForm({ args, flags }: Pick<AllCall, "args" | "flags">): void {
+function requireOneForm({ args, flags }: Pick<AllCall<CancelFlags>, "args" | "flags">): void {
   const { all, state, name, filter, detach, wait, timeout } = flags;
   const isOfAll = [state, name, filter].some((one) => one !== undefined) || detach === true;
   if ((args.length === 1) === (all === true))
@@ -125,28 +114,21 @@ function requireOneForm({ args, flags }: Pick<AllCall, "args" | "flags">): void 
     throw new MillraceError("invalid-option", "--wait and --timeout: go with a job's id.");
 }
 
-/** Counts first, because it can't be taken back. */
-async function cancelAll({ flags, config, io }: AllCall): Promise<Report> {
-  const { queue, state, name, filter: where, reason, yes, detach } = flags;
-  const filter = {
-    ...(queue === undefined ? {} : { queue }),
-    ...(state === undefined ? {} : { state }),
-    ...(name === undefined ? {} : { name }),
-    ...(where === undefined ? {} : { where }),
+/** Asks first, because it can't be taken back. */
+async function cancelAll({ flags, config, io }: AllCall<CancelFlags>): Promise<Report> {
+  const { queue, state, reason, yes, detach } = flags;
+  const filter = { ...filterOf(flags), ...(state === undefined ? {} : { state }) };
+  const where = queue === undefined ? "" : ` of ${clean(queue)}`;
+  const which = `${state === undefined ? "" : `${state} `}jobs${where}`;
+  const request: OperationRequest = {
+    kind: "jobs-cancel",
+    filter,
+    ...(reason === undefined ? {} : { reason }),
   };
-  return withClient(config, async (client) => {
-    const target = { kind: "jobs-cancel", filter } as const;
-    const count = await client.operations.count(target);
-    const where = queue === undefined ? "" : ` of ${clean(queue)}`;
-    const which = `${count} ${state === undefined ? "" : `${state} `}jobs${where}`;
-    if (!(await confirmed(io, yes, `Cancel ${which} for good?`)))
-      return { json: null, text: () => "nothing was cancelled\n", exitCode: EXIT.failed };
-    const operation = await client.operations.start({
-      ...target,
-      ...(reason === undefined ? {} : { reason }),
-    });
-    return detach === true
-      ? detachedReport(operation)
-      : operationReport(await runHere(client, io, operation.id));
-  });
+  return withClient(config, (client) =>
+    changeAll(client, request, {
+      ...{ io, yes, detach, otherwise: "nothing was cancelled" },
+      question: (count) => `Cancel ${count} ${which} for good?`,
+    }),
+  );
 }

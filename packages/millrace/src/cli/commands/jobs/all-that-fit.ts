@@ -1,0 +1,62 @@
+import type { Millrace } from "../../../client/client.ts";
+import type { OperationRequest } from "../../../client/operations/operations.ts";
+import type { CommandCall, FlagSet, Report } from "../../command.ts";
+import { confirmed } from "../../confirm.ts";
+import { EXIT } from "../../exit-codes.ts";
+import type { CliIo } from "../../io.ts";
+import { runHere } from "../../run-operation.ts";
+import { detachedReport, operationReport } from "../../show/operations.ts";
+
+interface HowToAsk {
+  readonly io: CliIo;
+  readonly yes: boolean | undefined;
+  /** Somebody else carries it out. */
+  readonly detach: boolean | undefined;
+  readonly question: (count: number) => string;
+  /** What is said where the answer is no. */
+  readonly otherwise: string;
+}
+
+/** Counts first and asks, then begins an operation and carries it out. */
+export async function changeAll(
+  client: Millrace,
+  request: OperationRequest,
+  { io, yes, detach, question, otherwise }: HowToAsk,
+): Promise<Report> {
+  const count = await client.operations.count(request);
+  if (!(await confirmed(io, yes, question(count))))
+    return { json: null, text: () => `${otherwise}\n`, exitCode: EXIT.failed };
+  const operation = await client.operations.start(request);
+  return detach === true
+    ? detachedReport(operation)
+    : operationReport(await runHere(client, io, operation.id));
+}
+
+/** The flags of a command that takes a job's id or `--all`. */
+export interface AllFlags {
+  readonly queue?: string;
+  readonly reason?: string;
+  readonly all?: boolean;
+  readonly name?: string;
+  readonly filter?: string;
+  readonly yes?: boolean;
+  readonly detach?: boolean;
+}
+
+export type AllCall<Flags extends AllFlags> = Pick<
+  CommandCall<FlagSet>,
+  "args" | "config" | "io"
+> & { readonly flags: Flags };
+
+/** `--queue`, `--name` and `--filter`, as an operation takes them. */
+export function filterOf({ queue, name, filter: where }: AllFlags): {
+  readonly queue?: string;
+  readonly name?: string;
+  readonly where?: string;
+} {
+  return {
+    ...(queue === undefined ? {} : { queue }),
+    ...(name === undefined ? {} : { name }),
+    ...(where === undefined ? {} : { where }),
+  };
+}
