@@ -110,10 +110,10 @@ export class MachineEffects {
    * forgotten leaves it to whoever went on with the machine.
    */
   async #send({ document, revision }: Shelved, { to, event, id }: Of<"send">): Promise<void> {
-    const { broker, clock, shelf, log } = this.#options;
+    const { broker, clock, log } = this.#options;
     if (document === undefined) return;
     const isLate = clock.now() - document.changedAt > LATE_MS;
-    if (isLate && (await shelf.read(document)).revision !== revision) return;
+    if (isLate && (await this.#newest(document, revision)).revision !== revision) return;
     try {
       await broker.inbox.send(to, { kind: "event", data: writeJson(event), eventId: id });
     } catch (error) {
@@ -136,7 +136,7 @@ export class MachineEffects {
    * then asks for that one's time.
    */
   async #tick(shelved: Shelved, at: number): Promise<void> {
-    const { broker, shelf } = this.#options;
+    const { broker } = this.#options;
     let [mine, wanted]: [Shelved, number | undefined] = [shelved, at];
     for (let writers = 0; writers < MOST_WRITERS; writers += 1) {
       const { document } = mine;
@@ -144,11 +144,18 @@ export class MachineEffects {
       const { run, rev } = document;
       const tick: TickMark = { run, rev };
       await broker.inbox.tick(document, writeJson(tick), wanted);
-      const newest = await shelf.read(document);
+      const newest = await this.#newest(document, mine.revision);
       if (newest.revision === mine.revision || newest.document === undefined) return;
       mine = newest;
       wanted = newest.document.tickAt ?? nextTimerAt(newest.document);
     }
+  }
+
+  /** @throws MillraceError `conflict` where an older document is read: it knows nothing of newer ones */
+  async #newest(of: MachineDocument, revision: number): Promise<Shelved> {
+    const found = await this.#options.shelf.read(of);
+    if (found.document === undefined || found.revision >= revision) return found;
+    throw new MillraceError("conflict", "The machine's document that was read is an old one.");
   }
 
   /** An action of the chart's own fails alone: the transition is stored. */

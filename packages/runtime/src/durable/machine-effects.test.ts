@@ -1,0 +1,78 @@
+import {
+  defineMachine,
+  type MachineDocument,
+  type MachineEffect,
+  silentLogger,
+} from "@millrace/core";
+import { MemoryBroker } from "@millrace/testkit";
+import { expect, test } from "vitest";
+import { createMachine } from "xstate";
+import { MachineEffects } from "./machine-effects.ts";
+import type { Shelved } from "./machine-shelf.ts";
+
+/** So late that others may have forgotten what was sent to them. */
+const NOW = 3_600_000;
+const definition = defineMachine({ name: "m", machine: createMachine({}) });
+
+/** A document that asks for something, as its bucket has it at a revision. */
+function shelved(revision: number, effect: MachineEffect): Shelved {
+  const document: MachineDocument = {
+    ...{ v: 1, machine: "m", id: "a", version: 1, run: "r", rev: revision, status: "active" },
+    ...{ value: "s", context: {}, cursor: 0, cause: "1", children: {}, invoked: 0, timers: {} },
+    ...{ tickRev: 0, seen: [], trail: [], startedAt: 0, changedAt: 0 },
+    ...(effect.do === "tick" ? { tickAt: effect.at } : {}),
+    pending: [effect],
+  };
+  return { document, revision };
+}
+
+const tick = (at: number): MachineEffect => ({ do: "tick", at });
+const send: MachineEffect = {
+  ...{ do: "send", to: { machine: "n", id: "b" }, event: { type: "GO" }, id: "e-1" },
+};
+
+/** Carries out what a document asks for; `reads` is what is found afterwards, one read after another. */
+async function carriedOut(mine: Shelved, reads: readonly Shelved[]) {
+  const asked: (number | string)[] = [];
+  const broker = new MemoryBroker();
+  const rest = [...reads];
+  const effects = new MachineEffects({
+    ...{ definition, clock: { now: () => NOW }, log: silentLogger },
+    producer: { enqueue: () => Promise.reject(new Error("It enqueues nothing.")) },
+    broker: {
+      ...{ blocked: broker.blocked, delayed: broker.delayed, history: broker.history },
+      documents: (name) => broker.documents(name),
+      findWaiting: (id, options) => broker.findWaiting(id, options),
+      inbox: Object.assign(Object.create(broker.inbox) as typeof broker.inbox, {
+        send: (to: { readonly machine: string }) => Promise.resolve(void asked.push(to.machine)),
+        tick: (_to: unknown, _data: unknown, at: number) => Promise.resolve(void asked.push(at)),
+      }),
+    },
+    shelf: { read: () => Promise.resolve(rest.shift() ?? mine) },
+  });
+  const outcome = await effects.carryOut(mine, false).then(
+    () => "done",
+    (error: unknown) => (error as { readonly code: string }).code,
+  );
+  return { asked, outcome };
+}
+
+test("a tick that a newer document has asked for is asked for again, after one that came last", async () => {
+  const newer = shelved(8, tick(900));
+  expect(await carriedOut(shelved(7, tick(500)), [newer, newer])).toEqual({
+    ...{ asked: [500, 900], outcome: "done" },
+  });
+});
+
+test("an older document that is read says nothing of newer ones: it is all done again", async () => {
+  expect(await carriedOut(shelved(7, tick(500)), [shelved(6, tick(100))])).toEqual({
+    ...{ asked: [500], outcome: "conflict" },
+  });
+});
+
+test("whoever comes late with an event leaves it to who went on, if that is known for certain", async () => {
+  const mine = shelved(7, send);
+  expect(await carriedOut(mine, [mine])).toEqual({ asked: ["n"], outcome: "done" });
+  expect(await carriedOut(mine, [shelved(8, send)])).toEqual({ asked: [], outcome: "done" });
+  expect(await carriedOut(mine, [shelved(6, send)])).toEqual({ asked: [], outcome: "conflict" });
+});
