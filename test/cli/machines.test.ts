@@ -39,6 +39,14 @@ describeEachServer("millrace machines", (server) => {
     expect(shown.out).toMatch(/waits for +xstate\.after\.86400000\.\S+ at 2/);
     expect(shown.out).toMatch(/xstate\.done\.actor\.\S+ +waiting\.quiet/);
     expect(shown.out).not.toContain("s3cret");
+    const chart = await run("chart", "door", "d-1");
+    expect(chart.out).toMatch(/^stateDiagram-v2\n/);
+    expect(chart.out).toContain("\n  waiting --> gone: after 1d\n");
+    expect(chart.out).toContain("\n  class waiting__quiet active\n");
+    expect((await run("chart", "door", "--json")).json()).toMatchObject({
+      ...{ machine: "door", version: 1, active: [] },
+    });
+    expect(await run("chart", "window")).toMatchObject({ code: 1 });
     const open = await run("get", "door", "d-1", "--show-payload", "--json");
     expect(open.json()).toMatchObject({ context: { token: "s3cret" }, status: "active" });
 

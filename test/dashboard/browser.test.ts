@@ -172,6 +172,7 @@ describeInBrowser("the dashboard", (browserOf) => {
         schedules: "schedules",
         machines: "machines",
         machine: "machines/claim/c-1",
+        counted: "machines?machine=claim",
         nodes: "nodes",
         operations: "operations",
         operation: `operations/${begun.id}`,
@@ -207,13 +208,24 @@ describeInBrowser("the dashboard", (browserOf) => {
       await heading(page, "claim c-1");
       await page.getByText("open.read", { exact: true }).first().waitFor();
       await page.getByText("BOOM could not be taken").waitFor();
+      const chart = page.getByRole("img", { name: "c-1 is in open.read" });
+      const lit = (name: string) => chart.locator("g.active", { hasText: new RegExp(`^${name}$`) });
+      await lit("open").waitFor();
+      await lit("read").waitFor();
+      expect(await chart.locator("g.taken").allTextContents()).toEqual(["NOTE"]);
+      await page.getByText("the timer after 7d").waitFor();
+      await page.getByText("The chart as a table").click();
+      await page.getByRole("cell", { name: "boom", exact: true }).waitFor();
+      expect(await violations(page)).toEqual([]);
       await page.getByRole("button", { name: "Send event" }).click();
       const dialog = page.getByRole("dialog", { name: "Send an event to claim c-1?" });
       await dialog.getByRole("textbox").fill('{"type":"ACCEPT"}');
       await dialog.getByRole("button", { name: "Send event" }).click();
       await page.getByText("The event was sent.").waitFor();
       await page.getByText("nothing: it has come to an end").waitFor();
-      await page.getByRole("cell", { name: "accepted" }).waitFor();
+      await page.getByRole("img", { name: "c-1 has ended in accepted" }).waitFor();
+      const transitions = page.getByRole("region", { name: "Last transitions, table" });
+      await transitions.getByRole("cell", { name: "accepted" }).waitFor();
       expect(await page.getByRole("button", { name: "Send event" }).count()).toBe(0);
       expect(trouble).toEqual([]);
     });

@@ -48,6 +48,7 @@ const PAGES: Readonly<Record<string, string>> = {
   schedules: "schedules",
   machines: "machines",
   machine: "machines/claim/c-1",
+  chart: "machines?machine=claim",
   nodes: "nodes",
   limits: "limits",
   operations: "operations",
@@ -67,7 +68,9 @@ async function standing(): Promise<{ readonly url: string; readonly now: number 
   await t.drain();
   await t.enqueue(send, { n: 10 }, { id: "later", delay: "2h" });
   await t.enqueue(ask, undefined, { id: "letter-1" });
-  await t.machine(claim, "c-1").start({ customer: "ann" });
+  const machine = t.machine(claim, "c-1");
+  await machine.start({ customer: "ann" });
+  await machine.send({ type: "NOTE", note: "seen" });
   await t.client.audit.perform(
     { action: "queues pause", filter: { queue: "mail" }, by: "ada", reason: "the bank is away" },
     () => t.client.queues.pause("mail", { by: "ada", reason: "the bank is away" }),
@@ -130,6 +133,7 @@ async function openStanding(
       // Its stack is asked for once the group is known.
       if (path.startsWith("dead/group"))
         await page.getByText("file:///srv/shop/billing.ts").waitFor();
+      if (/^machines.*claim/.test(path)) await page.locator(".chart svg").waitFor();
       await page.evaluate("document.fonts.ready.then(() => {})");
       return averaged(await page.screenshot({ animations: "disabled", caret: "hide" }));
     },

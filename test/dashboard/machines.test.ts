@@ -1,3 +1,4 @@
+import type { MachineChart } from "millrace";
 import { expect, test } from "vitest";
 import { claim } from "./claim.ts";
 import { ADA, BOB, scene } from "./scene.ts";
@@ -47,6 +48,35 @@ test("one is shown masked, with what it waits for and the way it took", async ()
   });
   expect(JSON.stringify(shown)).not.toMatch(/hunter2|s3cr3t/);
   await expect(get("machines/claim/none")).rejects.toThrow("404");
+});
+
+test("a machine's chart is told to whoever draws it, and how many are in each of its states", async () => {
+  const { get, machine, t } = await claimed();
+  await machine.send({ type: "NOTE", note: "seen" });
+  await t.machine(claim, "c-2").start({ customer: "bob" });
+  await t.machine(claim, "c-3").start({ customer: "eve" });
+  await t.machine(claim, "c-3").send({ type: "ACCEPT" });
+  await t.clock.advance("1s");
+  const { chart } = await get<{ chart?: MachineChart }>("charts/claim?version=1");
+  expect(chart?.states.map(({ path }) => path)).toEqual([
+    ...["open", "open.unread", "open.read", "accepted", "lapsed"],
+  ]);
+  expect(chart?.transitions.map(({ label, to }) => `${label}: ${to.join()}`)).toContain(
+    "after 7d: lapsed",
+  );
+  expect(await get("charts/claim/counts")).toEqual({
+    byState: { "open.read": 1, "open.unread": 1 },
+  });
+  expect(await t.client.machines.count("claim")).toMatchObject({
+    byStatus: { active: 2, done: 1, error: 0, stopped: 0 },
+  });
+  expect(await get("machines/claim/c-1")).toMatchObject({
+    active: ["open.read"],
+    trail: [{ active: ["open.read"] }, { active: ["open.unread"] }],
+  });
+  expect(await get("charts/claim?version=2")).toEqual({});
+  expect(await get("charts/none")).toEqual({});
+  await expect(get("charts/claim?version=new")).rejects.toThrow("400");
 });
 
 test("an operator sends an event; that is on record, and nothing of what it carries", async () => {

@@ -47,6 +47,17 @@ export {
   type MachineState,
   type PromiseJobOptions,
 } from "./durable/define-machine.ts";
+export {
+  activeStates,
+  type ChartState,
+  type ChartTransition,
+  chartOf,
+  chartsKey,
+  type MachineChart,
+  type MachineCharts,
+  MOST_CHARTS,
+  readCharts,
+} from "./durable/machine-chart.ts";
 export { machineAddress, type MachineAddress } from "./durable/machine-address.ts";
 export { invokedBy, isInvoked } from "./durable/invoked-id.ts";
 export {

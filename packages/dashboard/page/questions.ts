@@ -1,5 +1,10 @@
 import { useQuery, type UseQueryResult } from "@tanstack/react-query";
-import type { MachineRowView, MachineView } from "../src/api/machine-views.ts";
+import type {
+  MachineChartView,
+  MachineCountsView,
+  MachineRowView,
+  MachineView,
+} from "../src/api/machine-views.ts";
 import type { LimitsPageView } from "../src/api/limits-views.ts";
 import type { ScheduleDayView } from "../src/api/schedule-day-views.ts";
 import type { FamilyView } from "../src/api/family-views.ts";
@@ -129,6 +134,20 @@ export const useMachines = (filter: {
 
 export const useMachine = (machine: string, id: string): UseQueryResult<MachineView> =>
   useAnswer(["machine", machine, id], pathOf("machines", machine, id), SOON_MS);
+
+/** @param version undefined: the newest */
+export const useMachineChart = (
+  machine: string,
+  version?: number,
+): UseQueryResult<MachineChartView> =>
+  useAnswer(
+    ["chart", machine, version],
+    `${pathOf("charts", machine)}${version === undefined ? "" : queryOf({ version: String(version) })}`,
+    MACHINES_AGAIN_MS,
+  );
+
+export const useMachineCounts = (machine: string): UseQueryResult<MachineCountsView> =>
+  useAnswer(["counts", machine], pathOf("charts", machine, "counts"), MACHINES_AGAIN_MS);
 
 export const useAudit = (): UseQueryResult<readonly AuditView[]> => useAnswer(["audit"], "audit");
 

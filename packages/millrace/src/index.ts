@@ -107,11 +107,19 @@ export type {
   SendOptions,
   WaitForOptions,
 } from "./client/machines/machine-handle.ts";
-export type { Machines, MachinesQuery } from "./client/machines/machines.ts";
+export type {
+  MachineChartQuery,
+  MachineCount,
+  Machines,
+  MachinesQuery,
+} from "./client/machines/machines.ts";
 export type {
   InvokedJob,
   MachineEvent,
   MachinePassage,
+  ChartState,
+  ChartTransition,
+  MachineChart,
   MachineSnapshot,
   MachineStatus,
   MachineTimer,

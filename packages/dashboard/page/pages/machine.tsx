@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type { MachineView } from "../../src/api/machine-views.ts";
+import type { ChartView, MachineView } from "../../src/api/machine-views.ts";
 import { Action } from "../action.tsx";
 import { jobAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
@@ -8,8 +8,10 @@ import { pathOf } from "../api.ts";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { Json } from "../json.tsx";
 import { Masked, type Reveal, useReveal } from "../reveal.tsx";
-import { useMachine } from "../questions.ts";
+import { MachineChartDrawn } from "../machine-chart.tsx";
+import { useMachine, useMachineChart } from "../questions.ts";
 import { StateBadge } from "../state-badge.tsx";
+import { eventWords } from "../chart-words.ts";
 import { Moment } from "../time.tsx";
 
 interface MachineName {
@@ -44,6 +46,7 @@ function Standing({
   readonly reveal: Reveal;
 }): ReactElement {
   const { status, state, version, startedAt, changedAt, error, trouble, failedEvent } = view;
+  const { chart } = useMachineChart(view.machine, version).data ?? {};
   return (
     <>
       {failedEvent === undefined ? null : (
@@ -71,7 +74,8 @@ function Standing({
           <Moment at={changedAt} />
         </dd>
       </dl>
-      <Waiting view={view} />
+      <Drawn view={view} chart={chart} />
+      <Waiting view={view} chart={chart} />
       <h2>Context</h2>
       <Json value={reveal.data?.context ?? view.context} label="Context" />
       <Masked reveal={reveal} />
@@ -85,7 +89,10 @@ function Standing({
       <DataTable
         label="Last transitions"
         columns={COLUMNS}
-        rows={view.trail.map((passage, place) => ({ ...passage, place }))}
+        rows={view.trail.map((passage, place) => ({
+          ...passage,
+          ...{ place, event: eventWords(chart, passage.event) },
+        }))}
         rowKey={({ place }) => String(place)}
         empty={<p>There are none.</p>}
       />
@@ -93,7 +100,28 @@ function Standing({
   );
 }
 
-function Waiting({ view: { jobs, timers, status } }: { readonly view: MachineView }): ReactElement {
+interface Charted {
+  readonly view: MachineView;
+  /** As the nodes of the machine's version have told it. */
+  readonly chart: ChartView | undefined;
+}
+
+function Drawn({ view, chart }: Charted): ReactElement | null {
+  if (chart === undefined) return null;
+  const { active, trail, state, status, id } = view;
+  return (
+    <section aria-labelledby="chart">
+      <h2 id="chart">Chart</h2>
+      <MachineChartDrawn
+        chart={chart}
+        lit={{ active, trail }}
+        label={`${id} ${status === "active" ? "is in" : "has ended in"} ${state}`}
+      />
+    </section>
+  );
+}
+
+function Waiting({ view: { jobs, timers, status }, chart }: Charted): ReactElement {
   return (
     <section aria-labelledby="waits">
       <h2 id="waits">Waits for</h2>
@@ -105,7 +133,7 @@ function Waiting({ view: { jobs, timers, status } }: { readonly view: MachineVie
         ))}
         {timers.map(({ at, event }) => (
           <li key={`${event}${at}`}>
-            the timer {event}, <Moment at={at} />
+            the timer {eventWords(chart, event)}, <Moment at={at} />
           </li>
         ))}
         <li>{status === "active" ? "an event" : "nothing: it has come to an end"}</li>

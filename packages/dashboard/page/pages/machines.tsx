@@ -4,7 +4,8 @@ import type { MachineRowView } from "../../src/api/machine-views.ts";
 import { machineAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
-import { useMachines } from "../questions.ts";
+import { MachineChartDrawn } from "../machine-chart.tsx";
+import { useMachineChart, useMachineCounts, useMachines } from "../questions.ts";
 import { StateBadge } from "../state-badge.tsx";
 import { Moment } from "../time.tsx";
 
@@ -38,6 +39,7 @@ export function MachinesPage(): ReactElement {
           </select>
         </label>
       </form>
+      {filter.machine === "" ? null : <Counted machine={filter.machine} />}
       <Answer of={machines}>
         {(rows) => (
           <DataTable
@@ -55,6 +57,24 @@ export function MachinesPage(): ReactElement {
         )}
       </Answer>
     </Page>
+  );
+}
+
+/** Of one name: how many are in each state of the newest chart. */
+function Counted({ machine }: { readonly machine: string }): ReactElement | null {
+  const { chart } = useMachineChart(machine).data ?? {};
+  const { byState = {} } = useMachineCounts(machine).data ?? {};
+  if (chart === undefined) return null;
+  const counted = Object.entries(byState).map(([path, count]) => `${count} in ${path}`);
+  return (
+    <section aria-labelledby="chart">
+      <h2 id="chart">Chart of {machine}</h2>
+      <MachineChartDrawn
+        chart={chart}
+        lit={{ counts: byState }}
+        label={counted.length === 0 ? "No machine is active" : counted.join(", ")}
+      />
+    </section>
   );
 }
 

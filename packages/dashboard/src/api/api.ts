@@ -18,13 +18,14 @@ import {
   askedState,
   askedStatus,
   askedTarget,
+  askedVersion,
 } from "./asked.ts";
 import * as changes from "./changes.ts";
 import { doctorView } from "./doctor.ts";
 import { family } from "./family.ts";
 import { jobLog } from "./job-log.ts";
 import { limits, releaseLock, setLimits } from "./limits.ts";
-import { machine, machines, sendEvent } from "./machines.ts";
+import { machine, machineChart, machineCounts, machines, sendEvent } from "./machines.ts";
 import { outboxView, retryRows } from "./outbox.ts";
 import * as reads from "./reads.ts";
 import { plots } from "./plots.ts";
@@ -162,6 +163,10 @@ function addMachineReads(read: Read, reading: reads.Reading): void {
     const { machine: name = "", status } = context.req.query();
     return machines(reading, { machine: name, ...askedStatus(status) });
   });
+  read("/charts/:machine/counts", (context) => machineCounts(reading, param(context, "machine")));
+  read("/charts/:machine", (context) =>
+    machineChart(reading, param(context, "machine"), askedVersion(context.req.query("version"))),
+  );
   read("/machines/:machine/:id", (context) =>
     machine(reading, param(context, "machine"), param(context, "id")),
   );

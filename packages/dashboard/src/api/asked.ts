@@ -51,6 +51,13 @@ export function askedStatus(status: string | undefined): { readonly status?: Mac
   throw wrong("status", `one of ${STATUSES.join(", ")}`);
 }
 
+/** @returns undefined for the newest there is */
+export function askedVersion(version = ""): number | undefined {
+  if (version === "") return undefined;
+  if (/^[1-9]\d{0,14}$/.test(version)) return Number(version);
+  throw wrong("version", "a whole number from 1");
+}
+
 /**
  * A filter that says nothing would mean every letter there is, and one whose field is misspelt more
  * than was meant.

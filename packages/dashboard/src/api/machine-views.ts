@@ -12,6 +12,44 @@ export interface MachineRowView {
   readonly trouble?: string;
 }
 
+/** A state of a chart. */
+export interface ChartStateView {
+  /** `asking.open` */
+  readonly path: string;
+  /** Of the state around it. */
+  readonly parent?: string;
+  readonly kind: "atomic" | "compound" | "parallel" | "final" | "history";
+  readonly invokes: readonly string[];
+}
+
+/** A way from one state to others; from an empty path: from whatever state. */
+export interface ChartWayView {
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly event: string;
+  /** The event in words. */
+  readonly label: string;
+  readonly guard?: string;
+}
+
+/** A machine's chart, to be drawn. States come before those that are in them. */
+export interface ChartView {
+  readonly states: readonly ChartStateView[];
+  readonly transitions: readonly ChartWayView[];
+  readonly beginnings: readonly { readonly of: string; readonly at: readonly string[] }[];
+}
+
+export interface MachineChartView {
+  /** Left out where no node has told it yet. */
+  readonly chart?: ChartView;
+}
+
+/** How many machines of one name are in each state. */
+export interface MachineCountsView {
+  /** Machines that have not ended, by the path of the innermost state. */
+  readonly byState: Readonly<Record<string, number>>;
+}
+
 /** The same alone. What its context, its output, its errors and its events hold is masked. */
 export interface MachineView extends MachineRowView {
   readonly version: number;
@@ -24,10 +62,13 @@ export interface MachineView extends MachineRowView {
   readonly jobs: readonly { readonly actor: string; readonly id: string; readonly queue: string }[];
   /** Events that come by themselves. */
   readonly timers: readonly { readonly at: number; readonly event: string }[];
+  /** Paths of the innermost states that it is in. */
+  readonly active: readonly string[];
   /** Its last transitions, the newest first. */
   readonly trail: readonly {
     readonly at: number;
     readonly event: string;
     readonly state: string;
+    readonly active: readonly string[];
   }[];
 }

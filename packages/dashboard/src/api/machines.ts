@@ -1,9 +1,14 @@
-import type { MachineStatus, RecordedError } from "@millrace/core";
+import { activeStates, type MachineStatus, type RecordedError } from "@millrace/core";
 import { shownError, type ShowValue } from "@millrace/telemetry/masking";
 import type { FleetMachineState } from "../fleet/fleet.ts";
 import { askedEvent } from "./asked.ts";
 import type { Asking } from "./changes.ts";
-import type { MachineRowView, MachineView } from "./machine-views.ts";
+import type {
+  MachineChartView,
+  MachineCountsView,
+  MachineRowView,
+  MachineView,
+} from "./machine-views.ts";
 import type { Reading } from "./reads.ts";
 import type { ChangeView } from "./views.ts";
 
@@ -40,12 +45,31 @@ export async function machine(
       : { failedEvent: { at: trouble.at, event: shownType(trouble.event, show) } }),
     jobs: Object.entries(jobs).map(([actor, { job, queue }]) => ({ actor, id: job, queue })),
     timers: timers.map(({ at, event }) => ({ at, event: shownType(event.type, show) })),
+    active: activeStates(found.value),
     trail: trail
       .map(({ at, event, value }) => ({
         ...{ at, event: shownType(event, show), state: stateWords(value) },
+        active: activeStates(value),
       }))
       .toReversed(),
   };
+}
+
+export async function machineChart(
+  { fleet }: Pick<Reading, "fleet">,
+  name: string,
+  version: number | undefined,
+): Promise<MachineChartView> {
+  const chart = await fleet.machines.chart(name, version === undefined ? {} : { version });
+  return chart === undefined ? {} : { chart };
+}
+
+export async function machineCounts(
+  { fleet }: Pick<Reading, "fleet">,
+  name: string,
+): Promise<MachineCountsView> {
+  const { byState } = await fleet.machines.count(name);
+  return { byState };
 }
 
 /** What an event carries is not in the audit: it may be anything. */
@@ -94,14 +118,5 @@ function shownType(type: string, show: ShowValue): string {
 
 /** XState's value in words. A machine that failed in its beginning has none. */
 function stateWords(value: unknown): string {
-  return leaves(value).join(", ");
-}
-
-function leaves(value: unknown): readonly string[] {
-  if (typeof value === "string") return [value];
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([state, below]) => {
-    const inner = leaves(below);
-    return inner.length === 0 ? [state] : inner.map((one) => `${state}.${one}`);
-  });
+  return activeStates(value).join(", ");
 }

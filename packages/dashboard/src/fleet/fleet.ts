@@ -8,6 +8,7 @@ import type {
   HistoryRecord,
   JobLogLine,
   LockView,
+  MachineChart,
   MachineSnapshot,
   MachineStatus,
   ProgressReport,
@@ -52,6 +53,11 @@ export interface Fleet {
       readonly status?: MachineStatus;
       readonly limit: number;
     }): Promise<readonly FleetMachineState[]>;
+    chart(
+      machine: string,
+      options: { readonly version?: number },
+    ): Promise<MachineChart | undefined>;
+    count(machine: string): Promise<{ readonly byState: Readonly<Record<string, number>> }>;
   };
   readonly jobs: FleetJobs;
   readonly queues: FleetQueues;

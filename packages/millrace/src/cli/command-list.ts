@@ -33,6 +33,7 @@ import {
   machinesStart,
   machinesStop,
 } from "./commands/machines/machines-change.ts";
+import { machinesChart } from "./commands/machines/machines-chart.ts";
 import { machinesGet } from "./commands/machines/machines-get.ts";
 import { machinesList } from "./commands/machines/machines-list.ts";
 import { nodesQuiet, nodesResume, nodesStop } from "./commands/fleet/nodes-change.ts";
@@ -102,6 +103,7 @@ export const COMMANDS: readonly Command[] = [
   cronHistory,
   machinesList,
   machinesGet,
+  machinesChart,
   machinesStart,
   machinesSend,
   machinesStop,

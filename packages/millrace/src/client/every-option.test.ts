@@ -85,6 +85,8 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
   },
   machines: {
     list: (of) => of.list(bad()),
+    chart: (of) => of.chart("order", bad()),
+    count: "takes no options",
     remove: "takes no options",
   },
   queues: {

@@ -23,6 +23,7 @@ import { MachineEffects } from "./machine-effects.ts";
 import { MachineReports, outcomeOf } from "./machine-reports.ts";
 import { MachineShelf, type Shelved } from "./machine-shelf.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
+import { publishChart } from "./publish-chart.ts";
 import { readTickMark } from "./tick-mark.ts";
 import { traceTransition, transitionOf } from "./trace-transition.ts";
 
@@ -75,6 +76,11 @@ export class MachineHost implements Stoppable {
       slots: SLOTS,
       take: (message) => host.#turns.run(machineKey(message), () => host.#take(message)),
     });
+    const { broker, definition, log } = options;
+    // Machines run without their picture.
+    await publishChart(broker, definition).catch((error: unknown) =>
+      log.warn({ machine: definition.name, error }, "a machine's chart can't be shown"),
+    );
     return host;
   }
 

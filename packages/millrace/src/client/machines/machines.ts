@@ -1,5 +1,8 @@
 import {
+  activeStates,
   type Broker,
+  chartsKey,
+  type MachineChart,
   machineKey,
   type MachineSnapshot,
   machineSnapshot,
@@ -7,6 +10,7 @@ import {
   type MachineStatus,
   MillraceError,
   optionNames,
+  readCharts,
   readMachine,
   refuseUnknown,
   requireMachineId,
@@ -22,12 +26,40 @@ export interface MachinesQuery {
   readonly limit?: number;
 }
 
+/** Which of a machine's charts is meant. */
+export interface MachineChartQuery {
+  readonly version?: number;
+}
+
+/** Machines of one name, counted. */
+export interface MachineCount {
+  readonly byStatus: Readonly<Record<MachineStatus, number>>;
+  /**
+   * Those that are active, by the path of the state that they are in: `{ "waiting.quiet": 12 }`. In
+   * parallel regions one machine is in several.
+   */
+  readonly byState: Readonly<Record<string, number>>;
+}
+
 /** Looking at durable machines, and forgetting them. */
 export interface Machines {
   /**
    * Those that changed last come first. Reads all machines there are: for looking, not for working.
    */
   list(query?: MachinesQuery): Promise<readonly MachineSnapshot[]>;
+  /**
+   * The picture of a machine's chart: its states, and the ways between them. The nodes that host
+   * the machine have stored it.
+   *
+   * @param options.version default: the newest that a node has told
+   * @returns undefined where no node has told one
+   * @example
+   * const chart = await millrace.machines.chart("order");
+   * chart?.states.map(({ path }) => path); // ["charging", "waiting", "waiting.quiet", …]
+   */
+  chart(machine: string, options?: MachineChartQuery): Promise<MachineChart | undefined>;
+  /** How many of one name there are. Reads all machines there are. */
+  count(machine: string): Promise<MachineCount>;
   /**
    * Forgets a machine that has come to an end; then its id may be started anew. Until then it is
    * kept.
@@ -39,6 +71,8 @@ export interface Machines {
 }
 
 const NAMES = optionNames<MachinesQuery>({ machine: true, status: true, limit: true });
+
+const CHART_NAMES = optionNames<MachineChartQuery>({ version: true });
 
 export function machinesOf(broker: Broker): Machines {
   return {
@@ -55,6 +89,28 @@ export function machinesOf(broker: Broker): Machines {
         .toSorted((a, b) => b.changedAt - a.changedAt)
         .slice(0, limit)
         .map((one) => machineSnapshot(one));
+    },
+    chart: async (machine, query = {}) => {
+      refuseUnknown(query, CHART_NAMES, "machines.chart()");
+      const documents = await broker.documents(MACHINES_BUCKET);
+      const found = await documents.get(chartsKey(requireMachineName(machine)));
+      const charts = readCharts(found?.value)?.charts ?? [];
+      const { version = charts.at(-1)?.version } = query;
+      return charts.find((chart) => chart.version === version);
+    },
+    count: async (machine) => {
+      requireMachineName(machine);
+      const documents = await broker.documents(MACHINES_BUCKET);
+      const byStatus = { active: 0, done: 0, error: 0, stopped: 0 };
+      const byState: Record<string, number> = {};
+      for (const { value } of await documents.list()) {
+        const one = readMachine(value);
+        if (one?.machine !== machine) continue;
+        byStatus[one.status] += 1;
+        if (one.status !== "active") continue;
+        for (const path of activeStates(one.value)) byState[path] = (byState[path] ?? 0) + 1;
+      }
+      return { byStatus, byState };
     },
     remove: async (machine, id) => {
       const key = machineKey({ machine: requireMachineName(machine), id: requireMachineId(id) });

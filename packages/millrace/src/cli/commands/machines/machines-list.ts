@@ -1,4 +1,4 @@
-import type { MachineSnapshot } from "@millrace/core";
+import { activeStates, type MachineSnapshot } from "@millrace/core";
 import { oneOf, whole } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
@@ -50,12 +50,7 @@ function isoTime(at: number): string {
   return new Date(at).toISOString();
 }
 
-/** `waiting.nudged`, or JSON where it is in several states at once. */
+/** `waiting.nudged`; of parallel states each. */
 export function stateText(value: unknown): string {
-  if (typeof value === "string") return value;
-  const entries = Object.entries((value ?? {}) as Record<string, unknown>);
-  const [only] = entries;
-  return entries.length === 1 && only !== undefined
-    ? `${only[0]}.${stateText(only[1])}`
-    : JSON.stringify(value);
+  return activeStates(value).join(", ") || "-";
 }
