@@ -86,7 +86,7 @@ export function chartOf(machine: string, version: number, chart: AnyStateMachine
  *
  * @param value as XState has it
  * @example
- * activeStates({ asking: "open", both: { x: "x1", y: {} } }); // ["asking.open", "both.x.x1", "both.y"]
+ * activeStates({ both: { x: "x1", y: {} } }); // ["both.x.x1", "both.y"]
  */
 export function activeStates(value: unknown): readonly string[] {
   if (typeof value === "string") return [value];

@@ -31,7 +31,7 @@ const send: MachineEffect = {
   ...{ do: "send", to: { machine: "n", id: "b" }, event: { type: "GO" }, id: "e-1" },
 };
 
-/** Carries out what a document asks for; `reads` is what is found afterwards, one read after another. */
+/** Carries out what a document asks for; `reads` is what is found afterwards, one by one. */
 async function carriedOut(mine: Shelved, reads: readonly Shelved[]) {
   const asked: (number | string)[] = [];
   const broker = new MemoryBroker();

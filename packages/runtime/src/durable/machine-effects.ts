@@ -151,7 +151,7 @@ export class MachineEffects {
     }
   }
 
-  /** @throws MillraceError `conflict` where an older document is read: it knows nothing of newer ones */
+  /** @throws MillraceError `conflict` where an older document is read: it knows of no newer one */
   async #newest(of: MachineDocument, revision: number): Promise<Shelved> {
     const found = await this.#options.shelf.read(of);
     if (found.document === undefined || found.revision >= revision) return found;
