@@ -132,9 +132,13 @@ SELECT seq::float8 AS seq, id, queue, reason, detail,
   (extract(epoch FROM clock_timestamp() - set_aside_at) * 1000)::float8 AS age
 FROM millrace_outbox WHERE set_aside_at IS NOT NULL ORDER BY seq LIMIT $1`;
 
+/** Wakes the relays, as a new row does. */
 export const RETRY = `
-UPDATE millrace_outbox SET set_aside_at = NULL, reason = NULL, detail = NULL
-WHERE set_aside_at IS NOT NULL AND ($1::text IS NULL OR queue = $1) RETURNING seq`;
+WITH back AS (
+  UPDATE millrace_outbox SET set_aside_at = NULL, reason = NULL, detail = NULL
+  WHERE set_aside_at IS NOT NULL AND ($1::text IS NULL OR queue = $1) RETURNING seq
+)
+SELECT seq, pg_notify('millrace_outbox', '') FROM back`;
 
 export const DONE = `
 SELECT queue, job_id, enqueued_at::text AS enqueued_at, done_at::text AS place,
