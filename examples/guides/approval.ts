@@ -23,8 +23,7 @@ export async function answer(
   said: "approved" | "refused",
 ): Promise<Answer> {
   const stands = await requests.decide(id, said);
-  if (stands === "approved")
-    await millrace.enqueue(publish, { id }, { id: `publish-${id}`, once: true });
+  if (stands === "approved") await millrace.enqueue(publish, { id }, { id: `publish-${id}` });
   return stands;
 }
 

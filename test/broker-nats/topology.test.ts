@@ -32,7 +32,8 @@ describeEachServer("streams and consumers", (server) => {
       max_msg_size: 1_048_576 - 8_192,
       duplicate_window: 60_000 * 1e6,
       subjects: [
-        ...["jobs.q", "jobs.q.high", "jobs.q.low", "requeue.q.program"],
+        ...["jobs.q", "jobs.q.high", "jobs.q.low"],
+        ...["jobs.q.normal.*", "jobs.q.high.*", "jobs.q.low.*", "requeue.q.program"],
         ...["requeue.q", "requeue.q.high", "requeue.q.low", "requeue.q.woken"],
       ].map((subject) => `${namespace}.${subject}`),
     });
@@ -50,11 +51,20 @@ describeEachServer("streams and consumers", (server) => {
     );
     expect((await Promise.all(lanes)).map(({ config: lane }) => lane)).toMatchObject([
       {
-        filter_subjects: filters("jobs.q.high", "requeue.q.high", "requeue.q.woken"),
+        filter_subjects: filters(
+          ...["jobs.q.high", "jobs.q.high.*", "requeue.q.high", "requeue.q.woken"],
+        ),
         ack_wait: 4_000 * 1e6,
       },
-      { filter_subjects: filters("jobs.q", "requeue.q", "requeue.q.program") },
-      { filter_subjects: filters("jobs.q.low", "requeue.q.low"), ack_wait: 4_000 * 1e6 },
+      {
+        filter_subjects: filters(
+          ...["jobs.q", "jobs.q.normal.*", "requeue.q", "requeue.q.program"],
+        ),
+      },
+      {
+        filter_subjects: filters("jobs.q.low", "jobs.q.low.*", "requeue.q.low"),
+        ack_wait: 4_000 * 1e6,
+      },
     ]);
     expect((await jsm.consumers.info(`${namespace}-delayed`, "mover")).config).toMatchObject({
       filter_subject: `${namespace}.due.>`,

@@ -134,7 +134,7 @@ describeEachServer("a producer in an outage", (server) => {
     line.blackhole();
     const error: unknown = await client
       .with({ timeout: "200ms" })
-      .enqueue(order, { n: 1 }, { id: "one" })
+      .enqueue(order, { n: 1 }, { id: "one", once: false })
       .catch((caught: unknown) => caught);
     expect(error).toMatchObject({
       code: "publish-timeout",

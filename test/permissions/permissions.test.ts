@@ -141,6 +141,7 @@ describeEachServer(
       });
 
       it.each([
+        "millrace.jobs.payroll.normal.x",
         "millrace.requeue.mail",
         "millrace.requeue.mail.woken",
         "millrace.delayed.mail.x.1",

@@ -10,6 +10,7 @@ import {
 } from "@millrace/core";
 import type { OutcomeReader, Publication } from "./publish/batch.ts";
 import { enqueueMessage, type ProducerLimits } from "./messages/envelope-message.ts";
+import { lastSequence } from "./publish/pub-ack.ts";
 import type { Names } from "./topology/subjects.ts";
 
 /** One by one, or many confirmed as one. */
@@ -21,16 +22,27 @@ export interface BulkPublisher {
   ): Promise<Result[]>;
 }
 
+/** What jobs are published with. */
+export interface EnqueueHost {
+  readonly publisher: BulkPublisher;
+  readonly names: Names;
+  readonly limits: ProducerLimits;
+  readonly clock: Clock;
+}
+
+export interface EnqueueRules {
+  /** Ids whose jobs go on subjects of their own, where no message is there. */
+  readonly keys?: ReadonlySet<string>;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Publishes jobs, many in flight. A job that can't be sent has its own error and holds up no other.
  */
 export async function enqueue(
   jobs: readonly Envelope[],
-  publisher: BulkPublisher,
-  names: Names,
-  limits: ProducerLimits,
-  clock: Clock,
-  signal?: AbortSignal,
+  { publisher, names, limits, clock }: EnqueueHost,
+  { keys, signal }: EnqueueRules = {},
 ): Promise<readonly EnqueueResult[]> {
   const refused: EnqueueResult[] = [];
   /** The jobs that were sent, in the order of their outcomes. */
@@ -50,7 +62,8 @@ export async function enqueue(
           checked = job;
         }
         if (job.notBefore !== undefined) requireNear(job, limits, clock.now());
-        message = enqueueMessage(job, names, limits);
+        const isKeyed = job.generation === 0 && keys?.has(job.id) === true;
+        message = enqueueMessage(job, names, limits, isKeyed ? "keyed" : "shared");
       } catch (error) {
         if (!MillraceError.is(error)) throw error;
         refused[index] = failure(job, error);
@@ -68,7 +81,7 @@ export async function enqueue(
         const { id, queue } = sent[index] as Envelope;
         return { ok: true, id, queue, sequence, duplicate };
       },
-      failed: (error, index) => failure(sent[index] as Envelope, error),
+      failed: (error, index) => refusal(sent[index] as Envelope, error),
     },
     signal,
   );
@@ -87,6 +100,16 @@ export function requireNear(
 ): void {
   const far = generation === 0 ? tooFarAhead(notBefore, now, maxDelayMs) : undefined;
   if (far !== undefined) throw new MillraceError("invalid-option", `The job ${id}: ${far}.`);
+}
+
+/**
+ * Only who publishes on its job's own subject names a condition: a job of this id is in the queue.
+ * After an answer that got lost that may be this very job; either way it is stored once.
+ */
+function refusal(job: Envelope, error: MillraceError): EnqueueResult {
+  if (error.code !== "conflict") return failure(job, error);
+  const { id, queue } = job;
+  return { ok: true, id, queue, sequence: lastSequence(error), duplicate: true };
 }
 
 function failure({ id, queue }: Envelope, error: MillraceError): EnqueueResult {

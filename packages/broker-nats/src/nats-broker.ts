@@ -61,6 +61,7 @@ import { QueueSubscription } from "./work/queue-subscription.ts";
  * closer has.
  */
 const CLOSE_PATIENCE_MS = 5_000;
+const NO_KEYS: ReadonlySet<string> = new Set();
 
 /** The `Broker` port on JetStream. Made by `connectBroker`. */
 export class NatsBroker implements Broker {
@@ -146,20 +147,21 @@ export class NatsBroker implements Broker {
 
   enqueue(
     jobs: readonly Envelope[],
-    { signal, newIds = false, together = false }: EnqueueCall = {},
+    { signal, newIds = false, together = false, keys = NO_KEYS }: EnqueueCall = {},
   ): Promise<readonly EnqueueResult[]> {
-    if (together) return this.#marks.enqueueTogether(jobs, this.#line.features, signal);
     const { nc, names } = this.#server;
-    const { enqueuer, queueBatches } = this.#stores;
+    const { enqueuer, queueBatches, keyed } = this.#stores;
     // What may be taken back must not be on its way with others.
     const inBatches = newIds && signal === undefined && jobs.length > 1;
     const batches = inBatches ? queueBatches.of(jobs[0]?.queue ?? "") : undefined;
-    return explainClosed(
-      enqueue(jobs, batches ?? enqueuer, names, this, this.#parts.clock, signal),
-      nc,
-      names,
-      (bucket) => this.documents(bucket),
-    );
+    const host = { publisher: batches ?? enqueuer, names, limits: this, clock: this.#parts.clock };
+    const send = (going: readonly Envelope[], unsent: ReadonlySet<string>) =>
+      together
+        ? this.#marks.enqueueTogether(going, this.#line.features, signal)
+        : enqueue(going, host, { keys: unsent, signal });
+    const sent =
+      keys.size === 0 ? send(jobs, NO_KEYS) : keyed.enqueue(jobs, { keys, signal }, send);
+    return together ? sent : explainClosed(sent, nc, names, (bucket) => this.documents(bucket));
   }
 
   get marks(): MarkStore | undefined {
@@ -293,6 +295,7 @@ export class NatsBroker implements Broker {
       await Promise.all([this.#stores.records.close(), this.#stores.queueBatches.close()]);
       await Promise.all([
         this.#stores.enqueuer.close(),
+        this.#stores.idRecords.close(),
         this.#stores.settlePublisher.close(),
         this.#stores.documents.close(),
         this.journal.close(),

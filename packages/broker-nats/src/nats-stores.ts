@@ -4,6 +4,8 @@ import type { ServerFeatures } from "./connection/server-features.ts";
 import { NatsDelayedJobs } from "./delayed/delayed-jobs.ts";
 import { Delays } from "./delayed/delays.ts";
 import { DocumentBuckets } from "./documents/document-buckets.ts";
+import { IdRecords } from "./keys/id-records.ts";
+import { KeyedEnqueue } from "./keys/keyed-enqueue.ts";
 import { LaterGenerations } from "./lookup/later-generations.ts";
 import { NatsLocks } from "./locks/locks.ts";
 import { NatsMessages } from "./publish/nats-messages.ts";
@@ -76,7 +78,9 @@ export function natsStores(
     roundTrip: () => nc.flush(),
     onProblem: report,
   });
+  const idRecords = new IdRecords(server);
   return {
+    ...{ idRecords, keyed: new KeyedEnqueue(nc, names, idRecords) },
     ...{ enqueuer, settlePublisher: publisher, delays, streams, windows, ownWords, leases },
     ...{ progress, history, records, queueBatches },
     closeHurried: () => hurriedPublisher?.close(),

@@ -221,6 +221,7 @@ export {
   type PlannedJob,
 } from "./flow/plan-batch.ts";
 export { checkedHeaders, type EnqueueOptions, startTime } from "./producer/enqueue-options.ts";
+export type { OnceOptions } from "./producer/job-key.ts";
 export { newJobId } from "./producer/job-id.ts";
 export { enqueueOne } from "./producer/enqueue-one.ts";
 export { type EnvelopeSource } from "./producer/make-envelope.ts";

@@ -60,7 +60,7 @@ export { ERROR_CODES, type ErrorCode, MillraceError, type RecordedError } from "
 // Producing.
 export type { CancelOptions, CancelResult } from "./client/jobs/cancel-job.ts";
 export type { CallLimits } from "./client/call-limits.ts";
-export type { EnqueueItem, Millrace, OnceOptions } from "./client/client.ts";
+export type { EnqueueItem, Millrace } from "./client/client.ts";
 export type { ClientHealth } from "./client/client-health.ts";
 export { type BatchOptions, planJob, type PlannedJob } from "@millrace/core";
 export type { BatchHandle } from "./client/enqueue/batch.ts";
@@ -147,6 +147,7 @@ export type {
   DelayedJob,
   EnqueueItemResult,
   EnqueueOptions,
+  OnceOptions,
   HistoryRecord,
   LinkOptions,
   ProgressReport,

@@ -58,7 +58,7 @@ import { MemoryMarks } from "./memory/memory-marks.ts";
 import { MemoryMessages } from "./memory/memory-messages.ts";
 import { MemoryProgress } from "./memory/memory-progress.ts";
 import type { Publication } from "./memory/memory-queue.ts";
-import { enqueueOf } from "./memory/publication.ts";
+import { enqueueOf, toldToStop } from "./memory/publication.ts";
 import { MemoryQueues } from "./memory/memory-queues.ts";
 import { MemorySignals } from "./memory/memory-signals.ts";
 import { MemoryServer } from "./memory/memory-server.ts";
@@ -162,10 +162,16 @@ export class MemoryBroker implements Broker {
 
   async enqueue(
     jobs: readonly Envelope[],
-    { signal, together = false }: EnqueueCall = {},
+    { signal, together = false, keys }: EnqueueCall = {},
   ): Promise<readonly EnqueueResult[]> {
-    if (together && signal?.aborted !== true) return this.#marks.together(jobs);
-    return jobs.map((job) => (signal?.aborted === true ? toldToStop(job) : this.#enqueueOne(job)));
+    if (signal?.aborted === true) return jobs.map(toldToStop);
+    const known = jobs.map((job) => this.#lookup.known(job, keys));
+    const going = jobs.filter((_, index) => known[index] === undefined);
+    const sent = together
+      ? await this.#marks.together(going)
+      : going.map((job) => this.#enqueueOne(job));
+    let next = 0;
+    return known.map((one) => one ?? (sent[next++] as EnqueueResult));
   }
 
   async work(queueName: string, work: WorkOptions): Promise<WorkSubscription> {
@@ -340,9 +346,4 @@ export class MemoryBroker implements Broker {
     }
     this.#connection.reach();
   }
-}
-
-function toldToStop({ id, queue }: Envelope): EnqueueResult {
-  const words = "Told to stop before the message was sent: it is not stored.";
-  return { ok: false, id, queue, error: new MillraceError("publish-timeout", words) };
 }

@@ -131,6 +131,8 @@ export class ProducerProcess {
       () =>
         this.#client.enqueue(definition, script, {
           id: name,
+          // Another job under an id that was another's.
+          ...(as === name ? {} : { once: false }),
           ...(delayMs > 0 ? { delay: delayMs } : {}),
           priority: lane,
         }),

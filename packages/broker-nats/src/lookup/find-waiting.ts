@@ -65,8 +65,8 @@ async function findQueued(
   const ends = await endsOf(server, stream);
   if (ends === undefined || ends.last < ends.first || ends.firstAt >= storedBefore)
     return undefined;
-  let found = await findByPlace(server, ends, id);
-  if (found !== undefined) return found;
+  let found = (await findByPlace(server, ends, id)) ?? (await findByKey(server, ends, id));
+  if (found !== undefined && found.storedAt < storedBefore) return found;
   const parts = ends.batches ? BATCHED_PARTS : PARTS;
   const length = Math.ceil((ends.last - ends.first + 1) / parts);
   const idBytes = Buffer.from(id);
@@ -105,6 +105,16 @@ async function findByPlace(
   return job?.read.ok === true && job.read.envelope.id === id
     ? { envelope: job.read.envelope, state: "queued", storedAt: stored.storedAt }
     : undefined;
+}
+
+/** One whose id was given may lie on a subject of its own. */
+async function findByKey(
+  server: ServerAccess,
+  { stream }: StreamEnds,
+  id: string,
+): Promise<WaitingJob | undefined> {
+  const found = await nextMessage(server.jsm, stream, 1, server.names.keyedInAnyLane("*", id));
+  return found === undefined ? undefined : match(server, fromLeader(found), id, Buffer.from(id));
 }
 
 /** Decodes only what shows the id somewhere. */

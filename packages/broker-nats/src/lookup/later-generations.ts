@@ -34,8 +34,8 @@ interface Round {
  * job that comes again, all at the same time: who asks while the queue is read waits for the next
  * reading, which is for all of them.
  *
- * Their subjects say no id, and shall not: older nodes and servers of 2.10 can't have patterns in
- * consumers' filters (docs/decisions/settlement.md).
+ * Their subjects say no id, and shall not: older nodes set consumers' filters back
+ * (docs/decisions/settlement.md).
  */
 export class LaterGenerations {
   readonly #server: ServerAccess;

@@ -10,6 +10,7 @@ import {
 } from "@millrace/core";
 import type { Publication, RecordPublication } from "../publish/batch.ts";
 import { encodeHeaders, type HeaderRecord } from "../wire/headers.ts";
+import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 import type { Names } from "../topology/subjects.ts";
 import { enqueueMark } from "./enqueue-mark.ts";
 
@@ -25,26 +26,32 @@ export interface ProducerLimits {
  * through the runtime's door: on the producers' its counters would be ignored, and its next requeue
  * would repeat a message id.
  *
+ * @param place `keyed`: on the subject that is its job's alone, and only where no message is there
  * @throws MillraceError `unserializable-payload`, `payload-too-large`
  */
 export function enqueueMessage(
   envelope: Envelope,
   names: Names,
   limits: ProducerLimits,
+  place: "shared" | "keyed" = "shared",
 ): Publication {
-  const { queue, lane } = envelope;
+  const { id, queue, lane } = envelope;
   const byProgram = needsProgramDoor(envelope);
+  const keyed = place === "keyed" && !byProgram;
   const { maxMessageBytes: maxBytes, maxValues } = limits;
   // A dead letter's life goes on with what it came with.
   const rules = envelope.generation === 0 ? { maxValues, exact: true, wellFormed: true } : AS_IT_IS;
   const data = writeEnvelope(envelope, "msgpack", rules);
   const own = envelopeHeaders(envelope);
-  const headers = encodeHeaders(
-    byProgram && lane !== undefined ? { ...own, "Millrace-Lane": lane } : own,
-  );
+  const headers = encodeHeaders({
+    ...own,
+    ...(byProgram && lane !== undefined ? { "Millrace-Lane": lane } : {}),
+    ...(keyed ? { [EXPECTED_SEQUENCE]: "0" } : {}),
+  });
   const size = data.length + headers.length;
   if (size > maxBytes) throw tooLarge(envelope, size, maxBytes);
   if (byProgram) return { subject: names.programDoor(queue), data, headers };
+  if (keyed) return { subject: names.keyed(queue, lane, id), data, headers };
   const subject = envelope.generation === 0 ? names.jobs(queue, lane) : names.requeue(queue, lane);
   return { subject, data, headers };
 }

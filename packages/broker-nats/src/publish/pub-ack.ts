@@ -131,6 +131,12 @@ function jsonAck(text: string, subject: string, attempts: number): Verdict<PubAc
   return { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate === true, attempts };
 }
 
+/** Of the message that is there instead, where the server names it; else 0. */
+export function lastSequence({ cause }: MillraceError): number {
+  const [, sequence] = /(\d+)$/.exec(cause instanceof Error ? cause.message : "") ?? [];
+  return Number(sequence ?? 0);
+}
+
 /** Not now, but soon: JetStream is starting, the same id is being stored, or its intake is full. */
 const PASSING = new Set([10008, 10009, 10158, 10167]);
 

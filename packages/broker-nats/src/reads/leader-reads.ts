@@ -44,11 +44,15 @@ type Found = LastMessage | undefined;
 export class LeaderReads {
   readonly #window: RequestWindow<Found>;
 
-  constructor(nc: NatsConnection) {
+  /** @param timeoutMs over an outage too. Default: as an election takes */
+  constructor(
+    nc: NatsConnection,
+    timeoutMs = nc.info?.cluster === undefined ? TIMEOUT_MS : ELECTIONS_MS,
+  ) {
     this.#window = new RequestWindow<Found>(nc, {
       window: WINDOW,
       attemptTimeoutMs: ATTEMPT_MS,
-      timeoutMs: nc.info?.cluster === undefined ? TIMEOUT_MS : ELECTIONS_MS,
+      timeoutMs,
       repeatable: true,
       judge,
       timedOut,

@@ -3,6 +3,7 @@ import type { StoredMsg } from "@nats-io/jetstream";
 import { type DueJob, readDelayedHeaders } from "../messages/delayed-headers.ts";
 import { headersOf } from "./next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
+import type { QueueSubject } from "../topology/queue-subjects.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import type { ReceivedHeaders } from "../wire/read-headers.ts";
 
@@ -53,8 +54,7 @@ export function queuedJob(
 ): StoredJob | undefined {
   const subject = names.readQueueSubject(stored.subject, stored.headers);
   if (subject === undefined) return undefined;
-  const { queue, lane, origin } = subject;
-  return readStored({ queue, lane, origin }, stored, maxValues);
+  return readStored(subject, stored, maxValues);
 }
 
 /**
@@ -67,21 +67,19 @@ export function delayedJob(
   const job = readDelayedHeaders(stored.headers);
   if (job === undefined) return undefined;
   const { queue, lane } = job;
-  return { ...job, ...readStored({ queue, lane, origin: "runtime" }, stored, maxValues) };
+  const place = { queue, lane, origin: "runtime", key: undefined } as const;
+  return { ...job, ...readStored(place, stored, maxValues) };
 }
 
 function readStored(
-  {
-    queue,
-    lane,
-    origin,
-  }: { queue: string; lane: QueueMessage["lane"]; origin: QueueMessage["origin"] },
+  { queue, lane, origin, key }: Omit<QueueSubject, "woken">,
   { data, headers, sequence, storedAt }: StoredMessage,
   maxValues: number,
 ): StoredJob {
   const message: QueueMessage = {
     queue,
     ...(lane === undefined ? {} : { lane }),
+    ...(key === undefined ? {} : { key }),
     origin,
     body: data,
     headers,

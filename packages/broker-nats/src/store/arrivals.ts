@@ -77,10 +77,11 @@ export class NatsArrivals implements ArrivalStore {
     const headers = readHeaders(msg);
     const subject = names.readQueueSubject(msg.subject, headers);
     if (subject === undefined) return undefined;
-    const { queue, lane, origin } = subject;
+    const { queue, lane, origin, key } = subject;
     const message: QueueMessage = {
       ...{ queue, origin, headers, body: plainBytes(msg.data), sequence: 0, storedAt: 0 },
       ...(lane === undefined ? {} : { lane }),
+      ...(key === undefined ? {} : { key }),
     };
     const read = readEnvelope(message, maxValues);
     if (!read.ok || read.envelope.generation > 0) return undefined;

@@ -3,30 +3,20 @@ import {
   isMachineId,
   isMachineName,
   isQueueName,
-  type Lane,
   type LaneName,
   type MachineRef,
-  type MessageOrigin,
   requireNamespace,
   type RunRef,
   type SignalRef,
 } from "@millrace/core";
 import { INBOX_DOORS, type InboxDoor } from "./inbox-doors.ts";
-
-/** What a queue's subject says about a message on it. */
-export interface QueueSubject {
-  readonly origin: MessageOrigin;
-  readonly queue: string;
-  readonly lane: Lane | undefined;
-  /** A job that was blocked at a gate and let in. */
-  readonly woken: boolean;
-}
+import { QueueSubjects } from "./queue-subjects.ts";
 
 /**
- * Every name Millrace uses on a server, made from the namespace. No other file puts a subject
- * together.
+ * Every name Millrace uses on a server, made from the namespace. No other file but that of the
+ * queues' subjects puts a subject together.
  */
-export class Names {
+export class Names extends QueueSubjects {
   readonly namespace: string;
   readonly queueStreamPrefix: string;
   readonly delayedStream: string;
@@ -57,12 +47,11 @@ export class Names {
   readonly blockedAll: string;
   readonly requeueAll: string;
   readonly jobsAll: string;
-  readonly #jobs: string;
-  readonly #requeue: string;
 
   /** @throws MillraceError `invalid-name` */
   constructor(namespace: string) {
     const ns = requireNamespace(namespace);
+    super(ns);
     this.namespace = ns;
     this.queueStreamPrefix = `${ns}-queue-`;
     this.delayedStream = `${ns}-delayed`;
@@ -93,88 +82,10 @@ export class Names {
     this.blockedAll = `${ns}.blocked.>`;
     this.requeueAll = `${ns}.requeue.>`;
     this.jobsAll = `${ns}.jobs.>`;
-    this.#jobs = `${ns}.jobs.`;
-    this.#requeue = `${ns}.requeue.`;
   }
 
   queueStream(queue: string): string {
     return this.queueStreamPrefix + queue;
-  }
-
-  /**
-   * What the queue's stream stores, and nothing beside it: the producers' door and the runtime's,
-   * each with its lanes. So a publish to a lane that does not exist is refused as one to a queue
-   * that does not exist is.
-   */
-  queueSubjects(queue: string): string[] {
-    return [...this.intakeDoors(queue), ...this.runtimeDoor(queue)];
-  }
-
-  /** The producers' and the programs': away from a stream while its queue is closed. */
-  intakeDoors(queue: string): string[] {
-    return [...lanesOf(this.#jobs + queue), this.programDoor(queue)];
-  }
-
-  /**
-   * Where trusted programs enqueue what producers may not: chains into other queues. It lies where
-   * the runtime's subjects do, which producers can't use. One for all lanes: the lane is in the
-   * header `Millrace-Lane`, and the normal lane's consumer serves it.
-   */
-  programDoor(queue: string): string {
-    return `${this.#requeue}${queue}.${PROGRAM}`;
-  }
-
-  runtimeDoor(queue: string): string[] {
-    return [...lanesOf(this.#requeue + queue), this.requeueWoken(queue)];
-  }
-
-  /** What one lane's consumer takes; no two lanes overlap, which a work queue demands. */
-  laneFilters(queue: string, lane: LaneName): string[] {
-    const own = lane === "normal" ? undefined : lane;
-    const filters = [this.jobs(queue, own), this.requeue(queue, own)];
-    if (lane === "normal") filters.push(this.programDoor(queue));
-    return lane === "high" ? [...filters, this.requeueWoken(queue)] : filters;
-  }
-
-  jobs(queue: string, lane: Lane | undefined): string {
-    return lane === undefined ? this.#jobs + queue : `${this.#jobs}${queue}.${lane}`;
-  }
-
-  requeue(queue: string, lane: Lane | undefined): string {
-    return lane === undefined ? this.#requeue + queue : `${this.#requeue}${queue}.${lane}`;
-  }
-
-  /**
-   * The door of jobs that waited at a gate and were let go. They are served with the high lane,
-   * having waited once already; the lane they belong to is in the header `Millrace-Lane`.
-   */
-  requeueWoken(queue: string): string {
-    return `${this.#requeue}${queue}.${WOKEN}`;
-  }
-
-  /**
-   * A subject that stands for no lane, as an operator may have added it, is the normal lane's.
-   *
-   * @param headers keys in lower case
-   */
-  readQueueSubject(
-    subject: string,
-    headers: Readonly<Record<string, string>>,
-  ): QueueSubject | undefined {
-    const producer = subject.startsWith(this.#jobs);
-    if (!producer && !subject.startsWith(this.#requeue)) return undefined;
-    const rest = subject.slice((producer ? this.#jobs : this.#requeue).length);
-    const dot = rest.indexOf(".");
-    const token = dot < 0 ? undefined : rest.slice(dot + 1);
-    const woken = token === WOKEN && !producer;
-    const program = token === PROGRAM && !producer;
-    const lane = woken || program ? headers["millrace-lane"] : token;
-    return {
-      origin: producer ? "producer" : program ? "program" : "runtime",
-      queue: dot < 0 ? rest : rest.slice(0, dot),
-      lane: lane === "high" || lane === "low" ? lane : undefined,
-      woken,
-    };
   }
 
   /**
@@ -198,6 +109,11 @@ export class Names {
     if (!subject.startsWith(start)) return undefined;
     const [queue = "", id = "", place = ""] = subject.slice(start.length).split(".");
     return { queue, id, place };
+  }
+
+  /** Where a job of this id waits for its time, in either form. */
+  delayedOrDue(queue: string, id: string): string {
+    return `${this.namespace}.*.${queue}.${id}.*`;
   }
 
   /** All of a queue's delayed jobs: those with a schedule, and those postponed or on their way. */
@@ -330,13 +246,6 @@ export class Names {
   bucket(name: string): string {
     return `${this.namespace}-${name}`;
   }
-}
-
-const WOKEN = "woken";
-const PROGRAM = "program";
-
-function lanesOf(door: string): string[] {
-  return [door, `${door}.high`, `${door}.low`];
 }
 
 /**

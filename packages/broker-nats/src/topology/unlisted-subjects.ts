@@ -17,13 +17,19 @@ export async function unlistedSubjects(
   names: Names,
   queue: string,
 ): Promise<string[]> {
-  const { config, state } = await streamInfo(jsm, names.queueStream(queue));
+  const stream = names.queueStream(queue);
+  const { config, state } = await streamInfo(jsm, stream, undefined);
   const lanes = names.queueSubjects(queue);
   const literal = config.subjects.filter((subject) => !/[*>]/.test(subject));
-  const taken = new Set([...literal, ...Object.keys(state.subjects ?? {})]);
-  // A mark is no job: were it delivered, it would be gone.
-  return [...taken]
-    .filter((subject) => !lanes.includes(subject) && !names.isMark(subject))
+  const listed =
+    (state.num_subjects ?? 0) <= MOST_LISTED
+      ? Object.keys((await streamInfo(jsm, stream, ">")).state.subjects ?? {})
+      : [];
+  // A mark is no job: were it delivered, it would be gone. A job's own subject is its lane's.
+  return [...new Set([...literal, ...listed])]
+    .filter(
+      (subject) => !lanes.includes(subject) && !names.isMark(subject) && !names.isKeyed(subject),
+    )
     .toSorted();
 }
 
@@ -35,9 +41,15 @@ export function takesSubject(patterns: readonly string[], subject: string): bool
   );
 }
 
-async function streamInfo(jsm: JetStreamManager, stream: string) {
+/** Where a stream has more, they are its jobs' own, and not worth the reading. */
+const MOST_LISTED = 10_000;
+
+async function streamInfo(jsm: JetStreamManager, stream: string, subjects: string | undefined) {
   try {
-    return await jsm.streams.info(stream, { subjects_filter: ">" });
+    return await jsm.streams.info(
+      stream,
+      subjects === undefined ? {} : { subjects_filter: subjects },
+    );
   } catch (error) {
     if (apiCode(error) !== STREAM_NOT_FOUND)
       throw asMillraceError(error, `look at the stream ${stream}`);

@@ -1,7 +1,7 @@
 import type { Delivery, QueueMessage, SettlementStep } from "@millrace/core";
 import { readWokenHeaders } from "../messages/blocked-message.ts";
 import type { Delivery as RawDelivery } from "../pull/delivery.ts";
-import type { QueueSubject } from "../topology/subjects.ts";
+import type { QueueSubject } from "../topology/queue-subjects.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import type { NatsLease } from "./nats-lease.ts";
 
@@ -17,7 +17,11 @@ export class NatsDelivery implements Delivery {
    */
   confirmed: readonly SettlementStep[] | undefined;
 
-  constructor(raw: RawDelivery, { queue, origin, lane, woken }: QueueSubject, lease: NatsLease) {
+  constructor(
+    raw: RawDelivery,
+    { queue, origin, lane, woken, key }: QueueSubject,
+    lease: NatsLease,
+  ) {
     const message: { -readonly [K in keyof QueueMessage]: QueueMessage[K] } = {
       queue,
       origin,
@@ -27,6 +31,7 @@ export class NatsDelivery implements Delivery {
       storedAt: raw.publishedAtMs,
     };
     if (lane !== undefined) message.lane = lane;
+    if (key !== undefined) message.key = key;
     this.message = message;
     this.deliveryCount = raw.deliveryCount;
     this.lease = lease;

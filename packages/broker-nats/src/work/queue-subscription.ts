@@ -105,6 +105,7 @@ export class QueueSubscription implements WorkSubscription {
       queue,
       lane: undefined,
       woken: false,
+      key: undefined,
     };
     return new NatsDelivery(raw, subject, this.#taker.take(raw.ackSubject, this.#leaseMs));
   }

@@ -203,6 +203,12 @@ export interface EnqueueCall {
    */
   readonly newIds?: boolean;
   /**
+   * Ids that were given, each the key of what is to be done once. A job whose id is among them is a
+   * duplicate, `known`, also after the dedupe window: while a job that was enqueued so waits under
+   * the id in the queue or runs, and while the history, a dead letter or a delayed job has it.
+   */
+  readonly keys?: ReadonlySet<string>;
+  /**
    * All jobs are of one queue, and are stored as one or not at all. If they are not, each has the
    * error that kept them from it: `server-too-old` before NATS 2.12. Those that are there already
    * are duplicates, and keep no other from being stored.
@@ -220,6 +226,8 @@ export type EnqueueResult =
       readonly queue: string;
       readonly sequence: number;
       readonly duplicate: boolean;
+      /** Nothing was sent: the id is the key of a job that is on record. */
+      readonly known?: true;
     }
   | {
       readonly ok: false;

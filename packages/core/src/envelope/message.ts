@@ -15,6 +15,8 @@ export interface QueueMessage {
   readonly body: Uint8Array;
   /** Keys in lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The id of its job, where it came on the job's own subject. */
+  readonly key?: string;
   /** Position in the queue's stream; with the queue it makes an id for a job that has none. */
   readonly sequence: number;
   /** The server's time of storing, epoch milliseconds. */

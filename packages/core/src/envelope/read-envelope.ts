@@ -92,12 +92,14 @@ export function readEnvelope(
       "up to 128 of A-Z a-z 0-9 _ : - (here it came from the Nats-Msg-Id header)",
       id,
     );
+  if (message.key !== undefined && message.key !== id)
+    return invalid(message, body, "id", "the one that its subject names", id);
   return { ok: true, envelope: assemble(message, body, id), values };
 }
 
 /** The body's own, else the idempotency key, else one made of the place in the stream. */
 function idOf(message: QueueMessage, body: Body): unknown {
-  return body["id"] ?? message.headers["nats-msg-id"] ?? fallbackId(message);
+  return body["id"] ?? message.headers["nats-msg-id"] ?? message.key ?? fallbackId(message);
 }
 
 function fallbackId(message: QueueMessage): string {

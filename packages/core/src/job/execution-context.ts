@@ -1,7 +1,7 @@
 import type { Envelope } from "../envelope/envelope.ts";
 import type { Logger } from "../log/logger.ts";
 import type { EnqueuedJob, EnqueueItemResult } from "../producer/enqueue-many.ts";
-import type { EnqueueOptions } from "../producer/enqueue-options.ts";
+import type { OnceOptions } from "../producer/job-key.ts";
 import type { JobDefinition } from "./define-job.ts";
 import type { OutcomeSignal } from "./outcome-signal.ts";
 import type { TransactionalDatabase } from "./transactional-database.ts";
@@ -71,14 +71,14 @@ export interface ExecutionContext<Input = unknown> {
   readonly enqueue: <Child, Parsed, Output>(
     job: JobDefinition<Child, Parsed, Output>,
     input: NoInfer<Child>,
-    options?: EnqueueOptions,
+    options?: OnceOptions,
   ) => Promise<EnqueuedJob>;
   /**
    * Enqueues many. Each is confirmed or has its own error; one that fails does not stop the others.
    */
   readonly enqueueMany: <Child, Parsed, Output>(
     job: JobDefinition<Child, Parsed, Output>,
-    items: readonly (EnqueueOptions & { readonly input: NoInfer<Child> })[],
+    items: readonly (OnceOptions & { readonly input: NoInfer<Child> })[],
   ) => Promise<readonly EnqueueItemResult[]>;
   /**
    * Runs the job's effects in a transaction, once: the effects and "this job is done" commit

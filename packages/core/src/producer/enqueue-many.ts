@@ -1,6 +1,7 @@
 import type { EnqueueCall } from "../broker/broker.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
+import { isKey, type OnceOptions } from "./job-key.ts";
 import type { UniqueConflict } from "../unique/unique-plan.ts";
 
 /** What became of one job of a bulk enqueue, in the order given. */
@@ -29,7 +30,7 @@ export type EnqueuedJob = Omit<Extract<EnqueueItemResult, { readonly ok: true }>
 /** Publishes jobs of one queue. */
 export type PublishJobs = (
   envelopes: readonly Envelope[],
-  call: Pick<EnqueueCall, "newIds">,
+  call: Pick<EnqueueCall, "newIds" | "keys">,
 ) => Promise<readonly EnqueueItemResult[]>;
 
 /**
@@ -46,7 +47,7 @@ const CHUNKS_UNDER_WAY = 4;
  *
  * @throws what `make` throws beside a MillraceError, once everything that was begun is settled
  */
-export async function enqueueMany<Item extends { readonly id?: string }>(
+export async function enqueueMany<Item extends OnceOptions>(
   publish: PublishJobs,
   items: readonly Item[],
   queue: string,
@@ -68,7 +69,7 @@ export async function enqueueMany<Item extends { readonly id?: string }>(
 }
 
 /** Writes only its own places of `results`. */
-async function enqueueChunk<Item extends { readonly id?: string }>(
+async function enqueueChunk<Item extends OnceOptions>(
   publish: PublishJobs,
   items: readonly Item[],
   from: number,
@@ -91,9 +92,9 @@ async function enqueueChunk<Item extends { readonly id?: string }>(
       results[place] = { ok: false, id: item.id, queue, error };
     }
   }
-  const published = await publish(envelopes, {
-    newIds: !places.some((place) => items[place]?.id !== undefined),
-  });
+  const given = places.flatMap((place) => (items[place]?.id === undefined ? [] : [items[place]]));
+  const keys = new Set(given.flatMap((item) => (isKey(item) ? [item.id ?? ""] : [])));
+  const published = await publish(envelopes, { newIds: given.length === 0, keys });
   for (const [index, place] of places.entries()) {
     const result = published[index];
     const { id } = envelopes[index] as Envelope;

@@ -10,8 +10,9 @@ import { type Duration, toMs } from "../time/duration.ts";
 /** What may be said about one job when it is enqueued. Times: a `Date` or epoch milliseconds. */
 export interface EnqueueOptions {
   /**
-   * The idempotency key: enqueueing again with it stores nothing for as long as the queue remembers
-   * ids: two minutes, unless its settings say otherwise. Default: a new UUID version 7.
+   * The idempotency key: enqueueing again with it stores nothing while the job is on record. In
+   * chains, batches and an outbox: for as long as the queue remembers ids, two minutes unless its
+   * settings say otherwise. Default: a new UUID version 7.
    */
   readonly id?: string;
   /** Not before this long from now. Excludes `at`. */
@@ -49,9 +50,6 @@ export const ENQUEUE_OPTIONS = optionNames<EnqueueOptions>({
   ...{ id: true, delay: true, at: true, expiresIn: true, expiresAt: true, maxAttempts: true },
   ...{ timeout: true, unique: true, priority: true, tags: true, headers: true },
 });
-
-/** What each job of a bulk enqueue takes. */
-export const ENQUEUE_ITEM: ReadonlySet<string> = new Set([...ENQUEUE_OPTIONS, "input"]);
 
 /** The part of an envelope that the options decide. */
 export type EnvelopeOptions = Pick<

@@ -2,7 +2,7 @@ import type { Broker } from "../broker/broker.ts";
 import type { AnyJobDefinition } from "../job/define-job.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { type EnqueueItemResult, unanswered } from "./enqueue-many.ts";
-import { ENQUEUE_ITEM, type EnqueueOptions } from "./enqueue-options.ts";
+import { ENQUEUE_ITEM, isKey, type OnceOptions } from "./job-key.ts";
 import { makeEnvelope, type EnvelopeSource } from "./make-envelope.ts";
 import { isUnique } from "./prepare-job.ts";
 
@@ -18,7 +18,7 @@ const MOST = 1_000;
 export async function enqueueTogether(
   broker: Pick<Broker, "enqueue">,
   job: AnyJobDefinition,
-  items: readonly (EnqueueOptions & { readonly input: unknown })[],
+  items: readonly (OnceOptions & { readonly input: unknown })[],
   source: EnvelopeSource,
 ): Promise<readonly EnqueueItemResult[]> {
   if (items.length > MOST)
@@ -29,7 +29,8 @@ export async function enqueueTogether(
     items.map(async (item) => makeEnvelope(job, item.input, item, source, ENQUEUE_ITEM)),
   );
   if (envelopes.length === 0) return [];
-  const results = await broker.enqueue(envelopes, { together: true });
+  const keys = new Set(items.flatMap((item) => (isKey(item) ? [item.id ?? ""] : [])));
+  const results = await broker.enqueue(envelopes, { together: true, keys });
   return envelopes.map(({ id }, index): EnqueueItemResult => {
     const result = results[index];
     if (result === undefined) throw unanswered(id);

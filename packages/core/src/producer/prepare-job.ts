@@ -2,7 +2,7 @@ import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import { coordination } from "../job/coordination.ts";
 import type { AnyJobDefinition } from "../job/define-job.ts";
 import { debounced, type UniquePlan } from "../unique/unique-plan.ts";
-import type { EnqueueOptions } from "./enqueue-options.ts";
+import { isKey, type OnceOptions } from "./job-key.ts";
 import { type EnvelopeSource, makeEnvelope } from "./make-envelope.ts";
 
 /**
@@ -12,6 +12,8 @@ import { type EnvelopeSource, makeEnvelope } from "./make-envelope.ts";
 export interface PreparedJob {
   readonly envelope: Envelope;
   readonly unique?: UniquePlan;
+  /** Its id is the key of what is to be done once. */
+  readonly keyed?: true;
 }
 
 /** Where a job comes from that is enqueued in another's handler. */
@@ -35,30 +37,27 @@ export interface JobOrigin {
 export function prepareJob(
   job: AnyJobDefinition,
   input: unknown,
-  options: EnqueueOptions,
+  options: OnceOptions,
   source: EnvelopeSource,
   names?: ReadonlySet<string>,
 ): PreparedJob | Promise<PreparedJob> {
   const made = makeEnvelope(job, input, options, source, names);
-  if (!isUnique(job, options)) return made instanceof Promise ? made.then(plain) : plain(made);
-  const unique = (envelope: Envelope): PreparedJob => withPlan(job, envelope, options);
-  return made instanceof Promise ? made.then(unique) : unique(made);
+  const key = isKey(options) ? ({ keyed: true } as const) : {};
+  const prepared = (envelope: Envelope): PreparedJob =>
+    isUnique(job, options) ? { ...withPlan(job, envelope, options), ...key } : { envelope, ...key };
+  return made instanceof Promise ? made.then(prepared) : prepared(made);
 }
 
 /** Whether an enqueue with these options has a unique key to claim. */
-export function isUnique(job: AnyJobDefinition, options: EnqueueOptions): boolean {
+export function isUnique(job: AnyJobDefinition, options: OnceOptions): boolean {
   return job.unique !== undefined || options.unique !== undefined;
-}
-
-function plain(envelope: Envelope): PreparedJob {
-  return { envelope };
 }
 
 /** What the options leave open is the definition's. */
 function withPlan(
   { unique: defined }: AnyJobDefinition,
   envelope: Envelope,
-  { unique: given }: EnqueueOptions,
+  { unique: given }: OnceOptions,
 ): PreparedJob {
   const { uniqueKey: key } = envelope;
   if (key === undefined) return { envelope };

@@ -9,14 +9,14 @@ import {
   type PublishJobs,
   unanswered,
 } from "./enqueue-many.ts";
-import { ENQUEUE_ITEM, type EnqueueOptions } from "./enqueue-options.ts";
 import { newJobId } from "./job-id.ts";
+import { ENQUEUE_ITEM, ONCE_OPTIONS, type OnceOptions } from "./job-key.ts";
 import { makeEnvelope, type EnvelopeSource } from "./make-envelope.ts";
 import { isUnique, type JobOrigin, type PreparedJob, prepareJob } from "./prepare-job.ts";
 import { sendJobs } from "./send-jobs.ts";
 
 /** One job of a bulk enqueue, whatever its input's type. */
-type Item = EnqueueOptions & { readonly input: unknown };
+type Item = OnceOptions & { readonly input: unknown };
 
 /** Jobs with keys that are on their way together. They bound the requests that wait for answers. */
 const CHUNK = 256;
@@ -56,7 +56,7 @@ export class Producer {
   async enqueue(
     job: AnyJobDefinition,
     input: unknown,
-    options: EnqueueOptions = {},
+    options: OnceOptions = {},
     origin?: JobOrigin,
   ): Promise<EnqueuedJob> {
     return this.sendOne(await this.prepare(job, input, options, origin), origin);
@@ -83,8 +83,8 @@ export class Producer {
     if (origin?.hasEnqueued === undefined && !items.some((item) => isUnique(job, item))) {
       const source = this.#sourceFor(origin);
       // An attempt that is repeated makes the ids of its children again.
-      const publish: PublishJobs = (envelopes, { newIds = false }) =>
-        this.#outlet.publish(envelopes, { newIds: newIds && origin === undefined });
+      const publish: PublishJobs = (envelopes, { newIds = false, ...call }) =>
+        this.#outlet.publish(envelopes, { ...call, newIds: newIds && origin === undefined });
       return enqueueMany(publish, items, job.queue, (item) =>
         makeEnvelope(job, item.input, item, source, ENQUEUE_ITEM),
       );
@@ -99,10 +99,10 @@ export class Producer {
   prepare(
     job: AnyJobDefinition,
     input: unknown,
-    options: EnqueueOptions,
+    options: OnceOptions,
     origin?: JobOrigin,
   ): PreparedJob | Promise<PreparedJob> {
-    return prepareJob(job, input, options, this.#sourceFor(origin));
+    return prepareJob(job, input, options, this.#sourceFor(origin), ONCE_OPTIONS);
   }
 
   send(

@@ -105,11 +105,17 @@ export async function sendJobs(
   broker: Broker,
   jobs: readonly PreparedJob[],
 ): Promise<readonly EnqueueItemResult[]> {
+  const keys = new Set(
+    jobs.flatMap(({ envelope, keyed }) => (keyed === true ? [envelope.id] : [])),
+  );
   if (jobs.every(({ unique }) => unique === undefined))
-    return broker.enqueue(jobs.map(({ envelope }) => envelope));
+    return broker.enqueue(
+      jobs.map(({ envelope }) => envelope),
+      { keys },
+    );
   const claimed = await claimKeys(broker, jobs);
   const { going } = claimed;
-  return claimed.results(going.length === 0 ? [] : await broker.enqueue(going));
+  return claimed.results(going.length === 0 ? [] : await broker.enqueue(going, { keys }));
 }
 
 function envelopeOf(job: PreparedJob | undefined, ticket: Ticket): Envelope | undefined {
@@ -168,6 +174,11 @@ async function resultOf(
   }
   if (published === undefined) return { ok: false, id, queue, error: unanswered(id) };
   if (ticket.kind === "plain") return published;
+  if (published.ok && published.known === true) {
+    // No job comes for this claim: the one of its id came long ago.
+    if (ticket.again === undefined) await giveBack(claims, ticket);
+    return published;
+  }
   if (published.ok) {
     const conflict: UniqueConflict | undefined =
       ticket.displaced === undefined

@@ -6,6 +6,7 @@ import {
   type Clock,
   type EnqueueItemResult,
   type EnqueueOptions,
+  type OnceOptions,
   type Instrumentation,
   type JobDefinition,
   type MachineDefinition,
@@ -40,19 +41,8 @@ import { machineHandle, type MachineHandle } from "./machines/machine-handle.ts"
 import { type Machines, machinesOf } from "./machines/machines.ts";
 import type { SendSignal } from "./jobs/signal-job.ts";
 
-/** What may be said about one job, and whether its id is looked up first. */
-export interface OnceOptions extends EnqueueOptions {
-  /**
-   * Whether the id is looked up before: where a job with it waits, runs, is dead or is in the
-   * history, nothing is stored, and the handle is that job's (`duplicate`). Needs an `id`. Default
-   * false: the id keeps a second job out for as long as its queue remembers ids, two minutes. Costs
-   * a few requests; `docs/producers.md` says what holds.
-   */
-  readonly once?: boolean;
-}
-
 /** One job of a bulk enqueue. */
-export type EnqueueItem<Input> = EnqueueOptions & { readonly input: Input };
+export type EnqueueItem<Input> = OnceOptions & { readonly input: Input };
 
 /** A producer's connection: enqueues jobs, looks them up and waits for them. Made by `connect`. */
 export interface Millrace extends AsyncDisposable {
@@ -63,7 +53,7 @@ export interface Millrace extends AsyncDisposable {
    * @throws MillraceError `invalid-payload`, `invalid-name`, `past-not-before`,
    *   `payload-too-large`, `queue-not-found`, `queue-full` …
    * @example
-   * await millrace.enqueue(welcome, { to: "ada@example.com" }, { id: "welcome-ada", once: true });
+   * await millrace.enqueue(welcome, { to: "ada@example.com" }, { id: "welcome-ada" });
    * @example
    * const handle = await millrace.enqueue(welcome, { to: "ada@example.com" }, { delay: "5m" });
    * const result = await handle.result({ timeout: "1m" });

@@ -136,7 +136,7 @@ test("a job that uses an id again does not end as the one before did", async () 
   await t.enqueue(twice, "first", { id: "same" });
   await t.drain();
   await t.clock.advance("1h");
-  const second = await t.enqueue(twice, "second", { id: "same", delay: "1m" });
+  const second = await t.enqueue(twice, "second", { id: "same", once: false, delay: "1m" });
   expect(second.duplicate).toBe(false);
   const result = second.result();
   await t.drain();

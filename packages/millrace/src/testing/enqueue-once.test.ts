@@ -23,9 +23,13 @@ async function scene() {
   return { t, ran };
 }
 
-const ONCE = { id: "order-7", once: true } as const;
+const ID = "order-7";
+const ASKED = { id: ID, once: true } as const;
 
-describe("an id that is looked up is an idempotency key for as long as its job is known", () => {
+describe.each([
+  ["an id that was given", { id: ID }],
+  ["an id that is looked up in the queue too", ASKED],
+])("%s is an idempotency key for as long as its job is known", (_, ONCE) => {
   test("the queue has forgotten the id, and the job has ended: its handle is given", async () => {
     const { t, ran } = await scene();
     await using _t = t;
@@ -85,6 +89,48 @@ describe("an id that is looked up is an idempotency key for as long as its job i
   });
 });
 
+test("many at once, from outside and from a handler: those whose jobs are known are duplicates", async () => {
+  const made: (readonly boolean[])[] = [];
+  const items = ["a", "b", "c"].map((id) => ({ id, input: { do: "succeed" as const } }));
+  const parent = defineJob<null>({ name: "parent", queue: "parents" });
+  await using t = await createTestRuntime({
+    jobs: [
+      job.handler(() => "done"),
+      parent.handler(async ({ enqueueMany, enqueue }) => {
+        const many = await enqueueMany(job, items);
+        const one = await enqueue(job, { do: "succeed" }, { id: "a" });
+        made.push([...many.map((each) => each.ok && each.duplicate), one.duplicate]);
+      }),
+    ],
+  });
+  await t.client.enqueue(job, { do: "succeed" }, { id: "b" });
+  await t.drain();
+  await t.clock.advance("1h");
+  const duplicates = async (options = {}): Promise<readonly boolean[]> =>
+    (await t.client.enqueueMany(job, items, options)).map((each) => each.ok && each.duplicate);
+  expect(await duplicates()).toEqual([false, true, false]);
+  await t.drain();
+  await t.clock.advance("1h");
+  expect(await duplicates({ atomic: true })).toEqual([true, true, true]);
+  await t.enqueue(parent, null);
+  await t.drain();
+  expect(made).toEqual([[true, true, true, true]]);
+});
+
+test("a key of a unique job whose id is known is not kept from the next", async () => {
+  const unique = defineJob<null>({
+    name: "unique",
+    queue: QUEUE,
+    unique: { key: () => "k", while: "running" },
+  });
+  await using t = await createTestRuntime({ jobs: [unique.handler(() => "done")] });
+  await t.enqueue(unique, null, { id: ID });
+  await t.drain();
+  await t.clock.advance("1h");
+  expect(await t.enqueue(unique, null, { id: ID })).toMatchObject({ duplicate: true });
+  expect(await t.enqueue(unique, null, { id: "another" })).toMatchObject({ duplicate: false });
+});
+
 test("without it an id is a key for two minutes, and nothing is looked up", async () => {
   const { t, ran } = await scene();
   await using _t = t;
@@ -93,7 +139,7 @@ test("without it an id is a key for two minutes, and nothing is looked up", asyn
     vi.spyOn(t.broker, "findWaiting"),
     vi.spyOn(t.broker, "serverNow"),
   ];
-  const { id } = await t.client.enqueue(job, { do: "succeed" }, { id: "plain" });
+  const { id } = await t.client.enqueue(job, { do: "succeed" }, { id: "plain", once: false });
   for (const look of looks) expect(look).not.toHaveBeenCalled();
   await t.drain();
   await t.clock.advance("1h");

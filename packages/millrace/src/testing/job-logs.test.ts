@@ -90,7 +90,7 @@ test("the signal ends a reading with its reason", async () => {
 test("an id that is enqueued again has lines of its own", async () => {
   await using t = await runtime();
   const once = async (): Promise<readonly string[]> => {
-    const handle = await t.enqueue(chatty, 1, { id: "again" });
+    const handle = await t.enqueue(chatty, 1, { id: "again", once: false });
     expect(handle.queue).toBe("default");
     await t.clock.advance("1s");
     next();

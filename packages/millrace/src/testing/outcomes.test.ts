@@ -201,7 +201,7 @@ test("an id that is used again is told of again", async () => {
   const { t, work, told } = await scene();
   await using _t = t;
   for (const input of ["fatal", "fatal", "return"] as const) {
-    await t.enqueue(work, input, { id: "a" });
+    await t.enqueue(work, input, { id: "a", once: false });
     await t.drain();
     await t.clock.advance("121s");
   }

@@ -118,7 +118,7 @@ test("an id that is used again is another job, with steps of its own", async () 
   await t.enqueue(order, { sku: "a" }, { id: "o1" });
   await t.clock.advance("1h");
   await t.assertDead("o1");
-  await t.enqueue(order, { sku: "b" }, { id: "o1" });
+  await t.enqueue(order, { sku: "b" }, { id: "o1", once: false });
   await t.clock.advance("1h");
   await t.assertSucceeded("o1");
   expect(did).toEqual(["charge", "charge"]);

@@ -1,6 +1,5 @@
 import {
   type AnyStateMachine,
-  type EnqueueOptions,
   type ExecutionLog,
   type Instrumentation,
   instrumentedBroker,
@@ -11,6 +10,7 @@ import {
   optionNames,
   refuseUnknown,
   type StoredDeadLetter,
+  type OnceOptions,
 } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { createNode, type MillraceNode } from "@millrace/runtime";
@@ -63,7 +63,7 @@ export interface TestRuntime extends AsyncDisposable {
   enqueue<Input, Parsed, Output>(
     job: JobDefinition<Input, Parsed, Output>,
     input: NoInfer<Input>,
-    options?: EnqueueOptions,
+    options?: OnceOptions,
   ): Promise<JobHandle<Output>>;
   /**
    * Moves the clock from timer to timer until no job waits, is delayed or runs: retries and delays

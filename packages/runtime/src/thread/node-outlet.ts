@@ -27,8 +27,12 @@ export class NodeOutlet implements JobOutlet {
     this.#carry = carry;
   }
 
-  readonly publish: JobOutlet["publish"] = (envelopes) =>
-    this.send(envelopes.map((envelope) => ({ envelope })));
+  readonly publish: JobOutlet["publish"] = (envelopes, { keys }) =>
+    this.send(
+      envelopes.map((envelope) =>
+        keys?.has(envelope.id) === true ? { envelope, keyed: true } : { envelope },
+      ),
+    );
 
   /** A job whose payload can't be sent has its own error and stops no other. */
   readonly send = async (jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]> => {

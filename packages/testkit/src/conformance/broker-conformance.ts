@@ -10,6 +10,7 @@ import { historyCases } from "./history-cases.ts";
 import { idsAgainCases } from "./ids-again-cases.ts";
 import { jobLogCases } from "./job-log-cases.ts";
 import { journalCases } from "./journal-cases.ts";
+import { keyCases } from "./key-cases.ts";
 import { laneCases } from "./lane-cases.ts";
 import { lockCases } from "./lock-cases.ts";
 import { lockReleaseCases } from "./lock-release-cases.ts";
@@ -35,6 +36,7 @@ import { workCases } from "./work-cases.ts";
  */
 export const brokerConformance: readonly ConformanceCase[] = [
   ...enqueueCases,
+  ...keyCases,
   ...workCases,
   ...laneCases,
   ...settleCases,

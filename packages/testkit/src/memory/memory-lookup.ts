@@ -1,4 +1,6 @@
 import type {
+  EnqueueResult,
+  JobRef,
   Envelope,
   FindOptions,
   QueueMessage,
@@ -61,6 +63,31 @@ export class MemoryLookup {
       }
     }
     return undefined;
+  }
+
+  /** What a job is told that is not sent, because its id is a key that is on record. */
+  known(job: Envelope, keys: ReadonlySet<string> | undefined): EnqueueResult | undefined {
+    const { id, queue, generation } = job;
+    const isKey = generation === 0 && keys?.has(id) === true;
+    return isKey && this.#connection.status === "connected" && this.#isKnown(job)
+      ? { ok: true, id, queue, sequence: 0, duplicate: true, known: true }
+      : undefined;
+  }
+
+  /** Whether a job of the id waits in the queue as it was enqueued, or is on record. */
+  #isKnown(job: JobRef): boolean {
+    const { queue, id } = job;
+    const { queues, history, deadLetters, delayed } = this.#server;
+    const waits = queues
+      .get(queue)
+      ?.stored.some(({ origin, headers }) => origin !== "runtime" && headers["nats-msg-id"] === id);
+    return (
+      waits === true ||
+      history.last(job, "ended") !== undefined ||
+      history.last(job, "requeued") !== undefined ||
+      deadLetters.list({ queue, id, limit: 1 }).length > 0 ||
+      delayed.find(id, queue) !== undefined
+    );
   }
 
   async listWaiting(

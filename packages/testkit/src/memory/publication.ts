@@ -1,5 +1,6 @@
 import {
   type Broker,
+  type EnqueueResult,
   type Envelope,
   envelopeOfUnreadable,
   messageIdOf,
@@ -113,4 +114,10 @@ export function anyWaitingJob(message: QueueMessage, state: WaitingJob["state"])
     state,
     storedAt: message.storedAt,
   };
+}
+
+/** What is said of a job that nothing may be sent for any more. */
+export function toldToStop({ id, queue }: Envelope): EnqueueResult {
+  const words = "Told to stop before the message was sent: it is not stored.";
+  return { ok: false, id, queue, error: new MillraceError("publish-timeout", words) };
 }

@@ -50,9 +50,9 @@ export function enqueueCalls({
   return {
     enqueue: async (job, input, options) => {
       const enqueued = await publish("enqueue()", (via) =>
-        options?.once === undefined
-          ? via.enqueue(job, input, options)
-          : enqueueOnce(broker, via, { job, input, options }),
+        options?.once === true
+          ? enqueueOnce(broker, via, { job, input, options })
+          : via.enqueue(job, input, options),
       );
       return calls.handle(jobHandle(broker, clock, enqueued));
     },

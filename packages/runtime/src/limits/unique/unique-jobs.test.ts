@@ -80,8 +80,9 @@ describe("a producer that meets a held key", () => {
       ok: true,
       id: "v1",
       queue: QUEUE,
-      sequence: 1,
+      sequence: 0,
       duplicate: true,
+      known: true,
     });
     await node();
     expect(ran).toEqual([1]);
@@ -97,12 +98,13 @@ describe("an id that is used again once its queue has forgotten it", () => {
       await enqueue(1, { delay: "1h" });
       await node();
       await clock.advance("10m");
-      expect(await enqueue(1)).toEqual({ ok: true, id: "v1", queue: QUEUE, duplicate: true });
+      const again = (): Promise<unknown> => enqueue(1, { once: false });
+      expect(await again()).toEqual({ ok: true, id: "v1", queue: QUEUE, duplicate: true });
       expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0 });
       await clock.advance("1h");
       expect(ran).toEqual([1]);
       // Its job has ended, and with it what the key was good for.
-      expect(await enqueue(1)).toMatchObject({ id: "v1", duplicate: false });
+      expect(await again()).toMatchObject({ id: "v1", duplicate: false });
     });
 
   test("publishes a job again whose message never came", async () => {

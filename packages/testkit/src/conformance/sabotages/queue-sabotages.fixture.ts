@@ -21,6 +21,18 @@ export const QUEUE_SABOTAGES: readonly Sabotage[] = [
     },
   },
   {
+    wrong: "keys that hold for as long as other ids",
+    noticedBy: "keys: a job whose id is a key",
+    spoil: (honest) => ({ enqueue: (jobs) => honest.enqueue(jobs) }),
+  },
+  {
+    wrong: "every id is a key",
+    noticedBy: "keys: an id is known while",
+    spoil: (honest) => ({
+      enqueue: (jobs) => honest.enqueue(jobs, { keys: new Set(jobs.map(({ id }) => id)) }),
+    }),
+  },
+  {
     wrong: "the lane is dropped",
     noticedBy: "enqueue: every field",
     spoil: (honest) => ({

@@ -1,0 +1,140 @@
+import { type Envelope, type EnqueueResult, MillraceError } from "@millrace/core";
+import type { NatsConnection } from "@nats-io/nats-core";
+import { lookUpStream } from "../publish/stream-lookup.ts";
+import type { Names } from "../topology/subjects.ts";
+import { machineOf } from "../machine/machine.ts";
+import type { IdRecords } from "./id-records.ts";
+
+/** For so long a queue is believed to take no jobs on subjects of their own. */
+const BELIEVED_MS = 60_000;
+
+/** Sends jobs; those whose ids are keys on subjects of their own. */
+type Send = (
+  jobs: readonly Envelope[],
+  keys: ReadonlySet<string>,
+) => Promise<readonly EnqueueResult[]>;
+
+const NO_KEYS: ReadonlySet<string> = new Set();
+
+/**
+ * Enqueues jobs of which some have ids that are keys: what is on record is not sent. What is sent
+ * meanwhile is told apart by the queue, which remembers ids for longer than this takes.
+ */
+export class KeyedEnqueue {
+  readonly #nc: NatsConnection;
+  readonly #names: Names;
+  readonly #records: IdRecords;
+  /** Queues of a version that knew no such subjects, or whose producers may not use them. */
+  readonly #without = new Map<string, number>();
+
+  constructor(nc: NatsConnection, names: Names, records: IdRecords) {
+    this.#nc = nc;
+    this.#names = names;
+    this.#records = records;
+  }
+
+  async enqueue(
+    jobs: readonly Envelope[],
+    {
+      keys,
+      signal,
+    }: { readonly keys: ReadonlySet<string>; readonly signal: AbortSignal | undefined },
+    send: Send,
+  ): Promise<readonly EnqueueResult[]> {
+    const looked = await this.#looked(jobs, keys, signal);
+    const going = jobs.filter((_, index) => looked[index] === undefined);
+    const sent = going.length === 0 ? [] : await this.#send(going, keys, send);
+    return inPlaces(jobs, looked, sent);
+  }
+
+  /** What is known of each job before it is sent; undefined: nothing. */
+  async #looked(
+    jobs: readonly Envelope[],
+    keys: ReadonlySet<string>,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly (EnqueueResult | undefined)[]> {
+    const told = Promise.withResolvers<EnqueueResult[]>();
+    const stop = (): void => told.resolve(jobs.map(toldToStop));
+    if (signal?.aborted === true) stop();
+    signal?.addEventListener("abort", stop, { once: true });
+    try {
+      return await Promise.race([
+        told.promise,
+        Promise.all(jobs.map(async (job) => (isKeyed(job, keys) ? this.#look(job) : undefined))),
+      ]);
+    } finally {
+      signal?.removeEventListener("abort", stop);
+    }
+  }
+
+  async #look(job: Envelope): Promise<EnqueueResult | undefined> {
+    const { id, queue } = job;
+    try {
+      return (await this.#records.has(job))
+        ? { ok: true, id, queue, sequence: 0, duplicate: true, known: true }
+        : undefined;
+    } catch (error) {
+      if (MillraceError.is(error)) return { ok: false, id, queue, error };
+      throw error;
+    }
+  }
+
+  async #send(
+    jobs: readonly Envelope[],
+    keys: ReadonlySet<string>,
+    send: Send,
+  ): Promise<readonly EnqueueResult[]> {
+    const taken = new Set(jobs.flatMap(({ id, queue }) => (this.#hasNone(queue) ? [] : [id])));
+    const usable = new Set([...keys].filter((id) => taken.has(id)));
+    const results = await send(jobs, usable);
+    const again: Envelope[] = [];
+    for (const [index, job] of jobs.entries())
+      if (isKeyed(job, keys) && taken.has(job.id) && (await this.#isWithout(job, results[index])))
+        again.push(job);
+    if (again.length === 0) return results;
+    const later = await send(again, NO_KEYS);
+    return results.map((result, index) => {
+      const place = again.indexOf(jobs[index] as Envelope);
+      return place === -1 ? result : (later[place] as EnqueueResult);
+    });
+  }
+
+  #hasNone(queue: string): boolean {
+    return (this.#without.get(queue) ?? 0) > machineOf(this.#nc).clock.monotonic();
+  }
+
+  /** Whether the job would have been taken on the subject that all share. */
+  async #isWithout({ queue, lane }: Envelope, result: EnqueueResult | undefined): Promise<boolean> {
+    if (result === undefined || result.ok) return false;
+    if (this.#hasNone(queue)) return true;
+    const { code } = result.error;
+    const isOlder =
+      code === "queue-not-found" &&
+      (await lookUpStream(this.#nc, this.#names.jobs(queue, lane))) === "exists";
+    if (!isOlder && code !== "permission-denied") return false;
+    this.#without.set(queue, machineOf(this.#nc).clock.monotonic() + BELIEVED_MS);
+    return true;
+  }
+}
+
+/** A dead letter that is tried again is the job of its id. */
+function isKeyed({ id, generation }: Envelope, keys: ReadonlySet<string>): boolean {
+  return generation === 0 && keys.has(id);
+}
+
+function inPlaces(
+  jobs: readonly Envelope[],
+  known: readonly (EnqueueResult | undefined)[],
+  sent: readonly EnqueueResult[],
+): readonly EnqueueResult[] {
+  let next = 0;
+  return jobs.map((_, index) => known[index] ?? (sent[next++] as EnqueueResult));
+}
+
+function toldToStop({ id, queue }: Envelope): EnqueueResult {
+  const error = new MillraceError(
+    "publish-timeout",
+    `Told to stop before the job ${id} was sent: it was never sent, and is not stored.`,
+  );
+  return { ok: false, id, queue, error };
+}
