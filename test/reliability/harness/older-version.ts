@@ -1,16 +1,23 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 const ROOT = join(import.meta.dirname, "../../..");
 
 /**
- * The oldest state that today's nodes share a cluster with. Before it the words on the wire were
- * others: a blocked job lay in a stream that today's nodes don't read, and a schedule's state had
- * fields that they don't know.
+ * The oldest state that today's nodes share a cluster with. Before it nodes did not know the
+ * subjects that are one job's alone, and took them out of the consumers' filters when they started.
  */
-const COMMIT = "53d86b87956b4d9cbd70b487c3676f4f595a1eab";
+const COMMIT = "9d6b1226430ebc9d2f35cf8635f24411becda073";
 
 /** The code of an earlier version, ready to run, or the reason why it is not there. */
 export type OlderVersion =
@@ -60,6 +67,7 @@ function lay(): OlderPrograms {
 /** All that is installed for a package of today, except for Millrace itself. */
 function linkInstalled(today: string, older: string): void {
   const modules = join(today, "node_modules");
+  if (!existsSync(modules)) return;
   for (const entry of readdirSync(modules)) {
     if (entry === "millrace" || entry === "@millrace" || entry.startsWith(".")) continue;
     link(join(modules, entry), join(older, "node_modules", entry));
