@@ -41,11 +41,13 @@ describeEachServer("an operation whose process is gone", (server) => {
     const filter = { queue: QUEUE };
     const { id, total } = await client.operations.start({ kind: "dead-retry", filter, by: "ada" });
     expect(total).toBe(COUNT);
-    const child = startChild(join(import.meta.dirname, "programs/dying-program.ts"), {
+    return { client, id, runs, child: dying(namespace, id, signal) };
+  }
+
+  const dying = (namespace: string, id: string, signal: "SIGKILL" | "SIGSTOP"): TestChild =>
+    startChild(join(import.meta.dirname, "programs/dying-program.ts"), {
       args: [server.url, namespace, id, signal, String(AFTER)],
     });
-    return { client, id, runs, child };
-  }
 
   const deadLetters = (client: Millrace, count: number): Promise<unknown> =>
     eventually(async () => (await client.jobs.count({ state: "dead" })) === count, {
@@ -106,6 +108,39 @@ describeEachServer("an operation whose process is gone", (server) => {
     expect(await client.operations.get(id)).toMatchObject({ progress: { state: "running" } });
     await finishedByAnother(of);
     await nothingTwice(client, id, runs);
+  });
+
+  test("killed between a job's other time and its word of it: another moves the rest, and undo brings back all", async () => {
+    const namespace = server.namespace();
+    const client = await connect({ servers: server.url, namespace, env: {} });
+    onTestFinished(() => client.close());
+    await client.broker.queues.ensure(QUEUE);
+    await startNodeOnServer(server, { namespace, jobs: [charge.handler(() => undefined)] });
+    const items = Array.from({ length: COUNT }, (_, n) => ({
+      ...{ input: { n }, id: `c${n}`, delay: "1h" as const },
+    }));
+    await client.enqueueMany(charge, items);
+    const due = async (): Promise<ReadonlyMap<string, number>> =>
+      new Map(
+        (await client.delayed.list({ limit: 500 })).map(({ id, notBefore }) => [id, notBefore]),
+      );
+    await eventually(async () => (await due()).size === COUNT, {
+      withinMs: PATIENCE_MS,
+      describe: "a node has put the jobs aside for their time",
+    });
+    const before = await due();
+    const at = Date.now() + 10 * 3_600_000;
+    const filter = { queue: QUEUE };
+    const { id } = await client.operations.start({ kind: "jobs-reschedule", filter, at });
+    const child = dying(namespace, id, "SIGKILL");
+    expect(await child.exit(PATIENCE_MS)).toEqual({ code: null, signal: "SIGKILL" });
+    const moved = [...(await due()).values()].filter((time) => time === at);
+    expect(moved).toHaveLength(AFTER);
+    expect(await client.operations.run(id)).toMatchObject({ done: COUNT, gone: 0, failed: 0 });
+    expect(new Set((await due()).values())).toEqual(new Set([at]));
+    const undo = await client.operations.undo(id);
+    expect(await client.operations.run(undo.id)).toMatchObject({ total: COUNT, done: COUNT });
+    expect(await due()).toEqual(before);
   });
 
   test("frozen at that moment until another has finished: awake again it does nothing more", async () => {
