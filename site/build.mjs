@@ -11,7 +11,8 @@ import {
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "vitepress";
-import { errorSections, llmsIndex, navigation, pageFor, placeOf } from "./pages.mjs";
+import { errorSections, llmsIndex, navigation, pageFor, placeOf, withSimulator } from "./pages.mjs";
+import { told } from "./versions.mjs";
 import { linkImports, referenceIndex, writeReference } from "./reference.mjs";
 
 const site = dirname(fileURLToPath(import.meta.url));
@@ -21,7 +22,11 @@ const files = globSync("docs/**/*.md", { cwd: root }).toSorted();
 const read = (file) => readFileSync(join(root, file), "utf8");
 
 /** What the site makes of a page that is more on the site than in the repository. */
-const MADE_OF = { "docs/errors.md": errorSections, "docs/api.md": linkImports };
+const MADE_OF = {
+  "docs/errors.md": errorSections,
+  "docs/api.md": linkImports,
+  "docs/playground.md": withSimulator,
+};
 
 rmSync(pages, { recursive: true, force: true });
 const onSite = new Set(files);
@@ -46,7 +51,7 @@ for (const page of written) {
   mkdirSync(dirname(join(dist, page)), { recursive: true });
   cpSync(join(pages, page), join(dist, page));
 }
-write(join(dist, "llms.txt"), llmsIndex([...parts, referenceIndex()]));
+write(join(dist, "llms.txt"), llmsIndex([...parts, referenceIndex()], told().place));
 // Without the reference, which is as long as all the rest together.
 const inOrder = parts.flatMap(({ items }) =>
   items.map(({ link }) => join(dist, `${link.replace(/\/$/, "/index")}.md`)),

@@ -48,11 +48,13 @@ export function pageFor(file, text, onSite) {
   );
 }
 
-/** `llms.txt`: the index for programs that read. */
-export function llmsIndex(parts) {
+/** `llms.txt`: the index for programs that read. `base` is where the site begins on its server. */
+export function llmsIndex(parts, base = "/") {
   const lines = parts.flatMap(({ text, items }) => [
     `\n## ${text}\n`,
-    ...items.map((item) => `- [${item.text}](${item.link.replace(/\/$/, "/index")}.md)`),
+    ...items.map(
+      (item) => `- [${item.text}](${base}${item.link.slice(1).replace(/\/$/, "/index")}.md)`,
+    ),
   ]);
   return `# Millrace\n\n> Background jobs for TypeScript on NATS JetStream.\n${lines.join("\n")}\n`;
 }
@@ -66,4 +68,9 @@ export function errorSections(text) {
   const last = rows.at(-1);
   const after = last === undefined ? text : text.slice(last.index + last[0].length);
   return `${text.slice(0, text.indexOf("| code"))}\n${sections.join("\n")}${after}`;
+}
+
+/** The page's picture, as one that answers. */
+export function withSimulator(text) {
+  return text.replace(/^!\[.*\]\(stream\.svg\)$/m, "<StreamSimulator />");
 }

@@ -1,5 +1,4 @@
-// How the site searches. VitePress writes the functions into the page as text: they may use nothing
-// from outside themselves.
+// How the site searches: the builder makes its index with it, and the theme's search box reads it.
 export const searchOptions = {
   options: {
     /** Words that a question has and a page need not have are left out, and so are endings. */

@@ -70,7 +70,7 @@ describe.each(FILES)("%s", (file) => {
 
 test("the tests run from each Node that a contributor may have", () => {
   const { jobs } = parse(read(".github/workflows/test.yml")) as Workflow;
-  expect(jobs["short"]?.strategy?.matrix?.node).toEqual([20, 22, 24]);
+  expect(jobs["short"]?.strategy?.matrix?.node).toEqual([20, 22, 24, 26]);
 });
 
 test("only the release and the site have an identity, and the release gets its packages by no token", () => {

@@ -8,7 +8,7 @@ import { cleanUpLater } from "../harness/cleanup.ts";
 import { describeServer } from "../harness/servers.ts";
 import { installPackages } from "../packaging/installed-packages.ts";
 import { obtained } from "../packaging/obtained-program.ts";
-import { succeed } from "../packaging/run-command.ts";
+import { runCommand, succeed } from "../packaging/run-command.ts";
 import { type Program, startProgram } from "./program.ts";
 
 const PROGRAMS = join(import.meta.dirname, "programs");
@@ -18,6 +18,10 @@ const MINUTES = 5 * 60_000;
 const esbuild = await obtained("esbuild", "0.28.2");
 const bun = await obtained("bun", "1.4.5");
 const deno = await obtained("deno", "2.9.6");
+/** The oldest that is supported, and the newest. All other tests run on Node 24. */
+const OTHER_NODES = await Promise.all(
+  ["22.23.3", "26.9.0"].map(async (version) => ({ version, ...(await obtained("node", version)) })),
+);
 
 /** esbuild's own: CommonJS packages ask for modules of Node in an ESM bundle. */
 const REQUIRE = `import{createRequire as __createRequire}from"node:module";const require=__createRequire(import.meta.url);`;
@@ -129,6 +133,17 @@ describeServer("a build or another runtime", "newest", (server) => {
     },
     MINUTES,
   );
+
+  for (const { version, path, why } of OTHER_NODES)
+    test.skipIf(why !== "")(
+      `a worker and a producer on Node ${version}${why}`,
+      async () => {
+        expect((await runCommand([path, "--version"], tmpdir())).output.trim()).toBe(`v${version}`);
+        const dir = project("module");
+        await works(dir, [path, "worker.ts"], [path, "producer.ts"]);
+      },
+      MINUTES,
+    );
 
   test.skipIf(bun.why !== "")(
     `a worker and a producer under Bun${bun.why}`,

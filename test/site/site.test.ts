@@ -1,17 +1,18 @@
-import { existsSync, globSync, readFileSync, statSync } from "node:fs";
+import { globSync, readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Browser } from "playwright-core";
+import type { BrowserContextOptions } from "playwright-core";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { violations } from "../harness/accessibility.ts";
+import type { StreamSettings } from "../../site/simulator/settings.ts";
 import { findBrowser } from "../harness/browser.ts";
 import { runCommand } from "../packaging/run-command.ts";
+import { DIST, openSite, SITE } from "./open-site.ts";
+import { bars, moveTo, nodeBars, PLAYGROUND } from "./playground.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const DIST = join(ROOT, "site/dist");
-const SITE = "http://docs.test/";
 /** Of page, styles and scripts, as a server that compresses sends them. */
 const MOST_KB = 300;
 /** The search's index is loaded when somebody searches. */
@@ -56,6 +57,18 @@ const IMPORTS: readonly (readonly [name: string, file: string])[] = [
   ["@millrace/testkit", "packages/testkit/src/index.ts"],
 ];
 
+/** Each control of the playground, moved from where it stands first. */
+const MOVES: readonly (readonly [label: string, value: number, Partial<StreamSettings>])[] = [
+  ["Jobs enqueued each second", 10, { perSecond: 10 }],
+  ["An attempt takes", 40, { tenths: 40 }],
+  ["Slots of the node", 1, { slots: 1 }],
+  ["Cap for each customer", 0, { cap: 0 }],
+  ["Rate for each customer", 4, { rate: 4 }],
+  ["Jobs in the high lane", 100, { high: 100 }],
+  ["Attempts that fail", 70, { failing: 70 }],
+  ["Attempts of a job", 1, { attempts: 1 }],
+];
+
 /** One of each kind. */
 const LOOKED_AT = [
   "index.html",
@@ -63,6 +76,7 @@ const LOOKED_AT = [
   "errors.html",
   "cli.html",
   "dashboard.html",
+  "playground.html",
   "reference/millrace/index.html",
   "reference/millrace/interfaces/JobOptions.html",
 ];
@@ -147,7 +161,11 @@ describe("the documentation's site", () => {
         ...html.matchAll(/<link[^>]*rel="(?:stylesheet|preload|modulepreload)"[^>]*>/g),
       ].map(([tag, src]) => src ?? /href="([^"]+)"/.exec(tag)?.[1] ?? "");
       expect(loaded.filter((url) => /^(https?:)?\/\//.test(url))).toEqual([]);
-      const code = [...new Set(loaded)].filter((url) => /\.(js|css)$/.test(url));
+      // What the playground's controls load is counted to its page.
+      const later =
+        file === PLAYGROUND ? globSync("assets/chunks/browser.*.js", { cwd: DIST }) : [];
+      const code = [...new Set([...loaded, ...later])].filter((url) => /\.(js|css)$/.test(url));
+      expect(later).toHaveLength(file === PLAYGROUND ? 1 : 0);
       const bytes = [file, ...code]
         .map((path) => gzipSync(readFileSync(join(DIST, path))).length)
         .reduce((sum, size) => sum + size);
@@ -164,7 +182,7 @@ describe("the documentation's site", () => {
       const browser = await found.launch();
       onTestFinished(() => browser.close());
       for (const colorScheme of ["light", "dark"] as const) {
-        const { page, trouble } = await openSite(browser, colorScheme);
+        const { page, trouble } = await openSite(browser, { colorScheme });
         for (const file of LOOKED_AT) {
           await page.goto(`${SITE}${file}`);
           await page.getByRole("button", { name: "Search" }).waitFor();
@@ -180,6 +198,68 @@ describe("the documentation's site", () => {
     240_000,
   );
 
+  describe.skipIf(found.state === "missing")(`the playground ${inBrowser}`, () => {
+    async function playground(options?: BrowserContextOptions) {
+      if (found.state === "missing") throw new Error(found.reason);
+      const browser = await found.launch();
+      onTestFinished(() => browser.close());
+      const opened = await openSite(browser, options);
+      await opened.page.goto(`${SITE}${PLAYGROUND}`);
+      return opened;
+    }
+
+    it("shows the first stream and its figures without a script", async () => {
+      const { page, trouble } = await playground({ javaScriptEnabled: false });
+      const [picture] = await page.locator(".picture").allInnerTexts();
+      expect(picture).toContain("Ada");
+      expect(bars(await page.locator(".picture").innerHTML())).toEqual(await nodeBars({}));
+      expect(await page.locator(".numbers tbody tr").count()).toBe(6);
+      expect(await page.locator("input[type=range]").count()).toBe(0);
+      expect(trouble).toEqual([]);
+    });
+
+    it("gives by the keyboard, for each control, what the same stream gives in Node", async () => {
+      const { page, trouble } = await playground();
+      for (const [label, value, settings] of MOVES) {
+        await page.getByRole("button", { name: "Start again" }).click();
+        await moveTo(page, label, value);
+        const expected = await nodeBars(settings);
+        expect(expected, label).not.toEqual(await nodeBars({}));
+        await expect
+          .poll(async () => bars(await page.locator(".picture").innerHTML()), { timeout: 30_000 })
+          .toEqual(expected);
+      }
+      expect(await violations(page)).toEqual([]);
+      expect(trouble).toEqual([]);
+    }, 240_000);
+
+    it("fits a phone", async () => {
+      const { page } = await playground({ viewport: { width: 360, height: 740 } });
+      await page.getByLabel("Slots of the node").waitFor();
+      expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+      for (const control of await page.locator(".stream input").all())
+        expect((await control.boundingBox())?.height).toBeGreaterThanOrEqual(24);
+    });
+  });
+
+  it.skipIf(found.state === "missing")(
+    `has the same search in its box ${inBrowser}`,
+    async () => {
+      if (found.state === "missing") return;
+      const browser = await found.launch();
+      onTestFinished(() => browser.close());
+      const { page, trouble } = await openSite(browser);
+      await page.goto(`${SITE}tutorial.html`);
+      await page.getByRole("button", { name: "Search" }).click();
+      await page.getByRole("searchbox").fill("how do I stop a worker in my own process?");
+      const first = page.locator("#localsearch-list a").first();
+      await first.waitFor();
+      expect(await first.getAttribute("href")).toMatch(/^\/workers\.html/);
+      expect(trouble).toEqual([]);
+    },
+    120_000,
+  );
+
   it("finds the page that answers a question among the first three", async () => {
     const search = await siteSearch();
     const wrong = QUESTIONS.flatMap(([question, page]) => {
@@ -190,23 +270,6 @@ describe("the documentation's site", () => {
     expect(wrong).toEqual([]);
   });
 });
-
-/** The built files at an address of their own. Whatever else is asked for is noted and refused. */
-async function openSite(browser: Browser, colorScheme: "light" | "dark") {
-  const context = await browser.newContext({ colorScheme, reducedMotion: "reduce" });
-  const trouble: string[] = [];
-  await context.route("**/*", async (route) => {
-    const url = new URL(route.request().url());
-    const path = join(DIST, decodeURIComponent(url.pathname));
-    if (url.href.startsWith(SITE) && existsSync(path)) return route.fulfill({ path });
-    trouble.push(`asks ${url.href}`);
-    return route.abort();
-  });
-  const page = await context.newPage();
-  page.setDefaultTimeout(60_000);
-  page.on("pageerror", (error) => trouble.push(String(error)));
-  return { page, trouble };
-}
 
 /** The names of a file that lists exports one by one. */
 function exportsOf(file: string): readonly string[] {

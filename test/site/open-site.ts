@@ -1,0 +1,29 @@
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Browser, BrowserContextOptions } from "playwright-core";
+
+export const DIST = resolve(import.meta.dirname, "../../site/dist");
+export const SITE = "http://docs.test/";
+
+/**
+ * The built files at an address of their own. Whatever else is asked for is noted and refused; so
+ * is what a page's own security policy refuses.
+ */
+export async function openSite(browser: Browser, options: BrowserContextOptions = {}) {
+  const context = await browser.newContext({ reducedMotion: "reduce", ...options });
+  const trouble: string[] = [];
+  await context.route("**/*", async (route) => {
+    const url = new URL(route.request().url());
+    const path = join(DIST, decodeURIComponent(url.pathname));
+    if (url.href.startsWith(SITE) && existsSync(path)) return route.fulfill({ path });
+    trouble.push(`asks ${url.href}`);
+    return route.abort();
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
+  page.on("pageerror", (error) => trouble.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error") trouble.push(message.text());
+  });
+  return { page, trouble };
+}
