@@ -1,12 +1,12 @@
 // A node that hosts orders, and that kills itself at a point where it is told one. Its one argument
 // is an `OrdersConfig` as JSON.
-import { type DocumentStore, isInvoked } from "@millrace/core";
+import { chartsKey, type DocumentStore, isInvoked } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { connectTo } from "../reliability/programs/connect.ts";
 import { withMethods } from "../reliability/programs/decorated-broker.ts";
 import { die } from "../reliability/programs/die.ts";
 import { printLogger } from "../reliability/programs/print-logger.ts";
-import { LEASE, orders, type OrdersConfig } from "./orders.ts";
+import { LEASE, order, orders, type OrdersConfig } from "./orders.ts";
 
 const config = JSON.parse(process.argv[2] ?? "{}") as OrdersConfig;
 const log = printLogger("dying");
@@ -30,8 +30,11 @@ const dying = withMethods(broker, {
   documents: async (bucket) => {
     const store = await broker.documents(bucket);
     if (bucket !== "machines") return store;
+    // A node writes its charts when it starts; the points are those of a machine's own document.
     const put: DocumentStore["put"] = (key, value, expected) =>
-      around("write", () => store.put(key, value, expected));
+      key === chartsKey(order.name)
+        ? store.put(key, value, expected)
+        : around("write", () => store.put(key, value, expected));
     return new Proxy(store, {
       get(target, key) {
         if (key === "put") return put;
