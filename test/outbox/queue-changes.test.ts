@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { type Clock, systemClock } from "@millrace/core";
 import { connect, createNode, defineJob, type Millrace } from "millrace";
 import {
   createSyncOutbox,
@@ -107,6 +108,46 @@ await describeEachServerWith211("an outbox, and what changes behind its back", (
     await here.millrace.queues.ensure("mail");
     await waitingIn(here.path, 0);
     expect(await queued(here)).toEqual(["b", "c"]);
+  });
+
+  test("rows of a queue that stays away for an hour are set aside, and published once it is back", async () => {
+    const here = await scene();
+    await here.millrace.queues.remove("mail");
+    write(here.path, ["a", "b"]);
+    const store = sqliteOutbox({ path: here.path });
+    let laterMs = 0;
+    const clock: Clock = {
+      now: () => systemClock.now(),
+      monotonic: () => systemClock.monotonic() + laterMs,
+      setTimer: (ms, run) => systemClock.setTimer(ms, run),
+    };
+    const relay = await startRelay({ broker: here.millrace.broker, store, clock, pollMs: 50 });
+    try {
+      await eventually(async () => (await store.status())[0]?.trouble !== undefined, {
+        ...{ withinMs: 60_000, describe: "it is said why they wait" },
+      });
+      expect(await store.status()).toMatchObject([
+        {
+          waiting: 2,
+          setAside: 0,
+          trouble: { message: expect.stringMatching(/^queue-not-found/) },
+        },
+      ]);
+      laterMs = 3_600_000;
+      await waitingIn(here.path, 0);
+      expect(await store.listSetAside(10)).toMatchObject([
+        { id: "a", reason: "queue-not-found" },
+        { id: "b", reason: "queue-not-found" },
+      ]);
+      await here.millrace.queues.ensure("mail");
+      expect(await store.retry("mail")).toBe(2);
+      await eventually(async () => (await queued(here)).length === 2, {
+        ...{ withinMs: 60_000, describe: "both are published" },
+      });
+    } finally {
+      await relay.stop();
+    }
+    expect(await queued(here)).toEqual(["a", "b"]);
   });
 
   test("a database that is restored from a backup publishes nothing twice that its queue remembers", async () => {

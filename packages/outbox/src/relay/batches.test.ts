@@ -45,10 +45,12 @@ afterEach(async () => {
   await broker.close();
 });
 
-async function rounds(via: Broker = broker, on: OutboxStore = store): Promise<void> {
-  const relay = new QueueRelay({
+const relayOn = (via: Broker = broker, on: OutboxStore = store): QueueRelay =>
+  new QueueRelay({
     ...{ broker: via, store: on, clock, logger: silentLogger, metrics: noMetrics, limits },
   });
+async function rounds(via: Broker = broker, on: OutboxStore = store): Promise<void> {
+  const relay = relayOn(via, on);
   // The jobs of a batch are rows of their own queues once it is known.
   for (let left = 3; left > 0; left -= 1) await relay.round(() => false);
 }
@@ -108,6 +110,23 @@ test("a callback whose queue is missing keeps the whole batch waiting", async ()
   const [status] = await store.status();
   expect(status?.trouble?.message).toMatch(/^queue-not-found: /);
   await broker.queues.ensure("books");
+  await rounds();
+  expect(await queued("covers")).toEqual(["c1"]);
+});
+
+test("a batch whose callback's queue stays away for an hour is set aside", async () => {
+  await broker.queues.remove("books");
+  const relay = relayOn();
+  book();
+  await relay.round(() => false);
+  await clock.advance("59m");
+  await relay.round(() => false);
+  expect(await store.listSetAside(10)).toEqual([]);
+  await clock.advance("1m");
+  await relay.round(() => false);
+  expect(await store.listSetAside(10)).toMatchObject([{ id: "b", reason: "queue-not-found" }]);
+  await broker.queues.ensure("books");
+  await store.retry();
   await rounds();
   expect(await queued("covers")).toEqual(["c1"]);
 });

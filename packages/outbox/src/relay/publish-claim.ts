@@ -1,4 +1,4 @@
-import { type Broker, type MarkStore, sendJobs, wasEnqueued } from "@millrace/core";
+import { type Broker, type MarkStore, MillraceError, sendJobs, wasEnqueued } from "@millrace/core";
 import type { Claim, OutboxStore, SetAside } from "../store/outbox-store.ts";
 import { type ClaimItem, failures, failuresForGood, publishedJobs } from "./claim-item.ts";
 import { type ClaimMark, publishMarked } from "./publish-marked.ts";
@@ -25,10 +25,13 @@ export async function publishClaim(
   claim: Claim,
   {
     ageMs,
+    givesUp = false,
     ...mark
   }: ClaimMark & {
     /** Of the claim, now: it may have been read long ago. */
     readonly ageMs: () => number;
+    /** Whether rows are set aside whose queue is missing. Default: they wait for it. */
+    readonly givesUp?: boolean;
   },
 ): Promise<readonly SetAside[]> {
   const { marks } = broker;
@@ -38,13 +41,42 @@ export async function publishClaim(
     await store.setAside(queue, claim, rows);
     aside.push(...rows);
   }
+  async function unlessGone(seqs: readonly number[], act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch (error) {
+      if (!MillraceError.is(error, "queue-not-found") || !givesUp) throw error;
+      const [reason, detail] = [error.code, error.message];
+      await setAside(seqs.map((seq) => ({ seq, reason, detail })));
+    }
+  }
   const { items, batches, refused } = readable(queue, claim, marks);
   await setAside(refused);
-  for (const one of batches) await openBatch(broker, store, queue, claim, one);
-  if (marks !== undefined) {
-    await publishMarked({ broker, marks, setAside, queue, claim, items, mark });
-    return aside;
-  }
+  for (const one of batches)
+    await unlessGone([one.seq], () => openBatch(broker, store, queue, claim, one));
+  const seqs = items.map(({ seq }) => seq);
+  if (marks === undefined)
+    await unlessGone(seqs, () => publishById(broker, queue, items, { ageMs, setAside }));
+  else
+    await unlessGone(seqs, () =>
+      publishMarked({ broker, marks, setAside, queue, claim, items, mark }),
+    );
+  return aside;
+}
+
+/** Where the queue alone tells what is published, by the jobs' ids. */
+async function publishById(
+  broker: Broker,
+  queue: string,
+  items: readonly ClaimItem[],
+  {
+    ageMs,
+    setAside,
+  }: {
+    readonly ageMs: () => number;
+    readonly setAside: (rows: readonly SetAside[]) => Promise<void>;
+  },
+): Promise<void> {
   const old = await isOld(broker, queue, ageMs);
   const going = old ? await notStored(broker, items) : items;
   const results = await sendJobs(
@@ -55,7 +87,6 @@ export async function publishClaim(
   const published = new Map(going.map((item, place) => [item, results[place]]));
   const outcomes = items.map((item) => published.get(item));
   await leaveBatches(broker, publishedJobs(items, outcomes));
-  return aside;
 }
 
 interface Batch {

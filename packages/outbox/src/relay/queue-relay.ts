@@ -32,6 +32,8 @@ interface Trouble {
 const CLAIMS_A_ROUND = 20;
 const RETRY_MS = 1_000;
 const MOST_RETRY_MS = 10_000;
+/** The first node of a queue makes it, and a deployment may start its nodes last. */
+const MISSING_MS = 3_600_000;
 /** Another relay that sends messages to listeners is left alone for so long. */
 const SENDING_MS = 10_000;
 
@@ -44,6 +46,8 @@ export class QueueRelay {
   /** The mark of each queue, where it was this relay that stored it last, as far as it knows. */
   readonly #stored = new Map<string, Mark>();
   readonly #troubles = new Map<string, Trouble>();
+  /** When a queue was first found missing, or one that a batch calls back; `Clock.monotonic()`. */
+  readonly #missingSince = new Map<string, number>();
   /** The last claim of each line of messages that this relay has made. */
   readonly #own = new Map<string, string>();
   /** The queue that had rows last. It is looked at without being asked for. */
@@ -82,6 +86,7 @@ export class QueueRelay {
     for (const queue of this.#troubles.keys()) {
       if (queues.includes(queue)) continue;
       this.#troubles.delete(queue);
+      this.#missingSince.delete(queue);
       await this.#options.store.note(queue, undefined);
     }
   }
@@ -130,7 +135,7 @@ export class QueueRelay {
     const name = await this.#markName(queue);
     for (;;) {
       const stored = this.#stored.get(queue);
-      const seen = isLine(queue) ? undefined : (stored ?? (await broker.marks?.read(queue, name)));
+      const seen = isLine(queue) ? undefined : (stored ?? (await this.#readMark(queue, name)));
       const askedAt = clock.monotonic();
       const claim = await store.claim(queue, limits);
       if (claim === undefined || this.#isOthers(queue, claim)) return undefined;
@@ -143,6 +148,7 @@ export class QueueRelay {
           : await publishClaim(broker, store, queue, claim, {
               ...{ name, seen },
               onStored: (mark) => this.#stored.set(queue, mark),
+              givesUp: this.#isMissingForLong(queue),
               ageMs: () => claim.ageMs + clock.monotonic() - askedAt,
             });
         for (const { seq, reason, detail } of setAside)
@@ -153,11 +159,27 @@ export class QueueRelay {
         await store.finish(queue, claim, setAside);
         const published = claim.rows.length - setAside.length;
         metrics.increment("millrace_outbox_published_total", { queue }, published);
+        if (published > 0) this.#missingSince.delete(queue);
         return claim.rows.length;
       } catch (error) {
         // Another relay was first.
         if (!MillraceError.is(error, "conflict")) throw error;
       }
+    }
+  }
+
+  #isMissingForLong(queue: string): boolean {
+    const since = this.#missingSince.get(queue);
+    return since !== undefined && this.#options.clock.monotonic() - since >= MISSING_MS;
+  }
+
+  /** A queue that is missing has no mark. One that is made meanwhile has none either. */
+  async #readMark(queue: string, name: string): Promise<Mark | undefined> {
+    try {
+      return await this.#options.broker.marks?.read(queue, name);
+    } catch (error) {
+      if (MillraceError.is(error, "queue-not-found")) return undefined;
+      throw error;
     }
   }
 
@@ -183,6 +205,8 @@ export class QueueRelay {
     const waitMs = Math.min(RETRY_MS * 2 ** failures, MOST_RETRY_MS);
     const againAt = clock.monotonic() + waitMs;
     const before = this.#troubles.get(queue);
+    if (error.code !== "queue-not-found") this.#missingSince.delete(queue);
+    else if (!this.#missingSince.has(queue)) this.#missingSince.set(queue, clock.monotonic());
     this.#troubles.set(queue, { message: error.message, failures: failures + 1, againAt });
     if (before?.message === error.message) return;
     logger.warn({ queue, err: error }, "The outbox's jobs can't be published, and wait.");
