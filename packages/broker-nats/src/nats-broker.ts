@@ -31,6 +31,7 @@ import {
   type WaitingJob,
   type WorkOptions,
   type WorkSubscription,
+  recordError,
 } from "@millrace/core";
 import type { NatsBlocked } from "./store/nats-blocked.ts";
 import { closeForGood } from "./connection/close-for-good.ts";
@@ -326,6 +327,6 @@ export class NatsBroker implements Broker {
   }
 
   readonly #report = (error: unknown, doing: string): void => {
-    this.#parts.config.logger.warn({ err: error }, `Could not ${doing}.`);
+    this.#parts.config.logger.warn({ error: recordError(error) }, `could not ${doing}`);
   };
 }

@@ -22,7 +22,7 @@ export function batchSweep({ broker, store, logger }: BatchSweepOptions): PagedS
       for (const id of page) if (await removeIfOver(broker, id)) over.push(id);
       if (over.length > 0) await store.forgetBatches(over);
     },
-    unknown: "It is not known which batches of the outbox are over.",
+    unknown: "it is not known which batches of the outbox are over; trying later",
   });
 }
 

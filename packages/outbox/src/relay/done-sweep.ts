@@ -29,7 +29,7 @@ export function doneSweep(options: DoneSweepOptions): PagedSweep<DoneRecord> {
       const ended = page.filter((_, place) => over[place]);
       if (ended.length > 0) await store.forgetDone?.(ended);
     },
-    unknown: "Records of millrace_done stay: it is not known which jobs ended.",
+    unknown: "records of millrace_done stay: it is not known which jobs ended; trying later",
   });
 }
 

@@ -1,4 +1,4 @@
-import { type Logger, MillraceError } from "@millrace/core";
+import { type Logger, MillraceError, recordError } from "@millrace/core";
 
 /** Of what is younger a run or a relay may still be at work. */
 const SETTLED_MS = 3_600_000;
@@ -60,7 +60,7 @@ export class PagedSweep<Key> {
       return true;
     } catch (error) {
       if (!MillraceError.is(error) || error.code === "outbox-failed") throw error;
-      logger.warn({ err: error }, unknown);
+      logger.warn({ error: recordError(error) }, unknown);
       return false;
     }
   }

@@ -5,6 +5,7 @@ import {
   type Mark,
   type MetricsCollector,
   MillraceError,
+  recordError,
 } from "@millrace/core";
 import type { Claim, ClaimLimits, OutboxStore, SetAside } from "../store/outbox-store.ts";
 import { isLine } from "../rows/message-row.ts";
@@ -115,7 +116,7 @@ export class QueueRelay {
     if (moved > 0 && trouble !== undefined) {
       this.#troubles.delete(queue);
       await this.#options.store.note(queue, undefined);
-      this.#options.logger.info({ queue }, "The outbox's jobs can be published again.");
+      this.#options.logger.info({ queue }, "the outbox's jobs can be published again");
     }
     return moved;
   }
@@ -154,7 +155,7 @@ export class QueueRelay {
         for (const { seq, reason, detail } of setAside)
           this.#options.logger.warn(
             { queue, seq, reason, detail },
-            "A row of the outbox can't be published, and was set aside.",
+            "a row of the outbox can't be published, and was set aside",
           );
         await store.finish(queue, claim, setAside);
         const published = claim.rows.length - setAside.length;
@@ -209,7 +210,10 @@ export class QueueRelay {
     else if (!this.#missingSince.has(queue)) this.#missingSince.set(queue, clock.monotonic());
     this.#troubles.set(queue, { message: error.message, failures: failures + 1, againAt });
     if (before?.message === error.message) return;
-    logger.warn({ queue, err: error }, "The outbox's jobs can't be published, and wait.");
+    logger.warn(
+      { queue, error: recordError(error) },
+      "the outbox's jobs can't be published, and wait",
+    );
     await store.note(queue, `${error.code}: ${error.message}`);
   }
 }

@@ -5,6 +5,7 @@ import {
   type MetricsCollector,
   MillraceError,
   noMetrics,
+  recordError,
   type Stoppable,
   silentLogger,
   systemClock,
@@ -222,7 +223,10 @@ class RunningRelay implements Relay {
     this.#failures += 1;
     this.#gotOn({ kind: "failed", reason: error instanceof Error ? error.message : String(error) });
     if (this.#failures === 1)
-      this.#logger.warn({ err: error }, "The outbox can't be relayed at the moment.");
+      this.#logger.warn(
+        { error: recordError(error) },
+        "the outbox can't be relayed at the moment; trying again",
+      );
     this.#idle = undefined;
     const waitMs = Math.min(RETRY_MS * 2 ** (this.#failures - 1), MOST_RETRY_MS);
     if (!this.#stopped) await this.#alarm.wait(waitMs);

@@ -13,6 +13,7 @@ import {
   MillraceError,
   type Occurrence,
   type Producer,
+  recordError,
   refuseStep,
   startMachine,
   stepMachine,
@@ -79,7 +80,10 @@ export class MachineHost implements Stoppable {
     const { broker, definition, log } = options;
     // Machines run without their picture.
     await publishChart(broker, definition).catch((error: unknown) =>
-      log.warn({ machine: definition.name, error }, "a machine's chart can't be shown"),
+      log.warn(
+        { machine: definition.name, error: recordError(error) },
+        "a machine's chart can't be shown",
+      ),
     );
     return host;
   }
@@ -187,7 +191,7 @@ export class MachineHost implements Stoppable {
       return await this.#store(held, { message, now }, next);
     } catch (error) {
       if (!isUnstorable(error)) throw error;
-      log.warn({ machine, id, error }, "a machine's state can't be stored");
+      log.warn({ machine, id, error: recordError(error) }, "a machine's state can't be stored");
       const refused = refuseStep(document, occurrence, error, now);
       return this.#store(held, { message, now }, refused);
     }
