@@ -74,7 +74,7 @@ test("what the page of the architecture says to open is there", () => {
 test("every script that a page names exists", () => {
   const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
   const named = PAGES.flatMap((page) =>
-    [...read(page).matchAll(/\b(?:npm run|npm|pnpm) ([a-z:]*[a-z])(?=[\s`:]|$)/gm)].map(
+    [...read(page).matchAll(/\b(?:pnpm run|npm run|npm|pnpm) ([a-z:]*[a-z])(?=[\s`:]|$)/gm)].map(
       ([, script]) => script as string,
     ),
   ).filter((script) => !NOT_SCRIPTS.includes(script));

@@ -1,6 +1,10 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import type { ErrorEntry } from "./doc-pages.ts";
 import { type CliIo, plain } from "./io.ts";
 import { main } from "./main.ts";
+
+const ERRORS_PAGE = readFileSync(new URL("../../../../docs/errors.md", import.meta.url), "utf8");
 
 async function run(
   line: string,
@@ -44,6 +48,26 @@ test.each([
     expect(JSON.parse(machine.out)).toMatchObject({
       error: { code: error, message: expect.any(String) as string },
     });
+  },
+);
+
+test.each([
+  "queues --nope",
+  "enqueue two..dots",
+  "run missing.ts",
+  "queues --server nats://127.0.0.1:1",
+])(
+  "what is printed for %s ends with the command that prints its entry in docs/errors.md",
+  async (line) => {
+    const { err } = await run(line);
+    const [, code = "", more = ""] =
+      /\(([a-z-]+)\)\n {2}More: millrace (docs [a-z-]+)\n$/.exec(err) ?? [];
+    expect(more, err).toBe(`docs ${code}`);
+    const { code: exit, out } = await run(`${more} --json`);
+    const entry = JSON.parse(out) as ErrorEntry;
+    expect({ exit, code: entry.code }).toEqual({ exit: 0, code });
+    expect(ERRORS_PAGE).toContain(`| \`${code}\` `);
+    expect(ERRORS_PAGE).toContain(entry.advice);
   },
 );
 
