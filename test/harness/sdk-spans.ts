@@ -4,6 +4,7 @@ import {
   InMemorySpanExporter,
   type ReadableSpan,
   SimpleSpanProcessor,
+  type SpanProcessor,
 } from "@opentelemetry/sdk-trace";
 import type { Attributes, RecordedSpan, SpanKindName, SpanStatusName } from "./recorded-span.ts";
 
@@ -15,12 +16,15 @@ export interface SpansInMemory {
   stop(): Promise<void>;
 }
 
-/** OpenTelemetry for this whole process, as an application registers it. Spans stay in memory. */
-export function recordSpansInMemory(): SpansInMemory {
+/**
+ * OpenTelemetry for this whole process, as an application registers it. Spans stay in memory.
+ * `others` are told of each span too.
+ */
+export function recordSpansInMemory(...others: readonly SpanProcessor[]): SpansInMemory {
   const exporter = new InMemorySpanExporter();
   const sdk = new NodeSDK({
     serviceName: "test",
-    spanProcessors: [new SimpleSpanProcessor({ exporter })],
+    spanProcessors: [new SimpleSpanProcessor({ exporter }), ...others],
     metricReaders: [],
     logRecordProcessors: [],
   });
