@@ -84,7 +84,7 @@ describe("what the dashboard tells", () => {
     });
     await t.client.dead.discard({ id: "c0" });
     await t.clock.advance("1h");
-    await t.enqueue(charge, { n: 7 }, { id: "c0" });
+    await t.enqueue(charge, { n: 7 }, { id: "c0", once: false });
     await t.clock.advance("500ms");
     expect(await get("jobs/billing/c0/log")).toMatchObject({
       runs: [{ lines: [{ message: "charging card 7" }] }, {}],

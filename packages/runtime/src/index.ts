@@ -1,6 +1,6 @@
 export { type PurgeOptions, purgeQueue, type PurgeResult } from "./node/purge-queue.ts";
 export type { Health } from "./node/health.ts";
-export { type HealthServer, startHealthServer } from "./node/health-server.ts";
+export { type HealthServer, type Probes, startHealthServer } from "./node/health-server.ts";
 export type { HeldLease } from "./lock/lock-request.ts";
 export { takeLock } from "./lock/take-lock.ts";
 export { createNode, type MillraceNode } from "./node/node.ts";

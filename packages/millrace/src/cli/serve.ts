@@ -25,15 +25,20 @@ export interface Served {
   readonly machines: readonly MachineDefinition[];
 }
 
-/**
- * Runs a node with the command's configuration. Signals stop it from the moment it exists; `onNode`
- * is called then.
- */
+/** What is to be told while a node starts. */
+export interface StartHooks {
+  /** It exists: signals stop it from now on. */
+  readonly onNode: () => void;
+  /** Its health server answers. */
+  readonly onListening?: ((url: string) => void) | undefined;
+}
+
+/** Runs a node with the command's configuration. */
 export async function startServing(
   config: Config,
   { jobs, schedules, machines }: Served,
   io: CliIo,
-  onNode: () => void,
+  { onNode, onListening }: StartHooks,
 ): Promise<RunningNode> {
   tuneEngine();
   // Metrics and logging take long to load, and every other command does without them.
@@ -57,6 +62,7 @@ export async function startServing(
       onNode();
       stopOnSignals(node);
     },
+    ...(onListening === undefined ? {} : { onListening }),
     log: cliLogger(config.logLevel, pretty, io.paintErr("red", "x") !== "x"),
   });
   releaseStart(running.node);

@@ -10,6 +10,7 @@ export type FieldGroup =
   | "masking"
   | "node"
   | "health"
+  | "processes"
   | "records"
   | "outbox"
   | "index"

@@ -103,6 +103,15 @@ export const NODE_FIELDS = {
     default: 1,
     about: "Copies of every stream and bucket that this process makes: 1, or 3 or 5 in a cluster.",
   }),
+  /** Processes in which `run` runs the node side by side, each with its own slots. Default: `1`. */
+  processes: field({
+    group: "processes",
+    kind: whole(1, 256),
+    flag: "processes",
+    env: ["MILLRACE_PROCESSES"],
+    default: 1,
+    about: "Processes in which `run` runs the node side by side, each with its own slots.",
+  }),
   /** Address the health server listens on. Default: all. */
   healthHost: field({
     group: "health",

@@ -73,8 +73,12 @@ const OWN_NAMES = optionNames<Omit<NodeOptions, Exclude<keyof ConfigInput, "jobs
   ...{ waitForServer: true, middleware: true, metrics: true, executionLog: true },
   ...{ instrumentation: true, log: true, clock: true },
 });
-/** `onNode` is `runNode`'s. */
-const NAMES: ReadonlySet<string> = new Set([...OWN_NAMES, ...FIELD_KEYS, "onNode"]);
+/** `onNode` and `onListening` are `runNode`'s. */
+const NAMES: ReadonlySet<string> = new Set([
+  ...OWN_NAMES,
+  ...FIELD_KEYS,
+  ...["onNode", "onListening"],
+]);
 
 /** @throws MillraceError `invalid-option` for an option that there is not */
 export function refuseUnknownNodeOptions(options: NodeOptions): void {

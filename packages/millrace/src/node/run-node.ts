@@ -12,6 +12,8 @@ export interface RunNodeOptions extends NodeOptions {
    * listeners.
    */
   readonly onNode?: (node: MillraceNode) => void;
+  /** Called with the address of the health server once it answers, before the node connects. */
+  readonly onListening?: (url: string) => void;
 }
 
 /** A node that runs, with its health server. */
@@ -72,8 +74,10 @@ export async function runNode(options: RunNodeOptions): Promise<RunningNode> {
       ...(config.healthHost === undefined ? {} : { host: config.healthHost }),
       ...(metrics === undefined ? {} : { metrics: () => metrics.page() }),
     });
+    const url = healthUrl(health, config.healthHost);
+    options.onListening?.(url);
     prepared.log.info(
-      { url: healthUrl(health, config.healthHost) },
+      { url },
       "health and metrics are answered, also while the node waits for its server",
     );
     connection = await early.connect();

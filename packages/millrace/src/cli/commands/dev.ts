@@ -53,7 +53,7 @@ export const dev = command({
     await keepOutOfGit(dir, flags.dir === undefined);
     await using server = await startServer(dir, flags.port, io.env, (line) => io.err(`${line}\n`));
     const config = await withFreeHealthPort(ownServer(given, server.url), io);
-    const running = await startServing(config, served, io, forget);
+    const running = await startServing(config, served, io, { onNode: forget });
     await using dashboard = await serveUi(config, io, { takesAnyPort: true });
     const about = { ...serving(running, config, served), dashboardUrl: dashboard.url };
     io.out(

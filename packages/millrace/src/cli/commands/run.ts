@@ -1,8 +1,10 @@
 import { MillraceError } from "@millrace/core";
+import type { Config } from "../../config/fields.ts";
 import { loadJobs, loadMachines, loadSchedules } from "../../node/load-jobs.ts";
 import { command } from "../command.ts";
 import { exitOnSignals } from "../early-signals.ts";
 import { EXIT } from "../exit-codes.ts";
+import { type GroupMember, groupMember } from "../processes/group-member.ts";
 import { serving, startServing } from "../serve.ts";
 
 export const run = command({
@@ -12,7 +14,16 @@ export const run = command({
   usage: "[FILE…]",
   args: { min: 0, max: 10_000 },
   flags: {},
-  fields: ["connection", "namespace", "masking", "node", "health", "records", "outbox"],
+  fields: [
+    "connection",
+    "namespace",
+    "masking",
+    "node",
+    "health",
+    "processes",
+    "records",
+    "outbox",
+  ],
   examples: [
     [
       "millrace run jobs/mail.ts jobs/images.ts --queues mail:10,images:2",
@@ -22,6 +33,7 @@ export const run = command({
       "MILLRACE_JOBS=dist/jobs.js MILLRACE_SERVERS=nats://nats:4222 millrace run",
       "As a container is configured",
     ],
+    ["millrace run jobs.ts --processes 4", "Four processes, with one health port"],
   ],
   async run({ args, config, json, io }) {
     const files = args.length > 0 ? args : (config.jobs ?? []);
@@ -30,25 +42,44 @@ export const run = command({
         "no-jobs",
         "Name at least one job file: millrace run jobs.ts (or set MILLRACE_JOBS).",
       );
+    const member = groupMember(io.env);
+    if (member === undefined && config.processes > 1)
+      return (await import("../processes/run-group.ts")).runGroup(config, { json, io });
     const forget = exitOnSignals();
     const served = {
       jobs: await loadJobs(files, io.cwd),
       schedules: await loadSchedules(files, io.cwd),
       machines: await loadMachines(files, io.cwd),
     };
-    const running = await startServing(config, served, io, forget);
-    const about = serving(running, config, served);
+    const own = member === undefined ? config : memberConfig(config, member);
+    const running = await startServing(own, served, io, {
+      onNode: forget,
+      onListening: member && ((url) => member.tell({ kind: "listening", url })),
+    });
+    const about = serving(running, own, served);
     // A signal may have come before there was a server.
     if (running.node.state !== "running") {
       await running.stopped;
       return EXIT.ok;
     }
-    io.out(
-      json
-        ? `${JSON.stringify(about)}\n`
-        : `${io.paint("green", "running")} ${[...about.jobs, ...about.machines].join(", ")} on ${about.queues.join(", ")} as ${about.node}; health at ${about.healthUrl}/readyz\n`,
-    );
+    if (member !== undefined) member.tell({ kind: "serving", about });
+    else
+      io.out(
+        json
+          ? `${JSON.stringify(about)}\n`
+          : `${io.paint("green", "running")} ${[...about.jobs, ...about.machines].join(", ")} on ${about.queues.join(", ")} as ${about.node}; health at ${about.healthUrl}/readyz\n`,
+      );
     await running.stopped;
     return EXIT.ok;
   },
 });
+
+/** Its health port is asked by its group alone. */
+function memberConfig(config: Config, { number }: GroupMember): Config {
+  const { nodeName } = config;
+  return {
+    ...config,
+    ...(nodeName === undefined ? {} : { nodeName: `${nodeName}-${number}` }),
+    ...{ healthPort: 0, healthHost: "127.0.0.1" },
+  };
+}

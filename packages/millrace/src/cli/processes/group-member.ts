@@ -1,0 +1,34 @@
+import type { Serving } from "../serve.ts";
+
+/** What a process of a group tells the one that started it. */
+export type MemberMessage =
+  /** Its health server answers, also while it waits for NATS. */
+  | { readonly kind: "listening"; readonly url: string }
+  | { readonly kind: "serving"; readonly about: Serving };
+
+/** Set for each process of a group: its number, from 1. */
+export const MEMBER = "MILLRACE_PROCESS_NUMBER";
+
+/** This process as one of a group. */
+export interface GroupMember {
+  readonly number: number;
+  tell(message: MemberMessage): void;
+}
+
+/**
+ * @returns undefined where this process was not started by a group. One whose group dies stops as
+ *   at a signal
+ */
+export function groupMember(
+  env: Readonly<Record<string, string | undefined>>,
+): GroupMember | undefined {
+  const number = Number(env[MEMBER]);
+  if (!Number.isSafeInteger(number) || number < 1 || process.send === undefined) return undefined;
+  process.once("disconnect", () => process.kill(process.pid, "SIGTERM"));
+  // The wait for that keeps no process alive.
+  process.channel?.unref();
+  return {
+    number,
+    tell: (message) => void (process.connected && process.send?.(message)),
+  };
+}

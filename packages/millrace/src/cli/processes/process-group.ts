@@ -1,0 +1,205 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { get } from "node:http";
+import type { Probes } from "@millrace/runtime";
+import type { Serving } from "../serve.ts";
+import { MEMBER, type MemberMessage } from "./group-member.ts";
+import { mergePages, type ProcessPage } from "./merge-pages.ts";
+
+/** One process of a group, over all its lives. */
+interface Member {
+  readonly number: number;
+  child: ChildProcess | undefined;
+  startedAt: number;
+  url: string | undefined;
+  about: Serving | undefined;
+  probes: Probes | undefined;
+  /** In a row, each soon after its start. */
+  failures: number;
+  again: NodeJS.Timeout | undefined;
+}
+
+export interface GroupOptions {
+  readonly count: number;
+  /** What each is started with: a script, its arguments, and Node's own. */
+  readonly script: string;
+  readonly args: readonly string[];
+  readonly nodeArgs: readonly string[];
+  readonly warn: (line: string) => void;
+}
+
+const LOOK_EVERY_MS = 1_000;
+/** A process that computes for so long does not answer its probes. */
+const ANSWER_WITHIN_MS = 5_000;
+const AGAIN_MS = 1_000;
+const MOST_AGAIN_MS = 30_000;
+/** Whoever has lived so long has not failed at its start. */
+const SETTLED_MS = 60_000;
+
+/**
+ * Processes that run the same node side by side. One that dies is started again; one that ends by
+ * itself was ordered to. When all have ended the group has.
+ */
+export class ProcessGroup {
+  readonly #options: GroupOptions;
+  readonly #members: readonly Member[];
+  readonly #served = Promise.withResolvers<readonly Serving[]>();
+  readonly #ended = Promise.withResolvers<number>();
+  readonly #looking: NodeJS.Timeout;
+  #isStopping = false;
+  #hasServed = false;
+  #exitCode = 0;
+
+  constructor(options: GroupOptions) {
+    this.#options = options;
+    this.#members = Array.from({ length: options.count }, (_, index) => ({
+      ...{ number: index + 1, startedAt: 0, failures: 0, child: undefined, url: undefined },
+      ...{ about: undefined, probes: undefined, again: undefined },
+    }));
+    for (const member of this.#members) this.#start(member);
+    this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
+  }
+
+  /** Resolves once all of them serve. */
+  get served(): Promise<readonly Serving[]> {
+    return this.#served.promise;
+  }
+
+  /** Resolves with the exit code when all of them have ended. */
+  get ended(): Promise<number> {
+    return this.#ended.promise;
+  }
+
+  /** Sends each the signal: the first one lets running jobs end, a second one hands them back. */
+  signal(signal: NodeJS.Signals): void {
+    this.#isStopping = true;
+    for (const member of this.#members) {
+      clearTimeout(member.again);
+      member.again = undefined;
+      member.child?.kill(signal);
+    }
+    this.#endIfOver();
+  }
+
+  /** Alive while each that runs is; ready while all are there and are. As of a moment ago. */
+  health(): Probes {
+    const told = this.#members.filter(
+      ({ child, again }) => child !== undefined || again !== undefined,
+    );
+    const problems = told.flatMap(({ number, child, probes }) => {
+      if (child === undefined) return [`process ${number} has died, and is started again`];
+      if (probes === undefined) return [`process ${number} is starting`];
+      return probes.problems.map((problem) => `process ${number}: ${problem}`);
+    });
+    return {
+      live: told.every(({ probes }) => probes?.live !== false),
+      ready: told.length > 0 && told.every(({ child, probes }) => child && probes?.ready === true),
+      problems,
+    };
+  }
+
+  async metrics(): Promise<string> {
+    const pages = await Promise.all(
+      this.#members.map(async ({ number, url }): Promise<ProcessPage | undefined> => {
+        const answer = url === undefined ? undefined : await ask(`${url}/metrics`);
+        return answer?.status === 200 ? { process: number, page: answer.body } : undefined;
+      }),
+    );
+    return mergePages(pages.filter((page) => page !== undefined));
+  }
+
+  #start(member: Member): void {
+    const { script, args, nodeArgs } = this.#options;
+    // With a process group of its own: a terminal's Ctrl-C reaches it through here alone, once.
+    const child = fork(script, args, {
+      detached: true,
+      execArgv: [...nodeArgs],
+      env: { ...process.env, [MEMBER]: String(member.number) },
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    member.child = child;
+    member.startedAt = performance.now();
+    child.on("message", (message) => this.#hear(member, message as MemberMessage));
+    child.on("error", (error) => this.#options.warn(`process ${member.number}: ${error.message}`));
+    child.once("exit", (code, signal) => this.#gone(member, code, signal));
+  }
+
+  #hear(member: Member, message: MemberMessage): void {
+    if (message.kind === "listening") member.url = message.url;
+    else member.about = message.about;
+    this.#look();
+    const served = this.#members.flatMap(({ about }) => about ?? []);
+    if (served.length < this.#members.length) return;
+    this.#hasServed = true;
+    this.#served.resolve(served);
+  }
+
+  #gone(member: Member, code: number | null, signal: NodeJS.Signals | null): void {
+    const lived = performance.now() - member.startedAt;
+    const hasServed = this.#hasServed || member.about !== undefined;
+    Object.assign(member, {
+      child: undefined,
+      url: undefined,
+      probes: undefined,
+      about: undefined,
+    });
+    if (code !== 0 && this.#exitCode === 0 && (this.#isStopping || !hasServed))
+      this.#exitCode = code ?? 1;
+    // What keeps the first from starting would keep the others.
+    if (code !== 0 && !this.#isStopping && !hasServed) this.signal("SIGTERM");
+    if (code === 0 || this.#isStopping) return this.#endIfOver();
+    member.failures = lived > SETTLED_MS ? 0 : member.failures + 1;
+    const againMs = Math.min(AGAIN_MS * 2 ** Math.max(0, member.failures - 1), MOST_AGAIN_MS);
+    const how = signal ?? `code ${code}`;
+    this.#options.warn(
+      `process ${member.number} has died (${how}), and is started again in ${againMs / 1_000} s`,
+    );
+    member.again = setTimeout(() => {
+      member.again = undefined;
+      this.#start(member);
+    }, againMs);
+  }
+
+  #endIfOver(): void {
+    if (this.#members.some(({ child, again }) => child !== undefined || again !== undefined))
+      return;
+    clearInterval(this.#looking);
+    this.#ended.resolve(this.#exitCode);
+  }
+
+  #look(): void {
+    for (const member of this.#members) {
+      const { url, child } = member;
+      if (url === undefined) continue;
+      void ask(`${url}/readyz`).then((answer) => {
+        if (member.child === child) member.probes = probesOf(answer);
+      });
+    }
+  }
+}
+
+function probesOf(answer: { readonly body: string } | undefined): Probes {
+  const silent = { live: false, ready: false, problems: ["it does not answer"] };
+  if (answer === undefined) return silent;
+  try {
+    const { live, ready, problems } = JSON.parse(answer.body) as Probes;
+    return { live, ready, problems };
+  } catch {
+    return silent;
+  }
+}
+
+/** @returns undefined where nobody answers in time */
+function ask(url: string): Promise<{ readonly status: number; readonly body: string } | undefined> {
+  return new Promise((resolve) => {
+    const request = get(url, { agent: false, timeout: ANSWER_WITHIN_MS }, (response) => {
+      const parts: Uint8Array[] = [];
+      response.on("data", (part: Uint8Array) => parts.push(part));
+      response.once("error", () => resolve(undefined));
+      response.once("end", () =>
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts).toString("utf8") }),
+      );
+    });
+    request.once("timeout", () => request.destroy());
+    request.once("error", () => resolve(undefined));
+  });
+}
