@@ -1,4 +1,4 @@
-/** Of what a container may use; the rest is for buffers, threads and the process that starts them. */
+/** Of what a container may use; the rest is for buffers, threads and the one that starts them. */
 const HEAPS = 0.75;
 const LEAST_MB = 64;
 
