@@ -79,22 +79,26 @@ async function enqueueChunk<Item extends OnceOptions>(
 ): Promise<void> {
   const envelopes: Envelope[] = [];
   const places: number[] = [];
+  const keys = new Set<string>();
+  let newIds = true;
   for (let place = from; place < Math.min(from + CHUNK, items.length); place += 1) {
     const item = items[place] as Item;
     try {
+      const isKeyed = isKey(item);
       // Waits only where a schema does: a turn of the event loop for each of many jobs would cost
       // more than the rest.
       const made = make(item);
       envelopes.push(made instanceof Promise ? await made : made);
       places.push(place);
+      if (item.id === undefined) continue;
+      newIds = false;
+      if (isKeyed) keys.add(item.id);
     } catch (error) {
       if (!MillraceError.is(error)) throw error;
       results[place] = { ok: false, id: item.id, queue, error };
     }
   }
-  const given = places.flatMap((place) => (items[place]?.id === undefined ? [] : [items[place]]));
-  const keys = new Set(given.flatMap((item) => (isKey(item) ? [item.id ?? ""] : [])));
-  const published = await publish(envelopes, { newIds: given.length === 0, keys });
+  const published = await publish(envelopes, { newIds, keys });
   for (const [index, place] of places.entries()) {
     const result = published[index];
     const { id } = envelopes[index] as Envelope;

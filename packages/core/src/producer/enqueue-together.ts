@@ -25,11 +25,11 @@ export async function enqueueTogether(
     throw refused(`${items.length} jobs are more than ${MOST}, the most that are stored as one`);
   if (items.some((item) => isUnique(job, item)))
     throw refused("a job with a unique key can't be stored as one with others");
+  const keys = new Set(items.flatMap((item) => (isKey(item) ? [item.id ?? ""] : [])));
   const envelopes = await Promise.all(
     items.map(async (item) => makeEnvelope(job, item.input, item, source, ENQUEUE_ITEM)),
   );
   if (envelopes.length === 0) return [];
-  const keys = new Set(items.flatMap((item) => (isKey(item) ? [item.id ?? ""] : [])));
   const results = await broker.enqueue(envelopes, { together: true, keys });
   return envelopes.map(({ id }, index): EnqueueItemResult => {
     const result = results[index];

@@ -41,8 +41,9 @@ export function prepareJob(
   source: EnvelopeSource,
   names?: ReadonlySet<string>,
 ): PreparedJob | Promise<PreparedJob> {
-  const made = makeEnvelope(job, input, options, source, names);
+  // First: what threw after it would leave a schema's promise to nobody.
   const key = isKey(options) ? ({ keyed: true } as const) : {};
+  const made = makeEnvelope(job, input, options, source, names);
   const prepared = (envelope: Envelope): PreparedJob =>
     isUnique(job, options) ? { ...withPlan(job, envelope, options), ...key } : { envelope, ...key };
   return made instanceof Promise ? made.then(prepared) : prepared(made);

@@ -160,3 +160,41 @@ test("it needs an id, a yes or a no, and an input that can be sent", async () =>
     code: "invalid-option",
   });
 });
+
+test("of many jobs, one whose once is wrong has its own error, and the others are stored", async () => {
+  const { t, ran } = await scene();
+  await using _t = t;
+  const input = { do: "succeed" } as const;
+  const results = await t.client.enqueueMany(job, [
+    { input, id: "a" },
+    { input, id: "b", once: "yes" as never },
+    { input, once: true },
+    { input, id: "c" },
+  ]);
+  expect(results.map((one) => (one.ok ? one.id : one.error.code))).toEqual([
+    ...["a", "invalid-option", "invalid-option", "c"],
+  ]);
+  await t.drain();
+  expect(ran.toSorted()).toEqual(["a", "c"]);
+});
+
+test("a wrong once is told before an input that is looked at later, of which nobody hears", async () => {
+  const { t } = await scene();
+  await using _t = t;
+  const schema = {
+    "~standard": {
+      ...{ version: 1 as const, vendor: "test" },
+      validate: async (_value: unknown) => ({ issues: [{ message: "wrong" }] }),
+    },
+  };
+  const checked = defineJob({ name: "checked", queue: QUEUE, input: schema });
+  const unheard = vi.fn();
+  process.on("unhandledRejection", unheard);
+  await expect(t.client.enqueue(checked, {}, { once: true })).rejects.toMatchObject({
+    code: "invalid-option",
+  });
+  // Node tells of it once all that was promised before is done.
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("unhandledRejection", unheard);
+  expect(unheard).not.toHaveBeenCalled();
+});

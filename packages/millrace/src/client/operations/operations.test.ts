@@ -110,6 +110,22 @@ test("one that is stopped before anybody began with it leaves everything as it i
   expect(await client.audit.list()).toMatchObject([{ outcome: { state: "done", count: 0 } }]);
 });
 
+test("one that meets a defect says what of its last step was done before", async () => {
+  const of = await scene(5);
+  const { client, broker } = of;
+  const { id } = await client.operations.start(DISCARD);
+  const remove = broker.deadLetters.remove.bind(broker.deadLetters);
+  let removed = 0;
+  broker.deadLetters.remove = (sequence) => {
+    if ((removed += 1) === 3) throw new TypeError("a defect");
+    return remove(sequence);
+  };
+  await expect(client.operations.run(id)).rejects.toThrow("a defect");
+  expect(await client.operations.get(id)).toMatchObject({ done: 2, progress: { state: "failed" } });
+  const outcomes = (await client.operations.items(id)).map(({ outcome }) => outcome);
+  expect(outcomes).toEqual(["done", "done", "left", "left", "left"]);
+});
+
 test("one that is stopped while it is carried out finishes what has begun, and leaves the rest", async () => {
   const of = await scene(65);
   const { client, broker } = of;

@@ -9,7 +9,14 @@ import {
 import { type HeldLease, takeLock } from "@millrace/runtime";
 import { completeAudit } from "../audit.ts";
 import { type Act, actOf } from "./acts.ts";
-import { hasMore, isOpen, withBegun, withEnd, withOutcome } from "./operation.ts";
+import {
+  hasMore,
+  isOpen,
+  type StoredOperation,
+  withBegun,
+  withEnd,
+  withOutcome,
+} from "./operation.ts";
 import { PAGE_ITEMS, type PlanPage, plansOf, readPage, settlePage } from "./operation-plan.ts";
 import { getOperation, operationsBucket, type Placed, writeOperation } from "./operation-store.ts";
 
@@ -63,6 +70,8 @@ class OperationRun {
   readonly #store: DocumentStore;
   readonly #plans: DocumentStore;
   readonly #lease: HeldLease;
+  /** With the outcomes of the step that is carried out. */
+  #known: StoredOperation | undefined;
   #page: { readonly index: number; readonly plan: PlanPage } | undefined;
 
   constructor(
@@ -118,11 +127,12 @@ class OperationRun {
     await act(meant, inDoubt, (outcome) => {
       const item = items[place];
       if (item === undefined) throw new RangeError(`The plan has no thing ${place}.`);
-      operation = withOutcome(operation, item, outcome, place);
+      this.#known = operation = withOutcome(operation, item, outcome, place);
       place += 1;
       this.#requireHeld();
     });
     placed = { ...placed, operation };
+    this.#known = undefined;
     if (operation.position % PAGE_ITEMS !== 0 && operation.position < total) return placed;
     const { exceptions } = operation;
     await settlePage(this.#plans, operation.id, index, { items, exceptions });
@@ -146,13 +156,15 @@ class OperationRun {
   /** A defect would meet whoever takes it up again, too. */
   async #fail(placed: Placed, error: unknown): Promise<void> {
     const code = MillraceError.is(error) ? error.code : "internal";
-    const { id } = placed.operation;
+    // What became of the first things of a step, before one of them met the defect.
+    const known = this.#known ?? placed.operation;
+    const { id } = known;
     const message = `The operation met a defect; what is left of it stays as it is.`;
     await completeAudit(this.#host.broker, id, { state: "failed", code, message });
     const at = await this.#store.now();
     await this.#write({
       ...placed,
-      operation: { ...placed.operation, progress: { state: "failed", at, code } },
+      operation: { ...known, progress: { state: "failed", at, code } },
     });
   }
 
