@@ -52,6 +52,14 @@ test("what the client's own mask hides is neither shown nor found, nor counted",
   expect(await get(`operations/count?target=${asked(target)}`)).toEqual({ count: 0 });
 });
 
+test("a mask that is given to the dashboard itself is refused: it would hide nothing", async () => {
+  const { t } = await scene();
+  const options = { millrace: t.client, authorize: () => BOB, mask: (value: unknown) => value };
+  expect(() => createDashboard(options)).toThrow(
+    expect.objectContaining({ code: "invalid-option" }) as Error,
+  );
+});
+
 test("a filter is completed by the fields that letters have, and by no other", async () => {
   const { get } = await letters();
   const next = async (filter: string): Promise<readonly string[]> =>

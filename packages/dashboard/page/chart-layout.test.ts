@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { ChartView } from "../src/api/machine-views.ts";
-import { chartLayout, type Place } from "./chart-layout.ts";
+import { chartLayout, isDrawable, type Place } from "./chart-layout.ts";
 
 const state = (path: string, kind: ChartView["states"][number]["kind"] = "atomic") => {
   const parent = path.includes(".") ? path.slice(0, path.lastIndexOf(".")) : undefined;
@@ -89,4 +89,28 @@ test("a chart of one state is drawn, and nothing stands for any state where no w
   });
   expect(boxes).toHaveLength(1);
   expect(anyState).toBeUndefined();
+});
+
+test("a state may be called what an object has of its own", () => {
+  const paths = ["constructor", "toString", "__proto__", "constructor.valueOf"];
+  const { boxes, groups } = chartLayout({
+    states: paths.map((path) => state(path)),
+    transitions: [way("toString", "GO", "__proto__"), way("__proto__", "GO", "constructor")],
+    beginnings: [{ of: "", at: ["toString"] }],
+  });
+  const named = [...groups, ...boxes].map(({ state: { path } }) => path);
+  expect(named.toSorted()).toEqual(paths.toSorted());
+});
+
+test("where all states begin at once, the start leads to each", () => {
+  const { ways } = chartLayout({
+    ...{ states: [state("left"), state("right")], transitions: [], beginnings: [] },
+  });
+  expect(ways.map(({ key }) => key)).toEqual([" start left", " start right"]);
+});
+
+test("a chart that nobody could read is not drawn", () => {
+  const states = Array.from({ length: 81 }, (_, n) => state(`s${n}`));
+  expect(isDrawable({ ...CHART, states })).toBe(false);
+  expect(isDrawable(CHART)).toBe(true);
 });

@@ -50,6 +50,15 @@ interface Way {
   readonly labels: string[];
 }
 
+/** Beyond this the layout takes seconds, and nobody could read it. */
+const MOST_STATES = 80;
+const MOST_WAYS = 250;
+
+/** Whether a chart is small enough to be drawn. */
+export function isDrawable({ states, transitions }: ChartView): boolean {
+  return states.length <= MOST_STATES && transitions.length <= MOST_WAYS;
+}
+
 /**
  * Finds a place for everything of a chart. A way to or from a state that holds others leads to its
  * title: the layout knows ways between boxes alone.
@@ -60,33 +69,33 @@ export function chartLayout(chart: ChartView): ChartLayout {
   const holds = new Set(chart.states.map(({ parent }) => parent));
   const isGroup = ({ path }: ChartStateView): boolean => holds.has(path);
   const groups = new Set(chart.states.filter(isGroup).map(({ path }) => path));
-  const end = (path: string): string => (groups.has(path) ? titleOf(path) : path);
+  const end = (path: string): string => (groups.has(path) ? titleOf(path) : boxOf(path));
   for (const state of chart.states) {
     if (isGroup(state)) {
-      graph.setNode(state.path, {});
+      graph.setNode(boxOf(state.path), {});
       graph.setNode(titleOf(state.path), sizeOf([nameOf(state)], 6));
-      graph.setParent(titleOf(state.path), state.path);
-    } else graph.setNode(state.path, sizeOf([nameOf(state), ...state.invokes], 20));
-    if (state.parent !== undefined) graph.setParent(state.path, state.parent);
+      graph.setParent(titleOf(state.path), boxOf(state.path));
+    } else graph.setNode(boxOf(state.path), sizeOf([nameOf(state), ...state.invokes], 20));
+    if (state.parent !== undefined) graph.setParent(boxOf(state.path), boxOf(state.parent));
   }
-  graph.setNode(ROOT, START);
+  graph.setNode(boxOf(ROOT), START);
   const ways = waysOf(chart);
   const hasAny = ways.some(({ from }) => from === ANY);
-  if (hasAny) graph.setNode(ANY, sizeOf(["any state"], 6));
+  if (hasAny) graph.setNode(boxOf(ANY), sizeOf(["any state"], 6));
   for (const { from, to, labels } of ways)
     graph.setEdge(end(from), end(to), { ...sizeOf(labels, 2), labelpos: "c" }, `${from} ${to}`);
   layout(graph);
-  const at = (path: string): Place => {
-    const { x, y, width, height } = graph.node(path) as unknown as Place;
+  const at = (node: string): Place => {
+    const { x, y, width, height } = graph.node(node) as unknown as Place;
     return { x, y, width, height };
   };
   const placed = (state: ChartStateView): PlacedState => ({
-    ...at(state.path),
+    ...at(boxOf(state.path)),
     ...{ state, name: nameOf(state) },
   });
   const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
   return {
-    ...{ width, height, start: at(ROOT), anyState: hasAny ? at(ANY) : undefined },
+    ...{ width, height, start: at(boxOf(ROOT)), anyState: hasAny ? at(boxOf(ANY)) : undefined },
     groups: chart.states
       .filter(isGroup)
       .map((state) => ({ ...placed(state), title: at(titleOf(state.path)) })),
@@ -114,10 +123,12 @@ function waysOf({ transitions, beginnings, states }: ChartView): readonly Way[] 
     if (label !== undefined) way.labels.push(label);
   };
   for (const { of, at } of beginnings) for (const to of at) add(of === "" ? ROOT : of, to);
-  // All regions of a parallel state begin at once.
+  // All regions of a parallel state begin at once; so does all of a chart without a beginning.
   for (const { path, kind } of states)
     if (kind === "parallel")
       for (const region of states) if (region.parent === path) add(path, region.path);
+  if (!beginnings.some(({ of }) => of === ""))
+    for (const { path, parent } of states) if (parent === undefined) add(ROOT, path);
   for (const [index, { from, to, label, guard }] of transitions.entries())
     for (const one of to)
       add(
@@ -127,8 +138,13 @@ function waysOf({ transitions, beginnings, states }: ChartView): readonly Way[] 
   return [...ways.values()];
 }
 
+/** The layout's own names: a state may be called `constructor`. */
+function boxOf(path: string): string {
+  return `box ${path}`;
+}
+
 function titleOf(path: string): string {
-  return `${path} title`;
+  return `title ${path}`;
 }
 
 function nameOf({ path, kind }: ChartStateView): string {

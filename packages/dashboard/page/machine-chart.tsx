@@ -1,6 +1,12 @@
 import { type ReactElement, useMemo } from "react";
 import type { ChartView, ChartWayView, MachineView } from "../src/api/machine-views.ts";
-import { chartLayout, type Place, type PlacedState, type PlacedWay } from "./chart-layout.ts";
+import {
+  chartLayout,
+  isDrawable,
+  type Place,
+  type PlacedState,
+  type PlacedWay,
+} from "./chart-layout.ts";
 import { type DataColumn, DataTable } from "./data-table.tsx";
 import { isIn, takenTransitions } from "./chart-words.ts";
 
@@ -27,9 +33,15 @@ export function MachineChartDrawn({
 }): ReactElement {
   return (
     <>
-      <div className="scroll graph chart" role="region" aria-label="Drawing" tabIndex={0}>
-        <Picture chart={chart} lit={lit} label={label} />
-      </div>
+      {isDrawable(chart) ? (
+        <div className="scroll graph chart" role="region" aria-label="Drawing" tabIndex={0}>
+          <Picture chart={chart} lit={lit} label={label} />
+        </div>
+      ) : (
+        <p className="quiet">
+          {label}. The chart is too large to be drawn: it has {chart.states.length} states.
+        </p>
+      )}
       <details>
         <summary>The chart as a table</summary>
         <DataTable
@@ -93,7 +105,7 @@ function Picture({
           key={box.state.path}
           box={box}
           className={stateClass(box)}
-          count={counts[box.state.path]}
+          count={Object.hasOwn(counts, box.state.path) ? counts[box.state.path] : undefined}
         />
       ))}
     </svg>
@@ -154,7 +166,7 @@ function Way({
         markerEnd={isTaken ? "url(#arrow-taken)" : "url(#arrow)"}
       />
       {labels.map((label, index) => (
-        <text key={label} x={x} y={top + 17 * index}>
+        <text key={`${index} ${label}`} x={x} y={top + 17 * index}>
           {label}
         </text>
       ))}

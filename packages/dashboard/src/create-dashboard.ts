@@ -1,4 +1,4 @@
-import { type Clock, MillraceError, systemClock } from "@millrace/core";
+import { type Clock, MillraceError, optionNames, refuseUnknown, systemClock } from "@millrace/core";
 import { showValue } from "@millrace/telemetry/masking";
 import { Hono } from "hono";
 import { changeRefusal, hostRefusal } from "./access/request-check.ts";
@@ -51,6 +51,11 @@ export interface DashboardOptions {
   readonly onDefect?: (error: unknown) => void;
 }
 
+const NAMES = optionNames<DashboardOptions>({
+  ...{ millrace: true, authorize: true, basePath: true, title: true, hosts: true, challenge: true },
+  ...{ outbox: true, doctor: true, search: true, grafana: true, clock: true, onDefect: true },
+});
+
 /** Answers requests for the dashboard. */
 export interface Dashboard extends AsyncDisposable {
   (request: Request): Promise<Response>;
@@ -86,6 +91,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     search,
     grafana,
   } = options;
+  refuseUnknown(options, NAMES, "createDashboard()");
   if (typeof options.authorize !== "function")
     throw new MillraceError(
       "dashboard-unprotected",

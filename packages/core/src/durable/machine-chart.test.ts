@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { fromPromise, setup } from "xstate";
+import { createMachine, fromPromise, setup } from "xstate";
 import { activeStates, chartOf, readCharts } from "./machine-chart.ts";
 import { orderChart } from "./order-chart.fixture.ts";
 
@@ -94,4 +94,13 @@ test.each([
   [undefined, []],
 ])("of the value %j the innermost states are %j", (value, states) => {
   expect(activeStates(value)).toEqual(states);
+});
+
+test("whoever goes to the chart itself begins anew, in all regions of a parallel one", () => {
+  const ways = (given: Parameters<typeof chartOf>[2]) =>
+    chartOf("m", 1, given).transitions.map(({ from, to }) => `${from} -> ${to.join("+")}`);
+  const again = { on: { RESET: "#m" } };
+  const states = { a: again, b: {} };
+  expect(ways(createMachine({ id: "m", initial: "b", states }))).toEqual(["a -> b"]);
+  expect(ways(createMachine({ id: "m", type: "parallel", states }))).toEqual(["a -> a+b"]);
 });

@@ -107,11 +107,18 @@ function transitionsOf(node: AnyStateNode): readonly ChartTransition[] {
   );
   const always = (node.always ?? []).map((one) => ({ event: "", one, label: "always" }));
   return [...named, ...always].flatMap(({ event, one, label }) => {
-    const to = (one.target ?? []).map(pathOf);
+    const to = (one.target ?? []).flatMap(entered).map(pathOf);
     const guard = guardOf(one);
     if (to.length === 0) return [];
     return [{ from: pathOf(node), to, event, label, ...(guard === undefined ? {} : { guard }) }];
   });
+}
+
+/** Whoever enters the chart itself begins anew. */
+function entered(target: AnyStateNode): readonly AnyStateNode[] {
+  if (target.path.length > 0) return [target];
+  if (target.type === "compound") return target.initial.target ?? [];
+  return Object.values(target.states) as readonly AnyStateNode[];
 }
 
 /** XState's own events are named by what they tell. */

@@ -125,6 +125,15 @@ test("a batch whose callback's queue stays away for an hour is set aside", async
   await clock.advance("1m");
   await relay.round(() => false);
   expect(await store.listSetAside(10)).toMatchObject([{ id: "b", reason: "queue-not-found" }]);
+  expect(relay.waiting()).toMatchObject([{ queue: "books" }]);
+  // Nothing waits any more: what comes later is waited for anew.
+  await relay.round(() => false);
+  expect(relay.waiting()).toEqual([]);
+  await clock.advance("7d");
+  book("later");
+  await relay.round(() => false);
+  expect(await store.listSetAside(10)).toHaveLength(1);
+  database.exec("DELETE FROM millrace_outbox WHERE id = 'later'");
   await broker.queues.ensure("books");
   await store.retry();
   await rounds();

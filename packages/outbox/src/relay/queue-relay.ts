@@ -29,6 +29,13 @@ interface Trouble {
   readonly againAt: number;
 }
 
+/** What became of a claim. */
+interface Relayed {
+  readonly rows: number;
+  /** The others were set aside. */
+  readonly published: number;
+}
+
 /** In a round, so that a long backlog of one queue does not keep a new one waiting. */
 const CLAIMS_A_ROUND = 20;
 const RETRY_MS = 1_000;
@@ -100,12 +107,13 @@ export class QueueRelay {
   async #drain(queue: string, isStopped: () => boolean): Promise<number> {
     const trouble = this.#troubles.get(queue);
     if (trouble !== undefined && trouble.againAt > this.#options.clock.monotonic()) return 0;
-    let moved = 0;
+    let [moved, published] = [0, 0];
     try {
       for (let claims = 0; claims < CLAIMS_A_ROUND && !isStopped(); claims += 1) {
-        const rows = await this.#relayClaim(queue);
-        if (rows === undefined) break;
-        moved += rows;
+        const relayed = await this.#relayClaim(queue);
+        if (relayed === undefined) break;
+        moved += relayed.rows;
+        published += relayed.published;
         this.#lately = queue;
       }
     } catch (error) {
@@ -113,7 +121,7 @@ export class QueueRelay {
       await this.#note(queue, error, trouble?.failures ?? 0);
       return moved;
     }
-    if (moved > 0 && trouble !== undefined) {
+    if (published > 0 && trouble !== undefined) {
       this.#troubles.delete(queue);
       await this.#options.store.note(queue, undefined);
       this.#options.logger.info({ queue }, "the outbox's jobs can be published again");
@@ -131,7 +139,7 @@ export class QueueRelay {
    *
    * @returns undefined where there are no rows
    */
-  async #relayClaim(queue: string): Promise<number | undefined> {
+  async #relayClaim(queue: string): Promise<Relayed | undefined> {
     const { broker, store, clock, limits, metrics } = this.#options;
     const name = await this.#markName(queue);
     for (;;) {
@@ -161,7 +169,7 @@ export class QueueRelay {
         const published = claim.rows.length - setAside.length;
         metrics.increment("millrace_outbox_published_total", { queue }, published);
         if (published > 0) this.#missingSince.delete(queue);
-        return claim.rows.length;
+        return { rows: claim.rows.length, published };
       } catch (error) {
         // Another relay was first.
         if (!MillraceError.is(error, "conflict")) throw error;
@@ -177,7 +185,9 @@ export class QueueRelay {
   /** A queue that is missing has no mark. One that is made meanwhile has none either. */
   async #readMark(queue: string, name: string): Promise<Mark | undefined> {
     try {
-      return await this.#options.broker.marks?.read(queue, name);
+      const mark = await this.#options.broker.marks?.read(queue, name);
+      if (mark !== undefined) this.#missingSince.delete(queue);
+      return mark;
     } catch (error) {
       if (MillraceError.is(error, "queue-not-found")) return undefined;
       throw error;

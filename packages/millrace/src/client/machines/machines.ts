@@ -102,15 +102,15 @@ export function machinesOf(broker: Broker): Machines {
       requireMachineName(machine);
       const documents = await broker.documents(MACHINES_BUCKET);
       const byStatus = { active: 0, done: 0, error: 0, stopped: 0 };
-      const byState: Record<string, number> = {};
+      const byState = new Map<string, number>();
       for (const { value } of await documents.list()) {
         const one = readMachine(value);
         if (one?.machine !== machine) continue;
         byStatus[one.status] += 1;
         if (one.status !== "active") continue;
-        for (const path of activeStates(one.value)) byState[path] = (byState[path] ?? 0) + 1;
+        for (const path of activeStates(one.value)) byState.set(path, (byState.get(path) ?? 0) + 1);
       }
-      return { byStatus, byState };
+      return { byStatus, byState: Object.fromEntries(byState) };
     },
     remove: async (machine, id) => {
       const key = machineKey({ machine: requireMachineName(machine), id: requireMachineId(id) });
