@@ -13,6 +13,7 @@ import {
   type Envelope,
   type HistoryStore,
   type InboxStore,
+  type JobRef,
   type Lease,
   type LockStore,
   type MarkStore,
@@ -230,6 +231,10 @@ export class NatsBroker implements Broker {
         onProblem: this.#report,
       }),
     );
+  }
+
+  isOnRecord(job: JobRef): Promise<boolean> {
+    return this.#stores.idRecords.has(job);
   }
 
   findWaiting(id: string, options: FindOptions = {}): Promise<WaitingJob | undefined> {

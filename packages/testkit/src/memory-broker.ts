@@ -18,6 +18,7 @@ import {
   type FindOptions,
   type HistoryStore,
   type InboxStore,
+  type JobRef,
   type JobLogStore,
   type JournalStore,
   type LockStore,
@@ -216,6 +217,10 @@ export class MemoryBroker implements Broker {
     const mover = { isConnected: () => this.#connection.isConnected };
     this.#server.delayed.join(mover);
     return this.#connection.attach(() => this.#server.delayed.leave(mover));
+  }
+
+  isOnRecord(job: JobRef): Promise<boolean> {
+    return Promise.resolve(this.#lookup.isOnRecord(job));
   }
 
   findWaiting(id: string, options?: FindOptions): Promise<WaitingJob | undefined> {

@@ -211,6 +211,11 @@ export class SimBroker implements Broker {
     });
   }
 
+  /** Its ids are no keys: they hold for as long as the queue remembers them. */
+  isOnRecord(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   findWaiting(id: string, { queue }: { queue?: string } = {}): Promise<WaitingJob | undefined> {
     return this.#line.call({
       point: `find ${id}`,

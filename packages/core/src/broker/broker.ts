@@ -1,5 +1,5 @@
 import type { ArrivalStore } from "./arrival-store.ts";
-import type { Envelope } from "../envelope/envelope.ts";
+import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import type { MillraceError } from "../errors/millrace-error.ts";
 import type { BatchStore } from "./batch-store.ts";
@@ -124,6 +124,13 @@ export interface Broker {
    */
   moveDueJobs(): Promise<Stoppable>;
 
+  /**
+   * Whether an id is the key of a job that is on record: what an enqueue with `keys` asks before it
+   * sends.
+   *
+   * @throws MillraceError `publish-timeout` where the server does not say
+   */
+  isOnRecord(job: JobRef): Promise<boolean>;
   /**
    * A job that waits, in a queue, at a gate or for its time. Slow on a long queue; for looking, not
    * for working.

@@ -113,9 +113,34 @@ export async function sendJobs(
       jobs.map(({ envelope }) => envelope),
       { keys },
     );
-  const claimed = await claimKeys(broker, jobs);
+  const looked = await Promise.all(jobs.map((job) => lookUp(broker, job)));
+  const left = jobs.filter((_, place) => looked[place] === undefined);
+  const claimed = await claimKeys(broker, left);
   const { going } = claimed;
-  return claimed.results(going.length === 0 ? [] : await broker.enqueue(going, { keys }));
+  const sent = await claimed.results(
+    going.length === 0 ? [] : await broker.enqueue(going, { keys }),
+  );
+  let next = 0;
+  return looked.map((result) => result ?? (sent[next++] as EnqueueItemResult));
+}
+
+/**
+ * What is known of a job before its unique key is claimed: a claim for one that is on record would
+ * keep others out until it is given back, and nobody would run.
+ */
+async function lookUp(
+  broker: Broker,
+  { envelope: { id, queue }, unique, keyed }: PreparedJob,
+): Promise<EnqueueItemResult | undefined> {
+  if (unique === undefined || keyed !== true) return undefined;
+  try {
+    return (await broker.isOnRecord({ id, queue }))
+      ? { ok: true, id, queue, duplicate: true }
+      : undefined;
+  } catch (error) {
+    if (!MillraceError.is(error)) throw error;
+    return { ok: false, id, queue, error };
+  }
 }
 
 function envelopeOf(job: PreparedJob | undefined, ticket: Ticket): Envelope | undefined {

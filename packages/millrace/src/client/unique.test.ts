@@ -90,3 +90,23 @@ test("a job's status names its parent, and its history what it enqueued", async 
     { children: { count: 1, jobs: [{ id: "child", queue: "default" }] } },
   ]);
 });
+
+test("an id that is on record keeps no other job from its unique key, not even for a moment", async () => {
+  await using t = await createTestRuntime({ jobs: [handled] });
+  await t.enqueue(job, { doc: "a" }, { id: "over" });
+  await t.drain();
+  await t.clock.advance("1h");
+  const isOnRecord = t.broker.isOnRecord.bind(t.broker);
+  const others: unknown[] = [];
+  // While it is looked up, another program enqueues.
+  t.broker.isOnRecord = async (ref) => {
+    if (ref.id === "over") others.push(await t.enqueue(job, { doc: "a" }, { id: "other" }));
+    return isOnRecord(ref);
+  };
+  expect(await t.enqueue(job, { doc: "a" }, { id: "over" })).toMatchObject({
+    ...{ id: "over", duplicate: true },
+  });
+  expect(others).toMatchObject([{ id: "other", duplicate: false }]);
+  await t.drain();
+  await t.assertSucceeded("other");
+});

@@ -69,13 +69,13 @@ export class MemoryLookup {
   known(job: Envelope, keys: ReadonlySet<string> | undefined): EnqueueResult | undefined {
     const { id, queue, generation } = job;
     const isKey = generation === 0 && keys?.has(id) === true;
-    return isKey && this.#connection.status === "connected" && this.#isKnown(job)
+    return isKey && this.#connection.status === "connected" && this.isOnRecord(job)
       ? { ok: true, id, queue, sequence: 0, duplicate: true, known: true }
       : undefined;
   }
 
   /** Whether a job of the id waits in the queue as it was enqueued, or is on record. */
-  #isKnown(job: JobRef): boolean {
+  isOnRecord(job: JobRef): boolean {
     const { queue, id } = job;
     const { queues, history, deadLetters, delayed } = this.#server;
     const waits = queues
