@@ -58,7 +58,6 @@ import { MemoryLocks } from "./memory/memory-locks.ts";
 import { MemoryMarks } from "./memory/memory-marks.ts";
 import { MemoryMessages } from "./memory/memory-messages.ts";
 import { MemoryProgress } from "./memory/memory-progress.ts";
-import type { Publication } from "./memory/memory-queue.ts";
 import { enqueueOf, toldToStop } from "./memory/publication.ts";
 import { MemoryQueues } from "./memory/memory-queues.ts";
 import { MemorySignals } from "./memory/memory-signals.ts";
@@ -150,7 +149,7 @@ export class MemoryBroker implements Broker {
     this.marks = this.#marks = new MemoryMarks({
       server: this.#server,
       reach: () => this.#reachToPublish(),
-      publication: (job) => this.#publicationOf(job),
+      publication: (job) => enqueueOf(job, this.#server.clock.now(), this),
       closed: (queue) => this.#closed(queue),
     });
     this.locks = new MemoryLocks(this.#server.locks, this.#connection);
@@ -316,7 +315,7 @@ export class MemoryBroker implements Broker {
     try {
       this.#reachToPublish();
       this.#faults.raise("enqueue");
-      const publication = this.#publicationOf(job);
+      const publication = enqueueOf(job, this.#server.clock.now(), this);
       const queue = this.#server.queue(job.queue);
       return { ok: true, id: job.id, queue: job.queue, ...queue.publish(publication) };
     } catch (error) {
@@ -325,10 +324,6 @@ export class MemoryBroker implements Broker {
       if (MillraceError.is(error)) return { ok: false, id: job.id, queue: job.queue, error };
       throw error;
     }
-  }
-
-  #publicationOf(job: Envelope): Publication {
-    return enqueueOf(job, this.#server.clock.now(), this);
   }
 
   #closed(queue: string): MillraceError {
