@@ -99,7 +99,8 @@ describeEachServer("an id that was given", (server) => {
     const cost = async (options: OnceOptions, duplicate: boolean): Promise<readonly string[]> => {
       sent.length = 0;
       expect(await client.enqueue(order, { n: 2 }, options)).toMatchObject({ duplicate });
-      return [...sent];
+      // What a busy server does not answer within two seconds is sent again.
+      return [...new Set(sent)];
     };
     const [inQueue, ...others] = [
       `$JS.API.STREAM.MSG.GET.<ns>-queue-${QUEUE}`,

@@ -157,12 +157,12 @@ export class NatsBroker implements Broker {
     const inBatches = newIds && signal === undefined && jobs.length > 1;
     const batches = inBatches ? queueBatches.of(jobs[0]?.queue ?? "") : undefined;
     const host = { publisher: batches ?? enqueuer, names, limits: this, clock: this.#parts.clock };
-    const send = (going: readonly Envelope[], unsent: ReadonlySet<string>) =>
+    const send = (going: readonly Envelope[], unsent: ReadonlySet<string>, until = signal) =>
       together
-        ? this.#marks.enqueueTogether(going, this.#line.features, signal)
-        : enqueue(going, host, { keys: unsent, signal });
+        ? this.#marks.enqueueTogether(going, this.#line.features, until)
+        : enqueue(going, host, { keys: unsent, signal: until });
     const sent =
-      keys.size === 0 ? send(jobs, NO_KEYS) : keyed.enqueue(jobs, { keys, signal }, send);
+      keys.size === 0 ? send(jobs, NO_KEYS) : keyed.enqueue(jobs, { keys, signal, together }, send);
     return together ? sent : explainClosed(sent, nc, names, (bucket) => this.documents(bucket));
   }
 
@@ -183,6 +183,7 @@ export class NatsBroker implements Broker {
       queue,
       work,
       leases: this.#stores.leases,
+      skipped: this.#stores.skipped,
       requireOpen: () => this.#requireOpen(),
       onProblem: this.#report,
       onStop: (stopped) => void this.#open.delete(stopped),

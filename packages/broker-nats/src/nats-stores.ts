@@ -6,6 +6,7 @@ import { Delays } from "./delayed/delays.ts";
 import { DocumentBuckets } from "./documents/document-buckets.ts";
 import { IdRecords } from "./keys/id-records.ts";
 import { KeyedEnqueue } from "./keys/keyed-enqueue.ts";
+import { SkippedJobs } from "./keys/skipped-jobs.ts";
 import { LaterGenerations } from "./lookup/later-generations.ts";
 import { NatsLocks } from "./locks/locks.ts";
 import { NatsMessages } from "./publish/nats-messages.ts";
@@ -83,6 +84,7 @@ export function natsStores(
     ...{ idRecords, keyed: new KeyedEnqueue(nc, names, idRecords) },
     ...{ enqueuer, settlePublisher: publisher, delays, streams, windows, ownWords, leases },
     ...{ progress, history, records, queueBatches },
+    skipped: new SkippedJobs({ server, publisher, history }),
     closeHurried: () => hurriedPublisher?.close(),
     laterGenerations: new LaterGenerations(server),
     settler: new Settler({

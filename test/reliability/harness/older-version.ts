@@ -14,8 +14,9 @@ import { dirname, join } from "node:path";
 const ROOT = join(import.meta.dirname, "../../..");
 
 /**
- * The oldest state that today's nodes share a cluster with. Before it nodes did not know the
- * subjects that are one job's alone, and took them out of the consumers' filters when they started.
+ * The first state that knew the subjects that are one job's alone. Nodes from before it take them
+ * out of the consumers' filters when they start; nothing here runs those. What they do to a queue,
+ * and what today's nodes make of it, is in test/client/skipped-ids.test.ts.
  */
 const COMMIT = "9d6b1226430ebc9d2f35cf8635f24411becda073";
 

@@ -1,10 +1,14 @@
 import { type JobRef, MillraceError } from "@millrace/core";
-import { apiCode, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { apiCode, asMillraceError, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { machineOf } from "../machine/machine.ts";
 import { LeaderReads } from "../reads/leader-reads.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 
-/** As long as an enqueue is tried. */
+/** No look and its publish take longer: see `KeyedEnqueue`. */
 const TIMEOUT_MS = 30_000;
+/** For so long a stream is believed to be one that may not be read. */
+const BELIEVED_MS = 60_000;
+const NO_JETSTREAM_IN_ACCOUNT = 10_039;
 
 /**
  * Whether an id is a job's that is on record: four small reads, of the streams' leaders.
@@ -15,16 +19,20 @@ const TIMEOUT_MS = 30_000;
 export class IdRecords {
   readonly #server: ServerAccess;
   #reads: LeaderReads | undefined;
-  /** Its user has no right to look, or its account nothing to look at. */
-  #isBlind = false;
+  /** Streams that may not be read, by the user's rights or from its account, and until when. */
+  readonly #denied = new Map<string, number>();
 
   constructor(server: ServerAccess) {
     this.#server = server;
   }
 
-  /** @throws MillraceError `publish-timeout` where the server does not tell: nothing was sent */
+  /**
+   * What may not be read is left out: there the id is not known.
+   *
+   * @throws MillraceError `publish-timeout` where the server does not tell: nothing was sent;
+   *   `connection-closed`
+   */
   async has({ queue, id }: JobRef): Promise<boolean> {
-    if (this.#isBlind) return false;
     const { names } = this.#server;
     try {
       if (await this.#isAnything(names.queueStream(queue), names.keyedInAnyLane(queue, id)))
@@ -35,22 +43,25 @@ export class IdRecords {
         this.#isAnything(names.delayedStream, names.delayedOrDue(queue, id)),
       ]);
       return found.includes(true);
-    } catch (error) {
-      if (MillraceError.is(error, "permission-denied")) {
-        this.#isBlind = true;
-        return false;
-      }
-      throw MillraceError.is(error, "request-timeout") ? unanswered(id, error) : error;
+    } catch (thrown) {
+      const error = asMillraceError(thrown, `look whether the id ${id} is on record`);
+      throw error.code === "request-timeout" ? unanswered(id, error) : error;
     }
   }
 
   async #isAnything(stream: string, subject: string): Promise<boolean> {
+    const { clock } = machineOf(this.#server.nc);
+    if ((this.#denied.get(stream) ?? 0) > clock.monotonic()) return false;
     this.#reads ??= new LeaderReads(this.#server.nc, TIMEOUT_MS);
     try {
       return (await this.#reads.last(stream, subject)) !== undefined;
     } catch (error) {
-      if (MillraceError.is(error) && apiCode(error.cause) === STREAM_NOT_FOUND) return false;
-      throw error;
+      if (!MillraceError.is(error)) throw error;
+      const code = apiCode(error.cause);
+      if (code === STREAM_NOT_FOUND) return false;
+      if (error.code !== "permission-denied" && code !== NO_JETSTREAM_IN_ACCOUNT) throw error;
+      this.#denied.set(stream, clock.monotonic() + BELIEVED_MS);
+      return false;
     }
   }
 
@@ -59,7 +70,7 @@ export class IdRecords {
   }
 }
 
-function unanswered(id: string, cause: unknown): MillraceError {
+export function unanswered(id: string, cause?: unknown): MillraceError {
   return new MillraceError(
     "publish-timeout",
     `The server did not say in time whether the id ${id} is on record: the job was never sent. Repeat it with the same id.`,

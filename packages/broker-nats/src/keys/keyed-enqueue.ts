@@ -5,6 +5,8 @@ import type { Names } from "../topology/subjects.ts";
 import { machineOf } from "../machine/machine.ts";
 import type { IdRecords } from "./id-records.ts";
 
+/** The look and the publish together. */
+const TIMEOUT_MS = 30_000;
 /** For so long a queue is believed to take no jobs on subjects of their own. */
 const BELIEVED_MS = 60_000;
 
@@ -12,7 +14,15 @@ const BELIEVED_MS = 60_000;
 type Send = (
   jobs: readonly Envelope[],
   keys: ReadonlySet<string>,
+  signal: AbortSignal,
 ) => Promise<readonly EnqueueResult[]>;
+
+export interface KeyedCall {
+  readonly keys: ReadonlySet<string>;
+  readonly signal: AbortSignal | undefined;
+  /** All of the jobs or none; they lie on the subject that all share. */
+  readonly together: boolean;
+}
 
 const NO_KEYS: ReadonlySet<string> = new Set();
 
@@ -35,15 +45,37 @@ export class KeyedEnqueue {
 
   async enqueue(
     jobs: readonly Envelope[],
-    {
-      keys,
-      signal,
-    }: { readonly keys: ReadonlySet<string>; readonly signal: AbortSignal | undefined },
+    call: KeyedCall,
+    send: Send,
+  ): Promise<readonly EnqueueResult[]> {
+    const { clock } = machineOf(this.#nc);
+    const limit = new AbortController();
+    const timer = clock.setTimer(TIMEOUT_MS, () => limit.abort());
+    const stop = (): void => limit.abort(call.signal?.reason);
+    if (call.signal?.aborted === true) stop();
+    call.signal?.addEventListener("abort", stop, { once: true });
+    try {
+      return await this.#enqueue(jobs, { ...call, signal: limit.signal }, send);
+    } finally {
+      timer.cancel();
+      call.signal?.removeEventListener("abort", stop);
+    }
+  }
+
+  async #enqueue(
+    jobs: readonly Envelope[],
+    { keys, signal, together }: KeyedCall & { readonly signal: AbortSignal },
     send: Send,
   ): Promise<readonly EnqueueResult[]> {
     const looked = await this.#looked(jobs, keys, signal);
+    const failed = together ? looked.find((one) => one?.ok === false) : undefined;
+    if (failed?.ok === false)
+      return jobs.map(({ id, queue }) => ({ ok: false, id, queue, error: failed.error }));
     const going = jobs.filter((_, index) => looked[index] === undefined);
-    const sent = going.length === 0 ? [] : await this.#send(going, keys, send);
+    if (going.length === 0) return inPlaces(jobs, looked, []);
+    const sent = together
+      ? await send(going, NO_KEYS, signal)
+      : await this.#send(going, { keys, signal }, send);
     return inPlaces(jobs, looked, sent);
   }
 
@@ -51,19 +83,19 @@ export class KeyedEnqueue {
   async #looked(
     jobs: readonly Envelope[],
     keys: ReadonlySet<string>,
-    signal: AbortSignal | undefined,
+    signal: AbortSignal,
   ): Promise<readonly (EnqueueResult | undefined)[]> {
     const told = Promise.withResolvers<EnqueueResult[]>();
     const stop = (): void => told.resolve(jobs.map(toldToStop));
-    if (signal?.aborted === true) stop();
-    signal?.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
     try {
       return await Promise.race([
         told.promise,
         Promise.all(jobs.map(async (job) => (isKeyed(job, keys) ? this.#look(job) : undefined))),
       ]);
     } finally {
-      signal?.removeEventListener("abort", stop);
+      signal.removeEventListener("abort", stop);
     }
   }
 
@@ -81,18 +113,18 @@ export class KeyedEnqueue {
 
   async #send(
     jobs: readonly Envelope[],
-    keys: ReadonlySet<string>,
+    { keys, signal }: { readonly keys: ReadonlySet<string>; readonly signal: AbortSignal },
     send: Send,
   ): Promise<readonly EnqueueResult[]> {
     const taken = new Set(jobs.flatMap(({ id, queue }) => (this.#hasNone(queue) ? [] : [id])));
     const usable = new Set([...keys].filter((id) => taken.has(id)));
-    const results = await send(jobs, usable);
+    const results = await send(jobs, usable, signal);
     const again: Envelope[] = [];
     for (const [index, job] of jobs.entries())
       if (isKeyed(job, keys) && taken.has(job.id) && (await this.#isWithout(job, results[index])))
         again.push(job);
     if (again.length === 0) return results;
-    const later = await send(again, NO_KEYS);
+    const later = await send(again, NO_KEYS, signal);
     return results.map((result, index) => {
       const place = again.indexOf(jobs[index] as Envelope);
       return place === -1 ? result : (later[place] as EnqueueResult);

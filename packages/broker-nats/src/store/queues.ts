@@ -16,6 +16,7 @@ import type { ServerFeatures } from "../connection/server-features.ts";
 import { batchDoor } from "../topology/batch-door.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
+import { lacksKeyedDoor, openKeyedDoor } from "../topology/keyed-door.ts";
 import { queueStream } from "../topology/streams.ts";
 import { LANE_CONSUMERS, type Names } from "../topology/subjects.ts";
 import { laneConsumer } from "../reads/lane-consumer.ts";
@@ -45,7 +46,10 @@ export class NatsQueues implements QueueStore {
     const { limits, replicas, features } = this.#options;
     requireQueueSettings(settings);
     const stored = { limits, replicas, batches: batchDoor(nc, features()) };
-    await ensureStream(this.#server, queueStream(names, requireQueueName(queue), settings, stored));
+    const plan = queueStream(names, requireQueueName(queue), settings, stored);
+    const { subjects } = await ensureStream(this.#server, plan);
+    if (lacksKeyedDoor(subjects, names, queue))
+      await request(`open the queue ${queue}`, () => openKeyedDoor(this.#server, queue));
   }
 
   async setIntake(queue: string, intake: QueueIntake): Promise<void> {
@@ -55,9 +59,12 @@ export class NatsQueues implements QueueStore {
       const { config } = await streamOf(jsm, names.queueStream(queue), queue);
       const door = names.intakeDoors(queue);
       const others = config.subjects.filter((subject) => !door.includes(subject));
-      const subjects = intake === "open" ? [...door, ...others] : others;
-      if (intakeOf(config.subjects, names, queue) !== intake)
-        await jsm.streams.update(config.name, { ...config, subjects });
+      const keyed = names.keyedDoor(queue);
+      const shared = door.filter((subject) => !keyed.includes(subject));
+      const subjects = intake === "open" ? [...shared, ...others] : others;
+      if (intakeOf(config.subjects, names, queue) === intake) return;
+      await jsm.streams.update(config.name, { ...config, subjects });
+      if (intake === "open") await openKeyedDoor(this.#server, queue);
     });
   }
 

@@ -11,8 +11,11 @@ import {
   apiCode,
   asMillraceError,
   CONSUMER_NOT_FOUND,
+  request,
   STREAM_NOT_FOUND,
 } from "../jetstream-errors.ts";
+import type { ServerAccess } from "../store/server-access.ts";
+import { openKeyedDoor } from "./keyed-door.ts";
 import { noSuchQueue, unlistedSubjects } from "./unlisted-subjects.ts";
 import { machineConsumer, MOVER_CONSUMER, WAKER_CONSUMER } from "./consumer-names.ts";
 import { LANE_CONSUMERS, type Names } from "./subjects.ts";
@@ -37,7 +40,7 @@ const MAX_WAITING_PULLS = 10_000;
 const MOVER_LEASE_MS = 5_000;
 
 /**
- * The queue's consumers, one a lane.
+ * The queue's consumers, one a lane. Then the queue takes jobs on subjects of their own.
  *
  * The lease lives with the queue: the first worker sets it, and a worker that asks for a longer one
  * raises it for all. It is never shortened, because nodes that count on the longer one would extend
@@ -51,8 +54,17 @@ const MOVER_LEASE_MS = 5_000;
  * @throws MillraceError `queue-not-found`
  */
 export async function ensureQueueConsumers(
-  jsm: JetStreamManager,
-  names: Names,
+  server: Pick<ServerAccess, "jsm" | "names">,
+  queue: string,
+  leaseMs: number,
+): Promise<number> {
+  const granted = await ensureLanes(server, queue, leaseMs);
+  await request(`open the queue ${queue}`, () => openKeyedDoor(server, queue));
+  return granted;
+}
+
+async function ensureLanes(
+  { jsm, names }: Pick<ServerAccess, "jsm" | "names">,
   queue: string,
   leaseMs: number,
 ): Promise<number> {

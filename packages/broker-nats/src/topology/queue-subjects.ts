@@ -32,11 +32,12 @@ export class QueueSubjects {
 
   /** The producers' and the programs': away from a stream while its queue is closed. */
   intakeDoors(queue: string): string[] {
-    return [
-      ...lanesOf(this.#jobs + queue),
-      ...LANES.map((lane) => this.keyed(queue, lane, "*")),
-      this.programDoor(queue),
-    ];
+    return [...lanesOf(this.#jobs + queue), ...this.keyedDoor(queue), this.programDoor(queue)];
+  }
+
+  /** Of jobs on subjects of their own: open only where every consumer takes them. */
+  keyedDoor(queue: string): string[] {
+    return LANES.map((lane) => this.keyed(queue, lane, "*"));
   }
 
   /**

@@ -87,10 +87,18 @@ export function queueStream(
   };
 }
 
-/** An operator's own subjects stay. A closed queue stays closed: only who closed it opens it. */
+/**
+ * An operator's own subjects stay. A closed queue stays closed: only who closed it opens it. Those
+ * of single jobs are not added here: see `openKeyedDoor`.
+ */
 function queueSubjectsOver({ subjects }: StreamConfig, names: Names, queue: string): string[] {
   const closed = !subjects.includes(names.jobs(queue, undefined));
-  const wanted = closed ? names.runtimeDoor(queue) : names.queueSubjects(queue);
+  const keyed = names.keyedDoor(queue);
+  const wanted = closed
+    ? names.runtimeDoor(queue)
+    : names
+        .queueSubjects(queue)
+        .filter((subject) => !keyed.includes(subject) || subjects.includes(subject));
   return [...wanted, ...subjects.filter((subject) => !wanted.includes(subject))];
 }
 

@@ -5,6 +5,8 @@ import {
   type WorkOptions,
   type WorkSubscription,
 } from "@millrace/core";
+import type { SkippedJobs } from "../keys/skipped-jobs.ts";
+import { SkippedLook } from "../keys/skipped-look.ts";
 import type { Delivery as RawDelivery } from "../pull/delivery.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { ensureQueueConsumers } from "../topology/ensure-consumer.ts";
@@ -17,6 +19,7 @@ export interface QueueSubscriptionOptions {
   readonly queue: string;
   readonly work: WorkOptions;
   readonly leases: LeaseRegistry;
+  readonly skipped: SkippedJobs;
   /** Throws where the broker was closed meanwhile. */
   readonly requireOpen: () => void;
   readonly onProblem: (error: unknown, doing: string) => void;
@@ -31,13 +34,14 @@ export class QueueSubscription implements WorkSubscription {
   /** What the queue's consumer grants; at least what was asked for. */
   #leaseMs: number;
   #stopping: Promise<void> | undefined;
+  readonly #look: SkippedLook;
 
   /** @throws MillraceError `queue-not-found` */
   static async start(options: QueueSubscriptionOptions): Promise<QueueSubscription> {
     const { server, queue, work, leases } = options;
     requireLease(work.leaseMs);
     const weights = laneWeights(work.weights);
-    const leaseMs = await ensureQueueConsumers(server.jsm, server.names, queue, work.leaseMs);
+    const leaseMs = await ensureQueueConsumers(server, queue, work.leaseMs);
     options.requireOpen();
     const taker = await leases.leasesFor(leaseMs);
     // A subscription pulls from its first moment: one made now would take jobs that nobody settles.
@@ -69,6 +73,8 @@ export class QueueSubscription implements WorkSubscription {
       onConsumerMissing: () => this.#restoreConsumers(),
       onProblem: (error) => onProblem(error, `pull from the queue ${queue}`),
     });
+    this.#look = new SkippedLook(options);
+    this.#look.begin();
   }
 
   get lastActivity(): number {
@@ -94,6 +100,7 @@ export class QueueSubscription implements WorkSubscription {
 
   async #stop(): Promise<void> {
     this.#options.onStop(this);
+    this.#look.stop();
     await this.#lanes.stop();
   }
 
@@ -112,9 +119,10 @@ export class QueueSubscription implements WorkSubscription {
 
   async #restoreConsumers(): Promise<void> {
     const { server, queue, work, leases } = this.#options;
-    const granted = await ensureQueueConsumers(server.jsm, server.names, queue, work.leaseMs);
+    const granted = await ensureQueueConsumers(server, queue, work.leaseMs);
     this.#taker = await leases.leasesFor(granted);
     this.#leaseMs = granted;
+    this.#look.begin();
   }
 }
 
