@@ -58,7 +58,7 @@ import { MemoryLocks } from "./memory/memory-locks.ts";
 import { MemoryMarks } from "./memory/memory-marks.ts";
 import { MemoryMessages } from "./memory/memory-messages.ts";
 import { MemoryProgress } from "./memory/memory-progress.ts";
-import { enqueueOf, toldToStop } from "./memory/publication.ts";
+import { enqueueOf, keyedOf, toldToStop } from "./memory/publication.ts";
 import { MemoryQueues } from "./memory/memory-queues.ts";
 import { MemorySignals } from "./memory/memory-signals.ts";
 import { MemoryServer } from "./memory/memory-server.ts";
@@ -169,7 +169,7 @@ export class MemoryBroker implements Broker {
     const going = jobs.filter((_, index) => known[index] === undefined);
     const sent = together
       ? await this.#marks.together(going)
-      : going.map((job) => this.#enqueueOne(job));
+      : going.map((job) => this.#enqueueOne(job, keys));
     let next = 0;
     return known.map((one) => one ?? (sent[next++] as EnqueueResult));
   }
@@ -311,11 +311,12 @@ export class MemoryBroker implements Broker {
     this.#faults.plan(at, error);
   }
 
-  #enqueueOne(job: Envelope): EnqueueResult {
+  #enqueueOne(job: Envelope, keys: ReadonlySet<string> | undefined): EnqueueResult {
     try {
       this.#reachToPublish();
       this.#faults.raise("enqueue");
-      const publication = enqueueOf(job, this.#server.clock.now(), this);
+      const made = enqueueOf(job, this.#server.clock.now(), this);
+      const publication = keyedOf(job, made, keys);
       const queue = this.#server.queue(job.queue);
       return { ok: true, id: job.id, queue: job.queue, ...queue.publish(publication) };
     } catch (error) {

@@ -8,7 +8,6 @@ import type { ServerAccess } from "../store/server-access.ts";
 const TIMEOUT_MS = 30_000;
 /** For so long a stream is believed to be one that may not be read. */
 const BELIEVED_MS = 60_000;
-const NO_JETSTREAM_IN_ACCOUNT = 10_039;
 
 /**
  * Whether an id is a job's that is on record: four small reads, of the streams' leaders.
@@ -19,7 +18,7 @@ const NO_JETSTREAM_IN_ACCOUNT = 10_039;
 export class IdRecords {
   readonly #server: ServerAccess;
   #reads: LeaderReads | undefined;
-  /** Streams that may not be read, by the user's rights or from its account, and until when. */
+  /** Streams that its user may not read, and until when that is believed. */
   readonly #denied = new Map<string, number>();
 
   constructor(server: ServerAccess) {
@@ -57,9 +56,8 @@ export class IdRecords {
       return (await this.#reads.last(stream, subject)) !== undefined;
     } catch (error) {
       if (!MillraceError.is(error)) throw error;
-      const code = apiCode(error.cause);
-      if (code === STREAM_NOT_FOUND) return false;
-      if (error.code !== "permission-denied" && code !== NO_JETSTREAM_IN_ACCOUNT) throw error;
+      if (apiCode(error.cause) === STREAM_NOT_FOUND) return false;
+      if (error.code !== "permission-denied") throw error;
       this.#denied.set(stream, clock.monotonic() + BELIEVED_MS);
       return false;
     }

@@ -33,11 +33,11 @@ const NO_KEYS: ReadonlySet<string> = new Set();
 export class KeyedEnqueue {
   readonly #nc: NatsConnection;
   readonly #names: Names;
-  readonly #records: IdRecords;
+  readonly #records: Pick<IdRecords, "has">;
   /** Queues of a version that knew no such subjects, or whose producers may not use them. */
   readonly #without = new Map<string, number>();
 
-  constructor(nc: NatsConnection, names: Names, records: IdRecords) {
+  constructor(nc: NatsConnection, names: Names, records: Pick<IdRecords, "has">) {
     this.#nc = nc;
     this.#names = names;
     this.#records = records;

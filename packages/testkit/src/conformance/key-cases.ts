@@ -86,4 +86,17 @@ export const keyCases: readonly ConformanceCase[] = [
       assert.ok(unasked?.ok && !unasked.duplicate, "asked for by the window alone");
     },
   ),
+
+  conformanceCase(
+    "keys: a job that waits is known by its id only where the id was its key",
+    async (scene) => {
+      await scene.ensure({ dedupeWindowMs: 100 });
+      const job = scene.job();
+      await scene.broker.enqueue([job]);
+      const stored = await later(scene, job);
+      assert.ok(stored.ok && scene.isTakenAsNew(stored), "the first was no key");
+      assert.ok(stored.known !== true);
+      await isKnown(scene, job);
+    },
+  ),
 ];

@@ -74,13 +74,11 @@ export class MemoryLookup {
       : undefined;
   }
 
-  /** Whether a job of the id waits in the queue as it was enqueued, or is on record. */
+  /** Whether a job waits in the queue that was enqueued by this key, or the id is on record. */
   isOnRecord(job: JobRef): boolean {
     const { queue, id } = job;
     const { queues, history, deadLetters, delayed } = this.#server;
-    const waits = queues
-      .get(queue)
-      ?.stored.some(({ origin, headers }) => origin !== "runtime" && headers["nats-msg-id"] === id);
+    const waits = queues.get(queue)?.stored.some(({ key }) => key === id);
     return (
       waits === true ||
       history.last(job, "ended") !== undefined ||

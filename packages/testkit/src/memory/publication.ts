@@ -44,6 +44,16 @@ export function enqueueOf(
   );
 }
 
+/** The same, where the job's id is a key: only such a one is known by it while it waits. */
+export function keyedOf(
+  { id, generation }: Envelope,
+  publication: Publication,
+  keys: ReadonlySet<string> | undefined,
+): Publication {
+  const isKeyed = generation === 0 && publication.origin === "producer" && keys?.has(id) === true;
+  return isKeyed ? { ...publication, key: id } : publication;
+}
+
 /**
  * A requeue carries what settlement counted, and so may be this much larger than what was enqueued.
  */
