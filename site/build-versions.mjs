@@ -20,7 +20,7 @@ const trees = mkdtempSync(join(tmpdir(), "millrace-trees-"));
 try {
   for (const version of versions) {
     const tree = version.tag === undefined ? root : checkout(version.tag);
-    run(tree, ["node", "site/build.mjs"], toldTo(version, versions));
+    run(tree, [process.execPath, "site/build.mjs"], toldTo(version, versions));
     cpSync(join(tree, "site/dist"), join(built, version.place.slice(base.length)), {
       recursive: true,
     });

@@ -15,9 +15,10 @@ export function runCommand(
   [command = "", ...args]: readonly string[],
   cwd: string,
   extra: Readonly<Record<string, string>> = {},
+  timeout = 170_000,
 ): Promise<Ran> {
   return new Promise((resolve) => {
-    const options = { cwd, env: { ...userEnvironment(), ...extra }, timeout: 170_000 };
+    const options = { cwd, env: { ...userEnvironment(), ...extra }, timeout };
     execFile(command, args, options, (error, out, err) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
       resolve({ code, output: `${out}${err}${code === -1 ? String(error) : ""}` });
@@ -30,8 +31,9 @@ export async function succeed(
   command: readonly string[],
   cwd: string,
   extra: Readonly<Record<string, string>> = {},
+  timeout?: number,
 ): Promise<string> {
-  const { code, output } = await runCommand(command, cwd, extra);
+  const { code, output } = await runCommand(command, cwd, extra, timeout);
   if (code !== 0) throw new Error(`${command.join(" ")} ended with ${code}:\n${output}`);
   return output;
 }

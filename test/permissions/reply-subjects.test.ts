@@ -1,6 +1,7 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "millrace";
 import { expect, it } from "vitest";
+import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { asRole, passwordServer } from "./roles.ts";
 
@@ -48,10 +49,18 @@ describeEachServer(
       await jsm.streams.info("millrace-queue-mail");
 
       const jobs = TARGETS.length + 1;
-      expect({
+      const arrived = async () => ({
         queue: (await stored("millrace-queue-mail")) - before.queue - jobs,
         locks: (await stored("KV_millrace-locks")) - before.locks,
-      }).toEqual({ queue: reached, locks: reached });
+      });
+      // An acknowledgement is stored in its own time.
+      await eventually(async () => (await arrived()).locks === reached, {
+        ...{ withinMs: 20_000, describe: `${reached} acknowledgements among the locks` },
+      });
+      await eventually(async () => (await arrived()).queue === reached, {
+        ...{ withinMs: 20_000, describe: `${reached} acknowledgements in the queue` },
+      });
+      expect(await arrived()).toEqual({ queue: reached, locks: reached });
     });
   },
   { ...passwordServer(), undisturbed: "its producer is a bare client, which doesn't send again" },

@@ -43,7 +43,7 @@ test.skipIf(noHistory !== "")(
   async () => {
     const clone = mkdtempSync(join(tmpdir(), "millrace-versions-"));
     onTestFinished(() => rmSync(clone, { recursive: true, force: true }));
-    const inClone = (...command: string[]) => succeed(command, clone);
+    const inClone = (...command: string[]) => succeed(command, clone, {}, MINUTES);
     const asTester = ["-c", "user.name=tester", "-c", "user.email=tester@example.com"];
     await inClone("git", "clone", "--quiet", "--shared", ROOT, ".");
     for (const tag of (await inClone("git", "tag", "--list")).split("\n"))
