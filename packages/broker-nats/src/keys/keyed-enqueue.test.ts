@@ -16,7 +16,9 @@ function desk(
   whileSent: (signal: AbortSignal) => Promise<void> = () => Promise.resolve(),
 ) {
   const clock = new SimulatedClock();
-  const nc = {} as NatsConnection;
+  const nc = {
+    request: () => Promise.reject(new Error("Permissions Violation for $JS.API.STREAM.NAMES")),
+  } as unknown as NatsConnection;
   setMachine(nc, { ...systemMachine, clock });
   const keyed = new KeyedEnqueue(nc, new Names("ns"), { has: ({ id }) => has(id) });
   const sends: { readonly ids: readonly string[]; readonly keys: readonly string[] }[] = [];
@@ -63,6 +65,21 @@ test("a denied batch that is stored as one is not sent again, and says nothing o
   expect(sends).toEqual([{ ids: IDS, keys: [] }]);
   await enqueue(false);
   expect(sends[1]).toEqual({ ids: IDS, keys: IDS });
+});
+
+test("who may not ask whether a queue is of an earlier version tries the subject that all share", async () => {
+  const { enqueue, sends } = desk(() => Promise.resolve(false));
+  const missing = new MillraceError("queue-not-found", "Nobody takes it.");
+  const results = await enqueue(false, ({ id, queue }) =>
+    sends.length === 1
+      ? { ok: false, id, queue, error: missing }
+      : { ok: true, id, queue, sequence: 1, duplicate: false },
+  );
+  expect(results.map(({ ok }) => ok)).toEqual([true, true, true]);
+  expect(sends).toEqual([
+    { ids: IDS, keys: IDS },
+    { ids: IDS, keys: [] },
+  ]);
 });
 
 test("the look and the publish have one deadline", async () => {

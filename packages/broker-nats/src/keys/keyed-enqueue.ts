@@ -140,10 +140,13 @@ export class KeyedEnqueue {
     if (result === undefined || result.ok) return false;
     if (this.#hasNone(queue)) return true;
     const { code } = result.error;
-    const isOlder =
-      code === "queue-not-found" &&
-      (await lookUpStream(this.#nc, this.#names.jobs(queue, lane))) === "exists";
-    if (!isOlder && code !== "permission-denied") return false;
+    if (code !== "queue-not-found" && code !== "permission-denied") return false;
+    if (code === "queue-not-found") {
+      const shared = await lookUpStream(this.#nc, this.#names.jobs(queue, lane));
+      // Who may not ask is told by the publish itself.
+      if (shared === "not-permitted") return true;
+      if (shared !== "exists") return false;
+    }
     this.#without.set(queue, machineOf(this.#nc).clock.monotonic() + BELIEVED_MS);
     return true;
   }
