@@ -12,7 +12,7 @@ import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 export interface SkippedJobsParts {
   readonly server: ServerAccess;
   readonly publisher: ConfirmedPublisher;
-  readonly history: Pick<HistoryStore, "last">;
+  readonly history: Pick<HistoryStore, "stored">;
 }
 
 interface Places {
@@ -107,15 +107,12 @@ export class SkippedJobs {
     await removeMessage(server.jsm, server.names.queueStream(queue), message.seq);
   }
 
-  /** In a cluster a message may be there for a moment after it was acked. */
+  /** A message may be there after it was acked: in a cluster for a moment, or after a kill. */
   async #isSettled(queue: string, { subject, seq }: StoredMsg): Promise<boolean> {
     const id = this.#parts.server.names.readQueueSubject(subject, {})?.key ?? "";
     const { history } = this.#parts;
-    const found = await Promise.all([
-      history.last({ queue, id }, "ended"),
-      history.last({ queue, id }, "requeued"),
-    ]);
-    return found.some((one) => one?.record.sequence === seq);
+    const records = await history.stored({ queue, id });
+    return records.some(({ record }) => record.sequence === seq);
   }
 }
 

@@ -50,23 +50,35 @@ const MOVER_LEASE_MS = 5_000;
  * before the others are made, for no two may overlap in a work queue; what it had handed out stays
  * its own, and may be delivered by its lane's consumer as well.
  *
- * @returns the lease in force, milliseconds
  * @throws MillraceError `queue-not-found`
  */
 export async function ensureQueueConsumers(
   server: Pick<ServerAccess, "jsm" | "names">,
   queue: string,
   leaseMs: number,
-): Promise<number> {
-  const granted = await ensureLanes(server, queue, leaseMs);
+): Promise<Ensured> {
+  const { names } = server;
+  let addedKeys = false;
+  const onFilters = (had: readonly string[]): void => {
+    addedKeys ||= !names.keyedDoor(queue).some((pattern) => had.includes(pattern));
+  };
+  const granted = await ensureLanes(server, queue, leaseMs, onFilters);
   await request(`open the queue ${queue}`, () => openKeyedDoor(server, queue));
-  return granted;
+  return { leaseMs: granted, addedKeys };
+}
+
+export interface Ensured {
+  /** The lease in force, milliseconds. */
+  readonly leaseMs: number;
+  /** Whether a consumer left out jobs on subjects of their own: it may have passed some. */
+  readonly addedKeys: boolean;
 }
 
 async function ensureLanes(
   { jsm, names }: Pick<ServerAccess, "jsm" | "names">,
   queue: string,
   leaseMs: number,
+  onFilters: (had: readonly string[]) => void,
 ): Promise<number> {
   const strays = await unlistedSubjects(jsm, names, queue);
   const ensure = (lane: LaneName, wantedMs: number): Promise<number> =>
@@ -74,6 +86,7 @@ async function ensureLanes(
       name: LANE_CONSUMERS[lane],
       filters: [...names.laneFilters(queue, lane), ...(lane === "normal" ? strays : [])],
       leaseMs: wantedMs,
+      onFilters,
     });
   for (let wantedMs = leaseMs; ;) {
     const normal = await ensure("normal", wantedMs);
@@ -91,7 +104,13 @@ async function ensureLanes(
 async function ensureLaneConsumer(
   jsm: JetStreamManager,
   stream: string,
-  lane: { readonly name: string; readonly filters: string[]; readonly leaseMs: number },
+  lane: {
+    readonly name: string;
+    readonly filters: string[];
+    readonly leaseMs: number;
+    /** Told what an existing consumer had before. */
+    readonly onFilters: (had: readonly string[]) => void;
+  },
 ): Promise<number> {
   const wanted = nanos(lane.leaseMs);
   const config = await ensureConsumer(
@@ -110,12 +129,15 @@ async function ensureLaneConsumer(
       max_ack_pending: MAX_RUNNING,
       max_waiting: MAX_WAITING_PULLS,
     },
-    (existing) => ({
-      ...((existing.ack_wait ?? 0) < wanted ? { ack_wait: wanted } : {}),
-      ...(sameFilters(existing.filter_subjects ?? [], lane.filters)
-        ? {}
-        : { filter_subjects: lane.filters }),
-    }),
+    (existing) => {
+      lane.onFilters(existing.filter_subjects ?? []);
+      return {
+        ...((existing.ack_wait ?? 0) < wanted ? { ack_wait: wanted } : {}),
+        ...(sameFilters(existing.filter_subjects ?? [], lane.filters)
+          ? {}
+          : { filter_subjects: lane.filters }),
+      };
+    },
   );
   return millis(config.ack_wait ?? wanted);
 }

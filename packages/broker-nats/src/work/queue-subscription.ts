@@ -41,12 +41,14 @@ export class QueueSubscription implements WorkSubscription {
     const { server, queue, work, leases } = options;
     requireLease(work.leaseMs);
     const weights = laneWeights(work.weights);
-    const leaseMs = await ensureQueueConsumers(server, queue, work.leaseMs);
+    const { leaseMs, addedKeys } = await ensureQueueConsumers(server, queue, work.leaseMs);
     options.requireOpen();
     const taker = await leases.leasesFor(leaseMs);
     // A subscription pulls from its first moment: one made now would take jobs that nobody settles.
     options.requireOpen();
-    return new QueueSubscription(options, taker, leaseMs, weights);
+    const subscription = new QueueSubscription(options, taker, leaseMs, weights);
+    if (addedKeys) subscription.#look.begin();
+    return subscription;
   }
 
   private constructor(
@@ -74,7 +76,6 @@ export class QueueSubscription implements WorkSubscription {
       onProblem: (error) => onProblem(error, `pull from the queue ${queue}`),
     });
     this.#look = new SkippedLook(options);
-    this.#look.begin();
   }
 
   get lastActivity(): number {
@@ -119,10 +120,10 @@ export class QueueSubscription implements WorkSubscription {
 
   async #restoreConsumers(): Promise<void> {
     const { server, queue, work, leases } = this.#options;
-    const granted = await ensureQueueConsumers(server, queue, work.leaseMs);
-    this.#taker = await leases.leasesFor(granted);
-    this.#leaseMs = granted;
-    this.#look.begin();
+    const { leaseMs, addedKeys } = await ensureQueueConsumers(server, queue, work.leaseMs);
+    this.#taker = await leases.leasesFor(leaseMs);
+    this.#leaseMs = leaseMs;
+    if (addedKeys) this.#look.begin();
   }
 }
 
