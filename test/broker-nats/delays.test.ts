@@ -44,7 +44,7 @@ function capturing(code: string): { logger: Logger; warned: Promise<void> } {
     info: () => {},
     error: () => {},
     warn: (fields) => {
-      if ((fields as { err?: { code?: string } }).err?.code === code) resolve();
+      if ((fields as { error?: { type?: string } }).error?.type === code) resolve();
     },
     child: () => logger,
   };
