@@ -80,9 +80,7 @@ describe("a producer that meets a held key", () => {
       ok: true,
       id: "v1",
       queue: QUEUE,
-      sequence: 0,
       duplicate: true,
-      known: true,
     });
     await node();
     expect(ran).toEqual([1]);
