@@ -2,6 +2,7 @@ import {
   type Clock,
   type EnqueueResult,
   type Envelope,
+  isKeyed,
   MillraceError,
   requireId,
   requireJobName,
@@ -62,8 +63,7 @@ export async function enqueue(
           checked = job;
         }
         if (job.notBefore !== undefined) requireNear(job, limits, clock.now());
-        const isKeyed = job.generation === 0 && keys?.has(job.id) === true;
-        message = enqueueMessage(job, names, limits, isKeyed ? "keyed" : "shared");
+        message = enqueueMessage(job, names, limits, isKeyed(job, keys) ? "keyed" : "shared");
       } catch (error) {
         if (!MillraceError.is(error)) throw error;
         refused[index] = failure(job, error);

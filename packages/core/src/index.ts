@@ -330,6 +330,7 @@ export type {
 } from "./broker/dead-letter-store.ts";
 export type { DeadLetterGroup } from "./settlement/dead-letter-group.ts";
 export { type DeadLetterResult, tallyLetters } from "./settlement/dead-letter-result.ts";
+export { inPlaces, isKeyed } from "./broker/keyed-jobs.ts";
 export type { DelayedJob, DelayedQuery, DelayedStore, MeantMove } from "./broker/delayed-store.ts";
 export type { Document, DocumentStore } from "./broker/document-store.ts";
 export type {

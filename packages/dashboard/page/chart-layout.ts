@@ -38,12 +38,13 @@ export interface ChartLayout {
 
 /** Of the page's small type, on average and a little more. */
 const CHARACTER = 7.2;
-const LINE = 17;
+export const LINE = 17;
 const START = { width: 14, height: 14 };
 const ROOT = " start";
 const ANY = " any state";
 
 interface Way {
+  readonly key: string;
   readonly from: string;
   readonly to: string;
   readonly transitions: number[];
@@ -66,10 +67,9 @@ export function isDrawable({ states, transitions }: ChartView): boolean {
 export function chartLayout(chart: ChartView): ChartLayout {
   const graph = new graphlib.Graph({ compound: true, multigraph: true });
   graph.setGraph({ rankdir: "LR", nodesep: 28, ranksep: 44, edgesep: 14, marginx: 8, marginy: 8 });
-  const holds = new Set(chart.states.map(({ parent }) => parent));
-  const isGroup = ({ path }: ChartStateView): boolean => holds.has(path);
-  const groups = new Set(chart.states.filter(isGroup).map(({ path }) => path));
-  const end = (path: string): string => (groups.has(path) ? titleOf(path) : boxOf(path));
+  const around = new Set(chart.states.map(({ parent }) => parent));
+  const isGroup = ({ path }: Pick<ChartStateView, "path">): boolean => around.has(path);
+  const end = (path: string): string => (isGroup({ path }) ? titleOf(path) : boxOf(path));
   for (const state of chart.states) {
     if (isGroup(state)) {
       graph.setNode(boxOf(state.path), {});
@@ -82,8 +82,8 @@ export function chartLayout(chart: ChartView): ChartLayout {
   const ways = waysOf(chart);
   const hasAny = ways.some(({ from }) => from === ANY);
   if (hasAny) graph.setNode(boxOf(ANY), sizeOf(["any state"], 6));
-  for (const { from, to, labels } of ways)
-    graph.setEdge(end(from), end(to), { ...sizeOf(labels, 2), labelpos: "c" }, `${from} ${to}`);
+  for (const { key, from, to, labels } of ways)
+    graph.setEdge(end(from), end(to), { ...sizeOf(labels, 2), labelpos: "c" }, key);
   layout(graph);
   const at = (node: string): Place => {
     const { x, y, width, height } = graph.node(node) as unknown as Place;
@@ -100,8 +100,7 @@ export function chartLayout(chart: ChartView): ChartLayout {
       .filter(isGroup)
       .map((state) => ({ ...placed(state), title: at(titleOf(state.path)) })),
     boxes: chart.states.filter((state) => !isGroup(state)).map(placed),
-    ways: ways.map(({ from, to, transitions, labels }) => {
-      const key = `${from} ${to}`;
+    ways: ways.map(({ key, from, to, transitions, labels }) => {
       const {
         points,
         x = 0,
@@ -115,12 +114,11 @@ export function chartLayout(chart: ChartView): ChartLayout {
 /** Several transitions between the same two states are one way with several labels. */
 function waysOf({ transitions, beginnings, states }: ChartView): readonly Way[] {
   const ways = new Map<string, Way>();
-  const add = (from: string, to: string, transition?: number, label?: string): void => {
+  const add = (from: string, to: string): Way => {
     const key = `${from} ${to}`;
-    const way = ways.get(key) ?? { from, to, transitions: [], labels: [] };
+    const way = ways.get(key) ?? { ...{ key, from, to }, transitions: [], labels: [] };
     ways.set(key, way);
-    if (transition !== undefined) way.transitions.push(transition);
-    if (label !== undefined) way.labels.push(label);
+    return way;
   };
   for (const { of, at } of beginnings) for (const to of at) add(of === "" ? ROOT : of, to);
   // All regions of a parallel state begin at once; so does all of a chart without a beginning.
@@ -130,11 +128,11 @@ function waysOf({ transitions, beginnings, states }: ChartView): readonly Way[] 
   if (!beginnings.some(({ of }) => of === ""))
     for (const { path, parent } of states) if (parent === undefined) add(ROOT, path);
   for (const [index, { from, to, label, guard }] of transitions.entries())
-    for (const one of to)
-      add(
-        ...([from === "" ? ANY : from, one, index] as const),
-        guard === undefined ? label : `${label} [${guard}]`,
-      );
+    for (const one of to) {
+      const way = add(from === "" ? ANY : from, one);
+      way.transitions.push(index);
+      way.labels.push(guard === undefined ? label : `${label} [${guard}]`);
+    }
   return [...ways.values()];
 }
 

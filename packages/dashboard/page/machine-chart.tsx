@@ -3,6 +3,7 @@ import type { ChartView, ChartWayView, MachineView } from "../src/api/machine-vi
 import {
   chartLayout,
   isDrawable,
+  LINE,
   type Place,
   type PlacedState,
   type PlacedWay,
@@ -122,7 +123,7 @@ function Box({
   readonly count: number | undefined;
 }): ReactElement {
   const { x, y, name, state } = box;
-  const first = y + 4 - (state.invokes.length * 17) / 2;
+  const first = y + 4 - (state.invokes.length * LINE) / 2;
   const { x: left, y: top, width, height } = corner(box);
   return (
     <g className={className}>
@@ -138,7 +139,7 @@ function Box({
         {name}
       </text>
       {state.invokes.map((src, index) => (
-        <text key={src} x={x} y={first + 17 * (index + 1)} className="id">
+        <text key={src} x={x} y={first + LINE * (index + 1)} className="id">
           {src}
         </text>
       ))}
@@ -158,7 +159,7 @@ function Way({
   readonly way: PlacedWay;
   readonly isTaken: boolean;
 }): ReactElement {
-  const top = y + 4 - ((labels.length - 1) * 17) / 2;
+  const top = y + 4 - ((labels.length - 1) * LINE) / 2;
   return (
     <g className={isTaken ? "way taken" : labels.length === 0 ? "way beginning" : "way"}>
       <polyline
@@ -166,7 +167,7 @@ function Way({
         markerEnd={isTaken ? "url(#arrow-taken)" : "url(#arrow)"}
       />
       {labels.map((label, index) => (
-        <text key={`${index} ${label}`} x={x} y={top + 17 * index}>
+        <text key={`${index} ${label}`} x={x} y={top + LINE * index}>
           {label}
         </text>
       ))}

@@ -18,6 +18,7 @@ import {
   type FindOptions,
   type HistoryStore,
   type InboxStore,
+  inPlaces,
   type JobRef,
   type JobLogStore,
   type JournalStore,
@@ -170,8 +171,7 @@ export class MemoryBroker implements Broker {
     const sent = together
       ? await this.#marks.together(going)
       : going.map((job) => this.#enqueueOne(job, keys));
-    let next = 0;
-    return known.map((one) => one ?? (sent[next++] as EnqueueResult));
+    return inPlaces(known, sent);
   }
 
   async work(queueName: string, work: WorkOptions): Promise<WorkSubscription> {

@@ -1,13 +1,11 @@
 import { type JobRef, MillraceError } from "@millrace/core";
 import { apiCode, asMillraceError, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
-import { machineOf } from "../machine/machine.ts";
+import { Believed } from "../machine/believed.ts";
 import { LeaderReads } from "../reads/leader-reads.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 
 /** No look and its publish take longer: see `KeyedEnqueue`. */
 const TIMEOUT_MS = 30_000;
-/** For so long a stream is believed to be one that may not be read. */
-const BELIEVED_MS = 60_000;
 
 /**
  * Whether an id is a job's that is on record: four small reads, of the streams' leaders.
@@ -18,11 +16,12 @@ const BELIEVED_MS = 60_000;
 export class IdRecords {
   readonly #server: ServerAccess;
   #reads: LeaderReads | undefined;
-  /** Streams that its user may not read, and until when that is believed. */
-  readonly #denied = new Map<string, number>();
+  /** Streams that its user may not read. */
+  readonly #denied: Believed;
 
   constructor(server: ServerAccess) {
     this.#server = server;
+    this.#denied = new Believed(server.nc);
   }
 
   /**
@@ -49,8 +48,7 @@ export class IdRecords {
   }
 
   async #isAnything(stream: string, subject: string): Promise<boolean> {
-    const { clock } = machineOf(this.#server.nc);
-    if ((this.#denied.get(stream) ?? 0) > clock.monotonic()) return false;
+    if (this.#denied.has(stream)) return false;
     this.#reads ??= new LeaderReads(this.#server.nc, TIMEOUT_MS);
     try {
       return (await this.#reads.last(stream, subject)) !== undefined;
@@ -58,7 +56,7 @@ export class IdRecords {
       if (!MillraceError.is(error)) throw error;
       if (apiCode(error.cause) === STREAM_NOT_FOUND) return false;
       if (error.code !== "permission-denied") throw error;
-      this.#denied.set(stream, clock.monotonic() + BELIEVED_MS);
+      this.#denied.add(stream);
       return false;
     }
   }

@@ -1,14 +1,19 @@
-import { type Envelope, type EnqueueResult, MillraceError } from "@millrace/core";
+import {
+  type Envelope,
+  type EnqueueResult,
+  inPlaces,
+  isKeyed,
+  MillraceError,
+} from "@millrace/core";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { lookUpStream } from "../publish/stream-lookup.ts";
 import type { Names } from "../topology/subjects.ts";
+import { Believed } from "../machine/believed.ts";
 import { machineOf } from "../machine/machine.ts";
 import type { IdRecords } from "./id-records.ts";
 
 /** The look and the publish together. */
 const TIMEOUT_MS = 30_000;
-/** For so long a queue is believed to take no jobs on subjects of their own. */
-const BELIEVED_MS = 60_000;
 
 /** Sends jobs; those whose ids are keys on subjects of their own. */
 type Send = (
@@ -35,12 +40,13 @@ export class KeyedEnqueue {
   readonly #names: Names;
   readonly #records: Pick<IdRecords, "has">;
   /** Queues of a version that knew no such subjects, or whose producers may not use them. */
-  readonly #without = new Map<string, number>();
+  readonly #without: Believed;
 
   constructor(nc: NatsConnection, names: Names, records: Pick<IdRecords, "has">) {
     this.#nc = nc;
     this.#names = names;
     this.#records = records;
+    this.#without = new Believed(nc);
   }
 
   async enqueue(
@@ -72,11 +78,11 @@ export class KeyedEnqueue {
     if (failed?.ok === false)
       return jobs.map(({ id, queue }) => ({ ok: false, id, queue, error: failed.error }));
     const going = jobs.filter((_, index) => looked[index] === undefined);
-    if (going.length === 0) return inPlaces(jobs, looked, []);
+    if (going.length === 0) return inPlaces(looked, []);
     const sent = together
       ? await send(going, NO_KEYS, signal)
       : await this.#send(going, { keys, signal }, send);
-    return inPlaces(jobs, looked, sent);
+    return inPlaces(looked, sent);
   }
 
   /** What is known of each job before it is sent; undefined: nothing. */
@@ -116,7 +122,7 @@ export class KeyedEnqueue {
     { keys, signal }: { readonly keys: ReadonlySet<string>; readonly signal: AbortSignal },
     send: Send,
   ): Promise<readonly EnqueueResult[]> {
-    const taken = new Set(jobs.flatMap(({ id, queue }) => (this.#hasNone(queue) ? [] : [id])));
+    const taken = new Set(jobs.flatMap(({ id, queue }) => (this.#without.has(queue) ? [] : [id])));
     const usable = new Set([...keys].filter((id) => taken.has(id)));
     const results = await send(jobs, usable, signal);
     const again: Envelope[] = [];
@@ -131,14 +137,10 @@ export class KeyedEnqueue {
     });
   }
 
-  #hasNone(queue: string): boolean {
-    return (this.#without.get(queue) ?? 0) > machineOf(this.#nc).clock.monotonic();
-  }
-
   /** Whether the job would have been taken on the subject that all share. */
   async #isWithout({ queue, lane }: Envelope, result: EnqueueResult | undefined): Promise<boolean> {
     if (result === undefined || result.ok) return false;
-    if (this.#hasNone(queue)) return true;
+    if (this.#without.has(queue)) return true;
     const { code } = result.error;
     if (code !== "queue-not-found" && code !== "permission-denied") return false;
     if (code === "queue-not-found") {
@@ -147,23 +149,9 @@ export class KeyedEnqueue {
       if (shared === "not-permitted") return true;
       if (shared !== "exists") return false;
     }
-    this.#without.set(queue, machineOf(this.#nc).clock.monotonic() + BELIEVED_MS);
+    this.#without.add(queue);
     return true;
   }
-}
-
-/** A dead letter that is tried again is the job of its id. */
-function isKeyed({ id, generation }: Envelope, keys: ReadonlySet<string>): boolean {
-  return generation === 0 && keys.has(id);
-}
-
-function inPlaces(
-  jobs: readonly Envelope[],
-  known: readonly (EnqueueResult | undefined)[],
-  sent: readonly EnqueueResult[],
-): readonly EnqueueResult[] {
-  let next = 0;
-  return jobs.map((_, index) => known[index] ?? (sent[next++] as EnqueueResult));
 }
 
 function toldToStop({ id, queue }: Envelope): EnqueueResult {

@@ -1,4 +1,4 @@
-import { type HistoryStore, type Lane, type LaneName, MillraceError } from "@millrace/core";
+import { type HistoryStore, type LaneName, MillraceError } from "@millrace/core";
 import type { StoredMsg } from "@nats-io/jetstream";
 import { request } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
@@ -51,7 +51,7 @@ export class SkippedJobs {
       const places = await this.#places(stream, until);
       let isUnsure = false;
       for (const lane of LANES) {
-        const filter = names.keyed(queue, laneOf(lane), "*");
+        const filter = names.keyed(queue, lane, "*");
         for (let from = 1; ;) {
           const message = await nextMessage(jsm, stream, from, filter);
           if (message === undefined || message.seq > last) break;
@@ -117,7 +117,3 @@ export class SkippedJobs {
 }
 
 const LANES = Object.keys(LANE_CONSUMERS) as LaneName[];
-
-function laneOf(lane: LaneName): Lane | undefined {
-  return lane === "normal" ? undefined : lane;
-}

@@ -15,8 +15,8 @@ import {
   STREAM_NOT_FOUND,
 } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
-import { openKeyedDoor } from "./keyed-door.ts";
-import { noSuchQueue, unlistedSubjects } from "./unlisted-subjects.ts";
+import { lacksKeyedDoor, openKeyedDoor } from "./keyed-door.ts";
+import { noSuchQueue, type StoredSubjects, storedSubjects } from "./unlisted-subjects.ts";
 import { machineConsumer, MOVER_CONSUMER, WAKER_CONSUMER } from "./consumer-names.ts";
 import { LANE_CONSUMERS, type Names } from "./subjects.ts";
 
@@ -62,8 +62,10 @@ export async function ensureQueueConsumers(
   const onFilters = (had: readonly string[]): void => {
     addedKeys ||= !names.keyedDoor(queue).some((pattern) => had.includes(pattern));
   };
-  const granted = await ensureLanes(server, queue, leaseMs, onFilters);
-  await request(`open the queue ${queue}`, () => openKeyedDoor(server, queue));
+  const { taken, unlisted } = await storedSubjects(server.jsm, names, queue);
+  const granted = await ensureLanes(server, queue, { leaseMs, unlisted, onFilters });
+  if (lacksKeyedDoor(taken, names, queue))
+    await request(`open the queue ${queue}`, () => openKeyedDoor(server, queue));
   return { leaseMs: granted, addedKeys };
 }
 
@@ -77,14 +79,16 @@ export interface Ensured {
 async function ensureLanes(
   { jsm, names }: Pick<ServerAccess, "jsm" | "names">,
   queue: string,
-  leaseMs: number,
-  onFilters: (had: readonly string[]) => void,
+  {
+    leaseMs,
+    unlisted,
+    onFilters,
+  }: Pick<LaneWish, "leaseMs" | "onFilters"> & Pick<StoredSubjects, "unlisted">,
 ): Promise<number> {
-  const strays = await unlistedSubjects(jsm, names, queue);
   const ensure = (lane: LaneName, wantedMs: number): Promise<number> =>
     ensureLaneConsumer(jsm, names.queueStream(queue), {
       name: LANE_CONSUMERS[lane],
-      filters: [...names.laneFilters(queue, lane), ...(lane === "normal" ? strays : [])],
+      filters: [...names.laneFilters(queue, lane), ...(lane === "normal" ? unlisted : [])],
       leaseMs: wantedMs,
       onFilters,
     });
@@ -101,16 +105,18 @@ async function ensureLanes(
   }
 }
 
+interface LaneWish {
+  readonly name: string;
+  readonly filters: string[];
+  readonly leaseMs: number;
+  /** Told what an existing consumer had before. */
+  readonly onFilters: (had: readonly string[]) => void;
+}
+
 async function ensureLaneConsumer(
   jsm: JetStreamManager,
   stream: string,
-  lane: {
-    readonly name: string;
-    readonly filters: string[];
-    readonly leaseMs: number;
-    /** Told what an existing consumer had before. */
-    readonly onFilters: (had: readonly string[]) => void;
-  },
+  lane: LaneWish,
 ): Promise<number> {
   const wanted = nanos(lane.leaseMs);
   const config = await ensureConsumer(

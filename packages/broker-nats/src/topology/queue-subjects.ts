@@ -74,7 +74,7 @@ export class QueueSubjects {
    *
    * @param id `*` for all jobs that have one
    */
-  keyed(queue: string, lane: Lane | undefined, id: string): string {
+  keyed(queue: string, lane: LaneName | undefined, id: string): string {
     return `${this.#jobs}${queue}.${lane ?? "normal"}.${id}`;
   }
 

@@ -3,20 +3,27 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import { apiCode, asMillraceError, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { Names } from "./subjects.ts";
 
+export interface StoredSubjects {
+  /** What the queue's stream takes. */
+  readonly taken: readonly string[];
+  /**
+   * What it holds or takes beside the lanes, because an operator added it. The normal lane's
+   * consumer takes it, or it would lie in the stream for good.
+   */
+  readonly unlisted: readonly string[];
+}
+
 /**
- * What a queue's stream holds or takes beside the lanes, because an operator added it. The normal
- * lane's consumer takes it, or it would lie in the stream for good.
- *
  * Literal subjects only: of an operator's pattern what is stored now. A 2.10 server skips messages
  * for good where a consumer's filters mix patterns with literals.
  *
  * @throws MillraceError `queue-not-found`
  */
-export async function unlistedSubjects(
+export async function storedSubjects(
   jsm: JetStreamManager,
   names: Names,
   queue: string,
-): Promise<string[]> {
+): Promise<StoredSubjects> {
   const stream = names.queueStream(queue);
   const { config, state } = await streamInfo(jsm, stream, undefined);
   const lanes = names.queueSubjects(queue);
@@ -26,11 +33,12 @@ export async function unlistedSubjects(
       ? Object.keys((await streamInfo(jsm, stream, ">")).state.subjects ?? {})
       : [];
   // A mark is no job: were it delivered, it would be gone. A job's own subject is its lane's.
-  return [...new Set([...literal, ...listed])]
+  const unlisted = [...new Set([...literal, ...listed])]
     .filter(
       (subject) => !lanes.includes(subject) && !names.isMark(subject) && !names.isKeyed(subject),
     )
     .toSorted();
+  return { taken: config.subjects, unlisted };
 }
 
 /** Whether one of the patterns takes the literal subject: as it is, or by `>` at the end. */

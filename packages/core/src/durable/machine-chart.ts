@@ -1,4 +1,5 @@
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from "xstate";
+import { exactMs } from "../time/duration.ts";
 
 /** A state of a chart, to be drawn. */
 export interface ChartState {
@@ -134,17 +135,10 @@ function labelOf(node: AnyStateNode, event: string): string {
   return event === "*" ? "anything else" : event;
 }
 
-/** A duration is written in its largest whole unit; a name is the chart's own. */
+/** A name is the chart's own. */
 function delayWords(delay: unknown): string {
-  if (typeof delay !== "number") return typeof delay === "string" ? delay : "a while";
-  const units = [
-    ["d", 86_400_000],
-    ["h", 3_600_000],
-    ["m", 60_000],
-    ["s", 1_000],
-  ] as const;
-  const unit = units.find(([, ms]) => delay > 0 && delay % ms === 0);
-  return unit === undefined ? `${delay}ms` : `${delay / unit[1]}${unit[0]}`;
+  if (typeof delay === "number") return exactMs(delay);
+  return typeof delay === "string" ? delay : "a while";
 }
 
 function guardOf({ guard }: AnyTransitionDefinition): string | undefined {

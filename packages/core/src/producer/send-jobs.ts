@@ -1,4 +1,5 @@
 import type { Broker, EnqueueResult } from "../broker/broker.ts";
+import { inPlaces } from "../broker/keyed-jobs.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
@@ -120,13 +121,13 @@ export async function sendJobs(
   const sent = await claimed.results(
     going.length === 0 ? [] : await broker.enqueue(going, { keys }),
   );
-  let next = 0;
-  return looked.map((result) => result ?? (sent[next++] as EnqueueItemResult));
+  return inPlaces(looked, sent);
 }
 
 /**
  * What is known of a job before its unique key is claimed: a claim for one that is on record would
- * keep others out until it is given back, and nobody would run.
+ * keep others out until it is given back, and nobody would run. The publish asks once more, for a
+ * claim may take longer than its queue remembers ids.
  */
 async function lookUp(
   broker: Broker,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { formatMs, formatSeconds, toMs } from "./duration.ts";
+import { exactMs, formatMs, formatSeconds, toMs } from "./duration.ts";
 
 describe("toMs", () => {
   test.each<[number | string, number]>([
@@ -69,4 +69,14 @@ test.each([
   [59_600, "1m"],
 ])("formatSeconds: %d ms are %s", (ms, text) => {
   expect(formatSeconds(ms)).toBe(text);
+});
+
+test.each([
+  [0, "0ms"],
+  [1_500, "1500ms"],
+  [90_000, "90s"],
+  [5_400_000, "90m"],
+  [604_800_000, "7d"],
+])("exactMs: %d ms are %s", (ms, text) => {
+  expect(exactMs(ms)).toBe(text);
 });

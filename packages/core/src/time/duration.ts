@@ -54,6 +54,12 @@ export function formatMs(ms: number): string {
   return `${round(ms / 1_000)}s`;
 }
 
+/** The same exactly, in the largest unit of which it is a whole number: `90m`, `1500ms`. */
+export function exactMs(ms: number): string {
+  const [unit] = (["d", "h", "m", "s"] as const).filter((one) => ms > 0 && ms % MS[one] === 0);
+  return unit === undefined ? `${ms}ms` : `${ms / MS[unit]}${unit}`;
+}
+
 /** The same to the second, where nobody acts on less. */
 export function formatSeconds(ms: number): string {
   return formatMs(Math.round(ms / 1_000) * 1_000);

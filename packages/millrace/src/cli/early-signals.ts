@@ -1,6 +1,7 @@
 import { constants } from "node:os";
 
-const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+/** What ends a command, gracefully where it can. */
+export const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 /**
  * Ends the process at a signal for as long as nothing is running that could be stopped gracefully.

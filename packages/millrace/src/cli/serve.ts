@@ -3,7 +3,7 @@ import { stopOnSignals, tuneEngine } from "@millrace/runtime";
 import type { Config } from "../config/fields.ts";
 import { withoutUser } from "../node/early-node.ts";
 import type { RunningNode } from "../node/run-node.ts";
-import type { CliIo } from "./io.ts";
+import type { CliIo, Paint } from "./io.ts";
 import { releaseStart } from "./release-start.ts";
 
 /** What a long-running command says once it serves. */
@@ -69,6 +69,15 @@ export async function startServing(
   return telemetry === undefined
     ? running
     : { ...running, stopped: running.stopped.then(() => telemetry.shutdown()) };
+}
+
+/** @param as which node it is, or which nodes */
+export function runningText(
+  { jobs, machines, queues, healthUrl }: Omit<Serving, "node">,
+  as: string,
+  paint: Paint,
+): string {
+  return `${paint("green", "running")} ${[...jobs, ...machines].join(", ")} on ${queues.join(", ")} ${as}; health at ${healthUrl}/readyz\n`;
 }
 
 export function serving(

@@ -55,12 +55,11 @@ export async function publishClaim(
   for (const one of batches)
     await unlessGone([one.seq], () => openBatch(broker, store, queue, claim, one));
   const seqs = items.map(({ seq }) => seq);
-  if (marks === undefined)
-    await unlessGone(seqs, () => publishById(broker, queue, items, { ageMs, setAside }));
-  else
-    await unlessGone(seqs, () =>
-      publishMarked({ broker, marks, setAside, queue, claim, items, mark }),
-    );
+  await unlessGone(seqs, () =>
+    marks === undefined
+      ? publishById(broker, queue, items, { ageMs, setAside })
+      : publishMarked({ broker, marks, setAside, queue, claim, items, mark }),
+  );
   return aside;
 }
 

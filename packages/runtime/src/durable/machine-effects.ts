@@ -14,7 +14,7 @@ import {
 import { type AnyActor, createActor } from "xstate";
 import { cancelJob } from "../control/cancel-job.ts";
 import { refusalMessage, writeJson } from "./end-message.ts";
-import type { MachineShelf, Shelved } from "./machine-shelf.ts";
+import { type MachineShelf, oldDocument, type Shelved } from "./machine-shelf.ts";
 import type { TickMark } from "./tick-mark.ts";
 
 export interface MachineEffectsOptions {
@@ -155,7 +155,7 @@ export class MachineEffects {
   async #newest(of: MachineDocument, revision: number): Promise<Shelved> {
     const found = await this.#options.shelf.read(of);
     if (found.document === undefined || found.revision >= revision) return found;
-    throw new MillraceError("conflict", "The machine's document that was read is an old one.");
+    throw oldDocument();
   }
 
   /** An action of the chart's own fails alone: the transition is stored. */

@@ -22,7 +22,7 @@ import {
 import { readEnd, readJson } from "./end-message.ts";
 import { MachineEffects } from "./machine-effects.ts";
 import { MachineReports, outcomeOf } from "./machine-reports.ts";
-import { MachineShelf, type Shelved } from "./machine-shelf.ts";
+import { MachineShelf, oldDocument, type Shelved } from "./machine-shelf.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
 import { publishChart } from "./publish-chart.ts";
 import { readTickMark } from "./tick-mark.ts";
@@ -165,7 +165,7 @@ export class MachineHost implements Stoppable {
     const newest = await this.#read(message);
     // Of an earlier life, which is over.
     if (knows(newest) || newest.document?.run !== by?.run) return newest;
-    throw new MillraceError("conflict", "The machine's document that was read is an old one.");
+    throw oldDocument();
   }
 
   async #apply(held: Shelved, message: InboxMessage): Promise<Shelved> {

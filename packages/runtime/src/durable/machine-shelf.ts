@@ -5,6 +5,7 @@ import {
   machineKey,
   type MachineRef,
   MACHINES_BUCKET,
+  MillraceError,
   readMachine,
 } from "@millrace/core";
 
@@ -12,6 +13,11 @@ import {
 export interface Shelved {
   readonly document: MachineDocument | undefined;
   readonly revision: number;
+}
+
+/** Of a read that says nothing of newer documents: what it was for is tried again. */
+export function oldDocument(): MillraceError {
+  return new MillraceError("conflict", "The machine's document that was read is an old one.");
 }
 
 /** The machines' documents. */

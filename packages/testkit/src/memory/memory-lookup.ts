@@ -1,13 +1,14 @@
-import type {
-  EnqueueResult,
-  JobRef,
-  Envelope,
-  FindOptions,
-  QueueMessage,
-  RunningJob,
-  Stoppable,
-  Successors,
-  WaitingJob,
+import {
+  type EnqueueResult,
+  type Envelope,
+  type FindOptions,
+  isKeyed,
+  type JobRef,
+  type QueueMessage,
+  type RunningJob,
+  type Stoppable,
+  type Successors,
+  type WaitingJob,
 } from "@millrace/core";
 import type { Connection } from "./connection.ts";
 import { messageOfBlocked } from "./memory-blocked.ts";
@@ -67,9 +68,8 @@ export class MemoryLookup {
 
   /** What a job is told that is not sent, because its id is a key that is on record. */
   known(job: Envelope, keys: ReadonlySet<string> | undefined): EnqueueResult | undefined {
-    const { id, queue, generation } = job;
-    const isKey = generation === 0 && keys?.has(id) === true;
-    return isKey && this.#connection.status === "connected" && this.isOnRecord(job)
+    const { id, queue } = job;
+    return isKeyed(job, keys) && this.#connection.status === "connected" && this.isOnRecord(job)
       ? { ok: true, id, queue, sequence: 0, duplicate: true, known: true }
       : undefined;
   }

@@ -3,6 +3,7 @@ import {
   type EnqueueResult,
   type Envelope,
   envelopeOfUnreadable,
+  isKeyed,
   messageIdOf,
   MillraceError,
   needsProgramDoor,
@@ -46,12 +47,12 @@ export function enqueueOf(
 
 /** The same, where the job's id is a key: only such a one is known by it while it waits. */
 export function keyedOf(
-  { id, generation }: Envelope,
+  job: Envelope,
   publication: Publication,
   keys: ReadonlySet<string> | undefined,
 ): Publication {
-  const isKeyed = generation === 0 && publication.origin === "producer" && keys?.has(id) === true;
-  return isKeyed ? { ...publication, key: id } : publication;
+  const isKey = publication.origin === "producer" && isKeyed(job, keys);
+  return isKey ? { ...publication, key: job.id } : publication;
 }
 
 /**

@@ -5,7 +5,7 @@ import { command } from "../command.ts";
 import { exitOnSignals } from "../early-signals.ts";
 import { EXIT } from "../exit-codes.ts";
 import { type GroupMember, groupMember } from "../processes/group-member.ts";
-import { serving, startServing } from "../serve.ts";
+import { runningText, serving, startServing } from "../serve.ts";
 
 export const run = command({
   name: "run",
@@ -65,9 +65,7 @@ export const run = command({
     if (member !== undefined) member.tell({ kind: "serving", about });
     else
       io.out(
-        json
-          ? `${JSON.stringify(about)}\n`
-          : `${io.paint("green", "running")} ${[...about.jobs, ...about.machines].join(", ")} on ${about.queues.join(", ")} as ${about.node}; health at ${about.healthUrl}/readyz\n`,
+        json ? `${JSON.stringify(about)}\n` : runningText(about, `as ${about.node}`, io.paint),
       );
     await running.stopped;
     return EXIT.ok;

@@ -2,12 +2,12 @@ import { totalmem } from "node:os";
 import { startHealthServer } from "@millrace/runtime";
 import type { Config } from "../../config/fields.ts";
 import { healthUrl } from "../../node/health-url.ts";
+import { SIGNALS } from "../early-signals.ts";
 import type { ExitCode } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
+import { runningText } from "../serve.ts";
 import { heapShare } from "./heap-share.ts";
 import { ProcessGroup } from "./process-group.ts";
-
-const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 /**
  * Runs this very command in several processes, and answers for all of them: one health port, one
@@ -46,7 +46,11 @@ export async function runGroup(
     io.out(
       json
         ? `${JSON.stringify({ ...about, nodes, healthUrl: url })}\n`
-        : `${io.paint("green", "running")} ${[...about.jobs, ...about.machines].join(", ")} on ${about.queues.join(", ")} in ${processes} processes as ${nodes.join(", ")}; health at ${url}/readyz\n`,
+        : runningText(
+            { ...about, healthUrl: url },
+            `in ${processes} processes as ${nodes.join(", ")}`,
+            io.paint,
+          ),
     );
   });
   try {
