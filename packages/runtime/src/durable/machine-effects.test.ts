@@ -1,4 +1,5 @@
 import {
+  defineJob,
   defineMachine,
   type MachineDocument,
   type MachineEffect,
@@ -12,7 +13,8 @@ import type { Shelved } from "./machine-shelf.ts";
 
 /** So late that others may have forgotten what was sent to them. */
 const NOW = 3_600_000;
-const definition = defineMachine({ name: "m", machine: createMachine({}) });
+const quote = defineJob({ name: "quote", queue: "mail" });
+const definition = { ...defineMachine({ name: "m", machine: createMachine({}) }), jobs: { quote } };
 
 /** A document that asks for something, as its bucket has it at a revision. */
 function shelved(revision: number, effect: MachineEffect): Shelved {
@@ -33,12 +35,17 @@ const send: MachineEffect = {
 
 /** Carries out what a document asks for; `reads` is what is found afterwards, one by one. */
 async function carriedOut(mine: Shelved, reads: readonly Shelved[]) {
-  const asked: (number | string)[] = [];
+  const asked: unknown[] = [];
   const broker = new MemoryBroker();
   const rest = [...reads];
   const effects = new MachineEffects({
     ...{ definition, clock: { now: () => NOW }, log: silentLogger },
-    producer: { enqueue: () => Promise.reject(new Error("It enqueues nothing.")) },
+    producer: {
+      enqueue: (_job: unknown, _input: unknown, options: { readonly id: string }) => {
+        asked.push(options);
+        return Promise.resolve({ ...options, queue: "mail", duplicate: false });
+      },
+    },
     broker: {
       ...{ blocked: broker.blocked, delayed: broker.delayed, history: broker.history },
       documents: (name) => broker.documents(name),
@@ -75,4 +82,11 @@ test("whoever comes late with an event leaves it to who went on, if that is know
   expect(await carriedOut(mine, [mine])).toEqual({ asked: ["n"], outcome: "done" });
   expect(await carriedOut(mine, [shelved(8, send)])).toEqual({ asked: [], outcome: "done" });
   expect(await carriedOut(mine, [shelved(6, send)])).toEqual({ asked: [], outcome: "conflict" });
+});
+
+test("an invoked job is not kept out by another that bears its id", async () => {
+  const mine = shelved(7, { do: "enqueue", actor: "q", src: "quote", job: "j-1", input: null });
+  expect(await carriedOut(mine, [])).toEqual({
+    ...{ asked: [{ id: "j-1", once: false }], outcome: "done" },
+  });
 });

@@ -77,7 +77,10 @@ export class MachineEffects {
     if (status === "active" && tickAt !== undefined) await this.#tick(shelved, tickAt);
   }
 
-  /** A queue forgets ids: where it may have been enqueued long ago, it is looked for. */
+  /**
+   * A queue forgets ids: where it may have been enqueued long ago, it is looked for. Otherwise it
+   * is not: its id was made for it, and another job that bears it is not this one.
+   */
   async #enqueue(document: MachineDocument, effect: Of<"enqueue">, again: boolean): Promise<void> {
     const { broker, producer, definition } = this.#options;
     const job = definition.jobs[effect.src];
@@ -88,7 +91,7 @@ export class MachineEffects {
       const { queue } = job;
       if (again && (await wasEnqueued(broker, { id, queue, createdAt: document.changedAt })))
         return;
-      const enqueued = await producer.enqueue(job, effect.input, { id });
+      const enqueued = await producer.enqueue(job, effect.input, { id, once: false });
       if (enqueued.id === id) return;
       await this.#refuse(
         document,
