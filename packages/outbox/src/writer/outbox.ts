@@ -106,7 +106,9 @@ export interface OutboxOf<Tx> {
    *
    * @param begin as your library begins a transaction, with the options that you want
    * @example
-   * const shop = createOutbox(drizzleTransaction(sql)).database((act) => db.transaction(act));
+   * type Tx = Parameters<Parameters<typeof db.transaction>[0]>[0];
+   * const outbox = createOutbox(drizzleTransaction(sql));
+   * const shop = outbox.database<Tx>((act) => db.transaction(act));
    */
   database<Own extends Tx>(begin: Begin<Own>): TransactionalDatabase<Own, Outbox>;
 }
