@@ -51,6 +51,8 @@ const dying = withMethods(broker, {
     send: (to, body) => inbox.send(to, body),
     tell: (to, data, headers) => around("tell", () => inbox.tell(to, data, headers)),
     tick: (to, data, at) => around("tick", () => inbox.tick(to, data, at)),
+    ticksAsked: () => inbox.ticksAsked(),
+    dropTicks: (of, until) => inbox.dropTicks(of, until),
     next: (of, from) => inbox.next(of, from),
     has: (place) => inbox.has(place),
     host: (machine, options) => inbox.host(machine, options),

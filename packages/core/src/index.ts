@@ -60,8 +60,10 @@ export {
 } from "./durable/machine-chart.ts";
 export { machineAddress, type MachineAddress } from "./durable/machine-address.ts";
 export { invokedBy, isInvoked } from "./durable/invoked-id.ts";
+export { endedIn, type EndedMachine, forgetMachine } from "./durable/forget-machine.ts";
 export {
   type InvokedJob,
+  isNoMachine,
   machineKey,
   type MachineDocument,
   type MachineEffect,
@@ -71,6 +73,7 @@ export {
   type MachineStatus,
   type MachineTimer,
   type MachineTrouble,
+  NO_MACHINE,
   readMachine,
 } from "./durable/machine-document.ts";
 export {
@@ -332,7 +335,12 @@ export type { DeadLetterGroup } from "./settlement/dead-letter-group.ts";
 export { type DeadLetterResult, tallyLetters } from "./settlement/dead-letter-result.ts";
 export { inPlaces, isKeyed } from "./broker/keyed-jobs.ts";
 export type { DelayedJob, DelayedQuery, DelayedStore, MeantMove } from "./broker/delayed-store.ts";
-export type { Document, DocumentStore } from "./broker/document-store.ts";
+export type {
+  Document,
+  DocumentPage,
+  DocumentPageQuery,
+  DocumentStore,
+} from "./broker/document-store.ts";
 export type {
   HistoryQuery,
   HistoryStore,

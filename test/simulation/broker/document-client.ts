@@ -1,4 +1,4 @@
-import type { Document, DocumentStore } from "@millrace/core";
+import type { Document, DocumentPage, DocumentPageQuery, DocumentStore } from "@millrace/core";
 import type { DocumentBucket } from "../../../packages/testkit/src/memory/memory-documents.ts";
 import type { Line } from "./line.ts";
 
@@ -26,6 +26,10 @@ export class DocumentClient implements DocumentStore {
 
   list(): Promise<readonly Document[]> {
     return this.#call("list", "", () => this.#bucket.list());
+  }
+
+  page(query: DocumentPageQuery): Promise<DocumentPage> {
+    return this.#call("page", query.under ?? "", () => this.#bucket.page(query));
   }
 
   /**

@@ -154,6 +154,12 @@ export function inboxClient(line: Line, call: Line["call"]): InboxStore {
       publish(`tell ${to.machine} ${to.id}`, () => inbox.add(to, { kind: "end", data })),
     tick: (to, data, at) =>
       publish(`tick of ${to.machine} ${to.id}`, () => inbox.tick(to, data, at)),
+    ticksAsked: () => call({ point: "ticks asked", act: () => inbox.ticksAsked }),
+    dropTicks: (of, until) =>
+      call({
+        point: `drop ticks of ${of.machine} ${of.id}`,
+        act: () => inbox.dropTicks(of, until),
+      }),
     next: (of, from) =>
       call({ point: `next of ${of.machine} ${of.id}`, act: () => inbox.next(of, from) }),
     has: (place) => call({ point: `has ${place}`, act: () => inbox.has(place) }),

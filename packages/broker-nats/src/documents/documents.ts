@@ -1,8 +1,15 @@
-import { type Document, type DocumentStore, MillraceError } from "@millrace/core";
+import {
+  type Document,
+  type DocumentPage,
+  type DocumentPageQuery,
+  type DocumentStore,
+  MillraceError,
+} from "@millrace/core";
 import type { KV } from "@nats-io/kv";
 import { subscribe } from "../connection/subscribe.ts";
 import { asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
 import type { BucketEntry } from "./bucket-reader.ts";
+import { readPage } from "./document-page.ts";
 import { fromKvKey, toKvKey } from "./kv-key.ts";
 import { ASK_LEADER } from "../reads/direct-reads.ts";
 import { type Wires, writeOnce } from "./document-writes.ts";
@@ -10,7 +17,7 @@ import type { LastMessage } from "../reads/leader-reads.ts";
 import { openBucket } from "./open-bucket.ts";
 import { removeMessage } from "../store/remove-message.ts";
 import { readJson, requireReadable } from "./read-json.ts";
-import { readStream } from "../reads/read-stream.ts";
+import { readStream, type StreamMessage } from "../reads/read-stream.ts";
 import { readSubjects } from "../reads/read-subjects.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { serverNow } from "../reads/server-now.ts";
@@ -62,13 +69,16 @@ export class NatsDocuments implements DocumentStore {
   }
 
   async get(key: string): Promise<Document | undefined> {
-    return this.#documentOf(key, await this.#wires.reads.last(this.#stream, this.#subject(key)));
+    return this.#documentOf(
+      key,
+      await this.#wires.reads.last(this.#stream, this.#subject(toKvKey(key))),
+    );
   }
 
   async peek(key: string): Promise<Document | undefined> {
     const replica = (this.#replica ??= new SingleReplica(this.#server, this.#stream));
     if (!replica.isSole()) return this.get(key);
-    const last = await this.#wires.directReads.last(this.#stream, this.#subject(key));
+    const last = await this.#wires.directReads.last(this.#stream, this.#subject(toKvKey(key)));
     if (last !== ASK_LEADER) return this.#documentOf(key, last);
     replica.doubt();
     return this.get(key);
@@ -78,8 +88,8 @@ export class NatsDocuments implements DocumentStore {
     return `KV_${this.#bucket}`;
   }
 
-  #subject(key: string): string {
-    return `$KV.${this.#bucket}.${toKvKey(key)}`;
+  #subject(kvKey: string): string {
+    return `$KV.${this.#bucket}.${kvKey}`;
   }
 
   #documentOf(key: string, last: LastMessage | undefined): Document | undefined {
@@ -90,18 +100,25 @@ export class NatsDocuments implements DocumentStore {
 
   async list(): Promise<readonly Document[]> {
     const { nc, jsm } = this.#server;
-    const prefix = `$KV.${this.#bucket}.`;
-    const range = { stream: `KV_${this.#bucket}`, filter: `${prefix}>` };
-    const documents: Document[] = [];
-    for (const { subject, sequence, data, headers, storedAt } of (
-      await readSubjects(nc, jsm, range)
-    ).values()) {
-      if (headers["kv-operation"] !== undefined) continue;
-      const key = fromKvKey(subject.slice(prefix.length));
-      const document = this.#decode(key, sequence, data, storedAt);
-      if (document !== undefined) documents.push(document);
-    }
+    const range = { stream: this.#stream, filter: `$KV.${this.#bucket}.>` };
+    const newest = await readSubjects(nc, jsm, range);
+    const documents = [...newest.values()].flatMap((message) => this.#documentIn(message) ?? []);
     return documents.sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  async page({ under, ...query }: DocumentPageQuery): Promise<DocumentPage> {
+    const { nc, jsm } = this.#server;
+    const filter = this.#subject(under === undefined ? ">" : `${toKvKey(under)}.>`);
+    const { messages, next } = await readPage(nc, jsm, { ...query, stream: this.#stream, filter });
+    const documents = messages.flatMap((message) => this.#documentIn(message) ?? []);
+    return { documents, ...(next === undefined ? {} : { next }) };
+  }
+
+  /** @returns undefined for the mark of a removal, too */
+  #documentIn({ subject, sequence, data, headers, storedAt }: StreamMessage) {
+    if (headers["kv-operation"] !== undefined) return undefined;
+    const key = fromKvKey(subject.slice(`$KV.${this.#bucket}.`.length));
+    return this.#decode(key, sequence, data, storedAt);
   }
 
   async put(key: string, value: unknown, expected?: number): Promise<number> {

@@ -70,6 +70,25 @@ export class NatsInbox implements InboxStore {
     else await this.#publish(target, data, dueHeaders(at));
   }
 
+  async ticksAsked(): Promise<number> {
+    const { jsm, names } = this.#options.server;
+    await this.#ensure();
+    return request("look how far timers have come", async () => {
+      const { state } = await jsm.streams.info(names.timerStream);
+      return state.last_seq;
+    });
+  }
+
+  async dropTicks(of: MachineRef, until: number): Promise<void> {
+    const { jsm, names } = this.#options.server;
+    for (const door of ["mtimer", "mtick"] as const)
+      await request(`forget timers of the machine ${of.id}`, () =>
+        jsm.streams.purge(names.timerStream, {
+          ...{ filter: names.toMachine(door, of), seq: until + 1 },
+        }),
+      );
+  }
+
   async next(of: MachineRef, from: number): Promise<InboxMessage | undefined> {
     const { jsm, names } = this.#options.server;
     const stored = await request(`look for events of the machine ${of.id}`, () =>

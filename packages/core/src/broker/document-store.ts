@@ -13,6 +13,22 @@ export interface Document {
   readonly updatedAt: number;
 }
 
+/** Which part of the documents is read, in the order in which they were last written. */
+export interface DocumentPageQuery {
+  /** Only keys that begin with these tokens and a dot. Default: all. */
+  readonly under?: string;
+  readonly order: "oldest first" | "newest first";
+  /** The revision to go on behind, which is not read again: `next` of the page before. */
+  readonly after?: number;
+  readonly limit: number;
+}
+
+export interface DocumentPage {
+  readonly documents: readonly Document[];
+  /** Where the next page goes on. Left out at the end. */
+  readonly next?: number;
+}
+
 /** Small documents with compare-and-set. Keys follow the rule of ids, with dots. */
 export interface DocumentStore {
   get(key: string): Promise<Document | undefined>;
@@ -24,6 +40,11 @@ export interface DocumentStore {
    */
   peek(key: string): Promise<Document | undefined>;
   list(): Promise<readonly Document[]>;
+  /**
+   * A part of what `list` reads: its work follows `limit`, not the number of documents. One that is
+   * written between two pages moves to where the newest are.
+   */
+  page(query: DocumentPageQuery): Promise<DocumentPage>;
   /**
    * @param expected the revision the caller read, 0 for "must not exist", undefined for "whatever
    *   it is"

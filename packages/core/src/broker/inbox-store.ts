@@ -64,6 +64,10 @@ export interface InboxStore {
    * place of a tick that was asked for earlier, where the broker can; else both come.
    */
   tick(to: MachineRef, data: Uint8Array, at: number): Promise<void>;
+  /** Up to where ticks have been asked for by now, of all machines: for `dropTicks`. */
+  ticksAsked(): Promise<number>;
+  /** Forgets a machine's ticks, but none that was asked for after `until`. */
+  dropTicks(of: MachineRef, until: number): Promise<void>;
   /**
    * The first of what was sent (`send`) to a machine from a place on. Whatever was confirmed and is
    * not gone is found.

@@ -8,6 +8,7 @@ import {
   type JobOptions,
 } from "../job/define-job.ts";
 import { optionNames, refuseUnknown } from "../options/known-options.ts";
+import { type Duration, formatMs, toMs } from "../time/duration.ts";
 import { checkChart } from "./check-chart.ts";
 import { requireMachineName } from "./machine-names.ts";
 import { runPromise } from "./promise-logic.ts";
@@ -50,6 +51,11 @@ export interface MachineOptions<Chart extends AnyStateMachine> {
    * another version takes no events here.
    */
   readonly migrate?: (state: MachineState, fromVersion: number) => MachineState;
+  /**
+   * How long a machine that has come to an end is kept, from the last that came to it: at least one
+   * minute. Then its id may be started anew. Default: `"30d"`.
+   */
+  readonly keepEnded?: Duration | "forever";
 }
 
 /** A checked, frozen definition of a durable machine. */
@@ -64,18 +70,21 @@ export interface MachineDefinition<Chart extends AnyStateMachine = AnyStateMachi
   readonly sendsTo: readonly string[];
   readonly version: number;
   readonly migrate: ((state: MachineState, fromVersion: number) => MachineState) | undefined;
+  /** Undefined: for ever. */
+  readonly keepEndedMs: number | undefined;
   /** The chart with nothing behind its actors, and a bound to its microsteps. */
   readonly inert: AnyStateMachine;
 }
 
 const NAMES = optionNames<MachineOptions<AnyStateMachine>>({
   ...{ name: true, machine: true, jobs: true, promises: true, version: true, migrate: true },
-  sendsTo: true,
+  ...{ sendsTo: true, keepEnded: true },
 });
 const PROMISE_NAMES = optionNames<PromiseJobOptions>({ queue: true, retry: true, timeout: true });
 
 /** An `always` that leads back to itself would go on until the process has no memory left. */
 const MOST_MICROSTEPS = 1_000;
+const SHORTEST_KEPT_MS = 60_000;
 const NOTHING_BEHIND = fromPromise(() => new Promise<never>(() => {}));
 
 /**
@@ -94,6 +103,7 @@ export function defineMachine<Chart extends AnyStateMachine>(
 ): MachineDefinition<Chart> {
   refuseUnknown(options, NAMES, "defineMachine()");
   const { machine, jobs = {}, promises = {}, sendsTo = [], version = 1, migrate } = options;
+  const keepEndedMs = keptMs(options.keepEnded ?? "30d");
   const name = requireMachineName(options.name);
   refuseUnknown(promises, PROMISE_NAMES, "defineMachine()", "promises");
   if (!isChart(machine))
@@ -112,7 +122,7 @@ export function defineMachine<Chart extends AnyStateMachine>(
   const all = { ...jobs, ...Object.fromEntries(own) };
   return Object.freeze({
     kind: "machine" as const,
-    ...{ name, machine, version, migrate },
+    ...{ name, machine, version, migrate, keepEndedMs },
     sendsTo: Object.freeze([...sendsTo]),
     jobs: Object.freeze(all),
     promiseJobs: Object.freeze(promiseJobs),
@@ -150,6 +160,13 @@ function isChart(value: unknown): value is AnyStateMachine {
     "root" in value &&
     "provide" in value
   );
+}
+
+function keptMs(keep: Duration | "forever"): number | undefined {
+  if (keep === "forever") return undefined;
+  const ms = toMs(keep, "keepEnded");
+  if (ms >= SHORTEST_KEPT_MS) return ms;
+  throw wrong(`keepEnded must be at least ${formatMs(SHORTEST_KEPT_MS)}, or "forever"`);
 }
 
 function wrong(why: string): MillraceError {

@@ -116,6 +116,13 @@ export function machineKey({ machine, id }: MachineRef): string {
   return `${machine}.${id}`;
 }
 
+/** What a host writes for a moment to be sure that there is no machine. */
+export const NO_MACHINE = { v: 1, absent: true } as const;
+
+export function isNoMachine(value: unknown): boolean {
+  return ((value ?? {}) as Partial<Record<string, unknown>>)["absent"] === true;
+}
+
 /** @returns undefined for what is no machine, as the mark of one that was looked for in vain */
 export function readMachine(value: unknown): MachineDocument | undefined {
   const { v, machine, id, rev, status } = (value ?? {}) as Record<string, unknown>;

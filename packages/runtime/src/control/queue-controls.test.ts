@@ -152,6 +152,7 @@ function boundTo(documents: DocumentStore): DocumentStore {
     get: (key) => documents.get(key),
     peek: (key) => documents.peek(key),
     list: () => documents.list(),
+    page: (query) => documents.page(query),
     put: (...args) => documents.put(...args),
     remove: (...args) => documents.remove(...args),
     forgetRemoved: (options) => documents.forgetRemoved(options),

@@ -6,6 +6,7 @@ import {
   type MachineRef,
   MACHINES_BUCKET,
   MillraceError,
+  NO_MACHINE,
   readMachine,
 } from "@millrace/core";
 
@@ -53,7 +54,7 @@ export class MachineShelf {
    */
   async requireAbsent(ref: MachineRef, { revision }: Shelved): Promise<Shelved> {
     const key = machineKey(ref);
-    const mark = await this.#documents.put(key, { v: 1, absent: true }, revision);
+    const mark = await this.#documents.put(key, NO_MACHINE, revision);
     await this.#documents.erase(key, mark);
     return { document: undefined, revision: 0 };
   }

@@ -8,6 +8,7 @@ import {
 } from "@millrace/core";
 import { openClockWatch } from "../clock/clock-watch.ts";
 import { MachineHost } from "../durable/machine-host.ts";
+import { MachineSweeper } from "../durable/machine-sweeper.ts";
 import { wakeForSignal } from "../execution/steps/wake-job.ts";
 import { nodeReadings } from "../metrics/node-readings.ts";
 import { QueueReadings } from "../metrics/queue-readings.ts";
@@ -81,7 +82,10 @@ function besides(base: NodeBase, work: NodeWork): readonly Opening[] {
     { what: "moving due jobs", open: () => broker.moveDueJobs() },
     ...(isFleet ? [{ what: "sweeping gates", open: () => work.limits.sweep() }] : []),
     ...(work.hasSteps ? [wakes] : []),
-    ...config.machines.map((definition) => hosting(base, definition)),
+    ...config.machines.flatMap((definition) => [
+      hosting(base, definition),
+      sweeping(base, definition),
+    ]),
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
     { what: "answering which jobs run", open: () => broker.answerListRunning(work.running) },
     {
@@ -91,7 +95,7 @@ function besides(base: NodeBase, work: NodeWork): readonly Opening[] {
   ];
 }
 
-function hosting(base: NodeBase, definition: MachineDefinition) {
+function hosting(base: NodeBase, definition: MachineDefinition): Opening {
   const { config, clock, log, publishing, instrumentationFailed } = base;
   const { name: node, broker, metrics, instrumentation } = config;
   return {
@@ -102,6 +106,14 @@ function hosting(base: NodeBase, definition: MachineDefinition) {
         ...{ instrumentation, instrumentationFailed },
         producer: new Producer(brokerOutlet(publishing), clock),
       }),
+  };
+}
+
+function sweeping({ config, clock, log }: NodeBase, definition: MachineDefinition): Opening {
+  const { broker, random } = config;
+  return {
+    what: `sweeping the machines ${definition.name}`,
+    open: async () => new MachineSweeper({ broker, clock, log, random, definition }),
   };
 }
 

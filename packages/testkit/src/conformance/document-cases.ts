@@ -133,6 +133,38 @@ export const documentCases: readonly ConformanceCase[] = [
   ),
 
   conformanceCase(
+    "documents: pages have each document once, by when it was written, from either end",
+    async (scene) => {
+      const names = Array.from({ length: 130 }, (_, index) => `d${index}`);
+      const { documents, key } = await desk(scene, ...names, "gone");
+      for (const name of names) await documents.put(key(name), 0);
+      // These are the newest now, and holes are where they were.
+      const again = names.filter((_, index) => index % 3 === 0);
+      for (const name of again) await documents.put(key(name), 1);
+      await documents.put(key("gone"), 0);
+      await documents.remove(key("gone"));
+      const written = [...names.filter((name) => !again.includes(name)), ...again].map(key);
+      for (const order of ["oldest first", "newest first"] as const) {
+        const read: string[] = [];
+        let after: number | undefined;
+        do {
+          const from = after === undefined ? {} : { after };
+          const page = await documents.page({ under: scene.queue, order, limit: 40, ...from });
+          assert.ok(page.documents.length <= 40);
+          read.push(...page.documents.map((document) => document.key));
+          after = page.next;
+        } while (after !== undefined);
+        assert.deepEqual(order === "oldest first" ? read : read.toReversed(), written, order);
+      }
+      const one = await documents.page({ under: scene.queue, order: "oldest first", limit: 1 });
+      const { key: first = "", revision } = one.documents[0] ?? {};
+      assert.deepEqual([first, revision, one.next], [written[0], one.next, revision]);
+      const nobody = { under: `${scene.queue}x`, order: "newest first", limit: 9 } as const;
+      assert.deepEqual(await documents.page(nobody), { documents: [] });
+    },
+  ),
+
+  conformanceCase(
     "documents: are listed until they are removed, and removing what is gone is fine",
     async (scene) => {
       const { documents, key } = await desk(scene, "a", "b.c");

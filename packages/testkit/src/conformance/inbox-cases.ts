@@ -107,6 +107,28 @@ export const inboxCases: readonly ConformanceCase[] = [
     for (const { text, at } of came) if (text === "late") assert.ok(at >= due - 100);
   }),
 
+  conformanceCase("inbox: ticks are dropped, but none that was asked for later", async (scene) => {
+    const { inbox } = scene.broker;
+    const to = machineOf(scene);
+    const came: string[] = [];
+    const due = scene.harness.now() + 1_500;
+    const other = { ...to, id: "other" };
+    await inbox.tick(to, bytes("dropped"), due);
+    await inbox.tick(other, bytes("other"), due);
+    const asked = await inbox.ticksAsked();
+    await inbox.dropTicks(to, asked);
+    const again = { ...to, id: "again" };
+    const before = await inbox.ticksAsked();
+    await inbox.tick(again, bytes("later"), due);
+    await inbox.dropTicks(again, before);
+    await host(scene, to, async (message) => void came.push(textOf(message)));
+    // Of two that are due at once, none is far behind the other.
+    const last = { ...to, id: "last" };
+    await inbox.tick(last, bytes("last"), due + 500);
+    await scene.harness.eventually("the last tick", () => came.includes("last"));
+    assert.deepEqual([...new Set(came)].toSorted(), ["last", "later", "other"]);
+  }),
+
   conformanceCase("inbox: an event larger than one may be is refused", async (scene) => {
     const { inbox } = scene.broker;
     const to = machineOf(scene);

@@ -2,6 +2,8 @@ import {
   type Clock,
   decodeBody,
   type Document,
+  type DocumentPage,
+  type DocumentPageQuery,
   type DocumentStore,
   encodeMsgpack,
   MillraceError,
@@ -42,6 +44,20 @@ export class DocumentBucket {
     return [...this.#entries.keys()]
       .map((key) => this.get(key))
       .filter((document) => document !== undefined);
+  }
+
+  page({ under, order, after, limit }: DocumentPageQuery): DocumentPage {
+    const sign = order === "oldest first" ? 1 : -1;
+    const left = [...this.#entries]
+      .filter(([key]) => under === undefined || key.startsWith(`${under}.`))
+      .filter(([, { revision }]) => after === undefined || sign * (revision - after) > 0)
+      .toSorted(([, a], [, b]) => sign * (a.revision - b.revision));
+    const documents = left
+      .slice(0, limit)
+      .map(([key]) => this.get(key))
+      .filter((document) => document !== undefined);
+    const next = left.length > limit ? documents.at(-1)?.revision : undefined;
+    return { documents, ...(next === undefined ? {} : { next }) };
   }
 
   put(key: string, value: unknown, expected: number | undefined): number {
@@ -105,6 +121,11 @@ export class MemoryDocuments implements DocumentStore {
   async list(): Promise<readonly Document[]> {
     this.#connection.reach();
     return this.#bucket.list();
+  }
+
+  async page(query: DocumentPageQuery): Promise<DocumentPage> {
+    this.#connection.reach();
+    return this.#bucket.page(query);
   }
 
   async put(key: string, value: unknown, expected?: number): Promise<number> {

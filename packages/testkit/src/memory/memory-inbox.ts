@@ -36,7 +36,8 @@ const AGAIN_AFTER_MS = 1_000;
 export class InboxShelf {
   readonly #clock: Clock;
   readonly #kept = new Map<string, Kept>();
-  readonly #ticks = new Map<string, Timer>();
+  readonly #ticks = new Map<string, { readonly number: number; readonly timer: Timer }>();
+  #ticksAsked = 0;
   readonly #hosts: MachineHost[] = [];
   #sequence = 0;
 
@@ -60,12 +61,25 @@ export class InboxShelf {
 
   tick(to: MachineRef, data: Uint8Array, at: number): void {
     const key = `${to.machine}.${to.id}`;
-    this.#ticks.get(key)?.cancel();
+    this.#ticks.get(key)?.timer.cancel();
     const timer = this.#clock.setTimer(Math.max(0, at - this.#clock.now()), () => {
       this.#ticks.delete(key);
       this.add(to, { kind: "tick", data });
     });
-    this.#ticks.set(key, timer);
+    this.#ticks.set(key, { number: (this.#ticksAsked += 1), timer });
+  }
+
+  /** How many ticks have been asked for. */
+  get ticksAsked(): number {
+    return this.#ticksAsked;
+  }
+
+  dropTicks({ machine, id }: MachineRef, until: number): void {
+    const key = `${machine}.${id}`;
+    const tick = this.#ticks.get(key);
+    if (tick === undefined || tick.number > until) return;
+    tick.timer.cancel();
+    this.#ticks.delete(key);
   }
 
   next(of: MachineRef, from: number): InboxMessage | undefined {
@@ -173,6 +187,16 @@ export class MemoryInbox implements InboxStore {
   async tick(to: MachineRef, data: Uint8Array, at: number): Promise<void> {
     this.#connection.reach();
     this.#shelf.tick(to, data, at);
+  }
+
+  async ticksAsked(): Promise<number> {
+    this.#connection.reach();
+    return this.#shelf.ticksAsked;
+  }
+
+  async dropTicks(of: MachineRef, until: number): Promise<void> {
+    this.#connection.reach();
+    this.#shelf.dropTicks(of, until);
   }
 
   async next(of: MachineRef, from: number): Promise<InboxMessage | undefined> {

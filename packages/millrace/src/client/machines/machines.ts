@@ -2,6 +2,7 @@ import {
   activeStates,
   type Broker,
   chartsKey,
+  forgetMachine,
   type MachineChart,
   machineKey,
   type MachineSnapshot,
@@ -123,7 +124,7 @@ export function machinesOf(broker: Broker): Machines {
           "machine-active",
           `The machine ${machine} ${id} has not come to an end. Stop it first.`,
         );
-      return documents.erase(key, found.revision);
+      return forgetMachine(broker, { machine, id, revision: found.revision });
     },
   };
 }
