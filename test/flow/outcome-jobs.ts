@@ -27,7 +27,7 @@ export const CASES: readonly { readonly end: End; readonly dieBefore: DieBefore 
   { end: "cancelled", dieBefore: "enqueue" },
 ];
 
-/** A busy machine may let a node of this test stand still; no job is to be convicted for that. */
+/** A busy machine may let a node of this test stand still; no job is to be buried for that. */
 export const PATIENCE = { lease: "5s", poisonAfter: 1_000 } as const;
 
 /** A job that ends as told, in a queue for each case. */

@@ -6,7 +6,7 @@ import { Trial } from "./harness/trial.ts";
 const PATIENCE_MS = 60_000;
 
 describeEachServer("6: a job whose holders are frozen one after the other, and live", (server) => {
-  it("is convicted of nothing, and runs to its end", async () => {
+  it("is buried for nothing, and runs to its end", async () => {
     const trial = await Trial.start(server);
     const a = await trial.node("a");
     // Leases are lost on purpose here, and counted.
@@ -15,7 +15,7 @@ describeEachServer("6: a job whose holders are frozen one after the other, and l
     await trial.publish({ job: { do: "hold", deliveries: 3, heed: true } });
     await a.heard("started", "job");
     let [frozen, other] = [a, await trial.node("b")];
-    // Three leases are lost: so many as make a conviction, and nobody has died.
+    // Three leases are lost: as many as bury a job, and nobody has died.
     for (let lost = 1; lost <= 3; lost += 1) {
       frozen.signal("SIGSTOP");
       await other.heard("redelivered", "job", PATIENCE_MS);

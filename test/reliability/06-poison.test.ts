@@ -7,7 +7,7 @@ const GOOD = 1_000;
  * Whether the last holder is dead is known by its heartbeats, 35 s after the last of them and a
  * lease more.
  */
-const CONVICTED_MS = 90_000;
+const BURIED_MS = 90_000;
 
 describeServer("6: a poison job among 1,000 good ones", "newest", (server) => {
   it("is dead after three crashes; those that were in the process each time finish", async () => {
@@ -23,8 +23,8 @@ describeServer("6: a poison job among 1,000 good ones", "newest", (server) => {
     let deaths = 0;
     for (let drained = false; !drained;) {
       const node = await trial.node(`n${deaths}`, { slots: 8, mayDieAtOnce: true });
-      const empty = trial.drained(CONVICTED_MS).then(() => true);
-      const death = trial.death(node, CONVICTED_MS).then(() => false);
+      const empty = trial.drained(BURIED_MS).then(() => true);
+      const death = trial.death(node, BURIED_MS).then(() => false);
       drained = await Promise.race([empty, death]);
       if (!drained) deaths += 1;
       for (const late of [empty, death]) late.catch(() => {});

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { FAULT_KINDS, type FaultKind } from "./broker/network.ts";
 import {
   asksForNoEnd,
-  convictsTheLiving,
+  buriesTheLiving,
   countsAnew,
   countsTicksTooEarly,
   countsUnknownAsRefused,
@@ -68,9 +68,9 @@ const MUTANTS: readonly Mutant[] = [
     ...{ seed: 9, faults: ["freeze"], is: "ended-again" },
   },
   {
-    it: "a job is convicted whose holder lost its lease and lives",
-    realm: convictsTheLiving,
-    ...{ seed: 72, faults: ["cut", "freeze"], is: "convicted" },
+    it: "a job is buried whose holder lost its lease and lives",
+    realm: buriesTheLiving,
+    ...{ seed: 72, faults: ["cut", "freeze"], is: "not-poison" },
   },
   {
     it: "a member of a batch counts as refused that may be stored",

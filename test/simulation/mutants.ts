@@ -82,9 +82,9 @@ export const asksForNoEnd: RealmOf = spoilt(
 );
 
 /**
- * A job that was run and comes again is convicted, and nobody is asked whether its holder lives.
+ * A job that was run and comes again is buried, and nobody is asked whether its holder lives.
  */
-export const convictsTheLiving: RealmOf = withDocuments("suspects", (store) => ({
+export const buriesTheLiving: RealmOf = withDocuments("suspects", (store) => ({
   get: async (key) => {
     const document = await store.get(key);
     if (document === undefined) return undefined;

@@ -38,8 +38,8 @@ export function tellEntry(entry: Entry): string {
       return `${at}buried    ${entry.letter.queue}/${entry.letter.id}: ${entry.letter.reason}`;
     case "withdrawn":
       return `${at}withdrawn ${entry.letter.queue}/${entry.letter.id}: ${entry.letter.reason}`;
-    case "on-trial":
-      return `${at}on trial  ${entry.job} on ${entry.process}`;
+    case "quarantined":
+      return `${at}quarantined  ${entry.job} on ${entry.process}`;
     case "told":
       return `${at}told      ${entry.job} ${entry.state} ${JSON.stringify(entry.output) ?? ""}`;
     case "batch-made":

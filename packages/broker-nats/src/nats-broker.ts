@@ -118,8 +118,8 @@ export class NatsBroker implements Broker {
     this.#marks = new NatsMarks(server, this, (bucket) => this.documents(bucket));
     this.#line = new Line(server.nc, features, {
       onOtherServer: () => {
-        stores.delays.doubt();
-        stores.inbox.doubt();
+        stores.delays.forget();
+        stores.inbox.forget();
         stores.streams
           .lookAgain()
           .catch((error: unknown) => this.#report(error, "look at the streams after a reconnect"));

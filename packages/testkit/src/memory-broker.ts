@@ -199,7 +199,7 @@ export class MemoryBroker implements Broker {
       this.#carryOut(delivery, step);
       delivery.confirmed = [...(delivery.confirmed ?? []), step];
     }
-    if (steps.length === 0) this.#deliveries.letGo(delivery);
+    if (steps.length === 0) this.#deliveries.abandon(delivery);
   }
 
   async requeue(envelope: Envelope): Promise<void> {
@@ -335,7 +335,7 @@ export class MemoryBroker implements Broker {
     if (step.do !== "ack")
       return carryOut(this.#server, step, delivery.message, this.maxMessageBytes);
     delivery.queue.remove(delivery.hold);
-    this.#deliveries.letGo(delivery);
+    this.#deliveries.abandon(delivery);
   }
 
   #reachToPublish(): void {

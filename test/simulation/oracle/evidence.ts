@@ -43,7 +43,7 @@ export interface JobSeen {
   /** Lives that an operator is known to have given it. */
   readonly revived: Set<number>;
   /** The processes that were about to start it as a suspect, and when. */
-  readonly trials: { readonly process: string; readonly atMs: number }[];
+  readonly quarantines: { readonly process: string; readonly atMs: number }[];
   readonly told: { readonly state: string; readonly output: unknown }[];
 }
 
@@ -222,9 +222,9 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
         if (state === "succeeded") turns.succeeded(seen.job, at);
         break;
       }
-      case "on-trial": {
+      case "quarantined": {
         const [queue, job = ""] = entry.job.split("/");
-        for (const name of turns.all(job)) of(name, queue).trials.push(entry);
+        for (const name of turns.all(job)) of(name, queue).quarantines.push(entry);
         break;
       }
       case "buried":
@@ -274,7 +274,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
 function emptyJob(key: string, job: string, queue: string): JobSeen {
   return {
     ...{ key, job, queue, planned: undefined, confirmed: false, refused: undefined, links: 0 },
-    ...{ runs: [], finals: [], letters: [], revived: new Set(), trials: [], told: [] },
+    ...{ runs: [], finals: [], letters: [], revived: new Set(), quarantines: [], told: [] },
   };
 }
 

@@ -16,7 +16,7 @@ export const REMOVED = "job renewed, and removed with its queue";
 export function* judgeEnds(evidence: Evidence, patienceMs: number): Generator<Violation> {
   for (const seen of evidence.jobs.values()) {
     if (isForeign(seen)) continue;
-    yield* judgeConviction(seen, evidence, patienceMs);
+    yield* judgePoison(seen, evidence, patienceMs);
     yield* judgeEnd(seen);
     yield* judgeAttempts(seen);
     yield* judgeTold(seen);
@@ -34,25 +34,25 @@ export function isForeign({ planned, queue }: JobSeen): boolean {
  *
  * @param patienceMs so long
  */
-function* judgeConviction(
-  { key: job, finals, runs, trials }: JobSeen,
+function* judgePoison(
+  { key: job, finals, runs, quarantines }: JobSeen,
   { deaths, silences }: Evidence,
   patienceMs: number,
 ): Generator<Violation> {
-  const conviction = finals.find(({ reason }) => reason === "crashed");
-  if (conviction === undefined) return;
-  const died = [...runs.map(({ began }) => began), ...trials].some(
+  const burial = finals.find(({ reason }) => reason === "crashed");
+  if (burial === undefined) return;
+  const died = [...runs.map(({ began }) => began), ...quarantines].some(
     ({ process, atMs }) => (deaths.get(process) ?? 0) >= atMs,
   );
   if (died) return;
-  const atMs = conviction.at - WORLD_BEGAN;
-  const last = trials.findLast((trial) => trial.atMs <= atMs);
+  const atMs = burial.at - WORLD_BEGAN;
+  const last = quarantines.findLast((one) => one.atMs <= atMs);
   const wasSilent = silences.some(
     ({ process, sinceMs, untilMs }) =>
       process === last?.process && sinceMs <= atMs - patienceMs && untilMs >= atMs,
   );
   if (!wasSilent)
-    yield { is: "convicted", job, detail: `${runs.length} runs, and no process died` };
+    yield { is: "not-poison", job, detail: `${runs.length} runs, and no process died` };
 }
 
 function* judgeEnd(seen: JobSeen): Generator<Violation> {

@@ -75,17 +75,17 @@ describe("the oracle of the simulation", () => {
     expect(kinds([...first, ...retried, ...next])).toEqual(["lost"]);
   });
 
-  it("finds who was convicted although no process died that had it, or was about to start it", () => {
+  it("finds who was buried although no process died that had it, or was about to start it", () => {
     const crashed = [
       { is: "buried", letter: { ...letter, reason: "crashed" } } satisfies Fact,
       recorded("j1", { state: "dead", outcome: "crashed", reason: "crashed" }),
     ];
-    const onTrial: Fact = { is: "on-trial", job: "work/j1", process: "n1-1" };
+    const onQuarantine: Fact = { is: "quarantined", job: "work/j1", process: "n1-1" };
     const gone: Fact = { is: "gone", process: "n1-1", how: "killed" };
     const plan = [planned("j1"), confirmed("j1")];
-    expect(kinds([...plan, onTrial, gone, ...crashed])).toEqual([]);
-    expect(kinds([...plan, gone, onTrial, ...crashed])).toEqual(["convicted"]);
-    expect(kinds([...plan, gone, ...crashed])).toEqual(["convicted"]);
+    expect(kinds([...plan, onQuarantine, gone, ...crashed])).toEqual([]);
+    expect(kinds([...plan, gone, onQuarantine, ...crashed])).toEqual(["not-poison"]);
+    expect(kinds([...plan, gone, ...crashed])).toEqual(["not-poison"]);
   });
 
   it("takes a process that was silent for as long as is said for a dead one, and no other", () => {
@@ -97,8 +97,8 @@ describe("the oracle of the simulation", () => {
       const entries: readonly Entry[] = [
         { atMs: 0, ...planned("j1") },
         { atMs: 0, ...confirmed("j1") },
-        { atMs: 5_000, is: "on-trial", job: "work/j1", process: "n2-1" },
-        { atMs: 10_000, is: "on-trial", job: "work/j1", process: "n1-1" },
+        { atMs: 5_000, is: "quarantined", job: "work/j1", process: "n2-1" },
+        { atMs: 10_000, is: "quarantined", job: "work/j1", process: "n1-1" },
         { atMs: 60_000, ...crashed },
         { atMs: 61_000, is: "silent", process, sinceMs },
       ];
@@ -107,9 +107,9 @@ describe("the oracle of the simulation", () => {
       return said.map(({ is }) => is);
     };
     expect(told("n1-1", 10_000, 50_000)).toEqual([]);
-    expect(told("n1-1", 10_001, 50_000)).toEqual(["convicted"]);
-    expect(told("n2-1", 10_000, 50_000)).toEqual(["convicted"]);
-    expect(told("n1-1", 10_000)).toEqual(["convicted"]);
+    expect(told("n1-1", 10_001, 50_000)).toEqual(["not-poison"]);
+    expect(told("n2-1", 10_000, 50_000)).toEqual(["not-poison"]);
+    expect(told("n1-1", 10_000)).toEqual(["not-poison"]);
   });
 
   it("finds two ends: done and dead, by a record or by a letter alone", () => {

@@ -23,7 +23,7 @@ export type ViolationKind =
   | "lost-word"
   | "untrue-word"
   /** Buried as one that crashes its process, and no process died of it. */
-  | "convicted"
+  | "not-poison"
   /** More starts than a queue's rate allows. */
   | "too-fast"
   /**

@@ -46,7 +46,7 @@ export class Crew<Role extends string> {
         }),
       strike: (kind, point, process) => this.#strike(kind, point, process),
     };
-    const deaf = { recorded: NOTHING, buried: NOTHING, withdrawn: NOTHING, onTrial: NOTHING };
+    const deaf = { recorded: NOTHING, buried: NOTHING, withdrawn: NOTHING, onQuarantine: NOTHING };
     this.realm = realmOf(timeline, this.network, { ...deaf, ...tap });
   }
 

@@ -63,7 +63,7 @@ export type Fact =
       };
     }
   /** A suspect is about to be started on its turn; who dies from here on takes the blame. */
-  | { readonly is: "on-trial"; readonly job: string; readonly process: string }
+  | { readonly is: "quarantined"; readonly job: string; readonly process: string }
   | { readonly is: "told"; readonly job: string; readonly state: string; readonly output: unknown }
   | { readonly is: "batch-made"; readonly batch: string; readonly members: readonly string[] }
   /** By somebody: to cancel a job, to purge a queue, to retry the letters of a queue. */

@@ -194,7 +194,7 @@ function tell(tap: Tap, subject: string, { headers, data }: Packet): void {
     if (record !== undefined) tap.recorded(record);
   }
   if (subject.startsWith(SUSPECTS) && data.length > 0)
-    tap.onTrial(subject.slice(SUSPECTS.length), JSON.parse(Buffer.from(data).toString()));
+    tap.onQuarantine(subject.slice(SUSPECTS.length), JSON.parse(Buffer.from(data).toString()));
   if (subject.startsWith(MACHINES))
     tap.kept?.(
       subject.slice(MACHINES.length),

@@ -25,7 +25,7 @@ export function portRealm(options: PortRealmOptions = {}): RealmOf {
       withdrawn: (letter: DeadLetter) => tap.withdrawn(letter),
     });
     server.bucket("suspects").watch(({ key, document }) => {
-      if (document !== undefined) tap.onTrial(key, document.value);
+      if (document !== undefined) tap.onQuarantine(key, document.value);
     });
     return {
       brokerFor: (process) => {

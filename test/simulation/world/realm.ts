@@ -16,7 +16,7 @@ export interface Tap {
   /** A letter is gone: whoever wrote it found that another run had ended the job. */
   withdrawn(letter: DeadLetter): void;
   /** The key and the value of a note: a suspect is about to be started on its turn. */
-  onTrial(key: string, value: unknown): void;
+  onQuarantine(key: string, value: unknown): void;
   /** A job's message id, as its message is stored. */
   stored?(id: string): void;
   /** A machine's document as it is written: undefined where it is removed. */

@@ -108,9 +108,9 @@ async function live(
     recorded: (record) => ledger.note({ is: "recorded", record }),
     buried: (letter) => ledger.note({ is: "buried", letter: seenOf(letter) }),
     withdrawn: (letter) => ledger.note({ is: "withdrawn", letter: seenOf(letter) }),
-    onTrial: (key, value) => {
+    onQuarantine: (key, value) => {
       const { node: process } = value as { readonly node: string };
-      ledger.note({ is: "on-trial", job: key.replace(".", "/"), process });
+      ledger.note({ is: "quarantined", job: key.replace(".", "/"), process });
     },
   });
   const outside = {

@@ -27,7 +27,7 @@ export class Delays {
    * Another server may be older: until the stream has been looked at again, the mover waits, which
    * every server can do.
    */
-  doubt(): void {
+  forget(): void {
     this.#schedules = false;
   }
 

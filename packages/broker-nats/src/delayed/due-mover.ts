@@ -156,7 +156,7 @@ export class DueMover implements Stoppable {
     await publisher.publishMany(publications(server.names, jobs), {
       stored: (ack, index) => {
         const timed = jobs[index] as Timed;
-        if (this.#options.ownWords.leavesDoubt(ack)) this.#track(this.#insist(timed, ack));
+        if (this.#options.ownWords.mayBeAnothers(ack)) this.#track(this.#insist(timed, ack));
         else this.#end(timed, "forwarded");
       },
       failed: (error, index) => this.#end(jobs[index] as Timed, error),

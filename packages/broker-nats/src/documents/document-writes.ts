@@ -58,14 +58,14 @@ export async function writeOnce(
   const deadline = clock.monotonic() + ELECTIONS_MS;
   /** An answer that did not come: the write may have been carried out. */
   let lost: unknown;
-  for (let doubtful = false; ; doubtful = true) {
+  for (let mayBeStored = false; ; mayBeStored = true) {
     try {
       return (await publisher.publish(subject, data, stamped)).sequence;
     } catch (error) {
       const conflict = MillraceError.is(error, "conflict");
       const unanswered = MillraceError.is(error, "publish-timeout");
       if (unanswered) lost ??= error;
-      if (!unanswered && !(conflict && doubtful)) throw error;
+      if (!unanswered && !(conflict && mayBeStored)) throw error;
       const last = await reads.last(stream, subject).catch(() => {
         throw unconfirmed(subject, error);
       });

@@ -80,7 +80,7 @@ export class NatsDocuments implements DocumentStore {
     if (!replica.isSole()) return this.get(key);
     const last = await this.#wires.directReads.last(this.#stream, this.#subject(toKvKey(key)));
     if (last !== ASK_LEADER) return this.#documentOf(key, last);
-    replica.doubt();
+    replica.disbelieve();
     return this.get(key);
   }
 

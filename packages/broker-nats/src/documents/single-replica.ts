@@ -49,7 +49,7 @@ export class SingleReplica {
   }
 
   /** It was answered otherwise than a bucket with one copy answers. */
-  doubt(): void {
+  disbelieve(): void {
     if (this.#knowledge.kind === "learnt")
       this.#knowledge = { kind: "learnt", isSole: false, at: this.#clock.monotonic() };
   }

@@ -57,7 +57,7 @@ export class OwnWords {
    * Whether an acknowledgement says no more than that its id was seen: of other streams it says
    * all, because no producer reaches them.
    */
-  leavesDoubt({ duplicate, stream }: PubAck): boolean {
+  mayBeAnothers({ duplicate, stream }: PubAck): boolean {
     return duplicate && stream.startsWith(this.#server.names.queueStreamPrefix);
   }
 
@@ -65,7 +65,7 @@ export class OwnWords {
   async publish(word: OwnWord): Promise<PubAck> {
     const { subject, data, headers } = word.publication;
     const ack = await this.#publisher.publish(subject, data, headers, word.revoked);
-    return this.leavesDoubt(ack) ? this.insist(word, ack) : ack;
+    return this.mayBeAnothers(ack) ? this.insist(word, ack) : ack;
   }
 
   /**
@@ -76,7 +76,7 @@ export class OwnWords {
   async insist(word: OwnWord, first: PubAck): Promise<PubAck> {
     const { subject, data, headers } = word.publication;
     let ack = first;
-    for (let taken = 1; this.leavesDoubt(ack) && !(await this.#isOurs(ack, word)); taken += 1) {
+    for (let taken = 1; this.mayBeAnothers(ack) && !(await this.#isOurs(ack, word)); taken += 1) {
       const id = `${headers["Nats-Msg-Id"] ?? ""}/${taken > MOST_TAKEN ? randomUUID() : ack.sequence}`;
       const renamed = { ...headers, "Nats-Msg-Id": id };
       ack = await this.#publisher.publish(subject, data, renamed, word.revoked);

@@ -78,9 +78,9 @@ export class Settler {
   /**
    * Whether a step's acknowledgement does not show that it is done: its id may be somebody else's.
    */
-  leavesDoubt(step: SettlementStep, ack: PubAck): step is RequeueStep {
+  mayBeAnothers(step: SettlementStep, ack: PubAck): step is RequeueStep {
     return (
-      (step.do === "requeue" || step.do === "enqueue") && this.#options.ownWords.leavesDoubt(ack)
+      (step.do === "requeue" || step.do === "enqueue") && this.#options.ownWords.mayBeAnothers(ack)
     );
   }
 
@@ -244,13 +244,13 @@ class Passage implements Requester<PubAck> {
 
   done(ack: PubAck): void {
     const step = this.#steps[this.#index];
-    if (ack.duplicate && step !== undefined && this.#settler.leavesDoubt(step, ack))
-      return void this.#doubt(step, ack);
+    if (ack.duplicate && step !== undefined && this.#settler.mayBeAnothers(step, ack))
+      return void this.#lookWhoseItIs(step, ack);
     this.#index += 1;
     this.goOn();
   }
 
-  async #doubt(step: RequeueStep, ack: PubAck): Promise<void> {
+  async #lookWhoseItIs(step: RequeueStep, ack: PubAck): Promise<void> {
     try {
       await this.#settler.insist(step.envelope, ack, () => this.revoked());
     } catch (error) {

@@ -43,7 +43,7 @@ export class NatsInbox implements InboxStore {
   }
 
   /** The server is another one: what it can do is looked at again. */
-  doubt(): void {
+  forget(): void {
     this.#made = undefined;
   }
 
@@ -117,7 +117,7 @@ export class NatsInbox implements InboxStore {
     const { server, onProblem } = this.#options;
     const { schedules } = await this.#ensure();
     const remake = async (): Promise<void> => {
-      this.doubt();
+      this.forget();
       await this.#ensure();
     };
     const place = { ...options, machine, server, remake, onProblem, givesBack: !schedules };
@@ -141,7 +141,7 @@ export class NatsInbox implements InboxStore {
     try {
       await this.#options.publisher.publish(subject, data, headers);
     } catch (error) {
-      if (MillraceError.is(error, "queue-not-found")) this.doubt();
+      if (MillraceError.is(error, "queue-not-found")) this.forget();
       throw error;
     }
   }

@@ -147,7 +147,7 @@ export class NatsBlocked implements BlockedStore {
       const publication = wokenMessage(blocked, queue, names, pass);
       const { subject, data, headers } = publication;
       let ack = await this.#publisher.publish(subject, data, headers);
-      const job = this.#ownWords.leavesDoubt(ack) ? this.#jobOf(blocked)?.envelope : undefined;
+      const job = this.#ownWords.mayBeAnothers(ack) ? this.#jobOf(blocked)?.envelope : undefined;
       if (job !== undefined) ack = await this.#ownWords.insist({ publication, job }, ack);
       const { duplicate, attempts } = ack;
       // Of one that was sent again the first copy may be the one that is there, and then the pass

@@ -88,7 +88,7 @@ export class QueueSubjects {
   }
 
   /**
-   * The door of jobs that waited at a gate and were let go. They are served with the high lane,
+   * The door of jobs that waited at a gate and may run now. They are served with the high lane,
    * having waited once already; the lane they belong to is in the header `Millrace-Lane`.
    */
   requeueWoken(queue: string): string {

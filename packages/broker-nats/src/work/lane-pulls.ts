@@ -86,7 +86,7 @@ export class LanePulls {
         ? undefined
         : (delivery, lane) => {
             // Other nodes should have what else comes; a turn will ask again.
-            this.#doubt(this.#seat(lane));
+            this.#withdraw(this.#seat(lane));
             handSurplus(delivery);
           },
       clock,
@@ -246,10 +246,10 @@ export class LanePulls {
   #lastingFull(): void {
     // A slot may have been freed within the very call that took it.
     if (this.#free() > 0) return this.#saturation.free();
-    for (const seat of this.#seats) this.#doubt(seat);
+    for (const seat of this.#seats) this.#withdraw(seat);
   }
 
-  #doubt(seat: LaneSeat): void {
+  #withdraw(seat: LaneSeat): void {
     seat.pull.withdraw();
     seat.dealt = 0;
     if (seat.state !== "backlog") this.#become(seat, "unknown");

@@ -40,7 +40,7 @@ export class NatsLease implements Lease {
   lose(): void {
     if (this.#state !== "held") return;
     this.#state = "lost";
-    this.#letGo();
+    this.#end();
     this.#listener?.();
   }
 
@@ -48,10 +48,10 @@ export class NatsLease implements Lease {
   end(): void {
     if (this.#state !== "held") return;
     this.#state = "ended";
-    this.#letGo();
+    this.#end();
   }
 
-  #letGo(): void {
+  #end(): void {
     this.#keeper.release(this.id);
     this.#forget(this);
   }

@@ -98,8 +98,8 @@ export interface Broker {
 
   /**
    * Carries out the steps in their order, each confirmed before the next begins, and the ack last.
-   * With no steps the delivery is let go: its lease is extended no longer, and when it has run out
-   * the message comes to another holder.
+   * With no steps the delivery is abandoned: its lease is extended no longer, and when it has run
+   * out the message comes to another holder.
    *
    * @throws MillraceError `publish-timeout`, `queue-full`, `payload-too-large` …: nothing after the
    *   failed step was done. `already-ended`: the record is an end with `firstStoredAt`, and another

@@ -92,11 +92,11 @@ export const METRICS = {
     labels: byQueue,
     about: "Attempts whose lease could not be confirmed in time",
   },
-  millrace_settlements_let_go_total: {
+  millrace_settlements_abandoned_total: {
     kind: "counter",
     unit: "{job}",
     labels: byQueue,
-    about: "Jobs that were let go because their settlement could not be carried out",
+    about: "Jobs that were abandoned because their settlement could not be carried out",
   },
   millrace_steps_recorded_total: {
     kind: "counter",

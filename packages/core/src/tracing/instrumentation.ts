@@ -31,8 +31,8 @@ export interface Instrumentation {
   /** An attempt begins. Undefined where nobody wants to know of this one. */
   attempt(started: StartedAttempt): AttemptTrace | undefined;
   /**
-   * A job has ended for good without having run: it was refused, expired, cancelled or convicted.
-   * The settlement is confirmed.
+   * A job has ended for good without having run: it was refused, has expired, was cancelled or
+   * has taken its nodes down. The settlement is confirmed.
    */
   ended(input: SettlementInput, settlement: Settlement): void;
   /**
@@ -147,7 +147,7 @@ export interface AttemptTrace {
   settling(input: SettlementInput, settlement: Settlement): Settlement;
   /** Carried out and confirmed. */
   settled(input: SettlementInput, settlement: Settlement): void;
-  /** The delivery was let go without a settlement. */
+  /** The delivery was abandoned without a settlement. */
   abandoned(): void;
 }
 

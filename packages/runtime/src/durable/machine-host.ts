@@ -58,8 +58,8 @@ const MOST_CONFLICTS = 50;
  *   that another host may have in hand.
  * - What follows from a transition stands in the document, and is done once that is stored; the
  *   message it came of goes last. While that is there, whoever finds the document does it again.
- * - A message without effect is let go on the strength of a write, or of a document that must be as
- *   new as the message is: a read may be answered by somebody who has not heard of the newest.
+ * - A message without effect is removed after a write, or after a read of a document that is at
+ *   least as new as the message: a server that has not heard of the newest may answer a read.
  */
 export class MachineHost implements Stoppable {
   readonly #options: MachineHostOptions;

@@ -1,6 +1,6 @@
 import { type AnyJob, crashesOf, type Outcome, type StoredDeadLetter } from "@millrace/core";
 import { type Limit, limitsOn } from "../limits/limit.ts";
-import { Passes } from "../limits/passes.ts";
+import { EnteredLimits } from "../limits/entered-limits.ts";
 import { AdmissionStage, type StageOwner } from "./admission-stage.ts";
 import { type Admitted, admit } from "./admit.ts";
 import type { JobInHand } from "./job-in-hand.ts";
@@ -43,8 +43,8 @@ export class Admission implements StageOwner {
   #recorded: WhereItIs | undefined;
   #stray: StoredDeadLetter | undefined;
   #recall: Recall | undefined;
-  #hasBegunTrial = false;
-  #passes: Passes | undefined;
+  #hasBegunQuarantine = false;
+  #entered: EnteredLimits | undefined;
   #limitedSince: number | undefined;
   #waitsForRoom = false;
   /** Once it may run it is handed back instead. */
@@ -89,13 +89,13 @@ export class Admission implements StageOwner {
   }
 
   /** It is a suspect, and its turn is on record. */
-  get onTrial(): boolean {
-    return this.#hasBegunTrial || this.#recall?.onTrial === true;
+  get isQuarantined(): boolean {
+    return this.#hasBegunQuarantine || this.#recall?.isQuarantined === true;
   }
 
   /** Set where the job has limits to pass. */
-  get passes(): Passes | undefined {
-    return this.#passes;
+  get entered(): EnteredLimits | undefined {
+    return this.#entered;
   }
 
   /** When it came to its first limit, by the monotonic clock. */
@@ -163,7 +163,7 @@ export class Admission implements StageOwner {
 
   /**
    * The node stops. Whether an earlier holder has settled a job that is being recalled isn't known
-   * before the answer, so it goes back with that; without one it is let go when the node closes.
+   * before the answer, so it goes back with that; without one it is abandoned when the node closes.
    */
   handBack(): void {
     const { reason } = this.#of.abort;
@@ -180,7 +180,7 @@ export class Admission implements StageOwner {
   leave(): void {
     this.end();
     // Where it was settled they are left already; otherwise nobody waits for this.
-    void this.#passes?.leave(undefined);
+    void this.#entered?.leave(undefined);
     this.#of.host.suspects.left(this);
   }
 
@@ -210,14 +210,14 @@ export class Admission implements StageOwner {
     // next holder asks.
     const found = (await this.#stage.ask(() => recall.ask()))?.answer;
     if (found === undefined) return "unknown";
-    if ("convicted" in found) return this.#admit(found.convicted);
+    if ("isPoison" in found) return this.#admit(found.isPoison);
     const { outcome, recorded, stray } = outcomeOfEnd(found.end);
     this.#recorded = recorded;
     this.#stray = stray;
     return this.#refuse(outcome);
   }
 
-  #admit(convicted: boolean): AdmissionResult | Promise<Answer> {
+  #admit(isPoison: boolean): AdmissionResult | Promise<Answer> {
     const { host, delivery, envelope, abort } = this.#of;
     const { message, deliveryCount } = delivery;
     const verdict = host.verdict?.(envelope, message) ?? this.#refusal;
@@ -237,7 +237,7 @@ export class Admission implements StageOwner {
       message,
       deliveryCount,
       now: host.clock.now(),
-      convicted,
+      isPoison,
     });
     if ("refusal" in admitted)
       return admitted.refusal.kind === "deferred"
@@ -264,19 +264,19 @@ export class Admission implements StageOwner {
     this.#limitedSince ??= host.clock.monotonic();
     const { message, deliveryCount } = delivery;
     const entrant = { envelope, job: admitted.job, message, deliveryCount };
-    const passes = new Passes(host.log, () =>
+    const held = new EnteredLimits(host.log, () =>
       abort.abort("lock-lost", "The lock that lets this job run could not be kept."),
     );
-    this.#passes = passes;
+    this.#entered = held;
     for (const limit of limits) {
-      const entered = await this.#stage.ask(() => passes.enter(limit, entrant));
-      if (entered === undefined) return "unknown";
-      if (entered.answer !== undefined) return this.#blockOrWait(entered.answer, passes);
+      const asked = await this.#stage.ask(() => held.enter(limit, entrant));
+      if (asked === undefined) return "unknown";
+      if (asked.answer !== undefined) return this.#blockOrWait(asked.answer, held);
     }
     return this.#quarantine(admitted);
   }
 
-  async #blockOrWait(refusal: Outcome, passes: Passes): Promise<Answer> {
+  async #blockOrWait(refusal: Outcome, held: EnteredLimits): Promise<Answer> {
     const mayWaitThere = await this.#mayWaitThere(refusal);
     if (this.#stage.now !== "entering") return "unknown";
     if (mayWaitThere) {
@@ -288,7 +288,7 @@ export class Admission implements StageOwner {
     // What it was let in with at other limits must not be kept from others meanwhile. Afterwards
     // all is looked at anew: it may have expired.
     this.#waitsForRoom = true;
-    await passes.leave(undefined);
+    await held.leave(undefined);
     await this.#stage.rest(ROOM_PAUSE);
     return this.#stage.now === "entering" ? "again" : "unknown";
   }
@@ -311,7 +311,7 @@ export class Admission implements StageOwner {
     const turn = Promise.withResolvers<void>();
     const awayMs = suspects.ask(this, turn.resolve);
     return awayMs === undefined
-      ? this.#beginTrial(admitted, turn.promise)
+      ? this.#beginQuarantine(admitted, turn.promise)
       : this.#refuse({ kind: "deferred", untilMs: clock.now() + awayMs });
   }
 
@@ -319,12 +319,12 @@ export class Admission implements StageOwner {
    * The turn goes on record before the handler is called, or a crash would leave no trace of whose
    * it was.
    */
-  async #beginTrial(admitted: Admitted, turn: Promise<void>): Promise<Answer> {
+  async #beginQuarantine(admitted: Admitted, turn: Promise<void>): Promise<Answer> {
     const { host, delivery, envelope } = this.#of;
     await turn;
     const begun = await this.#stage.ask(async () => {
       await host.begunRuns.begin(envelope, delivery.message);
-      this.#hasBegunTrial = true;
+      this.#hasBegunQuarantine = true;
     });
     return begun === undefined ? "unknown" : this.#finish(admitted);
   }

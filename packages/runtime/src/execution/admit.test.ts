@@ -34,7 +34,7 @@ function ask({ envelope = {}, origin = "producer", ...rest }: Case): string {
     deliveryCount: 1,
     job: plain,
     now: NOW,
-    convicted: false,
+    isPoison: false,
     ...rest,
   });
   return "job" in answer ? "runs" : answer.refusal.kind;
@@ -45,7 +45,7 @@ const all = { expiresAt: NOW - 1, notBefore: NOW + 1, crashes: 9 };
 test.each<[string, Case, string]>([
   ["nothing against it", {}, "runs"],
   ["no handler comes before everything", { job: undefined, envelope: all }, "rejected"],
-  ["poison comes before expiry", { envelope: all, convicted: true }, "crashed"],
+  ["poison comes before expiry", { envelope: all, isPoison: true }, "crashed"],
   ["expiry comes before its time", { envelope: { ...all, crashes: 0 } }, "expired"],
   ["its time lies ahead", { envelope: { notBefore: NOW + 1 } }, "deferred"],
   ["its time is now", { envelope: { notBefore: NOW } }, "runs"],

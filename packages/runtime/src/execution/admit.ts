@@ -14,7 +14,7 @@ export interface AdmissionInput {
   /** Epoch milliseconds. */
   readonly now: number;
   /** It took its holders down too many times. */
-  readonly convicted: boolean;
+  readonly isPoison: boolean;
 }
 
 /** The definition to run by. */
@@ -43,7 +43,7 @@ export function admit(input: AdmissionInput): AdmissionVerdict {
       },
     };
   }
-  if (input.convicted) return { refusal: { kind: "crashed" } };
+  if (input.isPoison) return { refusal: { kind: "crashed" } };
   if (expiresAt(input, job) <= now) return { refusal: { kind: "expired" } };
   // What the runtime itself published was delayed already; looking again with another node's clock
   // would send it round in circles.

@@ -21,7 +21,7 @@ import { outcomeOfAbort } from "./interpret.ts";
 import { notAllowed, withoutNext } from "./attempt/not-allowed.ts";
 import { RunReport } from "./attempt/run-report.ts";
 import { settlementOf } from "./settle/settlement-input.ts";
-import { Settling } from "./settle/settling.ts";
+import { JobSettlement } from "./settle/job-settlement.ts";
 
 /** What this execution is busy with. One way only; all but the last may be left out. */
 type Phase = "arriving" | "attempting" | "settling" | "settled" | "ended";
@@ -62,7 +62,7 @@ export class Execution implements AttemptOwner {
   /** Of that attempt. */
   #report: RunReport | undefined;
   /** Set once there is an outcome. */
-  #settling: Settling | undefined;
+  #settlement: JobSettlement | undefined;
   #values: number | undefined;
   /** Written by the node's `MemoryBudget`. */
   counted = 0;
@@ -107,7 +107,7 @@ export class Execution implements AttemptOwner {
    * asked before: each `async` function, and each `await`, costs every job processor time.
    */
   start(): void {
-    // It was let go before its turn came.
+    // It was abandoned before its turn came.
     if (this.#phase === "ended") return;
     this.#delivery.lease.onLost(() => this.#loseLease());
     try {
@@ -156,7 +156,7 @@ export class Execution implements AttemptOwner {
   #admitted(admitted: AdmissionResult): void {
     if (this.#isOver) return;
     // Neither a run nor an outcome is known to be right.
-    if (admitted === "unknown") return this.letGo();
+    if (admitted === "unknown") return this.abandon();
     if ("refusal" in admitted) {
       if (admitted.yields === true) this.#onYield?.(this);
       return void this.#settle(admitted.refusal);
@@ -168,7 +168,7 @@ export class Execution implements AttemptOwner {
       {
         of,
         job: admitted.job,
-        token: this.#admission?.passes?.token ?? tokenOf(of, this.#cameAt),
+        token: this.#admission?.entered?.token ?? tokenOf(of, this.#cameAt),
         mayBeRepeated: mayBeRepeated(of.envelope, this.#delivery, this.#host.recentEnds),
         listener: this.#report,
       },
@@ -179,7 +179,7 @@ export class Execution implements AttemptOwner {
 
   /** Called once by the attempt; undefined where the job turned out to be over. */
   attemptEnded(outcome: Outcome | undefined): void {
-    if (outcome === undefined) this.letGo();
+    if (outcome === undefined) this.abandon();
     else if (!this.#isOver) void this.#settle(outcome);
   }
 
@@ -189,17 +189,17 @@ export class Execution implements AttemptOwner {
       { job: this.#inHand?.envelope.id, error: recordError(fault) },
       "a job's way broke off; the job comes back when its lease is over",
     );
-    this.letGo();
+    this.abandon();
   }
 
   async #settle(outcome: Outcome): Promise<void> {
     try {
-      this.#settling = this.#settlingOf(outcome);
-      const state = await this.#settling.carryOut();
+      this.#settlement = this.#settlementOf(outcome);
+      const state = await this.#settlement.carryOut();
       if (state === undefined || this.#isOver) return;
       this.#phase = "settled";
       this.#report?.settled();
-      const following = this.#settling.follow();
+      const following = this.#settlement.follow();
       if (following !== undefined) await following;
       this.#end();
     } catch (error) {
@@ -282,12 +282,12 @@ export class Execution implements AttemptOwner {
   }
 
   /** Ends it without a word: the job comes back to another holder when its lease has run out. */
-  letGo(): void {
+  abandon(): void {
     if (this.#isOver) return;
     this.#host.broker.settle(this.#delivery, []).catch((error: unknown) => {
       this.#host.log.debug(
         { error: recordError(error) },
-        "a delivery was let go without its broker",
+        "a delivery was abandoned without its broker",
       );
     });
     this.#end();
@@ -297,11 +297,11 @@ export class Execution implements AttemptOwner {
     this.#abort.loseLease();
     this.#report?.end({ write: false });
     if (this.#phase === "arriving") this.#admission?.loseLease();
-    this.#settling?.cutShort();
+    this.#settlement?.cutShort();
   }
 
   /** From here on whatever the handler says has no hearer. */
-  #settlingOf(outcome: Outcome): Settling {
+  #settlementOf(outcome: Outcome): JobSettlement {
     this.#phase = "settling";
     this.#abort.rest();
     this.#admission?.end();
@@ -314,7 +314,7 @@ export class Execution implements AttemptOwner {
       attempt: this.#attempt,
       report: this.#report,
     });
-    return new Settling({
+    return new JobSettlement({
       host: this.#host,
       delivery: this.#delivery,
       input,
@@ -336,7 +336,7 @@ export class Execution implements AttemptOwner {
     this.#phase = "ended";
     this.#abort.rest();
     this.#attempt?.stop();
-    this.#settling?.abandon();
+    this.#settlement?.abandon();
     this.#report?.abandon();
     this.#admission?.leave();
     this.#onEnd(this);

@@ -110,7 +110,7 @@ test("a node that lacks the definition completes an end that is on record", asyn
   expect(told).toMatchObject([{ id: "a", end: "succeeded", result: { n: 7 } }]);
 });
 
-test("a job that takes its holders down is told of when it is convicted", async () => {
+test("a job that takes its holders down is told of when it is buried", async () => {
   const hang = latch<unknown>();
   const { clock, told, node, hearing } = await pair("dead", { does: () => hang.promise });
   await hearing();

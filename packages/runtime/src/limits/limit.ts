@@ -22,23 +22,23 @@ export interface Limit {
 }
 
 /**
- * `pass`: the job may run as far as this limit is concerned, and has this to give back; undefined
- * where it has nothing. `refusal`: how it is settled instead, `deferred` or `cancelled` for
- * instance; `afterwards` is called once that is confirmed.
+ * `entered`: the job may run as far as this limit is concerned. It has this to give back, or
+ * undefined. `refusal`: how it is settled instead, `deferred` or `cancelled` for instance;
+ * `afterwards` is called once that is confirmed.
  */
 export type Entry =
-  | { readonly pass: Pass | undefined }
+  | { readonly entered: EnteredLimit | undefined }
   | { readonly refusal: Outcome; readonly afterwards?: () => Promise<void> };
 
 /** It may run, and has nothing to give back. */
-export const PASSED: Entry = { pass: undefined };
+export const PASSED: Entry = { entered: undefined };
 
-/** What a job that passed a limit has to give back. */
-export interface Pass {
+/** What a job that entered a limit has to give back. */
+export interface EnteredLimit {
   /** A fencing token that the handler is given instead of the job's own. */
   readonly token?: number;
   /**
-   * Called once, when the pass is no longer good: the handler is told to stop, and the job is
+   * Called once, when it is no longer good: the handler is told to stop, and the job is
    * handed back unspent.
    */
   readonly onLost?: (listener: () => void) => void;
@@ -46,7 +46,7 @@ export interface Pass {
    * Called once. Rejecting is logged and nothing more: what must not be lost in a crash has to mend
    * itself.
    *
-   * @param settlement how the job was settled; undefined where it was let go or never settled here
+   * @param settlement how the job was settled; undefined where it was abandoned or not settled here
    */
   readonly leave: (settlement: Settlement | undefined) => Promise<void>;
 }

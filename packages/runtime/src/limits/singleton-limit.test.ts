@@ -180,7 +180,7 @@ describe("a singleton whose release an outage swallowed", () => {
     isDown = true;
     waiting.failing = TIMEOUT;
     waiting.count = 1;
-    if ("pass" in entry) await entry.pass?.leave(undefined).catch(() => {});
+    if ("entered" in entry) await entry.entered?.leave(undefined).catch(() => {});
     await clock.advance("3s");
     isDown = false;
     waiting.failing = undefined;

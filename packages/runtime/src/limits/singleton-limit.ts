@@ -89,7 +89,7 @@ export class SingletonLimit implements Limit {
       }
       this.#observeWait(entrant, letIn, this.#now() - askedAt);
       return {
-        pass: {
+        entered: {
           token: lease.token,
           onLost: (listener) => {
             if (!lease.isHeld()) listener();

@@ -100,7 +100,7 @@ export class NodeLife {
     const { config, log } = base;
     const { workers } = work;
     this.#unwatchStatus();
-    const left = workers.reduce((sum, worker) => sum + worker.letGoAll(), 0);
+    const left = workers.reduce((sum, worker) => sum + worker.abandonAll(), 0);
     if (left > 0)
       log.warn(
         { jobs: left },

@@ -226,9 +226,9 @@ export class QueueWorker {
    * Ends what is still unsettled; those jobs come back to others when their leases have run out.
    * @returns how many
    */
-  letGoAll(): number {
+  abandonAll(): number {
     const left = [...this.#executions];
-    for (const execution of left) execution.letGo();
+    for (const execution of left) execution.abandon();
     return left.length;
   }
 

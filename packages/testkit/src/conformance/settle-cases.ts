@@ -23,7 +23,7 @@ export const settleCases: readonly ConformanceCase[] = [
   }),
 
   sharedCase(
-    "settle: with no steps a delivery is let go and comes to another holder",
+    "settle: with no steps a delivery is abandoned and comes to another holder",
     async (scene) => {
       const job = scene.job();
       await scene.enqueueOk(job);

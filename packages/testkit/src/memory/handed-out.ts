@@ -19,7 +19,7 @@ export class HandedOut {
     );
   }
 
-  letGo(delivery: MemoryDelivery): void {
+  abandon(delivery: MemoryDelivery): void {
     delivery.lease.end();
     this.#deliveries.delete(delivery);
   }

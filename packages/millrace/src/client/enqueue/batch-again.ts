@@ -75,16 +75,16 @@ async function thereAlready(
   { id, madeAt }: { readonly id: string; readonly madeAt: number },
 ): Promise<ReadonlySet<Envelope>> {
   const forgetful = await forgetfulQueues(broker, members, madeAt);
-  const doubtful = members.filter(({ queue }) => forgetful.has(queue));
+  const unsure = members.filter(({ queue }) => forgetful.has(queue));
   const meant: Meant = {
     // An earlier job of the id was made before.
     recorded: (record) => (record.createdAt ?? 0) >= madeAt - CLOCK_SLACK_MS,
     waits: ({ envelope }) => envelope.batch === id,
   };
   const there = new Set<Envelope>();
-  for (let from = 0; from < doubtful.length; from += AT_A_TIME)
+  for (let from = 0; from < unsure.length; from += AT_A_TIME)
     await Promise.all(
-      doubtful.slice(from, from + AT_A_TIME).map(async (member) => {
+      unsure.slice(from, from + AT_A_TIME).map(async (member) => {
         if (await isIdKnown(broker, member, meant)) there.add(member);
       }),
     );

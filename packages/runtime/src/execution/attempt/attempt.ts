@@ -27,7 +27,7 @@ export interface AttemptListener {
 
 /** Whose attempt it is. An object instead of a promise, which would cost every job more. */
 export interface AttemptOwner {
-  /** Called at most once. Undefined where the job turned out to be over: it is let go. */
+  /** Called at most once. Undefined where the job turned out to be over: it is abandoned. */
   attemptEnded(outcome: Outcome | undefined): void;
   /** There is a fault in this code; nothing more follows. */
   brokeOff(fault: unknown): void;

@@ -9,7 +9,7 @@ import { ProgressReporter } from "./progress-reporter.ts";
 /** What is told of a handler's run while it goes on: its start, its trace, its progress. */
 export class RunReport implements AttemptListener {
   readonly #of: JobInHand;
-  readonly #admission: Pick<Admission, "limitedSince" | "passes"> | undefined;
+  readonly #admission: Pick<Admission, "limitedSince" | "entered"> | undefined;
   /** Epoch milliseconds, for people; durations are taken from the monotonic clock. */
   startedAt: number | undefined;
   startedMono = 0;
@@ -19,7 +19,7 @@ export class RunReport implements AttemptListener {
   #progress: ProgressReporter | undefined;
   #isOver = false;
 
-  constructor(of: JobInHand, admission: Pick<Admission, "limitedSince" | "passes"> | undefined) {
+  constructor(of: JobInHand, admission: Pick<Admission, "limitedSince" | "entered"> | undefined) {
     this.#of = of;
     this.#admission = admission;
   }
@@ -61,7 +61,7 @@ export class RunReport implements AttemptListener {
         job,
         startedAt: this.startedAt,
         limitedMs: limitedSince === undefined ? undefined : this.startedMono - limitedSince,
-        singletonToken: admission?.passes?.token,
+        singletonToken: admission?.entered?.token,
       });
     return this.#trace;
   }

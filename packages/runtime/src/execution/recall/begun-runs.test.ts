@@ -110,11 +110,11 @@ test("who was last heard of before the question came up has a lease from when it
     ...{ everyMs: HEARTBEAT_MS, queues: [] },
   };
   await (await broker.documents(NODES_BUCKET)).put("n1", report);
-  const trials = new BegunRuns(broker, { node: "n2", instance: "second" }, 30_000);
+  const begun = new BegunRuns(broker, { node: "n2", instance: "second" }, 30_000);
   const saidAt = clock.now();
   const told = async (afterMs: number): Promise<boolean | undefined> => {
     await clock.advance(`${saidAt + afterMs - clock.now()}ms`);
-    return trials.wasTakenDown(holder, saidAt + 20_000);
+    return begun.wasTakenDown(holder, saidAt + 20_000);
   };
   expect(await told(40_000)).toBe(undefined);
   expect(await told(64_000)).toBe(undefined);
@@ -122,14 +122,14 @@ test("who was last heard of before the question came up has a lease from when it
   // The note of its turn came later than its last heartbeat: it lived then.
   const noted = { ...holder, seenAt: saidAt + 15_000 };
   const since = saidAt + 20_000;
-  expect(await trials.wasTakenDown(noted, since)).toBe(undefined);
+  expect(await begun.wasTakenDown(noted, since)).toBe(undefined);
   await clock.advance("13s");
-  expect(await trials.wasTakenDown(noted, since)).toBe(undefined);
+  expect(await begun.wasTakenDown(noted, since)).toBe(undefined);
   await clock.advance("2s");
-  expect(await trials.wasTakenDown(noted, since)).toBe(true);
+  expect(await begun.wasTakenDown(noted, since)).toBe(true);
 });
 
-test("nobody is convicted of leases that living nodes have lost: its own", async () => {
+test("nobody is buried for leases that living nodes have lost: its own", async () => {
   const { clock, node, runs } = patient();
   const only = await node("n1");
   await only.enqueue("slow");
@@ -180,10 +180,10 @@ test("nor of one whose word a killed server has forgotten: it has time to say it
 test("who says nothing at all counts as lost from when its heartbeats would have been missed", async () => {
   const clock = new SimulatedClock();
   const broker = new MemoryBroker({ clock });
-  const trials = new BegunRuns(broker, { node: "n2", instance: "second" }, 30_000);
+  const begun = new BegunRuns(broker, { node: "n2", instance: "second" }, 30_000);
   const since = clock.now();
   const told = (): Promise<boolean | undefined> =>
-    trials.wasTakenDown({ node: "n1", instance: "first", seenAt: 0 }, since);
+    begun.wasTakenDown({ node: "n1", instance: "first", seenAt: 0 }, since);
   expect(await told()).toBe(undefined);
   await clock.advance("64s");
   expect(await told()).toBe(undefined);
@@ -191,7 +191,7 @@ test("who says nothing at all counts as lost from when its heartbeats would have
   expect(await told()).toBe(true);
 });
 
-test("a suspect that is cancelled while it waits for its turn does not begin a trial meanwhile", async () => {
+test("a suspect that is cancelled while it waits for its turn does not begin its quarantine meanwhile", async () => {
   const { clock, node, runs } = fleet(2);
   const first = await node("n1");
   await first.enqueue("good", null, { id: "a" });

@@ -6,7 +6,7 @@ const BUCKET = "suspects";
 
 /**
  * Which suspects were started on their turn, kept where a crash can't take it. A delivery count
- * alone convicts the wrong ones: the server also counts a delivery that reached a process in its
+ * alone would bury the wrong ones: the server also counts a delivery that reached a process in its
  * last moments and never ran.
  */
 export class BegunRuns {

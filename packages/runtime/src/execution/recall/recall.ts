@@ -17,7 +17,7 @@ export interface RecallOptions {
 }
 
 /** The end of a job that is over already, or whether it is to be buried for its crashes. */
-export type Recalled = { readonly end: JobEnd } | { readonly convicted: boolean };
+export type Recalled = { readonly end: JobEnd } | { readonly isPoison: boolean };
 
 /** How long a node has to answer that it runs a job. */
 const WHO_RUNS_MS = 400;
@@ -30,12 +30,12 @@ const FATE_PAUSE = 3;
  * A message that comes again was left without an ack. Whether its holder died before or after it
  * had settled the job, and whether the job has gone on or ended since by another message, is asked
  * of all that there is of the job. The same where the server was killed and does not know that it
- * comes again. And whether the crashes around it were its own doing is what the trials know.
+ * comes again. Whether the crashes around it were its own doing is known from its quarantine.
  */
 export class Recall {
   readonly #options: RecallOptions;
   #sharedSince: number | undefined;
-  #onTrial = false;
+  #isQuarantined = false;
 
   constructor(options: RecallOptions) {
     this.#options = options;
@@ -50,8 +50,8 @@ export class Recall {
   }
 
   /** It was a suspect whose turn is on record. */
-  get onTrial(): boolean {
-    return this.#onTrial;
+  get isQuarantined(): boolean {
+    return this.#isQuarantined;
   }
 
   /** @throws what the broker says; then it can be asked again */
@@ -64,13 +64,13 @@ export class Recall {
       (await host.recentEnds.concerns(envelope, message));
     if (mayBeOver) this.#sharedSince = envelope.sharedSince ?? Math.floor(message.storedAt);
     if (mayBeOver) await this.#waitBehindEarlier();
-    if (!this.#options.isWanted()) return { convicted: false };
+    if (!this.#options.isWanted()) return { isPoison: false };
     const end = mayBeOver ? await lookForEnd(host.broker, envelope, message) : undefined;
-    const convicted = end === undefined && (await this.#isConvicted());
+    const isPoison = end === undefined && (await this.#isPoison());
     // What the admission asks has to be known by then: a job may have been cancelled while this
     // node was cut off.
     if (host.cancellations.isBehind) await host.cancellations.catchUp();
-    return end === undefined ? { convicted } : { end };
+    return end === undefined ? { isPoison } : { end };
   }
 
   /**
@@ -91,14 +91,14 @@ export class Recall {
    * Too many crashes, and the last of them its own: it was the suspect whose turn it was, and the
    * node that ran it is dead.
    */
-  async #isConvicted(): Promise<boolean> {
+  async #isPoison(): Promise<boolean> {
     const { host, delivery, envelope, crashes, isWanted, pause } = this.#options;
     if (crashes < host.poisonAfter) return false;
     // Then nobody is a suspect before it is dead, and so nobody knows who had it.
     if (host.poisonAfter === 1)
       return (await host.broker.whoRuns(envelope.id, { timeoutMs: WHO_RUNS_MS })) === undefined;
     const holder = await host.begunRuns.begun(envelope, delivery.message);
-    this.#onTrial = holder !== undefined;
+    this.#isQuarantined = holder !== undefined;
     if (holder === undefined) return false;
     const since = await host.broker.serverNow();
     while (isWanted()) {

@@ -19,7 +19,7 @@ export interface SettlementWatchOptions {
 export interface StuckQueue {
   readonly queue: string;
   /**
-   * Settlements under way that have failed for a lease, and jobs that were let go for it and are
+   * Settlements under way that have failed for a lease, and jobs that were abandoned for it and are
    * not known to be settled.
    */
   readonly jobs: number;
@@ -35,22 +35,22 @@ interface Trouble {
 interface QueueTrouble {
   /** Settlements that have failed and go on being tried, by message. */
   readonly underWay: Map<string, Trouble>;
-  /** Jobs that were let go, until they can have come back to somebody. */
-  readonly letGo: Map<string, number>;
+  /** Jobs that were abandoned, until they can have come back to somebody. */
+  readonly abandoned: Map<string, number>;
   /** Since then nothing of the queue was settled. */
   settledMono: number;
   /** Nothing is pulled before. */
   pausedUntilMono: number;
   /** Of its end. */
   pause: Timer | undefined;
-  /** How often in a row a job was let go. */
+  /** How often in a row a job was abandoned. */
   streak: number;
   reason: string;
 }
 
 /** Pauses grow up to this. */
 const LONGEST_PAUSE_MS = 10 * 60_000;
-/** A job that was let go comes back after a lease, and may be stuck there once more. */
+/** A job that was abandoned comes back after a lease, and may be stuck there once more. */
 const REMEMBERED_LEASES = 3;
 
 /**
@@ -116,7 +116,7 @@ export class SettlementWatch {
     if (queue === undefined) return;
     queue.underWay.delete(key);
     if (settled) {
-      queue.letGo.delete(key);
+      queue.abandoned.delete(key);
       queue.settledMono = this.#options.clock.monotonic();
       queue.streak = 0;
       queue.pausedUntilMono = queue.settledMono;
@@ -125,21 +125,21 @@ export class SettlementWatch {
     this.#changed(envelope.queue, queue);
   }
 
-  /** It was let go: the job comes back to somebody when its lease is over. */
-  letGo(envelope: Envelope, key: string): void {
+  /** It was abandoned: the job comes back to somebody when its lease is over. */
+  abandoned(envelope: Envelope, key: string): void {
     const { clock, leaseMs, metrics } = this.#options;
     const queue = this.#of(envelope.queue);
     const now = clock.monotonic();
     const since = queue.underWay.get(key)?.sinceMono ?? now;
     queue.underWay.delete(key);
-    queue.letGo.set(key, now + REMEMBERED_LEASES * leaseMs);
+    queue.abandoned.set(key, now + REMEMBERED_LEASES * leaseMs);
     if (queue.settledMono < since && queue.pausedUntilMono <= now) {
       const pauseMs = Math.min(leaseMs * 2 ** queue.streak, LONGEST_PAUSE_MS);
       queue.pausedUntilMono = now + pauseMs;
       queue.streak += 1;
       queue.pause = clock.setTimer(pauseMs, () => this.#changed(envelope.queue, queue));
     }
-    metrics.increment("millrace_settlements_let_go_total", { queue: envelope.queue });
+    metrics.increment("millrace_settlements_abandoned_total", { queue: envelope.queue });
     this.#changed(envelope.queue, queue);
   }
 
@@ -171,9 +171,9 @@ export class SettlementWatch {
 
   #count(name: string, queue: QueueTrouble): number {
     const now = this.#options.clock.monotonic();
-    for (const [key, until] of queue.letGo) if (until <= now) queue.letGo.delete(key);
+    for (const [key, until] of queue.abandoned) if (until <= now) queue.abandoned.delete(key);
     const stuck = [...queue.underWay.values()].filter((trouble) => trouble.stuck).length;
-    const jobs = stuck + queue.letGo.size;
+    const jobs = stuck + queue.abandoned.size;
     if (jobs === 0 && queue.underWay.size === 0 && queue.streak === 0) this.#queues.delete(name);
     return jobs;
   }
@@ -183,7 +183,7 @@ export class SettlementWatch {
     if (queue === undefined) {
       queue = {
         underWay: new Map(),
-        letGo: new Map(),
+        abandoned: new Map(),
         settledMono: Number.NEGATIVE_INFINITY,
         pausedUntilMono: Number.NEGATIVE_INFINITY,
         pause: undefined,

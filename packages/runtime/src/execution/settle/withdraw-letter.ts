@@ -6,9 +6,9 @@ import {
   strayOf,
 } from "@millrace/core";
 import type { Pause } from "../pause.ts";
-import type { SettlingOptions } from "./settling.ts";
+import type { JobSettlementOptions } from "./job-settlement.ts";
 
-type Of = Pick<SettlingOptions, "host" | "delivery" | "input">;
+type Of = Pick<JobSettlementOptions, "host" | "delivery" | "input">;
 
 /**
  * Another run may have buried the job and have lost its lease before its record. Then this end

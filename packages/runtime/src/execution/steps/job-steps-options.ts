@@ -14,7 +14,7 @@ import type { EnqueueCalled } from "./job-calls.ts";
 export interface StepsListener {
   /**
    * With this outcome, whatever the handler does: nothing of it is waited for any more. Undefined:
-   * another has ended the job, so that it is let go.
+   * another has ended the job, so that it is abandoned.
    */
   end(outcome: Outcome | undefined): void;
 }

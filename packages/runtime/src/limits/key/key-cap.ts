@@ -60,7 +60,7 @@ export class KeyCap implements Limit {
         afterwards: () => permits.blocked(),
       };
     return {
-      pass: {
+      entered: {
         onLost: (listener) => {
           if (permit.state === "gone") listener();
           else permit.onLost = listener;

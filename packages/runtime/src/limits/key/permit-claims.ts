@@ -15,7 +15,7 @@ export class PermitClaims {
   readonly #onFound: (permit: Permit) => Promise<void>;
   /** Being asked for. */
   readonly #trying = new Set<number>();
-  readonly #doubtful = new Map<number, LockClaim>();
+  readonly #unanswered = new Map<number, LockClaim>();
 
   /**
    * @param onFound a permit turned out to have been had, and no job is there for it. Never rejects
@@ -38,7 +38,7 @@ export class PermitClaims {
   }
 
   get isIdle(): boolean {
-    return this.#trying.size === 0 && this.#doubtful.size === 0;
+    return this.#trying.size === 0 && this.#unanswered.size === 0;
   }
 
   tries(index: number): boolean {
@@ -53,14 +53,14 @@ export class PermitClaims {
    */
   async acquire(index: number, limit: number): Promise<Permit | undefined> {
     const { locks, node, leaseMs, clock } = this.#host;
-    const doubtful = this.#doubtful.get(index);
-    const claim = doubtful ?? { holder: permitHolder(node, index, limit), leaseMs };
+    const unanswered = this.#unanswered.get(index);
+    const claim = unanswered ?? { holder: permitHolder(node, index, limit), leaseMs };
     const fromMs = clock.monotonic();
     this.#trying.add(index);
-    this.#doubtful.set(index, claim);
+    this.#unanswered.set(index, claim);
     try {
       const lock = await locks.acquire(permitLock(this.#queue, this.#key, index), claim);
-      this.#doubtful.delete(index);
+      this.#unanswered.delete(index);
       if (lock === undefined) return undefined;
       const permit: Permit = { index, claim, lock, fromMs, state: "used" };
       if (!isOverdue(permit, clock.monotonic())) return permit;
@@ -70,7 +70,7 @@ export class PermitClaims {
         `The permit ${lock.name} was given after most of its lease of ${leaseMs} ms had passed, and was given back. See what holds up this process or its server.`,
       );
     } catch (error) {
-      if (doubtful === undefined) this.#resolveLater(index, limit, claim);
+      if (unanswered === undefined) this.#resolveLater(index, limit, claim);
       throw error;
     } finally {
       this.#trying.delete(index);
@@ -81,14 +81,14 @@ export class PermitClaims {
     const { retries, leaseMs } = this.#host;
     void retries
       .run(async () => {
-        if (this.#doubtful.get(index) !== claim) return;
+        if (this.#unanswered.get(index) !== claim) return;
         if (this.#trying.has(index)) throw new Error("a job asks for it at this moment");
         const permit = await this.acquire(index, limit);
         if (permit !== undefined) await this.#onFound(permit);
       }, leaseMs)
       // After so long it is free in any case.
       .then(() => {
-        if (this.#doubtful.get(index) === claim) this.#doubtful.delete(index);
+        if (this.#unanswered.get(index) === claim) this.#unanswered.delete(index);
       });
   }
 }

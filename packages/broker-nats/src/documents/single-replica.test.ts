@@ -37,7 +37,7 @@ function scene(config: { num_replicas: number; allow_direct: boolean }) {
       return copy.isSole();
     },
     atOnce: () => copy.isSole(),
-    doubt: () => copy.doubt(),
+    disbelieve: () => copy.disbelieve(),
     reconnect: async () => {
       statuses.emit("status", { type: "reconnect" });
       await answered();
@@ -93,10 +93,10 @@ test("whoever may not look, or is answered otherwise, asks the leader for ten se
   expect(await denied.known()).toBe(false);
   expect(denied.looks()).toBe(1);
 
-  const doubted = scene({ num_replicas: 1, allow_direct: true });
-  expect(await doubted.known()).toBe(true);
-  doubted.doubt();
-  expect(await doubted.known()).toBe(false);
+  const answered = scene({ num_replicas: 1, allow_direct: true });
+  expect(await answered.known()).toBe(true);
+  answered.disbelieve();
+  expect(await answered.known()).toBe(false);
   vi.advanceTimersByTime(10_001);
-  expect(await doubted.known()).toBe(true);
+  expect(await answered.known()).toBe(true);
 });

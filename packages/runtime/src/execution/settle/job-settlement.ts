@@ -17,7 +17,7 @@ import type { Admission } from "../admission.ts";
 import { completion } from "./completion.ts";
 import type { ExecutionHost } from "../execution-host.ts";
 import { lastResort } from "./last-resort.ts";
-import { endTrial, letGo } from "./let-go.ts";
+import { endQuarantine, giveBackHeld } from "./give-back-held.ts";
 import { rivalEndOf, takeLetterBack, withdrawLetter } from "./withdraw-letter.ts";
 import { lookForEnd, outcomeOfEnd, type WhereItIs } from "../recall/look-for-end.ts";
 import { Pause } from "../pause.ts";
@@ -27,14 +27,15 @@ import { reportSettled, reportTrouble } from "../report.ts";
 import { hooksFor, type Settled, type SettlementHook, settleWithHooks } from "./settlement-hook.ts";
 import { traceEndUnrun } from "../trace-attempt.ts";
 
-export interface SettlingOptions {
+export interface JobSettlementOptions {
   readonly host: ExecutionHost;
   readonly delivery: Delivery;
   readonly input: SettlementInput;
   /** What is to be carried out. */
   readonly settlement: Settlement;
   /** Of a message that could be read. */
-  readonly admission: Pick<Admission, "recorded" | "stray" | "passes" | "onTrial"> | undefined;
+  readonly admission:
+    Pick<Admission, "recorded" | "stray" | "entered" | "isQuarantined"> | undefined;
   /** Of an attempt that is traced; its end is told here. */
   readonly trace: AttemptTrace | undefined;
   /** Where the handler has reported its progress. */
@@ -46,10 +47,10 @@ export interface SettlingOptions {
 /**
  * From an outcome to the end of a job's way: has the broker carry the settlement out, until it has
  * confirmed it all or the lease is gone and the job is somebody else's to settle; then tells the
- * rest of the world, and lets go of what the job held.
+ * rest of the world, and gives back what the job held.
  */
-export class Settling {
-  readonly #options: SettlingOptions;
+export class JobSettlement {
+  readonly #options: JobSettlementOptions;
   #input: SettlementInput;
   #settlement: Settlement;
   #pause: Pause | undefined;
@@ -67,7 +68,7 @@ export class Settling {
   /** It has failed for so long that hooks which can be spared no longer keep it. */
   #sparing = false;
 
-  constructor(options: SettlingOptions) {
+  constructor(options: JobSettlementOptions) {
     this.#options = options;
     this.#input = options.input;
     this.#settlement = options.settlement;
@@ -129,7 +130,7 @@ export class Settling {
     const { host, delivery, input } = this.#options;
     if (!delivery.lease.isHeld())
       this.#settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
-    // With a lost lease there is nothing to carry out and nothing to let go.
+    // With a lost lease there is nothing to carry out and nothing to give back.
     if (this.#settlement.steps.length === 0) return Promise.resolve();
     const isPlain =
       !(this.#mustAsk || this.#isContested || this.#buries || this.#options.acrossOutage) &&
@@ -150,12 +151,12 @@ export class Settling {
   }
 
   /**
-   * Tells the rest of the world, and lets go of what the job held. Never rejects.
+   * Tells the rest of the world, and gives back what the job held. Never rejects.
    * @returns undefined where there is nothing to wait for
    */
   follow(): Promise<void> | undefined {
     this.#report();
-    return letGo(this.#options, this.#settlement, () => this.#settled());
+    return giveBackHeld(this.#options, this.#settlement, () => this.#settled());
   }
 
   /** The node has stopped: nothing more is tried. */
@@ -282,7 +283,7 @@ export class Settling {
     const doing = failure.step?.do ?? "what follows";
     const forMs = host.settlements.failed(input.envelope, this.#key, error, doing);
     const { leaseMs } = host.settlements;
-    // What can be spared is, before the job is let go for it.
+    // What can be spared is, before the job is abandoned for it.
     if (forMs >= leaseMs && failure.step === undefined && !this.#sparing)
       return void (this.#sparing = true);
     const recorded = this.#isRecorded;
@@ -299,11 +300,11 @@ export class Settling {
    */
   async #giveUp(): Promise<void> {
     const { host, delivery, input, admission } = this.#options;
-    host.settlements.letGo(input.envelope, this.#key);
+    host.settlements.abandoned(input.envelope, this.#key);
     // Its holder lives, and lets it go for no fault of the job's.
-    if (admission?.onTrial === true) await endTrial(host, input.envelope);
+    if (admission?.isQuarantined === true) await endQuarantine(host, input.envelope);
     await host.broker.settle(delivery, []).catch((error: unknown) => {
-      host.log.debug({ error: recordError(error) }, "a delivery was let go without its broker");
+      host.log.debug({ error: recordError(error) }, "a delivery was abandoned without its broker");
     });
     this.#settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
   }

@@ -1,11 +1,11 @@
 import { type Logger, type Outcome, recordError, type Settlement } from "@millrace/core";
-import type { Entrant, Limit, Pass } from "./limit.ts";
+import type { Entrant, Limit, EnteredLimit } from "./limit.ts";
 
-/** The limits that one execution has passed, until it leaves them. */
-export class Passes {
+/** The limits that one execution has entered, until it leaves them. */
+export class EnteredLimits {
   readonly #log: Logger;
   readonly #onLost: () => void;
-  readonly #held: Pass[] = [];
+  readonly #held: EnteredLimit[] = [];
   #afterwards: (() => Promise<void>) | undefined;
   #left = false;
 
@@ -26,13 +26,13 @@ export class Passes {
       this.#afterwards = entry.afterwards;
       return entry.refusal;
     }
-    const { pass } = entry;
-    if (pass === undefined) return undefined;
+    const { entered } = entry;
+    if (entered === undefined) return undefined;
     // The execution ended while the limit was deciding.
-    if (this.#left) await this.#quietly(() => pass.leave(undefined));
+    if (this.#left) await this.#quietly(() => entered.leave(undefined));
     else {
-      this.#held.push(pass);
-      pass.onLost?.(this.#onLost);
+      this.#held.push(entered);
+      entered.onLost?.(this.#onLost);
     }
     return undefined;
   }
@@ -54,7 +54,8 @@ export class Passes {
     const afterwards = this.#afterwards;
     if (afterwards !== undefined && settlement !== undefined && settlement.state !== "abandoned")
       await this.#quietly(afterwards);
-    for (const pass of this.#held.toReversed()) await this.#quietly(() => pass.leave(settlement));
+    for (const entered of this.#held.toReversed())
+      await this.#quietly(() => entered.leave(settlement));
   }
 
   async #quietly(leave: () => Promise<void>): Promise<void> {
