@@ -11,7 +11,7 @@ const { packageManager, scripts } = JSON.parse(
 /** Other people's programs: their flags are theirs to check. */
 const OTHERS = ["nats", "curl", "esbuild", "export", "cd", "corepack"];
 const CONTAINERS = ["docker", "podman", "buildah", "helm"];
-const NPM_COMMANDS = ["install", "init", "pkg", "create"];
+const OWN_COMMANDS = ["install", "init", "pkg", "create"];
 
 /** What a reader types: the lines of blocks of shell code, without their comments. */
 export function shellLines(text: string): readonly string[] {
@@ -86,12 +86,15 @@ function problemOfMillrace(args: readonly string[]): string | undefined {
 }
 
 function problemOfNpm([command = "", ...rest]: readonly string[]): string | undefined {
-  if (NPM_COMMANDS.includes(command)) return undefined;
-  return problemOfScript(command === "run" ? rest : [command, ...rest]);
+  // Flags in front of -- are npm's own.
+  const end = rest.indexOf("--");
+  const [script = "", ...args] = command === "run" ? rest : [command, ...rest];
+  return problemOfScript([script, ...args.slice(end < 0 ? args.length : args.indexOf("--") + 1)]);
 }
 
 function problemOfScript([name = "", ...args]: readonly string[]): string | undefined {
-  if (name.startsWith("--")) return undefined; // pnpm's own: --recursive … pack
+  // pnpm's own: --recursive … pack
+  if (name.startsWith("--") || OWN_COMMANDS.includes(name)) return undefined;
   const script = scripts[name === "run" ? (args[0] ?? "") : name];
   if (script === undefined) return `there is no script ${name}`;
   return problemOfNode([script.replace(/^node /, ""), ...args], []);

@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { problemOf as problemOfLine } from "../docs/shell-lines.ts";
 
 interface Step {
   readonly uses?: string;
@@ -28,12 +29,7 @@ interface Workflow {
 const ROOT = resolve(import.meta.dirname, "../..");
 const FILES = globSync(".github/workflows/*.yml", { cwd: ROOT });
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
-const { packageManager, scripts } = JSON.parse(read("package.json")) as {
-  readonly packageManager: string;
-  readonly scripts: Readonly<Record<string, string>>;
-};
-/** pnpm's own. */
-const NOT_SCRIPTS = ["install"];
+const { packageManager } = JSON.parse(read("package.json")) as { readonly packageManager: string };
 
 test("there are workflows that check, test, release and publish the site", () => {
   expect(FILES.map((file) => file.split("/").at(-1)).toSorted()).toEqual([
@@ -54,7 +50,7 @@ describe.each(FILES)("%s", (file) => {
     for (const job of jobs) expect(job["timeout-minutes"]).toBeGreaterThan(0);
   });
 
-  test("calls only scripts, programs and files that are there", () => {
+  test("calls only scripts, flags, programs and files that are there", () => {
     const lines = steps.flatMap(({ run }) => run?.trim().split("\n") ?? []);
     expect(lines.filter((line) => problemOf(line) !== undefined).map(problemOf)).toEqual([]);
     for (const step of steps) {
@@ -107,6 +103,16 @@ test.each(["SECURITY", "CODE_OF_CONDUCT", "MAINTAINERS", "ROADMAP"])(
   },
 );
 
+test.each([
+  ["npx --yes pnpm@1.2.3 check", /neither millrace nor pnpm@/],
+  [`npx --yes ${packageManager} chekc`, /no script chekc/],
+  [`npx --yes ${packageManager} release --provenence`, /has no --provenence/],
+  ["npm test --silent -- --al", /has no --al$/],
+  [".ci/rum", /can't be run/],
+])("a step that is wrong is told: %s", (line, problem) => {
+  expect(problemOf(line)).toMatch(problem);
+});
+
 /** The machine's own, else built by Go, which keeps what it has built. */
 const actionlint = [
   [process.env["ACTIONLINT"] ?? "actionlint"],
@@ -122,22 +128,15 @@ test.skipIf(actionlint === undefined)(
   120_000,
 );
 
-/** What is wrong with a line that a workflow runs, if anything. */
+/** What is wrong with a line that a workflow or its script runs, if anything. */
 function problemOf(line: string): string | undefined {
-  const [first = "", ...words] = line.split(" ");
-  if (first.includes("/")) {
-    const file = join(ROOT, first);
-    return existsSync(file) && (statSync(file).mode & 0o111) !== 0
-      ? undefined
-      : `${first} can't be run`;
-  }
-  if (first === "npm")
-    return words[0] === "test" || (words[0] === "run" && scripts[words[1] ?? ""] !== undefined)
-      ? undefined
-      : line;
-  const [manager, script = ""] = words.filter((word) => word !== "--yes");
-  if (first !== "npx" || manager !== packageManager) return `${line}: not ${packageManager}`;
-  return NOT_SCRIPTS.includes(script) || scripts[script] !== undefined
-    ? undefined
-    : `${line}: there is no script ${script}`;
+  if (!line.startsWith(".")) return problemOfLine(line.replace(/^exec /, ""), []);
+  const file = join(ROOT, line);
+  const canRun = existsSync(file) && (statSync(file).mode & 0o111) !== 0;
+  if (!canRun) return `${line} can't be run`;
+  const own = read(line).split("\n").slice(1);
+  return own
+    .filter((one) => /^(exec )?(npm|npx) /.test(one))
+    .map(problemOf)
+    .find(Boolean);
 }
