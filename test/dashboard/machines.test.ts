@@ -22,10 +22,12 @@ test("machines are listed by name and status, the one that changed last first", 
   const nextAt = expect.any(Number) as number;
   const first = { machine: "claim", id: "c-1", status: "active", state: "open.unread", nextAt };
   const second = { machine: "claim", id: "c-2", status: "done", state: "accepted" };
-  expect(await get("machines")).toMatchObject([second, first]);
-  expect(await get("machines?status=active")).toMatchObject([first]);
-  expect(await get("machines?machine=claim&status=done")).toMatchObject([second]);
-  expect(await get("machines?machine=order")).toEqual([]);
+  expect(await get("machines")).toMatchObject({ rows: [second, first] });
+  expect(await get("machines?status=active")).toMatchObject({ rows: [first] });
+  expect(await get("machines?machine=claim&status=done")).toMatchObject({ rows: [second] });
+  expect(await get("machines?state=open")).toMatchObject({ rows: [first] });
+  expect(await get("machines?machine=order")).toEqual({ rows: [] });
+  await expect(get("machines?after=end")).rejects.toThrow(/^Error: 400|^400/);
   await expect(get("machines?status=asleep")).rejects.toThrow(/^Error: 400|^400/);
 });
 

@@ -46,7 +46,7 @@ describeEachServer("machines that ended long ago", (server) => {
       definition: { name: "visit", keepEndedMs: 1_000 },
     });
     cleanUpLater(() => sweeper.stop());
-    const left = async () => (await millrace.machines.list()).map(({ id }) => id);
+    const left = async () => (await millrace.machines.list()).machines.map(({ id }) => id);
     await eventually(async () => (await left()).length === 1, {
       ...{ withinMs: 60_000, describe: "those that ended are gone" },
     });

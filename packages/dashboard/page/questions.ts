@@ -2,7 +2,7 @@ import { useQuery, type UseQueryResult } from "@tanstack/react-query";
 import type {
   MachineChartView,
   MachineCountsView,
-  MachineRowView,
+  MachinesPageView,
   MachineView,
 } from "../src/api/machine-views.ts";
 import type { LimitsPageView } from "../src/api/limits-views.ts";
@@ -123,13 +123,15 @@ const DAY_AGAIN_MS = 60_000;
 export const useScheduleDay = (): UseQueryResult<ScheduleDayView> =>
   useAnswer(["schedules", "day"], "schedules/day", DAY_AGAIN_MS);
 
-/** All machines there are have to be read for it. */
+/** Where few are asked for, many have to be read for it. */
 const MACHINES_AGAIN_MS = 30_000;
 
 export const useMachines = (filter: {
   readonly machine: string;
   readonly status: string;
-}): UseQueryResult<readonly MachineRowView[]> =>
+  readonly state: string;
+  readonly after: string;
+}): UseQueryResult<MachinesPageView> =>
   useAnswer(["machines", filter], `machines${queryOf({ ...filter })}`, MACHINES_AGAIN_MS);
 
 export const useMachine = (machine: string, id: string): UseQueryResult<MachineView> =>

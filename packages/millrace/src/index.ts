@@ -107,12 +107,8 @@ export type {
   SendOptions,
   WaitForOptions,
 } from "./client/machines/machine-handle.ts";
-export type {
-  MachineChartQuery,
-  MachineCount,
-  Machines,
-  MachinesQuery,
-} from "./client/machines/machines.ts";
+export type { MachineChartQuery, MachineCount, Machines } from "./client/machines/machines.ts";
+export type { MachinesPage, MachinesQuery } from "./client/machines/list-machines.ts";
 export type {
   InvokedJob,
   MachineEvent,

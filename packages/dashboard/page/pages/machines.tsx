@@ -12,11 +12,15 @@ import { Moment } from "../time.tsx";
 /** Durable machines, those that changed last first. */
 export function MachinesPage(): ReactElement {
   const [asked, setAsked] = useSearchParams();
-  const filter = { machine: asked.get("machine") ?? "", status: asked.get("status") ?? "" };
+  const word = (name: string): string => asked.get(name) ?? "";
+  const filter = {
+    ...{ machine: word("machine"), status: word("status"), state: word("state") },
+    after: word("after"),
+  };
   const machines = useMachines(filter);
   const ask = (change: Partial<typeof filter>): void =>
     setAsked(
-      Object.entries({ ...filter, ...change }).filter(([, value]) => value !== ""),
+      Object.entries({ ...filter, after: "", ...change }).filter(([, value]) => value !== ""),
       { replace: true },
     );
   return (
@@ -27,6 +31,13 @@ export function MachinesPage(): ReactElement {
           <input
             value={filter.machine}
             onChange={(event) => ask({ machine: event.target.value.trim() })}
+          />
+        </label>
+        <label>
+          State
+          <input
+            value={filter.state}
+            onChange={(event) => ask({ state: event.target.value.trim() })}
           />
         </label>
         <label>
@@ -41,22 +52,48 @@ export function MachinesPage(): ReactElement {
       </form>
       {filter.machine === "" ? null : <Counted machine={filter.machine} />}
       <Answer of={machines}>
-        {(rows) => (
-          <DataTable
-            label="Machines"
-            columns={COLUMNS}
-            rows={rows}
-            rowKey={({ machine, id }) => `${machine}.${id}`}
-            empty={
-              <p>
-                No such machines. A durable machine is a chart whose state is stored:{" "}
-                <code>defineMachine()</code>.
-              </p>
-            }
-          />
+        {({ rows, next }) => (
+          <>
+            <DataTable
+              label="Machines"
+              columns={COLUMNS}
+              rows={rows}
+              rowKey={({ machine, id }) => `${machine}.${id}`}
+              empty={
+                <p>
+                  No such machines{next === undefined ? "" : " among those that were looked at"}. A
+                  durable machine is a chart whose state is stored: <code>defineMachine()</code>.
+                </p>
+              }
+            />
+            <Paging
+              isFirst={filter.after === ""}
+              next={next}
+              onPage={(after) => ask({ after: String(after ?? "") })}
+            />
+          </>
         )}
       </Answer>
     </Page>
+  );
+}
+
+function Paging(props: {
+  readonly isFirst: boolean;
+  readonly next: number | undefined;
+  readonly onPage: (after: number | undefined) => void;
+}): ReactElement | null {
+  const { isFirst, next, onPage } = props;
+  if (isFirst && next === undefined) return null;
+  return (
+    <p>
+      <button type="button" disabled={isFirst} onClick={() => onPage(undefined)}>
+        First page
+      </button>{" "}
+      <button type="button" disabled={next === undefined} onClick={() => onPage(next)}>
+        Next page
+      </button>
+    </p>
   );
 }
 

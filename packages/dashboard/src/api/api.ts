@@ -16,6 +16,7 @@ import {
   askedJson,
   askedLimit,
   askedState,
+  askedAfter,
   askedStatus,
   askedTarget,
   askedVersion,
@@ -160,8 +161,9 @@ function addDeadReads(read: Read, { fleet, show }: reads.Reading): void {
 
 function addMachineReads(read: Read, reading: reads.Reading): void {
   read("/machines", (context) => {
-    const { machine: name = "", status } = context.req.query();
-    return machines(reading, { machine: name, ...askedStatus(status) });
+    const { machine: name = "", state = "", status, after } = context.req.query();
+    const asked = { ...askedStatus(status), ...askedAfter(after) };
+    return machines(reading, { machine: name, state, ...asked });
   });
   read("/charts/:machine/counts", (context) => machineCounts(reading, param(context, "machine")));
   read("/charts/:machine", (context) =>

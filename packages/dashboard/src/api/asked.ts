@@ -51,6 +51,13 @@ export function askedStatus(status: string | undefined): { readonly status?: Mac
   throw wrong("status", `one of ${STATUSES.join(", ")}`);
 }
 
+/** Where a page goes on; an empty word: at the beginning. */
+export function askedAfter(after = ""): { readonly after?: number } {
+  if (after === "") return {};
+  if (/^[1-9]\d{0,14}$/.test(after)) return { after: Number(after) };
+  throw wrong("after", "what the page before has as next");
+}
+
 /** @returns undefined for the newest there is */
 export function askedVersion(version = ""): number | undefined {
   if (version === "") return undefined;

@@ -12,6 +12,12 @@ export interface MachineRowView {
   readonly trouble?: string;
 }
 
+export interface MachinesPageView {
+  readonly rows: readonly MachineRowView[];
+  /** Where the next page goes on. Left out at the end. */
+  readonly next?: number;
+}
+
 /** A state of a chart. */
 export interface ChartStateView {
   /** `asking.open` */

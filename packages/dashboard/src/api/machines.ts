@@ -7,24 +7,36 @@ import type {
   MachineChartView,
   MachineCountsView,
   MachineRowView,
+  MachinesPageView,
   MachineView,
 } from "./machine-views.ts";
 import type { Reading } from "./reads.ts";
 import type { ChangeView } from "./views.ts";
 
-const MOST = 200;
+const PAGE = 200;
 
-/** Those that changed last come first. Asks for all there are. */
+/** What is asked of the list. An empty word asks for nothing. */
+export interface AskedMachines {
+  readonly machine: string;
+  readonly state: string;
+  readonly status?: MachineStatus;
+  readonly after?: number;
+}
+
+/** A page of them, those that changed last first. */
 export async function machines(
   { fleet, show }: Pick<Reading, "fleet" | "show">,
-  { machine, status }: { readonly machine?: string; readonly status?: MachineStatus },
-): Promise<readonly MachineRowView[]> {
-  const found = await fleet.machines.list({
-    limit: MOST,
-    ...(machine === undefined || machine === "" ? {} : { machine }),
-    ...(status === undefined ? {} : { status }),
+  { machine, state, ...asked }: AskedMachines,
+): Promise<MachinesPageView> {
+  const { machines: found, next } = await fleet.machines.list({
+    ...{ ...asked, limit: PAGE },
+    ...(machine === "" ? {} : { machine }),
+    ...(state === "" ? {} : { state }),
   });
-  return found.map((one) => rowView(one, show));
+  return {
+    rows: found.map((one) => rowView(one, show)),
+    ...(next === undefined ? {} : { next }),
+  };
 }
 
 export async function machine(

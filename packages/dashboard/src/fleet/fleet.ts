@@ -51,8 +51,10 @@ export interface Fleet {
     list(query: {
       readonly machine?: string;
       readonly status?: MachineStatus;
+      readonly state?: string;
       readonly limit: number;
-    }): Promise<readonly FleetMachineState[]>;
+      readonly after?: number;
+    }): Promise<{ readonly machines: readonly FleetMachineState[]; readonly next?: number }>;
     chart(
       machine: string,
       options: { readonly version?: number },

@@ -24,7 +24,9 @@ async function scene() {
   const t = await createTestRuntime({ jobs: [], machines: [visit, other] });
   const documents = await t.broker.documents(MACHINES_BUCKET);
   const ids = async () => {
-    const found = (await t.client.machines.list()).map(({ machine, id }) => `${machine} ${id}`);
+    const found = (await t.client.machines.list()).machines.map(
+      ({ machine, id }) => `${machine} ${id}`,
+    );
     return found.toSorted();
   };
   return { t, documents, ids };

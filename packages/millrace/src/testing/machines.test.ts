@@ -166,7 +166,7 @@ test("one that was stopped is left as it stands, and is forgotten on demand", as
   await o.send({ type: "APPROVE" });
   await t.drain();
   expect(await o.snapshot()).toMatchObject({ status: "stopped", value: "asking", timers: [] });
-  expect(await t.client.machines.list({ machine: "order" })).toHaveLength(1);
+  expect((await t.client.machines.list({ machine: "order" })).machines).toHaveLength(1);
   expect(await t.client.machines.remove("order", "o-1")).toBe(true);
   await o.start({ cents: 7 });
   await t.drain();

@@ -5,8 +5,7 @@ import {
   forgetMachine,
   type MachineChart,
   machineKey,
-  type MachineSnapshot,
-  machineSnapshot,
+  type MachineDocument,
   MACHINES_BUCKET,
   type MachineStatus,
   MillraceError,
@@ -17,15 +16,12 @@ import {
   requireMachineId,
   requireMachineName,
 } from "@millrace/core";
-
-/** Which machines are listed. */
-export interface MachinesQuery {
-  /** The definition's name. Default: all. */
-  readonly machine?: string;
-  readonly status?: MachineStatus;
-  /** Default 100. */
-  readonly limit?: number;
-}
+import {
+  eachMachine,
+  listMachines,
+  type MachinesPage,
+  type MachinesQuery,
+} from "./list-machines.ts";
 
 /** Which of a machine's charts is meant. */
 export interface MachineChartQuery {
@@ -45,9 +41,16 @@ export interface MachineCount {
 /** Looking at durable machines, and forgetting them. */
 export interface Machines {
   /**
-   * Those that changed last come first. Reads all machines there are: for looking, not for working.
+   * A page of them, those that changed last first. One that changes between two pages moves to the
+   * beginning. A page looks at 10,000 machines at most: where few are asked for, it may have fewer
+   * than `limit`, even none, and a `next` all the same.
+   *
+   * @example
+   * const waiting = { machine: "order", state: "approval" };
+   * const first = await millrace.machines.list(waiting);
+   * const second = await millrace.machines.list({ ...waiting, after: first.next });
    */
-  list(query?: MachinesQuery): Promise<readonly MachineSnapshot[]>;
+  list(query?: MachinesQuery): Promise<MachinesPage>;
   /**
    * The picture of a machine's chart: its states, and the ways between them. The nodes that host
    * the machine have stored it.
@@ -59,7 +62,7 @@ export interface Machines {
    * chart?.states.map(({ path }) => path); // ["charging", "waiting", "waiting.quiet", …]
    */
   chart(machine: string, options?: MachineChartQuery): Promise<MachineChart | undefined>;
-  /** How many of one name there are. Reads all machines there are. */
+  /** How many of one name there are. Reads all of that name. */
   count(machine: string): Promise<MachineCount>;
   /**
    * Forgets a machine that has come to an end; then its id may be started anew. Until then it is
@@ -71,26 +74,11 @@ export interface Machines {
   remove(machine: string, id: string): Promise<boolean>;
 }
 
-const NAMES = optionNames<MachinesQuery>({ machine: true, status: true, limit: true });
-
 const CHART_NAMES = optionNames<MachineChartQuery>({ version: true });
 
 export function machinesOf(broker: Broker): Machines {
   return {
-    list: async (query = {}) => {
-      refuseUnknown(query, NAMES, "machines.list()");
-      const { machine, status, limit = 100 } = query;
-      if (machine !== undefined) requireMachineName(machine);
-      const documents = await broker.documents(MACHINES_BUCKET);
-      return (await documents.list())
-        .map(({ value }) => readMachine(value))
-        .filter((one) => one !== undefined)
-        .filter((one) => machine === undefined || one.machine === machine)
-        .filter((one) => status === undefined || one.status === status)
-        .toSorted((a, b) => b.changedAt - a.changedAt)
-        .slice(0, limit)
-        .map((one) => machineSnapshot(one));
-    },
+    list: async (query = {}) => listMachines(await broker.documents(MACHINES_BUCKET), query),
     chart: async (machine, query = {}) => {
       refuseUnknown(query, CHART_NAMES, "machines.chart()");
       const documents = await broker.documents(MACHINES_BUCKET);
@@ -102,14 +90,15 @@ export function machinesOf(broker: Broker): Machines {
     count: async (machine) => {
       requireMachineName(machine);
       const documents = await broker.documents(MACHINES_BUCKET);
+      const stands = new Map<string, Pick<MachineDocument, "status" | "value">>();
+      for await (const { id, status, value } of eachMachine(documents, machine))
+        stands.set(id, { status, value });
       const byStatus = { active: 0, done: 0, error: 0, stopped: 0 };
       const byState = new Map<string, number>();
-      for (const { value } of await documents.list()) {
-        const one = readMachine(value);
-        if (one?.machine !== machine) continue;
-        byStatus[one.status] += 1;
-        if (one.status !== "active") continue;
-        for (const path of activeStates(one.value)) byState.set(path, (byState.get(path) ?? 0) + 1);
+      for (const { status, value } of stands.values()) {
+        byStatus[status] += 1;
+        if (status !== "active") continue;
+        for (const path of activeStates(value)) byState.set(path, (byState.get(path) ?? 0) + 1);
       }
       return { byStatus, byState: Object.fromEntries(byState) };
     },

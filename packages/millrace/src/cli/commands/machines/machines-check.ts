@@ -1,11 +1,13 @@
 import {
   checkStored,
+  type DocumentStore,
+  machineKey,
   type MachineDefinition,
   MACHINES_BUCKET,
   MillraceError,
-  readMachine,
   type RecordedError,
 } from "@millrace/core";
+import { eachMachine } from "../../../client/machines/list-machines.ts";
 import { loadMachines } from "../../../node/load-jobs.ts";
 import { command } from "../../command.ts";
 import { EXIT } from "../../exit-codes.ts";
@@ -45,10 +47,7 @@ export const machinesCheck = command({
     const byName = new Map(found.map((one) => [one.name, one]));
     const result = await withClient(config, async ({ broker }) => {
       const documents = await broker.documents(MACHINES_BUCKET);
-      return checkAll(
-        byName,
-        (await documents.list()).map(({ value }) => value),
-      );
+      return checkAll(byName, documents);
     });
     const { checked, migrated, failed } = result;
     const summary = `${checked} active machines could be tried, ${migrated} would be migrated, ${failed.length} could not go on\n`;
@@ -60,20 +59,21 @@ export const machinesCheck = command({
   },
 });
 
-function checkAll(byName: ReadonlyMap<string, MachineDefinition>, values: readonly unknown[]) {
-  const failed: Failure[] = [];
-  let [checked, migrated] = [0, 0];
-  for (const value of values) {
-    const document = readMachine(value);
-    const definition = document && byName.get(document.machine);
-    if (definition === undefined || document?.status !== "active") continue;
-    checked += 1;
-    const { isMigrated, error } = checkStored(definition, document);
-    if (error === undefined) migrated += isMigrated ? 1 : 0;
-    else {
-      const { machine, id, version } = document;
-      failed.push({ machine, id, version, value: document.value, error });
+async function checkAll(byName: ReadonlyMap<string, MachineDefinition>, documents: DocumentStore) {
+  /** By its key: one that changes meanwhile is tried once more. */
+  const tried = new Map<string, boolean>();
+  const failed = new Map<string, Failure>();
+  for (const definition of byName.values())
+    for await (const document of eachMachine(documents, definition.name)) {
+      const key = machineKey(document);
+      tried.delete(key);
+      failed.delete(key);
+      if (document.status !== "active") continue;
+      const { isMigrated, error } = checkStored(definition, document);
+      tried.set(key, isMigrated && error === undefined);
+      const { machine, id, version, value } = document;
+      if (error !== undefined) failed.set(key, { machine, id, version, value, error });
     }
-  }
-  return { checked, migrated, failed };
+  const migrated = [...tried.values()].filter(Boolean).length;
+  return { checked: tried.size, migrated, failed: [...failed.values()] };
 }

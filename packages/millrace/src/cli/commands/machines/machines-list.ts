@@ -1,5 +1,5 @@
 import { activeStates, type MachineSnapshot } from "@millrace/core";
-import { oneOf, whole } from "../../../config/field-kinds.ts";
+import { oneOf, text, whole } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { type Column, table } from "../../show/table.ts";
@@ -25,23 +25,38 @@ export const machinesList = command({
       kind: oneOf("active", "done", "error", "stopped"),
       about: "Only those of this status",
     },
+    state: {
+      kind: text,
+      about: "Only those in this state, or in one in it: waiting, waiting.quiet",
+    },
+    after: { kind: whole(1, Number.MAX_SAFE_INTEGER), about: "What the page before has said" },
     limit: { kind: whole(1, 10_000), about: "At most so many (default 100)" },
   },
   fields: ["connection", "namespace", "masking"],
-  examples: [["millrace machines list order --status error", "Orders whose chart has failed"]],
+  examples: [
+    ["millrace machines list order --status error", "Orders whose chart has failed"],
+    ["millrace machines list order --state approval --limit 500", "Orders that wait for an answer"],
+  ],
   async run({ args: [machine], flags, config }) {
-    const { status, limit } = flags;
-    const found = await withClient(config, (client) =>
+    const { status, state, limit, after } = flags;
+    const { machines, next } = await withClient(config, (client) =>
       client.machines.list({
         ...(machine === undefined ? {} : { machine }),
         ...(status === undefined ? {} : { status }),
+        ...(state === undefined ? {} : { state }),
         ...(limit === undefined ? {} : { limit }),
+        ...(after === undefined ? {} : { after }),
       }),
     );
     const show = maskOf(config);
     return {
-      json: found.map((one) => shownMachine(one, show)),
-      text: (paint) => (found.length === 0 ? "no machines\n" : table(COLUMNS, found, paint)),
+      json: {
+        machines: machines.map((one) => shownMachine(one, show)),
+        ...(next === undefined ? {} : { next }),
+      },
+      text: (paint) =>
+        (machines.length === 0 ? "no machines\n" : table(COLUMNS, machines, paint)) +
+        (next === undefined ? "" : `\nThere may be more: --after ${next}\n`),
     };
   },
 });
