@@ -191,7 +191,7 @@ function carry(
       return;
     }
     case "xstate.sendTo":
-      return send(definition, owner, draft, params);
+      return send(definition, owner, draft, { ...params, now });
     case "xstate.log":
       draft.effects.push({
         do: "log",
@@ -244,8 +244,8 @@ function spawn(
 function send(
   { sendsTo }: MachineDefinition,
   owner: Owner,
-  { effects }: Draft,
-  { to: target, event, delay }: Record<string, unknown>,
+  draft: Draft,
+  { to: target, event, delay, now }: Record<string, unknown>,
 ): void {
   const to = readMachineAddress(target);
   if (to === undefined || !sendsTo.includes(to.machine))
@@ -261,9 +261,25 @@ function send(
       "payload-too-large",
       `The event for the machine ${to.machine} takes ${size} bytes, and ${MAX_EVENT_BYTES} is the most.`,
     );
+  if (to.machine === owner.machine && to.id === owner.id)
+    return keepOwn(owner, draft, event as MachineEvent, Number(now));
+  const { effects } = draft;
   const sent = effects.filter((one) => one.do === "send").length;
   const id = sentEventId(owner, sent);
   effects.push({ do: "send", to, event: event as MachineEvent, id });
+}
+
+const OWN = "own:";
+
+/**
+ * What a machine sends to itself stands in its document, as a timer that is due. Its inbox may be
+ * full, and the event in hand is a part of that: the machine would wait for itself.
+ */
+function keepOwn({ rev }: Owner, { timers }: Draft, event: MachineEvent, now: number): void {
+  const waiting = Object.entries(timers).filter(([key]) => key.startsWith(OWN));
+  // In their order, also where the clock of another host is behind.
+  const at = Math.max(now, ...waiting.map(([, timer]) => timer.at));
+  timers[`${OWN}${rev}:${waiting.length}`] = { at, event };
 }
 
 /** Its job is cancelled, or not even enqueued where it was invoked by this very event. */
