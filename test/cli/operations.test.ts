@@ -102,7 +102,14 @@ describeEachServer("operations, and jobs cancel and reschedule --all", (server) 
     });
     expect(await due()).toEqual(before);
     const cancelled = await json<Operation>("jobs", "cancel", "--all", "--yes");
-    const refused = await run("operations", "undo", cancelled.id);
+    const anew = await json<Operation>("operations", "undo", cancelled.id);
+    expect(anew).toMatchObject({ kind: "cancel-undo", total: 4, done: 4, failed: 0 });
+    await eventually(async () => Object.keys(await due()).length === 4, {
+      withinMs: patient(60_000),
+      describe: "the cancelled jobs wait for their time again",
+    });
+    expect(await due()).toEqual(before);
+    const refused = await run("operations", "undo", anew.id);
     expect(refused).toMatchObject({ code: 2, err: expect.stringContaining("can't be undone") });
   });
 
@@ -114,7 +121,7 @@ describeEachServer("operations, and jobs cancel and reschedule --all", (server) 
     [["jobs", "cancel", "s1", "--all"], /Give a job's id, or --all/],
     [["jobs", "cancel", "s1", "--state", "queued"], /go with --all/],
     [["jobs", "cancel", "--all", "--wait"], /go with a job's id/],
-    [["jobs", "cancel", "--all"], /nobody to ask \(Cancel 4 jobs for good\?\)/],
+    [["jobs", "cancel", "--all"], /nobody to ask \(Cancel 4 jobs\?\)/],
     [["dead", "retry", "s1", "--detach"], /--detach: goes with --all or --filter/],
     [["operations", "get", "none"], /No operation none is kept/],
   ])("a wrong command line changes nothing: %j", async (args, says) => {

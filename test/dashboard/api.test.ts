@@ -224,8 +224,31 @@ describe("what the dashboard changes", () => {
       ...{ total: 2, done: 2, by: ADA.name, reason: "a mistake", filter: { undoes: moved } },
     });
     expect(await due()).toEqual(before);
+    const at = new Date(of.t.clock.now() + 5 * 3_600_000);
+    await begin("operations", { kind: "jobs-reschedule", filter, at: at.toISOString() });
+    expect([...(await due()).values()]).toEqual([at.getTime(), at.getTime()]);
+    for (const wrong of ["soon", "2027-01-31", "2027-01-31T12:30"]) {
+      const refused = await of.post("operations", { kind: "jobs-reschedule", filter, at: wrong });
+      expect({ wrong, status: refused.status }).toEqual({ wrong, status: 400 });
+    }
+  });
+
+  test("discarded letters are there again when it is undone, and an undo can't be undone", async () => {
+    const of = await withDeadJobs(3);
+    const begin = async (path: string, body: object): Promise<string> => {
+      const answer = await of.post(path, body);
+      const { operation } = (await answer.json()) as { operation: string };
+      await of.t.clock.advance("10s");
+      return operation;
+    };
     const discard = await begin("operations", { kind: "dead-discard", filter: GROUP });
-    expect((await of.post(`operations/${discard}/undo`, {})).status).toBe(400);
+    expect(await of.t.client.dead.list()).toEqual([]);
+    const undo = await begin(`operations/${discard}/undo`, { reason: "a mistake" });
+    expect(await of.get(`operations/${undo}`)).toMatchObject({
+      ...{ kind: "discard-undo", total: 3, done: 3, by: ADA.name, filter: { undoes: discard } },
+    });
+    expect(await of.t.client.dead.list()).toHaveLength(3);
+    expect((await of.post(`operations/${undo}/undo`, {})).status).toBe(400);
   });
 
   test("an operation that is not begun yet is stopped, and one that nobody knows is not there", async () => {

@@ -55,6 +55,17 @@ describeInBrowser("delayed jobs of the dashboard", (browserOf) => {
         { action: "jobs reschedule", by: "ada@example.com", outcome: { count, failed: 0 } },
         { action: "jobs reschedule", by: "ada@example.com", outcome: { count, failed: 0 } },
       ]);
+      // A time, as the command takes it: in the reader's zone, which is the machine's here.
+      await page.goto(`${served.url}jobs?state=delayed&queue=mail`);
+      await heading(page, "Jobs");
+      await page.getByRole("button", { name: "Reschedule all that match" }).click();
+      await dialog.getByLabel("When").selectOption("at a time");
+      expect(await violations(page)).toEqual([]);
+      await dialog.getByLabel("Not before this time, in your zone").fill("2027-01-31T12:30");
+      await dialog.getByRole("button", { name: "Reschedule all that match" }).click();
+      await page.getByText(`${count} of ${count} done`, { exact: true }).waitFor();
+      const wanted = new Date(await page.evaluate(() => +new Date("2027-01-31T12:30"))).getTime();
+      expect(new Set((await due()).map(([, at]) => at))).toEqual(new Set([wanted]));
       // The browser itself logs that the time that nobody can read was refused.
       const refused = "the server responded with a status of 400";
       expect(trouble.filter((said) => !said.includes(refused))).toEqual([]);

@@ -41,12 +41,17 @@ describeEachServer("an operation whose process is gone", (server) => {
     const filter = { queue: QUEUE };
     const { id, total } = await client.operations.start({ kind: "dead-retry", filter, by: "ada" });
     expect(total).toBe(COUNT);
-    return { client, id, runs, child: dying(namespace, id, signal) };
+    return { client, id, runs, child: dying(namespace, id, signal, "requeue") };
   }
 
-  const dying = (namespace: string, id: string, signal: "SIGKILL" | "SIGSTOP"): TestChild =>
+  const dying = (
+    namespace: string,
+    id: string,
+    signal: "SIGKILL" | "SIGSTOP",
+    call: "requeue" | "move",
+  ): TestChild =>
     startChild(join(import.meta.dirname, "programs/dying-program.ts"), {
-      args: [server.url, namespace, id, signal, String(AFTER)],
+      args: [server.url, namespace, id, signal, String(AFTER), call],
     });
 
   const deadLetters = (client: Millrace, count: number): Promise<unknown> =>
@@ -132,7 +137,7 @@ describeEachServer("an operation whose process is gone", (server) => {
     const at = Date.now() + 10 * 3_600_000;
     const filter = { queue: QUEUE };
     const { id } = await client.operations.start({ kind: "jobs-reschedule", filter, at });
-    const child = dying(namespace, id, "SIGKILL");
+    const child = dying(namespace, id, "SIGKILL", "move");
     expect(await child.exit(PATIENCE_MS)).toEqual({ code: null, signal: "SIGKILL" });
     const moved = [...(await due()).values()].filter((time) => time === at);
     expect(moved).toHaveLength(AFTER);

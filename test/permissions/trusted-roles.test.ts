@@ -133,6 +133,8 @@ describeEachServer(
         "$JS.API.STREAM.MSG.DELETE.KV_millrace-operations",
         "$KV.millrace-operation-plans.001795569586662-b44535c0a6.0",
         "$JS.API.STREAM.CREATE.KV_millrace-operation-plans",
+        "$KV.millrace-operation-kept.001795569586662-b44535c0a6.0",
+        "$JS.API.STREAM.CREATE.KV_millrace-operation-kept",
       ];
       for (const subject of refused)
         await expect(node.request(subject, ""), subject).rejects.toThrow(/permissions violation/i);

@@ -7,6 +7,7 @@ import {
   type DeadLetterStore,
   type DelayedStore,
   type Delivery,
+  type DocumentOptions,
   type DocumentStore,
   type EnqueueCall,
   type EnqueueResult,
@@ -170,8 +171,8 @@ export class NatsBroker implements Broker {
     return this.#line.features.atomicBatch ? this.#marks : undefined;
   }
 
-  documents(bucket: string): Promise<DocumentStore> {
-    return this.#stores.documents.open(bucket);
+  documents(bucket: string, options?: DocumentOptions): Promise<DocumentStore> {
+    return this.#stores.documents.open(bucket, options);
   }
 
   async work(queue: string, work: WorkOptions): Promise<WorkSubscription> {

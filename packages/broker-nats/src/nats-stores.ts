@@ -92,7 +92,7 @@ export function natsStores(
     }),
     documents: new DocumentBuckets(server, replicas, report),
     queues: new NatsQueues(server, { limits, replicas, features }),
-    deadLetters: new NatsDeadLetters(server),
+    deadLetters: new NatsDeadLetters(server, publisher, limits.server),
     delayed: new NatsDelayedJobs({
       ...{ server, limits, retrying: publisher, maxDelayMs: config.maxDelayMs },
       hurried: () => (hurriedPublisher ??= new ConfirmedPublisher(nc, HURRIED)),

@@ -337,6 +337,7 @@ export { inPlaces, isKeyed } from "./broker/keyed-jobs.ts";
 export type { DelayedJob, DelayedQuery, DelayedStore, MeantMove } from "./broker/delayed-store.ts";
 export type {
   Document,
+  DocumentOptions,
   DocumentPage,
   DocumentPageQuery,
   DocumentStore,
@@ -357,7 +358,13 @@ export type {
   StepWriteOptions,
   StoredStep,
 } from "./broker/journal-store.ts";
-export type { Arrival, ArrivalQuery, Arrivals, ArrivalStore } from "./broker/arrival-store.ts";
+export type {
+  Arrival,
+  ArrivalQuery,
+  Arrivals,
+  ArrivalStore,
+  TakenOut,
+} from "./broker/arrival-store.ts";
 export type { JobLogStore, StoredLogPage } from "./broker/job-log-store.ts";
 export type { ProgressStore } from "./broker/progress-store.ts";
 export {

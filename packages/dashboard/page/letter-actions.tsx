@@ -19,15 +19,15 @@ export function LetterActions({
         <Matching target={retry} one="letter" />
         <p>
           Each job is enqueued again with the same payload and its attempts at zero, and its letter
-          is removed. Letters that come meanwhile are left alone. This can&rsquo;t be undone: what
-          runs again has run.
+          is removed. Letters that come meanwhile are left alone. For seven days the
+          operation&rsquo;s page can undo it, for jobs that still wait then.
         </p>
       </OperationAction>
       <OperationAction label="Discard all" danger question={`Discard ${which}?`} target={discard}>
         <Matching target={discard} one="letter" />
         <p>
-          Their payloads are deleted for good. The history keeps that the jobs died. This
-          can&rsquo;t be undone.
+          The history keeps that the jobs died. For seven days the operation&rsquo;s page can undo
+          it; then their payloads are deleted for good.
         </p>
       </OperationAction>
     </>

@@ -8,7 +8,12 @@ import { useMatching } from "./questions.ts";
 interface OperationActionProps {
   readonly label: string;
   readonly question: string;
-  readonly target: { readonly kind: string; readonly filter: object; readonly delay?: string };
+  readonly target: {
+    readonly kind: string;
+    readonly filter: object;
+    readonly delay?: string;
+    readonly at?: string;
+  };
   readonly danger?: boolean;
   /** What it does to each, and what can't be undone. */
   readonly children: ReactNode;

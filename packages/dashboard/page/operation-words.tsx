@@ -7,6 +7,9 @@ const KINDS: Readonly<Record<string, string>> = {
   "dead-discard": "Discard dead letters",
   "jobs-cancel": "Cancel jobs",
   "jobs-reschedule": "Reschedule jobs",
+  "retry-undo": "Undo a retry",
+  "discard-undo": "Undo a discard",
+  "cancel-undo": "Undo a cancel",
 };
 
 export function kindWords({ kind }: Pick<OperationView, "kind">): string {

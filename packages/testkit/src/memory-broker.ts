@@ -11,6 +11,7 @@ import {
   DEFAULT_MAX_VALUES,
   type DelayedStore,
   type Delivery,
+  type DocumentOptions,
   type DocumentStore,
   type EnqueueCall,
   type EnqueueResult,
@@ -65,9 +66,7 @@ import { MemorySignals } from "./memory/memory-signals.ts";
 import { MemoryServer } from "./memory/memory-server.ts";
 import { MemoryDelivery, MemorySubscription } from "./memory/memory-subscription.ts";
 
-/**
- * A NATS server's default of 1 MiB, less the room a dead letter's and a requeue's own headers take.
- */
+/** A NATS server's default of 1 MiB, less room for a dead letter's and a requeue's own headers. */
 const MAX_MESSAGE_BYTES = 1_048_576 - 8_192 - 1_024;
 
 /** What a broker in memory shares with others, and its clock. */
@@ -156,9 +155,9 @@ export class MemoryBroker implements Broker {
     this.locks = new MemoryLocks(this.#server.locks, this.#connection);
   }
 
-  async documents(bucket: string): Promise<DocumentStore> {
+  async documents(bucket: string, options?: DocumentOptions): Promise<DocumentStore> {
     this.#connection.reach();
-    return new MemoryDocuments(this.#server.bucket(bucket), this.#connection);
+    return new MemoryDocuments(this.#server.bucket(bucket, options), this.#connection);
   }
 
   async enqueue(

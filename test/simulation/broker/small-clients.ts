@@ -42,6 +42,11 @@ export function queueClient({ server }: Line, call: Line["call"]): QueueStore {
 export function deadLetterClient({ server }: Line, call: Line["call"]): DeadLetterStore {
   return {
     list: (query = {}) => call({ point: "list dead", act: () => server.deadLetters.list(query) }),
+    add: (letter, once) =>
+      call({
+        point: `add dead ${letter.id}`,
+        act: () => server.deadLetters.addOnce(letter, `dead/${letter.queue}/${letter.id}/${once}`),
+      }),
     remove: (sequence) =>
       call({ point: `remove dead ${sequence}`, act: () => server.withdraw(sequence) }),
   };
@@ -203,6 +208,7 @@ export function jobLogClient({ server }: Line, call: Line["call"]): JobLogStore 
 /** No process of a world keeps an account of jobs. */
 export const arrivalClient: ArrivalStore = {
   stretch: () => Promise.reject(new TypeError("Arrivals are not simulated.")),
+  takeOut: () => Promise.reject(new TypeError("Arrivals are not simulated.")),
   hear: () => Promise.reject(new TypeError("Arrivals are not simulated.")),
 };
 

@@ -1,4 +1,4 @@
-import { type DocumentStore, requireQueueName } from "@millrace/core";
+import { type DocumentOptions, type DocumentStore, requireQueueName } from "@millrace/core";
 import { machineOf } from "../machine/machine.ts";
 import { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { DirectReads } from "../reads/direct-reads.ts";
@@ -32,12 +32,18 @@ export class DocumentBuckets {
     this.#report = report;
   }
 
-  open(bucket: string): Promise<DocumentStore> {
+  open(bucket: string, options: DocumentOptions = {}): Promise<DocumentStore> {
     const opened = this.#opened.get(bucket);
     if (opened !== undefined) return opened;
     const name = this.#server.names.bucket(requireQueueName(bucket));
     const wires = (this.#wires ??= this.#newWires());
-    const opening = NatsDocuments.open(this.#server, wires, name, this.#replicas, this.#report);
+    const opening = NatsDocuments.open(
+      this.#server,
+      wires,
+      name,
+      { ...options, replicas: this.#replicas },
+      this.#report,
+    );
     this.#opened.set(bucket, opening);
     // A failure is not kept: the next call tries again.
     opening.catch(() => this.#opened.delete(bucket));

@@ -56,12 +56,12 @@ export class NatsDocuments implements DocumentStore {
     server: ServerAccess,
     wires: Wires,
     bucket: string,
-    replicas: number,
+    options: { readonly replicas: number; readonly maxAgeMs?: number },
     onProblem: Report,
   ): Promise<NatsDocuments> {
     return new NatsDocuments(
       server,
-      await openBucket(server, bucket, { replicas }),
+      await openBucket(server, bucket, options),
       wires,
       bucket,
       onProblem,

@@ -4,19 +4,25 @@ import {
   type Arrivals,
   type ArrivalStore,
   type Envelope,
+  type LaneName,
   type QueueMessage,
   readEnvelope,
   requireQueueName,
   type Stoppable,
+  type TakenOut,
 } from "@millrace/core";
 import type { Msg } from "@nats-io/nats-core";
 import { subscribe } from "../connection/subscribe.ts";
 import { request } from "../jetstream-errors.ts";
+import { laneConsumer } from "../reads/lane-consumer.ts";
+import { messageAt } from "../reads/next-message.ts";
 import { endsOf, scan } from "../reads/scan.ts";
-import { queuedJob } from "../reads/stored-message.ts";
+import { fromLeader, queuedJob } from "../reads/stored-message.ts";
+import { LANE_CONSUMERS } from "../topology/subjects.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import { readHeaders } from "../wire/read-headers.ts";
 import { queueNotFound } from "./queues.ts";
+import { removeMessage } from "./remove-message.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 /** What comes into the queues' streams. */
@@ -47,6 +53,27 @@ export class NatsArrivals implements ArrivalStore {
         }
       return { oldest, newest, until: newest, jobs };
     });
+  }
+
+  takeOut(queue: string, position: number): Promise<TakenOut> {
+    return request(`take a job out of the queue ${queue}`, async () => {
+      const { jsm, names } = this.#server;
+      const stream = names.queueStream(requireQueueName(queue));
+      const found = await messageAt(jsm, stream, position);
+      const job = found && queuedJob(this.#server, fromLeader(found));
+      if (job === undefined) return "absent";
+      const { lane } = job.message;
+      if ((await this.#handedOutUntil(stream, lane)) >= position) return "handed-out";
+      if (!(await removeMessage(jsm, stream, position))) return "absent";
+      // One that is out is delivered no more; it may have been between the look and its removal.
+      return (await this.#handedOutUntil(stream, lane)) < position ? "taken" : "doubtful";
+    });
+  }
+
+  /** The last message that the lane's consumer has delivered. */
+  async #handedOutUntil(stream: string, lane: LaneName = "normal"): Promise<number> {
+    const consumer = await laneConsumer(this.#server, stream, LANE_CONSUMERS[lane]);
+    return consumer?.delivered.stream_seq ?? 0;
   }
 
   async hear(listener: (envelope: Envelope) => void): Promise<Stoppable> {

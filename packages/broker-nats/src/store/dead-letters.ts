@@ -1,6 +1,12 @@
-import type { DeadLetterQuery, DeadLetterStore, StoredDeadLetter } from "@millrace/core";
+import type {
+  DeadLetter,
+  DeadLetterQuery,
+  DeadLetterStore,
+  StoredDeadLetter,
+} from "@millrace/core";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
-import { readDeadLetter } from "../messages/dead-letter-headers.ts";
+import { readDeadLetter, writeDeadLetterHeaders } from "../messages/dead-letter-headers.ts";
+import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { readStream } from "../reads/read-stream.ts";
 import { removeMessage } from "./remove-message.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -10,8 +16,14 @@ const DEFAULT_LIMIT = 100;
 export class NatsDeadLetters implements DeadLetterStore {
   readonly #server: ServerAccess;
 
-  constructor(server: ServerAccess) {
+  readonly #publisher: ConfirmedPublisher;
+  readonly #maxBytes: number;
+
+  /** @param maxBytes the largest message that the server takes */
+  constructor(server: ServerAccess, publisher: ConfirmedPublisher, maxBytes: number) {
     this.#server = server;
+    this.#publisher = publisher;
+    this.#maxBytes = maxBytes;
   }
 
   async list(query: DeadLetterQuery = {}): Promise<readonly StoredDeadLetter[]> {
@@ -28,6 +40,15 @@ export class NatsDeadLetters implements DeadLetterStore {
       letters.push({ ...readDeadLetter(queue, id, data, headers), sequence });
     }
     return letters;
+  }
+
+  async add(letter: DeadLetter, once: string): Promise<number> {
+    const subject = this.#server.names.dead(letter.queue, letter.id);
+    const headers = {
+      ...writeDeadLetterHeaders(letter, this.#maxBytes),
+      "Nats-Msg-Id": `dead/${letter.queue}/${letter.id}/${once}`,
+    };
+    return (await this.#publisher.publish(subject, letter.body, headers)).sequence;
   }
 
   remove(sequence: number): Promise<boolean> {

@@ -30,6 +30,13 @@ export interface Arrivals {
   readonly jobs: readonly Arrival[];
 }
 
+/**
+ * What became of a job that was to be taken out. `taken`: nobody has had it, and nobody will.
+ * `handed-out`: a node has had it, and it is left alone. `absent`: nothing lies there.
+ * `doubtful`: it is out, and a node may have got it at the same moment.
+ */
+export type TakenOut = "taken" | "handed-out" | "absent" | "doubtful";
+
 /** What comes into queues, for who keeps an account of jobs: for looking, not for working. */
 export interface ArrivalStore {
   /**
@@ -39,6 +46,12 @@ export interface ArrivalStore {
    * @throws MillraceError `queue-not-found`
    */
   stretch(queue: string, query: ArrivalQuery): Promise<Arrivals>;
+  /**
+   * Takes a job out of its queue that was handed to nobody yet. Nothing is recorded of it.
+   *
+   * @param position as `stretch` says it
+   */
+  takeOut(queue: string, position: number): Promise<TakenOut>;
   /**
    * Calls for each new job, of every queue, as soon as the connection hears of it: perhaps before
    * it is stored, so the store may yet refuse it, or have it already. Retries are not told, nor

@@ -6,7 +6,7 @@ import type { BatchStore } from "./batch-store.ts";
 import type { BlockedStore } from "./blocked-store.ts";
 import type { DeadLetterStore } from "./dead-letter-store.ts";
 import type { DelayedStore } from "./delayed-store.ts";
-import type { DocumentStore } from "./document-store.ts";
+import type { DocumentOptions, DocumentStore } from "./document-store.ts";
 import type { HistoryStore } from "./history-store.ts";
 import type { InboxStore } from "./inbox-store.ts";
 import type { JobLogStore } from "./job-log-store.ts";
@@ -85,8 +85,11 @@ export interface Broker {
   /**
    * Small JSON-like documents: settings, schedules, nodes. One store a bucket; created at first
    * use.
+   *
+   * @param options.maxAgeMs with which a bucket is created: what was written longer ago is gone by
+   *   itself
    */
-  documents(bucket: string): Promise<DocumentStore>;
+  documents(bucket: string, options?: DocumentOptions): Promise<DocumentStore>;
 
   /**
    * Delivers a queue's jobs, never more than there are free slots. Within a lane they come in the

@@ -15,10 +15,17 @@ export interface DeadLetterQuery {
   readonly after?: number;
 }
 
-/** Jobs that are not tried again by themselves. Written by settlement alone. */
+/** Jobs that are not tried again by themselves. Written by settlement, and by who puts one back. */
 export interface DeadLetterStore {
   /** Oldest first. */
   list(query?: DeadLetterQuery): Promise<readonly StoredDeadLetter[]>;
+  /**
+   * Puts a letter back that was removed, as it was. Confirmed.
+   *
+   * @param once within the store's memory of ids, a letter is added once under these words
+   * @returns its new place in the store
+   */
+  add(letter: DeadLetter, once: string): Promise<number>;
   /** @returns false where it was gone already */
   remove(sequence: number): Promise<boolean>;
 }

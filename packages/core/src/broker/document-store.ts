@@ -29,6 +29,12 @@ export interface DocumentPage {
   readonly next?: number;
 }
 
+/** How a bucket is created. */
+export interface DocumentOptions {
+  /** Default: documents stay until somebody removes them. */
+  readonly maxAgeMs?: number;
+}
+
 /** Small documents with compare-and-set. Keys follow the rule of ids, with dots. */
 export interface DocumentStore {
   get(key: string): Promise<Document | undefined>;

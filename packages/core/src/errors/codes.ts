@@ -27,6 +27,8 @@ export const ERROR_CODES = {
   "stream-not-found": "No stream takes the subject of a message that was to be stored.",
   "queue-full": "The queue has reached its limit and takes no more jobs. Nothing was dropped.",
   "operation-not-found": "No operation of this id is kept, or its plan is gone.",
+  "undo-impossible":
+    "One thing of an operation that is undone can't be taken back; the message says why.",
   "schedule-not-found": "No schedule of this name is stored.",
   "schedule-exists": "A schedule of this name is stored already, and says something else.",
   "unique-conflict": "The job's unique key is held by another job.",

@@ -1,4 +1,4 @@
-import { type ReactElement, useState } from "react";
+import type { ReactElement } from "react";
 import { Link, useSearchParams } from "wouter";
 import type { JobRowView } from "../../src/api/views.ts";
 import { jobAddress } from "../addresses.ts";
@@ -8,6 +8,7 @@ import { JobFilterField } from "../filter-field.tsx";
 import { IndexLine } from "../index-line.tsx";
 import { Matching, OperationAction } from "../operation-action.tsx";
 import { QUEUE_COLUMN } from "../queue-column.tsx";
+import { RescheduleAll } from "../reschedule-all.tsx";
 import { type JobsFilter, useJobs, useOverview, useSession } from "../questions.ts";
 import { StateBadge } from "../state-badge.tsx";
 import { duration, Moment } from "../time.tsx";
@@ -113,31 +114,6 @@ function whichOf({ state, queue, name, filter: terms }: JobsFilter): Which {
   return { filter: { state, queue, where }, words: `all ${state} jobs ${of}${which}` };
 }
 
-function RescheduleAll({ which: { filter, words } }: { readonly which: Which }): ReactElement {
-  const [delay, setDelay] = useState("1h");
-  const target = { kind: "jobs-reschedule", filter };
-  return (
-    <OperationAction
-      label="Reschedule all that match"
-      question={`Give ${words} another time?`}
-      target={{ ...target, delay }}
-    >
-      <Matching target={target} one="job" />
-      <label>
-        Not before this long from now
-        <input
-          value={delay}
-          required
-          maxLength={30}
-          placeholder="1h, 2d, 0s for now"
-          onChange={(event) => setDelay(event.target.value)}
-        />
-      </label>
-      <p>Its page can undo it, for jobs that still wait then.</p>
-    </OperationAction>
-  );
-}
-
 function CancelAll({ which: { filter, words } }: { readonly which: Which }): ReactElement {
   const target = { kind: "jobs-cancel", filter };
   return (
@@ -149,8 +125,8 @@ function CancelAll({ which: { filter, words } }: { readonly which: Which }): Rea
     >
       <Matching target={target} one="job" />
       <p>
-        Those that wait are not run. Those that run have their handlers told to stop. This
-        can&rsquo;t be undone.
+        Those that wait are not run. Those that run have their handlers told to stop. For seven days
+        the operation&rsquo;s page can undo it, for jobs that had only waited.
       </p>
     </OperationAction>
   );

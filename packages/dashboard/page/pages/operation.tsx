@@ -37,28 +37,58 @@ function Actions({
   if (operation === undefined) return null;
   const { id, kind, done, progress } = operation;
   if (progress.state === "running") return <Stop id={id} />;
+  const words = UNDO_WORDS[kind];
   const hasEnded = progress.state !== "stopping";
-  return hasEnded && kind === "jobs-reschedule" && done > 0 ? <Undo operation={operation} /> : null;
+  return hasEnded && words !== undefined && done > 0 ? (
+    <Undo operation={operation} words={words} />
+  ) : null;
 }
 
-/** The other kinds can't be undone. */
-function Undo({ operation: { id, done } }: { readonly operation: OperationView }): ReactElement {
+interface UndoWords {
+  readonly question: (done: number) => string;
+  readonly says: string;
+}
+
+/** Of those that can be undone. What takes another one back is not among them. */
+const UNDO_WORDS: Readonly<Record<string, UndoWords>> = {
+  "jobs-reschedule": {
+    question: (done) => `Give ${counted(done, "job")} their old time again?`,
+    says: "What has run since, or was moved by somebody else, stays as it is. Where the old time has passed, the job goes to its queue now.",
+  },
+  "dead-discard": {
+    question: (done) => `Put ${counted(done, "dead letter")} back?`,
+    says: "Each letter is there again with its reason and its payload. They are kept for seven days.",
+  },
+  "dead-retry": {
+    question: (done) => `Make ${counted(done, "job")} dead letters again?`,
+    says: "A job that still waits in its queue is taken out, and its letter is there again. A job that a node has had stays as it is.",
+  },
+  "jobs-cancel": {
+    question: (done) => `Enqueue ${counted(done, "job")} anew?`,
+    says: "A job that had only waited is enqueued anew with the same id, payload and options. A job that had begun stays cancelled.",
+  },
+};
+
+function Undo({
+  operation: { id, done },
+  words: { question, says },
+}: {
+  readonly operation: OperationView;
+  readonly words: UndoWords;
+}): ReactElement {
   const [, setLocation] = useLocation();
   return (
     <Action
       label="Undo"
-      question={`Give ${counted(done, "job")} their old time again?`}
+      question={question(done)}
       asksWhy
       path={pathOf("operations", id, "undo")}
-      done={({ count: jobs }) => `An operation on ${counted(jobs, "job")} has begun.`}
+      done={({ count: jobs }) => `An operation on ${counted(jobs, "thing")} has begun.`}
       afterwards={({ operation }) => {
         if (operation !== undefined) setLocation(operationAddress(operation));
       }}
     >
-      <p>
-        What has run since, or was moved by somebody else, stays as it is. Where the old time has
-        passed, the job goes to its queue now.
-      </p>
+      <p>{says}</p>
     </Action>
   );
 }

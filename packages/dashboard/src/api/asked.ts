@@ -98,6 +98,7 @@ export function askedTarget(given: unknown): FleetOperationTarget {
   const body = fields(given, "body");
   const { kind, filter } = body;
   const delay = optionalText(body, "delay")?.trim();
+  const at = optionalText(body, "at")?.trim();
   switch (kind) {
     case "dead-retry":
     case "dead-discard":
@@ -111,11 +112,22 @@ export function askedTarget(given: unknown): FleetOperationTarget {
         kind,
         filter: delayed,
         ...(delay === undefined ? {} : { delay: delay as Duration }),
+        ...(at === undefined ? {} : { at: askedTime(at) }),
       };
     }
     default:
       throw wrong("kind", "one of dead-retry, dead-discard, jobs-cancel, jobs-reschedule");
   }
+}
+
+/** Only with its zone: the reader's and the server's may be two. */
+const WITH_ZONE = /^\d{4}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-]\d{2}:\d{2})$/;
+
+function askedTime(text: string): Date {
+  const time = new Date(text);
+  if (!WITH_ZONE.test(text) || Number.isNaN(time.getTime()))
+    throw wrong("at", "a time with its zone such as 2026-01-31T12:00:00Z");
+  return time;
 }
 
 const LIVE_FILTERS: readonly string[] = ["queue", "state", "where"];

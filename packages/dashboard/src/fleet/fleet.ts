@@ -273,6 +273,7 @@ export type FleetOperationTarget =
       readonly kind: "jobs-reschedule";
       readonly filter: Omit<FleetLiveFilter, "state">;
       readonly delay?: Duration;
+      readonly at?: Date;
     };
 
 export interface FleetOperations {

@@ -44,6 +44,36 @@ export const arrivalCases: readonly ConformanceCase[] = [
   ),
 
   conformanceCase(
+    "arrivals: a job that was handed to nobody is taken out, one that somebody has is left alone",
+    async (scene) => {
+      const { arrivals } = scene.broker;
+      const [first, ...rest] = scene.jobs(4);
+      assert.ok(first);
+      await scene.enqueueOk(first, ...rest.map((job) => ({ ...job, lane: "low" as const })));
+      const { jobs } = await arrivals.stretch(scene.queue, { after: 0 });
+      const positions = jobs.map(({ position }) => position);
+      const [one = 0, two = 0, three = 0, four = 0] = positions;
+      assert.equal(positions.length, 4);
+      assert.equal(await arrivals.takeOut(scene.queue, four + 1), "absent");
+      assert.equal(await arrivals.takeOut(scene.queue, three), "taken");
+      assert.equal(await arrivals.takeOut(scene.queue, three), "absent");
+      const worker = await scene.worker({ slots: 2 });
+      const held = [await worker.delivery(0), await worker.delivery(1)];
+      worker.slots = 0;
+      assert.deepEqual(
+        held.map(({ message }) => message.sequence).toSorted((a, b) => a - b),
+        [one, two],
+      );
+      assert.equal(await arrivals.takeOut(scene.queue, one), "handed-out");
+      for (const delivery of held) await worker.ack(delivery);
+      await scene.harness.eventually(
+        "only what nobody took to be left",
+        async () => (await arrivals.stretch(scene.queue, { after: 0 })).jobs.length === 1,
+      );
+    },
+  ),
+
+  conformanceCase(
     "arrivals: new jobs of every queue are heard, retries are not, and nothing after the end",
     async (scene) => {
       const heard: string[] = [];

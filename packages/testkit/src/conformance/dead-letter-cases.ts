@@ -143,4 +143,26 @@ export const deadLetterCases: readonly ConformanceCase[] = [
     );
     assert.ok(left.every((letter) => letter.sequence !== sequence));
   }),
+
+  conformanceCase(
+    "dead letters: one that is put back is as it was, and there once",
+    async (scene) => {
+      const letter = letterOf(scene, "back", {
+        ...{ attempts: 3, headers: { "nats-msg-id": "theirs", "x-tenant": "seven" } },
+        ...{ error: { type: "Error", message: "first\r\nsecond" }, door: "producer" },
+        ...{ firstStoredAt: 5, unkeyed: 7, body: new Uint8Array([0, 255, 13, 10]) },
+      });
+      await bury(scene, [letter]);
+      const { deadLetters } = scene.broker;
+      const [buried] = await deadLetters.list({ queue: scene.queue });
+      assert.ok(buried);
+      await deadLetters.remove(buried.sequence);
+      const { sequence: _, ...gone } = buried;
+      const place = await deadLetters.add(gone, "undo/1");
+      assert.ok(place > buried.sequence);
+      assert.equal(await deadLetters.add(gone, "undo/1"), place);
+      const back = await deadLetters.list({ queue: scene.queue });
+      assert.deepEqual(back, [{ ...buried, sequence: place }]);
+    },
+  ),
 ];

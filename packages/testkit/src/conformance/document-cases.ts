@@ -76,6 +76,18 @@ export const documentCases: readonly ConformanceCase[] = [
     assert.deepEqual(listed, second);
   }),
 
+  conformanceCase("documents: what is older than a bucket lets it be is gone", async (scene) => {
+    const documents = await scene.broker.documents("conformance-short", { maxAgeMs: 1_000 });
+    const key = `${scene.queue}.a`;
+    const revision = await documents.put(key, 1);
+    assert.ok(revision > 0);
+    await scene.harness.eventually(
+      "what was put to be gone by itself",
+      async () => (await documents.get(key)) === undefined,
+    );
+    assert.ok((await documents.put(key, 2, 0)) > revision);
+  }),
+
   conformanceCase(
     "documents: one that is erased is gone, and only at the revision it was looked at",
     async (scene) => {

@@ -6,6 +6,7 @@ import {
   type QueueMessage,
   readEnvelope,
   type Stoppable,
+  type TakenOut,
 } from "@millrace/core";
 import type { Connection } from "./connection.ts";
 import type { MemoryServer } from "./memory-server.ts";
@@ -37,6 +38,11 @@ export class MemoryArrivals implements ArrivalStore {
       until: jobs.length === limit ? (jobs.at(-1)?.position ?? newest) : newest,
       jobs,
     };
+  }
+
+  async takeOut(name: string, position: number): Promise<TakenOut> {
+    this.#connection.reach();
+    return this.#server.queue(name).takeOut(position);
   }
 
   async hear(listener: (envelope: Envelope) => void): Promise<Stoppable> {

@@ -21,6 +21,12 @@ export class DeadLetterShelf {
     this.#letters.set(sequence, { ...structuredClone(letter), sequence });
   }
 
+  /** @returns its place */
+  addOnce(letter: DeadLetter, id: string): number {
+    if (!this.#byId.has(id)) this.add(letter, id);
+    return this.#byId.get(id) ?? 0;
+  }
+
   /** The letter that was buried under this id, while it is here. */
   of(buriedId: string): StoredDeadLetter | undefined {
     const letter = this.#letters.get(this.#byId.get(buriedId) ?? 0);
@@ -79,6 +85,11 @@ export class MemoryDeadLetters implements DeadLetterStore {
   async list(query: DeadLetterQuery = {}): Promise<readonly StoredDeadLetter[]> {
     this.#reach();
     return this.#shelf.list(query);
+  }
+
+  async add(letter: DeadLetter, once: string): Promise<number> {
+    this.#reach();
+    return this.#shelf.addOnce(letter, `dead/${letter.queue}/${letter.id}/${once}`);
   }
 
   async remove(sequence: number): Promise<boolean> {

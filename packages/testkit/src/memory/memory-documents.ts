@@ -2,6 +2,7 @@ import {
   type Clock,
   decodeBody,
   type Document,
+  type DocumentOptions,
   type DocumentPage,
   type DocumentPageQuery,
   type DocumentStore,
@@ -25,11 +26,15 @@ export class DocumentBucket {
   readonly #watchers = new Set<(change: Change) => void>();
   #lastRevision = 0;
 
-  constructor(clock: Clock) {
+  readonly #maxAgeMs: number;
+
+  constructor(clock: Clock, { maxAgeMs = Number.POSITIVE_INFINITY }: DocumentOptions = {}) {
     this.#clock = clock;
+    this.#maxAgeMs = maxAgeMs;
   }
 
   get(key: string): Document | undefined {
+    this.#forgetOld();
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     const { bytes, revision, updatedAt } = entry;
@@ -89,7 +94,14 @@ export class DocumentBucket {
     for (const watcher of [...this.#watchers]) watcher({ key, document: this.get(key) });
   }
 
+  #forgetOld(): void {
+    const before = this.#clock.now() - this.#maxAgeMs;
+    for (const [key, { updatedAt }] of this.#entries)
+      if (updatedAt < before) this.#entries.delete(key);
+  }
+
   #requireRevision(key: string, expected: number | undefined): void {
+    this.#forgetOld();
     const actual = this.#entries.get(key)?.revision ?? 0;
     if (expected === undefined || expected === actual) return;
     throw new MillraceError(

@@ -11,6 +11,7 @@ import {
   type QueueMessage,
   type QueueSettings,
   requireQueueSettings,
+  type TakenOut,
   type Timer,
 } from "@millrace/core";
 import { freeId, withId } from "./free-id.ts";
@@ -237,12 +238,27 @@ export class MemoryQueue {
     return lane === undefined ? undefined : this.#waiting[lane].shift();
   }
 
-  /** All that is in the queue: what waits and what is held, in the order of arrival. */
+  /** @returns whether a message waited there; one that is held or held before stays */
+  takeOut(sequence: number): TakenOut {
+    if (this.isHandedOut(sequence)) return "handed-out";
+    for (const name of LANE_NAMES) {
+      const index = this.#waiting[name].findIndex(({ message }) => message.sequence === sequence);
+      const stored = this.#waiting[name][index];
+      if (stored === undefined) continue;
+      if (stored.deliveryCount > 0) return "handed-out";
+      this.#waiting[name].splice(index, 1);
+      this.#bytes -= stored.bytes;
+      return "taken";
+    }
+    return "absent";
+  }
+
   /** Whether a node has it and has not settled it. */
   isHandedOut(sequence: number): boolean {
     return [...this.#held.values()].some(({ stored }) => stored.message.sequence === sequence);
   }
 
+  /** All that is in the queue: what waits and what is held, in the order of arrival. */
   get stored(): readonly QueueMessage[] {
     const held = [...this.#held.values()].map(({ stored }) => stored.message);
     return [...held, ...this.waiting].sort((a, b) => a.sequence - b.sequence);

@@ -1,5 +1,6 @@
 import {
   type Clock,
+  type DocumentOptions,
   type IdMemory,
   limitsOfQueue,
   MillraceError,
@@ -85,8 +86,8 @@ export class MemoryServer {
     );
   }
 
-  bucket(name: string): DocumentBucket {
-    const bucket = this.buckets.get(name) ?? new DocumentBucket(this.clock);
+  bucket(name: string, options?: DocumentOptions): DocumentBucket {
+    const bucket = this.buckets.get(name) ?? new DocumentBucket(this.clock, options);
     this.buckets.set(name, bucket);
     return bucket;
   }

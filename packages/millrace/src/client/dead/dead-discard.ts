@@ -17,6 +17,18 @@ export async function discardLetter(
   return removed;
 }
 
+/** What is on record of its job's steps, as it was written. */
+export async function stepsOf(
+  broker: Broker,
+  letter: StoredDeadLetter,
+  now: number,
+): Promise<readonly Uint8Array[]> {
+  const revived = readable(broker, letter, now);
+  if (revived === undefined) return [];
+  const { id, queue, createdAt } = revived;
+  return (await broker.journal.read({ id, queue, createdAt })).map(({ data }) => data);
+}
+
 /**
  * A letter may be what is left of a retry that was broken off: then the steps are the new life's.
  */

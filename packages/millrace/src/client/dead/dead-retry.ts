@@ -1,5 +1,6 @@
 import {
   type Broker,
+  type DeadLetter,
   DEFAULT_MAX_DELAY_MS,
   type Envelope,
   firstOfNextLife,
@@ -11,6 +12,7 @@ import {
   tooFarAhead,
   type UnreadableReason,
   UNSETTLED,
+  writeEnvelope,
 } from "@millrace/core";
 
 /** What the broker's producers are bound by. */
@@ -32,8 +34,59 @@ export type RevivalLimits = Partial<Pick<Broker, "maxValues" | "maxDelayMs">>;
 export function revivedEnvelope(
   letter: StoredDeadLetter,
   now: number,
-  { maxValues, maxDelayMs = DEFAULT_MAX_DELAY_MS }: RevivalLimits = {},
+  { maxDelayMs = DEFAULT_MAX_DELAY_MS, ...limits }: RevivalLimits = {},
 ): Envelope {
+  const envelope = readLetter(letter, limits);
+  const far = tooFarAhead(envelope.notBefore, now, maxDelayMs);
+  if (far !== undefined) throw asItStands(letter, "invalid-envelope", `${far}.`);
+  const {
+    firstError: _first,
+    lastError: _last,
+    notBefore,
+    expiresAt,
+    generation,
+    life = 0,
+    reservedAt: _used,
+    sharedSince: _shared,
+    cancelled: _cancelled,
+    ...kept
+  } = envelope;
+  return {
+    ...kept,
+    ...UNSETTLED,
+    ...(letter.door === undefined ? { sentFrom: kept.sentFrom ?? letter.queue } : {}),
+    id: letter.id,
+    generation: firstOfNextLife(generation),
+    life: life + 1,
+    ...ofSameEnqueue(letter),
+    ...(notBefore !== undefined && notBefore > now ? { notBefore } : {}),
+    ...(expiresAt !== undefined && expiresAt > now ? { expiresAt } : {}),
+  };
+}
+
+/**
+ * The letter of a job whose next life was taken back before it began. That life counts: the queue
+ * remembers its message ids, and the one after it must have others.
+ *
+ * @throws MillraceError as `revivedEnvelope`
+ */
+export function letterAfterLife(
+  letter: StoredDeadLetter,
+  { generation, life, sentFrom }: Envelope,
+  limits: RevivalLimits,
+): DeadLetter {
+  const { sequence: _, ...rest } = letter;
+  const envelope: Envelope = {
+    ...readLetter(letter, limits),
+    ...{ id: letter.id, generation },
+    ...(life === undefined ? {} : { life }),
+    ...(sentFrom === undefined ? {} : { sentFrom }),
+  };
+  return { ...rest, door: "runtime", body: writeEnvelope(envelope) };
+}
+
+/** @throws MillraceError with the letter's own reason where its bytes still can't be read */
+function readLetter(letter: StoredDeadLetter, { maxValues }: RevivalLimits): Envelope {
   const message: QueueMessage = {
     queue: letter.queue,
     origin: letter.door ?? "runtime",
@@ -48,31 +101,7 @@ export function revivedEnvelope(
   if (!read.ok && letter.door === undefined)
     read = readEnvelope({ ...message, origin: "producer" }, maxValues);
   if (!read.ok) throw asItStands(letter, read.reason, read.error.message);
-  const far = tooFarAhead(read.envelope.notBefore, now, maxDelayMs);
-  if (far !== undefined) throw asItStands(letter, "invalid-envelope", `${far}.`);
-  const {
-    firstError: _first,
-    lastError: _last,
-    notBefore,
-    expiresAt,
-    generation,
-    life = 0,
-    reservedAt: _used,
-    sharedSince: _shared,
-    cancelled: _cancelled,
-    ...kept
-  } = read.envelope;
-  return {
-    ...kept,
-    ...UNSETTLED,
-    ...(letter.door === undefined ? { sentFrom: kept.sentFrom ?? letter.queue } : {}),
-    id: letter.id,
-    generation: firstOfNextLife(generation),
-    life: life + 1,
-    ...ofSameEnqueue(letter),
-    ...(notBefore !== undefined && notBefore > now ? { notBefore } : {}),
-    ...(expiresAt !== undefined && expiresAt > now ? { expiresAt } : {}),
-  };
+  return read.envelope;
 }
 
 function asItStands({ id }: StoredDeadLetter, code: UnreadableReason, why: string): MillraceError {

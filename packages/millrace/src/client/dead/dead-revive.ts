@@ -44,7 +44,7 @@ export async function manyReviver(broker: Broker, now: () => number): Promise<Re
  * Its key was freed when it died, and may be another's by now. For how long it is held the node's
  * definition says.
  */
-async function claimAnew(claims: UniqueClaims, envelope: Envelope): Promise<void> {
+export async function claimAnew(claims: UniqueClaims, envelope: Envelope): Promise<void> {
   const { id, queue, uniqueKey: key } = envelope;
   if (key === undefined) return;
   const plan = { key, while: undefined, onConflict: "keep" } as const;

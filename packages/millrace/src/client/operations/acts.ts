@@ -2,55 +2,55 @@ import {
   type Broker,
   cancelReason,
   type Clock,
-  type ErrorCode,
   MillraceError,
   type StoredDeadLetter,
 } from "@millrace/core";
-import { maskText } from "@millrace/telemetry/masking";
 import { cancelJob } from "../jobs/cancel-job.ts";
-import { discardLetter } from "../dead/dead-discard.ts";
+import { discardLetter, stepsOf } from "../dead/dead-discard.ts";
 import { revivedEnvelope } from "../dead/dead-retry.ts";
 import { manyReviver } from "../dead/dead-revive.ts";
 import { livesAgain } from "../dead/lives-again.ts";
-import type { ItemOutcome, StoredOperation } from "./operation.ts";
+import { type Act, outcomeOf } from "./act.ts";
+import { keptJob, KeptThings } from "./kept-things.ts";
+import type { StoredOperation } from "./operation.ts";
 import type { PlanItem } from "./operation-plan.ts";
-
-/** Changes things, some at a time. */
-export interface Act {
-  /**
-   * @param inDoubt whether they may have been changed by somebody who died before saying so
-   * @param next called after each, with what became of it; throws to end it
-   * @throws MillraceError of a server that is away: then nobody knows of the one that was next
-   */
-  (
-    items: readonly PlanItem[],
-    inDoubt: boolean,
-    next: (outcome: ItemOutcome) => void,
-  ): Promise<void>;
-}
+import { jobKey, QueueReader } from "./queue-reader.ts";
+import { undoActOf } from "./undo-acts.ts";
 
 export async function actOf(
   broker: Broker,
   clock: Clock,
-  { kind, by, reason }: Pick<StoredOperation, "kind" | "by" | "reason">,
+  { id, kind, by, reason, filter }: StoredOperation,
 ): Promise<Act> {
   switch (kind) {
     case "jobs-cancel":
-      return async (items, _inDoubt, next) => {
-        for (const item of items)
-          next(await outcomeOf(() => cancel(broker, clock, item, reason ?? `cancelled by ${by}`)));
-      };
+      return cancels(
+        broker,
+        clock,
+        await KeptThings.of(broker, id),
+        reason ?? `cancelled by ${by}`,
+      );
     case "jobs-reschedule":
-      return async (items, inDoubt, next) => {
+      return async ({ items, inDoubt }, next) => {
         for (const item of items) next(await outcomeOf(() => reschedule(broker, item, inDoubt)));
       };
-    case "dead-discard":
-      return onLetters(broker, (letter) => discardLetter(broker, letter, clock.now()));
+    case "dead-discard": {
+      const things = await KeptThings.of(broker, id);
+      return onLetters(broker, async (letter, { place }) => {
+        const steps = await stepsOf(broker, letter, clock.now());
+        await things.keep(place, { letter, steps });
+        return discardLetter(broker, letter, clock.now());
+      });
+    }
     case "dead-retry": {
       const now = (): number => clock.now();
-      const revive = await manyReviver(broker, now);
-      return onLetters(broker, async (letter, inDoubt) => {
+      const [revive, things] = await Promise.all([
+        manyReviver(broker, now),
+        KeptThings.of(broker, id),
+      ]);
+      return onLetters(broker, async (letter, { place, inDoubt }) => {
         const revived = revivedEnvelope(letter, now(), broker);
+        await things.keep(place, { letter, steps: [] });
         // It lives already: a second publish may be a second run, once its id is forgotten.
         if (inDoubt && (await livesAgain(broker, revived)))
           return broker.deadLetters.remove(letter.sequence);
@@ -58,20 +58,48 @@ export async function actOf(
         return true;
       });
     }
+    case "discard-undo":
+    case "cancel-undo":
+    case "retry-undo":
+      return undoActOf(broker, clock, { kind, undoes: String(filter["undoes"]) });
   }
+}
+
+interface LetterPlace {
+  readonly place: number;
+  readonly inDoubt: boolean;
 }
 
 function onLetters(
   broker: Broker,
-  act: (letter: StoredDeadLetter, inDoubt: boolean) => Promise<boolean>,
+  act: (letter: StoredDeadLetter, where: LetterPlace) => Promise<boolean>,
 ): Act {
-  return async (items, inDoubt, next) => {
+  return async ({ items, from, inDoubt }, next) => {
     const letters = await lettersOf(broker, items);
-    for (const { mark = 0 } of items) {
+    for (const [index, { mark = 0 }] of items.entries()) {
       const letter = letters.get(mark);
       // In doubt, who began with it has removed it.
       if (letter === undefined) next({ what: inDoubt ? "done" : "gone" });
-      else next(await outcomeOf(() => act(letter, inDoubt)));
+      else next(await outcomeOf(() => act(letter, { place: from + index, inDoubt })));
+    }
+  };
+}
+
+/** What waits is kept before it is cancelled; what a node settles leaves no payload behind. */
+function cancels(broker: Broker, clock: Clock, things: KeptThings, reason: string): Act {
+  const reader = new QueueReader(broker);
+  return async ({ items, from }, next) => {
+    const arrivals = await reader.find(items);
+    for (const [index, item] of items.entries()) {
+      const cancelled = async (): Promise<boolean> => {
+        const { id, queue } = item;
+        const envelope =
+          arrivals.get(jobKey(item))?.envelope ??
+          (await broker.findWaiting(id, { queue }))?.envelope;
+        if (envelope !== undefined) await things.keep(from + index, keptJob(envelope, clock.now()));
+        return cancel(broker, clock, item, reason);
+      };
+      next(await outcomeOf(cancelled));
     }
   };
 }
@@ -120,23 +148,4 @@ async function reschedule(
   if (await delayed.move(id, queue, to ?? "now", { from: mark })) return true;
   // Who began with it has moved it; one that was sent to its queue is seen no more.
   return inDoubt && (to === undefined || (await delayed.move(id, queue, to, { from: to })));
-}
-
-/** What says nothing of the thing itself: it is tried again. */
-const AWAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "broker-unavailable",
-  "connection-closed",
-  "publish-timeout",
-  "request-timeout",
-  "server-unreachable",
-  "revision-conflict",
-]);
-
-async function outcomeOf(act: () => Promise<boolean>): Promise<ItemOutcome> {
-  try {
-    return { what: (await act()) ? "done" : "gone" };
-  } catch (error) {
-    if (!MillraceError.is(error) || AWAY.has(error.code)) throw error;
-    return { what: "failed", code: error.code, message: maskText(error.message).slice(0, 300) };
-  }
 }

@@ -1,8 +1,13 @@
 import type { ErrorCode } from "@millrace/core";
 import type { AuditValue } from "../audit.ts";
 
-/** What is done to each of many things. */
-export type OperationKind = "dead-retry" | "dead-discard" | "jobs-cancel" | "jobs-reschedule";
+/**
+ * What is done to each of many things. Those that end in `-undo` take another operation back; a
+ * reschedule is taken back by another reschedule.
+ */
+export type OperationKind =
+  | ("dead-retry" | "dead-discard" | "jobs-cancel" | "jobs-reschedule")
+  | ("retry-undo" | "discard-undo" | "cancel-undo");
 
 /**
  * `stopping`: what has begun is finished, the rest is left. `failed`: it met a defect; what is left
@@ -122,6 +127,9 @@ const KINDS: readonly string[] = [
   "dead-discard",
   "jobs-cancel",
   "jobs-reschedule",
+  "retry-undo",
+  "discard-undo",
+  "cancel-undo",
 ] satisfies OperationKind[];
 const STATES: readonly string[] = [
   "running",

@@ -10,7 +10,13 @@ import {
 import type { Mask } from "@millrace/telemetry/masking";
 import { beginAudit } from "../audit.ts";
 import { whoAmI } from "../who-am-i.ts";
-import { isOpen, type Operation, shownOperation, type StoredOperation } from "./operation.ts";
+import {
+  isOpen,
+  type Operation,
+  type OperationKind,
+  shownOperation,
+  type StoredOperation,
+} from "./operation.ts";
 import {
   PAGE_ITEMS,
   pageCount,
@@ -84,9 +90,11 @@ export interface Operations {
    */
   stop(id: string, note?: { readonly by?: string }): Promise<Operation>;
   /**
-   * Begins an operation that takes one back: jobs that were given another time have their old one
-   * again, where they still wait for the other. Only that can be undone: a job that was retried has
-   * run, a letter that was discarded and a cancelled job's payload are gone.
+   * Begins an operation that takes one back. Jobs that were given another time have their old one
+   * again, where they still wait for the other. Discarded letters are there again. Jobs that were
+   * cancelled while they waited are enqueued anew. Retried jobs that still wait are dead letters
+   * again. What was kept for that is there for seven days. A job that has begun stays as it is, and
+   * counts as failed (`undo-impossible`).
    *
    * @throws MillraceError `operation-not-found`; `invalid-option` where it is of another kind, or
    *   has not ended
@@ -149,8 +157,8 @@ export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operatio
     },
     async undo(id, note = {}) {
       refuseUnknown(note, NOTE_NAMES, "operations.undo()");
-      const items = await movedBack(broker, id);
-      return begin(broker, { ...note, kind: "jobs-reschedule" }, { undoes: id }, items);
+      const { kind, items } = await wayBack(broker, id);
+      return begin(broker, { ...note, kind }, { undoes: id }, items);
     },
     async run(id, options = {}) {
       refuseUnknown(options, RUN_NAMES, "operations.run()");
@@ -178,7 +186,7 @@ function namesOf({ kind }: Pick<OperationTarget, "kind">): typeof TIMED_NAMES {
  */
 async function begin(
   broker: Broker,
-  { kind, by = whoAmI(), reason }: OperationNote & Pick<OperationTarget, "kind">,
+  { kind, by = whoAmI(), reason }: OperationNote & Pick<Operation, "kind">,
   words: Operation["filter"],
   items: readonly PlanItem[],
 ): Promise<Operation> {
@@ -197,24 +205,41 @@ async function begin(
   return shownOperation(operation);
 }
 
-/** The way back of those that it has moved. */
-async function movedBack(broker: Broker, id: string): Promise<readonly PlanItem[]> {
+const UNDO_KINDS = {
+  "jobs-reschedule": "jobs-reschedule",
+  "dead-retry": "retry-undo",
+  "dead-discard": "discard-undo",
+  "jobs-cancel": "cancel-undo",
+} as const satisfies Partial<Record<OperationKind, OperationKind>>;
+
+function isUndone(kind: OperationKind): kind is keyof typeof UNDO_KINDS {
+  return Object.hasOwn(UNDO_KINDS, kind);
+}
+
+/** What takes back those that it has changed. */
+async function wayBack(
+  broker: Broker,
+  id: string,
+): Promise<{ readonly kind: OperationKind; readonly items: readonly PlanItem[] }> {
   const { operation } = await getOperation(await operationsBucket(broker), id);
-  if (operation.kind !== "jobs-reschedule")
+  const { kind } = operation;
+  if (!isUndone(kind))
     throw new MillraceError(
       "invalid-option",
-      `The operation ${id} (${operation.kind}) can't be undone: only jobs that were given another time can have their old one again.`,
+      `The operation ${id} (${kind}) can't be undone: it takes another one back. Ask for that one's change again.`,
     );
   if (isOpen(operation))
     throw new MillraceError(
       "invalid-option",
       `The operation ${id} has not ended. Stop it first: \`millrace operations stop ${id}\`.`,
     );
-  return (await plannedOf(broker, operation)).flatMap(({ item, outcome }) =>
-    outcome === "done" && item.mark !== undefined && item.to !== undefined
-      ? [{ id: item.id, queue: item.queue, mark: item.to, to: item.mark }]
-      : [],
-  );
+  const planned = await plannedOf(broker, operation);
+  const items = planned.flatMap(({ item: { id: job, queue, mark, to }, outcome }, place) => {
+    if (outcome !== "done") return [];
+    if (kind !== "jobs-reschedule") return [{ id: job, queue, mark: place }];
+    return mark === undefined || to === undefined ? [] : [{ id: job, queue, mark: to, to: mark }];
+  });
+  return { kind: UNDO_KINDS[kind], items };
 }
 
 async function itemsOf(broker: Broker, id: string): Promise<readonly OperationItem[]> {

@@ -8,7 +8,8 @@ import {
 } from "@millrace/core";
 import { type HeldLease, takeLock } from "@millrace/runtime";
 import { completeAudit } from "../audit.ts";
-import { type Act, actOf } from "./acts.ts";
+import type { Act } from "./act.ts";
+import { actOf } from "./acts.ts";
 import {
   hasMore,
   isOpen,
@@ -124,7 +125,7 @@ class OperationRun {
     this.#requireHeld();
     let { operation } = placed;
     let place = position % PAGE_ITEMS;
-    await act(meant, inDoubt, (outcome) => {
+    await act({ items: meant, from: position, inDoubt }, (outcome) => {
       const item = items[place];
       if (item === undefined) throw new RangeError(`The plan has no thing ${place}.`);
       this.#known = operation = withOutcome(operation, item, outcome, place);

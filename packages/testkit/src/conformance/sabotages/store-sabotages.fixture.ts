@@ -23,9 +23,40 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
       deadLetters: {
         list: ({ after = 1, ...query } = {}) =>
           honest.deadLetters.list({ ...query, after: after - 1 }),
+        add: (letter, once) => honest.deadLetters.add(letter, once),
         remove: (n) => honest.deadLetters.remove(n),
       },
     }),
+  },
+  {
+    wrong: "a letter that is put back as often as it is asked for",
+    noticedBy: "dead letters: one that is put back",
+    spoil: (honest) => {
+      let copies = 0;
+      return {
+        deadLetters: {
+          list: (query) => honest.deadLetters.list(query),
+          add: (letter, once) => honest.deadLetters.add(letter, `${once}${(copies += 1)}`),
+          remove: (n) => honest.deadLetters.remove(n),
+        },
+      };
+    },
+  },
+  {
+    wrong: "a job that is said to be taken out and stays",
+    noticedBy: "arrivals: a job that was handed to nobody",
+    spoil: ({ arrivals }) => ({
+      arrivals: {
+        stretch: (queue, query) => arrivals.stretch(queue, query),
+        takeOut: () => Promise.resolve("taken"),
+        hear: (listener) => arrivals.hear(listener),
+      },
+    }),
+  },
+  {
+    wrong: "a bucket that keeps what is older than it may be",
+    noticedBy: "documents: what is older than a bucket",
+    spoil: (honest) => ({ documents: (bucket) => honest.documents(bucket) }),
   },
   {
     wrong: "a journal in which the last record of a step counts",

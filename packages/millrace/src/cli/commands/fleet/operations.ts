@@ -83,13 +83,13 @@ export const operationsRun = command({
 
 export const operationsUndo = command({
   name: "operations undo",
-  summary: "Take an operation back, where it can be: jobs reschedule --all",
+  summary: "Take an operation back, for what has not begun: reschedule, cancel, retry, discard",
   usage: "ID",
   args: { min: 1, max: 1 },
   flags: { reason: { kind: { ...text, placeholder: "<text>" }, about: "Why, for the audit" } },
   fields: ["connection", "namespace"],
   examples: [
-    ["millrace operations undo 001795569586662-b44535c0a6", "The old times, where they still wait"],
+    ["millrace operations undo 001795569586662-b44535c0a6", "Discarded letters are there again"],
   ],
   run: ({ args: [id = ""], flags: { reason }, config, io }) =>
     withClient(config, async (client) => {

@@ -1,0 +1,41 @@
+import { type ErrorCode, MillraceError } from "@millrace/core";
+import { maskText } from "@millrace/telemetry/masking";
+import type { ItemOutcome } from "./operation.ts";
+import type { PlanItem } from "./operation-plan.ts";
+
+/** Things of a plan that are changed now. */
+export interface ActStep {
+  readonly items: readonly PlanItem[];
+  /** The place of the first of them in the plan. */
+  readonly from: number;
+  /** Whether they may have been changed by somebody who died before saying so. */
+  readonly inDoubt: boolean;
+}
+
+/** Changes things, some at a time. */
+export interface Act {
+  /**
+   * @param next called after each, with what became of it; throws to end it
+   * @throws MillraceError of a server that is away: then nobody knows of the one that was next
+   */
+  (step: ActStep, next: (outcome: ItemOutcome) => void): Promise<void>;
+}
+
+/** What says nothing of the thing itself: it is tried again. */
+const AWAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "broker-unavailable",
+  "connection-closed",
+  "publish-timeout",
+  "request-timeout",
+  "server-unreachable",
+  "revision-conflict",
+]);
+
+export async function outcomeOf(act: () => Promise<boolean>): Promise<ItemOutcome> {
+  try {
+    return { what: (await act()) ? "done" : "gone" };
+  } catch (error) {
+    if (!MillraceError.is(error) || AWAY.has(error.code)) throw error;
+    return { what: "failed", code: error.code, message: maskText(error.message).slice(0, 300) };
+  }
+}

@@ -1,0 +1,73 @@
+import { type Arrival, type Broker, type JobRef, MillraceError } from "@millrace/core";
+
+const STRETCH = 500;
+
+export function jobKey({ queue, id }: JobRef): string {
+  return `${queue}/${id}`;
+}
+
+/**
+ * Finds jobs in their queues. What an operation is about lies mostly in its plan's order, so each
+ * search goes on where the last one ended, and begins at the front only for what lies before.
+ */
+export class QueueReader {
+  readonly #broker: Broker;
+  readonly #positions = new Map<string, number>();
+
+  constructor(broker: Broker) {
+    this.#broker = broker;
+  }
+
+  /** By `jobKey`. What is not there is left out. */
+  async find(jobs: readonly JobRef[]): Promise<ReadonlyMap<string, Arrival>> {
+    const found = new Map<string, Arrival>();
+    for (const queue of new Set(jobs.map((job) => job.queue))) {
+      const wanted = new Set(jobs.filter((job) => job.queue === queue).map(({ id }) => id));
+      for (const arrival of await this.#search(queue, wanted)) {
+        const key = jobKey(arrival.envelope);
+        const other = found.get(key);
+        if (other === undefined || other.envelope.generation <= arrival.envelope.generation)
+          found.set(key, arrival);
+      }
+    }
+    return found;
+  }
+
+  async #search(queue: string, wanted: ReadonlySet<string>): Promise<readonly Arrival[]> {
+    const from = this.#positions.get(queue) ?? 0;
+    const found: Arrival[] = [];
+    const missing = new Set(wanted);
+    const stretches = [
+      [from, Number.POSITIVE_INFINITY],
+      [0, from],
+    ] as const;
+    for (const [start, end] of stretches)
+      for (let after = start; missing.size > 0 && after < end;) {
+        const stretch = await this.#stretch(queue, after);
+        if (stretch === undefined) return found;
+        for (const arrival of stretch.jobs) {
+          const { id } = arrival.envelope;
+          if (!wanted.has(id)) continue;
+          found.push(arrival);
+          missing.delete(id);
+          this.#positions.set(queue, arrival.position);
+        }
+        if (stretch.until >= stretch.newest) break;
+        after = stretch.until;
+      }
+    return found;
+  }
+
+  /** @returns undefined where the queue is gone */
+  async #stretch(
+    queue: string,
+    after: number,
+  ): Promise<Awaited<ReturnType<Broker["arrivals"]["stretch"]>> | undefined> {
+    try {
+      return await this.#broker.arrivals.stretch(queue, { after, limit: STRETCH });
+    } catch (error) {
+      if (MillraceError.is(error, "queue-not-found")) return undefined;
+      throw error;
+    }
+  }
+}
