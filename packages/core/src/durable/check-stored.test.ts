@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { setup } from "xstate";
+import { type AnyStateMachine, fromPromise, setup } from "xstate";
 import { checkStored } from "./check-stored.ts";
-import { defineMachine, type MachineOptions } from "./define-machine.ts";
+import { defineMachine, type MachineDefinition, type MachineOptions } from "./define-machine.ts";
+import type { MachineDocument } from "./machine-document.ts";
 import { orderChart } from "./order-chart.fixture.ts";
 import { startMachine } from "./step-machine.ts";
 
@@ -44,3 +45,62 @@ test.each<[string, Parameters<typeof checkStored>[0], RegExp]>([
 ])("a definition that %s is told apart", (_what, definition, message) => {
   expect(checkStored(definition, stored).error?.message).toMatch(message);
 });
+
+/** A chart of a machine that waits for a job or for a week, by what its state is called. */
+const waitsIn = (state: string, isBroken = false) =>
+  setup({
+    actors: { charge: fromPromise(async () => 1) },
+    delays: { week: 7 * 24 * 3_600_000 },
+    guards: {
+      open: () => {
+        if (isBroken) throw new Error("the guard is broken");
+        return true;
+      },
+    },
+  }).createMachine({
+    id: "claim",
+    initial: state,
+    states: {
+      [state]: {
+        invoke: { src: "charge", onDone: "over" },
+        after: { week: { guard: "open", target: "over" } },
+      },
+      calm: { after: { week: "over" } },
+      over: { type: "final" },
+    },
+  });
+
+test.each<[string, MachineDefinition, Partial<MachineDocument>, RegExp]>([
+  [
+    "takes its timer in no state any more",
+    defineMachine({ ...claim(waitsIn("asking")), version: 2, migrate: to("asking") }),
+    { children: {} },
+    /timer xstate\.after\.week\.claim\.waiting .* never leave/,
+  ],
+  [
+    "hears of its job's end in no state any more",
+    defineMachine({ ...claim(waitsIn("asking")), version: 2, migrate: to("asking") }),
+    { timers: {} },
+    /the actor 0\.claim\.waiting \(charge\)/,
+  ],
+  [
+    "fails when its timer comes",
+    defineMachine(claim(waitsIn("waiting", true))),
+    {},
+    /timer xstate\.after\.week\.claim\.waiting would fail: [^]*the guard is broken/,
+  ],
+])("what comes to a stored machine is tried: a chart that %s", (_what, newest, left, message) => {
+  const before = startMachine(defineMachine(claim(waitsIn("waiting"))), { ...ref, input: {} });
+  expect(checkStored(defineMachine(claim(waitsIn("waiting"))), before)).toEqual({
+    isMigrated: false,
+  });
+  expect(checkStored(newest, { ...before, ...left }).error?.message).toMatch(message);
+});
+
+function claim<Chart extends AnyStateMachine>(machine: Chart) {
+  return { name: "claim", machine };
+}
+
+function to(value: string) {
+  return ({ context }: { readonly context: unknown }) => ({ value, context });
+}
