@@ -7,6 +7,7 @@ export const VARIABLE = "MILLRACE_TEST_PART";
  */
 export const LONG: Readonly<Record<string, string>> = {
   "bench/bench": "it measures",
+  "bench/machines": "it measures",
   "bench/outbox": "it measures",
   "bench/scale/scale": "it measures",
   "examples/digest/": "its windows must pass",

@@ -1,0 +1,217 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { connectBroker } from "@millrace/broker-nats";
+import { type Broker, MACHINES_BUCKET } from "@millrace/core";
+import { type LaunchedServer, launchServer, obtainServer } from "@millrace/nats-server";
+import { createNode } from "@millrace/runtime";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect as connectNats } from "@nats-io/transport-node";
+import { connect, defineMachine, type Millrace } from "millrace";
+import { assign, setup } from "xstate";
+import { readUsage } from "./scale/process-usage.ts";
+
+/**
+ * What durable machines cost: machines at rest, transitions a second and their latency beside the
+ * bare compare-and-set that they rest on, and timers that are due at one time. One host, one
+ * client, one server with its defaults.
+ *
+ *     pnpm bench:machines [--rest 10000] [--events 20000] [--timers 1000]
+ */
+const NAMESPACE = "bench";
+const ACTIVE = 100;
+const AT_ONCE = 256;
+const LATENCIES = 300;
+const MB = 2 ** 20;
+
+const chart = setup({
+  types: {
+    context: {} as { n: number; due: number },
+    input: {} as { due: number },
+    events: {} as { type: "GO" },
+  },
+  delays: { due: ({ context }) => Math.max(0, context.due - Date.now()) },
+}).createMachine({
+  context: ({ input }) => ({ n: 0, due: input.due }),
+  initial: "rests",
+  states: {
+    rests: {
+      on: { GO: { actions: assign({ n: ({ context }) => context.n + 1 }) } },
+      always: { guard: ({ context }) => context.due > 0, target: "waits" },
+    },
+    waits: { after: { due: "rang" } },
+    rang: { type: "final" },
+  },
+});
+const unit = defineMachine({ name: "unit", machine: chart });
+
+if (process.send === undefined) await measure();
+else await host(process.argv[2] ?? "");
+
+async function measure(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      rest: { type: "string", default: "10000" },
+      events: { type: "string", default: "20000" },
+      timers: { type: "string", default: "1000" },
+    },
+  });
+  const { path } = await obtainServer({ onProgress: (line) => process.stderr.write(`${line}\n`) });
+  await using server = await launchServer({ path });
+  say(`nats-server ${server.version}, one host`);
+  const node = fork(fileURLToPath(import.meta.url), [server.url]);
+  await once(node, "message");
+  const millrace = await connect({ servers: server.url, namespace: NAMESPACE, env: {} });
+  await using nc = await connectNats({ servers: server.url });
+  const jsm = await jetstreamManager(nc);
+  const waiting = async (): Promise<number> =>
+    (await jsm.streams.info(`${NAMESPACE}-inbox`)).state.messages;
+  const all = { millrace, server, waiting };
+  try {
+    await atRest(all, Number(values.rest));
+    await transitions(all, Number(values.events));
+    await timers(all, Number(values.timers));
+  } finally {
+    await millrace.close();
+    await end(node);
+  }
+}
+
+interface Scene {
+  readonly millrace: Millrace;
+  readonly server: LaunchedServer;
+  readonly waiting: () => Promise<number>;
+}
+
+async function atRest({ millrace, server, waiting }: Scene, count: number): Promise<void> {
+  const before = readUsage(server.pid).rssBytes;
+  const began = performance.now();
+  await together(count, (n) => millrace.machine(unit, `r-${n}`).start({ due: 0 }));
+  await until(async () => (await waiting()) === 0);
+  const seconds = (performance.now() - began) / 1_000;
+  const grown = (readUsage(server.pid).rssBytes - before) / MB;
+  const listed = performance.now();
+  const page = await millrace.machines.list({ machine: "unit", limit: 100 });
+  const pageMs = performance.now() - listed;
+  say(
+    `${count} machines at rest: started at ${perSecond(count, seconds)}, the server has ${grown.toFixed(0)} MB more; a first page of ${page.machines.length} in ${pageMs.toFixed(0)} ms`,
+  );
+}
+
+async function transitions({ millrace, waiting }: Scene, count: number): Promise<void> {
+  const machines = Array.from({ length: ACTIVE }, (_, n) => millrace.machine(unit, `a-${n}`));
+  for (const machine of machines) await machine.start({ due: 0 });
+  await until(async () => (await waiting()) === 0);
+  const began = performance.now();
+  await together(count, (n) => machines[n % ACTIVE]?.send({ type: "GO" }));
+  await until(async () => (await waiting()) === 0);
+  const taken = await Promise.all(machines.map(async (one) => (await one.snapshot()).context.n));
+  const sum = taken.reduce((all, n) => all + n, 0);
+  if (sum !== count) throw new Error(`${sum} of ${count} events were taken`);
+  const seconds = (performance.now() - began) / 1_000;
+  const bare = await bareWrites(millrace.broker, count);
+  say(
+    `${count} transitions of ${ACTIVE} machines: ${perSecond(count, seconds)}; bare compare-and-set of the same documents: ${perSecond(count, bare)}`,
+  );
+  const latencies = await sentToStored(millrace);
+  say(`send to stored, one at a time: ${quantiles(latencies)}`);
+}
+
+/** The same number of writes of documents as large, one after another for each key. */
+async function bareWrites(broker: Broker, count: number): Promise<number> {
+  const machines = await broker.documents(MACHINES_BUCKET);
+  const value = (await machines.get("unit.a-0"))?.value;
+  const documents = await broker.documents("bare");
+  const began = performance.now();
+  await Promise.all(
+    Array.from({ length: ACTIVE }, async (_, n) => {
+      let revision = 0;
+      for (let at = n; at < count; at += ACTIVE)
+        revision = await documents.put(`unit.a-${n}`, value, revision);
+    }),
+  );
+  return (performance.now() - began) / 1_000;
+}
+
+async function sentToStored(millrace: Millrace): Promise<readonly number[]> {
+  const machine = millrace.machine(unit, "a-0");
+  let heard = Promise.withResolvers<void>();
+  let wanted = (await machine.snapshot()).context.n;
+  const following = await machine.subscribe(({ context }) => {
+    if (context.n >= wanted) heard.resolve();
+  });
+  const latencies: number[] = [];
+  for (let n = 0; n < LATENCIES; n += 1) {
+    heard = Promise.withResolvers<void>();
+    wanted += 1;
+    const began = performance.now();
+    await machine.send({ type: "GO" });
+    await heard.promise;
+    latencies.push(performance.now() - began);
+  }
+  await following.stop();
+  return latencies;
+}
+
+async function timers({ millrace, waiting }: Scene, count: number): Promise<void> {
+  // All are started before the first is due.
+  const due = Date.now() + 10_000 + count;
+  await together(count, (n) => millrace.machine(unit, `t-${n}`).start({ due }));
+  await until(async () => (await waiting()) === 0);
+  const isEarly = Date.now() < due;
+  const late: number[] = [];
+  await together(count, async (n) => {
+    const rang = await millrace
+      .machine(unit, `t-${n}`)
+      .waitFor(({ status }) => status !== "active", { timeout: "10m" });
+    late.push(rang.changedAt - due);
+  });
+  if (!isEarly) say("the machines were not started before their timers were due");
+  say(`${count} timers due at one time, each fired once; late by: ${quantiles(late)}`);
+}
+
+async function host(url: string): Promise<void> {
+  const broker = await connectBroker({ servers: url, namespace: NAMESPACE });
+  const node = createNode({ broker, jobs: [], machines: [unit] });
+  await node.start();
+  process.once("SIGTERM", () => {
+    void node
+      .stop()
+      .then(() => broker.close())
+      .then(() => process.disconnect());
+  });
+  process.send?.("ready");
+}
+
+async function end(node: ChildProcess): Promise<void> {
+  node.kill("SIGTERM");
+  await once(node, "exit");
+}
+
+async function together(count: number, act: (n: number) => unknown): Promise<void> {
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < count) await act(next++);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+}
+
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+function perSecond(count: number, seconds: number): string {
+  return `${Math.round(count / seconds).toLocaleString("en")} a second`;
+}
+
+function quantiles(all: readonly number[]): string {
+  const sorted = all.toSorted((a, b) => a - b);
+  const at = (share: number): string =>
+    (sorted[Math.floor((sorted.length - 1) * share)] ?? NaN).toFixed(1);
+  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, most ${at(1)} ms`;
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
