@@ -18,7 +18,7 @@ export const machinesChart = command({
   fields: ["connection", "namespace"],
   examples: [
     ["millrace machines chart order", "The chart of all orders"],
-    ["millrace machines chart order o-17", "The chart of one order, with its state lit"],
+    ["millrace machines chart order o-17", "The chart of one order, with its state highlighted"],
   ],
   run: ({ args: [machine = "", id], flags, config }) =>
     withClient(config, async (client) => {
