@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { navigation, placeOfHeading } from "../pages.mjs";
 import { referenceSidebar, searchedText } from "../reference.mjs";
+import { withPictureFrames } from "../picture-frames.mjs";
 import { withPolicy } from "../policy.mjs";
 import { told } from "../versions.mjs";
 import { searchOptions } from "../search-options.mjs";
@@ -30,6 +31,8 @@ export default {
   transformHtml: withPolicy,
   markdown: {
     anchor: { slugify: placeOfHeading },
+    image: { lazyLoading: true },
+    config: withPictureFrames(pages),
     theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
   },
   themeConfig: {

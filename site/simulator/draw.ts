@@ -81,6 +81,6 @@ export function standalone(jobs: readonly StreamJob[]): string {
 }
 
 const STYLE =
-  "svg{background:#fff;font:11px sans-serif}line{stroke:#ddd}.dead{fill:none;stroke:#000}" +
+  "svg{background:#fff;font:12px sans-serif}line{stroke:#ddd}.dead{fill:none;stroke:#000}" +
   ".running{fill:#1a7f4b}.failed{fill:#c62828}.queued{fill:#b9c0c9}.limited{fill:#b7791f}" +
   ".backoff{fill:#8a7bd1}";

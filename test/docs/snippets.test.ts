@@ -25,7 +25,7 @@ const CODE = SNIPPETS.filter(({ language }) => language === "ts" || language ===
 test("every snippet of a page and of a package's README has types that hold", async () => {
   expect(CODE.length).toBeGreaterThan(50);
   expect(await faultsOf(CODE)).toEqual([]);
-}, 120_000);
+}, 300_000);
 
 test("a snippet that is wrong is told by its page and line", async () => {
   const wrong: readonly (readonly [text: string, said: string])[] = [
@@ -45,7 +45,7 @@ test("a snippet that is wrong is told by its page and line", async () => {
     const fault = faults.find((one) => one.startsWith(`docs/cancel.md:${100 * (at + 1) + 1} TS`));
     expect(fault, faults.join("\n")).toContain(said);
   }
-}, 120_000);
+}, 300_000);
 
 test("what a page shows as JSON or YAML is that", () => {
   const shown = SNIPPETS.filter(({ language }) => language === "json" || language === "yaml");

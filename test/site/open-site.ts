@@ -7,15 +7,19 @@ export const SITE = "http://docs.test/";
 
 /**
  * The built files at an address of their own. Whatever else is asked for is noted and refused; so
- * is what a page's own security policy refuses.
+ * is what a page's own security policy refuses. `loaded` are the files that were sent.
  */
 export async function openSite(browser: Browser, options: BrowserContextOptions = {}) {
   const context = await browser.newContext({ reducedMotion: "reduce", ...options });
   const trouble: string[] = [];
+  const loaded: string[] = [];
   await context.route("**/*", async (route) => {
     const url = new URL(route.request().url());
     const path = join(DIST, decodeURIComponent(url.pathname));
-    if (url.href.startsWith(SITE) && existsSync(path)) return route.fulfill({ path });
+    if (url.href.startsWith(SITE) && existsSync(path)) {
+      loaded.push(path);
+      return route.fulfill({ path });
+    }
     trouble.push(`asks ${url.href}`);
     return route.abort();
   });
@@ -25,5 +29,5 @@ export async function openSite(browser: Browser, options: BrowserContextOptions 
   page.on("console", (message) => {
     if (message.type() === "error") trouble.push(message.text());
   });
-  return { page, trouble };
+  return { page, trouble, loaded };
 }

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { ERROR_CODES } from "@millrace/core";
 import type { BrowserContextOptions } from "playwright-core";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { violations } from "../harness/accessibility.ts";
@@ -10,6 +11,8 @@ import type { StreamSettings } from "../../site/simulator/settings.ts";
 import { findBrowser } from "../harness/browser.ts";
 import { runCommand } from "../packaging/run-command.ts";
 import { DIST, openSite, SITE } from "./open-site.ts";
+import { PHONE, phoneFaults } from "./phone.ts";
+import { faultsForReaders } from "./readers.ts";
 import { bars, moveTo, nodeBars, PLAYGROUND } from "./playground.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -42,6 +45,26 @@ const QUESTIONS: readonly (readonly [question: string, page: string])[] = [
   ["bundle with esbuild", "runtimes"],
   ["human approval", "approval"],
   ["environment variable for the server address", "configuration"],
+  ["graceful shutdown on SIGTERM", "workers"],
+  ["how long can a job run", "jobs"],
+  ["send an email tomorrow at 9", "delays"],
+  ["limit concurrency to 2 per user", "concurrency"],
+  ["how do I know a job succeeded", "outcomes"],
+  ["what is a dead letter", "retries"],
+  ["run only one instance of a job at a time", "concurrency"],
+  ["rolling back a deployment", "upgrading"],
+  ["daylight saving time", "scheduling"],
+  ["my job runs twice", "idempotency"],
+  ["exponential backoff", "retries"],
+  ["authentication for the dashboard", "dashboard"],
+  ["zod schema validation", "jobs"],
+  ["enqueue from python", "wire-protocol"],
+  ["delete all jobs in a queue", "queues"],
+  ["debounce", "unique"],
+  ["workflow with sleep for days", "durable-steps"],
+  ["does it work with bun", "runtimes"],
+  ["job stuck in running", "operations"],
+  ["how to back up and restore", "operations"],
   ["JobOptions", "JobOptions"],
   ["stopOnSignals", "stopOnSignals"],
   ["drizzleTransaction", "drizzleTransaction"],
@@ -69,16 +92,14 @@ const MOVES: readonly (readonly [label: string, value: number, Partial<StreamSet
   ["Attempts of a job", 1, { attempts: 1 }],
 ];
 
-/** One of each kind. */
-const LOOKED_AT = [
-  "index.html",
-  "tutorial.html",
-  "errors.html",
-  "cli.html",
-  "dashboard.html",
-  "playground.html",
+/** A page of the reference of each kind; the others are made in the same way. */
+const KINDS = [
   "reference/millrace/index.html",
+  "reference/millrace/classes/MillraceError.html",
+  "reference/millrace/functions/connect.html",
   "reference/millrace/interfaces/JobOptions.html",
+  "reference/millrace/type-aliases/Duration.html",
+  "reference/millrace/variables/ERROR_CODES.html",
 ];
 const found = await findBrowser();
 const inBrowser = found.state === "present" ? "in Chromium" : `(no Chromium: ${found.reason})`;
@@ -175,28 +196,49 @@ describe("the documentation's site", () => {
     expect(Math.round(gzipSync(index).length / 1_000)).toBeLessThan(MOST_KB_OF_SEARCH);
   });
 
-  it.skipIf(found.state === "missing")(
-    `axe finds nothing on its pages in either theme, and nobody else is asked ${inBrowser}`,
-    async () => {
+  describe.skipIf(found.state === "missing")(`its pages ${inBrowser}`, () => {
+    it("have nothing that axe finds, fit a phone, and ask for little and nobody else", async () => {
       if (found.state === "missing") return;
       const browser = await found.launch();
       onTestFinished(() => browser.close());
-      for (const colorScheme of ["light", "dark"] as const) {
-        const { page, trouble } = await openSite(browser, { colorScheme });
-        for (const file of LOOKED_AT) {
-          await page.goto(`${SITE}${file}`);
-          await page.getByRole("button", { name: "Search" }).waitFor();
-          const isDark = await page.evaluate<boolean>(
-            "document.documentElement.classList.contains('dark')",
-          );
-          expect(isDark).toBe(colorScheme === "dark");
-          expect.soft(await violations(page), `${file}, ${colorScheme}`).toEqual([]);
-        }
-        expect(trouble).toEqual([]);
+      const opened = await openSite(browser);
+      const faults: string[] = [];
+      for (const file of [...globSync(["*.html", "decisions/*.html"], { cwd: DIST }), ...KINDS])
+        faults.push(...(await faultsForReaders(opened, file)));
+      expect(faults).toEqual([]);
+      expect(opened.trouble).toEqual([]);
+    }, 1_500_000);
+
+    it("bring who follows an error's link to its entry", async () => {
+      if (found.state === "missing") return;
+      const browser = await found.launch();
+      onTestFinished(() => browser.close());
+      const { page } = await openSite(browser);
+      for (const code of Object.keys(ERROR_CODES)) {
+        await page.goto("about:blank");
+        await page.goto(`${SITE}errors.html#${code}`);
+        const entry = page.locator(`h2[id="${code}"]`);
+        await expect
+          .poll(async () => (await entry.boundingBox())?.y ?? -1, {
+            timeout: 30_000,
+            message: code,
+          })
+          .toBeGreaterThanOrEqual(0);
+        expect((await entry.boundingBox())?.y, code).toBeLessThan(720);
       }
-    },
-    240_000,
-  );
+    }, 900_000);
+
+    it("of the reference fit a phone too", async () => {
+      if (found.state === "missing") return;
+      const browser = await found.launch();
+      onTestFinished(() => browser.close());
+      const { page } = await openSite(browser, { viewport: PHONE, javaScriptEnabled: false });
+      for (const file of globSync("reference/**/*.html", { cwd: DIST })) {
+        await page.goto(`${SITE}${file}`);
+        expect.soft(await phoneFaults(page), file).toEqual([]);
+      }
+    }, 900_000);
+  });
 
   describe.skipIf(found.state === "missing")(`the playground ${inBrowser}`, () => {
     async function playground(options?: BrowserContextOptions) {
