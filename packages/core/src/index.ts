@@ -115,7 +115,7 @@ export {
   UNSETTLED,
 } from "./envelope/envelope.ts";
 export { firstOfNextLife, isEarlierLife } from "./envelope/lives.ts";
-export { type ChainLink } from "./envelope/chain-link.ts";
+export { type ChainLink, endMark, type EndRef } from "./envelope/chain-link.ts";
 export { writeFittingEnvelope } from "./envelope/fit-envelope.ts";
 export { requireSubject } from "./envelope/subject.ts";
 export { MAX_HEADERS, travellingHeaders } from "./envelope/headers.ts";

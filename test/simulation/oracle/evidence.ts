@@ -62,6 +62,8 @@ export interface Evidence {
   readonly signalled: readonly Extract<Entry, { is: "signalled" }>[];
   readonly taken: readonly SignalTaken[];
   readonly silences: readonly Silence[];
+  /** Of each frozen process, from its freeze to its thaw. */
+  readonly freezes: readonly Silence[];
   /** When the last fault was over. */
   readonly healedMs: number;
 }
@@ -134,6 +136,8 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
   const signalled: Extract<Entry, { is: "signalled" }>[] = [];
   const taken: SignalTaken[] = [];
   const silences: Silence[] = [];
+  const freezes: Silence[] = [];
+  const frozenMs = new Map<string, number>();
   let healedMs = 0;
   const turns = new Turns();
   const of = (job: string, queue = queueOf.get(job) ?? "?"): JobSeen => {
@@ -164,7 +168,8 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
         queueOf.set(`${entry.batch}:callback`, "narrow");
         break;
       case "began": {
-        const seen = of(turns.of(entry.job, entry.createdAt), entry.queue);
+        const after = givenBy(entry.input, runs);
+        const seen = of(turns.of(entry.job, entry.createdAt, { after }), entry.queue);
         const run = {
           of: seen.key,
           began: entry,
@@ -201,6 +206,11 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
       case "silent":
         noteSilence(silences, entry);
         break;
+      case "thawed": {
+        const { process, atMs } = entry;
+        freezes.push({ process, sinceMs: frozenMs.get(process) ?? atMs, untilMs: atMs });
+        break;
+      }
       case "healed":
         healedMs = entry.atMs;
         break;
@@ -210,16 +220,17 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
         break;
       }
       case "gone":
-        if (entry.how !== "frozen") deaths.set(entry.process, entry.atMs);
+        if (entry.how === "frozen") frozenMs.set(entry.process, entry.atMs);
+        else deaths.set(entry.process, entry.atMs);
         for (const run of runs.values())
           if (run.began.process === entry.process && run.endedMs === undefined)
             run.goneMs ??= entry.atMs;
         break;
       case "recorded": {
-        const { id, queue, createdAt, state, at } = entry.record;
-        const seen = of(turns.of(id, createdAt), queue);
+        const { id, queue, createdAt, state, unkeyed: mark } = entry.record;
+        const seen = of(turns.of(id, createdAt, { mark }), queue);
         noteFinal(seen, entry.record);
-        if (state === "succeeded") turns.succeeded(seen.job, at);
+        if (state === "succeeded") turns.succeeded(seen.job, entry.record);
         break;
       }
       case "quarantined": {
@@ -227,14 +238,14 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
         for (const name of turns.all(job)) of(name, queue).quarantines.push(entry);
         break;
       }
-      case "buried":
-        of(turns.of(entry.letter.id, entry.letter.createdAt), entry.letter.queue).letters.push(
-          entry.letter,
-        );
+      case "buried": {
+        const { id, queue, createdAt, mark } = entry.letter;
+        of(turns.of(id, createdAt, { mark }), queue).letters.push(entry.letter);
         break;
+      }
       case "withdrawn": {
-        const { id, queue, reason, life, createdAt } = entry.letter;
-        const { letters, key } = of(turns.of(id, createdAt), queue);
+        const { id, queue, reason, life, createdAt, mark } = entry.letter;
+        const { letters, key } = of(turns.of(id, createdAt, { mark }), queue);
         const at = letters.findLastIndex((known) => known.reason === reason && known.life === life);
         if (at >= 0) letters.splice(at, 1);
         removed.set(`${queue}/${id}`, { life, key });
@@ -260,15 +271,21 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
       case "effect":
       case "cancelled":
       case "purged":
-      case "thawed":
       case "waits":
       case "left":
     }
   }
   return {
     ...{ jobs, batches, queueOf, deaths, crashes, asked, limited, schedules, steps },
-    ...{ signalled, taken, healedMs, silences },
+    ...{ signalled, taken, healedMs, silences, freezes },
   };
+}
+
+/** The job whose result a run was given, by name. */
+function givenBy(input: unknown, runs: ReadonlyMap<number, RunSeen>): string | undefined {
+  const { run } = (input ?? {}) as { readonly run?: unknown };
+  const key = typeof run === "number" ? runs.get(run)?.of : undefined;
+  return key?.slice(key.indexOf("/") + 1);
 }
 
 function emptyJob(key: string, job: string, queue: string): JobSeen {

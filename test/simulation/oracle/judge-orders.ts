@@ -10,7 +10,8 @@ const PARKED_FULL = "parked-full";
 const NARROW = "narrow";
 
 /** What an operator or a client asked for happens to those it was asked for, and to nobody else. */
-export function* judgeOrders({ jobs, crashes, asked, limited }: Evidence): Generator<Violation> {
+export function* judgeOrders(evidence: Evidence): Generator<Violation> {
+  const { jobs, asked, limited } = evidence;
   const wasAsked = (what: string, of: string): boolean =>
     asked.some((one) => one.what === what && one.of === of);
   for (const seen of jobs.values()) {
@@ -30,35 +31,42 @@ export function* judgeOrders({ jobs, crashes, asked, limited }: Evidence): Gener
       if (!(isPurged ? wasAsked("purge", queue) : wasAsked("cancel", idOf(seen.job))))
         yield { is: "unasked", job, detail: `it was cancelled: ${reason}` };
     }
-    yield* judgePurged(seen, crashes);
+    yield* judgePurged(seen, evidence);
   }
 }
 
 /** Of what a killed server had done. */
 const MOST_FORGOTTEN_MS = 2_000;
+/** A process that was frozen begins what it had been given as soon as it thaws. */
+const THAW_MS = 100;
 
 /**
  * What runs is never purged, but where a server that was killed has forgotten that it had handed
- * the job out: then it gives it to the purge too, and nobody can tell.
+ * the job out: then it gives it to the purge too, and nobody can tell. A process that was frozen
+ * may have been given the job before, and begin it afterwards.
  */
 function* judgePurged(
   { key: job, finals, runs }: JobSeen,
-  crashes: Evidence["crashes"],
+  { crashes, freezes }: Pick<Evidence, "crashes" | "freezes">,
 ): Generator<Violation> {
   for (const { reason, at } of finals) {
     if (reason !== PURGED) continue;
     const atMs = at - Date.UTC(2030, 0, 1);
     const running = runs.find((run) => run.began.atMs < atMs && untilMs(run) > atMs);
     if (running === undefined) continue;
-    const { atMs: begunMs } = running.began;
+    const { atMs: begunMs, process } = running.began;
+    const frozen = freezes.find(
+      (one) => one.process === process && one.untilMs <= begunMs && begunMs - one.untilMs < THAW_MS,
+    );
+    const fromMs = frozen?.sinceMs ?? begunMs;
     const isForgotten = crashes.some(
-      (crashMs) => crashMs >= begunMs && crashMs - begunMs <= MOST_FORGOTTEN_MS && crashMs < atMs,
+      (crashMs) => crashMs >= fromMs && crashMs - begunMs <= MOST_FORGOTTEN_MS && crashMs < atMs,
     );
     if (isForgotten) continue;
     yield {
       is: "purged-running",
       job,
-      detail: `purged at ${atMs}, when it ran on ${running.began.process} as run ${running.began.run}`,
+      detail: `purged at ${atMs}, when it ran on ${process} as run ${running.began.run}`,
     };
   }
 }

@@ -104,6 +104,17 @@ describe("what an operator does, before the oracle of the simulation", () => {
     expect(kinds([...long, crash(3_000), purged])).toEqual([]);
     for (const atMs of [1_900, 4_100, 8_600])
       expect(kinds([...long, crash(atMs), purged])).toEqual(["purged-running"]);
+    // Given to a process that was frozen, which begins it when it thaws.
+    const frozen = (untilMs: number): Fact[] => [
+      { is: "gone", process: "n1-1", how: "frozen", atMs: 1_800 } as Fact,
+      { is: "thawed", process: "n1-1", atMs: untilMs } as Fact,
+    ];
+    const thawedAt = (untilMs: number, crashMs: number): Fact[] => [
+      ...[...long, ...frozen(untilMs), crash(crashMs), purged],
+    ];
+    expect(kinds(thawedAt(1_990, 1_900))).toEqual([]);
+    expect(kinds(thawedAt(1_990, 1_700))).toEqual(["purged-running"]);
+    expect(kinds(thawedAt(1_850, 1_840))).toEqual(["purged-running"]);
   });
 
   it("lets no more of a queue run at once, and start, than its limits say", () => {

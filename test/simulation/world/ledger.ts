@@ -60,6 +60,8 @@ export type Fact =
       readonly letter: Pick<DeadLetter, "id" | "queue" | "reason"> & {
         readonly life: number;
         readonly createdAt?: number | undefined;
+        /** Of a job that follows another: the mark of that one's end. */
+        readonly mark?: number | undefined;
       };
     }
   /** A suspect is about to be started on its turn; who dies from here on takes the blame. */

@@ -8,9 +8,13 @@ export function lifeOfLetter(letter: DeadLetter): number {
   return envelopeOf(letter)?.life ?? 0;
 }
 
-/** When the job was made; undefined where that can't be read. */
-export function createdAtOfLetter(letter: DeadLetter): number | undefined {
-  return envelopeOf(letter)?.createdAt;
+/** When the job was made, and after which end; nothing where that can't be read. */
+export function madeOfLetter(letter: DeadLetter): {
+  readonly createdAt?: number | undefined;
+  readonly mark?: number | undefined;
+} {
+  const { createdAt, unkeyed: mark } = envelopeOf(letter) ?? {};
+  return { createdAt, mark };
 }
 
 /** What its producer gave the job; undefined where that can't be read. */

@@ -6,7 +6,7 @@ import { Timeline } from "../engine/timeline.ts";
 import { FaultPlan, faultProfile, type Struck } from "./fault-plan.ts";
 import { Fleet } from "./fleet.ts";
 import { type Entry, Ledger } from "./ledger.ts";
-import { createdAtOfLetter, lifeOfLetter } from "./letter-life.ts";
+import { lifeOfLetter, madeOfLetter } from "./letter-life.ts";
 import { Operator } from "./operator.ts";
 import { portRealm } from "./port-realm.ts";
 import { ProducerProcess } from "./producer.ts";
@@ -196,7 +196,7 @@ async function live(
 
 function seenOf(letter: DeadLetter): Extract<Entry, { is: "buried" | "withdrawn" }>["letter"] {
   const { id, queue, reason } = letter;
-  return { id, queue, reason, life: lifeOfLetter(letter), createdAt: createdAtOfLetter(letter) };
+  return { id, queue, reason, life: lifeOfLetter(letter), ...madeOfLetter(letter) };
 }
 
 const HANDLER_FAULTS: ReadonlySet<FaultKind> = new Set([

@@ -41,13 +41,31 @@ function isCount(value: unknown): boolean {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 1;
 }
 
+/** What tells an end on record from every other. */
+export interface EndRef {
+  readonly output?: unknown;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** Of the message that ended, in its queue. */
+  readonly sequence?: number;
+}
+
+/** A whole number that JSON can hold, until the year 2248. */
+const MARKS_A_MS = 1_024;
+
+/**
+ * Tells what follows one end from what follows another, in a number: two jobs of one id may end in
+ * the same millisecond.
+ */
+export function endMark({ at, sequence = 0 }: EndRef): number {
+  return Math.floor(at) * MARKS_A_MS + (sequence % MARKS_A_MS);
+}
+
 /**
  * The job that follows a succeeded one. Its id is the same however often this is asked, so a
  * settlement that is repeated enqueues it once.
- *
- * @param now epoch milliseconds
  */
-export function followingJob(done: Envelope, output: unknown, now: number): Envelope | undefined {
+export function followingJob(done: Envelope, end: EndRef): Envelope | undefined {
   const [link, ...rest] = done.next ?? [];
   if (link === undefined) return undefined;
   const { name, queue, lane, maxAttempts, timeoutMs } = link;
@@ -59,10 +77,10 @@ export function followingJob(done: Envelope, output: unknown, now: number): Enve
     ...(sentFrom === undefined ? {} : { sentFrom }),
     name,
     queue,
-    payload: output === undefined ? null : output,
-    createdAt: now,
+    payload: end.output === undefined ? null : end.output,
+    createdAt: end.at,
     // A chain that is enqueued again comes by the same ids.
-    unkeyed: Math.floor(now),
+    unkeyed: endMark(end),
     headers: done.headers,
     ...(lane === undefined ? {} : { lane }),
     ...(maxAttempts === undefined ? {} : { maxAttempts }),

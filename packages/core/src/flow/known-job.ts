@@ -33,17 +33,18 @@ export async function wasEnqueued(
 /**
  * The same of a job that follows from another, before it is enqueued once more. A producer of the
  * queue may have used the id before; its jobs come in on another door. Another run of the chain may
- * have been there: a link was made when the job before it succeeded, as the record of that says, so
- * its time of creation tells it from others.
+ * have been there: a link says of which success it comes, so that tells it from others.
  */
 export function isKnownJob(
   broker: Pick<Broker, "history" | "findWaiting">,
-  job: Pick<Envelope, "id" | "queue" | "createdAt" | "sentFrom">,
+  job: Pick<Envelope, "id" | "queue" | "createdAt" | "sentFrom" | "unkeyed">,
 ): Promise<boolean> {
+  const isIt = (createdAt: number, unkeyed: number | undefined): boolean =>
+    createdAt === job.createdAt && (job.unkeyed === undefined || unkeyed === job.unkeyed);
   return wasEnqueued(broker, job, {
-    waiting: ({ sentFrom, createdAt }) => sentFrom === job.sentFrom && createdAt === job.createdAt,
+    waiting: (other) => other.sentFrom === job.sentFrom && isIt(other.createdAt, other.unkeyed),
     // The letter of one that could not be enqueued does not say when it was made.
-    recorded: ({ generation, door, createdAt = job.createdAt }) =>
-      (generation > 0 || door === "runtime") && createdAt === job.createdAt,
+    recorded: ({ generation, door, createdAt = job.createdAt, unkeyed = job.unkeyed }) =>
+      (generation > 0 || door === "runtime") && isIt(createdAt, unkeyed),
   });
 }

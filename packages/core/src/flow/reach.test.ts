@@ -38,20 +38,20 @@ test("only a chain into another queue takes the programs' door", () => {
 
 test("who wrote a job stays with what follows it, and its ids in another queue are its own", () => {
   const next = [{ id: "order-77", ...to("print")[0], name: "job", queue: "print" }, ...to("mail")];
-  const first = followingJob(job({ sentFrom: "mail", next }), 1, NOW);
+  const first = followingJob(job({ sentFrom: "mail", next }), { output: 1, at: NOW });
   expect(first).toMatchObject({ queue: "print", id: "from:mail:order-77", sentFrom: "mail" });
-  const second = followingJob(first as Envelope, 1, NOW);
+  const second = followingJob(first as Envelope, { output: 1, at: NOW });
   expect(second).toMatchObject({ queue: "mail", sentFrom: "mail" });
   // A program's are as it chose them.
-  expect(followingJob(job({ next }), 1, NOW)).toMatchObject({ id: "order-77" });
-  expect(followingJob(job({ next }), 1, NOW)).not.toHaveProperty("sentFrom");
+  expect(followingJob(job({ next }), { output: 1, at: NOW })).toMatchObject({ id: "order-77" });
+  expect(followingJob(job({ next }), { output: 1, at: NOW })).not.toHaveProperty("sentFrom");
 });
 
 test("an id that grows too long in another queue still says whose it is", () => {
   const long = "x".repeat(127);
   const ids = ["a", "b"].map((end) => {
     const next = [{ id: long + end, name: "job", queue: "print" }];
-    return followingJob(job({ sentFrom: "mail", next }), 1, NOW)?.id ?? "";
+    return followingJob(job({ sentFrom: "mail", next }), { output: 1, at: NOW })?.id ?? "";
   });
   expect(ids[0]).toMatch(/^from:mail:/);
   expect(ids[0]).not.toBe(ids[1]);

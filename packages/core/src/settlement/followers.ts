@@ -20,7 +20,7 @@ export function followersOf(envelope: Envelope, end: RecordedEnd): Followers {
   const next =
     envelope.next === undefined || end.state !== "succeeded"
       ? undefined
-      : followingJob(envelope, end.output, end.at);
+      : followingJob(envelope, end);
   const outcome = outcomeJob(envelope, end);
   return {
     ...(next === undefined ? {} : { next }),

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { endMark } from "../envelope/chain-link.ts";
 import { type Envelope, UNSETTLED } from "../envelope/envelope.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type {
@@ -35,7 +36,7 @@ export function outcomeJob(ended: Envelope, end: RecordedEnd): Envelope | undefi
     payload: tellOf(ended, end),
     createdAt: end.at,
     // An id that is used again comes by the same one here.
-    unkeyed: Math.floor(end.at),
+    unkeyed: endMark(end),
     headers: ended.headers,
   };
 }

@@ -68,6 +68,8 @@ export interface RecordedEnd {
   readonly state: "succeeded" | "dead" | "expired" | "cancelled";
   /** Epoch milliseconds. */
   readonly at: number;
+  /** Of the message that ended, in its queue. */
+  readonly sequence?: number;
   readonly attempts: number;
   readonly life?: number;
   readonly output?: unknown;

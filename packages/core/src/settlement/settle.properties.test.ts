@@ -175,7 +175,7 @@ describe("over any life of a job", () => {
             node: "node-b",
             outcome: {
               kind: "recalled",
-              after: { state: "succeeded", at: NOW, attempts: 1, output },
+              after: { state: "succeeded", at: NOW, attempts: 1, output, sequence: 9 },
             },
           }),
         );
