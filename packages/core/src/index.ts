@@ -69,6 +69,7 @@ export {
   type MachineEffect,
   type MachineEvent,
   type MachinePassage,
+  MACHINE_STATUSES,
   MACHINES_BUCKET,
   type MachineStatus,
   type MachineTimer,

@@ -1,6 +1,6 @@
 import { type AnyMachineSnapshot, initialTransition, transition } from "xstate";
 import { Buffer } from "node:buffer";
-import { MAX_EVENT_BYTES } from "../broker/inbox-store.ts";
+import { MAX_EVENT_BYTES, MAX_WAITING_EVENTS } from "../broker/inbox-store.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { recordError } from "../errors/recorded-error.ts";
 import type { MachineDefinition } from "./define-machine.ts";
@@ -270,6 +270,11 @@ function send(
 }
 
 const OWN = "own:";
+/**
+ * As many as may wait in an inbox: a chart that sends itself two for each that it takes has more
+ * and more of them.
+ */
+const MOST_OWN = MAX_WAITING_EVENTS;
 
 /**
  * What a machine sends to itself stands in its document, as a timer that is due. Its inbox may be
@@ -277,6 +282,10 @@ const OWN = "own:";
  */
 function keepOwn({ rev }: Owner, { timers }: Draft, event: MachineEvent, now: number): void {
   const waiting = Object.entries(timers).filter(([key]) => key.startsWith(OWN));
+  if (waiting.length >= MOST_OWN)
+    throw unsupported(
+      `it sends to itself while ${MOST_OWN.toLocaleString("en")} events from itself are not taken yet`,
+    );
   // In their order, also where the clock of another host is behind.
   const at = Math.max(now, ...waiting.map(([, timer]) => timer.at));
   timers[`${OWN}${rev}:${waiting.length}`] = { at, event };

@@ -8,6 +8,8 @@ export const MACHINES_BUCKET = "machines";
 /** `active` until its chart has come to an end, or it was stopped. */
 export type MachineStatus = "active" | "done" | "error" | "stopped";
 
+export const MACHINE_STATUSES: readonly MachineStatus[] = ["active", "done", "error", "stopped"];
+
 /** An event as a chart takes it. */
 export interface MachineEvent {
   readonly type: string;

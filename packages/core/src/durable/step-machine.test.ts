@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
+import { assign, sendTo, setup } from "xstate";
 import { defineMachine } from "./define-machine.ts";
 import { invokedBy } from "./invoked-id.ts";
+import { machineAddress } from "./machine-address.ts";
 import type { MachineDocument } from "./machine-document.ts";
 import { orderChart } from "./order-chart.fixture.ts";
 import { type Occurrence, refuseStep, startMachine, stepMachine } from "./step-machine.ts";
@@ -239,6 +241,50 @@ test("events of another machine are heard once, also where many came since", () 
   expect(machine.document).toMatchObject({ context: { refusals: 1 } });
   from(1, "b");
   expect(machine.document).toMatchObject({ context: { refusals: 2 } });
+});
+
+test("a chart that sends itself more than it takes fails where too many wait", () => {
+  const chart = setup({
+    types: { context: {} as { pings: number }, events: {} as { type: "PING" } },
+    actions: { again: sendTo(() => machineAddress("order", "o:1"), { type: "PING" }) },
+  }).createMachine({
+    context: { pings: 0 },
+    on: {
+      PING: {
+        actions: [
+          assign({ pings: ({ context }) => context.pings + 1 }),
+          // Each takes one and sends a hundred.
+          ...Array.from({ length: 100 }, () => "again" as const),
+        ],
+      },
+    },
+  });
+  const echo = defineMachine({ name: "order", machine: chart, sendsTo: ["order"] }) as never;
+  const machine = new InHand(echo);
+  const own = () => Object.keys(machine.document.timers).length;
+  const tick = () => {
+    const { run, tickRev: rev } = machine.document;
+    machine.take({ kind: "tick", run, rev } as never, T0, echo);
+  };
+  machine.take({ kind: "event", event: { type: "PING" } } as never, T0, echo);
+  for (let more = 0; more < 9; more += 1) tick();
+  expect(machine.document).toMatchObject({ context: { pings: 10 } });
+  expect(machine.document.trouble).toBeUndefined();
+  expect(own()).toBe(991);
+  for (const left of [990, 989]) {
+    tick();
+    expect(machine.document).toMatchObject({
+      ...{ status: "active", context: { pings: 10 } },
+      trouble: {
+        event: "PING",
+        error: {
+          type: "machine-unsupported",
+          message: expect.stringContaining("1,000 events from itself") as string,
+        },
+      },
+    });
+    expect(own()).toBe(left);
+  }
 });
 
 test("another version: newer ones wait, older ones are migrated, or say that they can't be", () => {

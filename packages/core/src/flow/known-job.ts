@@ -39,8 +39,10 @@ export function isKnownJob(
   broker: Pick<Broker, "history" | "findWaiting">,
   job: Pick<Envelope, "id" | "queue" | "createdAt" | "sentFrom" | "unkeyed">,
 ): Promise<boolean> {
+  // An earlier version, which may run beside this one, marks what follows by the millisecond alone.
+  const marks = [job.unkeyed, Math.floor(job.createdAt)];
   const isIt = (createdAt: number, unkeyed: number | undefined): boolean =>
-    createdAt === job.createdAt && (job.unkeyed === undefined || unkeyed === job.unkeyed);
+    createdAt === job.createdAt && (job.unkeyed === undefined || marks.includes(unkeyed));
   return wasEnqueued(broker, job, {
     waiting: (other) => other.sentFrom === job.sentFrom && isIt(other.createdAt, other.unkeyed),
     // The letter of one that could not be enqueued does not say when it was made.

@@ -1,4 +1,10 @@
-import { type DeadReason, type Duration, type MachineStatus, MillraceError } from "@millrace/core";
+import {
+  type DeadReason,
+  type Duration,
+  MACHINE_STATUSES,
+  type MachineStatus,
+  MillraceError,
+} from "@millrace/core";
 import type {
   FleetDeadFilter,
   FleetLiveFilter,
@@ -38,17 +44,11 @@ export function askedLimit(limit: string | undefined): number {
 
 const FILTERS: readonly string[] = ["queue", "id", "reason", "name", "error", "where"];
 
-const STATUSES: readonly string[] = [
-  "active",
-  "done",
-  "error",
-  "stopped",
-] satisfies MachineStatus[];
-
 export function askedStatus(status: string | undefined): { readonly status?: MachineStatus } {
   if (status === undefined || status === "") return {};
-  if (STATUSES.includes(status)) return { status: status as MachineStatus };
-  throw wrong("status", `one of ${STATUSES.join(", ")}`);
+  const known = MACHINE_STATUSES.find((one) => one === status);
+  if (known !== undefined) return { status: known };
+  throw wrong("status", `one of ${MACHINE_STATUSES.join(", ")}`);
 }
 
 /** Where a page goes on; an empty word: at the beginning. */

@@ -52,6 +52,7 @@ export class DocumentBucket {
   }
 
   page({ under, order, after, limit }: DocumentPageQuery): DocumentPage {
+    this.#forgetOld();
     const sign = order === "oldest first" ? 1 : -1;
     const left = [...this.#entries]
       .filter(([key]) => under === undefined || key.startsWith(`${under}.`))

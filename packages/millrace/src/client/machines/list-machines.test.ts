@@ -63,6 +63,19 @@ test("a page looks at so many and no more, and says where to go on", async () =>
   expect(await pages({ machine: "order", state: "rare" })).toEqual([[], ["found"]]);
 });
 
+test.each<[object, RegExp]>([
+  [{ status: "finished" }, /active, done, error, stopped; got finished/],
+  [{ status: "" }, /active, done, error, stopped/],
+  [{ state: "" }, /the path of a state/],
+  [{ state: { waiting: "quiet" } }, /the path of a state, .*got \{"waiting":"quiet"\}/],
+])("%j is refused, and what may be asked is told", async (query, says) => {
+  const { machines } = await scene();
+  await expect(machines.list(query)).rejects.toMatchObject({
+    code: "invalid-option",
+    message: expect.stringMatching(says) as string,
+  });
+});
+
 test.each([{ limit: 0 }, { limit: 1.5 }, { limit: 10_001 }, { after: -1 }, { pages: 1 }])(
   "%j is refused",
   async (query) => {

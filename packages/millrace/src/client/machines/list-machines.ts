@@ -2,6 +2,7 @@ import {
   activeStates,
   type Document,
   type DocumentStore,
+  MACHINE_STATUSES,
   type MachineDocument,
   type MachineSnapshot,
   machineSnapshot,
@@ -45,12 +46,8 @@ export async function listMachines(
   documents: DocumentStore,
   query: MachinesQuery,
 ): Promise<MachinesPage> {
-  refuseUnknown(query, NAMES, "machines.list()");
+  requireQuery(query);
   const { machine, limit = 100 } = query;
-  if (!Number.isSafeInteger(limit) || limit < 1 || limit > MOST)
-    throw wrong(`limit must be a whole number from 1 to ${MOST}; got ${limit}`);
-  if (query.after !== undefined && (!Number.isSafeInteger(query.after) || query.after < 0))
-    throw wrong(`after must be what a page has as next; got ${query.after}`);
   const under = machine === undefined ? {} : { under: requireMachineName(machine) };
   const isAskedFor = filterOf(query);
   const machines: MachineSnapshot[] = [];
@@ -96,6 +93,22 @@ export async function* eachMachine(
     if (page.next === undefined) return;
     after = page.next;
   }
+}
+
+/** @throws MillraceError `invalid-option` */
+function requireQuery(query: MachinesQuery): void {
+  refuseUnknown(query, NAMES, "machines.list()");
+  const { status, state, limit = 100, after } = query;
+  if (status !== undefined && !MACHINE_STATUSES.includes(status))
+    throw wrong(`status must be one of ${MACHINE_STATUSES.join(", ")}; got ${status}`);
+  if (state !== undefined && (typeof state !== "string" || state === ""))
+    throw wrong(
+      `state must be the path of a state, such as "waiting"; got ${JSON.stringify(state)}`,
+    );
+  if (!Number.isSafeInteger(limit) || limit < 1 || limit > MOST)
+    throw wrong(`limit must be a whole number from 1 to ${MOST}; got ${limit}`);
+  if (after !== undefined && (!Number.isSafeInteger(after) || after < 0))
+    throw wrong(`after must be what a page has as next; got ${after}`);
 }
 
 function isFiltered({ status, state }: MachinesQuery): boolean {

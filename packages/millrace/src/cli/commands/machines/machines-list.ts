@@ -1,4 +1,4 @@
-import { activeStates, type MachineSnapshot } from "@millrace/core";
+import { activeStates, MACHINE_STATUSES, type MachineSnapshot } from "@millrace/core";
 import { oneOf, text, whole } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
@@ -22,7 +22,7 @@ export const machinesList = command({
   args: { min: 0, max: 1 },
   flags: {
     status: {
-      kind: oneOf("active", "done", "error", "stopped"),
+      kind: oneOf(...MACHINE_STATUSES),
       about: "Only those of this status",
     },
     state: {
