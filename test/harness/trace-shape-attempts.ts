@@ -3,7 +3,7 @@ import { isBulk, isOurs, roleOf } from "./trace-shape-span.ts";
 import type { TraceShapeOptions } from "./trace-shape.ts";
 
 /** Ended without spending the attempt: the next one has the same number. */
-const UNSPENT = ["snoozed", "interrupted", "lease-lost", "let-go"];
+const UNSPENT = ["snoozed", "interrupted", "lease-lost", "abandoned"];
 
 /**
  * Where a job's attempts hang: the span that created it, one that another program claims, or

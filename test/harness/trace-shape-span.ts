@@ -28,7 +28,7 @@ const OF_AN_ATTEMPT = ["job.attempt", "job.max_attempts", "job.queue_wait_ms", "
  * An attempt that ended like this did what it was told to: nobody shall be called out of bed for
  * it.
  */
-const NO_ERROR = ["succeeded", "snoozed", "interrupted", "cancelled", "let-go"];
+const NO_ERROR = ["succeeded", "snoozed", "interrupted", "cancelled", "abandoned"];
 const AN_ERROR = ["failed", "timed-out", "rejected", "crashed", "expired", "lease-lost"];
 
 /** What one span can be seen to have wrong by itself. */

@@ -197,6 +197,23 @@ test("a job that dies without having run leaves a settle span, in red", async ()
   });
 });
 
+test("an attempt that its node gave up says so, and is no error", () => {
+  const attempt = telemetry().attempt({
+    ...{ job: work.handler(() => 1), node: "node-a", maxAttempts: 3, waitedMs: 0 },
+    envelope: {
+      ...UNSETTLED,
+      ...{ id: "a", name: "work", queue: "default" },
+      ...{ payload: null, createdAt: 1, headers: {} },
+    },
+    endpoint: () => undefined,
+  });
+  attempt?.abandoned();
+  const span = spans.one("process work");
+  expect(span.attributes).toMatchObject({ "job.outcome": "abandoned" });
+  expect(span.events.map(({ name }) => name)).toEqual(["abandoned"]);
+  expect(span.status.code).toBe(SpanStatusCode.UNSET);
+});
+
 test("a singleton that had to wait says so, and which token it has", async () => {
   const only = defineJob({ name: "only", singleton: true });
   let release: (() => void) | undefined;

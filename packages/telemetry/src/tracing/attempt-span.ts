@@ -127,8 +127,8 @@ export class AttemptSpan implements AttemptTrace {
   abandoned(): void {
     this.#endFollowing();
     this.#steps?.close();
-    this.#span.setAttribute(ATTR.outcome, "let-go");
-    this.#span.addEvent("let-go");
+    this.#span.setAttribute(ATTR.outcome, "abandoned");
+    this.#span.addEvent("abandoned");
     this.#span.end();
   }
 

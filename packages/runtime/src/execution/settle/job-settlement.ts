@@ -288,7 +288,7 @@ export class JobSettlement {
       return void (this.#sparing = true);
     const recorded = this.#isRecorded;
     const resort = lastResort({ ...failure, input: this.#input, recorded, forMs, leaseMs });
-    if (resort === "let-go") return this.#giveUp();
+    if (resort === "abandon") return this.#giveUp();
     if (resort !== "wait")
       return void (this.#settlement = trace?.settling(input, resort) ?? resort);
     await this.#pauses().wait(tries);

@@ -23,11 +23,11 @@ export interface StuckSettlement extends Failure {
  * What to do with it: try on, carry out another one, or leave the job to whoever gets it when its
  * lease is over.
  */
-export type LastResort = "wait" | "let-go" | Settlement;
+export type LastResort = "wait" | "abandon" | Settlement;
 
 /**
  * So many leases is an outcome kept that nobody has on record, where the server may take it at any
- * moment: letting the job go would run it again. What was refused is not waited for so long.
+ * moment: abandoning the job would run it again. What was refused is not waited for so long.
  */
 const PATIENT_LEASES = 10;
 
@@ -54,11 +54,11 @@ export function lastResort(stuck: StuckSettlement): LastResort {
   if (forMs < leaseMs) return "wait";
   const passing = PASSING.some((code) => MillraceError.is(error, code));
   if (step?.do === "record" && !passing && livesOn(stuck)) return withoutRecord(settlement, step);
-  if (recorded) return "let-go";
-  if (passing) return forMs < PATIENT_LEASES * leaseMs ? "wait" : "let-go";
+  if (recorded) return "abandon";
+  if (passing) return forMs < PATIENT_LEASES * leaseMs ? "wait" : "abandon";
   // A letter was refused as well.
   if (step === undefined || settlement.state === "dead" || settlement.state === "expired")
-    return "let-go";
+    return "abandon";
   return settle({
     ...input,
     outcome: { kind: "rejected", reason: "unsettled", error: unsettled(stuck) },
