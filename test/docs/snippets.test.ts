@@ -27,6 +27,12 @@ test("every snippet of a page and of a package's README has types that hold", as
   expect(await faultsOf(CODE)).toEqual([]);
 }, 300_000);
 
+test("a block that stands on a page twice has a line of its own each time", () => {
+  const block = "```ts\nawait done;\n```\n";
+  const page = `# Page\n\n${block}\nText.\n\n<!-- file: a.ts -->\n\n${block}\n${block}`;
+  expect(snippetsOf("page.md", page).map(({ line }) => line)).toEqual([4, 16]);
+});
+
 test("a snippet that is wrong is told by its page and line", async () => {
   const wrong: readonly (readonly [text: string, said: string])[] = [
     ['await millrace.canncel("order-7");', "'canncel' does not exist"],

@@ -11,13 +11,12 @@ const BLOCK = /(<!-- file: \S+ -->\n+)?^```(\w+)\n([\s\S]*?)^```/gm;
 
 /** The blocks of a page in their order, without those that a test compares with a file. */
 export function snippetsOf(page: string, text: string): readonly Snippet[] {
-  return [...text.matchAll(BLOCK)].flatMap(
-    ([block, file, language = "", code = ""]): readonly Snippet[] => {
-      if (file !== undefined) return [];
-      const start = text.indexOf(block) + block.indexOf("```");
-      return [{ page, line: text.slice(0, start).split("\n").length + 1, language, text: code }];
-    },
-  );
+  return [...text.matchAll(BLOCK)].flatMap((match): readonly Snippet[] => {
+    const [, file, language = "", code = ""] = match;
+    if (file !== undefined) return [];
+    const line = text.slice(0, match.index).split("\n").length + 1;
+    return [{ page, line, language, text: code }];
+  });
 }
 
 /** One that begins with a comment that names a file is as many files as have such a comment. */
