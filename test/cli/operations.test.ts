@@ -45,7 +45,7 @@ describeEachServer("operations, and jobs cancel and reschedule --all", (server) 
       withinMs: patient(60_000),
       describe: "all four jobs wait for their time",
     });
-    return { run, json, due };
+    return { run, json, due, client };
   }
 
   test("all jobs that fit are cancelled, and who asks later is told which", async () => {
@@ -85,7 +85,7 @@ describeEachServer("operations, and jobs cancel and reschedule --all", (server) 
   });
 
   test("delayed jobs that fit have another time, and their old one again when it is undone", async () => {
-    const { run, json, due } = await delayedScene();
+    const { run, json, due, client } = await delayedScene();
     const before = await due();
     const reschedule = ["jobs", "reschedule", "--all", "--queue", "mail", "--name", "mail.send"];
     const at = new Date((before["s1"] ?? 0) + 3_600_000).toISOString();
@@ -102,6 +102,11 @@ describeEachServer("operations, and jobs cancel and reschedule --all", (server) 
     });
     expect(await due()).toEqual(before);
     const cancelled = await json<Operation>("jobs", "cancel", "--all", "--yes");
+    // One that has not ended yet can't be enqueued anew.
+    await eventually(async () => (await client.jobs.list({ state: "cancelled" })).length === 4, {
+      withinMs: patient(60_000),
+      describe: "all four jobs are cancelled on record",
+    });
     const anew = await json<Operation>("operations", "undo", cancelled.id);
     expect(anew).toMatchObject({ kind: "cancel-undo", total: 4, done: 4, failed: 0 });
     await eventually(async () => Object.keys(await due()).length === 4, {
