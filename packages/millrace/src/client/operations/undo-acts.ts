@@ -204,8 +204,16 @@ async function takeBack(
   const taken = await broker.arrivals.takeOut(job.queue, arrival.position);
   if (taken === "taken") return true;
   if (taken === "doubtful") {
+    // Its message is gone, so a node that has it may die and leave nothing: only what is on record
+    // may take its letter away.
     while (clock.monotonic() < deadline && !(await hasBegun())) await rest(clock);
-    if (!(await hasBegun()) && !(await runs(broker, job))) return true;
+    if (!(await hasBegun())) {
+      if (!(await runs(broker, job))) return true;
+      throw cannot(
+        job,
+        "a node got it at the same moment and has it still. It is a dead letter too: discard that once the job has ended well.",
+      );
+    }
   }
   await broker.deadLetters.remove(place);
   throw cannot(job, "a node has it.");

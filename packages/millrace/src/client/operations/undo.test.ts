@@ -290,6 +290,43 @@ test("retried jobs that still wait are dead letters again with their reasons, th
   expect(await client.dead.list()).toEqual([]);
 });
 
+test.each(["ends", "dies with it"])(
+  "a retried job that a node gets at the very moment in which it is taken out is not lost where that node %s",
+  async (holder) => {
+    const of = await scene();
+    const { client } = of;
+    await client.enqueue(charge, { n: 1 }, { id: "c1" });
+    await of.drain();
+    await client.queues.pause(QUEUE);
+    const { id } = await client.operations.start(RETRY);
+    await client.operations.run(id);
+    const undo = await client.operations.undo(id);
+    const { client: undoing, broker } = of.another();
+    const takeOut = broker.arrivals.takeOut.bind(broker.arrivals);
+    const read = broker.history.read.bind(broker.history);
+    const ofNextLife: typeof read = async (job) =>
+      (await read(job)).map((record) => ({ ...record, life: 1 }));
+    broker.arrivals.takeOut = async (queue, position) => {
+      expect(await takeOut(queue, position)).toBe("taken");
+      if (holder === "ends") broker.history.read = ofNextLife;
+      return "doubtful";
+    };
+    broker.whoRuns = (running) =>
+      Promise.resolve({
+        ...{ id: running, name: charge.name, queue: QUEUE, node: "n2", attempt: 1 },
+        ...{ startedAt: of.clock.now(), createdAt: 0 },
+      });
+    const run = undoing.operations.run(undo.id);
+    await of.clock.advance("10s");
+    expect(await run).toMatchObject({ done: 0, failed: 1 });
+    const [failure] = (await client.operations.get(undo.id)).failures;
+    expect(failure?.code).toBe("undo-impossible");
+    const letters = (await client.dead.list()).map((letter) => letter.id);
+    expect(letters).toEqual(holder === "ends" ? [] : ["c1"]);
+    if (holder !== "ends") expect(failure?.message).toContain("It is a dead letter too");
+  },
+);
+
 const DEATHS = [
   ["discard-undo", "add"],
   ["retry-undo", "add"],
