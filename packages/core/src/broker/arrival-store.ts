@@ -34,6 +34,9 @@ export interface Arrivals {
  * What became of a job that was to be taken out. `taken`: nobody has had it, and nobody will.
  * `handed-out`: a node has had it, and it is left alone. `absent`: nothing lies there.
  * `doubtful`: it is out, and a node may have got it at the same moment.
+ *
+ * A server that was killed may have forgotten that it handed the job out: then `taken` is what it
+ * knows.
  */
 export type TakenOut = "taken" | "handed-out" | "absent" | "doubtful";
 

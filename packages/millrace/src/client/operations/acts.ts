@@ -2,6 +2,7 @@ import {
   type Broker,
   cancelReason,
   type Clock,
+  type Envelope,
   MillraceError,
   type StoredDeadLetter,
 } from "@millrace/core";
@@ -61,7 +62,7 @@ export async function actOf(
     case "discard-undo":
     case "cancel-undo":
     case "retry-undo":
-      return undoActOf(broker, clock, { kind, undoes: String(filter["undoes"]) });
+      return undoActOf(broker, clock, { id, kind, undoes: String(filter["undoes"]) });
   }
 }
 
@@ -89,19 +90,26 @@ function onLetters(
 function cancels(broker: Broker, clock: Clock, things: KeptThings, reason: string): Act {
   const reader = new QueueReader(broker);
   return async ({ items, from }, next) => {
-    const arrivals = await reader.find(items);
+    // What is delayed or blocked is found by its id, and would be missing in the queue.
+    const elsewhere = await Promise.all(
+      items.map(({ id, queue }) => broker.findWaiting(id, { queue, storedBefore: 0 })),
+    );
+    const queued = await reader.find(items.filter((_, index) => elsewhere[index] === undefined));
     for (const [index, item] of items.entries()) {
+      const found = elsewhere[index]?.envelope ?? queued.get(jobKey(item))?.envelope;
       const cancelled = async (): Promise<boolean> => {
-        const { id, queue } = item;
-        const envelope =
-          arrivals.get(jobKey(item))?.envelope ??
-          (await broker.findWaiting(id, { queue }))?.envelope;
-        if (envelope !== undefined) await things.keep(from + index, keptJob(envelope, clock.now()));
+        if (isMeant(found, item)) await things.keep(from + index, keptJob(found, clock.now()));
         return cancel(broker, clock, item, reason);
       };
       next(await outcomeOf(cancelled));
     }
   };
+}
+
+/** What an earlier try has cancelled already is not as it was. */
+function isMeant(found: Envelope | undefined, { mark }: PlanItem): found is Envelope {
+  if (found === undefined || found.cancelled !== undefined) return false;
+  return mark === undefined || mark === found.createdAt;
 }
 
 /** Those of the items that are left. */

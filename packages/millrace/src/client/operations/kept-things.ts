@@ -13,8 +13,8 @@ import {
 export const KEPT_BUCKET = "operation-kept";
 /** For so long an operation can be undone. Then the server forgets what was kept by itself. */
 export const KEPT_MS = 7 * 24 * 3_600_000;
-/** A document must fit into a message of the server, whose limit is 1 MiB by default. */
-const PART_CHARACTERS = 500_000;
+/** Of what the server takes as one message. The rest is for what a document says besides. */
+const PART_SHARE = 0.5;
 
 /** A dead letter as it was before an operation changed it, or a job that waited. */
 export interface KeptThing {
@@ -25,61 +25,88 @@ export interface KeptThing {
   readonly steps: readonly Uint8Array[];
 }
 
-/** The letter and what else it stands for, but for its bytes. */
+/** What is stored of one, as JSON. */
 interface StoredThing {
   readonly letter: Omit<DeadLetter, "body">;
   readonly lane?: Lane;
+  /** Base 64. */
   readonly steps: readonly string[];
-  /** Base 64, the first part. */
   readonly body: string;
+}
+
+/** The first document of one. */
+interface FirstPart {
+  readonly text: string;
   readonly parts: number;
+}
+
+/** The job that an undo is about to enqueue, or has enqueued. */
+export interface Anew {
+  readonly createdAt: number;
+  readonly generation: number;
+  readonly firstStoredAt: number;
 }
 
 /** What the things of an operation were, kept so that it can be undone. */
 export class KeptThings {
   readonly #documents: DocumentStore;
   readonly #operation: string;
+  readonly #partLength: number;
 
-  constructor(documents: DocumentStore, operation: string) {
+  constructor(documents: DocumentStore, operation: string, maxMessageBytes: number) {
     this.#documents = documents;
     this.#operation = operation;
+    this.#partLength = Math.floor(maxMessageBytes * PART_SHARE);
   }
 
   static async of(broker: Broker, operation: string): Promise<KeptThings> {
-    return new KeptThings(await broker.documents(KEPT_BUCKET, { maxAgeMs: KEPT_MS }), operation);
+    const documents = await broker.documents(KEPT_BUCKET, { maxAgeMs: KEPT_MS });
+    return new KeptThings(documents, operation, broker.maxMessageBytes);
   }
 
   /** @param place of the thing in the operation's plan */
   async keep(place: number, { letter, lane, steps }: KeptThing): Promise<void> {
     const { body, ...rest } = letter;
-    const [first = "", ...more] = partsOf(base64(body));
+    const stored: StoredThing = {
+      ...{ letter: rest, steps: steps.map(base64), body: base64(body) },
+      ...(lane === undefined ? {} : { lane }),
+    };
+    const [text = "", ...more] = partsOf(JSON.stringify(stored), this.#partLength);
     // The first one is written last: what is read is whole.
     for (const [index, part] of more.entries())
       await this.#documents.put(`${this.#operation}.${place}.${index + 1}`, part);
-    const stored: StoredThing = {
-      ...{ letter: rest, steps: steps.map(base64), body: first, parts: more.length + 1 },
-      ...(lane === undefined ? {} : { lane }),
-    };
-    await this.#documents.put(`${this.#operation}.${place}`, stored);
+    const first: FirstPart = { text, parts: more.length + 1 };
+    await this.#documents.put(`${this.#operation}.${place}`, first);
   }
 
   /** @returns undefined where nothing was kept, or not any more */
   async read(place: number): Promise<KeptThing | undefined> {
     const found = (await this.#documents.get(`${this.#operation}.${place}`))?.value;
-    const stored = found as StoredThing | undefined;
-    if (stored === undefined) return undefined;
-    const { letter, lane, steps, parts } = stored;
-    let body = stored.body;
-    for (let part = 1; part < parts; part += 1) {
+    const first = found as FirstPart | undefined;
+    if (first === undefined) return undefined;
+    let { text } = first;
+    for (let part = 1; part < first.parts; part += 1) {
       const more = await this.#documents.get(`${this.#operation}.${place}.${part}`);
       if (typeof more?.value !== "string") return undefined;
-      body += more.value;
+      text += more.value;
     }
+    const { letter, lane, steps, body } = JSON.parse(text) as StoredThing;
     return {
       letter: { ...letter, body: bytes(body) },
       steps: steps.map(bytes),
       ...(lane === undefined ? {} : { lane }),
     };
+  }
+
+  /** The job that was said to be enqueued for a thing. */
+  async anewOf(place: number): Promise<Anew | undefined> {
+    const found = await this.#documents.get(`${this.#operation}.${place}.anew`);
+    return found?.value as Anew | undefined;
+  }
+
+  /** Before it is enqueued: whoever undoes the operation once more enqueues no other. */
+  async sayAnew(place: number, anew: Anew): Promise<void> {
+    await this.#documents.put(`${this.#operation}.${place}.anew`, anew, 0);
   }
 }
 
@@ -110,10 +137,10 @@ export function keptEnvelope(broker: Broker, { letter, lane }: KeptThing): Envel
   return read.envelope;
 }
 
-function partsOf(text: string): readonly string[] {
+function partsOf(text: string, length: number): readonly string[] {
   const parts: string[] = [];
-  for (let from = 0; from === 0 || from < text.length; from += PART_CHARACTERS)
-    parts.push(text.slice(from, from + PART_CHARACTERS));
+  for (let from = 0; from === 0 || from < text.length; from += length)
+    parts.push(text.slice(from, from + length));
   return parts;
 }
 

@@ -47,10 +47,13 @@ export async function runOperation(
   signal: AbortSignal,
 ): Promise<RunEnd> {
   if (signal.aborted) return "interrupted";
+  const store = await operationsBucket(broker);
+  const { undoes } = (await getOperation(store, id)).operation.filter;
   const lease = await takeLock(
     { locks: broker.locks, clock, log: silentLogger, random: Math.random },
     {
-      name: `operation/${id}`,
+      // Of two that take the same one back, one waits for the other.
+      name: `operation/${typeof undoes === "string" ? undoes : id}`,
       holder: `${hostname()}:${process.pid}`,
       leaseMs: LEASE_MS,
       waitMs: 0,
@@ -58,7 +61,7 @@ export async function runOperation(
   );
   if (lease === undefined) return "held";
   try {
-    const [store, plans] = await Promise.all([operationsBucket(broker), plansOf(broker)]);
+    const plans = await plansOf(broker);
     const run = new OperationRun({ broker, clock }, { store, plans }, lease);
     return await run.until(id, signal);
   } finally {

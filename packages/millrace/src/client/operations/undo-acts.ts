@@ -9,6 +9,7 @@ import {
   type HistoryRecord,
   type JobRef,
   MillraceError,
+  readCancellation,
   readEntry,
   type StoredDeadLetter,
   UniqueClaims,
@@ -17,7 +18,8 @@ import { claimAnew } from "../dead/dead-revive.ts";
 import { letterAfterLife, revivedEnvelope } from "../dead/dead-retry.ts";
 import { isFinal } from "../jobs/end-on-record.ts";
 import { type Act, outcomeOf } from "./act.ts";
-import { keptEnvelope, type KeptThing, KeptThings } from "./kept-things.ts";
+import { type Anew, keptEnvelope, type KeptThing, KeptThings } from "./kept-things.ts";
+import type { PlanItem } from "./operation-plan.ts";
 import { jobKey, QueueReader } from "./queue-reader.ts";
 
 /** Of a step's jobs: until then a node has to have settled what it has in hand. */
@@ -30,16 +32,21 @@ export type UndoKind = "discard-undo" | "cancel-undo" | "retry-undo";
 interface Undoing {
   readonly broker: Broker;
   readonly clock: Clock;
+  readonly things: KeptThings;
   /** The operation that is taken back. */
   readonly undoes: string;
+  /** For the message ids of letters: the undo's own, or a second one's letter would be dropped. */
+  readonly once: string;
   readonly inDoubt: boolean;
   readonly deadline: number;
 }
 
 interface UndoneThing {
   readonly job: JobRef;
+  /** In the plan of the operation that is taken back. */
+  readonly place: number;
   readonly kept: KeptThing;
-  /** Where it lies in its queue now. */
+  /** Of a retried job: where it lies in its queue now. */
   readonly arrival: Arrival | undefined;
 }
 
@@ -55,33 +62,53 @@ const UNDOS: Readonly<Record<UndoKind, Undo>> = {
 export async function undoActOf(
   broker: Broker,
   clock: Clock,
-  { kind, undoes }: { readonly kind: UndoKind; readonly undoes: string },
+  { id, kind, undoes }: { readonly id: string; readonly kind: UndoKind; readonly undoes: string },
 ): Promise<Act> {
   const things = await KeptThings.of(broker, undoes);
   const reader = new QueueReader(broker);
   const undo = UNDOS[kind];
   return async ({ items, inDoubt }, next) => {
-    const arrivals = kind === "discard-undo" ? new Map() : await reader.find(items);
+    const read = async ({ id: job, queue, mark: place = -1 }: PlanItem) => ({
+      ...{ job: { id: job, queue }, place, kept: await things.read(place) },
+    });
+    const all = await Promise.all(items.map(read));
+    const waiting = kind === "retry-undo" ? await thoseThatMayWait(broker, all) : [];
+    const arrivals = await reader.find(waiting);
     const deadline = clock.monotonic() + PATIENCE_MS;
-    for (const { id, queue, mark = -1 } of items) {
-      const job = { id, queue };
+    const undoing = { broker, clock, things, undoes, once: `undo/${id}`, inDoubt, deadline };
+    for (const { job, place, kept } of all) {
       const undone = async (): Promise<boolean> => {
-        const kept = await things.read(mark);
         if (kept === undefined) throw cannot(job, "nothing of it was kept, or not any more.");
-        const arrival = arrivals.get(jobKey(job));
-        return undo({ job, kept, arrival }, { broker, clock, undoes, inDoubt, deadline });
+        return undo({ job, place, kept, arrival: arrivals.get(jobKey(job)) }, undoing);
       };
       next(await outcomeOf(undone));
     }
   };
 }
 
+/** Retried jobs of whose next life nothing is on record: the queue is read for these alone. */
+async function thoseThatMayWait(
+  broker: Broker,
+  all: readonly { readonly job: JobRef; readonly kept: KeptThing | undefined }[],
+): Promise<readonly JobRef[]> {
+  const mayWait = await Promise.all(
+    all.map(async ({ job, kept }) => {
+      const before = kept && readKept(broker, kept);
+      return before !== undefined && !(await hasLivedOn(broker, job, before));
+    }),
+  );
+  return all.flatMap(({ job }, index) => (mayWait[index] === true ? [job] : []));
+}
+
 /** A discarded letter is there again, with the steps of its job. */
 async function putBack(
   { job, kept }: UndoneThing,
-  { broker, clock, undoes, inDoubt }: Undoing,
+  { broker, clock, once, inDoubt }: Undoing,
 ): Promise<boolean> {
   if ((await sameLetter(broker, kept)) !== undefined) return inDoubt;
+  const before = readKept(broker, kept);
+  // It was put back before, and retried.
+  if (before !== undefined && (await hasLivedOn(broker, job, before))) return false;
   if (kept.steps.length > 0) {
     const { createdAt } = revivedEnvelope(stored(kept), clock.now(), broker);
     for (const data of kept.steps) {
@@ -89,123 +116,117 @@ async function putBack(
       if (step !== undefined) await broker.journal.write({ ...job, createdAt }, step, data);
     }
   }
-  await broker.deadLetters.add(kept.letter, `undo/${undoes}`);
+  await broker.deadLetters.add(kept.letter, once);
   return true;
 }
 
 /**
  * A job that was cancelled while it waited is enqueued anew: same id, payload and options. By its
- * time of creation it is another job, or whoever looks would take the first one's end for its own.
+ * time of creation it is another job, which the cancellation does not mean. The first one has its
+ * end on record before: it is never taken out of its queue, where it is the only copy of itself.
  */
 async function enqueueAnew(
-  { job, kept, arrival }: UndoneThing,
-  undoing: Undoing,
+  { job, place, kept }: UndoneThing,
+  { broker, clock, things, undoes, inDoubt, deadline }: Undoing,
 ): Promise<boolean> {
-  const { broker, clock, undoes, inDoubt } = undoing;
   const before = keptEnvelope(broker, kept);
   if (before.attempts > 0 || before.interruptions > 0) throw cannot(job, "it had run before.");
   if (before.batch !== undefined)
     throw cannot(job, "it is of a batch, which has counted it as cancelled.");
-  const all = await broker.history.read(job);
-  const isLater = ({ createdAt = 0 }: Pick<HistoryRecord, "createdAt">): boolean =>
-    createdAt > before.createdAt;
-  const isThere = all.some(isLater) || (arrival !== undefined && isLater(arrival.envelope));
-  if (isThere || (await isDelayedAnew(broker, before, isLater))) return inDoubt;
-  const records = all.filter(({ createdAt = before.createdAt }) => createdAt === before.createdAt);
-  const last = records.findLast(isFinal) ?? (await endOf({ job, before, arrival }, undoing));
-  if (last !== undefined && last.state !== "cancelled")
-    throw cannot(job, `it had ended: ${last.state}.`);
-  if (last?.startedAt !== undefined) throw cannot(job, "it had begun.");
-  await withdrawCancellation(broker, job);
+  const said = await things.anewOf(place);
+  if (said !== undefined && (!inDoubt || (await isThere(broker, job, said)))) return inDoubt;
   const now = clock.now();
-  const latest = Math.max(before.generation, ...all.map(({ generation }) => generation));
-  const { reservedAt: _, cancelled: _told, sharedSince: _shared, ...producers } = before;
+  const { reservedAt: _, sharedSince: _shared, ...producers } = before;
   const { notBefore = 0, expiresAt = now + 1, ...rest } = producers;
   if (expiresAt <= now) throw cannot(job, "its time to start has passed.");
-  const createdAt = Math.max(now, before.createdAt + 1);
+  const end = await endOf(broker, { job, before, clock, deadline });
+  if (end.state !== "cancelled") throw cannot(job, `it had ended: ${end.state}.`);
+  if (end.startedAt !== undefined) throw cannot(job, "it had begun.");
+  await withdrawNameless(broker, job);
+  const all = await broker.history.read(job);
+  const latest = Math.max(before.generation, ...all.map(({ generation }) => generation));
+  const { createdAt, generation, firstStoredAt } = said ?? {
+    createdAt: Math.max(now, before.createdAt + 1),
+    ...{ generation: firstOfNextLife(latest), firstStoredAt: await broker.serverNow() },
+  };
   const anew: Envelope = {
     ...rest,
     ...(notBefore > now ? { notBefore } : {}),
     ...(before.expiresAt === undefined ? {} : { expiresAt }),
-    ...{ createdAt, generation: firstOfNextLife(latest) },
     // Its end is no second end of the first one, however soon it comes.
-    ...{ firstStoredAt: await broker.serverNow(), unkeyed: createdAt },
+    ...{ createdAt, generation, firstStoredAt, unkeyed: createdAt },
     headers: { ...before.headers, "undone-operation": undoes },
   };
-  await claimAnew(new UniqueClaims(broker), anew);
+  if (said === undefined) {
+    await claimAnew(new UniqueClaims(broker), anew);
+    await things.sayAnew(place, { createdAt, generation, firstStoredAt });
+  }
   await broker.requeue(anew);
   return true;
 }
 
-/** Only one that had a start time goes there at once. */
-async function isDelayedAnew(
-  broker: Broker,
-  { id, queue, notBefore }: Envelope,
-  isLater: (envelope: Envelope) => boolean,
-): Promise<boolean> {
-  if (notBefore === undefined) return false;
+async function isThere(broker: Broker, job: JobRef, said: Anew): Promise<boolean> {
+  const { id, queue } = job;
   const waiting = await broker.findWaiting(id, { queue });
-  return waiting !== undefined && isLater(waiting.envelope);
+  if (waiting?.envelope.createdAt === said.createdAt) return true;
+  return (await broker.history.read(job)).some(({ createdAt }) => createdAt === said.createdAt);
 }
 
-/**
- * How a cancelled job has ended. One that still waits is taken out of its queue, and has no end on
- * record; one that a node has in hand is settled by that node.
- */
+/** How a cancelled job has ended. A node settles it, in its queue or when it has it in hand. */
 async function endOf(
-  { job, before, arrival }: Pick<UndoneThing, "job" | "arrival"> & { readonly before: Envelope },
-  { broker, clock, inDoubt, deadline }: Undoing,
-): Promise<HistoryRecord | undefined> {
-  if (arrival?.envelope.createdAt === before.createdAt) {
-    const taken = await broker.arrivals.takeOut(job.queue, arrival.position);
-    if (taken === "taken") return undefined;
-  }
+  broker: Broker,
+  {
+    job,
+    before,
+    clock,
+    deadline,
+  }: Pick<Undoing, "clock" | "deadline"> & {
+    readonly job: JobRef;
+    readonly before: Envelope;
+  },
+): Promise<HistoryRecord> {
   for (;;) {
     const end = (await recordsOf(broker, job, before)).findLast(isFinal);
     if (end !== undefined) return end;
     if (clock.monotonic() >= deadline) break;
     await rest(clock);
   }
-  // Whoever died with it had taken it out.
-  if (inDoubt && !(await isSomewhere(broker, job))) return undefined;
   throw cannot(
     job,
     "it is cancelled and no node has settled it yet. Start a node of its queue or resume it, then undo the operation again.",
   );
 }
 
-/** A retried job that still waits is a dead letter again, with its reason. */
+/**
+ * A retried job that still waits is a dead letter again, with its reason. The letter is there
+ * before the job is taken out, and goes only where the job is certainly elsewhere: it lies in its
+ * queue, or something of its new life is on record.
+ */
 async function takeBack(
   { job, kept, arrival }: UndoneThing,
-  { broker, clock, undoes, inDoubt, deadline }: Undoing,
+  { broker, clock, once, inDoubt, deadline }: Undoing,
 ): Promise<boolean> {
   const revived = revivedEnvelope(stored(kept), clock.now(), broker);
-  const { life = 0, createdAt } = revived;
-  const putLetterBack = (): Promise<number> =>
-    broker.deadLetters.add(letterAfterLife(stored(kept), revived, broker), `undo/${undoes}`);
-  const hasBegun = async (): Promise<boolean> =>
-    (await recordsOf(broker, job, { createdAt })).some((record) => (record.life ?? 0) >= life);
-  const lettersPlace = await sameLetter(broker, kept);
-  const waits = arrival !== undefined && (arrival.envelope.life ?? 0) >= life;
-  if (!waits && lettersPlace !== undefined && !inDoubt) return false;
+  const hasBegun = (): Promise<boolean> => hasLivedOn(broker, job, keptEnvelope(broker, kept));
+  const { envelope: now } = arrival ?? {};
+  const waits = now?.createdAt === revived.createdAt && now.life === revived.life;
+  const known = await sameLetter(broker, kept);
+  if (!waits && known !== undefined && !inDoubt) return false;
   if (await hasBegun()) {
-    if (lettersPlace !== undefined && inDoubt) await broker.deadLetters.remove(lettersPlace);
+    if (known !== undefined && inDoubt) await broker.deadLetters.remove(known);
     throw cannot(job, "a node has had it.");
   }
-  if (!waits) {
-    if (inDoubt && !(await isSomewhere(broker, job))) {
-      if (lettersPlace === undefined) await putLetterBack();
-      return true;
-    }
+  if (!waits && (!inDoubt || (await isSomewhere(broker, job))))
     throw cannot(job, "it does not wait in its queue any more.");
-  }
-  // The letter first: a death in between leaves a job and its letter, never neither.
-  const place = lettersPlace ?? (await putLetterBack());
+  if (known === undefined)
+    await broker.deadLetters.add(letterAfterLife(stored(kept), revived, broker), once);
+  const letter = known ?? (await sameLetter(broker, kept));
+  if (letter === undefined) throw cannot(job, "its letter could not be stored.");
+  // Whoever died with it had taken it out.
+  if (!waits || arrival === undefined) return true;
   const taken = await broker.arrivals.takeOut(job.queue, arrival.position);
   if (taken === "taken") return true;
-  if (taken === "doubtful") {
-    // Its message is gone, so a node that has it may die and leave nothing: only what is on record
-    // may take its letter away.
+  if (taken !== "handed-out") {
     while (clock.monotonic() < deadline && !(await hasBegun())) await rest(clock);
     if (!(await hasBegun())) {
       if (!(await runs(broker, job))) return true;
@@ -215,7 +236,7 @@ async function takeBack(
       );
     }
   }
-  await broker.deadLetters.remove(place);
+  await broker.deadLetters.remove(letter);
   throw cannot(job, "a node has it.");
 }
 
@@ -258,10 +279,29 @@ async function runs(broker: Broker, { id, queue }: JobRef): Promise<boolean> {
   return (await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS }))?.queue === queue;
 }
 
-async function withdrawCancellation(broker: Broker, job: JobRef): Promise<void> {
+/** One that does not say which job of the id it means would mean the new one. */
+async function withdrawNameless(broker: Broker, job: JobRef): Promise<void> {
   const documents = await broker.documents(CANCELLATIONS_BUCKET);
   const key = cancellationKey(job);
-  if ((await documents.get(key)) !== undefined) await documents.remove(key);
+  const found = await documents.get(key);
+  if (found !== undefined && readCancellation(found.value).createdAt === undefined)
+    await documents.remove(key, found.revision);
+}
+
+/** Whether anything is on record of a life after the one in which a job was kept. */
+async function hasLivedOn(broker: Broker, job: JobRef, before: Envelope): Promise<boolean> {
+  const { life: lived = 0 } = before;
+  return (await recordsOf(broker, job, before)).some(({ life = 0 }) => life > lived);
+}
+
+/** @returns undefined where its bytes can't be read */
+function readKept(broker: Broker, kept: KeptThing): Envelope | undefined {
+  try {
+    return keptEnvelope(broker, kept);
+  } catch (error) {
+    if (MillraceError.is(error)) return undefined;
+    throw error;
+  }
 }
 
 function rest(clock: Clock): Promise<void> {

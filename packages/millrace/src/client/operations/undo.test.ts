@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { drain } from "../../testing/drain.ts";
 import { HandlersAtWork } from "../../testing/handlers-at-work.ts";
 import { createClient, type Millrace } from "../client.ts";
-import { KeptThings } from "./kept-things.ts";
+import { keptEnvelope, KeptThings } from "./kept-things.ts";
 
 const QUEUE = "billing";
 const charge = defineJob<{ readonly n: number }>({
@@ -130,21 +130,29 @@ test("what was discarded more than seven days ago can't be undone, and each lett
   });
 });
 
-test("a letter of a megabyte is kept in parts, and each byte is there again", async () => {
-  const broker = new MemoryBroker();
-  onTestFinished(() => broker.close());
-  const things = await KeptThings.of(broker, "op");
-  const letter: DeadLetter = {
-    ...{ id: "big", queue: QUEUE, attempts: 1, at: 5, node: "n", headers: {} },
-    reason: "fatal",
-    body: Uint8Array.from({ length: 1_000_000 }, (_, index) => index % 256),
-  };
-  await things.keep(7, { letter, steps: [] });
-  const kept = await things.read(7);
-  expect({ ...kept?.letter, body: undefined }).toEqual({ ...letter, body: undefined });
-  expect(Buffer.from(kept?.letter.body ?? []).equals(letter.body)).toBe(true);
-  expect(await things.read(8)).toBeUndefined();
-});
+test.each([1_000_000, 100_000])(
+  "a letter of a megabyte with steps is kept in parts, where a message may have %i bytes",
+  async (most) => {
+    const broker = new MemoryBroker();
+    onTestFinished(() => broker.close());
+    const things = new KeptThings(await broker.documents("kept"), "op", most);
+    const letter: DeadLetter = {
+      ...{ id: "big", queue: QUEUE, attempts: 1, at: 5, node: "n", headers: {} },
+      reason: "fatal",
+      body: Uint8Array.from({ length: 1_000_000 }, (_, index) => index % 256),
+    };
+    const steps = [1, 2, 3, 4].map((n) => new Uint8Array(250_000).fill(n));
+    await things.keep(7, { letter, steps });
+    const kept = await things.read(7);
+    expect({ ...kept?.letter, body: undefined }).toEqual({ ...letter, body: undefined });
+    expect(Buffer.from(kept?.letter.body ?? []).equals(letter.body)).toBe(true);
+    expect(kept?.steps).toEqual(steps);
+    expect((await (await broker.documents("kept")).list()).length).toBeGreaterThan(
+      2_000_000 / most,
+    );
+    expect(await things.read(8)).toBeUndefined();
+  },
+);
 
 test("jobs that were cancelled while they waited run after all, once each, as they were enqueued", async () => {
   const of = await scene();
@@ -160,13 +168,13 @@ test("jobs that were cancelled while they waited run after all, once each, as th
   const { id } = await client.operations.start(CANCEL);
   expect(await client.operations.run(id)).toMatchObject({ done: 31 });
   await of.clock.advance("1s");
-  // The queue is paused: what waits there is taken out.
+  await client.queues.resume(QUEUE);
+  await of.clock.advance("1m");
   const undo = await client.operations.undo(id);
   expect(undo).toMatchObject({ kind: "cancel-undo", total: 31 });
   expect(await client.operations.run(undo.id)).toMatchObject({ done: 31, gone: 0, failed: 0 });
   const again = await client.operations.undo(id);
   expect(await client.operations.run(again.id)).toMatchObject({ done: 0, gone: 31, failed: 0 });
-  await client.queues.resume(QUEUE);
   await of.clock.advance("1m");
   expect((await client.job("later")).state).toBe("delayed");
   await of.clock.advance("3h");
@@ -176,6 +184,26 @@ test("jobs that were cancelled while they waited run after all, once each, as th
   expect(of.ran.get("later")).toEqual([{ n: 77 }]);
   expect((await client.job("later")).state).toBe("succeeded");
   expect(await client.jobs.count({ queue: QUEUE, state: "queued" })).toBe(0);
+});
+
+test("what waits cancelled in a paused queue stays there until a node has settled it, and is undone then", async () => {
+  const of = await scene();
+  const { client, clock } = of;
+  of.bankIsUp();
+  await client.queues.pause(QUEUE);
+  await client.enqueue(charge, { n: 1 }, { id: "c1" });
+  const { id } = await client.operations.start(CANCEL);
+  await client.operations.run(id);
+  const early = client.operations.run((await client.operations.undo(id)).id);
+  await clock.advance("10s");
+  expect(await early).toMatchObject({ done: 0, failed: 1 });
+  await client.queues.resume(QUEUE);
+  await of.drain();
+  expect((await client.job("c1")).state).toBe("cancelled");
+  const undo = await client.operations.undo(id);
+  expect(await client.operations.run(undo.id)).toMatchObject({ done: 1, failed: 0 });
+  await of.drain();
+  expect(of.ran.get("c1")).toEqual([{ n: 1 }]);
 });
 
 test("a cancelled job that no node has settled yet stays as it is, and says so", async () => {
@@ -327,11 +355,101 @@ test.each(["ends", "dies with it"])(
   },
 );
 
+test("two who undo one retry at once, and one who undoes it again after another retry, lose nothing", async () => {
+  const of = await scene();
+  const { client } = of;
+  const ids = Array.from({ length: 30 }, (_, n) => `c${n}`).toSorted();
+  for (const [n, id] of ids.entries()) await client.enqueue(charge, { n }, { id });
+  await of.drain();
+  await client.queues.pause(QUEUE);
+  const lettersNow = async () =>
+    (await client.dead.list({ limit: 100 })).map((letter) => letter.id).toSorted();
+  const retry = await client.operations.start(RETRY);
+  await client.operations.run(retry.id);
+  const { client: other } = of.another();
+  const undos = [await client.operations.undo(retry.id), await other.operations.undo(retry.id)];
+  const both = Promise.all([
+    client.operations.run(undos[0]?.id ?? ""),
+    other.operations.run(undos[1]?.id ?? ""),
+  ]);
+  await of.clock.advance("1m");
+  expect((await both).map(({ done }) => done).toSorted()).toEqual([0, 30]);
+  expect(await lettersNow()).toEqual(ids);
+
+  // Within the time in which the dead letters' stream remembers message ids.
+  const again = await client.operations.start(RETRY);
+  await client.operations.run(again.id);
+  expect(await lettersNow()).toEqual([]);
+  const third = await client.operations.undo(retry.id);
+  const ran = client.operations.run(third.id);
+  await of.clock.advance("10s");
+  expect(await ran).toMatchObject({ done: 0, failed: 30 });
+  const fourth = await client.operations.undo(again.id);
+  expect(await client.operations.run(fourth.id)).toMatchObject({ done: 30, failed: 0 });
+  expect(await lettersNow()).toEqual(ids);
+  expect(of.ran.size).toBe(0);
+});
+
+test("a discard that is undone, asked for again and undone again brings each letter back once", async () => {
+  const of = await scene();
+  const { client } = of;
+  await client.enqueue(charge, { n: 1 }, { id: "c1" });
+  await of.drain();
+  for (let round = 0; round < 2; round += 1) {
+    const { id } = await client.operations.start(DISCARD);
+    await client.operations.run(id);
+    const undo = await client.operations.undo(id);
+    expect(await client.operations.run(undo.id)).toMatchObject({ done: 1 });
+    expect(await client.dead.list()).toMatchObject([{ id: "c1" }]);
+  }
+  const { id } = await client.operations.start(DISCARD);
+  await client.operations.run(id);
+  await client.operations.run((await client.operations.undo(id)).id);
+  of.bankIsUp();
+  await client.operations.run((await client.operations.start(RETRY)).id);
+  await of.drain();
+  // It has lived on since: its letter would make it run once more.
+  const late = await client.operations.undo(id);
+  expect(await client.operations.run(late.id)).toMatchObject({ done: 0, gone: 1 });
+  expect(await client.dead.list()).toEqual([]);
+});
+
+test("a cancel that is taken up by another keeps a job as it was, not as the first has left it", async () => {
+  const of = await scene();
+  const { client, clock } = of;
+  of.bankIsUp();
+  await client.enqueue(charge, { n: 1 }, { id: "later", delay: "10h" });
+  await clock.advance("1s");
+  await of.stopNode();
+  const { id } = await client.operations.start(CANCEL);
+  const { client: first, broker } = of.another();
+  const documents = broker.documents.bind(broker);
+  broker.documents = async (bucket, options) => {
+    const store = await documents(bucket, options);
+    if (bucket !== "cancellations") return store;
+    const put = store.put.bind(store);
+    store.put = async (...given) => {
+      const revision = await put(...given);
+      await client.broker.delayed.move("later", QUEUE, "now", {
+        cancellation: { reason: "it was cancelled" },
+      });
+      await broker.close();
+      return revision;
+    };
+    return store;
+  };
+  await expect(first.operations.run(id)).rejects.toThrow();
+  await clock.advance("1m");
+  await client.operations.run(id);
+  const kept = await (await KeptThings.of(client.broker, id)).read(0);
+  expect(kept && keptEnvelope(client.broker, kept)).toMatchObject({ id: "later" });
+  expect(kept && keptEnvelope(client.broker, kept).cancelled).toBeUndefined();
+});
+
 const DEATHS = [
   ["discard-undo", "add"],
   ["retry-undo", "add"],
   ["retry-undo", "takeOut"],
-  ["cancel-undo", "takeOut"],
   ["cancel-undo", "requeue"],
 ] as const;
 
@@ -364,6 +482,11 @@ test.each(DEATHS)(
     if (last === "add") deadLetters.add = after(deadLetters.add.bind(deadLetters));
     if (last === "takeOut") arrivals.takeOut = after(arrivals.takeOut.bind(arrivals));
     if (last === "requeue") broker.requeue = after(broker.requeue.bind(broker));
+    if (kind === "cancel-undo") {
+      // Nodes settle what was cancelled.
+      await client.queues.resume(QUEUE);
+      await of.clock.advance("1m");
+    }
     await expect(first.operations.run(undo.id)).rejects.toMatchObject({
       code: "connection-closed",
     });

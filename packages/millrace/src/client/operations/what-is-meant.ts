@@ -68,8 +68,19 @@ export function whatIsMeant(
     case "dead-retry":
     case "dead-discard":
       return letterItems(broker, target.filter, letterTest(target.filter, now, mask));
+    default: {
+      const { kind } = target as { readonly kind: unknown };
+      throw new MillraceError(
+        "invalid-option",
+        `kind: one of ${TARGET_KINDS.join(", ")}; got ${String(kind)}.`,
+      );
+    }
   }
 }
+
+const TARGET_KINDS: readonly OperationTarget["kind"][] = [
+  ...(["jobs-cancel", "jobs-reschedule", "dead-retry", "dead-discard"] as const),
+];
 
 function markOf(mark: number | undefined): Pick<PlanItem, "mark"> {
   return mark === undefined ? {} : { mark };

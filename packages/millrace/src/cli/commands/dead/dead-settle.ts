@@ -68,7 +68,8 @@ export const deadDiscard = command({
   examples: [["millrace dead discard invoice-17 --yes", "Without asking, as a script needs it"]],
   async run(call) {
     requireSelection(call);
-    if (!(await confirmed(call.io, call.flags.yes, `Remove ${meant(call)} for good?`)))
+    const forGood = call.flags.detach === true ? "It can be undone for seven days." : "For good.";
+    if (!(await confirmed(call.io, call.flags.yes, `Remove ${meant(call)}? ${forGood}`)))
       return nothing("discarded");
     if (call.flags.detach === true) return detached(call, "dead-discard");
     return settleLetters(call, "discarded", (client, filter) => client.dead.discard(filter));
