@@ -24,6 +24,8 @@ const ACTIVE = 100;
 const AT_ONCE = 256;
 const LATENCIES = 300;
 const MB = 2 ** 20;
+/** A host that takes nothing for so long is stuck, or dead. */
+const STUCK_MS = 60_000;
 
 const chart = setup({
   types: {
@@ -61,17 +63,23 @@ async function measure(): Promise<void> {
   await using server = await launchServer({ path });
   say(`nats-server ${server.version}, one host`);
   const node = fork(fileURLToPath(import.meta.url), [server.url]);
-  await once(node, "message");
+  const died = once(node, "exit").then(([code, signal]) => {
+    throw new Error(`the host ended with ${String(signal ?? code)}`);
+  });
+  await Promise.race([once(node, "message"), died]);
   const millrace = await connect({ servers: server.url, namespace: NAMESPACE, env: {} });
   await using nc = await connectNats({ servers: server.url });
   const jsm = await jetstreamManager(nc);
   const waiting = async (): Promise<number> =>
     (await jsm.streams.info(`${NAMESPACE}-inbox`)).state.messages;
   const all = { millrace, server, waiting };
-  try {
+  const measured = async (): Promise<void> => {
     await atRest(all, Number(values.rest));
     await transitions(all, Number(values.events));
     await timers(all, Number(values.timers));
+  };
+  try {
+    await Promise.race([measured(), died]);
   } finally {
     await millrace.close();
     await end(node);
@@ -88,7 +96,7 @@ async function atRest({ millrace, server, waiting }: Scene, count: number): Prom
   const before = readUsage(server.pid).rssBytes;
   const began = performance.now();
   await together(count, (n) => millrace.machine(unit, `r-${n}`).start({ due: 0 }));
-  await until(async () => (await waiting()) === 0);
+  await allTaken(waiting);
   const seconds = (performance.now() - began) / 1_000;
   const grown = (readUsage(server.pid).rssBytes - before) / MB;
   const listed = performance.now();
@@ -102,10 +110,10 @@ async function atRest({ millrace, server, waiting }: Scene, count: number): Prom
 async function transitions({ millrace, waiting }: Scene, count: number): Promise<void> {
   const machines = Array.from({ length: ACTIVE }, (_, n) => millrace.machine(unit, `a-${n}`));
   for (const machine of machines) await machine.start({ due: 0 });
-  await until(async () => (await waiting()) === 0);
+  await allTaken(waiting);
   const began = performance.now();
   await together(count, (n) => machines[n % ACTIVE]?.send({ type: "GO" }));
-  await until(async () => (await waiting()) === 0);
+  await allTaken(waiting);
   const taken = await Promise.all(machines.map(async (one) => (await one.snapshot()).context.n));
   const sum = taken.reduce((all, n) => all + n, 0);
   if (sum !== count) throw new Error(`${sum} of ${count} events were taken`);
@@ -158,7 +166,7 @@ async function timers({ millrace, waiting }: Scene, count: number): Promise<void
   // All are started before the first is due.
   const due = Date.now() + 10_000 + count;
   await together(count, (n) => millrace.machine(unit, `t-${n}`).start({ due }));
-  await until(async () => (await waiting()) === 0);
+  await allTaken(waiting);
   const isEarly = Date.now() < due;
   const late: number[] = [];
   await together(count, async (n) => {
@@ -181,12 +189,16 @@ async function host(url: string): Promise<void> {
       .then(() => broker.close())
       .then(() => process.disconnect());
   });
+  // Its bench has been killed.
+  process.once("disconnect", () => process.exit());
   process.send?.("ready");
 }
 
 async function end(node: ChildProcess): Promise<void> {
+  if (node.exitCode !== null || node.signalCode !== null) return;
+  const ended = once(node, "exit");
   node.kill("SIGTERM");
-  await once(node, "exit");
+  await ended;
 }
 
 async function together(count: number, act: (n: number) => unknown): Promise<void> {
@@ -197,8 +209,17 @@ async function together(count: number, act: (n: number) => unknown): Promise<voi
   await Promise.all(Array.from({ length: AT_ONCE }, work));
 }
 
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 20));
+/** No event waits in the inbox any more. */
+async function allTaken(waiting: Scene["waiting"]): Promise<void> {
+  let before = await waiting();
+  for (let since = performance.now(); before > 0;) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const left = await waiting();
+    if (left !== before) since = performance.now();
+    else if (performance.now() - since > STUCK_MS)
+      throw new Error(`${left} events wait, and none was taken for ${STUCK_MS / 1_000} s`);
+    before = left;
+  }
 }
 
 function perSecond(count: number, seconds: number): string {
