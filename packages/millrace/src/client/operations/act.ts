@@ -31,11 +31,16 @@ const AWAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "revision-conflict",
 ]);
 
+/** Whether an error says nothing of the thing itself. */
+export function isAway({ code }: MillraceError): boolean {
+  return AWAY.has(code);
+}
+
 export async function outcomeOf(act: () => Promise<boolean>): Promise<ItemOutcome> {
   try {
     return { what: (await act()) ? "done" : "gone" };
   } catch (error) {
-    if (!MillraceError.is(error) || AWAY.has(error.code)) throw error;
+    if (!MillraceError.is(error) || isAway(error)) throw error;
     return { what: "failed", code: error.code, message: maskText(error.message).slice(0, 300) };
   }
 }

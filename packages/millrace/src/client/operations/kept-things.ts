@@ -104,6 +104,11 @@ export class KeptThings {
     return found?.value as Anew | undefined;
   }
 
+  /** It was refused. */
+  async unsayAnew(place: number): Promise<void> {
+    await this.#documents.remove(`${this.#operation}.${place}.anew`);
+  }
+
   /** Before it is enqueued: whoever undoes the operation once more enqueues no other. */
   async sayAnew(place: number, anew: Anew): Promise<void> {
     await this.#documents.put(`${this.#operation}.${place}.anew`, anew, 0);

@@ -157,6 +157,8 @@ export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operatio
     },
     async undo(id, note = {}) {
       refuseUnknown(note, NOTE_NAMES, "operations.undo()");
+      const open = await openUndo(broker, id);
+      if (open !== undefined) return open;
       const { kind, items } = await wayBack(broker, id);
       return begin(broker, { ...note, kind }, { undoes: id }, items);
     },
@@ -214,6 +216,13 @@ const UNDO_KINDS = {
 
 function isUndone(kind: OperationKind): kind is keyof typeof UNDO_KINDS {
   return Object.hasOwn(UNDO_KINDS, kind);
+}
+
+/** Who takes an operation back that is being taken back is given what does it. */
+async function openUndo(broker: Broker, id: string): Promise<Operation | undefined> {
+  const all = await listOperations(await operationsBucket(broker));
+  const found = all.find((one) => isOpen(one) && one.filter["undoes"] === id);
+  return found && shownOperation(found);
 }
 
 /** What takes back those that it has changed. */

@@ -13,16 +13,18 @@ import {
   readEntry,
   type StoredDeadLetter,
   UniqueClaims,
+  UniqueKey,
 } from "@millrace/core";
 import { claimAnew } from "../dead/dead-revive.ts";
 import { letterAfterLife, revivedEnvelope } from "../dead/dead-retry.ts";
 import { isFinal } from "../jobs/end-on-record.ts";
-import { type Act, outcomeOf } from "./act.ts";
+import { livesAgain } from "../dead/lives-again.ts";
+import { type Act, isAway, outcomeOf } from "./act.ts";
 import { type Anew, keptEnvelope, type KeptThing, KeptThings } from "./kept-things.ts";
 import type { PlanItem } from "./operation-plan.ts";
 import { jobKey, QueueReader } from "./queue-reader.ts";
 
-/** Of a step's jobs: until then a node has to have settled what it has in hand. */
+/** Until then a node has to have settled a job that it has in hand. */
 const PATIENCE_MS = 5_000;
 const REST_MS = 100;
 const WHO_RUNS_MS = 400;
@@ -74,9 +76,9 @@ export async function undoActOf(
     const all = await Promise.all(items.map(read));
     const waiting = kind === "retry-undo" ? await thoseThatMayWait(broker, all) : [];
     const arrivals = await reader.find(waiting);
-    const deadline = clock.monotonic() + PATIENCE_MS;
-    const undoing = { broker, clock, things, undoes, once: `undo/${id}`, inDoubt, deadline };
     for (const { job, place, kept } of all) {
+      const deadline = clock.monotonic() + PATIENCE_MS;
+      const undoing = { broker, clock, things, undoes, once: `undo/${id}`, inDoubt, deadline };
       const undone = async (): Promise<boolean> => {
         if (kept === undefined) throw cannot(job, "nothing of it was kept, or not any more.");
         return undo({ job, place, kept, arrival: arrivals.get(jobKey(job)) }, undoing);
@@ -109,6 +111,7 @@ async function putBack(
   const before = readKept(broker, kept);
   // It was put back before, and retried.
   if (before !== undefined && (await hasLivedOn(broker, job, before))) return false;
+  if (before !== undefined && (await waitsAgain(broker, kept, clock))) return false;
   if (kept.steps.length > 0) {
     const { createdAt } = revivedEnvelope(stored(kept), clock.now(), broker);
     for (const data of kept.steps) {
@@ -130,7 +133,8 @@ async function enqueueAnew(
   { broker, clock, things, undoes, inDoubt, deadline }: Undoing,
 ): Promise<boolean> {
   const before = keptEnvelope(broker, kept);
-  if (before.attempts > 0 || before.interruptions > 0) throw cannot(job, "it had run before.");
+  if (before.attempts > 0 || before.interruptions > 0 || before.snoozes > 0)
+    throw cannot(job, "it had run before.");
   if (before.batch !== undefined)
     throw cannot(job, "it is of a batch, which has counted it as cancelled.");
   const said = await things.anewOf(place);
@@ -141,7 +145,9 @@ async function enqueueAnew(
   if (expiresAt <= now) throw cannot(job, "its time to start has passed.");
   const end = await endOf(broker, { job, before, clock, deadline });
   if (end.state !== "cancelled") throw cannot(job, `it had ended: ${end.state}.`);
-  if (end.startedAt !== undefined) throw cannot(job, "it had begun.");
+  const ran = await recordsOf(broker, job, before);
+  if (end.attempts > 0 || ran.some(({ startedAt }) => startedAt !== undefined))
+    throw cannot(job, "it had begun.");
   await withdrawNameless(broker, job);
   const all = await broker.history.read(job);
   const latest = Math.max(before.generation, ...all.map(({ generation }) => generation));
@@ -157,11 +163,15 @@ async function enqueueAnew(
     ...{ createdAt, generation, firstStoredAt, unkeyed: createdAt },
     headers: { ...before.headers, "undone-operation": undoes },
   };
-  if (said === undefined) {
-    await claimAnew(new UniqueClaims(broker), anew);
-    await things.sayAnew(place, { createdAt, generation, firstStoredAt });
+  await claimAnew(new UniqueClaims(broker), anew);
+  if (said === undefined) await things.sayAnew(place, { createdAt, generation, firstStoredAt });
+  try {
+    await broker.requeue(anew);
+  } catch (error) {
+    // Refused for good: another undo may do better.
+    if (MillraceError.is(error) && !isAway(error)) await things.unsayAnew(place);
+    throw error;
   }
-  await broker.requeue(anew);
   return true;
 }
 
@@ -186,7 +196,8 @@ async function endOf(
   },
 ): Promise<HistoryRecord> {
   for (;;) {
-    const end = (await recordsOf(broker, job, before)).findLast(isFinal);
+    const ofThisLife = ({ life = 0 }: HistoryRecord): boolean => life >= (before.life ?? 0);
+    const end = (await recordsOf(broker, job, before)).filter(ofThisLife).findLast(isFinal);
     if (end !== undefined) return end;
     if (clock.monotonic() >= deadline) break;
     await rest(clock);
@@ -225,16 +236,17 @@ async function takeBack(
   // Whoever died with it had taken it out.
   if (!waits || arrival === undefined) return true;
   const taken = await broker.arrivals.takeOut(job.queue, arrival.position);
-  if (taken === "taken") return true;
+  if (taken === "taken") {
+    await freeKey(broker, arrival.envelope);
+    return true;
+  }
   if (taken !== "handed-out") {
     while (clock.monotonic() < deadline && !(await hasBegun())) await rest(clock);
-    if (!(await hasBegun())) {
-      if (!(await runs(broker, job))) return true;
+    if (!(await hasBegun()))
       throw cannot(
         job,
-        "a node got it at the same moment and has it still. It is a dead letter too: discard that once the job has ended well.",
+        "a node may have got it at the same moment. It is a dead letter too: discard that if the job ends well.",
       );
-    }
   }
   await broker.deadLetters.remove(letter);
   throw cannot(job, "a node has it.");
@@ -277,6 +289,21 @@ async function isSomewhere(broker: Broker, job: JobRef): Promise<boolean> {
 
 async function runs(broker: Broker, { id, queue }: JobRef): Promise<boolean> {
   return (await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS }))?.queue === queue;
+}
+
+/** Of a job that was taken out: nobody else is going to. */
+async function freeKey(broker: Broker, { id, queue, uniqueKey }: Envelope): Promise<void> {
+  if (uniqueKey === undefined) return;
+  const claims = new UniqueClaims(broker);
+  const key = new UniqueKey(queue, uniqueKey);
+  const found = await claims.read(key);
+  if (found?.claim.id === id && found.claim.state !== "freed")
+    await claims.write(key, { ...found.claim, state: "freed" }, found.revision);
+}
+
+/** Whether a letter that was put back before was retried, and its job waits. */
+function waitsAgain(broker: Broker, kept: KeptThing, clock: Clock): Promise<boolean> {
+  return livesAgain(broker, revivedEnvelope(stored(kept), clock.now(), broker));
 }
 
 /** One that does not say which job of the id it means would mean the new one. */
