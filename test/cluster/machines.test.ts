@@ -94,8 +94,11 @@ for (const target of serversUnderTest()) {
         expect(ended, id).toMatchObject({
           ...{ status: "done", output: { charged: `charge ${id}`, shipped: `ship ${id}` } },
         });
-        // Of the event and the timer one was taken, once.
-        const ways = ended.trail.filter(({ value }) => value === "shipping");
+        // Of the event and the timer one led there, once. The other may have come too late, and
+        // is on the trail without having led anywhere.
+        const ways = ended.trail.filter(
+          ({ value }, at) => value === "shipping" && ended.trail[at - 1]?.value !== "shipping",
+        );
         expect(ways, id).toHaveLength(1);
         if (!isTold(n)) expect(ended.output?.by, id).toBe("time");
       }

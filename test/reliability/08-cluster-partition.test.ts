@@ -66,8 +66,8 @@ for (const target of serversUnderTest()) {
         here.release("long");
         await here.heard("settled", "long");
         for (const producer of producers)
-          expect(await producer.exit(90_000)).toEqual({ code: 0, signal: null });
-        await trial.drained(60_000);
+          expect(await producer.exit(180_000)).toEqual({ code: 0, signal: null });
+        await trial.drained(120_000);
 
         const during = (event: LedgerEntry["event"], node: string): readonly LedgerEntry[] =>
           trial.ledger.filter(
@@ -102,7 +102,7 @@ for (const target of serversUnderTest()) {
           });
         }
       },
-      patient(180_000),
+      patient(400_000),
     );
   });
 }
