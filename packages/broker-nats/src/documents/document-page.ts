@@ -1,8 +1,8 @@
 import type { DocumentPageQuery } from "@millrace/core";
-import type { JetStreamManager } from "@nats-io/jetstream";
-import type { NatsConnection } from "@nats-io/nats-core";
-import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { request } from "../jetstream-errors.ts";
 import { readStream, type StreamMessage } from "../reads/read-stream.ts";
+import { endsOf } from "../reads/scan.ts";
+import type { ServerAccess } from "../store/server-access.ts";
 
 export interface PageRange extends Omit<DocumentPageQuery, "under"> {
   readonly stream: string;
@@ -24,17 +24,12 @@ const LOOK_BACK = 4;
 const MOST_READ = 2_000;
 
 /** A page of a stream that holds one message a subject. */
-export function readPage(
-  nc: NatsConnection,
-  jsm: JetStreamManager,
-  range: PageRange,
-): Promise<StreamPage> {
-  return range.order === "oldest first" ? readUp(nc, jsm, range) : readDown(nc, jsm, range);
+export function readPage(server: ServerAccess, range: PageRange): Promise<StreamPage> {
+  return range.order === "oldest first" ? readUp(server, range) : readDown(server, range);
 }
 
 async function readUp(
-  nc: NatsConnection,
-  jsm: JetStreamManager,
+  { nc, jsm }: ServerAccess,
   { stream, filter, after = 0, limit }: PageRange,
 ): Promise<StreamPage> {
   const messages: StreamMessage[] = [];
@@ -49,18 +44,20 @@ async function readUp(
  * long each time that one has too little, and shorter where one has too much.
  */
 async function readDown(
-  nc: NatsConnection,
-  jsm: JetStreamManager,
+  server: ServerAccess,
   { stream, filter, after, limit }: PageRange,
 ): Promise<StreamPage> {
-  const ends = await bounds(jsm, stream);
+  const ends = await request(`read the stream ${stream}`, () => endsOf(server, stream));
+  // A stream that is not there holds nothing.
+  if (ends === undefined) return { messages: [] };
+  const first = Math.max(1, ends.first);
   const messages: StreamMessage[] = [];
   let until = after === undefined ? ends.last : Math.min(after - 1, ends.last);
   let length = limit * LOOK_BACK;
-  while (until >= ends.first && messages.length < limit) {
-    const from = Math.max(ends.first, until - length + 1);
+  while (until >= first && messages.length < limit) {
+    const from = Math.max(first, until - length + 1);
     const most = Math.max(MOST_READ, limit * LOOK_BACK);
-    const found = await readBetween(nc, jsm, { stream, filter, from, until, most });
+    const found = await readBetween(server, { stream, filter, from, until, most });
     if (found === "too many") {
       length = Math.ceil(length / 8);
       continue;
@@ -71,7 +68,7 @@ async function readDown(
   }
   const page = messages.slice(0, limit);
   const last = page.at(-1)?.sequence ?? 0;
-  const isMore = messages.length > limit || until >= ends.first;
+  const isMore = messages.length > limit || until >= first;
   return { messages: page, ...(isMore && last > 0 ? { next: last } : {}) };
 }
 
@@ -85,8 +82,7 @@ interface Between {
 
 /** @param most at least as many as the stretch has when it is shortest */
 async function readBetween(
-  nc: NatsConnection,
-  jsm: JetStreamManager,
+  { nc, jsm }: ServerAccess,
   { stream, filter, from, until, most }: Between,
 ): Promise<readonly StreamMessage[] | "too many"> {
   const found: StreamMessage[] = [];
@@ -97,20 +93,4 @@ async function readBetween(
     found.push(message);
   }
   return found;
-}
-
-/** A stream that is not there holds nothing. */
-function bounds(
-  jsm: JetStreamManager,
-  stream: string,
-): Promise<{ readonly first: number; readonly last: number }> {
-  return request(`read the stream ${stream}`, async () => {
-    try {
-      const { state } = await jsm.streams.info(stream);
-      return { first: Math.max(1, state.first_seq), last: state.last_seq };
-    } catch (error) {
-      if (apiCode(error) === STREAM_NOT_FOUND) return { first: 1, last: 0 };
-      throw error;
-    }
-  });
 }

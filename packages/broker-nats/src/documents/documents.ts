@@ -107,9 +107,12 @@ export class NatsDocuments implements DocumentStore {
   }
 
   async page({ under, ...query }: DocumentPageQuery): Promise<DocumentPage> {
-    const { nc, jsm } = this.#server;
     const filter = this.#subject(under === undefined ? ">" : `${toKvKey(under)}.>`);
-    const { messages, next } = await readPage(nc, jsm, { ...query, stream: this.#stream, filter });
+    const { messages, next } = await readPage(this.#server, {
+      ...query,
+      stream: this.#stream,
+      filter,
+    });
     const documents = messages.flatMap((message) => this.#documentIn(message) ?? []);
     return { documents, ...(next === undefined ? {} : { next }) };
   }

@@ -191,7 +191,7 @@ function carry(
       return;
     }
     case "xstate.sendTo":
-      return send(definition, owner, draft, { ...params, now });
+      return send(definition, owner, draft, { params, now });
     case "xstate.log":
       draft.effects.push({
         do: "log",
@@ -245,8 +245,9 @@ function send(
   { sendsTo }: MachineDefinition,
   owner: Owner,
   draft: Draft,
-  { to: target, event, delay, now }: Record<string, unknown>,
+  { params, now }: { readonly params: Record<string, unknown>; readonly now: number },
 ): void {
+  const { to: target, event, delay } = params;
   const to = readMachineAddress(target);
   if (to === undefined || !sendsTo.includes(to.machine))
     throw unsupported(
@@ -262,7 +263,7 @@ function send(
       `The event for the machine ${to.machine} takes ${size} bytes, and ${MAX_EVENT_BYTES} is the most.`,
     );
   if (to.machine === owner.machine && to.id === owner.id)
-    return keepOwn(owner, draft, event as MachineEvent, Number(now));
+    return keepOwn(owner, draft, event as MachineEvent, now);
   const { effects } = draft;
   const sent = effects.filter((one) => one.do === "send").length;
   const id = sentEventId(owner, sent);

@@ -24,9 +24,8 @@ export class DocumentBucket {
     { readonly bytes: Uint8Array; readonly revision: number; readonly updatedAt: number }
   >();
   readonly #watchers = new Set<(change: Change) => void>();
-  #lastRevision = 0;
-
   readonly #maxAgeMs: number;
+  #lastRevision = 0;
 
   constructor(clock: Clock, { maxAgeMs = Number.POSITIVE_INFINITY }: DocumentOptions = {}) {
     this.#clock = clock;
@@ -96,6 +95,7 @@ export class DocumentBucket {
   }
 
   #forgetOld(): void {
+    if (this.#maxAgeMs === Number.POSITIVE_INFINITY) return;
     const before = this.#clock.now() - this.#maxAgeMs;
     for (const [key, { updatedAt }] of this.#entries)
       if (updatedAt < before) this.#entries.delete(key);

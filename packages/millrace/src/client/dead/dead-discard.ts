@@ -42,7 +42,11 @@ async function forgetSteps(broker: Broker, letter: StoredDeadLetter, now: number
 }
 
 /** @returns undefined where the letter can't be read as a job: then it has never run */
-function readable(broker: Broker, letter: StoredDeadLetter, now: number): Envelope | undefined {
+export function readable(
+  broker: Broker,
+  letter: StoredDeadLetter,
+  now: number,
+): Envelope | undefined {
   try {
     return revivedEnvelope(letter, now, broker);
   } catch (error) {

@@ -86,7 +86,7 @@ export function letterAfterLife(
 }
 
 /** @throws MillraceError with the letter's own reason where its bytes still can't be read */
-function readLetter(letter: StoredDeadLetter, { maxValues }: RevivalLimits): Envelope {
+export function readLetter(letter: StoredDeadLetter, { maxValues }: RevivalLimits): Envelope {
   const message: QueueMessage = {
     queue: letter.queue,
     origin: letter.door ?? "runtime",

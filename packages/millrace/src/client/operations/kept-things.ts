@@ -4,11 +4,10 @@ import {
   type DocumentStore,
   type Envelope,
   type Lane,
-  MillraceError,
-  type QueueMessage,
-  readEnvelope,
+  type StoredDeadLetter,
   writeEnvelope,
 } from "@millrace/core";
+import { readLetter } from "../dead/dead-retry.ts";
 
 export const KEPT_BUCKET = "operation-kept";
 /** For so long an operation can be undone. Then the server forgets what was kept by itself. */
@@ -130,16 +129,16 @@ export function keptJob(envelope: Envelope, now: number): KeptThing {
   };
 }
 
+/** Of a thing that lies nowhere now. */
+export function keptLetter({ letter }: KeptThing): StoredDeadLetter {
+  return { ...letter, sequence: 0 };
+}
+
 /** The job of `keptJob`. */
-export function keptEnvelope(broker: Broker, { letter, lane }: KeptThing): Envelope {
-  const message: QueueMessage = {
-    ...{ queue: letter.queue, origin: letter.door ?? "runtime", body: letter.body },
-    ...{ headers: letter.headers, sequence: 0, storedAt: letter.at },
-    ...(lane === undefined ? {} : { lane }),
-  };
-  const read = readEnvelope(message, broker.maxValues);
-  if (!read.ok) throw new MillraceError(read.reason, read.error.message);
-  return read.envelope;
+export function keptEnvelope(broker: Broker, kept: KeptThing): Envelope {
+  const { lane } = kept;
+  const envelope = readLetter(keptLetter(kept), broker);
+  return lane === undefined ? envelope : { ...envelope, lane };
 }
 
 function partsOf(text: string, length: number): readonly string[] {

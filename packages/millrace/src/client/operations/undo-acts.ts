@@ -11,16 +11,16 @@ import {
   MillraceError,
   readCancellation,
   readEntry,
-  type StoredDeadLetter,
   UniqueClaims,
   UniqueKey,
 } from "@millrace/core";
+import { readable } from "../dead/dead-discard.ts";
 import { claimAnew } from "../dead/dead-revive.ts";
 import { letterAfterLife, revivedEnvelope } from "../dead/dead-retry.ts";
 import { isFinal } from "../jobs/end-on-record.ts";
 import { livesAgain } from "../dead/lives-again.ts";
 import { type Act, isAway, outcomeOf } from "./act.ts";
-import { type Anew, keptEnvelope, type KeptThing, KeptThings } from "./kept-things.ts";
+import { type Anew, keptEnvelope, keptLetter, type KeptThing, KeptThings } from "./kept-things.ts";
 import type { PlanItem } from "./operation-plan.ts";
 import { jobKey, QueueReader } from "./queue-reader.ts";
 
@@ -74,7 +74,7 @@ export async function undoActOf(
       ...{ job: { id: job, queue }, place, kept: await things.read(place) },
     });
     const all = await Promise.all(items.map(read));
-    const waiting = kind === "retry-undo" ? await thoseThatMayWait(broker, all) : [];
+    const waiting = kind === "retry-undo" ? await thoseThatMayWait(broker, clock, all) : [];
     const arrivals = await reader.find(waiting);
     for (const { job, place, kept } of all) {
       const deadline = clock.monotonic() + PATIENCE_MS;
@@ -91,12 +91,13 @@ export async function undoActOf(
 /** Retried jobs of whose next life nothing is on record: the queue is read for these alone. */
 async function thoseThatMayWait(
   broker: Broker,
+  clock: Clock,
   all: readonly { readonly job: JobRef; readonly kept: KeptThing | undefined }[],
 ): Promise<readonly JobRef[]> {
   const mayWait = await Promise.all(
     all.map(async ({ job, kept }) => {
-      const before = kept && readKept(broker, kept);
-      return before !== undefined && !(await hasLivedOn(broker, job, before));
+      const revived = kept && readable(broker, keptLetter(kept), clock.now());
+      return revived !== undefined && !(await hasBegun(broker, job, revived));
     }),
   );
   return all.flatMap(({ job }, index) => (mayWait[index] === true ? [job] : []));
@@ -108,12 +109,11 @@ async function putBack(
   { broker, clock, once, inDoubt }: Undoing,
 ): Promise<boolean> {
   if ((await sameLetter(broker, kept)) !== undefined) return inDoubt;
-  const before = readKept(broker, kept);
+  const revived = readable(broker, keptLetter(kept), clock.now());
   // It was put back before, and retried.
-  if (before !== undefined && (await hasLivedOn(broker, job, before))) return false;
-  if (before !== undefined && (await waitsAgain(broker, kept, clock))) return false;
-  if (kept.steps.length > 0) {
-    const { createdAt } = revivedEnvelope(stored(kept), clock.now(), broker);
+  if (revived !== undefined && (await livesAgain(broker, revived))) return false;
+  if (revived !== undefined) {
+    const { createdAt } = revived;
     for (const data of kept.steps) {
       const step = readEntry(data);
       if (step !== undefined) await broker.journal.write({ ...job, createdAt }, step, data);
@@ -217,20 +217,20 @@ async function takeBack(
   { job, kept, arrival }: UndoneThing,
   { broker, clock, once, inDoubt, deadline }: Undoing,
 ): Promise<boolean> {
-  const revived = revivedEnvelope(stored(kept), clock.now(), broker);
-  const hasBegun = (): Promise<boolean> => hasLivedOn(broker, job, keptEnvelope(broker, kept));
+  const revived = revivedEnvelope(keptLetter(kept), clock.now(), broker);
+  const isHad = (): Promise<boolean> => hasBegun(broker, job, revived);
   const { envelope: now } = arrival ?? {};
   const waits = now?.createdAt === revived.createdAt && now.life === revived.life;
   const known = await sameLetter(broker, kept);
   if (!waits && known !== undefined && !inDoubt) return false;
-  if (await hasBegun()) {
+  if (await isHad()) {
     if (known !== undefined && inDoubt) await broker.deadLetters.remove(known);
     throw cannot(job, "a node has had it.");
   }
   if (!waits && (!inDoubt || (await isSomewhere(broker, job))))
     throw cannot(job, "it does not wait in its queue any more.");
   if (known === undefined)
-    await broker.deadLetters.add(letterAfterLife(stored(kept), revived, broker), once);
+    await broker.deadLetters.add(letterAfterLife(keptLetter(kept), revived, broker), once);
   const letter = known ?? (await sameLetter(broker, kept));
   if (letter === undefined) throw cannot(job, "its letter could not be stored.");
   // Whoever died with it had taken it out.
@@ -241,8 +241,8 @@ async function takeBack(
     return true;
   }
   if (taken !== "handed-out") {
-    while (clock.monotonic() < deadline && !(await hasBegun())) await rest(clock);
-    if (!(await hasBegun()))
+    while (clock.monotonic() < deadline && !(await isHad())) await rest(clock);
+    if (!(await isHad()))
       throw cannot(
         job,
         "a node may have got it at the same moment. It is a dead letter too: discard that if the job ends well.",
@@ -257,11 +257,6 @@ function cannot({ id, queue }: JobRef, why: string): MillraceError {
     "undo-impossible",
     `The job ${id} of the queue ${queue} stays as it is: ${why}`,
   );
-}
-
-/** It lies nowhere now. */
-function stored({ letter }: KeptThing): StoredDeadLetter {
-  return { ...letter, sequence: 0 };
 }
 
 /** Where the very letter that was kept lies, if it is there. */
@@ -301,11 +296,6 @@ async function freeKey(broker: Broker, { id, queue, uniqueKey }: Envelope): Prom
     await claims.write(key, { ...found.claim, state: "freed" }, found.revision);
 }
 
-/** Whether a letter that was put back before was retried, and its job waits. */
-function waitsAgain(broker: Broker, kept: KeptThing, clock: Clock): Promise<boolean> {
-  return livesAgain(broker, revivedEnvelope(stored(kept), clock.now(), broker));
-}
-
 /** One that does not say which job of the id it means would mean the new one. */
 async function withdrawNameless(broker: Broker, job: JobRef): Promise<void> {
   const documents = await broker.documents(CANCELLATIONS_BUCKET);
@@ -315,20 +305,10 @@ async function withdrawNameless(broker: Broker, job: JobRef): Promise<void> {
     await documents.remove(key, found.revision);
 }
 
-/** Whether anything is on record of a life after the one in which a job was kept. */
-async function hasLivedOn(broker: Broker, job: JobRef, before: Envelope): Promise<boolean> {
-  const { life: lived = 0 } = before;
-  return (await recordsOf(broker, job, before)).some(({ life = 0 }) => life > lived);
-}
-
-/** @returns undefined where its bytes can't be read */
-function readKept(broker: Broker, kept: KeptThing): Envelope | undefined {
-  try {
-    return keptEnvelope(broker, kept);
-  } catch (error) {
-    if (MillraceError.is(error)) return undefined;
-    throw error;
-  }
+/** Whether anything is on record of the life that a retry has begun, or of one after it. */
+async function hasBegun(broker: Broker, job: JobRef, revived: Envelope): Promise<boolean> {
+  const { life: begun = 0 } = revived;
+  return (await recordsOf(broker, job, revived)).some(({ life = 0 }) => life >= begun);
 }
 
 function rest(clock: Clock): Promise<void> {
