@@ -73,6 +73,15 @@ describe("a world with durable machines", () => {
         }),
       ["taken-twice"],
     ],
+    [
+      "what another machine had no room for is forgotten with its host",
+      (broker) =>
+        withBucket(broker, "machines", (store) => ({
+          put: (key, value, expected) =>
+            store.put(key, { ...(value as object), unsent: undefined }, expected),
+        })),
+      ["lost"],
+    ],
     ["timers are forgotten", (broker) => withInbox(broker, { tick: async () => {} }), ["lost"]],
   ])("is found at fault where %s", { timeout: 600_000 }, async (_name, spoil, kinds) => {
     expect(await firstFound(spoil, kinds)).toBeDefined();

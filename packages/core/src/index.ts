@@ -76,6 +76,7 @@ export {
   type MachineTrouble,
   NO_MACHINE,
   readMachine,
+  type SentEvent,
 } from "./durable/machine-document.ts";
 export {
   isMachineId,
@@ -90,10 +91,11 @@ export {
   machineSnapshot,
   type MachineSnapshot,
 } from "./durable/machine-snapshot.ts";
+export { keepUnsent, nextTimerAt } from "./durable/finish-document.ts";
+export { isUnsentFull, withUnsent } from "./durable/unsent-events.ts";
 export { notPlain } from "./durable/plain-value.ts";
 export {
   type InvokedEnd,
-  nextTimerAt,
   refuseStep,
   type Occurrence,
   startMachine,

@@ -1,7 +1,8 @@
-import type { Broker, ExecutionContext } from "@millrace/core";
+import { type Broker, type ExecutionContext, MillraceError } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { type Dice, rowOf } from "../engine/dice.ts";
 import type { SimProcess } from "../engine/process.ts";
+import { otherwise } from "../spoilt-realm.ts";
 import { sleep } from "../world/insist.ts";
 import type { Realm } from "../world/realm.ts";
 import type { MachineEvidence } from "./evidence.ts";
@@ -24,6 +25,7 @@ const ANSWERS_WITHIN_MS = 1.5 * PATIENCE_MS;
 /** Longer than a world lasts: it ends by its cancellation alone. */
 const NEVER_MS = 24 * 3_600_000;
 const ANSWERS = 0.5;
+const REFUSED = 1 / 3;
 
 /** A node that hosts orders and runs their jobs. */
 export async function serve(process: SimProcess, household: Household): Promise<void> {
@@ -46,7 +48,7 @@ export async function serve(process: SimProcess, household: Household): Promise<
   const node = createNode(
     {
       name: process.name,
-      broker: spoil(await realm.brokerFor(process)),
+      broker: spoil(oftenFull(await realm.brokerFor(process), dice)),
       machines: [stock, orderMachine((order) => void evidence.told.add(order))],
       jobs: [
         charge.handler((context: Work) => slowly("charge", context, LONGEST_WORK_MS)),
@@ -64,6 +66,25 @@ export async function serve(process: SimProcess, household: Household): Promise<
     { newId: () => `${process.name}-made-${(made += 1)}` },
   );
   await node.start();
+}
+
+/** An inbox of a thousand is not filled here: one in three events of a machine is refused. */
+function oftenFull(broker: Broker, dice: Dice): Broker {
+  const refusals = new Map<string, number>();
+  const send: Broker["inbox"]["send"] = async (to, body) => {
+    const { eventId = "" } = body;
+    // Its sender's life is drawn anew in each world.
+    const name = `${to.machine} ${to.id} ${eventId
+      .split(":")
+      .filter((_, at) => at !== 3)
+      .join(":")}`;
+    const refused = refusals.get(name) ?? 0;
+    refusals.set(name, refused + 1);
+    if (dice(`no room for ${name} ${refused}`) < REFUSED)
+      throw new MillraceError("queue-full", "As many events wait for this machine as may.");
+    return broker.inbox.send(to, body);
+  };
+  return otherwise(broker, { inbox: otherwise(broker.inbox, { send }) });
 }
 
 function abortOf(signal: AbortSignal): Promise<never> {

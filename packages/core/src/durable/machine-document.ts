@@ -64,6 +64,16 @@ export type MachineEffect =
   | { readonly do: "log"; readonly label?: string; readonly value?: unknown }
   | { readonly do: "tick"; readonly at: number };
 
+/** An event for another machine. */
+export type SentEvent = Extract<MachineEffect, { readonly do: "send" }>;
+
+/** Events for other machines, whose inboxes had no room for them; in their order. */
+export interface UnsentEvents {
+  readonly events: readonly SentEvent[];
+  /** When they are sent once more. */
+  readonly at: number;
+}
+
 /** An event that could not be taken: the machine is as it was before. */
 export interface MachineTrouble {
   readonly at: number;
@@ -104,6 +114,7 @@ export interface MachineDocument {
   readonly tickAt?: number;
   /** Ticks that earlier documents asked for are heard no more. */
   readonly tickRev: number;
+  readonly unsent?: UnsentEvents;
   /** Ids of its last events. */
   readonly seen: readonly string[];
   /** Other machines whose events it has taken. */

@@ -5,7 +5,8 @@ import { type ChartState, firstState, nextState } from "./chart-step.ts";
 import type { MachineDefinition } from "./define-machine.ts";
 import { hear, wasHeard } from "./heard-machines.ts";
 import { sentBy } from "./machine-address.ts";
-import type { MachineDocument, MachineEvent, MachineTimer } from "./machine-document.ts";
+import type { MachineDocument, MachineEvent } from "./machine-document.ts";
+import { earliest, finish } from "./finish-document.ts";
 import type { MachineRef } from "./machine-names.ts";
 
 /** How the job of an actor has ended. */
@@ -41,9 +42,6 @@ export interface Beginning extends MachineRef {
 }
 
 const MOST_SEEN = 32;
-/** A tick that is so late has gone astray, and another is asked for. */
-const ASTRAY_MS = 60_000;
-const LONGEST_TRAIL = 20;
 
 /**
  * A machine's first document.
@@ -118,9 +116,13 @@ function heard(document: MachineDocument, { kind }: Occurrence): MachineDocument
  * keeps one message from being the cause of two documents: while one host does what follows from
  * the second, another may let the message go for the first.
  */
-function isStray({ status, run, tickRev }: MachineDocument, occurrence: Occurrence): boolean {
+function isStray(
+  { status, run, tickRev, unsent }: MachineDocument,
+  occurrence: Occurrence,
+): boolean {
   if (occurrence.kind !== "tick") return false;
-  return status !== "active" || occurrence.run !== run || occurrence.rev < tickRev;
+  const isAwaited = status === "active" || unsent !== undefined;
+  return !isAwaited || occurrence.run !== run || occurrence.rev < tickRev;
 }
 
 function historyOf({ history }: MachineDocument): Pick<MachineDocument, "history"> {
@@ -239,40 +241,6 @@ function dueTimer(document: MachineDocument, now: number): Taken | undefined {
   return { take: first[1].event, also: { timers } };
 }
 
-function earliest(timers: MachineDocument["timers"]): readonly [string, MachineTimer] | undefined {
-  let first: readonly [string, MachineTimer] | undefined;
-  for (const one of Object.entries(timers))
-    if (first === undefined || one[1].at < first[1].at) first = one;
-  return first;
-}
-
-/** Notes the way, and asks for a tick where none is under way that comes soon enough. */
-function finish(
-  document: MachineDocument,
-  event: string | undefined,
-  now: number,
-): MachineDocument {
-  const trail =
-    event === undefined
-      ? document.trail
-      : [...document.trail, { at: now, event, value: document.value }].slice(-LONGEST_TRAIL);
-  const first = earliest(document.timers)?.[1].at;
-  const { tickAt } = document;
-  const isAsked =
-    first === undefined || (tickAt !== undefined && tickAt > now - ASTRAY_MS && tickAt <= first);
-  return {
-    ...document,
-    trail,
-    ...(isAsked
-      ? {}
-      : {
-          tickAt: first,
-          tickRev: document.rev,
-          pending: [...document.pending, { do: "tick", at: first }],
-        }),
-  };
-}
-
 /** What becomes of a machine whose next document can't be stored: the event has failed. */
 export function refuseStep(
   stored: MachineDocument,
@@ -285,11 +253,6 @@ export function refuseStep(
   const also = eventOf(document, occurrence, now)?.also;
   const trouble = { at: now, event: occurrence.kind, error: plainError(error) };
   return finish({ ...advanced(document, occurrence, now), ...also, trouble }, undefined, now);
-}
-
-/** The earliest timer that there is to come. */
-export function nextTimerAt({ timers }: Pick<MachineDocument, "timers">): number | undefined {
-  return earliest(timers)?.[1].at;
 }
 
 /** @throws MillraceError `machine-mismatch` */

@@ -5,10 +5,12 @@ import {
   type MachineDefinition,
   type MachineDocument,
   type MachineEffect,
+  machineKey,
   MillraceError,
   nextTimerAt,
   type Producer,
   recordError,
+  type SentEvent,
   wasEnqueued,
 } from "@millrace/core";
 import { type AnyActor, createActor } from "xstate";
@@ -53,19 +55,39 @@ export class MachineEffects {
 
   /**
    * @param again whether another may have done it before
+   * @returns the events that another machine's inbox had no room for
    * @throws MillraceError where something could not be done now
    */
-  async carryOut(shelved: Shelved, again: boolean): Promise<void> {
+  async carryOut(shelved: Shelved, again: boolean): Promise<readonly SentEvent[]> {
     const { document } = shelved;
-    if (document === undefined) return;
+    const sends: SentEvent[] = [];
+    if (document === undefined) return sends;
     for (const effect of document.pending) {
       if (effect.do === "enqueue") await this.#enqueue(document, effect, again);
-      else if (effect.do === "send") await this.#send(shelved, effect);
+      else if (effect.do === "send") sends.push(effect);
       else if (effect.do === "cancel") await this.#cancel(document, effect);
       else if (effect.do === "tick") await this.#tick(shelved, effect.at);
       else if (effect.do === "act") await this.#act(document, effect);
       else this.#log(document, effect);
     }
+    return this.sendAll(shelved, sends);
+  }
+
+  /**
+   * In their order: what is for a machine that has no room is not overtaken.
+   *
+   * @returns those that were refused
+   */
+  async sendAll(shelved: Shelved, events: readonly SentEvent[]): Promise<readonly SentEvent[]> {
+    const refused: SentEvent[] = [];
+    const full = new Set<string>();
+    for (const event of events) {
+      const to = machineKey(event.to);
+      if (!full.has(to) && (await this.#send(shelved, event))) continue;
+      full.add(to);
+      refused.push(event);
+    }
+    return refused;
   }
 
   /**
@@ -73,8 +95,9 @@ export class MachineEffects {
    * have taken that one's place.
    */
   async tickAgain(shelved: Shelved): Promise<void> {
-    const { status, tickAt } = shelved.document ?? {};
-    if (status === "active" && tickAt !== undefined) await this.#tick(shelved, tickAt);
+    const { status, tickAt, unsent } = shelved.document ?? {};
+    if ((status === "active" || unsent !== undefined) && tickAt !== undefined)
+      await this.#tick(shelved, tickAt);
   }
 
   /**
@@ -111,19 +134,23 @@ export class MachineEffects {
   /**
    * Its id tells whoever takes it that it was sent before. One who comes so late that this may be
    * forgotten leaves it to whoever went on with the machine.
+   *
+   * @returns false where there is no room for it
    */
-  async #send({ document, revision }: Shelved, { to, event, id }: Of<"send">): Promise<void> {
+  async #send({ document, revision }: Shelved, { to, event, id }: SentEvent): Promise<boolean> {
     const { broker, clock, log } = this.#options;
-    if (document === undefined) return;
+    if (document === undefined) return true;
     const isLate = clock.now() - document.changedAt > LATE_MS;
-    if (isLate && (await this.#newest(document, revision)).revision !== revision) return;
+    if (isLate && (await this.#newest(document, revision)).revision !== revision) return true;
     try {
       await broker.inbox.send(to, { kind: "event", data: writeJson(event), eventId: id });
     } catch (error) {
+      if (MillraceError.is(error, "queue-full")) return false;
       if (!MillraceError.is(error, "permission-denied")) throw error;
       const from = { machine: document.machine, id: document.id };
       log.error({ ...from, to, error: recordError(error) }, "a machine may not send an event");
     }
+    return true;
   }
 
   /** Its end is not heard any more: where it has ended meanwhile, nothing happens. */

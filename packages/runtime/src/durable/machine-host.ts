@@ -4,6 +4,8 @@ import {
   type InboxMessage,
   type Instrumentation,
   invokedBy,
+  isUnsentFull,
+  keepUnsent,
   type Logger,
   type MachineDefinition,
   type MachineDocument,
@@ -18,11 +20,13 @@ import {
   startMachine,
   stepMachine,
   type Stoppable,
+  withUnsent,
 } from "@millrace/core";
 import { readEnd, readJson } from "./end-message.ts";
 import { MachineEffects } from "./machine-effects.ts";
 import { MachineReports, outcomeOf } from "./machine-reports.ts";
 import { MachineShelf, oldDocument, type Shelved } from "./machine-shelf.ts";
+import { noRoom } from "./no-room.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
 import { publishChart } from "./publish-chart.ts";
 import { readTickMark } from "./tick-mark.ts";
@@ -148,9 +152,24 @@ export class MachineHost implements Stoppable {
       document !== undefined &&
       document.pending.length > 0 &&
       (document.cause === message.place || (await inbox.has(document.cause)));
-    if (mayBeUndone) await this.#effects.carryOut(found, true);
-    if (document !== undefined) this.#keep(found);
-    return found;
+    const done = mayBeUndone ? await this.#carryOut(found, true) : found;
+    this.#keep(done);
+    return done;
+  }
+
+  /** @returns the document, with what could not be sent now in the next one */
+  async #carryOut(stored: Shelved, again: boolean): Promise<Shelved> {
+    const { clock, log } = this.#options;
+    const refused = await this.#effects.carryOut(stored, again);
+    const { document } = stored;
+    if (document === undefined || refused.length === 0) return stored;
+    if (document.unsent === undefined)
+      log.warn(
+        { machine: document.machine, id: document.id, to: refused[0]?.to },
+        "a machine's event waits: as many events wait for the other machine as may",
+      );
+    const kept = keepUnsent(document, refused, clock.now());
+    return this.#carryOut(await this.#shelf.write(kept, stored), false);
   }
 
   /**
@@ -183,8 +202,13 @@ export class MachineHost implements Stoppable {
       return this.#store(held, { message, now }, begun);
     }
     const occurrence = occurrenceOf(message);
-    const next = stepMachine(definition, document, occurrence, now);
+    const before = await this.#sentAgain(held, document, now);
+    const next = stepMachine(definition, before, occurrence, now);
     if (next === undefined) return this.#passOver(held, message);
+    if (isUnsentFull(before) && waiting(next) > waiting(before)) {
+      const refused = refuseStep(before, occurrence, await noRoom(this.#shelf, before), now);
+      return this.#store(held, { message, now }, refused);
+    }
     if (next.trouble !== undefined && next.trouble !== document.trouble)
       log.warn({ machine, id, trouble: next.trouble }, "a machine could not take an event");
     try {
@@ -192,9 +216,20 @@ export class MachineHost implements Stoppable {
     } catch (error) {
       if (!isUnstorable(error)) throw error;
       log.warn({ machine, id, error: recordError(error) }, "a machine's state can't be stored");
-      const refused = refuseStep(document, occurrence, error, now);
+      const refused = refuseStep(before, occurrence, error, now);
       return this.#store(held, { message, now }, refused);
     }
+  }
+
+  /** Sends what there was no room for once more, where it is time to. */
+  async #sentAgain(
+    held: Shelved,
+    document: MachineDocument,
+    now: number,
+  ): Promise<MachineDocument> {
+    const { unsent } = document;
+    if (unsent === undefined || unsent.at > now) return document;
+    return withUnsent(document, await this.#effects.sendAll(held, unsent.events), now);
   }
 
   /** Nothing comes of it, here. Whoever had it before may have died of what came of it there. */
@@ -213,14 +248,17 @@ export class MachineHost implements Stoppable {
     const stored = await this.#shelf.write(document, before);
     const outcome = outcomeOf(message, before.document, document);
     this.#reports.stored(message, before.document, document, outcome);
-    const effects = (): Promise<void> => this.#effects.carryOut(stored, false);
+    let done = stored;
+    const effects = async (): Promise<void> => {
+      done = await this.#carryOut(stored, false);
+    };
     const taken = { message, tookMs: clock.now() - now, node };
     const transition =
       instrumentation?.transition && transitionOf(taken, before.document, document, outcome);
     if (instrumentation === undefined || transition === undefined) await effects();
     else await traceTransition(instrumentation, transition, effects, instrumentationFailed);
-    this.#keep(stored);
-    return stored;
+    this.#keep(done);
+    return done;
   }
 
   #keep(shelved: Shelved): void {
@@ -232,6 +270,10 @@ export class MachineHost implements Stoppable {
     const [oldest] = this.#held.keys();
     if (this.#held.size > MOST_HELD && oldest !== undefined) this.#held.delete(oldest);
   }
+}
+
+function waiting({ unsent }: MachineDocument): number {
+  return unsent?.events.length ?? 0;
 }
 
 function isUnstorable(error: unknown): boolean {

@@ -1,0 +1,71 @@
+import type { MachineDocument, MachineTimer, SentEvent } from "./machine-document.ts";
+import { behindUnsent, withUnsent } from "./unsent-events.ts";
+
+/** A tick that is so late has gone astray, and another is asked for. */
+const ASTRAY_MS = 60_000;
+const LONGEST_TRAIL = 20;
+
+export function earliest(
+  timers: MachineDocument["timers"],
+): readonly [string, MachineTimer] | undefined {
+  let first: readonly [string, MachineTimer] | undefined;
+  for (const one of Object.entries(timers))
+    if (first === undefined || one[1].at < first[1].at) first = one;
+  return first;
+}
+
+/** When the machine has something to do by itself: a timer, or events that were refused. */
+export function nextTimerAt({
+  timers,
+  unsent,
+}: Pick<MachineDocument, "timers" | "unsent">): number | undefined {
+  const timer = earliest(timers)?.[1].at;
+  if (unsent === undefined) return timer;
+  return timer === undefined ? unsent.at : Math.min(timer, unsent.at);
+}
+
+/**
+ * Notes the way, keeps the order of what it sends, and asks for a tick where none is under way that
+ * comes soon enough.
+ */
+export function finish(
+  given: MachineDocument,
+  event: string | undefined,
+  now: number,
+): MachineDocument {
+  const document = behindUnsent(given);
+  const trail =
+    event === undefined
+      ? document.trail
+      : [...document.trail, { at: now, event, value: document.value }].slice(-LONGEST_TRAIL);
+  const first = nextTimerAt(document);
+  const { tickAt } = document;
+  const isAsked =
+    first === undefined || (tickAt !== undefined && tickAt > now - ASTRAY_MS && tickAt <= first);
+  return {
+    ...document,
+    trail,
+    ...(isAsked
+      ? {}
+      : {
+          tickAt: first,
+          tickRev: document.rev,
+          pending: [...document.pending, { do: "tick", at: first }],
+        }),
+  };
+}
+
+/**
+ * A document that keeps what it sent and the other machine's inbox had no room for. The event that
+ * all this came of can go: it would else fill this machine's own inbox, and two machines that send
+ * to each other would wait for each other for ever.
+ */
+export function keepUnsent(
+  document: MachineDocument,
+  refused: readonly SentEvent[],
+  now: number,
+): MachineDocument {
+  const events = [...(document.unsent?.events ?? []), ...refused];
+  const next = { ...document, rev: document.rev + 1, pending: [], changedAt: now };
+  return finish(withUnsent(next, events, now), undefined, now);
+}
