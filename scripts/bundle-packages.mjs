@@ -40,6 +40,7 @@ export async function bundlePackages(root) {
 
 async function bundle(home, folder) {
   const dist = join(home, "dist");
+  const site = siteOf(home);
   const bundled = join(home, "dist-bundled");
   await build({
     absWorkingDir: home,
@@ -49,6 +50,8 @@ async function bundle(home, folder) {
     splitting: true,
     plugins: [leaveOut(TAKEN_IN[folder] ?? [])],
     ...(TAKEN_IN[folder] === undefined ? {} : { banner: { js: NOTICE } }),
+    // What `help` of an error begins with; without a homepage it names the command.
+    ...(site === undefined ? {} : { define: { MILLRACE_SITE: JSON.stringify(site) } }),
     platform: "node",
     format: "esm",
     target: "node22.18",
@@ -60,6 +63,19 @@ async function bundle(home, folder) {
   for (const name of readdirSync(bundled)) renameSync(join(bundled, name), join(dist, name));
   rmSync(bundled, { recursive: true });
   requireStarted(dist);
+}
+
+/**
+ * Where the documentation's site begins, which a release writes into each package.
+ *
+ * @throws Error where that is no address of a folder on a web server
+ */
+function siteOf(home) {
+  const { homepage } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
+  if (homepage === undefined) return undefined;
+  if (!/^https:\/\/[^?#@]+\/$/.test(homepage) || !URL.canParse(homepage))
+    throw new Error(`homepage of ${home} is ${homepage}; expected https://…/`);
+  return homepage;
 }
 
 /** @throws Error where a file that a thread runs was left out: `STARTED` has to name it */

@@ -1,9 +1,12 @@
-// Publishes what the registry does not have: node scripts/release.mjs [--provenance] [--repository
-// URL] [--dry-run]
+// Publishes what the registry does not have:
+// node scripts/release.mjs [--provenance] [--repository URL] [--site URL] [--dry-run]
 //
-// --provenance signs where each package was built. Needs a CI that can sign, and a repository that
-// the packages name --repository writes that address into each package.json first; it must be the
-// one the CI runs in --dry-run says what would be done, and changes nothing
+// --provenance signs where each package was built. It needs a CI that can sign, and a repository
+// that the packages name.
+// --repository writes that address into each package.json first. It must be the one the CI runs in.
+// --site writes the address of the documentation's site there, as the homepage. The `help` of each
+// error then leads to its entry on that site.
+// --dry-run says what would be done, and changes nothing.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -15,6 +18,7 @@ const { values } = parseArgs({
   options: {
     provenance: { type: "boolean", default: false },
     repository: { type: "string" },
+    site: { type: "string" },
     "dry-run": { type: "boolean", default: false },
   },
 });
@@ -25,15 +29,22 @@ const manifests = readdirSync(join(root, "packages")).map((folder) => {
   const file = join(root, "packages", folder, "package.json");
   return { folder, file, manifest: JSON.parse(readFileSync(file, "utf8")) };
 });
-const wanted = (folder) => ({
-  type: "git",
-  url: values.repository,
-  directory: `packages/${folder}`,
+const { repository, site } = values;
+/** What is written into the package.json of a folder: what the project doesn't know by itself. */
+const added = (folder) => ({
+  ...(repository === undefined
+    ? {}
+    : { repository: { type: "git", url: repository, directory: `packages/${folder}` } }),
+  ...(site === undefined ? {} : { homepage: site }),
 });
 
+if (site !== undefined && !/^https:\/\/[^?#@]+\/$/.test(site))
+  refuse(
+    `--site must be where the site begins, as https://…/ with a slash at its end; got ${site}`,
+  );
 if (values.provenance) {
   const nameless = manifests.filter(({ manifest }) => manifest.repository === undefined);
-  if (values.repository === undefined && nameless.length > 0)
+  if (repository === undefined && nameless.length > 0)
     refuse(
       `A provenance needs a repository, and ${nameless[0].manifest.name} names none. Give --repository git+https://…`,
     );
@@ -43,13 +54,10 @@ if (values.provenance) {
     );
 }
 for (const { folder, file, manifest } of manifests) {
-  if (values.repository === undefined) break;
-  console.log(`${manifest.name}: repository ${values.repository}`);
+  if (repository !== undefined) console.log(`${manifest.name}: repository ${repository}`);
+  if (site !== undefined) console.log(`${manifest.name}: homepage ${site}`);
   if (!values["dry-run"])
-    writeFileSync(
-      file,
-      `${JSON.stringify({ ...manifest, repository: wanted(folder) }, undefined, 2)}\n`,
-    );
+    writeFileSync(file, `${JSON.stringify({ ...manifest, ...added(folder) }, undefined, 2)}\n`);
 }
 const publish = ["npx", ["--yes", "@changesets/cli@3.0.3", "publish"]];
 const env = values.provenance ? { NPM_CONFIG_PROVENANCE: "true" } : {};

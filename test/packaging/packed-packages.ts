@@ -15,6 +15,9 @@ const COPIED = [
 ];
 const SETTINGS = ["tsconfig.base.json", "tsconfig.build.json"];
 
+/** As a release writes it (`pnpm release --site`); nothing asks for it. */
+export const HOMEPAGE = "https://millrace.example/docs/";
+
 const STARTED_AT = Date.now();
 
 export interface PackedPackage {
@@ -41,7 +44,7 @@ export async function packPackages(dir: string): Promise<readonly PackedPackage[
     });
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
   const folders = readdirSync(join(copy, "packages"));
-  for (const folder of folders) stampVersion(join(copy, "packages", folder, "package.json"));
+  for (const folder of folders) stamp(join(copy, "packages", folder, "package.json"));
   await succeed([process.execPath, "scripts/build.mjs"], copy);
 
   const { packageManager } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
@@ -63,10 +66,10 @@ export async function packPackages(dir: string): Promise<readonly PackedPackage[
 
 /**
  * A version of this run alone: package managers know a package by its version, and would take an
- * earlier run's build from their caches.
+ * earlier run's build from their caches. And the homepage, which only a release writes.
  */
-function stampVersion(file: string): void {
+function stamp(file: string): void {
   const manifest = JSON.parse(readFileSync(file, "utf8")) as PackedPackage["manifest"];
   const version = `${manifest.version}-run.${STARTED_AT}`;
-  writeFileSync(file, JSON.stringify({ ...manifest, version }));
+  writeFileSync(file, JSON.stringify({ ...manifest, version, homepage: HOMEPAGE }));
 }

@@ -3,10 +3,11 @@ import { createRequire } from "node:module";
 import { gzipSync } from "node:zlib";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { ERROR_CODES } from "@millrace/core";
+import { ERROR_CODES, type ErrorCode } from "@millrace/core";
 import type { BrowserContextOptions } from "playwright-core";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { violations } from "../harness/accessibility.ts";
+import { errorAddress } from "../../packages/core/src/errors/error-help.ts";
 import type { StreamSettings } from "../../site/simulator/settings.ts";
 import { findBrowser } from "../harness/browser.ts";
 import { runCommand } from "../packaging/run-command.ts";
@@ -101,6 +102,7 @@ const KINDS = [
   "reference/millrace/type-aliases/Duration.html",
   "reference/millrace/variables/ERROR_CODES.html",
 ];
+const CODES = Object.keys(ERROR_CODES) as readonly ErrorCode[];
 const found = await findBrowser();
 const inBrowser = found.state === "present" ? "in Chromium" : `(no Chromium: ${found.reason})`;
 
@@ -174,6 +176,15 @@ describe("the documentation's site", () => {
     expect(broken).toEqual([]);
   });
 
+  it("has an entry where the address of each error's code leads", () => {
+    for (const code of CODES) {
+      const { pathname, hash } = new URL(errorAddress(SITE, code));
+      const page = readFileSync(join(DIST, pathname), "utf8");
+      expect(page, code).toContain(`<h2 id="${hash.slice(1)}"`);
+    }
+    expect(CODES.length).toBeGreaterThan(80);
+  });
+
   it("loads nothing from elsewhere, and no page needs more than 300 kB", () => {
     for (const file of globSync("**/*.html", { cwd: DIST })) {
       const html = readFileSync(join(DIST, file), "utf8");
@@ -214,9 +225,9 @@ describe("the documentation's site", () => {
       const browser = await found.launch();
       onTestFinished(() => browser.close());
       const { page } = await openSite(browser);
-      for (const code of Object.keys(ERROR_CODES)) {
+      for (const code of CODES) {
         await page.goto("about:blank");
-        await page.goto(`${SITE}errors.html#${code}`);
+        await page.goto(errorAddress(SITE, code));
         const entry = page.locator(`h2[id="${code}"]`);
         const height = page.viewportSize()?.height ?? 0;
         const isInView = async (): Promise<boolean> => {

@@ -1,4 +1,5 @@
 export { ERROR_CODES, type ErrorCode } from "./errors/codes.ts";
+export { errorCommand } from "./errors/error-help.ts";
 export { isErrorCode, MillraceError } from "./errors/millrace-error.ts";
 export { AskedThread } from "./job/asked-thread.ts";
 export { threadFile } from "./job/thread-file.ts";

@@ -1,4 +1,4 @@
-import { MillraceError } from "@millrace/core";
+import { errorCommand, MillraceError } from "@millrace/core";
 import { maskText } from "@millrace/telemetry/masking";
 import { loadConfigFile } from "../config/config-file.ts";
 import type { Field } from "../config/field.ts";
@@ -83,6 +83,6 @@ function printError(error: unknown, json: boolean, io: CliIo): void {
     io.out(`${JSON.stringify({ error: { code: known ? error.code : "internal", message } })}\n`);
   else
     io.err(
-      `${io.paintErr("red", "error")} ${known ? `${clean(message, 2_000)} (${error.code})\n  More: millrace docs ${error.code}` : maskText(String(error instanceof Error ? error.stack : error))}\n`,
+      `${io.paintErr("red", "error")} ${known ? `${clean(message, 2_000)} (${error.code})\n  More: ${errorCommand(error.code)}` : maskText(String(error instanceof Error ? error.stack : error))}\n`,
     );
 }

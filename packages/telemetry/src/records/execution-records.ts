@@ -41,6 +41,7 @@ const WAKE_EVERY_MS = 600_000;
 
 const CLOSE_SHARE = 0.5;
 
+/** The `executionLog` of a node: hands each execution's record to every handler. */
 export interface ExecutionRecords extends ExecutionLog {
   /** Records that were dropped so far, by handler. */
   readonly dropped: Readonly<Record<string, number>>;

@@ -1,5 +1,6 @@
 import type { ExecutionRecord, RecordFilter } from "./execution-record.ts";
 
+/** Which stored records to read back, and how many. */
 export interface RecordQuery extends RecordFilter {
   /** At most this many, the newest. */
   readonly limit: number;
