@@ -55,6 +55,8 @@ test("three pages hear of a job that ended through one reader, which goes some t
   const dashboard = createDashboard({ millrace, clock: t.clock, authorize: () => ADA });
   onTestFinished(() => dashboard.close());
   const pages = await Promise.all([1, 2, 3].map(() => open(dashboard)));
+  for (const page of pages)
+    expect(await page.news()).toEqual({ queues: [], jobs: [], connected: true });
   await t.enqueue(send, { n: 1 });
   await t.drain();
   await t.clock.advance("1s");

@@ -16,21 +16,35 @@ function apiUrl(path: string): string {
 }
 
 export async function read<View>(path: string, signal?: AbortSignal): Promise<View> {
-  return answerOf<View>(await fetch(apiUrl(path), signal === undefined ? {} : { signal }));
+  const answer = await reached(fetch(apiUrl(path), signal === undefined ? {} : { signal }), "");
+  return answerOf<View>(answer);
 }
 
 export const change = (path: string, body: object): Promise<ChangeView> =>
   post<ChangeView>(path, body);
 
 export async function post<View>(path: string, body: object): Promise<View> {
-  return answerOf<View>(
-    await fetch(apiUrl(path), {
-      method: "POST",
-      // Only a page of this origin can send the header.
-      headers: { "content-type": "application/json", "x-millrace-change": "1" },
-      body: JSON.stringify(body),
-    }),
-  );
+  const asked = fetch(apiUrl(path), {
+    method: "POST",
+    // Only a page of this origin can send the header.
+    headers: { "content-type": "application/json", "x-millrace-change": "1" },
+    body: JSON.stringify(body),
+  });
+  return answerOf<View>(await reached(asked, MAY_BE_DONE));
+}
+
+/** The request may have come there, and the answer not back. */
+const MAY_BE_DONE =
+  " Nobody knows whether the change was made: look before you ask for it again, at Operations or Audit.";
+
+/** A browser says "Failed to fetch". */
+async function reached(asked: Promise<Response>, besides: string): Promise<Response> {
+  try {
+    return await asked;
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new Error(`The dashboard can’t be reached.${besides}`, { cause });
+  }
 }
 
 export function liveUrl(): string {

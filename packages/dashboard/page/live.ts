@@ -6,45 +6,90 @@ import { liveUrl } from "./api.ts";
 /** Whether the page hears what happens, and whether the dashboard hears the server. */
 export type LiveState = "connecting" | "live" | "no server" | "lost";
 
+export interface Live {
+  readonly state: LiveState;
+  /** When it ceased to be live; undefined where it is, or never was. */
+  readonly since: number | undefined;
+}
+
+/** A browser gives up by itself where a proxy answers in the dashboard's place. */
+const AGAIN_MS = 3_000;
+/** A dashboard says every 15 s that it is there. */
+const SILENT_MS = 40_000;
+
 /**
  * Listens while the page is looked at, and asks anew for what is shown where something moved. A
  * page that comes back asks for everything.
  */
-export function useLive(): LiveState {
+export function useLive(): Live {
   const queries = useQueryClient();
-  const [state, setState] = useState<LiveState>("connecting");
+  const [live, setLive] = useState<Live>({ state: "connecting", since: undefined });
   useEffect(() => {
-    let source: EventSource | undefined;
-    const close = (): void => {
-      source?.close();
-      source = undefined;
+    let state: LiveState = "connecting";
+    const become = (next: LiveState): void => {
+      if (next === state) return;
+      // What could not be asked is asked now, however rarely it is asked otherwise.
+      if (next === "live") void queries.invalidateQueries();
+      const ceased = state === "live" ? Date.now() : undefined;
+      state = next;
+      setLive(({ since }) => ({
+        state: next,
+        since: next === "live" ? undefined : (ceased ?? since),
+      }));
     };
-    const open = (): void => {
-      source = new EventSource(liveUrl());
-      source.addEventListener("open", () => {
-        setState("live");
-        void queries.invalidateQueries();
-      });
-      source.addEventListener("error", () => setState("lost"));
-      source.addEventListener("message", ({ data }: MessageEvent<string>) => {
-        const news = JSON.parse(data) as LiveView;
-        setState(news.connected ? "live" : "no server");
-        refresh(queries, news);
-      });
-    };
-    // A browser has few connections for a site, so pages that nobody sees take none.
-    const follow = (): void => {
-      if (document.hidden) close();
-      else if (source === undefined) open();
-    };
-    follow();
-    document.addEventListener("visibilitychange", follow);
-    return () => {
-      document.removeEventListener("visibilitychange", follow);
-      close();
-    };
+    return listen((news) => {
+      if (news === "open") return void queries.invalidateQueries();
+      if (news === "lost") return become("lost");
+      become(news.connected ? "live" : "no server");
+      refresh(queries, news);
+    });
   }, [queries]);
-  return state;
+  return live;
+}
+
+/** @returns a function that ends it */
+function listen(tell: (news: LiveView | "open" | "lost") => void): () => void {
+  let source: EventSource | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const close = (): void => {
+    source?.close();
+    source = undefined;
+    clearTimeout(timer);
+  };
+  const openIn = (ms: number): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      tell("lost");
+      close();
+      open();
+    }, ms);
+  };
+  const open = (): void => {
+    const opened = new EventSource(liveUrl());
+    source = opened;
+    openIn(SILENT_MS);
+    opened.addEventListener("open", () => tell("open"));
+    opened.addEventListener("alive", () => openIn(SILENT_MS));
+    opened.addEventListener("message", ({ data }: MessageEvent<string>) => {
+      openIn(SILENT_MS);
+      tell(JSON.parse(data) as LiveView);
+    });
+    opened.addEventListener("error", () => {
+      tell("lost");
+      if (opened.readyState === EventSource.CLOSED) openIn(AGAIN_MS);
+    });
+  };
+  // A browser has few connections for a site, so pages that nobody sees take none.
+  const follow = (): void => {
+    if (document.hidden) close();
+    else if (source === undefined) open();
+  };
+  follow();
+  document.addEventListener("visibilitychange", follow);
+  return () => {
+    document.removeEventListener("visibilitychange", follow);
+    close();
+  };
 }
 
 function refresh(queries: QueryClient, { queues, jobs }: LiveView): void {

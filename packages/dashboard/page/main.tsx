@@ -12,10 +12,13 @@ import { Teller } from "./told.tsx";
 const queries = new QueryClient({
   defaultOptions: {
     queries: {
+      // The dashboard may be on this machine, whether or not that has a network.
+      networkMode: "always",
       // What the server refused it would refuse again.
       retry: (failures, error) => !(error instanceof ApiFailure) && failures < 2,
       refetchOnWindowFocus: false,
     },
+    mutations: { networkMode: "always" },
   },
 });
 const base = new URL(document.baseURI).pathname.replace(/\/$/, "");

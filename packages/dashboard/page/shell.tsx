@@ -2,7 +2,7 @@ import { type ReactElement, useState } from "react";
 import { Link, Route, Switch, useLocation } from "wouter";
 import { Page } from "./answer.tsx";
 import { Keyboard } from "./keyboard.tsx";
-import { type LiveState, useLive } from "./live.ts";
+import { type Live, type LiveState, useLive } from "./live.ts";
 import { AuditPage } from "./pages/audit.tsx";
 import { DeadGroupPage } from "./pages/dead-group.tsx";
 import { DeadPage } from "./pages/dead.tsx";
@@ -21,6 +21,7 @@ import { QueuePage } from "./pages/queue.tsx";
 import { SchedulesPage } from "./pages/schedules.tsx";
 import { usePlaces, useSession } from "./questions.ts";
 import { applyTheme, storedTheme, type Theme } from "./theme.ts";
+import { ClockTime } from "./time.tsx";
 
 const LIVE_WORDS: Readonly<Record<LiveState, string>> = {
   connecting: "Connecting…",
@@ -46,9 +47,9 @@ export function Shell(): ReactElement {
         <Navigation />
         <div className="status">
           <span
-            className={`live ${live === "live" ? "good" : live === "connecting" ? "" : "critical"}`}
+            className={`live ${live.state === "live" ? "good" : live.state === "connecting" ? "" : "critical"}`}
           >
-            {LIVE_WORDS[live]}
+            {LIVE_WORDS[live.state]}
           </span>
           <Keyboard />
           <ThemeChoice />
@@ -59,10 +60,35 @@ export function Shell(): ReactElement {
           )}
         </div>
       </header>
-      <main id="main">
+      <main id="main" data-stale={isOld(live) ? "" : undefined}>
+        <Old live={live} />
         <Places />
       </main>
     </>
+  );
+}
+
+function isOld({ state }: Live): boolean {
+  return state === "lost" || state === "no server";
+}
+
+/** What is below may have changed since: nobody takes old figures for those of now. */
+function Old({ live }: { readonly live: Live }): ReactElement | null {
+  if (!isOld(live)) return null;
+  const { state, since } = live;
+  return (
+    <p className="notice critical stale" role="alert">
+      {state === "lost" ? "The dashboard can’t be reached" : "The dashboard can’t reach the server"}
+      {since === undefined ? (
+        ". "
+      ) : (
+        <>
+          {" since "}
+          <ClockTime at={since} />. What is shown is from before that.{" "}
+        </>
+      )}
+      The page goes on by itself when it is back.
+    </p>
   );
 }
 

@@ -11,6 +11,7 @@ import type { DashboardDoctor } from "./fleet/doctor.ts";
 import type { DashboardSearch } from "./fleet/search.ts";
 import type { DashboardOutbox } from "./fleet/outbox.ts";
 import { FleetService } from "./fleet/fleet-service.ts";
+import { OnceAMoment } from "./fleet/once-a-moment.ts";
 import { LiveFeed } from "./live/live-feed.ts";
 import { pageAssets, typeOf } from "./page/page-assets.ts";
 import { pageHtml } from "./page/page-html.ts";
@@ -50,6 +51,9 @@ export interface DashboardOptions {
   /** Told of what should not happen. Default: nobody. */
   readonly onDefect?: (error: unknown) => void;
 }
+
+/** However many pages are open, the server is asked the same thing once in so long. */
+const MOMENT_MS = 1_000;
 
 const NAMES = optionNames<DashboardOptions>({
   ...{ millrace: true, authorize: true, basePath: true, title: true, hosts: true, challenge: true },
@@ -99,6 +103,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     );
   const base = basePathOf(options.basePath ?? "/");
   const feed = new LiveFeed(millrace, clock);
+  const known = new OnceAMoment(clock, MOMENT_MS);
+  const unlisten = millrace.onStatus(() => known.forget());
   const services = servicesOf(options, clock);
   const app = new Hono<DashboardEnv>();
 
@@ -121,7 +127,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const show = showValue(false, millrace.mask);
   app.route(
     "/api",
-    apiOf({ fleet: millrace, show, clock, feed, title, outbox, doctor, search, grafana }),
+    apiOf({ fleet: millrace, show, clock, feed, known, title, outbox, doctor, search, grafana }),
   );
   app.get("/assets/:name", async (context) => {
     const name = context.req.param("name");
@@ -145,6 +151,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const answer = async (request: Request): Promise<Response> =>
     secured(await app.fetch(below(base, request)));
   const close = async (): Promise<void> => {
+    unlisten();
     feed.close();
     await Promise.all(services.map((service) => service.close()));
   };

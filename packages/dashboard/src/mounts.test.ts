@@ -11,6 +11,7 @@ const BASE = "/admin/jobs";
 /** Knows one thing: how a queue is paused. */
 function dashboardOf(paused: string[]) {
   const fleet = {
+    onStatus: () => () => {},
     operations: { serve: async () => ({ stop: async () => {} }) },
     audit: { perform: (_intent: unknown, act: () => Promise<unknown>) => act() },
     queues: { pause: async (queue: string) => void paused.push(queue) },

@@ -4,6 +4,7 @@ import { isLoopback, serveDashboard } from "./serve-dashboard.ts";
 
 /** Nothing else of it is asked for here. */
 const millrace = {
+  onStatus: () => () => {},
   operations: { serve: async () => ({ stop: async () => {} }) },
 } as unknown as Fleet;
 const BOB = { name: "bob", role: "viewer", password: "0123456789ab" } as const;

@@ -5,7 +5,7 @@ import { bodyLimit } from "hono/body-limit";
 import { requireRight, type Right } from "../access/rights.ts";
 import type { DashboardEnv } from "../access/user.ts";
 import type { Fleet } from "../fleet/fleet.ts";
-import { OnceAMoment } from "../fleet/once-a-moment.ts";
+import type { OnceAMoment } from "../fleet/once-a-moment.ts";
 import type { DashboardDoctor } from "../fleet/doctor.ts";
 import type { DashboardSearch } from "../fleet/search.ts";
 import type { DashboardOutbox } from "../fleet/outbox.ts";
@@ -41,6 +41,7 @@ export interface ApiHost {
   readonly show: ShowValue;
   readonly clock: Clock;
   readonly feed: LiveFeed;
+  readonly known: OnceAMoment;
   readonly title: string;
   readonly outbox: DashboardOutbox | undefined;
   readonly doctor: DashboardDoctor | undefined;
@@ -50,16 +51,13 @@ export interface ApiHost {
 
 type ApiContext = Context<DashboardEnv>;
 
-/** However many pages are open, the server is asked the same thing once in so long. */
-const MOMENT_MS = 1_000;
 const LARGEST_BODY = 64 * 1024;
 
 /** What the page asks for and what it changes, as JSON. */
 export function apiOf(host: ApiHost): Hono<DashboardEnv> {
   const api = new Hono<DashboardEnv>();
-  const known = new OnceAMoment(host.clock, MOMENT_MS);
-  addReads(api, host, known);
-  addChanges(api, host, known);
+  addReads(api, host, host.known);
+  addChanges(api, host, host.known);
   api.get("/live", (context) => liveStream(host.feed, host.clock, context.req.raw.signal));
   return api;
 }

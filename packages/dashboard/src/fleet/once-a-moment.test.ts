@@ -42,6 +42,17 @@ test("what takes two seconds is not asked again before twenty have passed", asyn
   expect(await ask(0)).toBe(2);
 });
 
+test("what took a minute, as where the server stood still, is asked again after half a minute", async () => {
+  const { clock, ask } = scene();
+  const slow = ask(60_000);
+  await clock.advance("1m");
+  expect(await slow).toBe(1);
+  await clock.advance("29s");
+  expect(await ask(0)).toBe(1);
+  await clock.advance("1s");
+  expect(await ask(0)).toBe(2);
+});
+
 test("after a change it is asked anew, though it is being asked just now", async () => {
   const { clock, known, ask } = scene();
   const before = ask(2_000);

@@ -2,6 +2,8 @@ import type { Clock } from "@millrace/core";
 
 /** What takes long is asked so many times more rarely than it takes. */
 const RARELY = 10;
+/** What took long because the server stood still must not be shown for minutes after. */
+const MOST_MS = 30_000;
 
 interface Known {
   /** Asked for anew from then on; undefined while the answer is awaited. */
@@ -35,7 +37,8 @@ export class OnceAMoment {
     answer.then(
       () => {
         const now = this.#clock.monotonic();
-        known.until = now + Math.max(this.#momentMs, (now - askedAt) * RARELY);
+        const restMs = Math.min((now - askedAt) * RARELY, MOST_MS);
+        known.until = now + Math.max(this.#momentMs, restMs);
       },
       // What failed is asked again by the next one.
       () => {
@@ -45,7 +48,7 @@ export class OnceAMoment {
     return answer;
   }
 
-  /** After a change: what was known may be over, and so may be what is asked just now. */
+  /** After a change or an outage: what was known may be over, and what is asked just now, too. */
   forget(): void {
     this.#known.clear();
   }

@@ -46,6 +46,8 @@ export class LiveFeed {
   listen(listener: LiveListener): () => void {
     this.#listeners.add(listener);
     this.#follow();
+    // A page that is opened in an outage must not believe that all is well.
+    listener.tell({ queues: [], jobs: [], connected: this.#fleet.status === "connected" });
     return () => {
       if (this.#listeners.delete(listener) && this.#listeners.size === 0) this.#linger();
     };

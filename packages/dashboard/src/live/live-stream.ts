@@ -1,7 +1,10 @@
 import type { Clock, Timer } from "@millrace/core";
 import type { LiveFeed } from "./live-feed.ts";
 
-/** Proxies cut connections on which nothing is said. */
+/**
+ * Proxies cut connections on which nothing is said, and a page can't tell a dashboard whose machine
+ * is gone from one that has nothing to say. A page that hears none for 40 s takes it for gone.
+ */
 const SIGN_OF_LIFE_MS = 15_000;
 
 /** The feed as server-sent events, for one page. Ends when the page goes, or with the feed. */
@@ -19,7 +22,7 @@ export function liveStream(feed: LiveFeed, clock: Clock, signal: AbortSignal): R
       const breathe = (): void => {
         timer = clock.setTimer(SIGN_OF_LIFE_MS, breathe);
         timer.unref?.();
-        send(": still here\n\n");
+        send("event: alive\ndata: -\n\n");
       };
       const unlisten = feed.listen({
         tell: (news) => send(`data: ${JSON.stringify(news)}\n\n`),
