@@ -136,6 +136,7 @@ const BY_PAGE: Readonly<Record<string, Given>> = {
     bar: "{ show(value: number, note: string | undefined): void }",
   },
   "docs/retries.md": { charge: job(ORDER), input: ORDER, later: "() => Promise<void>" },
+  "docs/testing.md": inRepository("examples/steps/approved-order.ts", "order"),
   "docs/tracing.md": { servers: "readonly string[]", jobs: JOBS },
   "docs/unique.md": {
     album: job("{ id: string; images: readonly string[] }"),

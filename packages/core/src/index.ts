@@ -475,6 +475,7 @@ export {
   writeSignal,
 } from "./steps/signal.ts";
 export { calledBy, type CalledBy, calledId } from "./steps/called-id.ts";
+export { type ReadRun, readRun, type RecordedRun, recordRun } from "./steps/recorded-run.ts";
 export { StepError } from "./steps/step-error.ts";
 export type { OlderRuns, StepsDefinition, StepsOptions } from "./steps/steps-definition.ts";
 export {

@@ -3,11 +3,13 @@ import {
   type ExecutionLog,
   type Instrumentation,
   instrumentedBroker,
+  isJob,
   isMachine,
   type JobDefinition,
   type MachineDefinition,
   type Middleware,
   optionNames,
+  type RecordedRun,
   refuseUnknown,
   type StoredDeadLetter,
   type OnceOptions,
@@ -16,6 +18,7 @@ import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { createNode, type MillraceNode } from "@millrace/runtime";
 import { createClient, type Millrace } from "../client/client.ts";
 import type { MachineHandle } from "../client/machines/machine-handle.ts";
+import { runsInFlight } from "../client/jobs/runs-in-flight.ts";
 import type { JobHandle } from "../client/jobs/job-handle.ts";
 import type { JobState, JobStatus } from "../client/jobs/job-status.ts";
 import { drain, type DrainTimeOptions } from "./drain.ts";
@@ -80,6 +83,11 @@ export interface TestRuntime extends AsyncDisposable {
   ): MachineHandle<Chart>;
   job(id: string): Promise<JobStatus>;
   deadLetters(): Promise<readonly StoredDeadLetter[]>;
+  /**
+   * What is on record of the jobs with steps that have begun and not ended: plain JSON, to be kept
+   * beside a test and replayed with later code (`replayRuns`).
+   */
+  recordedRuns(): Promise<readonly RecordedRun[]>;
   /** @throws Error that says what the job's state is instead, with its last error */
   assertSucceeded(job: JobHandle | string): Promise<JobStatus>;
   /** @throws Error that says what the job's state is instead */
@@ -168,6 +176,7 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
     enqueue: (definition, input, enqueueOptions) =>
       client.enqueue(definition, input, enqueueOptions),
     drain: (drainOptions = {}) => drain({ broker, clock, handlers }, drainOptions),
+    recordedRuns: () => runsInFlight(broker, jobs.filter(isJob), () => clock.now()),
     deadLetters: () => broker.deadLetters.list({ limit: Number.MAX_SAFE_INTEGER }),
     assertSucceeded: (which) => assertState(which, "succeeded"),
     assertDead: (which) => assertState(which, "dead"),

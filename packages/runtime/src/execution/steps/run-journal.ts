@@ -1,7 +1,7 @@
 import {
-  type Broker,
   type ChildEnd,
   type JournalEntry,
+  type JournalStore,
   type Lease,
   MAX_JOURNAL_BYTES,
   MAX_STEPS,
@@ -21,10 +21,10 @@ export interface Known {
 }
 
 export interface RunJournalOptions {
-  readonly broker: Pick<Broker, "journal">;
+  readonly broker: { readonly journal: Pick<JournalStore, "read" | "write"> };
   readonly run: RunRef;
-  /** Of the delivery that runs it. */
-  readonly lease: Lease;
+  /** Of the delivery that runs it. Undefined: it is only read. */
+  readonly lease: Lease | undefined;
   readonly life: number;
   /** Of the handler's steps. */
   readonly version: number;
@@ -148,7 +148,10 @@ export class RunJournal {
         "step-too-large",
         `With the result of the step ${shownStep(entry)} the job's steps take more than ${MAX_JOURNAL_BYTES} bytes. Store the data elsewhere and return references to it.`,
       );
-    const options = replaced === undefined ? { lease } : { lease, expected: replaced };
+    const options = {
+      ...(lease === undefined ? {} : { lease }),
+      ...(replaced === undefined ? {} : { expected: replaced }),
+    };
     const stored = await broker.journal.write(run, entry, data, options);
     this.#bytes += stored.data.length;
     const there = readEntry(stored.data);
@@ -162,6 +165,12 @@ export class RunJournal {
     return { entry: there, revision: stored.revision };
   }
 
+  /** What this life of the job has on record, and nobody has asked for yet. */
+  get notAsked(): readonly JournalEntry[] {
+    const { life } = this.#options;
+    return [...this.#known.values()].map(({ entry }) => entry).filter((one) => one.life === life);
+  }
+
   /**
    * What is on record must have been asked for when the handler ends. An earlier life of the job
    * may have gone another way: a failure that it went on after is tried anew in this one.
@@ -169,10 +178,9 @@ export class RunJournal {
    * @throws MillraceError `journal-mismatch`
    */
   requireAllAsked(): void {
-    const { life } = this.#options;
-    const unasked = [...this.#known.values()].filter(({ entry }) => entry.life === life);
+    const unasked = this.notAsked;
     if (unasked.length === 0) return;
-    const shown = unasked.slice(0, 5).map(({ entry }) => shownStep(entry));
+    const shown = unasked.slice(0, 5).map(shownStep);
     const more = unasked.length > 5 ? ` and ${unasked.length - 5} more` : "";
     throw new MillraceError(
       "journal-mismatch",

@@ -1,0 +1,79 @@
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect, defineJob } from "millrace";
+import { expect, test, vi } from "vitest";
+import { cleanUpLater } from "../harness/cleanup.ts";
+import { patient } from "../harness/cluster/mode.ts";
+import { eventually } from "../harness/deadline.ts";
+import { describeEachServer } from "../harness/servers.ts";
+import { type CommandResult, millraceHere, startMillrace } from "./millrace.ts";
+
+vi.setConfig({ testTimeout: patient(240_000) });
+
+const fixture = (name: string): string => join(import.meta.dirname, `fixtures/${name}.ts`);
+const trial = defineJob({ name: "trial", queue: "trials" });
+const IDS = ["t-renamed", "t-same", "t-throws"];
+
+describeEachServer("millrace steps check", (server) => {
+  test("runs in flight are replayed with new code, and no step is run", async () => {
+    const namespace = server.namespace();
+    const env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: namespace };
+    const check = (...args: string[]): Promise<CommandResult> =>
+      millraceHere(["steps", "check", ...args], { env });
+    startMillrace(["run", fixture("trial"), "--json", "--health-port", "0"], env);
+    const client = await connect({ servers: server.url, namespace, env: {} });
+    cleanUpLater(() => client.close());
+    await eventually(
+      async () => (await client.queues.list()).some(({ queue }) => queue === "trials"),
+      { withinMs: 60_000, describe: "the queue is there" },
+    );
+    for (const id of IDS) await client.enqueue(trial, {}, { id });
+    await eventually(
+      async () => {
+        const { json } = await check(fixture("trial"), "--json");
+        return json<{ checked: number }>().checked === IDS.length;
+      },
+      { withinMs: 60_000, describe: "each waits for its approval" },
+    );
+
+    const same = await check(fixture("trial"));
+    expect(same).toMatchObject({ code: 0 });
+    expect(same.out).toMatch(/^JOB +NAME +OUTCOME +RECORDED +WHERE\n/);
+    expect(same.out).toMatch(/trials\/t-same +trial +goes-on +1 +approval: open\n/);
+    expect(same.out).toContain("3 runs were replayed, 0 would break\n");
+
+    const folder = await mkdtemp(join(tmpdir(), "millrace-runs-"));
+    cleanUpLater(() => rm(folder, { recursive: true }));
+    const file = join(folder, "runs.json");
+    const changed = await check(fixture("changed-trial"), "--save", file);
+    expect(changed).toMatchObject({ code: 1 });
+    expect(changed.out).toMatch(
+      /trials\/t-renamed +trial +early +0 +take the money: new, before .*: (charge|approval), /,
+    );
+    expect(changed.out).toMatch(/trials\/t-throws +trial +throws +0 +Error: password=\*\*\*/);
+    expect(changed.out).toMatch(/trials\/t-same +trial +goes-on/);
+    expect(changed.out).not.toContain("hunter2");
+    expect(changed.out).toContain("3 runs were replayed, 2 would break\n");
+
+    expect(JSON.parse(await readFile(file, "utf8"))).toHaveLength(IDS.length);
+    expect((await stat(file)).mode & 0o077).toBe(0);
+    const saved = await millraceHere(
+      ["steps", "check", fixture("changed-trial"), "--runs", file, "--show-payload", "--json"],
+      { env: { MILLRACE_SERVERS: "127.0.0.1:1" } },
+    );
+    expect(saved).toMatchObject({ code: 1 });
+    const found = saved.json<{ breaking: number; runs: { job: { id: string } }[] }>();
+    expect(found.breaking).toBe(2);
+    expect(JSON.stringify(found.runs)).toContain("hunter2");
+    // Nothing was changed.
+    expect(await client.job("t-same")).toMatchObject({ state: "delayed" });
+  });
+
+  test("a file without jobs that have steps is refused", async () => {
+    const env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: server.namespace() };
+    const refused = await millraceHere(["steps", "check", fixture("door")], { env });
+    expect(refused).toMatchObject({ code: 2 });
+    expect(refused.err).toContain("exports a job with steps");
+  });
+});
