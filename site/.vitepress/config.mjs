@@ -32,6 +32,8 @@ export default {
   markdown: {
     anchor: { slugify: placeOfHeading },
     image: { lazyLoading: true },
+    // A NATS server's configuration, which no highlighter knows, looks much like that.
+    languageAlias: { nats: "hcl" },
     config: withPictureFrames(pages),
     theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
   },

@@ -9,15 +9,22 @@ const { packageManager, scripts } = JSON.parse(
 ) as { readonly packageManager: string; readonly scripts: Readonly<Record<string, string>> };
 
 /** Other people's programs: their flags are theirs to check. */
-const OTHERS = ["nats", "curl", "esbuild", "export", "cd", "corepack"];
+const OTHERS = ["nats", "nats-server", "curl", "esbuild", "export", "cd", "corepack"];
 const CONTAINERS = ["docker", "podman", "buildah", "helm"];
+/** With one of these begins a line that is typed, also in a block that is not called shell code. */
+const PROGRAMS = ["npx", "millrace", "npm", "pnpm", "node", ...OTHERS, ...CONTAINERS];
 const OWN_COMMANDS = ["install", "init", "pkg", "create"];
 
-/** What a reader types: the lines of blocks of shell code, without their comments. */
+/** What a reader types: the lines of shell code, without their comments. */
 export function shellLines(text: string): readonly string[] {
-  return [...text.matchAll(/(<!-- file: \S+ -->\n+)?^```sh\n([\s\S]*?)^```/gm)]
+  return [...text.matchAll(/(<!-- file: \S+ -->\n+)?^```(sh|text)\n([\s\S]*?)^```/gm)]
     .filter(([, file]) => file === undefined)
-    .flatMap(([, , code = ""]) => code.replace(/\\\n\s*/g, " ").split("\n"))
+    .flatMap(([, , language, code = ""]) =>
+      code
+        .replace(/\\\n\s*/g, " ")
+        .split("\n")
+        .filter((line) => language === "sh" || PROGRAMS.includes(line.split(" ", 1)[0] ?? "")),
+    )
     .map((line) => line.replace(/(^|\s+)# .*$/, "").trim())
     .filter((line) => line !== "");
 }

@@ -1,5 +1,5 @@
 import {
-  globSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -10,16 +10,20 @@ import {
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { parse } from "yaml";
 import { runCommand } from "../packaging/run-command.ts";
 import { FILES, givenOn } from "./given.ts";
-import { filesOf, moduleOf, type Snippet, snippetsOf } from "./snippets.ts";
+import {
+  fencesOf,
+  filesOf,
+  moduleOf,
+  PAGES,
+  pageSnippets,
+  type Snippet,
+  snippetsOf,
+} from "./snippets.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const PAGES = globSync(["*.md", "docs/**/*.md", "packages/*/README.md"], { cwd: ROOT });
-const SNIPPETS = PAGES.toSorted().flatMap((page) =>
-  snippetsOf(page, readFileSync(join(ROOT, page), "utf8")),
-);
+const SNIPPETS = pageSnippets();
 const CODE = SNIPPETS.filter(({ language }) => language === "ts" || language === "js");
 
 test("every snippet of a page and of a package's README has types that hold", async () => {
@@ -53,19 +57,29 @@ test("a snippet that is wrong is told by its page and line", async () => {
   }
 }, 300_000);
 
-test("what a page shows as JSON or YAML is that", () => {
-  const shown = SNIPPETS.filter(({ language }) => language === "json" || language === "yaml");
-  expect(shown.length).toBeGreaterThan(4);
-  for (const { page, line, language, text } of shown)
-    expect(
-      () => (language === "json" ? JSON.parse(text) : parse(text)) as unknown,
-      `${page}:${line}`,
-    ).not.toThrow();
+test("no snippet is in a language that nothing checks, and none is without a language", () => {
+  const fences = PAGES.flatMap((page) =>
+    fencesOf(readFileSync(join(ROOT, page), "utf8")).map((fence) => ({ page, ...fence })),
+  );
+  const known = [...Object.keys(CHECKED), ...OF_FILES];
+  expect(fences.length).toBeGreaterThan(SNIPPETS.length);
+  expect(
+    fences.filter(({ language, isIndented }) => isIndented || !known.includes(language)),
+  ).toEqual([]);
+  const languages = [...new Set(SNIPPETS.map(({ language }) => language))];
+  expect(languages.toSorted()).toEqual(Object.keys(CHECKED).toSorted());
+  for (const file of Object.values(CHECKED))
+    expect(existsSync(join(import.meta.dirname, file)), file).toBe(true);
 });
 
-test("no snippet is in a language that nothing here checks", () => {
-  const languages = new Set(SNIPPETS.map(({ language }) => language));
-  expect([...languages].toSorted()).toEqual(CHECKED);
+test.each([
+  ["```", ""],
+  ["```cobol", "cobol"],
+  ["  ```ts", "ts"],
+  ["~~~ts", "ts"],
+])("a fence that begins with %s is seen", (fence, language) => {
+  const text = `Text.\n\n${fence}\ncode\n${fence.replace(/\w/g, "")}\n`;
+  expect(fencesOf(text).map((one) => one.language)).toEqual([language]);
 });
 
 /** What the compiler says, each beginning with the page and the line of its snippet. */
@@ -99,8 +113,22 @@ async function faultsOf(snippets: readonly Snippet[]): Promise<readonly string[]
   );
 }
 
-/** Of `sh` the lines are checked by shell-lines.test.ts; of `text` nothing is typed. */
-const CHECKED = ["dockerfile", "js", "json", "mermaid", "sh", "sql", "text", "ts", "yaml"];
+/** The test that checks the snippets of each language. */
+const CHECKED: Readonly<Record<string, string>> = {
+  dockerfile: "container-snippets.test.ts",
+  js: "snippets.test.ts",
+  json: "data-snippets.test.ts",
+  mermaid: "data-snippets.test.ts",
+  nats: "server-snippets.test.ts",
+  sh: "shell-lines.test.ts",
+  sql: "sql-snippets.test.ts",
+  // Output and drawings. A line that begins with a program is checked as one of `sh`.
+  text: "shell-lines.test.ts",
+  ts: "snippets.test.ts",
+  yaml: "data-snippets.test.ts",
+};
+/** Only of blocks that are files of the repository, which the tests of the wire protocol run. */
+const OF_FILES = ["go", "java", "python", "rs"];
 
 const COMPILER = {
   extends: join(ROOT, "tsconfig.base.json"),

@@ -1,3 +1,12 @@
+import { globSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+/** What people read: the repository's pages, the site's, and those of each package. */
+export const PAGES: readonly string[] = globSync(["*.md", "docs/**/*.md", "packages/*/README.md"], {
+  cwd: ROOT,
+}).toSorted();
+
 /** A block of code that a page shows and that no file of the repository is. */
 export interface Snippet {
   readonly page: string;
@@ -8,6 +17,16 @@ export interface Snippet {
 }
 
 const BLOCK = /(<!-- file: \S+ -->\n+)?^```(\w+)\n([\s\S]*?)^```/gm;
+const FENCE = /^( *)(`{3,}|~{3,})(.*)$/gm;
+
+/** Each opening fence of a page: what follows it, and whether it begins its line. */
+export function fencesOf(
+  text: string,
+): readonly { readonly language: string; readonly isIndented: boolean }[] {
+  return [...text.matchAll(FENCE)]
+    .filter((_, at) => at % 2 === 0)
+    .map(([, indent = "", , language = ""]) => ({ language, isIndented: indent !== "" }));
+}
 
 /** The blocks of a page in their order, without those that a test compares with a file. */
 export function snippetsOf(page: string, text: string): readonly Snippet[] {
@@ -47,4 +66,11 @@ export function moduleOf(code: string, given: Readonly<Record<string, string>>):
     .filter(([name]) => words.has(name) && !own.has(name))
     .map(([name, type]) => `declare const ${name}: ${type};`);
   return `export {}; ${declared.join(" ")}\n${code}`;
+}
+
+/** Every snippet of every page, or those of one language. */
+export function pageSnippets(language?: string): readonly Snippet[] {
+  return PAGES.flatMap((page) => snippetsOf(page, readFileSync(join(ROOT, page), "utf8"))).filter(
+    (snippet) => language === undefined || snippet.language === language,
+  );
 }
