@@ -55,6 +55,7 @@ const dying = withMethods(broker, {
     dropTicks: (of, until) => inbox.dropTicks(of, until),
     next: (of, from) => inbox.next(of, from),
     has: (place) => inbox.has(place),
+    backlogs: () => inbox.backlogs(),
     host: (machine, options) => inbox.host(machine, options),
   },
 });

@@ -107,6 +107,7 @@ export {
   type InboxBody,
   type InboxMessage,
   type InboxStore,
+  type MachineBacklog,
   MAX_EVENT_BYTES,
   MAX_WAITING_EVENTS,
 } from "./broker/inbox-store.ts";

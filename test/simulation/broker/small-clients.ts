@@ -168,6 +168,7 @@ export function inboxClient(line: Line, call: Line["call"]): InboxStore {
     next: (of, from) =>
       call({ point: `next of ${of.machine} ${of.id}`, act: () => inbox.next(of, from) }),
     has: (place) => call({ point: `has ${place}`, act: () => inbox.has(place) }),
+    backlogs: () => call({ point: "backlogs", act: () => inbox.backlogs() }),
     host: async (machine, { slots, take }) => {
       let taking = 0;
       const host = {

@@ -9,6 +9,7 @@ import { apiCode, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { fromKvKey } from "../documents/kv-key.ts";
 import { readJson } from "../documents/read-json.ts";
 import { NatsQueues } from "../store/queues.ts";
+import { machineBacklogs } from "../store/machine-backlogs.ts";
 import { readSubjects } from "../reads/read-subjects.ts";
 import { serverNow } from "../reads/server-now.ts";
 import { sizeLimits } from "../topology/size-limits.ts";
@@ -17,6 +18,7 @@ import { fail, type Finding, ok, skip } from "./finding.ts";
 import type { ConsumerSeen } from "./judge-consumer.ts";
 import { judgeCopies, judgeSilence } from "./judge-copies.ts";
 import { judgeBacklog, judgeNodes } from "./judge-fleet.ts";
+import { judgeMachines } from "./judge-machines.ts";
 import { judgeQueue } from "./judge-queue.ts";
 import {
   judgeRoundTrip,
@@ -163,7 +165,7 @@ async function nodesOf(
   if (!streams.some(({ config }) => config.name === stream)) {
     // No node was ever there: nobody is missed before something waits.
     const waiting = backlogs.filter(({ queued: count }) => count > 0);
-    return judgeNodes([], waiting);
+    return [...judgeNodes([], waiting), ...judgeMachines([], await machineBacklogs(jsm, names))];
   }
   try {
     const prefix = `$KV.${bucket}.`;
@@ -181,7 +183,11 @@ async function nodesOf(
             },
           ];
     });
-    return [...judgeNodes(nodes, backlogs), ...judgeSettlements(nodes)];
+    return [
+      ...judgeNodes(nodes, backlogs),
+      ...judgeMachines(nodes, await machineBacklogs(jsm, names)),
+      ...judgeSettlements(nodes),
+    ];
   } catch (error) {
     return [skip("settlements", `what nodes say can't be read: ${recordError(error).message}`)];
   }

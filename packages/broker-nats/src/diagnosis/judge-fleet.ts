@@ -13,11 +13,11 @@ export interface NodeSeen {
 }
 
 /** A node says that it is there every ten seconds, and every 35 s at the latest. */
-const SILENT_MS = 35_000;
+export const SILENT_MS = 35_000;
 /** As the alert on it: docs/metrics.md. */
-const OLD_MS = 600_000;
+export const OLD_MS = 600_000;
 /** Until a node has started that was only just needed. */
-const NEWLY_WAITING_MS = 60_000;
+export const NEWLY_WAITING_MS = 60_000;
 const NEARLY_FULL = 0.8;
 
 /** Whether there is anybody to do what waits. Pure. */

@@ -3,6 +3,7 @@ import {
   type InboxBody,
   type InboxMessage,
   type InboxStore,
+  type MachineBacklog,
   type MachineRef,
   MillraceError,
   type Stoppable,
@@ -14,6 +15,7 @@ import { machineOf } from "../machine/machine.ts";
 import { postponeMs, scheduleHeaders } from "../messages/delayed-message.ts";
 import { dueHeaders, inboxHeaders, readInboxMessage } from "../messages/inbox-message.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import { machineBacklogs } from "./machine-backlogs.ts";
 import { headersOf, messageAt, nextMessage } from "../reads/next-message.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import { inboxStream, timerStream } from "../topology/streams.ts";
@@ -111,6 +113,11 @@ export class NatsInbox implements InboxStore {
       messageAt(jsm, stream, Number(sequence)),
     );
     return stored !== undefined;
+  }
+
+  backlogs(): Promise<readonly MachineBacklog[]> {
+    const { jsm, names } = this.#options.server;
+    return machineBacklogs(jsm, names);
   }
 
   async host(machine: string, options: HostOptions): Promise<Stoppable> {

@@ -33,6 +33,15 @@ export interface InboxMessage extends MachineRef {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** What has come to the machines of one name, and was not taken yet. */
+export interface MachineBacklog {
+  readonly machine: string;
+  /** Events, ends of jobs and timers that are due; what a host has in hand is among them. */
+  readonly waiting: number;
+  /** Since when the oldest waits. */
+  readonly oldestAgeMs: number;
+}
+
 export interface HostOptions {
   /** Messages that are in hand at once. */
   readonly slots: number;
@@ -75,6 +84,11 @@ export interface InboxStore {
   next(of: MachineRef, from: number): Promise<InboxMessage | undefined>;
   /** Whether the message that lay at a place is still there. */
   has(place: string): Promise<boolean>;
+  /**
+   * What waits, by the machines' names, also of those that nobody hosts; none where nothing waits.
+   * A broker whose hosts give timers back until their time leaves timers out.
+   */
+  backlogs(): Promise<readonly MachineBacklog[]>;
   /** Takes what comes to the machines of one name, with all others who host them. */
   host(machine: string, options: HostOptions): Promise<Stoppable>;
 }

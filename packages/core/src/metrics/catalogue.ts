@@ -284,6 +284,18 @@ export const METRICS = {
     labels: byQueue,
     about: "Age of the oldest job in the queue, whether it waits or runs; 0 where there is none",
   },
+  millrace_machine_waiting: {
+    kind: "gauge",
+    unit: "{message}",
+    labels: ["machine"],
+    about: "Events, ends of jobs and due timers of machines that no host has taken yet",
+  },
+  millrace_machine_oldest_age_seconds: {
+    kind: "gauge",
+    unit: "s",
+    labels: ["machine"],
+    about: "Age of the oldest of them; 0 where nothing waits",
+  },
   millrace_outbox_waiting: {
     kind: "gauge",
     unit: "{job}",

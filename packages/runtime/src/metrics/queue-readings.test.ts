@@ -196,3 +196,30 @@ test("one that stops while it reads or asks tells nothing afterwards and holds n
   expect(queuesOf(node.gauges)).toEqual([]);
   expect(await outside.locks.list()).toEqual([]);
 });
+
+test("machines for which something waits are told of, also where nobody hosts them", async () => {
+  const { clock, outside, nodes, scrape } = await fleet("n1");
+  const [node] = nodes;
+  if (node === undefined) throw new Error("no node");
+  const machines = (): Record<string, number> =>
+    Object.fromEntries([...node.gauges].filter(([name]) => name.startsWith("millrace_machine_")));
+  await scrape();
+  expect(machines()).toEqual({});
+  const data = new TextEncoder().encode('{"type":"GO"}');
+  await outside.inbox.send({ machine: "order", id: "o-1" }, { kind: "event", data });
+  await clock.advance("30s");
+  await outside.inbox.send({ machine: "order", id: "o-2" }, { kind: "event", data });
+  await scrape();
+  expect(machines()).toEqual({
+    "millrace_machine_waiting order": 2,
+    "millrace_machine_oldest_age_seconds order": 30,
+  });
+  const hosting = await outside.inbox.host("order", { slots: 8, take: async () => {} });
+  await clock.advance("30s");
+  await hosting.stop();
+  await scrape();
+  expect(machines()).toEqual({
+    "millrace_machine_waiting order": 0,
+    "millrace_machine_oldest_age_seconds order": 0,
+  });
+});

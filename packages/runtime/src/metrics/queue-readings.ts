@@ -3,6 +3,7 @@ import {
   type Clock,
   type GaugeName,
   type Logger,
+  type MachineBacklog,
   type MetricsCollector,
   type QueueSnapshot,
   recordError,
@@ -14,7 +15,7 @@ import { takeLock } from "../lock/take-lock.ts";
 
 export interface QueueReadingsHost {
   readonly node: string;
-  readonly broker: Pick<Broker, "locks" | "queues">;
+  readonly broker: Pick<Broker, "inbox" | "locks" | "queues">;
   readonly clock: Clock;
   readonly metrics: MetricsCollector;
   readonly log: Logger;
@@ -49,6 +50,11 @@ const GAUGES = {
   millrace_queue_dead_letters: ({ dead }) => dead,
   millrace_queue_oldest_job_age_seconds: ({ oldestAgeMs }) => oldestAgeMs / 1_000,
 } as const satisfies Partial<Record<GaugeName, (snapshot: QueueSnapshot) => number>>;
+const MACHINE_GAUGES = {
+  millrace_machine_waiting: ({ waiting }) => waiting,
+  millrace_machine_oldest_age_seconds: ({ oldestAgeMs }) => oldestAgeMs / 1_000,
+} as const satisfies Partial<Record<GaugeName, (backlog: MachineBacklog) => number>>;
+const MACHINE_GAUGE_NAMES = Object.keys(MACHINE_GAUGES) as (keyof typeof MACHINE_GAUGES)[];
 const GAUGE_NAMES = Object.keys(GAUGES) as (keyof typeof GAUGES)[];
 
 type State =
@@ -72,6 +78,8 @@ export class QueueReadings implements Stoppable {
   #state: State = { kind: "bystander", tryAt: Number.NEGATIVE_INFINITY };
   /** The queues whose gauges are set. */
   #told = new Set<string>();
+  /** The machines whose gauges are set. */
+  #toldMachines = new Set<string>();
   /** The look under way, if there is one. */
   #looking: Promise<void> | undefined;
   #idle: Timer | undefined;
@@ -148,6 +156,7 @@ export class QueueReadings implements Stoppable {
     const beganAt = clock.monotonic();
     if (beganAt < readAt) return;
     const snapshots = await broker.queues.list();
+    const backlogs = await broker.inbox.backlogs();
     if (this.#state.kind !== "reader" || this.#state.lease !== lease || !lease.isHeld()) return;
     const now = clock.monotonic();
     const tookMs = now - beganAt;
@@ -156,6 +165,7 @@ export class QueueReadings implements Stoppable {
     this.#state = { kind: "reader", lease, readAt: now + restMs };
     this.#failures = 0;
     this.#tell(snapshots);
+    this.#tellMachines(backlogs);
   }
 
   #tell(snapshots: readonly QueueSnapshot[]): void {
@@ -166,6 +176,18 @@ export class QueueReadings implements Stoppable {
       for (const name of GAUGE_NAMES)
         metrics.gauge(name, { queue: snapshot.queue }, GAUGES[name](snapshot));
     for (const queue of gone) if (!this.#told.has(queue)) this.#forget(queue);
+  }
+
+  /** One for which nothing waits any more is told so. */
+  #tellMachines(backlogs: readonly MachineBacklog[]): void {
+    const { metrics } = this.#host;
+    const waiting = new Map(backlogs.map((backlog) => [backlog.machine, backlog]));
+    this.#toldMachines = new Set([...this.#toldMachines, ...waiting.keys()]);
+    for (const machine of this.#toldMachines) {
+      const backlog = waiting.get(machine) ?? { machine, waiting: 0, oldestAgeMs: 0 };
+      for (const name of MACHINE_GAUGE_NAMES)
+        metrics.gauge(name, { machine }, MACHINE_GAUGES[name](backlog));
+    }
   }
 
   /** What was read before is no longer so: no value is better than an old one. */
@@ -213,6 +235,10 @@ export class QueueReadings implements Stoppable {
   #forgetAll(): void {
     for (const queue of this.#told) this.#forget(queue);
     this.#told = new Set();
+    for (const machine of this.#toldMachines)
+      for (const name of MACHINE_GAUGE_NAMES)
+        this.#host.metrics.gauge(name, { machine }, undefined);
+    this.#toldMachines = new Set();
   }
 
   #forget(queue: string): void {

@@ -45,6 +45,9 @@ export function nodePresence({
       pid: process.pid,
       startedAt: (startedAt ??= clock.now()),
       state: state(),
+      ...(config.machines.length === 0
+        ? {}
+        : { machines: config.machines.map((machine) => machine.name) }),
       queues: workers.map(({ queue, state: worker, slots, used, ended, stuck }) => ({
         queue,
         state: worker,

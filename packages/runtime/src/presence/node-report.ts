@@ -51,6 +51,8 @@ export interface NodeReport {
   readonly obeys: "running" | "quiet";
   readonly everyMs: number;
   readonly queues: readonly QueueReport[];
+  /** Names of the durable machines that it hosts; absent where there are none. */
+  readonly machines?: readonly string[];
 }
 
 /** @returns undefined for what no node of this protocol wrote */

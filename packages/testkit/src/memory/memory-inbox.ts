@@ -4,6 +4,7 @@ import {
   type InboxBody,
   type InboxMessage,
   type InboxStore,
+  type MachineBacklog,
   type MachineRef,
   MAX_EVENT_BYTES,
   MAX_WAITING_EVENTS,
@@ -23,6 +24,7 @@ export interface MachineHost {
 }
 
 interface Kept {
+  readonly storedAt: number;
   message: InboxMessage;
   /** Set while a host has it and has not answered yet, or while it rests. */
   given: Timer | undefined;
@@ -53,6 +55,7 @@ export class InboxShelf {
     const place = `inbox/${sequence}`;
     const data = message.data.slice();
     this.#kept.set(place, {
+      storedAt: this.#clock.now(),
       message: { ...message, machine, id, sequence, place, data, isAgain: false },
       given: undefined,
     });
@@ -88,6 +91,18 @@ export class InboxShelf {
 
   waiting(of: MachineRef): number {
     return this.#sent(of).length;
+  }
+
+  backlogs(): readonly MachineBacklog[] {
+    const found = new Map<string, MachineBacklog>();
+    // In the order in which they were stored.
+    for (const { message, storedAt } of this.#kept.values()) {
+      const { machine } = message;
+      const before = found.get(machine);
+      const oldestAgeMs = before?.oldestAgeMs ?? this.#clock.now() - storedAt;
+      found.set(machine, { machine, waiting: (before?.waiting ?? 0) + 1, oldestAgeMs });
+    }
+    return [...found.values()].toSorted((a, b) => (a.machine < b.machine ? -1 : 1));
   }
 
   has(place: string): boolean {
@@ -207,6 +222,11 @@ export class MemoryInbox implements InboxStore {
   async has(place: string): Promise<boolean> {
     this.#connection.reach();
     return this.#shelf.has(place);
+  }
+
+  async backlogs(): Promise<readonly MachineBacklog[]> {
+    this.#connection.reach();
+    return this.#shelf.backlogs();
   }
 
   async host(machine: string, { slots, take }: HostOptions): Promise<Stoppable> {
