@@ -15,5 +15,8 @@ test("machines at rest, transitions and timers are measured", async () => {
   );
   expect(stdout).toMatch(/^200 transitions of 100 machines: [\d,]+ a second; bare .* a second$/m);
   expect(stdout).toMatch(/^send to stored, one at a time: p50 [\d.]+ ms, p99 [\d.]+ ms/m);
+  expect(stdout).toMatch(
+    /^126 documents of machines and charts take \d+ MB of disk; .* was read after \d+ ms$/m,
+  );
   expect(stdout).toMatch(/^5 timers due at one time, each fired once; late by: p50 /m);
 }, 300_000);

@@ -15,7 +15,7 @@ import { readUsage } from "./scale/process-usage.ts";
 /**
  * What durable machines cost: machines at rest, transitions a second and their latency beside the
  * bare compare-and-set that they rest on, and timers that are due at one time. One host, one
- * client, one server with its defaults.
+ * client, one server with its defaults; and the restart of a server that has them all.
  *
  *     pnpm bench:machines [--rest 10000] [--events 20000] [--timers 1000]
  */
@@ -77,6 +77,8 @@ async function measure(): Promise<void> {
     await atRest(all, Number(values.rest));
     await transitions(all, Number(values.events));
     await timers(all, Number(values.timers));
+    const { state } = await jsm.streams.info(`KV_${NAMESPACE}-machines`);
+    await restarted(all, state);
   };
   try {
     await Promise.race([measured(), died]);
@@ -177,6 +179,31 @@ async function timers({ millrace, waiting }: Scene, count: number): Promise<void
   });
   if (!isEarly) say("the machines were not started before their timers were due");
   say(`${count} timers due at one time, each fired once; late by: ${quantiles(late)}`);
+}
+
+/** The server is killed and comes back with all machines, until one of them is read. */
+async function restarted(
+  { millrace, server }: Scene,
+  { messages, bytes }: { readonly messages: number; readonly bytes: number },
+): Promise<void> {
+  await server.kill();
+  const began = performance.now();
+  await server.restart();
+  const upMs = performance.now() - began;
+  const read = async (): Promise<void> => {
+    for (;;)
+      try {
+        return void (await millrace.machine(unit, "a-0").snapshot());
+      } catch (error) {
+        if (performance.now() - began > STUCK_MS) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+  };
+  await read();
+  const readMs = performance.now() - began;
+  say(
+    `${messages} documents of machines and charts take ${(bytes / MB).toFixed(0)} MB of disk; a killed server is back in ${upMs.toFixed(0)} ms and has ${(readUsage(server.pid).rssBytes / MB).toFixed(0)} MB, a machine was read after ${readMs.toFixed(0)} ms`,
+  );
 }
 
 async function host(url: string): Promise<void> {

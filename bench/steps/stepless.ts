@@ -1,0 +1,55 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { type Envelope, type Settlement, systemClock, UNSETTLED } from "@millrace/core";
+import { MemoryBroker } from "@millrace/testkit";
+import { invokedHook } from "../../packages/runtime/src/durable/invoked-hook.ts";
+import { childHook } from "../../packages/runtime/src/execution/steps/child-hook.ts";
+import { journalHook } from "../../packages/runtime/src/execution/steps/journal-hook.ts";
+
+const LOOP = fileURLToPath(new URL("../runtime/memory-loop.ts", import.meta.url));
+const JOBS = 50_000;
+const LOOKS = 5_000_000;
+
+export interface Stepless {
+  /** What looking costs whether a settled job has to do with steps or machines. */
+  readonly hooksNs: number;
+  /** What the runtime takes for a job on a broker that does nothing: the smallest it can be. */
+  readonly jobUs: number;
+}
+
+/**
+ * What steps and machines cost a job that has to do with neither: each settlement asks three hooks,
+ * also on a node that has other jobs with steps. There is nothing else.
+ */
+export async function stepless(): Promise<Stepless> {
+  const { stdout } = await promisify(execFile)(process.execPath, [LOOP, String(JOBS)]);
+  const [, jobUs] = /^a node +([\d.]+) µs/m.exec(stdout) ?? [];
+  if (jobUs === undefined) throw new Error(`no figure in: ${stdout}`);
+  const broker = new MemoryBroker();
+  const hooks = [
+    childHook(broker, systemClock),
+    invokedHook(broker),
+    journalHook(broker, { jobs: [{ steps: { version: 1 } }], get: () => undefined } as never),
+  ].filter((hook) => hook !== undefined);
+  const envelopes = Array.from({ length: 1_000 }, (_none, n): Envelope => ({
+    ...UNSETTLED,
+    ...{ id: `j${n}`, name: "bench.nothing", queue: "bench", payload: { n }, createdAt: 1 },
+    headers: {},
+  }));
+  const settlement = { state: "succeeded", steps: [] } as unknown as Settlement;
+  let found = 0;
+  const look = (): void => {
+    for (let n = 0; n < LOOKS; n += 1) {
+      const envelope = envelopes[n % envelopes.length];
+      if (envelope === undefined) continue;
+      for (const hook of hooks) if (hook.concerns(envelope, settlement)) found += 1;
+    }
+  };
+  look();
+  const began = process.cpuUsage();
+  look();
+  const { user, system } = process.cpuUsage(began);
+  if (found !== 0) throw new Error(`${found} jobs without steps were taken for others`);
+  return { hooksNs: ((user + system) * 1_000) / LOOKS, jobUs: Number(jobUs) };
+}
