@@ -60,9 +60,15 @@ for (const { folder, file, manifest } of manifests) {
     writeFileSync(file, `${JSON.stringify({ ...manifest, ...added(folder) }, undefined, 2)}\n`);
 }
 const publish = ["npx", ["--yes", "@changesets/cli@3.0.3", "publish"]];
-const env = values.provenance ? { NPM_CONFIG_PROVENANCE: "true" } : {};
+// Changesets publishes with pnpm, which reads npm's own settings no more.
+const env = values.provenance ? { PNPM_CONFIG_PROVENANCE: "true" } : {};
 if (values["dry-run"]) {
-  console.log(`would publish ${values.provenance ? "with" : "without"} a provenance`);
+  const given = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  console.log(
+    values.provenance
+      ? `would publish with a provenance: ${given.join(" ")}`
+      : "would publish without a provenance",
+  );
   process.exit(0);
 }
 step(process.execPath, ["scripts/check.mjs", "--required"]);

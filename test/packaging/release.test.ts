@@ -42,6 +42,43 @@ it.skipIf(code !== 0)(`one changed package raises all of them to one version${ti
   expect(globSync("packages/*/CHANGELOG.md", { cwd: dir })).toEqual([]);
 });
 
+it("what a release says to pnpm makes it sign where a package was built", async () => {
+  const plan = await succeed(
+    [process.execPath, "scripts/release.mjs", "--provenance", "--dry-run", ...ADDRESSES],
+    ROOT,
+    { ACTIONS_ID_TOKEN_REQUEST_URL: "http://127.0.0.1:1" },
+  );
+  expect(plan).toContain("millrace: homepage https://docs.example/");
+  const [, name = "", value = ""] = /with a provenance: (\w+)=(\w+)/.exec(plan) ?? [];
+
+  const dir = await mkdtemp(join(tmpdir(), "millrace-signed-"));
+  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  writeFileSync(join(dir, "package.json"), '{ "name": "nobody-signs-this", "version": "1.0.0" }');
+  const { packageManager } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+    readonly packageManager: string;
+  };
+  const publish = ["npx", "--yes", packageManager, "publish", "--no-git-checks"];
+  const nowhere = [...publish, "--registry", "http://127.0.0.1:1/"];
+  const noCi = { GITHUB_ACTIONS: "", GITLAB_CI: "", [name]: value };
+  const { output } = await runCommand(nowhere, dir, noCi);
+  expect(output).toContain("provenance generation is not supported for this CI provider");
+});
+
+it("a release takes no address for the site that is not one of a folder", async () => {
+  const args = ["--dry-run", "--site", "https://docs.example/?page=1"];
+  const { code, output } = await runCommand(
+    [process.execPath, "scripts/release.mjs", ...args],
+    ROOT,
+  );
+  expect(code).toBe(1);
+  expect(output).toContain("--site must be where the site begins");
+});
+
+const ADDRESSES = [
+  ...["--repository", "git+https://github.com/somebody/millrace.git"],
+  ...["--site", "https://docs.example/"],
+];
+
 interface Manifest {
   readonly version: string;
   readonly dependencies?: Readonly<Record<string, string>>;
