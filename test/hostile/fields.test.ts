@@ -87,6 +87,25 @@ describeEachServer(
       },
     );
 
+    it("nobody makes their job one of a chain, or the callback of a batch", async () => {
+      const counts = { total: 1, succeeded: 1, dead: 0, expired: 0, cancelled: 0, refused: 0 };
+      const forged = {
+        follows: { id: "theirs", queue: "payments" },
+        closes: { id: "b", ...counts },
+      };
+      for (const name of ["mail.send", "mail.flaky"]) {
+        const id = `placed-${name.replace(".", "-")}`;
+        await bank.send({ id, name, payload: null, ...forged });
+        await bank.end(id);
+        const { history, ...job } = await bank.operator.job(id, { queue: "mail" });
+        for (const one of [job, ...history]) {
+          expect(one).not.toHaveProperty("follows");
+          expect(one).not.toHaveProperty("closes");
+        }
+      }
+      expect(await bank.operator.batches.get("b")).toBeUndefined();
+    });
+
     it("a key is a queue's own: another's job with the same is no duplicate, and does not wait", async () => {
       const unique = { key: "shared" };
       await bank.send({

@@ -120,7 +120,14 @@ export {
   UNSETTLED,
 } from "./envelope/envelope.ts";
 export { firstOfNextLife, isEarlierLife } from "./envelope/lives.ts";
-export { type ChainLink, endMark, type EndRef } from "./envelope/chain-link.ts";
+export {
+  type BatchCounts,
+  flowPlace,
+  type FlowPlace,
+  type ChainedJob,
+  type ChainedJobs,
+} from "./envelope/flow-place.ts";
+export { type ChainLink, endMark, type EndRef, LONGEST_CHAIN } from "./envelope/chain-link.ts";
 export { writeFittingEnvelope } from "./envelope/fit-envelope.ts";
 export { requireSubject } from "./envelope/subject.ts";
 export { MAX_HEADERS, travellingHeaders } from "./envelope/headers.ts";

@@ -1,27 +1,44 @@
 import { graphlib, layout } from "@dagrejs/dagre";
 import { type ReactElement, useMemo } from "react";
 import { Link } from "wouter";
-import type { FamilyMemberView, FamilyView } from "../src/api/family-views.ts";
+import type { BatchView, FamilyMemberView, FamilyView } from "../src/api/family-views.ts";
 import type { RefView } from "../src/api/views.ts";
 import { jobAddress } from "./addresses.ts";
+import { count, counted } from "./number.ts";
 import { useFamily } from "./questions.ts";
 
 const BOX = { width: 190, height: 52 };
 /** Of a box, in characters. */
 const LONGEST = 22;
 
-/** Who enqueued the job and what it enqueued, drawn. Nothing is drawn of one that is alone. */
+/**
+ * Who enqueued the job and what it enqueued, its chain and its batch, drawn. Nothing is drawn of
+ * one that is alone.
+ */
 export function Family({ of }: { readonly of: RefView }): ReactElement | null {
   const { data } = useFamily(of);
-  if (data === undefined || data.members.length < 2) return null;
+  if (data === undefined || (data.members.length < 2 && data.batch === undefined)) return null;
   return (
     <section aria-labelledby="family">
-      <h2 id="family">Enqueued by one another</h2>
+      <h2 id="family">Belongs together</h2>
+      {data.batch === undefined ? null : <Batch batch={data.batch} />}
       <Graph family={data} own={`${of.queue}/${of.id}`} />
       {data.more ? (
         <p className="quiet">Only the nearest {data.members.length} are drawn.</p>
       ) : null}
     </section>
+  );
+}
+
+function Batch({ batch }: { readonly batch: BatchView }): ReactElement {
+  const { id, total, left, counts, callback } = batch;
+  const ended = Object.entries(counts).filter(([, number]) => number > 0);
+  return (
+    <p>
+      Batch {id}: {count(total - left)} of {counted(total, "job")} ended
+      {ended.length === 0 ? "" : ` (${ended.map(([end, n]) => `${count(n)} ${end}`).join(", ")})`}.
+      Then comes <Link href={jobAddress(callback)}>{callback.id}</Link>.
+    </p>
   );
 }
 

@@ -63,6 +63,7 @@ export type { CallLimits } from "./client/call-limits.ts";
 export type { EnqueueItem, Millrace } from "./client/client.ts";
 export type { ClientHealth } from "./client/client-health.ts";
 export { type BatchOptions, planJob, type PlannedJob } from "@millrace/core";
+export type { Batches, BatchStatus } from "./client/jobs/batches.ts";
 export type { BatchHandle } from "./client/enqueue/batch.ts";
 export type { Chain, ChainHandle } from "./client/enqueue/chain.ts";
 export type { EnqueueManyOptions } from "./client/enqueue/enqueue-calls.ts";
@@ -144,6 +145,10 @@ export type {
   EnqueueItemResult,
   EnqueueOptions,
   OnceOptions,
+  BatchCounts,
+  ChainedJob,
+  ChainedJobs,
+  FlowPlace,
   HistoryRecord,
   LinkOptions,
   ProgressReport,

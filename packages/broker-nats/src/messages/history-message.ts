@@ -10,7 +10,7 @@ import {
 
 /**
  * The bytes of a record. The outcome itself must never be lost, so what can be spared is left out
- * until it fits, and said so: first the names of the children, then the output, then long texts.
+ * until it fits, and said so: first the names of the children and of what follows, then the output, then long texts.
  * The output goes later, because who completes a chain after a crash reads it here.
  */
 export function writeHistoryRecord(
@@ -35,10 +35,13 @@ export function writeHistoryRecord(
 }
 
 function withoutNames(record: HistoryRecord): HistoryRecord {
-  const { children } = record;
-  return children === undefined
-    ? record
-    : { ...record, children: { count: children.count, jobs: [] } };
+  const { children, next } = record;
+  if (children === undefined && next === undefined) return record;
+  return {
+    ...record,
+    ...(children === undefined ? {} : { children: { count: children.count, jobs: [] } }),
+    ...(next === undefined ? {} : { next: { count: next.count, jobs: [] } }),
+  };
 }
 
 /**

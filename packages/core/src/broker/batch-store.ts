@@ -1,4 +1,5 @@
 import type { Envelope, JobRef } from "../envelope/envelope.ts";
+import type { BatchCounts } from "../envelope/flow-place.ts";
 import type { FinalState } from "../machine/execution-machine.ts";
 import type { Lease } from "./work.ts";
 
@@ -17,9 +18,7 @@ export interface Batch {
 }
 
 /** How the jobs of a batch ended. The counts are of all of them. */
-export interface BatchSummary extends Readonly<Record<BatchEnd, number>> {
-  readonly id: string;
-  readonly total: number;
+export interface BatchSummary extends BatchCounts, Readonly<Record<BatchEnd, number>> {
   /** The jobs that did not succeed, up to 1,000. */
   readonly failed: readonly EndedMember[];
 }

@@ -18,6 +18,7 @@ test("the next job has the result for its payload, the link's settings, nothing 
     timeoutMs: 5,
     payload: { rows: 7 },
     createdAt: NOW,
+    follows: { id: done.id, queue: done.queue },
     unkeyed: NOW * 1_024,
     headers: envelope.headers,
     attempts: 0,

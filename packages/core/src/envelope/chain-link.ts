@@ -70,10 +70,10 @@ export function followingJob(done: Envelope, end: EndRef): Envelope | undefined 
   if (link === undefined) return undefined;
   const { name, queue, lane, maxAttempts, timeoutMs } = link;
   const { sentFrom } = done;
-  const id = link.id ?? nextId(done.id);
   return {
     ...UNSETTLED,
-    id: sentFrom === undefined || sentFrom === queue ? id : foreignId(sentFrom, id),
+    id: foreignId(sentFrom, queue, link.id ?? nextId(done.id)),
+    follows: { id: done.id, queue: done.queue },
     ...(sentFrom === undefined ? {} : { sentFrom }),
     name,
     queue,
@@ -93,7 +93,8 @@ export function followingJob(done: Envelope, end: EndRef): Envelope | undefined 
  * The id in a queue that a producer only sends on to. One of its own choosing could be another
  * job's there, which would then be taken for a duplicate.
  */
-function foreignId(sentFrom: string, id: string): string {
+export function foreignId(sentFrom: string | undefined, queue: string, id: string): string {
+  if (sentFrom === undefined || sentFrom === queue) return id;
   const prefix = `from:${sentFrom}:`;
   if (id.startsWith(prefix)) return id;
   const whole = prefix + id;
@@ -108,6 +109,6 @@ const SUFFIX = ":next";
  * An id has 128 characters at most, so a long one loses its beginning: ids of one chain differ at
  * their end.
  */
-function nextId(id: string): string {
+export function nextId(id: string): string {
   return (id + SUFFIX).slice(-LONGEST_ID);
 }

@@ -1,4 +1,5 @@
 import type { ChainLink } from "./chain-link.ts";
+import type { BatchCounts } from "./flow-place.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 
 /** The newest envelope version this code writes, and the highest it reads. */
@@ -104,6 +105,10 @@ export interface SettlerFields {
    * with the job wherever it goes.
    */
   readonly sentFrom?: string;
+  /** The job before it in its chain. */
+  readonly follows?: JobRef;
+  /** Of a batch's callback: the batch, and how its jobs ended. */
+  readonly closes?: BatchCounts;
 }
 
 /** The settler's fields of a job that was never settled. */

@@ -9,6 +9,7 @@ import {
   UNSETTLED,
 } from "./envelope.ts";
 import { type ChainLink, isChain, LONGEST_CHAIN } from "./chain-link.ts";
+import type { BatchCounts } from "./flow-place.ts";
 import { tooManyHeaders, travellingHeaders } from "./headers.ts";
 import type { QueueMessage } from "./message.ts";
 import { MAX_TAGS, MAX_TEXT } from "./text-limits.ts";
@@ -171,6 +172,8 @@ const SETTLER_FIELDS: readonly Field[] = [
   { field: "unkeyed", expected: "a whole number from 0", accepts: isCount },
   { field: "cancelled", expected: "a string", accepts: isText },
   { field: "sentFrom", expected: "the name of a queue", accepts: isQueueName },
+  { field: "follows", expected: "a map with the id and the queue of a job", accepts: isJobRef },
+  { field: "closes", expected: "a map with a batch's id and counts", accepts: isBatchCounts },
   ...(["firstError", "lastError"] as const).map((field): Field => ({
     field,
     expected: "a map with type and message",
@@ -243,6 +246,8 @@ function settlerFields(body: Body): SettlerFields {
     ...(body["sentFrom"] == null ? {} : { sentFrom: body["sentFrom"] as string }),
     ...(body["sharedSince"] == null ? {} : { sharedSince: body["sharedSince"] as number }),
     ...(body["firstStoredAt"] == null ? {} : { firstStoredAt: body["firstStoredAt"] as number }),
+    ...(body["follows"] == null ? {} : { follows: body["follows"] as JobRef }),
+    ...(body["closes"] == null ? {} : { closes: body["closes"] as BatchCounts }),
     ...(body["unkeyed"] == null ? {} : { unkeyed: body["unkeyed"] as number }),
     ...(first == null ? {} : { firstError: first }),
     ...(last == null ? {} : { lastError: last }),
@@ -324,6 +329,12 @@ function isPositive(value: unknown): boolean {
 
 function isJobRef(value: unknown): value is JobRef {
   return isBody(value) && isId(value["id"]) && isQueueName(value["queue"]);
+}
+
+const COUNTS = ["total", "succeeded", "dead", "expired", "cancelled", "refused"] as const;
+
+function isBatchCounts(value: unknown): value is BatchCounts {
+  return isBody(value) && isId(value["id"]) && COUNTS.every((name) => isCount(value[name]));
 }
 
 function isRecordedError(value: unknown): value is RecordedError {

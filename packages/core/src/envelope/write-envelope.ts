@@ -2,6 +2,7 @@ import type { RecordedError } from "../errors/recorded-error.ts";
 import type { ChainLink } from "./chain-link.ts";
 import { AS_IT_IS, type BodyFormat, encodeJson, encodeMsgpack } from "./body.ts";
 import type { EncodeRules } from "./sendable.ts";
+import type { BatchCounts } from "./flow-place.ts";
 import { ENVELOPE_VERSION, type Envelope, type JobRef } from "./envelope.ts";
 
 /**
@@ -38,6 +39,8 @@ interface WireBody {
   firstError?: RecordedError;
   lastError?: RecordedError;
   sentFrom?: string;
+  follows?: JobRef;
+  closes?: BatchCounts;
 }
 
 /**
@@ -91,6 +94,9 @@ function wireBody(envelope: Envelope): WireBody {
   // Of one that follows another, too.
   if (envelope.unkeyed !== undefined) body.unkeyed = envelope.unkeyed;
   if (envelope.sentFrom !== undefined) body.sentFrom = envelope.sentFrom;
+  if (envelope.follows !== undefined)
+    body.follows = { id: envelope.follows.id, queue: envelope.follows.queue };
+  if (envelope.closes !== undefined) body.closes = envelope.closes;
   return body;
 }
 

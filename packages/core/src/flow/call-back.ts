@@ -57,7 +57,8 @@ export async function isCalledBack(
 
 function callbackOf({ callback, over }: Closed): Envelope {
   const payload: BatchEnded = { batch: over, input: callback.payload };
-  return { ...callback, payload };
+  const { failed: _named, ...closes } = over;
+  return { ...callback, payload, closes };
 }
 
 /** How a job has ended, in a batch's words; undefined where it has not. */

@@ -1,3 +1,4 @@
+import { flowPlace } from "../envelope/flow-place.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { messageIdOf } from "../envelope/envelope.ts";
 import { writeEnvelope, writeEnvelopeWithoutPayload } from "../envelope/write-envelope.ts";
@@ -79,12 +80,14 @@ function bodyOf(following: Envelope): Uint8Array {
 }
 
 function recordOf(
-  { id, name, queue, generation, attempts }: Envelope,
+  following: Envelope,
   error: RecordedError,
   { now, node }: Pick<SettlementInput, "now" | "node">,
 ): HistoryRecord {
+  const { id, name, queue, generation, attempts } = following;
   return {
     ...{ id, name, queue, attempts, generation, node, error },
+    ...flowPlace(following),
     state: "dead",
     outcome: "rejected",
     at: now,

@@ -1,11 +1,12 @@
 import type { JobRef } from "../envelope/envelope.ts";
+import type { FlowPlace } from "../envelope/flow-place.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { OutcomeTarget } from "../job/outcome-jobs.ts";
 import type { FinalState } from "../machine/execution-machine.ts";
 import type { DeadReason, Outcome } from "./outcome.ts";
 
 /** One line of a job's history: how one delivery ended. Times are epoch milliseconds. */
-export interface HistoryRecord {
+export interface HistoryRecord extends FlowPlace {
   readonly id: string;
   readonly name: string;
   readonly queue: string;

@@ -182,7 +182,7 @@ function Job({ job, now, reveal }: JobProps): ReactElement {
         <h2 id="time">Time</h2>
         <Waterfall job={job} now={now} />
       </section>
-      {parent === undefined && children.count === 0 ? null : <Family of={{ queue, id: job.id }} />}
+      {job.hasFamily ? <Family of={{ queue, id: job.id }} /> : null}
       <Steps job={job} isLive={LIVE.includes(state)} />
       <Errors history={job.history} />
       <JobLog queue={queue} id={job.id} isLive={LIVE.includes(state)} />

@@ -1,6 +1,6 @@
 import { MillraceError } from "@millrace/core";
 import type { FleetJob } from "../fleet/fleet.ts";
-import type { FamilyMemberView, FamilyView } from "./family-views.ts";
+import type { BatchView, FamilyMemberView, FamilyView } from "./family-views.ts";
 import type { Reading } from "./reads.ts";
 import type { RefView } from "./views.ts";
 
@@ -10,48 +10,132 @@ const AT_ONCE = 8;
 
 const keyOf = ({ queue, id }: RefView): string => `${queue}/${id}`;
 
+/** A job that comes later in a chain, and since when it may have been enqueued by it. */
+interface Planned {
+  readonly name: string;
+  readonly since: number;
+}
+
 /**
- * The job, the line of jobs that enqueued it, and what all of them enqueued, the nearest first: as
- * far as the history says so.
+ * The job, the line of jobs that enqueued it, what all of them enqueued, the chain it stands in and
+ * its batch, the nearest first: as far as the history says so.
  */
 export async function family({ fleet }: Pick<Reading, "fleet">, of: RefView): Promise<FamilyView> {
-  const members = new Map<string, FamilyMemberView>();
-  const links = new Map<string, { readonly from: string; readonly to: string }>();
-  const asked = new Set([keyOf(of)]);
-  let waiting: readonly RefView[] = [of];
-  while (waiting.length > 0 && members.size < MOST) {
-    const now = waiting.slice(0, Math.min(AT_ONCE, MOST - members.size));
-    const next = [...waiting.slice(now.length)];
-    const meet = (ref: RefView): void => {
-      if (asked.has(keyOf(ref))) return;
-      asked.add(keyOf(ref));
-      next.push(ref);
-    };
-    for (const [ref, job] of await Promise.all(now.map((one) => known(fleet.jobs, one)))) {
-      const { id, queue } = ref;
-      const key = keyOf(ref);
-      members.set(key, {
-        ...{ key, queue, id },
-        ...(job === undefined ? {} : { name: job.name, state: job.state }),
-      });
-      const link = (from: string, to: string): void =>
-        void links.set(`${from} ${to}`, { from, to });
-      if (job?.parent !== undefined) {
-        link(keyOf(job.parent), key);
-        meet(job.parent);
-      }
-      for (const child of job?.history.flatMap(({ children }) => children?.jobs ?? []) ?? []) {
-        link(key, keyOf(child));
-        meet(child);
-      }
-    }
-    waiting = next;
+  const walk = new Walk(of);
+  let batch: BatchView | undefined;
+  while (walk.goesOn) {
+    const now = walk.nearest();
+    for (const [ref, job] of await Promise.all(now.map((one) => known(fleet.jobs, one))))
+      walk.take(ref, job);
+    if (batch !== undefined || walk.own === undefined) continue;
+    batch = await batchOf(fleet, walk.own);
+    // Of all its jobs only the one that was asked for is drawn with it.
+    if (batch !== undefined && walk.own.batch !== undefined) walk.leadsTo(of, batch.callback);
   }
-  return {
-    members: [...members.values()],
-    links: [...links.values()].filter(({ from, to }) => members.has(from) && members.has(to)),
-    more: waiting.length > 0,
-  };
+  return { ...walk.view(), ...(batch === undefined ? {} : { batch }) };
+}
+
+class Walk {
+  readonly #members = new Map<string, FamilyMemberView>();
+  readonly #links = new Map<string, { readonly from: string; readonly to: string }>();
+  readonly #asked: Set<string>;
+  readonly #planned = new Map<string, Planned>();
+  #waiting: readonly RefView[];
+  /** The job that was asked for. */
+  own: FleetJob | undefined;
+
+  constructor(of: RefView) {
+    this.#asked = new Set([keyOf(of)]);
+    this.#waiting = [of];
+  }
+
+  get goesOn(): boolean {
+    return this.#waiting.length > 0 && this.#members.size < MOST;
+  }
+
+  nearest(): readonly RefView[] {
+    const now = this.#waiting.slice(0, Math.min(AT_ONCE, MOST - this.#members.size));
+    this.#waiting = this.#waiting.slice(now.length);
+    return now;
+  }
+
+  leadsTo(from: RefView, to: RefView): void {
+    this.#link(from, to);
+    this.#meet(to);
+  }
+
+  take(ref: RefView, found: FleetJob | undefined): void {
+    const { id, queue } = ref;
+    const key = keyOf(ref);
+    const planned = this.#planned.get(key);
+    const job = isOfBefore(found, planned) ? undefined : found;
+    this.#members.set(key, { key, queue, id, ...wordsOf(job, planned) });
+    if (job === undefined) return;
+    if (this.#members.size === 1) this.own = job;
+    const { parent, follows, next, history } = job;
+    for (const before of [parent, follows]) {
+      if (before === undefined) continue;
+      this.#link(before, ref);
+      this.#meet(before);
+    }
+    for (const child of history.flatMap(({ children }) => children?.jobs ?? []))
+      this.leadsTo(ref, child);
+    const since = history.at(-1)?.createdAt ?? 0;
+    let before: RefView = ref;
+    for (const later of next?.jobs ?? []) {
+      this.#planned.set(keyOf(later), { name: later.name, since });
+      this.leadsTo(before, later);
+      before = later;
+    }
+  }
+
+  view(): FamilyView {
+    const isShown = (key: string): boolean => this.#members.has(key);
+    return {
+      members: [...this.#members.values()],
+      links: [...this.#links.values()].filter(({ from, to }) => isShown(from) && isShown(to)),
+      more: this.#waiting.length > 0,
+    };
+  }
+
+  #link(fromRef: RefView, toRef: RefView): void {
+    const [from, to] = [keyOf(fromRef), keyOf(toRef)];
+    this.#links.set(`${from} ${to}`, { from, to });
+  }
+
+  #meet({ id, queue }: RefView): void {
+    const ref = { id, queue };
+    if (this.#asked.has(keyOf(ref))) return;
+    this.#asked.add(keyOf(ref));
+    this.#waiting = [...this.#waiting, ref];
+  }
+}
+
+/** A chain that is enqueued again comes by the same ids: the one before is another's. */
+function isOfBefore(job: FleetJob | undefined, planned: Planned | undefined): boolean {
+  const createdAt = job?.history.at(-1)?.createdAt;
+  return planned !== undefined && createdAt !== undefined && createdAt < planned.since;
+}
+
+function wordsOf(
+  job: FleetJob | undefined,
+  planned: Planned | undefined,
+): Pick<FamilyMemberView, "name" | "state"> {
+  if (job !== undefined) return { name: job.name, state: job.state };
+  return planned === undefined ? {} : { name: planned.name, state: "not begun" };
+}
+
+async function batchOf(
+  { batches }: Pick<Reading["fleet"], "batches">,
+  { batch, closes }: FleetJob,
+): Promise<BatchView | undefined> {
+  const id = batch ?? closes?.id;
+  if (id === undefined) return undefined;
+  const found = await batches.get(id);
+  if (found === undefined) return undefined;
+  const { total, left, callback, succeeded, dead, expired, cancelled, refused } = found;
+  const counts = { succeeded, dead, expired, cancelled, refused };
+  return { id, total, left, counts, callback: { id: callback.id, queue: callback.queue } };
 }
 
 async function known(

@@ -107,13 +107,16 @@ export function jobView(
   show: ShowValue,
 ): JobView {
   const { id, queue, name, state, attempts, parent, history, result, error, progress } = job;
-  const { steps, stepCount } = job;
+  const { steps, stepCount, follows, next, batch, closes } = job;
   const createdAt = history.at(-1)?.createdAt;
   const report = progress === undefined ? undefined : shownReport(progress, show);
   return {
     ...{ id, queue, name, state, attempts },
     ...(createdAt === undefined ? {} : { createdAt }),
     ...(parent === undefined ? {} : { parent }),
+    hasFamily:
+      [parent, follows, next, batch, closes].some((one) => one !== undefined) ||
+      history.some(({ children }) => children !== undefined),
     children: {
       count: history.reduce((sum, { children }) => sum + (children?.count ?? 0), 0),
       jobs: history.flatMap(({ children }) => children?.jobs ?? []).slice(0, 100),

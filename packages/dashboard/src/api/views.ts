@@ -168,6 +168,8 @@ export interface JobView {
   readonly attempts: number;
   readonly createdAt?: number;
   readonly parent?: RefView;
+  /** Whether it is one of several: of a chain, of a batch, or enqueued by one another. */
+  readonly hasFamily: boolean;
   readonly children: { readonly count: number; readonly jobs: readonly RefView[] };
   readonly history: readonly AttemptView[];
   readonly result?: unknown;

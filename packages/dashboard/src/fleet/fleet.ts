@@ -1,10 +1,12 @@
 import type {
+  BatchCounts,
   BrokerStatus,
   ControlMark,
   DeadLetterGroup,
   DeadLetterResult,
   DeadReason,
   Duration,
+  FlowPlace,
   HistoryRecord,
   JobLogLine,
   LockView,
@@ -62,6 +64,7 @@ export interface Fleet {
     count(machine: string): Promise<{ readonly byState: Readonly<Record<string, number>> }>;
   };
   readonly jobs: FleetJobs;
+  readonly batches: { get(id: string): Promise<FleetBatch | undefined> };
   readonly queues: FleetQueues;
   readonly nodes: FleetNodes;
   readonly locks: FleetLocks;
@@ -139,7 +142,7 @@ export interface FleetJobs {
   watch(query: { readonly signal: AbortSignal }): AsyncIterable<HistoryRecord>;
 }
 
-export interface FleetJob {
+export interface FleetJob extends FlowPlace {
   readonly id: string;
   readonly name: string;
   readonly queue: string;
@@ -152,6 +155,11 @@ export interface FleetJob {
   readonly error?: RecordedError;
   readonly steps?: readonly StepView[];
   readonly stepCount?: number;
+}
+
+export interface FleetBatch extends BatchCounts {
+  readonly left: number;
+  readonly callback: { readonly id: string; readonly queue: string };
 }
 
 export interface FleetLiveJob {

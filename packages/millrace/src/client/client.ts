@@ -31,6 +31,7 @@ import { type EventsQuery, eventsOf, type JobEvent } from "./events.ts";
 import { enqueueCalls, type EnqueueManyOptions } from "./enqueue/enqueue-calls.ts";
 import type { JobStatus } from "./jobs/job-status.ts";
 import { jobCalls, lookUpJob } from "./jobs/job-calls.ts";
+import { type Batches, batchesOf } from "./jobs/batches.ts";
 import { type Jobs, jobsOf } from "./jobs/jobs.ts";
 import { type Audit, auditOf } from "./audit.ts";
 import { type Operations, operationsOf } from "./operations/operations.ts";
@@ -216,6 +217,7 @@ export interface Millrace extends AsyncDisposable {
   events(query?: EventsQuery): AsyncIterable<JobEvent>;
   /** Listing, counting and watching jobs. */
   readonly jobs: Jobs;
+  readonly batches: Batches;
   readonly queues: Queues;
   readonly nodes: Nodes;
   /** Locks that are held, and what waits because of it. */
@@ -295,6 +297,7 @@ export function createClient(broker: Broker, clock: Clock, parts: ClientParts = 
       const signal = query.signal ?? limits?.signal;
       return eventsOf(broker, clock, { ...query, ...(signal === undefined ? {} : { signal }) });
     },
+    batches: calls.each("batches", batchesOf(broker)),
     jobs: calls.jobs(jobsOf(broker, lookUpJob(broker, now), now)),
     queues: calls.each("queues", queuesOf(broker, clock)),
     nodes: calls.each("nodes", nodesOf(broker)),

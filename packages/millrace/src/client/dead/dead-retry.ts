@@ -49,10 +49,16 @@ export function revivedEnvelope(
     reservedAt: _used,
     sharedSince: _shared,
     cancelled: _cancelled,
+    follows,
+    closes,
     ...kept
   } = envelope;
+  const isBelieved = letter.door !== undefined;
   return {
     ...kept,
+    // A letter of an older version does not say who wrote it; such a version wrote neither.
+    ...(isBelieved && follows !== undefined ? { follows } : {}),
+    ...(isBelieved && closes !== undefined ? { closes } : {}),
     ...UNSETTLED,
     ...(letter.door === undefined ? { sentFrom: kept.sentFrom ?? letter.queue } : {}),
     id: letter.id,

@@ -1,5 +1,7 @@
 import {
   type Broker,
+  flowPlace,
+  type FlowPlace,
   type HistoryRecord,
   type JobRef,
   MillraceError,
@@ -20,7 +22,7 @@ export type JobState =
   "queued" | "delayed" | "blocked" | "running" | "succeeded" | "dead" | "expired" | "cancelled";
 
 /** All that is known about one job. */
-export interface JobStatus {
+export interface JobStatus extends FlowPlace {
   readonly id: string;
   readonly name: string;
   readonly queue: string;
@@ -129,11 +131,23 @@ export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus
     state,
     attempts: last?.attempts ?? waiting?.envelope.attempts ?? 0,
     ...(parent === undefined ? {} : { parent }),
+    ...(waiting === undefined ? recordedPlace(last) : flowPlace(waiting.envelope)),
     ...(traceId === undefined ? {} : { traceId }),
     ...(stepCount === undefined ? {} : { stepCount }),
     history,
     ...(state === "succeeded" && last?.output !== undefined ? { result: last.output } : {}),
     ...(state !== "succeeded" && error !== undefined ? { error } : {}),
+  };
+}
+
+function recordedPlace(last: HistoryRecord | undefined): FlowPlace {
+  if (last === undefined) return {};
+  const { follows, next, batch, closes } = last;
+  return {
+    ...(follows === undefined ? {} : { follows }),
+    ...(next === undefined ? {} : { next }),
+    ...(batch === undefined ? {} : { batch }),
+    ...(closes === undefined ? {} : { closes }),
   };
 }
 

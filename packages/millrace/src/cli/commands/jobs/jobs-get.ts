@@ -1,9 +1,12 @@
 import { formatMs, type HistoryRecord } from "@millrace/core";
+import type { BatchStatus } from "../../../client/jobs/batches.ts";
+import { chainOf, type ChainMember } from "../../../client/jobs/job-chain.ts";
 import type { JobStatus } from "../../../client/jobs/job-status.ts";
 import { flag, text } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import type { Paint } from "../../io.ts";
+import { flowFacts } from "../../show/flow.ts";
 import { clean } from "../../show/clean.ts";
 import { shownError, shownRecord, shownReport, showValue } from "@millrace/telemetry/masking";
 import { traceFacts } from "../../show/trace.ts";
@@ -56,11 +59,19 @@ export const jobsGet = command({
   ],
   async run({ args, flags, config }) {
     const [id = ""] = args;
-    const status = await withClient(config, (client) =>
-      client.job(id, flags.queue === undefined ? {} : { queue: flags.queue }),
-    );
+    const status = await withClient(config, async (client): Promise<ShownJob> => {
+      const found = await client.job(id, flags.queue === undefined ? {} : { queue: flags.queue });
+      const chain = await chainOf(client.job.bind(client), found);
+      const batch = found.batch ?? found.closes?.id;
+      const batchStatus = batch === undefined ? undefined : await client.batches.get(batch);
+      return {
+        ...found,
+        ...(chain === undefined ? {} : { chain }),
+        ...(batchStatus === undefined ? {} : { batchStatus }),
+      };
+    });
     const show = showValue(flags["show-payload"], maskOf(config));
-    const shown: JobStatus = {
+    const shown: ShownJob = {
       ...status,
       history: status.history.map((record) => shownRecord(record, show)),
       ...(status.result === undefined ? {} : { result: show(status.result) }),
@@ -74,8 +85,14 @@ export const jobsGet = command({
   },
 });
 
-function statusText(
-  {
+/** A job with its chain and its batch. */
+interface ShownJob extends JobStatus {
+  readonly chain?: readonly ChainMember[];
+  readonly batchStatus?: BatchStatus;
+}
+
+function statusText(job: ShownJob, paint: Paint, traceUrl: string | undefined): string {
+  const {
     id,
     name,
     queue,
@@ -91,10 +108,7 @@ function statusText(
     stepCount,
     silentMs,
     silentNode,
-  }: JobStatus,
-  paint: Paint,
-  traceUrl: string | undefined,
-): string {
+  } = job;
   const about = facts(
     [
       ["id", id],
@@ -108,6 +122,7 @@ function statusText(
         : [["progress", clean(`${progress.value} ${progress.note ?? ""}`.trim(), 1_000)] as const]),
       ...(parent === undefined ? [] : [["parent", shownRef(parent, queue)] as const]),
       ...childrenFacts(history, queue),
+      ...flowFacts(job, queue),
       ...goneSteps(steps, stepCount),
       ...traceFacts(traceId, traceUrl),
       ...(result === undefined ? [] : [["result", clean(JSON.stringify(result), 1_000)] as const]),

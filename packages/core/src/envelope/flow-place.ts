@@ -1,0 +1,66 @@
+import { foreignId, nextId } from "./chain-link.ts";
+import type { Envelope, JobRef } from "./envelope.ts";
+
+/** How many jobs of a batch ended how. */
+export interface BatchCounts {
+  readonly id: string;
+  readonly total: number;
+  readonly succeeded: number;
+  readonly dead: number;
+  readonly expired: number;
+  readonly cancelled: number;
+  readonly refused: number;
+}
+
+/** A job that comes later in a chain. */
+export interface ChainedJob extends JobRef {
+  readonly name: string;
+}
+
+/** The jobs that come after one in its chain. */
+export interface ChainedJobs {
+  readonly count: number;
+  /** The first 10: each of them tells of ten more. */
+  readonly jobs: readonly ChainedJob[];
+}
+
+/** Where a job stands in a chain and in a batch. All is absent where it is in none. */
+export interface FlowPlace {
+  /** The job before it in its chain. */
+  readonly follows?: JobRef;
+  /** Those that come after it in its chain, once it has succeeded. */
+  readonly next?: ChainedJobs;
+  /** The batch that it names. */
+  readonly batch?: string;
+  /** Of a batch's callback: the batch, and how its jobs ended. */
+  readonly closes?: BatchCounts;
+}
+
+/** A record stays small, however long the chain is. */
+const NAMED = 10;
+
+/** @returns undefined where nothing follows */
+export function nextJobs({
+  id,
+  sentFrom,
+  next,
+}: Pick<Envelope, "id" | "sentFrom" | "next">): ChainedJobs | undefined {
+  if (next === undefined || next.length === 0) return undefined;
+  let before = id;
+  const jobs = next.slice(0, NAMED).map(({ id: own, name, queue }) => {
+    before = foreignId(sentFrom, queue, own ?? nextId(before));
+    return { id: before, queue, name };
+  });
+  return { count: next.length, jobs };
+}
+
+export function flowPlace(envelope: Envelope): FlowPlace {
+  const { follows, batch, closes } = envelope;
+  const next = nextJobs(envelope);
+  return {
+    ...(follows === undefined ? {} : { follows }),
+    ...(next === undefined ? {} : { next }),
+    ...(batch === undefined ? {} : { batch }),
+    ...(closes === undefined ? {} : { closes }),
+  };
+}

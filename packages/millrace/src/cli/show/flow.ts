@@ -1,0 +1,34 @@
+import type { BatchStatus } from "../../client/jobs/batches.ts";
+import type { ChainMember } from "../../client/jobs/job-chain.ts";
+import { clean } from "./clean.ts";
+import { shownRef } from "./shown-ref.ts";
+
+/** The chain and the batch of a job, for `jobs get`. */
+export function flowFacts(
+  {
+    chain,
+    batchStatus,
+  }: {
+    readonly chain?: readonly ChainMember[];
+    readonly batchStatus?: BatchStatus;
+  },
+  queue: string,
+): readonly (readonly [string, string])[] {
+  return [
+    ...(chain === undefined ? [] : [["chain", chainText(chain, queue)] as const]),
+    ...(batchStatus === undefined ? [] : [["batch", batchText(batchStatus, queue)] as const]),
+  ];
+}
+
+function chainText(chain: readonly ChainMember[], queue: string): string {
+  return chain.map((member) => clean(`${shownRef(member, queue)}: ${member.state}`)).join(" → ");
+}
+
+const ENDS = ["succeeded", "dead", "expired", "cancelled", "refused"] as const;
+
+function batchText(batch: BatchStatus, queue: string): string {
+  const { id, total, left, callback } = batch;
+  const counts = ENDS.filter((end) => batch[end] > 0).map((end) => `${batch[end]} ${end}`);
+  const how = counts.length === 0 ? "" : ` (${counts.join(", ")})`;
+  return `${id}: ${total - left} of ${total} ended${how}, then ${shownRef(callback, queue)}`;
+}
