@@ -264,7 +264,8 @@ describeEachServer("the command", (server) => {
       ],
     });
     expect((await run(["dead", "discard", "--all"])).code).toBe(2);
-    expect((await run(["dead", "discard", "--all", "--yes", "--json"])).json()).toEqual({
+    expect((await run(["dead", "discard", "--all", "--yes", "--json"])).json()).toMatchObject({
+      operation: { kind: "dead-discard", total: 1, done: 1, progress: { state: "done" } },
       discarded: [{ id: "b1", queue: "work" }],
       failed: [],
     });

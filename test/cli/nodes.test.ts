@@ -111,13 +111,13 @@ describeEachServer("nodes and audit", (server) => {
     expect(await json("audit", "list")).toMatchObject([
       {
         action: "dead retry",
-        filter: { all: true, queue: "work" },
+        filter: { queue: "work" },
         outcome: { state: "done", count: 0, failed: 0 },
       },
       { action: "queues purge", filter: { queue: "work" }, outcome: { state: "done", count: 0 } },
     ]);
     expect(await json("audit", "list", "--action", "dead", "--since", "1h")).toHaveLength(1);
-    expect((await run("audit", "list")).out).toMatch(/dead retry +queue=work all=true +0 done/);
+    expect((await run("audit", "list")).out).toMatch(/dead retry +queue=work +0 done/);
     expect(await run("nodes", "quiet")).toMatchObject({ code: 2 });
     expect(await run("nodes", "resume", "--all")).toMatchObject({ code: 1 });
   });

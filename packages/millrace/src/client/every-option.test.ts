@@ -174,6 +174,7 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
 };
 type PartName =
   | "jobs"
+  | "batches"
   | "machines"
   | "queues"
   | "nodes"

@@ -32,9 +32,16 @@ export function operationReport(operation: Operation): Report {
             `${paint("red", "failed")} ${clean(job)}: ${clean(message, 500)} (${code})\n`,
         ),
         `operation ${clean(id)} ${progress.state}: ${howFar(operation)}\n`,
+        ...(progress.state === "running" ? [goesOn(id)] : []),
       ].join(""),
     ...(isWhole ? {} : { exitCode: EXIT.failed }),
   };
+}
+
+/** After a Ctrl-C: nothing is lost, and nobody may be at it. */
+function goesOn(id: string): string {
+  const command = `millrace operations`;
+  return `It goes on where a dashboard runs. Here: ${command} run ${id}. To leave the rest as it is: ${command} stop ${id}\n`;
 }
 
 /** Somebody else carries it out. */

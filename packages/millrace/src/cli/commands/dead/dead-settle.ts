@@ -4,13 +4,15 @@ import { audited } from "../../../client/audit.ts";
 import { parseDeadFilter } from "../../../client/dead/dead-filter.ts";
 import type { DeadLetterFilter } from "../../../client/dead/dead-letters.ts";
 import type { Millrace } from "../../../client/client.ts";
+import type { Operation } from "../../../client/operations/operation.ts";
 import { flag } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command, type CommandCall, type Report } from "../../command.ts";
 import { ASKS_FIRST, confirmed } from "../../confirm.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { clean } from "../../show/clean.ts";
-import { detachedReport } from "../../show/operations.ts";
+import { runHere } from "../../run-operation.ts";
+import { detachedReport, operationReport } from "../../show/operations.ts";
 import { withClient } from "../../with-client.ts";
 import { withTracedClient } from "../../with-traced-client.ts";
 import { filterFlags, filterOf } from "./dead-list.ts";
@@ -53,7 +55,7 @@ export const deadRetry = command({
     const { yes } = call.flags;
     if (call.args.length === 0 && !(await confirmed(call.io, yes, `Retry ${meant(call)}?`)))
       return nothing("retried");
-    if (call.flags.detach === true) return detached(call, "dead-retry");
+    if (call.args.length === 0) return settleAll(call, "dead-retry");
     return settleLetters(call, "retried", (client, filter) => client.dead.retry(filter));
   },
 });
@@ -68,22 +70,41 @@ export const deadDiscard = command({
   examples: [["millrace dead discard invoice-17 --yes", "Without asking, as a script needs it"]],
   async run(call) {
     requireSelection(call);
-    const forGood = call.flags.detach === true ? "It can be undone for seven days." : "For good.";
+    const forGood = call.args.length === 0 ? "It can be undone for seven days." : "For good.";
     if (!(await confirmed(call.io, call.flags.yes, `Remove ${meant(call)}? ${forGood}`)))
       return nothing("discarded");
-    if (call.flags.detach === true) return detached(call, "dead-discard");
+    if (call.args.length === 0) return settleAll(call, "dead-discard");
     return settleLetters(call, "discarded", (client, filter) => client.dead.discard(filter));
   },
 });
 
-async function detached(
-  { flags, config }: Pick<CommandCall<typeof selection>, "flags" | "config">,
+const DONE = { "dead-retry": "retried", "dead-discard": "discarded" } as const;
+
+/** As an operation: it survives the terminal, can be stopped, is on record, and can be undone. */
+async function settleAll(
+  { flags, config, io }: CommandCall<typeof askedSelection>,
   kind: "dead-retry" | "dead-discard",
 ): Promise<Report> {
   const filter = filterOf(flags);
-  return detachedReport(
-    await withClient(config, (client) => client.operations.start({ kind, filter })),
-  );
+  const start = (client: Millrace): Promise<Operation> => client.operations.start({ kind, filter });
+  if (flags.detach === true) return detachedReport(await withClient(config, start));
+  return withTracedClient(config, io, async (client) => {
+    const operation = await runHere(client, io, (await start(client)).id);
+    const { id, failures } = operation;
+    const items = await client.operations.items(id);
+    const done = items.filter(({ outcome }) => outcome === "done");
+    const report = operationReport(operation);
+    return {
+      ...report,
+      json: {
+        operation,
+        [DONE[kind]]: done.map(({ id: job, queue }) => ({ id: job, queue })),
+        failed: failures.map(({ id: job, queue, code, message }) => ({
+          ...{ id: job, queue, error: { code, message } },
+        })),
+      },
+    };
+  });
 }
 
 function nothing(done: "retried" | "discarded"): Report {
@@ -112,14 +133,13 @@ async function settleLetters(
   const filter = filterOf(call.flags);
   const mask = maskOf(call.config);
   const settle = async (client: Millrace): Promise<readonly DeadLetterResult[]> => {
-    if (call.args.length === 0) return act(client, filter);
     const each: DeadLetterResult[] = [];
     for (const id of call.args) each.push(...(await settleOne(client, { ...filter, id }, act)));
     return each;
   };
   const intent = {
     action: done === "retried" ? "dead retry" : "dead discard",
-    filter: { ...filter, ...(call.args.length === 0 ? { all: true } : { ids: call.args }) },
+    filter: { ...filter, ids: call.args },
   };
   const results = await withTracedClient(call.config, call.io, (client) =>
     audited(client.broker, intent, () => settle(client), tallyLetters),
