@@ -10,8 +10,9 @@ import {
 
 /**
  * The bytes of a record. The outcome itself must never be lost, so what can be spared is left out
- * until it fits, and said so: first the names of the children and of what follows, then the output, then long texts.
- * The output goes later, because who completes a chain after a crash reads it here.
+ * until it fits, and said so: first the names of the children and of what follows, then the output,
+ * then long texts. The output goes later, because who completes a chain after a crash reads it
+ * here.
  */
 export function writeHistoryRecord(
   record: HistoryRecord,
