@@ -12,7 +12,7 @@ const HELP = "npx millrace docs queue-full";
 describe("the way from an error to its entry", () => {
   test.each(CODES)("of %s is the command that prints it, where no site is known", (code) => {
     expect(new MillraceError(code, "It failed.").help).toBe(`npx millrace docs ${code}`);
-    expect(errorCommand(code)).toBe(`millrace docs ${code}`);
+    expect(errorCommand(code)).toBe(`npx millrace docs ${code}`);
   });
 
   test.each(["https://millrace.example/", "https://millrace.example/docs/"])(

@@ -7,9 +7,11 @@ import type { ErrorCode } from "./codes.ts";
  */
 declare const MILLRACE_SITE: string | undefined;
 
-/** The command that prints what a code means and what to do. */
+/**
+ * The command that prints what a code means and what to do. By npx, as most have it in a project.
+ */
 export function errorCommand(code: ErrorCode): string {
-  return `millrace docs ${code}`;
+  return `npx millrace docs ${code}`;
 }
 
 /** The address of a code's entry on a site that begins there. */
@@ -22,7 +24,5 @@ export function errorAddress(site: string, code: ErrorCode): string {
  * else the command that prints it.
  */
 export function errorHelp(code: ErrorCode): string {
-  return typeof MILLRACE_SITE === "string"
-    ? errorAddress(MILLRACE_SITE, code)
-    : `npx ${errorCommand(code)}`;
+  return typeof MILLRACE_SITE === "string" ? errorAddress(MILLRACE_SITE, code) : errorCommand(code);
 }

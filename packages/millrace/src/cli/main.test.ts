@@ -61,7 +61,7 @@ test.each([
   async (line) => {
     const { err } = await run(line);
     const [, code = "", more = ""] =
-      /\(([a-z-]+)\)\n {2}More: millrace (docs [a-z-]+)\n$/.exec(err) ?? [];
+      /\(([a-z-]+)\)\n {2}More: npx millrace (docs [a-z-]+)\n$/.exec(err) ?? [];
     expect(more, err).toBe(`docs ${code}`);
     const { code: exit, out } = await run(`${more} --json`);
     const entry = JSON.parse(out) as ErrorEntry;
