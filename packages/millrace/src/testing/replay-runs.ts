@@ -8,6 +8,7 @@ import {
 } from "@millrace/core";
 import { type ReplayedRun, replayRun } from "@millrace/runtime";
 
+/** How `replayRuns` replays. */
 export interface ReplayRunsOptions {
   /** How long a handler may take between its steps. Default 10 seconds. */
   readonly timeout?: Duration;

@@ -43,6 +43,7 @@ export interface ReplayedStep {
 export type ReplayOutcome =
   "goes-on" | "ends" | "left" | "mismatch" | "early" | "throws" | "unanswered";
 
+/** What became of a recorded run that was replayed with the handlers of today. */
 export interface ReplayedRun {
   readonly job: JobRef & { readonly name: string };
   readonly outcome: ReplayOutcome;
