@@ -2,6 +2,7 @@ import type { Timer } from "@millrace/core";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KvEntry } from "@nats-io/kv";
 import { nanos, type Msg, type NatsConnection } from "@nats-io/nats-core";
+import { isClustered } from "../connection/retrying-requests.ts";
 import { machineOf } from "../machine/machine.ts";
 import { every, quietly } from "../machine/timers.ts";
 import { parseAckSubject } from "../pull/ack-subject.ts";
@@ -41,6 +42,13 @@ const HEARTBEAT_MS = 2_000;
 const SILENT_LOOKS = 4;
 /** After this the server forgets a consumer whose reader was killed. */
 const FORGOTTEN_MS = 30_000;
+/**
+ * The consumer lies on one member of a cluster. A server before 2.11 may choose one that is dead,
+ * and then nobody answers: another is asked for, which may lie elsewhere.
+ */
+const ANSWERED_MS = 5_000;
+/** Of which one lies on a living member, if there is any. The last waits as any request does. */
+const MOST_TRIES = 12;
 
 /**
  * Reads a bucket's entries as they are written. The client's own ordered consumer has a heartbeat
@@ -49,9 +57,12 @@ const FORGOTTEN_MS = 30_000;
  * minutes of work for the server: four of them for each node that ends.
  */
 export async function openBucketReader(options: BucketReaderOptions): Promise<BucketReader> {
-  const reader = new ConsumerReader(options);
-  await reader.open();
-  return reader;
+  for (let tries = 1; ; tries += 1) {
+    const reader = new ConsumerReader(options);
+    const isLast = !isClustered(options.nc) || tries === MOST_TRIES;
+    if (await reader.open(isLast ? undefined : ANSWERED_MS)) return reader;
+    reader.stop();
+  }
 }
 
 class ConsumerReader implements BucketReader {
@@ -75,33 +86,48 @@ class ConsumerReader implements BucketReader {
     this.#inbox = newInbox(options.nc);
   }
 
-  async open(): Promise<void> {
-    const { nc, jsm, from, only = ">" } = this.#options;
+  /** @returns false where nobody has answered in time */
+  async open(withinMs: number | undefined): Promise<boolean> {
+    const { nc } = this.#options;
     const sub = nc.subscribe(this.#inbox, {
       callback: (error, msg) => (error === null ? this.#receive(msg) : this.#lose()),
     });
     this.#unsubscribe = () => sub.unsubscribe();
+    const unanswered = Promise.withResolvers<false>();
+    const timer =
+      withinMs === undefined
+        ? undefined
+        : machineOf(nc).clock.setTimer(withinMs, () => unanswered.resolve(false));
     try {
-      await jsm.consumers.add(this.#stream, {
-        name: this.#name,
-        deliver_subject: this.#inbox,
-        deliver_policy: "by_start_sequence",
-        opt_start_seq: from,
-        filter_subject: this.#prefix + only,
-        ack_policy: "none",
-        max_deliver: 1,
-        flow_control: true,
-        idle_heartbeat: nanos(HEARTBEAT_MS),
-        inactive_threshold: nanos(FORGOTTEN_MS),
-        mem_storage: true,
-        num_replicas: 1,
-      });
+      if (!(await Promise.race([this.#make(), unanswered.promise]))) return false;
     } catch (error) {
       this.#end();
       throw error;
+    } finally {
+      timer?.cancel();
     }
     if (!this.#over)
       this.#looks = quietly(every(machineOf(nc).clock, HEARTBEAT_MS, () => this.#look()));
+    return true;
+  }
+
+  async #make(): Promise<true> {
+    const { jsm, from, only = ">" } = this.#options;
+    await jsm.consumers.add(this.#stream, {
+      name: this.#name,
+      deliver_subject: this.#inbox,
+      deliver_policy: "by_start_sequence",
+      opt_start_seq: from,
+      filter_subject: this.#prefix + only,
+      ack_policy: "none",
+      max_deliver: 1,
+      flow_control: true,
+      idle_heartbeat: nanos(HEARTBEAT_MS),
+      inactive_threshold: nanos(FORGOTTEN_MS),
+      mem_storage: true,
+      num_replicas: 1,
+    });
+    return true;
   }
 
   stop(): void {
