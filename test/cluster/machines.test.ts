@@ -39,9 +39,6 @@ async function untilAnswered<Result>(call: () => Promise<Result>): Promise<Resul
 }
 
 for (const target of serversUnderTest()) {
-  // Open: on 2.10 a caller's request timed out in the one run that there was, on a busy machine.
-  // Why is not known yet.
-  if (target.generation === "2.10") continue;
   describe.skipIf(target.state === "missing")(`machines on a cluster (${nameOf(target)})`, () => {
     test("each ends as its chart says, with each job and timer once, while hosts and the leaders of their streams are killed", async () => {
       if (target.state === "missing") return;
@@ -79,8 +76,11 @@ for (const target of serversUnderTest()) {
       sent.catch(() => undefined);
       for (const [at, stream] of STREAMS.entries()) {
         const leader = await leaderOf(cluster.urls, stream);
-        const victim = cluster.members.find(({ name }) => name === leader);
-        expect(victim, `${stream} has a leader`).toBeDefined();
+        const leading = cluster.members.find(({ name }) => name === leader);
+        expect(leading, `${stream} has a leader`).toBeDefined();
+        // A member of 2.10 may take minutes to find its groups again, and of three copies two must
+        // be there: so one member dies there.
+        const victim = target.generation === "2.10" && at > 0 ? undefined : leading;
         const host = at % hosts.length;
         await Promise.all([victim?.kill(), hosts[host]?.kill()]);
         hosts[host] = await start();
