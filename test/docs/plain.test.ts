@@ -1,4 +1,4 @@
-// Sentences and cells that a person reads once. A list of names may be long, so the bounds are wide.
+// Sentences and cells that a person reads once. Lists of names may be long: the bounds are wide.
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
