@@ -5,16 +5,26 @@ import { livesAgain } from "./lives-again.ts";
 /**
  * Removes a letter for good, and what is on record of its job's steps.
  *
+ * @param steps what is on record of them, where that is known. Default: it is looked up
  * @returns false where the letter was gone already
  */
 export async function discardLetter(
   broker: Broker,
   letter: StoredDeadLetter,
   now: number,
+  steps?: readonly Uint8Array[],
 ): Promise<boolean> {
   const removed = await broker.deadLetters.remove(letter.sequence);
-  await forgetSteps(broker, letter, now);
+  // Whoever removed it may have died before it had seen to the steps; or it was put back since.
+  if (!removed && (await isBack(broker, letter))) return false;
+  if ((steps ?? (await stepsOf(broker, letter, now))).length > 0)
+    await forgetSteps(broker, letter, now);
   return removed;
+}
+
+/** Whether the letter lies there again: its job's steps are its own then. */
+async function isBack(broker: Broker, { queue, id, at }: StoredDeadLetter): Promise<boolean> {
+  return (await broker.deadLetters.list({ queue, id })).some((other) => other.at === at);
 }
 
 /** What is on record of its job's steps, as it was written. */
@@ -36,9 +46,8 @@ async function forgetSteps(broker: Broker, letter: StoredDeadLetter, now: number
   const revived = readable(broker, letter, now);
   if (revived === undefined) return;
   const { id, queue, createdAt } = revived;
-  const run = { id, queue, createdAt };
-  if ((await broker.journal.read(run)).length === 0 || (await livesAgain(broker, revived))) return;
-  await broker.journal.remove(run);
+  if (await livesAgain(broker, revived)) return;
+  await broker.journal.remove({ id, queue, createdAt });
 }
 
 /** @returns undefined where the letter can't be read as a job: then it has never run */

@@ -40,7 +40,7 @@ export async function actOf(
       return onLetters(broker, async (letter, { place }) => {
         const steps = await stepsOf(broker, letter, clock.now());
         await things.keep(place, { letter, steps });
-        return discardLetter(broker, letter, clock.now());
+        return discardLetter(broker, letter, clock.now(), steps);
       });
     }
     case "dead-retry": {

@@ -8,7 +8,7 @@ import {
   type Stoppable,
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
-import { beginAudit } from "../audit.ts";
+import { beginAudit, completeAudit } from "../audit.ts";
 import { whoAmI } from "../who-am-i.ts";
 import {
   isOpen,
@@ -16,6 +16,7 @@ import {
   type OperationKind,
   shownOperation,
   type StoredOperation,
+  withEnd,
 } from "./operation.ts";
 import {
   PAGE_ITEMS,
@@ -152,7 +153,8 @@ export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operatio
       const { by = whoAmI() } = note;
       await askToStop(broker, id, by);
       // Where nobody is at it, somebody has to say that it has ended.
-      await runOperation({ broker, clock }, id, new AbortController().signal);
+      const end = await runOperation({ broker, clock }, id, new AbortController().signal);
+      if (end === "held") await endUnbegun(broker, id);
       return get(id);
     },
     async undo(id, note = {}) {
@@ -277,6 +279,25 @@ async function plannedOf(broker: Broker, operation: StoredOperation): Promise<re
     }
   }
   return all;
+}
+
+/**
+ * An undo that waits for another of the same operation: nobody is at it, and nobody may be for long.
+ * Whoever begins with it at this moment finds nothing to do.
+ */
+async function endUnbegun(broker: Broker, id: string): Promise<void> {
+  const store = await operationsBucket(broker);
+  for (;;) {
+    const { operation, revision } = await getOperation(store, id);
+    const { token, begun, progress, done, failed } = operation;
+    if (token !== 0 || begun !== 0 || progress.state !== "stopping") return;
+    try {
+      await store.put(id, withEnd(operation, await store.now()), revision);
+      return await completeAudit(broker, id, { state: "done", count: done, failed });
+    } catch (error) {
+      if (!MillraceError.is(error, "revision-conflict")) throw error;
+    }
+  }
 }
 
 async function askToStop(broker: Broker, id: string, by: string): Promise<void> {

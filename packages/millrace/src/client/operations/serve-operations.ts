@@ -26,32 +26,39 @@ export async function serveOperations(
   const stop = new AbortController();
   let timer: Timer | undefined;
 
+  /** Those that can't be gone on with now: the others must have their turn beside them. */
+  const waiting = new Set<string>();
+
   const run = async (id: string): Promise<void> => {
-    let next: "now" | "later" = "later";
     try {
       if ((await runOperation(host, id, stop.signal)) === "ended") {
         open.delete(id);
-        next = "now";
-      }
+        // One that waited for it may go on.
+        waiting.clear();
+      } else waiting.add(id);
     } catch (error) {
       if (MillraceError.is(error, "operation-not-found")) open.delete(id);
-      else if (!MillraceError.is(error)) {
+      else if (MillraceError.is(error)) waiting.add(id);
+      else {
         open.delete(id);
         onDefect?.(error);
       }
     } finally {
       running.delete(id);
-      look(next);
+      look();
     }
   };
-  const look = (when: "now" | "later"): void => {
+  const look = (): void => {
     if (stop.signal.aborted) return;
-    if (when === "now")
-      for (const id of [...open].toSorted())
-        if (running.size < MOST_AT_ONCE && !running.has(id)) running.set(id, run(id));
+    for (const id of [...open].toSorted())
+      if (running.size < MOST_AT_ONCE && !running.has(id) && !waiting.has(id))
+        running.set(id, run(id));
     if (open.size === 0) return;
     timer?.cancel();
-    timer = clock.setTimer(LOOK_MS, () => look("now"));
+    timer = clock.setTimer(LOOK_MS, () => {
+      waiting.clear();
+      look();
+    });
     timer.unref?.();
   };
 
@@ -60,7 +67,7 @@ export async function serveOperations(
     if (operation !== undefined && isOpen(operation)) {
       if (open.has(key)) return;
       open.add(key);
-      look("now");
+      look();
     } else open.delete(key);
   });
   try {
@@ -70,7 +77,7 @@ export async function serveOperations(
     await watch.stop();
     throw error;
   }
-  look("now");
+  look();
   return {
     stop: async () => {
       stop.abort();

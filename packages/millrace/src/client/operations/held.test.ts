@@ -1,0 +1,97 @@
+import { takeLock } from "@millrace/runtime";
+import { silentLogger } from "@millrace/core";
+import { expect, onTestFinished, test } from "vitest";
+import { discardLetter } from "../dead/dead-discard.ts";
+import { charge, DISCARD, pay, QUEUE, RETRY, type Scene, scene } from "./undo.fixture.ts";
+
+/** As another process that is at it would, for as long as the test lasts. */
+async function hold({ another, clock }: Scene, operation: string): Promise<void> {
+  const { locks } = another().broker;
+  const lease = await takeLock(
+    { locks, clock, log: silentLogger, random: () => 0.5 },
+    { name: `operation/${operation}`, holder: "another", leaseMs: 15_000, waitMs: 0 },
+  );
+  expect(lease).toBeDefined();
+  onTestFinished(() => lease?.release());
+}
+
+test("five operations that others are at do not keep a sixth from being carried out", async () => {
+  const of = await scene();
+  const { client, clock } = of;
+  const held = [];
+  for (let n = 0; n < 5; n += 1) {
+    await clock.advance("1s");
+    held.push((await client.operations.start(DISCARD)).id);
+  }
+  for (const id of held) await hold(of, id);
+  await clock.advance("1s");
+  const { id } = await client.operations.start(DISCARD);
+  expect(held.every((other) => other < id)).toBe(true);
+  const serving = await client.operations.serve();
+  onTestFinished(() => serving.stop());
+  await clock.advance("10s");
+  expect(await client.operations.get(id)).toMatchObject({ progress: { state: "done" } });
+  for (const other of held)
+    expect(await client.operations.get(other)).toMatchObject({ progress: { state: "running" } });
+});
+
+test("an undo that waits for another one is stopped at once, with nothing done", async () => {
+  const of = await scene();
+  const { client } = of;
+  await client.enqueue(charge, { n: 1 }, { id: "c1" });
+  await of.drain();
+  const { id } = await client.operations.start(DISCARD);
+  await client.operations.run(id);
+  // The audit's order is that of time.
+  await of.clock.advance("1s");
+  const undo = await client.operations.undo(id);
+  await hold(of, id);
+  expect(await client.operations.stop(undo.id, { by: "ada" })).toMatchObject({
+    ...{ done: 0, progress: { state: "stopped", by: "ada" } },
+  });
+  expect(await client.dead.list()).toEqual([]);
+  expect(await client.audit.list()).toMatchObject([
+    { id: undo.id, outcome: { state: "done", count: 0 } },
+    { id },
+  ]);
+});
+
+test("who was frozen before it removed a letter that was put back since leaves its steps alone", async () => {
+  const of = await scene({ steps: true });
+  const { client } = of;
+  await client.enqueue(pay, { n: 1 }, { id: "p1" });
+  await of.drain();
+  const { broker } = of.another();
+  const [letter] = await broker.deadLetters.list({ queue: QUEUE });
+  if (letter === undefined) throw new Error("it has not died");
+  const { id } = await client.operations.start(DISCARD);
+  expect(await client.operations.run(id)).toMatchObject({ done: 1 });
+  const undo = await client.operations.undo(id);
+  expect(await client.operations.run(undo.id)).toMatchObject({ done: 1 });
+  // Awake, it goes on with what it has read.
+  expect(await discardLetter(broker, letter, of.clock.now())).toBe(false);
+  of.bankIsUp();
+  await client.operations.run((await client.operations.start(RETRY)).id);
+  await of.drain();
+  expect(of.ran.get("p1")).toHaveLength(1);
+  expect(of.reserved).toEqual(["p1"]);
+});
+
+test("a discard by operation reads a job's steps once", async () => {
+  const of = await scene({ steps: true });
+  await of.client.enqueue(pay, { n: 1 }, { id: "p1" });
+  await of.client.enqueue(charge, { n: 1 }, { id: "c1" });
+  await of.drain();
+  const { broker, client } = of.another();
+  const read = broker.journal.read.bind(broker.journal);
+  const looked: string[] = [];
+  broker.journal.read = (run) => {
+    looked.push(run.id);
+    return read(run);
+  };
+  const { id } = await client.operations.start({ ...DISCARD, filter: { queue: QUEUE } });
+  expect(await client.operations.run(id)).toMatchObject({ done: 2 });
+  expect(looked.toSorted()).toEqual(["c1", "p1"]);
+  broker.journal.read = read;
+  expect(await client.dead.list()).toEqual([]);
+});
