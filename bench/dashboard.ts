@@ -1,0 +1,282 @@
+import { type ChildProcess, fork, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { connectBroker } from "@millrace/broker-nats";
+import { guardChild, launchServer, obtainServer } from "@millrace/nats-server";
+import { createNode, tuneEngine } from "@millrace/runtime";
+import { connect, defineJob, type Millrace } from "millrace";
+import { Memory } from "./dashboard/memory.ts";
+import { OpenPage } from "./dashboard/open-page.ts";
+
+/**
+ * The dashboard over a large history: what its first page takes, a search, its memory, and what
+ * three open pages take from the fleet. `millrace ui` with its index, one node and one server, each
+ * a process of its own.
+ *
+ *     pnpm bench:dashboard [--jobs 100000] [--waiting 10000] [--rounds 5] [--round 40000]
+ *
+ * Rounds with three pages and without any take turns. A page is what a browser asks for, without
+ * the browser, which runs elsewhere.
+ */
+const NAMESPACE = "bench";
+const CHUNK = 20_000;
+const SLOTS = 256;
+const SEARCHES = 200;
+const PAGES = 3;
+const MB = 2 ** 20;
+const CUSTOMERS = 5_000;
+/** One job in so many dies. */
+const DIES = 500;
+const MILLRACE = fileURLToPath(new URL("../packages/millrace/src/cli/bin.ts", import.meta.url));
+
+interface Order {
+  readonly customer: number;
+  readonly item: string;
+}
+const order = defineJob<Order>({ name: "shop.order", queue: "orders", retry: "none" });
+const later = defineJob<Order>({ name: "shop.later", queue: "later" });
+
+if (process.send === undefined) await measure();
+else await host(process.argv[2] ?? "");
+
+async function measure(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      jobs: { type: "string", default: "100000" },
+      waiting: { type: "string", default: "10000" },
+      rounds: { type: "string", default: "5" },
+      round: { type: "string", default: "40000" },
+      first: { type: "string", default: "20" },
+    },
+  });
+  const [jobs, waiting] = [Number(values.jobs), Number(values.waiting)];
+  const [rounds, round] = [Number(values.rounds), Number(values.round)];
+  const { path } = await obtainServer({ onProgress: (line) => process.stderr.write(`${line}\n`) });
+  const folder = await mkdtemp(join(tmpdir(), "millrace-bench-"));
+  await using server = await launchServer({ path });
+  const millrace = await connect({ servers: server.url, namespace: NAMESPACE, env: {} });
+  const children: ChildProcess[] = [];
+  try {
+    for (const queue of ["orders", "later"]) await millrace.queues.ensure(queue);
+    const node = fork(fileURLToPath(import.meta.url), [server.url]);
+    children.push(node);
+    await once(node, "message");
+    const ui = await startUi(server.url, folder, children);
+    const memory = new Memory(ui.pid);
+    say(`nats-server ${server.version}, Node ${process.version}`);
+    await fill(millrace, { jobs, waiting });
+    await caughtUp(ui.url);
+    say(`memory of the dashboard while it indexed: ${memory.most().toFixed(0)} MB at most`);
+    await firstPages(ui.url, Number(values.first));
+    await searches(ui.url);
+    await throughput(millrace, ui.url, { rounds, round });
+    say(`memory of the dashboard: ${memory.most().toFixed(0)} MB at most`);
+    memory.stop();
+  } finally {
+    await millrace.close();
+    for (const child of children) await end(child);
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function startUi(
+  servers: string,
+  folder: string,
+  children: ChildProcess[],
+): Promise<{ readonly url: string; readonly pid: number }> {
+  const args = [MILLRACE, "ui", "--ui-port", "0", "--job-index", join(folder, "index"), "--json"];
+  const env = { ...process.env, MILLRACE_SERVERS: servers, MILLRACE_NAMESPACE: NAMESPACE };
+  const ui = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "inherit"] });
+  children.push(ui);
+  // It ends with its bench, however that ends.
+  if (ui.pid !== undefined) void once(ui, "close").then(guardChild(ui.pid));
+  for await (const line of createInterface({ input: ui.stdout }))
+    return { url: (JSON.parse(line) as { url: string }).url, pid: ui.pid ?? 0 };
+  throw new Error("the dashboard did not start");
+}
+
+async function fill(
+  millrace: Millrace,
+  { jobs, waiting }: { readonly jobs: number; readonly waiting: number },
+): Promise<void> {
+  const began = performance.now();
+  for (let from = 0; from < jobs; from += CHUNK) {
+    await enqueue(millrace, order, Math.min(CHUNK, jobs - from), from);
+    await drained(millrace);
+  }
+  for (let from = 0; from < waiting; from += CHUNK)
+    await enqueue(millrace, later, Math.min(CHUNK, waiting - from), from);
+  const seconds = (performance.now() - began) / 1_000;
+  say(`${jobs} jobs in the history and ${waiting} waiting, made in ${seconds.toFixed(0)} s`);
+}
+
+function enqueue(
+  millrace: Millrace,
+  job: typeof order,
+  count: number,
+  from: number,
+): Promise<unknown> {
+  const items = Array.from({ length: count }, (_, n) => ({
+    input: { customer: (from + n) % CUSTOMERS, item: `item ${(from + n) % 97}` },
+  }));
+  return millrace.enqueueMany(job, items);
+}
+
+async function drained(millrace: Millrace): Promise<void> {
+  for (;;) {
+    const { queued, running } = await millrace.queues.snapshot("orders");
+    if (queued + running === 0) return;
+    await pause(20);
+  }
+}
+
+async function caughtUp(url: string): Promise<void> {
+  const began = performance.now();
+  for (;;) {
+    const { state, behind, jobs, bytes } = await read<{
+      readonly state: string;
+      readonly behind: number;
+      readonly jobs: number;
+      readonly bytes: number;
+    }>(url, "search");
+    if (state === "following" && behind === 0) {
+      const seconds = ((performance.now() - began) / 1_000).toFixed(0);
+      return say(
+        `the index had read all ${seconds} s later: ${jobs} jobs, ${(bytes / MB).toFixed(0)} MB`,
+      );
+    }
+    await pause(1_000);
+  }
+}
+
+/** The page with its script, then all that its first view asks for, at once. */
+async function firstPages(url: string, times: number): Promise<void> {
+  const took: number[] = [];
+  for (let n = 0; n < times; n += 1) {
+    // Whatever is remembered for a moment is forgotten, or it would be told instead of asked.
+    await pause(1_500);
+    const began = performance.now();
+    const html = await (await fetch(url)).text();
+    const assets = [...html.matchAll(/(?:src|href)="([^"]*assets\/[^"]+)"/g)];
+    const links = assets.map(([, link = ""]) => new URL(link, url).href);
+    await Promise.all(links.map(async (link) => (await fetch(link)).arrayBuffer()));
+    const asked = ["session", "overview", "plots?range=1h"];
+    await Promise.all(asked.map((path) => read(url, path)));
+    took.push(performance.now() - began);
+  }
+  say(`first page, ${times} times: ${quantiles(took)}`);
+}
+
+async function searches(url: string): Promise<void> {
+  const took: number[] = [];
+  for (let n = 0; n < SEARCHES; n += 1) {
+    const began = performance.now();
+    const filter = filterOf(n);
+    await read(url, `jobs?limit=50&filter=${encodeURIComponent(filter)}`);
+    took.push(performance.now() - began);
+  }
+  say(`search, ${SEARCHES} different ones: ${quantiles(took)}`);
+}
+
+/** What people look for: a customer, an error, a word, a state and an age. */
+function filterOf(n: number): string {
+  const customer = (n * 7_919) % CUSTOMERS;
+  return [
+    `payload.customer:${customer}`,
+    `error~declined payload.customer:${customer - (customer % DIES)}`,
+    `payload.item:"item ${n % 97}"`,
+    `state:dead age<${n + 1}h`,
+    `name=shop.order attempts=1 age>${n}s`,
+  ][n % 5] as string;
+}
+
+async function throughput(
+  millrace: Millrace,
+  url: string,
+  { rounds, round }: { readonly rounds: number; readonly round: number },
+): Promise<void> {
+  await rate(millrace, round);
+  const ratios: number[] = [];
+  for (let n = 0; n < rounds; n += 1) {
+    const without = async (): Promise<number> => rate(millrace, round);
+    const withPages = async (): Promise<number> => {
+      const pages = Array.from({ length: PAGES }, () => new OpenPage(url));
+      try {
+        return await rate(millrace, round);
+      } finally {
+        for (const page of pages) await page.close();
+      }
+    };
+    // Whoever comes second finds a larger history.
+    const [first, second] = n % 2 === 0 ? [without, withPages] : [withPages, without];
+    const [a, b] = [await first(), await second()];
+    ratios.push(n % 2 === 0 ? b / a : a / b);
+  }
+  const sorted = ratios.toSorted((a, b) => a - b);
+  const [least = 0, most = 0] = [sorted[0], sorted.at(-1)];
+  const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
+  say(
+    `the fleet's throughput with ${PAGES} pages open, as a share of that without: ${median.toFixed(3)} (${least.toFixed(3)} to ${most.toFixed(3)}), ${rounds} rounds of ${round} jobs each`,
+  );
+}
+
+/** Jobs a second, from their enqueue to the last one's end. */
+async function rate(millrace: Millrace, count: number): Promise<number> {
+  const began = performance.now();
+  await enqueue(millrace, order, count, 1);
+  await drained(millrace);
+  return (count * 1_000) / (performance.now() - began);
+}
+
+async function host(url: string): Promise<void> {
+  tuneEngine();
+  const broker = await connectBroker({ servers: url, namespace: NAMESPACE });
+  const handled = order.handler(({ input }) => {
+    if (input.customer % DIES === 0) throw new Error(`The bank declined ${input.customer}.`);
+    return { sent: true };
+  });
+  const node = createNode({ broker, jobs: [handled], slots: SLOTS });
+  await node.start();
+  process.once("SIGTERM", () => {
+    void node
+      .stop()
+      .then(() => broker.close())
+      .then(() => process.disconnect());
+  });
+  // Its bench has been killed.
+  process.once("disconnect", () => process.exit());
+  process.send?.("ready");
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit");
+  child.kill("SIGTERM");
+  await ended;
+}
+
+async function read<View>(url: string, path: string): Promise<View> {
+  const response = await fetch(`${url}api/${path}`);
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  return (await response.json()) as View;
+}
+
+function quantiles(all: readonly number[]): string {
+  const sorted = all.toSorted((a, b) => a - b);
+  const at = (share: number): string =>
+    (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(0);
+  return `p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, at most ${at(1)} ms`;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms));
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
