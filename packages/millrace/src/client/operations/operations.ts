@@ -282,8 +282,8 @@ async function plannedOf(broker: Broker, operation: StoredOperation): Promise<re
 }
 
 /**
- * An undo that waits for another of the same operation: nobody is at it, and nobody may be for long.
- * Whoever begins with it at this moment finds nothing to do.
+ * An undo that waits for another of the same operation: nobody is at it, perhaps for long. Whoever
+ * begins with it at this moment finds nothing to do.
  */
 async function endUnbegun(broker: Broker, id: string): Promise<void> {
   const store = await operationsBucket(broker);
