@@ -25,6 +25,8 @@ export async function endOnRecord(
     if (job === undefined) return undefined;
     const last = lastOf(records, heard, job);
     if (last === undefined || !isFinal(last)) return undefined;
+    if (!isSurelyOwn(records, last, awaited) && (await mayBeAnothers(broker, last, job)))
+      return "unclear";
     const others = isOfAnother(last, job);
     if (others && !(await mayBeDuplicateOf(broker, last, job))) return undefined;
     if (!others && !isDeath(last)) return last;
@@ -60,6 +62,36 @@ function identified(job: AwaitedJob, records: readonly HistoryRecord[]): Awaited
     .toSorted(([, a], [, b]) => a - b);
   const [createdAt] = own[0] ?? [];
   return createdAt === undefined ? undefined : { ...job, createdAt };
+}
+
+/** Whether it is known when the job was made, or a record of its very message says so. */
+function isSurelyOwn(
+  records: readonly HistoryRecord[],
+  end: HistoryRecord,
+  { createdAt, sequence = 0 }: AwaitedJob,
+): boolean {
+  if (createdAt !== undefined || sequence === 0) return true;
+  return [...records, end].some(
+    (record) => record.sequence === sequence && record.createdAt === end.createdAt,
+  );
+}
+
+/**
+ * Whether an end may be of a job that came later than the one that is awaited. One whose earliest
+ * record is of a later place has no record of its own message: a killed server took it twice, or
+ * it has not come so far yet. Then its message is still there.
+ */
+async function mayBeAnothers(
+  broker: Broker,
+  end: HistoryRecord,
+  { id, queue }: AwaitedJob,
+): Promise<boolean> {
+  const { firstStoredAt: storedBefore } = end;
+  const waiting = await broker.findWaiting(id, {
+    queue,
+    ...(storedBefore === undefined ? {} : { storedBefore }),
+  });
+  return waiting !== undefined && waiting.envelope.createdAt !== end.createdAt;
 }
 
 /**

@@ -186,6 +186,22 @@ describe("who was told that the job is there already, while another of its id li
     expect(await told([EARLIER[0] ?? {}, ...before.map(some)], after.map(some))).toBe("done");
   });
 
+  test("a later one ends while this one, which has no record yet, runs: that is not its end", async () => {
+    const clock = new SimulatedClock();
+    const server = new MemoryServer(clock);
+    const broker = new MemoryBroker({ clock, server });
+    await broker.queues.ensure("mail");
+    await broker.enqueue([
+      { ...UNSETTLED, ...own, id: "r", queue: "mail", name: "n", payload: 1, headers: {} },
+    ]);
+    const result = awaitResult(broker, awaited, 60_000, clock);
+    server.history.add({ ...RECORD, ...LATER, firstStoredAt: clock.now() + 1_000 });
+    await clock.advance("3s");
+    server.history.add({ ...RECORD, ...own, generation: 0, sequence: 7 });
+    await clock.advance("3s");
+    expect(await result).toBe("done");
+  });
+
   function some(more: Partial<HistoryRecord> | undefined): Partial<HistoryRecord> {
     return more ?? {};
   }
