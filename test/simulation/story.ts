@@ -62,6 +62,8 @@ export function tellEntry(entry: Entry): string {
       return `${at}GONE      ${entry.process} ${entry.how}`;
     case "thawed":
       return `${at}THAWED    ${entry.process}`;
+    case "forgotten":
+      return `${at}forgotten ${entry.queue}/${entry.job} was handed out`;
     case "silent":
       return `${at}silent    ${entry.process} since ${(entry.sinceMs / 1_000).toFixed(3)}s`;
     case "healed":

@@ -32,6 +32,9 @@ export interface JobSeen {
   readonly job: string;
   readonly queue: string;
   planned: string | undefined;
+  /** When its producer began to enqueue it, and when it was told that it is there. */
+  plannedMs: number | undefined;
+  confirmedMs: number | undefined;
   /** Of a chain's first job, how many are to follow it. */
   links: number;
   confirmed: boolean;
@@ -55,6 +58,8 @@ export interface Evidence {
   readonly deaths: ReadonlyMap<string, number>;
   /** When the server was killed. */
   readonly crashes: readonly number[];
+  /** Jobs that a killed server handed out once more, because it had forgotten the first time. */
+  readonly forgotten: readonly Extract<Entry, { is: "forgotten" }>[];
   readonly asked: readonly Extract<Entry, { is: "asked" }>[];
   readonly limited: readonly Extract<Entry, { is: "limited" }>[];
   readonly schedules: readonly Extract<Entry, { is: "schedule-ended" }>[];
@@ -127,6 +132,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
   const runs = new Map<number, RunSeen>();
   const deaths = new Map<string, number>();
   const crashes: number[] = [];
+  const forgotten: Extract<Entry, { is: "forgotten" }>[] = [];
   const asked: Extract<Entry, { is: "asked" }>[] = [];
   const limited: Extract<Entry, { is: "limited" }>[] = [];
   const schedules: Extract<Entry, { is: "schedule-ended" }>[] = [];
@@ -151,11 +157,13 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
       case "planned":
         queueOf.set(entry.job, entry.queue);
         of(entry.job).planned = entry.kind;
+        of(entry.job).plannedMs = entry.atMs;
         of(entry.job).links = entry.links ?? 0;
         turns.planned(entry.job, entry.atMs);
         break;
       case "confirmed":
         of(entry.job).confirmed = true;
+        of(entry.job).confirmedMs ??= entry.atMs;
         break;
       case "refused":
         of(entry.job).refused = entry.code;
@@ -268,6 +276,9 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
       case "fault":
         if (entry.kind.startsWith("crash")) crashes.push(entry.atMs);
         break;
+      case "forgotten":
+        forgotten.push(entry);
+        break;
       case "effect":
       case "cancelled":
       case "purged":
@@ -277,7 +288,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
   }
   return {
     ...{ jobs, batches, queueOf, deaths, crashes, asked, limited, schedules, steps },
-    ...{ signalled, taken, healedMs, silences, freezes },
+    ...{ signalled, taken, healedMs, silences, freezes, forgotten },
   };
 }
 
@@ -291,6 +302,7 @@ function givenBy(input: unknown, runs: ReadonlyMap<number, RunSeen>): string | u
 function emptyJob(key: string, job: string, queue: string): JobSeen {
   return {
     ...{ key, job, queue, planned: undefined, confirmed: false, refused: undefined, links: 0 },
+    ...{ plannedMs: undefined, confirmedMs: undefined },
     ...{ runs: [], finals: [], letters: [], revived: new Set(), quarantines: [], told: [] },
   };
 }

@@ -1,3 +1,4 @@
+import { CLAIM_LEASE_MS } from "@millrace/core";
 import { type Evidence, type JobSeen, livesOf } from "./evidence.ts";
 import { isForeign } from "./judge-ends.ts";
 import { untilMs } from "./judge-runs.ts";
@@ -5,6 +6,7 @@ import { idOf } from "./turns.ts";
 import type { Violation } from "./violation.ts";
 
 const PURGED = "purged";
+const KEY_IS_HELD = "Its unique key is held by ";
 const PARKED_FULL = "parked-full";
 /** Takes hardly any jobs, and parks no more than it takes. */
 const NARROW = "narrow";
@@ -27,12 +29,24 @@ export function* judgeOrders(evidence: Evidence): Generator<Violation> {
       if (reason === PARKED_FULL && !hasQuota)
         yield { is: "unasked", job, detail: "it found no room to wait, and there is no quota" };
       if (state !== "cancelled") continue;
+      if (hasComeTooLate(seen, reason)) continue;
       const isPurged = reason === PURGED;
       if (!(isPurged ? wasAsked("purge", queue) : wasAsked("cancel", idOf(seen.job))))
         yield { is: "unasked", job, detail: `it was cancelled: ${reason}` };
     }
     yield* judgePurged(seen, evidence);
   }
+}
+
+/**
+ * A producer that could not publish for so long after it had claimed a unique key no longer has it:
+ * another may have come, and then its own job gives way as soon as a node meets it.
+ */
+function hasComeTooLate(
+  { plannedMs = 0, confirmedMs = Infinity }: JobSeen,
+  reason: string | undefined,
+): boolean {
+  return reason?.startsWith(KEY_IS_HELD) === true && confirmedMs - plannedMs > CLAIM_LEASE_MS;
 }
 
 /** Of what a killed server had done. */
@@ -46,8 +60,8 @@ const THAW_MS = 100;
  * may have been given the job before, and begin it afterwards.
  */
 function* judgePurged(
-  { key: job, finals, runs }: JobSeen,
-  { crashes, freezes }: Pick<Evidence, "crashes" | "freezes">,
+  { key: job, job: name, queue, finals, runs }: JobSeen,
+  { crashes, freezes, forgotten }: Pick<Evidence, "crashes" | "freezes" | "forgotten">,
 ): Generator<Violation> {
   for (const { reason, at } of finals) {
     if (reason !== PURGED) continue;
@@ -62,7 +76,13 @@ function* judgePurged(
     const isForgotten = crashes.some(
       (crashMs) => crashMs >= fromMs && crashMs - begunMs <= MOST_FORGOTTEN_MS && crashMs < atMs,
     );
-    if (isForgotten) continue;
+    // Between its being handed out and its begin the node asks whether the job is over.
+    const before = Math.max(0, ...runs.map((run) => run.began.atMs).filter((ms) => ms < begunMs));
+    const isHandedOutAgain = forgotten.some(
+      (one) =>
+        one.job === idOf(name) && one.queue === queue && one.atMs > before && one.atMs < atMs,
+    );
+    if (isForgotten || isHandedOutAgain) continue;
     yield {
       is: "purged-running",
       job,

@@ -1,5 +1,6 @@
 import type { Evidence, JobSeen, RunSeen } from "./evidence.ts";
 import { isForeign } from "./judge-ends.ts";
+import { WORLD_BEGAN } from "../engine/process.ts";
 import { tickOf } from "./judge-schedules.ts";
 import { idOf } from "./turns.ts";
 import { isWord } from "./judge-outcomes.ts";
@@ -24,12 +25,15 @@ export function* judgeRuns(evidence: Evidence, limits: Limits): Generator<Violat
   }
 }
 
-function* judgeKeys({ jobs }: Evidence, limits: Limits): Generator<Violation> {
+function* judgeKeys(evidence: Evidence, limits: Limits): Generator<Violation> {
   const byKey = new Map<string, RunSeen[]>();
-  for (const { runs } of jobs.values())
-    for (const run of runs)
-      if (run.began.key !== undefined)
-        byKey.set(run.began.key, [...(byKey.get(run.began.key) ?? []), run]);
+  for (const seen of evidence.jobs.values())
+    for (const run of seen.runs) {
+      const { key } = run.began;
+      if (key === undefined) continue;
+      const held = key.startsWith("unique ") ? asHolder(run, seen, evidence) : run;
+      byKey.set(key, [...(byKey.get(key) ?? []), held]);
+    }
   for (const [key, runs] of byKey) {
     const limit = limits[key.split(" ")[0] ?? ""];
     if (limit === undefined) continue;
@@ -41,6 +45,20 @@ function* judgeKeys({ jobs }: Evidence, limits: Limits): Generator<Violation> {
         detail: `${over.length} at once of ${limit}: ${over.map(({ began }) => `${began.job} token ${began.token} on ${began.process}`).join(", ")}`,
       };
   }
+}
+
+/**
+ * A job holds its unique key until its end is on record. A second run of it, which is there because
+ * a killed server handed the job out twice, knows nothing of that end and may go on.
+ */
+function asHolder(run: RunSeen, { job, queue, finals }: JobSeen, { forgotten }: Evidence): RunSeen {
+  const { atMs } = run.began;
+  const isSecond = forgotten.some(
+    (one) => one.job === idOf(job) && one.queue === queue && one.atMs < atMs,
+  );
+  const end = finals.map(({ at }) => at - WORLD_BEGAN).find((ms) => ms > atMs);
+  if (!isSecond || end === undefined) return run;
+  return { ...run, endedMs: Math.min(run.endedMs ?? Infinity, end) };
 }
 
 /** Of a unique key another run of the same job is no other job. */

@@ -104,6 +104,14 @@ describe("what an operator does, before the oracle of the simulation", () => {
     expect(kinds([...long, crash(3_000), purged])).toEqual([]);
     for (const atMs of [1_900, 4_100, 8_600])
       expect(kinds([...long, crash(atMs), purged])).toEqual(["purged-running"]);
+    // Handed out before the server was killed, and begun after it.
+    const forgotten = (atMs: number): Fact =>
+      ({ is: "forgotten", job: "j1", queue: "work", atMs }) as Fact;
+    expect(kinds([...long, forgotten(1_500), purged])).toEqual([]);
+    expect(kinds([...long, forgotten(8_600), purged])).toEqual(["purged-running"]);
+    expect(kinds([...long, { ...forgotten(1_500), job: "j2" } as Fact, purged])).toEqual([
+      "purged-running",
+    ]);
     // Given to a process that was frozen, which begins it when it thaws.
     const frozen = (untilMs: number): Fact[] => [
       { is: "gone", process: "n1-1", how: "frozen", atMs: 1_800 } as Fact,
@@ -115,6 +123,20 @@ describe("what an operator does, before the oracle of the simulation", () => {
     expect(kinds(thawedAt(1_990, 1_900))).toEqual([]);
     expect(kinds(thawedAt(1_990, 1_700))).toEqual(["purged-running"]);
     expect(kinds(thawedAt(1_850, 1_840))).toEqual(["purged-running"]);
+  });
+
+  it("gives way to the holder of its unique key where its producer came too late, and only there", () => {
+    const end = recorded("j1", {
+      ...{ state: "cancelled", outcome: "cancelled", at: BEGAN + 30_000 },
+      reason: "Its unique key is held by j2.",
+    });
+    const confirmed: Fact = { is: "confirmed", job: "j1", duplicate: false };
+    const enqueued = (atMs: number): (Fact & { readonly atMs: number })[] => [
+      { ...planned("j1"), atMs: 1_000 },
+      { ...confirmed, atMs },
+    ];
+    expect(kinds([...enqueued(11_001), end])).toEqual([]);
+    expect(kinds([...enqueued(10_999), end])).toEqual(["unasked"]);
   });
 
   it("lets no more of a queue run at once, and start, than its limits say", () => {

@@ -168,6 +168,28 @@ describe("the oracle of the simulation", () => {
       expect(kinds([...first, between, began(2, "j2", key), ...ends])).toEqual([]);
   });
 
+  it("takes the second run of a job, which a killed server handed out twice, for no holder of its unique key after the job's end", () => {
+    const key = { key: "unique a" };
+    const twice = [
+      ...[planned("j1"), planned("j2"), began(1, "j1", key)],
+      ...[
+        began(2, "j1", key),
+        ended(1, "j1", "succeeded"),
+        recorded("j1", { at: WORLD_BEGAN + 10_000 }),
+      ],
+    ];
+    const beside = (atMs: number) => [
+      { ...began(3, "j2", key), atMs },
+      { ...ended(2, "j1", "succeeded"), atMs: 20_000 },
+      { ...ended(3, "j2", "succeeded"), atMs: 20_001 },
+      recorded("j2"),
+    ];
+    const forgotten = { is: "forgotten", job: "j1", queue: "work", atMs: 1 } as Fact;
+    expect(kinds([forgotten, ...twice, ...beside(11_000)])).toEqual([]);
+    expect(kinds([...twice, ...beside(11_000)])).toEqual(["overlap"]);
+    expect(kinds([forgotten, ...twice, ...beside(9_000)])).toEqual(["overlap"]);
+  });
+
   it("finds two runs that a fence can't tell apart", () => {
     expect(kinds([...done.slice(0, 3), began(2, "j1", { token: 1 }), recorded("j1")])).toEqual([
       "token-reused",

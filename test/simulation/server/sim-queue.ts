@@ -144,8 +144,11 @@ export class SimQueue {
   /**
    * What a SIGKILL leaves: every stored message, and of deliveries and acks those that were written
    * down.
+   *
+   * @returns what it had handed out, and knows no more
    */
-  crash(forgetMs: number): void {
+  crash(forgetMs: number): readonly QueueMessage[] {
+    const forgotten = new Set<number>();
     this.#interests.clear();
     const since = this.#timeline.nowMs - forgetMs;
     for (const change of this.#changes.toReversed()) {
@@ -154,7 +157,10 @@ export class SimQueue {
         const { sequence } = change.stored.message;
         this.#stored.set(sequence, change.stored);
         this.#pending.set(sequence, change.pending);
-      } else this.#undeliver(change.sequence);
+      } else {
+        this.#undeliver(change.sequence);
+        forgotten.add(change.sequence);
+      }
     }
     this.#changes = [];
     for (const lane of LANE_NAMES) this.#waiting[lane].length = 0;
@@ -179,6 +185,7 @@ export class SimQueue {
       inOrder.map(({ message: { sequence }, ...seen }) => ({ ...seen, sequence })),
       this.#timeline.nowMs,
     );
+    return this.messages.filter(({ sequence }) => forgotten.has(sequence));
   }
 
   /** What is stored, in order. */

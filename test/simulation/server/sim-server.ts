@@ -4,6 +4,7 @@ import {
   type HistoryRecord,
   type IdMemory,
   MillraceError,
+  type QueueMessage,
   type QueueSnapshot,
   type RunningJob,
 } from "@millrace/core";
@@ -38,6 +39,8 @@ export interface WriteTap {
   recorded(record: HistoryRecord): void;
   buried(letter: DeadLetter): void;
   withdrawn(letter: DeadLetter): void;
+  /** It had been handed out, and as it was killed the server forgot that. */
+  forgotten(message: QueueMessage): void;
 }
 
 export interface SimServerOptions {
@@ -114,7 +117,8 @@ export class SimServer {
   crash(forgetMs: number, downMs: number): void {
     if (this.#state === "down") return;
     this.#become("down");
-    for (const queue of this.queues.values()) queue.crash(forgetMs);
+    for (const queue of this.queues.values())
+      for (const message of queue.crash(forgetMs)) this.#tap?.forgotten(message);
     this.blocked.crash();
     this.#letterIds.rebuild(this.#letters, this.timeline.nowMs);
     this.timeline.plan(downMs, () => this.#become("up"));

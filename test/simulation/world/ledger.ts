@@ -85,6 +85,8 @@ export type Fact =
   | { readonly is: "fault"; readonly name: string; readonly kind: string; readonly process: string }
   | { readonly is: "gone"; readonly process: string; readonly how: "killed" | "frozen" | "stopped" }
   | { readonly is: "thawed"; readonly process: string }
+  /** A killed server has forgotten that it had handed the job out, and does so again. */
+  | { readonly is: "forgotten"; readonly job: string; readonly queue: string }
   /** The server heard nothing of it from then until now. */
   | { readonly is: "silent"; readonly process: string; readonly sinceMs: number }
   | { readonly is: "healed" }

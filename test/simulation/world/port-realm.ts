@@ -2,6 +2,7 @@ import type { DeadLetter, HistoryRecord } from "@millrace/core";
 import { Line } from "../broker/line.ts";
 import { SimBroker, type SimBrokerOptions } from "../broker/sim-broker.ts";
 import type { SimProcess } from "../engine/process.ts";
+import { anyWaitingJob } from "../../../packages/testkit/src/memory/publication.ts";
 import { SimServer, type SimServerOptions } from "../server/sim-server.ts";
 import type { Leftover, Realm, RealmOf } from "./realm.ts";
 
@@ -23,6 +24,7 @@ export function portRealm(options: PortRealmOptions = {}): RealmOf {
       recorded: (record: HistoryRecord) => tap.recorded(record),
       buried: (letter: DeadLetter) => tap.buried(letter),
       withdrawn: (letter: DeadLetter) => tap.withdrawn(letter),
+      forgotten: (message) => tap.forgotten?.(anyWaitingJob(message, "queued").envelope),
     });
     server.bucket("suspects").watch(({ key, document }) => {
       if (document !== undefined) tap.onQuarantine(key, document.value);

@@ -1,4 +1,4 @@
-import type { Broker, DeadLetter, HistoryRecord } from "@millrace/core";
+import type { Broker, DeadLetter, Envelope, HistoryRecord } from "@millrace/core";
 import type { Network } from "../broker/network.ts";
 import type { SimProcess } from "../engine/process.ts";
 import type { Timeline } from "../engine/timeline.ts";
@@ -17,6 +17,8 @@ export interface Tap {
   withdrawn(letter: DeadLetter): void;
   /** The key and the value of a note: a suspect is about to be started on its turn. */
   onQuarantine(key: string, value: unknown): void;
+  /** Of this job a killed server has forgotten that it had handed it out. */
+  forgotten?(job: Pick<Envelope, "id" | "queue">): void;
   /** A job's message id, as its message is stored. */
   stored?(id: string): void;
   /** A machine's document as it is written: undefined where it is removed. */
