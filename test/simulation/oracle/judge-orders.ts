@@ -1,4 +1,6 @@
 import { CLAIM_LEASE_MS } from "@millrace/core";
+import { fencingToken } from "../../../packages/runtime/src/execution/attempt/fencing-token.ts";
+import { WORLD_BEGAN } from "../engine/process.ts";
 import { type Evidence, type JobSeen, livesOf } from "./evidence.ts";
 import { isForeign } from "./judge-ends.ts";
 import { untilMs } from "./judge-runs.ts";
@@ -49,6 +51,11 @@ function hasComeTooLate(
   return reason?.startsWith(KEY_IS_HELD) === true && confirmedMs - plannedMs > CLAIM_LEASE_MS;
 }
 
+/** Tokens grow by generations first. */
+function generationIn(token: number): number {
+  return Math.floor(token / fencingToken({ generation: 1, deliveryCount: 0, ageMs: 0 }));
+}
+
 /** Of what a killed server had done. */
 const MOST_FORGOTTEN_MS = 2_000;
 /** A process that was frozen begins what it had been given as soon as it thaws. */
@@ -63,10 +70,14 @@ function* judgePurged(
   { key: job, job: name, queue, finals, runs }: JobSeen,
   { crashes, freezes, forgotten }: Pick<Evidence, "crashes" | "freezes" | "forgotten">,
 ): Generator<Violation> {
-  for (const { reason, at } of finals) {
+  for (const { reason, at, generation } of finals) {
     if (reason !== PURGED) continue;
-    const atMs = at - Date.UTC(2030, 0, 1);
-    const running = runs.find((run) => run.began.atMs < atMs && untilMs(run) > atMs);
+    const atMs = at - WORLD_BEGAN;
+    // A run of a message before has lost its lease, and another has gone on from there.
+    const running = runs.find(
+      (run) =>
+        run.began.atMs < atMs && untilMs(run) > atMs && generationIn(run.began.token) >= generation,
+    );
     if (running === undefined) continue;
     const { atMs: begunMs, process } = running.began;
     const frozen = freezes.find(

@@ -90,6 +90,11 @@ describe("what an operator does, before the oracle of the simulation", () => {
     const running = [planned("j1"), purge, began(1, "j1"), ended(1, "j1", "succeeded")];
     expect(kinds([...running, cancelled("purged", 2_500)])).toEqual(["purged-running"]);
     expect(kinds([...running, cancelled("purged", 3_500)])).toEqual([]);
+    const later = recorded("j1", {
+      ...{ state: "cancelled", outcome: "cancelled", reason: "purged", at: BEGAN + 2_500 },
+      generation: 1,
+    });
+    expect(kinds([...running, later])).toEqual([]);
     // A server that was killed forgets the latest that it has handed out, and nothing older.
     const crash = (atMs: number): Fact & { readonly atMs: number } => ({
       ...{ is: "fault", name: "x", kind: "crash-after", process: "n1-1", atMs },
