@@ -2,6 +2,8 @@ import type { Clock, Timer } from "@millrace/core";
 
 const FIRST_MS = 100;
 const LONGEST_MS = 5_000;
+/** What is between two leaders is asked again at least this often. */
+export const ELECTION_MS = 1_000;
 
 /**
  * A wait before another try. It grows with every failure in a row, and differs between nodes.
@@ -27,9 +29,9 @@ export class Backoff {
   }
 
   /** In place of a wait under way. */
-  wait(then: () => void): void {
+  wait(longestMs = LONGEST_MS, then: () => void): void {
     this.cancel();
-    const longest = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.#failures);
+    const longest = Math.min(longestMs, FIRST_MS * 2 ** this.#failures);
     this.#failures += 1;
     this.#timer = this.#clock.setTimer(longest / 2 + (this.#random() * longest) / 2, () => {
       this.#timer = undefined;

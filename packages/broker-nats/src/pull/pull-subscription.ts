@@ -3,7 +3,7 @@ import type { Msg, NatsConnection, Status } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
 import { watchConnection } from "../connection/connection-events.ts";
 import { readHeaders, readStatus } from "../wire/read-headers.ts";
-import { Backoff } from "./backoff.ts";
+import { Backoff, ELECTION_MS } from "./backoff.ts";
 import { Delivery } from "./delivery.ts";
 import { PullInbox } from "./pull-inbox.ts";
 import { type PullProblem, pullProblem } from "./pull-problem.ts";
@@ -277,7 +277,7 @@ export class PullSubscription {
         return this.#refill();
       case "interrupted":
         inbox.ledger.ended(token, news.undelivered);
-        return this.#backOff();
+        return this.#backOff(ELECTION_MS);
       case "crowded":
         inbox.ledger.ended(token, undefined);
         this.#report(
@@ -322,9 +322,9 @@ export class PullSubscription {
   }
 
   /** Opens or refills again after a while. */
-  #backOff(): void {
+  #backOff(longestMs?: number): void {
     if (this.#phase !== "running") return;
-    this.#backoff.wait(() => {
+    this.#backoff.wait(longestMs, () => {
       if (this.#inbox?.isClosed === true) this.#retire();
       if (this.#inbox === undefined) this.#open();
       else this.#refill();

@@ -1,0 +1,57 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { launchCluster } from "@millrace/nats-server";
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { describe, expect, test } from "vitest";
+import { PullSubscription } from "../../packages/broker-nats/src/pull/pull-subscription.ts";
+import { nameOf, serversUnderTest } from "../harness/servers.ts";
+import { until, workQueue } from "./streams.ts";
+
+const RECONNECT = { noAsyncTraces: true, maxReconnectAttempts: -1, reconnectTimeWait: 50 };
+/** An election takes longer than this many waits that double: so the next would be a long one. */
+const SOON_MS = 2_000;
+
+const leaderOf = async (nc: NatsConnection): Promise<string | undefined> =>
+  (await (await jetstreamManager(nc)).consumers.info("Q", "W")).cluster?.leader;
+
+for (const target of serversUnderTest()) {
+  describe.skipIf(target.state === "missing")(`a cluster of three (${nameOf(target)})`, () => {
+    test("a consumer without a leader is asked again soon after it has another", async () => {
+      if (target.state === "missing") return;
+      await using cluster = await launchCluster({ path: target.path });
+      await using setting = await connect({ ...RECONNECT, servers: [...cluster.urls] });
+      const setUp = (): Promise<boolean> =>
+        workQueue(setting, { stream: { num_replicas: 3 } }).then(
+          () => true,
+          () => false,
+        );
+      await until("a replicated queue", setUp, 30_000);
+      const leader = await leaderOf(setting);
+      const victim = cluster.members.find(({ name }) => name === leader);
+      const others = cluster.urls.filter((url) => url !== victim?.url);
+      expect(victim).toBeDefined();
+      // Its connection goes with the leader, so its pull comes to a server that leads nothing yet.
+      await using nc = await connect({
+        ...{ ...RECONNECT, noRandomize: true },
+        servers: [victim?.url ?? "", ...others],
+      });
+      const arrived: number[] = [];
+      const pulls = new PullSubscription({
+        ...{ nc, stream: "Q", consumer: "W", freeSlots: () => 1 },
+        onMessage: () => arrived.push(performance.now()),
+      });
+      await victim?.kill();
+      const isStored = (): Promise<boolean> =>
+        nc.request("jobs.a", "x", { timeout: 1_000 }).then(
+          (answer) => answer.string().includes('"seq"'),
+          () => false,
+        );
+      await until("a message is stored", isStored, 60_000);
+      const isLed = (): Promise<boolean> => leaderOf(nc).then(Boolean, () => false);
+      await until("a new leader", isLed, 60_000);
+      const led = performance.now();
+      await until("the message", () => arrived.length > 0, 60_000);
+      expect((arrived[0] ?? Infinity) - led).toBeLessThan(SOON_MS);
+      await pulls.stop();
+    }, 180_000);
+  });
+}
