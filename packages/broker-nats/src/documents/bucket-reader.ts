@@ -44,11 +44,12 @@ const SILENT_LOOKS = 4;
 const FORGOTTEN_MS = 30_000;
 /**
  * The consumer lies on one member of a cluster. A server before 2.11 may choose one that is dead,
- * and then nobody answers: another is asked for, which may lie elsewhere.
+ * and then nobody answers: another is asked for, which may lie elsewhere. Nobody answers either
+ * while the bucket has no leader; a node begins no job before it has read its controls anew.
  */
-const ANSWERED_MS = 5_000;
+const ANSWERED_MS = 2_000;
 /** Of which one lies on a living member, if there is any. The last waits as any request does. */
-const MOST_TRIES = 12;
+const MOST_TRIES = 30;
 
 /**
  * Reads a bucket's entries as they are written. The client's own ordered consumer has a heartbeat
