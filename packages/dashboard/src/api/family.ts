@@ -23,11 +23,13 @@ interface Planned {
 export async function family({ fleet }: Pick<Reading, "fleet">, of: RefView): Promise<FamilyView> {
   const walk = new Walk(of);
   let batch: BatchView | undefined;
+  let isAsked = false;
   while (walk.goesOn) {
     const now = walk.nearest();
     for (const [ref, job] of await Promise.all(now.map((one) => known(fleet.jobs, one))))
       walk.take(ref, job);
-    if (batch !== undefined || walk.own === undefined) continue;
+    if (isAsked || walk.own === undefined) continue;
+    isAsked = true;
     batch = await batchOf(fleet, walk.own);
     // Of all its jobs only the one that was asked for is drawn with it.
     if (batch !== undefined && walk.own.batch !== undefined) walk.leadsTo(of, batch.callback);
@@ -127,13 +129,14 @@ function wordsOf(
 
 async function batchOf(
   { batches }: Pick<Reading["fleet"], "batches">,
-  { batch, closes }: FleetJob,
+  { id: job, queue, batch, closes }: FleetJob,
 ): Promise<BatchView | undefined> {
-  const id = batch ?? closes?.id;
-  if (id === undefined) return undefined;
-  const found = await batches.get(id);
+  const found =
+    batch === undefined
+      ? closes && { ...closes, left: 0, callback: { id: job, queue } }
+      : await batches.get(batch, { queue });
   if (found === undefined) return undefined;
-  const { total, left, callback, succeeded, dead, expired, cancelled, refused } = found;
+  const { id, total, left, callback, succeeded, dead, expired, cancelled, refused } = found;
   const counts = { succeeded, dead, expired, cancelled, refused };
   return { id, total, left, counts, callback: { id: callback.id, queue: callback.queue } };
 }

@@ -64,7 +64,9 @@ export interface Fleet {
     count(machine: string): Promise<{ readonly byState: Readonly<Record<string, number>> }>;
   };
   readonly jobs: FleetJobs;
-  readonly batches: { get(id: string): Promise<FleetBatch | undefined> };
+  readonly batches: {
+    get(id: string, options: { readonly queue: string }): Promise<FleetBatch | undefined>;
+  };
   readonly queues: FleetQueues;
   readonly nodes: FleetNodes;
   readonly locks: FleetLocks;

@@ -118,7 +118,7 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
     gates: (of) => of.gates(bad()),
     release: (of) => of.release("user/l", bad()),
   },
-  batches: { get: "takes no options" },
+  batches: { get: (of) => of.get("b", bad()) },
   audit: {
     list: (of) => of.list(bad()),
     perform: (of) => of.perform(bad({ action: "tidy up", filter: {} }), async () => {}),

@@ -1,4 +1,16 @@
-import type { Batch, BatchCounts, BatchEnd, Broker, JobRef } from "@millrace/core";
+import {
+  type BatchCounts,
+  type BatchEnd,
+  type Broker,
+  type Envelope,
+  isId,
+  type JobRef,
+  optionNames,
+  refuseUnknown,
+  requireId,
+  type StoredBatch,
+} from "@millrace/core";
+import type { JobStatus } from "./job-status.ts";
 
 /** How far a batch is. */
 export interface BatchStatus extends BatchCounts {
@@ -14,48 +26,89 @@ export interface Batches {
    * How far a batch is; of one that is over, how its jobs ended, for as long as its callback is
    * known.
    *
+   * @param options.queue where its callback may still wait. Without it, a batch that is over and
+   *   whose callback has not ended yet is not found
    * @returns undefined where nobody knows of it, or not any more
+   * @throws MillraceError `invalid-name`
    * @example
    * const batch = await millrace.batches.get("import-7");
    * if (batch !== undefined) console.log(`${batch.left} of ${batch.total} have not ended`);
    */
-  get(id: string): Promise<BatchStatus | undefined>;
+  get(id: string, options?: { readonly queue?: string }): Promise<BatchStatus | undefined>;
 }
 
 const NONE: Readonly<Record<BatchEnd, number>> = {
   ...{ succeeded: 0, dead: 0, expired: 0, cancelled: 0, refused: 0 },
 };
 
+const GET_NAMES = optionNames<NonNullable<Parameters<Batches["get"]>[1]>>({ queue: true });
+
 export function batchesOf(broker: Broker): Batches {
   return {
-    async get(id) {
-      const found = await broker.batches.find(id);
-      if (found === undefined) return overBatch(broker, id);
-      return openBatch(broker, found);
+    async get(id, options = {}) {
+      refuseUnknown(options, GET_NAMES, "batches.get()");
+      const { queue } = options;
+      const found = await broker.batches.find(requireId(id));
+      if (found === undefined) return overBatch(broker, id, queue);
+      const status = await openBatch(broker, found);
+      // It was perhaps removed between the looks, and its jobs with it.
+      return status.total > 0 ? status : ((await overBatch(broker, id, queue)) ?? status);
     },
   };
 }
 
-async function openBatch(broker: Broker, { id, callback }: Batch): Promise<BatchStatus> {
+/** The batch of a job: of a callback the job itself says how its batch ended. */
+export async function batchOfJob(
+  batches: Batches,
+  { id, queue, name, batch, closes }: Pick<JobStatus, "id" | "queue" | "name" | "batch" | "closes">,
+): Promise<BatchStatus | undefined> {
+  if (batch !== undefined) return batches.get(batch, { queue });
+  return closes && { ...closes, left: 0, callback: { id, queue, name } };
+}
+
+async function openBatch(
+  broker: Broker,
+  { id, callback: { id: callbackId, queue, name }, over }: StoredBatch,
+): Promise<BatchStatus> {
+  const callback = { id: callbackId, queue, name };
+  if (over !== undefined) {
+    const { failed: _named, ...counts } = over;
+    return { ...counts, left: 0, callback };
+  }
   // One that ends between the two looks is counted twice rather than not at all.
   const left = await broker.batches.left(id);
   const counts = { ...NONE };
   const ended = await broker.batches.ended(id);
   for (const { end } of ended) counts[end] += 1;
-  const { queue, name } = callback;
-  return {
-    ...{ id, ...counts, left, total: left + ended.length },
-    callback: { id: callback.id, queue, name },
-  };
+  return { ...{ id, ...counts, left, total: left + ended.length }, callback };
 }
 
-/** It was forgotten when its callback was enqueued, which says how its jobs ended. */
-async function overBatch(broker: Broker, id: string): Promise<BatchStatus | undefined> {
+/**
+ * It was forgotten when its callback was enqueued, which says how its jobs ended.
+ *
+ * @param where the only queue that is looked through: to look through all of them is dear
+ */
+async function overBatch(
+  broker: Broker,
+  id: string,
+  where: string | undefined,
+): Promise<BatchStatus | undefined> {
   const callback = `${id}:callback`;
-  const waiting = await broker.findWaiting(callback, {});
-  const seen = [...(await broker.history.read({ id: callback })), waiting?.envelope];
-  const told = seen.findLast((one) => one?.closes?.id === id);
-  if (told?.closes === undefined) return undefined;
+  // Anybody can name a batch in a job, and the longest id has no room for more.
+  if (!isId(callback)) return undefined;
+  const records = await broker.history.read({ id: callback });
+  const told =
+    records.findLast(({ closes }) => closes?.id === id) ??
+    (where === undefined ? undefined : await waitingIn(broker, callback, where));
+  if (told?.closes?.id !== id) return undefined;
   const { queue, name, closes } = told;
   return { ...closes, left: 0, callback: { id: callback, queue, name } };
+}
+
+async function waitingIn(
+  broker: Broker,
+  callback: string,
+  queue: string,
+): Promise<Envelope | undefined> {
+  return (await broker.findWaiting(callback, { queue }))?.envelope;
 }

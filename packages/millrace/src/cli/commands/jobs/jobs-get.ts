@@ -1,5 +1,5 @@
 import { formatMs, type HistoryRecord } from "@millrace/core";
-import type { BatchStatus } from "../../../client/jobs/batches.ts";
+import { batchOfJob, type BatchStatus } from "../../../client/jobs/batches.ts";
 import { chainOf, type ChainMember } from "../../../client/jobs/job-chain.ts";
 import type { JobStatus } from "../../../client/jobs/job-status.ts";
 import { flag, text } from "../../../config/field-kinds.ts";
@@ -62,8 +62,7 @@ export const jobsGet = command({
     const status = await withClient(config, async (client): Promise<ShownJob> => {
       const found = await client.job(id, flags.queue === undefined ? {} : { queue: flags.queue });
       const chain = await chainOf(client.job.bind(client), found);
-      const batch = found.batch ?? found.closes?.id;
-      const batchStatus = batch === undefined ? undefined : await client.batches.get(batch);
+      const batchStatus = await batchOfJob(client.batches, found);
       return {
         ...found,
         ...(chain === undefined ? {} : { chain }),
