@@ -17,7 +17,7 @@ import { LANE_CONSUMERS, Names } from "../topology/subjects.ts";
 import { fail, type Finding, ok, skip } from "./finding.ts";
 import type { ConsumerSeen } from "./judge-consumer.ts";
 import { judgeCopies, judgeSilence } from "./judge-copies.ts";
-import { judgeBacklog, judgeNodes } from "./judge-fleet.ts";
+import { judgeBacklog, judgeNodes, type NodeSeen } from "./judge-fleet.ts";
 import { judgeMachines } from "./judge-machines.ts";
 import { judgeQueue } from "./judge-queue.ts";
 import {
@@ -156,16 +156,17 @@ async function backlogsOf(
 }
 
 async function nodesOf(
-  { nc, jsm, names }: Place,
+  place: Place,
   streams: readonly StreamInfo[],
   backlogs: readonly QueueSnapshot[],
 ): Promise<readonly Finding[]> {
+  const { nc, jsm, names } = place;
   const bucket = names.bucket(NODES_BUCKET);
   const stream = `KV_${bucket}`;
   if (!streams.some(({ config }) => config.name === stream)) {
     // No node was ever there: nobody is missed before something waits.
     const waiting = backlogs.filter(({ queued: count }) => count > 0);
-    return [...judgeNodes([], waiting), ...judgeMachines([], await machineBacklogs(jsm, names))];
+    return [...judgeNodes([], waiting), ...(await machinesOf(place, []))];
   }
   try {
     const prefix = `$KV.${bucket}.`;
@@ -185,11 +186,25 @@ async function nodesOf(
     });
     return [
       ...judgeNodes(nodes, backlogs),
-      ...judgeMachines(nodes, await machineBacklogs(jsm, names)),
+      ...(await machinesOf(place, nodes)),
       ...judgeSettlements(nodes),
     ];
   } catch (error) {
     return [skip("settlements", `what nodes say can't be read: ${recordError(error).message}`)];
+  }
+}
+
+/** What waits for machines; where that can't be read, it says nothing of the nodes. */
+async function machinesOf(
+  { jsm, names }: Place,
+  nodes: readonly NodeSeen[],
+): Promise<readonly Finding[]> {
+  try {
+    return judgeMachines(nodes, await machineBacklogs(jsm, names));
+  } catch (error) {
+    return [
+      skip("machines", `what waits for machines can't be counted: ${recordError(error).message}`),
+    ];
   }
 }
 

@@ -1,4 +1,4 @@
-import { type MetricsCollector, silentLogger, UNSETTLED } from "@millrace/core";
+import { type MetricsCollector, MillraceError, silentLogger, UNSETTLED } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { QueueReadings } from "./queue-readings.ts";
@@ -222,4 +222,27 @@ test("machines for which something waits are told of, also where nobody hosts th
     "millrace_machine_waiting order": 0,
     "millrace_machine_oldest_age_seconds order": 0,
   });
+});
+
+test("where what waits for machines can't be read, the queues are told of all the same", async () => {
+  const { clock, outside, nodes, scrape, enqueue } = await fleet("n1");
+  const [node] = nodes;
+  if (node === undefined) throw new Error("no node");
+  const data = new TextEncoder().encode('{"type":"GO"}');
+  await outside.inbox.send({ machine: "order", id: "o-1" }, { kind: "event", data });
+  await scrape();
+  expect(node.gauges.get("millrace_machine_waiting order")).toBe(1);
+  const backlogs = node.broker.inbox.backlogs.bind(node.broker.inbox);
+  node.broker.inbox.backlogs = () =>
+    Promise.reject(new MillraceError("request-timeout", "no answer"));
+  await enqueue("a");
+  await clock.advance("30s");
+  await scrape();
+  expect(node.gauges.get("millrace_queue_depth mail")).toBe(1);
+  expect(node.gauges.has("millrace_machine_waiting order")).toBe(false);
+  expect(node.counts).toEqual(["millrace_queue_readings_failed_total"]);
+  node.broker.inbox.backlogs = backlogs;
+  await clock.advance("30s");
+  await scrape();
+  expect(node.gauges.get("millrace_machine_waiting order")).toBe(1);
 });

@@ -88,6 +88,7 @@ export class QueueReadings implements Stoppable {
   #tookBeforeMs = 0;
   /** Failed readings since the last that succeeded. The first is worth a warning. */
   #failures = 0;
+  #machineFailures = 0;
 
   constructor(host: QueueReadingsHost) {
     this.#host = host;
@@ -156,7 +157,7 @@ export class QueueReadings implements Stoppable {
     const beganAt = clock.monotonic();
     if (beganAt < readAt) return;
     const snapshots = await broker.queues.list();
-    const backlogs = await broker.inbox.backlogs();
+    const backlogs = await this.#backlogs();
     if (this.#state.kind !== "reader" || this.#state.lease !== lease || !lease.isHeld()) return;
     const now = clock.monotonic();
     const tookMs = now - beganAt;
@@ -165,7 +166,27 @@ export class QueueReadings implements Stoppable {
     this.#state = { kind: "reader", lease, readAt: now + restMs };
     this.#failures = 0;
     this.#tell(snapshots);
-    this.#tellMachines(backlogs);
+    if (backlogs === undefined) this.#forgetMachines();
+    else this.#tellMachines(backlogs);
+  }
+
+  /** @returns undefined where they can't be read, which says nothing of the queues */
+  async #backlogs(): Promise<readonly MachineBacklog[] | undefined> {
+    const { broker, log, metrics } = this.#host;
+    try {
+      const backlogs = await broker.inbox.backlogs();
+      this.#machineFailures = 0;
+      return backlogs;
+    } catch (error) {
+      if (this.#isStopped) return undefined;
+      metrics.increment("millrace_queue_readings_failed_total", {});
+      this.#machineFailures += 1;
+      log[this.#machineFailures === 1 ? "warn" : "debug"](
+        { error: recordError(error) },
+        "what waits for machines could not be read for its metrics",
+      );
+      return undefined;
+    }
   }
 
   #tell(snapshots: readonly QueueSnapshot[]): void {
@@ -235,6 +256,10 @@ export class QueueReadings implements Stoppable {
   #forgetAll(): void {
     for (const queue of this.#told) this.#forget(queue);
     this.#told = new Set();
+    this.#forgetMachines();
+  }
+
+  #forgetMachines(): void {
     for (const machine of this.#toldMachines)
       for (const name of MACHINE_GAUGE_NAMES)
         this.#host.metrics.gauge(name, { machine }, undefined);

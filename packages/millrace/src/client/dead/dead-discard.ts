@@ -15,8 +15,7 @@ export async function discardLetter(
   steps?: readonly Uint8Array[],
 ): Promise<boolean> {
   const removed = await broker.deadLetters.remove(letter.sequence);
-  // Whoever removed it may have died before it had seen to the steps; or it was put back since.
-  if (!removed && (await isBack(broker, letter))) return false;
+  // Whoever removed it may have died before it had seen to the steps.
   if ((steps ?? (await stepsOf(broker, letter, now))).length > 0)
     await forgetSteps(broker, letter, now);
   return removed;
@@ -47,6 +46,8 @@ async function forgetSteps(broker: Broker, letter: StoredDeadLetter, now: number
   if (revived === undefined) return;
   const { id, queue, createdAt } = revived;
   if (await livesAgain(broker, revived)) return;
+  // Since it was removed, perhaps long ago, an undo may have put it back.
+  if (await isBack(broker, letter)) return;
   await broker.journal.remove({ id, queue, createdAt });
 }
 

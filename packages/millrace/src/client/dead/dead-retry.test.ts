@@ -7,7 +7,7 @@ import {
   writeEnvelope,
 } from "@millrace/core";
 import { expect, test } from "vitest";
-import { editedEnvelope, revivedEnvelope } from "./dead-retry.ts";
+import { editedEnvelope, letterAfterLife, readLetter, revivedEnvelope } from "./dead-retry.ts";
 
 const ENVELOPE: Envelope = {
   id: "j",
@@ -98,6 +98,22 @@ test("of a producer's job nothing is believed that is the runtime's to write", (
   expect(revived("program").sentFrom).toBeUndefined();
   expect(revived("runtime")).toMatchObject({ sentFrom: "payments", generation: 2 ** 22 + 2_048 });
   expect(revived("runtime")).not.toHaveProperty("cancelled");
+});
+
+test("a letter that is put back has its place in chain and batch from the life that was taken back", () => {
+  const closes = {
+    ...{ id: "b", total: 1, succeeded: 1, dead: 0, expired: 0, cancelled: 0, refused: 0 },
+  };
+  const placed = { ...ENVELOPE, follows: { id: "before", queue: "q" }, closes };
+  const putBack = (door: Pick<StoredDeadLetter, "door">): Envelope => {
+    const old = { ...letter(writeEnvelope(placed)), ...door };
+    const again = letterAfterLife(old, revivedEnvelope(old, 100), {});
+    return readLetter({ ...again, sequence: 4 }, {});
+  };
+  // It is not known who wrote it.
+  expect(putBack({})).not.toHaveProperty("follows");
+  expect(putBack({})).not.toHaveProperty("closes");
+  expect(putBack({ door: "runtime" })).toMatchObject({ follows: placed.follows, closes });
 });
 
 test("a generation of which no token can be made is nobody's", () => {

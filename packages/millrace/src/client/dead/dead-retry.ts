@@ -78,12 +78,16 @@ export function revivedEnvelope(
  */
 export function letterAfterLife(
   letter: StoredDeadLetter,
-  { generation, life, sentFrom }: Envelope,
+  { generation, life, sentFrom, follows, closes }: Envelope,
   limits: RevivalLimits,
 ): DeadLetter {
   const { sequence: _, ...rest } = letter;
+  // A letter of an older version may have these from anybody: the life after it has what is so.
+  const { follows: _follows, closes: _closes, ...kept } = readLetter(letter, limits);
   const envelope: Envelope = {
-    ...readLetter(letter, limits),
+    ...kept,
+    ...(follows === undefined ? {} : { follows }),
+    ...(closes === undefined ? {} : { closes }),
     ...{ id: letter.id, generation },
     ...(life === undefined ? {} : { life }),
     ...(sentFrom === undefined ? {} : { sentFrom }),

@@ -1,6 +1,7 @@
 import { takeLock } from "@millrace/runtime";
-import { silentLogger } from "@millrace/core";
+import { MillraceError, silentLogger } from "@millrace/core";
 import { expect, onTestFinished, test } from "vitest";
+import { AUDIT_BUCKET } from "../audit.ts";
 import { discardLetter } from "../dead/dead-discard.ts";
 import { charge, DISCARD, pay, QUEUE, RETRY, type Scene, scene } from "./undo.fixture.ts";
 
@@ -75,6 +76,51 @@ test("who was frozen before it removed a letter that was put back since leaves i
   await of.drain();
   expect(of.ran.get("p1")).toHaveLength(1);
   expect(of.reserved).toEqual(["p1"]);
+});
+
+test("who was frozen after it removed a letter that was put back since leaves its steps alone", async () => {
+  const of = await scene({ steps: true });
+  await of.client.enqueue(pay, { n: 1 }, { id: "p1" });
+  await of.drain();
+  const { broker } = of.another();
+  const [letter] = await broker.deadLetters.list({ queue: QUEUE });
+  if (letter === undefined) throw new Error("it has not died");
+  const read = broker.journal.read.bind(broker.journal);
+  broker.journal.read = async (run) => {
+    const { sequence: _, ...kept } = letter;
+    await broker.deadLetters.add(kept, "undo");
+    return read(run);
+  };
+  expect(await discardLetter(broker, letter, of.clock.now())).toBe(true);
+  broker.journal.read = read;
+  of.bankIsUp();
+  await of.client.operations.run((await of.client.operations.start(RETRY)).id);
+  await of.drain();
+  expect(of.ran.get("p1")).toHaveLength(1);
+  expect(of.reserved).toEqual(["p1"]);
+});
+
+test("an undo that is stopped before it began has not ended before the audit says so", async () => {
+  const of = await scene();
+  await of.client.enqueue(charge, { n: 1 }, { id: "c1" });
+  await of.drain();
+  const { broker, client } = of.another();
+  const { id } = await client.operations.start(DISCARD);
+  await client.operations.run(id);
+  await of.clock.advance("1s");
+  const undo = await client.operations.undo(id);
+  await hold(of, id);
+  const documents = broker.documents.bind(broker);
+  const away = new MillraceError("server-unreachable", "no answer");
+  broker.documents = (bucket) =>
+    bucket === AUDIT_BUCKET ? Promise.reject(away) : documents(bucket);
+  await expect(client.operations.stop(undo.id)).rejects.toBe(away);
+  broker.documents = documents;
+  expect(await client.operations.get(undo.id)).toMatchObject({ progress: { state: "stopping" } });
+  await client.operations.stop(undo.id);
+  expect(await client.operations.get(undo.id)).toMatchObject({ progress: { state: "stopped" } });
+  const [record] = await client.audit.list();
+  expect(record).toMatchObject({ id: undo.id, outcome: { state: "done", count: 0 } });
 });
 
 test("a discard by operation reads a job's steps once", async () => {

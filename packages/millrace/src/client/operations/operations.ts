@@ -292,8 +292,10 @@ async function endUnbegun(broker: Broker, id: string): Promise<void> {
     const { token, begun, progress, done, failed } = operation;
     if (token !== 0 || begun !== 0 || progress.state !== "stopping") return;
     try {
+      // The audit first: what has ended nobody takes up again.
+      await completeAudit(broker, id, { state: "done", count: done, failed });
       await store.put(id, withEnd(operation, await store.now()), revision);
-      return await completeAudit(broker, id, { state: "done", count: done, failed });
+      return;
     } catch (error) {
       if (!MillraceError.is(error, "revision-conflict")) throw error;
     }
