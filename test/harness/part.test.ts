@@ -11,6 +11,10 @@ test.each(Object.keys(LONG))("%s is the beginning of a test file's path", (start
   );
 });
 
+test.each(globSync("bench/*.test.ts", { cwd: root }))("%s measures, and is listed", (path) => {
+  expect(Object.keys(LONG).filter((start) => path.startsWith(start))).toHaveLength(1);
+});
+
 test("most files are in the short part", () => {
   const all = globSync(["packages/*/src/**/*.test.ts", "{test,examples,bench}/**/*.test.ts"], {
     cwd: root,

@@ -7,9 +7,11 @@ export const VARIABLE = "MILLRACE_TEST_PART";
  */
 export const LONG: Readonly<Record<string, string>> = {
   "bench/bench": "it measures",
+  "bench/dashboard": "it measures",
   "bench/machines": "it measures",
   "bench/outbox": "it measures",
   "bench/scale/scale": "it measures",
+  "bench/steps": "it measures",
   "examples/digest/": "its windows must pass",
   "examples/order-pipeline/": "a pipeline's nodes are killed, and their leases must end",
   "examples/shop/shop": "a whole application is built and run, three times",
@@ -17,6 +19,7 @@ export const LONG: Readonly<Record<string, string>> = {
   "test/bad-input/small-heap": "it fills a heap",
   "test/broker-nats/connect-nats": "it waits for timeouts of the transport",
   "test/broker-nats/leader-loss": "a cluster's leaders are killed",
+  "test/broker-nats/leaderless-pull": "a cluster's leader is killed",
   "test/broker-nats/lease-keeper": "leases must end",
   "test/broker-nats/moving": "it waits for many due times",
   "test/broker-nats/outage": "servers are killed and frozen",
@@ -32,6 +35,7 @@ export const LONG: Readonly<Record<string, string>> = {
   "test/locks/cluster": "a cluster's leaders are killed",
   "test/locks/keeping": "leases must be extended, and end",
   "test/machines/killed-hosts": "hosts are killed at each of a transition's steps",
+  "test/machines/unhosted-machines": "a timer must outlast the stop of its host",
   "test/operations/": "processes are killed and frozen, and their leases must end",
   "test/outbox/kills": "relays, a node, a database and a server are killed",
   "test/outbox/killed-relays": "relays are killed at each of their steps",

@@ -6,9 +6,10 @@ import { patient } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 
-vi.setConfig({ testTimeout: patient(120_000) });
+vi.setConfig({ testTimeout: patient(240_000) });
 
-const WAITS_MS = 3_000;
+/** Longer than its host needs to stop on a busy machine: the timer is due when nobody hosts it. */
+const WAITS_MS = 20_000;
 
 const chart = setup({
   types: { context: {} as { knocks: number }, events: {} as { type: "KNOCK" } },
@@ -43,7 +44,7 @@ describeEachServer("machines that nobody hosts", (server) => {
 
     const due = (await machine.snapshot()).timers[0]?.at ?? 0;
     await eventually(() => Date.now() > due + 500, {
-      ...{ withinMs: 30_000, describe: "the timer is due" },
+      ...{ withinMs: 60_000, describe: "the timer is due" },
     });
     await millrace.machine(dor, "d-1").start();
     for (let knocks = 0; knocks < 2; knocks += 1) await machine.send({ type: "KNOCK" });
