@@ -184,10 +184,13 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
           endedMs: undefined,
           how: undefined,
           abortedMs: undefined,
-          goneMs: undefined,
+          // What was about to begin as it froze is noted after that.
+          goneMs: frozenMs.get(entry.process),
         };
         runs.set(entry.run, run);
         seen.runs.push(run);
+        // Whoever asked for it may not have heard that it was done.
+        if (entry.life > 0) seen.revived.add(entry.life);
         break;
       }
       case "ended": {
@@ -217,6 +220,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
       case "thawed": {
         const { process, atMs } = entry;
         freezes.push({ process, sinceMs: frozenMs.get(process) ?? atMs, untilMs: atMs });
+        frozenMs.delete(process);
         break;
       }
       case "healed":

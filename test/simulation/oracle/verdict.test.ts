@@ -168,6 +168,20 @@ describe("the oracle of the simulation", () => {
       expect(kinds([...first, between, began(2, "j2", key), ...ends])).toEqual([]);
   });
 
+  it("takes a run that is noted as its process freezes for one that stands still", () => {
+    const key = { key: "single a" };
+    const frozen: Fact = { is: "gone", process: "n1-1", how: "frozen" };
+    const thawed: Fact = { is: "thawed", process: "n1-1" };
+    const other = began(2, "j2", { ...key, process: "n2-1" });
+    const facts = (thaw: readonly Fact[]): readonly Fact[] => [
+      ...[planned("j1"), planned("j2"), frozen, ...thaw, began(1, "j1", key), other],
+      ...[ended(1, "j1", "succeeded"), recorded("j1"), ended(2, "j2", "succeeded")],
+      recorded("j2"),
+    ];
+    expect(kinds(facts([]))).toEqual([]);
+    expect(kinds(facts([thawed]))).toEqual(["overlap"]);
+  });
+
   it("takes the second run of a job, which a killed server handed out twice, for no holder of its unique key after the job's end", () => {
     const key = { key: "unique a" };
     const twice = [
