@@ -48,8 +48,11 @@ const FORGOTTEN_MS = 30_000;
  * while the bucket has no leader; a node begins no job before it has read its controls anew.
  */
 const ANSWERED_MS = 2_000;
+/** Where several had no answer, the servers are slow. */
+const ANSWERED_LATE_MS = 5_000;
+const QUICK_TRIES = 5;
 /** Of which one lies on a living member, if there is any. The last waits as any request does. */
-const MOST_TRIES = 30;
+const MOST_TRIES = 15;
 
 /**
  * Reads a bucket's entries as they are written. The client's own ordered consumer has a heartbeat
@@ -61,7 +64,8 @@ export async function openBucketReader(options: BucketReaderOptions): Promise<Bu
   for (let tries = 1; ; tries += 1) {
     const reader = new ConsumerReader(options);
     const isLast = !isClustered(options.nc) || tries === MOST_TRIES;
-    if (await reader.open(isLast ? undefined : ANSWERED_MS)) return reader;
+    const withinMs = tries <= QUICK_TRIES ? ANSWERED_MS : ANSWERED_LATE_MS;
+    if (await reader.open(isLast ? undefined : withinMs)) return reader;
     reader.stop();
   }
 }
@@ -128,12 +132,18 @@ class ConsumerReader implements BucketReader {
       mem_storage: true,
       num_replicas: 1,
     });
+    // The request was made again behind the back of who gave it up.
+    if (this.#over) this.#remove();
     return true;
   }
 
   stop(): void {
     if (this.#over) return;
     this.#end();
+    this.#remove();
+  }
+
+  #remove(): void {
     const { nc } = this.#options;
     if (nc.isClosed() || nc.isDraining()) return;
     // Nobody waits for the answer: whoever stops may be cut off, and then the server forgets the

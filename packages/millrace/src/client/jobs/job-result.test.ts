@@ -202,6 +202,24 @@ describe("who was told that the job is there already, while another of its id li
     expect(await result).toBe("done");
   });
 
+  test("another that was enqueued later waits for its time: that is not waited for", async () => {
+    const clock = new SimulatedClock();
+    const server = new MemoryServer(clock);
+    const broker = new MemoryBroker({ clock, server });
+    await broker.queues.ensure("mail");
+    const firstStoredAt = clock.now();
+    server.history.add({ ...RECORD, ...own, generation: 1, sequence: 9, firstStoredAt });
+    await clock.advance("1m");
+    const later = { ...UNSETTLED, createdAt: 9_000_000, id: "r", queue: "mail", name: "n" };
+    const notBefore = clock.now() + 30 * 86_400_000;
+    await broker.requeue({ ...later, notBefore, payload: 1, headers: {}, generation: 1 });
+    await clock.advance("1s");
+    expect(await broker.findWaiting("r", { queue: "mail" })).toMatchObject({ state: "delayed" });
+    const result = awaitResult(broker, awaited, 60_000, clock);
+    await clock.advance("3s");
+    expect(await result).toBe("done");
+  });
+
   function some(more: Partial<HistoryRecord> | undefined): Partial<HistoryRecord> {
     return more ?? {};
   }
