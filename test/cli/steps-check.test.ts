@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, defineJob, type Millrace } from "millrace";
@@ -50,6 +50,7 @@ describeEachServer("millrace steps check", (server) => {
     const folder = await mkdtemp(join(tmpdir(), "millrace-runs-"));
     cleanUpLater(() => rm(folder, { recursive: true }));
     const file = join(folder, "runs.json");
+    await writeFile(file, "old", { mode: 0o644 });
     const changed = await check(fixture("changed-trial"), "--save", file);
     expect(changed).toMatchObject({ code: 1 });
     expect(changed.out).toMatch(

@@ -5,6 +5,16 @@ import { interruptible } from "./interrupt.ts";
 import type { CliIo } from "./io.ts";
 import { howFar } from "./show/operations.ts";
 
+/** An outage may be all that is said after it: by its id it can be gone on with. */
+export async function beginHere(
+  io: Pick<CliIo, "err">,
+  begin: () => Promise<Operation>,
+): Promise<Operation> {
+  const operation = await begin();
+  io.err(`operation ${operation.id} has begun\n`);
+  return operation;
+}
+
 const EVERY_MS = 1_000;
 
 /** Carries an operation out and says how far it is. Ctrl-C leaves the rest to others. */

@@ -176,7 +176,10 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
     enqueue: (definition, input, enqueueOptions) =>
       client.enqueue(definition, input, enqueueOptions),
     drain: (drainOptions = {}) => drain({ broker, clock, handlers }, drainOptions),
-    recordedRuns: () => runsInFlight(broker, jobs.filter(isJob), () => clock.now()),
+    recordedRuns: async () => {
+      const { runs } = await runsInFlight(broker, jobs.filter(isJob), () => clock.now());
+      return runs;
+    },
     deadLetters: () => broker.deadLetters.list({ limit: Number.MAX_SAFE_INTEGER }),
     assertSucceeded: (which) => assertState(which, "succeeded"),
     assertDead: (which) => assertState(which, "dead"),

@@ -1,3 +1,4 @@
+import type { Mask } from "@millrace/telemetry/masking";
 import type { Operation } from "../../client/operations/operation.ts";
 import type { Report } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -19,8 +20,18 @@ export function filterText({ filter }: Pick<Operation, "filter">): string {
     .join(" ");
 }
 
+/** What failures say may have secrets that only this configuration knows. */
+export function maskedOperation(operation: Operation, mask: Mask): Operation {
+  const failures = operation.failures.map((failure) => ({
+    ...failure,
+    message: mask.text(failure.message),
+  }));
+  return { ...operation, failures };
+}
+
 /** What became of one; it failed where not everything could be changed. */
-export function operationReport(operation: Operation): Report {
+export function operationReport(stored: Operation, mask: Mask): Report {
+  const operation = maskedOperation(stored, mask);
   const { id, failed, failures, progress } = operation;
   const isWhole = progress.state === "done" && failed === 0;
   return {
@@ -31,6 +42,11 @@ export function operationReport(operation: Operation): Report {
           ({ id: job, code, message }) =>
             `${paint("red", "failed")} ${clean(job)}: ${clean(message, 500)} (${code})\n`,
         ),
+        ...(failed > failures.length
+          ? [
+              `${failed - failures.length} more failed. Which: millrace operations get ${clean(id)} --items\n`,
+            ]
+          : []),
         `operation ${clean(id)} ${progress.state}: ${howFar(operation)}\n`,
         ...(progress.state === "running" ? [goesOn(id)] : []),
       ].join(""),

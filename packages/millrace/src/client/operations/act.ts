@@ -31,6 +31,17 @@ const AWAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "revision-conflict",
 ]);
 
+/** JetStream's own numbers for storage that is full: of the server, of the account. */
+const FULL: ReadonlySet<unknown> = new Set([10_002, 10_023, 10_047]);
+
+/** Whether the server has no room left: what is tried again is refused again. */
+export function isFull({ cause }: MillraceError): boolean {
+  if (typeof cause !== "object" || cause === null) return false;
+  return (
+    ("errCode" in cause && FULL.has(cause.errCode)) || ("code" in cause && FULL.has(cause.code))
+  );
+}
+
 /** Whether an error says nothing of the thing itself. */
 export function isAway({ code }: MillraceError): boolean {
   return AWAY.has(code);

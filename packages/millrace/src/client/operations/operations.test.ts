@@ -126,6 +126,29 @@ test("one that meets a defect says what of its last step was done before", async
   expect(outcomes).toEqual(["done", "done", "left", "left", "left"]);
 });
 
+test.each([10_002, 10_023, 10_047])(
+  "one whose server is full (%i) ends, and the audit says why",
+  async (errCode) => {
+    const of = await scene(3);
+    const { client, broker } = of;
+    const { id } = await client.operations.start(DISCARD);
+    const remove = broker.deadLetters.remove.bind(broker.deadLetters);
+    const cause = Object.assign(new Error("no room"), { errCode });
+    let removed = 0;
+    broker.deadLetters.remove = (sequence) => {
+      if ((removed += 1) === 2)
+        throw new MillraceError("broker-unavailable", "Free disk on the server.", { cause });
+      return remove(sequence);
+    };
+    await expect(client.operations.run(id)).rejects.toThrow("Free disk on the server.");
+    const progress = { state: "failed", code: "broker-unavailable" };
+    expect(await client.operations.get(id)).toMatchObject({ done: 1, progress });
+    const message = expect.stringContaining("Free disk on the server.") as string;
+    expect(await client.audit.list()).toMatchObject([{ outcome: { state: "failed", message } }]);
+    expect(await client.operations.run(id)).toMatchObject({ done: 1, progress });
+  },
+);
+
 test("one that is stopped while it is carried out finishes what has begun, and leaves the rest", async () => {
   const of = await scene(65);
   const { client, broker } = of;

@@ -6,9 +6,10 @@ import {
   MillraceError,
   silentLogger,
 } from "@millrace/core";
+import { maskText } from "@millrace/telemetry/masking";
 import { type HeldLease, takeLock } from "@millrace/runtime";
 import { completeAudit } from "../audit.ts";
-import type { Act } from "./act.ts";
+import { type Act, isFull } from "./act.ts";
 import { actOf } from "./acts.ts";
 import {
   hasMore,
@@ -101,8 +102,12 @@ class OperationRun {
         placed = await this.#step(placed, act);
       }
     } catch (error) {
-      if (MillraceError.is(error) && error.code !== "operation-not-found") throw error;
-      await this.#fail(placed, error);
+      if (MillraceError.is(error) && error.code !== "operation-not-found" && !isFull(error))
+        throw error;
+      // Where there is no room for the end either, what it met first says more.
+      if (MillraceError.is(error) && isFull(error))
+        await this.#fail(placed, error).catch(() => undefined);
+      else await this.#fail(placed, error);
       throw error;
     }
     await this.#end(placed);
@@ -157,13 +162,17 @@ class OperationRun {
     await this.#write({ ...placed, operation });
   }
 
-  /** A defect would meet whoever takes it up again, too. */
+  /** A defect, or a full server, would meet whoever takes it up again, too. */
   async #fail(placed: Placed, error: unknown): Promise<void> {
     const code = MillraceError.is(error) ? error.code : "internal";
     // What became of the first things of a step, before one of them met the defect.
     const known = this.#known ?? placed.operation;
     const { id } = known;
-    const message = `The operation met a defect; what is left of it stays as it is.`;
+    const why =
+      MillraceError.is(error) && isFull(error)
+        ? maskText(error.message).slice(0, 300)
+        : "The operation met a defect.";
+    const message = `${why} What is left of it stays as it is.`;
     await completeAudit(this.#host.broker, id, { state: "failed", code, message });
     const at = await this.#store.now();
     await this.#write({

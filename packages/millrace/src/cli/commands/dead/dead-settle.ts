@@ -11,8 +11,8 @@ import { command, type CommandCall, type Report } from "../../command.ts";
 import { ASKS_FIRST, confirmed } from "../../confirm.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { clean } from "../../show/clean.ts";
-import { runHere } from "../../run-operation.ts";
-import { detachedReport, operationReport } from "../../show/operations.ts";
+import { beginHere, runHere } from "../../run-operation.ts";
+import { detachedReport, maskedOperation, operationReport } from "../../show/operations.ts";
 import { withClient } from "../../with-client.ts";
 import { withTracedClient } from "../../with-traced-client.ts";
 import { filterFlags, filterOf } from "./dead-list.ts";
@@ -86,14 +86,16 @@ async function settleAll(
   kind: "dead-retry" | "dead-discard",
 ): Promise<Report> {
   const filter = filterOf(flags);
+  const mask = maskOf(config);
   const start = (client: Millrace): Promise<Operation> => client.operations.start({ kind, filter });
   if (flags.detach === true) return detachedReport(await withClient(config, start));
   return withTracedClient(config, io, async (client) => {
-    const operation = await runHere(client, io, (await start(client)).id);
+    const begun = await beginHere(io, () => start(client));
+    const operation = maskedOperation(await runHere(client, io, begun.id), mask);
     const { id, failures } = operation;
     const items = await client.operations.items(id);
     const done = items.filter(({ outcome }) => outcome === "done");
-    const report = operationReport(operation);
+    const report = operationReport(operation, mask);
     return {
       ...report,
       json: {

@@ -1,10 +1,11 @@
 import type { Operation } from "../../../client/operations/operation.ts";
 import type { OperationItem } from "../../../client/operations/operations.ts";
 import { flag, text } from "../../../config/field-kinds.ts";
+import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
-import { runHere } from "../../run-operation.ts";
+import { beginHere, runHere } from "../../run-operation.ts";
 import { clean } from "../../show/clean.ts";
-import { filterText, howFar, operationReport } from "../../show/operations.ts";
+import { filterText, howFar, maskedOperation, operationReport } from "../../show/operations.ts";
 import { type Column, facts, table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
 
@@ -33,7 +34,8 @@ export const operationsList = command({
   fields: ["connection", "namespace"],
   examples: [["millrace operations list", "What runs and what ended in the last 90 days"]],
   async run({ config }) {
-    const operations = await withClient(config, (client) => client.operations.list());
+    const listed = await withClient(config, (client) => client.operations.list());
+    const operations = listed.map((operation) => maskedOperation(operation, maskOf(config)));
     return {
       json: operations,
       text: (paint) =>
@@ -53,7 +55,7 @@ export const operationsGet = command({
   examples: [["millrace operations get 001795569586662-b44535c0a6 --items", "Which jobs it met"]],
   async run({ args: [id = ""], flags, config }) {
     return withClient(config, async (client) => {
-      const operation = await client.operations.get(id);
+      const operation = maskedOperation(await client.operations.get(id), maskOf(config));
       const items = flags.items === true ? await client.operations.items(id) : undefined;
       return {
         json: items === undefined ? operation : { ...operation, items },
@@ -78,7 +80,9 @@ export const operationsRun = command({
     ["millrace operations run 001795569586662-b44535c0a6", "What a dead terminal has left"],
   ],
   run: ({ args: [id = ""], config, io }) =>
-    withClient(config, async (client) => operationReport(await runHere(client, io, id))),
+    withClient(config, async (client) =>
+      operationReport(await runHere(client, io, id), maskOf(config)),
+    ),
 });
 
 export const operationsUndo = command({
@@ -93,8 +97,9 @@ export const operationsUndo = command({
   ],
   run: ({ args: [id = ""], flags: { reason }, config, io }) =>
     withClient(config, async (client) => {
-      const undo = await client.operations.undo(id, reason === undefined ? {} : { reason });
-      return operationReport(await runHere(client, io, undo.id));
+      const note = reason === undefined ? {} : { reason };
+      const undo = await beginHere(io, () => client.operations.undo(id, note));
+      return operationReport(await runHere(client, io, undo.id), maskOf(config));
     }),
 });
 
@@ -109,7 +114,8 @@ export const operationsStop = command({
     ["millrace operations stop 001795569586662-b44535c0a6", "At most 20 more are changed"],
   ],
   async run({ args: [id = ""], config }) {
-    const operation = await withClient(config, (client) => client.operations.stop(id));
+    const stopped = await withClient(config, (client) => client.operations.stop(id));
+    const operation = maskedOperation(stopped, maskOf(config));
     return {
       json: operation,
       text: () => `operation ${operation.id} ${operation.progress.state}: ${howFar(operation)}\n`,

@@ -1,14 +1,17 @@
 import type { Millrace } from "../../../client/client.ts";
+import type { Operation } from "../../../client/operations/operation.ts";
 import type { OperationRequest } from "../../../client/operations/operations.ts";
+import { maskOf } from "../../../config/mask-of.ts";
 import type { CommandCall, FlagSet, Report } from "../../command.ts";
 import { confirmed } from "../../confirm.ts";
 import { EXIT } from "../../exit-codes.ts";
 import type { CliIo } from "../../io.ts";
-import { runHere } from "../../run-operation.ts";
+import { beginHere, runHere } from "../../run-operation.ts";
 import { detachedReport, operationReport } from "../../show/operations.ts";
 
 interface HowToAsk {
   readonly io: CliIo;
+  readonly config: Parameters<typeof maskOf>[0];
   readonly yes: boolean | undefined;
   /** Somebody else carries it out. */
   readonly detach: boolean | undefined;
@@ -21,15 +24,15 @@ interface HowToAsk {
 export async function changeAll(
   client: Millrace,
   request: OperationRequest,
-  { io, yes, detach, question, otherwise }: HowToAsk,
+  { io, config, yes, detach, question, otherwise }: HowToAsk,
 ): Promise<Report> {
   const count = await client.operations.count(request);
   if (!(await confirmed(io, yes, question(count))))
     return { json: null, text: () => `${otherwise}\n`, exitCode: EXIT.failed };
-  const operation = await client.operations.start(request);
-  return detach === true
-    ? detachedReport(operation)
-    : operationReport(await runHere(client, io, operation.id));
+  const start = (): Promise<Operation> => client.operations.start(request);
+  if (detach === true) return detachedReport(await start());
+  const { id } = await beginHere(io, start);
+  return operationReport(await runHere(client, io, id), maskOf(config));
 }
 
 /** The flags of a command that takes a job's id or `--all`. */

@@ -127,7 +127,7 @@ async function cancelAll({ flags, config, io }: AllCall<CancelFlags>): Promise<R
   };
   return withClient(config, (client) =>
     changeAll(client, request, {
-      ...{ io, yes, detach, otherwise: "nothing was cancelled" },
+      ...{ io, config, yes, detach, otherwise: "nothing was cancelled" },
       question: (count) => `Cancel ${count} ${which}?`,
     }),
   );

@@ -98,7 +98,7 @@ async function rescheduleAll(
   };
   return withClient(config, (client) =>
     changeAll(client, request, {
-      ...{ io, yes, detach, otherwise: "nothing was rescheduled" },
+      ...{ io, config, yes, detach, otherwise: "nothing was rescheduled" },
       question: (count) => `Give ${count} delayed jobs${of} another time?`,
     }),
   );

@@ -1,9 +1,9 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type AnyJob, MillraceError, readRun, type RecordedRun, systemClock } from "@millrace/core";
 import { type ReplayedRun, type ReplayedStep, replayRun } from "@millrace/runtime";
 import { shownError, showValue } from "@millrace/telemetry/masking";
-import { runsInFlight } from "../../../client/jobs/runs-in-flight.ts";
+import { MOST_IN_FLIGHT, runsInFlight } from "../../../client/jobs/runs-in-flight.ts";
 import { duration, flag, text } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { loadJobs } from "../../../node/load-jobs.ts";
@@ -55,14 +55,11 @@ export const stepsCheck = command({
     const jobs = (await loadJobs(args, io.cwd)).filter(({ steps }) => steps !== undefined);
     if (jobs.length === 0)
       throw new MillraceError("no-jobs", `No file in ${args.join(", ")} exports a job with steps.`);
-    const runs =
+    const { runs, cut } =
       flags.runs === undefined
         ? await withClient(config, ({ broker }) => runsInFlight(broker, jobs, systemClock.now))
-        : await runsIn(resolve(io.cwd, flags.runs));
-    if (flags.save !== undefined)
-      await writeFile(resolve(io.cwd, flags.save), `${JSON.stringify(runs, null, 1)}\n`, {
-        mode: 0o600,
-      });
+        : { runs: await runsIn(resolve(io.cwd, flags.runs)), cut: [] };
+    if (flags.save !== undefined) await save(resolve(io.cwd, flags.save), runs);
     const show = showValue(flags["show-payload"], maskOf(config));
     const replayed: ReplayedRun[] = [];
     for (const run of runs) {
@@ -72,14 +69,26 @@ export const stepsCheck = command({
     }
     const breaking = replayed.filter(({ breaks }) => breaks).length;
     return {
-      json: { checked: replayed.length, breaking, runs: replayed },
+      json: { checked: replayed.length, breaking, truncated: cut.length > 0, runs: replayed },
       text: (paint) =>
         (replayed.length === 0 ? "" : `${table(COLUMNS, replayed, paint)}\n`) +
-        `${replayed.length} runs were replayed, ${breaking} would break\n`,
-      exitCode: breaking === 0 ? EXIT.ok : EXIT.failed,
+        `${replayed.length} runs were replayed, ${breaking} would break\n` +
+        cut.map((queue) => `${cutText(queue)}\n`).join(""),
+      exitCode: breaking === 0 && cut.length === 0 ? EXIT.ok : EXIT.failed,
     };
   },
 });
+
+function cutText(queue: string): string {
+  return `${MOST_IN_FLIGHT} jobs of the queue ${queue} were looked at: there may be runs among the rest`;
+}
+
+/** With payloads as they are: nobody else may read it, also where the file was there before. */
+async function save(path: string, runs: readonly RecordedRun[]): Promise<void> {
+  await using file = await open(path, "w", 0o600);
+  await file.chmod(0o600);
+  await file.writeFile(`${JSON.stringify(runs, null, 1)}\n`);
+}
 
 async function replay(
   jobs: readonly AnyJob[],

@@ -1,0 +1,23 @@
+import { createMask } from "@millrace/telemetry/masking";
+import { expect, test } from "vitest";
+import type { Operation } from "../../client/operations/operation.ts";
+import { operationReport } from "./operations.ts";
+
+const OPERATION: Operation = {
+  ...{ id: "op", kind: "dead-retry", filter: {}, by: "ada", at: 1 },
+  ...{ total: 30, done: 5, gone: 0, failed: 25 },
+  failures: [
+    { id: "a", queue: "mail", code: "invalid-payload", message: "customer C-1234 is not known" },
+  ],
+  progress: { state: "done", at: 2 },
+};
+
+test("failures are masked as the configuration says, and those that are not named are counted", () => {
+  const mask = createMask({ patterns: [/C-\d+/u] });
+  const { json, text, exitCode } = operationReport(OPERATION, mask);
+  const said = text((_colour, words) => words);
+  expect(said).toContain("failed a: customer *** is not known (invalid-payload)\n");
+  expect(said).toContain("24 more failed. Which: millrace operations get op --items\n");
+  expect(JSON.stringify(json)).not.toContain("C-1234");
+  expect(exitCode).toBe(1);
+});
