@@ -88,6 +88,20 @@ test("a chain is seen whole from each of its jobs, with those that have not begu
   }
 });
 
+test("of a long chain those are counted that are not named", async () => {
+  const { t, get } = await scene({ jobs: sums });
+  let chain = t.client.chain(add, -1, { id: "a" });
+  for (let n = 0; n < 14; n += 1) chain = chain.next(add);
+  await chain.enqueue();
+  // The second is given nothing, and fails; thirteen come after it.
+  await t.drain();
+  for (const id of ["a", "a:2"]) {
+    const family = await get<Family>(`jobs/sums/${id}/family`);
+    expect(family.members).toHaveLength(12);
+    expect(family).toMatchObject({ later: 3, more: false });
+  }
+});
+
 test("a chain that is enqueued again by the same ids is not taken for the one before", async () => {
   const { t, get } = await scene({ jobs: sums });
   await t.client.chain(add, 1, { id: "a" }).next(add).enqueue();

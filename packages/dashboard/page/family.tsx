@@ -26,6 +26,9 @@ export function Family({ of }: { readonly of: RefView }): ReactElement | null {
       {data.more ? (
         <p className="quiet">Only the nearest {data.members.length} are drawn.</p>
       ) : null}
+      {data.later === undefined ? null : (
+        <p className="quiet">And {count(data.later)} more come later in the chain.</p>
+      )}
     </section>
   );
 }

@@ -10,6 +10,8 @@ export interface FamilyView {
   readonly links: readonly { readonly from: string; readonly to: string }[];
   /** Whether there are others that were not looked up. */
   readonly more: boolean;
+  /** How many jobs come later in a chain, of which nobody says which. Absent where none does. */
+  readonly later?: number;
   /** The batch that the job belongs to, or whose callback it is. */
   readonly batch?: BatchView;
 }

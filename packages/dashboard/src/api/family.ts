@@ -42,6 +42,9 @@ class Walk {
   readonly #links = new Map<string, { readonly from: string; readonly to: string }>();
   readonly #asked: Set<string>;
   readonly #planned = new Map<string, Planned>();
+  /** By the last job of a chain that is named: how many come after it. */
+  readonly #unnamed = new Map<string, number>();
+  readonly #known = new Set<string>();
   #waiting: readonly RefView[];
   /** The job that was asked for. */
   own: FleetJob | undefined;
@@ -73,6 +76,7 @@ class Walk {
     const job = isOfBefore(found, planned) ? undefined : found;
     this.#members.set(key, { key, queue, id, ...wordsOf(job, planned) });
     if (job === undefined) return;
+    this.#known.add(key);
     if (this.#members.size === 1) this.own = job;
     const { parent, follows, next, history } = job;
     for (const before of [parent, follows]) {
@@ -89,15 +93,28 @@ class Walk {
       this.leadsTo(before, later);
       before = later;
     }
+    if (next !== undefined && next.count > next.jobs.length)
+      this.#unnamed.set(keyOf(before), next.count - next.jobs.length);
   }
 
   view(): FamilyView {
+    const later = this.#later();
     const isShown = (key: string): boolean => this.#members.has(key);
     return {
       members: [...this.#members.values()],
       links: [...this.#links.values()].filter(({ from, to }) => isShown(from) && isShown(to)),
       more: this.#waiting.length > 0,
+      ...(later === 0 ? {} : { later }),
     };
+  }
+
+  /** One that was looked up, or that another has named the next of, says more itself. */
+  #later(): number {
+    const goesOn = new Set([...this.#links.values()].map(({ from }) => from));
+    let later = 0;
+    for (const [key, count] of this.#unnamed)
+      if (!this.#known.has(key) && !goesOn.has(key)) later += count;
+    return later;
   }
 
   #link(fromRef: RefView, toRef: RefView): void {

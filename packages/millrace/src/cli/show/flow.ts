@@ -21,7 +21,9 @@ export function flowFacts(
 }
 
 function chainText(chain: readonly ChainMember[], queue: string): string {
-  return chain.map((member) => clean(`${shownRef(member, queue)}: ${member.state}`)).join(" → ");
+  const more = chain.at(-1)?.more ?? 0;
+  const named = chain.map((member) => clean(`${shownRef(member, queue)}: ${member.state}`));
+  return [...named, ...(more === 0 ? [] : [`and ${more} more`])].join(" → ");
 }
 
 const ENDS = ["succeeded", "dead", "expired", "cancelled", "refused"] as const;

@@ -7,6 +7,8 @@ export interface ChainMember extends JobRef {
   readonly name?: string;
   /** `not begun`: its turn has not come. */
   readonly state: JobStatus["state"] | "not begun" | "not known";
+  /** Of the last one that is named: how many come after it. Absent where none does. */
+  readonly more?: number;
 }
 
 type LookUp = (id: string, options: { readonly queue: string }) => Promise<JobStatus>;
@@ -28,6 +30,7 @@ export async function chainOf(
     ref = before?.follows;
   }
   let later: readonly ChainedJob[] = job.next?.jobs ?? [];
+  let unnamed = unnamedAfter(job);
   let since = createdAt(job) ?? 0;
   while (later.length > 0 && chain.length <= LONGEST_CHAIN) {
     const [ref, ...rest] = later as [ChainedJob, ...ChainedJob[]];
@@ -38,8 +41,15 @@ export async function chainOf(
     since = createdAt(member) ?? since;
     // Each tells of the ten after it.
     later = member?.next?.jobs ?? rest;
+    if (member !== undefined) unnamed = unnamedAfter(member);
   }
-  return chain;
+  const more = unnamed + later.length;
+  const last = chain.at(-1);
+  return last === undefined || more === 0 ? chain : [...chain.slice(0, -1), { ...last, more }];
+}
+
+function unnamedAfter({ next }: JobStatus): number {
+  return next === undefined ? 0 : Math.max(0, next.count - next.jobs.length);
 }
 
 function createdAt(job: JobStatus | undefined): number | undefined {
