@@ -10,8 +10,8 @@ export type OperationKind =
   | ("retry-undo" | "discard-undo" | "cancel-undo");
 
 /**
- * `stopping`: what has begun is finished, the rest is left. `failed`: it met a defect, or the server
- * has no room left; what is left stays as it is.
+ * `stopping`: what has begun is finished, the rest is left. `failed`: it met a defect, or the
+ * server has no room left; what is left stays as it is.
  */
 export type OperationProgress =
   | { readonly state: "running" }
