@@ -87,11 +87,11 @@ async function mayBeAnothers(
   { id, queue }: AwaitedJob,
 ): Promise<boolean> {
   const { firstStoredAt: storedBefore } = end;
-  const waiting = await broker.findWaiting(id, {
-    queue,
-    ...(storedBefore === undefined ? {} : { storedBefore }),
-  });
-  return waiting !== undefined && waiting.envelope.createdAt !== end.createdAt;
+  if (storedBefore === undefined) return false;
+  const waiting = await broker.findWaiting(id, { queue, storedBefore });
+  if (waiting === undefined || waiting.envelope.createdAt === end.createdAt) return false;
+  // One that waits for its time may have come later still.
+  return (waiting.envelope.firstStoredAt ?? waiting.storedAt) < storedBefore;
 }
 
 /**
