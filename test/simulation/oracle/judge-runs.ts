@@ -56,9 +56,9 @@ function asHolder(run: RunSeen, { job, queue, finals }: JobSeen, { forgotten }: 
   const isSecond = forgotten.some(
     (one) => one.job === idOf(job) && one.queue === queue && one.atMs < atMs,
   );
-  const end = finals.map(({ at }) => at - WORLD_BEGAN).find((ms) => ms > atMs);
+  const [end] = finals.map(({ at }) => at - WORLD_BEGAN);
   if (!isSecond || end === undefined) return run;
-  return { ...run, endedMs: Math.min(run.endedMs ?? Infinity, end) };
+  return { ...run, endedMs: Math.min(run.endedMs ?? Infinity, Math.max(end, atMs)) };
 }
 
 /** Of a unique key another run of the same job is no other job. */
