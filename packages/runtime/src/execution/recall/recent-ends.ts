@@ -15,6 +15,12 @@ import { Standstill } from "./standstill.ts";
  * longer.
  */
 const WITHIN_MS = 2_000;
+/**
+ * A node that starts does not know when the server was last gone. What it forgot then it hands out
+ * as soon as somebody asks, and that may be this node, if all others were stopping: a graceful stop
+ * takes half a minute, and records go on meanwhile.
+ */
+const WITHIN_AT_START_MS = 60_000;
 const MOST = 20_000;
 /** A queue may be paused meanwhile, or a lane may have to wait for its turn. */
 const REMEMBERED_MS = 10 * 60_000;
@@ -48,6 +54,7 @@ export class RecentEnds {
    */
   #lostAtMs: number | undefined;
   #losses = 0;
+  #hasRead = false;
   /**
    * What was stored before then, by the server's clock, it may have handed out before an outage and
    * have forgotten that.
@@ -125,9 +132,11 @@ export class RecentEnds {
     const losses = this.#losses;
     const now = this.#clock.monotonic();
     // Back from the newest record, which others may have written since the server is back.
-    const withinMs = WITHIN_MS + now - (this.#lostAtMs ?? now);
+    const withinMs =
+      (this.#hasRead ? WITHIN_MS : WITHIN_AT_START_MS) + now - (this.#lostAtMs ?? now);
     const records = await this.#broker.history.tail({ withinMs, limit: MOST });
     this.#outageBefore = await this.#broker.serverNow();
+    this.#hasRead = true;
     this.#forgetAtMs = this.#clock.monotonic() + REMEMBERED_MS;
     for (const stored of records) this.#note(stored);
     this.#stoodStill = false;
