@@ -92,13 +92,14 @@ export {
   machineSnapshot,
   type MachineSnapshot,
 } from "./durable/machine-snapshot.ts";
-export { keepUnsent, nextTimerAt } from "./durable/finish-document.ts";
-export { isUnsentFull, withUnsent } from "./durable/unsent-events.ts";
+export { afterSentAgain, keepUnsent, nextTimerAt } from "./durable/finish-document.ts";
+export { isUnsentFull } from "./durable/unsent-events.ts";
 export { notPlain } from "./durable/plain-value.ts";
 export {
   type InvokedEnd,
   refuseStep,
   type Occurrence,
+  ofThisVersion,
   startMachine,
   stepMachine,
 } from "./durable/step-machine.ts";

@@ -1,5 +1,5 @@
 import type { MachineDocument, MachineTimer, SentEvent } from "./machine-document.ts";
-import { behindUnsent, withUnsent } from "./unsent-events.ts";
+import { alsoUnsent, behindUnsent, sentInVain } from "./unsent-events.ts";
 
 /** A tick that is so late has gone astray, and another is asked for. */
 const ASTRAY_MS = 60_000;
@@ -65,7 +65,21 @@ export function keepUnsent(
   refused: readonly SentEvent[],
   now: number,
 ): MachineDocument {
-  const events = [...(document.unsent?.events ?? []), ...refused];
   const next = { ...document, rev: document.rev + 1, pending: [], changedAt: now };
-  return finish(withUnsent(next, events, now), undefined, now);
+  return finish(alsoUnsent(next, refused, now), undefined, now);
+}
+
+/**
+ * A document whose unsent events were sent once more. It is stored before anything else is done:
+ * those that were accepted would else be sent again and again.
+ *
+ * @param cause where what is being taken lies
+ */
+export function afterSentAgain(
+  document: MachineDocument,
+  refused: readonly SentEvent[],
+  { cause, now }: { readonly cause: string; readonly now: number },
+): MachineDocument {
+  const next = { ...document, rev: document.rev + 1, cause, pending: [], changedAt: now };
+  return finish(sentInVain(next, refused, now), undefined, now);
 }

@@ -72,6 +72,8 @@ export interface UnsentEvents {
   readonly events: readonly SentEvent[];
   /** When they are sent once more. */
   readonly at: number;
+  /** Times that they were sent in vain since one of them was accepted; none where left out. */
+  readonly tries?: number;
 }
 
 /** An event that could not be taken: the machine is as it was before. */

@@ -1,18 +1,31 @@
 import { MAX_EVENT_BYTES, MAX_WAITING_EVENTS } from "../broker/inbox-store.ts";
 import { type MachineDocument, machineKey, type SentEvent } from "./machine-document.ts";
 
-/** Until they are sent once more. */
+/** Until they are sent once more, at first. It doubles with each time that all are refused. */
 const AGAIN_AFTER_MS = 1_000;
+const LONGEST_MS = 60_000;
 
 /** After they were sent once more: with those that were refused again. */
-export function withUnsent(
-  { unsent: _before, ...document }: MachineDocument,
-  events: readonly SentEvent[],
+export function sentInVain(
+  { unsent: before, ...document }: MachineDocument,
+  refused: readonly SentEvent[],
   now: number,
 ): MachineDocument {
-  return events.length === 0
-    ? document
-    : { ...document, unsent: { events, at: now + AGAIN_AFTER_MS } };
+  if (refused.length === 0) return document;
+  const tries = refused.length === before?.events.length ? (before.tries ?? 0) + 1 : 0;
+  const at = now + Math.min(AGAIN_AFTER_MS * 2 ** tries, LONGEST_MS);
+  return { ...document, unsent: { events: refused, at, tries } };
+}
+
+/** With events that were refused for the first time: those come as soon as the first ones do. */
+export function alsoUnsent(
+  document: MachineDocument,
+  refused: readonly SentEvent[],
+  now: number,
+): MachineDocument {
+  const { events = [], at = Infinity, tries = 0 } = document.unsent ?? {};
+  const unsent = { events: [...events, ...refused], at: Math.min(at, now + AGAIN_AFTER_MS), tries };
+  return { ...document, unsent };
 }
 
 /** Events of one machine to another keep their order: a later one waits behind the earlier. */
@@ -38,5 +51,5 @@ export function behindUnsent(document: MachineDocument): MachineDocument {
 export function isUnsentFull({ unsent }: Pick<MachineDocument, "unsent">): boolean {
   if (unsent === undefined) return false;
   if (unsent.events.length >= MAX_WAITING_EVENTS) return true;
-  return JSON.stringify(unsent.events).length >= MAX_EVENT_BYTES;
+  return Buffer.byteLength(JSON.stringify(unsent.events)) >= MAX_EVENT_BYTES;
 }

@@ -1,4 +1,5 @@
 import {
+  afterSentAgain,
   type Broker,
   type Clock,
   type InboxMessage,
@@ -14,19 +15,18 @@ import {
   type MetricsCollector,
   MillraceError,
   type Occurrence,
+  ofThisVersion,
   type Producer,
   recordError,
   refuseStep,
   startMachine,
   stepMachine,
   type Stoppable,
-  withUnsent,
 } from "@millrace/core";
 import { readEnd, readJson } from "./end-message.ts";
 import { MachineEffects } from "./machine-effects.ts";
 import { MachineReports, outcomeOf } from "./machine-reports.ts";
 import { MachineShelf, oldDocument, type Shelved } from "./machine-shelf.ts";
-import { noRoom } from "./no-room.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
 import { publishChart } from "./publish-chart.ts";
 import { readTickMark } from "./tick-mark.ts";
@@ -202,34 +202,37 @@ export class MachineHost implements Stoppable {
       return this.#store(held, { message, now }, begun);
     }
     const occurrence = occurrenceOf(message);
-    const before = await this.#sentAgain(held, document, now);
-    const next = stepMachine(definition, before, occurrence, now);
-    if (next === undefined) return this.#passOver(held, message);
-    if (isUnsentFull(before) && waiting(next) > waiting(before)) {
-      const refused = refuseStep(before, occurrence, await noRoom(this.#shelf, before), now);
-      return this.#store(held, { message, now }, refused);
-    }
+    const before = await this.#sentAgain({ ...held, document }, message, now);
+    const next = stepMachine(definition, before.document, occurrence, now);
+    if (next === undefined) return this.#passOver(before, message);
+    if (isUnsentFull(before.document) && sendsMore(before.document, next))
+      throw noRoom(before.document);
     if (next.trouble !== undefined && next.trouble !== document.trouble)
       log.warn({ machine, id, trouble: next.trouble }, "a machine could not take an event");
     try {
-      return await this.#store(held, { message, now }, next);
+      return await this.#store(before, { message, now }, next);
     } catch (error) {
       if (!isUnstorable(error)) throw error;
+      // It may fit once those have gone.
+      if (before.document.unsent !== undefined) throw noRoom(before.document);
       log.warn({ machine, id, error: recordError(error) }, "a machine's state can't be stored");
-      const refused = refuseStep(before, occurrence, error, now);
-      return this.#store(held, { message, now }, refused);
+      const refused = refuseStep(before.document, occurrence, error, now);
+      return this.#store(before, { message, now }, refused);
     }
   }
 
-  /** Sends what there was no room for once more, where it is time to. */
-  async #sentAgain(
-    held: Shelved,
-    document: MachineDocument,
-    now: number,
-  ): Promise<MachineDocument> {
+  /** Sends what there was no room for once more, if it is time to, and stores how that went. */
+  async #sentAgain(held: Known, { place: cause }: InboxMessage, now: number): Promise<Known> {
+    const { document } = held;
     const { unsent } = document;
-    if (unsent === undefined || unsent.at > now) return document;
-    return withUnsent(document, await this.#effects.sendAll(held, unsent.events), now);
+    if (unsent === undefined || unsent.at > now) return held;
+    ofThisVersion(this.#options.definition, document);
+    const refused = await this.#effects.sendAll(held, unsent.events);
+    const next = afterSentAgain(document, refused, { cause, now });
+    const stored = { ...(await this.#shelf.write(next, held)), document: next };
+    await this.#effects.carryOut(stored, false);
+    this.#keep(stored);
+    return stored;
   }
 
   /** Nothing comes of it, here. Whoever had it before may have died of what came of it there. */
@@ -272,8 +275,21 @@ export class MachineHost implements Stoppable {
   }
 }
 
-function waiting({ unsent }: MachineDocument): number {
-  return unsent?.events.length ?? 0;
+type Known = Shelved & { readonly document: MachineDocument };
+
+function sendsMore(before: MachineDocument, { unsent, pending }: MachineDocument): boolean {
+  const kept = (unsent?.events.length ?? 0) > (before.unsent?.events.length ?? 0);
+  return kept || pending.some((effect) => effect.do === "send");
+}
+
+/** What is taken waits until there is room: it is given back. */
+function noRoom(document: MachineDocument): MillraceError {
+  const [first] = document.unsent?.events ?? [];
+  const to = first === undefined ? "another one" : machineKey(first.to);
+  return new MillraceError(
+    "queue-full",
+    `As many events of the machine ${machineKey(document)} wait for ${to} as may. What it would send next waits in its inbox.`,
+  );
 }
 
 function isUnstorable(error: unknown): boolean {

@@ -83,3 +83,16 @@ test.each([{ limit: 0 }, { limit: 1.5 }, { limit: 10_001 }, { after: -1 }, { pag
     await expect(machines.list(query)).rejects.toMatchObject({ code: "invalid-option" });
   },
 );
+
+test("an ended machine is not removed while it keeps events that others have no room for", async () => {
+  const { machines, put } = await scene();
+  const to = { machine: "stock", id: "all" };
+  const kept = { do: "send", to, event: { type: "RESERVE" }, id: "e-1" } as const;
+  await put("order", "a", { status: "done", unsent: { events: [kept], at: 0 } });
+  await expect(machines.remove("order", "a")).rejects.toMatchObject({
+    code: "machine-active",
+    message: expect.stringContaining("still keeps 1 of its events") as unknown,
+  });
+  await put("order", "a", { status: "done" });
+  expect(await machines.remove("order", "a")).toBe(true);
+});

@@ -69,7 +69,8 @@ export interface Machines {
    * kept.
    *
    * @returns false where there is none
-   * @throws MillraceError `machine-active` where it has not ended: `stop()` it first
+   * @throws MillraceError `machine-active` where it has not ended: `stop()` it first; and where it
+   *   keeps events that other machines have no room for
    */
   remove(machine: string, id: string): Promise<boolean>;
 }
@@ -113,7 +114,16 @@ export function machinesOf(broker: Broker): Machines {
           "machine-active",
           `The machine ${machine} ${id} has not come to an end. Stop it first.`,
         );
-      return forgetMachine(broker, { machine, id, revision: found.revision });
+      if (document.unsent !== undefined)
+        throw new MillraceError(
+          "machine-active",
+          `The machine ${machine} ${id} has ended, but still keeps ${document.unsent.events.length} of its events: the machines that they are for have no room. Wait until it has sent them.`,
+        );
+      return forgetMachine(
+        broker,
+        { machine, id, revision: found.revision },
+        async ({ unsent }) => unsent === undefined,
+      );
     },
   };
 }

@@ -1,0 +1,116 @@
+import {
+  type Broker,
+  defineMachine,
+  type InboxMessage,
+  machineAddress,
+  type MachineDocument,
+  MACHINES_BUCKET,
+  MillraceError,
+  noMetrics,
+  readMachine,
+  type SentEvent,
+  silentLogger,
+} from "@millrace/core";
+import { MemoryBroker } from "@millrace/testkit";
+import { expect, test } from "vitest";
+import { sendTo, setup } from "xstate";
+import { MachineHost } from "./machine-host.ts";
+
+const chart = setup({
+  actions: { tell: sendTo(() => machineAddress("open", "b"), { type: "TOLD" }) },
+}).createMachine({ on: { TELL: { actions: "tell" } } });
+
+const definition = defineMachine({ name: "m", machine: chart, sendsTo: ["full", "open"] });
+
+const NOW = 1_000_000;
+
+function sent(to: string, number: number): SentEvent {
+  const id = `millrace-m:m:a:r:1:${number}`;
+  return { do: "send", to: { machine: to, id: "b" }, event: { type: "TOLD" }, id };
+}
+
+const document: MachineDocument = {
+  ...{ v: 1, machine: "m", id: "a", version: 1, run: "r", rev: 1, status: "active" },
+  ...{ value: {}, context: {}, cursor: 0, cause: "gone", children: {}, invoked: 0, timers: {} },
+  ...{ tickRev: 0, seen: [], trail: [], startedAt: 0, changedAt: NOW, pending: [] },
+};
+
+/** A host of one machine; only machines that are called `open` have room. */
+async function hosted(stored: MachineDocument) {
+  const memory = new MemoryBroker();
+  const documents = await memory.documents(MACHINES_BUCKET);
+  await documents.put("m.a", stored, 0);
+  const accepted: (string | undefined)[] = [];
+  const refused: (string | undefined)[] = [];
+  const time = { now: NOW };
+  let take: ((message: InboxMessage) => Promise<void>) | undefined;
+  const inbox: Partial<Broker["inbox"]> = {
+    host: (_machine, options) => {
+      ({ take } = options);
+      return Promise.resolve({ stop: () => Promise.resolve() });
+    },
+    send: (to, { eventId }) => {
+      (to.machine === "open" ? accepted : refused).push(eventId);
+      return to.machine === "open"
+        ? Promise.resolve()
+        : Promise.reject(new MillraceError("queue-full", "No room."));
+    },
+    tick: () => Promise.resolve(),
+    has: () => Promise.resolve(false),
+    next: () => Promise.resolve(undefined),
+  };
+  const broker = Object.assign(Object.create(memory) as Broker, {
+    ...{ inbox, documents: (name: string) => memory.documents(name) },
+  });
+  await MachineHost.open({
+    ...{ broker, definition, node: "n", log: silentLogger, instrumentation: undefined },
+    ...{ clock: { now: () => time.now }, instrumentationFailed: () => {} },
+    producer: { enqueue: () => Promise.reject(new Error("no job is invoked here")) },
+    metrics: noMetrics,
+  });
+  const message = (type: string, sequence: number): InboxMessage => ({
+    ...{ kind: "event", machine: "m", id: "a", sequence, place: `p-${sequence}`, isAgain: false },
+    ...{ data: Buffer.from(JSON.stringify({ type })), eventId: `e-${sequence}` },
+  });
+  return {
+    ...{ accepted, refused, time },
+    take: (type: string, sequence = 7) =>
+      take?.(message(type, sequence)) ?? Promise.reject(new Error("not hosted")),
+    stored: async () => readMachine((await documents.get("m.a"))?.value),
+  };
+}
+
+test("a node with another version of the chart sends nothing of what is kept", async () => {
+  const kept = { events: [sent("open", 0)], at: NOW };
+  const host = await hosted({ ...document, version: 2, unsent: kept });
+  await expect(host.take("OTHER")).rejects.toMatchObject({ code: "machine-mismatch" });
+  expect(host.accepted).toEqual([]);
+});
+
+test("where as much is kept as may, an event that sends waits, and what was accepted is sent once", async () => {
+  const full = Array.from({ length: 1_000 }, (_, n) => sent("full", n + 1));
+  const kept = { events: [sent("open", 0), ...full], at: NOW };
+  const host = await hosted({ ...document, unsent: kept });
+  for (let times = 0; times < 3; times += 1)
+    await expect(host.take("TELL")).rejects.toMatchObject({ code: "queue-full" });
+  expect(host.accepted).toEqual([sent("open", 0).id]);
+  expect(host.refused).toEqual([sent("full", 1).id]);
+  const stored = await host.stored();
+  expect(stored).toMatchObject({ rev: 2, cursor: 0, unsent: { events: full } });
+  expect(stored?.trouble).toBeUndefined();
+  // What sends nothing is taken.
+  await host.take("OTHER");
+  expect(await host.stored()).toMatchObject({ rev: 3, cursor: 7, unsent: { events: full } });
+});
+
+test("what is refused again and again is sent less and less often", async () => {
+  const host = await hosted({ ...document, unsent: { events: [sent("full", 0)], at: NOW } });
+  const waits: number[] = [];
+  for (let sequence = 1; sequence <= 8; sequence += 1) {
+    await host.take("OTHER", sequence);
+    const { at } = (await host.stored())?.unsent ?? { at: Number.NaN };
+    waits.push((at - host.time.now) / 1_000);
+    host.time.now = at;
+  }
+  expect(waits).toEqual([2, 4, 8, 16, 32, 60, 60, 60]);
+});
