@@ -120,7 +120,7 @@ export class NatsHistory implements HistoryStore {
     const from = await this.#firstSince(last.storedAt - withinMs, oldest, last.sequence);
     const records: StoredRecord[] = [];
     for await (const stored of this.#records(this.#server.names.historyAll, from, last.sequence))
-      records.push(stored);
+      records.push({ ...stored, record: withoutResult(stored.record) });
     return records;
   }
 
@@ -250,4 +250,9 @@ interface Stored {
 
 function placeOf(stored: StoredMsg | undefined): Stored | undefined {
   return stored && { sequence: stored.seq, storedAt: stored.time.getTime() };
+}
+
+/** Thousands of records may be in memory at once, and nobody who asks for so many needs these. */
+function withoutResult({ output: _left, ...record }: HistoryRecord): HistoryRecord {
+  return record;
 }

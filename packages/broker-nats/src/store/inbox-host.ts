@@ -21,6 +21,8 @@ export interface InboxHostOptions extends HostOptions {
 }
 
 const AGAIN_AFTER_MS = 1_000;
+/** The longest, where there is no room for what comes of it. */
+const NO_ROOM_MS = 10_000;
 
 /** One host's place at the inbox of one name's machines. */
 export class InboxHost implements Stoppable {
@@ -106,7 +108,7 @@ export class InboxHost implements Stoppable {
       if (!nc.isClosed()) ack(nc, delivery.ackSubject);
     } catch (error) {
       if (!MillraceError.is(error, "connection-closed")) onProblem(error, "take an event");
-      this.#giveBack(delivery, AGAIN_AFTER_MS);
+      this.#giveBack(delivery, againAfterMs(error, deliveryCount));
     }
   }
 
@@ -114,4 +116,10 @@ export class InboxHost implements Stoppable {
     const { nc } = this.#options.server;
     if (!nc.isClosed()) nak(nc, ackSubject, delayMs);
   }
+}
+
+/** What waits for room is asked for less and less often: others of the machine may be many. */
+function againAfterMs(error: unknown, deliveryCount: number): number {
+  if (!MillraceError.is(error, "queue-full")) return AGAIN_AFTER_MS;
+  return Math.min(AGAIN_AFTER_MS * 2 ** (deliveryCount - 1), NO_ROOM_MS);
 }

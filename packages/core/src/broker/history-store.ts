@@ -69,6 +69,7 @@ export interface HistoryStore {
   /**
    * Every job's records that were stored within some time of the newest record there is, oldest
    * first. What was last written before a server's crash, as long as nobody has written much since.
+   * Jobs' results may be left out.
    */
   tail(query: TailQuery): Promise<readonly StoredRecord[]>;
   /**

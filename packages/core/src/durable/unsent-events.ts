@@ -3,7 +3,7 @@ import { type MachineDocument, machineKey, type SentEvent } from "./machine-docu
 
 /** Until they are sent once more, at first. It doubles with each time that all are refused. */
 const AGAIN_AFTER_MS = 1_000;
-const LONGEST_MS = 60_000;
+const LONGEST_MS = 30_000;
 
 /** After they were sent once more: with those that were refused again. */
 export function sentInVain(
@@ -23,8 +23,11 @@ export function alsoUnsent(
   refused: readonly SentEvent[],
   now: number,
 ): MachineDocument {
-  const { events = [], at = Infinity, tries = 0 } = document.unsent ?? {};
-  const unsent = { events: [...events, ...refused], at: Math.min(at, now + AGAIN_AFTER_MS), tries };
+  const { events = [], at = Infinity } = document.unsent ?? {};
+  const unsent = {
+    ...{ events: [...events, ...refused], at: Math.min(at, now + AGAIN_AFTER_MS) },
+    tries: 0,
+  };
   return { ...document, unsent };
 }
 

@@ -112,5 +112,5 @@ test("what is refused again and again is sent less and less often", async () => 
     waits.push((at - host.time.now) / 1_000);
     host.time.now = at;
   }
-  expect(waits).toEqual([2, 4, 8, 16, 32, 60, 60, 60]);
+  expect(waits).toEqual([2, 4, 8, 16, 30, 30, 30, 30]);
 });

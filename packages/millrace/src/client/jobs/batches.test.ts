@@ -15,10 +15,11 @@ async function overBatch() {
     id: "b",
     callback: { job: report, input: null },
   });
-  await vi.waitFor(async () => {
+  const isOver = async (): Promise<void> => {
     await t.clock.advance("1s");
     expect(await t.broker.batches.find("b")).toBeUndefined();
-  });
+  };
+  await vi.waitFor(isOver, { timeout: 20_000 });
   return { t, gate };
 }
 

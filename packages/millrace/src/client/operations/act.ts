@@ -31,12 +31,15 @@ const AWAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "revision-conflict",
 ]);
 
-/** JetStream's own numbers for storage that is full: of the server, of the account. */
-const FULL: ReadonlySet<unknown> = new Set([10_002, 10_023, 10_047]);
+/**
+ * JetStream's own numbers for storage that is full: of the server, of the account, of its memory,
+ * of the disk. The last one is a full queue's too, which is an error of its own and not asked here.
+ */
+const FULL: ReadonlySet<unknown> = new Set([10_002, 10_023, 10_028, 10_047, 10_077]);
 
 /** Whether the server has no room left: what is tried again is refused again. */
-export function isFull({ cause }: MillraceError): boolean {
-  if (typeof cause !== "object" || cause === null) return false;
+export function isFull({ code, cause }: MillraceError): boolean {
+  if (code === "queue-full" || typeof cause !== "object" || cause === null) return false;
   return (
     ("errCode" in cause && FULL.has(cause.errCode)) || ("code" in cause && FULL.has(cause.code))
   );

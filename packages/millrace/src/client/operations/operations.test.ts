@@ -126,7 +126,7 @@ test("one that meets a defect says what of its last step was done before", async
   expect(outcomes).toEqual(["done", "done", "left", "left", "left"]);
 });
 
-test.each([10_002, 10_023, 10_047])(
+test.each([10_002, 10_023, 10_028, 10_047, 10_077])(
   "one whose server is full (%i) ends, and the audit says why",
   async (errCode) => {
     const of = await scene(3);
