@@ -139,7 +139,7 @@ describeEachServer("events", (server) => {
 /** The user of the page, in an account of its own making, beside one that may do everything. */
 function readerConfig(): string {
   const page = readFileSync(resolve(import.meta.dirname, "../../docs/permissions.md"), "utf8");
-  const [, user = ""] = /^```\n(\{\n {2}user: reader[^]*?^\})\n```/m.exec(page) ?? [];
+  const [, user = ""] = /^```nats\n(\{\n {2}user: reader[^]*?^\})\n```/m.exec(page) ?? [];
   expect(user, "docs/permissions.md shows the user `reader`").toContain("$READER_PASSWORD");
   const reader = user.replace("$READER_PASSWORD", "reader");
   return `authorization { users: [ { user: all, password: all }, ${reader} ] }`;

@@ -29,13 +29,11 @@ export function shellLines(text: string): readonly string[] {
     .filter((line) => line !== "");
 }
 
-/** Command lines of `millrace` that stand in a sentence, or in a block of no language. */
+/** Command lines of `millrace` that stand in a sentence. */
 export function millraceLines(text: string): readonly string[] {
-  const blocks = [...text.matchAll(/^```\n([\s\S]*?)^```/gm)].flatMap(([, code = ""]) =>
-    code.split("\n"),
-  );
   const inSentences = [...text.replace(/^```[\s\S]*?^```/gm, "").matchAll(/`([^`]+)`/g)];
-  return [...blocks, ...inSentences.map(([, code = ""]) => code.replace(/\s+/g, " "))]
+  return inSentences
+    .map(([, code = ""]) => code.replace(/\s+/g, " "))
     .filter((line) => /^(npx )?millrace [a-z]/.test(line))
     .map((line) => line.replace(/ *[#|].*$/, ""))
     .filter((line) => !line.includes("…"));
