@@ -117,10 +117,8 @@ describeEachServer("two machines with full inboxes that send to each other", (se
 
   it("lose nothing where neither has room, and go on once a new chart sends less", async () => {
     const { sides, node, hostWith, problems } = await kicked(server, 5);
-    await vi.waitUntil(() => SIDES.every((side) => problems().includes(waitsWithin(side))), {
-      timeout: patient(90_000),
-      interval: 200,
-    });
+    const stand = (): boolean => SIDES.every((side) => problems().includes(waitsWithin(side)));
+    await vi.waitUntil(stand, { timeout: patient(90_000), interval: 200 });
     const before = await Promise.all(sides.map((side) => side.snapshot()));
     for (const { context, trouble } of before) {
       expect(trouble).toBeUndefined();
