@@ -1,5 +1,5 @@
 import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
-import { createInbox, headers as newHeaders } from "@nats-io/nats-core";
+import { createInbox, headers as newHeaders, RequestError } from "@nats-io/nats-core";
 import { plainAnswer } from "./plain.ts";
 
 /** What a script may do. Its answers are written down in the order in which it asks. */
@@ -128,15 +128,20 @@ export class Talker implements Talk {
   ): Promise<void> {
     const block = newHeaders();
     for (const [name, value] of Object.entries(headers ?? {})) block.set(name, value);
-    try {
-      const reply = await this.nc.request(subject, data, {
-        timeout: ANSWER_MS,
-        ...(headers === undefined ? {} : { headers: block }),
-      });
-      this.note(`put ${subject}: ${plainAnswer(reply.string())}`);
-    } catch (error) {
-      this.note(`put ${subject}: ${(error as Error).name}`);
-    }
+    const options = {
+      timeout: ANSWER_MS,
+      ...(headers === undefined ? {} : { headers: block }),
+    };
+    // A member of a cluster may hear a moment later where a new stream's leader listens.
+    for (let leftMs = this.replicas > 1 ? SEEN_MS : 0; ; leftMs -= STEP_MS)
+      try {
+        const reply = await this.nc.request(subject, data, options);
+        return this.note(`put ${subject}: ${plainAnswer(reply.string())}`);
+      } catch (error) {
+        const isUnheard = error instanceof RequestError && error.isNoResponders();
+        if (!isUnheard || leftMs <= 0) return this.note(`put ${subject}: ${(error as Error).name}`);
+        await this.pass(STEP_MS);
+      }
   }
 
   hear(subject: string = createInbox()): Heard {
