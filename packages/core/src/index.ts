@@ -124,6 +124,7 @@ export { firstOfNextLife, isEarlierLife } from "./envelope/lives.ts";
 export {
   type BatchCounts,
   flowPlace,
+  recordedPlace,
   type FlowPlace,
   type ChainedJob,
   type ChainedJobs,

@@ -9,7 +9,7 @@ async function waits(failures: number, longestMs?: number): Promise<readonly num
   const waited: number[] = [];
   for (let failure = 0; failure < failures; failure += 1) {
     const fromMs = clock.monotonic();
-    backoff.wait(longestMs, () => waited.push(clock.monotonic() - fromMs));
+    backoff.wait(() => waited.push(clock.monotonic() - fromMs), longestMs);
     await clock.advance("10s");
   }
   return waited;

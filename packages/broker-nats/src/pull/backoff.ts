@@ -29,7 +29,7 @@ export class Backoff {
   }
 
   /** In place of a wait under way. */
-  wait(longestMs = LONGEST_MS, then: () => void): void {
+  wait(then: () => void, longestMs = LONGEST_MS): void {
     this.cancel();
     const longest = Math.min(longestMs, FIRST_MS * 2 ** this.#failures);
     this.#failures += 1;

@@ -324,11 +324,11 @@ export class PullSubscription {
   /** Opens or refills again after a while. */
   #backOff(longestMs?: number): void {
     if (this.#phase !== "running") return;
-    this.#backoff.wait(longestMs, () => {
+    this.#backoff.wait(() => {
       if (this.#inbox?.isClosed === true) this.#retire();
       if (this.#inbox === undefined) this.#open();
       else this.#refill();
-    });
+    }, longestMs);
   }
 
   #observe(status: Status): void {

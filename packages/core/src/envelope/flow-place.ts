@@ -54,13 +54,32 @@ export function nextJobs({
   return { count: next.length, jobs };
 }
 
+/**
+ * Writes a job's place into what is being made, and nothing where it has none: a record is made for
+ * every job, so nothing is spread.
+ *
+ * @param next as `nextJobs` of the envelope says, or as a record does
+ */
+export function notePlace(
+  to: { -readonly [K in keyof FlowPlace]: FlowPlace[K] },
+  { follows, batch, closes }: Pick<FlowPlace, "follows" | "batch" | "closes">,
+  next: ChainedJobs | undefined,
+): void {
+  if (follows !== undefined) to.follows = follows;
+  if (next !== undefined) to.next = next;
+  if (batch !== undefined) to.batch = batch;
+  if (closes !== undefined) to.closes = closes;
+}
+
 export function flowPlace(envelope: Envelope): FlowPlace {
-  const { follows, batch, closes } = envelope;
-  const next = nextJobs(envelope);
-  return {
-    ...(follows === undefined ? {} : { follows }),
-    ...(next === undefined ? {} : { next }),
-    ...(batch === undefined ? {} : { batch }),
-    ...(closes === undefined ? {} : { closes }),
-  };
+  const place: FlowPlace = {};
+  notePlace(place, envelope, nextJobs(envelope));
+  return place;
+}
+
+/** The same, of a record. */
+export function recordedPlace(record: FlowPlace): FlowPlace {
+  const place: FlowPlace = {};
+  notePlace(place, record, record.next);
+  return place;
 }

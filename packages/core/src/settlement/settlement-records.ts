@@ -1,6 +1,6 @@
 import { cancelReason } from "../control/cancellation.ts";
 import type { Envelope } from "../envelope/envelope.ts";
-import { nextJobs } from "../envelope/flow-place.ts";
+import { nextJobs, notePlace } from "../envelope/flow-place.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { FinalState } from "../machine/execution-machine.ts";
 import type { DeadLetter } from "./dead-letter.ts";
@@ -90,13 +90,7 @@ export function historyRecordOf(
   if (outcome.kind === "blocked") record.reason = outcome.gate;
   if (reason !== undefined) record.reason = reason;
   if (envelope.parent !== undefined) record.parent = envelope.parent;
-  if (envelope.follows !== undefined) record.follows = envelope.follows;
-  if (envelope.next !== undefined) {
-    const next = nextJobs(envelope);
-    if (next !== undefined) record.next = next;
-  }
-  if (envelope.batch !== undefined) record.batch = envelope.batch;
-  if (envelope.closes !== undefined) record.closes = envelope.closes;
+  notePlace(record, envelope, nextJobs(envelope));
   if (input.children !== undefined) record.children = input.children;
   if (input.stepCount !== undefined) record.stepCount = input.stepCount;
   if (input.envelope.generation === 0 && input.message.origin === "runtime")

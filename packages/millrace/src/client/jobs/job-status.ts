@@ -5,6 +5,7 @@ import {
   type HistoryRecord,
   type JobRef,
   MillraceError,
+  recordedPlace,
   type ProgressReport,
   type RecordedError,
   type RunningJob,
@@ -131,23 +132,12 @@ export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus
     state,
     attempts: last?.attempts ?? waiting?.envelope.attempts ?? 0,
     ...(parent === undefined ? {} : { parent }),
-    ...(waiting === undefined ? recordedPlace(last) : flowPlace(waiting.envelope)),
+    ...(waiting === undefined ? recordedPlace(last ?? {}) : flowPlace(waiting.envelope)),
     ...(traceId === undefined ? {} : { traceId }),
     ...(stepCount === undefined ? {} : { stepCount }),
     history,
     ...(state === "succeeded" && last?.output !== undefined ? { result: last.output } : {}),
     ...(state !== "succeeded" && error !== undefined ? { error } : {}),
-  };
-}
-
-function recordedPlace(last: HistoryRecord | undefined): FlowPlace {
-  if (last === undefined) return {};
-  const { follows, next, batch, closes } = last;
-  return {
-    ...(follows === undefined ? {} : { follows }),
-    ...(next === undefined ? {} : { next }),
-    ...(batch === undefined ? {} : { batch }),
-    ...(closes === undefined ? {} : { closes }),
   };
 }
 

@@ -38,8 +38,10 @@ const AWAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 const FULL: ReadonlySet<unknown> = new Set([10_002, 10_023, 10_028, 10_047, 10_077]);
 
 /** Whether the server has no room left: what is tried again is refused again. */
-export function isFull({ code, cause }: MillraceError): boolean {
-  if (code === "queue-full" || typeof cause !== "object" || cause === null) return false;
+export function isFull(error: unknown): error is MillraceError {
+  if (!MillraceError.is(error) || error.code === "queue-full") return false;
+  const { cause } = error;
+  if (typeof cause !== "object" || cause === null) return false;
   return (
     ("errCode" in cause && FULL.has(cause.errCode)) || ("code" in cause && FULL.has(cause.code))
   );

@@ -102,12 +102,11 @@ class OperationRun {
         placed = await this.#step(placed, act);
       }
     } catch (error) {
-      if (MillraceError.is(error) && error.code !== "operation-not-found" && !isFull(error))
-        throw error;
+      const full = isFull(error);
+      if (MillraceError.is(error) && error.code !== "operation-not-found" && !full) throw error;
+      const failing = this.#fail(placed, error);
       // Where there is no room for the end either, what it met first says more.
-      if (MillraceError.is(error) && isFull(error))
-        await this.#fail(placed, error).catch(() => undefined);
-      else await this.#fail(placed, error);
+      await (full ? failing.catch(() => undefined) : failing);
       throw error;
     }
     await this.#end(placed);
@@ -168,10 +167,9 @@ class OperationRun {
     // What became of the first things of a step, before one of them met the defect.
     const known = this.#known ?? placed.operation;
     const { id } = known;
-    const why =
-      MillraceError.is(error) && isFull(error)
-        ? maskText(error.message).slice(0, 300)
-        : "The operation met a defect.";
+    const why = isFull(error)
+      ? maskText(error.message).slice(0, 300)
+      : "The operation met a defect.";
     const message = `${why} What is left of it stays as it is.`;
     await completeAudit(this.#host.broker, id, { state: "failed", code, message });
     const at = await this.#store.now();
