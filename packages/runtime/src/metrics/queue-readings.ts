@@ -3,7 +3,6 @@ import {
   type Clock,
   type GaugeName,
   type Logger,
-  type MachineBacklog,
   type MetricsCollector,
   type QueueSnapshot,
   recordError,
@@ -12,6 +11,7 @@ import {
 } from "@millrace/core";
 import type { HeldLease } from "../lock/lock-request.ts";
 import { takeLock } from "../lock/take-lock.ts";
+import { MachineReadings } from "./machine-readings.ts";
 
 export interface QueueReadingsHost {
   readonly node: string;
@@ -50,11 +50,6 @@ const GAUGES = {
   millrace_queue_dead_letters: ({ dead }) => dead,
   millrace_queue_oldest_job_age_seconds: ({ oldestAgeMs }) => oldestAgeMs / 1_000,
 } as const satisfies Partial<Record<GaugeName, (snapshot: QueueSnapshot) => number>>;
-const MACHINE_GAUGES = {
-  millrace_machine_waiting: ({ waiting }) => waiting,
-  millrace_machine_oldest_age_seconds: ({ oldestAgeMs }) => oldestAgeMs / 1_000,
-} as const satisfies Partial<Record<GaugeName, (backlog: MachineBacklog) => number>>;
-const MACHINE_GAUGE_NAMES = Object.keys(MACHINE_GAUGES) as (keyof typeof MACHINE_GAUGES)[];
 const GAUGE_NAMES = Object.keys(GAUGES) as (keyof typeof GAUGES)[];
 
 type State =
@@ -78,8 +73,7 @@ export class QueueReadings implements Stoppable {
   #state: State = { kind: "bystander", tryAt: Number.NEGATIVE_INFINITY };
   /** The queues whose gauges are set. */
   #told = new Set<string>();
-  /** The machines whose gauges are set. */
-  #toldMachines = new Set<string>();
+  readonly #machines: MachineReadings;
   /** The look under way, if there is one. */
   #looking: Promise<void> | undefined;
   #idle: Timer | undefined;
@@ -88,10 +82,10 @@ export class QueueReadings implements Stoppable {
   #tookBeforeMs = 0;
   /** Failed readings since the last that succeeded. The first is worth a warning. */
   #failures = 0;
-  #machineFailures = 0;
 
   constructor(host: QueueReadingsHost) {
     this.#host = host;
+    this.#machines = new MachineReadings(host);
   }
 
   /** To be called whenever values are collected. Never rejects. */
@@ -157,7 +151,7 @@ export class QueueReadings implements Stoppable {
     const beganAt = clock.monotonic();
     if (beganAt < readAt) return;
     const snapshots = await broker.queues.list();
-    const backlogs = await this.#backlogs();
+    const backlogs = await this.#machines.read(() => this.#isStopped);
     if (this.#state.kind !== "reader" || this.#state.lease !== lease || !lease.isHeld()) return;
     const now = clock.monotonic();
     const tookMs = now - beganAt;
@@ -166,27 +160,7 @@ export class QueueReadings implements Stoppable {
     this.#state = { kind: "reader", lease, readAt: now + restMs };
     this.#failures = 0;
     this.#tell(snapshots);
-    if (backlogs === undefined) this.#forgetMachines();
-    else this.#tellMachines(backlogs);
-  }
-
-  /** @returns undefined where they can't be read, which says nothing of the queues */
-  async #backlogs(): Promise<readonly MachineBacklog[] | undefined> {
-    const { broker, log, metrics } = this.#host;
-    try {
-      const backlogs = await broker.inbox.backlogs();
-      this.#machineFailures = 0;
-      return backlogs;
-    } catch (error) {
-      if (this.#isStopped) return undefined;
-      metrics.increment("millrace_queue_readings_failed_total", {});
-      this.#machineFailures += 1;
-      log[this.#machineFailures === 1 ? "warn" : "debug"](
-        { error: recordError(error) },
-        "what waits for machines could not be read for its metrics",
-      );
-      return undefined;
-    }
+    this.#machines.tell(backlogs);
   }
 
   #tell(snapshots: readonly QueueSnapshot[]): void {
@@ -197,18 +171,6 @@ export class QueueReadings implements Stoppable {
       for (const name of GAUGE_NAMES)
         metrics.gauge(name, { queue: snapshot.queue }, GAUGES[name](snapshot));
     for (const queue of gone) if (!this.#told.has(queue)) this.#forget(queue);
-  }
-
-  /** One for which nothing waits any more is told so. */
-  #tellMachines(backlogs: readonly MachineBacklog[]): void {
-    const { metrics } = this.#host;
-    const waiting = new Map(backlogs.map((backlog) => [backlog.machine, backlog]));
-    this.#toldMachines = new Set([...this.#toldMachines, ...waiting.keys()]);
-    for (const machine of this.#toldMachines) {
-      const backlog = waiting.get(machine) ?? { machine, waiting: 0, oldestAgeMs: 0 };
-      for (const name of MACHINE_GAUGE_NAMES)
-        metrics.gauge(name, { machine }, MACHINE_GAUGES[name](backlog));
-    }
   }
 
   /** What was read before is no longer so: no value is better than an old one. */
@@ -256,14 +218,7 @@ export class QueueReadings implements Stoppable {
   #forgetAll(): void {
     for (const queue of this.#told) this.#forget(queue);
     this.#told = new Set();
-    this.#forgetMachines();
-  }
-
-  #forgetMachines(): void {
-    for (const machine of this.#toldMachines)
-      for (const name of MACHINE_GAUGE_NAMES)
-        this.#host.metrics.gauge(name, { machine }, undefined);
-    this.#toldMachines = new Set();
+    this.#machines.forget();
   }
 
   #forget(queue: string): void {
