@@ -4,12 +4,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { connectBroker } from "@millrace/broker-nats";
 import { guardChild, launchServer, obtainServer } from "@millrace/nats-server";
 import { createNode, tuneEngine } from "@millrace/runtime";
 import { connect, defineJob, type Millrace } from "millrace";
+import { endChild, serveBench } from "./child-node.ts";
 import { Memory } from "./dashboard/memory.ts";
 import { OpenPage } from "./dashboard/open-page.ts";
 
@@ -79,7 +81,7 @@ async function measure(): Promise<void> {
     memory.stop();
   } finally {
     await millrace.close();
-    for (const child of children) await end(child);
+    for (const child of children) await endChild(child);
     await rm(folder, { recursive: true });
   }
 }
@@ -241,23 +243,7 @@ async function host(url: string): Promise<void> {
     return { sent: true };
   });
   const node = createNode({ broker, jobs: [handled], slots: SLOTS });
-  await node.start();
-  process.once("SIGTERM", () => {
-    void node
-      .stop()
-      .then(() => broker.close())
-      .then(() => process.disconnect());
-  });
-  // Its bench has been killed.
-  process.once("disconnect", () => process.exit());
-  process.send?.("ready");
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, "exit");
-  child.kill("SIGTERM");
-  await ended;
+  await serveBench(broker, node);
 }
 
 async function read<View>(url: string, path: string): Promise<View> {
@@ -271,10 +257,6 @@ function quantiles(all: readonly number[]): string {
   const at = (share: number): string =>
     (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(0);
   return `p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, at most ${at(1)} ms`;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, ms));
 }
 
 function say(line: string): void {

@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -10,6 +10,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { connect, defineMachine, type Millrace } from "millrace";
 import { assign, setup } from "xstate";
+import { endChild, serveBench } from "./child-node.ts";
 import { readUsage } from "./scale/process-usage.ts";
 
 /**
@@ -84,7 +85,7 @@ async function measure(): Promise<void> {
     await Promise.race([measured(), died]);
   } finally {
     await millrace.close();
-    await end(node);
+    await endChild(node);
   }
 }
 
@@ -209,23 +210,7 @@ async function restarted(
 async function host(url: string): Promise<void> {
   const broker = await connectBroker({ servers: url, namespace: NAMESPACE });
   const node = createNode({ broker, jobs: [], machines: [unit] });
-  await node.start();
-  process.once("SIGTERM", () => {
-    void node
-      .stop()
-      .then(() => broker.close())
-      .then(() => process.disconnect());
-  });
-  // Its bench has been killed.
-  process.once("disconnect", () => process.exit());
-  process.send?.("ready");
-}
-
-async function end(node: ChildProcess): Promise<void> {
-  if (node.exitCode !== null || node.signalCode !== null) return;
-  const ended = once(node, "exit");
-  node.kill("SIGTERM");
-  await ended;
+  await serveBench(broker, node);
 }
 
 async function together(count: number, act: (n: number) => unknown): Promise<void> {

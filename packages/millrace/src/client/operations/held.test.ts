@@ -3,7 +3,16 @@ import { MillraceError, silentLogger } from "@millrace/core";
 import { expect, onTestFinished, test } from "vitest";
 import { AUDIT_BUCKET } from "../audit.ts";
 import { discardLetter } from "../dead/dead-discard.ts";
-import { charge, DISCARD, pay, QUEUE, RETRY, type Scene, scene } from "./undo.fixture.ts";
+import {
+  charge,
+  DISCARD,
+  discarded,
+  pay,
+  QUEUE,
+  RETRY,
+  scene,
+  type Scene,
+} from "./undo.fixture.ts";
 
 /** As another process that is at it would, for as long as the test lasts. */
 async function hold({ another, clock }: Scene, operation: string): Promise<void> {
@@ -37,12 +46,8 @@ test("five operations that others are at do not keep a sixth from being carried 
 });
 
 test("an undo that waits for another one is stopped at once, with nothing done", async () => {
-  const of = await scene();
+  const { of, id } = await discarded();
   const { client } = of;
-  await client.enqueue(charge, { n: 1 }, { id: "c1" });
-  await of.drain();
-  const { id } = await client.operations.start(DISCARD);
-  await client.operations.run(id);
   // The audit's order is that of time.
   await of.clock.advance("1s");
   const undo = await client.operations.undo(id);

@@ -1,7 +1,7 @@
 import { MillraceError } from "@millrace/core";
 import { expect, test } from "vitest";
 import { keptEnvelope, KeptThings } from "./kept-things.ts";
-import { CANCEL, charge, DISCARD, pay, QUEUE, RETRY, scene } from "./undo.fixture.ts";
+import { CANCEL, charge, DISCARD, discarded, pay, QUEUE, RETRY, scene } from "./undo.fixture.ts";
 
 test.each(["ends", "dies with it"])(
   "a retried job that a node gets at the very moment in which it is taken out is not lost where that node %s",
@@ -170,12 +170,8 @@ test("a job that was cancelled between its steps is not begun again", async () =
 });
 
 test("a letter that was put back and retried is not put back beside its job that waits", async () => {
-  const of = await scene();
+  const { of, id } = await discarded();
   const { client } = of;
-  await client.enqueue(charge, { n: 1 }, { id: "c1" });
-  await of.drain();
-  const { id } = await client.operations.start(DISCARD);
-  await client.operations.run(id);
   await client.operations.run((await client.operations.undo(id)).id);
   await client.queues.pause(QUEUE);
   await client.operations.run((await client.operations.start(RETRY)).id);

@@ -65,6 +65,16 @@ export async function scene({ steps = false } = {}): Promise<Scene> {
   };
 }
 
+/** One job has died, and its letter was discarded by an operation. */
+export async function discarded(): Promise<{ readonly of: Scene; readonly id: string }> {
+  const of = await scene();
+  await of.client.enqueue(charge, { n: 1 }, { id: "c1" });
+  await of.drain();
+  const { id } = await of.client.operations.start(DISCARD);
+  await of.client.operations.run(id);
+  return { of, id };
+}
+
 export const RETRY = { kind: "dead-retry", filter: { queue: QUEUE }, by: "ada" } as const;
 export const DISCARD = { kind: "dead-discard", filter: { queue: QUEUE }, by: "ada" } as const;
 export const CANCEL = { kind: "jobs-cancel", filter: { queue: QUEUE }, by: "ada" } as const;
