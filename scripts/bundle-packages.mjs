@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build, stop } from "esbuild";
+import { isSiteAddress } from "./site-address.mjs";
 
 /** Files that are started by their name: as threads, or by a thread. They lie in `dist` itself. */
 const STARTED = {
@@ -73,7 +74,7 @@ async function bundle(home, folder) {
 function siteOf(home) {
   const { homepage } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
   if (homepage === undefined) return undefined;
-  if (!/^https:\/\/[^?#@]+\/$/.test(homepage) || !URL.canParse(homepage))
+  if (!isSiteAddress(homepage))
     throw new Error(`homepage of ${home} is ${homepage}; expected https://…/`);
   return homepage;
 }

@@ -12,6 +12,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { isSiteAddress } from "./site-address.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values } = parseArgs({
@@ -38,7 +39,7 @@ const added = (folder) => ({
   ...(site === undefined ? {} : { homepage: site }),
 });
 
-if (site !== undefined && !/^https:\/\/[^?#@]+\/$/.test(site))
+if (site !== undefined && !isSiteAddress(site))
   refuse(
     `--site must be where the site begins, as https://…/ with a slash at its end; got ${site}`,
   );

@@ -45,7 +45,7 @@ const FORGOTTEN_MS = 30_000;
 /**
  * The consumer lies on one member of a cluster. A server before 2.11 may choose one that is dead,
  * and then nobody answers: another is asked for, which may lie elsewhere. Nobody answers either
- * while the bucket has no leader; a node begins no job before it has read its controls anew.
+ * while the bucket has no leader, and a request waits longer each time for one.
  */
 const ANSWERED_MS = 2_000;
 /** Where several had no answer, the servers are slow. */
