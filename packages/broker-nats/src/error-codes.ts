@@ -1,8 +1,14 @@
 // What JetStream's error codes mean, for those who have only the code: the lease thread loads no
 // client library for it.
 
+/**
+ * A compare-and-set was refused because of another write to its subject that no majority has
+ * confirmed yet, and that may come to nothing.
+ */
+export const NOT_AGREED_ON = 10164;
+
 /** A compare-and-set was refused. */
-export const WRONG_SEQUENCE: ReadonlySet<number> = new Set([10071, 10164]);
+export const WRONG_SEQUENCE: ReadonlySet<number> = new Set([10071, NOT_AGREED_ON]);
 
 /** Nothing is stored at that place of a stream. */
 export const NO_MESSAGE = 10037;

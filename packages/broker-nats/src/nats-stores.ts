@@ -56,7 +56,7 @@ export function natsStores(
   const { nc, names } = server;
   const { replicas } = config;
   // Two, so that a bulk enqueue never stands in the way of a settlement.
-  const enqueuer = new ConfirmedPublisher(nc);
+  const enqueuer = new ConfirmedPublisher(nc, { provenConflicts: true });
   const publisher = new ConfirmedPublisher(nc);
   const queueBatches = new QueueBatches(nc, names, enqueuer, features);
   // For the moves that must not be repeated for long; few have any.

@@ -6,6 +6,7 @@ import {
   newRequest,
   type InFlightRequest,
   type Requester,
+  RETRY,
   UNHEARD,
   type Verdict,
 } from "../requests/in-flight-request.ts";
@@ -19,7 +20,7 @@ import {
   type PublishOutcome,
 } from "./batch.ts";
 import { headersOfCopy } from "./first-copy.ts";
-import { judgePubAck, type PubAck } from "./pub-ack.ts";
+import { isNotAgreedOn, judgePubAck, type PubAck } from "./pub-ack.ts";
 import { lookUpStream } from "./stream-lookup.ts";
 
 export interface ConfirmedPublisherOptions {
@@ -29,6 +30,11 @@ export interface ConfirmedPublisherOptions {
   readonly attemptTimeoutMs?: number;
   /** False for a compare-and-set, which would be refused for its own first copy. Default true. */
   readonly repeatable?: boolean;
+  /**
+   * True where a `conflict` is taken as proof that a message lies on the subject: what no majority
+   * has confirmed yet is waited for. Default false.
+   */
+  readonly provenConflicts?: boolean;
   /** From the call to `publish-timeout`, waiting for room and outages included. Default 30,000. */
   readonly timeoutMs?: number;
 }
@@ -52,9 +58,11 @@ export class ConfirmedPublisher {
   readonly #unheardAtMost: number;
   /** Subjects that nobody answered for, being looked up. */
   readonly #lookups = new Set<string>();
+  readonly #provenConflicts: boolean;
 
   constructor(nc: NatsConnection, options: ConfirmedPublisherOptions = {}) {
     this.#nc = nc;
+    this.#provenConflicts = options.provenConflicts ?? false;
     const attemptTimeoutMs = options.attemptTimeoutMs ?? 2_000;
     this.#unheardAtMost = Math.ceil(ELECTIONS_MS / attemptTimeoutMs);
     this.#window = new RequestWindow<PubAck>(nc, {
@@ -202,7 +210,10 @@ export class ConfirmedPublisher {
   }
 
   #judge(reply: Msg, request: InFlightRequest<PubAck>): Verdict<PubAck> {
-    if (reply.data.length > 0) return judgePubAck(reply, request.subject, request.sends);
+    if (reply.data.length > 0) {
+      const verdict = judgePubAck(reply, request.subject, request.sends);
+      return this.#provenConflicts && isNotAgreedOn(verdict) ? RETRY : verdict;
+    }
     if (readStatus(reply).code === 503) {
       void this.#lookUp(request.subject);
       return UNHEARD;

@@ -1,4 +1,5 @@
 import type { Msg } from "@nats-io/nats-core";
+import { NOT_AGREED_ON } from "../error-codes.ts";
 import { RETRY, type Verdict } from "../requests/in-flight-request.ts";
 import { MillraceError, type NatsErrorCode } from "../errors.ts";
 
@@ -131,6 +132,15 @@ function jsonAck(text: string, subject: string, attempts: number): Verdict<PubAc
   return { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate === true, attempts };
 }
 
+/** Refused because of a write that may come to nothing: it proves nothing. */
+export function isNotAgreedOn(verdict: Verdict<PubAck>): boolean {
+  return (
+    verdict instanceof MillraceError &&
+    verdict.cause instanceof JetStreamRefusal &&
+    verdict.cause.errCode === NOT_AGREED_ON
+  );
+}
+
 /** Of the message that is there instead, where the server names it; else 0. */
 export function lastSequence({ cause }: MillraceError): number {
   const [, sequence] = /(\d+)$/.exec(cause instanceof Error ? cause.message : "") ?? [];
@@ -170,7 +180,10 @@ const MEANING: ReadonlyMap<number, readonly [NatsErrorCode, string]> = new Map<
     ],
   ],
   [10071, ["conflict", "Someone else changed the subject first: read it and decide again."]],
-  [10164, ["conflict", "Someone else changed the subject first: read it and decide again."]],
+  [
+    NOT_AGREED_ON,
+    ["conflict", "Someone else changed the subject first: read it and decide again."],
+  ],
 ]);
 
 export function refusal(
