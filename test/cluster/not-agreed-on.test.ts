@@ -32,7 +32,10 @@ for (const target of serversUnderTest()) {
       onlyFirst.set("Nats-Expected-Last-Subject-Sequence", "0");
       await eventually(
         async () => {
-          const told = await stranger.request(SUBJECT, "{}", { headers: onlyFirst });
+          const told = await stranger.request(SUBJECT, "{}", {
+            headers: onlyFirst,
+            timeout: 5_000,
+          });
           return told.json<{ error?: { err_code?: number } }>().error?.err_code === 10164;
         },
         { withinMs: 10_000, describe: "a second message is refused because of the first" },
