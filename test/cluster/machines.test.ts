@@ -1,8 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
-import { MillraceError, systemClock } from "@millrace/core";
+import { systemClock } from "@millrace/core";
 import { launchCluster } from "@millrace/nats-server";
 import { describe, expect, test } from "vitest";
 import { createClient } from "../../packages/millrace/src/client/client.ts";
@@ -10,6 +9,7 @@ import { startChild, type TestChild } from "../harness/child.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { REPLICAS } from "../harness/cluster/mode.ts";
 import { leaderOf, replicasOf } from "../harness/cluster/streams-of.ts";
+import { untilAnswered } from "../harness/cluster/until-answered.ts";
 import { nameOf, serversUnderTest } from "../harness/servers.ts";
 import { order, type OrdersConfig } from "../machines/orders.ts";
 import { connectTo } from "../reliability/programs/connect.ts";
@@ -19,24 +19,6 @@ const ORDERS = 30;
 const READY_MS = 60_000;
 /** Whose leaders die, one after the other: documents, events, timers. */
 const STREAMS = ["KV_r3-machines", "r3-inbox", "r3-timers"];
-
-/** What an election may make of a call: nobody knows whether it was carried out. */
-const PASSING = ["publish-timeout", "request-timeout", "broker-unavailable"] as const;
-const ANSWERED_MS = 120_000;
-
-/** Calls again as a careful caller does: starts and events of one id are taken once. */
-async function untilAnswered<Result>(call: () => Promise<Result>): Promise<Result> {
-  const deadline = performance.now() + ANSWERED_MS;
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      const isPassing = PASSING.some((code) => MillraceError.is(error, code));
-      if (!isPassing || performance.now() > deadline) throw error;
-      await pause(100);
-    }
-  }
-}
 
 for (const target of serversUnderTest()) {
   describe.skipIf(target.state === "missing")(`machines on a cluster (${nameOf(target)})`, () => {

@@ -12,6 +12,10 @@ declare module "vitest" {
 
 const GENERATIONS: readonly ServerGeneration[] = isShortPart() ? ["newest"] : ["newest", "2.10"];
 
+/** Names the one server that all tests of the run meet in place of the newest: `2.12`, `2.11`. */
+const ONE_SERVER = "MILLRACE_TEST_SERVER";
+const IN_BETWEEN: readonly ServerGeneration[] = ["2.12", "2.11"];
+
 /**
  * Runs once before all test files, so that they share one look for servers and one message about a
  * missing one.
@@ -19,6 +23,7 @@ const GENERATIONS: readonly ServerGeneration[] = isShortPart() ? ["newest"] : ["
 export default async function setup(project: TestProject): Promise<void> {
   const servers: ServerUnderTest[] = [];
   const mode = clusterMode();
+  const only = onlyServer();
   if (mode !== undefined) {
     // Every program that a test starts makes its streams with three replicas, as the tests
     // themselves do (vitest.config.ts).
@@ -34,11 +39,25 @@ export default async function setup(project: TestProject): Promise<void> {
       servers.push({ state: "missing", generation, reason });
       continue;
     }
-    const server = await obtainOne(generation);
+    if (only !== undefined && generation !== "newest") {
+      servers.push({ state: "missing", generation, reason: `this run is against ${only}` });
+      continue;
+    }
+    const obtained = await obtainOne(only ?? generation);
+    const server: ServerUnderTest = { ...obtained, generation };
     servers.push(server);
     // The workers start with this environment, and so do the programs that tests start: all use the
     // same binary.
     if (server.state === "present") process.env[SERVER_VARIABLES[generation]] = server.path;
   }
   project.provide("serversUnderTest", servers);
+}
+
+function onlyServer(): ServerGeneration | undefined {
+  const wanted = process.env[ONE_SERVER];
+  if (wanted === undefined || wanted === "") return undefined;
+  const found = IN_BETWEEN.find((generation) => generation === wanted);
+  if (found === undefined)
+    throw new Error(`${ONE_SERVER}=${wanted}: it is one of ${IN_BETWEEN.join(", ")}`);
+  return found;
 }

@@ -24,6 +24,13 @@ export const PINNED_ARCHIVES: Readonly<Record<ServerGeneration, PinnedRelease>> 
       "linux-ppc64le": "a402bf73f91f674735cc85aa0e7d06d5dfa3044b98cda6ea9937cfee4e05a266",
     },
   },
+  "2.12": {
+    version: "2.12.15",
+    archives: {
+      "linux-amd64": "58ab8131f819263897e2fc38e503e1b755b63bcafeecc7d12582487df48ca15e",
+      "linux-arm64": "b724db99fefbf8f5c808baa82819ee50350aee9734017e4a478f7e545cef3ab6",
+    },
+  },
   "2.11": {
     version: "2.11.17",
     archives: {
@@ -51,6 +58,7 @@ export const PINNED_ARCHIVES: Readonly<Record<ServerGeneration, PinnedRelease>> 
  */
 export const PINNED_MODULES: Readonly<Record<string, string>> = {
   "2.15.2": "h1:yLsgt2kslgymvxvjFq1WGWck5hkat2YYfbXvQ145tzU=",
+  "2.12.15": "h1:ETr9+LamgSyw+70x1iJm4J9m//sN5KSChQWk4uxJJJo=",
   "2.11.17": "h1:GKEghcFK6A+aFx11Yf1LjgLC3txAwvyhnYzhBIQZA8I=",
   "2.10.29": "h1:IJ8TrZaiMZUrPGavMvP7hNAE9lYnHTThuthpwlsdlbc=",
 };

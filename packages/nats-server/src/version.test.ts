@@ -22,6 +22,8 @@ describe("satisfies", () => {
     ["2.11.0", "2.10", false],
     ["2.11.17", "2.11", true],
     ["2.12.0", "2.11", false],
+    ["2.12.15", "2.12", true],
+    ["2.15.2", "2.12", false],
     ["2.10.29", "2.11", false],
     ["2.9.25", "2.10", false],
   ] as const)("%s for %s: %s", (version, generation, expected) => {

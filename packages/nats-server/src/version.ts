@@ -3,13 +3,14 @@ import { run } from "./run.ts";
 /**
  * Which server is wanted: `newest` is the newest 2.x the project is built against (anything from
  * 2.10 on is accepted when it is already there), `2.10` is the oldest supported line, `2.11` the
- * last that stores no batch of messages as one.
+ * last that stores no batch of messages as one, `2.12` the first that does and that has schedules.
  */
-export type ServerGeneration = "newest" | "2.11" | "2.10";
+export type ServerGeneration = "newest" | "2.12" | "2.11" | "2.10";
 
 /** The release that is obtained when none is there. */
 export const RELEASES: Readonly<Record<ServerGeneration, string>> = {
   newest: "2.15.2",
+  "2.12": "2.12.15",
   "2.11": "2.11.17",
   "2.10": "2.10.29",
 };
@@ -17,6 +18,7 @@ export const RELEASES: Readonly<Record<ServerGeneration, string>> = {
 /** The environment variable that names a binary, per generation. */
 export const SERVER_VARIABLES: Readonly<Record<ServerGeneration, string>> = {
   newest: "NATS_SERVER",
+  "2.12": "NATS_SERVER_2_12",
   "2.11": "NATS_SERVER_2_11",
   "2.10": "NATS_SERVER_OLD",
 };

@@ -76,14 +76,26 @@ export class MachineEffects {
   /**
    * In their order: what is for a machine that has no room is not overtaken.
    *
-   * @returns those that were refused
+   * @returns those that were refused, and those that could not be sent after others were: whoever
+   *   stores them doesn't send those others again
+   * @throws MillraceError where none could be sent
    */
   async sendAll(shelved: Shelved, events: readonly SentEvent[]): Promise<readonly SentEvent[]> {
     const refused: SentEvent[] = [];
     const full = new Set<string>();
-    for (const event of events) {
+    for (const [at, event] of events.entries()) {
       const to = machineKey(event.to);
-      if (!full.has(to) && (await this.#send(shelved, event))) continue;
+      try {
+        if (!full.has(to) && (await this.#send(shelved, event))) continue;
+      } catch (error) {
+        const rest = [...refused, ...events.slice(at)];
+        const isOld = MillraceError.is(error, "conflict");
+        if (isOld || rest.length === events.length) throw error;
+        const of = { machine: shelved.document?.machine, id: shelved.document?.id, to: event.to };
+        const fields = { ...of, error: recordError(error) };
+        this.#options.log.warn(fields, "a machine's event could not be sent now");
+        return rest;
+      }
       full.add(to);
       refused.push(event);
     }

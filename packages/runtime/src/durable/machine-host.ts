@@ -24,6 +24,7 @@ import {
   type Stoppable,
 } from "@millrace/core";
 import { readEnd, readJson } from "./end-message.ts";
+import { HeldMachines, NoRoom } from "./held-machines.ts";
 import { MachineEffects } from "./machine-effects.ts";
 import { MachineReports, outcomeOf } from "./machine-reports.ts";
 import { MachineShelf, oldDocument, type Shelved } from "./machine-shelf.ts";
@@ -47,8 +48,6 @@ export interface MachineHostOptions {
 
 /** Messages in hand at once. Each costs some requests and little processor time. */
 const SLOTS = 64;
-/** Machines whose documents are remembered, so that they need not be read for each event. */
-const MOST_HELD = 1_000;
 const LONGEST_EVENT_ID = 512;
 /** Of other hosts that write first. */
 const MOST_CONFLICTS = 50;
@@ -71,8 +70,7 @@ export class MachineHost implements Stoppable {
   readonly #effects: MachineEffects;
   readonly #reports: MachineReports;
   readonly #turns = new OneAtATime();
-  /** Documents that were written here, and whose effects are done. */
-  readonly #held = new Map<string, Shelved>();
+  readonly #held: HeldMachines;
   #place: Stoppable | undefined;
 
   static async open(options: MachineHostOptions): Promise<MachineHost> {
@@ -95,6 +93,7 @@ export class MachineHost implements Stoppable {
   private constructor(options: MachineHostOptions, shelf: MachineShelf) {
     this.#options = options;
     this.#shelf = shelf;
+    this.#held = new HeldMachines(options.clock);
     this.#effects = new MachineEffects({ ...options, shelf });
     this.#reports = new MachineReports({ ...options, machine: options.definition.name });
   }
@@ -104,7 +103,6 @@ export class MachineHost implements Stoppable {
   }
 
   async #take(message: InboxMessage): Promise<void> {
-    const key = machineKey(message);
     for (let conflicts = 0; ; conflicts += 1) {
       try {
         const { document } = await this.#takeOnce(message);
@@ -112,7 +110,7 @@ export class MachineHost implements Stoppable {
         if (document === undefined) this.#reports.dropped(message);
         return;
       } catch (error) {
-        this.#held.delete(key);
+        this.#held.failed(message, error);
         if (!MillraceError.is(error, "revision-conflict")) throw error;
         this.#reports.conflict();
         if (conflicts >= MOST_CONFLICTS) throw error;
@@ -140,8 +138,7 @@ export class MachineHost implements Stoppable {
 
   /** A machine's document, all of whose effects are done. */
   async #hold(message: InboxMessage): Promise<Shelved> {
-    const known = this.#held.get(machineKey(message));
-    return known ?? this.#read(message);
+    return this.#held.get(message) ?? this.#read(message);
   }
 
   async #read(message: InboxMessage): Promise<Shelved> {
@@ -153,7 +150,7 @@ export class MachineHost implements Stoppable {
       document.pending.length > 0 &&
       (document.cause === message.place || (await inbox.has(document.cause)));
     const done = mayBeUndone ? await this.#carryOut(found, true) : found;
-    this.#keep(done);
+    this.#held.keep(done);
     return done;
   }
 
@@ -166,7 +163,7 @@ export class MachineHost implements Stoppable {
     if (document.unsent === undefined)
       log.warn(
         { machine: document.machine, id: document.id, to: refused[0]?.to },
-        "a machine's event waits: as many events wait for the other machine as may",
+        "a machine's event waits: there was no room for it, or it could not be sent",
       );
     const kept = keepUnsent(document, refused, clock.now());
     return this.#carryOut(await this.#shelf.write(kept, stored), false);
@@ -206,7 +203,7 @@ export class MachineHost implements Stoppable {
     const next = stepMachine(definition, before.document, occurrence, now);
     if (next === undefined) return this.#passOver(before, message);
     if (isUnsentFull(before.document) && sendsMore(before.document, next))
-      throw noRoom(before.document);
+      throw new NoRoom(before.document);
     if (next.trouble !== undefined && next.trouble !== document.trouble)
       log.warn({ machine, id, trouble: next.trouble }, "a machine could not take an event");
     try {
@@ -214,7 +211,7 @@ export class MachineHost implements Stoppable {
     } catch (error) {
       if (!isUnstorable(error)) throw error;
       // It may fit once those have gone.
-      if (before.document.unsent !== undefined) throw noRoom(before.document);
+      if (before.document.unsent !== undefined) throw new NoRoom(before.document);
       log.warn({ machine, id, error: recordError(error) }, "a machine's state can't be stored");
       const refused = refuseStep(before.document, occurrence, error, now);
       return this.#store(before, { message, now }, refused);
@@ -231,7 +228,7 @@ export class MachineHost implements Stoppable {
     const next = afterSentAgain(document, refused, { cause, now });
     const stored = { ...(await this.#shelf.write(next, held)), document: next };
     await this.#effects.carryOut(stored, false);
-    this.#keep(stored);
+    this.#held.keep(stored);
     return stored;
   }
 
@@ -247,7 +244,7 @@ export class MachineHost implements Stoppable {
     document: MachineDocument,
   ): Promise<Shelved> {
     const { instrumentation, instrumentationFailed, node, clock } = this.#options;
-    this.#held.delete(machineKey(document));
+    this.#held.forget(document);
     const stored = await this.#shelf.write(document, before);
     const outcome = outcomeOf(message, before.document, document);
     this.#reports.stored(message, before.document, document, outcome);
@@ -260,18 +257,8 @@ export class MachineHost implements Stoppable {
       instrumentation?.transition && transitionOf(taken, before.document, document, outcome);
     if (instrumentation === undefined || transition === undefined) await effects();
     else await traceTransition(instrumentation, transition, effects, instrumentationFailed);
-    this.#keep(done);
+    this.#held.keep(done);
     return done;
-  }
-
-  #keep(shelved: Shelved): void {
-    const { document } = shelved;
-    if (document === undefined) return;
-    const key = machineKey(document);
-    this.#held.delete(key);
-    this.#held.set(key, shelved);
-    const [oldest] = this.#held.keys();
-    if (this.#held.size > MOST_HELD && oldest !== undefined) this.#held.delete(oldest);
   }
 }
 
@@ -280,16 +267,6 @@ type Known = Shelved & { readonly document: MachineDocument };
 function sendsMore(before: MachineDocument, { unsent, pending }: MachineDocument): boolean {
   const kept = (unsent?.events.length ?? 0) > (before.unsent?.events.length ?? 0);
   return kept || pending.some((effect) => effect.do === "send");
-}
-
-/** What is taken waits until there is room: it is given back. */
-function noRoom(document: MachineDocument): MillraceError {
-  const [first] = document.unsent?.events ?? [];
-  const to = first === undefined ? "another one" : machineKey(first.to);
-  return new MillraceError(
-    "queue-full",
-    `As many events of the machine ${machineKey(document)} wait for ${to} as may. What it would send next waits in its inbox.`,
-  );
 }
 
 function isUnstorable(error: unknown): boolean {

@@ -20,7 +20,7 @@ const chart = setup({
   actions: { tell: sendTo(() => machineAddress("open", "b"), { type: "TOLD" }) },
 }).createMachine({ on: { TELL: { actions: "tell" } } });
 
-const definition = defineMachine({ name: "m", machine: chart, sendsTo: ["full", "open"] });
+const definition = defineMachine({ name: "m", machine: chart, sendsTo: ["down", "full", "open"] });
 
 const NOW = 1_000_000;
 
@@ -35,11 +35,19 @@ const document: MachineDocument = {
   ...{ tickRev: 0, seen: [], trail: [], startedAt: 0, changedAt: NOW, pending: [] },
 };
 
-/** A host of one machine; only machines that are called `open` have room. */
+/** A host of one machine. Machines called `full` have no room, and one called `down` not yet. */
 async function hosted(stored: MachineDocument) {
   const memory = new MemoryBroker();
   const documents = await memory.documents(MACHINES_BUCKET);
   await documents.put("m.a", stored, 0);
+  const looks = { count: 0, isDown: true };
+  const counted = Object.assign(Object.create(documents) as typeof documents, {
+    get: (key: string) => {
+      looks.count += 1;
+      return documents.get(key);
+    },
+    put: (...given: Parameters<typeof documents.put>) => documents.put(...given),
+  });
   const accepted: (string | undefined)[] = [];
   const refused: (string | undefined)[] = [];
   const time = { now: NOW };
@@ -50,17 +58,19 @@ async function hosted(stored: MachineDocument) {
       return Promise.resolve({ stop: () => Promise.resolve() });
     },
     send: (to, { eventId }) => {
-      (to.machine === "open" ? accepted : refused).push(eventId);
-      return to.machine === "open"
-        ? Promise.resolve()
-        : Promise.reject(new MillraceError("queue-full", "No room."));
+      const isFull = to.machine === "full";
+      const isDown = to.machine === "down" && looks.isDown;
+      (isFull || isDown ? refused : accepted).push(eventId);
+      if (isFull) return Promise.reject(new MillraceError("queue-full", "No room."));
+      if (isDown) return Promise.reject(new MillraceError("publish-timeout", "No answer."));
+      return Promise.resolve();
     },
     tick: () => Promise.resolve(),
     has: () => Promise.resolve(false),
     next: () => Promise.resolve(undefined),
   };
   const broker = Object.assign(Object.create(memory) as Broker, {
-    ...{ inbox, documents: (name: string) => memory.documents(name) },
+    ...{ inbox, documents: () => Promise.resolve(counted) },
   });
   await MachineHost.open({
     ...{ broker, definition, node: "n", log: silentLogger, instrumentation: undefined },
@@ -73,7 +83,7 @@ async function hosted(stored: MachineDocument) {
     ...{ data: Buffer.from(JSON.stringify({ type })), eventId: `e-${sequence}` },
   });
   return {
-    ...{ accepted, refused, time },
+    ...{ accepted, refused, time, looks },
     take: (type: string, sequence = 7) =>
       take?.(message(type, sequence)) ?? Promise.reject(new Error("not hosted")),
     stored: async () => readMachine((await documents.get("m.a"))?.value),
@@ -101,6 +111,41 @@ test("where as much is kept as may, an event that sends waits, and what was acce
   // What sends nothing is taken.
   await host.take("OTHER");
   expect(await host.stored()).toMatchObject({ rev: 3, cursor: 7, unsent: { events: full } });
+});
+
+test("a machine that has to wait for room is not read at each look of what waits", async () => {
+  const full = Array.from({ length: 1_000 }, (_, n) => sent("full", n));
+  const host = await hosted({ ...document, unsent: { events: full, at: NOW + 30_000 } });
+  const untaken = async (): Promise<number> => {
+    await expect(host.take("TELL")).rejects.toMatchObject({ code: "queue-full" });
+    return host.looks.count;
+  };
+  const first = await untaken();
+  for (let times = 0; times < 10; times += 1) expect(await untaken()).toBe(first);
+  // Another host may have sent some of it meanwhile.
+  host.time.now += 1_001;
+  expect(await untaken()).toBe(first);
+  expect(await untaken()).toBe(first + 1);
+});
+
+test("what was accepted is not sent again because a later event could not be sent", async () => {
+  const events = [sent("open", 0), sent("down", 1), sent("open", 2)];
+  const host = await hosted({ ...document, unsent: { events, at: NOW } });
+  await host.take("OTHER", 1);
+  expect(host.accepted).toEqual([events[0]?.id]);
+  expect((await host.stored())?.unsent?.events).toEqual(events.slice(1));
+  host.looks.isDown = false;
+  host.time.now += 30_000;
+  await host.take("OTHER", 2);
+  expect(host.accepted).toEqual(events.map(({ id }) => id));
+  expect(await host.stored()).toMatchObject({ cursor: 2, rev: 5 });
+  expect((await host.stored())?.unsent).toBeUndefined();
+});
+
+test("where none could be sent, what waits is given back as it is", async () => {
+  const host = await hosted({ ...document, unsent: { events: [sent("down", 0)], at: NOW } });
+  await expect(host.take("OTHER")).rejects.toMatchObject({ code: "publish-timeout" });
+  expect(await host.stored()).toMatchObject({ rev: 1, cursor: 0 });
 });
 
 test("what is refused again and again is sent less and less often", async () => {
