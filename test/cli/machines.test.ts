@@ -8,7 +8,8 @@ import { type CommandResult, millraceHere, startMillrace } from "./millrace.ts";
 
 vi.setConfig({ testTimeout: patient(240_000) });
 
-const FILE = join(import.meta.dirname, "fixtures/door.ts");
+const fixture = (name: string): string => join(import.meta.dirname, "fixtures", name);
+const FILE = fixture("door.ts");
 
 describeEachServer("millrace machines", (server) => {
   test("a file with a machine is run; it is started, listed, shown, sent, stopped and forgotten", async () => {
@@ -75,10 +76,10 @@ describeEachServer("millrace machines", (server) => {
 
     await run("start", "door", "d-3", '{"token":"y"}');
     await client.machine("door", "d-3").waitFor((one) => one.matches("waiting"), { timeout: "1m" });
-    expect((await run("check", FILE, "--json")).json()).toEqual({
-      ...{ checked: 1, migrated: 0, failed: [] },
+    expect((await run("migrate", FILE, "--check", "--json")).json()).toEqual({
+      ...{ checked: 1, migrated: 0, busy: 0, failed: [] },
     });
-    const changed = await run("check", join(import.meta.dirname, "fixtures/changed-door.ts"));
+    const changed = await run("migrate", fixture("changed-door.ts"), "--check");
     expect(changed).toMatchObject({ code: 1 });
     expect(changed.out).toMatch(/door +d-3 +1 +waiting\.quiet +.*'waiting'/);
 
@@ -88,8 +89,24 @@ describeEachServer("millrace machines", (server) => {
       .machine("door", "d-2")
       .waitFor(({ status }) => status === "stopped", { timeout: "1m" });
     expect(await run("send", "door", "d-2", '{"by":"ada"}')).not.toMatchObject({ code: 0 });
+
+    const versionOf = async () => (await client.machine("door", "d-3").snapshot()).version;
+    const newer = fixture("newer-door.ts");
+    const done = { checked: 1, migrated: 1, busy: 0, failed: [] };
+    expect((await run("migrate", newer, "--check", "--json")).json()).toEqual(done);
+    expect(await versionOf()).toBe(1);
+    expect((await run("migrate", newer, "--yes", "--json")).json()).toEqual(done);
+    expect(await versionOf()).toBe(2);
+    expect((await run("migrate", newer, "--yes", "--json")).json()).toMatchObject({ migrated: 0 });
+    // No node takes an event of this machine now, so it can't be stopped.
+    expect((await run("remove", "door", "d-3", "--force", "--yes", "--json")).json()).toEqual({
+      removed: true,
+    });
+    expect(await run("get", "door", "d-3")).toMatchObject({ code: 1 });
     const actions = (await client.audit.list()).map(({ action }) => action);
-    expect(actions).toEqual(expect.arrayContaining(["machines stop", "machines remove"]));
+    expect(actions).toEqual(
+      expect.arrayContaining(["machines stop", "machines remove", "machines migrate"]),
+    );
     node.signal("SIGTERM");
     expect(await node.exit(60_000)).toMatchObject({ code: 0 });
   });

@@ -48,14 +48,19 @@ describeEachServer("the steps of a job, seen", (server) => {
       await node.start();
       cleanUpLater(() => node.stop());
     };
-    const untilShown = (id: string, shown: RegExp): Promise<string> =>
-      eventually(
+    const untilShown = (id: string, shown: RegExp): Promise<string> => {
+      let text = "";
+      return eventually(
         async () => {
-          const text = await get(id);
+          text = await get(id);
           return shown.test(text) ? text : undefined;
         },
-        { withinMs: 60_000, describe: `jobs get ${id} shows ${shown.source}` },
+        {
+          withinMs: 60_000,
+          describe: () => `jobs get ${id} shows ${shown.source}, and not\n${text}`,
+        },
       );
+    };
 
     await millrace.queues.ensure("bills");
     await start(handled);

@@ -61,7 +61,8 @@ export {
 } from "./durable/machine-chart.ts";
 export { machineAddress, type MachineAddress } from "./durable/machine-address.ts";
 export { invokedBy, isInvoked } from "./durable/invoked-id.ts";
-export { endedIn, type EndedMachine, forgetMachine } from "./durable/forget-machine.ts";
+export { migrateStored, type StoredMigration } from "./durable/migrate-stored.ts";
+export { endedIn, forgetMachine, type SeenMachine } from "./durable/forget-machine.ts";
 export {
   type InvokedJob,
   isNoMachine,

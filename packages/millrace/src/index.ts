@@ -108,7 +108,12 @@ export type {
   SendOptions,
   WaitForOptions,
 } from "./client/machines/machine-handle.ts";
-export type { MachineChartQuery, MachineCount, Machines } from "./client/machines/machines.ts";
+export type {
+  MachineChartQuery,
+  MachineCount,
+  Machines,
+  RemoveMachineOptions,
+} from "./client/machines/machines.ts";
 export type { MachinesPage, MachinesQuery } from "./client/machines/list-machines.ts";
 export type {
   InvokedJob,

@@ -8,33 +8,35 @@ import {
 } from "./machine-document.ts";
 import type { MachineRef } from "./machine-names.ts";
 
-/** A machine that has come to an end, and the document that says so. */
-export interface EndedMachine extends MachineRef {
+/** A machine, and the document of it that was seen. */
+export interface SeenMachine extends MachineRef {
   readonly revision: number;
 }
 
 /**
- * Forgets a machine that has come to an end, with the timers that it left.
+ * Forgets a machine, with the timers that it left.
  *
  * Another life of its id may begin as soon as its document is gone, and two may be at this for one
  * machine. So no timer goes that was asked for after the end was seen, and the document goes by its
  * revision.
  *
+ * @param mayGo asked of the document as it stands
  * @returns false where it does not stand as it was seen any more
  */
 export async function forgetMachine(
   broker: Pick<Broker, "documents" | "inbox">,
-  { revision, ...ref }: EndedMachine,
-  mayGo: (ended: MachineDocument) => Promise<boolean> = async () => true,
+  { revision, ...ref }: SeenMachine,
+  mayGo: (document: MachineDocument) => boolean | Promise<boolean>,
 ): Promise<boolean> {
   const asked = await broker.inbox.ticksAsked();
   const documents = await broker.documents(MACHINES_BUCKET);
   const key = machineKey(ref);
   const found = await documents.get(key);
-  const ended = endedIn(found);
-  if (ended === undefined || found?.revision !== revision || !(await mayGo(ended))) return false;
+  const document = readMachine(found?.value);
+  if (document === undefined || found?.revision !== revision) return false;
+  if (!(await mayGo(document))) return false;
   // Where none is under way, none is left but on servers that keep those that were overtaken.
-  if (ended.tickAt !== undefined) await broker.inbox.dropTicks(ref, asked);
+  if (document.tickAt !== undefined) await broker.inbox.dropTicks(ref, asked);
   return documents.erase(key, revision);
 }
 

@@ -26,7 +26,6 @@ import { jobsWatch } from "./commands/jobs/jobs-watch.ts";
 import { locksList } from "./commands/fleet/locks-list.ts";
 import { locksRelease } from "./commands/fleet/locks-release.ts";
 import { limits } from "./commands/queues/limits.ts";
-import { machinesCheck } from "./commands/machines/machines-check.ts";
 import {
   machinesRemove,
   machinesSend,
@@ -36,6 +35,7 @@ import {
 import { machinesChart } from "./commands/machines/machines-chart.ts";
 import { machinesGet } from "./commands/machines/machines-get.ts";
 import { machinesList } from "./commands/machines/machines-list.ts";
+import { machinesMigrate } from "./commands/machines/machines-migrate.ts";
 import { nodesQuiet, nodesResume, nodesStop } from "./commands/fleet/nodes-change.ts";
 import { nodesList } from "./commands/fleet/nodes-list.ts";
 import { queuesCreate } from "./commands/queues/queues-create.ts";
@@ -109,7 +109,7 @@ export const COMMANDS: readonly Command[] = [
   machinesSend,
   machinesStop,
   machinesRemove,
-  machinesCheck,
+  machinesMigrate,
   stepsCheck,
   locksList,
   locksRelease,

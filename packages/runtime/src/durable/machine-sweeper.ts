@@ -143,8 +143,9 @@ export class MachineSweeper implements Stoppable {
     const document = endedIn({ value });
     if (document === undefined) return Promise.resolve(false);
     const { machine, id } = document;
-    return forgetMachine(broker, { machine, id, revision }, async ({ pending, cause, unsent }) => {
-      if (unsent !== undefined) return false;
+    return forgetMachine(broker, { machine, id, revision }, async (ended) => {
+      const { status, pending, cause, unsent } = ended;
+      if (status === "active" || unsent !== undefined) return false;
       if ((await broker.inbox.next({ machine, id }, 1)) !== undefined) return false;
       return pending.length === 0 || !(await broker.inbox.has(cause));
     });

@@ -96,3 +96,19 @@ test("an ended machine is not removed while it keeps events that others have no 
   await put("order", "a", { status: "done" });
   expect(await machines.remove("order", "a")).toBe(true);
 });
+
+test("by force, a machine is forgotten that goes on or keeps events", async () => {
+  const { machines, put, documents } = await scene();
+  await put("order", "a");
+  await expect(machines.remove("order", "a")).rejects.toMatchObject({ code: "machine-active" });
+  await expect(machines.remove("order", "a", { force: false })).rejects.toThrow();
+  expect(await machines.remove("order", "a", { force: true })).toBe(true);
+  expect((await documents.get("order.a"))?.value).toBeUndefined();
+  expect(await machines.remove("order", "a", { force: true })).toBe(false);
+  await put("order", "b", { status: "done", unsent: { events: [], at: 0 } });
+  expect(await machines.remove("order", "b", { force: true })).toBe(true);
+  const unknown = { forced: true } as never;
+  await expect(machines.remove("order", "a", unknown)).rejects.toMatchObject({
+    code: "invalid-option",
+  });
+});

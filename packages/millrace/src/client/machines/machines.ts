@@ -28,6 +28,12 @@ export interface MachineChartQuery {
   readonly version?: number;
 }
 
+/** How a machine is removed. */
+export interface RemoveMachineOptions {
+  /** Also one that goes on, or that keeps events for others. Default false. */
+  readonly force?: boolean;
+}
+
 /** Machines of one name, counted. */
 export interface MachineCount {
   readonly byStatus: Readonly<Record<MachineStatus, number>>;
@@ -68,13 +74,18 @@ export interface Machines {
    * Forgets a machine that has come to an end; then its id may be started anew. Until then it is
    * kept.
    *
-   * @returns false where there is none
+   * With `force` it is forgotten as it stands: for one that no event, not even a stop, can move.
+   * Its state, its timers and the events that it keeps for other machines are lost. Its jobs go on,
+   * and nobody hears of their end. What waits in its inbox is dropped when a node comes to it.
+   *
+   * @returns false where there is none, or where it changed at this very moment
    * @throws MillraceError `machine-active` where it has not ended: `stop()` it first; and where it
    *   keeps events that other machines have no room for
    */
-  remove(machine: string, id: string): Promise<boolean>;
+  remove(machine: string, id: string, options?: RemoveMachineOptions): Promise<boolean>;
 }
 
+const REMOVE_NAMES = optionNames<RemoveMachineOptions>({ force: true });
 const CHART_NAMES = optionNames<MachineChartQuery>({ version: true });
 
 export function machinesOf(broker: Broker): Machines {
@@ -103,18 +114,20 @@ export function machinesOf(broker: Broker): Machines {
       }
       return { byStatus, byState: Object.fromEntries(byState) };
     },
-    remove: async (machine, id) => {
+    remove: async (machine, id, options = {}) => {
+      refuseUnknown(options, REMOVE_NAMES, "machines.remove()");
+      const { force = false } = options;
       const key = machineKey({ machine: requireMachineName(machine), id: requireMachineId(id) });
       const documents = await broker.documents(MACHINES_BUCKET);
       const found = await documents.get(key);
       const document = readMachine(found?.value);
       if (found === undefined || document === undefined) return false;
-      if (document.status === "active")
+      if (!force && document.status === "active")
         throw new MillraceError(
           "machine-active",
           `The machine ${machine} ${id} has not come to an end. Stop it first.`,
         );
-      if (document.unsent !== undefined)
+      if (!force && document.unsent !== undefined)
         throw new MillraceError(
           "machine-active",
           `The machine ${machine} ${id} has ended, but still keeps ${document.unsent.events.length} of its events: the machines that they are for have no room. Wait until it has sent them.`,
@@ -122,7 +135,7 @@ export function machinesOf(broker: Broker): Machines {
       return forgetMachine(
         broker,
         { machine, id, revision: found.revision },
-        async ({ unsent }) => unsent === undefined,
+        ({ status, unsent }) => force || (status !== "active" && unsent === undefined),
       );
     },
   };

@@ -1,4 +1,5 @@
 import { recordAudit } from "../../../client/audit.ts";
+import type { Millrace } from "../../../client/client.ts";
 import { flag, text } from "../../../config/field-kinds.ts";
 import { command } from "../../command.ts";
 import { ASKS_FIRST, confirmed } from "../../confirm.ts";
@@ -6,6 +7,7 @@ import { EXIT } from "../../exit-codes.ts";
 import { clean } from "../../show/clean.ts";
 import { withClient } from "../../with-client.ts";
 import { parsePayload, payloadText } from "../enqueue.ts";
+import { stateText } from "./machines-list.ts";
 
 export const machinesStart = command({
   name: "machines start",
@@ -101,11 +103,26 @@ export const machinesRemove = command({
     "Forget a durable machine that has come to an end; its id may then be started anew. Asks first where there is a person to ask",
   usage: "MACHINE ID",
   args: { min: 2, max: 2 },
-  flags: { yes: { kind: flag, about: ASKS_FIRST } },
+  flags: {
+    force: {
+      kind: flag,
+      about:
+        "Also one that goes on, or keeps events for others: its state, timers and kept events are lost",
+    },
+    yes: { kind: flag, about: ASKS_FIRST },
+  },
   fields: ["connection", "namespace"],
-  examples: [["millrace machines remove order o-17 --yes", "Without asking"]],
+  examples: [
+    ["millrace machines remove order o-17 --yes", "Without asking"],
+    ["millrace machines remove order o-17 --force", "One that is stuck; says first what is lost"],
+  ],
   async run({ args: [machine = "", id = ""], flags, config, io }) {
-    const question = `Nothing of ${clean(machine)} ${clean(id)} will be left. Forget it?`;
+    const force = flags.force === true;
+    const lost =
+      force && flags.yes !== true
+        ? await withClient(config, (client) => lostOf(client, machine, id))
+        : "";
+    const question = `Nothing of ${clean(machine)} ${clean(id)} will be left.${lost} Forget it?`;
     if (!(await confirmed(io, flags.yes, question)))
       return {
         json: { removed: false },
@@ -113,11 +130,11 @@ export const machinesRemove = command({
         exitCode: EXIT.failed,
       };
     const removed = await withClient(config, async (client) => {
-      const done = await client.machines.remove(machine, id);
+      const done = await client.machines.remove(machine, id, { force });
       if (done)
         await recordAudit(
           client.broker,
-          { action: "machines remove", filter: { machine, id } },
+          { action: "machines remove", filter: { machine, id, ...(force ? { force } : {}) } },
           { count: 1 },
         );
       return done;
@@ -130,3 +147,11 @@ export const machinesRemove = command({
     };
   },
 });
+
+/** What goes with a machine that is forgotten as it stands. */
+async function lostOf(client: Millrace, machine: string, id: string): Promise<string> {
+  const { status, value, timers, jobs } = await client.machine(machine, id).snapshot();
+  if (status !== "active") return "";
+  const [firing, going] = [timers.length, Object.keys(jobs).length];
+  return ` It is active (${stateText(value)}): ${firing} timers will not fire, nobody will hear how ${going} of its jobs end, and events that it keeps for other machines are lost.`;
+}

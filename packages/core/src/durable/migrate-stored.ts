@@ -1,0 +1,50 @@
+import type { Broker } from "../broker/broker.ts";
+import { MillraceError } from "../errors/millrace-error.ts";
+import { type RecordedError, recordError } from "../errors/recorded-error.ts";
+import { checkStored } from "./check-stored.ts";
+import type { MachineDefinition } from "./define-machine.ts";
+import { machineKey, MACHINES_BUCKET, readMachine } from "./machine-document.ts";
+import type { MachineRef } from "./machine-names.ts";
+import { ofThisVersion } from "./step-machine.ts";
+
+/**
+ * What became of a stored machine that was to be migrated. `current`: there is nothing to migrate,
+ * or it is not there any more. `busy`: something is being done for it.
+ */
+export type StoredMigration =
+  | { readonly state: "migrated" | "current" | "busy" }
+  | { readonly state: "failed"; readonly error: RecordedError };
+
+/**
+ * Stores a machine as its definition's version has it, without an event that comes to it.
+ *
+ * Where a host may still be at what follows from the last event, the document stays: that host
+ * would take the new one for another host's, which has done that too.
+ */
+export async function migrateStored(
+  broker: Pick<Broker, "documents" | "inbox">,
+  definition: MachineDefinition,
+  ref: MachineRef,
+): Promise<StoredMigration> {
+  const documents = await broker.documents(MACHINES_BUCKET);
+  const key = machineKey(ref);
+  const found = await documents.get(key);
+  const document = readMachine(found?.value);
+  if (found === undefined || document?.status !== "active") return { state: "current" };
+  const { isMigrated, error } = checkStored(definition, document);
+  if (error !== undefined) return { state: "failed", error };
+  if (!isMigrated) return { state: "current" };
+  if (document.pending.length > 0 && (await broker.inbox.has(document.cause)))
+    return { state: "busy" };
+  const migrated = ofThisVersion(definition, document);
+  const next = { ...migrated, rev: document.rev + 1, pending: [] };
+  try {
+    await documents.put(key, next, found.revision);
+    return { state: "migrated" };
+  } catch (failure) {
+    if (MillraceError.is(failure, "revision-conflict")) return { state: "busy" };
+    if (!MillraceError.is(failure, "payload-too-large")) throw failure;
+    const { type, message } = recordError(failure);
+    return { state: "failed", error: { type, message } };
+  }
+}
