@@ -21,9 +21,12 @@ import { OpenPage } from "./dashboard/open-page.ts";
  * a process of its own.
  *
  *     pnpm bench:dashboard [--jobs 100000] [--waiting 10000] [--rounds 5] [--round 40000]
+ *                          [--minutes 30]
  *
  * Rounds with three pages and without any take turns. A page is what a browser asks for, without
- * the browser, which runs elsewhere.
+ * the browser, which runs elsewhere. Each chunk of jobs says how far it is, and the index catches
+ * up before the next. What is not filled after so many minutes is left out, and the figures say of
+ * how many jobs they are.
  */
 const NAMESPACE = "bench";
 const CHUNK = 20_000;
@@ -54,6 +57,7 @@ async function measure(): Promise<void> {
       rounds: { type: "string", default: "5" },
       round: { type: "string", default: "40000" },
       first: { type: "string", default: "20" },
+      minutes: { type: "string", default: "30" },
     },
   });
   const [jobs, waiting] = [Number(values.jobs), Number(values.waiting)];
@@ -71,8 +75,8 @@ async function measure(): Promise<void> {
     const ui = await startUi(server.url, folder, children);
     const memory = new Memory(ui.pid);
     say(`nats-server ${server.version}, Node ${process.version}`);
-    await fill(millrace, { jobs, waiting });
-    await caughtUp(ui.url);
+    const minutes = Number(values.minutes);
+    await fill(millrace, { jobs, waiting, url: ui.url, memory, minutes });
     say(`memory of the dashboard while it indexed: ${memory.most().toFixed(0)} MB at most`);
     await firstPages(ui.url, Number(values.first));
     await searches(ui.url);
@@ -102,19 +106,38 @@ async function startUi(
   throw new Error("the dashboard did not start");
 }
 
-async function fill(
-  millrace: Millrace,
-  { jobs, waiting }: { readonly jobs: number; readonly waiting: number },
-): Promise<void> {
+interface Filling {
+  readonly jobs: number;
+  readonly waiting: number;
+  readonly url: string;
+  readonly memory: Memory;
+  readonly minutes: number;
+}
+
+async function fill(millrace: Millrace, filling: Filling): Promise<void> {
+  const { jobs, waiting, url, memory, minutes } = filling;
   const began = performance.now();
-  for (let from = 0; from < jobs; from += CHUNK) {
-    await enqueue(millrace, order, Math.min(CHUNK, jobs - from), from);
+  const since = (): number => (performance.now() - began) / 1_000;
+  let made = 0;
+  while (made < jobs && since() < minutes * 60) {
+    const chunk = Math.min(CHUNK, jobs - made);
+    await enqueue(millrace, order, chunk, made);
     await drained(millrace);
+    made += chunk;
+    const ran = since();
+    await caughtUp(url, made);
+    progress(
+      `${made} of ${jobs} after ${since().toFixed(0)} s, of which the index took ${(since() - ran).toFixed(1)} s to catch up; the dashboard has ${memory.now().toFixed(0)} MB`,
+    );
   }
   for (let from = 0; from < waiting; from += CHUNK)
     await enqueue(millrace, later, Math.min(CHUNK, waiting - from), from);
-  const seconds = (performance.now() - began) / 1_000;
-  say(`${jobs} jobs in the history and ${waiting} waiting, made in ${seconds.toFixed(0)} s`);
+  const before = since();
+  say(`${made} jobs in the history and ${waiting} waiting, made in ${before.toFixed(0)} s`);
+  const { jobs: indexed, bytes, unheard } = await caughtUp(url, made + waiting);
+  say(
+    `the index had read all ${(since() - before).toFixed(0)} s later: ${indexed} jobs, ${(bytes / MB).toFixed(0)} MB, ${unheard} without their payload`,
+  );
 }
 
 function enqueue(
@@ -137,22 +160,21 @@ async function drained(millrace: Millrace): Promise<void> {
   }
 }
 
-async function caughtUp(url: string): Promise<void> {
-  const began = performance.now();
+interface IndexStatus {
+  readonly state: string;
+  readonly behind: number;
+  readonly jobs: number;
+  readonly bytes: number;
+  readonly unheard: number;
+}
+
+/** Resolves once so many jobs are in the index. */
+async function caughtUp(url: string, wanted: number): Promise<IndexStatus> {
   for (;;) {
-    const { state, behind, jobs, bytes } = await read<{
-      readonly state: string;
-      readonly behind: number;
-      readonly jobs: number;
-      readonly bytes: number;
-    }>(url, "search");
-    if (state === "following" && behind === 0) {
-      const seconds = ((performance.now() - began) / 1_000).toFixed(0);
-      return say(
-        `the index had read all ${seconds} s later: ${jobs} jobs, ${(bytes / MB).toFixed(0)} MB`,
-      );
-    }
-    await pause(1_000);
+    const status = await read<IndexStatus>(url, "search");
+    const { state, behind, jobs } = status;
+    if (state === "following" && behind === 0 && jobs >= wanted) return status;
+    await pause(200);
   }
 }
 
@@ -257,6 +279,11 @@ function quantiles(all: readonly number[]): string {
   const at = (share: number): string =>
     (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(0);
   return `p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, at most ${at(1)} ms`;
+}
+
+/** Of a run that takes long. */
+function progress(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 function say(line: string): void {

@@ -29,6 +29,8 @@ const LOOK_BACK = 4;
 /** The records of a stretch, and how many of them are asked of the leader one by one. */
 const STRETCH = 500;
 const STRETCH_LEADER_READS = 20;
+/** After so many bytes a stretch is long enough, whatever was asked for. */
+const STRETCH_BYTES = 4 * 2 ** 20;
 
 export class NatsHistory implements HistoryStore {
   readonly #server: ServerAccess;
@@ -101,7 +103,7 @@ export class NatsHistory implements HistoryStore {
     ) {
       const from = Math.max(ends.first, until - length + 1);
       const stretch: HistoryRecord[] = [];
-      for await (const { record } of this.#records(filter, from, until)) stretch.push(record);
+      for await (const { record } of this.#records(filter, { from, until })) stretch.push(record);
       for (const record of stretch.reverse()) {
         const key = `${record.queue}/${record.id}`;
         const known = newest.get(key);
@@ -119,22 +121,29 @@ export class NatsHistory implements HistoryStore {
     const oldest = Math.max(1, last.sequence - limit + 1);
     const from = await this.#firstSince(last.storedAt - withinMs, oldest, last.sequence);
     const records: StoredRecord[] = [];
-    for await (const stored of this.#records(this.#server.names.historyAll, from, last.sequence))
+    for await (const stored of this.#records(this.#server.names.historyAll, {
+      from,
+      until: last.sequence,
+    }))
       records.push({ ...stored, record: withoutResult(stored.record) });
     return records;
   }
 
-  async stretch({ queue, kind, after }: StretchQuery): Promise<Stretch> {
+  async stretch({ queue, kind, after, limit = STRETCH }: StretchQuery): Promise<Stretch> {
     const ends = await this.#bounds();
     if (ends === undefined) return { oldest: 1, newest: 0, until: 0, records: [] };
     // A stream that nothing was ever stored in begins at 0 or 1, as the server's version has it.
     const [oldest, newest] = [Math.max(1, ends.first), ends.last];
     const records: PlacedRecord[] = [];
     const filter = this.#server.names.history(queue, undefined, kind);
+    const range = { from: after + 1, until: newest, leaderReads: STRETCH_LEADER_READS };
+    let held = 0;
     if (newest > after)
-      for await (const placed of this.#records(filter, after + 1, newest, STRETCH_LEADER_READS)) {
+      for await (const { placed, bytes } of this.#sizedRecords(filter, range)) {
         records.push(placed);
-        if (records.length === STRETCH) return { oldest, newest, until: placed.position, records };
+        held += bytes;
+        if (records.length === limit || held >= STRETCH_BYTES)
+          return { oldest, newest, until: placed.position, records };
       }
     return { oldest, newest, until: Math.max(after, newest), records };
   }
@@ -184,22 +193,22 @@ export class NatsHistory implements HistoryStore {
     });
   }
 
-  async *#records(
+  async *#records(filter: string, range: RecordsRange = {}): AsyncGenerator<PlacedRecord> {
+    for await (const { placed } of this.#sizedRecords(filter, range)) yield placed;
+  }
+
+  async *#sizedRecords(
     filter: string,
-    from = 1,
-    until = Number.POSITIVE_INFINITY,
-    leaderReads?: number,
-  ): AsyncGenerator<PlacedRecord> {
+    { from = 1, until = Number.POSITIVE_INFINITY, ...reading }: RecordsRange,
+  ): AsyncGenerator<{ readonly placed: PlacedRecord; readonly bytes: number }> {
     const { nc, jsm, names } = this.#server;
-    for await (const { sequence, storedAt, data } of readStream(nc, jsm, {
-      stream: names.historyStream,
-      filter,
-      from,
-      ...(leaderReads === undefined ? {} : { leaderReads }),
-    })) {
-      if (sequence > until) return;
+    const stream = names.historyStream;
+    for await (const message of readStream(nc, jsm, { stream, filter, from, ...reading })) {
+      const { sequence: position, storedAt, data } = message;
+      if (position > until) return;
       const record = readHistoryRecord(data);
-      if (record !== undefined) yield { record, storedAt, position: sequence };
+      if (record !== undefined)
+        yield { placed: { record, storedAt, position }, bytes: data.length };
     }
   }
 
@@ -241,6 +250,12 @@ export class NatsHistory implements HistoryStore {
       }
     });
   }
+}
+
+interface RecordsRange {
+  readonly from?: number;
+  readonly until?: number;
+  readonly leaderReads?: number;
 }
 
 interface Stored {

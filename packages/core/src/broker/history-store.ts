@@ -28,6 +28,8 @@ export interface StretchQuery {
   readonly kind?: "ended" | "requeued";
   /** Only records behind this position. */
   readonly after: number;
+  /** Most records of one answer, which holds fewer where they are large. Default 500. */
+  readonly limit?: number;
 }
 
 /** A record with its place in the history. Positions only grow; there are gaps. */

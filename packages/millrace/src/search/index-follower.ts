@@ -25,6 +25,8 @@ export interface Progress {
 }
 
 const PAGE = 1_000;
+/** Records that are asked for and written at once. */
+const STRETCH = 2_000;
 const LETTER_PAGE = 200;
 /** Of what waits elsewhere, as many as this are read for their payloads, of each queue. */
 const MOST_WAITING = 20_000;
@@ -149,30 +151,35 @@ export class IndexFollower {
     }
   }
 
-  /** @returns whether jobs have died */
+  /**
+   * A stretch is read while the one before is written.
+   * @returns whether jobs have died
+   */
   async #readHistory(): Promise<boolean> {
     const { broker, show } = this.#options;
     let hasDied = false;
-    for (;;) {
-      const { position } = this.#cursors;
-      const { records, until, oldest, newest } = await broker.history.stretch({ after: position });
-      this.#oldest = oldest;
-      this.#newest = newest;
-      hasDied ||= records.some(({ record }) => record.state === "dead");
-      // Each is counted once: with it is written how far that is.
-      for (let at = 0; at < records.length; at += PAGE) {
-        const page = records.slice(at, at + PAGE);
-        const last = page.at(-1);
-        await this.#write(
-          page.map((record) => recordNews(record, show)),
-          last === undefined
-            ? this.#cursors
-            : { ...this.#cursors, position: last.position, positionAt: last.storedAt },
-        );
+    let written = Promise.resolve();
+    try {
+      for (let after = this.#cursors.position; ;) {
+        const part = await broker.history.stretch({ after, limit: STRETCH });
+        const { records, until, oldest, newest } = part;
+        this.#oldest = oldest;
+        this.#newest = newest;
+        hasDied ||= records.some(({ record }) => record.state === "dead");
+        const news = records.map((record) => recordNews(record, show));
+        await written;
+        if (until > after) {
+          const positionAt = records.at(-1)?.storedAt ?? this.#cursors.positionAt;
+          // Each is counted once: with it is written how far that is.
+          written = this.#write(news, { ...this.#cursors, position: until, positionAt });
+          // Told below, and not meanwhile.
+          written.catch(() => {});
+        }
+        after = until;
+        if (until >= newest) return hasDied;
       }
-      if (until > this.#cursors.position)
-        await this.#write([], { ...this.#cursors, position: until });
-      if (until >= newest) return hasDied;
+    } finally {
+      await written;
     }
   }
 
@@ -222,7 +229,7 @@ export class IndexFollower {
     const { position, positionAt } = this.#cursors;
     if (position === 0) return;
     const { oldest, newest, records } = await this.#options.broker.history.stretch({
-      after: position - 1,
+      ...{ after: position - 1, limit: 1 },
     });
     const [first] = records;
     const isOther =

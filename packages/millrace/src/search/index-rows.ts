@@ -80,10 +80,12 @@ export function wordsOf(row: NewRow): string {
 }
 
 /** Each path with each of its values, once. */
-export function leafRows(row: NewRow): readonly (readonly [path: string, value: string])[] {
+export function leafRows(
+  row: Pick<NewRow, "payload">,
+): readonly (readonly [path: string, value: string])[] {
   return leavesOfRow(row).map(({ path, value }) => [path, leafValue(value)] as const);
 }
 
-function leavesOfRow({ payload }: NewRow): ReturnType<typeof leavesOf> {
+function leavesOfRow({ payload }: Pick<NewRow, "payload">): ReturnType<typeof leavesOf> {
   return payload === null ? [] : leavesOf(JSON.parse(payload));
 }

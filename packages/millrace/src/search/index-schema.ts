@@ -1,5 +1,5 @@
 /** Another one is made anew. */
-export const SCHEMA_VERSION = "2";
+export const SCHEMA_VERSION = "3";
 
 /** Times are epoch milliseconds. `words` and `leaf.value` are in small letters. */
 export const SCHEMA = `
@@ -25,19 +25,17 @@ create table job (
   payload text,
   words text not null
 ) strict;
-create unique index job_ref on job (queue, id);
 create index job_at on job (at);
 create index job_state on job (state, at);
 create index job_queue on job (queue collate nocase, at);
 create index job_name on job (name collate nocase, at);
-create index job_id on job (id collate nocase);
+create index job_id on job (id collate nocase, queue);
 create table leaf (
   path text not null,
   value text not null,
   job integer not null,
   primary key (path, value, job)
 ) strict, without rowid;
-create index leaf_job on leaf (job);
 create virtual table word using fts5 (
   words, content = '', contentless_delete = 1, tokenize = 'trigram', detail = 'none'
 );

@@ -33,6 +33,9 @@ const COLUMNS = [
   ...["queue", "id", "name", "state", "attempts", "at", "created_at", "life", "record", "arrival"],
   ...["node", "duration_ms", "error_type", "error_message", "reason", "tags", "payload", "words"],
 ] as const;
+/** A row that is deleted. */
+type Doomed = Pick<JobRow, "key" | "payload">;
+
 /** Rows that one statement deletes. */
 const PRUNE_BATCH = 1_000;
 /** Of what is allowed, so much is left full, so that it is not soon too much again. */
@@ -79,9 +82,9 @@ export class IndexStore {
   dropGone(queue: string, oldest: number, newest: number): void {
     this.#together(() => {
       const gone = this.#prepare(
-        "select key from job where queue = ? collate nocase and state = 'queued' and (arrival < ? or arrival > ?)",
-      ).all(queue, oldest, newest) as unknown as readonly { readonly key: number }[];
-      for (const { key } of gone) this.#delete(key);
+        "select key, payload from job where queue = ? collate nocase and state = 'queued' and (arrival < ? or arrival > ?)",
+      ).all(queue, oldest, newest) as unknown as readonly Doomed[];
+      for (const one of gone) this.#delete(one);
     });
   }
 
@@ -232,7 +235,7 @@ export class IndexStore {
       this.#prepare("insert into word (rowid, words) values (?, ?)").run(key, row.words);
     }
     if (row.payload !== (found?.payload ?? null)) {
-      this.#prepare("delete from leaf where job = ?").run(key);
+      if (found !== undefined) this.#deleteLeaves(key, found);
       const insert = this.#prepare(
         "insert or ignore into leaf (path, value, job) values (?, ?, ?)",
       );
@@ -252,28 +255,31 @@ export class IndexStore {
   }
 
   #find({ queue, id }: Pick<News, "queue" | "id">): JobRow | undefined {
-    return this.#prepare("select * from job where queue = ? and id = ?").get(
-      queue,
-      id,
-    ) as unknown as JobRow | undefined;
+    // One index serves this and who looks for an id whatever its letters' case.
+    return this.#prepare(
+      "select * from job where id = ?1 collate nocase and queue = ?2 and id = ?1",
+    ).get(id, queue) as unknown as JobRow | undefined;
   }
 
-  #delete(key: number): void {
-    for (const sql of [
-      "delete from leaf where job = ?",
-      "delete from word where rowid = ?",
-      "delete from job where key = ?",
-    ])
+  #delete({ key, payload }: Doomed): void {
+    this.#deleteLeaves(key, { payload });
+    for (const sql of ["delete from word where rowid = ?", "delete from job where key = ?"])
       this.#prepare(sql).run(key);
   }
 
+  /** They are told by the payload, so that none of them needs a place in a second index. */
+  #deleteLeaves(key: number, of: Pick<NewRow, "payload">): void {
+    const remove = this.#prepare("delete from leaf where path = ? and value = ? and job = ?");
+    for (const [path, value] of leafRows(of)) remove.run(path, value, key);
+  }
+
   #pruneSome(where: string, values: readonly number[], most: number): number {
-    const rows = this.#prepare(`select key from job ${where} order by at limit ?`).all(
+    const rows = this.#prepare(`select key, payload from job ${where} order by at limit ?`).all(
       ...values,
       most,
-    ) as unknown as readonly { readonly key: number }[];
+    ) as unknown as readonly Doomed[];
     this.#together(() => {
-      for (const { key } of rows) this.#delete(key);
+      for (const row of rows) this.#delete(row);
     });
     return rows.length;
   }

@@ -3,6 +3,8 @@ import { AskedThread, MillraceError, threadFile } from "@millrace/core";
 import { FilterError } from "../filter/filter-error.ts";
 import type { IndexAnswer, IndexCall, IndexCallName, IndexCalls } from "./index-calls.ts";
 
+const YOUNG_MB = 16;
+
 /** Asks the thread that holds the index, one call at a time. */
 export class IndexThread {
   readonly #path: string;
@@ -16,6 +18,8 @@ export class IndexThread {
           workerData: { path },
           // Node calls its SQLite experimental, once a thread; a log is no place for that.
           execArgv: ["--disable-warning=ExperimentalWarning"],
+          // It keeps next to nothing. What is large is SQLite's.
+          resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
         }),
     );
   }

@@ -1,5 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import type { KnownValues } from "../filter/complete-filter.ts";
+import { leafRows } from "./index-rows.ts";
 
 const MOST = 200;
 const RECENT = "(select * from job order by at desc limit 5000)";
@@ -12,15 +13,21 @@ export function knownValues(prepare: (sql: string) => StatementSync): KnownValue
     )
       .all()
       .map((row) => String(row["value"]));
+  const payloads = prepare(`select payload from ${RECENT} where payload is not null`).iterate();
   return {
     name: valuesOf("name", RECENT),
     queue: valuesOf("queue", RECENT),
     node: valuesOf("node", RECENT),
     error: valuesOf("error_type", RECENT),
     tag: valuesOf("tag.value", `${RECENT}, json_each(tags) as tag`),
-    payload: valuesOf(
-      "nullif(path, '')",
-      "leaf join (select key from job order by at desc limit 5000) on job = key",
-    ),
+    payload: pathsIn(payloads),
   };
+}
+
+function pathsIn(rows: Iterable<Readonly<Record<string, unknown>>>): readonly string[] {
+  const paths = new Set<string>();
+  for (const { payload } of rows)
+    for (const [path] of leafRows({ payload: String(payload) })) paths.add(path);
+  paths.delete("");
+  return [...paths].toSorted().slice(0, MOST);
 }

@@ -264,6 +264,9 @@ export const historyCases: readonly ConformanceCase[] = [
       assert.deepEqual(named(await all({ kind: "ended" })), records.slice(3));
       assert.deepEqual(named(await all({ after: places[1] ?? 0 })), records.slice(2));
       assert.deepEqual(await all({ queue: await scene.anotherQueue() }), []);
+      const { records: two } = await stretch({ queue: scene.queue, after: now.newest, limit: 2 });
+      assert.deepEqual(named(two), records.slice(0, 2));
+      assert.deepEqual(named(await all({ limit: 2 })), records);
     },
   ),
 

@@ -145,7 +145,7 @@ export class HistoryTape {
       .map(({ bytes, storedAt }) => ({ record: decode(bytes), storedAt }));
   }
 
-  stretch({ queue, kind, after }: StretchQuery): Stretch {
+  stretch({ queue, kind, after, limit = 500 }: StretchQuery): Stretch {
     const oldest = this.#gone + 1;
     const newest = this.#gone + this.#lines.length;
     const records: PlacedRecord[] = [];
@@ -155,6 +155,7 @@ export class HistoryTape {
       const record = decode(bytes);
       const isKind = kind === undefined || (record.state === "requeued") === (kind === "requeued");
       if (isKind) records.push({ record, storedAt, position });
+      if (records.length === limit) return { oldest, newest, until: position, records };
     }
     return { oldest, newest, until: Math.max(after, newest), records };
   }

@@ -1,10 +1,14 @@
+import { tuneEngine } from "@millrace/runtime";
 import { withoutUser } from "../../node/early-node.ts";
 import { flag } from "../../config/field-kinds.ts";
+import { boundYoungGeneration } from "../bound-young-generation.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { aborted, interruptible } from "../interrupt.ts";
 import { openInBrowser } from "../open-in-browser.ts";
 import { serveUi } from "../serve-ui.ts";
+
+const YOUNG_MB = 32;
 
 export const ui = command({
   name: "ui",
@@ -23,6 +27,8 @@ export const ui = command({
   ],
   run: ({ config, flags, json, io }) =>
     interruptible(async (signal) => {
+      tuneEngine();
+      boundYoungGeneration(YOUNG_MB);
       await using served = await serveUi(config, io);
       const { namespace } = config;
       const servers = config.servers.map(withoutUser);

@@ -240,6 +240,15 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    wrong: "a stretch of the history that is longer than was asked for",
+    noticedBy: "history: a stretch",
+    spoil: (honest) => ({
+      history: spoiltHistory(honest, {
+        stretch: ({ limit: _, ...query }) => honest.history.stretch(query),
+      }),
+    }),
+  },
+  {
     wrong: "a watch of the history that hears of every queue",
     noticedBy: "history: a watch",
     spoil: (honest) => ({
