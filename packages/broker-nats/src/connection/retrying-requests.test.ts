@@ -6,7 +6,7 @@ import {
   TimeoutError,
 } from "@nats-io/nats-core";
 import { QueuedIteratorImpl } from "@nats-io/nats-core/internal";
-import { expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { retryingRequests } from "./retrying-requests.ts";
 
 const SOON = { patienceMs: 1_000, pauseMs: 1 };
@@ -56,6 +56,63 @@ test("silence is asked again, and in the end is what it was", async () => {
     retryingRequests(silent.nc, BRIEFLY).request("$JS.API.STREAM.INFO.a"),
   ).rejects.toBeInstanceOf(TimeoutError);
   expect(silent.answer.mock.calls.length).toBeGreaterThan(1);
+});
+
+/** A cluster of which nobody answers but the questions of these numbers, each after its time. */
+function silentBut(answersAfterMs: ReadonlyMap<number, number>) {
+  const { nc } = connection([]);
+  const asked: { readonly atMs: number; readonly timeout: number }[] = [];
+  const begun = performance.now();
+  const request: NatsConnection["request"] = (_subject, _payload, { timeout } = { timeout: 0 }) => {
+    const { promise, resolve, reject } = Promise.withResolvers<Msg>();
+    asked.push({ atMs: performance.now() - begun, timeout });
+    const number = asked.length;
+    const answerMs = answersAfterMs.get(number);
+    if (answerMs !== undefined) setTimeout(() => resolve(reply({ number })), answerMs);
+    setTimeout(() => reject(new TimeoutError()), timeout);
+    return promise;
+  };
+  return { nc: Object.assign(nc, { request }), asked };
+}
+
+describe("in a silence", () => {
+  const patience = { patienceMs: 10_000, pauseMs: 0, firstAnswerMs: 20 };
+
+  test("a read is asked again while the first may be answered, which counts", async () => {
+    const { nc, asked } = silentBut(new Map([[1, 150]]));
+    const read = retryingRequests(nc, patience);
+    const given = await read.request("$JS.API.STREAM.INFO.a", "", { timeout: 2_000 });
+    expect(given.string()).toBe('{"number":1}');
+    expect(asked.length).toBeGreaterThan(2);
+    expect(asked.every(({ timeout }) => timeout === 2_000)).toBe(true);
+  });
+
+  test("a read finds whoever answers now, and asks less often the longer it lasts", async () => {
+    const { nc, asked } = silentBut(new Map([[8, 0]]));
+    const read = retryingRequests(nc, patience);
+    const given = await read.request("$JS.API.STREAM.MSG.GET.a", "", { timeout: 2_000 });
+    expect(given.string()).toBe('{"number":8}');
+    const waits = asked.slice(1).map(({ atMs }, index) => atMs - (asked[index]?.atMs ?? 0));
+    // The fifth begins where four firsts have passed: a quarter of it is longer from there on.
+    expect(waits[6]).toBeGreaterThan(25);
+  });
+
+  test.each(["STREAM.PURGE.a", "STREAM.CREATE.a", "STREAM.MSG.DELETE.a", "CONSUMER.CREATE.a.b"])(
+    "%s is not asked while it may still be carried out",
+    async (subject) => {
+      const { nc, asked } = silentBut(
+        new Map([
+          [1, 150],
+          [4, 0],
+        ]),
+      );
+      const given = await retryingRequests(nc, patience).request(`$JS.API.${subject}`, "", {
+        timeout: 2_000,
+      });
+      expect(given.string()).toBe('{"number":4}');
+      expect(asked.map(({ timeout }) => timeout)).toEqual([20, 40, 80, 160]);
+    },
+  );
 });
 
 test("a refusal that lasts is handed over as the server said it", async () => {

@@ -1,3 +1,4 @@
+import type { Clock } from "@millrace/core";
 import {
   type Msg,
   type NatsConnection,
@@ -16,10 +17,12 @@ import { withMethods } from "./with-methods.ts";
  */
 export const ELECTIONS_MS = 25_000;
 /**
- * How long the first question waits for its answer; each further one twice as long, up to what its
- * asker allows.
+ * How long the first question waits for its answer. Each further one that may change something
+ * waits twice as long, up to what its asker allows: no two of them are under way at once.
  */
 const FIRST_ANSWER_MS = 1_500;
+/** Reads are asked again after this share of the time that has passed. */
+const SHARE_OF_WAIT = 0.25;
 /** Between two questions where the answer came at once. */
 const PAUSE_MS = 250;
 
@@ -27,6 +30,9 @@ const PAUSE_MS = 250;
 const DEFAULT_ANSWER_MS = 1_000;
 
 const API = "$JS.API.";
+/** What changes nothing: heard twice or late, it does no harm. */
+const READS =
+  /^\$JS\.API\.(?:INFO$|DIRECT\.GET\.|STREAM\.(?:INFO|LIST|NAMES|MSG\.GET)\b|CONSUMER\.(?:INFO|LIST|NAMES)\b)/;
 
 /**
  * What JetStream says while a leader is missing, or a member that a new stream needs for its
@@ -42,6 +48,7 @@ const LONGEST_ERROR = 1_024;
 export interface RequestRetries {
   readonly patienceMs?: number;
   readonly pauseMs?: number;
+  readonly firstAnswerMs?: number;
 }
 
 /**
@@ -49,14 +56,19 @@ export interface RequestRetries {
  * with the line is made again when the line is back; what else was asked ends then, as `onOneLine`
  * has it. In a cluster, one that meets a missing leader is made again until there is one, and so
  * is a flush that a reconnect cuts short. Such requests are idempotent, or their callers take "not
- * there" for done. Made once a connection, while it is there: what it knows of its server stays
- * true when the server is lost.
+ * there" for done. While a read waits, it is asked again and the first answer counts, so a new
+ * leader is found soon, and a slow one is not lost. Made once a connection, while it is there: what
+ * it knows of its server stays true when the server is lost.
  */
 export function retryingRequests(
   nc: NatsConnection,
   patience: RequestRetries = {},
 ): NatsConnection {
-  const { patienceMs = ELECTIONS_MS, pauseMs = PAUSE_MS } = patience;
+  const {
+    patienceMs = ELECTIONS_MS,
+    pauseMs = PAUSE_MS,
+    firstAnswerMs = FIRST_ANSWER_MS,
+  } = patience;
   const { clock } = machineOf(nc);
   let clustered = isClustered(nc);
   /** While the connection is away, what its last server was counts. */
@@ -73,13 +85,20 @@ export function retryingRequests(
   ): Promise<Msg> => {
     if (!subject.startsWith(API)) return line.request(subject, payload, options);
     const timeout = options?.timeout ?? DEFAULT_ANSWER_MS;
-    const deadline = clock.monotonic() + patienceMs;
-    for (let answerMs = FIRST_ANSWER_MS; ; answerMs *= 2) {
-      const isInTime = clock.monotonic() < deadline;
+    const begun = clock.monotonic();
+    const ask = (answerMs: number): Promise<Msg> =>
+      line.request(subject, payload, { ...options, timeout: Math.min(timeout, answerMs) });
+    const read = READS.test(subject) ? firstAnswer(clock) : undefined;
+    for (let answerMs = firstAnswerMs; ; answerMs *= 2) {
+      const passedMs = clock.monotonic() - begun;
+      const isInTime = passedMs < patienceMs;
       const again = isInTime && isOfCluster();
+      const nextMs = Math.max(firstAnswerMs, passedMs * SHARE_OF_WAIT);
       try {
-        const waits = { ...options, timeout: again ? Math.min(timeout, answerMs) : timeout };
-        const reply = await line.request(subject, payload, waits);
+        const reply =
+          read === undefined
+            ? await ask(again ? answerMs : timeout)
+            : await read(ask(timeout), again ? nextMs : undefined);
         if (!again || !isPassing(reply)) return reply;
       } catch (error) {
         if (isInTime && error instanceof AnswerLostError) continue;
@@ -101,6 +120,32 @@ export function retryingRequests(
   };
 
   return withMethods(nc, { request, flush });
+}
+
+/**
+ * Waits for the answer to a question, or to one that was asked before it.
+ * @returns what asks: it throws a `TimeoutError` where the next question is due first
+ */
+function firstAnswer(clock: Clock) {
+  const answered = Promise.withResolvers<Msg>();
+  return async (question: Promise<Msg>, nextMs: number | undefined): Promise<Msg> => {
+    question.then(
+      (reply) => {
+        if (!isPassing(reply)) answered.resolve(reply);
+      },
+      () => "who waits for this question is told, or nobody waits any more",
+    );
+    const due = Promise.withResolvers<never>();
+    const timer =
+      nextMs === undefined
+        ? undefined
+        : clock.setTimer(nextMs, () => due.reject(new TimeoutError()));
+    try {
+      return await Promise.race([question, answered.promise, due.promise]);
+    } finally {
+      timer?.cancel();
+    }
+  };
 }
 
 /** Whether the server is a member of a cluster; false while the connection is away. */
