@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { connect, defineJob, type Millrace } from "millrace";
 import { expect, test, vi } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
@@ -63,6 +65,16 @@ describeEachServer("millrace steps check", (server) => {
 
     expect(JSON.parse(await readFile(file, "utf8"))).toHaveLength(IDS.length);
     expect((await stat(file)).mode & 0o077).toBe(0);
+
+    // What is no file is somebody else's, as a device is: it is written to, and its rights stay.
+    const pipe = join(folder, "pipe");
+    await promisify(execFile)("mkfifo", ["-m", "644", pipe]);
+    const [read] = await Promise.all([
+      readFile(pipe, "utf8"),
+      check(fixture("trial"), "--save", pipe),
+    ]);
+    expect(JSON.parse(read)).toHaveLength(IDS.length);
+    expect((await stat(pipe)).mode & 0o777).toBe(0o644);
     const saved = await millraceHere(
       ["steps", "check", fixture("changed-trial"), "--runs", file, "--show-payload", "--json"],
       { env: { MILLRACE_SERVERS: "127.0.0.1:1" } },

@@ -83,10 +83,13 @@ function cutText(queue: string): string {
   return `${MOST_IN_FLIGHT} jobs of the queue ${queue} were looked at: there may be runs among the rest`;
 }
 
-/** With payloads as they are: nobody else may read it, also where the file was there before. */
+/**
+ * With payloads as they are: nobody else may read it, also where the file was there before. What is
+ * no file (`/dev/null`, a pipe) keeps the rights that it has.
+ */
 async function save(path: string, runs: readonly RecordedRun[]): Promise<void> {
   await using file = await open(path, "w", 0o600);
-  await file.chmod(0o600);
+  if ((await file.stat()).isFile()) await file.chmod(0o600);
   await file.writeFile(`${JSON.stringify(runs, null, 1)}\n`);
 }
 
