@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, defineJob, type Millrace } from "millrace";
 import { expect, onTestFinished, test, vi } from "vitest";
-import type { Page } from "playwright-core";
+import type { Page, Route } from "playwright-core";
 import { startMillrace } from "../cli/millrace.ts";
 import { violations } from "../harness/accessibility.ts";
 import type { TestChild } from "../harness/child.ts";
@@ -110,12 +110,30 @@ describeInBrowser("kills under an open page", (browserOf) => {
       const { ui } = await scene(server);
       const { url } = await ui();
       const { page } = await open(browserOf(), url);
-      await page.route("**/api/live", (route) => route.fulfill({ status: 502, body: "no" }));
+      await page.route("**/api/**", (route) => route.fulfill({ status: 502, body: "no" }));
       await page.goto(`${url}queues/billing`);
       await page
         .getByRole("alert")
         .filter({ hasText: "The dashboard can’t be reached. The page goes on by itself" })
         .waitFor();
+      await page.unroute("**/api/**");
+      await isLive(page);
+    });
+
+    test("a proxy that lets no stream through: the page says that it asks, shows what is new, and is live once it can be", async () => {
+      const { client, ui } = await scene(server);
+      const { url } = await ui();
+      const { page } = await open(browserOf(), "about:blank");
+      const held: Route[] = [];
+      await page.route("**/api/live", (route) => void held.push(route));
+      await page.goto(url);
+      await page.getByText("Asks every 5 s", { exact: true }).waitFor();
+      await enqueue(client, 2);
+      const row = page.getByRole("row", { name: /^billing/ }).getByRole("link");
+      await row.filter({ hasText: /^2$/ }).waitFor();
+      expect(await page.locator(".stale").count()).toBe(0);
+      expect(await violations(page)).toEqual([]);
+      expect(held.length).toBeGreaterThan(0);
       await page.unroute("**/api/live");
       await isLive(page);
     });

@@ -1,10 +1,13 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import type { LiveView } from "../src/api/views.ts";
-import { liveUrl } from "./api.ts";
+import { liveUrl, read } from "./api.ts";
 
-/** Whether the page hears what happens, and whether the dashboard hears the server. */
-export type LiveState = "connecting" | "live" | "no server" | "lost";
+/**
+ * Whether the page hears what happens, and whether the dashboard hears the server. `asking`: it
+ * hears nothing and is answered, as behind a proxy that gathers a stream until it ends.
+ */
+export type LiveState = "connecting" | "live" | "asking" | "no server" | "lost";
 
 export interface Live {
   readonly state: LiveState;
@@ -16,6 +19,10 @@ export interface Live {
 const AGAIN_MS = 3_000;
 /** A dashboard says every 15 s that it is there. */
 const SILENT_MS = 40_000;
+/** It says so at once, too: a feed that begins with silence does not come through. */
+const SILENT_AT_FIRST_MS = 10_000;
+/** A dashboard that takes longer to answer is none that can be asked. */
+const ANSWER_MS = 5_000;
 
 /**
  * Listens while the page is looked at, and asks anew for what is shown where something moved. A
@@ -39,7 +46,7 @@ export function useLive(): Live {
     };
     return listen((news) => {
       if (news === "open") return void queries.invalidateQueries();
-      if (news === "lost") return become("lost");
+      if (news === "asking" || news === "lost") return become(news);
       become(news.connected ? "live" : "no server");
       refresh(queries, news);
     });
@@ -48,8 +55,16 @@ export function useLive(): Live {
 }
 
 /** @returns a function that ends it */
-function listen(tell: (news: LiveView | "open" | "lost") => void): () => void {
+function listen(tell: (news: LiveView | "open" | "asking" | "lost") => void): () => void {
   let source: EventSource | undefined;
+  /** Of the feed that was heard last. */
+  let heard = 0;
+  const isUnheard = async (): Promise<void> => {
+    const before = heard;
+    const answers = await isAnswered();
+    // It came back meanwhile, or nobody looks.
+    if (heard === before && source !== undefined) tell(answers ? "asking" : "lost");
+  };
   let timer: ReturnType<typeof setTimeout> | undefined;
   const close = (): void => {
     source?.close();
@@ -59,24 +74,28 @@ function listen(tell: (news: LiveView | "open" | "lost") => void): () => void {
   const openIn = (ms: number): void => {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      tell("lost");
       close();
       open();
+      void isUnheard();
     }, ms);
   };
   const open = (): void => {
     const opened = new EventSource(liveUrl());
     source = opened;
-    openIn(SILENT_MS);
-    opened.addEventListener("open", () => tell("open"));
-    opened.addEventListener("alive", () => openIn(SILENT_MS));
-    opened.addEventListener("message", ({ data }: MessageEvent<string>) => {
+    const hear = (): void => {
+      heard += 1;
       openIn(SILENT_MS);
+    };
+    openIn(SILENT_AT_FIRST_MS);
+    opened.addEventListener("open", () => tell("open"));
+    opened.addEventListener("alive", hear);
+    opened.addEventListener("message", ({ data }: MessageEvent<string>) => {
+      hear();
       tell(JSON.parse(data) as LiveView);
     });
     opened.addEventListener("error", () => {
-      tell("lost");
-      if (opened.readyState === EventSource.CLOSED) openIn(AGAIN_MS);
+      void isUnheard();
+      openIn(opened.readyState === EventSource.CLOSED ? AGAIN_MS : SILENT_AT_FIRST_MS);
     });
   };
   // A browser has few connections for a site, so pages that nobody sees take none.
@@ -90,6 +109,15 @@ function listen(tell: (news: LiveView | "open" | "lost") => void): () => void {
     document.removeEventListener("visibilitychange", follow);
     close();
   };
+}
+
+async function isAnswered(): Promise<boolean> {
+  try {
+    await read("overview", AbortSignal.timeout(ANSWER_MS));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function refresh(queries: QueryClient, { queues, jobs }: LiveView): void {

@@ -26,9 +26,16 @@ import { ClockTime } from "./time.tsx";
 const LIVE_WORDS: Readonly<Record<LiveState, string>> = {
   connecting: "Connecting…",
   live: "Live",
+  asking: "Asks every 5 s",
   "no server": "No connection to the server",
   lost: "Connection lost, trying again",
 };
+
+const LIVE_COLOURS: Readonly<Record<LiveState, string>> = {
+  ...{ connecting: "", live: "good", asking: "warning", "no server": "critical", lost: "critical" },
+};
+const ASKING =
+  "The dashboard answers, but news does not come through by itself: a proxy between here and there may gather it. Figures may be some seconds old.";
 
 /** What is around every page. */
 export function Shell(): ReactElement {
@@ -47,7 +54,8 @@ export function Shell(): ReactElement {
         <Navigation />
         <div className="status">
           <span
-            className={`live ${live.state === "live" ? "good" : live.state === "connecting" ? "" : "critical"}`}
+            className={`live ${LIVE_COLOURS[live.state]}`}
+            title={live.state === "asking" ? ASKING : undefined}
           >
             {LIVE_WORDS[live.state]}
           </span>

@@ -41,7 +41,11 @@ export async function stepsOf(
 /**
  * A letter may be what is left of a retry that was broken off: then the steps are the new life's.
  */
-async function forgetSteps(broker: Broker, letter: StoredDeadLetter, now: number): Promise<void> {
+export async function forgetSteps(
+  broker: Broker,
+  letter: StoredDeadLetter,
+  now: number,
+): Promise<void> {
   const revived = readable(broker, letter, now);
   if (revived === undefined) return;
   const { id, queue, createdAt } = revived;

@@ -7,12 +7,12 @@ import {
   type StoredDeadLetter,
 } from "@millrace/core";
 import { cancelJob } from "../jobs/cancel-job.ts";
-import { discardLetter, stepsOf } from "../dead/dead-discard.ts";
+import { discardLetter, forgetSteps, stepsOf } from "../dead/dead-discard.ts";
 import { revivedEnvelope } from "../dead/dead-retry.ts";
 import { manyReviver } from "../dead/dead-revive.ts";
 import { livesAgain } from "../dead/lives-again.ts";
 import { type Act, outcomeOf } from "./act.ts";
-import { keptJob, KeptThings } from "./kept-things.ts";
+import { keptJob, keptLetter, KeptThings } from "./kept-things.ts";
 import type { StoredOperation } from "./operation.ts";
 import type { PlanItem } from "./operation-plan.ts";
 import { jobKey, QueueReader } from "./queue-reader.ts";
@@ -37,10 +37,15 @@ export async function actOf(
       };
     case "dead-discard": {
       const things = await KeptThings.of(broker, id);
-      return onLetters(broker, async (letter, { place }) => {
+      const discard: LetterAct = async (letter, { place }) => {
         const steps = await stepsOf(broker, letter, clock.now());
         await things.keep(place, { letter, steps });
         return discardLetter(broker, letter, clock.now(), steps);
+      };
+      return onLetters(broker, discard, async (place) => {
+        const kept = await things.read(place);
+        if (kept !== undefined && kept.steps.length > 0)
+          await forgetSteps(broker, keptLetter(kept), clock.now());
       });
     }
     case "dead-retry": {
@@ -71,17 +76,29 @@ interface LetterPlace {
   readonly inDoubt: boolean;
 }
 
+type LetterAct = (letter: StoredDeadLetter, where: LetterPlace) => Promise<boolean>;
+
+/** @param finish sees to what whoever has removed a letter may have died before */
 function onLetters(
   broker: Broker,
-  act: (letter: StoredDeadLetter, where: LetterPlace) => Promise<boolean>,
+  act: LetterAct,
+  finish: (place: number) => Promise<void> = async () => {},
 ): Act {
   return async ({ items, from, inDoubt }, next) => {
     const letters = await lettersOf(broker, items);
     for (const [index, { mark = 0 }] of items.entries()) {
       const letter = letters.get(mark);
-      // In doubt, who began with it has removed it.
-      if (letter === undefined) next({ what: inDoubt ? "done" : "gone" });
-      else next(await outcomeOf(() => act(letter, { place: from + index, inDoubt })));
+      const place = from + index;
+      if (letter !== undefined) next(await outcomeOf(() => act(letter, { place, inDoubt })));
+      else if (!inDoubt) next({ what: "gone" });
+      else {
+        // Who began with it has removed it.
+        const finished = async (): Promise<boolean> => {
+          await finish(place);
+          return true;
+        };
+        next(await outcomeOf(finished));
+      }
     }
   };
 }

@@ -1,5 +1,5 @@
 import { takeLock } from "@millrace/runtime";
-import { MillraceError, silentLogger } from "@millrace/core";
+import { MillraceError, type RunRef, silentLogger } from "@millrace/core";
 import { expect, onTestFinished, test } from "vitest";
 import { AUDIT_BUCKET } from "../audit.ts";
 import { discardLetter } from "../dead/dead-discard.ts";
@@ -126,6 +126,31 @@ test("an undo that is stopped before it began has not ended before the audit say
   expect(await client.operations.get(undo.id)).toMatchObject({ progress: { state: "stopped" } });
   const [record] = await client.audit.list();
   expect(record).toMatchObject({ id: undo.id, outcome: { state: "done", count: 0 } });
+});
+
+test("who goes on with a discard forgets the steps of a letter that was removed by one who died then", async () => {
+  const of = await scene({ steps: true });
+  await of.client.enqueue(pay, { n: 1 }, { id: "p1" });
+  await of.drain();
+  const { broker, client } = of.another();
+  const runs: RunRef[] = [];
+  const died = new MillraceError("server-unreachable", "no answer");
+  broker.journal.remove = (run) => {
+    runs.push(run);
+    return Promise.reject(died);
+  };
+  const { id } = await client.operations.start(DISCARD);
+  await expect(client.operations.run(id)).rejects.toBe(died);
+  const [run] = runs;
+  if (run === undefined) throw new Error("nothing was to be forgotten");
+  expect(await client.dead.list()).toEqual([]);
+  expect(await broker.journal.read(run)).toHaveLength(1);
+  const { client: next } = of.another();
+  expect(await next.operations.run(id)).toMatchObject({ done: 1, progress: { state: "done" } });
+  expect(await broker.journal.read(run)).toEqual([]);
+  // It was kept before, and comes back with them.
+  await next.operations.run((await next.operations.undo(id)).id);
+  expect(await broker.journal.read(run)).toHaveLength(1);
 });
 
 test("a discard by operation reads a job's steps once", async () => {
