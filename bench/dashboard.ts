@@ -178,10 +178,14 @@ async function caughtUp(url: string, wanted: number): Promise<IndexStatus> {
   }
 }
 
-/** The page with its script, then all that its first view asks for, at once. */
+/**
+ * The page with its script, then all that its first view asks for, at once. Not counted is one
+ * before: from the sources the page is put together when it is asked for first, which the package
+ * has done.
+ */
 async function firstPages(url: string, times: number): Promise<void> {
   const took: number[] = [];
-  for (let n = 0; n < times; n += 1) {
+  for (let n = -1; n < times; n += 1) {
     // Whatever is remembered for a moment is forgotten, or it would be told instead of asked.
     await pause(1_500);
     const began = performance.now();
@@ -191,7 +195,7 @@ async function firstPages(url: string, times: number): Promise<void> {
     await Promise.all(links.map(async (link) => (await fetch(link)).arrayBuffer()));
     const asked = ["session", "overview", "plots?range=1h"];
     await Promise.all(asked.map((path) => read(url, path)));
-    took.push(performance.now() - began);
+    if (n >= 0) took.push(performance.now() - began);
   }
   say(`first page, ${times} times: ${quantiles(took)}`);
 }
