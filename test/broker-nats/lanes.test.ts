@@ -7,6 +7,8 @@ import { administrator } from "../harness/administrator.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { within } from "../harness/deadline.ts";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
+import { Names } from "../../packages/broker-nats/src/topology/subjects.ts";
+import { storedSubjects } from "../../packages/broker-nats/src/topology/unlisted-subjects.ts";
 import { jobFor } from "./collecting-worker.ts";
 import { connected } from "./connected.ts";
 import { until } from "./streams.ts";
@@ -216,5 +218,24 @@ describeEachServer("a queue that an operator changed", (server) => {
     const kept = (await jsm.streams.info(stream)).config;
     expect([kept.max_msgs, kept.subjects]).toEqual([7, [...config.subjects, own]]);
     expect(await broker.queues.list()).toMatchObject([{ queue: "q", running: 1, queued: 0 }]);
+  });
+
+  test("is found to hold what an operator's pattern takes, however many jobs have subjects of their own", async () => {
+    const namespace = server.namespace();
+    const { jsm, js } = await raw(server);
+    const broker = await connected({ servers: server.url, namespace });
+    await broker.queues.ensure("q");
+    const names = new Names(namespace);
+    const stream = names.queueStream("q");
+    const { config } = await jsm.streams.info(stream);
+    const subjects = [...config.subjects, `${namespace}.theirs.*`];
+    await jsm.streams.update(stream, { subjects });
+    for (const id of ["a", "b", "c"]) await js.publish(names.keyed("q", "normal", id), "{}");
+    await js.publish(`${namespace}.theirs.x`, "theirs");
+    for (const mostListed of [3, 4])
+      expect(await storedSubjects(jsm, names, "q", mostListed)).toEqual({
+        taken: subjects,
+        unlisted: [`${namespace}.theirs.x`],
+      });
   });
 });

@@ -23,15 +23,18 @@ export async function storedSubjects(
   jsm: JetStreamManager,
   names: Names,
   queue: string,
+  mostListed = MOST_LISTED,
 ): Promise<StoredSubjects> {
   const stream = names.queueStream(queue);
   const { config, state } = await streamInfo(jsm, stream, undefined);
   const lanes = names.queueSubjects(queue);
-  const literal = config.subjects.filter((subject) => !/[*>]/.test(subject));
-  const listed =
-    (state.num_subjects ?? 0) <= MOST_LISTED
-      ? Object.keys((await streamInfo(jsm, stream, ">")).state.subjects ?? {})
-      : [];
+  const isPattern = (subject: string): boolean => /[*>]/.test(subject);
+  const literal = config.subjects.filter((subject) => !isPattern(subject));
+  const theirs = config.subjects.filter((one) => isPattern(one) && !lanes.includes(one));
+  const filters = (state.num_subjects ?? 0) <= mostListed ? [">"] : theirs;
+  const listed: string[] = [];
+  for (const filter of filters)
+    listed.push(...Object.keys((await streamInfo(jsm, stream, filter)).state.subjects ?? {}));
   // A mark is no job: were it delivered, it would be gone. A job's own subject is its lane's.
   const unlisted = [...new Set([...literal, ...listed])]
     .filter(
@@ -49,7 +52,10 @@ export function takesSubject(patterns: readonly string[], subject: string): bool
   );
 }
 
-/** Where a stream has more, they are its jobs' own, and not worth the reading. */
+/**
+ * Where a stream has more, they are its jobs' own, and not worth the reading: then only those are
+ * listed that a pattern of an operator takes.
+ */
 const MOST_LISTED = 10_000;
 
 async function streamInfo(jsm: JetStreamManager, stream: string, subjects: string | undefined) {

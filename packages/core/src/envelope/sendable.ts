@@ -180,10 +180,10 @@ function whatIsLost(here: object): string | undefined {
   if (types.isNativeError(here) || here instanceof Error)
     return "is an Error, whose message would not arrive; send its message as text";
   if (types.isAnyArrayBuffer(here) || ArrayBuffer.isView(here))
-    return `is a ${nameOf(here)}; send its bytes as a Uint8Array, or its numbers as an array`;
+    return `is ${aNamed(here)}; send its bytes as a Uint8Array, or its numbers as an array`;
   if (types.isPromise(here)) return "is a Promise; await it first";
   if (Array.isArray(here) || isPlain(here) || Object.keys(here).length > 0) return undefined;
-  return `is a ${nameOf(here)}, of which nothing would arrive; give it a toJSON method, or send plain data`;
+  return `is ${aNamed(here)}, of which nothing would arrive; give it a toJSON method, or send plain data`;
 }
 
 /** Also of another realm, as where a test runner has one of its own. */
@@ -192,9 +192,11 @@ function isPlain(here: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-function nameOf(here: object): string {
+function aNamed(here: object): string {
   const { constructor } = here;
-  return typeof constructor === "function" && constructor.name !== ""
-    ? constructor.name.slice(0, 40)
-    : "object";
+  const name =
+    typeof constructor === "function" && constructor.name !== ""
+      ? constructor.name.slice(0, 40)
+      : "object";
+  return `${/^[AEIOaeio]/.test(name) ? "an" : "a"} ${name}`;
 }
