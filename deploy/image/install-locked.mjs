@@ -69,8 +69,19 @@ export function installLocked({ app, lockfile, packageManager, ours, extra }) {
 const UNREAD = /\.(map|[cm]?ts|tsbuildinfo|md|html)$|\.(umd|min|development)\./;
 /** Folders of packages that hold nothing else. Licences lie in a package's own folder, and stay. */
 const UNREAD_FOLDERS = /^(amd|benchmarks?|cjs-browser|dist\.umd|docs|examples?|tests?)$/;
+const INCUBATING = "@opentelemetry/semantic-conventions/dist";
 /** The same by their place: elsewhere folders of these names are read. */
-const UNREAD_PLACES = ["luxon/src", "luxon/build/global", "protobufjs/dist", "yaml/browser"];
+const UNREAD_PLACES = [
+  ...["luxon/src", "luxon/build/global", "protobufjs/dist", "yaml/browser"],
+  // For CommonJS, where everything here that asks for them is ESM.
+  "hono/dist/cjs",
+  ...[
+    "index-incubating",
+    "experimental_attributes",
+    "experimental_events",
+    "experimental_metrics",
+  ].map((name) => `${INCUBATING}/${name}.cjs`),
+];
 
 /** Takes away what Node never reads: more than half of what is installed. */
 function leaveOutUnread(folder) {
