@@ -101,6 +101,11 @@ const BY_PAGE: Readonly<Record<string, Given>> = {
     stock: 'import("millrace").MachineDefinition<any>',
     show: "(value: unknown) => void",
   },
+  "docs/migrating.md": {
+    shop: `import("${ROOT}/examples/steps/approved-order.ts").Shop &
+      import("${ROOT}/examples/machines/order.ts").Shop`,
+    page: "string",
+  },
   "docs/metrics.md": { servers: "readonly string[]" },
   "docs/monorepo.md": { print: "(input: { order: string; cents: number }) => Promise<string>" },
   "docs/outbox.md": {
@@ -159,8 +164,15 @@ export function givenOn(page: string): Given {
   return { ...EVERYWHERE, ...BY_PAGE[page] };
 }
 
+const exported = (file: string, ...names: readonly string[]): string =>
+  Object.entries(inRepository(file, ...names))
+    .map(([name, type]) => `export declare const ${name}: ${type};`)
+    .join("\n");
+
 /** Files that a snippet imports and the repository has nowhere. */
 export const FILES: Given = {
+  "approved-order.ts": exported("examples/steps/approved-order.ts", "approval", "order", "orderIn"),
+  "order.ts": exported("examples/machines/order.ts", "order", "orderJobs"),
   "invoice.ts": `import { defineJob } from "millrace";
     export const makeInvoice = defineJob<{ order: string; cents: number },
       { order: string; cents: number }, { file: string }>({ name: "invoice" });`,

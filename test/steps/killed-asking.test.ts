@@ -68,9 +68,17 @@ async function killAt(server: TestServer, dieAt: string) {
   const node = createNode({ name: "heir", broker, jobs: asking(config), lease: LEASE });
   await node.start();
   cleanUpLater(() => node.stop());
+  let ends: readonly unknown[] = [];
   const end = await eventually(
-    async () => (await broker.history.read(job)).find(({ state }) => state === "succeeded"),
-    { withinMs: 120_000, describe: `the job ends after a death ${dieAt}` },
+    async () => {
+      const records = await broker.history.read(job);
+      ends = records.map(({ state, reason, error }) => ({ state, reason, error }));
+      return records.find(({ state }) => state === "succeeded");
+    },
+    {
+      withinMs: 120_000,
+      describe: () => `the job ends after a death ${dieAt}: ${JSON.stringify(ends)}`,
+    },
   );
   await eventually(async () => (await broker.queues.snapshot(config.queue)).running === 0, {
     withinMs: 120_000,

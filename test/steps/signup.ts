@@ -9,7 +9,8 @@ export interface StepsConfig extends ConnectConfig {
   readonly dieAt: string;
 }
 
-export const LEASE = "1s";
+/** On a busy machine a lease of a second ends while its holder lives. */
+export const LEASE = "5s";
 
 /** What the steps did, in any process: `create <key>`. */
 export function effectsIn(file: string): (effect: string) => void {
