@@ -19,7 +19,7 @@ export interface Live {
 const AGAIN_MS = 3_000;
 /** A dashboard says every 15 s that it is there. */
 const SILENT_MS = 40_000;
-/** It says so at once, too: a feed that begins with silence does not come through. */
+/** It says so at once, too: of a feed that begins with silence it is asked meanwhile. */
 const SILENT_AT_FIRST_MS = 10_000;
 /** A dashboard that takes longer to answer is none that can be asked. */
 const ANSWER_MS = 5_000;
@@ -66,10 +66,12 @@ function listen(tell: (news: LiveView | "open" | "asking" | "lost") => void): ()
     if (heard === before && source !== undefined) tell(answers ? "asking" : "lost");
   };
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let first: ReturnType<typeof setTimeout> | undefined;
   const close = (): void => {
     source?.close();
     source = undefined;
     clearTimeout(timer);
+    clearTimeout(first);
   };
   const openIn = (ms: number): void => {
     clearTimeout(timer);
@@ -84,9 +86,11 @@ function listen(tell: (news: LiveView | "open" | "asking" | "lost") => void): ()
     source = opened;
     const hear = (): void => {
       heard += 1;
+      clearTimeout(first);
       openIn(SILENT_MS);
     };
-    openIn(SILENT_AT_FIRST_MS);
+    openIn(SILENT_MS);
+    first = setTimeout(() => void isUnheard(), SILENT_AT_FIRST_MS);
     opened.addEventListener("open", () => tell("open"));
     opened.addEventListener("alive", hear);
     opened.addEventListener("message", ({ data }: MessageEvent<string>) => {
@@ -95,7 +99,7 @@ function listen(tell: (news: LiveView | "open" | "asking" | "lost") => void): ()
     });
     opened.addEventListener("error", () => {
       void isUnheard();
-      openIn(opened.readyState === EventSource.CLOSED ? AGAIN_MS : SILENT_AT_FIRST_MS);
+      if (opened.readyState === EventSource.CLOSED) openIn(AGAIN_MS);
     });
   };
   // A browser has few connections for a site, so pages that nobody sees take none.
