@@ -16,6 +16,11 @@ const MAIL = `{queue="mail"}`;
 const TROUBLE: Readonly<Record<string, Series>> = {
   MillraceOldestJobWaits: { [`millrace_queue_oldest_job_age_seconds${MAIL}`]: "700x100" },
   MillraceQueueGrows: { [`millrace_queue_depth${MAIL}`]: "200+60x100" },
+  MillraceQueueFull: {
+    [`millrace_queue_depth${MAIL}`]: "8x100",
+    [`millrace_queue_inflight${MAIL}`]: "2x100",
+    [`millrace_queue_max_jobs${MAIL}`]: "10x100",
+  },
   MillraceDeadLetters: { 'millrace_jobs_dead_total{queue="mail",reason="fatal"}': "0+1x100" },
   MillraceDeadLetterFlood: { 'millrace_jobs_dead_total{queue="mail",reason="fatal"}': "0+20x100" },
   MillraceAttemptsFail: {
@@ -55,6 +60,8 @@ const CALM: Series = {
   'millrace_leader{role="scheduler",instance="a"}': "1x100",
   'millrace_leader{role="scheduler",instance="b"}': "0x100",
   [`millrace_queue_depth${MAIL}`]: "3x100",
+  [`millrace_queue_inflight${MAIL}`]: "4x100",
+  [`millrace_queue_max_jobs${MAIL}`]: "10x100",
   [`millrace_queue_oldest_job_age_seconds${MAIL}`]: "1x100",
   [`millrace_slots${MAIL}`]: "10x100",
   [`millrace_slots_used${MAIL}`]: "4x100",

@@ -278,6 +278,12 @@ export const METRICS = {
     labels: byQueue,
     about: "Dead letters of the queue that are kept",
   },
+  millrace_queue_max_jobs: {
+    kind: "gauge",
+    unit: "{job}",
+    labels: byQueue,
+    about: "How many jobs the queue takes until producers are refused; absent without a limit",
+  },
   millrace_queue_oldest_job_age_seconds: {
     kind: "gauge",
     unit: "s",

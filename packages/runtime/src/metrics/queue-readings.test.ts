@@ -84,6 +84,19 @@ test("of three nodes one tells of the queues, and what it tells is so", async ()
   for (const { gauges } of others) expect(queuesOf(gauges)).toEqual([]);
 });
 
+test("what a queue takes is told for as long as it has a limit", async () => {
+  const { clock, nodes, outside, scrape } = await fleet("n1");
+  const told = async (maxJobs: number | null): Promise<number | undefined> => {
+    await outside.queues.ensure("mail", { maxJobs });
+    await clock.advance("10s");
+    await scrape();
+    return nodes[0]?.gauges.get("millrace_queue_max_jobs mail");
+  };
+  expect(await told(10)).toBe(10);
+  expect(await told(20)).toBe(20);
+  expect(await told(null)).toBeUndefined();
+});
+
 test("a fleet that is scraped by many reads as often as one node, and one that nobody scrapes never", async () => {
   const { clock, scrape, readings } = await fleet("n1", "n2", "n3", "n4", "n5");
   await clock.advance("10m");

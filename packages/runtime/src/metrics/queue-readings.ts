@@ -48,8 +48,9 @@ const GAUGES = {
   millrace_queue_delayed: ({ delayed }) => delayed,
   millrace_queue_blocked: ({ blocked }) => blocked,
   millrace_queue_dead_letters: ({ dead }) => dead,
+  millrace_queue_max_jobs: ({ maxJobs }) => maxJobs,
   millrace_queue_oldest_job_age_seconds: ({ oldestAgeMs }) => oldestAgeMs / 1_000,
-} as const satisfies Partial<Record<GaugeName, (snapshot: QueueSnapshot) => number>>;
+} as const satisfies Partial<Record<GaugeName, (snapshot: QueueSnapshot) => number | undefined>>;
 const GAUGE_NAMES = Object.keys(GAUGES) as (keyof typeof GAUGES)[];
 
 type State =
