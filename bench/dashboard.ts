@@ -136,7 +136,7 @@ async function fill(millrace: Millrace, filling: Filling): Promise<void> {
   say(`${made} jobs in the history and ${waiting} waiting, made in ${before.toFixed(0)} s`);
   const { jobs: indexed, bytes, unheard } = await caughtUp(url, made + waiting);
   say(
-    `the index had read all ${(since() - before).toFixed(0)} s later: ${indexed} jobs, ${(bytes / MB).toFixed(0)} MB, ${unheard} without their payload`,
+    `the index had read all ${(since() - before).toFixed(0)} s later: ${indexed} jobs, ${(bytes / MB).toFixed(0)} MB, ${unheard} came too fast to be heard`,
   );
 }
 
