@@ -51,6 +51,7 @@ async function hosted(stored: MachineDocument) {
   const accepted: (string | undefined)[] = [];
   const refused: (string | undefined)[] = [];
   const time = { now: NOW };
+  const ticks: { readonly data: Uint8Array; readonly at: number }[] = [];
   let take: ((message: InboxMessage) => Promise<void>) | undefined;
   const inbox: Partial<Broker["inbox"]> = {
     host: (_machine, options) => {
@@ -65,7 +66,7 @@ async function hosted(stored: MachineDocument) {
       if (isDown) return Promise.reject(new MillraceError("publish-timeout", "No answer."));
       return Promise.resolve();
     },
-    tick: () => Promise.resolve(),
+    tick: (_of, data, at) => Promise.resolve(void ticks.push({ data, at })),
     has: () => Promise.resolve(false),
     next: () => Promise.resolve(undefined),
   };
@@ -83,7 +84,11 @@ async function hosted(stored: MachineDocument) {
     ...{ data: Buffer.from(JSON.stringify({ type })), eventId: `e-${sequence}` },
   });
   return {
-    ...{ accepted, refused, time, looks },
+    ...{ accepted, refused, time, looks, ticks },
+    tick: (data: Uint8Array, sequence: number) => {
+      const { eventId: _none, ...rest } = message("", sequence);
+      return take?.({ ...rest, kind: "tick", data });
+    },
     take: (type: string, sequence = 7) =>
       take?.(message(type, sequence)) ?? Promise.reject(new Error("not hosted")),
     stored: async () => readMachine((await documents.get("m.a"))?.value),
@@ -146,6 +151,25 @@ test("where none could be sent, what waits is given back as it is", async () => 
   const host = await hosted({ ...document, unsent: { events: [sent("down", 0)], at: NOW } });
   await expect(host.take("OTHER")).rejects.toMatchObject({ code: "publish-timeout" });
   expect(await host.stored()).toMatchObject({ rev: 1, cursor: 0 });
+});
+
+test("a timer fires by the next tick where its own is over a minute late and finds kept events", async () => {
+  const timer = { at: NOW - 61_000, event: { type: "TELL" } };
+  const kept = { events: [sent("open", 0)], at: NOW - 61_000 };
+  const late = { tickAt: NOW - 61_000, timers: { week: timer }, unsent: kept };
+  const host = await hosted({ ...document, ...late });
+  const mark = (rev: number) => Buffer.from(JSON.stringify({ run: "r", rev }));
+  await host.tick(mark(1), 3);
+  // The kept event was stored as sent before the timer was looked at, with a tick that is due.
+  expect(host.accepted).toEqual([sent("open", 0).id]);
+  const [next] = host.ticks;
+  expect(next?.at).toBeLessThanOrEqual(NOW);
+  await host.tick(next?.data ?? mark(0), 4);
+  const stored = await host.stored();
+  expect(stored?.timers).toEqual({});
+  expect(host.accepted).toHaveLength(2);
+  await host.tick(mark(1), 3);
+  expect(host.accepted).toHaveLength(2);
 });
 
 test("what is refused again and again is sent less and less often", async () => {
