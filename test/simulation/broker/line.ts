@@ -181,7 +181,7 @@ export class Line {
     this.#thereMs = Math.max(this.#thereMs, this.#timeline.nowMs + thereMs);
     this.#timeline.plan(this.#thereMs - this.#timeline.nowMs, () => {
       if (epoch !== this.#epoch || this.server.state !== "up") return;
-      this.#network.heard?.(this.process);
+      this.#network.heard?.(this.process, point);
       const answer = attempt(act);
       if (isAfter(fault)) return this.#network.strike(fault, point, this.process);
       if (answered === undefined) return;

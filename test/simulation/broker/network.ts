@@ -35,5 +35,5 @@ export interface Network {
   /** Carries a fault out, at the time it is for. */
   strike(fault: FaultKind, point: string, process: SimProcess): void;
   /** The server carries out what a process has sent. */
-  heard?(process: SimProcess): void;
+  heard?(process: SimProcess, point: string): void;
 }

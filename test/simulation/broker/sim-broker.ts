@@ -12,10 +12,13 @@ import {
   type DelayedStore,
   type Delivery,
   type DocumentStore,
+  type EnqueueCall,
   type EnqueueResult,
   type Envelope,
   type HistoryStore,
   type InboxStore,
+  isKeyed,
+  type JobRef,
   type Lease,
   type LockStore,
   messageIdOf,
@@ -39,6 +42,7 @@ import { buriedIdOf } from "../../../packages/testkit/src/memory/memory-dead-let
 import { messageOfDelayed } from "../../../packages/testkit/src/memory/memory-delayed.ts";
 import {
   anyWaitingJob,
+  keyedOf,
   publicationOf,
   requeueOf,
   waitingJob,
@@ -48,6 +52,7 @@ import type { Published } from "../server/sim-queue.ts";
 import { BlockedClient } from "./blocked-client.ts";
 import { DocumentClient } from "./document-client.ts";
 import { HistoryClient } from "./history-client.ts";
+import { isOnRecord, PUBLISH_MS, within } from "./id-records.ts";
 import type { Line } from "./line.ts";
 import { LockClient } from "./lock-client.ts";
 import { SimDelivery, SimSubscription } from "./sim-work.ts";
@@ -78,7 +83,6 @@ export interface SimBrokerOptions {
 }
 
 const MAX_MESSAGE_BYTES = 1_000_000;
-const PUBLISH_MS = 30_000;
 const MOVER_LOOKS_MS = 1_000;
 
 /**
@@ -129,8 +133,11 @@ export class SimBroker implements Broker {
     return new DocumentClient(this.#line, bucket);
   }
 
-  enqueue(jobs: readonly Envelope[]): Promise<readonly EnqueueResult[]> {
-    return Promise.all(jobs.map((job) => this.#enqueueOne(job)));
+  enqueue(
+    jobs: readonly Envelope[],
+    { keys }: EnqueueCall = {},
+  ): Promise<readonly EnqueueResult[]> {
+    return Promise.all(jobs.map((job) => this.#enqueueOne(job, keys)));
   }
 
   async work(queue: string, work: WorkOptions): Promise<WorkSubscription> {
@@ -211,9 +218,8 @@ export class SimBroker implements Broker {
     });
   }
 
-  /** Its ids are no keys: they hold for as long as the queue remembers them. */
-  isOnRecord(): Promise<boolean> {
-    return Promise.resolve(false);
+  isOnRecord(job: JobRef): Promise<boolean> {
+    return isOnRecord(this.#line, job);
   }
 
   findWaiting(id: string, { queue }: { queue?: string } = {}): Promise<WaitingJob | undefined> {
@@ -308,18 +314,18 @@ export class SimBroker implements Broker {
     return this.#line.isConnected && this.#line.process.isRunning;
   }
 
-  async #enqueueOne(job: Envelope): Promise<EnqueueResult> {
+  async #enqueueOne(job: Envelope, keys: ReadonlySet<string> | undefined): Promise<EnqueueResult> {
     const { id, queue } = job;
+    const limit = within(this.#line);
     try {
-      const publication = publicationOf(
-        job,
-        needsProgramDoor(job) ? "program" : "producer",
-        writeEnvelope(job),
-      );
+      const door = needsProgramDoor(job) ? "program" : "producer";
+      const publication = keyedOf(job, publicationOf(job, door, writeEnvelope(job)), keys);
       const { server } = this.#line;
+      if (isKeyed(job, keys) && (await isOnRecord(this.#line, job, limit)))
+        return { ok: true, id, queue, sequence: 0, duplicate: true, known: true };
       const stored = await this.#line.call({
         point: `enqueue ${messageIdOf(job)}`,
-        timeoutMs: PUBLISH_MS,
+        timeoutMs: limit(),
         code: "publish-timeout",
         act: () => server.queue(queue).publish(publication),
       });

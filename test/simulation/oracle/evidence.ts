@@ -73,7 +73,7 @@ export interface Evidence {
   readonly healedMs: number;
 }
 
-/** The server heard nothing of a process for so long: it was frozen, or cut off. */
+/** For so long a process was frozen, or cut off but for moments in which it said no heartbeat. */
 export interface Silence {
   readonly process: string;
   readonly sinceMs: number;
@@ -215,7 +215,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
         taken.push(entry);
         break;
       case "silent":
-        noteSilence(silences, entry);
+        silences.push({ ...entry, untilMs: entry.atMs });
         break;
       case "thawed": {
         const { process, atMs } = entry;
@@ -309,21 +309,6 @@ function emptyJob(key: string, job: string, queue: string): JobSeen {
     ...{ plannedMs: undefined, confirmedMs: undefined },
     ...{ runs: [], finals: [], letters: [], revived: new Set(), quarantines: [], told: [] },
   };
-}
-
-/** What is under way is sent again after five seconds: a line of that length may bring nothing. */
-const MOMENT_MS = 5_000;
-
-/** A process that is in reach for a moment only may not have said that it is there. */
-function noteSilence(
-  silences: Silence[],
-  { process, sinceMs, atMs: untilMs }: Extract<Entry, { is: "silent" }>,
-): void {
-  const before = silences.findLastIndex((silence) => silence.process === process);
-  const last = silences[before];
-  if (last !== undefined && sinceMs - last.untilMs <= MOMENT_MS)
-    silences[before] = { ...last, untilMs };
-  else silences.push({ process, sinceMs, untilMs });
 }
 
 /** A settlement that was repeated up to its ack wrote its record twice: the very same. */

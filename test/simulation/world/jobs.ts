@@ -205,8 +205,7 @@ class Run {
     ledger.note({ is: "effect", run, job: job.id, token });
     if (charges) charged.add(order);
     this.#poke("charged");
-    if (child !== undefined)
-      await this.#context.enqueue(JOBS.plain, childOf(this.#script), { id: child });
+    if (child !== undefined) await this.#enqueue(child);
     await this.#work(runMs / 2);
     this.#poke("done");
     this.#end("succeeded");
@@ -258,6 +257,16 @@ class Run {
 
   #resume(): void {
     if (!this.#process.isDead) this.#outside.ledger.note({ is: "resumed", run: this.#run });
+  }
+
+  /** A handler whose enqueue fails has failed, unless it had been told to stop. */
+  async #enqueue(child: string): Promise<void> {
+    try {
+      await this.#context.enqueue(JOBS.plain, childOf(this.#script), { id: child });
+    } catch (error) {
+      this.#end(this.#context.signal.aborted ? "aborted" : "failed");
+      throw error;
+    }
   }
 
   /** What was mended meanwhile: a new life goes better. */

@@ -87,7 +87,7 @@ export type Fact =
   | { readonly is: "thawed"; readonly process: string }
   /** A killed server has forgotten that it had handed the job out, and does so again. */
   | { readonly is: "forgotten"; readonly job: string; readonly queue: string }
-  /** The server heard nothing of it from then until now. */
+  /** From then until now it said no heartbeat, and was in reach for moments at the most. */
   | { readonly is: "silent"; readonly process: string; readonly sinceMs: number }
   | { readonly is: "healed" }
   | { readonly is: "left"; readonly what: string; readonly detail: string };

@@ -10,8 +10,9 @@ import { lifeOfLetter, madeOfLetter } from "./letter-life.ts";
 import { Operator } from "./operator.ts";
 import { portRealm } from "./port-realm.ts";
 import { ProducerProcess } from "./producer.ts";
-import type { Leftover, RealmOf } from "./realm.ts";
+import type { Leftover, Realm, RealmOf } from "./realm.ts";
 import { withWaits } from "./signaller.ts";
+import { Silences } from "./silences.ts";
 import { type Setting, settingOf } from "./workload.ts";
 
 export interface WorldOptions {
@@ -56,9 +57,6 @@ const LIVENESS_MS = 15 * 60_000;
 const LEASES_AFTERWARDS = 3;
 const LOOK_MS = 1_000;
 
-/** A node says every ten seconds that it is there. */
-const NOTED_SILENCE_MS = 30_000;
-
 /** Lives through a seed's world, from its first job to the time at which all must have ended. */
 export function liveThrough(options: WorldOptions): Promise<World> {
   return byDice(options.seed, (dice) => live(options, dice));
@@ -87,8 +85,7 @@ async function live(
     options.faults,
   );
   const mayBe = (kind: FaultKind): boolean => options.kinds?.has(kind) ?? true;
-  /** When the server heard of each process last. */
-  const heardMs = new Map<string, number>();
+  const silences = new Silences();
   const network: Network = {
     passage: (point, process) =>
       faults.passage(
@@ -97,11 +94,9 @@ async function live(
         (kind) => mayBe(kind) && mayStrike(kind, process, fleet),
       ),
     strike: (kind, point, process) => strike(kind, point, process),
-    heard: ({ name: process }) => {
-      const sinceMs = heardMs.get(process) ?? timeline.nowMs;
-      heardMs.set(process, timeline.nowMs);
-      if (timeline.nowMs - sinceMs >= NOTED_SILENCE_MS)
-        ledger.note({ is: "silent", process, sinceMs });
+    heard: ({ name: process }, point) => {
+      const sinceMs = silences.heard(process, point, timeline.nowMs);
+      if (sinceMs !== undefined) ledger.note({ is: "silent", process, sinceMs });
     },
   };
   const realm = realmOf(timeline, network, {
@@ -179,7 +174,7 @@ async function live(
   for (let waited = 0; waited < LIVENESS_MS && !quiet(); waited += LOOK_MS)
     await timeline.run(LOOK_MS);
   await timeline.run(LEASES_AFTERWARDS * setting.leaseMs);
-  const leftovers = realm.leftovers();
+  const leftovers = await lastingLeftovers(realm, timeline);
   for (const { what, detail } of leftovers) ledger.note({ is: "left", what, detail });
   const result = {
     ledger,
@@ -193,6 +188,15 @@ async function live(
   };
   for (const process of [...fleet.processes, producer.process, operator.process]) process.kill();
   return result;
+}
+
+/** What is there at the last look and goes by itself was only passing: a sweep keeps its lock so long. */
+async function lastingLeftovers(realm: Realm, timeline: Timeline): Promise<readonly Leftover[]> {
+  const first = realm.leftovers();
+  if (first.length === 0) return first;
+  await timeline.run(LOOK_MS);
+  const still = new Set(realm.leftovers().map(({ what, detail }) => `${what} ${detail}`));
+  return first.filter(({ what, detail }) => still.has(`${what} ${detail}`));
 }
 
 function seenOf(letter: DeadLetter): Extract<Entry, { is: "buried" | "withdrawn" }>["letter"] {
