@@ -101,13 +101,14 @@ export const overlooksLetters: RealmOf = spoilt((broker) => ({
   successors: async (envelope, message) => ({
     ...(await broker.successors(envelope, message)),
     letter: undefined,
+    otherLetter: undefined,
   }),
 }));
 
 /** A member of a batch counts as refused when nobody knows whether it is stored. */
 export const countsUnknownAsRefused: RealmOf = spoilt((broker) => ({
-  enqueue: async (jobs) =>
-    (await broker.enqueue(jobs)).map((result, index) =>
+  enqueue: async (jobs, call) =>
+    (await broker.enqueue(jobs, call)).map((result, index) =>
       jobs[index]?.batch === undefined ? result : refusedIfUnknown(result),
     ),
 }));

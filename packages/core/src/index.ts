@@ -157,7 +157,7 @@ export type { RetryPolicy } from "./retry/retry-policy.ts";
 export type { DeadLetter } from "./settlement/dead-letter.ts";
 export { brokenLink } from "./settlement/broken-link.ts";
 export { inOrderOfMessages, outranks } from "./settlement/history-order.ts";
-export { endOf, type JobEnd, strayOf } from "./settlement/job-end.ts";
+export { endOf, type JobEnd, letterBeside, strayOf } from "./settlement/job-end.ts";
 export {
   alreadyEnded,
   type EnqueueRef,
@@ -324,6 +324,7 @@ export type {
   RunningJob,
   WaitingJob,
 } from "./broker/broker.ts";
+export { wasEnqueuedBefore } from "./broker/broker.ts";
 export type { Stoppable } from "./broker/stoppable.ts";
 export type { Delivery, Lease, ThreadLease, WorkOptions, WorkSubscription } from "./broker/work.ts";
 export type {

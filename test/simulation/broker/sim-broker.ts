@@ -15,6 +15,7 @@ import {
   type EnqueueCall,
   type EnqueueResult,
   type Envelope,
+  type FindOptions,
   type HistoryStore,
   type InboxStore,
   isKeyed,
@@ -31,6 +32,7 @@ import {
   type SignalStore,
   type Stoppable,
   type WaitingJob,
+  wasEnqueuedBefore,
   type WorkOptions,
   type WorkSubscription,
   writeEnvelope,
@@ -190,12 +192,12 @@ export class SimBroker implements Broker {
           .messages.filter(({ origin }) => origin === "runtime")
           .flatMap((stored) => waitingJob(stored, id, "queued")?.envelope ?? []),
     });
-    const letter = await this.#line.call({
+    const letters = await this.#line.call({
       point: `letter ${id}`,
-      act: () => server.deadLetters.of(buriedIdOf(message)),
+      act: () => server.deadLetters.beside({ id, queue }, buriedIdOf(message)),
     });
     const waiting = [delayed ?? [], queued].flat().filter((job) => job.generation > generation);
-    return { waiting, letter, memory: server.memory };
+    return { waiting, ...letters, memory: server.memory };
   }
 
   async moveDueJobs(): Promise<Stoppable> {
@@ -222,10 +224,10 @@ export class SimBroker implements Broker {
     return isOnRecord(this.#line, job);
   }
 
-  findWaiting(id: string, { queue }: { queue?: string } = {}): Promise<WaitingJob | undefined> {
+  findWaiting(id: string, options: FindOptions = {}): Promise<WaitingJob | undefined> {
     return this.#line.call({
       point: `find ${id}`,
-      act: () => this.#findWaiting(id, queue),
+      act: () => this.#findWaiting(id, options),
     });
   }
 
@@ -407,7 +409,10 @@ export class SimBroker implements Broker {
     return { ...publication, messageId: messageIdOf(envelope) };
   }
 
-  #findWaiting(id: string, queue: string | undefined): WaitingJob | undefined {
+  #findWaiting(
+    id: string,
+    { queue, storedBefore = Number.POSITIVE_INFINITY, enqueuedBefore }: FindOptions,
+  ): WaitingJob | undefined {
     const { server } = this.#line;
     const looked = function* (): Generator<WaitingJob | undefined> {
       for (const job of server.delayed.list(queue))
@@ -418,7 +423,14 @@ export class SimBroker implements Broker {
         if (queue === undefined || candidate.name === queue)
           for (const message of candidate.messages) yield waitingJob(message, id, "queued");
     };
-    for (const found of looked()) if (found !== undefined) return found;
+    for (const found of looked()) {
+      if (found === undefined) continue;
+      const isIt =
+        found.state === "queued"
+          ? found.storedAt < storedBefore
+          : wasEnqueuedBefore(found, enqueuedBefore);
+      if (isIt) return found;
+    }
     return undefined;
   }
 }

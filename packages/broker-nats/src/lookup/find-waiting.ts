@@ -1,4 +1,10 @@
-import { type FindOptions, requireId, requireQueueName, type WaitingJob } from "@millrace/core";
+import {
+  type FindOptions,
+  requireId,
+  requireQueueName,
+  type WaitingJob,
+  wasEnqueuedBefore,
+} from "@millrace/core";
 import type { NatsBlocked } from "../store/nats-blocked.ts";
 import { request } from "../jetstream-errors.ts";
 import { nextMessage } from "../reads/next-message.ts";
@@ -23,14 +29,14 @@ export async function findWaiting(
   server: ServerAccess,
   blocked: NatsBlocked,
   id: string,
-  { queue, storedBefore = Number.POSITIVE_INFINITY }: FindOptions,
+  { queue, storedBefore = Number.POSITIVE_INFINITY, enqueuedBefore }: FindOptions,
 ): Promise<WaitingJob | undefined> {
   requireId(id);
   if (queue !== undefined) requireQueueName(queue);
   return request(`look for the job ${id}`, async () => {
-    const delayed = await findDelayed(server, id, queue ?? "*");
+    const delayed = await findDelayed(server, id, queue ?? "*", enqueuedBefore);
     if (delayed !== undefined) return delayed;
-    const waiting = await blocked.find(id, queue);
+    const waiting = await blocked.find(id, queue, enqueuedBefore);
     if (waiting !== undefined)
       return { envelope: waiting.envelope, state: "blocked", storedAt: waiting.storedAt };
     for (const stream of queue === undefined
@@ -47,14 +53,21 @@ async function findDelayed(
   server: ServerAccess,
   id: string,
   queue: string,
+  enqueuedBefore: number | undefined,
 ): Promise<WaitingJob | undefined> {
   const { names } = server;
-  for (const subject of [names.delayed(queue, id, "*"), names.due(queue, id, "*")]) {
-    const stored = await nextMessage(server.jsm, names.delayedStream, 1, subject);
-    const job = stored === undefined ? undefined : delayedJob(server, fromLeader(stored));
-    if (job?.read.ok === true)
-      return { envelope: job.read.envelope, state: "delayed", storedAt: job.message.storedAt };
-  }
+  for (const subject of [names.delayed(queue, id, "*"), names.due(queue, id, "*")])
+    for (let from = 1; ;) {
+      const stored = await nextMessage(server.jsm, names.delayedStream, from, subject);
+      if (stored === undefined) break;
+      const { read, message } = delayedJob(server, fromLeader(stored)) ?? {};
+      if (read?.ok === true && message !== undefined) {
+        const { envelope } = read;
+        const found = { envelope, state: "delayed", storedAt: message.storedAt } as const;
+        if (wasEnqueuedBefore(found, enqueuedBefore)) return found;
+      }
+      from = stored.seq + 1;
+    }
   return undefined;
 }
 

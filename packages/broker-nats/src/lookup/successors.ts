@@ -26,8 +26,8 @@ export async function successors(
       ...(await laterDelayed(server, envelope)),
       ...(await later.of(envelope, message.sequence)),
     ];
-    const letter = await letterOf(server, queue, id, message);
-    return { waiting, letter, memory: await windows.memoryOf(queue) };
+    const letters = await lettersOf(server, queue, id, message);
+    return { waiting, ...letters, memory: await windows.memoryOf(queue) };
   });
 }
 
@@ -49,17 +49,21 @@ async function laterDelayed(
   return found;
 }
 
-async function letterOf(
+async function lettersOf(
   { jsm, names }: ServerAccess,
   queue: string,
   id: string,
   message: QueueMessage,
-): Promise<StoredDeadLetter | undefined> {
+): Promise<Pick<Successors, "letter" | "otherLetter">> {
   const stored = await lastMessage(jsm, names.deadStream, names.dead(queue, id));
-  if (stored === undefined) return undefined;
+  if (stored === undefined) return { letter: undefined };
   const headers = headersOf(stored);
+  const letter: StoredDeadLetter = {
+    ...readDeadLetter(queue, id, plainBytes(stored.data), headers),
+    sequence: stored.seq,
+  };
   // A letter's message id says which message was buried.
   return headers["nats-msg-id"] === `${buriedId(message)}0`
-    ? { ...readDeadLetter(queue, id, plainBytes(stored.data), headers), sequence: stored.seq }
-    : undefined;
+    ? { letter }
+    : { letter: undefined, otherLetter: letter };
 }

@@ -8,6 +8,7 @@ import {
   type ReleaseOptions,
   requireId,
   requireQueueName,
+  wasEnqueuedBefore,
 } from "@millrace/core";
 import { endsOf } from "../reads/scan.ts";
 import { machineOf } from "../machine/machine.ts";
@@ -128,9 +129,17 @@ export class NatsBlocked implements BlockedStore {
     );
   }
 
-  /** Looks through what is blocked. @returns the one with this id */
-  async find(id: string, queue?: string): Promise<BlockedJob | undefined> {
-    const blocked = await this.#find(queue, id);
+  /**
+   * Looks through what is blocked.
+   *
+   * @param enqueuedBefore as in `FindOptions`
+   * @returns the one with this id
+   */
+  async find(id: string, queue?: string, enqueuedBefore?: number): Promise<BlockedJob | undefined> {
+    const blocked = await this.#find(queue, id, (message) => {
+      const job = this.#jobOf(message);
+      return job === undefined || wasEnqueuedBefore(job, enqueuedBefore);
+    });
     return blocked && this.#jobOf(blocked);
   }
 
@@ -196,13 +205,17 @@ export class NatsBlocked implements BlockedStore {
     return messages;
   }
 
-  async #find(queue: string | undefined, id: string): Promise<StreamMessage | undefined> {
+  async #find(
+    queue: string | undefined,
+    id: string,
+    isIt: (message: StreamMessage) => boolean = () => true,
+  ): Promise<StreamMessage | undefined> {
     const { nc, jsm, names } = this.#server;
     const range = { stream: names.blockedStream, filter: this.#filter(queue) };
     for await (const message of readStream(nc, jsm, range)) {
       const messageId = message.headers["nats-msg-id"];
       const of = names.readBlockedSubject(message.subject)?.queue;
-      if (messageId?.startsWith(`${of}/millrace/${id}/`) === true) return message;
+      if (messageId?.startsWith(`${of}/millrace/${id}/`) === true && isIt(message)) return message;
     }
     return undefined;
   }

@@ -31,6 +31,19 @@ export interface FindOptions {
    * clock: a queue knows the ids of what came later by itself, and need not be searched for it.
    */
   readonly storedBefore?: number;
+  /**
+   * Of what waits for its time or at a gate only what was enqueued before this, epoch milliseconds
+   * of the broker's clock: another job of the id may have come later.
+   */
+  readonly enqueuedBefore?: number;
+}
+
+/** Whether a job that waits for its time or at a gate was enqueued before then. */
+export function wasEnqueuedBefore(
+  { envelope, storedAt }: Pick<WaitingJob, "envelope" | "storedAt">,
+  enqueuedBefore = Number.POSITIVE_INFINITY,
+): boolean {
+  return (envelope.firstStoredAt ?? storedAt) < enqueuedBefore;
 }
 
 /**

@@ -11,6 +11,11 @@ export interface Successors {
   readonly waiting: readonly Envelope[];
   /** The dead letter that this very message was buried as. */
   readonly letter: StoredDeadLetter | undefined;
+  /**
+   * The last dead letter of the job's id in its queue, where another message was buried as it: of
+   * an earlier generation, or of another job of the id.
+   */
+  readonly otherLetter?: StoredDeadLetter | undefined;
   /** What its queue remembers of ids: tells a duplicate of the job from another job of its id. */
   readonly memory: IdMemory;
 }

@@ -3,6 +3,7 @@ import type { StoredDeadLetter } from "../broker/dead-letter-store.ts";
 import type { StoredRecord } from "../broker/history-store.ts";
 import type { HistoryRecord } from "./history-record.ts";
 import { endOf, type JobTrail } from "./job-end.ts";
+import { writeEnvelope } from "../envelope/write-envelope.ts";
 import { envelope, inputOf, message, NOW } from "./settle.fixture.ts";
 import { settle } from "./settle.ts";
 
@@ -34,6 +35,7 @@ const WINDOW_MS = 120_000;
 const memory = { windowMs: WINDOW_MS, since: 0 };
 const NONE = { waiting: [], letter: undefined, memory };
 const later = { ...envelope, generation: 1 };
+const MSGPACK = { "content-type": "application/msgpack" };
 const letter: StoredDeadLetter = {
   sequence: 5,
   id: envelope.id,
@@ -183,6 +185,28 @@ test.each<[string, Partial<JobTrail>, boolean]>([
   expect(end?.kind).toMatch(/^(settled|ended|overtaken)$/);
   expect(end).toMatchObject(isStray ? { stray: letter } : {});
   expect(end !== undefined && "stray" in end).toBe(isStray);
+});
+
+/** What stands in a message's body: its letter holds the same. */
+const bodyOf = (more: object): Uint8Array => writeEnvelope({ ...envelope, ...more });
+
+test.each<[string, Partial<StoredDeadLetter>, Partial<HistoryRecord>, boolean]>([
+  ["of a message before it, beside a success", {}, {}, true],
+  ["of a message before it, beside a cancellation", {}, { state: "cancelled" }, true],
+  ["of a message before it, beside a death, which may be its own", {}, { state: "dead" }, false],
+  ["of a message before it, that has gone on", {}, { generation: 2, state: "requeued" }, false],
+  ["of another life", { body: bodyOf({ generation: 1_024, life: 1 }) }, {}, false],
+  ["of another job of its id", { firstStoredAt: FIRST - WINDOW_MS }, {}, false],
+  ["of another job, by an older version", { body: bodyOf({ createdAt: 1 }) }, {}, false],
+  ["that nobody can read", { body: new Uint8Array([1]) }, {}, false],
+])("a letter %s: is it stray?", (_, of, end, isStray) => {
+  const otherLetter = { ...letter, body: bodyOf({}), headers: MSGPACK, ...of };
+  const own = { ...envelope, generation: 1, firstStoredAt: FIRST };
+  const records = [record({ firstStoredAt: FIRST, ...end })];
+  const successors = { ...NONE, otherLetter };
+  const found = endOf({ envelope: own, message, records, successors });
+  expect(found).toMatchObject(isStray ? { stray: otherLetter } : { kind: expect.any(String) });
+  expect("stray" in (found ?? {})).toBe(isStray);
 });
 
 test.each([

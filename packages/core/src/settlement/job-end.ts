@@ -3,6 +3,7 @@ import type { StoredRecord } from "../broker/history-store.ts";
 import type { Successors } from "../broker/successors.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
+import { readEnvelope } from "../envelope/read-envelope.ts";
 import { isOvertaken } from "./history-order.ts";
 import type { HistoryRecord } from "./history-record.ts";
 import { type EnqueueRef, firstMessageOf, isItsEnd, isSameEnqueue } from "./one-end.ts";
@@ -22,8 +23,8 @@ export type JobEnd =
 
 interface Stray {
   /**
-   * A run buried this message, and another run had ended the job or sent it on. What counts is the
-   * other, so the letter is to be removed.
+   * A run buried this message, or one before it that another run had sent on, and another run had
+   * ended the job or sent it on. What counts is the other, so the letter is to be removed.
    */
   readonly stray?: StoredDeadLetter;
 }
@@ -56,7 +57,8 @@ export function endOf(trail: JobTrail): JobEnd | undefined {
   const later = records.filter((stored) => isOfJob(stored, job, trail));
   // Of two ends the first counts.
   const end = later.find(({ record }) => record.state !== "requeued");
-  if (end !== undefined) return { kind: "ended", record: end.record, ...stray };
+  if (end !== undefined)
+    return { kind: "ended", record: end.record, ...strayOf(end.record, trail) };
   const overtakes = (generation: number): boolean => generation > envelope.generation;
   if (
     later.some(({ record }) => overtakes(record.generation)) ||
@@ -66,15 +68,46 @@ export function endOf(trail: JobTrail): JobEnd | undefined {
   return successors.letter && { kind: "buried", letter: successors.letter };
 }
 
-/** @param record what counts instead of what the message's letter says, where there is one */
+/** @param record what counts instead of what a letter says, where there is one */
 export function strayOf(
   record: HistoryRecord,
-  { envelope, message, successors: { letter } }: Omit<JobTrail, "records">,
+  trail: Omit<JobTrail, "records">,
 ): { readonly stray?: StoredDeadLetter } {
+  const { envelope, message, successors } = trail;
+  const { letter } = successors;
+  if (letter === undefined && isGoodEnd(record)) {
+    const stray = letterBeside(trail, record.life);
+    return stray === undefined ? {} : { stray };
+  }
   const isOfLetter =
     (record.state === "dead" || record.state === "expired") &&
     isOfMessage(record, envelope, message);
   return letter === undefined || isOfLetter ? {} : { stray: letter };
+}
+
+function isGoodEnd({ state }: HistoryRecord): boolean {
+  return state === "succeeded" || state === "cancelled";
+}
+
+/**
+ * The letter of a job that has ended otherwise: of the message itself, or of one before it. Who
+ * buried that may have died before the record, while another handed the message on without knowing.
+ *
+ * @param life of the end
+ */
+export function letterBeside(
+  { envelope, message, successors }: Omit<JobTrail, "records">,
+  life = 0,
+): StoredDeadLetter | undefined {
+  const { letter, otherLetter, memory } = successors;
+  if (letter !== undefined || otherLetter === undefined) return letter;
+  const { queue, body, headers, door = "runtime", at: storedAt } = otherLetter;
+  const read = readEnvelope({ queue, body, headers, origin: door, sequence: 0, storedAt });
+  if (!read.ok || (read.envelope.life ?? 0) !== life) return undefined;
+  const job = firstMessageOf(envelope, message);
+  const isIts =
+    isSameEnqueue(otherLetter, job, memory) ?? read.envelope.createdAt === envelope.createdAt;
+  return isIts ? otherLetter : undefined;
 }
 
 /**

@@ -88,6 +88,11 @@ export class Admission implements StageOwner {
     return this.#recall?.sharedSince;
   }
 
+  /** Set where it waited here behind an earlier delivery of its message: until when. */
+  get waitedUntil(): number | undefined {
+    return this.#recall?.waitedUntil;
+  }
+
   /** It is a suspect, and its turn is on record. */
   get isQuarantined(): boolean {
     return this.#hasBegunQuarantine || this.#recall?.isQuarantined === true;
@@ -128,11 +133,14 @@ export class Admission implements StageOwner {
   /** Whether the job may be over already, or have been cancelled without this node's hearing it. */
   get #mayBeOver(): boolean {
     const { host, delivery, envelope } = this.#of;
+    const { recentEnds } = host;
+    const { deliveryCount, message } = delivery;
     return (
-      delivery.deliveryCount > 1 ||
+      deliveryCount > 1 ||
       this.#crashes >= host.poisonAfter ||
       envelope.sharedSince !== undefined ||
-      host.recentEnds.mayConcern(envelope) ||
+      recentEnds.mayConcern(envelope, message) ||
+      (recentEnds.reachesBack(message) && host.hasInHand(delivery)) ||
       host.cancellations.isBehind
     );
   }

@@ -168,7 +168,7 @@ export class Execution implements AttemptOwner {
       {
         of,
         job: admitted.job,
-        token: this.#admission?.entered?.token ?? tokenOf(of, this.#cameAt),
+        token: this.#admission?.entered?.token ?? tokenOf(of, this.#cameAt, this.#admission),
         mayBeRepeated: mayBeRepeated(of.envelope, this.#delivery, this.#host.recentEnds),
         listener: this.#report,
       },

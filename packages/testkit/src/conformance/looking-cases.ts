@@ -40,11 +40,14 @@ export const lookingCases: readonly ConformanceCase[] = [
       assert.deepEqual(await generations({ ...job, generation: 1 }), [2, 3]);
       const found = await scene.broker.successors(job, message);
       assert.equal(found.letter?.attempts, 3);
+      assert.equal(found.otherLetter, undefined);
       // All at once, as after a crash.
       const asked = await Promise.all([generations(), generations(other), generations()]);
       assert.deepEqual(asked, [[1, 2, 3], [], [1, 2, 3]]);
       const another = { ...message, sequence: message.sequence + 1 };
-      assert.equal((await scene.broker.successors(job, another)).letter, undefined);
+      const beside = await scene.broker.successors(job, another);
+      assert.equal(beside.letter, undefined);
+      assert.equal(beside.otherLetter?.attempts, 3);
     },
   ),
 
@@ -128,6 +131,30 @@ export const lookingCases: readonly ConformanceCase[] = [
         assert.equal(at, undefined, "stored at that time, not before");
         assert.equal(after?.envelope.id, id);
       }
+    },
+  ),
+
+  conformanceCase(
+    "looking: behind others of its id, which came later and wait, the one that was enqueued first is found",
+    async (scene) => {
+      const job = scene.job();
+      const soon = scene.harness.now() + 60_000;
+      const waits = { ...job, generation: 1, notBefore: soon };
+      await scene.enqueueOk(job);
+      const worker = await scene.worker();
+      await worker.settle(
+        await worker.delivery(0),
+        { do: "requeue", envelope: { ...waits, firstStoredAt: soon + 1 } },
+        { do: "block", envelope: { ...job, generation: 2, firstStoredAt: soon + 1 }, gate: "g" },
+        { do: "requeue", envelope: { ...waits, generation: 3, firstStoredAt: soon } },
+      );
+      const find = (enqueuedBefore: number): Promise<number | undefined> =>
+        scene.broker
+          .findWaiting(job.id, { queue: scene.queue, enqueuedBefore })
+          .then((found) => found?.envelope.generation);
+      assert.equal(await find(soon + 2), 1);
+      assert.equal(await find(soon + 1), 3);
+      assert.equal(await find(soon), 0);
     },
   ),
 

@@ -2,9 +2,11 @@ import type {
   DeadLetter,
   DeadLetterQuery,
   DeadLetterStore,
+  JobRef,
   QueueMessage,
   SettlementStep,
   StoredDeadLetter,
+  Successors,
 } from "@millrace/core";
 
 /** All dead letters, shared by every connection. */
@@ -31,6 +33,13 @@ export class DeadLetterShelf {
   of(buriedId: string): StoredDeadLetter | undefined {
     const letter = this.#letters.get(this.#byId.get(buriedId) ?? 0);
     return letter && structuredClone(letter);
+  }
+
+  /** The last letter of a job's id, by whether it was buried under this id. */
+  beside(job: JobRef, buriedId: string): Pick<Successors, "letter" | "otherLetter"> {
+    const letter = this.of(buriedId);
+    const otherLetter = this.list({ ...job, limit: Number.POSITIVE_INFINITY }).at(-1);
+    return letter === undefined && otherLetter !== undefined ? { letter, otherLetter } : { letter };
   }
 
   list({ queue, id, limit = 100, after = 0 }: DeadLetterQuery): readonly StoredDeadLetter[] {

@@ -9,6 +9,7 @@ import {
   type Stoppable,
   type Successors,
   type WaitingJob,
+  wasEnqueuedBefore,
 } from "@millrace/core";
 import type { Connection } from "./connection.ts";
 import { messageOfBlocked } from "./memory-blocked.ts";
@@ -37,23 +38,23 @@ export class MemoryLookup {
       .flatMap((stored) => waitingJob(stored, id, "queued")?.envelope ?? []);
     return {
       waiting: [delayed ?? [], queued].flat().filter((job) => job.generation > envelope.generation),
-      letter: this.#server.deadLetters.of(buriedIdOf(message)),
+      ...this.#server.deadLetters.beside({ id, queue }, buriedIdOf(message)),
       memory: this.#server.memoryOf(queue),
     };
   }
 
   async findWaiting(
     id: string,
-    { queue, storedBefore = Number.POSITIVE_INFINITY }: FindOptions = {},
+    { queue, storedBefore = Number.POSITIVE_INFINITY, enqueuedBefore }: FindOptions = {},
   ): Promise<WaitingJob | undefined> {
     this.#connection.reach();
     for (const delayed of this.#server.delayed.list(queue)) {
       const found = waitingJob(messageOfDelayed(delayed), id, "delayed");
-      if (found !== undefined) return found;
+      if (found !== undefined && wasEnqueuedBefore(found, enqueuedBefore)) return found;
     }
     for (const [, blocked] of this.#server.blocked.entries(queue)) {
       const found = waitingJob(messageOfBlocked(blocked), id, "blocked");
-      if (found !== undefined) return found;
+      if (found !== undefined && wasEnqueuedBefore(found, enqueuedBefore)) return found;
     }
     for (const candidate of this.#server.queues.values()) {
       if (queue !== undefined && candidate.name !== queue) continue;

@@ -88,10 +88,10 @@ async function mayBeAnothers(
 ): Promise<boolean> {
   const { firstStoredAt: storedBefore } = end;
   if (storedBefore === undefined) return false;
-  const waiting = await broker.findWaiting(id, { queue, storedBefore });
-  if (waiting === undefined || waiting.envelope.createdAt === end.createdAt) return false;
   // One that waits for its time may have come later still.
-  return (waiting.envelope.firstStoredAt ?? waiting.storedAt) < storedBefore;
+  const before = { storedBefore, enqueuedBefore: storedBefore };
+  const waiting = await broker.findWaiting(id, { queue, ...before });
+  return waiting !== undefined && waiting.envelope.createdAt !== end.createdAt;
 }
 
 /**

@@ -202,6 +202,24 @@ describe("who was told that the job is there already, while another of its id li
     expect(await result).toBe("done");
   });
 
+  test("a later one ends while this one runs and a third waits for its time: that is not its end", async () => {
+    const clock = new SimulatedClock();
+    const server = new MemoryServer(clock);
+    const broker = new MemoryBroker({ clock, server });
+    await broker.queues.ensure("mail");
+    const of = { ...UNSETTLED, id: "r", queue: "mail", name: "n", payload: 1, headers: {} };
+    await broker.enqueue([{ ...of, ...own }]);
+    const third = { createdAt: 9_000_000, firstStoredAt: clock.now() + 2_000, generation: 1 };
+    const notBefore = clock.now() + 30 * 86_400_000;
+    await broker.requeue({ ...of, ...third, notBefore });
+    const result = awaitResult(broker, awaited, 60_000, clock);
+    server.history.add({ ...RECORD, ...LATER, firstStoredAt: clock.now() + 1_000 });
+    await clock.advance("3s");
+    server.history.add({ ...RECORD, ...own, generation: 0, sequence: 7 });
+    await clock.advance("3s");
+    expect(await result).toBe("done");
+  });
+
   test("another that was enqueued later waits for its time: that is not waited for", async () => {
     const clock = new SimulatedClock();
     const server = new MemoryServer(clock);

@@ -27,12 +27,20 @@ export function fencingToken({ generation, deliveryCount, ageMs }: RunOrder): nu
   return (generation * DELIVERIES + Math.min(DELIVERIES - 1, deliveryCount)) * AGES + age;
 }
 
-/** @param cameAt when its message came, epoch milliseconds */
-export function tokenOf({ delivery, envelope }: JobInHand, cameAt: number): number {
+/**
+ * @param cameAt when its message came, epoch milliseconds
+ * @param waitedUntil where it waited behind an earlier delivery of the same message, which may have
+ *   come in the same moment
+ */
+export function tokenOf(
+  { delivery, envelope }: JobInHand,
+  cameAt: number,
+  { waitedUntil = cameAt }: { readonly waitedUntil?: number | undefined } = {},
+): number {
   const { generation, createdAt } = envelope;
   return fencingToken({
     generation,
     deliveryCount: delivery.deliveryCount,
-    ageMs: cameAt - createdAt,
+    ageMs: waitedUntil - createdAt,
   });
 }

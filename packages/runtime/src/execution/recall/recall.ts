@@ -36,6 +36,7 @@ export class Recall {
   readonly #options: RecallOptions;
   #sharedSince: number | undefined;
   #isQuarantined = false;
+  #waitedUntil: number | undefined;
 
   constructor(options: RecallOptions) {
     this.#options = options;
@@ -54,6 +55,11 @@ export class Recall {
     return this.#isQuarantined;
   }
 
+  /** Until when it waited here behind an earlier delivery of its message, epoch milliseconds. */
+  get waitedUntil(): number | undefined {
+    return this.#waitedUntil;
+  }
+
   /** @throws what the broker says; then it can be asked again */
   async ask(): Promise<Recalled> {
     const { host, delivery, envelope } = this.#options;
@@ -61,6 +67,7 @@ export class Recall {
     const mayBeOver =
       deliveryCount > 1 ||
       envelope.sharedSince !== undefined ||
+      host.hasInHand(delivery) ||
       (await host.recentEnds.concerns(envelope, message));
     if (mayBeOver) this.#sharedSince = envelope.sharedSince ?? Math.floor(message.storedAt);
     if (mayBeOver) await this.#waitBehindEarlier();
@@ -84,6 +91,7 @@ export class Recall {
       host.suspects.cleared(suspect);
       await pause(tries);
       if (crashes > 0 && isWanted()) host.suspects.arrived(suspect);
+      this.#waitedUntil = host.clock.now();
     }
   }
 

@@ -25,7 +25,7 @@ function ended(id: string): StoredRecord {
   return { record, storedAt: STORED_AT };
 }
 
-const job = (id: string, queue = "q") => ({ id, queue });
+const job = (id: string, queue = "q") => ({ id, queue, generation: 0 });
 const BEFORE = { storedAt: STORED_AT - 1 };
 
 /** Reads of the history in the test's hands. */
@@ -86,10 +86,10 @@ async function opened(...records: readonly StoredRecord[]) {
 
 test("concerns jobs that something is on record of, and no others", async () => {
   const { ends, reads } = await opened(ended("a"));
-  expect(ends.mayConcern(job("a"))).toBe(true);
+  expect(ends.mayConcern(job("a"), BEFORE)).toBe(true);
   expect(await ends.concerns(job("a"), BEFORE)).toBe(true);
   for (const other of [job("b"), job("a", "q2")]) {
-    expect(ends.mayConcern(other)).toBe(false);
+    expect(ends.mayConcern(other, BEFORE)).toBe(false);
     expect(await ends.concerns(other, BEFORE)).toBe(false);
   }
   expect(reads).toHaveLength(1);
@@ -102,13 +102,13 @@ test("a message that was stored after the record was not delivered before it", a
 
 test("after a reconnect everything waits until the history is read again", async () => {
   const { ends, reads, reconnect } = await opened();
-  expect(ends.mayConcern(job("a"))).toBe(false);
+  expect(ends.mayConcern(job("a"), BEFORE)).toBe(false);
   reconnect();
-  expect(ends.mayConcern(job("a"))).toBe(true);
+  expect(ends.mayConcern(job("a"), BEFORE)).toBe(true);
   const concerns = ends.concerns(job("a"), BEFORE);
   reads[1]?.resolve([ended("a")]);
   expect(await concerns).toBe(true);
-  expect(ends.mayConcern(job("b"))).toBe(false);
+  expect(ends.mayConcern(job("b"), BEFORE)).toBe(false);
 });
 
 test("a reconnect while it reads: what was read is not enough", async () => {
@@ -127,7 +127,7 @@ test("who asks while the history can't be read has the error, and the next reads
   reconnect();
   reads[1]?.reject(new Error("no leader"));
   await expect(ends.concerns(job("a"), BEFORE)).rejects.toThrow("no leader");
-  expect(ends.mayConcern(job("a"))).toBe(true);
+  expect(ends.mayConcern(job("a"), BEFORE)).toBe(true);
   const concerns = ends.concerns(job("a"), BEFORE);
   reads[2]?.resolve([ended("a")]);
   expect(await concerns).toBe(true);
@@ -137,10 +137,10 @@ test("forgets after a while, and hears nothing once it has stopped", async () =>
   const { ends, clock, listeners, opened: open } = await opened(ended("a"));
   for (let passedMs = 0; passedMs < 10 * 60_000; passedMs += LEASE_MS / 2) {
     clock.now += LEASE_MS / 2;
-    ends.mayConcern(job("a"));
+    ends.mayConcern(job("a"), BEFORE);
   }
   expect(await ends.concerns(job("a"), BEFORE)).toBe(false);
-  expect(ends.mayConcern(job("a"))).toBe(false);
+  expect(ends.mayConcern(job("a"), BEFORE)).toBe(false);
   await open.stop();
   expect(listeners.size).toBe(0);
 });
@@ -148,14 +148,14 @@ test("forgets after a while, and hears nothing once it has stopped", async () =>
 test("what comes across a standstill is asked about, whatever was settled: it may have run and ended elsewhere since", async () => {
   const { ends, clock, reads } = await opened();
   clock.now += LEASE_MS / 2 + 1;
-  expect(ends.mayConcern(job("a"))).toBe(true);
+  expect(ends.mayConcern(job("a"), BEFORE)).toBe(true);
   const across = ends.concerns(job("a"), BEFORE);
-  expect(ends.mayConcern(job("b"))).toBe(true);
+  expect(ends.mayConcern(job("b"), BEFORE)).toBe(true);
   const acrossToo = ends.concerns(job("b"), BEFORE);
   reads[1]?.resolve([]);
   expect(await Promise.all([across, acrossToo])).toEqual([true, true]);
   // The answer came behind all that lay in the socket.
-  expect(ends.mayConcern(job("c"))).toBe(false);
+  expect(ends.mayConcern(job("c"), BEFORE)).toBe(false);
 });
 
 test("a timer notices a standstill as well, and a short one is none", async () => {
@@ -163,11 +163,11 @@ test("a timer notices a standstill as well, and a short one is none", async () =
   for (let looks = 0; looks < 5; looks += 1) {
     clock.now += LEASE_MS / 2;
     timers.pop()?.();
-    expect(ends.mayConcern(job("a"))).toBe(false);
+    expect(ends.mayConcern(job("a"), BEFORE)).toBe(false);
   }
   clock.now += LEASE_MS;
   timers.pop()?.();
-  expect(ends.mayConcern(job("a"))).toBe(true);
+  expect(ends.mayConcern(job("a"), BEFORE)).toBe(true);
   expect(timers).toHaveLength(1);
 });
 
@@ -191,4 +191,20 @@ test("what was stored before an outage may have been handed out before it", asyn
   reads[1]?.resolve([]);
   await vi.waitFor(() => expect(ends.reachesBack({ storedAt })).toBe(true), PATIENT);
   expect(ends.reachesBack({ storedAt: STORED_AT + 1_001 })).toBe(false);
+});
+
+test("a job for later that is stored soon after an outage may be a copy of one that has left the queue: it is asked about", async () => {
+  const { ends } = await opened();
+  const later = { ...job("a"), notBefore: STORED_AT + 600_000 };
+  const soon = { storedAt: STORED_AT + 60_000 };
+  expect(ends.mayConcern(later, soon)).toBe(true);
+  expect(await ends.concerns(later, soon)).toBe(true);
+  for (const [other, message] of [
+    [later, { storedAt: STORED_AT + 60_001 }],
+    [{ ...later, generation: 1 }, soon],
+    [job("a"), soon],
+  ] as const) {
+    expect(ends.mayConcern(other, message)).toBe(false);
+    expect(await ends.concerns(other, message)).toBe(false);
+  }
 });

@@ -22,12 +22,19 @@ const WITHIN_MS = 2_000;
  */
 const WITHIN_AT_START_MS = 60_000;
 const MOST = 20_000;
+/**
+ * A producer repeats a publish for half a minute, under its id. A server that was killed has
+ * forgotten the ids of what had left the queue, and stores the job once more.
+ */
+const REPEATED_FOR_MS = 60_000;
 /** A queue may be paused meanwhile, or a lane may have to wait for its turn. */
 const REMEMBERED_MS = 10 * 60_000;
 
 type EndsBroker = Pick<Broker, "onStatus" | "serverNow"> & {
   readonly history: Pick<HistoryStore, "tail">;
 };
+
+type Concerned = Pick<Envelope, "queue" | "id" | "generation" | "notBefore">;
 
 /**
  * Which jobs were settled right before the server was last gone. A server that is killed forgets
@@ -100,22 +107,25 @@ export class RecentEnds {
   }
 
   /** Whether `concerns` has to be asked. Asked for every job, so it must be cheap. */
-  mayConcern(job: Pick<Envelope, "queue" | "id">): boolean {
+  mayConcern(job: Concerned, message: Pick<QueueMessage, "storedAt">): boolean {
     this.#standstill.look();
-    return this.#known.isStale || (this.#ends.size > 0 && this.#ends.has(keyOf(job)));
+    return (
+      this.#known.isStale ||
+      (this.#ends.size > 0 && this.#ends.has(keyOf(job))) ||
+      this.#mayBeCopy(job, message)
+    );
   }
 
   /**
    * @returns whether it came across a standstill, or something of the job was settled before an
-   *   outage that this message may have been delivered for before: its whole record is to be asked
+   *   outage that this message may have been delivered for before, or it may be stored for the
+   *   second time: its whole record is to be asked
    */
-  async concerns(
-    job: Pick<Envelope, "queue" | "id">,
-    { storedAt }: Pick<QueueMessage, "storedAt">,
-  ): Promise<boolean> {
+  async concerns(job: Concerned, message: Pick<QueueMessage, "storedAt">): Promise<boolean> {
     const stoodStill = this.#stoodStill;
     while (this.#known.isStale) await this.#known.catchUp();
-    if (stoodStill) return true;
+    if (stoodStill || this.#mayBeCopy(job, message)) return true;
+    const { storedAt } = message;
     if (this.#clock.monotonic() >= this.#forgetAtMs) this.#ends.clear();
     const settledAt = this.#ends.get(keyOf(job));
     return settledAt !== undefined && storedAt <= settledAt;
@@ -126,6 +136,21 @@ export class RecentEnds {
    */
   reachesBack({ storedAt }: Pick<QueueMessage, "storedAt">): boolean {
     return storedAt <= this.#outageBefore;
+  }
+
+  /**
+   * Of a job for later the first message leaves the queue at once, and a copy would come due in the
+   * same moment: two runs side by side, which no fence can tell apart.
+   */
+  #mayBeCopy(
+    { generation, notBefore }: Concerned,
+    { storedAt }: Pick<QueueMessage, "storedAt">,
+  ): boolean {
+    return (
+      notBefore !== undefined &&
+      generation === 0 &&
+      storedAt <= this.#outageBefore + REPEATED_FOR_MS
+    );
   }
 
   async #read(): Promise<void> {

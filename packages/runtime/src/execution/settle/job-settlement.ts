@@ -147,7 +147,8 @@ export class JobSettlement {
     const hooks = hooksFor(host.hooks, input.envelope, this.#settlement);
     if (hooks.length === 0) await host.broker.settle(delivery, this.#settlement.steps);
     else await this.#withHooks(hooks);
-    if (this.#options.acrossOutage) await withdrawLetter(this.#options, this.#settlement);
+    if (this.#options.acrossOutage || input.sharedSince !== undefined)
+      await withdrawLetter(this.#options, this.#settlement);
   }
 
   /**

@@ -71,7 +71,21 @@ function inputOf({ delivery, envelope, host }: JobInHand, ended: Ended): Input {
   }
   const definition = admission?.definition ?? registry.get(envelope.name, envelope.queue);
   if (definition?.outcomes !== undefined) input.outcomeJobs = definition.outcomes;
-  const sharedSince = admission?.sharedSince;
+  const sharedSince = admission?.sharedSince ?? sharedUnseen(host, delivery, input);
   if (sharedSince !== undefined) input.sharedSince = sharedSince;
   return input;
+}
+
+/**
+ * It is handed back, and a server that was killed may have handed it to another before: nobody has
+ * looked what became of it there.
+ */
+function sharedUnseen(
+  { recentEnds }: JobInHand["host"],
+  { message }: JobInHand["delivery"],
+  { from, outcome }: Input,
+): number | undefined {
+  const isUnseen =
+    from === "queued" && outcome.kind === "interrupted" && recentEnds.reachesBack(message);
+  return isUnseen ? Math.floor(message.storedAt) : undefined;
 }

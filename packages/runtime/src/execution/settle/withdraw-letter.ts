@@ -1,5 +1,6 @@
 import {
   firstMessageOf,
+  letterBeside,
   recordError,
   type Settlement,
   type StoredRecord,
@@ -19,7 +20,10 @@ export async function withdrawLetter(of: Of, { state }: Settlement): Promise<voi
   const { host, delivery, input } = of;
   if (state !== "succeeded" && state !== "cancelled") return;
   try {
-    const { letter } = await host.broker.successors(input.envelope, delivery.message);
+    const { envelope } = input;
+    const { message } = delivery;
+    const successors = await host.broker.successors(envelope, message);
+    const letter = letterBeside({ envelope, message, successors }, envelope.life);
     if (letter !== undefined) await host.broker.deadLetters.remove(letter.sequence);
   } catch (error) {
     tell(of, error);

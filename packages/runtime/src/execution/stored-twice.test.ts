@@ -1,0 +1,99 @@
+import { defineJob, type Delivery, UNSETTLED, writeEnvelope } from "@millrace/core";
+import { MemoryServer, SimulatedClock } from "@millrace/testkit";
+import { expect, test, vi } from "vitest";
+import { latch, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+
+test("a job for later whose first message a killed server has forgotten is stored twice: it waits once, and runs once", async () => {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const runs: number[] = [];
+  const job = defineJob({ name: "t.job", queue: QUEUE }).handler(({ token }) => runs.push(token));
+  const { broker, said } = await simulatedNode({ jobs: [job], clock, server });
+  const createdAt = clock.now();
+  const notBefore = createdAt + 10_000;
+  const of = { id: "a", name: "t.job", queue: QUEUE, payload: null, headers: {} };
+  const store = (messageId: string): void =>
+    void server.queue(QUEUE).publish({
+      messageId,
+      origin: "producer",
+      headers: { "content-type": "application/msgpack", "nats-msg-id": "a" },
+      body: writeEnvelope({ ...UNSETTLED, ...of, createdAt, notBefore }),
+    });
+  store("first");
+  await clock.advance("5s");
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ delayed: 1 });
+  store("repeated");
+  await clock.advance("5s");
+  expect(runs).toHaveLength(1);
+  expect(said).toContain("settled a recalled recalled");
+  expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 0, running: 0, delayed: 0 });
+});
+
+test("a message that a killed server hands to one node twice runs there once: the second waits for the end of the first", async () => {
+  const release = latch<unknown>();
+  let runs = 0;
+  const job = defineJob({ name: "t.job", queue: QUEUE }).handler(() => {
+    runs += 1;
+    return release.promise;
+  });
+  const { node, broker, clock, enqueue, said } = makeNode({ jobs: [job] });
+  const [work, settle] = [broker.work.bind(broker), broker.settle.bind(broker)];
+  const came: Delivery[] = [];
+  let hand: (delivery: Delivery) => void = () => {};
+  vi.spyOn(broker, "work").mockImplementation((queue, options) => {
+    hand = (delivery) => {
+      came.push(delivery);
+      options.onDelivery(delivery);
+    };
+    return work(queue, { ...options, onDelivery: hand });
+  });
+  await node.start();
+  await enqueue("t.job");
+  broker.disconnect();
+  broker.reconnect();
+  const [first] = came;
+  if (first === undefined) throw new Error("the job is in hand");
+  const lease = { isHeld: () => true, onLost: () => {} };
+  const second: Delivery = { message: first.message, deliveryCount: 1, lease };
+  const settled = vi
+    .spyOn(broker, "settle")
+    .mockImplementation((delivery, steps) =>
+      delivery === second ? Promise.resolve() : settle(delivery, steps),
+    );
+  hand(second);
+  await clock.advance("5s");
+  expect(runs).toBe(1);
+  release.open("done");
+  await clock.advance("5s");
+  expect(runs).toBe(1);
+  expect(said.slice(-2)).toEqual(["settled a succeeded succeeded", "settled a recalled recalled"]);
+  expect(settled).toHaveBeenLastCalledWith(second, [{ do: "ack" }]);
+});
+
+test("what a killed server may have handed out before is not handed back without a look: its job is over", async () => {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const job = defineJob({ name: "t.job", queue: QUEUE }).handler(() => "done");
+  const { broker, node, enqueue, said } = await simulatedNode({ jobs: [job], clock, server });
+  broker.disconnect();
+  broker.reconnect();
+  const reading = latch<readonly []>();
+  vi.spyOn(broker.history, "tail").mockReturnValue(reading.promise);
+  broker.disconnect();
+  broker.reconnect();
+  const createdAt = clock.now();
+  await enqueue("t.job");
+  server.history.add({
+    ...{ id: "a", name: "t.job", queue: QUEUE, state: "succeeded", outcome: "succeeded" },
+    ...{ attempts: 1, generation: 0, sequence: 1, createdAt, node: "n2", at: createdAt },
+  });
+  const stopped = node.stop({ immediate: true });
+  await clock.advance(0);
+  reading.open([]);
+  await clock.advance("1s");
+  await stopped;
+  expect(said).toContain("settled a recalled interrupted");
+  const left = server.history.stored({ id: "a", queue: QUEUE });
+  expect(left.map(({ record }) => record.state)).toEqual(["succeeded"]);
+  expect(server.queue(QUEUE).stored).toEqual([]);
+});
