@@ -97,3 +97,33 @@ test("what a killed server may have handed out before is not handed back without
   expect(left.map(({ record }) => record.state)).toEqual(["succeeded"]);
   expect(server.queue(QUEUE).stored).toEqual([]);
 });
+
+test("a job that was buried before a killed server forgot that it had handed it out is sent to wait, and succeeds: its letter is taken away", async () => {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const release = latch();
+  const job = defineJob({
+    name: "t.job",
+    queue: QUEUE,
+    concurrency: { key: () => "one", limit: 1 },
+  }).handler(({ job: { id } }) => (id === "b" ? release.promise : "done"));
+  const { broker, node, enqueue, said } = makeNode({ jobs: [job], clock, server });
+  await broker.queues.ensure(QUEUE);
+  await enqueue("t.job", null, { id: "b" });
+  await enqueue("t.job");
+  const message = server.queue(QUEUE).stored.find(({ headers }) => headers["nats-msg-id"] === "a");
+  if (message === undefined) throw new Error("it is stored");
+  const { body, headers, sequence, storedAt } = message;
+  const letter = { id: "a", name: "t.job", queue: QUEUE, attempts: 1, at: 1, node: "n2" };
+  server.deadLetters.add(
+    { ...letter, reason: "attempts-exhausted", firstStoredAt: storedAt, body, headers },
+    `dead/${QUEUE}/${sequence}/${storedAt}/0`,
+  );
+  await node.start();
+  await clock.advance("1s");
+  expect(said).toContain("settled a requeued blocked");
+  release.open();
+  await clock.advance("10s");
+  expect(said).toContain("settled a succeeded succeeded");
+  expect(await broker.deadLetters.list()).toEqual([]);
+});

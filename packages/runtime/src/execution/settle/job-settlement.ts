@@ -35,7 +35,7 @@ export interface JobSettlementOptions {
   readonly settlement: Settlement;
   /** Of a message that could be read. */
   readonly admission:
-    Pick<Admission, "recorded" | "stray" | "entered" | "isQuarantined"> | undefined;
+    Pick<Admission, "recorded" | "sharedSince" | "stray" | "entered" | "isQuarantined"> | undefined;
   /** Of an attempt that is traced; its end is told here. */
   readonly trace: AttemptTrace | undefined;
   /** Where the handler has reported its progress. */
@@ -173,10 +173,13 @@ export class JobSettlement {
 
   /**
    * Nothing is to be asked of a job that nobody else can have had, nor of one whose end was found.
+   * One that is sent to wait and was not asked about is when it comes again.
    */
   get #mustAsk(): boolean {
     const { sharedSince, outcome } = this.#input;
     if (sharedSince === undefined || this.#asked) return false;
+    const isUnseen = this.#options.admission?.sharedSince === undefined;
+    if (isUnseen && (outcome.kind === "blocked" || outcome.kind === "deferred")) return false;
     return (
       outcome.kind !== "recalled" && outcome.kind !== "buried" && outcome.kind !== "lease-lost"
     );

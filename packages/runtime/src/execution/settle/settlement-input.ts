@@ -77,15 +77,17 @@ function inputOf({ delivery, envelope, host }: JobInHand, ended: Ended): Input {
 }
 
 /**
- * It is handed back, and a server that was killed may have handed it to another before: nobody has
- * looked what became of it there.
+ * It is handed back or sent to wait, and a server that was killed may have handed it to another
+ * before: nobody has looked what became of it there.
  */
 function sharedUnseen(
   { recentEnds }: JobInHand["host"],
   { message }: JobInHand["delivery"],
   { from, outcome }: Input,
 ): number | undefined {
-  const isUnseen =
-    from === "queued" && outcome.kind === "interrupted" && recentEnds.reachesBack(message);
-  return isUnseen ? Math.floor(message.storedAt) : undefined;
+  const goesOn =
+    outcome.kind === "interrupted" || outcome.kind === "blocked" || outcome.kind === "deferred";
+  return from === "queued" && goesOn && recentEnds.reachesBack(message)
+    ? Math.floor(message.storedAt)
+    : undefined;
 }
