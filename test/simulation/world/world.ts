@@ -190,7 +190,9 @@ async function live(
   return result;
 }
 
-/** What is there at the last look and goes by itself was only passing: a sweep keeps its lock so long. */
+/**
+ * What is there at the last look and goes by itself was passing: a sweep holds its lock meanwhile.
+ */
 async function lastingLeftovers(realm: Realm, timeline: Timeline): Promise<readonly Leftover[]> {
   const first = realm.leftovers();
   if (first.length === 0) return first;
