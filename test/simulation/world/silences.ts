@@ -1,6 +1,6 @@
 /** A node says every ten seconds that it is there. */
 const NOTED_SILENCE_MS = 30_000;
-/** What is under way is sent again after five seconds: a shorter time in reach may bring nothing. */
+/** What is under way is sent again after five seconds: less time in reach may bring nothing. */
 const MOMENT_MS = 5_000;
 
 interface Heard {
