@@ -27,6 +27,9 @@ export function isForeign({ planned, queue }: JobSeen): boolean {
   return planned?.startsWith("hostile") === true || (planned === undefined && queue === "shop");
 }
 
+/** The note of a turn may be on its way as its process dies. */
+const UNDER_WAY_MS = 500;
+
 /**
  * Who is said to take its process down was on one that died, or about to be started there. A
  * process that is silent for so long that its heartbeats are missed, and for a lease more, can't be
@@ -41,11 +44,15 @@ function* judgePoison(
 ): Generator<Violation> {
   const burial = finals.find(({ reason }) => reason === "crashed");
   if (burial === undefined) return;
-  const died = [...runs.map(({ began }) => began), ...quarantines].some(
-    ({ process, atMs }) => (deaths.get(process) ?? 0) >= atMs,
-  );
-  if (died) return;
   const atMs = burial.at - WORLD_BEGAN;
+  const diedFrom = (process: string, sinceMs: number): boolean => {
+    const death = deaths.get(process);
+    return death !== undefined && death >= sinceMs && Math.floor(death) <= atMs;
+  };
+  const died =
+    runs.some(({ began }) => diedFrom(began.process, began.atMs)) ||
+    quarantines.some((one) => diedFrom(one.process, one.atMs - UNDER_WAY_MS));
+  if (died) return;
   const last = quarantines.findLast((one) => one.atMs <= atMs);
   const wasSilent = silences.some(
     ({ process, sinceMs, untilMs }) =>

@@ -78,7 +78,10 @@ describe("the oracle of the simulation", () => {
   it("finds who was buried although no process died that had it, or was about to start it", () => {
     const crashed = [
       { is: "buried", letter: { ...letter, reason: "crashed" } } satisfies Fact,
-      recorded("j1", { state: "dead", outcome: "crashed", reason: "crashed" }),
+      recorded("j1", {
+        ...({ state: "dead", outcome: "crashed", reason: "crashed" } as const),
+        at: WORLD_BEGAN + 4_000,
+      }),
     ];
     const onQuarantine: Fact = { is: "quarantined", job: "work/j1", process: "n1-1" };
     const gone: Fact = { is: "gone", process: "n1-1", how: "killed" };
@@ -86,6 +89,10 @@ describe("the oracle of the simulation", () => {
     expect(kinds([...plan, onQuarantine, gone, ...crashed])).toEqual([]);
     expect(kinds([...plan, gone, onQuarantine, ...crashed])).toEqual(["not-poison"]);
     expect(kinds([...plan, gone, ...crashed])).toEqual(["not-poison"]);
+    expect(kinds([...plan, onQuarantine, ...crashed, gone])).toEqual(["not-poison"]);
+    // Its note was on its way as the process died.
+    const late = { ...onQuarantine, atMs: 2_400 } as Fact;
+    expect(kinds([...plan, gone, late, ...crashed])).toEqual([]);
   });
 
   it("takes a process that was silent for as long as is said for a dead one, and no other", () => {
