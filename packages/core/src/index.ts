@@ -324,7 +324,7 @@ export type {
   RunningJob,
   WaitingJob,
 } from "./broker/broker.ts";
-export { wasEnqueuedBefore } from "./broker/broker.ts";
+export { wasEnqueuedBefore } from "./broker/enqueued-before.ts";
 export type { Stoppable } from "./broker/stoppable.ts";
 export type { Delivery, Lease, ThreadLease, WorkOptions, WorkSubscription } from "./broker/work.ts";
 export type {

@@ -38,14 +38,6 @@ export interface FindOptions {
   readonly enqueuedBefore?: number;
 }
 
-/** Whether a job that waits for its time or at a gate was enqueued before then. */
-export function wasEnqueuedBefore(
-  { envelope, storedAt }: Pick<WaitingJob, "envelope" | "storedAt">,
-  enqueuedBefore = Number.POSITIVE_INFINITY,
-): boolean {
-  return (envelope.firstStoredAt ?? storedAt) < enqueuedBefore;
-}
-
 /**
  * Carries jobs between producers and nodes. Brokers store and move; they never count and never
  * decide. `brokerConformance` of `@millrace/testkit` is the suite every implementation passes.

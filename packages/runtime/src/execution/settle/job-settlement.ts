@@ -22,6 +22,7 @@ import { rivalEndOf, takeLetterBack, withdrawLetter } from "./withdraw-letter.ts
 import { lookForEnd, outcomeOfEnd, type WhereItIs } from "../recall/look-for-end.ts";
 import { Pause } from "../pause.ts";
 import type { ProgressReporter } from "../attempt/progress-reporter.ts";
+import { isToBeAsked } from "./settlement-input.ts";
 import { type Failure, remedy } from "./settlement-fallback.ts";
 import { reportSettled, reportTrouble } from "../report.ts";
 import { hooksFor, type Settled, type SettlementHook, settleWithHooks } from "./settlement-hook.ts";
@@ -171,18 +172,8 @@ export class JobSettlement {
     this.#pause?.cutShort();
   }
 
-  /**
-   * Nothing is to be asked of a job that nobody else can have had, nor of one whose end was found.
-   * One that is sent to wait and was not asked about is when it comes again.
-   */
   get #mustAsk(): boolean {
-    const { sharedSince, outcome } = this.#input;
-    if (sharedSince === undefined || this.#asked) return false;
-    const isUnseen = this.#options.admission?.sharedSince === undefined;
-    if (isUnseen && (outcome.kind === "blocked" || outcome.kind === "deferred")) return false;
-    return (
-      outcome.kind !== "recalled" && outcome.kind !== "buried" && outcome.kind !== "lease-lost"
-    );
+    return !this.#asked && isToBeAsked(this.#input, this.#options.admission);
   }
 
   /** It ends with a letter of its own, and not of a job that was to follow it. */

@@ -91,3 +91,24 @@ function sharedUnseen(
     ? Math.floor(message.storedAt)
     : undefined;
 }
+
+/**
+ * Nothing is to be asked of a job that nobody else can have had, nor of one whose end was found.
+ * One that is sent to wait and was not asked about is when it comes again.
+ */
+export function isToBeAsked(
+  { sharedSince, outcome }: Pick<SettlementInput, "sharedSince" | "outcome">,
+  admission: Pick<Admission, "sharedSince"> | undefined,
+): boolean {
+  switch (outcome.kind) {
+    case "recalled":
+    case "buried":
+    case "lease-lost":
+      return false;
+    case "blocked":
+    case "deferred":
+      return admission?.sharedSince !== undefined;
+    default:
+      return sharedSince !== undefined;
+  }
+}
