@@ -142,6 +142,7 @@ export class IndexFollower {
           const queues = { ...this.#cursors.queues, [queue]: after };
           const news = part.jobs.map((job) => arrivalNews(job, show));
           await this.#write(news, { ...this.#cursors, queues });
+          await this.#writeHeard();
           if (after >= part.newest) return { oldest: part.oldest, newest: part.newest };
         }
       }
@@ -168,6 +169,8 @@ export class IndexFollower {
         hasDied ||= records.some(({ record }) => record.state === "dead");
         const news = records.map((record) => recordNews(record, show));
         await written;
+        // A round over a long history takes minutes, and only so much can be held.
+        await this.#writeHeard();
         if (until > after) {
           const positionAt = records.at(-1)?.storedAt ?? this.#cursors.positionAt;
           // Each is counted once: with it is written how far that is.
