@@ -82,6 +82,7 @@ export function planBatch<Input, Parsed, Output>(
   source: EnvelopeSource,
   { most, maxValues }: { readonly most: number; readonly maxValues: number },
 ): BatchPlan {
+  requireCallback(options);
   refuseUnknown(options, NAMES, "a batch");
   refuseUnknown(options.callback, CALLBACK_NAMES, "a batch's callback", "callback");
   if (planned.length > most)
@@ -103,6 +104,17 @@ export function planBatch<Input, Parsed, Output>(
     }),
     callback: callbackEnvelope(id, options, source, maxValues),
   };
+}
+
+/** JavaScript may leave it out. */
+function requireCallback(
+  options: { readonly callback?: { readonly job?: object } } | undefined,
+): void {
+  if (options?.callback?.job === undefined)
+    throw new MillraceError(
+      "invalid-option",
+      "callback: a batch needs the job that follows when all of its jobs have ended: { callback: { job, input } }.",
+    );
 }
 
 /** @throws MillraceError `invalid-payload` where a schema refuses a job */

@@ -5,6 +5,8 @@ import { createTestRuntime } from "../../testing/test-runtime.ts";
 const page = defineJob<{ n: number }>({ name: "page", retry: "none" });
 const report = defineJob<BatchEnded<{ day: string }>>({ name: "report" });
 
+const single = defineJob<number>({ name: "single", queue: "single" });
+
 async function runtime(work: (n: number) => unknown) {
   const reports: unknown[] = [];
   const t = await createTestRuntime({
@@ -306,3 +308,16 @@ test("a batch has so many jobs and no more; nothing of a larger one is stored", 
   });
   expect(await t.client.broker.batches.find("large")).toBeUndefined();
 });
+
+test.each([[undefined], [{}], [{ callback: {} }]])(
+  "a batch that names no job to follow is refused, and stores nothing: %j",
+  async (options) => {
+    await using t = await createTestRuntime({ jobs: [single.handler(() => {})] });
+    const batch = t.client.batch([planJob(single, 1)], options as never);
+    await expect(batch).rejects.toMatchObject({
+      code: "invalid-option",
+      message: expect.stringMatching(/^callback: /) as string,
+    });
+    expect(await t.client.jobs.count({ state: "queued" })).toBe(0);
+  },
+);
