@@ -2,12 +2,8 @@
 // a file lies in the wrong one. Types are left out, since the compiled code doesn't import them;
 // tests are too, for they may reach everywhere. A file above the folders puts them together, and
 // may import any of them.
-import { readdirSync } from "node:fs";
-import { dirname, join, relative, resolve, sep } from "node:path";
-
-const NO_PRODUCT = /\.(?:test|test-d|stress\.test|fixture)\.ts$|(?:^|\/)fixtures\//;
-const IMPORT =
-  /\b(?:import|export)\s+(?!type\b)(\{[^}]*\}|[\w*\s]+)?\s*(?:from\s*)?["'](\.[^"']+)["']/g;
+import { join } from "node:path";
+import { imports } from "./imports.mjs";
 
 /**
  * One line for each import that lies on a circle of folders, at every depth.
@@ -16,7 +12,8 @@ const IMPORT =
  */
 export function folderCycles(sourceDir, sourceOf) {
   const levels = new Map();
-  for (const { from, to } of imports(sourceDir, sourceOf)) {
+  for (const { from, to, isTypes } of imports(sourceDir, sourceOf)) {
+    if (isTypes) continue;
     const step = parting(from, to);
     if (step === undefined) continue;
     const arrows = levels.get(step.level) ?? new Map();
@@ -32,28 +29,6 @@ export function folderCycles(sourceDir, sourceOf) {
         if (reaches(arrows, to, from))
           found.push(`${join(level, from)} and ${join(level, to)} import one another: ${example}`);
   return found.toSorted();
-}
-
-function* imports(sourceDir, sourceOf) {
-  for (const entry of readdirSync(sourceDir, { recursive: true })) {
-    const from = entry.split(sep).join("/");
-    if (!from.endsWith(".ts") || NO_PRODUCT.test(from)) continue;
-    const file = join(sourceDir, entry);
-    for (const [, names = "", specifier] of sourceOf(file).matchAll(IMPORT)) {
-      if (onlyTypes(names)) continue;
-      const target = resolve(dirname(file), specifier);
-      yield { from, to: relative(sourceDir, target).split(sep).join("/") };
-    }
-  }
-}
-
-function onlyTypes(names) {
-  if (!names.startsWith("{")) return false;
-  const each = names
-    .slice(1, -1)
-    .split(",")
-    .map((name) => name.trim());
-  return each.every((name) => name === "" || name.startsWith("type "));
 }
 
 /** Where the ways to two files part, if both go on into a folder there. */

@@ -1,4 +1,4 @@
-import type { Figure } from "../scenarios/scenario.ts";
+import type { Figure } from "../scenarios/figure.ts";
 
 /**
  * What a smoke run holds Millrace to. Not the rate, and not the processor time: both say as much

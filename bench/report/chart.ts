@@ -1,4 +1,4 @@
-import type { Figure } from "../scenarios/scenario.ts";
+import type { Figure } from "../scenarios/figure.ts";
 import type { Result, Verdict } from "./verdict.ts";
 
 const WIDTH = 860;

@@ -1,6 +1,6 @@
 import { table } from "./table.ts";
 import { MEANING } from "../servers/durability.ts";
-import type { Figure } from "../scenarios/scenario.ts";
+import type { Figure } from "../scenarios/figure.ts";
 import type { Result, Verdict } from "./verdict.ts";
 
 /** The verdicts as a Markdown table, for the terminal and for `docs/performance.md`. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Contender, Figure, Scenario } from "../scenarios/scenario.ts";
+import type { Contender, Scenario } from "../scenarios/scenario.ts";
+import type { Figure } from "../scenarios/figure.ts";
 import { chart } from "./chart.ts";
 import { render } from "./render.ts";
 import { judge, type Verdict } from "./verdict.ts";

@@ -5,9 +5,9 @@ import {
   type Ceiling,
   type Contender,
   contendersOf,
-  type Figure,
   type Scenario,
 } from "../scenarios/scenario.ts";
+import type { Figure } from "../scenarios/figure.ts";
 
 /** A contender's figures over all rounds, brought down to medians. */
 export interface Result {

@@ -8,9 +8,9 @@ import {
   type Arena,
   type Contender,
   contendersOf,
-  type Figure,
   type Scenario,
 } from "../scenarios/scenario.ts";
+import type { Figure } from "../scenarios/figure.ts";
 import type { BenchServers } from "../servers/bench-servers.ts";
 import type { Durability } from "../servers/durability.ts";
 

@@ -1,5 +1,5 @@
 import { latencyOf } from "./figures.ts";
-import type { Figure } from "./scenario.ts";
+import type { Figure } from "./figure.ts";
 
 /**
  * Ten thousand a second where there are many, as the goal has it; else over ten seconds, or fewer

@@ -1,5 +1,5 @@
 import { cpuPerMessageUs, heapBytesPerMessage, perSecond, type Run } from "../bare/stopwatch.ts";
-import type { Figure } from "./scenario.ts";
+import type { Figure } from "./figure.ts";
 
 export function rateOf(run: Run): Figure {
   return {

@@ -16,7 +16,8 @@ import { graphile, peers } from "../systems/peers.ts";
 import { rateOf } from "./figures.ts";
 import { type BenchQueue, createBenchQueue } from "./bench-queue.ts";
 import { noOp, payloadOf, QUEUE, Tally } from "./no-op-job.ts";
-import type { Arena, Contender, Figure, Scenario } from "./scenario.ts";
+import type { Arena, Contender, Scenario } from "./scenario.ts";
+import type { Figure } from "./figure.ts";
 
 const SLOTS = 256;
 

@@ -1,5 +1,5 @@
 import { latencyOf } from "./figures.ts";
-import type { Figure } from "./scenario.ts";
+import type { Figure } from "./figure.ts";
 
 /**
  * One at a time: each sample starts when the one before has ended. A fifth more comes first and

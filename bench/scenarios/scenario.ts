@@ -1,29 +1,7 @@
 import type { DurabilityClass } from "../servers/durability.ts";
 import type { Guard } from "../guard/guard.ts";
+import type { Figure } from "./figure.ts";
 import type { ServerKind } from "../servers/bench-servers.ts";
-
-/**
- * What one measurement of one contender gave: bigger is better for rates, smaller for latencies.
- */
-export type Figure =
-  | {
-      readonly kind: "rate";
-      readonly perSecond: number;
-      readonly cpuUsEach: number;
-      readonly heapBytesEach: number;
-    }
-  | {
-      readonly kind: "latency";
-      readonly p50Ms: number;
-      readonly p99Ms: number;
-      readonly maxMs: number;
-      /** Under this load. */
-      readonly perSecond?: number;
-      /**
-       * It had not come when the wait was given up: the times are a lower bound, and this is why.
-       */
-      readonly beyond?: string;
-    };
 
 /** One contender of a scenario. `run` gets a namespace nobody used before. */
 export interface Contender {

@@ -1,6 +1,7 @@
 import { delayPlan, Lateness } from "../scenarios/delay-plan.ts";
 import { payloadOf } from "../scenarios/no-op-job.ts";
-import type { Arena, Figure } from "../scenarios/scenario.ts";
+import type { Arena } from "../scenarios/scenario.ts";
+import type { Figure } from "../scenarios/figure.ts";
 import type { JobSystem } from "./job-system.ts";
 
 /** Jobs that all wait before the first is due; how late the first line of each one's handler is. */

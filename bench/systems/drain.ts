@@ -2,7 +2,8 @@ import { eventually } from "../../test/harness/deadline.ts";
 import { timed } from "../bare/stopwatch.ts";
 import { rateOf } from "../scenarios/figures.ts";
 import { payloadOf, Tally } from "../scenarios/no-op-job.ts";
-import type { Arena, Figure } from "../scenarios/scenario.ts";
+import type { Arena } from "../scenarios/scenario.ts";
+import type { Figure } from "../scenarios/figure.ts";
 import type { JobQueue, JobSystem, JobWorker } from "./job-system.ts";
 
 const LAST_SETTLED_MS = 60_000;

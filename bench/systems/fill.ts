@@ -1,7 +1,8 @@
 import { timed } from "../bare/stopwatch.ts";
 import { rateOf } from "../scenarios/figures.ts";
 import { payloadOf } from "../scenarios/no-op-job.ts";
-import type { Arena, Figure } from "../scenarios/scenario.ts";
+import type { Arena } from "../scenarios/scenario.ts";
+import type { Figure } from "../scenarios/figure.ts";
 import type { JobQueue, JobSystem, Payload } from "./job-system.ts";
 
 /**

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { latencyOf } from "../scenarios/figures.ts";
 import { payloadOf } from "../scenarios/no-op-job.ts";
-import type { Arena, Figure } from "../scenarios/scenario.ts";
+import type { Arena } from "../scenarios/scenario.ts";
+import type { Figure } from "../scenarios/figure.ts";
 import { inFlight } from "./fill.ts";
 import type { JobQueue, JobSystem } from "./job-system.ts";
 

@@ -1,4 +1,5 @@
-import type { Arena, Contender, Figure } from "../scenarios/scenario.ts";
+import type { Arena, Contender } from "../scenarios/scenario.ts";
+import type { Figure } from "../scenarios/figure.ts";
 import type { JobSystem } from "./job-system.ts";
 
 // Each is loaded where it is opened: none shapes the heap of another contender's process.

@@ -1,6 +1,7 @@
 import { sample } from "../scenarios/sample.ts";
 import { payloadOf } from "../scenarios/no-op-job.ts";
-import type { Arena, Figure } from "../scenarios/scenario.ts";
+import type { Arena } from "../scenarios/scenario.ts";
+import type { Figure } from "../scenarios/figure.ts";
 import { untilNoneLeft } from "./drain.ts";
 import type { JobSystem } from "./job-system.ts";
 

@@ -2,7 +2,8 @@ import { fileURLToPath } from "node:url";
 import { msBetween } from "../scenarios/figures.ts";
 import { startListening } from "../scenarios/listening-child.ts";
 import { payloadOf } from "../scenarios/no-op-job.ts";
-import type { Arena, Figure } from "../scenarios/scenario.ts";
+import type { Arena } from "../scenarios/scenario.ts";
+import type { Figure } from "../scenarios/figure.ts";
 import type { JobSystem } from "./job-system.ts";
 
 const PROGRAM = fileURLToPath(new URL("../scenarios/recovery-worker.ts", import.meta.url));

@@ -93,10 +93,23 @@ describe("check-boundaries", () => {
     ]);
   });
 
+  it("refuses files that import one another, if only for a type, and names all of a circle", async () => {
+    const files = {
+      "x.ts": 'import type { Y } from "./y.ts";\nexport type X = Y;',
+      "y.ts": 'import { type Z } from "./z.ts";\nexport type Y = Z;',
+      "z.ts": 'export type { X as Z } from "./x.ts";',
+      "above.ts": 'import type { X } from "./x.ts";\nexport type Above = X;',
+      "below.ts": "export type Below = 1;",
+    };
+    expect(await breachesIn("core", files)).toBe(
+      "packages/core/src: import one another: x.ts, y.ts, z.ts\n",
+    );
+  });
+
   it("allows folders that import one another's types, in tests, and through the file above them", async () => {
     const files = {
       "a/x.ts": 'import { y } from "../b/y.ts";\nexport type X = typeof y;',
-      "b/y.ts": 'import type { X } from "../a/x.ts";\nexport const y = 1 as unknown as X;',
+      "b/y.ts": "export const y = 1;",
       "b/z.ts": 'import { type X } from "../a/x.ts";\nexport const z = 1 as unknown as X;',
       "b/y.test.ts": 'import { a } from "../a/x.ts";\nvoid a;',
       "whole.ts": 'import { y } from "./b/y.ts";\nexport const whole = y;',
@@ -115,7 +128,12 @@ describe("check-boundaries", () => {
     const dir = await mkdtemp(join(tmpdir(), "millrace-boundaries-"));
     cleanUpLater(() => rm(dir, { recursive: true, force: true }));
     await mkdir(join(dir, "scripts"));
-    for (const script of ["check-boundaries.mjs", "folder-cycles.mjs"])
+    for (const script of [
+      "check-boundaries.mjs",
+      "file-cycles.mjs",
+      "folder-cycles.mjs",
+      "imports.mjs",
+    ])
       await copyFile(join(ROOT, "scripts", script), join(dir, "scripts", script));
     for (const [file, source] of Object.entries(files)) {
       const path = join(dir, "packages", name, "src", file);

@@ -1,7 +1,7 @@
+import type { UseServerOptions } from "./cluster/test-cluster.ts";
 import { randomBytes } from "node:crypto";
 import { type LaunchedServer, launchServer, type ServerGeneration } from "@millrace/nats-server";
 import { afterAll, afterEach, beforeAll, describe, inject } from "vitest";
-import type { ConnectionOptions } from "@nats-io/transport-node";
 import type { MemberFault } from "./cluster/member-fault.ts";
 import { clusterMode } from "./cluster/mode.ts";
 import { startTestCluster, type TestCluster } from "./cluster/test-cluster.ts";
@@ -38,25 +38,6 @@ export interface TestServer {
    * what comes before is prepared under kills.
    */
   calm(): Promise<void>;
-}
-
-export interface UseServerOptions {
-  /** Lines added to the server's configuration file. */
-  readonly config?: string;
-  readonly jetstream?: boolean;
-  /**
-   * Who may make a stream, where `config` asks for credentials: a cluster is ready when it takes
-   * one.
-   */
-  readonly connectWith?: Omit<ConnectionOptions, "servers">;
-  /** Why these tests have nothing to say of a cluster; they are skipped in that mode. */
-  readonly singleServer?: string;
-  /**
-   * Why no leader is killed under these tests in cluster mode: something speaks to the servers that
-   * is not ours to mend. What a dying leader was asked fails there, loudly, and is the caller's to
-   * ask again. Never for today's clients and nodes.
-   */
-  readonly undisturbed?: string;
 }
 
 /** Both generations, each present or missing with its reason. */

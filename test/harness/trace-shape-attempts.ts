@@ -1,6 +1,15 @@
 import type { RecordedSpan } from "./recorded-span.ts";
 import { isBulk, isOurs, roleOf } from "./trace-shape-span.ts";
-import type { TraceShapeOptions } from "./trace-shape.ts";
+
+export interface TraceShapeOptions {
+  /** How the application under test hands its context on. Default `parent`. */
+  readonly propagation?: "parent" | "link" | "none";
+  /**
+   * Ids of spans that producers of other languages claimed and nobody recorded: parents that need
+   * not be there.
+   */
+  readonly foreign?: readonly string[];
+}
 
 /** Ended without spending the attempt: the next one has the same number. */
 const UNSPENT = ["snoozed", "interrupted", "lease-lost", "abandoned"];

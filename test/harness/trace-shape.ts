@@ -1,16 +1,7 @@
+import type { TraceShapeOptions } from "./trace-shape-attempts.ts";
 import type { RecordedSpan } from "./recorded-span.ts";
 import { attemptFaults } from "./trace-shape-attempts.ts";
 import { spanFaults } from "./trace-shape-span.ts";
-
-export interface TraceShapeOptions {
-  /** How the application under test hands its context on. Default `parent`. */
-  readonly propagation?: "parent" | "link" | "none";
-  /**
-   * Ids of spans that producers of other languages claimed and nobody recorded: parents that need
-   * not be there.
-   */
-  readonly foreign?: readonly string[];
-}
 
 /**
  * What is wrong with recorded traces, one line a fault; empty where they are as `docs/tracing.md`

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { nkeyAuthenticator, nkeys } from "@nats-io/nats-core";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { cleanUpLater } from "../harness/cleanup.ts";
-import type { UseServerOptions } from "../harness/servers.ts";
+import type { UseServerOptions } from "../harness/cluster/test-cluster.ts";
 
 const EXAMPLES = resolve(import.meta.dirname, "../../deploy/nats");
 export const ROLES = ["node", "operator", "shop"] as const;

@@ -115,6 +115,8 @@ export {
 } from "./broker/inbox-store.ts";
 export { limitsOfQueue, requireQueueSettings } from "./broker/queue-settings.ts";
 export {
+  type BatchCounts,
+  type ChainLink,
   type Envelope,
   type JobRef,
   type Lane,
@@ -123,14 +125,13 @@ export {
 } from "./envelope/envelope.ts";
 export { firstOfNextLife, isEarlierLife } from "./envelope/lives.ts";
 export {
-  type BatchCounts,
   flowPlace,
   recordedPlace,
   type FlowPlace,
   type ChainedJob,
   type ChainedJobs,
 } from "./envelope/flow-place.ts";
-export { type ChainLink, endMark, type EndRef, LONGEST_CHAIN } from "./envelope/chain-link.ts";
+export { endMark, type EndRef, LONGEST_CHAIN } from "./envelope/chain-link.ts";
 export { writeFittingEnvelope } from "./envelope/fit-envelope.ts";
 export { requireSubject } from "./envelope/subject.ts";
 export { MAX_HEADERS, travellingHeaders } from "./envelope/headers.ts";
@@ -160,17 +161,17 @@ export { inOrderOfMessages, outranks } from "./settlement/history-order.ts";
 export { endOf, type JobEnd, letterBeside, strayOf } from "./settlement/job-end.ts";
 export {
   alreadyEnded,
-  type EnqueueRef,
-  type FirstMessage,
   firstMessageOf,
   type IdMemory,
   isItsEnd,
   isSameEnqueue,
   NO_MEMORY,
 } from "./settlement/one-end.ts";
+export type { EnqueueRef, FirstMessage } from "./envelope/enqueue-ref.ts";
 export type { Successors } from "./broker/successors.ts";
 export type { Children, HistoryRecord } from "./settlement/history-record.ts";
-export type { DeadReason, Follower, Outcome } from "./settlement/outcome.ts";
+export type { Follower, Outcome } from "./settlement/outcome.ts";
+export type { DeadReason } from "./settlement/dead-reason.ts";
 export { tellLess } from "./settlement/outcome-job.ts";
 export { rescheduled } from "./settlement/reschedule.ts";
 export { type Followers, followersOf, recordedEnd } from "./settlement/followers.ts";
@@ -242,8 +243,8 @@ export { checkedHeaders, type EnqueueOptions, startTime } from "./producer/enque
 export type { OnceOptions } from "./producer/job-key.ts";
 export { newJobId } from "./producer/job-id.ts";
 export { enqueueOne } from "./producer/enqueue-one.ts";
-export { type EnvelopeSource } from "./producer/make-envelope.ts";
-export { type JobOrigin, type PreparedJob, prepareJob } from "./producer/prepare-job.ts";
+export { type EnvelopeSource, type JobOrigin } from "./producer/make-envelope.ts";
+export { type PreparedJob, prepareJob } from "./producer/prepare-job.ts";
 export { claimKeys, isNotStored, sendJobs } from "./producer/send-jobs.ts";
 export { enqueueTogether } from "./producer/enqueue-together.ts";
 export { brokerOutlet, type JobOutlet, Producer } from "./producer/producer.ts";
@@ -314,16 +315,16 @@ export type {
   Broker,
   BrokerStatus,
   CloseOptions,
-  EnqueueCall,
-  EnqueueResult,
   FindOptions,
   QueueIntake,
   QueueSettings,
   QueueSnapshot,
   QueueStore,
   RunningJob,
+  ServerEndpoint,
   WaitingJob,
 } from "./broker/broker.ts";
+export type { EnqueueCall, EnqueueResult } from "./broker/enqueue-call.ts";
 export { wasEnqueuedBefore } from "./broker/enqueued-before.ts";
 export type { Stoppable } from "./broker/stoppable.ts";
 export type { Delivery, Lease, ThreadLease, WorkOptions, WorkSubscription } from "./broker/work.ts";
@@ -458,7 +459,6 @@ export type {
   Instrumentation,
   Publication,
   Published,
-  ServerEndpoint,
   StartedAttempt,
   ThreadTracing,
 } from "./tracing/instrumentation.ts";

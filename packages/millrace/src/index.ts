@@ -60,20 +60,21 @@ export { ERROR_CODES, type ErrorCode, MillraceError, type RecordedError } from "
 // Producing.
 export type { CancelOptions, CancelResult } from "./client/jobs/cancel-job.ts";
 export type { CallLimits } from "./client/call-limits.ts";
-export type { EnqueueItem, Millrace } from "./client/client.ts";
+export type { EnqueueItem, EnqueueManyOptions, Millrace } from "./client/millrace.ts";
 export type { ClientHealth } from "./client/client-health.ts";
 export { type BatchOptions, planJob, type PlannedJob } from "@millrace/core";
 export type { Batches, BatchStatus } from "./client/jobs/batches.ts";
 export type { BatchHandle } from "./client/enqueue/batch.ts";
 export type { Chain, ChainHandle } from "./client/enqueue/chain.ts";
-export type { EnqueueManyOptions } from "./client/enqueue/enqueue-calls.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { MillraceWithOutbox } from "./client/with-outbox.ts";
 export { diagnose, type Finding } from "@millrace/broker-nats";
-export type { Cron, ScheduleStatus } from "./client/cron.ts";
+export type { Cron } from "./client/cron.ts";
+export type { ScheduleStatus } from "./client/schedule-documents.ts";
 export type { ScheduleEvent } from "./client/schedule-history.ts";
 export type { DeadLetterGroup, DeadLetterResult } from "@millrace/core";
-export type { DeadLetterFilter, DeadLetters } from "./client/dead/dead-letters.ts";
+export type { DeadLetters } from "./client/dead/dead-letters.ts";
+export type { DeadLetterFilter } from "./client/dead/dead-matching.ts";
 export type { DelayedJobs, NewTime } from "./client/jobs/delayed.ts";
 export type {
   Audit,
@@ -134,8 +135,10 @@ export type { DrainOptions, DrainResult } from "./client/queues/queue-drain.ts";
 export type { LimitUse, QueueLimits } from "./client/queues/queue-limits.ts";
 export type { QueueStatus } from "./client/queues/queue-status.ts";
 export type { ControlNote, QueueChange, Queues, RateOption } from "./client/queues/queues.ts";
-export type { EventsQuery, JobEvent } from "./client/events.ts";
-export type { Jobs, JobsQuery, RecordedState, WatchQuery } from "./client/jobs/jobs.ts";
+export type { EventsQuery } from "./client/events.ts";
+export type { JobEvent } from "./client/follow-events.ts";
+export type { Jobs, JobsQuery } from "./client/jobs/jobs.ts";
+export type { RecordedState, WatchQuery } from "./client/jobs/watch-records.ts";
 export type { LiveJob, LiveState } from "./client/jobs/live-jobs.ts";
 export type { JobLogEntry, JobLogsOptions } from "./client/jobs/job-logs.ts";
 export type { JobState, JobStatus } from "./client/jobs/job-status.ts";

@@ -3,13 +3,8 @@ export type { Health } from "./node/health.ts";
 export { type HealthServer, type Probes, startHealthServer } from "./node/health-server.ts";
 export type { HeldLease } from "./lock/lock-request.ts";
 export { takeLock } from "./lock/take-lock.ts";
-export {
-  type ReplayedRun,
-  type ReplayedStep,
-  type ReplayOptions,
-  type ReplayOutcome,
-  replayRun,
-} from "./execution/steps/replay-run.ts";
+export { type ReplayOptions, replayRun } from "./execution/steps/replay-run.ts";
+export type { ReplayedRun, ReplayedStep, ReplayOutcome } from "./execution/steps/replayed-steps.ts";
 export { createNode, type MillraceNode } from "./node/node.ts";
 export { nodeEvents } from "./node/node-base.ts";
 export type { NodeState } from "./node/node-machine.ts";

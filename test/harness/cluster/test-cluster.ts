@@ -1,11 +1,30 @@
+import type { ConnectionOptions } from "@nats-io/transport-node";
 import { launchCluster, type LaunchedCluster, type LaunchedServer } from "@millrace/nats-server";
 import { join } from "node:path";
 import { startChild } from "../child.ts";
-import type { UseServerOptions } from "../servers.ts";
 import { allCurrent, LeaderKiller, RECOVERY_MS } from "./leader-killer.ts";
 import type { MemberFault } from "./member-fault.ts";
 import { MONITOR_CONFIG } from "./members.ts";
 import { REPLICAS } from "./mode.ts";
+
+export interface UseServerOptions {
+  /** Lines added to the server's configuration file. */
+  readonly config?: string;
+  readonly jetstream?: boolean;
+  /**
+   * Who may make a stream, where `config` asks for credentials: a cluster is ready when it takes
+   * one.
+   */
+  readonly connectWith?: Omit<ConnectionOptions, "servers">;
+  /** Why these tests have nothing to say of a cluster; they are skipped in that mode. */
+  readonly singleServer?: string;
+  /**
+   * Why no leader is killed under these tests in cluster mode: something speaks to the servers that
+   * is not ours to mend. What a dying leader was asked fails there, loudly, and is the caller's to
+   * ask again. Never for today's clients and nodes.
+   */
+  readonly undisturbed?: string;
+}
 
 /** Three servers behind one address, with the verbs of one server: each is done to all of them. */
 export interface TestCluster {

@@ -6,7 +6,8 @@ import {
   SCHEDULES,
   type StoredDeadLetter,
 } from "@millrace/core";
-import { createClient, type Millrace } from "../../../packages/millrace/src/client/client.ts";
+import { createClient } from "../../../packages/millrace/src/client/client.ts";
+import type { Millrace } from "../../../packages/millrace/src/client/millrace.ts";
 import { SimProcess, WORLD_BEGAN } from "../engine/process.ts";
 import type { Timeline } from "../engine/timeline.ts";
 import { REMOVED } from "../oracle/judge-ends.ts";

@@ -1,5 +1,6 @@
 import { encodeMsgpack, MillraceError, planJob, UNSETTLED, writeEnvelope } from "@millrace/core";
-import { createClient, type Millrace } from "../../../packages/millrace/src/client/client.ts";
+import { createClient } from "../../../packages/millrace/src/client/client.ts";
+import type { Millrace } from "../../../packages/millrace/src/client/millrace.ts";
 import type { JobHandle } from "../../../packages/millrace/src/client/jobs/job-handle.ts";
 import { type Dice, oneOf } from "../engine/dice.ts";
 import { SimProcess, WORLD_BEGAN } from "../engine/process.ts";

@@ -1,4 +1,4 @@
-import type { Millrace } from "../../../packages/millrace/src/client/client.ts";
+import type { Millrace } from "../../../packages/millrace/src/client/millrace.ts";
 import { type Dice, oneOf } from "../engine/dice.ts";
 import type { SimProcess } from "../engine/process.ts";
 import { insist, sleep } from "./insist.ts";

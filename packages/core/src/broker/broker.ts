@@ -1,7 +1,8 @@
+import type { EnqueueCall } from "./enqueue-call.ts";
+import type { EnqueueResult } from "./enqueue-call.ts";
 import type { ArrivalStore } from "./arrival-store.ts";
 import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
-import type { MillraceError } from "../errors/millrace-error.ts";
 import type { BatchStore } from "./batch-store.ts";
 import type { BlockedStore } from "./blocked-store.ts";
 import type { DeadLetterStore } from "./dead-letter-store.ts";
@@ -19,8 +20,12 @@ import type { SignalStore } from "./signal-store.ts";
 import type { Stoppable } from "./stoppable.ts";
 import type { Successors } from "./successors.ts";
 import type { Delivery, Lease, WorkOptions, WorkSubscription } from "./work.ts";
-import type { ServerEndpoint } from "../tracing/instrumentation.ts";
 import type { SettlementStep } from "../settlement/settlement.ts";
+
+export interface ServerEndpoint {
+  readonly address: string;
+  readonly port: number;
+}
 
 /** Where a job is looked for. */
 export interface FindOptions {
@@ -205,51 +210,8 @@ export interface CloseOptions {
   readonly withinMs?: number;
 }
 
-/** How jobs are enqueued. */
-export interface EnqueueCall {
-  /**
-   * Once it is aborted, nothing goes out any more, and each job that is not confirmed has the error
-   * `publish-timeout`, whose message says whether it was ever sent.
-   */
-  readonly signal?: AbortSignal;
-  /**
-   * All jobs are of one queue, and each id was made for this call: no queue can know it. Then they
-   * may be confirmed together, and `sequence` is 0.
-   */
-  readonly newIds?: boolean;
-  /**
-   * Ids that were given, each the key of what is to be done once. A job whose id is among them is a
-   * duplicate, `known`, also after the dedupe window: while a job that was enqueued so waits under
-   * the id in the queue or runs, and while the history, a dead letter or a delayed job has it.
-   */
-  readonly keys?: ReadonlySet<string>;
-  /**
-   * All jobs are of one queue, and are stored as one or not at all. If they are not, each has the
-   * error that kept them from it: `server-too-old` before NATS 2.12. Those that are there already
-   * are duplicates, and keep no other from being stored.
-   */
-  readonly together?: boolean;
-}
-
 /** How the connection to the server is. `closed` is for good; `disconnected` mends itself. */
 export type BrokerStatus = "connected" | "disconnected" | "closed";
-
-export type EnqueueResult =
-  | {
-      readonly ok: true;
-      readonly id: string;
-      readonly queue: string;
-      readonly sequence: number;
-      readonly duplicate: boolean;
-      /** Nothing was sent: the id is the key of a job that is on record. */
-      readonly known?: true;
-    }
-  | {
-      readonly ok: false;
-      readonly id: string;
-      readonly queue: string;
-      readonly error: MillraceError;
-    };
 
 /** How a queue is stored. What is left out stays as it is. */
 export interface QueueSettings {

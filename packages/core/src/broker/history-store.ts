@@ -1,6 +1,6 @@
+import type { EnqueueRef } from "../envelope/enqueue-ref.ts";
 import type { JobRef } from "../envelope/envelope.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
-import type { EnqueueRef } from "../settlement/one-end.ts";
 
 export interface HistoryQuery {
   readonly id: string;

@@ -1,6 +1,6 @@
 import type { Envelope } from "../envelope/envelope.ts";
 import type { MillraceError } from "../errors/millrace-error.ts";
-import type { EnqueueResult } from "./broker.ts";
+import type { EnqueueResult } from "./enqueue-call.ts";
 
 /** What a queue notes of the last jobs that were stored under one name. */
 export interface Mark {

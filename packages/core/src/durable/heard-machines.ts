@@ -1,4 +1,10 @@
-import type { SentBy } from "./machine-address.ts";
+/** What an event's id says of the machine that has sent it. */
+export interface SentBy {
+  /** The machine and its life. */
+  readonly sender: string;
+  /** Grows with each event of the sender. */
+  readonly place: readonly [rev: number, number: number];
+}
 
 /** The last event of each machine that was heard: its revision, its number there, and when. */
 export type HeardMachines = Readonly<Record<string, readonly [rev: number, n: number, at: number]>>;

@@ -1,3 +1,4 @@
+import type { SentBy } from "./heard-machines.ts";
 import type { ActorRefFrom, AnyStateMachine } from "xstate";
 import type { MachineDefinition } from "./define-machine.ts";
 import type { MachineDocument } from "./machine-document.ts";
@@ -42,14 +43,6 @@ export function sentEventId(
   number: number,
 ): string {
   return `${PREFIX}${machine}:${id}:${run}:${rev}:${number}`;
-}
-
-/** What an event's id says of the machine that has sent it. */
-export interface SentBy {
-  /** The machine and its life. */
-  readonly sender: string;
-  /** Grows with each event of the sender. */
-  readonly place: readonly [rev: number, number: number];
 }
 
 /** @returns undefined for an event that no machine has sent */

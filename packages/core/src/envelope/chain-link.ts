@@ -1,20 +1,7 @@
+import type { ChainLink } from "./envelope.ts";
 import { createHash } from "node:crypto";
-import { type Envelope, type Lane, UNSETTLED } from "./envelope.ts";
+import { type Envelope, UNSETTLED } from "./envelope.ts";
 import { isId, isJobName, isQueueName } from "./names.ts";
-
-/**
- * A job that follows when the one before it has succeeded: it is enqueued with that one's result as
- * its payload.
- */
-export interface ChainLink {
-  /** Default: the id of the job before, with `:next` behind it. */
-  readonly id?: string;
-  readonly name: string;
-  readonly queue: string;
-  readonly lane?: Lane;
-  readonly maxAttempts?: number;
-  readonly timeoutMs?: number;
-}
 
 /** As many jobs may follow one. */
 export const LONGEST_CHAIN = 100;

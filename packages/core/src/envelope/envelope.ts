@@ -1,5 +1,3 @@
-import type { ChainLink } from "./chain-link.ts";
-import type { BatchCounts } from "./flow-place.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 
 /** The newest envelope version this code writes, and the highest it reads. */
@@ -109,6 +107,31 @@ export interface SettlerFields {
   readonly follows?: JobRef;
   /** Of a batch's callback: the batch, and how its jobs ended. */
   readonly closes?: BatchCounts;
+}
+
+/**
+ * A job that follows when the one before it has succeeded: it is enqueued with that one's result as
+ * its payload.
+ */
+export interface ChainLink {
+  /** Default: the id of the job before, with `:next` behind it. */
+  readonly id?: string;
+  readonly name: string;
+  readonly queue: string;
+  readonly lane?: Lane;
+  readonly maxAttempts?: number;
+  readonly timeoutMs?: number;
+}
+
+/** How many jobs of a batch ended how. */
+export interface BatchCounts {
+  readonly id: string;
+  readonly total: number;
+  readonly succeeded: number;
+  readonly dead: number;
+  readonly expired: number;
+  readonly cancelled: number;
+  readonly refused: number;
 }
 
 /** The settler's fields of a job that was never settled. */

@@ -1,16 +1,6 @@
+import type { BatchCounts } from "./envelope.ts";
 import { foreignId, nextId } from "./chain-link.ts";
 import type { Envelope, JobRef } from "./envelope.ts";
-
-/** How many jobs of a batch ended how. */
-export interface BatchCounts {
-  readonly id: string;
-  readonly total: number;
-  readonly succeeded: number;
-  readonly dead: number;
-  readonly expired: number;
-  readonly cancelled: number;
-  readonly refused: number;
-}
 
 /** A job that comes later in a chain. */
 export interface ChainedJob extends JobRef {

@@ -8,8 +8,9 @@ import {
   type SettlerFields,
   UNSETTLED,
 } from "./envelope.ts";
-import { type ChainLink, isChain, LONGEST_CHAIN } from "./chain-link.ts";
-import type { BatchCounts } from "./flow-place.ts";
+import { isChain, LONGEST_CHAIN } from "./chain-link.ts";
+import type { ChainLink } from "./envelope.ts";
+import type { BatchCounts } from "./envelope.ts";
 import { tooManyHeaders, travellingHeaders } from "./headers.ts";
 import type { QueueMessage } from "./message.ts";
 import { MAX_TAGS, MAX_TEXT } from "./text-limits.ts";

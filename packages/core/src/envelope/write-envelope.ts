@@ -1,8 +1,8 @@
 import type { RecordedError } from "../errors/recorded-error.ts";
-import type { ChainLink } from "./chain-link.ts";
+import type { ChainLink } from "./envelope.ts";
 import { AS_IT_IS, type BodyFormat, encodeJson, encodeMsgpack } from "./body.ts";
 import type { EncodeRules } from "./sendable.ts";
-import type { BatchCounts } from "./flow-place.ts";
+import type { BatchCounts } from "./envelope.ts";
 import { ENVELOPE_VERSION, type Envelope, type JobRef } from "./envelope.ts";
 
 /**

@@ -1,7 +1,8 @@
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { FinalState } from "../machine/execution-machine.ts";
 import type { SkipReason } from "../schedule/schedule-state.ts";
-import type { DeadReason, Outcome } from "../settlement/outcome.ts";
+import type { Outcome } from "../settlement/outcome.ts";
+import type { DeadReason } from "../settlement/dead-reason.ts";
 
 /** What is said about one job. */
 interface JobEvent {

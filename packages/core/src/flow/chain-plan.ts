@@ -1,4 +1,5 @@
-import { type ChainLink, LONGEST_CHAIN } from "../envelope/chain-link.ts";
+import { LONGEST_CHAIN } from "../envelope/chain-link.ts";
+import type { ChainLink } from "../envelope/envelope.ts";
 import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import { requireId } from "../envelope/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";

@@ -1,7 +1,7 @@
 import { requireJobName, requireQueueName } from "../envelope/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
-import type { DeadReason } from "../settlement/outcome.ts";
+import type { DeadReason } from "../settlement/dead-reason.ts";
 import type { Coordination } from "./coordination.ts";
 
 /** A job that has ended, as the job of its outcome is told of it: that one's input. */

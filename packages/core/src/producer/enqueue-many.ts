@@ -1,4 +1,4 @@
-import type { EnqueueCall } from "../broker/broker.ts";
+import type { EnqueueCall } from "../broker/enqueue-call.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { isKey, type OnceOptions } from "./job-key.ts";

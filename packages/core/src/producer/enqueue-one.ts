@@ -1,4 +1,5 @@
-import type { Broker, EnqueueResult } from "../broker/broker.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { EnqueueResult } from "../broker/enqueue-call.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { unanswered } from "./enqueue-many.ts";
 

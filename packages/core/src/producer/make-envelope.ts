@@ -1,10 +1,21 @@
-import { type Envelope, UNSETTLED } from "../envelope/envelope.ts";
+import { type Envelope, type JobRef, UNSETTLED } from "../envelope/envelope.ts";
 import { keyOf, requireKey } from "../job/coordination.ts";
 import type { AnyJobDefinition } from "../job/define-job.ts";
 import { validate } from "../job/schema.ts";
 import { refuseUnknown } from "../options/known-options.ts";
 import { ENQUEUE_OPTIONS, type EnqueueOptions, envelopeOptions } from "./enqueue-options.ts";
-import type { JobOrigin } from "./prepare-job.ts";
+
+/** Where a job comes from that is enqueued in another's handler. */
+export interface JobOrigin {
+  readonly parent: JobRef;
+  /** Of the parent's context, such as a trace's. The options' own headers go before them. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Set where the handler's attempt may be a repetition: whether it enqueued this job before. Its
+   * queue may have forgotten the id.
+   */
+  readonly hasEnqueued?: (child: Envelope) => Promise<boolean>;
+}
 
 /** Where an envelope's time and id come from, and in whose handler it is made. */
 export interface EnvelopeSource {

@@ -1,4 +1,4 @@
-import type { Envelope, JobRef } from "../envelope/envelope.ts";
+import type { Envelope } from "../envelope/envelope.ts";
 import { coordination } from "../job/coordination.ts";
 import type { AnyJobDefinition } from "../job/define-job.ts";
 import { debounced, type UniquePlan } from "../unique/unique-plan.ts";
@@ -14,18 +14,6 @@ export interface PreparedJob {
   readonly unique?: UniquePlan;
   /** Its id is the key of what is to be done once. */
   readonly keyed?: true;
-}
-
-/** Where a job comes from that is enqueued in another's handler. */
-export interface JobOrigin {
-  readonly parent: JobRef;
-  /** Of the parent's context, such as a trace's. The options' own headers go before them. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /**
-   * Set where the handler's attempt may be a repetition: whether it enqueued this job before. Its
-   * queue may have forgotten the id.
-   */
-  readonly hasEnqueued?: (child: Envelope) => Promise<boolean>;
 }
 
 /**

@@ -12,7 +12,8 @@ import {
 import { newJobId } from "./job-id.ts";
 import { ENQUEUE_ITEM, ONCE_OPTIONS, type OnceOptions } from "./job-key.ts";
 import { makeEnvelope, type EnvelopeSource } from "./make-envelope.ts";
-import { isUnique, type JobOrigin, type PreparedJob, prepareJob } from "./prepare-job.ts";
+import { isUnique, type PreparedJob, prepareJob } from "./prepare-job.ts";
+import type { JobOrigin } from "./make-envelope.ts";
 import { sendJobs } from "./send-jobs.ts";
 
 /** One job of a bulk enqueue, whatever its input's type. */

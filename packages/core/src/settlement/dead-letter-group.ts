@@ -1,4 +1,4 @@
-import type { DeadReason } from "./outcome.ts";
+import type { DeadReason } from "./dead-reason.ts";
 
 /** Dead letters that have the same cause, as far as can be told. */
 export interface DeadLetterGroup {

@@ -1,7 +1,7 @@
+import type { FirstMessage } from "../envelope/enqueue-ref.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { MessageOrigin } from "../envelope/message.ts";
-import type { FirstMessage } from "./one-end.ts";
-import type { DeadReason } from "./outcome.ts";
+import type { DeadReason } from "./dead-reason.ts";
 
 /**
  * A job that will not be tried again by itself, with everything needed to understand it and to run

@@ -3,7 +3,8 @@ import type { FlowPlace } from "../envelope/flow-place.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { OutcomeTarget } from "../job/outcome-jobs.ts";
 import type { FinalState } from "../machine/execution-machine.ts";
-import type { DeadReason, Outcome } from "./outcome.ts";
+import type { Outcome } from "./outcome.ts";
+import type { DeadReason } from "./dead-reason.ts";
 
 /** One line of a job's history: how one delivery ended. Times are epoch milliseconds. */
 export interface HistoryRecord extends FlowPlace {

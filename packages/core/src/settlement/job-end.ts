@@ -6,7 +6,8 @@ import type { QueueMessage } from "../envelope/message.ts";
 import { readEnvelope } from "../envelope/read-envelope.ts";
 import { isOvertaken } from "./history-order.ts";
 import type { HistoryRecord } from "./history-record.ts";
-import { type EnqueueRef, firstMessageOf, isItsEnd, isSameEnqueue } from "./one-end.ts";
+import { firstMessageOf, isItsEnd, isSameEnqueue } from "./one-end.ts";
+import type { EnqueueRef } from "../envelope/enqueue-ref.ts";
 
 /**
  * Why a message that came is not to be run any more.

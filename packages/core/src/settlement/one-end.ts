@@ -1,25 +1,10 @@
+import type { EnqueueRef } from "../envelope/enqueue-ref.ts";
+import type { FirstMessage } from "../envelope/enqueue-ref.ts";
 import type { StoredRecord } from "../broker/history-store.ts";
-import type { Envelope, JobRef } from "../envelope/envelope.ts";
+import type { Envelope } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { HistoryRecord } from "./history-record.ts";
-
-/** What tells one enqueue of an id from another. */
-export interface FirstMessage {
-  /** When its first message was stored, epoch milliseconds of the broker's clock. */
-  readonly firstStoredAt?: number;
-  /**
-   * Where its idempotency key was not its id, the place of that message; of a job that follows
-   * another, when that one succeeded.
-   */
-  readonly unkeyed?: number;
-}
-
-/** Which enqueue of an id, in which life of the job. */
-export interface EnqueueRef extends JobRef, FirstMessage {
-  readonly createdAt?: number;
-  readonly life?: number;
-}
 
 /** How long a queue remembers the ids of its messages. */
 export interface IdMemory {

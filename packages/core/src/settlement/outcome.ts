@@ -1,3 +1,4 @@
+import type { DeadReason } from "./dead-reason.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import type { OutcomeTarget } from "../job/outcome-jobs.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
@@ -7,23 +8,6 @@ import type { RecordedError } from "../errors/recorded-error.ts";
  * the handler chose.
  */
 export type RetryWish = "policy" | "never" | { readonly afterMs: number };
-
-/** Why a job is a dead letter. */
-export type DeadReason =
-  | "undecodable"
-  | "invalid-envelope"
-  | "unsupported-version"
-  | "unknown-name"
-  | "invalid-payload"
-  | "payload-too-large"
-  | "attempts-exhausted"
-  | "fatal"
-  | "crashed"
-  | "expired"
-  | "chain-broken"
-  | "next-not-allowed"
-  | "parked-full"
-  | "unsettled";
 
 /** How one delivery of a job ended. Values, never exceptions. */
 export type Outcome =

@@ -6,7 +6,8 @@ import { followingSteps } from "./followers.ts";
 import { deadLetterOf, historyRecordOf } from "./settlement-records.ts";
 import type { HistoryRecord } from "./history-record.ts";
 import { firstStoredAt, unkeyedPlace } from "./one-end.ts";
-import type { DeadReason, Outcome } from "./outcome.ts";
+import type { Outcome } from "./outcome.ts";
+import type { DeadReason } from "./dead-reason.ts";
 import {
   crashesOf,
   type Settlement,

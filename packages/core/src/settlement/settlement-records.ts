@@ -6,7 +6,7 @@ import type { FinalState } from "../machine/execution-machine.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import type { HistoryRecord } from "./history-record.ts";
 import { firstMessageOf, firstStoredAt, unkeyedPlace } from "./one-end.ts";
-import type { DeadReason } from "./outcome.ts";
+import type { DeadReason } from "./dead-reason.ts";
 import { toldOf } from "./outcome-job.ts";
 import { crashesOf, type SettlementInput } from "./settlement.ts";
 import { traceIdOf } from "../tracing/trace-id.ts";

@@ -5,7 +5,8 @@ import type { OutcomeJobs } from "../job/outcome-jobs.ts";
 import type { RetryPolicy } from "../retry/retry-policy.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import type { Children, HistoryRecord } from "./history-record.ts";
-import type { DeadReason, Outcome } from "./outcome.ts";
+import type { Outcome } from "./outcome.ts";
+import type { DeadReason } from "./dead-reason.ts";
 
 /** All that settlement looks at. */
 export interface SettlementInput {

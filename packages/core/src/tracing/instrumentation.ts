@@ -1,3 +1,4 @@
+import type { ServerEndpoint } from "../broker/broker.ts";
 import type { StepRef } from "../broker/journal-store.ts";
 import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import type { MillraceError } from "../errors/millrace-error.ts";
@@ -96,11 +97,6 @@ export interface LockWait {
 /** What became of one of them. */
 export type Published =
   { readonly ok: true } | { readonly ok: false; readonly error: MillraceError };
-
-export interface ServerEndpoint {
-  readonly address: string;
-  readonly port: number;
-}
 
 export interface StartedAttempt {
   readonly envelope: Envelope;

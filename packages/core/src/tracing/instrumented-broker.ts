@@ -1,6 +1,7 @@
 import type { Broker } from "../broker/broker.ts";
 import type { Envelope } from "../envelope/envelope.ts";
-import type { Instrumentation, Publication, Published, ServerEndpoint } from "./instrumentation.ts";
+import type { Instrumentation, Publication, Published } from "./instrumentation.ts";
+import type { ServerEndpoint } from "../broker/broker.ts";
 
 const DONE = { ok: true } as const;
 

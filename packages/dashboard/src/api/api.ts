@@ -28,6 +28,7 @@ import { jobLog } from "./job-log.ts";
 import { limits, releaseLock, setLimits } from "./limits.ts";
 import { machine, machineChart, machineCounts, machines, sendEvent } from "./machines.ts";
 import { outboxView, retryRows } from "./outbox.ts";
+import type { Reading } from "./reading.ts";
 import * as reads from "./reads.ts";
 import { plots } from "./plots.ts";
 import { scheduleDay } from "./schedule-day.ts";
@@ -69,7 +70,7 @@ function addReads(
   { fleet, show, clock, feed, title, outbox, doctor, search, grafana }: ApiHost,
   known: OnceAMoment,
 ): void {
-  const reading: reads.Reading = { fleet, show, now: () => clock.now() };
+  const reading: Reading = { fleet, show, now: () => clock.now() };
   /** The question is the whole address, its filters included. */
   const read: Read = (path, answer) =>
     void api.get(path, async (context) =>
@@ -141,7 +142,7 @@ function addReads(
   read("/doctor", () => doctorView(doctor, show));
 }
 
-function addDeadReads(read: Read, { fleet, show }: reads.Reading): void {
+function addDeadReads(read: Read, { fleet, show }: Reading): void {
   read("/dead", async (context) => {
     const { queue = "", filter = "" } = context.req.query();
     const groups = await fleet.dead.groups({
@@ -157,7 +158,7 @@ function addDeadReads(read: Read, { fleet, show }: reads.Reading): void {
   });
 }
 
-function addMachineReads(read: Read, reading: reads.Reading): void {
+function addMachineReads(read: Read, reading: Reading): void {
   read("/machines", (context) => {
     const { machine: name = "", state = "", status, after } = context.req.query();
     const asked = { ...askedStatus(status), ...askedAfter(after) };

@@ -1,7 +1,7 @@
 import { MillraceError } from "@millrace/core";
 import type { FleetJob } from "../fleet/fleet.ts";
 import type { BatchView, FamilyMemberView, FamilyView } from "./family-views.ts";
-import type { Reading } from "./reads.ts";
+import type { Reading } from "./reading.ts";
 import type { RefView } from "./views.ts";
 
 /** Each is some reads of the server. */

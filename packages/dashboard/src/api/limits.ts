@@ -3,7 +3,7 @@ import type { FleetGate, FleetLimits } from "../fleet/fleet.ts";
 import { askedLimits, askedLock } from "./asked-limits.ts";
 import type { Asking } from "./changes.ts";
 import type { GateView, LimitsPageView, QueueLimitsView } from "./limits-views.ts";
-import type { Reading } from "./reads.ts";
+import type { Reading } from "./reading.ts";
 import type { ChangeView, LimitsView } from "./views.ts";
 
 const MOST_LOCKS = 500;

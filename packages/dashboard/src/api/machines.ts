@@ -10,7 +10,7 @@ import type {
   MachinesPageView,
   MachineView,
 } from "./machine-views.ts";
-import type { Reading } from "./reads.ts";
+import type { Reading } from "./reading.ts";
 import type { ChangeView } from "./views.ts";
 
 const PAGE = 200;

@@ -1,3 +1,4 @@
+import type { Reading } from "./reading.ts";
 import { MillraceError, type StoredDeadLetter } from "@millrace/core";
 import { shownError, type ShowValue } from "@millrace/telemetry/masking";
 import type { Fleet, FleetAuditRecord, FleetSchedule } from "../fleet/fleet.ts";
@@ -14,13 +15,6 @@ import type {
   RateView,
   ScheduleView,
 } from "./views.ts";
-
-/** What the API's questions are answered from. */
-export interface Reading {
-  readonly fleet: Fleet;
-  readonly show: ShowValue;
-  readonly now: () => number;
-}
 
 export async function overview(
   { fleet, show, now }: Reading,

@@ -1,4 +1,4 @@
-import type { Reading } from "./reads.ts";
+import type { Reading } from "./reading.ts";
 import type { ScheduleDayView } from "./schedule-day-views.ts";
 
 const DAY_MS = 86_400_000;

@@ -1,5 +1,5 @@
 import { systemClock } from "@millrace/core";
-import type { Millrace } from "../client/client.ts";
+import type { Millrace } from "../client/millrace.ts";
 import type { Operation } from "../client/operations/operation.ts";
 import { interruptible } from "./interrupt.ts";
 import type { CliIo } from "./io.ts";

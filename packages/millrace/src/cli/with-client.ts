@@ -1,6 +1,7 @@
 import { type Instrumentation, instrumentedBroker, systemClock } from "@millrace/core";
 import { connectBroker } from "@millrace/broker-nats";
-import { type Millrace, createClient } from "../client/client.ts";
+import { createClient } from "../client/client.ts";
+import type { Millrace } from "../client/millrace.ts";
 import { connectionOptions } from "../config/connection.ts";
 import type { Config } from "../config/fields.ts";
 import { maskOf } from "../config/mask-of.ts";

@@ -1,5 +1,5 @@
 import { MillraceError, recordError } from "@millrace/core";
-import type { Millrace } from "../client/client.ts";
+import type { Millrace } from "../client/millrace.ts";
 import type { Config } from "../config/fields.ts";
 import type { CliTelemetry } from "./cli-telemetry.ts";
 import type { CliIo } from "./io.ts";

@@ -2,7 +2,8 @@ import { defineJob, MillraceError } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { createClient, type Millrace } from "./client.ts";
+import { createClient } from "./client.ts";
+import type { Millrace } from "./millrace.ts";
 
 const welcome = defineJob({
   name: "mail.welcome",

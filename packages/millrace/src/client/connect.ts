@@ -18,7 +18,8 @@ import { connectionOptions } from "../config/connection.ts";
 import { type ConfigInput, FIELD_KEYS, type FieldKey } from "../config/fields.ts";
 import { maskOf } from "../config/mask-of.ts";
 import { requireNode } from "../require-node.ts";
-import { createClient, type Millrace } from "./client.ts";
+import { createClient } from "./client.ts";
+import type { Millrace } from "./millrace.ts";
 import { type MillraceWithOutbox, requireAdapter, withOutbox } from "./with-outbox.ts";
 
 type ConnectionKey = Extract<

@@ -1,3 +1,4 @@
+import type { ScheduleStatus } from "./schedule-documents.ts";
 import {
   type Broker,
   checkInput,
@@ -14,7 +15,6 @@ import {
   type Schedule,
   scheduleDefinition,
   type ScheduleFields,
-  type ScheduleState,
   type StoredSchedule,
   upsert,
   withRun,
@@ -22,15 +22,6 @@ import {
 import { type JobHandle, jobHandle } from "./jobs/job-handle.ts";
 import { ScheduleDocuments, scheduleNotFound } from "./schedule-documents.ts";
 import { type ScheduleEvent, scheduleHistory } from "./schedule-history.ts";
-
-/** A stored schedule and how far it is. Times: epoch milliseconds. */
-export interface ScheduleStatus extends StoredSchedule {
-  /** When it is due next; undefined while it is paused. */
-  readonly next: number | undefined;
-  readonly state: ScheduleState;
-  /** The node with this schedule in its code that was started last, to the hour. */
-  readonly seen: { readonly node: string; readonly at: number } | undefined;
-}
 
 const FIELD_NAMES = optionNames<ScheduleFields>({
   ...{ name: true, cron: true, timezone: true, jitter: true, missed: true, overlap: true },

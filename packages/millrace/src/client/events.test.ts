@@ -1,8 +1,9 @@
 import { defineJob, type HistoryStore, MillraceError } from "@millrace/core";
 import { describe, expect, test } from "vitest";
 import { createTestRuntime } from "../testing/test-runtime.ts";
-import type { Millrace } from "./client.ts";
-import type { EventsQuery, JobEvent } from "./events.ts";
+import type { Millrace } from "./millrace.ts";
+import type { EventsQuery } from "./events.ts";
+import type { JobEvent } from "./follow-events.ts";
 
 type Task = { readonly do: "succeed" | "die" };
 const mail = defineJob<Task>({ name: "mail", queue: "mail", retry: "none" });

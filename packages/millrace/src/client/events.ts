@@ -1,14 +1,15 @@
+import type { JobEvent } from "./follow-events.ts";
 import {
   type Broker,
   type Clock,
-  type HistoryRecord,
   MillraceError,
   optionNames,
   refuseUnknown,
   requireQueueName,
 } from "@millrace/core";
 import { followEvents } from "./follow-events.ts";
-import { type RecordedState, RECORDED_STATES } from "./jobs/jobs.ts";
+import { RECORDED_STATES } from "./jobs/jobs.ts";
+import type { RecordedState } from "./jobs/watch-records.ts";
 
 /** Which events, and from where on. */
 export interface EventsQuery {
@@ -29,17 +30,6 @@ export interface EventsQuery {
 const NAMES = optionNames<EventsQuery>({
   ...{ queue: true, name: true, state: true, after: true, signal: true },
 });
-
-/** What became of a job: one event for each attempt that ended. */
-export interface JobEvent extends HistoryRecord {
-  /**
-   * Its place in the history. Store it when the event is handled, and go on with it as `after`. It
-   * only grows, and there are gaps.
-   */
-  readonly position: number;
-  /** By the server's clock, epoch milliseconds. */
-  readonly storedAt: number;
-}
 
 /** @throws MillraceError `invalid-option`, `invalid-name` */
 export function eventsOf(

@@ -1,7 +1,7 @@
 import { defineJob, planJob } from "@millrace/core";
 import { expect, test } from "vitest";
 import { createTestRuntime, type TestRuntime } from "../testing/test-runtime.ts";
-import type { Millrace } from "./client.ts";
+import type { Millrace } from "./millrace.ts";
 import type { JobHandle } from "./jobs/job-handle.ts";
 
 /** No call has it, and none has one that is like it. */

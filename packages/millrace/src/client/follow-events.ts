@@ -6,11 +6,22 @@ import {
   type Stoppable,
   type Stretch,
   type StretchQuery,
+  type HistoryRecord,
 } from "@millrace/core";
 import { endsAtOnce } from "./jobs/ends-at-once.ts";
-import type { JobEvent } from "./events.ts";
 import { HOPELESS } from "./jobs/hopeless.ts";
-import type { RecordedState } from "./jobs/jobs.ts";
+import type { RecordedState } from "./jobs/watch-records.ts";
+
+/** What became of a job: one event for each attempt that ended. */
+export interface JobEvent extends HistoryRecord {
+  /**
+   * Its place in the history. Store it when the event is handled, and go on with it as `after`. It
+   * only grows, and there are gaps.
+   */
+  readonly position: number;
+  /** By the server's clock, epoch milliseconds. */
+  readonly storedAt: number;
+}
 
 export interface EventFilter {
   readonly queue?: string;

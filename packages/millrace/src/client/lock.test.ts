@@ -1,7 +1,8 @@
 import { MillraceError } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { beforeEach, expect, test, vi } from "vitest";
-import { createClient, type Millrace } from "./client.ts";
+import { createClient } from "./client.ts";
+import type { Millrace } from "./millrace.ts";
 import type { LockOptions, LockScope } from "./lock.ts";
 
 let clock: SimulatedClock;

@@ -14,7 +14,15 @@ import {
   SCHEDULES_SEEN,
   type StoredSchedule,
 } from "@millrace/core";
-import type { ScheduleStatus } from "./cron.ts";
+
+/** A stored schedule and how far it is. Times: epoch milliseconds. */
+export interface ScheduleStatus extends StoredSchedule {
+  /** When it is due next; undefined while it is paused. */
+  readonly next: number | undefined;
+  readonly state: ScheduleState;
+  /** The node with this schedule in its code that was started last, to the hour. */
+  readonly seen: { readonly node: string; readonly at: number } | undefined;
+}
 
 /** The documents of a namespace's schedules: what they are, how far they are, who has seen them. */
 export class ScheduleDocuments {

@@ -1,7 +1,7 @@
 import type { AdaptedOutbox, OutboxAdapter, OutboxOptions } from "@millrace/outbox";
 import { MillraceError } from "@millrace/core";
 import type { CallLimits } from "./call-limits.ts";
-import type { Millrace } from "./client.ts";
+import type { Millrace } from "./millrace.ts";
 
 /** A client that enqueues in transactions of a database too. Made by `connect({ outbox })`. */
 export interface MillraceWithOutbox<Adapter extends OutboxAdapter> extends Millrace {

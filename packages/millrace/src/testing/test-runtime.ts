@@ -16,7 +16,8 @@ import {
 } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { createNode, type MillraceNode } from "@millrace/runtime";
-import { createClient, type Millrace } from "../client/client.ts";
+import { createClient } from "../client/client.ts";
+import type { Millrace } from "../client/millrace.ts";
 import type { MachineHandle } from "../client/machines/machine-handle.ts";
 import { runsInFlight } from "../client/jobs/runs-in-flight.ts";
 import type { JobHandle } from "../client/jobs/job-handle.ts";

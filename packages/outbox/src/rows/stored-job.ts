@@ -5,7 +5,12 @@ import {
   type PreparedJob,
   writeEnvelope,
 } from "@millrace/core";
-import type { RowKind } from "../store/outbox-store.ts";
+
+/**
+ * What a row holds that is no job: a batch; a message that a stream has to store; one for whoever
+ * listens.
+ */
+export type RowKind = "batch" | "message" | "notice";
 
 /** A job's columns, but for the body, which each database takes in a form of its own. */
 export interface StoredJob {

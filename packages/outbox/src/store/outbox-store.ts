@@ -2,12 +2,6 @@ import type { Stoppable } from "@millrace/core";
 import type { StoredJob } from "../rows/stored-job.ts";
 import type { AdoptedTable } from "../schema/adopt-table.ts";
 
-/**
- * What a row holds that is no job: a batch; a message that a stream has to store; one for whoever
- * listens.
- */
-export type RowKind = "batch" | "message" | "notice";
-
 /** A committed row that is not published yet. */
 export interface OutboxRow {
   readonly seq: number;

@@ -15,7 +15,6 @@ import type {
 import type { Cancellations } from "../control/cancellations.ts";
 import type { ParkedJobs } from "../limits/parked-jobs.ts";
 import type { MemoryBudget } from "../worker/memory-budget.ts";
-import type { AttemptContext } from "./attempt/attempt-context.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { JobLogs } from "../job-log/job-logs.ts";
 import type { Limit } from "../limits/limit.ts";
@@ -23,6 +22,7 @@ import type { FailureLog } from "./attempt/failure-log.ts";
 import type { RecentEnds } from "./recall/recent-ends.ts";
 import type { SettlementHook } from "./settle/settlement-hook.ts";
 import type { SettlementWatch } from "./settle/settlement-watch.ts";
+import type { ThreadContext } from "../thread/thread-context.ts";
 import type { Suspects } from "./recall/suspects.ts";
 import type { BegunRuns } from "./recall/begun-runs.ts";
 
@@ -64,5 +64,5 @@ export interface ExecutionHost {
   /** In [0, 1). */
   readonly random: () => number;
   /** Calls the job's handler through the node's middleware, on this thread or on one of its own. */
-  readonly call: (context: AttemptContext) => unknown;
+  readonly call: (context: ThreadContext) => unknown;
 }

@@ -2,11 +2,11 @@ import { brokerOutlet, MillraceError, Producer, type RunningJob } from "@millrac
 import { invokedHook } from "../durable/invoked-hook.ts";
 import { cancellationHook } from "../control/cancellation-hook.ts";
 import { Cancellations } from "../control/cancellations.ts";
-import type { AttemptContext } from "../execution/attempt/attempt-context.ts";
 import { compose } from "../execution/attempt/compose.ts";
 import { FailureLog } from "../execution/attempt/failure-log.ts";
 import { type StraySignals, strayWarnings } from "../execution/attempt/stray-signals.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
+import type { ThreadContext } from "../thread/thread-context.ts";
 import { RecentEnds } from "../execution/recall/recent-ends.ts";
 import { Suspects } from "../execution/recall/suspects.ts";
 import { BegunRuns } from "../execution/recall/begun-runs.ts";
@@ -146,7 +146,7 @@ function handlerCall(
   { config, registry }: NodeBase,
   { strays, threads }: HostParts,
 ): ExecutionHost["call"] {
-  return compose<AttemptContext>(config.middleware, (context) => {
+  return compose<ThreadContext>(config.middleware, (context) => {
     const job = registry.get(context.job.name, context.job.queue);
     if (job === undefined)
       throw new MillraceError("unknown-name", `No handler called ${context.job.name}.`);

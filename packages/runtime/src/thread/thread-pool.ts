@@ -1,14 +1,11 @@
+import type { ThreadContext } from "./thread-context.ts";
 import { Worker } from "node:worker_threads";
 import {
   type AnyJob,
-  type AttemptTrace,
   type Clock,
-  type EnqueueItemResult,
-  type ExecutionContext,
   type HandlerWish,
   MillraceError,
   type PreparedJob,
-  type ThreadLease,
   threadFile,
   unsendableValue,
 } from "@millrace/core";
@@ -24,14 +21,6 @@ import type { FromThread, PortableSent, ToThread } from "./thread-protocol.ts";
 interface IdleThread {
   readonly module: string;
   readonly worker: Worker;
-}
-
-/** The context of an attempt whose handler is in a thread. */
-export interface ThreadContext extends ExecutionContext {
-  readonly trace: AttemptTrace | undefined;
-  readonly lease: ThreadLease | undefined;
-  /** Sends what the handler has made in its thread. */
-  send(jobs: readonly PreparedJob[]): Promise<readonly EnqueueItemResult[]>;
 }
 
 /**

@@ -1,4 +1,11 @@
-import type { Publication } from "./memory-queue.ts";
+import type { QueueMessage } from "@millrace/core";
+
+/** What is published: a message but for what the queue itself gives it. */
+export interface Publication extends Omit<QueueMessage, "queue" | "sequence" | "storedAt"> {
+  readonly messageId: string;
+  /** Of a job that follows another, when that one succeeded: two of one id are two jobs. */
+  readonly followsAt?: number;
+}
 
 interface Seen {
   readonly sequence: number;

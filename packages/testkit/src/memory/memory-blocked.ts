@@ -7,7 +7,8 @@ import {
   readEnvelope,
   type ReleaseOptions,
 } from "@millrace/core";
-import type { MemoryQueue, Publication } from "./memory-queue.ts";
+import type { MemoryQueue } from "./memory-queue.ts";
+import type { Publication } from "./free-id.ts";
 
 export interface Blocked {
   readonly queue: string;

@@ -1,3 +1,4 @@
+import type { Publication } from "./free-id.ts";
 import {
   type Clock,
   LANE_NAMES,
@@ -15,13 +16,6 @@ import {
   type Timer,
 } from "@millrace/core";
 import { freeId, withId } from "./free-id.ts";
-
-/** What is published: a message but for what the queue itself gives it. */
-export interface Publication extends Omit<QueueMessage, "queue" | "sequence" | "storedAt"> {
-  readonly messageId: string;
-  /** Of a job that follows another, when that one succeeded: two of one id are two jobs. */
-  readonly followsAt?: number;
-}
 
 /** A stored message and how often it was handed out. */
 interface Stored {

@@ -14,7 +14,8 @@ import {
   writeEnvelope,
   writeFittingEnvelope,
 } from "@millrace/core";
-import { type Publication, sizeOf } from "./memory-queue.ts";
+import { sizeOf } from "./memory-queue.ts";
+import type { Publication } from "./free-id.ts";
 
 type Limits = Pick<Broker, "maxDelayMs" | "maxValues" | "maxMessageBytes">;
 

@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { connectBroker, removeNamespace } from "@millrace/broker-nats";
 import { defineJob, MillraceError, systemClock } from "@millrace/core";
 import { createNode, type MillraceNode, tuneEngine } from "@millrace/runtime";
-import { createClient, type Millrace } from "../../client/client.ts";
+import { createClient } from "../../client/client.ts";
+import type { Millrace } from "../../client/millrace.ts";
 import { connectionOptions } from "../../config/connection.ts";
 import type { Config } from "../../config/fields.ts";
 

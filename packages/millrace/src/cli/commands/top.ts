@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { formatMs, MillraceError } from "@millrace/core";
-import type { Millrace } from "../../client/client.ts";
+import type { Millrace } from "../../client/millrace.ts";
 import type { Config } from "../../config/fields.ts";
 import { duration, flag } from "../../config/field-kinds.ts";
 import { command } from "../command.ts";

@@ -1,10 +1,10 @@
+import type { DeadLetterFilter } from "./dead-matching.ts";
 import {
   type Broker,
   cancellationKey,
   CANCELLATIONS_BUCKET,
   type DeadLetterGroup,
   type DeadLetterResult,
-  type DeadReason,
   MillraceError,
   optionNames,
   refuseUnknown,
@@ -21,19 +21,6 @@ import { editedEnvelope } from "./dead-retry.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { oldPayload } from "./old-payload.ts";
 import { manyReviver, reviver } from "./dead-revive.ts";
-
-/** Which dead letters are meant. Everything that is given must hold. */
-export interface DeadLetterFilter {
-  readonly queue?: string;
-  readonly id?: string;
-  readonly reason?: DeadReason;
-  /** The job's name, exactly; null: letters that don't say one. */
-  readonly name?: string | null;
-  /** The type of the recorded error, exactly; null: letters without an error. */
-  readonly error?: string | null;
-  /** What has to hold: `error=TimeoutError message~refused age<2h`. See `docs/filters.md`. */
-  readonly where?: string;
-}
 
 /** Jobs that are not tried again by themselves. */
 export interface DeadLetters {

@@ -1,7 +1,25 @@
-import { type Broker, optionNames, refuseUnknown, type StoredDeadLetter } from "@millrace/core";
+import {
+  type Broker,
+  optionNames,
+  refuseUnknown,
+  type StoredDeadLetter,
+  type DeadReason,
+} from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
 import { type LetterTest, parseDeadFilter } from "./dead-filter.ts";
-import type { DeadLetterFilter } from "./dead-letters.ts";
+
+/** Which dead letters are meant. Everything that is given must hold. */
+export interface DeadLetterFilter {
+  readonly queue?: string;
+  readonly id?: string;
+  readonly reason?: DeadReason;
+  /** The job's name, exactly; null: letters that don't say one. */
+  readonly name?: string | null;
+  /** The type of the recorded error, exactly; null: letters without an error. */
+  readonly error?: string | null;
+  /** What has to hold: `error=TimeoutError message~refused age<2h`. See `docs/filters.md`. */
+  readonly where?: string;
+}
 
 const PAGE = 200;
 

@@ -1,3 +1,4 @@
+import type { EnqueueManyOptions } from "../millrace.ts";
 import {
   type Broker,
   brokerOutlet,
@@ -8,21 +9,11 @@ import {
   refuseUnknown,
 } from "@millrace/core";
 import type { ClientCalls } from "../call-limits.ts";
-import type { Millrace } from "../client.ts";
+import type { Millrace } from "../millrace.ts";
 import { jobHandle } from "../jobs/job-handle.ts";
 import { enqueueBatch } from "./batch.ts";
 import { startChain } from "./chain.ts";
 import { enqueueOnce } from "./enqueue-once.ts";
-
-/** How many jobs are enqueued at once. */
-export interface EnqueueManyOptions {
-  /**
-   * All of the jobs are stored or none, 1,000 at most; the call rejects with what kept them from
-   * it. Jobs that are there already, by an id of yours, are duplicates and keep no other from being
-   * stored. Needs NATS 2.12; not for jobs with a unique key. Default false.
-   */
-  readonly atomic?: boolean;
-}
 
 const MANY_OPTIONS = optionNames<EnqueueManyOptions>({ atomic: true });
 

@@ -12,7 +12,8 @@ import {
   toMs,
 } from "@millrace/core";
 import { endOnRecord, isFinal } from "./end-on-record.ts";
-import { awaitEnd, type AwaitedJob } from "./job-result.ts";
+import { awaitEnd } from "./job-result.ts";
+import type { AwaitedJob } from "./awaited-job.ts";
 import { isNewer } from "./job-status.ts";
 
 /** Whether a cancellation waits for the job's end. */

@@ -2,7 +2,8 @@ import { defineJob } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { createNode } from "@millrace/runtime";
 import { expect, test } from "vitest";
-import { createClient, type Millrace } from "../client.ts";
+import { createClient } from "../client.ts";
+import type { Millrace } from "../millrace.ts";
 import type { NewTime } from "./delayed.ts";
 
 const HOUR_MS = 3_600_000;

@@ -1,5 +1,5 @@
 import { type Broker, CLOCK_SLACK_MS, type HistoryRecord, MillraceError } from "@millrace/core";
-import type { AwaitedJob } from "./job-result.ts";
+import type { AwaitedJob } from "./awaited-job.ts";
 
 export function isFinal(record: HistoryRecord): boolean {
   return record.state !== "requeued";

@@ -5,7 +5,7 @@ import {
   requireId,
   requireQueueName,
 } from "@millrace/core";
-import type { Millrace } from "../client.ts";
+import type { Millrace } from "../millrace.ts";
 import type { CallHost } from "../enqueue/enqueue-calls.ts";
 import { cancelJob } from "./cancel-job.ts";
 import { jobHandle } from "./job-handle.ts";

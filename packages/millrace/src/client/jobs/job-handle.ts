@@ -12,7 +12,8 @@ import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.t
 import { type JobLogEntry, type JobLogsOptions, readJobLogs } from "./job-logs.ts";
 import { followProgress } from "./job-progress.ts";
 import { APPEARS_WITHIN_MS } from "../appearance.ts";
-import { type AwaitedJob, awaitResult } from "./job-result.ts";
+import { awaitResult } from "./job-result.ts";
+import type { AwaitedJob } from "./awaited-job.ts";
 import { rescheduleJob, type RescheduleOptions, type RescheduleResult } from "./reschedule-job.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
 

@@ -8,7 +8,8 @@ import {
 } from "@millrace/core";
 import { endsAtOnce } from "./ends-at-once.ts";
 import { HOPELESS } from "./hopeless.ts";
-import { type AwaitedJob, ResultWait } from "./job-result.ts";
+import { ResultWait } from "./job-result.ts";
+import type { AwaitedJob } from "./awaited-job.ts";
 
 /** A line that a handler logged, and where. */
 export interface JobLogEntry extends JobLogLine {

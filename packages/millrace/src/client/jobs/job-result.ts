@@ -1,3 +1,4 @@
+import type { AwaitedJob } from "./awaited-job.ts";
 import {
   type Broker,
   type Clock,
@@ -11,23 +12,6 @@ import {
 import { Appearance } from "../appearance.ts";
 import { HOPELESS } from "./hopeless.ts";
 import { endOnRecord, isDeath, isOfAnother, isFinal } from "./end-on-record.ts";
-
-export interface AwaitedJob {
-  readonly id: string;
-  readonly queue: string;
-  /**
-   * Where the job was stored when it was enqueued: what the history holds from before is of an
-   * earlier job with this id.
-   */
-  readonly sequence?: number;
-  /** By its envelope: tells it from an earlier job with this id. */
-  readonly createdAt?: number;
-  /**
-   * How long it may take to appear, where nobody confirmed that it was stored. Default: it was, or
-   * comes some time.
-   */
-  readonly appearsWithinMs?: number;
-}
 
 /**
  * A look that failed is repeated at the next reconnect, and after this long in any case; so is the

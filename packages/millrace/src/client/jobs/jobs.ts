@@ -1,3 +1,5 @@
+import type { RecordedState } from "./watch-records.ts";
+import type { WatchQuery } from "./watch-records.ts";
 import {
   type Broker,
   type HistoryRecord,
@@ -12,9 +14,6 @@ import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "./live-jobs
 import type { JobStatus } from "./job-status.ts";
 import { watchRecords } from "./watch-records.ts";
 
-/** How a delivery of a job ended: `requeued` where another attempt follows. */
-export type RecordedState = HistoryRecord["state"];
-
 /** Which jobs to look at. */
 export interface JobsQuery {
   readonly queue?: string;
@@ -22,17 +21,6 @@ export interface JobsQuery {
   readonly limit?: number;
   /** What has to hold: `name=mail.* error~timeout age<2h`. See `docs/filters.md`. */
   readonly where?: string;
-}
-
-/** Which ends of jobs to watch for, and until when. */
-export interface WatchQuery {
-  readonly queue?: string;
-  /** Only jobs of this name. */
-  readonly name?: string;
-  /** Only what ends so. */
-  readonly state?: RecordedState;
-  /** Ends the watching; the loop ends without an error. */
-  readonly signal?: AbortSignal;
 }
 
 /** The jobs of a namespace, for looking at them. */

@@ -1,6 +1,19 @@
 import { type Broker, type HistoryRecord, MillraceError } from "@millrace/core";
 import { endsAtOnce } from "./ends-at-once.ts";
-import type { WatchQuery } from "./jobs.ts";
+
+/** How a delivery of a job ended: `requeued` where another attempt follows. */
+export type RecordedState = HistoryRecord["state"];
+
+/** Which ends of jobs to watch for, and until when. */
+export interface WatchQuery {
+  readonly queue?: string;
+  /** Only jobs of this name. */
+  readonly name?: string;
+  /** Only what ends so. */
+  readonly state?: RecordedState;
+  /** Ends the watching; the loop ends without an error. */
+  readonly signal?: AbortSignal;
+}
 
 /** A reader that falls behind must not fill the memory. */
 const MOST_UNREAD = 10_000;

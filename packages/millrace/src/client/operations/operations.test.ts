@@ -2,7 +2,8 @@ import { defineJob, MillraceError } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { createNode } from "@millrace/runtime";
 import { expect, onTestFinished, test } from "vitest";
-import { createClient, type Millrace } from "../client.ts";
+import { createClient } from "../client.ts";
+import type { Millrace } from "../millrace.ts";
 import { drain } from "../../testing/drain.ts";
 import { HandlersAtWork } from "../../testing/handlers-at-work.ts";
 

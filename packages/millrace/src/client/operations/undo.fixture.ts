@@ -4,7 +4,8 @@ import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { onTestFinished } from "vitest";
 import { drain } from "../../testing/drain.ts";
 import { HandlersAtWork } from "../../testing/handlers-at-work.ts";
-import { createClient, type Millrace } from "../client.ts";
+import { createClient } from "../client.ts";
+import type { Millrace } from "../millrace.ts";
 
 export const QUEUE = "billing";
 export const charge = defineJob<{ readonly n: number }>({

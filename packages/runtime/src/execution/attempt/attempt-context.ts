@@ -16,7 +16,7 @@ import type { AttemptLog } from "../../job-log/attempt-log.ts";
 import { JobSteps } from "../steps/job-steps.ts";
 import type { StepsListener } from "../steps/job-steps-options.ts";
 import { requireSteps } from "../steps/require-steps.ts";
-import type { AttemptOptions } from "./attempt.ts";
+import type { AttemptOptions } from "./attempt-options.ts";
 import { isKnownChild } from "./known-child.ts";
 import { EnqueuedChildren } from "./enqueued-children.ts";
 import { OneTransaction } from "./one-transaction.ts";

@@ -1,5 +1,5 @@
+import type { AttemptOptions } from "./attempt-options.ts";
 import {
-  type AnyJob,
   type AttemptTrace,
   type Children,
   MillraceError,
@@ -11,19 +11,6 @@ import {
 } from "@millrace/core";
 import { AttemptContext } from "./attempt-context.ts";
 import { type Ending, interpret, outcomeOfAbort } from "../interpret.ts";
-import type { JobInHand } from "../job-in-hand.ts";
-
-/** What its execution is told while an attempt goes on. */
-export interface AttemptListener {
-  /**
-   * It is under way from here on, and may fail or time out. Called at most once, before its end.
-   * @returns its trace, if it has one
-   */
-  attemptStarted(job: AnyJob): AttemptTrace | undefined;
-  /** The handler went on past its abort and its grace; the end follows. */
-  abortIgnored(): void;
-  handlerReported(value: number, note: string | undefined): void;
-}
 
 /** Whose attempt it is. An object instead of a promise, which would cost every job more. */
 export interface AttemptOwner {
@@ -31,17 +18,6 @@ export interface AttemptOwner {
   attemptEnded(outcome: Outcome | undefined): void;
   /** There is a fault in this code; nothing more follows. */
   brokeOff(fault: unknown): void;
-}
-
-export interface AttemptOptions {
-  readonly of: JobInHand;
-  readonly job: AnyJob;
-  /** For the handler. */
-  readonly token: number;
-  /** An earlier attempt, or this one on another node, may have done what it does. */
-  readonly mayBeRepeated: boolean;
-  /** An object instead of callbacks: closures for each job cost processor time. */
-  readonly listener: AttemptListener;
 }
 
 /**

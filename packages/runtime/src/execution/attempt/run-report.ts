@@ -3,7 +3,7 @@ import type { Admission } from "../admission.ts";
 import type { JobInHand } from "../job-in-hand.ts";
 import { reportIgnoredAbort, reportStarted } from "../report.ts";
 import { traceAttempt } from "../trace-attempt.ts";
-import type { AttemptListener } from "./attempt.ts";
+import type { AttemptListener } from "./attempt-options.ts";
 import { ProgressReporter } from "./progress-reporter.ts";
 
 /** What is told of a handler's run while it goes on: its start, its trace, its progress. */

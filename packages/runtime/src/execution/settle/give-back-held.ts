@@ -1,7 +1,7 @@
 import { type Envelope, recordError, type Settlement } from "@millrace/core";
 import type { ExecutionHost } from "../execution-host.ts";
 import { followUp, hooksFor, type Settled, type SettlementHook } from "./settlement-hook.ts";
-import type { JobSettlementOptions } from "./job-settlement.ts";
+import type { JobSettlementOptions } from "./settlement-options.ts";
 
 type Held = Pick<JobSettlementOptions, "host" | "input" | "progress" | "admission">;
 

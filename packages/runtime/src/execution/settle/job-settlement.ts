@@ -1,6 +1,5 @@
+import type { JobSettlementOptions } from "./settlement-options.ts";
 import {
-  type AttemptTrace,
-  type Delivery,
   type FinalState,
   type HistoryRecord,
   MillraceError,
@@ -13,37 +12,17 @@ import {
   type StoredDeadLetter,
   strayOf,
 } from "@millrace/core";
-import type { Admission } from "../admission.ts";
 import { completion } from "./completion.ts";
-import type { ExecutionHost } from "../execution-host.ts";
 import { lastResort } from "./last-resort.ts";
 import { endQuarantine, giveBackHeld } from "./give-back-held.ts";
 import { rivalEndOf, takeLetterBack, withdrawLetter } from "./withdraw-letter.ts";
 import { lookForEnd, outcomeOfEnd, type WhereItIs } from "../recall/look-for-end.ts";
 import { Pause } from "../pause.ts";
-import type { ProgressReporter } from "../attempt/progress-reporter.ts";
 import { isToBeAsked } from "./settlement-input.ts";
 import { type Failure, remedy } from "./settlement-fallback.ts";
 import { reportSettled, reportTrouble } from "../report.ts";
 import { hooksFor, type Settled, type SettlementHook, settleWithHooks } from "./settlement-hook.ts";
 import { traceEndUnrun } from "../trace-attempt.ts";
-
-export interface JobSettlementOptions {
-  readonly host: ExecutionHost;
-  readonly delivery: Delivery;
-  readonly input: SettlementInput;
-  /** What is to be carried out. */
-  readonly settlement: Settlement;
-  /** Of a message that could be read. */
-  readonly admission:
-    Pick<Admission, "recorded" | "sharedSince" | "stray" | "entered" | "isQuarantined"> | undefined;
-  /** Of an attempt that is traced; its end is told here. */
-  readonly trace: AttemptTrace | undefined;
-  /** Where the handler has reported its progress. */
-  readonly progress: ProgressReporter | undefined;
-  /** The line was lost while it was here, and the server may have handed it to another. */
-  readonly acrossOutage: boolean;
-}
 
 /**
  * From an outcome to the end of a job's way: has the broker carry the settlement out, until it has

@@ -7,7 +7,7 @@ import {
   strayOf,
 } from "@millrace/core";
 import type { Pause } from "../pause.ts";
-import type { JobSettlementOptions } from "./job-settlement.ts";
+import type { JobSettlementOptions } from "./settlement-options.ts";
 
 type Of = Pick<JobSettlementOptions, "host" | "delivery" | "input">;
 

@@ -1,61 +1,20 @@
+import type { ReplayOutcome } from "./replayed-steps.ts";
+import type { ReplayedRun } from "./replayed-steps.ts";
 import {
   type AnyJob,
   type Clock,
   type Envelope,
   type ExecutionContext,
-  type JobRef,
   MillraceError,
   OutcomeSignal,
   type ReadRun,
   readRun,
-  type RecordedError,
   type RecordedRun,
   recordError,
   silentLogger,
   validate,
 } from "@millrace/core";
 import { ReplayedSteps } from "./replayed-steps.ts";
-
-/** A step at which a run goes on with the handler that it was replayed with. */
-export interface ReplayedStep {
-  readonly name: string;
-  readonly n: number;
-  readonly kind: "run" | "sleep" | "wait" | "call" | "transaction";
-  /**
-   * `new`: nothing is on record of it, so it would be run. `again`: an earlier life's failure is,
-   * and it would be run anew. `open`: a sleep, a wait or a call that is not over yet.
-   */
-  readonly state: "new" | "again" | "open";
-}
-
-/**
- * What becomes of a run with a handler.
- *
- * - `goes-on`: at the steps of `at`.
- * - `ends`: the handler returns, and asks for no step that is not on record.
- * - `left`: it began with a version that this handler leaves to other nodes.
- * - `mismatch`: it would be a dead letter with the error `journal-mismatch`.
- * - `early`: a new step would be run before steps that are on record are asked for. If the step
- *   only has another name, its work would be done twice.
- * - `throws`: the attempt would fail.
- * - `unanswered`: the handler neither ended nor asked for a step in time.
- */
-export type ReplayOutcome =
-  "goes-on" | "ends" | "left" | "mismatch" | "early" | "throws" | "unanswered";
-
-/** What became of a recorded run that was replayed with the handlers of today. */
-export interface ReplayedRun {
-  readonly job: JobRef & { readonly name: string };
-  readonly outcome: ReplayOutcome;
-  /** Whether it would break: `mismatch`, `early`, `throws` and `unanswered`. */
-  readonly breaks: boolean;
-  /** How many steps were given what is on record. */
-  readonly replayed: number;
-  readonly at: readonly ReplayedStep[];
-  /** Names of steps that are on record, and were not asked for. */
-  readonly notAsked: readonly string[];
-  readonly error?: RecordedError;
-}
 
 export interface ReplayOptions {
   readonly clock: Clock;

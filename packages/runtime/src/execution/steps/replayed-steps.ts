@@ -1,5 +1,6 @@
 import {
   type Clock,
+  type JobRef,
   type JournalEntry,
   MillraceError,
   type ReadRun,
@@ -11,14 +12,55 @@ import {
   type Steps,
   type StepsDefinition,
   type Timer,
+  type RecordedError,
 } from "@millrace/core";
 import type { Known } from "./run-journal.ts";
 import { RunJournal } from "./run-journal.ts";
-import type { ReplayedRun, ReplayedStep } from "./replay-run.ts";
 import { answered, never } from "./step-failures.ts";
 import { StepPlaces } from "./step-place.ts";
 import { asMismatch, valueOf } from "./step-value.ts";
 import { stepsApi } from "./steps-api.ts";
+
+/**
+ * What becomes of a run with a handler.
+ *
+ * - `goes-on`: at the steps of `at`.
+ * - `ends`: the handler returns, and asks for no step that is not on record.
+ * - `left`: it began with a version that this handler leaves to other nodes.
+ * - `mismatch`: it would be a dead letter with the error `journal-mismatch`.
+ * - `early`: a new step would be run before steps that are on record are asked for. If the step
+ *   only has another name, its work would be done twice.
+ * - `throws`: the attempt would fail.
+ * - `unanswered`: the handler neither ended nor asked for a step in time.
+ */
+export type ReplayOutcome =
+  "goes-on" | "ends" | "left" | "mismatch" | "early" | "throws" | "unanswered";
+
+/** What became of a recorded run that was replayed with the handlers of today. */
+export interface ReplayedRun {
+  readonly job: JobRef & { readonly name: string };
+  readonly outcome: ReplayOutcome;
+  /** Whether it would break: `mismatch`, `early`, `throws` and `unanswered`. */
+  readonly breaks: boolean;
+  /** How many steps were given what is on record. */
+  readonly replayed: number;
+  readonly at: readonly ReplayedStep[];
+  /** Names of steps that are on record, and were not asked for. */
+  readonly notAsked: readonly string[];
+  readonly error?: RecordedError;
+}
+
+/** A step at which a run goes on with the handler that it was replayed with. */
+export interface ReplayedStep {
+  readonly name: string;
+  readonly n: number;
+  readonly kind: "run" | "sleep" | "wait" | "call" | "transaction";
+  /**
+   * `new`: nothing is on record of it, so it would be run. `again`: an earlier life's failure is,
+   * and it would be run anew. `open`: a sleep, a wait or a call that is not over yet.
+   */
+  readonly state: "new" | "again" | "open";
+}
 
 type Found = Pick<ReplayedRun, "outcome" | "error">;
 type Output = StepOptions<unknown>["output"];

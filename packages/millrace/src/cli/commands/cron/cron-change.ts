@@ -1,5 +1,5 @@
 import { audited } from "../../../client/audit.ts";
-import type { Millrace } from "../../../client/client.ts";
+import type { Millrace } from "../../../client/millrace.ts";
 import { command } from "../../command.ts";
 import { withClient } from "../../with-client.ts";
 import { withTracedClient } from "../../with-traced-client.ts";

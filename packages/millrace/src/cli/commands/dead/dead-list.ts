@@ -1,5 +1,5 @@
 import type { DeadLetterGroup, DeadReason, StoredDeadLetter } from "@millrace/core";
-import type { DeadLetterFilter } from "../../../client/dead/dead-letters.ts";
+import type { DeadLetterFilter } from "../../../client/dead/dead-matching.ts";
 import { flag, oneOf, text, whole } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";

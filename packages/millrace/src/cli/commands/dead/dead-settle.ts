@@ -2,8 +2,8 @@ import { type DeadLetterResult, MillraceError, tallyLetters } from "@millrace/co
 import { createMask } from "@millrace/telemetry/masking";
 import { audited } from "../../../client/audit.ts";
 import { parseDeadFilter } from "../../../client/dead/dead-filter.ts";
-import type { DeadLetterFilter } from "../../../client/dead/dead-letters.ts";
-import type { Millrace } from "../../../client/client.ts";
+import type { DeadLetterFilter } from "../../../client/dead/dead-matching.ts";
+import type { Millrace } from "../../../client/millrace.ts";
 import type { Operation } from "../../../client/operations/operation.ts";
 import { flag } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";

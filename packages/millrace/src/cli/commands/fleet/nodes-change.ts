@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { MillraceError } from "@millrace/core";
-import type { Millrace } from "../../../client/client.ts";
+import type { Millrace } from "../../../client/millrace.ts";
 import type { NodeStatus } from "../../../client/nodes.ts";
 import type { ControlNote } from "../../../client/queues/queues.ts";
 import { duration, flag, text } from "../../../config/field-kinds.ts";

@@ -1,4 +1,4 @@
-import type { Millrace } from "../../../client/client.ts";
+import type { Millrace } from "../../../client/millrace.ts";
 import type { Operation } from "../../../client/operations/operation.ts";
 import type { OperationRequest } from "../../../client/operations/operations.ts";
 import { maskOf } from "../../../config/mask-of.ts";

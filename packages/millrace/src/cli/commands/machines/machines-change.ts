@@ -1,5 +1,5 @@
 import { recordAudit } from "../../../client/audit.ts";
-import type { Millrace } from "../../../client/client.ts";
+import type { Millrace } from "../../../client/millrace.ts";
 import { flag, text } from "../../../config/field-kinds.ts";
 import { command } from "../../command.ts";
 import { ASKS_FIRST, confirmed } from "../../confirm.ts";

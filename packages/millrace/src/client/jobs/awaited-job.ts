@@ -1,0 +1,16 @@
+export interface AwaitedJob {
+  readonly id: string;
+  readonly queue: string;
+  /**
+   * Where the job was stored when it was enqueued: what the history holds from before is of an
+   * earlier job with this id.
+   */
+  readonly sequence?: number;
+  /** By its envelope: tells it from an earlier job with this id. */
+  readonly createdAt?: number;
+  /**
+   * How long it may take to appear, where nobody confirmed that it was stored. Default: it was, or
+   * comes some time.
+   */
+  readonly appearsWithinMs?: number;
+}
