@@ -22,7 +22,10 @@ const ALWAYS = ["messaging.system", "messaging.operation.name", "messaging.opera
 const DESTINATION = "messaging.destination.name";
 
 const OF_A_JOB = ["messaging.message.id", "job.id", "job.name", "job.queue"];
-const OF_AN_ATTEMPT = ["job.attempt", "job.max_attempts", "job.queue_wait_ms", "job.outcome"];
+const OF_AN_ATTEMPT = [
+  ...["job.attempt", "job.max_attempts", "job.queue_wait_ms", "job.outcome", "job.node"],
+  ...["messaging.client.id", "messaging.consumer.group.name"],
+];
 
 /**
  * An attempt that ended like this did what it was told to: nobody shall be called out of bed for

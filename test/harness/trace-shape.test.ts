@@ -55,6 +55,9 @@ function attempt(spanId: string, number: number, over: Partial<RecordedSpan>): R
       "job.max_attempts": 3,
       "job.queue_wait_ms": 4,
       "job.outcome": "succeeded",
+      "job.node": "node-a",
+      "messaging.client.id": "node-a",
+      "messaging.consumer.group.name": "workers",
       ...over.attributes,
     },
   });

@@ -396,6 +396,7 @@ export { checkProgress, type ProgressReport } from "./job/progress-report.ts";
 export { LaneTurns } from "./broker/lane-turns.ts";
 export {
   DEFAULT_LANE_WEIGHTS,
+  LANE_CONSUMERS,
   LANE_NAMES,
   type LaneName,
   laneWeights,

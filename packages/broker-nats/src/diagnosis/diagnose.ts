@@ -1,4 +1,10 @@
-import { DEFAULT_MAX_VALUES, MillraceError, type QueueSnapshot, recordError } from "@millrace/core";
+import {
+  DEFAULT_MAX_VALUES,
+  MillraceError,
+  type QueueSnapshot,
+  recordError,
+  LANE_CONSUMERS,
+} from "@millrace/core";
 import { type JetStreamManager, jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
@@ -13,7 +19,7 @@ import { machineBacklogs } from "../store/machine-backlogs.ts";
 import { readSubjects } from "../reads/read-subjects.ts";
 import { serverNow } from "../reads/server-now.ts";
 import { sizeLimits } from "../topology/size-limits.ts";
-import { LANE_CONSUMERS, Names } from "../topology/subjects.ts";
+import { Names } from "../topology/subjects.ts";
 import { fail, type Finding, ok, skip } from "./finding.ts";
 import type { ConsumerSeen } from "./judge-consumer.ts";
 import { judgeCopies, judgeSilence } from "./judge-copies.ts";

@@ -1,4 +1,4 @@
-import { type HistoryStore, type LaneName, MillraceError } from "@millrace/core";
+import { type HistoryStore, type LaneName, MillraceError, LANE_CONSUMERS } from "@millrace/core";
 import type { StoredMsg } from "@nats-io/jetstream";
 import { request } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
@@ -6,7 +6,6 @@ import { laneConsumer } from "../reads/lane-consumer.ts";
 import { nextMessage } from "../reads/next-message.ts";
 import { removeMessage } from "../store/remove-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
-import { LANE_CONSUMERS } from "../topology/subjects.ts";
 import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 
 export interface SkippedJobsParts {

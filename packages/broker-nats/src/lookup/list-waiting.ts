@@ -3,10 +3,10 @@ import {
   type LaneName,
   requireQueueName,
   type WaitingJob,
+  LANE_CONSUMERS,
 } from "@millrace/core";
 import { request } from "../jetstream-errors.ts";
 import { laneConsumer } from "../reads/lane-consumer.ts";
-import { LANE_CONSUMERS } from "../topology/subjects.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { queueNotFound } from "../store/queues.ts";
 import { readDelayed } from "./read-delayed.ts";

@@ -10,6 +10,7 @@ import {
   requireQueueName,
   type Stoppable,
   type TakenOut,
+  LANE_CONSUMERS,
 } from "@millrace/core";
 import type { Msg } from "@nats-io/nats-core";
 import { subscribe } from "../connection/subscribe.ts";
@@ -18,7 +19,6 @@ import { laneConsumer } from "../reads/lane-consumer.ts";
 import { messageAt } from "../reads/next-message.ts";
 import { endsOf, scan } from "../reads/scan.ts";
 import { fromLeader, queuedJob } from "../reads/stored-message.ts";
-import { LANE_CONSUMERS } from "../topology/subjects.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import { readHeaders } from "../wire/read-headers.ts";
 import { queueNotFound } from "./queues.ts";

@@ -6,6 +6,7 @@ import {
   type QueueStore,
   requireQueueName,
   requireQueueSettings,
+  LANE_CONSUMERS,
 } from "@millrace/core";
 import type { JetStreamManager, StreamConfig, StreamInfo } from "@nats-io/jetstream";
 import { millis } from "@nats-io/nats-core";
@@ -18,7 +19,7 @@ import { ensureStream } from "../topology/ensure-stream.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import { lacksKeyedDoor, openKeyedDoor } from "../topology/keyed-door.ts";
 import { queueStream } from "../topology/streams.ts";
-import { LANE_CONSUMERS, type Names } from "../topology/subjects.ts";
+import type { Names } from "../topology/subjects.ts";
 import { laneConsumer } from "../reads/lane-consumer.ts";
 import { countMessages } from "../reads/count-messages.ts";
 import { nextMessage } from "../reads/next-message.ts";

@@ -1,4 +1,4 @@
-import type { LaneName } from "@millrace/core";
+import { type LaneName, LANE_CONSUMERS } from "@millrace/core";
 import {
   AckPolicy,
   type ConsumerConfig,
@@ -18,7 +18,7 @@ import type { ServerAccess } from "../store/server-access.ts";
 import { lacksKeyedDoor, openKeyedDoor } from "./keyed-door.ts";
 import { noSuchQueue, type StoredSubjects, storedSubjects } from "./unlisted-subjects.ts";
 import { machineConsumer, MOVER_CONSUMER, WAKER_CONSUMER } from "./consumer-names.ts";
-import { LANE_CONSUMERS, type Names } from "./subjects.ts";
+import type { Names } from "./subjects.ts";
 
 const ALREADY_EXISTS = 10148;
 const ROUNDS = 5;

@@ -1,7 +1,7 @@
-import type { LaneName } from "@millrace/core";
+import { type LaneName, LANE_CONSUMERS } from "@millrace/core";
 import { laneConsumer } from "../reads/lane-consumer.ts";
 import type { ServerAccess } from "../store/server-access.ts";
-import { LANE_CONSUMERS, type Names } from "./subjects.ts";
+import type { Names } from "./subjects.ts";
 
 /**
  * Has the queue take jobs on subjects of their own, once every consumer that it has takes them: a

@@ -3,7 +3,6 @@ import {
   isMachineId,
   isMachineName,
   isQueueName,
-  type LaneName,
   type MachineRef,
   requireNamespace,
   type RunRef,
@@ -247,13 +246,3 @@ export class Names extends QueueSubjects {
     return `${this.namespace}-${name}`;
   }
 }
-
-/**
- * The durable consumers of each queue's stream, one a lane. All nodes share them, so a job has one
- * holder.
- */
-export const LANE_CONSUMERS: Readonly<Record<LaneName, string>> = Object.freeze({
-  high: "workers-high",
-  normal: "workers",
-  low: "workers-low",
-});

@@ -1,10 +1,15 @@
-import { LANE_NAMES, type LaneName, type LaneWeights, type MillraceError } from "@millrace/core";
+import {
+  LANE_NAMES,
+  type LaneName,
+  type LaneWeights,
+  type MillraceError,
+  LANE_CONSUMERS,
+} from "@millrace/core";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
 import type { Delivery as RawDelivery } from "../pull/delivery.ts";
 import { isWorthAPull, type Pull } from "../pull/pull-size.ts";
 import { PullSubscription } from "../pull/pull-subscription.ts";
-import { LANE_CONSUMERS } from "../topology/subjects.ts";
 import { PrefetchBuffer } from "./prefetch-buffer.ts";
 import { SaturationMonitor } from "./saturation-monitor.ts";
 import { contends, type LaneState, planPull } from "./lane-plan.ts";

@@ -9,6 +9,16 @@ export type LaneName = Lane | "normal";
 export const LANE_NAMES: readonly LaneName[] = ["high", "normal", "low"];
 
 /**
+ * The durable consumers of each queue's stream, one a lane. All nodes share them, so a job has one
+ * holder.
+ */
+export const LANE_CONSUMERS: Readonly<Record<LaneName, string>> = Object.freeze({
+  high: "workers-high",
+  normal: "workers",
+  low: "workers-low",
+});
+
+/**
  * How a worker's freed slots are shared between lanes in which jobs wait. 6 : 3 : 1 means that of
  * ten freed slots six go to the high lane, three to the normal one and one to the low one. A lane
  * in which nothing waits leaves its share to the others, and none is ever shut out.

@@ -82,6 +82,8 @@ export interface Publication {
   /** A replay gives jobs that were dead a new life. */
   readonly kind: "enqueue" | "replay";
   readonly envelopes: readonly Envelope[];
+  /** The name of the node or the client that publishes; undefined where nobody gave it one. */
+  readonly client?: string;
   /** Asked for only where it is wanted. Undefined where the broker is no server. */
   readonly endpoint: () => ServerEndpoint | undefined;
 }

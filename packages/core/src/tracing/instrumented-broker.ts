@@ -13,23 +13,29 @@ const DONE = { ok: true } as const;
  *
  * @param onTrouble told what the instrumentation threw on its own account; the jobs are published
  *   all the same
+ * @param client the name of the node or client that publishes, where it was given one
  */
 export function instrumentedBroker(
   broker: Broker,
   instrumentation: Instrumentation,
   onTrouble: (error: unknown) => void,
+  client?: string,
 ): Broker {
+  const named = client === undefined ? {} : { client };
   const endpoint = (): ServerEndpoint | undefined => broker.endpoint;
   const enqueue: Broker["enqueue"] = (envelopes, options) =>
     envelopes.length === 0
       ? broker.enqueue(envelopes, options)
-      : surrounded(instrumentation, { kind: "enqueue", envelopes, endpoint }, onTrouble, (sent) =>
-          broker.enqueue(sent, options),
+      : surrounded(
+          instrumentation,
+          { kind: "enqueue", envelopes, endpoint, ...named },
+          onTrouble,
+          (sent) => broker.enqueue(sent, options),
         );
   const requeue: Broker["requeue"] = async (envelope, options) => {
     // A job without a generation is a new one: the callback of a batch.
     const kind = envelope.generation === 0 ? "enqueue" : "replay";
-    const publication = { kind, envelopes: [envelope], endpoint } as const;
+    const publication = { kind, envelopes: [envelope], endpoint, ...named } as const;
     await surrounded(instrumentation, publication, onTrouble, async (sent) => {
       for (const one of sent) await broker.requeue(one, options);
       return sent.map(() => DONE);

@@ -48,7 +48,10 @@ type ConnectionKey = Extract<
  * `configFile`, then from the defaults. See `docs/configuration.md`.
  */
 export interface ConnectOptions extends Pick<ConfigInput, ConnectionKey> {
-  /** Shown in the server's list of connections. Default: `millrace-client`. */
+  /**
+   * Shown in the server's list of connections. Default: `millrace-client`. A name that is given is
+   * also `messaging.client.id` on publish spans.
+   */
   readonly name?: string;
   /** A configuration file to read. Default: none. */
   readonly configFile?: string;
@@ -142,7 +145,7 @@ export async function connect(
     const traced =
       instrumentation === undefined
         ? counted
-        : instrumentedBroker(counted, instrumentation, warnOnce());
+        : instrumentedBroker(counted, instrumentation, warnOnce(), options.name);
     const client = createClient(traced, clock, { metrics, instrumentation, mask });
     if (outbox === undefined) return client;
     return withOutbox(client, outbox, {

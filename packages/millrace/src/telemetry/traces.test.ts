@@ -46,7 +46,10 @@ test("a job hangs under its publish, and that under the request; what a handler 
     "job.max_attempts": 3,
     "job.queue_wait_ms": 0,
     "job.outcome": "succeeded",
+    "messaging.client.id": attempt.attributes["job.node"],
+    "messaging.consumer.group.name": "workers",
   });
+  expect(attempt.attributes["job.node"]).toEqual(expect.any(String));
   expect(attempt.status.code).toBe(SpanStatusCode.UNSET);
   expect(attempt.events).toEqual([]);
 });
@@ -194,6 +197,7 @@ test("a job that dies without having run leaves a settle span, in red", async ()
     "job.outcome": "rejected",
     "error.type": "unknown-name",
     "messaging.operation.type": "settle",
+    "messaging.consumer.group.name": "workers",
   });
 });
 

@@ -76,7 +76,7 @@ export function nodeBase(config: NodeConfig, internals: NodeInternals): NodeBase
     publishing:
       instrumentation === undefined
         ? counted
-        : instrumentedBroker(counted, instrumentation, instrumentationFailed),
+        : instrumentedBroker(counted, instrumentation, instrumentationFailed, config.name),
     registry,
     queues: servedQueues(registry, config.queues),
     controls: new QueueControlsView({ broker, clock, log }),

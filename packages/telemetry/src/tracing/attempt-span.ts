@@ -17,7 +17,15 @@ import type {
   StartedAttempt,
   StepRef,
 } from "@millrace/core";
-import { addJob, ATTR, operationAttributes, sampledAttributes, tellJob } from "./attributes.ts";
+import {
+  addClient,
+  addJob,
+  ATTR,
+  operationAttributes,
+  sampledAttributes,
+  tellConsumer,
+  tellJob,
+} from "./attributes.ts";
 import { creationOf, extracted, injected, withPreviousAttempt } from "./carrier.ts";
 import { markFailed } from "./failure.ts";
 import { failureOf } from "./failure-of.ts";
@@ -179,13 +187,14 @@ export class AttemptSpan implements AttemptTrace {
     this.#following ??= new Map();
     let following = this.#following.get(envelope.id);
     if (following === undefined) {
+      const { node, endpoint } = this.#started;
       const span = this.#tracer.startSpan(
         `publish ${envelope.queue}`,
         {
           kind: SpanKind.PRODUCER,
-          attributes: addJob(
-            operationAttributes("publish", envelope.queue, this.#started.endpoint()),
-            envelope,
+          attributes: addClient(
+            addJob(operationAttributes("publish", envelope.queue, endpoint()), envelope),
+            node,
           ),
         },
         this.#context,
@@ -216,7 +225,9 @@ function carries({ do: kind }: SettlementStep): boolean {
 /** One by one, because the SDK takes an object apart to do that. */
 function describe(span: Span, started: StartedAttempt): void {
   const { envelope, job, maxAttempts, waitedMs, singletonToken, node } = started;
-  tellJob(envelope, (key, value) => span.setAttribute(key, value));
+  const tell = (key: string, value: string): void => void span.setAttribute(key, value);
+  tellJob(envelope, tell);
+  tellConsumer(envelope, node, tell);
   const endpoint = started.endpoint();
   if (endpoint !== undefined) {
     span.setAttribute(ATTR.serverAddress, endpoint.address);
@@ -225,7 +236,6 @@ function describe(span: Span, started: StartedAttempt): void {
   span.setAttribute(ATTR.attempt, envelope.attempts + 1);
   span.setAttribute(ATTR.maxAttempts, maxAttempts);
   span.setAttribute(ATTR.queueWaitMs, waitedMs);
-  span.setAttribute(ATTR.node, node);
   if (singletonToken !== undefined && job.singleton !== undefined)
     span.setAttribute(ATTR.singletonToken, singletonToken);
   span.setAttributes(handlerAttributes(job));

@@ -1,6 +1,6 @@
 import type { Attributes } from "@opentelemetry/api";
 import type { Envelope, ServerEndpoint } from "@millrace/core";
-import { tickOriginOf } from "@millrace/core";
+import { LANE_CONSUMERS, tickOriginOf } from "@millrace/core";
 
 /**
  * Names of the OpenTelemetry semantic conventions 1.44 for messaging. They are still in development
@@ -11,6 +11,8 @@ export const ATTR = {
   system: "messaging.system",
   operationName: "messaging.operation.name",
   operationType: "messaging.operation.type",
+  clientId: "messaging.client.id",
+  consumerGroup: "messaging.consumer.group.name",
   destination: "messaging.destination.name",
   messageId: "messaging.message.id",
   batchCount: "messaging.batch.message_count",
@@ -88,6 +90,26 @@ export function operationAttributes(
     attributes[ATTR.serverPort] = endpoint.port;
   }
   return attributes;
+}
+
+/** Adds who publishes, where it has a name. */
+export function addClient(attributes: Attributes, client: string | undefined): Attributes {
+  if (client !== undefined) attributes[ATTR.clientId] = client;
+  return attributes;
+}
+
+/**
+ * Who takes jobs, and in which group: all that take a queue's jobs of one lane share one durable
+ * consumer, and its name is the group's.
+ */
+export function tellConsumer(
+  { lane }: Envelope,
+  node: string,
+  tell: (key: string, value: string) => void,
+): void {
+  tell(ATTR.node, node);
+  tell(ATTR.clientId, node);
+  tell(ATTR.consumerGroup, LANE_CONSUMERS[lane ?? "normal"]);
 }
 
 /** What tells one job from another. Written to `attributes`. */

@@ -1,6 +1,6 @@
 import { SpanKind, trace, ROOT_CONTEXT, type Tracer } from "@opentelemetry/api";
 import type { Settlement, SettlementInput } from "@millrace/core";
-import { addJob, ATTR, operationAttributes } from "./attributes.ts";
+import { addJob, ATTR, operationAttributes, tellConsumer } from "./attributes.ts";
 import { extracted } from "./carrier.ts";
 import { markFailed } from "./failure.ts";
 import { failureOf } from "./failure-of.ts";
@@ -24,7 +24,7 @@ export function endedSpan(
   const attributes = addJob(operationAttributes("settle", envelope.queue, undefined), envelope);
   attributes[ATTR.outcome] = outcome.kind;
   attributes[ATTR.state] = settlement.state;
-  attributes[ATTR.node] = node;
+  tellConsumer(envelope, node, (key, value) => (attributes[key] = value));
   const span = tracer.startSpan(
     `settle ${envelope.queue}`,
     { kind: SpanKind.CLIENT, attributes, ...(links === undefined ? {} : { links }) },

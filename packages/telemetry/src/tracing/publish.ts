@@ -16,7 +16,7 @@ import {
   recordError,
   tickOriginOf,
 } from "@millrace/core";
-import { addJob, ATTR, operationAttributes } from "./attributes.ts";
+import { addClient, addJob, ATTR, operationAttributes } from "./attributes.ts";
 import { creationOf, extracted, hasTrace, injected } from "./carrier.ts";
 import { markFailed, markThrown } from "./failure.ts";
 import type { TelemetryConfig } from "./options.ts";
@@ -30,7 +30,7 @@ const NAMED_REFUSALS = 20;
 export function publishOne<Result extends Published>(
   tracer: Tracer,
   config: TelemetryConfig,
-  { kind, endpoint }: Publication,
+  { kind, endpoint, client }: Publication,
   envelope: Envelope,
   send: Send<Result>,
 ): Promise<readonly Result[]> {
@@ -39,7 +39,10 @@ export function publishOne<Result extends Published>(
     `publish ${envelope.queue}`,
     {
       kind: SpanKind.PRODUCER,
-      attributes: addJob(operationAttributes("publish", envelope.queue, endpoint()), envelope),
+      attributes: addClient(
+        addJob(operationAttributes("publish", envelope.queue, endpoint()), envelope),
+        client,
+      ),
       links: kind === "replay" && config.propagation !== "none" ? firstLife(envelope) : [],
     },
     parent,
@@ -52,20 +55,22 @@ export function publishOne<Result extends Published>(
 export function publishMany<Result extends Published>(
   tracer: Tracer,
   config: TelemetryConfig,
-  { envelopes, endpoint }: Publication,
+  { envelopes, endpoint, client }: Publication,
   send: Send<Result>,
 ): Promise<readonly Result[]> {
   const parent = context.active();
   const [first] = envelopes;
   const queue = envelopes.every((one) => one.queue === first?.queue) ? first?.queue : undefined;
-  const made = config.createSpans ? envelopes.map((one) => create(tracer, config, one)) : undefined;
+  const made = config.createSpans
+    ? envelopes.map((one) => create(tracer, config, one, client))
+    : undefined;
   const span = tracer.startSpan(
     queue === undefined ? "publish" : `publish ${queue}`,
     {
       // Where it is what the jobs hang under it is their producer.
       kind: made === undefined ? SpanKind.PRODUCER : SpanKind.CLIENT,
       attributes: {
-        ...operationAttributes("publish", queue, endpoint()),
+        ...addClient(operationAttributes("publish", queue, endpoint()), client),
         [ATTR.batchCount]: envelopes.length,
       },
       links: made?.map(({ link }) => link) ?? [],
@@ -108,13 +113,17 @@ function create(
   tracer: Tracer,
   config: TelemetryConfig,
   envelope: Envelope,
+  client?: string,
 ): { readonly envelope: Envelope; readonly link: Link } {
   const parent = parentOf(envelope);
   const span = tracer.startSpan(
     `create ${envelope.queue}`,
     {
       kind: SpanKind.PRODUCER,
-      attributes: addJob(operationAttributes("create", envelope.queue, undefined), envelope),
+      attributes: addClient(
+        addJob(operationAttributes("create", envelope.queue, undefined), envelope),
+        client,
+      ),
     },
     parent,
   );
