@@ -11,6 +11,12 @@ vi.setConfig({ testTimeout: patient(240_000) });
 const fixture = (name: string): string => join(import.meta.dirname, "fixtures", name);
 const FILE = fixture("door.ts");
 
+/** What the audit says of what was done to a machine: of its input and events no value. */
+const recorded = (action: string, id: string, count = 1) => ({
+  ...{ action, filter: { machine: "door", id } },
+  outcome: { state: "done", count, failed: 0 },
+});
+
 describeEachServer("millrace machines", (server) => {
   test("a file with a machine is run; it is started, listed, shown, sent, stopped and forgotten", async () => {
     const namespace = server.namespace();
@@ -103,10 +109,27 @@ describeEachServer("millrace machines", (server) => {
       removed: true,
     });
     expect(await run("get", "door", "d-3")).toMatchObject({ code: 1 });
-    const actions = (await client.audit.list()).map(({ action }) => action);
-    expect(actions).toEqual(
-      expect.arrayContaining(["machines stop", "machines remove", "machines migrate"]),
+    const audit = (await client.audit.list()).map(({ action, filter, outcome }) => ({
+      ...{ action, filter, outcome },
+    }));
+    expect(audit).toEqual(
+      expect.arrayContaining([
+        recorded("machines start", "d-1"),
+        {
+          ...recorded("machines send", "d-1"),
+          filter: { machine: "door", id: "d-1", event: "GO" },
+        },
+        recorded("machines stop", "d-2"),
+        recorded("machines remove", "d-1"),
+        recorded("machines remove", "d-1", 0),
+        {
+          ...{ action: "machines send", filter: { machine: "door", id: "d-2" } },
+          outcome: expect.objectContaining({ state: "failed", code: "invalid-message" }) as object,
+        },
+        expect.objectContaining({ action: "machines migrate" }) as object,
+      ]),
     );
+    expect(JSON.stringify(audit)).not.toMatch(/s3cret|ada/);
     node.signal("SIGTERM");
     expect(await node.exit(60_000)).toMatchObject({ code: 0 });
   });

@@ -115,6 +115,7 @@ describeEachServer("millrace cron", (server) => {
       ["cron add", "leap", "done"],
       ["cron add", "leap", "failed"],
       ["cron add", "leap", "done"],
+      ["cron run", "leap", "done"],
       ["cron pause", "every-second", "done"],
       ["cron resume", "every-second", "done"],
       ["cron remove", "leap", "done"],

@@ -13,12 +13,12 @@ const ONE = {
 } as const;
 
 /** A change of one schedule, on record. */
-export function changeSchedule(
+export function changeSchedule<Result>(
   { broker }: Millrace,
-  action: `cron ${"add" | "remove" | "pause" | "resume"}`,
+  action: `cron ${"add" | "remove" | "pause" | "resume" | "run"}`,
   name: string,
-  change: () => Promise<void>,
-): Promise<void> {
+  change: () => Promise<Result>,
+): Promise<Result> {
   return audited(broker, { action, filter: { name } }, change, () => ({ count: 1 }));
 }
 
@@ -75,7 +75,9 @@ export const cronRun = command({
   summary: "Enqueue a schedule's job now, beside its ticks, paused or not",
   examples: [["millrace cron run nightly", "To try it out"]],
   async run({ args: [name = ""], config, io }) {
-    const { id, queue } = await withTracedClient(config, io, (client) => client.cron.run(name));
+    const { id, queue } = await withTracedClient(config, io, (client) =>
+      changeSchedule(client, "cron run", name, () => client.cron.run(name)),
+    );
     return {
       json: { id, queue },
       text: (paint) => `${paint("green", "enqueued")} ${id} on queue ${queue}\n`,

@@ -1,3 +1,4 @@
+import { audited } from "../../../client/audit.ts";
 import { text } from "../../../config/field-kinds.ts";
 import { jobQueueFlag } from "./job-queue-flag.ts";
 import { command } from "../../command.ts";
@@ -31,7 +32,13 @@ export const signal = command({
     const signalId = flags["signal-id"];
     const queue = await withClient(config, async (client) => {
       const where = flags.queue ?? (await client.job(id)).queue;
-      await client.signal(where, id, name, value, signalId === undefined ? {} : { id: signalId });
+      // The value is not in the audit: it may be anything.
+      await audited(
+        client.broker,
+        { action: "jobs signal", filter: { queue: where, id, signal: name.slice(0, 100) } },
+        () => client.signal(where, id, name, value, signalId === undefined ? {} : { id: signalId }),
+        () => ({ count: 1 }),
+      );
       return where;
     });
     return {

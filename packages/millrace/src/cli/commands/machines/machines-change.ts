@@ -1,4 +1,4 @@
-import { recordAudit } from "../../../client/audit.ts";
+import { audited, type AuditIntent, type AuditTally } from "../../../client/audit.ts";
 import type { Millrace } from "../../../client/millrace.ts";
 import { flag, text } from "../../../config/field-kinds.ts";
 import { command } from "../../command.ts";
@@ -22,7 +22,11 @@ export const machinesStart = command({
   ],
   async run({ args: [machine = "", id = "", source], config, io }) {
     const input = source === undefined ? undefined : parsePayload(await payloadText(source, io));
-    await withClient(config, (client) => client.machine(machine, id).start(input as never));
+    await withClient(config, (client) =>
+      onRecord(client, "start", { machine, id }, () =>
+        client.machine(machine, id).start(input as never),
+      ),
+    );
     return {
       json: { machine, id },
       text: (paint) => `${paint("green", "sent")} the start of ${machine} ${id}\n`,
@@ -53,9 +57,11 @@ export const machinesSend = command({
       : parsePayload(await payloadText(given, io));
     const eventId = flags["event-id"];
     await withClient(config, (client) =>
-      client
-        .machine(machine, id)
-        .send(event as never, eventId === undefined ? {} : { id: eventId }),
+      onRecord(client, "send", { machine, id, ...typeOf(event) }, () =>
+        client
+          .machine(machine, id)
+          .send(event as never, eventId === undefined ? {} : { id: eventId }),
+      ),
     );
     const { type } = event as { readonly type: string };
     return {
@@ -82,14 +88,9 @@ export const machinesStop = command({
         text: () => "nothing was stopped\n",
         exitCode: EXIT.failed,
       };
-    await withClient(config, async (client) => {
-      await client.machine(machine, id).stop();
-      await recordAudit(
-        client.broker,
-        { action: "machines stop", filter: { machine, id } },
-        { count: 1 },
-      );
-    });
+    await withClient(config, (client) =>
+      onRecord(client, "stop", { machine, id }, () => client.machine(machine, id).stop()),
+    );
     return {
       json: { stopped: true },
       text: (paint) => `${paint("green", "sent")} the stop of ${machine} ${id}\n`,
@@ -129,16 +130,15 @@ export const machinesRemove = command({
         text: () => "nothing was removed\n",
         exitCode: EXIT.failed,
       };
-    const removed = await withClient(config, async (client) => {
-      const done = await client.machines.remove(machine, id, { force });
-      if (done)
-        await recordAudit(
-          client.broker,
-          { action: "machines remove", filter: { machine, id, ...(force ? { force } : {}) } },
-          { count: 1 },
-        );
-      return done;
-    });
+    const removed = await withClient(config, (client) =>
+      onRecord(
+        client,
+        "remove",
+        { machine, id, ...(force ? { force } : {}) },
+        () => client.machines.remove(machine, id, { force }),
+        (done) => ({ count: done ? 1 : 0 }),
+      ),
+    );
     return {
       json: { removed },
       text: () =>
@@ -147,6 +147,23 @@ export const machinesRemove = command({
     };
   },
 });
+
+/** A change of one machine, on record: which one, and no value of an input or an event. */
+function onRecord<Result>(
+  { broker }: Millrace,
+  does: "start" | "send" | "stop" | "remove",
+  filter: AuditIntent["filter"],
+  act: () => Promise<Result>,
+  tally: (result: Result) => AuditTally = () => ({ count: 1 }),
+): Promise<Result> {
+  return audited(broker, { action: `machines ${does}`, filter }, act, tally);
+}
+
+/** An event's type for the audit. One that has none is refused where it is sent. */
+function typeOf(event: unknown): { readonly event?: string } {
+  const type = (event as { readonly type?: unknown } | null)?.type;
+  return typeof type === "string" ? { event: type.slice(0, 100) } : {};
+}
 
 /** What goes with a machine that is forgotten as it stands. */
 async function lostOf(client: Millrace, machine: string, id: string): Promise<string> {
