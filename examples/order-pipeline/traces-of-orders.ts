@@ -20,7 +20,7 @@ export function expectPaidAndShipped(trace: readonly RecordedSpan[], order: stri
     attributes: { "job.id": `charge-${order}`, "job.attempt": 1, "job.outcome": "failed" },
   });
   expect(paid, said).toMatchObject({
-    name: "process order.charge",
+    name: "process order.charge (attempt 2)",
     status: "UNSET",
     attributes: { "job.id": `charge-${order}`, "job.attempt": 2, "job.outcome": "succeeded" },
   });

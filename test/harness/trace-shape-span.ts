@@ -67,7 +67,7 @@ export function spanFaults(span: RecordedSpan): string[] {
   if (lacking.length > 0) say(`lacks ${lacking.join(", ")}`);
   wordFaults(span, role, say);
   if (role === "process" || role === "settle") outcomeFaults(span, say);
-  if (role === "process") countFaults(span, say);
+  if (role === "process") numberFaults(span, say);
   return faults;
 }
 
@@ -178,8 +178,11 @@ function outcomeFaults(span: RecordedSpan, say: (fault: string) => void): void {
   if (NO_ERROR.includes(outcome) && span.status === "ERROR") say(`${outcome} and red`);
 }
 
-function countFaults(span: RecordedSpan, say: (fault: string) => void): void {
+function numberFaults(span: RecordedSpan, say: (fault: string) => void): void {
   const attempt = Number(span.attributes["job.attempt"]);
   const most = Number(span.attributes["job.max_attempts"]);
+  const number = attempt > 1 ? ` (attempt ${attempt < 10 ? attempt : "10+"})` : "";
+  const name = `process ${String(span.attributes["job.name"])}${number}`;
+  if (span.name !== name) say(`is attempt ${attempt}, and would be called ${name}`);
   if (attempt < 1 || attempt > most) say(`attempt ${attempt} of ${most}`);
 }

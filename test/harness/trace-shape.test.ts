@@ -44,7 +44,7 @@ function attempt(spanId: string, number: number, over: Partial<RecordedSpan>): R
   return span(spanId, {
     parentSpanId: PUBLISH,
     scope: "millrace",
-    name: "process order.charge",
+    name: `process order.charge${number > 1 ? ` (attempt ${number})` : ""}`,
     kind: "CONSUMER",
     startedAtMs: 1_000 + number * 100,
     endedAtMs: 1_050 + number * 100,
@@ -133,6 +133,11 @@ describe("a broken trace is told", () => {
       "an attempt counted twice",
       withSpan(attempt(SECOND, 1, { startedAtMs: 1_200, endedAtMs: 1_250 })),
       /attempt 1 where 2 was due/,
+    ],
+    [
+      "a second attempt that is called as the first",
+      withSpan({ ...succeeded, name: "process order.charge" }),
+      /is attempt 2, and would be called process order.charge \(attempt 2\)/,
     ],
     [
       "no link between attempts",

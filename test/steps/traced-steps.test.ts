@@ -65,7 +65,7 @@ describeEachServer("the spans of a job's steps", (server) => {
     });
 
     const [publish] = spans.named("publish orders");
-    const attempts = spans.named("process order");
+    const attempts = spans.attemptsOf("order");
     const own = { "job.id": "o-1", "job.name": "order", "job.queue": "orders" };
     const count = spans.one("run count");
     expect(count.parentSpanContext?.spanId).toBe(attempts[0] && idOf(attempts[0]));

@@ -2,7 +2,7 @@ import type { RecordedSpan } from "../../harness/recorded-span.ts";
 import type { RecordedTrace } from "./record-trace.ts";
 
 const WIDTH = 860;
-const LABELS = 220;
+const LABELS = 240;
 const RIGHT = 10;
 const TOP = 26;
 const ROW = 24;

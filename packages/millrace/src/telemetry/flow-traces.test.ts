@@ -107,7 +107,7 @@ test("a chain: each job hangs under the attempt that made it follow", async () =
     [
       "PRODUCER publish default",
       "  CONSUMER process first ERROR",
-      "  CONSUMER process first",
+      "  CONSUMER process first (attempt 2)",
       "    PRODUCER publish second",
       "      CONSUMER process next",
     ].join("\n"),

@@ -51,6 +51,13 @@ export class RecordedSpans {
     return this.all.filter((span) => span.name === name);
   }
 
+  /** All of a kind of job, whatever their numbers: a later attempt has its own in its name. */
+  attemptsOf(job: string): readonly ReadableSpan[] {
+    return this.all.filter(
+      ({ kind, attributes }) => kind === SpanKind.CONSUMER && attributes["job.name"] === job,
+    );
+  }
+
   /** @throws Error unless there is exactly one */
   one(name: string): ReadableSpan {
     const found = this.named(name);

@@ -63,15 +63,15 @@ test("each attempt is a child of the publish, links to the one before it, and is
   ]);
   await t.enqueue(work, {}, { delay: "5m" });
   await t.drain();
-  const [first, second, third] = spans.named("process work");
+  const [first, second, third] = spans.attemptsOf("work");
   if (first === undefined || second === undefined || third === undefined)
     throw new Error(spans.tree());
   expect(spans.tree()).toBe(
     [
       "PRODUCER publish default",
       "  CONSUMER process work ERROR",
-      "  CONSUMER process work ERROR",
-      "  CONSUMER process work",
+      "  CONSUMER process work (attempt 2) ERROR",
+      "  CONSUMER process work (attempt 3)",
     ].join("\n"),
   );
   expect([first, second, third].map(linksOf)).toEqual([[], [idOf(first)], [idOf(second)]]);
@@ -108,7 +108,7 @@ test("a job of a foreign client: its header in any case is the parent; without o
   const parent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
   await t.broker.enqueue([foreign("with", { TraceParent: parent, "Trace-Note": "x" })]);
   await t.drain();
-  const known = spans.named("process work");
+  const known = spans.attemptsOf("work");
   expect(known.map(({ parentSpanContext }) => parentSpanContext?.spanId)).toEqual(
     known.map(() => "b".repeat(16)),
   );
@@ -117,14 +117,14 @@ test("a job of a foreign client: its header in any case is the parent; without o
   left = 2;
   await t.broker.enqueue([foreign("without", {})]);
   await t.drain();
-  const [first, second, third] = spans.named("process work");
+  const [first, second, third] = spans.attemptsOf("work");
   if (first === undefined || second === undefined || third === undefined)
     throw new Error(spans.tree());
   expect(spans.tree()).toBe(
     [
       "CONSUMER process work ERROR",
-      "  CONSUMER process work ERROR",
-      "  CONSUMER process work",
+      "  CONSUMER process work (attempt 2) ERROR",
+      "  CONSUMER process work (attempt 3)",
     ].join("\n"),
   );
   // The parent is not linked to as well.
@@ -276,10 +276,14 @@ test('"link": each attempt has a trace of its own that links to the publish, and
   await context.with(propagation.setBaggage(context.active(), baggage), () => t.enqueue(work, {}));
   await t.drain();
   expect(spans.tree()).toBe(
-    ["PRODUCER publish default", "CONSUMER process work ERROR", "CONSUMER process work"].join("\n"),
+    [
+      "PRODUCER publish default",
+      "CONSUMER process work ERROR",
+      "CONSUMER process work (attempt 2)",
+    ].join("\n"),
   );
   const publish = idOf(spans.one("publish default"));
-  const [first, second] = spans.named("process work");
+  const [first, second] = spans.attemptsOf("work");
   if (first === undefined || second === undefined) throw new Error(spans.tree());
   expect([linksOf(first), linksOf(second)]).toEqual([[publish], [publish, idOf(first)]]);
   expect(seen).toEqual(["seven", "seven"]);
@@ -299,9 +303,13 @@ test('"none": nothing is written to the headers and nothing is read from them', 
   expect((await t.broker.findWaiting(handle.id))?.envelope.headers).toEqual({});
   await t.drain();
   expect(spans.tree()).toBe(
-    ["PRODUCER publish default", "CONSUMER process work ERROR", "CONSUMER process work"].join("\n"),
+    [
+      "PRODUCER publish default",
+      "CONSUMER process work ERROR",
+      "CONSUMER process work (attempt 2)",
+    ].join("\n"),
   );
-  for (const span of spans.named("process work")) expect(linksOf(span)).toEqual([]);
+  for (const span of spans.attemptsOf("work")) expect(linksOf(span)).toEqual([]);
 });
 
 test("a secret in an error does not get into a span", async () => {

@@ -65,7 +65,7 @@ export class AttemptSpan implements AttemptTrace {
     const links = linksOf(config, envelope.headers, this.#from);
     const attributes = sampledAttributes("process", envelope.queue);
     this.#span = tracer.startSpan(
-      `process ${envelope.name}`,
+      nameOf(envelope),
       links === undefined
         ? { kind: SpanKind.CONSUMER, attributes }
         : { kind: SpanKind.CONSUMER, attributes, links },
@@ -216,6 +216,19 @@ export class AttemptSpan implements AttemptTrace {
 interface Publishing {
   readonly span: Span;
   readonly headers: Envelope["headers"];
+}
+
+/** From here on attempts share a name: names are few, whatever a job's retries. */
+const MANY = 10;
+
+/**
+ * A later attempt says its number, so that a trace's rows can be told apart at sight. The first of
+ * a job, which is the only one of most, does not.
+ */
+function nameOf({ name, attempts }: Envelope): string {
+  const attempt = attempts + 1;
+  if (attempt === 1) return `process ${name}`;
+  return `process ${name} (attempt ${attempt < MANY ? attempt : `${MANY}+`})`;
 }
 
 function carries({ do: kind }: SettlementStep): boolean {
