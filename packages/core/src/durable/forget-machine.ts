@@ -17,8 +17,8 @@ export interface SeenMachine extends MachineRef {
  * Forgets a machine, with the timers that it left.
  *
  * Another life of its id may begin as soon as its document is gone, and two may be at this for one
- * machine. So no timer goes that was asked for after the end was seen, and the document goes by its
- * revision.
+ * machine. So no timer goes that was asked for after the machine was seen, and the document goes by
+ * its revision. One that still waits for its timers loses them only once its document is gone.
  *
  * @param mayGo asked of the document as it stands
  * @returns false where it does not stand as it was seen any more
@@ -36,8 +36,14 @@ export async function forgetMachine(
   if (document === undefined || found?.revision !== revision) return false;
   if (!(await mayGo(document))) return false;
   // Where none is under way, none is left but on servers that keep those that were overtaken.
-  if (document.tickAt !== undefined) await broker.inbox.dropTicks(ref, asked);
-  return documents.erase(key, revision);
+  const dropTicks = async (): Promise<void> => {
+    if (document.tickAt !== undefined) await broker.inbox.dropTicks(ref, asked);
+  };
+  const isAwaited = document.status === "active" || document.unsent !== undefined;
+  if (!isAwaited) await dropTicks();
+  const isGone = await documents.erase(key, revision);
+  if (isGone && isAwaited) await dropTicks();
+  return isGone;
 }
 
 /** @returns undefined for a machine that goes on, and for what is none */

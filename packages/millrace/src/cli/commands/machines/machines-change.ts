@@ -142,7 +142,9 @@ export const machinesRemove = command({
     return {
       json: { removed },
       text: () =>
-        removed ? `forgot ${clean(machine)} ${clean(id)}\n` : "there is no such machine\n",
+        removed
+          ? `forgot ${clean(machine)} ${clean(id)}\n`
+          : "there is no such machine, or it changed at this very moment: try again\n",
       exitCode: removed ? EXIT.ok : EXIT.failed,
     };
   },
