@@ -33,8 +33,8 @@ export class EndedRates {
   list({ since, stepMs, queue }: RatesQuery): readonly EndedRate[] {
     const minutes = Math.max(1, Math.round(stepMs / MINUTE_MS));
     const rows = this.#prepare(
-      "select minute / cast(?1 as integer) as step, how, took, sum(count) as count from ended where minute >= ?2 and (?3 = '' or queue = ?3) group by 1, 2, 3 order by 1, 3",
-    ).all(minutes, Math.floor(since / MINUTE_MS), queue ?? "");
+      "select minute / cast(? as integer) as step, how, took, sum(count) as count from ended where minute >= ? and (? = '' or queue = ?) group by 1, 2, 3 order by 1, 3",
+    ).all(minutes, Math.floor(since / MINUTE_MS), queue ?? "", queue ?? "");
     const steps = new Map<number, Counting>();
     for (const row of rows) {
       const at = Number(row["step"]) * minutes * MINUTE_MS;

@@ -257,8 +257,8 @@ export class IndexStore {
   #find({ queue, id }: Pick<News, "queue" | "id">): JobRow | undefined {
     // One index serves this and who looks for an id whatever its letters' case.
     return this.#prepare(
-      "select * from job where id = ?1 collate nocase and queue = ?2 and id = ?1",
-    ).get(id, queue) as unknown as JobRow | undefined;
+      "select * from job where id = ? collate nocase and queue = ? and id = ?",
+    ).get(id, queue, id) as unknown as JobRow | undefined;
   }
 
   #delete({ key, payload }: Doomed): void {
