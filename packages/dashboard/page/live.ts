@@ -117,8 +117,8 @@ function listen(tell: (news: LiveView | "open" | "asking" | "lost") => void): ()
 
 async function isAnswered(): Promise<boolean> {
   try {
-    await read("overview", AbortSignal.timeout(ANSWER_MS));
-    return true;
+    // Undefined where the answer is not JSON: something else gave it, such as a login page.
+    return (await read("overview", AbortSignal.timeout(ANSWER_MS))) !== undefined;
   } catch {
     return false;
   }
