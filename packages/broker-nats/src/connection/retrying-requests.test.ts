@@ -79,12 +79,12 @@ describe("in a silence", () => {
   const patience = { patienceMs: 10_000, pauseMs: 0, firstAnswerMs: 20 };
 
   test("a read is asked again while the first may be answered, which counts", async () => {
-    const { nc, asked } = silentBut(new Map([[1, 150]]));
+    const { nc, asked } = silentBut(new Map([[1, 2_000]]));
     const read = retryingRequests(nc, patience);
-    const given = await read.request("$JS.API.STREAM.INFO.a", "", { timeout: 2_000 });
+    const given = await read.request("$JS.API.STREAM.INFO.a", "", { timeout: 5_000 });
     expect(given.string()).toBe('{"number":1}');
     expect(asked.length).toBeGreaterThan(2);
-    expect(asked.every(({ timeout }) => timeout === 2_000)).toBe(true);
+    expect(asked.every(({ timeout }) => timeout === 5_000)).toBe(true);
   });
 
   test("a read finds whoever answers now, and asks less often the longer it lasts", async () => {
