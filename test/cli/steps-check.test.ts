@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { constants, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -69,10 +69,12 @@ describeEachServer("millrace steps check", (server) => {
     // What is no file is somebody else's, as a device is: it is written to, and its rights stay.
     const pipe = join(folder, "pipe");
     await promisify(execFile)("mkfifo", ["-m", "644", pipe]);
-    const [read] = await Promise.all([
-      readFile(pipe, "utf8"),
-      check(fixture("trial"), "--save", pipe),
-    ]);
+    const reading = readFile(pipe, "utf8");
+    const done = await check(fixture("trial"), "--save", pipe);
+    // If the command failed before it opened the pipe, its reader would wait for ever.
+    await writeFile(pipe, "", { flag: constants.O_WRONLY | constants.O_NONBLOCK }).catch(() => {});
+    expect(done).toMatchObject({ code: 0 });
+    const read = await reading;
     expect(JSON.parse(read)).toHaveLength(IDS.length);
     expect((await stat(pipe)).mode & 0o777).toBe(0o644);
     const saved = await millraceHere(
