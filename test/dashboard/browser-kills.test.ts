@@ -106,19 +106,25 @@ describeInBrowser("kills under an open page", (browserOf) => {
       }
     });
 
-    test("a proxy that answers in the place of a dashboard that is away: the page comes back by itself", async () => {
-      const { ui } = await scene(server);
-      const { url } = await ui();
-      const { page } = await open(browserOf(), url);
-      await page.route("**/api/**", (route) => route.fulfill({ status: 502, body: "no" }));
-      await page.goto(`${url}queues/billing`);
-      await page
-        .getByRole("alert")
-        .filter({ hasText: "The dashboard can’t be reached. The page goes on by itself" })
-        .waitFor();
-      await page.unroute("**/api/**");
-      await isLive(page);
-    });
+    test.each([
+      { status: 502, body: "no" },
+      { status: 200, contentType: "text/html", body: "<h1>Sign in</h1>" },
+    ])(
+      "a proxy that answers $status in the place of a dashboard that is away: the page comes back by itself",
+      async (answer) => {
+        const { ui } = await scene(server);
+        const { url } = await ui();
+        const { page } = await open(browserOf(), url);
+        await page.route("**/api/**", (route) => route.fulfill(answer));
+        await page.goto(`${url}queues/billing`);
+        await page
+          .getByRole("alert")
+          .filter({ hasText: "The dashboard can’t be reached. The page goes on by itself" })
+          .waitFor();
+        await page.unroute("**/api/**");
+        await isLive(page);
+      },
+    );
 
     test("a proxy that lets no stream through: the page says that it asks, shows what is new, and is live once it can be", async () => {
       const { client, ui } = await scene(server);
