@@ -23,6 +23,8 @@ import { readUsage } from "./scale/process-usage.ts";
 const NAMESPACE = "bench";
 const ACTIVE = 100;
 const AT_ONCE = 256;
+/** Long work says so often how far it is. */
+const TOLD_EACH = 100_000;
 const LATENCIES = 300;
 const MB = 2 ** 20;
 /** A host that takes nothing for so long is stuck, or dead. */
@@ -215,8 +217,14 @@ async function host(url: string): Promise<void> {
 
 async function together(count: number, act: (n: number) => unknown): Promise<void> {
   let next = 0;
+  let done = 0;
   const work = async (): Promise<void> => {
-    while (next < count) await act(next++);
+    while (next < count) {
+      await act(next++);
+      done += 1;
+      if (done % TOLD_EACH === 0)
+        process.stderr.write(`${done.toLocaleString("en")} of ${count.toLocaleString("en")}\n`);
+    }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
 }
