@@ -305,6 +305,7 @@ export class NatsBroker implements Broker {
         this.#stores.enqueuer.close(),
         this.#stores.idRecords.close(),
         this.#stores.settlePublisher.close(),
+        this.#stores.provingPublisher.close(),
         this.#stores.documents.close(),
         this.journal.close(),
         this.jobLogs.close(),

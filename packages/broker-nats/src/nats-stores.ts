@@ -58,6 +58,8 @@ export function natsStores(
   // Two, so that a bulk enqueue never stands in the way of a settlement.
   const enqueuer = new ConfirmedPublisher(nc, { provenConflicts: true });
   const publisher = new ConfirmedPublisher(nc);
+  // What goes on where its write is refused, because it lies there already.
+  const provingPublisher = new ConfirmedPublisher(nc, { provenConflicts: true });
   const queueBatches = new QueueBatches(nc, names, enqueuer, features);
   // For the moves that must not be repeated for long; few have any.
   let hurriedPublisher: ConfirmedPublisher | undefined;
@@ -82,9 +84,18 @@ export function natsStores(
   const idRecords = new IdRecords(server);
   return {
     ...{ idRecords, keyed: new KeyedEnqueue(nc, names, idRecords) },
-    ...{ enqueuer, settlePublisher: publisher, delays, streams, windows, ownWords, leases },
+    ...{
+      enqueuer,
+      settlePublisher: publisher,
+      provingPublisher,
+      delays,
+      streams,
+      windows,
+      ownWords,
+      leases,
+    },
     ...{ progress, history, records, queueBatches },
-    skipped: new SkippedJobs({ server, publisher, history }),
+    skipped: new SkippedJobs({ server, publisher: provingPublisher, history }),
     closeHurried: () => hurriedPublisher?.close(),
     laterGenerations: new LaterGenerations(server),
     settler: new Settler({
@@ -101,7 +112,7 @@ export function natsStores(
     }),
     blocked: new NatsBlocked(server, publisher, ownWords, windows, history),
     locks: new NatsLocks(server, replicas, (...lock) => leases.keepLock(...lock)),
-    batches: new NatsBatches(server, publisher, replicas),
+    batches: new NatsBatches(server, provingPublisher, replicas),
     journal: new NatsJournal(server, publisher, replicas),
     signals: new NatsSignals({ server, publisher, replicas, onProblem: report }),
     inbox: new NatsInbox({ server, publisher, replicas, features, onProblem: report }),

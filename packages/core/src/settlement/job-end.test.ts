@@ -99,7 +99,7 @@ test("of two ends the first counts", () => {
   });
 });
 
-test("a job that another may have is asked about wherever it is sent to wait, until it has run", () => {
+test("a job that another may have is asked about wherever it goes; one that ran here unasked is not", () => {
   const shared = inputOf({
     from: "queued",
     outcome: { kind: "blocked", gate: "cap/a/b" },
@@ -115,8 +115,10 @@ test("a job that another may have is asked about wherever it is sent to wait, un
     }),
   );
   expect(deferred.envelope.sharedSince).toBe(NOW - 4_000);
-  const failed = settle(inputOf({ envelope: blocked, outcome: { kind: "snoozed", delayMs: 1 } }));
-  expect(failed.envelope.sharedSince).toBeUndefined();
+  const snoozed = { envelope: blocked, outcome: { kind: "snoozed", delayMs: 1 } } as const;
+  expect(settle(inputOf(snoozed)).envelope.sharedSince).toBeUndefined();
+  const asked = settle(inputOf({ ...snoozed, sharedSince: NOW - 4_000 }));
+  expect(asked.envelope.sharedSince).toBe(NOW - 4_000);
 });
 
 const FIRST = message.storedAt;

@@ -1,4 +1,4 @@
-import { defineJob, type Delivery, UNSETTLED, writeEnvelope } from "@millrace/core";
+import { defineJob, type Delivery, MillraceError, UNSETTLED, writeEnvelope } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
 import { latch, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
@@ -98,7 +98,8 @@ test("what a killed server may have handed out before is not handed back without
   expect(server.queue(QUEUE).stored).toEqual([]);
 });
 
-test("a job that was buried before a killed server forgot that it had handed it out is sent to wait, and succeeds: its letter is taken away", async () => {
+/** It is behind a job of its key, and a letter lies there of a run that its server has forgotten. */
+async function buriedAndForgotten(handle: () => unknown) {
   const clock = new SimulatedClock();
   const server = new MemoryServer(clock);
   const release = latch();
@@ -106,7 +107,7 @@ test("a job that was buried before a killed server forgot that it had handed it 
     name: "t.job",
     queue: QUEUE,
     concurrency: { key: () => "one", limit: 1 },
-  }).handler(({ job: { id } }) => (id === "b" ? release.promise : "done"));
+  }).handler(({ job: { id } }) => (id === "b" ? release.promise : handle()));
   const { broker, node, enqueue, said } = makeNode({ jobs: [job], clock, server });
   await broker.queues.ensure(QUEUE);
   await enqueue("t.job", null, { id: "b" });
@@ -122,8 +123,44 @@ test("a job that was buried before a killed server forgot that it had handed it 
   await node.start();
   await clock.advance("1s");
   expect(said).toContain("settled a requeued blocked");
-  release.open();
+  return { broker, clock, said, letGo: () => release.open() };
+}
+
+test("a job that was buried before a killed server forgot that it had handed it out is sent to wait, and succeeds: its letter is taken away", async () => {
+  const { broker, clock, said, letGo } = await buriedAndForgotten(() => "done");
+  letGo();
   await clock.advance("10s");
+  expect(said).toContain("settled a succeeded succeeded");
+  expect(await broker.deadLetters.list()).toEqual([]);
+});
+
+test("such a letter is taken away before the ack, also where the first try is not confirmed", async () => {
+  const { broker, clock, said, letGo } = await buriedAndForgotten(() => "done");
+  const settle = broker.settle.bind(broker);
+  const [remove, done] = [vi.spyOn(broker.deadLetters, "remove"), [] as string[]];
+  let tries = 0;
+  vi.spyOn(broker, "settle").mockImplementation(async (delivery, steps) => {
+    const isItsEnd = steps.some((step) => step.do === "record" && step.record.id === "a");
+    if (isItsEnd && (tries += 1) === 1) throw new MillraceError("publish-timeout", "no answer");
+    const wasAway = remove.mock.calls.length > 0;
+    await settle(delivery, steps);
+    if (isItsEnd) done.push("recorded");
+    if (steps.at(-1)?.do === "ack" && done.length > 0) done.push(wasAway ? "acked" : "too soon");
+  });
+  letGo();
+  await clock.advance("10s");
+  expect(said).toContain("settled a succeeded succeeded");
+  expect(done).toEqual(["recorded", "acked"]);
+  expect(await broker.deadLetters.list()).toEqual([]);
+});
+
+test("such a letter is not forgotten while the job goes on from attempt to attempt", async () => {
+  let runs = 0;
+  const { broker, clock, said, letGo } = await buriedAndForgotten(() => {
+    if ((runs += 1) < 3) throw new Error("not yet");
+  });
+  letGo();
+  await clock.advance("10m");
   expect(said).toContain("settled a succeeded succeeded");
   expect(await broker.deadLetters.list()).toEqual([]);
 });

@@ -15,7 +15,7 @@ import {
 import { completion } from "./completion.ts";
 import { lastResort } from "./last-resort.ts";
 import { endQuarantine, giveBackHeld } from "./give-back-held.ts";
-import { rivalEndOf, takeLetterBack, withdrawLetter } from "./withdraw-letter.ts";
+import { letterWithdrawal, rivalEndOf, takeLetterBack } from "./withdraw-letter.ts";
 import { lookForEnd, outcomeOfEnd, type WhereItIs } from "../recall/look-for-end.ts";
 import { Pause } from "../pause.ts";
 import { isToBeAsked } from "./settlement-input.ts";
@@ -115,20 +115,26 @@ export class JobSettlement {
     const isPlain =
       !(this.#mustAsk || this.#isContested || this.#buries || this.#options.acrossOutage) &&
       this.#settlement.state !== "recalled" &&
-      hooksFor(host.hooks, input.envelope, this.#settlement).length === 0;
+      this.#hooks().length === 0;
     return isPlain ? host.broker.settle(delivery, this.#settlement.steps) : this.#tryWithCare();
   }
 
   async #tryWithCare(): Promise<void> {
-    const { host, delivery, input } = this.#options;
+    const { host, delivery } = this.#options;
     if (this.#mustAsk) await this.#yieldToEnd();
     else if (this.#isContested || this.#buries) await this.#yieldToRival();
     if (this.#settlement.state === "recalled" && !this.#completed) await this.#complete();
-    const hooks = hooksFor(host.hooks, input.envelope, this.#settlement);
+    const hooks = this.#hooks();
     if (hooks.length === 0) await host.broker.settle(delivery, this.#settlement.steps);
     else await this.#withHooks(hooks);
-    if (this.#options.acrossOutage || input.sharedSince !== undefined)
-      await withdrawLetter(this.#options, this.#settlement);
+  }
+
+  #hooks(): readonly SettlementHook[] {
+    const { host, input, acrossOutage } = this.#options;
+    const hooks = hooksFor(host.hooks, input.envelope, this.#settlement);
+    if (!acrossOutage && input.sharedSince === undefined) return hooks;
+    const withdrawal = letterWithdrawal(host);
+    return withdrawal.concerns(input.envelope, this.#settlement) ? [...hooks, withdrawal] : hooks;
   }
 
   /**

@@ -2,32 +2,32 @@ import {
   firstMessageOf,
   letterBeside,
   recordError,
-  type Settlement,
   type StoredRecord,
   strayOf,
 } from "@millrace/core";
 import type { Pause } from "../pause.ts";
+import type { ExecutionHost } from "../execution-host.ts";
+import type { SettlementHook } from "./settlement-hook.ts";
 import type { JobSettlementOptions } from "./settlement-options.ts";
 
 type Of = Pick<JobSettlementOptions, "host" | "delivery" | "input">;
 
 /**
  * Another run may have buried the job and have lost its lease before its record. Then this end
- * counts, and nobody else comes to take that letter away: this run has acked the message. Never
- * rejects.
+ * counts, and that letter is taken away: before the ack, for nobody comes after it. Whoever meets
+ * the message after a crash in between finds this end on record, and the letter beside it.
  */
-export async function withdrawLetter(of: Of, { state }: Settlement): Promise<void> {
-  const { host, delivery, input } = of;
-  if (state !== "succeeded" && state !== "cancelled") return;
-  try {
-    const { envelope } = input;
-    const { message } = delivery;
-    const successors = await host.broker.successors(envelope, message);
-    const letter = letterBeside({ envelope, message, successors }, envelope.life);
-    if (letter !== undefined) await host.broker.deadLetters.remove(letter.sequence);
-  } catch (error) {
-    tell(of, error);
-  }
+export function letterWithdrawal({ broker }: Pick<ExecutionHost, "broker">): SettlementHook {
+  return {
+    // Where it fails for a lease, it is not known whether a letter stays behind.
+    canBeSpared: true,
+    concerns: (_envelope, { state }) => state === "succeeded" || state === "cancelled",
+    async beforeAck({ envelope, message }) {
+      const successors = await broker.successors(envelope, message);
+      const letter = letterBeside({ envelope, message, successors }, envelope.life);
+      if (letter !== undefined) await broker.deadLetters.remove(letter.sequence);
+    },
+  };
 }
 
 /**
