@@ -98,7 +98,7 @@ test("what a killed server may have handed out before is not handed back without
   expect(server.queue(QUEUE).stored).toEqual([]);
 });
 
-/** It is behind a job of its key, and a letter lies there of a run that its server has forgotten. */
+/** It is behind a job of its key; a letter lies there of a run that its server has forgotten. */
 async function buriedAndForgotten(handle: () => unknown) {
   const clock = new SimulatedClock();
   const server = new MemoryServer(clock);
