@@ -12,6 +12,11 @@ const stored = startMachine(order, { ...ref, input: { cents: 5 } });
 
 const newer = (more: Partial<MachineOptions<typeof orderChart>>) =>
   defineMachine({ name: "order", machine: orderChart, version: 2, ...more });
+/** What JSON can't hold for another reason. */
+function ring(): object {
+  const context: { self?: object } = {};
+  return Object.assign(context, { self: context });
+}
 /** A chart that has the state, and not the actor. */
 const without = setup({}).createMachine({ initial: "charging", states: { charging: {} } });
 
@@ -36,6 +41,21 @@ test.each<[string, Parameters<typeof checkStored>[0], RegExp]>([
       },
     }),
     /no way/,
+  ],
+  [
+    "migrates to a context that JSON can't hold",
+    newer({ migrate: ({ value }) => ({ value, context: { cents: 5n } }) }),
+    /context\.cents is a bigint/,
+  ],
+  [
+    "migrates to a context that has itself in it",
+    newer({ migrate: ({ value }) => ({ value, context: ring() }) }),
+    /context(\.self)+ nests deeper/,
+  ],
+  [
+    "migrates to a state that is no plain data",
+    newer({ migrate: ({ context }) => ({ value: new Map() as never, context }) }),
+    /value is a Map/,
   ],
   [
     "has no job for what is waited for",

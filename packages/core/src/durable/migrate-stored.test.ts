@@ -1,6 +1,7 @@
 import { MemoryBroker } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import type { Broker } from "../broker/broker.ts";
+import { MillraceError } from "../errors/millrace-error.ts";
 import { defineMachine } from "./define-machine.ts";
 import { type MachineDocument, machineKey, MACHINES_BUCKET } from "./machine-document.ts";
 import { migrateStored } from "./migrate-stored.ts";
@@ -38,7 +39,10 @@ async function stored(document: MachineDocument, { isInHand = false, conflicts =
     },
   };
   const now = async () => (await memory.documents(MACHINES_BUCKET)).get(machineKey(ref));
-  return { broker, now };
+  const refuse = (failure: MillraceError): void => {
+    documents.put = () => Promise.reject(failure);
+  };
+  return { broker, now, refuse };
 }
 
 test("a machine of an older version is stored as the newer one has it", async () => {
@@ -64,6 +68,31 @@ test("one that could not go on is left as it is, and said", async () => {
   });
   expect((await now())?.value).toEqual(resting);
 });
+
+test("one whose new context JSON can't hold is left as it is, and said", async () => {
+  const { broker, now } = await stored(resting);
+  const big = defineMachine({
+    ...{ name: "order", machine: orderChart, version: 2 },
+    migrate: ({ value }) => ({ value, context: { cents: 5n } }),
+  });
+  const message = expect.stringContaining("context.cents is a bigint") as unknown;
+  const failed = { state: "failed", error: { type: "machine-mismatch", message } };
+  expect(await migrateStored(broker, big, ref)).toEqual(failed);
+  expect((await now())?.value).toEqual(resting);
+});
+
+test.each(["payload-too-large", "unserializable-payload"] as const)(
+  "one that is refused with %s is left as it is, and said; other failures are thrown",
+  async (code) => {
+    const { broker, now, refuse } = await stored(resting);
+    refuse(new MillraceError(code, "No."));
+    const failed = { state: "failed", error: { type: code, message: "No." } };
+    expect(await migrateStored(broker, newer, ref)).toEqual(failed);
+    expect((await now())?.value).toEqual(resting);
+    refuse(new MillraceError("broker-unavailable", "Gone."));
+    await expect(migrateStored(broker, newer, ref)).rejects.toThrow("Gone.");
+  },
+);
 
 test("while a host may be at what follows from its last event, it is left to that host", async () => {
   expect(started.pending).not.toEqual([]);

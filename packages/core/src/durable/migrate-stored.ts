@@ -43,8 +43,16 @@ export async function migrateStored(
     return { state: "migrated" };
   } catch (failure) {
     if (MillraceError.is(failure, "revision-conflict")) return { state: "busy" };
-    if (!MillraceError.is(failure, "payload-too-large")) throw failure;
+    if (!isRefused(failure)) throw failure;
     const { type, message } = recordError(failure);
     return { state: "failed", error: { type, message } };
   }
+}
+
+/** What this one machine has in it is to blame: others may be stored all the same. */
+function isRefused(failure: unknown): boolean {
+  return (
+    MillraceError.is(failure, "payload-too-large") ||
+    MillraceError.is(failure, "unserializable-payload")
+  );
 }

@@ -8,6 +8,7 @@ import { sentBy } from "./machine-address.ts";
 import type { MachineDocument, MachineEvent } from "./machine-document.ts";
 import { earliest, finish } from "./finish-document.ts";
 import type { MachineRef } from "./machine-names.ts";
+import { notPlain } from "./plain-value.ts";
 
 /** How the job of an actor has ended. */
 export interface InvokedEnd {
@@ -270,16 +271,21 @@ export function ofThisVersion(
     );
   if (document.version > version) throw mismatch("it waits for a node that has the newer one");
   if (migrate === undefined) throw mismatch("give defineMachine() a migrate function");
+  let migrated: Pick<MachineDocument, "value" | "context">;
   try {
     const { value, context } = migrate(
       { value: document.value, context: structuredClone(document.context) },
       document.version,
     );
-    const { history: _gone, ...rest } = document;
-    return { ...rest, value, context, version };
+    migrated = { value, context };
   } catch (error) {
     throw mismatch(`its migrate function threw (${plainError(error).message})`, error);
   }
+  const trouble = notPlain(migrated.value, "value") ?? notPlain(migrated.context, "context");
+  if (trouble !== undefined)
+    throw mismatch(`its migrate function gives what can't be stored as JSON: ${trouble}`);
+  const { history: _gone, ...rest } = document;
+  return { ...rest, ...migrated, version };
 }
 
 function plainError(thrown: unknown): RecordedError {
