@@ -24,11 +24,16 @@ export interface StreamRange {
   readonly from?: number;
   /** Most messages. Default: all there are at the moment. */
   readonly limit?: number;
+  /** Nothing more is asked for once so many bytes have come. Default: all there are. */
+  readonly bytes?: number;
   /** So many are asked of the leader one by one before batches are read. Default 200. */
   readonly leaderReads?: number;
 }
 
-type BatchRange = Required<Omit<StreamRange, "leaderReads">>;
+interface BatchRange extends Required<Omit<StreamRange, "leaderReads" | "bytes">> {
+  /** How many more messages fit, asked before each batch. */
+  readonly room: () => number;
+}
 
 /** A reader that stalls is forgotten by the server after this. */
 const IDLE_MS = 30_000;
@@ -55,35 +60,46 @@ export async function* readStream(
 ): AsyncGenerator<StreamMessage> {
   const { stream, filter } = range;
   let { limit: left = Number.POSITIVE_INFINITY } = range;
+  const { bytes = Number.POSITIVE_INFINITY } = range;
+  let [count, held] = [0, 0];
+  /** Those to come are taken to be as large as those before. */
+  const room = (): number =>
+    held === 0 ? BATCH : Math.ceil((Math.max(0, bytes - held) * count) / held);
+  const took = ({ data, sequence }: StreamMessage): void => {
+    from = sequence + 1;
+    left -= 1;
+    count += 1;
+    held += data.length;
+  };
   let from = Math.max(1, range.from ?? 1);
   /** What comes later is not waited for: there may always be more. Known once batches are read. */
   let until: number | undefined;
   const { leaderReads: atFirst = LEADER_READS } = range;
-  for (let leaderReads = atFirst; left > 0; leaderReads -= 1) {
+  for (let leaderReads = atFirst; left > 0 && held < bytes; leaderReads -= 1) {
     if (leaderReads === 0) {
       until ??= await lastOf(jsm, stream, filter);
-      for await (const message of readBatches(nc, jsm, { stream, filter, from, limit: left })) {
+      const batches = { stream, filter, from, limit: left, room };
+      for await (const message of readBatches(nc, jsm, batches)) {
         if (message.sequence > until) return;
         yield message;
-        from = message.sequence + 1;
-        left -= 1;
+        took(message);
       }
-      if (left === 0) return;
+      if (left === 0 || held >= bytes) return;
       leaderReads = LEADER_READS_MORE;
     }
     const stored = await request(`read the stream ${stream}`, () =>
       nextMessage(jsm, stream, from, filter),
     );
     if (stored === undefined || (until !== undefined && stored.seq > until)) return;
-    yield {
+    const message = {
       subject: stored.subject,
       sequence: stored.seq,
       storedAt: stored.time.getTime(),
       data: plainBytes(stored.data),
       headers: headersOf(stored),
     };
-    from = stored.seq + 1;
-    left -= 1;
+    yield message;
+    took(message);
   }
 }
 
@@ -108,9 +124,11 @@ async function* readBatches(
   const { name, pending } = reader;
   try {
     for (let left = Math.min(pending, range.limit); left > 0;) {
-      const batch = await pullBatch(nc, range.stream, name, Math.min(left, BATCH));
+      const size = Math.min(left, BATCH, range.room());
+      if (size === 0) return;
+      const batch = await pullBatch(nc, range.stream, name, size);
       yield* batch;
-      if (batch.length < Math.min(left, BATCH)) return;
+      if (batch.length < size) return;
       left -= batch.length;
     }
   } finally {

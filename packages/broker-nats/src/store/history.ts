@@ -20,7 +20,7 @@ import { readHistoryRecord } from "../messages/history-message.ts";
 import type { JobEnds } from "../settlement/job-ends.ts";
 import { HistoryFollower, recordKey } from "./history-follower.ts";
 import { lastMessage, nextMessage } from "../reads/next-message.ts";
-import { readStream } from "../reads/read-stream.ts";
+import { readStream, type StreamRange } from "../reads/read-stream.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import type { ServerAccess } from "./server-access.ts";
 
@@ -29,7 +29,7 @@ const LOOK_BACK = 4;
 /** The records of a stretch, and how many of them are asked of the leader one by one. */
 const STRETCH = 500;
 const STRETCH_LEADER_READS = 20;
-/** After so many bytes a stretch is long enough, whatever was asked for. */
+/** After about so many bytes a stretch is long enough, whatever was asked for. */
 const STRETCH_BYTES = 4 * 2 ** 20;
 
 export class NatsHistory implements HistoryStore {
@@ -136,16 +136,19 @@ export class NatsHistory implements HistoryStore {
     const [oldest, newest] = [Math.max(1, ends.first), ends.last];
     const records: PlacedRecord[] = [];
     const filter = this.#server.names.history(queue, undefined, kind);
-    const range = { from: after + 1, until: newest, leaderReads: STRETCH_LEADER_READS };
-    let held = 0;
+    const bounds = { limit, bytes: STRETCH_BYTES, leaderReads: STRETCH_LEADER_READS };
+    const range = { from: after + 1, until: newest, ...bounds };
+    let [count, held, until] = [0, 0, after];
+    // To its end: what was sent and not taken would be sent again for the next stretch.
     if (newest > after)
-      for await (const { placed, bytes } of this.#sizedRecords(filter, range)) {
-        records.push(placed);
+      for await (const { position, record, bytes } of this.#messages(filter, range)) {
+        if (record !== undefined) records.push(record);
+        count += 1;
         held += bytes;
-        if (records.length === limit || held >= STRETCH_BYTES)
-          return { oldest, newest, until: placed.position, records };
+        until = position;
       }
-    return { oldest, newest, until: Math.max(after, newest), records };
+    const isFull = count >= limit || held >= STRETCH_BYTES;
+    return { oldest, newest, until: isFull ? until : Math.max(after, newest), records };
   }
 
   async follow(
@@ -194,21 +197,23 @@ export class NatsHistory implements HistoryStore {
   }
 
   async *#records(filter: string, range: RecordsRange = {}): AsyncGenerator<PlacedRecord> {
-    for await (const { placed } of this.#sizedRecords(filter, range)) yield placed;
+    for await (const { record } of this.#messages(filter, range))
+      if (record !== undefined) yield record;
   }
 
-  async *#sizedRecords(
+  /** What no runtime wrote has no record, and counts where the range is bounded. */
+  async *#messages(
     filter: string,
     { from = 1, until = Number.POSITIVE_INFINITY, ...reading }: RecordsRange,
-  ): AsyncGenerator<{ readonly placed: PlacedRecord; readonly bytes: number }> {
+  ): AsyncGenerator<HistoryMessage> {
     const { nc, jsm, names } = this.#server;
     const stream = names.historyStream;
     for await (const message of readStream(nc, jsm, { stream, filter, from, ...reading })) {
       const { sequence: position, storedAt, data } = message;
       if (position > until) return;
       const record = readHistoryRecord(data);
-      if (record !== undefined)
-        yield { placed: { record, storedAt, position }, bytes: data.length };
+      const placed = record && { record, storedAt, position };
+      yield { position, bytes: data.length, record: placed };
     }
   }
 
@@ -252,10 +257,14 @@ export class NatsHistory implements HistoryStore {
   }
 }
 
-interface RecordsRange {
-  readonly from?: number;
+interface RecordsRange extends Pick<StreamRange, "from" | "limit" | "bytes" | "leaderReads"> {
   readonly until?: number;
-  readonly leaderReads?: number;
+}
+
+interface HistoryMessage {
+  readonly position: number;
+  readonly bytes: number;
+  readonly record: PlacedRecord | undefined;
 }
 
 interface Stored {
