@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { type MachineDocument, machineKey, MACHINES_BUCKET } from "@millrace/core";
 import { connect } from "millrace";
 import { expect, test, vi } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
@@ -132,5 +133,54 @@ describeEachServer("millrace machines", (server) => {
     expect(JSON.stringify(audit)).not.toMatch(/s3cret|ada/);
     node.signal("SIGTERM");
     expect(await node.exit(60_000)).toMatchObject({ code: 0 });
+  });
+
+  test("before a machine is forgotten, the command says what is lost with it", async () => {
+    const namespace = server.namespace();
+    const env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: namespace };
+    const remove = (...args: string[]): Promise<CommandResult> =>
+      millraceHere(["machines", "remove", "door", ...args], { env });
+    const client = await connect({ servers: server.url, namespace, env: {} });
+    cleanUpLater(() => client.close());
+    const documents = await client.broker.documents(MACHINES_BUCKET);
+    const to = { machine: "stock", id: "all" };
+    const kept = { do: "send", to, event: { type: "RESERVE" }, id: "e-1" } as const;
+    const put = (id: string, changes: Partial<MachineDocument>) => {
+      const one: MachineDocument = {
+        ...{ v: 1, machine: "door", id, version: 1, run: "r", rev: 1, status: "active" },
+        ...{ value: "open", context: {}, cursor: 1, cause: "inbox/1", pending: [], children: {} },
+        ...{ invoked: 0, timers: {}, tickRev: 0, seen: [], trail: [], startedAt: 0, changedAt: 0 },
+        ...changes,
+      };
+      return documents.put(machineKey(one), one, 0);
+    };
+    await put("ended", { status: "done", unsent: { events: [kept, kept], at: 0 } });
+    await put("bare", { status: "stopped" });
+    await put("active", {
+      ...{ value: "op\u001B[31men", unsent: { events: [kept], at: 0 } },
+      timers: { t: { at: 9e12, event: { type: "LATE" } } },
+    });
+
+    const ended = await remove("ended", "--force");
+    expect(ended.code).not.toBe(0);
+    expect(ended.err).toContain(
+      "It has ended (done), and 2 events that it keeps for other machines are lost. Forget it?",
+    );
+    const bare = await remove("bare", "--force");
+    expect(bare.err).toContain("Nothing of door bare will be left. Forget it?");
+    const active = await remove("active", "--force");
+    expect(active.err).toContain(
+      "It is active (open): 1 timers will not fire, nobody will hear how 0 of its jobs end, and 1 events that it keeps for other machines are lost.",
+    );
+    for (const flags of [[], ["--force"], ["--yes"], ["--force", "--yes"]]) {
+      const missing = await remove("none", ...flags);
+      expect(missing, flags.join(" ")).toMatchObject({
+        ...{ code: 1, err: "" },
+        out: "there is no such machine, or it changed at this very moment: try again\n",
+      });
+    }
+    expect((await documents.list()).map(({ key }) => key).toSorted()).toEqual([
+      ...["door.active", "door.bare", "door.ended"],
+    ]);
   });
 });

@@ -1,3 +1,11 @@
+import {
+  type MachineDocument,
+  machineKey,
+  MACHINES_BUCKET,
+  readMachine,
+  requireMachineId,
+  requireMachineName,
+} from "@millrace/core";
 import { audited, type AuditIntent, type AuditTally } from "../../../client/audit.ts";
 import type { Millrace } from "../../../client/millrace.ts";
 import { flag, text } from "../../../config/field-kinds.ts";
@@ -119,10 +127,10 @@ export const machinesRemove = command({
   ],
   async run({ args: [machine = "", id = ""], flags, config, io }) {
     const force = flags.force === true;
-    const lost =
-      force && flags.yes !== true
-        ? await withClient(config, (client) => lostOf(client, machine, id))
-        : "";
+    const seen =
+      flags.yes === true ? undefined : await withClient(config, (one) => look(one, machine, id));
+    if (flags.yes !== true && seen === undefined) return removal(machine, id, false);
+    const lost = force && seen !== undefined ? lostOf(seen) : "";
     const question = `Nothing of ${clean(machine)} ${clean(id)} will be left.${lost} Forget it?`;
     if (!(await confirmed(io, flags.yes, question)))
       return {
@@ -139,16 +147,21 @@ export const machinesRemove = command({
         (done) => ({ count: done ? 1 : 0 }),
       ),
     );
-    return {
-      json: { removed },
-      text: () =>
-        removed
-          ? `forgot ${clean(machine)} ${clean(id)}\n`
-          : "there is no such machine, or it changed at this very moment: try again\n",
-      exitCode: removed ? EXIT.ok : EXIT.failed,
-    };
+    return removal(machine, id, removed);
   },
 });
+
+/** The same, whether somebody was asked or not. */
+function removal(machine: string, id: string, removed: boolean) {
+  return {
+    json: { removed },
+    text: () =>
+      removed
+        ? `forgot ${clean(machine)} ${clean(id)}\n`
+        : "there is no such machine, or it changed at this very moment: try again\n",
+    exitCode: removed ? EXIT.ok : EXIT.failed,
+  };
+}
 
 /** A change of one machine, on record: which one, and no value of an input or an event. */
 function onRecord<Result>(
@@ -167,10 +180,23 @@ function typeOf(event: unknown): { readonly event?: string } {
   return typeof type === "string" ? { event: type.slice(0, 100) } : {};
 }
 
+async function look(
+  client: Millrace,
+  machine: string,
+  id: string,
+): Promise<MachineDocument | undefined> {
+  const documents = await client.broker.documents(MACHINES_BUCKET);
+  const ref = { machine: requireMachineName(machine), id: requireMachineId(id) };
+  return readMachine((await documents.get(machineKey(ref)))?.value);
+}
+
 /** What goes with a machine that is forgotten as it stands. */
-async function lostOf(client: Millrace, machine: string, id: string): Promise<string> {
-  const { status, value, timers, jobs } = await client.machine(machine, id).snapshot();
-  if (status !== "active") return "";
-  const [firing, going] = [timers.length, Object.keys(jobs).length];
-  return ` It is active (${stateText(value)}): ${firing} timers will not fire, nobody will hear how ${going} of its jobs end, and events that it keeps for other machines are lost.`;
+function lostOf({ status, value, timers, children, unsent }: MachineDocument): string {
+  const events = unsent?.events.length ?? 0;
+  if (status !== "active")
+    return events === 0
+      ? ""
+      : ` It has ended (${status}), and ${events} events that it keeps for other machines are lost.`;
+  const [firing, going] = [Object.keys(timers).length, Object.keys(children).length];
+  return ` It is active (${clean(stateText(value))}): ${firing} timers will not fire, nobody will hear how ${going} of its jobs end, and ${events} events that it keeps for other machines are lost.`;
 }
