@@ -49,7 +49,8 @@ export const machinesMigrate = command({
   flags: {
     check: {
       kind: flag,
-      about: "Only say what would become of each, also of those that need no migration",
+      about:
+        "Change nothing: say how many would be migrated, and which could not go on, also of those that need no migration",
     },
     yes: { kind: flag, about: ASKS_FIRST },
   },
