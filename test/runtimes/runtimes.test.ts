@@ -20,7 +20,7 @@ const bun = await obtained("bun", "1.4.5");
 const deno = await obtained("deno", "2.9.6");
 /** The oldest that is supported, and the newest. All other tests run on Node 24. */
 const OTHER_NODES = await Promise.all(
-  ["22.23.3", "26.9.0"].map(async (version) => ({ version, ...(await obtained("node", version)) })),
+  ["22.18.0", "26.9.0"].map(async (version) => ({ version, ...(await obtained("node", version)) })),
 );
 
 /** esbuild's own: CommonJS packages ask for modules of Node in an ESM bundle. */
@@ -44,7 +44,7 @@ describeServer("a build or another runtime", "newest", (server) => {
     onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
     symlinkSync(packages, join(dir, "node_modules"));
     writeFileSync(join(dir, "package.json"), JSON.stringify({ private: true, type }));
-    for (const file of ["worker.ts", "producer.ts"])
+    for (const file of ["worker.ts", "producer.ts", "index-reader.ts"])
       copyFileSync(join(PROGRAMS, file), join(dir, file));
     return dir;
   }
@@ -71,11 +71,13 @@ describeServer("a build or another runtime", "newest", (server) => {
     dir: string,
     worker: readonly string[],
     producer: readonly string[] = [process.execPath, join(PROGRAMS, "producer.ts")],
+    indexReader?: readonly string[],
   ): Promise<void> {
     const start = await scene(dir);
     const node = start(worker);
     await node.says("the node runs");
     await start(producer).says("hello 1");
+    if (indexReader !== undefined) await start(indexReader).says("hello ended once, as succeeded");
     await node.end();
   }
 
@@ -136,11 +138,11 @@ describeServer("a build or another runtime", "newest", (server) => {
 
   for (const { version, path, why } of OTHER_NODES)
     test.skipIf(why !== "")(
-      `a worker and a producer on Node ${version}${why}`,
+      `a worker, a producer and an index of jobs on Node ${version}${why}`,
       async () => {
         expect((await runCommand([path, "--version"], tmpdir())).output.trim()).toBe(`v${version}`);
         const dir = project("module");
-        await works(dir, [path, "worker.ts"], [path, "producer.ts"]);
+        await works(dir, [path, "worker.ts"], [path, "producer.ts"], [path, "index-reader.ts"]);
       },
       MINUTES,
     );
