@@ -304,3 +304,20 @@ test("another version: newer ones wait, older ones are migrated, or say that the
   machine.take(refuse as never, T0, migrated);
   expect(machine.document).toMatchObject({ version: 2, status: "done", value: "lost" });
 });
+
+test.each<[string, unknown]>([
+  ["a state that the chart does not have", "piad"],
+  ["no state", undefined],
+])("a migration that gives %s changes nothing: the event waits", (_, value) => {
+  const migrated = defineMachine({
+    ...{ name: "order", machine: orderChart, version: 2 },
+    migrate: ({ context }) => ({ value: value as string, context }),
+  });
+  const machine = new InHand().paid();
+  const before = machine.document;
+  const refuse = { kind: "event", event: { type: "REFUSE" }, eventId: undefined };
+  expect(() => machine.take(refuse as never, T0, migrated)).toThrow(
+    expect.objectContaining({ code: "machine-mismatch" }) as Error,
+  );
+  expect(machine.document).toEqual(before);
+});

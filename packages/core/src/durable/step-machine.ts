@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { type RecordedError, recordError } from "../errors/recorded-error.ts";
-import { type ChartState, firstState, nextState } from "./chart-step.ts";
+import { type ChartState, firstState, nextState, revive } from "./chart-step.ts";
 import type { MachineDefinition } from "./define-machine.ts";
 import { hear, wasHeard } from "./heard-machines.ts";
 import { sentBy } from "./machine-address.ts";
@@ -285,7 +285,17 @@ export function ofThisVersion(
   if (trouble !== undefined)
     throw mismatch(`its migrate function gives what can't be stored as JSON: ${trouble}`);
   const { history: _gone, ...rest } = document;
-  return { ...rest, ...migrated, version };
+  const moved = { ...rest, ...migrated, version };
+  try {
+    // Stored with its new version it would not be migrated again, however wrong it is.
+    revive(definition, moved);
+  } catch (error) {
+    throw mismatch(
+      `its migrate function gives what the chart can't go on from (${plainError(error).message})`,
+      error,
+    );
+  }
+  return moved;
 }
 
 function plainError(thrown: unknown): RecordedError {
