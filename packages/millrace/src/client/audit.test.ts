@@ -1,6 +1,6 @@
 import { MillraceError } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import {
   AUDIT_BUCKET,
   AUDIT_KEPT_MS,
@@ -70,6 +70,45 @@ test("a bulk change is on record while it is under way, and with its count or it
     code: "queue-not-found",
     message: "No such queue.",
   });
+});
+
+test("what was done is not told as failed where its record can't be completed", async () => {
+  const { broker } = scene();
+  const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+  onTestFinished(() => warned.mockRestore());
+  const store = await broker.documents(AUDIT_BUCKET);
+  const noAnswer = new MillraceError("request-timeout", "no answer");
+  vi.spyOn(broker, "documents").mockResolvedValue(store);
+  const sent = audited(
+    broker,
+    { action: "machines send", filter: { id: "o-17" } },
+    async () => {
+      vi.spyOn(store, "put").mockRejectedValue(noAnswer);
+      return "sent";
+    },
+    () => ({ count: 1 }),
+  );
+  expect(await sent).toBe("sent");
+  expect(await listAudit(broker)).toMatchObject([{ outcome: { state: "begun" } }]);
+  expect(warned).toHaveBeenCalledWith(expect.stringContaining("machines send"), "MillraceWarning");
+});
+
+test("a failure is told as it is where its record can't be completed", async () => {
+  const { broker } = scene();
+  const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+  onTestFinished(() => warned.mockRestore());
+  const store = await broker.documents(AUDIT_BUCKET);
+  vi.spyOn(broker, "documents").mockResolvedValue(store);
+  const refused = audited(
+    broker,
+    { action: "machines send", filter: {} },
+    async () => {
+      vi.spyOn(store, "put").mockRejectedValue(new MillraceError("request-timeout", "no answer"));
+      throw new MillraceError("machine-not-found", "No such machine.");
+    },
+    () => ({ count: 1 }),
+  );
+  await expect(refused).rejects.toMatchObject({ code: "machine-not-found" });
 });
 
 test("where nothing can be recorded nothing is done", async () => {

@@ -4,6 +4,7 @@ import {
   type DocumentStore,
   MillraceError,
   optionNames,
+  recordError,
   refuseUnknown,
 } from "@millrace/core";
 import { maskText } from "@millrace/telemetry/masking";
@@ -114,7 +115,9 @@ const TRIM_EVERY = 100;
 
 /**
  * Does something an operator asked for, with a record of it: written before (where it can't be,
- * nothing is done) and completed after with how many things were changed, or with the error.
+ * nothing is done) and completed after with how many things were changed, or with the error. Where
+ * it can't be completed, it stays `begun` and a process warning says so: whoever was told of a
+ * failure would do again what is done.
  *
  * @throws what `act` throws; MillraceError of the record's write
  * @example
@@ -138,7 +141,7 @@ export async function audited<Result>(
     result = await act();
   } catch (error) {
     const known = MillraceError.is(error);
-    await end(store, record, {
+    await endAfter(store, record, {
       state: "failed",
       code: known ? error.code : "internal",
       message: maskText(error instanceof Error ? error.message : String(error)),
@@ -146,7 +149,7 @@ export async function audited<Result>(
     throw error;
   }
   const { count, failed = 0 } = tally(result);
-  await end(store, record, { state: "done", count, failed });
+  await endAfter(store, record, { state: "done", count, failed });
   return result;
 }
 
@@ -214,8 +217,25 @@ async function begin(
     outcome,
   };
   const revision = await store.put(id, record, 0);
-  if (revision % TRIM_EVERY === 0) await trim(store, at);
+  // What can't be dropped now is dropped another time.
+  if (revision % TRIM_EVERY === 0) await trim(store, at).catch(() => {});
   return record;
+}
+
+/** The act is over, and counts whether its record can be completed or not. */
+async function endAfter(
+  store: DocumentStore,
+  record: AuditRecord,
+  outcome: AuditOutcome,
+): Promise<void> {
+  try {
+    await end(store, record, outcome);
+  } catch (error) {
+    process.emitWarning(
+      `The audit's record ${record.id} of ${record.action} stays "begun": ${recordError(error).message}`,
+      "MillraceWarning",
+    );
+  }
 }
 
 async function end(
