@@ -81,7 +81,8 @@ export interface SettlerFields {
   readonly cancelled?: string;
   /**
    * Another of its messages may have been run, and may end yet: since when, epoch milliseconds of
-   * the broker's clock. Set where such a job was sent to wait; whoever gets it asks before it runs.
+   * the broker's clock. Set where such a job was sent to wait, and kept while a letter of such a
+   * message lies there; whoever gets it asks before it runs.
    */
   readonly sharedSince?: number;
   /**

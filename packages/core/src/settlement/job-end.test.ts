@@ -99,7 +99,7 @@ test("of two ends the first counts", () => {
   });
 });
 
-test("a job that another may have is asked about wherever it goes; one that ran here unasked is not", () => {
+test("a job that another may have is asked about wherever it is sent to wait, until it has run, and beyond where a letter lies beside it", () => {
   const shared = inputOf({
     from: "queued",
     outcome: { kind: "blocked", gate: "cap/a/b" },
@@ -117,8 +117,10 @@ test("a job that another may have is asked about wherever it goes; one that ran 
   expect(deferred.envelope.sharedSince).toBe(NOW - 4_000);
   const snoozed = { envelope: blocked, outcome: { kind: "snoozed", delayMs: 1 } } as const;
   expect(settle(inputOf(snoozed)).envelope.sharedSince).toBeUndefined();
-  const asked = settle(inputOf({ ...snoozed, sharedSince: NOW - 4_000 }));
-  expect(asked.envelope.sharedSince).toBe(NOW - 4_000);
+  const asked = { ...snoozed, sharedSince: NOW - 4_000 };
+  expect(settle(inputOf(asked)).envelope.sharedSince).toBeUndefined();
+  const beside = settle(inputOf({ ...asked, isBuriedBeside: true }));
+  expect(beside.envelope.sharedSince).toBe(NOW - 4_000);
 });
 
 const FIRST = message.storedAt;

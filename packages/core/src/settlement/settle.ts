@@ -161,10 +161,10 @@ function nextGeneration(
   if (unkeyed !== undefined) next.unkeyed = unkeyed;
   const reservedAt = placeKept(input);
   if (reservedAt !== undefined) next.reservedAt = reservedAt;
-  // Where it ran here and nobody knew of another, whoever has it still finds this record before it
-  // writes another. A letter that a dead one left is met by whoever ends the job, and it must look.
-  const sharedSince =
-    input.sharedSince ?? (input.from === "queued" ? envelope.sharedSince : undefined);
+  // Where it ran here, whoever has it still finds this record before it writes another. A letter
+  // that a dead one left lies there until the job ends, and whoever ends it must look.
+  const isStillShared = input.from === "queued" || input.isBuriedBeside === true;
+  const sharedSince = isStillShared ? (input.sharedSince ?? envelope.sharedSince) : undefined;
   if (sharedSince !== undefined) next.sharedSince = sharedSince;
   return next;
 }

@@ -30,6 +30,8 @@ export interface SettlementInput {
   readonly outcomeJobs?: OutcomeJobs;
   /** Another node may have had the job: since when, as in the envelope. */
   readonly sharedSince?: number;
+  /** A letter lies there of a run of another message: it goes when the job ends otherwise. */
+  readonly isBuriedBeside?: boolean;
   /** The trace of its attempt, where that was followed. */
   readonly traceId?: string;
   /** In [0, 1), for jitter. */

@@ -5,10 +5,18 @@ import {
   type Envelope,
   type HistoryRecord,
   type JobEnd,
+  letterBeside,
   type Outcome,
   type QueueMessage,
   type StoredDeadLetter,
 } from "@millrace/core";
+
+/** What is known of a job beside one of its messages. */
+interface Found {
+  readonly end: JobEnd | undefined;
+  /** Of another of its messages, whatever became of the job. */
+  readonly letter: StoredDeadLetter | undefined;
+}
 
 /**
  * Asks whether the job of a message that may have come before is over. The history last: what
@@ -18,11 +26,14 @@ export async function lookForEnd(
   broker: Broker,
   envelope: Envelope,
   message: QueueMessage,
-): Promise<JobEnd | undefined> {
+): Promise<Found> {
   const { id, queue } = envelope;
   const successors = await broker.successors(envelope, message);
   const records = await broker.history.stored({ id, queue });
-  return endOf({ envelope, message, records, successors });
+  return {
+    end: endOf({ envelope, message, records, successors }),
+    letter: letterBeside({ envelope, message, successors }, envelope.life),
+  };
 }
 
 /** Where a job is that is over for one of its messages: its end, or elsewhere in its queue. */

@@ -72,7 +72,7 @@ export class Recall {
     if (mayBeOver) this.#sharedSince = envelope.sharedSince ?? Math.floor(message.storedAt);
     if (mayBeOver) await this.#waitBehindEarlier();
     if (!this.#options.isWanted()) return { isPoison: false };
-    const end = mayBeOver ? await lookForEnd(host.broker, envelope, message) : undefined;
+    const end = mayBeOver ? (await lookForEnd(host.broker, envelope, message)).end : undefined;
     const isPoison = end === undefined && (await this.#isPoison());
     // What the admission asks has to be known by then: a job may have been cancelled while this
     // node was cut off.

@@ -198,10 +198,15 @@ export class JobSettlement {
    * second end is written beside it.
    */
   async #yieldToEnd(): Promise<void> {
-    const { host, delivery, input } = this.#options;
-    const end = await lookForEnd(host.broker, input.envelope, delivery.message);
+    const { host, delivery, input, trace } = this.#options;
+    const { end, letter } = await lookForEnd(host.broker, input.envelope, delivery.message);
     this.#asked = true;
-    if (end === undefined) return;
+    if (end === undefined) {
+      if (letter === undefined || this.#settlement.state !== "requeued") return;
+      this.#input = { ...this.#input, isBuriedBeside: true };
+      const settlement = settle(this.#input);
+      return void (this.#settlement = trace?.settling(this.#input, settlement) ?? settlement);
+    }
     const { outcome, recorded, stray } = outcomeOfEnd(end);
     this.#recorded = recorded;
     this.#stray = stray;

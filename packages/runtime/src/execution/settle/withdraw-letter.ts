@@ -19,8 +19,6 @@ type Of = Pick<JobSettlementOptions, "host" | "delivery" | "input">;
  */
 export function letterWithdrawal({ broker }: Pick<ExecutionHost, "broker">): SettlementHook {
   return {
-    // Where it fails for a lease, it is not known whether a letter stays behind.
-    canBeSpared: true,
     concerns: (_envelope, { state }) => state === "succeeded" || state === "cancelled",
     async beforeAck({ envelope, message }) {
       const successors = await broker.successors(envelope, message);
