@@ -23,7 +23,8 @@ describeEachServer("records of jobs that end in one turn", (server) => {
     const worker = await CollectingWorker.start(broker, "q");
     await broker.enqueue(Array.from({ length: COUNT }, () => jobFor("q")));
     await worker.nth(COUNT);
-    const jobs = worker.got;
+    // A server that is killed forgets acks: some come again, and are not more jobs.
+    const jobs = worker.got.slice(0, COUNT);
     let inBatches = 0;
     proxy.dropToServer(({ subject, reply }) => {
       if (subject.startsWith(`${namespace}.history.`) && reply?.endsWith(".$FI") === true)
