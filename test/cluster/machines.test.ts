@@ -1,22 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { systemClock } from "@millrace/core";
-import { launchCluster } from "@millrace/nats-server";
 import { describe, expect, test } from "vitest";
-import { createClient } from "../../packages/millrace/src/client/client.ts";
-import { startChild, type TestChild } from "../harness/child.ts";
-import { cleanUpLater } from "../harness/cleanup.ts";
-import { REPLICAS } from "../harness/cluster/mode.ts";
-import { leaderOf, replicasOf } from "../harness/cluster/streams-of.ts";
 import { untilAnswered } from "../harness/cluster/until-answered.ts";
 import { nameOf, serversUnderTest } from "../harness/servers.ts";
-import { order, type OrdersConfig } from "../machines/orders.ts";
-import { connectTo } from "../reliability/programs/connect.ts";
+import { order } from "../machines/orders.ts";
+import { endScene, killLeaders, onCluster } from "./killed-leaders.ts";
 
 const PROGRAM = join(import.meta.dirname, "../machines/host-program.ts");
 const ORDERS = 30;
-const READY_MS = 60_000;
 /** Whose leaders die, one after the other: documents, events, timers. */
 const STREAMS = ["KV_r3-machines", "r3-inbox", "r3-timers"];
 
@@ -24,23 +15,8 @@ for (const target of serversUnderTest()) {
   describe.skipIf(target.state === "missing")(`machines on a cluster (${nameOf(target)})`, () => {
     test("each ends as its chart says, with each job and timer once, while hosts and the leaders of their streams are killed", async () => {
       if (target.state === "missing") return;
-      const directory = mkdtempSync(join(tmpdir(), "millrace-machines-r3-"));
-      cleanUpLater(() => rmSync(directory, { recursive: true, force: true }));
-      const cluster = await launchCluster({ path: target.path });
-      cleanUpLater(() => cluster.dispose());
-      const config: OrdersConfig = {
-        ...{ servers: cluster.urls.join(","), namespace: "r3", replicas: REPLICAS },
-        effects: join(directory, "effects"),
-      };
-      const broker = await connectTo(config);
-      cleanUpLater(() => broker.close());
-      const client = createClient(broker, systemClock);
-      const start = async (): Promise<TestChild> => {
-        const child = startChild(PROGRAM, { args: [JSON.stringify(config)] });
-        await child.line(/^ready$/, READY_MS);
-        return child;
-      };
-      const hosts = [await start(), await start()];
+      const scene = await onCluster(target.path, PROGRAM);
+      const { client, config } = scene;
       const ids = Array.from({ length: ORDERS }, (_, n) => `o-${n}`);
       const isTold = (n: number): boolean => n % 2 === 1;
       const sent = Promise.all(
@@ -56,18 +32,7 @@ for (const target of serversUnderTest()) {
       );
       // Told below, once the leaders have died.
       sent.catch(() => undefined);
-      for (const [at, stream] of STREAMS.entries()) {
-        const leader = await leaderOf(cluster.urls, stream);
-        const leading = cluster.members.find(({ name }) => name === leader);
-        expect(leading, `${stream} has a leader`).toBeDefined();
-        // A member of 2.10 may take minutes to find its groups again, and of three copies two must
-        // be there: so one member dies there.
-        const victim = target.generation === "2.10" && at > 0 ? undefined : leading;
-        const host = at % hosts.length;
-        await Promise.all([victim?.kill(), hosts[host]?.kill()]);
-        hosts[host] = await start();
-        await victim?.restart();
-      }
+      await killLeaders(scene, PROGRAM, { streams: STREAMS, generation: target.generation });
       await sent;
       for (const [n, id] of ids.entries()) {
         const ended = await untilAnswered(() =>
@@ -88,9 +53,7 @@ for (const target of serversUnderTest()) {
       const jobs = [...new Set(lines)].map((line) => line.split(" ").slice(0, 2).join(" "));
       const wanted = ids.flatMap((id) => [`charge ${id}`, `ship ${id}`]);
       expect(jobs.toSorted()).toEqual(wanted.toSorted());
-      const replicas = await replicasOf(cluster.urls, config.namespace);
-      for (const stream of STREAMS) expect(replicas.get(stream), stream).toBe(REPLICAS);
-      for (const child of hosts) await child.kill();
+      await endScene(scene, STREAMS);
     }, 420_000);
   });
 }

@@ -1,23 +1,14 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { systemClock } from "@millrace/core";
-import { launchCluster } from "@millrace/nats-server";
 import { describe, expect, test } from "vitest";
-import { createClient } from "../../packages/millrace/src/client/client.ts";
-import { startChild, type TestChild } from "../harness/child.ts";
-import { cleanUpLater } from "../harness/cleanup.ts";
-import { REPLICAS } from "../harness/cluster/mode.ts";
-import { leaderOf, replicasOf } from "../harness/cluster/streams-of.ts";
 import { untilAnswered } from "../harness/cluster/until-answered.ts";
 import { eventually } from "../harness/deadline.ts";
 import { nameOf, serversUnderTest } from "../harness/servers.ts";
-import { connectTo } from "../reliability/programs/connect.ts";
-import { type Line, NAP_MS, order, type OrderConfig } from "../steps/order-job.ts";
+import { type Line, NAP_MS, order } from "../steps/order-job.ts";
+import { endScene, killLeaders, onCluster, READY_MS } from "./killed-leaders.ts";
 
 const PROGRAM = join(import.meta.dirname, "../steps/order-program.ts");
 const ORDERS = 30;
-const READY_MS = 60_000;
 const ENDED = "4m";
 /** Whose leaders die, one after the other: records, signals, jobs that sleep and wait, jobs. */
 const STREAMS = ["r3-journal", "r3-signals", "r3-delayed", "r3-queue-orders"];
@@ -26,23 +17,8 @@ for (const target of serversUnderTest()) {
   describe.skipIf(target.state === "missing")(`steps on a cluster (${nameOf(target)})`, () => {
     test("each run ends as its function says, each step has one result for all who see it, and each signal is taken once, while nodes and the leaders of their streams are killed", async () => {
       if (target.state === "missing") return;
-      const directory = mkdtempSync(join(tmpdir(), "millrace-steps-r3-"));
-      cleanUpLater(() => rmSync(directory, { recursive: true, force: true }));
-      const cluster = await launchCluster({ path: target.path });
-      cleanUpLater(() => cluster.dispose());
-      const config: OrderConfig = {
-        ...{ servers: cluster.urls.join(","), namespace: "r3", replicas: REPLICAS },
-        effects: join(directory, "effects"),
-      };
-      const broker = await connectTo(config);
-      cleanUpLater(() => broker.close());
-      const client = createClient(broker, systemClock);
-      const start = async (): Promise<TestChild> => {
-        const child = startChild(PROGRAM, { args: [JSON.stringify(config)] });
-        await child.line(/^ready$/, READY_MS);
-        return child;
-      };
-      const nodes = [await start(), await start()];
+      const scene = await onCluster(target.path, PROGRAM);
+      const { client, config } = scene;
       const ids = Array.from({ length: ORDERS }, (_, n) => `o-${n}`);
       const handles = await Promise.all(
         ids.map((id) => untilAnswered(() => client.enqueue(order, null, { id }))),
@@ -57,28 +33,16 @@ for (const target of serversUnderTest()) {
       await eventually(() => isRecorded(config.effects), {
         ...{ withinMs: READY_MS, describe: "a step is recorded" },
       });
-      for (const [at, stream] of STREAMS.entries()) {
-        const leader = await leaderOf(cluster.urls, stream);
-        const leading = cluster.members.find(({ name }) => name === leader);
-        expect(leading, `${stream} has a leader`).toBeDefined();
-        // A member of 2.10 may take minutes to find its groups again, and of three copies two must
-        // be there: so one member dies there.
-        const victim = target.generation === "2.10" && at > 0 ? undefined : leading;
-        const one = at % nodes.length;
-        const signals = at === 1 || at === 2 ? signalled(at) : Promise.resolve();
-        await Promise.all([victim?.kill(), nodes[one]?.kill()]);
-        nodes[one] = await start();
-        await victim?.restart();
-        await signals;
-      }
+      await killLeaders(scene, PROGRAM, {
+        ...{ streams: STREAMS, generation: target.generation },
+        meanwhile: async (at) => (at === 1 || at === 2 ? signalled(at) : undefined),
+      });
       const outputs = new Map<string, Readonly<Record<string, unknown>>>();
       for (const handle of handles)
         outputs.set(handle.id, await untilAnswered(() => handle.result({ timeout: ENDED })));
       const lines = linesOf(config.effects);
       for (const id of ids) requireOnce(id, outputs.get(id) ?? {}, lines);
-      const replicas = await replicasOf(cluster.urls, config.namespace);
-      for (const stream of STREAMS) expect(replicas.get(stream), stream).toBe(REPLICAS);
-      for (const child of nodes) await child.kill();
+      await endScene(scene, STREAMS);
     }, 420_000);
   });
 }

@@ -186,6 +186,24 @@ describe("who was told that the job is there already, while another of its id li
     expect(await told([EARLIER[0] ?? {}, ...before.map(some)], after.map(some))).toBe("done");
   });
 
+  /** The later one ends first. */
+  async function toldOnceBothEnd({
+    clock,
+    server,
+    broker,
+  }: {
+    readonly clock: SimulatedClock;
+    readonly server: MemoryServer;
+    readonly broker: MemoryBroker;
+  }): Promise<unknown> {
+    const result = awaitResult(broker, awaited, 60_000, clock);
+    server.history.add({ ...RECORD, ...LATER, firstStoredAt: clock.now() + 1_000 });
+    await clock.advance("3s");
+    server.history.add({ ...RECORD, ...own, generation: 0, sequence: 7 });
+    await clock.advance("3s");
+    return result;
+  }
+
   test("a later one ends while this one, which has no record yet, runs: that is not its end", async () => {
     const clock = new SimulatedClock();
     const server = new MemoryServer(clock);
@@ -194,12 +212,7 @@ describe("who was told that the job is there already, while another of its id li
     await broker.enqueue([
       { ...UNSETTLED, ...own, id: "r", queue: "mail", name: "n", payload: 1, headers: {} },
     ]);
-    const result = awaitResult(broker, awaited, 60_000, clock);
-    server.history.add({ ...RECORD, ...LATER, firstStoredAt: clock.now() + 1_000 });
-    await clock.advance("3s");
-    server.history.add({ ...RECORD, ...own, generation: 0, sequence: 7 });
-    await clock.advance("3s");
-    expect(await result).toBe("done");
+    expect(await toldOnceBothEnd({ clock, server, broker })).toBe("done");
   });
 
   test("a later one ends while this one runs and a third waits for its time: that is not its end", async () => {
@@ -212,12 +225,7 @@ describe("who was told that the job is there already, while another of its id li
     const third = { createdAt: 9_000_000, firstStoredAt: clock.now() + 2_000, generation: 1 };
     const notBefore = clock.now() + 30 * 86_400_000;
     await broker.requeue({ ...of, ...third, notBefore });
-    const result = awaitResult(broker, awaited, 60_000, clock);
-    server.history.add({ ...RECORD, ...LATER, firstStoredAt: clock.now() + 1_000 });
-    await clock.advance("3s");
-    server.history.add({ ...RECORD, ...own, generation: 0, sequence: 7 });
-    await clock.advance("3s");
-    expect(await result).toBe("done");
+    expect(await toldOnceBothEnd({ clock, server, broker })).toBe("done");
   });
 
   test("another that was enqueued later waits for its time: that is not waited for", async () => {
