@@ -4,6 +4,7 @@ export { isErrorCode, MillraceError } from "./errors/millrace-error.ts";
 export { AskedThread } from "./job/asked-thread.ts";
 export { threadFile } from "./job/thread-file.ts";
 export { recordError, type RecordedError, trimError } from "./errors/recorded-error.ts";
+export { isUnfit } from "./errors/unfit.ts";
 
 export {
   type Cancellation,

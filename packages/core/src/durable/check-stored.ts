@@ -19,15 +19,26 @@ export interface StoredCheck {
  */
 export function checkStored(definition: MachineDefinition, document: MachineDocument): StoredCheck {
   const isMigrated = document.version !== definition.version;
+  const tried = tryStored(definition, document);
+  return tried.ok ? { isMigrated } : { isMigrated, error: tried.error };
+}
+
+/** The same, with the machine as the definition's version has it. */
+export function tryStored(
+  definition: MachineDefinition,
+  document: MachineDocument,
+):
+  | { readonly ok: true; readonly document: MachineDocument }
+  | { readonly ok: false; readonly error: RecordedError } {
   try {
     const migrated = ofThisVersion(definition, document);
     const snapshot = revive(definition, migrated);
     checkActors(definition, migrated, snapshot);
     checkTimers(definition, migrated, snapshot);
-    return { isMigrated };
+    return { ok: true, document: migrated };
   } catch (error) {
     const { type, message } = recordError(error, "Error");
-    return { isMigrated, error: { type, message } };
+    return { ok: false, error: { type, message } };
   }
 }
 

@@ -1,5 +1,5 @@
-import type { SentBy } from "./heard-machines.ts";
 import type { ActorRefFrom, AnyStateMachine } from "xstate";
+import type { SentBy } from "./heard-machines.ts";
 import type { MachineDefinition } from "./define-machine.ts";
 import type { MachineDocument } from "./machine-document.ts";
 import {

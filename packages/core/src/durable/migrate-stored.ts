@@ -1,11 +1,11 @@
 import type { Broker } from "../broker/broker.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { type RecordedError, recordError } from "../errors/recorded-error.ts";
-import { checkStored } from "./check-stored.ts";
+import { isUnfit } from "../errors/unfit.ts";
+import { tryStored } from "./check-stored.ts";
 import type { MachineDefinition } from "./define-machine.ts";
 import { machineKey, MACHINES_BUCKET, readMachine } from "./machine-document.ts";
 import type { MachineRef } from "./machine-names.ts";
-import { ofThisVersion } from "./step-machine.ts";
 
 /**
  * What became of a stored machine that was to be migrated. `current`: there is nothing to migrate,
@@ -31,28 +31,20 @@ export async function migrateStored(
   const found = await documents.get(key);
   const document = readMachine(found?.value);
   if (found === undefined || document?.status !== "active") return { state: "current" };
-  const { isMigrated, error } = checkStored(definition, document);
-  if (error !== undefined) return { state: "failed", error };
-  if (!isMigrated) return { state: "current" };
+  const tried = tryStored(definition, document);
+  if (!tried.ok) return { state: "failed", error: tried.error };
+  if (document.version === definition.version) return { state: "current" };
   if (document.pending.length > 0 && (await broker.inbox.has(document.cause)))
     return { state: "busy" };
-  const migrated = ofThisVersion(definition, document);
-  const next = { ...migrated, rev: document.rev + 1, pending: [] };
+  const next = { ...tried.document, rev: document.rev + 1, pending: [] };
   try {
     await documents.put(key, next, found.revision);
     return { state: "migrated" };
   } catch (failure) {
     if (MillraceError.is(failure, "revision-conflict")) return { state: "busy" };
-    if (!isRefused(failure)) throw failure;
+    // What this one machine has in it is to blame: others may be stored all the same.
+    if (!isUnfit(failure)) throw failure;
     const { type, message } = recordError(failure);
     return { state: "failed", error: { type, message } };
   }
-}
-
-/** What this one machine has in it is to blame: others may be stored all the same. */
-function isRefused(failure: unknown): boolean {
-  return (
-    MillraceError.is(failure, "payload-too-large") ||
-    MillraceError.is(failure, "unserializable-payload")
-  );
 }

@@ -5,6 +5,7 @@ import {
   type InboxMessage,
   type Instrumentation,
   invokedBy,
+  isUnfit,
   isUnsentFull,
   keepUnsent,
   type Logger,
@@ -209,7 +210,7 @@ export class MachineHost implements Stoppable {
     try {
       return await this.#store(before, { message, now }, next);
     } catch (error) {
-      if (!isUnstorable(error)) throw error;
+      if (!isUnfit(error)) throw error;
       // It may fit once those have gone.
       if (before.document.unsent !== undefined) throw new NoRoom(before.document);
       log.warn({ machine, id, error: recordError(error) }, "a machine's state can't be stored");
@@ -267,13 +268,6 @@ type Known = Shelved & { readonly document: MachineDocument };
 function sendsMore(before: MachineDocument, { unsent, pending }: MachineDocument): boolean {
   const kept = (unsent?.events.length ?? 0) > (before.unsent?.events.length ?? 0);
   return kept || pending.some((effect) => effect.do === "send");
-}
-
-function isUnstorable(error: unknown): boolean {
-  return (
-    MillraceError.is(error, "payload-too-large") ||
-    MillraceError.is(error, "unserializable-payload")
-  );
 }
 
 interface Asked {

@@ -1,3 +1,4 @@
+/** A job whose end somebody waits for, and what tells it from others of its id. */
 export interface AwaitedJob {
   readonly id: string;
   readonly queue: string;

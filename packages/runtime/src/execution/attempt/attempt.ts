@@ -1,4 +1,3 @@
-import type { AttemptOptions } from "./attempt-options.ts";
 import {
   type AttemptTrace,
   type Children,
@@ -9,6 +8,7 @@ import {
   type Timer,
   validate,
 } from "@millrace/core";
+import type { AttemptOptions } from "./attempt-options.ts";
 import { AttemptContext } from "./attempt-context.ts";
 import { type Ending, interpret, outcomeOfAbort } from "../interpret.ts";
 

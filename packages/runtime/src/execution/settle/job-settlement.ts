@@ -1,4 +1,3 @@
-import type { JobSettlementOptions } from "./settlement-options.ts";
 import {
   type FinalState,
   type HistoryRecord,
@@ -12,6 +11,7 @@ import {
   type StoredDeadLetter,
   strayOf,
 } from "@millrace/core";
+import type { JobSettlementOptions } from "./settlement-options.ts";
 import { completion } from "./completion.ts";
 import { lastResort } from "./last-resort.ts";
 import { endQuarantine, giveBackHeld } from "./give-back-held.ts";
@@ -113,7 +113,7 @@ export class JobSettlement {
     // With a lost lease there is nothing to carry out and nothing to give back.
     if (this.#settlement.steps.length === 0) return Promise.resolve();
     const isPlain =
-      !(this.#mustAsk || this.#isContested || this.#buries || this.#options.acrossOutage) &&
+      !(this.#mustAsk || this.#isContested || this.#buries) &&
       this.#settlement.state !== "recalled" &&
       this.#hooks().length === 0;
     return isPlain ? host.broker.settle(delivery, this.#settlement.steps) : this.#tryWithCare();

@@ -1,6 +1,7 @@
 import {
   brokenLink,
   type ErrorCode,
+  isUnfit,
   MillraceError,
   recordError,
   settle,
@@ -72,13 +73,6 @@ export function remedy(
 }
 
 type EnqueueStep = Extract<SettlementStep, { readonly do: "enqueue" }>;
-
-function isUnfit(error: unknown): boolean {
-  return (
-    MillraceError.is(error, "payload-too-large") ||
-    MillraceError.is(error, "unserializable-payload")
-  );
-}
 
 function replaced(
   settlement: Settlement,

@@ -1,5 +1,3 @@
-import type { ReplayOutcome } from "./replayed-steps.ts";
-import type { ReplayedRun } from "./replayed-steps.ts";
 import {
   type AnyJob,
   type Clock,
@@ -14,7 +12,7 @@ import {
   silentLogger,
   validate,
 } from "@millrace/core";
-import { ReplayedSteps } from "./replayed-steps.ts";
+import { type ReplayedRun, ReplayedSteps, type ReplayOutcome } from "./replayed-steps.ts";
 
 export interface ReplayOptions {
   readonly clock: Clock;

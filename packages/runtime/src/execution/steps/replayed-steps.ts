@@ -4,6 +4,7 @@ import {
   type JournalEntry,
   MillraceError,
   type ReadRun,
+  type RecordedError,
   recordError,
   requireStepName,
   StepError,
@@ -12,7 +13,6 @@ import {
   type Steps,
   type StepsDefinition,
   type Timer,
-  type RecordedError,
 } from "@millrace/core";
 import type { Known } from "./run-journal.ts";
 import { RunJournal } from "./run-journal.ts";
