@@ -1,10 +1,13 @@
-import type { UseServerOptions } from "./cluster/test-cluster.ts";
 import { randomBytes } from "node:crypto";
 import { type LaunchedServer, launchServer, type ServerGeneration } from "@millrace/nats-server";
 import { afterAll, afterEach, beforeAll, describe, inject } from "vitest";
 import type { MemberFault } from "./cluster/member-fault.ts";
 import { clusterMode } from "./cluster/mode.ts";
-import { startTestCluster, type TestCluster } from "./cluster/test-cluster.ts";
+import {
+  startTestCluster,
+  type TestCluster,
+  type UseServerOptions,
+} from "./cluster/test-cluster.ts";
 import { obtainOne, type ServerUnderTest } from "./obtain-one.ts";
 import { isShortPart } from "./part.ts";
 

@@ -1,6 +1,5 @@
-import type { TraceShapeOptions } from "./trace-shape-attempts.ts";
 import type { RecordedSpan } from "./recorded-span.ts";
-import { attemptFaults } from "./trace-shape-attempts.ts";
+import { attemptFaults, type TraceShapeOptions } from "./trace-shape-attempts.ts";
 import { spanFaults } from "./trace-shape-span.ts";
 
 /**

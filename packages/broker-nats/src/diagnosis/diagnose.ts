@@ -1,9 +1,9 @@
 import {
   DEFAULT_MAX_VALUES,
+  LANE_CONSUMERS,
   MillraceError,
   type QueueSnapshot,
   recordError,
-  LANE_CONSUMERS,
 } from "@millrace/core";
 import { type JetStreamManager, jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";

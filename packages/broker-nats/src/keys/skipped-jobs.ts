@@ -1,4 +1,4 @@
-import { type HistoryStore, type LaneName, MillraceError, LANE_CONSUMERS } from "@millrace/core";
+import { type HistoryStore, LANE_CONSUMERS, type LaneName, MillraceError } from "@millrace/core";
 import type { StoredMsg } from "@nats-io/jetstream";
 import { request } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";

@@ -1,9 +1,9 @@
 import {
   envelopeOfUnreadable,
+  LANE_CONSUMERS,
   type LaneName,
   requireQueueName,
   type WaitingJob,
-  LANE_CONSUMERS,
 } from "@millrace/core";
 import { request } from "../jetstream-errors.ts";
 import { laneConsumer } from "../reads/lane-consumer.ts";

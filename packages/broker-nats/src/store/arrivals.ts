@@ -4,13 +4,13 @@ import {
   type Arrivals,
   type ArrivalStore,
   type Envelope,
+  LANE_CONSUMERS,
   type LaneName,
   type QueueMessage,
   readEnvelope,
   requireQueueName,
   type Stoppable,
   type TakenOut,
-  LANE_CONSUMERS,
 } from "@millrace/core";
 import type { Msg } from "@nats-io/nats-core";
 import { subscribe } from "../connection/subscribe.ts";

@@ -1,4 +1,5 @@
 import {
+  LANE_CONSUMERS,
   MillraceError,
   type QueueIntake,
   type QueueSettings,
@@ -6,7 +7,6 @@ import {
   type QueueStore,
   requireQueueName,
   requireQueueSettings,
-  LANE_CONSUMERS,
 } from "@millrace/core";
 import type { JetStreamManager, StreamConfig, StreamInfo } from "@nats-io/jetstream";
 import { millis } from "@nats-io/nats-core";

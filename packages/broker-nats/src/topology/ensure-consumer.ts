@@ -1,4 +1,4 @@
-import { type LaneName, LANE_CONSUMERS } from "@millrace/core";
+import { LANE_CONSUMERS, type LaneName } from "@millrace/core";
 import {
   AckPolicy,
   type ConsumerConfig,

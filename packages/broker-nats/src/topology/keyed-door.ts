@@ -1,4 +1,4 @@
-import { type LaneName, LANE_CONSUMERS } from "@millrace/core";
+import { LANE_CONSUMERS, type LaneName } from "@millrace/core";
 import { laneConsumer } from "../reads/lane-consumer.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { Names } from "./subjects.ts";

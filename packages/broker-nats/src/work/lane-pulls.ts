@@ -1,9 +1,9 @@
 import {
+  LANE_CONSUMERS,
   LANE_NAMES,
   type LaneName,
   type LaneWeights,
   type MillraceError,
-  LANE_CONSUMERS,
 } from "@millrace/core";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";

@@ -1,5 +1,4 @@
-import type { Envelope, JobRef } from "../envelope/envelope.ts";
-import type { BatchCounts } from "../envelope/envelope.ts";
+import type { BatchCounts, Envelope, JobRef } from "../envelope/envelope.ts";
 import type { FinalState } from "../machine/execution-machine.ts";
 import type { Lease } from "./work.ts";
 

@@ -1,5 +1,4 @@
-import type { EnqueueCall } from "./enqueue-call.ts";
-import type { EnqueueResult } from "./enqueue-call.ts";
+import type { EnqueueCall, EnqueueResult } from "./enqueue-call.ts";
 import type { ArrivalStore } from "./arrival-store.ts";
 import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";

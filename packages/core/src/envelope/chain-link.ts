@@ -1,6 +1,5 @@
-import type { ChainLink } from "./envelope.ts";
 import { createHash } from "node:crypto";
-import { type Envelope, UNSETTLED } from "./envelope.ts";
+import { type ChainLink, type Envelope, UNSETTLED } from "./envelope.ts";
 import { isId, isJobName, isQueueName } from "./names.ts";
 
 /** As many jobs may follow one. */

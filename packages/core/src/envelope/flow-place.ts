@@ -1,6 +1,5 @@
-import type { BatchCounts } from "./envelope.ts";
 import { foreignId, nextId } from "./chain-link.ts";
-import type { Envelope, JobRef } from "./envelope.ts";
+import type { BatchCounts, Envelope, JobRef } from "./envelope.ts";
 
 /** A job that comes later in a chain. */
 export interface ChainedJob extends JobRef {

@@ -1,16 +1,16 @@
-import { recordError, type RecordedError } from "../errors/recorded-error.ts";
+import { type RecordedError, recordError } from "../errors/recorded-error.ts";
 import { decodeCounted } from "./body.ts";
 import { DEFAULT_MAX_VALUES, RUNTIME_VALUES, tooFarAhead } from "./body-limits.ts";
+import { isChain, LONGEST_CHAIN } from "./chain-link.ts";
 import {
-  ENVELOPE_VERSION,
+  type BatchCounts,
+  type ChainLink,
   type Envelope,
+  ENVELOPE_VERSION,
   type JobRef,
   type SettlerFields,
   UNSETTLED,
 } from "./envelope.ts";
-import { isChain, LONGEST_CHAIN } from "./chain-link.ts";
-import type { ChainLink } from "./envelope.ts";
-import type { BatchCounts } from "./envelope.ts";
 import { tooManyHeaders, travellingHeaders } from "./headers.ts";
 import type { QueueMessage } from "./message.ts";
 import { MAX_TAGS, MAX_TEXT } from "./text-limits.ts";

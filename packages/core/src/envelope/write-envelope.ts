@@ -1,9 +1,13 @@
 import type { RecordedError } from "../errors/recorded-error.ts";
-import type { ChainLink } from "./envelope.ts";
 import { AS_IT_IS, type BodyFormat, encodeJson, encodeMsgpack } from "./body.ts";
 import type { EncodeRules } from "./sendable.ts";
-import type { BatchCounts } from "./envelope.ts";
-import { ENVELOPE_VERSION, type Envelope, type JobRef } from "./envelope.ts";
+import {
+  type BatchCounts,
+  type ChainLink,
+  type Envelope,
+  ENVELOPE_VERSION,
+  type JobRef,
+} from "./envelope.ts";
 
 /**
  * The body of an envelope as a map: fields that hold their default are left out. Queue, lane and

@@ -1,6 +1,5 @@
 import { LONGEST_CHAIN } from "../envelope/chain-link.ts";
-import type { ChainLink } from "../envelope/envelope.ts";
-import type { Envelope, JobRef } from "../envelope/envelope.ts";
+import type { ChainLink, Envelope, JobRef } from "../envelope/envelope.ts";
 import { requireId } from "../envelope/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { AnyJobDefinition, JobDefinition } from "../job/define-job.ts";

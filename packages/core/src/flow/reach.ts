@@ -1,5 +1,4 @@
-import type { ChainLink } from "../envelope/envelope.ts";
-import type { Envelope } from "../envelope/envelope.ts";
+import type { ChainLink, Envelope } from "../envelope/envelope.ts";
 import { isInvoked } from "../durable/invoked-id.ts";
 import { isCalled } from "../steps/called-id.ts";
 

@@ -11,9 +11,8 @@ import {
 } from "./enqueue-many.ts";
 import { newJobId } from "./job-id.ts";
 import { ENQUEUE_ITEM, ONCE_OPTIONS, type OnceOptions } from "./job-key.ts";
-import { makeEnvelope, type EnvelopeSource } from "./make-envelope.ts";
 import { isUnique, type PreparedJob, prepareJob } from "./prepare-job.ts";
-import type { JobOrigin } from "./make-envelope.ts";
+import { type EnvelopeSource, type JobOrigin, makeEnvelope } from "./make-envelope.ts";
 import { sendJobs } from "./send-jobs.ts";
 
 /** One job of a bulk enqueue, whatever its input's type. */

@@ -1,5 +1,4 @@
-import type { EnqueueRef } from "../envelope/enqueue-ref.ts";
-import type { FirstMessage } from "../envelope/enqueue-ref.ts";
+import type { EnqueueRef, FirstMessage } from "../envelope/enqueue-ref.ts";
 import type { StoredRecord } from "../broker/history-store.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";

@@ -1,7 +1,6 @@
-import type { Broker } from "../broker/broker.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { Instrumentation, Publication, Published } from "./instrumentation.ts";
-import type { ServerEndpoint } from "../broker/broker.ts";
+import type { Broker, ServerEndpoint } from "../broker/broker.ts";
 
 const DONE = { ok: true } as const;
 

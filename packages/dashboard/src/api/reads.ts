@@ -1,6 +1,6 @@
-import type { Reading } from "./reading.ts";
 import { MillraceError, type StoredDeadLetter } from "@millrace/core";
 import { shownError, type ShowValue } from "@millrace/telemetry/masking";
+import type { Reading } from "./reading.ts";
 import type { Fleet, FleetAuditRecord, FleetSchedule } from "../fleet/fleet.ts";
 import { problemsOf } from "../fleet/problems.ts";
 import type { AskedState } from "./asked.ts";

@@ -1,4 +1,3 @@
-import type { Millrace } from "./millrace.ts";
 import {
   type Broker,
   type Clock,
@@ -9,6 +8,7 @@ import {
   noMetrics,
 } from "@millrace/core";
 import { createMask, type Mask } from "@millrace/telemetry/masking";
+import type { Millrace } from "./millrace.ts";
 import { callLimits, type CallLimits, clientCalls } from "./call-limits.ts";
 import { clientHealth } from "./client-health.ts";
 import { cron } from "./cron.ts";

@@ -1,4 +1,3 @@
-import type { ScheduleStatus } from "./schedule-documents.ts";
 import {
   type Broker,
   checkInput,
@@ -20,7 +19,7 @@ import {
   withRun,
 } from "@millrace/core";
 import { type JobHandle, jobHandle } from "./jobs/job-handle.ts";
-import { ScheduleDocuments, scheduleNotFound } from "./schedule-documents.ts";
+import { ScheduleDocuments, scheduleNotFound, type ScheduleStatus } from "./schedule-documents.ts";
 import { type ScheduleEvent, scheduleHistory } from "./schedule-history.ts";
 
 const FIELD_NAMES = optionNames<ScheduleFields>({

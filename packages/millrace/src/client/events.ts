@@ -1,4 +1,3 @@
-import type { JobEvent } from "./follow-events.ts";
 import {
   type Broker,
   type Clock,
@@ -7,7 +6,7 @@ import {
   refuseUnknown,
   requireQueueName,
 } from "@millrace/core";
-import { followEvents } from "./follow-events.ts";
+import { followEvents, type JobEvent } from "./follow-events.ts";
 import { RECORDED_STATES } from "./jobs/jobs.ts";
 import type { RecordedState } from "./jobs/watch-records.ts";
 

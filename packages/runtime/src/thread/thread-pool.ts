@@ -1,4 +1,3 @@
-import type { ThreadContext } from "./thread-context.ts";
 import { Worker } from "node:worker_threads";
 import {
   type AnyJob,
@@ -9,6 +8,7 @@ import {
   threadFile,
   unsendableValue,
 } from "@millrace/core";
+import type { ThreadContext } from "./thread-context.ts";
 import type { StraySignals } from "../execution/attempt/stray-signals.ts";
 import type { ThreadOptions } from "../node/node-options.ts";
 import { packError, packResult, unpackError, unpackWish } from "./portable.ts";

@@ -1,6 +1,5 @@
 import type { Attributes } from "@opentelemetry/api";
-import type { Envelope, ServerEndpoint } from "@millrace/core";
-import { LANE_CONSUMERS, tickOriginOf } from "@millrace/core";
+import { type Envelope, LANE_CONSUMERS, type ServerEndpoint, tickOriginOf } from "@millrace/core";
 
 /**
  * Names of the OpenTelemetry semantic conventions 1.44 for messaging. They are still in development

@@ -1,11 +1,4 @@
-import type { QueueMessage } from "@millrace/core";
-
-/** What is published: a message but for what the queue itself gives it. */
-export interface Publication extends Omit<QueueMessage, "queue" | "sequence" | "storedAt"> {
-  readonly messageId: string;
-  /** Of a job that follows another, when that one succeeded: two of one id are two jobs. */
-  readonly followsAt?: number;
-}
+import type { Publication } from "./publication.ts";
 
 interface Seen {
   readonly sequence: number;

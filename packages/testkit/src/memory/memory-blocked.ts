@@ -8,7 +8,7 @@ import {
   type ReleaseOptions,
 } from "@millrace/core";
 import type { MemoryQueue } from "./memory-queue.ts";
-import type { Publication } from "./free-id.ts";
+import type { Publication } from "./publication.ts";
 
 export interface Blocked {
   readonly queue: string;

@@ -8,7 +8,7 @@ import {
   type Timer,
   waitsForOwnStart,
 } from "@millrace/core";
-import type { Publication } from "./free-id.ts";
+import type { Publication } from "./publication.ts";
 
 /** A delayed job as it is kept. */
 export interface Delayed {

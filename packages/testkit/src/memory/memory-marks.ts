@@ -7,7 +7,7 @@ import {
   MillraceError,
 } from "@millrace/core";
 import type { MemoryServer } from "./memory-server.ts";
-import type { Publication } from "./free-id.ts";
+import type { Publication } from "./publication.ts";
 
 export interface MemoryMarksOptions {
   readonly server: MemoryServer;

@@ -1,4 +1,3 @@
-import type { Publication } from "./free-id.ts";
 import {
   type Clock,
   LANE_NAMES,
@@ -15,6 +14,7 @@ import {
   type TakenOut,
   type Timer,
 } from "@millrace/core";
+import { type Publication, sizeOf } from "./publication.ts";
 import { freeId, withId } from "./free-id.ts";
 
 /** A stored message and how often it was handed out. */
@@ -321,12 +321,4 @@ export class MemoryQueue {
       `The queue ${this.name} has reached its limit and took nothing. Try again later, add workers, or raise maxJobs or maxBytes.`,
     );
   }
-}
-
-/** Headers count as they do on a wire: name, value and their separators. */
-export function sizeOf({ body, headers }: Pick<QueueMessage, "body" | "headers">): number {
-  let bytes = body.length;
-  for (const [key, value] of Object.entries(headers))
-    bytes += Buffer.byteLength(key) + Buffer.byteLength(value) + 4;
-  return bytes;
 }

@@ -14,8 +14,21 @@ import {
   writeEnvelope,
   writeFittingEnvelope,
 } from "@millrace/core";
-import { sizeOf } from "./memory-queue.ts";
-import type { Publication } from "./free-id.ts";
+
+/** Headers count as they do on a wire: name, value and their separators. */
+export function sizeOf({ body, headers }: Pick<QueueMessage, "body" | "headers">): number {
+  let bytes = body.length;
+  for (const [key, value] of Object.entries(headers))
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(value) + 4;
+  return bytes;
+}
+
+/** What is published: a message but for what the queue itself gives it. */
+export interface Publication extends Omit<QueueMessage, "queue" | "sequence" | "storedAt"> {
+  readonly messageId: string;
+  /** Of a job that follows another, when that one succeeded: two of one id are two jobs. */
+  readonly followsAt?: number;
+}
 
 type Limits = Pick<Broker, "maxDelayMs" | "maxValues" | "maxMessageBytes">;
 

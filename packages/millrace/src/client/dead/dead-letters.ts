@@ -1,4 +1,3 @@
-import type { DeadLetterFilter } from "./dead-matching.ts";
 import {
   type Broker,
   cancellationKey,
@@ -16,7 +15,7 @@ import type { Completion } from "../../filter/complete-filter.ts";
 import { completeDead } from "./complete-dead.ts";
 import { discardLetter } from "./dead-discard.ts";
 import { groupLetters } from "./dead-groups.ts";
-import { lastSequence, letterTest, matching } from "./dead-matching.ts";
+import { type DeadLetterFilter, lastSequence, letterTest, matching } from "./dead-matching.ts";
 import { editedEnvelope } from "./dead-retry.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { oldPayload } from "./old-payload.ts";

@@ -1,9 +1,9 @@
 import {
   type Broker,
+  type DeadReason,
   optionNames,
   refuseUnknown,
   type StoredDeadLetter,
-  type DeadReason,
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
 import { type LetterTest, parseDeadFilter } from "./dead-filter.ts";

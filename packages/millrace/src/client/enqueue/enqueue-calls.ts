@@ -1,4 +1,3 @@
-import type { EnqueueManyOptions } from "../millrace.ts";
 import {
   type Broker,
   brokerOutlet,
@@ -9,7 +8,7 @@ import {
   refuseUnknown,
 } from "@millrace/core";
 import type { ClientCalls } from "../call-limits.ts";
-import type { Millrace } from "../millrace.ts";
+import type { EnqueueManyOptions, Millrace } from "../millrace.ts";
 import { jobHandle } from "../jobs/job-handle.ts";
 import { enqueueBatch } from "./batch.ts";
 import { startChain } from "./chain.ts";

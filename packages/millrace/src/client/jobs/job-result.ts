@@ -1,4 +1,3 @@
-import type { AwaitedJob } from "./awaited-job.ts";
 import {
   type Broker,
   type Clock,
@@ -9,6 +8,7 @@ import {
   type RecordedError,
   type Timer,
 } from "@millrace/core";
+import type { AwaitedJob } from "./awaited-job.ts";
 import { Appearance } from "../appearance.ts";
 import { HOPELESS } from "./hopeless.ts";
 import { endOnRecord, isDeath, isOfAnother, isFinal } from "./end-on-record.ts";

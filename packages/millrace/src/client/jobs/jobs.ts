@@ -1,5 +1,3 @@
-import type { RecordedState } from "./watch-records.ts";
-import type { WatchQuery } from "./watch-records.ts";
 import {
   type Broker,
   type HistoryRecord,
@@ -12,7 +10,7 @@ import { snapshotsOf } from "../queues/snapshots.ts";
 import { parseJobFilter } from "./job-filter.ts";
 import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "./live-jobs.ts";
 import type { JobStatus } from "./job-status.ts";
-import { watchRecords } from "./watch-records.ts";
+import { type RecordedState, type WatchQuery, watchRecords } from "./watch-records.ts";
 
 /** Which jobs to look at. */
 export interface JobsQuery {

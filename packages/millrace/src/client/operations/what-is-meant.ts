@@ -2,8 +2,12 @@ import { type Broker, MillraceError, optionNames, refuseUnknown, startTime } fro
 import type { Mask } from "@millrace/telemetry/masking";
 import type { AuditValue } from "../audit.ts";
 import type { LetterTest } from "../dead/dead-filter.ts";
-import type { DeadLetterFilter } from "../dead/dead-matching.ts";
-import { lastSequence, letterTest, matching } from "../dead/dead-matching.ts";
+import {
+  type DeadLetterFilter,
+  lastSequence,
+  letterTest,
+  matching,
+} from "../dead/dead-matching.ts";
 import { parseJobFilter } from "../jobs/job-filter.ts";
 import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "../jobs/live-jobs.ts";
 import type { RescheduleOptions } from "../jobs/reschedule-job.ts";
