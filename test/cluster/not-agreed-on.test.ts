@@ -49,6 +49,29 @@ for (const target of serversUnderTest()) {
       expect(await owner.jobs.get("order-7", { queue: "mail" })).toMatchObject({ state: "queued" });
     }, 240_000);
 
+    test("a document on whose key lies what no majority has is no conflict, and is there once it is put", async () => {
+      outOfCluster();
+      const cluster = await DividedCluster.launch(target.path);
+      const options = { servers: [...cluster.urls], namespace: "shop", replicas: 3, env: {} };
+      await using owner = await connect(options);
+      await (await owner.broker.documents("notes")).put("before", 1, 0);
+      const leader = await cluster.leaderOf("KV_shop-notes");
+      await using stranger = await connectNats({ servers: leader.url });
+      await using shop = await connect({ ...options, servers: leader.url });
+      const notes = await shop.broker.documents("notes");
+      expect(await notes.get("before")).toMatchObject({ value: 1 });
+
+      const heal = cluster.isolate(leader, "blackhole", 0);
+      await notAgreedOn(stranger, "$KV.shop-notes.today");
+      const put = notes.put("today", 2, 0);
+      await cluster.leaderOf("KV_shop-notes", cluster.others(leader));
+      await heal();
+      await put;
+      expect(await (await owner.broker.documents("notes")).get("today")).toMatchObject({
+        value: 2,
+      });
+    }, 240_000);
+
     test("a batch on whose subject lies what no majority has is there once it is opened", async () => {
       outOfCluster();
       const cluster = await DividedCluster.launch(target.path);

@@ -43,7 +43,7 @@ export interface NatsBrokerParts {
   readonly openLeases: OpenLeases;
 }
 
-const HURRIED = { attemptTimeoutMs: 500, timeoutMs: 1_000 };
+const HURRIED = { attemptTimeoutMs: 500, timeoutMs: 1_000, tellsUndecided: true };
 
 export type NatsStores = ReturnType<typeof natsStores>;
 
@@ -56,10 +56,10 @@ export function natsStores(
   const { nc, names } = server;
   const { replicas } = config;
   // Two, so that a bulk enqueue never stands in the way of a settlement.
-  const enqueuer = new ConfirmedPublisher(nc, { provenConflicts: true });
-  const publisher = new ConfirmedPublisher(nc);
+  const enqueuer = new ConfirmedPublisher(nc);
+  const publisher = new ConfirmedPublisher(nc, { tellsUndecided: true });
   // What goes on where its write is refused, because it lies there already.
-  const provingPublisher = new ConfirmedPublisher(nc, { provenConflicts: true });
+  const provingPublisher = new ConfirmedPublisher(nc);
   const queueBatches = new QueueBatches(nc, names, enqueuer, features);
   // For the moves that must not be repeated for long; few have any.
   let hurriedPublisher: ConfirmedPublisher | undefined;

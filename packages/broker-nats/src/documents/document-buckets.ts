@@ -11,7 +11,10 @@ import type { ServerAccess } from "../store/server-access.ts";
  * A compare-and-set is not sent twice: it would be refused for its own first copy. What reached
  * nobody is, twice a second.
  */
-const WRITES = { repeatable: false, attemptTimeoutMs: 500, timeoutMs: 2_000 };
+const WRITES = {
+  ...{ repeatable: false, attemptTimeoutMs: 500, timeoutMs: 2_000 },
+  tellsUndecided: true,
+};
 
 /** The buckets of documents of a connection. They share its wires. */
 export class DocumentBuckets {

@@ -3,6 +3,7 @@ import { ELECTIONS_MS } from "../connection/retrying-requests.ts";
 import type { Machine } from "../machine/machine.ts";
 import { sleep } from "../machine/timers.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import { isNotAgreedOn } from "../publish/pub-ack.ts";
 import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 import type { HeaderRecord } from "../wire/headers.ts";
 import type { DirectReads } from "../reads/direct-reads.ts";
@@ -58,21 +59,24 @@ export async function writeOnce(
   const deadline = clock.monotonic() + ELECTIONS_MS;
   /** An answer that did not come: the write may have been carried out. */
   let lost: unknown;
-  for (let mayBeStored = false; ; mayBeStored = true) {
+  let mayBeStored = false;
+  for (;;) {
     try {
       return (await publisher.publish(subject, data, stamped)).sequence;
     } catch (error) {
       const conflict = MillraceError.is(error, "conflict");
       const unanswered = MillraceError.is(error, "publish-timeout");
       if (unanswered) lost ??= error;
-      if (!unanswered && !(conflict && mayBeStored)) throw error;
+      // Refused because of what no majority has confirmed: nobody was first yet.
+      if (!unanswered && !(conflict && (mayBeStored || isNotAgreedOn(error)))) throw error;
+      mayBeStored ||= unanswered;
       const last = await reads.last(stream, subject).catch(() => {
         throw unconfirmed(subject, error);
       });
       if (last?.write === write) return last.sequence;
       if (clock.monotonic() > deadline) throw unconfirmed(subject, error);
-      // Refused over the very revision that stands: the first copy is still on its way to a
-      // majority.
+      // Refused over the very revision that stands: the first copy, or another's write, is still
+      // on its way to a majority.
       const undecided = conflict && (last?.sequence ?? 0) === expected;
       if (conflict && !undecided) throw overwritten(subject, lost);
       if (undecided) await sleep(clock, UNDECIDED_PAUSE_MS);

@@ -31,10 +31,11 @@ export interface ConfirmedPublisherOptions {
   /** False for a compare-and-set, which would be refused for its own first copy. Default true. */
   readonly repeatable?: boolean;
   /**
-   * True where a `conflict` is taken as proof that a message lies on the subject: what no majority
-   * has confirmed yet is waited for. Default false.
+   * True for who reads anew after each `conflict`, and decides again where nothing has changed: a
+   * write that is refused because of one that no majority has confirmed fails at once. Else that is
+   * waited for, so that a `conflict` proves that a message lies on the subject. Default false.
    */
-  readonly provenConflicts?: boolean;
+  readonly tellsUndecided?: boolean;
   /** From the call to `publish-timeout`, waiting for room and outages included. Default 30,000. */
   readonly timeoutMs?: number;
 }
@@ -58,11 +59,11 @@ export class ConfirmedPublisher {
   readonly #unheardAtMost: number;
   /** Subjects that nobody answered for, being looked up. */
   readonly #lookups = new Set<string>();
-  readonly #provenConflicts: boolean;
+  readonly #tellsUndecided: boolean;
 
   constructor(nc: NatsConnection, options: ConfirmedPublisherOptions = {}) {
     this.#nc = nc;
-    this.#provenConflicts = options.provenConflicts ?? false;
+    this.#tellsUndecided = options.tellsUndecided ?? false;
     const attemptTimeoutMs = options.attemptTimeoutMs ?? 2_000;
     this.#unheardAtMost = Math.ceil(ELECTIONS_MS / attemptTimeoutMs);
     this.#window = new RequestWindow<PubAck>(nc, {
@@ -212,7 +213,7 @@ export class ConfirmedPublisher {
   #judge(reply: Msg, request: InFlightRequest<PubAck>): Verdict<PubAck> {
     if (reply.data.length > 0) {
       const verdict = judgePubAck(reply, request.subject, request.sends);
-      return this.#provenConflicts && isNotAgreedOn(verdict) ? RETRY : verdict;
+      return !this.#tellsUndecided && isNotAgreedOn(verdict) ? RETRY : verdict;
     }
     if (readStatus(reply).code === 503) {
       void this.#lookUp(request.subject);

@@ -133,7 +133,7 @@ function jsonAck(text: string, subject: string, attempts: number): Verdict<PubAc
 }
 
 /** Refused because of a write that may come to nothing: it proves nothing. */
-export function isNotAgreedOn(verdict: Verdict<PubAck>): boolean {
+export function isNotAgreedOn(verdict: unknown): boolean {
   return (
     verdict instanceof MillraceError &&
     verdict.cause instanceof JetStreamRefusal &&
