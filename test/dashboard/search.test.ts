@@ -49,6 +49,25 @@ test("jobs are found by what they were given, in the language of filters, and by
   );
 });
 
+test("jobs that match are counted, and the dead ones of them are retried by an operation", async () => {
+  const { get, post, bankIs, t } = await indexed();
+  const count = (query: string): Promise<unknown> => get(`jobs/count?${query}`);
+  expect(await count(`filter=${encodeURIComponent("payload.n<5")}`)).toEqual({
+    ...{ count: 6, more: false },
+  });
+  expect(await count("state=dead&name=charge")).toEqual({ count: 12, more: false });
+  expect(await count("state=succeeded&queue=mail")).toEqual({ count: 1, more: false });
+  const target = { kind: "dead-retry", filter: { where: "state=dead (payload.n<5)" } };
+  const asked = `operations/count?target=${encodeURIComponent(JSON.stringify(target))}`;
+  expect(await get(asked)).toEqual({ count: 5 });
+  bankIs("up");
+  expect((await post("operations", target)).status).toBe(200);
+  await t.clock.advance("10s");
+  await t.drain();
+  expect(await t.deadLetters()).toHaveLength(7);
+  expect(await get(asked)).toEqual({ count: 0 });
+});
+
 test("a filter is completed by fields, states, names and paths of payloads", async () => {
   const { get } = await indexed();
   const after = async (filter: string): Promise<readonly string[]> =>

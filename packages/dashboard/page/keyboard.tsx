@@ -42,7 +42,9 @@ function isTyping(target: EventTarget | null): boolean {
 }
 
 function act(asked: Exclude<Asked, "palette" | "help">): void {
-  if (asked === "filter") return document.querySelector<HTMLInputElement>("main input")?.focus();
+  // The fields of questions that nobody has opened stand before it.
+  if (asked === "filter")
+    return document.querySelector<HTMLInputElement>("main input:not(dialog input)")?.focus();
   const rows = [...document.querySelectorAll<HTMLElement>("main tbody tr")];
   const here = rows.findIndex((row) => row.contains(document.activeElement));
   const row = rows[stepOf(here, rows.length, asked)];

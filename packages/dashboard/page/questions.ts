@@ -85,6 +85,17 @@ export interface JobsFilter {
 export const useJobs = (filter: JobsFilter): UseQueryResult<JobsView> =>
   useAnswer(["jobs", filter], `jobs${queryOf({ ...filter })}`);
 
+/** Asked once, where the index can say it. */
+export const useJobCount = (
+  { limit: _limit, ...filter }: JobsFilter,
+  isAsked: boolean,
+): UseQueryResult<CountView> =>
+  useQuery({
+    queryKey: ["jobs", "count", filter],
+    queryFn: ({ signal }) => read<CountView>(`jobs/count${queryOf(filter)}`, signal),
+    enabled: isAsked,
+  });
+
 export const useJob = (queue: string, id: string): UseQueryResult<JobView> =>
   useAnswer(["job", queue, id], pathOf("jobs", queue, id));
 

@@ -1,13 +1,9 @@
 import { type ReactElement, useState } from "react";
 import { Matching, OperationAction } from "./operation-action.tsx";
+import type { Which } from "./which-jobs.ts";
 
 interface RescheduleAllProps {
-  readonly which: {
-    /** As an operation takes it. */
-    readonly filter: object;
-    /** `all delayed jobs of mail`. */
-    readonly words: string;
-  };
+  readonly which: Which<object>;
 }
 
 /** Gives all delayed jobs that match another time: so long from now, or at a time. */

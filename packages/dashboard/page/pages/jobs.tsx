@@ -9,9 +9,11 @@ import { IndexLine } from "../index-line.tsx";
 import { Matching, OperationAction } from "../operation-action.tsx";
 import { QUEUE_COLUMN } from "../queue-column.tsx";
 import { RescheduleAll } from "../reschedule-all.tsx";
+import { RetryAll } from "../retry-all.tsx";
 import { type JobsFilter, useJobs, useOverview, useSession } from "../questions.ts";
 import { StateBadge } from "../state-badge.tsx";
 import { duration, Moment } from "../time.tsx";
+import { type Which, whichLive } from "../which-jobs.ts";
 
 const STATES: readonly (readonly [string, string])[] = [
   ["", "settled last, any state"],
@@ -85,8 +87,9 @@ export function JobsPage(): ReactElement {
 
 /** What can be done to all that match, not only to those that are listed. */
 function AllThatMatch({ filter }: { readonly filter: JobsFilter }): ReactElement | null {
+  if (filter.state === "dead" || filter.state === "") return <RetryAll filter={filter} />;
   if (!LIVE.includes(filter.state)) return null;
-  const which = whichOf(filter);
+  const which = whichLive(filter);
   return (
     <>
       {filter.state === "delayed" ? <RescheduleAll which={which} /> : null}
@@ -95,26 +98,7 @@ function AllThatMatch({ filter }: { readonly filter: JobsFilter }): ReactElement
   );
 }
 
-interface Which {
-  /** As an operation takes it. */
-  readonly filter: { readonly state: string; readonly queue: string; readonly where: string };
-  /** `all delayed jobs of mail`. */
-  readonly words: string;
-}
-
-function whichOf({ state, queue, name, filter: terms }: JobsFilter): Which {
-  // Brackets, because the terms may hold an OR.
-  const named = `name~"${name.replaceAll(/["\\]/g, "\\$&")}"`;
-  const where = name === "" ? terms : [named, ...(terms === "" ? [] : [`(${terms})`])].join(" ");
-  const which = [
-    ...(name === "" ? [] : [` whose name holds ${name}`]),
-    ...(terms === "" ? [] : [` that fit ${terms}`]),
-  ].join(" and");
-  const of = queue === "" ? "of all queues" : `of ${queue}`;
-  return { filter: { state, queue, where }, words: `all ${state} jobs ${of}${which}` };
-}
-
-function CancelAll({ which: { filter, words } }: { readonly which: Which }): ReactElement {
+function CancelAll({ which: { filter, words } }: { readonly which: Which<object> }): ReactElement {
   const target = { kind: "jobs-cancel", filter };
   return (
     <OperationAction

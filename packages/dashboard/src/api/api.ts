@@ -35,7 +35,7 @@ import { scheduleDay } from "./schedule-day.ts";
 import { completions, indexView, LONGEST_FILTER, rebuildIndex, searchedJobs } from "./search.ts";
 import { deadGroupView, deadRow, operationView } from "./show.ts";
 import { revealedJob, revealedMachine } from "./reveal.ts";
-import type { ChangeView, CountView, RevealedView, SessionView } from "./views.ts";
+import type { ChangeView, CountView, JobsView, RevealedView, SessionView } from "./views.ts";
 
 export interface ApiHost {
   readonly fleet: Fleet;
@@ -88,21 +88,11 @@ function addReads(
   });
   read("/overview", () => reads.overview(reading, feed.rates()));
   read("/queues/:queue", (context) => reads.queueDetail(reading, param(context, "queue")));
-  read("/jobs", (context) => {
-    const { state, queue, name, filter, limit } = context.req.query();
-    const asked = askedState(state);
-    const query = {
-      limit: askedLimit(limit),
-      ...(queue === undefined || queue === "" ? {} : { queue }),
-      ...(name === undefined || name === "" ? {} : { name }),
-      ...(filter === undefined || filter.trim() === "" ? {} : { where: filter }),
-    };
-    // Where a job is now, only the server knows.
-    if (search === undefined || asked.kind === "live") return reads.jobs(reading, asked, query);
-    return searchedJobs(search, {
-      ...query,
-      ...(asked.state === undefined ? {} : { state: asked.state }),
-    });
+  read("/jobs", (context) => listedJobs(reading, search, context.req.query()));
+  read("/jobs/count", async (context): Promise<CountView> => {
+    const most = { ...context.req.query(), limit: MOST_COUNTED };
+    const { jobs, more } = await listedJobs(reading, search, most);
+    return { count: jobs.length, more };
   });
   read("/jobs/:queue/:id", (context) =>
     reads.job(reading, param(context, "queue"), param(context, "id")),
@@ -140,6 +130,29 @@ function addReads(
   read("/audit", () => reads.audit(reading));
   read("/outbox", () => outboxView(outbox, show));
   read("/doctor", () => doctorView(doctor, show));
+}
+
+/** Jobs that match and are counted; of more it is said that there are more. */
+const MOST_COUNTED = "1000";
+
+function listedJobs(
+  reading: Reading,
+  search: DashboardSearch | undefined,
+  { state, queue, name, filter, limit }: Readonly<Record<string, string>>,
+): Promise<JobsView> {
+  const asked = askedState(state);
+  const query = {
+    limit: askedLimit(limit),
+    ...(queue === undefined || queue === "" ? {} : { queue }),
+    ...(name === undefined || name === "" ? {} : { name }),
+    ...(filter === undefined || filter.trim() === "" ? {} : { where: filter }),
+  };
+  // Where a job is now, only the server knows.
+  if (search === undefined || asked.kind === "live") return reads.jobs(reading, asked, query);
+  return searchedJobs(search, {
+    ...query,
+    ...(asked.state === undefined ? {} : { state: asked.state }),
+  });
 }
 
 function addDeadReads(read: Read, { fleet, show }: Reading): void {

@@ -300,6 +300,8 @@ export interface DoctorView {
 
 export interface CountView {
   readonly count: number;
+  /** Of jobs: whether there are more, which were not counted. */
+  readonly more?: boolean;
 }
 
 /** What is masked elsewhere, as it is stored; what there is none of is left out. */

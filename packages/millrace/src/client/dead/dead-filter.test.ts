@@ -38,6 +38,8 @@ test.each([
   ["name!=mail.*", false],
   ["id=order-* queue=mail reason=attempts-exhausted node=n1", true],
   ["id=order-* queue=other", false],
+  ["state=dead name=mail.*", true],
+  ["state:succeeded OR id=x", false],
   ["error=TimeoutError", true],
   ["error=timeouterror", false],
   ["message~REFUSED", true],

@@ -12,6 +12,8 @@ const fieldsOf = (mask: Mask): FilterFields<StoredDeadLetter> => ({
     id: ({ id }) => id,
     name: ({ name }) => name ?? "",
     queue: ({ queue }) => queue,
+    // A filter on jobs, `state:dead attempts>3`, means the same letters.
+    state: () => "dead",
     reason: ({ reason }) => reason,
     node: ({ node }) => node,
     error: ({ error }) => error?.type ?? "",
