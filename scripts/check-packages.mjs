@@ -1,7 +1,7 @@
-// Packs each package as npm would publish it, then looks at it from outside: publint on the
-// tarball, and a project that imports every export by its published name, compiled by tsc and run
-// by Node. (`attw` would ask the same question with a TypeScript of its own; this asks the
-// TypeScript and the Node that the project supports.)
+// Packs each package as npm would publish it, then looks at it from outside: publint
+// and attw on the tarball, and a project that imports every export by its published name, compiled
+// by tsc and run by Node. (attw brings a TypeScript of its own; the project asks the one that
+// Millrace supports.)
 import { execFileSync } from "node:child_process";
 import {
   mkdirSync,
@@ -23,11 +23,13 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const project = mkdtempSync(join(tmpdir(), "millrace-consumer-"));
 const complaints = [];
+const tarballs = [];
 const imports = [];
 
 try {
   for (const folder of readdirSync(join(root, "packages")))
     await publishAndLook(join(root, "packages", folder));
+  checkTypes();
   compileAndRun();
 } finally {
   rmSync(project, { recursive: true, force: true });
@@ -42,7 +44,9 @@ async function publishAndLook(pkgDir) {
   const [file] = readdirSync(packed);
   const tarball = readFileSync(join(packed, file));
   run("tar", ["-xzf", join(packed, file), "-C", packed], project);
-  rmSync(join(packed, file));
+  const kept = join(project, file);
+  run("mv", [join(packed, file), kept], project);
+  tarballs.push(kept);
   const pkg = JSON.parse(readFileSync(join(packed, "package", "package.json"), "utf8"));
 
   const there = join(packed, "package");
@@ -76,6 +80,14 @@ async function publishAndLook(pkgDir) {
     // A thread does its work where it is imported: tests of bundles start it as a thread.
     if (path.endsWith("-worker")) continue;
     if (!path.includes("*") && !path.endsWith(".json")) imports.push(join(pkg.name, path));
+  }
+}
+
+function checkTypes() {
+  try {
+    run(process.execPath, [join(root, "scripts/check-package-types.mjs"), ...tarballs], root);
+  } catch (error) {
+    complaints.push(String(error.stderr).trimEnd());
   }
 }
 

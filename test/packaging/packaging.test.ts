@@ -7,6 +7,7 @@ import { startChild } from "../harness/child.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
+import { checkPackageTypes } from "./check-package-types.ts";
 import { startLocalRegistry } from "./local-registry.ts";
 import { PACKAGE_MANAGERS, type PackageManager } from "./package-managers.ts";
 import { obtained } from "./obtained-program.ts";
@@ -70,6 +71,11 @@ describeServer("the packed packages", "newest", (server) => {
       expect(page).toHaveLength(manifest.name === "@millrace/dashboard" ? 2 : 0);
     }
   });
+
+  it("have types that are what Node loads, as attw sees it", async () => {
+    const tarballs = packed.map(({ tarball }) => tarball);
+    expect(await checkPackageTypes(tarballs)).toEqual({ code: 0, output: "" });
+  }, 60_000);
 
   it("each have a README with first steps, whose links and topics lead to pages of the package", async () => {
     const millrace = packed.find(({ manifest }) => manifest.name === "millrace");
