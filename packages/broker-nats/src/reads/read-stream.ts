@@ -3,6 +3,8 @@ import { type Msg, nanos, type NatsConnection } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { parseAckSubject } from "../pull/ack-subject.ts";
+import { pullBytes } from "../pull/pull-size.ts";
+import { pullNews } from "../pull/pull-status.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import { headersOf, lastMessage, nextMessage } from "./next-message.ts";
 import { newInbox } from "../wire/inbox.ts";
@@ -31,8 +33,8 @@ export interface StreamRange {
 }
 
 interface BatchRange extends Required<Omit<StreamRange, "leaderReads" | "bytes">> {
-  /** How many more messages fit, asked before each batch. */
-  readonly room: () => number;
+  /** How many more messages and bytes fit, asked before each batch. */
+  readonly room: () => { readonly messages: number; readonly bytes: number };
 }
 
 /** A reader that stalls is forgotten by the server after this. */
@@ -62,9 +64,11 @@ export async function* readStream(
   let { limit: left = Number.POSITIVE_INFINITY } = range;
   const { bytes = Number.POSITIVE_INFINITY } = range;
   let [count, held] = [0, 0];
-  /** Those to come are taken to be as large as those before. */
-  const room = (): number =>
-    held === 0 ? BATCH : Math.ceil((Math.max(0, bytes - held) * count) / held);
+  /** Those to come are taken to be as large as those before, and sent no further if they aren't. */
+  const room: BatchRange["room"] = () => {
+    const free = Math.max(0, bytes - held);
+    return { messages: held === 0 ? BATCH : Math.ceil((free * count) / held), bytes: free };
+  };
   const took = ({ data, sequence }: StreamMessage): void => {
     from = sequence + 1;
     left -= 1;
@@ -123,13 +127,19 @@ async function* readBatches(
   if (reader === undefined) return;
   const { name, pending } = reader;
   try {
+    let isNextTooLarge = false;
     for (let left = Math.min(pending, range.limit); left > 0;) {
-      const size = Math.min(left, BATCH, range.room());
+      const room = range.room();
+      const size = Math.min(left, isNextTooLarge ? 1 : BATCH, room.messages);
       if (size === 0) return;
-      const batch = await pullBatch(nc, range.stream, name, size);
-      yield* batch;
-      if (batch.length < size) return;
-      left -= batch.length;
+      const { messages, isFull } = await pullBatch(nc, range.stream, name, {
+        ...{ size, bytes: pullBytes(size, nc.info?.max_payload ?? 2 ** 20, room.bytes) },
+      });
+      yield* messages;
+      if (messages.length < size && !isFull) return;
+      // Stored when the server took larger messages: one alone is asked for without a bound.
+      isNextTooLarge = messages.length === 0;
+      left -= messages.length;
     }
   } finally {
     // It would be forgotten by itself; a failure to hurry that along is nobody's concern.
@@ -161,16 +171,19 @@ async function addReader(
   });
 }
 
-/** Whatever ends it early, a fault or a silence, ends it with what has come. */
+/**
+ * Whatever ends it early, a fault or a silence, ends it with what has come; `isFull`: its bytes did.
+ */
 function pullBatch(
   nc: NatsConnection,
   stream: string,
   consumer: string,
-  size: number,
-): Promise<readonly StreamMessage[]> {
+  { size, bytes }: { readonly size: number; readonly bytes: number | undefined },
+): Promise<{ readonly messages: readonly StreamMessage[]; readonly isFull: boolean }> {
   return request(`read the stream ${stream}`, async () => {
     const inbox = newInbox(nc);
     const messages: StreamMessage[] = [];
+    let isFull = false;
     const ended = Promise.withResolvers<void>();
     const { clock } = machineOf(nc);
     let silence = clock.setTimer(SILENCE_MS, ended.resolve);
@@ -179,7 +192,13 @@ function pullBatch(
         if (error !== null) return ended.reject(error);
         silence.cancel();
         silence = clock.setTimer(SILENCE_MS, ended.resolve);
-        if (isEnd(msg)) return ended.resolve();
+        if (isEnd(msg)) {
+          const news = pullNews(readStatus(msg), readHeaders(msg));
+          // Some may be lost on their way: then the leader is asked.
+          isFull =
+            news.kind === "ended" && !news.isDry && news.undelivered === size - messages.length;
+          return ended.resolve();
+        }
         messages.push(streamMessage(msg));
         if (messages.length === size) ended.resolve();
       },
@@ -187,7 +206,7 @@ function pullBatch(
     void sub.closed.then(() => ended.resolve());
     nc.publish(
       `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
-      JSON.stringify({ batch: size, no_wait: true }),
+      JSON.stringify({ batch: size, max_bytes: bytes, no_wait: true }),
       { reply: inbox },
     );
     try {
@@ -196,7 +215,7 @@ function pullBatch(
       silence.cancel();
       if (!nc.isClosed()) sub.unsubscribe();
     }
-    return messages;
+    return { messages, isFull };
   });
 }
 

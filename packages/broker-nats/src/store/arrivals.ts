@@ -25,6 +25,9 @@ import { queueNotFound } from "./queues.ts";
 import { removeMessage } from "./remove-message.ts";
 import type { ServerAccess } from "./server-access.ts";
 
+/** After so many bytes a stretch is long enough, whatever was asked for. */
+const STRETCH_BYTES = 4 * 2 ** 20;
+
 /** What comes into the queues' streams. */
 export class NatsArrivals implements ArrivalStore {
   readonly #server: ServerAccess;
@@ -42,14 +45,17 @@ export class NatsArrivals implements ArrivalStore {
       if (ends === undefined) throw queueNotFound(queue);
       const { first: oldest, last: newest } = ends;
       const jobs: Arrival[] = [];
+      let held = 0;
       const range = { ends, from: Math.max(after + 1, oldest), until: newest, wanted: limit };
       for await (const messages of scan(this.#server, range))
         for (const stored of messages) {
           const job = queuedJob(this.#server, stored);
           if (job?.read.ok !== true) continue;
-          const { sequence: position, storedAt } = job.message;
+          const { sequence: position, storedAt, body } = job.message;
           jobs.push({ envelope: job.read.envelope, position, storedAt });
-          if (jobs.length >= limit) return { oldest, newest, until: position, jobs };
+          held += body.length;
+          if (jobs.length >= limit || held >= STRETCH_BYTES)
+            return { oldest, newest, until: position, jobs };
         }
       return { oldest, newest, until: newest, jobs };
     });

@@ -8,6 +8,24 @@ import { IndexThread } from "./index-thread.ts";
 const MANY = 15_000;
 
 test("what is heard while a long history is read is written meanwhile, and not dropped", async () => {
+  const { follower, told } = await roundOf({ stretches: 2, jobs: MANY, payload: 10 });
+  expect(told).toBe(2 * MANY);
+  expect(follower.progress).toMatchObject({ position: 3, unheard: 0 });
+});
+
+test("of large payloads that are heard while a stretch is read, 32 MiB are held, and the rest is counted", async () => {
+  const { follower, told } = await roundOf({ stretches: 1, jobs: 5_000, payload: 10_000 });
+  const held = told - follower.progress.unheard;
+  expect(held * 10_000).toBeGreaterThan(31 * 2 ** 20);
+  expect(held * 10_000).toBeLessThanOrEqual(32 * 2 ** 20);
+});
+
+/** A round over a history of some stretches; so many jobs are heard of while each is read. */
+async function roundOf(heard: {
+  readonly stretches: number;
+  readonly jobs: number;
+  readonly payload: number;
+}): Promise<{ readonly follower: IndexFollower; readonly told: number }> {
   const clock = new SimulatedClock();
   const broker = new MemoryBroker({ clock, server: new MemoryServer(clock) });
   const thread = await IndexThread.start("");
@@ -18,15 +36,17 @@ test("what is heard while a long history is read is written meanwhile, and not d
     return Promise.resolve({ stop: () => Promise.resolve() });
   };
   let told = 0;
-  const stretches = [1, 2, 3];
+  const newest = heard.stretches + 1;
+  let until = 0;
   broker.history.stretch = () => {
-    const until = stretches.shift() ?? 3;
-    for (let n = 0; n < MANY && until < 3; n += 1)
+    until += 1;
+    for (let n = 0; n < heard.jobs && until < newest; n += 1)
       listener({
-        ...{ id: `j-${told++}`, name: "mail.send", queue: "mail", payload: { n }, createdAt: 1 },
+        ...{ id: `j-${told++}`, name: "mail.send", queue: "mail", createdAt: 1 },
+        payload: { n, text: "x".repeat(heard.payload) },
         ...{ headers: {}, attempts: 0, crashes: 0, interruptions: 0, snoozes: 0, generation: 0 },
       });
-    return Promise.resolve({ oldest: 1, newest: 3, until, records: [] });
+    return Promise.resolve({ oldest: 1, newest, until, records: [] });
   };
   const follower = new IndexFollower({
     ...{ broker, clock, thread, identity: "", keepMs: 86_400_000, maxBytes: 2 ** 30 },
@@ -35,6 +55,5 @@ test("what is heard while a long history is read is written meanwhile, and not d
   await follower.open();
   await follower.hear(() => {});
   await follower.round();
-  expect(told).toBe(2 * MANY);
-  expect(follower.progress).toMatchObject({ position: 3, unheard: 0 });
-});
+  return { follower, told };
+}

@@ -30,7 +30,9 @@ const STRETCH = 2_000;
 const LETTER_PAGE = 200;
 /** Of what waits elsewhere, as many as this are read for their payloads, of each queue. */
 const MOST_WAITING = 20_000;
+/** Held until they are written, which is after each stretch: so many, and payloads so long. */
 const MOST_HEARD = 20_000;
+const MOST_HEARD_CHARACTERS = 32 * 2 ** 20;
 const HEARD_KEPT_MS = 3_600_000;
 const ALL_QUEUES_MS = 10_000;
 const PRUNE_MS = 60_000;
@@ -43,6 +45,7 @@ export class IndexFollower {
   #oldest = 1;
   #newest = 0;
   #heard: News[] = [];
+  #heardCharacters = 0;
   #unheard = 0;
   #moved = new Set<string>();
   #allQueuesAt = Number.NEGATIVE_INFINITY;
@@ -79,8 +82,11 @@ export class IndexFollower {
     const { broker, clock, show } = this.#options;
     return broker.arrivals.hear((envelope) => {
       this.#moved.add(envelope.queue);
-      if (this.#heard.length < MOST_HEARD) this.#heard.push(heardNews(envelope, clock.now(), show));
-      else this.#unheard += 1;
+      if (this.#heard.length < MOST_HEARD && this.#heardCharacters < MOST_HEARD_CHARACTERS) {
+        const { news, length } = heardNews(envelope, clock.now(), show);
+        this.#heard.push(news);
+        this.#heardCharacters += length;
+      } else this.#unheard += 1;
       onNews();
     });
   }
@@ -104,6 +110,7 @@ export class IndexFollower {
   async #writeHeard(): Promise<void> {
     const heard = this.#heard;
     this.#heard = [];
+    this.#heardCharacters = 0;
     for (let at = 0; at < heard.length; at += PAGE)
       await this.#write(heard.slice(at, at + PAGE), this.#cursors);
   }

@@ -47,8 +47,14 @@ export function arrivalNews({ envelope, position, storedAt }: Arrival, show: Sho
   };
 }
 
-export function heardNews(envelope: Envelope, at: number, show: ShowValue): News {
-  return { ...{ kind: "heard", at, ...enqueueOf(envelope) }, cargo: cargoOf(envelope, show) };
+/** @returns how long its payload is as text, too: what is heard is held for a while */
+export function heardNews(
+  envelope: Envelope,
+  at: number,
+  show: ShowValue,
+): { readonly news: News; readonly length: number } {
+  const { cargo, length } = measured(show(envelope.payload), envelope.tags);
+  return { news: { ...{ kind: "heard", at, ...enqueueOf(envelope) }, cargo }, length };
 }
 
 /** A job that waits at a gate or for its time. */
@@ -88,9 +94,15 @@ function cargoOf({ payload, tags }: Envelope, show: ShowValue): Cargo {
 }
 
 function bounded(payload: unknown, tags: readonly string[] | undefined): Cargo {
+  return measured(payload, tags).cargo;
+}
+
+function measured(
+  payload: unknown,
+  tags: readonly string[] | undefined,
+): { readonly cargo: Cargo; readonly length: number } {
   const text = payload === undefined ? undefined : JSON.stringify(payload);
-  return {
-    ...(text === undefined || text.length > MOST_PAYLOAD ? {} : { payload }),
-    ...(tags === undefined ? {} : { tags }),
-  };
+  const isKept = text !== undefined && text.length <= MOST_PAYLOAD;
+  const cargo = { ...(isKept ? { payload } : {}), ...(tags === undefined ? {} : { tags }) };
+  return { cargo, length: isKept ? text.length : 0 };
 }
