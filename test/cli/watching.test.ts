@@ -79,7 +79,13 @@ describeEachServer("jobs watch and top", (server) => {
     const page = (await run("top", "--once")).out;
     expect(page).toMatch(/QUEUE.*ENDED\/S/);
     expect(page).toMatch(/work +0 +1 /);
-    expect(page).toMatch(/n1 +running/);
+    expect(page).toMatch(/n1 +running .* [1-9]\d* MiB +\d+\.\d+\.\d+ /);
+    const [listed] = (await run("nodes", "list", "--json")).json<readonly object[]>();
+    expect(listed).toMatchObject({
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/) as string,
+      engine: `Node.js ${process.versions.node}`,
+      memory: { rssBytes: expect.any(Number) as number, heapBytes: expect.any(Number) as number },
+    });
     expect(page).not.toContain("\u001b");
     expect(await run("top", "--every", "10ms")).toMatchObject({ code: 2 });
     await node.kill();

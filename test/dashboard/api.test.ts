@@ -24,7 +24,12 @@ describe("what the dashboard tells", () => {
     const view = await get<Record<string, unknown>>("overview");
     expect(view).toMatchObject({
       connected: true,
-      nodes: [{ name: "test-node", state: "running" }],
+      nodes: [
+        {
+          ...{ name: "test-node", state: "running", engine: `Node.js ${process.versions.node}` },
+          memory: { rssBytes: expect.any(Number) as number },
+        },
+      ],
       problems: [{ severity: "warning", text: "3 dead letters in queue billing." }],
     });
     expect(view["queues"]).toMatchObject([

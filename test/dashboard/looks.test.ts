@@ -119,7 +119,12 @@ async function openStanding(
   await page.route("**/api/overview", async (route) => {
     const answer = await route.fetch();
     const text = await answer.text();
-    const fixed = text.replaceAll(/"host":"[^"]*","pid":\d+/g, '"host":"web-1","pid":17');
+    const fixed = text
+      .replaceAll(/"host":"[^"]*","pid":\d+/g, '"host":"web-1","pid":17')
+      .replaceAll(
+        /"version":"[^"]*","engine":"[^"]*","memory":\{[^}]*\}/g,
+        '"version":"1.0.0","engine":"Node.js 24.1.0","memory":{"rssBytes":190840832,"heapBytes":67108864}',
+      );
     await route.fulfill({ response: answer, body: fixed });
   });
   const style = await styleOfTheTest();

@@ -4,7 +4,7 @@ import { Action } from "../action.tsx";
 import { Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
 import { type DataColumn, DataTable } from "../data-table.tsx";
-import { count } from "../number.ts";
+import { count, mebibytes } from "../number.ts";
 import { useOverview } from "../questions.ts";
 import { StateBadge } from "../state-badge.tsx";
 import { duration, Moment } from "../time.tsx";
@@ -28,7 +28,7 @@ export function NodesTable({
   return (
     <DataTable
       label="Nodes"
-      columns={actions ? [...COLUMNS, ACTIONS] : COLUMNS}
+      columns={actions ? ALL_COLUMNS : COLUMNS}
       rows={nodes}
       rowKey={({ name }) => name}
       empty={
@@ -93,12 +93,46 @@ const COLUMNS: readonly DataColumn<NodeView>[] = [
   { id: "host", title: "host", value: ({ host, pid }) => `${host}:${pid}` },
 ];
 
+const UNKNOWN = <span className="quiet">unknown</span>;
+
+/** Of one of an older version they are not known. */
+const PROCESS: readonly DataColumn<NodeView>[] = [
+  {
+    id: "memory",
+    title: "memory",
+    align: "right",
+    value: ({ memory }) => memory?.rssBytes ?? -1,
+    cell: ({ memory }) =>
+      memory === undefined ? (
+        UNKNOWN
+      ) : (
+        <>
+          {mebibytes(memory.rssBytes)}
+          <span className="quiet line">heap {mebibytes(memory.heapBytes)}</span>
+        </>
+      ),
+  },
+  {
+    id: "version",
+    title: "version",
+    value: ({ version = "" }) => version,
+    cell: ({ version, engine }) => (
+      <>
+        {version ?? UNKNOWN}
+        {engine === undefined ? null : <span className="quiet line">{engine}</span>}
+      </>
+    ),
+  },
+];
+
 const ACTIONS: DataColumn<NodeView> = {
   id: "actions",
   title: "order",
   value: ({ desired }) => desired,
   cell: (node) => <NodeActions node={node} />,
 };
+
+const ALL_COLUMNS = [...COLUMNS, ...PROCESS, ACTIONS];
 
 function NodeActions({ node: { name, desired } }: { readonly node: NodeView }): ReactElement {
   const to = (action: string): string => pathOf("nodes", name, action);

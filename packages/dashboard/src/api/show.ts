@@ -58,8 +58,12 @@ function markView({ since, by, reason }: MarkView, show: ShowValue): MarkView {
 
 export function nodeView(node: NodeView, show: ShowValue): NodeView {
   const { name, state, desired, obeys, order, host, pid, startedAt, seenAt, silentMs } = node;
+  const { version, engine, memory } = node;
   return {
     ...{ name, state, desired, obeys, host, pid, startedAt, seenAt, silentMs },
+    ...(version === undefined ? {} : { version }),
+    ...(engine === undefined ? {} : { engine }),
+    ...(memory === undefined ? {} : { memory }),
     ...(order === undefined
       ? {}
       : {

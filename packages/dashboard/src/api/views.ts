@@ -58,6 +58,10 @@ export interface NodeView {
   readonly startedAt: number;
   readonly seenAt: number;
   readonly silentMs: number;
+  /** Of Millrace. It, `engine` and `memory` are absent of a node of an older version. */
+  readonly version?: string;
+  readonly engine?: string;
+  readonly memory?: { readonly rssBytes: number; readonly heapBytes: number };
   readonly queues: readonly NodeQueueView[];
 }
 

@@ -42,6 +42,12 @@ export interface NodeStatus {
    * version.
    */
   readonly clockAheadMs?: number;
+  /** Of Millrace. Absent, as `engine` and `memory` are, of a node of an older version. */
+  readonly version?: string;
+  /** What the node's process runs on: `Node.js 24.1.0`. */
+  readonly engine?: string;
+  /** Of its machine's memory, all that the process holds, and of that what JavaScript takes. */
+  readonly memory?: { readonly rssBytes: number; readonly heapBytes: number };
   readonly queues: readonly QueueReport[];
 }
 
@@ -130,7 +136,7 @@ async function listNodes(broker: Broker): Promise<readonly NodeStatus[]> {
 
 function statusOf(
   name: string,
-  { instance, host, pid, startedAt, obeys, queues }: NodeReport,
+  { instance, host, pid, startedAt, obeys, queues, version, engine, memory }: NodeReport,
   state: NodeStatus["state"],
   order: NodeOrder | undefined,
   seen: Pick<NodeStatus, "seenAt" | "silentMs" | "clockAheadMs">,
@@ -144,6 +150,9 @@ function statusOf(
       : { order: { at, by, ...(reason === undefined ? {} : { reason }) } }),
     ...{ host, pid, startedAt },
     ...seen,
+    ...(version === undefined ? {} : { version }),
+    ...(engine === undefined ? {} : { engine }),
+    ...(memory === undefined ? {} : { memory }),
     queues,
   };
 }

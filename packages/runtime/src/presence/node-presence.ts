@@ -5,6 +5,7 @@ import type { NodeState } from "../node/node-machine.ts";
 import { createService, type Service } from "../service/service.ts";
 import type { QueueWorker } from "../worker/queue-worker.ts";
 import { Presence } from "./presence.ts";
+import { processReport } from "./process-report.ts";
 
 /** What the presence sees and moves of its node. */
 export interface PresentNode {
@@ -43,6 +44,7 @@ export function nodePresence({
     report: () => ({
       host,
       pid: process.pid,
+      ...processReport(),
       startedAt: (startedAt ??= clock.now()),
       state: state(),
       ...(config.machines.length === 0

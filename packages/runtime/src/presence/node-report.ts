@@ -1,6 +1,7 @@
 import type { Document } from "@millrace/core";
 import type { NodeState } from "../node/node-machine.ts";
 import type { ServiceState } from "../service/service.ts";
+import { type ProcessReport, readProcessReport } from "./process-report.ts";
 
 /**
  * The document bucket in which each node says how it is; the key is the node's name. Written by the
@@ -34,7 +35,7 @@ export interface QueueReport {
 }
 
 /** What a node says of itself. */
-export interface NodeReport {
+export interface NodeReport extends ProcessReport {
   /** Of this life of the node: two that had one name are told apart by it. */
   readonly instance: string;
   readonly host: string;
@@ -70,7 +71,9 @@ export function readNodeReport(value: unknown): NodeReport | undefined {
     report.everyMs > 0 &&
     Array.isArray(report.queues) &&
     report.queues.every(isQueueReport);
-  return sound ? (report as NodeReport) : undefined;
+  if (!sound) return undefined;
+  const { version: _version, engine: _engine, memory: _memory, ...rest } = report as NodeReport;
+  return { ...rest, ...readProcessReport(report) };
 }
 
 function isQueueReport(value: unknown): value is QueueReport {

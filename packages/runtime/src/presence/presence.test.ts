@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { latch, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 import { desiredOf, NODE_ORDERS_BUCKET, type NodeOrder, readNodeOrder } from "./node-order.ts";
 import { FORGOTTEN_AFTER_MS, isLost, NODES_BUCKET, readNodeReport } from "./node-report.ts";
+import { engineOf } from "./process-report.ts";
 
 const job = defineJob({ name: "t.job", queue: QUEUE }).handler(() => 1);
 
@@ -26,6 +27,9 @@ test("a node says that it is there, what it does, and goodbye", async () => {
   expect(await reportOf(broker)).toMatchObject({
     state: "running",
     pid: process.pid,
+    version: expect.stringMatching(/^\d+\.\d+\.\d+/) as string,
+    engine: `Node.js ${process.versions.node}`,
+    memory: { rssBytes: expect.any(Number) as number, heapBytes: expect.any(Number) as number },
     queues: [{ queue: QUEUE, state: "open", slots: 3, used: 0, ended: 1 }],
   });
   const stopped = node.stop();
@@ -176,4 +180,23 @@ test("three heartbeats may be missed", () => {
   const report = { everyMs: 10_000 } as Parameters<typeof isLost>[0];
   expect(isLost(report, { updatedAt: 0 }, 34_000)).toBe(false);
   expect(isLost(report, { updatedAt: 0 }, 36_000)).toBe(true);
+});
+
+test("a report of an older version has no version and no memory, and what can't be one is left out", () => {
+  const old = {
+    ...{ instance: "i", host: "h", pid: 1, startedAt: 1, state: "running", obeys: "running" },
+    ...{ everyMs: 10_000, queues: [] },
+  };
+  expect(readNodeReport(old)).toEqual(old);
+  expect(readNodeReport({ ...old, version: 2, engine: null, memory: { rssBytes: "1" } })).toEqual(
+    old,
+  );
+});
+
+test.each([
+  [{ node: "24.1.0" }, "Node.js 24.1.0"],
+  [{ node: "24.3.0", bun: "1.4.0" }, "Bun 1.4.0"],
+  [{ node: "24.2.0", deno: "2.9.1" }, "Deno 2.9.1"],
+])("what runs the node is told: %o", (versions, engine) => {
+  expect(engineOf(versions)).toBe(engine);
 });

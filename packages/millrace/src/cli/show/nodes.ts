@@ -10,6 +10,8 @@ const COLUMNS: readonly Column<NodeStatus>[] = [
   { title: "SLOTS", align: "right", cell: (node) => `${shownUsed(node)}/${slots(node)}` },
   { title: "ENDED", align: "right", cell: ({ queues }) => String(sum(queues, "ended")) },
   { title: "SEEN", align: "right", cell: ({ silentMs }) => `${formatSeconds(silentMs)} ago` },
+  { title: "MEMORY", align: "right", cell: memoryOf },
+  { title: "VERSION", cell: ({ version = "?" }) => version },
   { title: "HOST", cell: ({ host, pid }) => `${host}:${pid}` },
   { title: "QUEUES", cell: ({ queues }) => queues.map(({ queue }) => queue).join(",") },
 ];
@@ -20,6 +22,11 @@ const CLOCK: Column<NodeStatus> = { title: "CLOCK", align: "right", cell: clockO
 export function nodesTable(nodes: readonly NodeStatus[], paint: Paint): string {
   const areRight = nodes.every((node) => clockOf(node) === "ok");
   return table(areRight ? COLUMNS : [...COLUMNS, CLOCK], nodes, paint);
+}
+
+/** What an older version did not say is not known. */
+function memoryOf({ memory }: NodeStatus): string {
+  return memory === undefined ? "?" : `${Math.round(memory.rssBytes / 2 ** 20)} MiB`;
 }
 
 function clockOf({ clockAheadMs: aheadMs = 0 }: NodeStatus): string {

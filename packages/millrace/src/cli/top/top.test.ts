@@ -57,6 +57,14 @@ test("a node's clock is shown where one is wrong", () => {
   expect(frame(VIEW, plain)).not.toContain("CLOCK");
 });
 
+test("a node's memory and version are shown; of one of an older version they are not known", () => {
+  const memory = { rssBytes: 182.4 * 2 ** 20, heapBytes: 1 };
+  const nodes = [node(0, 1, { memory, version: "1.2.3" }), node(0, 1, { name: "n2" })];
+  const page = frame({ ...VIEW, nodes }, plain);
+  expect(page).toMatch(/n1 .* 182 MiB +1\.2\.3 +h:7 /);
+  expect(page).toMatch(/n2 .* \? +\? +h:7 /);
+});
+
 test("everything is on one page, without colours in a pipe", () => {
   const page = frame(VIEW, plain);
   expect(page).toContain("shop  1970-01-01T00:00:00.000Z  2 nodes  1 quiet  1 lost");
