@@ -172,7 +172,8 @@ async function addReader(
 }
 
 /**
- * Whatever ends it early, a fault or a silence, ends it with what has come; `isFull`: its bytes did.
+ * Whatever ends it early, a fault or a silence, ends it with what has come; `isFull`: its bytes
+ * did.
  */
 function pullBatch(
   nc: NatsConnection,
