@@ -37,6 +37,11 @@ export const dashboard = JSON.parse(read("dashboard.json")) as {
   };
 };
 
+/** An expression with values in place of Grafana's variables. */
+export function withoutVariables(expr: string): string {
+  return expr.replaceAll("$__rate_interval", "5m").replaceAll("$queue", ".*");
+}
+
 /**
  * What PromQL's grammar finds in an expression. Grafana's variables, which it knows nothing of, are
  * given a value.
@@ -47,7 +52,7 @@ export function promQl(expr: string): {
   /** Labels that are matched or grouped by. */
   readonly labels: readonly string[];
 } {
-  const text = expr.replaceAll("$__rate_interval", "5m").replaceAll("$queue", ".*");
+  const text = withoutVariables(expr);
   const found = { faults: 0, metrics: new Set<string>(), labels: new Set<string>() };
   parser.parse(text).iterate({
     enter: ({ type, name, from, to, node }) => {
