@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { connectBroker } from "@millrace/broker-nats";
 import { guardChild, launchServer, obtainServer } from "@millrace/nats-server";
 import { createNode, tuneEngine } from "@millrace/runtime";
 import { connect, defineJob, type Millrace } from "millrace";
 import { endChild, serveBench } from "./child-node.ts";
+import { readCommandLine } from "./command-line.ts";
 import { Memory } from "./dashboard/memory.ts";
 import { OpenPage } from "./dashboard/open-page.ts";
 
@@ -50,18 +50,19 @@ if (process.send === undefined) await measure();
 else await host(process.argv[2] ?? "");
 
 async function measure(): Promise<void> {
-  const { values } = parseArgs({
+  const { jobs, waiting, rounds, round, first, minutes } = readCommandLine({
+    command: "pnpm bench:dashboard",
+    about:
+      "Measures `millrace ui` over a large history: its first page, searches, its memory, and what three\nopen pages take from the fleet.",
     options: {
-      jobs: { type: "string", default: "100000" },
-      waiting: { type: "string", default: "10000" },
-      rounds: { type: "string", default: "5" },
-      round: { type: "string", default: "40000" },
-      first: { type: "string", default: "20" },
-      minutes: { type: "string", default: "30" },
+      jobs: { count: 100_000, says: "jobs in the history" },
+      waiting: { count: 10_000, from: 0, says: "jobs that wait" },
+      rounds: { count: 5, from: 0, says: "rounds with three pages open and without, in turns" },
+      round: { count: 40_000, says: "jobs that the fleet does in such a round" },
+      first: { count: 20, says: "how often the first page is asked for" },
+      minutes: { count: 30, says: "no more jobs are filled in after so long" },
     },
   });
-  const [jobs, waiting] = [Number(values.jobs), Number(values.waiting)];
-  const [rounds, round] = [Number(values.rounds), Number(values.round)];
   const { path } = await obtainServer({ onProgress: (line) => process.stderr.write(`${line}\n`) });
   const folder = await mkdtemp(join(tmpdir(), "millrace-bench-"));
   await using server = await launchServer({ path });
@@ -75,10 +76,9 @@ async function measure(): Promise<void> {
     const ui = await startUi(server.url, folder, children);
     const memory = new Memory(ui.pid);
     say(`nats-server ${server.version}, Node ${process.version}`);
-    const minutes = Number(values.minutes);
     await fill(millrace, { jobs, waiting, url: ui.url, memory, minutes });
     say(`memory of the dashboard while it indexed: ${memory.most().toFixed(0)} MB at most`);
-    await firstPages(ui.url, Number(values.first));
+    await firstPages(ui.url, first);
     await searches(ui.url);
     await throughput(millrace, ui.url, { rounds, round });
     say(`memory of the dashboard: ${memory.most().toFixed(0)} MB at most`);

@@ -1,11 +1,11 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { connectBroker } from "@millrace/broker-nats";
 import { launchServer, obtainServer } from "@millrace/nats-server";
 import { defineJob } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
+import { readCommandLine } from "./command-line.ts";
 
 /**
  * What a node costs that has nothing to do: its processor time and memory, with ten queues, after
@@ -25,16 +25,17 @@ if (process.send === undefined) await measure();
 else await idle(process.argv[2] ?? "", Number(process.argv[3]));
 
 async function measure(): Promise<void> {
-  const { values } = parseArgs({
+  const { queues, seconds } = readCommandLine({
+    command: "pnpm bench:idle",
+    about: "Measures the processor time and memory of a node that has nothing to do.",
     options: {
-      queues: { type: "string", default: "10" },
-      seconds: { type: "string", default: "30" },
+      queues: { count: 10, says: "queues that it serves" },
+      seconds: { count: 30, says: "how long it is measured, after 5 s to settle" },
     },
   });
-  const seconds = Number(values.seconds);
   const { path } = await obtainServer({ onProgress: (line) => process.stderr.write(`${line}\n`) });
   await using server = await launchServer({ path });
-  const node = fork(fileURLToPath(import.meta.url), [server.url, values.queues]);
+  const node = fork(fileURLToPath(import.meta.url), [server.url, String(queues)]);
   await once(node, "message");
   await pause(SETTLE_MS);
   const before = await usageOf(node);
@@ -44,7 +45,7 @@ async function measure(): Promise<void> {
   await once(node, "exit");
   const share = (after.cpuMs - before.cpuMs) / (seconds * 10);
   process.stdout.write(
-    `nats-server ${server.version}, ${values.queues} idle queues, ${seconds} s: ${share.toFixed(2)} % of a core, ${Math.round(after.rssBytes / 2 ** 20)} MB\n`,
+    `nats-server ${server.version}, ${queues} idle queues, ${seconds} s: ${share.toFixed(2)} % of a core, ${Math.round(after.rssBytes / 2 ** 20)} MB\n`,
   );
 }
 

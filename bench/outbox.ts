@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
 import { defineJob } from "millrace";
 import { createOutbox, pgTransaction, postgresOutbox, startRelay } from "millrace/outbox";
 import pg from "pg";
+import { readCommandLine } from "./command-line.ts";
 import { commitToHandler, pause, transactionsASecond } from "./in-transaction/measure.ts";
 import { BUSY, IDLE, type InTransaction, NO_JOB, openSystems } from "./in-transaction/systems.ts";
 import { median } from "./report/verdict.ts";
@@ -20,20 +20,26 @@ import { type ServerKind, startServers } from "./servers/bench-servers.ts";
  *
  * `--smoke` goes through everything in seconds, for tests: its figures mean nothing.
  */
-const { values } = parseArgs({
+const values = readCommandLine({
+  command: "node bench/outbox.ts",
+  about:
+    "Measures what enqueueing in a PostgreSQL transaction costs and gives, beside pg-boss and Graphile\nWorker in the same database.",
   options: {
-    rounds: { type: "string", default: "3" },
-    rows: { type: "string", default: "20000" },
-    transactions: { type: "string", default: "5000" },
-    durability: { type: "string", default: "page-cache" },
-    out: { type: "string" },
-    smoke: { type: "boolean", default: false },
+    rounds: { count: 3, says: "rounds, in each of which the systems take turns" },
+    transactions: { count: 5_000, says: "transactions of each system in a round" },
+    rows: { count: 20_000, says: "rows of a backlog that one relay publishes" },
+    durability: {
+      choice: ["page-cache", "disk"],
+      says: "whether a confirmed write survives the server's process or the machine",
+    },
+    out: { text: "FILE", says: "writes the figures there, as JSON" },
+    smoke: { flag: true, says: "everything in seconds, for tests: its figures mean nothing" },
   },
 });
-const rounds = values.smoke ? 1 : Number(values.rounds);
-const rows = values.smoke ? 200 : Number(values.rows);
-const transactions = values.smoke ? 20 : Number(values.transactions);
-const durability = values.durability === "disk" ? "disk" : "page-cache";
+const rounds = values.smoke ? 1 : values.rounds;
+const rows = values.smoke ? 200 : values.rows;
+const transactions = values.smoke ? 20 : values.transactions;
+const { durability } = values;
 /** How often a job comes, and how many. */
 const PACES = [
   { what: "one every 20 ms", gapMs: 20, count: values.smoke ? 10 : 500 },

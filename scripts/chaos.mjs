@@ -1,7 +1,7 @@
 // `pnpm chaos [--minutes 10] [--seed N [--from PHASE]] [--server newest|2.10]`: a long random run of
 // faults, judged by the oracle. The same seed plans the same faults.
-import { parseArgs } from "node:util";
 import "./node-version.mjs";
+import { readOptions } from "./read-options.mjs";
 import { refuseUnusable } from "./faults-options.mjs";
 const { install, runNode } = await import("./install.mjs");
 
@@ -10,19 +10,12 @@ const USAGE = `pnpm chaos [--minutes 10] [--seed N [--from PHASE]] [--server new
 Random faults on real processes and a real server, judged by the oracle. The same seed plans the same faults.
 --from leaves out the plan's first phases, to get to where an earlier run broke. Exit code 1 when a promise was broken.`;
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "10" },
-    seed: { type: "string" },
-    from: { type: "string", default: "0" },
-    server: { type: "string", default: "newest" },
-    help: { type: "boolean", default: false },
-  },
+const values = readOptions("chaos", USAGE, {
+  minutes: { type: "string", default: "10" },
+  seed: { type: "string" },
+  from: { type: "string", default: "0" },
+  server: { type: "string", default: "newest" },
 });
-if (values.help) {
-  console.log(USAGE);
-  process.exit(0);
-}
 refuseUnusable("chaos", values);
 await install();
 process.exit(

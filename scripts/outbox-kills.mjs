@@ -1,16 +1,18 @@
-// `pnpm outbox:kills [--kills 200] [--seed N] [--server newest|2.11|2.10]`: relays, a node, the
-// database and the server of an outbox are killed at every point, and an oracle in the database
-// judges. The same seed chooses the same order.
-import { parseArgs } from "node:util";
+// `pnpm outbox:kills`: relays, a node, the database and the server of an outbox are killed at every
+// point, and an oracle in the database judges. `--help` says more.
 import "./node-version.mjs";
+import { readOptions } from "./read-options.mjs";
 const { install, runNode } = await import("./install.mjs");
 
-const { values } = parseArgs({
-  options: {
-    kills: { type: "string", default: "200" },
-    seed: { type: "string" },
-    server: { type: "string", default: "newest" },
-  },
+const USAGE = `pnpm outbox:kills [--kills 200] [--seed N] [--server newest|2.11|2.10]
+
+Relays, a node, the database and the server of an outbox are killed at every point, and an oracle in the database judges. The same seed
+chooses the same order. Exit code 1 when a promise was broken.`;
+
+const values = readOptions("outbox:kills", USAGE, {
+  kills: { type: "string", default: "200" },
+  seed: { type: "string" },
+  server: { type: "string", default: "newest" },
 });
 if (!(Number.isSafeInteger(Number(values.kills)) && Number(values.kills) > 0)) {
   console.error(`outbox:kills: --kills must be a whole number above 0; got ${values.kills}.`);

@@ -1,27 +1,26 @@
-// Publishes what the registry does not have:
-// node scripts/release.mjs [--provenance] [--repository URL] [--site URL] [--dry-run]
-//
-// --provenance signs where each package was built. It needs a CI that can sign, and a repository
-// that the packages name.
-// --repository writes that address into each package.json first. It must be the one the CI runs in.
-// --site writes the address of the documentation's site there, as the homepage. The `help` of each
-// error then leads to its entry on that site.
-// --dry-run says what would be done, and changes nothing.
+// Publishes what the registry does not have. `--help` says more.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readOptions } from "./read-options.mjs";
 import { isSiteAddress } from "./site-address.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const { values } = parseArgs({
-  options: {
-    provenance: { type: "boolean", default: false },
-    repository: { type: "string" },
-    site: { type: "string" },
-    "dry-run": { type: "boolean", default: false },
-  },
+const USAGE = `node scripts/release.mjs [options]
+
+Publishes what the registry does not have.
+
+  --provenance      signs where each package was built. It needs a CI that can sign, and a repository that the packages name
+  --repository URL  is written into each package.json first. It must be the one that the CI runs in
+  --site URL        of the documentation's site, is written there as the homepage. The \`help\` of each error then leads to its entry on that site
+  --dry-run         says what would be done, and changes nothing
+  --help            this`;
+const values = readOptions("release", USAGE, {
+  provenance: { type: "boolean", default: false },
+  repository: { type: "string" },
+  site: { type: "string" },
+  "dry-run": { type: "boolean", default: false },
 });
 /** By which a CI hands out the identity that a provenance is signed with. */
 const IDENTITIES = ["ACTIONS_ID_TOKEN_REQUEST_URL", "SIGSTORE_ID_TOKEN"];

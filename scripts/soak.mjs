@@ -4,8 +4,8 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import "./node-version.mjs";
+import { readOptions } from "./read-options.mjs";
 import { refuseUnusable } from "./faults-options.mjs";
 const { install, runNode } = await import("./install.mjs");
 
@@ -15,21 +15,14 @@ A steady load (jobs a second arrive by a fixed schedule) under random faults. Ju
 reason, and no growth of heap, handles, descriptors, streams, consumers, subscriptions or pending jobs. Progress goes to standard error.
 --from leaves out the plan's first phases, to get to where an earlier run broke. Exit code 1 when the verdict is bad.`;
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "60" },
-    rate: { type: "string", default: "100" },
-    seed: { type: "string" },
-    from: { type: "string", default: "0" },
-    server: { type: "string", default: "newest" },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
+const values = readOptions("soak", USAGE, {
+  minutes: { type: "string", default: "60" },
+  rate: { type: "string", default: "100" },
+  seed: { type: "string" },
+  from: { type: "string", default: "0" },
+  server: { type: "string", default: "newest" },
+  json: { type: "boolean", default: false },
 });
-if (values.help) {
-  console.log(USAGE);
-  process.exit(0);
-}
 refuseUnusable("soak", values);
 await install();
 const directory = mkdtempSync(join(tmpdir(), "millrace-soak-"));

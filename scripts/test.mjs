@@ -6,6 +6,20 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 const { install, root, runNode } = await import("./install.mjs");
 
+const USAGE = `npm test [-- options] [-- FILES and options of vitest]
+
+Without options: the short part of the tests, on the newest server.
+
+  --all            every test, as CI runs them (npm run test:long)
+  --cluster        each server of a test is a cluster of three, whose members are killed; --cluster=2.10 of that server
+  FILES, -t NAME   those tests, against both servers
+  --help           this
+
+MILLRACE_TEST_SERVER=2.12 (or another generation) takes that server in place of the newest. The last line says how many passed and failed.`;
+if (process.argv.includes("--help")) {
+  console.log(USAGE);
+  process.exit(0);
+}
 await install();
 const { args, cluster, short } = readArguments(process.argv.slice(2));
 const tally = join(root, "node_modules", `.millrace-test-tally-${process.pid}.jsonl`);

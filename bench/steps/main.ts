@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { readCommandLine } from "../command-line.ts";
 import { missing, startServers } from "../servers/bench-servers.ts";
 import { bareSteps } from "./bare-steps.ts";
 import { AT_ONCE, type StepContender, TIMED } from "./contender.ts";
@@ -13,16 +13,16 @@ import { stepless } from "./stepless.ts";
  *
  *     pnpm bench:steps [--jobs 200] [--steps 20] [--rounds 3]
  */
-const { values } = parseArgs({
+const { jobs, steps, rounds } = readCommandLine({
+  command: "pnpm bench:steps",
+  about:
+    "Measures recorded steps beside the bare publish with compare that each rests on, and beside DBOS\non PostgreSQL where that is installed.",
   options: {
-    jobs: { type: "string", default: "200" },
-    steps: { type: "string", default: "20" },
-    rounds: { type: "string", default: "3" },
+    jobs: { count: 200, says: "jobs of each system in a round" },
+    steps: { count: 20, says: "steps of a job" },
+    rounds: { count: 3, says: "rounds, in each of which the systems take turns" },
   },
 });
-const jobs = Number(values.jobs);
-const steps = Number(values.steps);
-const rounds = Number(values.rounds);
 
 await using servers = await startServers(new Set(["postgres"]), "page-cache", "newest");
 await using open = new AsyncDisposableStack();
