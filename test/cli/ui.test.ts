@@ -18,7 +18,8 @@ describeServer("millrace ui", "newest", (server) => {
   test("serves the page and the API, for this machine's names alone, until it is told to stop", async () => {
     const own = env();
     await millrace(["queues", "create", "mail"], { env: own });
-    const ui = startMillrace(["ui", "--ui-port", "0", "--json"], own);
+    const traceUrl = "http://jaeger:16686/trace/{traceId}";
+    const ui = startMillrace(["ui", "--ui-port", "0", "--trace-url", traceUrl, "--json"], own);
     const said = JSON.parse(await ui.line(/"url"/, 90_000)) as { url: string; namespace: string };
     expect(said.namespace).toBe(own.MILLRACE_NAMESPACE);
     expect(said.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
@@ -29,7 +30,7 @@ describeServer("millrace ui", "newest", (server) => {
     });
     expect(await (await fetch(`${said.url}api/session`)).json()).toMatchObject({
       user: { role: "operator" },
-      title: own.MILLRACE_NAMESPACE,
+      ...{ title: own.MILLRACE_NAMESPACE, traceUrl },
     });
     expect(await statusAs("evil.example", said.url)).toBe(403);
     ui.signal("SIGTERM");

@@ -47,6 +47,8 @@ export interface DashboardOptions {
   readonly search?: DashboardSearch;
   /** Address of a Grafana that shows more, for a link beside the plots. */
   readonly grafana?: string;
+  /** Where a trace is shown, for a link to a job's: `https://jaeger.example/trace/{traceId}`. */
+  readonly traceUrl?: string;
   readonly clock?: Clock;
   /** Told of what should not happen. Default: nobody. */
   readonly onDefect?: (error: unknown) => void;
@@ -58,6 +60,7 @@ const MOMENT_MS = 1_000;
 const NAMES = optionNames<DashboardOptions>({
   ...{ millrace: true, authorize: true, basePath: true, title: true, hosts: true, challenge: true },
   ...{ outbox: true, doctor: true, search: true, grafana: true, clock: true, onDefect: true },
+  traceUrl: true,
 });
 
 /** Answers requests for the dashboard. */
@@ -94,6 +97,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     doctor,
     search,
     grafana,
+    traceUrl,
   } = options;
   refuseUnknown(options, NAMES, "createDashboard()");
   if (typeof options.authorize !== "function")
@@ -102,6 +106,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       "createDashboard needs authorize(request), which says who may look and who may change things.",
     );
   const base = basePathOf(options.basePath ?? "/");
+  requireTraceUrl(traceUrl);
   const feed = new LiveFeed(millrace, clock);
   const known = new OnceAMoment(clock, MOMENT_MS);
   const unlisten = millrace.onStatus(() => known.forget());
@@ -127,7 +132,10 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const show = showValue(false, millrace.mask);
   app.route(
     "/api",
-    apiOf({ fleet: millrace, show, clock, feed, known, title, outbox, doctor, search, grafana }),
+    apiOf({
+      ...{ fleet: millrace, show, clock, feed, known, title, outbox, doctor, search, grafana },
+      traceUrl,
+    }),
   );
   app.get("/assets/:name", async (context) => {
     const name = context.req.param("name");
@@ -175,6 +183,17 @@ function basePathOf(path: string): string {
   const base = `/${path}/`.replaceAll(/\/+/g, "/");
   if (/^[\w\-./~%]+$/.test(base) && !base.split("/").includes("..")) return base;
   throw new MillraceError("invalid-option", `basePath: must be a path such as /admin/jobs.`);
+}
+
+/** A link that leads nowhere would be found out only by whoever needs it. */
+function requireTraceUrl(address: string | undefined): void {
+  if (address === undefined) return;
+  const example = address.replace("{traceId}", "0");
+  if (example !== address && URL.canParse(example) && /^https?:\/\//i.test(address)) return;
+  throw new MillraceError(
+    "invalid-option",
+    "traceUrl: must be an http address with {traceId} in it, such as https://jaeger.example/trace/{traceId}.",
+  );
 }
 
 /** Frameworks differ in whether they take the mount's path off. */

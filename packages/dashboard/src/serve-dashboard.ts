@@ -15,7 +15,8 @@ import { createDashboard, type DashboardOptions } from "./create-dashboard.ts";
 /** Where the dashboard listens, and who may log in. */
 export interface ServeDashboardOptions extends Pick<
   DashboardOptions,
-  "millrace" | "title" | "outbox" | "doctor" | "search" | "grafana" | "clock" | "onDefect"
+  | ("millrace" | "title" | "outbox" | "doctor" | "search" | "grafana" | "traceUrl")
+  | ("clock" | "onDefect")
 > {
   /** Address to listen on. Default: 127.0.0.1. Any other needs `accounts`. */
   readonly host?: string;

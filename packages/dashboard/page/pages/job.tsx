@@ -14,6 +14,7 @@ import { useJob } from "../questions.ts";
 import { StateBadge } from "../state-badge.tsx";
 import { Steps } from "../steps.tsx";
 import { Moment } from "../time.tsx";
+import { Trace } from "../trace.tsx";
 import { Errors, Waterfall } from "../waterfall.tsx";
 
 const LIVE = ["queued", "delayed", "blocked", "running"];
@@ -161,11 +162,11 @@ function Job({ job, now, reveal }: JobProps): ReactElement {
             </dd>
           </>
         )}
-        {letter?.traceId === undefined ? null : (
+        {job.traceId === undefined ? null : (
           <>
             <dt>Trace</dt>
             <dd>
-              <code>{letter.traceId}</code>
+              <Trace id={job.traceId} />
             </dd>
           </>
         )}

@@ -48,6 +48,7 @@ export interface ApiHost {
   readonly doctor: DashboardDoctor | undefined;
   readonly search: DashboardSearch | undefined;
   readonly grafana: string | undefined;
+  readonly traceUrl: string | undefined;
 }
 
 type ApiContext = Context<DashboardEnv>;
@@ -67,7 +68,7 @@ type Read = (path: string, answer: (context: ApiContext) => Promise<object>) => 
 
 function addReads(
   api: Hono<DashboardEnv>,
-  { fleet, show, clock, feed, title, outbox, doctor, search, grafana }: ApiHost,
+  { fleet, show, clock, feed, title, outbox, doctor, search, grafana, traceUrl }: ApiHost,
   known: OnceAMoment,
 ): void {
   const reading: Reading = { fleet, show, now: () => clock.now() };
@@ -84,6 +85,7 @@ function addReads(
       doctor: doctor !== undefined,
       search: search !== undefined,
       ...(grafana === undefined ? {} : { grafana }),
+      ...(traceUrl === undefined ? {} : { traceUrl }),
     } satisfies SessionView);
   });
   read("/overview", () => reads.overview(reading, feed.rates()));

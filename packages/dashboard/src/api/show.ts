@@ -112,11 +112,13 @@ export function jobView(
 ): JobView {
   const { id, queue, name, state, attempts, parent, history, result, error, progress } = job;
   const { steps, stepCount, follows, next, batch, closes } = job;
+  const traceId = job.traceId ?? (letter && traceIdOf(letter.headers));
   const createdAt = history.at(-1)?.createdAt;
   const report = progress === undefined ? undefined : shownReport(progress, show);
   return {
     ...{ id, queue, name, state, attempts },
     ...(createdAt === undefined ? {} : { createdAt }),
+    ...(traceId === undefined ? {} : { traceId }),
     ...(parent === undefined ? {} : { parent }),
     hasFamily:
       [parent, follows, next, batch, closes].some((one) => one !== undefined) ||
@@ -168,13 +170,11 @@ function attemptView(record: HistoryRecord, show: ShowValue): AttemptView {
 
 export function letterView(letter: StoredDeadLetter, show: ShowValue): LetterView {
   const { id, queue, name, reason, attempts, at, node, error, firstError, headers, body } = letter;
-  const traceId = traceIdOf(headers);
   return {
     ...{ id, queue, reason, attempts, at, node },
     ...(name === undefined ? {} : { name }),
     ...(error === undefined ? {} : { error: shownError(error, show) }),
     ...(firstError === undefined ? {} : { firstError: shownError(firstError, show) }),
-    ...(traceId === undefined ? {} : { traceId }),
     headers: show(headers),
     bytes: body.byteLength,
     ...payloadOf(letter, show),

@@ -22,6 +22,8 @@ export interface SessionView {
   readonly search: boolean;
   /** Address of a Grafana that shows more. */
   readonly grafana?: string;
+  /** Address of a trace's page, with `{traceId}` in it. */
+  readonly traceUrl?: string;
 }
 
 export interface MarkView {
@@ -171,6 +173,8 @@ export interface JobView {
   readonly state: string;
   readonly attempts: number;
   readonly createdAt?: number;
+  /** The trace of its last attempt, or of the program that enqueued it. */
+  readonly traceId?: string;
   readonly parent?: RefView;
   /** Whether it is one of several: of a chain, of a batch, or enqueued by one another. */
   readonly hasFamily: boolean;
@@ -196,7 +200,6 @@ export interface LetterView {
   readonly node: string;
   readonly error?: ErrorView;
   readonly firstError?: ErrorView;
-  readonly traceId?: string;
   readonly headers: unknown;
   readonly bytes: number;
   readonly payload?: unknown;

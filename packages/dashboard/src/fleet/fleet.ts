@@ -157,6 +157,7 @@ export interface FleetJob extends FlowPlace {
   readonly error?: RecordedError;
   readonly steps?: readonly StepView[];
   readonly stepCount?: number;
+  readonly traceId?: string;
 }
 
 export interface FleetBatch extends BatchCounts {

@@ -56,6 +56,7 @@ export async function serveUi(
       doctor: () => findingsOf(config, "millrace-ui-doctor", outbox),
       ...(search === undefined ? {} : { search }),
       ...(config.grafanaUrl === undefined ? {} : { grafana: config.grafanaUrl }),
+      ...(config.traceUrl === undefined ? {} : { traceUrl: config.traceUrl }),
       onDefect,
     });
   try {

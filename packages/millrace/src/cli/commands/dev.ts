@@ -35,7 +35,17 @@ export const dev = command({
       about: "Where the server and its data are kept (default .millrace)",
     },
   },
-  fields: ["namespace", "masking", "node", "health", "records", "outbox", "index", "dashboard"],
+  fields: [
+    "namespace",
+    "masking",
+    "node",
+    "health",
+    "records",
+    "outbox",
+    "index",
+    "dashboard",
+    "tracing",
+  ],
   examples: [
     ["millrace dev", "A server and a node with the job hello"],
     ["millrace dev jobs.ts --port 4333", "With your own jobs"],

@@ -17,7 +17,7 @@ export const ui = command({
   usage: "",
   args: { min: 0, max: 0 },
   flags: { open: { kind: flag, about: "Open it in this machine's browser" } },
-  fields: ["connection", "namespace", "masking", "outbox", "index", "dashboard"],
+  fields: ["connection", "namespace", "masking", "outbox", "index", "dashboard", "tracing"],
   examples: [
     ["millrace ui --open", "For this machine alone, without a login, and shown at once"],
     [
