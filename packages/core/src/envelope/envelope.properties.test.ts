@@ -71,6 +71,7 @@ const envelopes: fc.Arbitrary<Envelope> = fc
     crashes: count,
     snoozes: count,
     reservedAt: optional(time),
+    runnableAt: optional(time),
     firstError: optional(recordedError),
     lastError: optional(recordedError),
   })

@@ -75,6 +75,12 @@ export interface SettlerFields {
    */
   readonly reservedAt?: number;
   /**
+   * When the attempt now due could have started, where neither its creation nor its start time
+   * tells: after a run that is followed at once, or where a start time was reached and is not
+   * carried on. Read by `runnableAt`.
+   */
+  readonly runnableAt?: number;
+  /**
    * It was brought forward to be cancelled, for this reason: nobody may run it any more, whatever
    * else is known of the cancellation.
    */

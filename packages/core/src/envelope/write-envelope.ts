@@ -36,6 +36,7 @@ interface WireBody {
   snoozes?: number;
   life?: number;
   reservedAt?: number;
+  runnableAt?: number;
   cancelled?: string;
   sharedSince?: number;
   firstStoredAt?: number;
@@ -112,6 +113,7 @@ function addSettlerFields(body: WireBody, envelope: Envelope): void {
   if (envelope.snoozes > 0) body.snoozes = envelope.snoozes;
   if (envelope.life !== undefined && envelope.life > 0) body.life = envelope.life;
   if (envelope.reservedAt !== undefined) body.reservedAt = envelope.reservedAt;
+  if (envelope.runnableAt !== undefined) body.runnableAt = envelope.runnableAt;
   if (envelope.sharedSince !== undefined) body.sharedSince = envelope.sharedSince;
   if (envelope.firstStoredAt !== undefined) body.firstStoredAt = envelope.firstStoredAt;
   if (envelope.firstError !== undefined) body.firstError = envelope.firstError;

@@ -196,6 +196,7 @@ describe("over any life of a job", () => {
         lastError: _l,
         notBefore: _n,
         reservedAt: _r,
+        runnableAt: _k,
         firstStoredAt: _w,
         ...own
       } = next;

@@ -1,4 +1,5 @@
 import type { Envelope } from "../envelope/envelope.ts";
+import { runnableAt } from "../envelope/runnable-at.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { ExecutionEffect, ExecutionEvent, FinalState } from "../machine/execution-machine.ts";
 import { nextTransition } from "../machine/transition-table.ts";
@@ -142,6 +143,17 @@ function placeKept({ from, outcome, envelope }: SettlementInput): number | undef
 }
 
 /**
+ * Since when the next attempt can start, where its start time doesn't tell. One that did not run
+ * goes on waiting.
+ */
+function runnableSince({ from, envelope, now }: SettlementInput, notBefore = 0): number {
+  if (from === "running") return notBefore > now ? 0 : now;
+  const since = runnableAt(envelope);
+  // It was sent to wait for its own start.
+  return since > now ? 0 : since;
+}
+
+/**
  * A start time that has been reached is not carried on: it would only delay the next attempt's
  * bookkeeping.
  */
@@ -150,12 +162,20 @@ function nextGeneration(
   input: SettlementInput,
   notBefore: number | undefined,
 ): Envelope {
-  const { notBefore: _reached, reservedAt: _used, sharedSince: _asked, ...rest } = envelope;
+  const {
+    notBefore: _reached,
+    reservedAt: _used,
+    runnableAt: _before,
+    sharedSince: _asked,
+    ...rest
+  } = envelope;
   const next: { -readonly [K in keyof Envelope]: Envelope[K] } = {
     ...rest,
     generation: envelope.generation + 1,
   };
   if (notBefore !== undefined) next.notBefore = notBefore;
+  const waitsSince = runnableSince(input, notBefore);
+  if (waitsSince > envelope.createdAt) next.runnableAt = waitsSince;
   next.firstStoredAt = firstStoredAt(input.envelope, input.message);
   const unkeyed = unkeyedPlace(input.envelope, input.message);
   if (unkeyed !== undefined) next.unkeyed = unkeyed;

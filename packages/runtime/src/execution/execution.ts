@@ -163,7 +163,7 @@ export class Execution implements AttemptOwner {
     }
     const of = this.#requireInHand();
     this.#phase = "attempting";
-    this.#report = new RunReport(of, this.#admission);
+    this.#report = new RunReport(of, this.#admission, this.#cameAt);
     this.#attempt = new Attempt(
       {
         of,

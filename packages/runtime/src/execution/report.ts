@@ -10,6 +10,7 @@ import {
 } from "@millrace/core";
 import { jobLabels } from "../metrics/job-labels.ts";
 import type { ExecutionHost } from "./execution-host.ts";
+import type { JobInHand } from "./job-in-hand.ts";
 
 /**
  * What the rest of the world hears of an execution: events, metrics, the execution log. After the
@@ -17,9 +18,9 @@ import type { ExecutionHost } from "./execution-host.ts";
  * line, never a job.
  */
 
-export function reportStarted(host: ExecutionHost, envelope: Envelope, startedAt: number): void {
-  const waitedMs = Math.max(0, startedAt - Math.max(envelope.createdAt, envelope.notBefore ?? 0));
-  if (host.metrics !== noMetrics) quietly(host, () => observeWait(host, envelope, waitedMs));
+export function reportStarted({ host, envelope, delivery }: JobInHand, waitedMs: number): void {
+  if (host.metrics !== noMetrics && delivery.deliveryCount === 1)
+    quietly(host, () => observeWait(host, envelope, waitedMs));
   if (host.events.has("job.started"))
     host.events.emit("job.started", { ...idOf(envelope), waitedMs });
 }
@@ -118,7 +119,7 @@ export function quietly(host: ExecutionHost, say: () => void): void {
 
 /**
  * Later generations wait because they were told to, so only the first says something about the
- * queue.
+ * queue; and of that only its first delivery, because another one may follow a run that was lost.
  */
 function observeWait(
   { metrics, registry }: ExecutionHost,

@@ -16,8 +16,7 @@ import type { ExecutionHost } from "./execution-host.ts";
 interface Beginning {
   readonly envelope: Envelope;
   readonly job: AnyJob;
-  /** Epoch milliseconds. */
-  readonly startedAt: number;
+  readonly waitedMs: number;
   readonly limitedMs: number | undefined;
   readonly singletonToken: number | undefined;
 }
@@ -25,7 +24,7 @@ interface Beginning {
 export function traceAttempt(
   host: ExecutionHost,
   instrumentation: Instrumentation,
-  { envelope, job, startedAt, limitedMs, singletonToken }: Beginning,
+  { envelope, job, waitedMs, limitedMs, singletonToken }: Beginning,
 ): AttemptTrace | undefined {
   const { node, broker } = host;
   const started: { -readonly [K in keyof StartedAttempt]: StartedAttempt[K] } = {
@@ -33,7 +32,7 @@ export function traceAttempt(
     job,
     node,
     maxAttempts: envelope.maxAttempts ?? job.retry.attempts,
-    waitedMs: Math.max(0, startedAt - Math.max(envelope.createdAt, envelope.notBefore ?? 0)),
+    waitedMs,
     endpoint: () => broker.endpoint,
   };
   if (limitedMs !== undefined) started.limitedMs = limitedMs;

@@ -53,6 +53,7 @@ test("the producer's fields stay, the settler's are at zero, and the generation 
     ...UNSETTLED,
     life: 1,
     generation: 2_048,
+    runnableAt: 100,
     // It is not known who wrote it.
     sentFrom: "q",
   });
@@ -79,6 +80,7 @@ test("of a producer's job nothing is believed that is the runtime's to write", (
     life: 9,
     sentFrom: "payments",
     reservedAt: 7,
+    runnableAt: 8,
   };
   const revived = (door: "producer" | "program" | "runtime"): Envelope =>
     revivedEnvelope({ ...letter(writeEnvelope(forged)), door }, 100);
@@ -93,6 +95,7 @@ test("of a producer's job nothing is believed that is the runtime's to write", (
     ...UNSETTLED,
     life: 1,
     generation: 2_048,
+    runnableAt: 100,
     sentFrom: "q",
   });
   expect(revived("program").sentFrom).toBeUndefined();
@@ -134,6 +137,7 @@ test("a job without an id of its own keeps the one it got", () => {
   expect(revivedEnvelope(letter(body), 100)).toMatchObject({
     id: "j",
     generation: 2_048,
+    runnableAt: 100,
     payload: 1,
   });
 });
@@ -144,6 +148,7 @@ test("a producer's nonsense in the settler's fields does not stand in the way", 
     id: "j",
     attempts: 0,
     generation: 2_048,
+    runnableAt: 100,
   });
 });
 

@@ -64,6 +64,7 @@ export function revivedEnvelope(
     id: letter.id,
     generation: firstOfNextLife(generation),
     life: life + 1,
+    runnableAt: now,
     ...ofSameEnqueue(letter),
     ...(notBefore !== undefined && notBefore > now ? { notBefore } : {}),
     ...(expiresAt !== undefined && expiresAt > now ? { expiresAt } : {}),

@@ -140,7 +140,7 @@ async function enqueueAnew(
   const said = await things.anewOf(place);
   if (said !== undefined && (!inDoubt || (await isThere(broker, job, said)))) return inDoubt;
   const now = clock.now();
-  const { reservedAt: _, sharedSince: _shared, ...producers } = before;
+  const { reservedAt: _, runnableAt: _at, sharedSince: _shared, ...producers } = before;
   const { notBefore = 0, expiresAt = now + 1, ...rest } = producers;
   if (expiresAt <= now) throw cannot(job, "its time to start has passed.");
   const end = await endOf(broker, { job, before, clock, deadline });

@@ -1,4 +1,10 @@
-import { type AnyJob, type AttemptTrace, checkProgress, type RunningJob } from "@millrace/core";
+import {
+  type AnyJob,
+  type AttemptTrace,
+  checkProgress,
+  runnableAt,
+  type RunningJob,
+} from "@millrace/core";
 import type { Admission } from "../admission.ts";
 import type { JobInHand } from "../job-in-hand.ts";
 import { reportIgnoredAbort, reportStarted } from "../report.ts";
@@ -10,6 +16,8 @@ import { ProgressReporter } from "./progress-reporter.ts";
 export class RunReport implements AttemptListener {
   readonly #of: JobInHand;
   readonly #admission: Pick<Admission, "limitedSince" | "entered"> | undefined;
+  /** When its message came here, epoch milliseconds. */
+  readonly #cameAt: number;
   /** Epoch milliseconds, for people; durations are taken from the monotonic clock. */
   startedAt: number | undefined;
   startedMono = 0;
@@ -19,9 +27,14 @@ export class RunReport implements AttemptListener {
   #progress: ProgressReporter | undefined;
   #isOver = false;
 
-  constructor(of: JobInHand, admission: Pick<Admission, "limitedSince" | "entered"> | undefined) {
+  constructor(
+    of: JobInHand,
+    admission: Pick<Admission, "limitedSince" | "entered"> | undefined,
+    cameAt: number,
+  ) {
     this.#of = of;
     this.#admission = admission;
+    this.#cameAt = cameAt;
   }
 
   get trace(): AttemptTrace | undefined {
@@ -53,17 +66,29 @@ export class RunReport implements AttemptListener {
     const { clock, instrumentation } = host;
     this.startedAt = clock.now();
     this.startedMono = clock.monotonic();
-    reportStarted(host, envelope, this.startedAt);
+    const waitedMs = this.#waitedMs(this.startedAt);
+    reportStarted(this.#of, waitedMs);
     const limitedSince = admission?.limitedSince;
     if (instrumentation !== undefined)
       this.#trace = traceAttempt(host, instrumentation, {
         envelope,
         job,
-        startedAt: this.startedAt,
+        waitedMs,
         limitedMs: limitedSince === undefined ? undefined : this.startedMono - limitedSince,
         singletonToken: admission?.entered?.token,
       });
     return this.#trace;
+  }
+
+  /**
+   * Since the attempt could have started. A message that comes again was lost by a holder, which
+   * may have run it: when its lease ended nobody knows here, so it waits since it came.
+   */
+  #waitedMs(startedAt: number): number {
+    const { envelope, delivery } = this.#of;
+    const since = runnableAt(envelope);
+    const from = delivery.deliveryCount > 1 ? Math.max(since, this.#cameAt) : since;
+    return Math.max(0, startedAt - from);
   }
 
   /**
