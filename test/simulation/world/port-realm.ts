@@ -17,6 +17,7 @@ export interface PortRealmOptions extends SimBrokerOptions, SimServerOptions {
 /** A world at the level of the broker port. */
 export function portRealm(options: PortRealmOptions = {}): RealmOf {
   return (timeline, network, tap): Realm => {
+    timeline.shareRounds();
     const server = new SimServer(timeline, options);
     const origin = options.trustsProducers === true ? "program" : "producer";
     const lines = new Map<SimProcess, Line>();
