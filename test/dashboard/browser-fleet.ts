@@ -9,6 +9,7 @@ import {
   defineJob,
   defineSchedule,
   diagnose,
+  errorFields,
   type Millrace,
   openJobIndex,
 } from "millrace";
@@ -78,7 +79,8 @@ export async function fleet(server: TestServer): Promise<Fleet> {
           `The bank refused the card of customer ${input.amount}${input.customer}`,
         );
         error.name = `CardDeclined${EVIL}`;
-        throw error;
+        const fields = { code: `declined${EVIL}`, apiKey: "k-1234567890" };
+        throw Object.assign(error, fields, { [errorFields]: Object.keys(fields) });
       }),
       send.handler(({ input }) => ({ sent: input.to })),
       ask.handler(async ({ step }) => {

@@ -26,6 +26,8 @@ describeInBrowser("payloads of the dashboard", (browserOf) => {
       await page.goto(`${served.url}jobs/billing/first`);
       await heading(page, "Job first");
       await payload.getByText('"***"').waitFor();
+      const fields = page.getByRole("region", { name: /^Fields of the error of attempt/ }).first();
+      expect(await fields.textContent()).toMatch(/"code": "declined.*"apiKey": "\*\*\*"/s);
       await page.getByRole("button", { name: "Show what is masked" }).click();
       await payload.getByText(KEY).waitFor();
       expect(await violations(page)).toEqual([]);

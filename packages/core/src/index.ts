@@ -3,7 +3,13 @@ export { errorCommand } from "./errors/error-help.ts";
 export { isErrorCode, MillraceError } from "./errors/millrace-error.ts";
 export { AskedThread } from "./job/asked-thread.ts";
 export { threadFile } from "./job/thread-file.ts";
-export { recordError, type RecordedError, trimError } from "./errors/recorded-error.ts";
+export { errorFields, giveFields, mapTexts, type RecordedFields } from "./errors/error-fields.ts";
+export {
+  recordError,
+  type RecordedError,
+  recordFailure,
+  trimError,
+} from "./errors/recorded-error.ts";
 export { isUnfit } from "./errors/unfit.ts";
 
 export {

@@ -70,6 +70,15 @@ export function Errors({
             Attempt {attempts}, <ClockTime at={at} />: <strong>{error?.type}</strong>{" "}
             {error?.message}
           </summary>
+          {error?.fields === undefined ? null : (
+            <pre
+              tabIndex={0}
+              role="region"
+              aria-label={`Fields of the error of attempt ${attempts}`}
+            >
+              {JSON.stringify(error.fields, null, 2)}
+            </pre>
+          )}
           {error?.stack === undefined ? null : (
             <pre tabIndex={0} role="region" aria-label={`Stack of attempt ${attempts}`}>
               {error.stack}

@@ -55,7 +55,14 @@ export {
   type JobSearch,
   openJobIndex,
 } from "./search/job-index.ts";
-export { ERROR_CODES, type ErrorCode, MillraceError, type RecordedError } from "@millrace/core";
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  errorFields,
+  MillraceError,
+  type RecordedError,
+  type RecordedFields,
+} from "@millrace/core";
 
 // Producing.
 export type { CancelOptions, CancelResult } from "./client/jobs/cancel-job.ts";

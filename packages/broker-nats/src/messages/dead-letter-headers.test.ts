@@ -72,6 +72,17 @@ test("an error too long for its place loses its stack, then its length", () => {
   expect([first?.message.length, first?.stack]).toEqual([128, undefined]);
 });
 
+test("an error keeps its fields before its stack, and loses them before its length", () => {
+  const fields = { code: "card_declined", nested: { since: 1, list: ["ü", null] } };
+  const whole = { type: "E", message: "m".repeat(500), stack: "s".repeat(2_048), fields };
+  const read = (error: NonNullable<DeadLetter["error"]>): unknown =>
+    readDeadLetter("q", "i", new Uint8Array(), received(letterOf({ error }))).error;
+  expect(read(whole)).toEqual(whole);
+  const { stack: _stack, ...bare } = { ...whole, message: "ß".repeat(1_024) };
+  expect(read({ ...bare, stack: whole.stack })).toEqual(bare);
+  expect(read({ ...bare, fields: { all: "ß".repeat(1_024) } })).not.toHaveProperty("fields");
+});
+
 test("a letter always fits into what the server takes, at the price of headers that would not, which are counted", () => {
   const headers = Object.fromEntries(
     Array.from({ length: 20_000 }, (_, index) => [`nats-${index}`, "x"]),

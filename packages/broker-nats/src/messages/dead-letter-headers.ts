@@ -4,6 +4,7 @@ import {
   type FirstMessage,
   type QueueMessage,
   type RecordedError,
+  type RecordedFields,
   trimError,
 } from "@millrace/core";
 import type { ReceivedHeaders } from "../wire/read-headers.ts";
@@ -14,7 +15,7 @@ import type { ReceivedHeaders } from "../wire/read-headers.ts";
  */
 const ORIGINAL = "Millrace-Original-";
 const ORIGINAL_LOWER = ORIGINAL.toLowerCase();
-const MAX_ERROR_BYTES = 2_600;
+const MAX_ERROR_BYTES = 3_700;
 const MAX_FIRST_ERROR_BYTES = 1_600;
 /** The header block's first and last line, and room for the server's own bookkeeping. */
 const FRAME_BYTES = 256;
@@ -124,10 +125,11 @@ function isReserved(name: string): boolean {
   return lower.startsWith("nats-") || lower.startsWith("millrace-");
 }
 
-/** Whole where it fits, else without its stack, else cut to what always does. */
+/** Whole where it fits, else without its stack, else without its fields, else cut to what does. */
 function boundedJson(error: RecordedError, maxBytes: number): string {
   const { stack: _stack, ...withoutStack } = error;
-  for (const candidate of [error, withoutStack]) {
+  const { fields: _fields, ...bare } = withoutStack;
+  for (const candidate of [error, withoutStack, bare]) {
     const text = JSON.stringify(candidate);
     if (Buffer.byteLength(text) <= maxBytes) return text;
   }
@@ -141,11 +143,16 @@ function parseError(text: string | undefined): RecordedError | undefined {
     if (typeof value !== "object" || value === null || !("type" in value) || !("message" in value))
       return undefined;
     const stack = "stack" in value ? { stack: String(value.stack) } : {};
-    return { type: String(value.type), message: String(value.message), ...stack };
+    const fields = "fields" in value && isFields(value.fields) ? { fields: value.fields } : {};
+    return { type: String(value.type), message: String(value.message), ...stack, ...fields };
   } catch {
     // The letter is worth more than its error: it is shown without one.
     return undefined;
   }
+}
+
+function isFields(value: unknown): value is RecordedFields {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** A node's name is free text; a line break in it would break out of its header. */

@@ -1,3 +1,4 @@
+import { ownFields, type RecordedFields } from "./error-fields.ts";
 import { MillraceError } from "./millrace-error.ts";
 
 /**
@@ -9,6 +10,8 @@ export interface RecordedError {
   readonly type: string;
   readonly message: string;
   readonly stack?: string;
+  /** What the error's class names by `errorFields`; absent of most. */
+  readonly fields?: RecordedFields;
 }
 
 const MAX_MESSAGE = 1024;
@@ -29,6 +32,14 @@ export function recordError(thrown: unknown, fallbackType = "handler-failed"): R
     readText(() => error.message),
     attempt(() => error.stack),
   );
+}
+
+/** The same with the fields that the error or its class names by `errorFields`. */
+export function recordFailure(thrown: unknown, fallbackType?: string): RecordedError {
+  const recorded = recordError(thrown, fallbackType);
+  const isError = attempt(() => thrown instanceof Error) ?? false;
+  const fields = isError ? ownFields(thrown as Error) : undefined;
+  return fields === undefined ? recorded : { ...recorded, fields };
 }
 
 function typeOf(thrown: unknown): string | undefined {

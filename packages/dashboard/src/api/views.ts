@@ -122,6 +122,8 @@ export interface ErrorView {
   readonly type: string;
   readonly message: string;
   readonly stack?: string;
+  /** What its class names to be kept. */
+  readonly fields?: Readonly<Record<string, unknown>>;
 }
 
 export interface JobRowView {

@@ -4,6 +4,7 @@ import {
   type Outcome,
   OutcomeSignal,
   recordError,
+  recordFailure,
   StepError,
 } from "@millrace/core";
 import type { AbortReason } from "./attempt/abort-switch.ts";
@@ -31,7 +32,7 @@ export function interpret(
   if ("returned" in ending) return { kind: "succeeded", output: ending.returned };
   if (aborted !== undefined) return outcomeOfAbort(aborted, ending.threw);
   // What the step threw counts, by its own name.
-  const error = StepError.is(given) ? given.recorded : recordError(given);
+  const error = StepError.is(given) ? given.recorded : recordFailure(given);
   return { kind: "failed", error, retry: "policy" };
 }
 
@@ -73,12 +74,12 @@ function fromSignal({ wish }: OutcomeSignal, maxDelayMs: number): Outcome {
     case "retry-after":
       if (wish.delayMs > maxDelayMs)
         return putOffTooLong("retryAfter", wish.delayMs, maxDelayMs, wish.cause);
-      return { kind: "failed", error: recordError(wish.cause), retry: { afterMs: wish.delayMs } };
+      return { kind: "failed", error: recordFailure(wish.cause), retry: { afterMs: wish.delayMs } };
     case "snooze":
       if (wish.delayMs > maxDelayMs) return putOffTooLong("snooze", wish.delayMs, maxDelayMs);
       return { kind: "snoozed", delayMs: wish.delayMs };
     case "fatal":
-      return { kind: "failed", error: recordError(wish.cause, "fatal"), retry: "never" };
+      return { kind: "failed", error: recordFailure(wish.cause, "fatal"), retry: "never" };
     case "cancel":
       return { kind: "cancelled", reason: wish.reason };
   }

@@ -1,18 +1,23 @@
 import {
   type EnqueueItemResult,
+  giveFields,
   type HandlerWish,
   MillraceError,
   isErrorCode,
   OutcomeSignal,
-  recordError,
+  recordFailure,
 } from "@millrace/core";
 import type { PortableError, PortableResult, PortableWish } from "./thread-protocol.ts";
 
 /** Errors and wishes across the border of a thread, and back. */
 
 export function packError(thrown: unknown): PortableError {
-  const { type, message, stack } = recordError(thrown);
-  return { name: type, message, ...(stack === undefined ? {} : { stack }) };
+  const { type, message, stack, fields } = recordFailure(thrown);
+  return {
+    ...{ name: type, message },
+    ...(stack === undefined ? {} : { stack }),
+    ...(fields === undefined ? {} : { fields }),
+  };
 }
 
 export function unpackError(packed: PortableError): Error {
@@ -21,6 +26,7 @@ export function unpackError(packed: PortableError): Error {
     : new Error(packed.message);
   if (!MillraceError.is(error)) error.name = packed.name;
   if (packed.stack !== undefined) error.stack = packed.stack;
+  if (packed.fields !== undefined) giveFields(error, packed.fields);
   return error;
 }
 

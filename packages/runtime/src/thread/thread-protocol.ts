@@ -5,6 +5,7 @@ import type {
   HandlerWish,
   PreparedJob,
   ThreadLease,
+  RecordedFields,
 } from "@millrace/core";
 
 /** What the node says to a worker thread. */
@@ -70,6 +71,7 @@ export interface PortableError {
   readonly name: string;
   readonly message: string;
   readonly stack?: string;
+  readonly fields?: RecordedFields;
 }
 
 export type PortableWish =

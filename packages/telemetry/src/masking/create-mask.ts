@@ -1,4 +1,4 @@
-import { type RecordedError, recordError } from "@millrace/core";
+import { type RecordedError, type RecordedFields, recordError } from "@millrace/core";
 import { SECRET_PATTERNS } from "./patterns.ts";
 import { isSecretKey, joinedKey, kindOfKey } from "./secret-keys.ts";
 import { everywhere, replaceSecrets, type SecretPattern } from "./secret-pattern.ts";
@@ -26,7 +26,7 @@ export interface Mask {
   (value: unknown): unknown;
   /** A text in which everything that has a secret's shape is replaced. */
   readonly text: (text: string) => string;
-  /** An error's message and stack. */
+  /** An error's message, stack and fields. */
   readonly error: (error: RecordedError) => RecordedError;
 }
 
@@ -56,10 +56,11 @@ export function createMask({ keys = [], patterns = [], maxLength }: MaskOptions 
   };
   const hides = (key: string, value: unknown): boolean =>
     own.has(joinedKey(key)) || isSecretValue(key, value);
-  const error = ({ type, message, stack }: RecordedError): RecordedError => ({
+  const error = ({ type, message, stack, fields }: RecordedError): RecordedError => ({
     type: text(type),
     message: text(message),
     ...(stack === undefined ? {} : { stack: text(stack) }),
+    ...(fields === undefined ? {} : { fields: mask(fields) as RecordedFields }),
   });
   const mask = (value: unknown): unknown => walk(value, { text, hides });
   return Object.assign(mask, { text, error });

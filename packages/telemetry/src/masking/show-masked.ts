@@ -5,6 +5,7 @@ import {
   type JobLogLine,
   type ProgressReport,
   type RecordedError,
+  type RecordedFields,
 } from "@millrace/core";
 import { type Mask, mask as builtIn } from "./create-mask.ts";
 
@@ -43,11 +44,12 @@ export function shownRecord(record: HistoryRecord, show: ShowValue): HistoryReco
 
 /** Older records were written before errors were masked. */
 export function shownError(error: RecordedError, show: ShowValue): RecordedError {
-  const { type, message, stack } = error;
+  const { type, message, stack, fields } = error;
   return {
     type,
     message: String(show(message)),
     ...(stack === undefined ? {} : { stack: String(show(stack)) }),
+    ...(fields === undefined ? {} : { fields: show(fields) as RecordedFields }),
   };
 }
 

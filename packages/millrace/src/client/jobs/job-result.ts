@@ -1,4 +1,5 @@
 import {
+  giveFields,
   type Broker,
   type Clock,
   type ErrorCode,
@@ -233,9 +234,10 @@ function deathCode({ reason, error }: HistoryRecord): ErrorCode {
 }
 
 /** The recorded error as an `Error`, so that a debugger shows the handler's own stack. */
-function asError({ type, message, stack }: RecordedError): Error {
+function asError({ type, message, stack, fields }: RecordedError): Error {
   const error = new Error(message);
   error.name = type;
   if (stack !== undefined) error.stack = stack;
+  if (fields !== undefined) giveFields(error, fields);
   return error;
 }

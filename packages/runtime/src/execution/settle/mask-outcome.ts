@@ -1,4 +1,10 @@
-import { cancelReason, type Outcome, recordError, type RecordedError } from "@millrace/core";
+import {
+  cancelReason,
+  mapTexts,
+  type Outcome,
+  recordError,
+  type RecordedError,
+} from "@millrace/core";
 
 const UNMASKABLE = "(left out: maskText threw)";
 
@@ -48,12 +54,14 @@ function guarded(maskText: (text: string) => unknown): (text: string) => string 
  * longer, so it is bounded once more.
  */
 function maskError(
-  { type, message, stack }: RecordedError,
+  { type, message, stack, fields }: RecordedError,
   mask: (text: string) => string,
 ): RecordedError {
   const masked = new Error(mask(message));
   masked.name = type;
-  if (stack === undefined) return recordError(masked.message, type);
+  const own = fields === undefined ? undefined : mapTexts(fields, mask);
+  const kept = own === undefined ? {} : { fields: own };
+  if (stack === undefined) return { ...recordError(masked.message, type), ...kept };
   masked.stack = mask(stack);
-  return { ...recordError(masked), type };
+  return { ...recordError(masked), type, ...kept };
 }

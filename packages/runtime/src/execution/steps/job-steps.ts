@@ -5,7 +5,7 @@ import {
   MillraceError,
   type Outcome,
   OutcomeSignal,
-  recordError,
+  recordFailure,
   requireStepName,
   StepError,
   type StepCall,
@@ -292,7 +292,7 @@ export class JobSteps {
       // What it asks for, or that it was told to stop, is no failure of the step.
       const isStopped = this.#options.abort.look() !== undefined;
       if (threw === GONE || OutcomeSignal.is(threw) || isStopped) throw threw;
-      const error = maskRecorded(recordError(threw), this.#options.host.maskText);
+      const error = maskRecorded(recordFailure(threw), this.#options.host.maskText);
       const entry = { ...this.#own(step), kind: "run", outcome: "failed", error } as const;
       this.#caught.add({ entry, replaced });
       throw new StepError(step.name, error);

@@ -4,6 +4,7 @@ import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { EXIT } from "../../exit-codes.ts";
 import type { Paint } from "../../io.ts";
+import { fieldFacts } from "../../show/field-facts.ts";
 import { clean } from "../../show/clean.ts";
 import { payloadOf, shownError, type ShowValue, showValue } from "@millrace/telemetry/masking";
 import { facts } from "../../show/table.ts";
@@ -79,6 +80,7 @@ function letterText(
       ...(error === null
         ? []
         : [["error", clean(`${error.type}: ${error.message}`, 2_000)] as const]),
+      ...fieldFacts(error),
       ...(firstError === undefined
         ? []
         : [["first error", clean(`${firstError.type}: ${firstError.message}`, 2_000)] as const]),

@@ -7,6 +7,7 @@ import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import type { Paint } from "../../io.ts";
 import { flowFacts } from "../../show/flow.ts";
+import { fieldFacts } from "../../show/field-facts.ts";
 import { clean } from "../../show/clean.ts";
 import { shownError, shownRecord, shownReport, showValue } from "@millrace/telemetry/masking";
 import { traceFacts } from "../../show/trace.ts";
@@ -128,6 +129,7 @@ function statusText(job: ShownJob, paint: Paint, traceUrl: string | undefined): 
       ...(error === undefined
         ? []
         : [["error", clean(`${error.type}: ${error.message}`, 1_000)] as const]),
+      ...fieldFacts(error),
     ],
     paint,
   );
