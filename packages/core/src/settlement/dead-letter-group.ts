@@ -12,6 +12,11 @@ export interface DeadLetterGroup {
   /** When the first and the last of them died, epoch milliseconds. */
   readonly firstAt: number;
   readonly lastAt: number;
+  /**
+   * How many died in each hour in which one did, the oldest hour first; `at` is when it began. Of
+   * more than 168 hours, the newest.
+   */
+  readonly perHour: readonly { readonly at: number; readonly count: number }[];
   /** Of the last one: to look at one of them. */
   readonly lastId: string;
   /** The last one's message. Two of a type may differ in it. */

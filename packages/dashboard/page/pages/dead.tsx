@@ -7,8 +7,10 @@ import { type DataColumn, DataTable } from "../data-table.tsx";
 import { DeadFilterField } from "../filter-field.tsx";
 import { LetterActions } from "../letter-actions.tsx";
 import { count, counted } from "../number.ts";
+import { BARS, barsOf, type Hours, hoursOf } from "../over-hours.ts";
 import { useDeadGroups } from "../questions.ts";
-import { Moment } from "../time.tsx";
+import { Sparkline } from "../sparkline.tsx";
+import { duration, Moment } from "../time.tsx";
 
 /** What jobs died of, the most frequent cause first. The filter stands in the address. */
 export function DeadPage(): ReactElement {
@@ -16,7 +18,10 @@ export function DeadPage(): ReactElement {
   const queue = search.get("queue") ?? "";
   const filter = search.get("filter") ?? "";
   const groups = useDeadGroups(queue, filter);
-  const columns = useMemo(() => columnsFor(filter), [filter]);
+  const columns = useMemo(
+    () => columnsFor(filter, hoursOf(groups.data ?? [], groups.dataUpdatedAt)),
+    [filter, groups.data, groups.dataUpdatedAt],
+  );
   return (
     <Page
       title={queue === "" ? "Dead letters" : `Dead letters of ${queue}`}
@@ -83,8 +88,20 @@ function given(fields: Readonly<Record<string, string>>): Readonly<Record<string
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ""));
 }
 
+function spanWords({ stepMs }: Pick<Hours, "stepMs">): string {
+  const hours = (BARS * stepMs) / 3_600_000;
+  return hours === BARS ? `${hours}h` : duration(BARS * stepMs);
+}
+
+/** `12 in 24h, at most 7 in 1h`. */
+function hourWords(bars: readonly number[], { stepMs }: Hours): string {
+  const died = bars.reduce((sum, value) => sum + value, 0);
+  const most = Math.max(...bars);
+  return `${count(died)} in ${spanWords({ stepMs })}, at most ${count(most)} in ${duration(stepMs)}`;
+}
+
 /** Groups that are opened are filtered as they were here. */
-const columnsFor = (filter: string): readonly DataColumn<DeadGroupView>[] => [
+const columnsFor = (filter: string, hours: Hours): readonly DataColumn<DeadGroupView>[] => [
   {
     id: "count",
     title: "letters",
@@ -107,6 +124,15 @@ const columnsFor = (filter: string): readonly DataColumn<DeadGroupView>[] => [
     title: "last message",
     value: ({ message }) => message ?? "",
     cell: ({ message = "" }) => <span className="line">{message}</span>,
+  },
+  {
+    id: "over-time",
+    title: `last ${spanWords(hours)}`,
+    value: (group) => barsOf(group, hours).reduce((sum, value) => sum + value, 0),
+    cell: (group) => {
+      const bars = barsOf(group, hours);
+      return <Sparkline bars={bars} words={hourWords(bars, hours)} />;
+    },
   },
   { id: "name", title: "job", value: ({ name }) => name ?? "?" },
   { id: "queue", title: "queue", value: ({ queue }) => queue },

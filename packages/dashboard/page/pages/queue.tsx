@@ -55,6 +55,20 @@ function QueueActions({ detail }: { readonly detail: QueueDetailView }): ReactEl
           </p>
         </Action>
       ) : null}
+      {paused === undefined && open ? (
+        <Action
+          label="Drain"
+          question={`Drain the queue ${queue}?`}
+          path={to("drain")}
+          asksWhy
+          done={() => `${queue} is closed to producers, and what is in it is run.`}
+        >
+          <p>
+            It is closed to producers: who enqueues is refused, until it is resumed. Nodes run what
+            is in it, and this page shows how much is left. Delayed jobs wait for their time.
+          </p>
+        </Action>
+      ) : null}
       <SetLimits
         queue={queue}
         limits={{
@@ -83,7 +97,7 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
   return (
     <>
       <Mark what="Paused" mark={queue.paused} />
-      {queue.open ? null : <Mark what="Closed to producers" mark={queue.closed ?? { since: 0 }} />}
+      {queue.open ? null : <Mark what={closedWords(queue)} mark={queue.closed ?? { since: 0 }} />}
       <dl className="tiles">
         <Tile name="queued" value={queue.queued} href={list("queued")} />
         <Tile name="running" value={queue.running} href={list("running")} />
@@ -118,6 +132,13 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
       </p>
     </>
   );
+}
+
+function closedWords({ queued, running, blocked }: QueueDetailView["queue"]): string {
+  const left = queued + running + blocked;
+  return left === 0
+    ? "Drained and closed to producers"
+    : `Closed to producers, with ${counted(left, "job")} left`;
 }
 
 function Limits({ limits }: { readonly limits: LimitsView }): ReactElement {

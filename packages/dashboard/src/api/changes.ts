@@ -86,6 +86,12 @@ export async function changeQueue(
         fleet.queues.pause(queue, { ...note, by: user.name }),
       );
       return ONE;
+    case "drain":
+      // It is closed then, and the page shows what is left: nobody waits here.
+      await fleet.audit.perform(intent, () =>
+        fleet.queues.drain(queue, { ...note, by: user.name, timeout: "1ms" }),
+      );
+      return ONE;
     case "resume":
       await fleet.audit.perform(intent, () => fleet.queues.resume(queue));
       return ONE;

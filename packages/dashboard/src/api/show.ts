@@ -182,10 +182,10 @@ export function letterView(letter: StoredDeadLetter, show: ShowValue): LetterVie
 }
 
 export function deadGroupView(group: DeadLetterGroup, show: ShowValue): DeadGroupView {
-  const { queue, name, reason, error, message, count, firstAt, lastAt, lastId } = group;
+  const { queue, name, reason, error, message, count, firstAt, lastAt, lastId, perHour } = group;
   return {
     ...{ queue, name: name ?? null, reason, error: error ?? null, count },
-    ...{ firstAt, lastAt, lastId },
+    ...{ firstAt, lastAt, lastId, perHour },
     ...(message === undefined
       ? {}
       : { message: shownError({ type: error ?? "", message }, show).message }),

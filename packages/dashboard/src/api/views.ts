@@ -217,6 +217,8 @@ export interface DeadGroupView {
   readonly count: number;
   readonly firstAt: number;
   readonly lastAt: number;
+  /** How many died in each hour in which one did, the oldest first. */
+  readonly perHour: readonly { readonly at: number; readonly count: number }[];
   readonly lastId: string;
 }
 

@@ -235,6 +235,7 @@ export interface FleetQueues {
   set(queue: string, change: FleetQueueChange): Promise<unknown>;
   pause(queue: string, note: FleetNote): Promise<unknown>;
   resume(queue: string): Promise<unknown>;
+  drain(queue: string, options: FleetNote & { readonly timeout: Duration }): Promise<unknown>;
   purge(
     queue: string,
     options: { readonly by: string; readonly delayed: boolean },

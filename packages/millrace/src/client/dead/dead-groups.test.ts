@@ -40,9 +40,25 @@ test("letters are counted by what they died of, the most frequent first", async 
     count: 3,
     firstAt: 10,
     lastAt: 30,
+    perHour: [{ at: 0, count: 3 }],
     lastId: "b",
     message: "after 9 s",
   });
   expect(groups[1]).not.toHaveProperty("error");
   expect(await groupLetters(each([]))).toEqual([]);
+});
+
+test("a cause says how many died of it in each hour, for the newest week of such hours", async () => {
+  const hour = 3_600_000;
+  const at = [5 * hour + 1, 2 * hour, 5 * hour, 3 * hour - 1];
+  const [group] = await groupLetters(each(at.map((time) => letter({ at: time }))));
+  expect(group?.perHour).toEqual([
+    { at: 2 * hour, count: 2 },
+    { at: 5 * hour, count: 2 },
+  ]);
+  const many = Array.from({ length: 200 }, (_, n) => letter({ at: n * hour }));
+  const [long] = await groupLetters(each(many));
+  expect(long).toMatchObject({ count: 200, firstAt: 0 });
+  expect(long?.perHour).toHaveLength(168);
+  expect(long?.perHour.at(-1)).toEqual({ at: 199 * hour, count: 1 });
 });

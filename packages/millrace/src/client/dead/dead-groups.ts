@@ -1,22 +1,44 @@
 import type { DeadLetterGroup, StoredDeadLetter } from "@millrace/core";
 
+const HOUR_MS = 3_600_000;
+/** A week of them. */
+const MOST_HOURS = 168;
+
+interface Counted {
+  readonly group: Omit<DeadLetterGroup, "perHour">;
+  readonly hours: Map<number, number>;
+}
+
 /** Counts letters by queue, job name, reason and type of error; the largest group first. */
 export async function groupLetters(
   letters: AsyncIterable<StoredDeadLetter>,
 ): Promise<readonly DeadLetterGroup[]> {
-  const groups = new Map<string, DeadLetterGroup>();
+  const groups = new Map<string, Counted>();
   for await (const letter of letters) {
-    const { queue, name, reason, error } = letter;
+    const { queue, name, reason, error, at } = letter;
     const key = JSON.stringify([queue, name, reason, error?.type]);
-    groups.set(key, withLetter(groups.get(key), letter));
+    const before = groups.get(key);
+    const hours = before?.hours ?? new Map<number, number>();
+    const hour = Math.floor(at / HOUR_MS) * HOUR_MS;
+    hours.set(hour, (hours.get(hour) ?? 0) + 1);
+    groups.set(key, { group: withLetter(before?.group, letter), hours });
   }
-  return [...groups.values()].toSorted((a, b) => b.count - a.count || b.lastAt - a.lastAt);
+  return [...groups.values()]
+    .map(({ group, hours }) => ({ ...group, perHour: perHour(hours) }))
+    .toSorted((a, b) => b.count - a.count || b.lastAt - a.lastAt);
+}
+
+function perHour(hours: ReadonlyMap<number, number>): DeadLetterGroup["perHour"] {
+  return [...hours]
+    .map(([at, count]) => ({ at, count }))
+    .toSorted((a, b) => a.at - b.at)
+    .slice(-MOST_HOURS);
 }
 
 function withLetter(
-  group: DeadLetterGroup | undefined,
+  group: Counted["group"] | undefined,
   { id, queue, name, reason, error, at }: StoredDeadLetter,
-): DeadLetterGroup {
+): Counted["group"] {
   const isLast = group === undefined || at >= group.lastAt;
   const last = isLast ? { lastId: id, message: error?.message } : group;
   return {
