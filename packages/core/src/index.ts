@@ -170,6 +170,7 @@ export { endOf, type JobEnd, letterBeside, strayOf } from "./settlement/job-end.
 export {
   alreadyEnded,
   firstMessageOf,
+  firstStoredAt,
   type IdMemory,
   isItsEnd,
   isSameEnqueue,

@@ -40,7 +40,10 @@ export interface JobOptions<Input, Parsed, Output>
   readonly retry?: RetryOptions | "none";
   /** How long one attempt may run before its signal is aborted. Default: 1 h. */
   readonly timeout?: Duration;
-  /** How long a job may wait, from its creation, before it is expired. Default: for ever. */
+  /**
+   * How long a job may wait before it is expired: from when it was stored, by the server's clock,
+   * or from its start time. Default: for ever.
+   */
   readonly queuedTimeout?: Duration;
   /**
    * How long a handler may go on after its signal was aborted, before the attempt is settled

@@ -8,10 +8,11 @@ const hasty = defineJob({ name: "t.job", queue: "work", queuedTimeout: "10s" }).
 
 type Case = Omit<Partial<AdmissionInput>, "envelope" | "message"> & {
   readonly envelope?: Partial<Envelope>;
+  readonly storedAt?: number;
   readonly origin?: "producer" | "runtime";
 };
 
-function ask({ envelope = {}, origin = "producer", ...rest }: Case): string {
+function ask({ envelope = {}, origin = "producer", storedAt = NOW, ...rest }: Case): string {
   const answer = admit({
     envelope: {
       ...UNSETTLED,
@@ -29,7 +30,7 @@ function ask({ envelope = {}, origin = "producer", ...rest }: Case): string {
       body: new Uint8Array(),
       headers: {},
       sequence: 1,
-      storedAt: NOW,
+      storedAt,
     },
     deliveryCount: 1,
     job: plain,
@@ -57,11 +58,22 @@ test.each<[string, Case, string]>([
   ["any number of crashes that were not its own", { deliveryCount: 9 }, "runs"],
   ["it expires at this very moment", { envelope: { expiresAt: NOW } }, "expired"],
   ["it expires in a moment", { envelope: { expiresAt: NOW + 1 } }, "runs"],
-  ["it waited as long as it may", { job: hasty, envelope: { createdAt: NOW - 10_000 } }, "expired"],
-  ["it waited almost as long", { job: hasty, envelope: { createdAt: NOW - 9_999 } }, "runs"],
+  ["it waited as long as it may", { job: hasty, storedAt: NOW - 10_000 }, "expired"],
+  ["it waited almost as long", { job: hasty, storedAt: NOW - 9_999 }, "runs"],
+  ["its producer's clock is behind", { job: hasty, envelope: { createdAt: 0 } }, "runs"],
+  [
+    "its first message was stored long ago",
+    { job: hasty, envelope: { firstStoredAt: NOW - 10_000 }, origin: "runtime" },
+    "expired",
+  ],
+  [
+    "its dead letter was retried just now",
+    { job: hasty, envelope: { firstStoredAt: NOW - 10_000, life: 1 }, origin: "runtime" },
+    "runs",
+  ],
   [
     "waiting counts from its start time",
-    { job: hasty, envelope: { createdAt: 0, notBefore: NOW - 9_999 } },
+    { job: hasty, storedAt: 0, envelope: { notBefore: NOW - 9_999 } },
     "runs",
   ],
   [
@@ -72,13 +84,13 @@ test.each<[string, Case, string]>([
   ...(["attempts", "interruptions", "snoozes", "crashes"] as const).map(
     (field): [string, Case, string] => [
       `a job that ran did not wait in vain (${field})`,
-      { job: hasty, envelope: { createdAt: 0, [field]: 1 } },
+      { job: hasty, storedAt: 0, envelope: { [field]: 1 } },
       "runs",
     ],
   ),
   [
     "a job whose holder crashed did not wait in vain",
-    { job: hasty, envelope: { createdAt: 0 }, deliveryCount: 2 },
+    { job: hasty, storedAt: 0, deliveryCount: 2 },
     "runs",
   ],
   [

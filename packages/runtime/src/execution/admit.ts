@@ -2,6 +2,7 @@ import {
   type AnyJob,
   crashesOf,
   type Envelope,
+  firstStoredAt,
   type Outcome,
   type QueueMessage,
 } from "@millrace/core";
@@ -58,17 +59,17 @@ export function admit(input: AdmissionInput): AdmissionVerdict {
 }
 
 /**
- * The producer's expiry, and for a job that never ran the definition's queued timeout: from its
- * start time, where it has one.
+ * The producer's expiry, and for a job that never ran the definition's queued timeout: from when it
+ * was stored, or from its start time, where it has one. What a producer's clock said does not
+ * count; nor does a dead letter's first life, for one that was retried.
  */
 function expiresAt(input: AdmissionInput, job: AnyJob): number {
-  const { envelope } = input;
+  const { envelope, message } = input;
   const explicit = envelope.expiresAt ?? Infinity;
   if (job.queuedTimeoutMs === undefined || hasRun(input)) return explicit;
-  return Math.min(
-    explicit,
-    Math.max(envelope.createdAt, envelope.notBefore ?? 0) + job.queuedTimeoutMs,
-  );
+  const isFirstLife = (envelope.life ?? 0) === 0;
+  const since = isFirstLife ? firstStoredAt(envelope, message) : message.storedAt;
+  return Math.min(explicit, Math.max(since, envelope.notBefore ?? 0) + job.queuedTimeoutMs);
 }
 
 /**

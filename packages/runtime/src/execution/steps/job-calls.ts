@@ -3,6 +3,7 @@ import {
   type CallEntry,
   calledId,
   type Envelope,
+  type JobRef,
   newJobId,
   type RecordedError,
   StepError,
@@ -69,6 +70,8 @@ export class JobCalls {
     const put = async (entry: CallEntry, replaced: number | undefined): Promise<CallKnown> =>
       (await record(entry, replaced)) as CallKnown;
     let there = known as CallKnown | undefined;
+    // By another holder, which may have enqueued it and died: the queue forgets ids by and by.
+    const wasThere = there !== undefined;
     if (there === undefined || this.#isOfEarlierLife(there.entry))
       there = await put(
         {
@@ -84,7 +87,8 @@ export class JobCalls {
       const { entry, revision }: CallKnown = there;
       const { child, until = Infinity } = entry;
       if (entry.state === "calling" && !entry.isEnqueued) {
-        await enqueue(call.job, call.input, { id: child.id });
+        if (!(wasThere && (await this.#isCalled(child))))
+          await enqueue(call.job, call.input, { id: child.id });
         there = await put({ ...entry, isEnqueued: true }, revision);
       } else if (journal.endOf(child.id) !== undefined)
         there = await put({ ...own, state: "ended", child }, revision);
@@ -110,6 +114,14 @@ export class JobCalls {
     const end = journal.endOf(child.id);
     if (end?.error !== undefined) throw new StepError(name, end.error);
     return end?.value;
+  }
+
+  /** Nobody else has its id, which has random bits. */
+  async #isCalled({ id, queue }: JobRef): Promise<boolean> {
+    const { host, insist } = this.#options;
+    // It waits, and then it has a record: looked for in this order, it is not missed in between.
+    if ((await insist(() => host.broker.findWaiting(id, { queue }))) !== undefined) return true;
+    return (await insist(() => host.broker.history.read({ id, queue }))).length > 0;
   }
 
   /** A failure that an earlier life left is not what this one is to have. */
