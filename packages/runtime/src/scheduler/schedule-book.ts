@@ -1,5 +1,6 @@
 import {
   type Broker,
+  type Clock,
   type Document,
   type DocumentStore,
   type Logger,
@@ -7,7 +8,12 @@ import {
   recordError,
   SCHEDULES,
   type StoredSchedule,
+  type Timer,
 } from "@millrace/core";
+import { KnownAfterOutage } from "../execution/recall/known-after-outage.ts";
+
+/** Before a list that could not be read is tried again. */
+const AGAIN_MS = 5_000;
 
 /** All stored schedules as they are now, on every node. */
 export class ScheduleBook {
@@ -26,26 +32,36 @@ export class ScheduleBook {
 
   /**
    * Watch first, then list: then nothing is missed. Listed anew after every reconnect, as a change
-   * in an outage may have gone by unheard.
+   * in an outage may have gone by unheard: one list after another, since one that was read before a
+   * change may come after it.
    */
-  static async open(broker: Broker, log: Logger): Promise<ScheduleBook> {
+  static async open(broker: Broker, clock: Clock, log: Logger): Promise<ScheduleBook> {
     const store = await broker.documents(SCHEDULES);
     const book = new ScheduleBook(log);
     const watch = await store.watch(({ key, document }) => {
       book.#toldMeanwhile?.add(key);
       book.#take(key, document);
     });
-    const unwatchStatus = broker.onStatus((status) => {
-      if (status !== "connected") return;
-      book.#list(store).catch((error: unknown) => {
-        log.warn({ error: recordError(error) }, "schedules could not be listed anew");
-      });
-    });
-    book.#close = async () => {
-      unwatchStatus();
-      await watch.stop();
+    const known = new KnownAfterOutage(() => book.#list(store));
+    let again: Timer | undefined;
+    let isClosed = false;
+    const failed = (error: unknown): void => {
+      if (isClosed) return;
+      log.warn({ error: recordError(error) }, "schedules could not be listed anew");
+      again?.cancel();
+      again = clock.setTimer(AGAIN_MS, () => void known.catchUp().catch(failed));
     };
-    await book.#list(store);
+    try {
+      const following = await known.open(broker, failed);
+      book.#close = async () => {
+        isClosed = true;
+        again?.cancel();
+        await Promise.all([following.stop(), watch.stop()]);
+      };
+    } catch (error) {
+      await watch.stop();
+      throw error;
+    }
     return book;
   }
 

@@ -23,7 +23,7 @@ export async function openScheduler(
 ): Promise<Stoppable> {
   const { broker, clock, log } = host;
   await putSchedules(await broker.documents(SCHEDULES), schedules, clock.now());
-  const book = await ScheduleBook.open(broker, log);
+  const book = await ScheduleBook.open(broker, clock, log);
   const noting = new SeenNote(host, schedules);
   noting.begin();
   let leadership: Leadership | undefined;

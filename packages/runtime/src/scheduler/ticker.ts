@@ -56,6 +56,8 @@ export class Ticker {
   readonly #states: DocumentStore;
   readonly #lease: HeldLease;
   readonly #onSuperseded: () => void;
+  /** The lease's, unless the schedule has a greater one of locks that are gone. */
+  #token: number;
   #schedule: StoredSchedule;
   #phase: "asleep" | "busy" | "nudged" | "stopped" = "asleep";
   /** The run under way, or the last one. */
@@ -78,6 +80,7 @@ export class Ticker {
     this.#clock = options.host.clock;
     this.#states = options.states;
     this.#lease = options.lease;
+    this.#token = options.lease.token;
     this.#onSuperseded = options.onSuperseded;
   }
 
@@ -122,7 +125,8 @@ export class Ticker {
     try {
       for (let done = false; !done && this.#isLeading;) {
         const known = (this.#known ??= await this.#read());
-        if (leadershipOf(known.state) > this.#lease.token) return this.#onSuperseded();
+        if (leadershipOf(known.state) > this.#token && !(await this.#raiseToken(known.state)))
+          return this.#onSuperseded();
         const step = await this.#step(known);
         if (step === undefined) continue;
         done = true;
@@ -138,6 +142,22 @@ export class Ticker {
       reportFailed(this.#host, this.#schedule.name, error);
     }
     this.#sleep(sleepMs);
+  }
+
+  /**
+   * Tokens grow as long as the locks are there. If the newest of this lock is smaller than what the
+   * schedule knows, the locks were lost and count anew: their leader goes on above that.
+   *
+   * @returns false where a greater leadership is there
+   */
+  async #raiseToken(state: ScheduleState): Promise<boolean> {
+    const greatest = leadershipOf(state);
+    const newest = (await this.#host.broker.locks.look(this.#lease.name))?.token;
+    if (newest === undefined || newest >= greatest) return false;
+    this.#token = greatest + 1;
+    const { name: schedule } = this.#schedule;
+    this.#host.log.warn({ schedule }, "the locks were lost; the schedule goes on");
+    return true;
   }
 
   #sleep(ms: number): void {
@@ -176,7 +196,7 @@ export class Ticker {
           withIntent(known.state, {
             tick: next.tick,
             queue: schedule.queue,
-            token: this.#lease.token,
+            token: this.#token,
           }),
         );
         return undefined;
@@ -196,8 +216,8 @@ export class Ticker {
       const found = await whereabouts(this.#host.broker, { id, queue: intent.queue });
       if (found !== "absent") return this.#fired(known, intent.queue, false);
       // Its queue may have been given up since.
-      if (intent.token !== this.#lease.token || intent.queue !== this.#schedule.queue) {
-        const mine = { tick: intent.tick, queue: this.#schedule.queue, token: this.#lease.token };
+      if (intent.token !== this.#token || intent.queue !== this.#schedule.queue) {
+        const mine = { tick: intent.tick, queue: this.#schedule.queue, token: this.#token };
         this.#intentIsFresh = await this.#put(known, withIntent(state, mine));
         return;
       }
@@ -222,7 +242,7 @@ export class Ticker {
 
   /** @returns whether a job of this id was there already */
   async #publish(tick: number): Promise<boolean> {
-    const job = tickJob(this.#schedule, tick, this.#lease.token, this.#clock.now());
+    const job = tickJob(this.#schedule, tick, this.#token, this.#clock.now());
     if (!this.#isLeading) throw resigned();
     const [result] = await this.#host.broker.enqueue([job]);
     if (result === undefined)
@@ -242,7 +262,7 @@ export class Ticker {
     const lateMs = Math.max(0, now - tick);
     // A queued tick has waited as it should.
     const late = tick !== queued && lateMs > lateAfterMs;
-    const next = withFired(known.state, job, { at: now, late, token: this.#lease.token, mine });
+    const next = withFired(known.state, job, { at: now, late, token: this.#token, mine });
     this.#unfollow();
     if (await this.#put(known, next)) reportFired(this.#host, name, job, { lateMs, late });
   }
