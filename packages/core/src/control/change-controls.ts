@@ -3,12 +3,14 @@ import { MillraceError } from "../errors/millrace-error.ts";
 import {
   changedControls,
   isConcurrency,
+  isKeyConcurrency,
   isMaxParked,
   isRateLimit,
   isRecord,
   isSendsTo,
   LONGEST_RATE_PERIOD_MS,
   MOST_CONCURRENCY,
+  MOST_KEY_CONCURRENCY,
   MOST_PARKED,
   MOST_RATE,
   type QueueControls,
@@ -104,10 +106,12 @@ function requireLimits(
   { concurrency, rate }: { readonly concurrency?: unknown; readonly rate?: unknown },
   prefix: string,
 ): void {
-  if (concurrency !== undefined && concurrency !== null && !isConcurrency(concurrency))
+  const [isCap, most] =
+    prefix === "" ? [isConcurrency, MOST_CONCURRENCY] : [isKeyConcurrency, MOST_KEY_CONCURRENCY];
+  if (concurrency !== undefined && concurrency !== null && !isCap(concurrency))
     throw new MillraceError(
       "invalid-option",
-      `${prefix}concurrency must be a whole number from 1 to ${MOST_CONCURRENCY}. To let nothing run, pause the queue.`,
+      `${prefix}concurrency must be a whole number from 1 to ${most}. To let nothing run, pause the queue.`,
     );
   if (rate !== undefined && rate !== null && !isRateLimit(rate))
     throw new MillraceError(

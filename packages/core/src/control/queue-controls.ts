@@ -58,12 +58,21 @@ export const CONTROLS_BUCKET = "controls";
 
 /** The most jobs at once that a cap may name. */
 export const MOST_CONCURRENCY = 1_000_000;
+/**
+ * The same of a cap for each key: a job that finds no free permit looks at all of its key's at
+ * once, and so does the sweep of what waits.
+ */
+export const MOST_KEY_CONCURRENCY = 1_000;
 /** The most starts in a period, and the longest period, that a rate may name. */
 export const MOST_RATE = 1_000_000_000;
 export const LONGEST_RATE_PERIOD_MS = 24 * 3_600_000;
 
 export function isConcurrency(value: unknown): value is number {
   return isWhole(value, 1, MOST_CONCURRENCY);
+}
+
+export function isKeyConcurrency(value: unknown): value is number {
+  return isWhole(value, 1, MOST_KEY_CONCURRENCY);
 }
 
 export function isRateLimit(value: unknown): value is RateLimit {

@@ -2,6 +2,7 @@ import { MAX_REASON } from "../envelope/text-limits.ts";
 import {
   type ControlMark,
   isConcurrency,
+  MOST_KEY_CONCURRENCY,
   isMaxParked,
   isRateLimit,
   isRecord,
@@ -54,7 +55,9 @@ function readLimits(
   problems: string[],
 ): { readonly concurrency?: number; readonly rate?: RateLimit } {
   const limits: { concurrency?: number; rate?: RateLimit } = {};
-  if (isConcurrency(concurrency)) limits.concurrency = concurrency;
+  // A cap that an earlier version took caps still.
+  if (isConcurrency(concurrency))
+    limits.concurrency = prefix === "" ? concurrency : Math.min(concurrency, MOST_KEY_CONCURRENCY);
   else if (isSet(concurrency)) problems.push(`${prefix}concurrency is no whole number from 1`);
   if (isRateLimit(rate)) limits.rate = { limit: rate.limit, perMs: rate.perMs };
   else if (isSet(rate))

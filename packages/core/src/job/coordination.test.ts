@@ -48,6 +48,8 @@ test.each<[object, RegExp]>([
   [{ unique: { key, onConflict: "fail" } }, /unique\.onConflict/],
   [{ concurrency: { key } }, /concurrency\.limit/],
   [{ concurrency: { key: "tenant", limit: 1 } }, /concurrency\.key/],
+  [{ concurrency: { key, limit: 0 } }, /concurrency\.limit: must be a whole number from 1 to 1000/],
+  [{ concurrency: { key, limit: 1_001 } }, /concurrency\.limit/],
   [{ rateLimit: { key, limit: 0, per: "1s" } }, /rateLimit\.limit/],
   [{ rateLimit: { key, limit: 1, per: "0s" } }, /rateLimit\.per/],
 ])("%o is refused", (options, message) => {

@@ -1,3 +1,4 @@
+import { isKeyConcurrency, MOST_KEY_CONCURRENCY } from "../control/queue-controls.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { optionNames, refuseUnknown } from "../options/known-options.ts";
 import type { Duration } from "../time/duration.ts";
@@ -153,7 +154,7 @@ function concurrencyRule<Input>(
   requireOptions(given, "concurrency");
   return {
     key: requireFunction(given.key, "concurrency.key"),
-    limit: wholeFrom1(given.limit, "concurrency.limit"),
+    limit: keyConcurrency(given.limit),
   };
 }
 
@@ -188,6 +189,14 @@ function oneOf<Word extends string>(value: Word, words: readonly Word[], field: 
   throw new MillraceError(
     "invalid-option",
     `${field}: ${JSON.stringify(value)} is none of ${words.map((word) => `"${word}"`).join(", ")}.`,
+  );
+}
+
+function keyConcurrency(limit: number): number {
+  if (isKeyConcurrency(limit)) return limit;
+  throw new MillraceError(
+    "invalid-option",
+    `concurrency.limit: must be a whole number from 1 to ${MOST_KEY_CONCURRENCY}. A cap for more jobs of one key than that is one for the queue: queues.set, concurrency.`,
   );
 }
 
