@@ -49,7 +49,7 @@ export class ScheduleBook {
       if (isClosed) return;
       log.warn({ error: recordError(error) }, "schedules could not be listed anew");
       again?.cancel();
-      again = clock.setTimer(AGAIN_MS, () => void known.catchUp().catch(failed));
+      again = clock.setTimer(AGAIN_MS, () => known.missed(failed));
     };
     try {
       const following = await known.open(broker, failed);
