@@ -43,6 +43,7 @@ export {
   RUNTIME_VALUES,
   tooFarAhead,
 } from "./envelope/body-limits.ts";
+export { scanJson } from "./envelope/json-scan.ts";
 export { type EncodeRules, unsendableValue } from "./envelope/sendable.ts";
 export { unserializable } from "./settlement/unserializable.ts";
 export type { AnyStateMachine } from "xstate";
@@ -69,7 +70,13 @@ export {
 export { machineAddress, type MachineAddress } from "./durable/machine-address.ts";
 export { invokedBy, isInvoked } from "./durable/invoked-id.ts";
 export { migrateStored, type StoredMigration } from "./durable/migrate-stored.ts";
-export { endedIn, forgetMachine, type SeenMachine } from "./durable/forget-machine.ts";
+export { findMachine, findReadable } from "./durable/find-machine.ts";
+export {
+  endedIn,
+  forgetMachine,
+  forgetUnreadable,
+  type SeenMachine,
+} from "./durable/forget-machine.ts";
 export {
   type InvokedJob,
   isNoMachine,
@@ -367,6 +374,7 @@ export type {
   DocumentPage,
   DocumentPageQuery,
   DocumentStore,
+  UnreadableDocument,
 } from "./broker/document-store.ts";
 export type {
   HistoryQuery,

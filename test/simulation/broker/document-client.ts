@@ -20,6 +20,10 @@ export class DocumentClient implements DocumentStore {
     return this.#call("get", key, () => this.#bucket.get(key));
   }
 
+  find(key: string): Promise<Document | undefined> {
+    return this.get(key);
+  }
+
   peek(key: string): Promise<Document | undefined> {
     return this.get(key);
   }

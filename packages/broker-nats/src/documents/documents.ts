@@ -4,6 +4,7 @@ import {
   type DocumentPageQuery,
   type DocumentStore,
   MillraceError,
+  type UnreadableDocument,
 } from "@millrace/core";
 import type { KV } from "@nats-io/kv";
 import { subscribe } from "../connection/subscribe.ts";
@@ -16,7 +17,7 @@ import { type Wires, writeOnce } from "./document-writes.ts";
 import type { LastMessage } from "../reads/leader-reads.ts";
 import { openBucket } from "./open-bucket.ts";
 import { removeMessage } from "../store/remove-message.ts";
-import { readJson, requireReadable } from "./read-json.ts";
+import { readJson, writeJson } from "./read-json.ts";
 import { readStream, type StreamMessage } from "../reads/read-stream.ts";
 import { readSubjects } from "../reads/read-subjects.ts";
 import type { ServerAccess } from "../store/server-access.ts";
@@ -75,6 +76,12 @@ export class NatsDocuments implements DocumentStore {
     );
   }
 
+  async find(key: string): Promise<Document | UnreadableDocument | undefined> {
+    const last = await this.#wires.reads.last(this.#stream, this.#subject(toKvKey(key)));
+    if (last === undefined || last.isRemoval) return undefined;
+    return this.#read(key, last.sequence, last.data, last.storedAt);
+  }
+
   async peek(key: string): Promise<Document | undefined> {
     const replica = (this.#replica ??= new SingleReplica(this.#server, this.#stream));
     if (!replica.isSole()) return this.get(key);
@@ -126,7 +133,7 @@ export class NatsDocuments implements DocumentStore {
 
   async put(key: string, value: unknown, expected?: number): Promise<number> {
     const kvKey = toKvKey(key);
-    const bytes = Buffer.from(encodeValue(value, key));
+    const bytes = encodeValue(value, key);
     try {
       return await this.#write(kvKey, bytes, expected);
     } catch (error) {
@@ -261,11 +268,23 @@ export class NatsDocuments implements DocumentStore {
     bytes: Uint8Array,
     updatedAt: number,
   ): Document | undefined {
+    const found = this.#read(key, revision, bytes, updatedAt);
+    return "unreadable" in found ? undefined : found;
+  }
+
+  #read(
+    key: string,
+    revision: number,
+    bytes: Uint8Array,
+    updatedAt: number,
+  ): Document | UnreadableDocument {
     try {
       return { key, value: readJson(bytes), revision, updatedAt };
     } catch (error) {
       this.#onProblem(error, `read ${this.#bucket}/${key} as JSON`);
-      return undefined;
+      // The engine's own messages quote the text, which may hold a secret.
+      const unreadable = error instanceof SyntaxError ? "it is no JSON" : String(error);
+      return { key, revision, updatedAt, unreadable };
     }
   }
 
@@ -286,7 +305,7 @@ function isConflict(error: unknown): boolean {
   return MillraceError.is(error, "conflict");
 }
 
-function encodeValue(value: unknown, key: string): string {
+function encodeValue(value: unknown, key: string): Uint8Array {
   let text: string | undefined;
   try {
     text = JSON.stringify(value);
@@ -302,6 +321,5 @@ function encodeValue(value: unknown, key: string): string {
       "unserializable-payload",
       `The document ${key} has no value. Give plain data; remove it to have none.`,
     );
-  requireReadable(text, value);
-  return text;
+  return writeJson(text);
 }

@@ -13,6 +13,12 @@ export interface Document {
   readonly updatedAt: number;
 }
 
+/** A document that somebody has written, and whose value can't be read. */
+export interface UnreadableDocument extends Pick<Document, "key" | "revision" | "updatedAt"> {
+  /** What is wrong with it. */
+  readonly unreadable: string;
+}
+
 /** Which part of the documents is read, in the order in which they were last written. */
 export interface DocumentPageQuery {
   /** Only keys that begin with these tokens and a dot. Default: all. */
@@ -37,7 +43,13 @@ export interface DocumentOptions {
 
 /** Small documents with compare-and-set. Keys follow the rule of ids, with dots. */
 export interface DocumentStore {
+  /** What can't be read counts as absent, and is reported. */
   get(key: string): Promise<Document | undefined>;
+  /**
+   * The same for whoever must not take what can't be read for what was never written: a machine
+   * that goes on, for one that nobody has started.
+   */
+  find(key: string): Promise<Document | UnreadableDocument | undefined>;
   /**
    * The same for less, where much is read: the newest document in all but one case. While a bucket
    * gets more copies, or they are counted wrongly, it may be one that was overwritten a moment ago.

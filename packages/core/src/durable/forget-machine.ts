@@ -46,6 +46,18 @@ export async function forgetMachine(
   return isGone;
 }
 
+/** The same for one that can't be read: whether it has timers is not known. */
+export async function forgetUnreadable(
+  broker: Pick<Broker, "documents" | "inbox">,
+  { revision, ...ref }: SeenMachine,
+): Promise<boolean> {
+  const asked = await broker.inbox.ticksAsked();
+  const documents = await broker.documents(MACHINES_BUCKET);
+  const isGone = await documents.erase(machineKey(ref), revision);
+  if (isGone) await broker.inbox.dropTicks(ref, asked);
+  return isGone;
+}
+
 /** @returns undefined for a machine that goes on, and for what is none */
 export function endedIn(found: Pick<Document, "value"> | undefined): MachineDocument | undefined {
   const document = readMachine(found?.value);

@@ -6,10 +6,16 @@ import { pathOf, wideInteger } from "./value-path.ts";
  * be, nest deeper than may be, or have a number that would be altered in silence: a whole one
  * beyond 2^53, or one that is beyond all numbers. What is no JSON is the parser's to report.
  *
+ * @param areExact false where this program wrote the numbers itself, so that none is altered
  * @returns how many values it holds, keys of maps among them; a little off where it is no JSON
  * @throws Error whose message says what is wrong, and where
  */
-export function scanJson(bytes: Uint8Array, maxValues: number, maxDepth: number): number {
+export function scanJson(
+  bytes: Uint8Array,
+  maxValues: number,
+  maxDepth: number,
+  areExact = true,
+): number {
   const { length } = bytes;
   let values = 1;
   let depth = 1;
@@ -35,7 +41,7 @@ export function scanJson(bytes: Uint8Array, maxValues: number, maxDepth: number)
     else if (byte === MINUS || (byte >= ZERO && byte <= NINE)) {
       const end = endOfNumber(bytes, at);
       // Fifteen digits are always exact; an exponent may be too large.
-      if (end - at > 15 || (end - at > 3 && hasExponent(bytes, at, end)))
+      if (areExact && (end - at > 15 || (end - at > 3 && hasExponent(bytes, at, end))))
         requireExact(bytes, at, end);
       at = end - 1;
     }

@@ -95,6 +95,8 @@ export const ERROR_CODES = {
     "A durable machine's chart has something that can't be kept from one event to the next.",
   "machine-mismatch":
     "A durable machine was stored by another version of its chart than this node has.",
+  "machine-unreadable":
+    "What is stored of a durable machine can't be read, and is not taken for one that nobody started.",
   "machine-not-found":
     "No durable machine of this name and id has been started, or no node has stored its chart.",
   "machine-ended": "A durable machine has come to an end, and not to what was waited for.",

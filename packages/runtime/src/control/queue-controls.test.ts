@@ -150,6 +150,7 @@ test("what was heard of and is not stored yet is read again; what was refused ch
 function boundTo(documents: DocumentStore): DocumentStore {
   return {
     get: (key) => documents.get(key),
+    find: (key) => documents.find(key),
     peek: (key) => documents.peek(key),
     list: () => documents.list(),
     page: (query) => documents.page(query),

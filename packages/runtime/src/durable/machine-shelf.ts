@@ -1,13 +1,13 @@
 import {
   type Broker,
   type DocumentStore,
+  findReadable,
   type MachineDocument,
   machineKey,
   type MachineRef,
   MACHINES_BUCKET,
   MillraceError,
   NO_MACHINE,
-  readMachine,
 } from "@millrace/core";
 
 /** A machine as it was read or written, and what the next write is compared with. */
@@ -33,9 +33,9 @@ export class MachineShelf {
     return new MachineShelf(await broker.documents(MACHINES_BUCKET));
   }
 
-  async read(ref: MachineRef): Promise<Shelved> {
-    const found = await this.#documents.get(machineKey(ref));
-    return { document: readMachine(found?.value), revision: found?.revision ?? 0 };
+  /** @throws MillraceError `machine-unreadable` */
+  read(ref: MachineRef): Promise<Shelved> {
+    return findReadable(this.#documents, ref);
   }
 
   /** @throws MillraceError `revision-conflict` where it was written since it was read */

@@ -44,19 +44,24 @@ export const documentCases: readonly ConformanceCase[] = [
     });
   }),
 
-  conformanceCase("documents: a peek shows what was just written, as a get does", async (scene) => {
-    const { documents, key } = await desk(scene, "a", "b");
-    assert.equal(await documents.peek(key("a")), undefined);
-    let revision = 0;
-    for (let n = 0; n < 20; n += 1) {
-      revision = await documents.put(key("a"), { n }, revision);
-      assert.partialDeepStrictEqual(await documents.peek(key("a")), { value: { n }, revision });
-    }
-    assert.deepStrictEqual(await documents.peek(key("a")), await documents.get(key("a")));
-    await documents.put(key("b"), 1);
-    await documents.remove(key("b"));
-    assert.equal(await documents.peek(key("b")), undefined);
-  }),
+  conformanceCase(
+    "documents: a peek or a find shows what was just written, as a get does",
+    async (scene) => {
+      const { documents, key } = await desk(scene, "a", "b");
+      assert.equal(await documents.peek(key("a")), undefined);
+      let revision = 0;
+      for (let n = 0; n < 20; n += 1) {
+        revision = await documents.put(key("a"), { n }, revision);
+        assert.partialDeepStrictEqual(await documents.peek(key("a")), { value: { n }, revision });
+      }
+      assert.deepStrictEqual(await documents.peek(key("a")), await documents.get(key("a")));
+      assert.deepStrictEqual(await documents.find(key("a")), await documents.get(key("a")));
+      await documents.put(key("b"), 1);
+      await documents.remove(key("b"));
+      assert.equal(await documents.peek(key("b")), undefined);
+      assert.equal(await documents.find(key("b")), undefined);
+    },
+  ),
 
   conformanceCase("documents: their age is told by the server's clock alone", async (scene) => {
     const { documents, key } = await desk(scene, "a");

@@ -127,6 +127,11 @@ export class MemoryDocuments implements DocumentStore {
     return this.#bucket.get(key);
   }
 
+  /** What was taken can be read here. */
+  find(key: string): Promise<Document | undefined> {
+    return this.get(key);
+  }
+
   peek(key: string): Promise<Document | undefined> {
     return this.get(key);
   }

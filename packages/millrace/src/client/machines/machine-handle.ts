@@ -19,6 +19,7 @@ import {
   MillraceError,
   notPlain,
   optionNames,
+  findReadable,
   readMachine,
   refuseUnknown,
   requireId,
@@ -148,7 +149,7 @@ async function read<Chart extends AnyStateMachine>(
   ref: MachineRef,
 ): Promise<MachineSnapshot<Chart> | undefined> {
   const documents = await broker.documents(MACHINES_BUCKET);
-  const document = readMachine((await documents.get(machineKey(ref)))?.value);
+  const { document } = await findReadable(documents, ref);
   return document && machineSnapshot<Chart>(document);
 }
 

@@ -2,16 +2,17 @@ import {
   activeStates,
   type Broker,
   chartsKey,
+  findMachine,
+  findReadable,
   forgetMachine,
+  forgetUnreadable,
   type MachineChart,
-  machineKey,
   type MachineDocument,
   MACHINES_BUCKET,
   type MachineStatus,
   MillraceError,
   optionNames,
   readCharts,
-  readMachine,
   refuseUnknown,
   requireMachineId,
   requireMachineName,
@@ -78,9 +79,11 @@ export interface Machines {
    * Its state, its timers and the events that it keeps for other machines are lost. Its jobs go on,
    * and nobody hears of their end. What waits in its inbox is dropped when a node comes to it.
    *
+   * One that can't be read is forgotten with `force` only.
+   *
    * @returns false where there is none, or where it changed at this very moment
-   * @throws MillraceError `machine-active` where it has not ended: `stop()` it first; and where it
-   *   keeps events that other machines have no room for
+   * @throws MillraceError `machine-unreadable`; `machine-active` where it has not ended: `stop()`
+   *   it first; and where it keeps events that other machines have no room for
    */
   remove(machine: string, id: string, options?: RemoveMachineOptions): Promise<boolean>;
 }
@@ -117,11 +120,14 @@ export function machinesOf(broker: Broker): Machines {
     remove: async (machine, id, options = {}) => {
       refuseUnknown(options, REMOVE_NAMES, "machines.remove()");
       const { force = false } = options;
-      const key = machineKey({ machine: requireMachineName(machine), id: requireMachineId(id) });
+      const ref = { machine: requireMachineName(machine), id: requireMachineId(id) };
       const documents = await broker.documents(MACHINES_BUCKET);
-      const found = await documents.get(key);
-      const document = readMachine(found?.value);
-      if (found === undefined || document === undefined) return false;
+      if (force) {
+        const { unreadable, revision } = await findMachine(documents, ref);
+        if (unreadable !== undefined) return forgetUnreadable(broker, { ...ref, revision });
+      }
+      const { document, revision } = await findReadable(documents, ref);
+      if (document === undefined) return false;
       if (!force && document.status === "active")
         throw new MillraceError(
           "machine-active",
@@ -134,7 +140,7 @@ export function machinesOf(broker: Broker): Machines {
         );
       return forgetMachine(
         broker,
-        { machine, id, revision: found.revision },
+        { ...ref, revision },
         ({ status, unsent }) => force || (status !== "active" && unsent === undefined),
       );
     },

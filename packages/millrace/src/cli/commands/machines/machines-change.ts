@@ -1,8 +1,7 @@
 import {
+  findMachine,
   type MachineDocument,
-  machineKey,
   MACHINES_BUCKET,
-  readMachine,
   requireMachineId,
   requireMachineName,
 } from "@millrace/core";
@@ -129,8 +128,8 @@ export const machinesRemove = command({
     const force = flags.force === true;
     const seen =
       flags.yes === true ? undefined : await withClient(config, (one) => look(one, machine, id));
-    if (flags.yes !== true && seen === undefined) return removal(machine, id, false);
-    const lost = force && seen !== undefined ? lostOf(seen) : "";
+    if (seen?.isThere === false) return removal(machine, id, false);
+    const lost = force ? (seen?.lost ?? "") : "";
     const question = `Nothing of ${clean(machine)} ${clean(id)} will be left.${lost} Forget it?`;
     if (!(await confirmed(io, flags.yes, question)))
       return {
@@ -180,14 +179,18 @@ function typeOf(event: unknown): { readonly event?: string } {
   return typeof type === "string" ? { event: type.slice(0, 100) } : {};
 }
 
+/** Whether there is a machine, and what would go with it. */
 async function look(
   client: Millrace,
   machine: string,
   id: string,
-): Promise<MachineDocument | undefined> {
+): Promise<{ readonly isThere: boolean; readonly lost: string }> {
   const documents = await client.broker.documents(MACHINES_BUCKET);
   const ref = { machine: requireMachineName(machine), id: requireMachineId(id) };
-  return readMachine((await documents.get(machineKey(ref)))?.value);
+  const { document, unreadable } = await findMachine(documents, ref);
+  if (document !== undefined) return { isThere: true, lost: lostOf(document) };
+  if (unreadable === undefined) return { isThere: false, lost: "" };
+  return { isThere: true, lost: ` What is stored of it can't be read: ${clean(unreadable)}.` };
 }
 
 /** What goes with a machine that is forgotten as it stands. */
