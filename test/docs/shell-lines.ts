@@ -121,7 +121,8 @@ function problemOfNode(
 /** Whether a script names a flag, or a file does that it imports or starts, two steps away. */
 function readsFlag(file: string, flag: string, steps = 2): boolean {
   const text = readFileSync(join(ROOT, file), "utf8");
-  const named = new RegExp(`--${flag}(?![\\w-])|["']${flag}["']|\\b${flag}: \\{ type`);
+  const declared = `\\b${flag}: \\{\\s*(?:type|count|choice|text|flag):`;
+  const named = new RegExp(`--${flag}(?![\\w-])|["']${flag}["']|${declared}`);
   if (named.test(codeOf(text))) return true;
   if (steps === 0) return false;
   const near = [...text.matchAll(/["`]([\w./-]+\.(?:ts|mjs))["`]/g)].flatMap(([, path = ""]) =>
