@@ -246,7 +246,7 @@ export {
 } from "./flow/chain-plan.ts";
 export { callBackIfOver, leaveIfEnded } from "./flow/batch-members.ts";
 export { joinBatch } from "./flow/join-batch.ts";
-export { isKnownJob, wasEnqueued } from "./flow/known-job.ts";
+export { isKnownJob, wasEnqueued, wasEnqueuedSince } from "./flow/known-job.ts";
 export {
   type BatchOptions,
   type MadeBatch,

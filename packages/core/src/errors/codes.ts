@@ -32,6 +32,8 @@ export const ERROR_CODES = {
   "schedule-not-found": "No schedule of this name is stored.",
   "schedule-exists": "A schedule of this name is stored already, and says something else.",
   "unique-conflict": "The job's unique key is held by another job.",
+  "already-retried":
+    "A dead letter was to be edited whose job has a new life already, with the old payload.",
   "queue-closed": "The queue was closed by an operator and takes no new jobs. Nothing was stored.",
   "node-not-found": "No node of this name has been heard of in the last ten minutes.",
   "job-not-found": "No job or dead letter with this id is known.",

@@ -3,7 +3,7 @@ import type { Broker } from "../broker/broker.ts";
 import { followingJob } from "../envelope/chain-link.ts";
 import { type Envelope, UNSETTLED } from "../envelope/envelope.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
-import { isKnownJob } from "./known-job.ts";
+import { isKnownJob, wasEnqueued, wasEnqueuedSince } from "./known-job.ts";
 
 const NOW = 1_700_000_000_000.25;
 const done: Envelope = {
@@ -50,4 +50,53 @@ test.each<[string, Envelope, boolean]>([
 ])("what follows a job is known where there is one %s", async (_what, other, isIt) => {
   expect(await isKnown("waiting", other)).toBe(isIt);
   expect(await isKnown("recorded", other)).toBe(isIt);
+});
+
+const HOUR_MS = 3_600_000;
+
+type Found = Pick<Envelope, "createdAt"> & { readonly at: number };
+
+/** What lies in a queue, or what is on record, under the id `o-1`. */
+function brokerWith(
+  place: keyof typeof PLACES,
+  { at, ...found }: Partial<Found> & Pick<Found, "at">,
+): Pick<Broker, "findWaiting" | "history"> {
+  const envelope = { ...done, id: "o-1", createdAt: at, ...found };
+  const record = {
+    ...{ id: "o-1", queue: "mail", generation: 0, state: "succeeded" },
+    at,
+    ...found,
+  };
+  return {
+    findWaiting: async () => (place === "waiting" ? { envelope } : undefined),
+    history: { read: async () => (place === "recorded" ? [record] : []) },
+  } as unknown as Pick<Broker, "findWaiting" | "history">;
+}
+
+test.each([HOUR_MS, 0, -HOUR_MS])(
+  "a job whose producer's clock is %s ms ahead is known by when it was made, and no other of its id is",
+  async (offMs) => {
+    const made = { id: "o-1", queue: "mail", createdAt: NOW + offMs };
+    for (const place of ["waiting", "recorded"] as const) {
+      const known = (createdAt: number): Promise<boolean> =>
+        wasEnqueued(brokerWith(place, { createdAt, at: NOW + 50 }), made);
+      expect(await known(made.createdAt)).toBe(true);
+      expect(await known(made.createdAt - HOUR_MS / 2)).toBe(false);
+      expect(await known(made.createdAt + 1)).toBe(false);
+    }
+  },
+);
+
+test("a record that does not say when its job was made counts by its own time", async () => {
+  const made = { id: "o-1", queue: "mail", createdAt: NOW };
+  expect(await wasEnqueued(brokerWith("recorded", { at: NOW + 50 }), made)).toBe(true);
+  expect(await wasEnqueued(brokerWith("recorded", { at: NOW - HOUR_MS }), made)).toBe(false);
+});
+
+test("of an id that nothing else has had since then, whatever came since is it", async () => {
+  const job = { id: "o-1", queue: "mail" };
+  for (const place of ["waiting", "recorded"] as const) {
+    expect(await wasEnqueuedSince(brokerWith(place, { at: NOW + 50 }), job, NOW)).toBe(true);
+    expect(await wasEnqueuedSince(brokerWith(place, { at: NOW - HOUR_MS }), job, NOW)).toBe(false);
+  }
 });

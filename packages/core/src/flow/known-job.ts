@@ -1,5 +1,5 @@
 import type { Broker } from "../broker/broker.ts";
-import type { Envelope } from "../envelope/envelope.ts";
+import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
 import { CLOCK_SLACK_MS } from "../time/clock-slack.ts";
 
@@ -13,21 +13,55 @@ const ANY: JobTraits = { waiting: () => true, recorded: () => true };
 
 /**
  * Whether an enqueue of a job is in its queue, or was: it waits, runs, or has a record. Asked maybe
- * so late that the queue has forgotten the id. What was recorded before it was made is of an
- * earlier job of its id.
+ * so late that the queue has forgotten the id. It is told from others of its id by when it was
+ * made, as its producer said it, whose clock may be wrong by any time.
  */
-export async function wasEnqueued(
+export function wasEnqueued(
   broker: Pick<Broker, "history" | "findWaiting">,
   { id, queue, createdAt }: Pick<Envelope, "id" | "queue" | "createdAt">,
   { waiting, recorded }: JobTraits = ANY,
 ): Promise<boolean> {
   const since = createdAt - CLOCK_SLACK_MS;
+  return isAnyThere(
+    broker,
+    { id, queue },
+    {
+      waiting: (other) => other.createdAt === createdAt && waiting(other),
+      // Some records don't say when their job was made.
+      recorded: (record) =>
+        (record.createdAt === undefined ? record.at >= since : record.createdAt === createdAt) &&
+        recorded(record),
+    },
+  );
+}
+
+/**
+ * The same where it is not known when the job was made, but for the time before which it was not.
+ * Nothing else has its id since.
+ *
+ * @param since by a clock that follows the server's
+ */
+export function wasEnqueuedSince(
+  broker: Pick<Broker, "history" | "findWaiting">,
+  job: JobRef,
+  since: number,
+): Promise<boolean> {
+  const from = since - CLOCK_SLACK_MS;
+  return isAnyThere(broker, job, {
+    waiting: ({ createdAt }) => createdAt >= from,
+    recorded: ({ at }) => at >= from,
+  });
+}
+
+async function isAnyThere(
+  broker: Pick<Broker, "history" | "findWaiting">,
+  { id, queue }: JobRef,
+  { waiting, recorded }: JobTraits,
+): Promise<boolean> {
   // It waits, and then it has a record: looked for in this order, it is not missed in between.
   const found = await broker.findWaiting(id, { queue });
-  if (found !== undefined && found.envelope.createdAt >= since && waiting(found.envelope))
-    return true;
-  const records = await broker.history.read({ id, queue });
-  return records.some((record) => record.at >= since && recorded(record));
+  if (found !== undefined && waiting(found.envelope)) return true;
+  return (await broker.history.read({ id, queue })).some(recorded);
 }
 
 /**

@@ -4,7 +4,7 @@ import {
   formatMs,
   MillraceError,
   type Timer,
-  wasEnqueued,
+  wasEnqueuedSince,
 } from "@millrace/core";
 import { HOPELESS } from "./jobs/hopeless.ts";
 import type { AwaitedJob } from "./jobs/awaited-job.ts";
@@ -90,7 +90,7 @@ export class Appearance {
 /** The record is cheap to read, so it is read before the queue is searched. */
 async function isKnown(broker: Broker, { id, queue }: AwaitedJob): Promise<boolean> {
   if ((await broker.history.read({ id, queue })).length > 0) return true;
-  return wasEnqueued(broker, { id, queue, createdAt: 0 });
+  return wasEnqueuedSince(broker, { id, queue }, 0);
 }
 
 /** The last search of each broker's. */

@@ -90,7 +90,7 @@ export function createClient(broker: Broker, clock: Clock, parts: ClientParts = 
     audit: calls.each("audit", auditOf(broker)),
     operations: calls.each("operations", operationsOf(broker, clock, mask)),
     samples: calls.each("samples", samplesOf(broker, clock)),
-    dead: calls.each("dead", deadLetters(broker, now, mask)),
+    dead: calls.each("dead", deadLetters(broker, clock, mask)),
     cron: calls.each("cron", cron(broker, clock, newId)),
     machines: calls.each("machines", machinesOf(broker)),
     delayed: calls.each("delayed", delayedJobs(broker, now)),

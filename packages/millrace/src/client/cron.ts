@@ -76,14 +76,15 @@ const ADD_NAMES = optionNames<NonNullable<Parameters<Cron["add"]>[1]>>({ replace
 
 /** `millrace.cron`, on any broker. */
 export function cron(broker: Broker, clock: Clock, newId: () => string): Cron {
-  const documents = new ScheduleDocuments(broker, clock);
+  const documents = new ScheduleDocuments(broker);
   return {
     list: () => documents.list(),
     add: async (given, options = {}) => {
       refuseUnknown(options, ADD_NAMES, "cron.add()");
       const definition = await definitionOf(given);
+      const now = await documents.now();
       await documents.write(definition.name, (stored) => {
-        const next = upsert(definition, stored?.origin ?? "client", stored, clock.now());
+        const next = upsert(definition, stored?.origin ?? "client", stored, now);
         if (next === undefined) return undefined;
         if (stored?.origin === "code" || (stored !== undefined && options.replace !== true))
           throw new MillraceError("schedule-exists", existsMessage(stored));
@@ -95,21 +96,26 @@ export function cron(broker: Broker, clock: Clock, newId: () => string): Cron {
     },
     pause: async (name) => {
       await documents.find(name);
-      await documents.change(name, (state) => paused(state, clock.now()));
+      const now = await documents.now();
+      await documents.change(name, (state) => paused(state, now));
     },
     resume: async (name) => {
       await documents.find(name);
-      await documents.change(name, (state) => resumed(state, clock.now()));
+      const now = await documents.now();
+      await documents.change(name, (state) => resumed(state, now));
     },
     run: async (name) => {
-      const job = runJob(await documents.find(name), newId(), clock.now());
+      const schedule = await documents.find(name);
+      const now = await documents.now();
+      const job = runJob(schedule, newId(), now);
       const result = await enqueueOne(broker, job);
-      await documents.change(name, (state) => withRun(state, job.id, clock.now()));
+      await documents.change(name, (state) => withRun(state, job.id, now));
       return jobHandle(broker, clock, result);
     },
     next: async (name, count = 5) => {
       const schedule = await documents.find(name);
-      return documents.upcoming(schedule, await documents.stateOf(name), count);
+      const [state, now] = await Promise.all([documents.stateOf(name), documents.now()]);
+      return documents.upcoming(schedule, state, now, count);
     },
     history: async (name, limit = 20) => {
       await documents.find(name);

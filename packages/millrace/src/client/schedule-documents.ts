@@ -1,6 +1,5 @@
 import {
   type Broker,
-  type Clock,
   type DocumentStore,
   MillraceError,
   NEW_STATE,
@@ -27,11 +26,9 @@ export interface ScheduleStatus extends StoredSchedule {
 /** The documents of a namespace's schedules: what they are, how far they are, who has seen them. */
 export class ScheduleDocuments {
   readonly #broker: Broker;
-  readonly #clock: Clock;
 
-  constructor(broker: Broker, clock: Clock) {
+  constructor(broker: Broker) {
     this.#broker = broker;
-    this.#clock = clock;
   }
 
   /** @throws MillraceError `schedule-not-found`, `invalid-name` */
@@ -42,13 +39,22 @@ export class ScheduleDocuments {
     return readStoredSchedule(name, document.value);
   }
 
+  /**
+   * The server's time. Leaders decide by what is stored, and their clocks follow the server's: a
+   * client's would stop or repeat ticks where it is wrong.
+   */
+  async now(): Promise<number> {
+    return (await this.#states()).now();
+  }
+
   async stateOf(name: string): Promise<ScheduleState> {
     return readScheduleState((await (await this.#states()).get(name))?.value);
   }
 
   /** By name. What can't be read is left out. */
   async list(): Promise<readonly ScheduleStatus[]> {
-    const [stored, progress, seen] = await Promise.all([
+    const [now, stored, progress, seen] = await Promise.all([
+      this.now(),
       (await this.#schedules()).list(),
       (await this.#states()).list(),
       (await this.#seen()).list(),
@@ -60,7 +66,7 @@ export class ScheduleDocuments {
       .sort((one, other) => (one.name < other.name ? -1 : 1))
       .map((schedule) => {
         const state = stateBy.get(schedule.name) ?? NEW_STATE;
-        const [next] = state.pausedAt === undefined ? this.upcoming(schedule, state, 1) : [];
+        const [next] = state.pausedAt === undefined ? this.upcoming(schedule, state, now, 1) : [];
         return { ...schedule, next, state, seen: seenBy.get(schedule.name) };
       });
   }
@@ -72,9 +78,10 @@ export class ScheduleDocuments {
   upcoming(
     schedule: StoredSchedule,
     { lastTick = 0 }: ScheduleState,
+    now: number,
     count: number,
   ): readonly number[] {
-    return nextTicks(schedule, Math.max(this.#clock.now(), lastTick, schedule.since), count);
+    return nextTicks(schedule, Math.max(now, lastTick, schedule.since), count);
   }
 
   /** @param next what is to be stored; undefined: nothing. Asked until nobody came between */

@@ -65,7 +65,9 @@ async function swept(
 test.each<[string, Known, number, "kept" | "forgotten"]>([
   ["has succeeded", { states: ["requeued", "succeeded"] }, 2 * HOUR_MS, "forgotten"],
   ["was cancelled", { states: ["cancelled"] }, 2 * HOUR_MS, "forgotten"],
-  ["has expired", { states: ["expired"] }, 2 * HOUR_MS, "forgotten"],
+  ["has expired, and can be retried", { states: ["expired"], letter: true }, 90 * DAY_MS, "kept"],
+  ["has expired, and was retried", { states: ["expired"], waits: true }, 90 * DAY_MS, "kept"],
+  ["has expired, and was discarded", { states: ["expired"] }, 2 * HOUR_MS, "forgotten"],
   ["is to be tried again", { states: ["requeued"], waits: true }, 90 * DAY_MS, "kept"],
   ["is dead, and can be retried", { states: ["dead"], letter: true }, 90 * DAY_MS, "kept"],
   ["is dead, and its letter was retried", { states: ["dead"], waits: true }, 90 * DAY_MS, "kept"],

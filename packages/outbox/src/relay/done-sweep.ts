@@ -3,7 +3,9 @@ import type { DoneRecord, OutboxStore } from "../store/outbox-store.ts";
 import { PagedSweep } from "./paged-sweep.ts";
 
 /** Ends after which a job comes back by no means. */
-const FOR_GOOD: ReadonlySet<string> = new Set(["succeeded", "cancelled", "expired"]);
+const FOR_GOOD: ReadonlySet<string> = new Set(["succeeded", "cancelled"]);
+/** Ends with a dead letter: while that is there, the job may be retried. */
+const WITH_LETTER: ReadonlySet<string> = new Set(["dead", "expired"]);
 
 export interface DoneSweepOptions {
   readonly broker: Pick<Broker, "history" | "deadLetters" | "findWaiting">;
@@ -46,7 +48,7 @@ async function isOver(
   const before = await recorded();
   const last = before.at(-1);
   if (last !== undefined && FOR_GOOD.has(last.state)) return true;
-  if (last?.state !== "dead" && ageMs < keepDoneMs) return false;
+  if (!WITH_LETTER.has(last?.state ?? "") && ageMs < keepDoneMs) return false;
   // A letter that is retried is published before it is removed: looked for in this order, it is
   // not missed in between.
   if ((await broker.deadLetters.list({ id, queue, limit: 1 })).length > 0) return false;

@@ -11,7 +11,7 @@ import {
   type Producer,
   recordError,
   type SentEvent,
-  wasEnqueued,
+  wasEnqueuedSince,
 } from "@millrace/core";
 import { type AnyActor, createActor } from "xstate";
 import { cancelJob } from "../control/cancel-job.ts";
@@ -124,8 +124,7 @@ export class MachineEffects {
       if (job === undefined)
         throw new MillraceError("invalid-option", `The chart has no actor ${effect.src} any more.`);
       const { queue } = job;
-      if (again && (await wasEnqueued(broker, { id, queue, createdAt: document.changedAt })))
-        return;
+      if (again && (await wasEnqueuedSince(broker, { id, queue }, document.changedAt))) return;
       const enqueued = await producer.enqueue(job, effect.input, { id, once: false });
       if (enqueued.id === id) return;
       await this.#refuse(

@@ -1,14 +1,12 @@
 import {
   type Broker,
-  cancellationKey,
-  CANCELLATIONS_BUCKET,
+  type Clock,
   type DeadLetterGroup,
   type DeadLetterResult,
   MillraceError,
   optionNames,
   refuseUnknown,
   type StoredDeadLetter,
-  encodeMsgpack,
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
 import type { Completion } from "../../filter/complete-filter.ts";
@@ -16,10 +14,10 @@ import { completeDead } from "./complete-dead.ts";
 import { discardLetter } from "./dead-discard.ts";
 import { groupLetters } from "./dead-groups.ts";
 import { type DeadLetterFilter, lastSequence, letterTest, matching } from "./dead-matching.ts";
-import { editedEnvelope } from "./dead-retry.ts";
+import { editedEnvelope, revivedEnvelope } from "./dead-retry.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { oldPayload } from "./old-payload.ts";
-import { manyReviver, reviver } from "./dead-revive.ts";
+import { letterGone, manyReviver, reviveEdited } from "./dead-revive.ts";
 
 /** Jobs that are not tried again by themselves. */
 export interface DeadLetters {
@@ -49,7 +47,9 @@ export interface DeadLetters {
    * empty filter means all.
    *
    * A job with a unique key claims it anew; where another holds it the result is a
-   * `unique-conflict` and the letter stays.
+   * `unique-conflict` and the letter stays. A letter that somebody else has retried or discarded
+   * meanwhile is a `job-not-found`. Of one whose job has its new life already, because a retry died
+   * between its two writes, only the letter is removed.
    */
   retry(filter: DeadLetterFilter): Promise<readonly DeadLetterResult[]>;
   /**
@@ -60,7 +60,8 @@ export interface DeadLetters {
    *
    * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then), `invalid-envelope`
    *   (there is no name), `unique-conflict`, `payload-too-large`, `invalid-payload` (to be merged
-   *   with what JSON has no form for); the letter stays
+   *   with what JSON has no form for), `already-retried` (its job has its new life, with the old
+   *   payload); the letter stays
    * @example
    * await millrace.dead.edit("order-7", { to: "ada@example.com" }, { merge: true });
    */
@@ -71,7 +72,7 @@ export interface DeadLetters {
   ): Promise<{ readonly id: string; readonly queue: string }>;
   /**
    * Removes the letters for good, and what is on record of their jobs' steps. An empty filter means
-   * all.
+   * all. One that somebody else has retried or discarded meanwhile is a `job-not-found`.
    */
   discard(filter: DeadLetterFilter): Promise<readonly DeadLetterResult[]>;
 }
@@ -81,9 +82,9 @@ const EDIT_NAMES = optionNames<NonNullable<Parameters<DeadLetters["edit"]>[2]>>(
   ...{ queue: true, merge: true },
 });
 
-export function deadLetters(broker: Broker, now: () => number, mask: Mask): DeadLetters {
+export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLetters {
   const store = broker.deadLetters;
-  const revive = reviver(broker, now);
+  const now = (): number => clock.now();
 
   const onEach = async (
     filter: DeadLetterFilter,
@@ -139,17 +140,20 @@ export function deadLetters(broker: Broker, now: () => number, mask: Mask): Dead
       const { merge = false, ...where } = options;
       const letter = await show(id, where);
       const payload = merge ? mergePatch(oldPayload(letter), given) : given;
-      const documents = await broker.documents(CANCELLATIONS_BUCKET);
-      const key = cancellationKey(letter);
-      if ((await documents.get(key)) !== undefined) await documents.remove(key);
-      const { maxValues } = broker;
-      // As a producer's, it is refused where a node could not read it.
-      encodeMsgpack(payload, { maxValues, exact: true, wellFormed: true });
-      await revive(letter, editedEnvelope(letter, payload, now(), broker));
+      await reviveEdited(broker, letter, editedEnvelope(letter, payload, now(), broker));
       return { id: letter.id, queue: letter.queue };
     },
-    retry: async (filter) => onEach(filter, await manyReviver(broker, now)),
-    discard: (filter) => onEach(filter, (letter) => discardLetter(broker, letter, now())),
+    async retry(filter) {
+      const revive = await manyReviver(broker, clock);
+      return onEach(filter, async (letter) => {
+        const became = await revive(letter, revivedEnvelope(letter, now(), broker));
+        if (became === "gone") throw letterGone(letter);
+      });
+    },
+    discard: (filter) =>
+      onEach(filter, async (letter) => {
+        if (!(await discardLetter(broker, letter, now()))) throw letterGone(letter);
+      }),
   };
 }
 

@@ -1,43 +1,121 @@
+import { isDeepStrictEqual } from "node:util";
 import {
   type Broker,
   cancellationKey,
   CANCELLATIONS_BUCKET,
+  type Clock,
+  decodeBody,
+  encodeMsgpack,
   type Envelope,
   MillraceError,
   type StoredDeadLetter,
   UniqueClaims,
 } from "@millrace/core";
-import { revivedEnvelope } from "./dead-retry.ts";
+import { BegunLives, lifeOnRecord, waitingLife } from "./lives-again.ts";
 
-/** Gives the job of a letter a new life, and removes the letter. */
-export type Revive = (letter: StoredDeadLetter, revived?: Envelope) => Promise<void>;
+/**
+ * What became of a letter. `begun`: its job has a new life. `had-begun`: it had that life already,
+ * whose beginner had left the letter; it is removed. `gone`: somebody else has seen to it.
+ */
+export type Revival = "begun" | "had-begun" | "gone";
+
+/**
+ * Gives the job of a letter a new life, and removes the letter.
+ *
+ * @param requireHeld asked right before the publish; throws where nothing may be changed any more
+ */
+export type Revive = (
+  letter: StoredDeadLetter,
+  revived: Envelope,
+  requireHeld?: () => void,
+) => Promise<Revival>;
 
 /**
  * The publish is confirmed before the letter is removed: a crash in between leaves a job and its
- * letter, never neither.
+ * letter, never neither. A queue forgets the ids of such jobs after its dedupe window, so each is
+ * looked for before it is published; and the letter, which may be gone since it was listed.
+ *
+ * A cancellation that came in as a job died may not be swept yet, and must not meet its new life.
+ * Those that there are now are read once.
  */
-export function reviver(broker: Broker, now: () => number): Revive {
+export async function manyReviver(broker: Broker, clock: Clock): Promise<Revive> {
   const claims = new UniqueClaims(broker);
-  return async (letter, revived = revivedEnvelope(letter, now(), broker)) => {
+  const lives = new BegunLives(broker, clock);
+  const documents = await broker.documents(CANCELLATIONS_BUCKET);
+  const cancelled = new Set((await documents.list()).map(({ key }) => key));
+  return async (letter, revived, requireHeld) => {
+    const { sequence } = letter;
+    if (await lives.has(revived))
+      return (await broker.deadLetters.remove(sequence)) ? "had-begun" : "gone";
+    const key = cancellationKey(letter);
+    const isCancelled = cancelled.has(key);
+    if (!(await isThere(broker, letter))) return "gone";
+    requireHeld?.();
+    if (isCancelled) await documents.remove(key);
     await claimAnew(claims, revived);
     await broker.requeue(revived);
-    await broker.deadLetters.remove(letter.sequence);
+    await broker.deadLetters.remove(sequence);
+    return "begun";
   };
 }
 
 /**
- * The same for many letters. A cancellation that came in as a job died may not be swept yet, and
- * must not meet its new life. Those that there are now are read once.
+ * The same with another payload. Where the life has begun already, with what the letter holds, the
+ * payload would be nowhere: then the letter stays.
+ *
+ * @throws MillraceError `already-retried`; `job-not-found` where the letter is gone
  */
-export async function manyReviver(broker: Broker, now: () => number): Promise<Revive> {
-  const revive = reviver(broker, now);
-  const documents = await broker.documents(CANCELLATIONS_BUCKET);
-  const cancelled = new Set((await documents.list()).map(({ key }) => key));
-  return async (letter, revived) => {
-    const key = cancellationKey(letter);
-    if (cancelled.has(key)) await documents.remove(key);
-    await revive(letter, revived);
+export async function reviveEdited(
+  broker: Broker,
+  letter: StoredDeadLetter,
+  edited: Envelope,
+): Promise<void> {
+  // As a producer's, it is refused where a node could not read it.
+  const rules = { maxValues: broker.maxValues, exact: true, wellFormed: true } as const;
+  const payload = decodeBody(encodeMsgpack(edited.payload, rules), undefined, broker.maxValues);
+  const hasAnother = async (): Promise<boolean | undefined> => {
+    const waiting = await waitingLife(broker, edited);
+    return waiting && !isDeepStrictEqual(waiting.payload, payload);
   };
+  // An edit that was broken off is asked for again.
+  const before = await hasAnother();
+  if (before === true || (before === undefined && (await lifeOnRecord(broker, edited))))
+    throw alreadyRetried(letter);
+  if (before === undefined) {
+    const documents = await broker.documents(CANCELLATIONS_BUCKET);
+    const key = cancellationKey(letter);
+    const isCancelled = (await documents.get(key)) !== undefined;
+    if (!(await isThere(broker, letter))) throw letterGone(letter);
+    if (isCancelled) await documents.remove(key);
+    await claimAnew(new UniqueClaims(broker), edited);
+    await broker.requeue(edited);
+    // Of two who act at once the queue has taken one, and told the other nothing.
+    if ((await hasAnother()) === true) throw alreadyRetried(letter);
+  }
+  await broker.deadLetters.remove(letter.sequence);
+}
+
+/** Whether the very letter still lies there: another may have retried or discarded it since. */
+async function isThere(
+  { deadLetters }: Broker,
+  { queue, id, sequence }: StoredDeadLetter,
+): Promise<boolean> {
+  const [found] = await deadLetters.list({ queue, id, after: sequence - 1, limit: 1 });
+  return found?.sequence === sequence;
+}
+
+export function letterGone({ id, queue }: StoredDeadLetter): MillraceError {
+  return new MillraceError(
+    "job-not-found",
+    `The dead letter of ${id} in queue ${queue} is gone: somebody else has retried or discarded it meanwhile.`,
+  );
+}
+
+function alreadyRetried({ id, queue }: StoredDeadLetter): MillraceError {
+  return new MillraceError(
+    "already-retried",
+    `The dead letter of ${id} in queue ${queue} has been retried already, so another payload would not be what runs. The letter stays. Retry it as it is or discard it: nothing runs a second time by that.`,
+  );
 }
 
 /**

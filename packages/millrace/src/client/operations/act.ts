@@ -10,6 +10,8 @@ export interface ActStep {
   readonly from: number;
   /** Whether they may have been changed by somebody who died before saying so. */
   readonly inDoubt: boolean;
+  /** Called right before anything is changed. @throws MillraceError `lock-lost` */
+  requireHeld(this: void): void;
 }
 
 /** Changes things, some at a time. */
@@ -25,6 +27,8 @@ export interface Act {
 const AWAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "broker-unavailable",
   "connection-closed",
+  // Another is at it.
+  "lock-lost",
   "publish-timeout",
   "request-timeout",
   "server-unreachable",

@@ -10,8 +10,7 @@ import { cancelJob } from "../jobs/cancel-job.ts";
 import { discardLetter, forgetSteps, stepsOf } from "../dead/dead-discard.ts";
 import { revivedEnvelope } from "../dead/dead-retry.ts";
 import { manyReviver } from "../dead/dead-revive.ts";
-import { livesAgain } from "../dead/lives-again.ts";
-import { type Act, outcomeOf } from "./act.ts";
+import { type Act, type ActStep, outcomeOf } from "./act.ts";
 import { keptJob, keptLetter, KeptThings } from "./kept-things.ts";
 import type { StoredOperation } from "./operation.ts";
 import type { PlanItem } from "./operation-plan.ts";
@@ -32,14 +31,18 @@ export async function actOf(
         reason ?? `cancelled by ${by}`,
       );
     case "jobs-reschedule":
-      return async ({ items, inDoubt }, next) => {
-        for (const item of items) next(await outcomeOf(() => reschedule(broker, item, inDoubt)));
+      return async ({ items, inDoubt, requireHeld }, next) => {
+        for (const item of items) {
+          requireHeld();
+          next(await outcomeOf(() => reschedule(broker, item, inDoubt)));
+        }
       };
     case "dead-discard": {
       const things = await KeptThings.of(broker, id);
-      const discard: LetterAct = async (letter, { place }) => {
+      const discard: LetterAct = async (letter, { place, requireHeld }) => {
         const steps = await stepsOf(broker, letter, clock.now());
         await things.keep(place, { letter, steps });
+        requireHeld();
         return discardLetter(broker, letter, clock.now(), steps);
       };
       return onLetters(broker, discard, async (place) => {
@@ -49,19 +52,14 @@ export async function actOf(
       });
     }
     case "dead-retry": {
-      const now = (): number => clock.now();
       const [revive, things] = await Promise.all([
-        manyReviver(broker, now),
+        manyReviver(broker, clock),
         KeptThings.of(broker, id),
       ]);
-      return onLetters(broker, async (letter, { place, inDoubt }) => {
-        const revived = revivedEnvelope(letter, now(), broker);
+      return onLetters(broker, async (letter, { place, requireHeld }) => {
+        const revived = revivedEnvelope(letter, clock.now(), broker);
         await things.keep(place, { letter, steps: [] });
-        // It lives already: a second publish may be a second run, once its id is forgotten.
-        if (inDoubt && (await livesAgain(broker, revived)))
-          return broker.deadLetters.remove(letter.sequence);
-        await revive(letter, revived);
-        return true;
+        return (await revive(letter, revived, requireHeld)) !== "gone";
       });
     }
     case "discard-undo":
@@ -71,9 +69,8 @@ export async function actOf(
   }
 }
 
-interface LetterPlace {
+interface LetterPlace extends Pick<ActStep, "requireHeld"> {
   readonly place: number;
-  readonly inDoubt: boolean;
 }
 
 type LetterAct = (letter: StoredDeadLetter, where: LetterPlace) => Promise<boolean>;
@@ -84,12 +81,13 @@ function onLetters(
   act: LetterAct,
   finish: (place: number) => Promise<void> = async () => {},
 ): Act {
-  return async ({ items, from, inDoubt }, next) => {
+  return async ({ items, from, inDoubt, requireHeld }, next) => {
     const letters = await lettersOf(broker, items);
     for (const [index, { mark = 0 }] of items.entries()) {
       const letter = letters.get(mark);
       const place = from + index;
-      if (letter !== undefined) next(await outcomeOf(() => act(letter, { place, inDoubt })));
+      requireHeld();
+      if (letter !== undefined) next(await outcomeOf(() => act(letter, { place, requireHeld })));
       else if (!inDoubt) next({ what: "gone" });
       else {
         // Who began with it has removed it.
@@ -106,7 +104,7 @@ function onLetters(
 /** What waits is kept before it is cancelled; what a node settles leaves no payload behind. */
 function cancels(broker: Broker, clock: Clock, things: KeptThings, reason: string): Act {
   const reader = new QueueReader(broker);
-  return async ({ items, from }, next) => {
+  return async ({ items, from, requireHeld }, next) => {
     // What is delayed or blocked is found by its id, and would be missing in the queue.
     const elsewhere = await Promise.all(
       items.map(({ id, queue }) => broker.findWaiting(id, { queue, storedBefore: 0 })),
@@ -116,6 +114,7 @@ function cancels(broker: Broker, clock: Clock, things: KeptThings, reason: strin
       const found = elsewhere[index]?.envelope ?? queued.get(jobKey(item))?.envelope;
       const cancelled = async (): Promise<boolean> => {
         if (isMeant(found, item)) await things.keep(from + index, keptJob(found, clock.now()));
+        requireHeld();
         return cancel(broker, clock, item, reason);
       };
       next(await outcomeOf(cancelled));

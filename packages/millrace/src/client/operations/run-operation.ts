@@ -132,7 +132,8 @@ class OperationRun {
     this.#requireHeld();
     let { operation } = placed;
     let place = position % PAGE_ITEMS;
-    await act({ items: meant, from: position, inDoubt }, (outcome) => {
+    const requireHeld = (): void => this.#requireHeld();
+    await act({ items: meant, from: position, inDoubt, requireHeld }, (outcome) => {
       const item = items[place];
       if (item === undefined) throw new RangeError(`The plan has no thing ${place}.`);
       this.#known = operation = withOutcome(operation, item, outcome, place);

@@ -37,7 +37,10 @@ interface Undoing {
   readonly things: KeptThings;
   /** The operation that is taken back. */
   readonly undoes: string;
-  /** For the message ids of letters: the undo's own, or a second one's letter would be dropped. */
+  /**
+   * For the message ids of letters: the undo's own, or a second one's letter would be dropped; and
+   * the thing's own, because a job may have several letters.
+   */
   readonly once: string;
   readonly inDoubt: boolean;
   readonly deadline: number;
@@ -69,7 +72,7 @@ export async function undoActOf(
   const things = await KeptThings.of(broker, undoes);
   const reader = new QueueReader(broker);
   const undo = UNDOS[kind];
-  return async ({ items, inDoubt }, next) => {
+  return async ({ items, inDoubt, requireHeld }, next) => {
     const read = async ({ id: job, queue, mark: place = -1 }: PlanItem) => ({
       ...{ job: { id: job, queue }, place, kept: await things.read(place) },
     });
@@ -77,8 +80,17 @@ export async function undoActOf(
     const waiting = kind === "retry-undo" ? await thoseThatMayWait(broker, clock, all) : [];
     const arrivals = await reader.find(waiting);
     for (const { job, place, kept } of all) {
+      requireHeld();
       const deadline = clock.monotonic() + PATIENCE_MS;
-      const undoing = { broker, clock, things, undoes, once: `undo/${id}`, inDoubt, deadline };
+      const undoing = {
+        broker,
+        clock,
+        things,
+        undoes,
+        once: `undo/${id}/${place}`,
+        inDoubt,
+        deadline,
+      };
       const undone = async (): Promise<boolean> => {
         if (kept === undefined) throw cannot(job, "nothing of it was kept, or not any more.");
         return undo({ job, place, kept, arrival: arrivals.get(jobKey(job)) }, undoing);
@@ -120,7 +132,8 @@ async function putBack(
     }
   }
   await broker.deadLetters.add(kept.letter, once);
-  return true;
+  // A duplicate, put back by whoever died with it, may have been retried or discarded since.
+  return (await sameLetter(broker, kept)) !== undefined;
 }
 
 /**
