@@ -174,6 +174,7 @@ describeInBrowser("the dashboard", (browserOf) => {
         machines: "machines",
         machine: "machines/claim/c-1",
         counted: "machines?machine=claim",
+        runtime: "machines/runtime",
         nodes: "nodes",
         operations: "operations",
         operation: `operations/${begun.id}`,

@@ -49,6 +49,7 @@ const PAGES: Readonly<Record<string, string>> = {
   machines: "machines",
   machine: "machines/claim/c-1",
   chart: "machines?machine=claim",
+  runtime: "machines/runtime",
   nodes: "nodes",
   limits: "limits",
   operations: "operations",

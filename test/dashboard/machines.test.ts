@@ -1,7 +1,7 @@
 import type { MachineChart } from "millrace";
 import { expect, test } from "vitest";
 import { claim } from "./claim.ts";
-import { ADA, BOB, scene } from "./scene.ts";
+import { ADA, BOB, scene, send } from "./scene.ts";
 
 const SEND = "machines/claim/c-1/send";
 
@@ -122,5 +122,32 @@ test("neither a viewer nor another site's form sends one", async () => {
     await t.clock.advance("1s");
     expect(await get("machines/claim/c-1")).toMatchObject({ status: "active" });
     expect(await get("audit")).toEqual([]);
+  }
+});
+
+test("the runtime's own machines are told, with how many are in a state that somebody knows", async () => {
+  const { get, t } = await claimed();
+  await t.client.queues.pause("mail");
+  await t.enqueue(send, { n: 1 }, { id: "waits" });
+  await t.clock.advance("30s");
+  const { machines, leader, lost } = await get<{
+    readonly machines: readonly {
+      readonly name: string;
+      readonly chart: MachineChart;
+      readonly byState: Readonly<Record<string, number>>;
+    }[];
+    readonly leader?: string;
+    readonly lost: number;
+  }>("machines/runtime");
+  expect({ leader, lost }).toEqual({ leader: "test-node", lost: 0 });
+  expect(machines.map(({ name, byState }) => [name, byState])).toEqual([
+    ["execution", { queued: 1, running: 0 }],
+    ["node", { running: 1 }],
+    ["scheduler", { leading: 1 }],
+    ["lock", { "holding.held": 1 }],
+  ]);
+  for (const { chart, byState } of machines) {
+    const paths = chart.states.map(({ path }) => path);
+    for (const path of Object.keys(byState)) expect(paths).toContain(path);
   }
 });

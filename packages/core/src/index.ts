@@ -164,7 +164,7 @@ export { runnableAt } from "./envelope/runnable-at.ts";
 export { writeEnvelope } from "./envelope/write-envelope.ts";
 export { linkOutOfReach, needsProgramDoor } from "./flow/reach.ts";
 
-export { type FinalState } from "./machine/execution-machine.ts";
+export { executionMachine, type FinalState } from "./machine/execution-machine.ts";
 export { takes } from "./machine/transition-table.ts";
 
 export { NO_RETRY, type RetryOptions, retryPolicy } from "./retry/backoff.ts";

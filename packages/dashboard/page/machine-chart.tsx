@@ -26,16 +26,24 @@ export function MachineChartDrawn({
   chart,
   lit,
   label,
+  of = "",
 }: {
   readonly chart: ChartView;
   readonly lit: Lit;
   /** Says in words what the picture shows. */
   readonly label: string;
+  /** Tells the drawings of one page apart: "of a node". */
+  readonly of?: string;
 }): ReactElement {
   return (
     <>
       {isDrawable(chart) ? (
-        <div className="scroll graph chart" role="region" aria-label="Drawing" tabIndex={0}>
+        <div
+          className="scroll graph chart"
+          role="region"
+          aria-label={`Drawing ${of}`.trim()}
+          tabIndex={0}
+        >
           <Picture chart={chart} lit={lit} label={label} />
         </div>
       ) : (
@@ -46,7 +54,7 @@ export function MachineChartDrawn({
       <details>
         <summary>The chart as a table</summary>
         <DataTable
-          label="Ways of the chart"
+          label={`Ways of the chart ${of}`.trim()}
           columns={WAYS}
           rows={chart.transitions.map((way, place) => ({ ...way, place }))}
           rowKey={({ place }) => String(place)}

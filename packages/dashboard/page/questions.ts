@@ -3,6 +3,7 @@ import type {
   MachineChartView,
   MachineCountsView,
   MachinesPageView,
+  RuntimeMachinesView,
   MachineView,
 } from "../src/api/machine-views.ts";
 import type { LimitsPageView } from "../src/api/limits-views.ts";
@@ -161,6 +162,9 @@ export const useMachineChart = (
 
 export const useMachineCounts = (machine: string): UseQueryResult<MachineCountsView> =>
   useAnswer(["counts", machine], pathOf("charts", machine, "counts"), MACHINES_AGAIN_MS);
+
+export const useRuntimeMachines = (): UseQueryResult<RuntimeMachinesView> =>
+  useAnswer(["machines", "runtime"], "machines/runtime");
 
 export const useAudit = (): UseQueryResult<readonly AuditView[]> => useAnswer(["audit"], "audit");
 

@@ -18,6 +18,7 @@ import { DoctorPage } from "./pages/doctor.tsx";
 import { OutboxPage } from "./pages/outbox.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { QueuePage } from "./pages/queue.tsx";
+import { RuntimeMachinesPage } from "./pages/runtime-machines.tsx";
 import { SchedulesPage } from "./pages/schedules.tsx";
 import { usePlaces, useSession } from "./questions.ts";
 import { applyTheme, storedTheme, type Theme } from "./theme.ts";
@@ -130,6 +131,7 @@ function Places(): ReactElement {
       <Route path="/dead/group" component={DeadGroupPage} />
       <Route path="/schedules" component={SchedulesPage} />
       <Route path="/machines" component={MachinesPage} />
+      <Route path="/machines/runtime" component={RuntimeMachinesPage} />
       <Route path="/machines/:machine/:id">
         {({ machine, id }) => <MachinePage key={`${machine}/${id}`} machine={machine} id={id} />}
       </Route>

@@ -10,6 +10,7 @@ export { nodeEvents } from "./node/node-base.ts";
 export type { NodeState } from "./node/node-machine.ts";
 export type { NodeOptions, NodeQueueOptions } from "./node/node-options.ts";
 export { type NodePlan, planNode } from "./node/plan-node.ts";
+export { runtimeCharts } from "./node/runtime-charts.ts";
 export { stopOnSignals } from "./node/stop-on-signals.ts";
 export { tuneEngine } from "./node/tune-engine.ts";
 export {

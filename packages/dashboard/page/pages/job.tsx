@@ -5,6 +5,7 @@ import { Action } from "../action.tsx";
 import { jobAddress, queueAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
+import { ExecutionChart } from "../execution-chart.tsx";
 import { Masked, type Reveal, useReveal } from "../reveal.tsx";
 import { Family } from "../family.tsx";
 import { JobLog } from "../job-log.tsx";
@@ -182,6 +183,7 @@ function Job({ job, now, reveal }: JobProps): ReactElement {
       <section aria-labelledby="time">
         <h2 id="time">Time</h2>
         <Waterfall job={job} now={now} />
+        <ExecutionChart job={job} />
       </section>
       {job.hasFamily ? <Family of={{ queue, id: job.id }} /> : null}
       <Steps job={job} isLive={LIVE.includes(state)} />

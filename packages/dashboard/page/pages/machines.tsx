@@ -24,7 +24,7 @@ export function MachinesPage(): ReactElement {
       { replace: true },
     );
   return (
-    <Page title="Machines">
+    <Page title="Machines" actions={<Link href="/machines/runtime">Machines of the runtime</Link>}>
       <form className="filter" onSubmit={(event) => event.preventDefault()}>
         <label>
           Machine

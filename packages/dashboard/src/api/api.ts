@@ -31,6 +31,7 @@ import { outboxView, retryRows } from "./outbox.ts";
 import type { Reading } from "./reading.ts";
 import * as reads from "./reads.ts";
 import { plots } from "./plots.ts";
+import { runtimeMachines } from "./runtime-machines.ts";
 import { scheduleDay } from "./schedule-day.ts";
 import { completions, indexView, LONGEST_FILTER, rebuildIndex, searchedJobs } from "./search.ts";
 import { deadGroupView, deadRow, operationView } from "./show.ts";
@@ -179,6 +180,7 @@ function addMachineReads(read: Read, reading: Reading): void {
     const asked = { ...askedStatus(status), ...askedAfter(after) };
     return machines(reading, { machine: name, state, ...asked });
   });
+  read("/machines/runtime", () => runtimeMachines(reading));
   read("/charts/:machine/counts", (context) => machineCounts(reading, param(context, "machine")));
   read("/charts/:machine", (context) =>
     machineChart(reading, param(context, "machine"), askedVersion(context.req.query("version"))),

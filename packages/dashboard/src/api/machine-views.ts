@@ -50,6 +50,22 @@ export interface MachineChartView {
   readonly chart?: ChartView;
 }
 
+/** One of the machines by which the runtime itself works. */
+export interface RuntimeMachineView {
+  readonly name: string;
+  readonly chart: ChartView;
+  /** By the path of a state, where it is known. */
+  readonly byState: Readonly<Record<string, number>>;
+}
+
+export interface RuntimeMachinesView {
+  readonly machines: readonly RuntimeMachineView[];
+  /** The node that leads the schedules. */
+  readonly leader?: string;
+  /** Nodes of which nobody knows in which state they are. */
+  readonly lost: number;
+}
+
 /** How many machines of one name are in each state. */
 export interface MachineCountsView {
   /** Machines that have not ended, by the path of the innermost state. */

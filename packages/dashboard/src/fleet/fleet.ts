@@ -61,6 +61,7 @@ export interface Fleet {
       machine: string,
       options: { readonly version?: number },
     ): Promise<MachineChart | undefined>;
+    runtimeCharts(): readonly MachineChart[];
     count(machine: string): Promise<{ readonly byState: Readonly<Record<string, number>> }>;
   };
   readonly jobs: FleetJobs;

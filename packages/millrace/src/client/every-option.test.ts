@@ -86,6 +86,7 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
   machines: {
     list: (of) => of.list(bad()),
     chart: (of) => of.chart("order", bad()),
+    runtimeCharts: "takes no options",
     count: "takes no options",
     remove: "takes no options",
   },

@@ -17,6 +17,7 @@ import {
   requireMachineId,
   requireMachineName,
 } from "@millrace/core";
+import { runtimeCharts } from "@millrace/runtime";
 import {
   eachMachine,
   listMachines,
@@ -69,6 +70,11 @@ export interface Machines {
    * chart?.states.map(({ path }) => path); // ["charging", "waiting", "waiting.quiet", …]
    */
   chart(machine: string, options?: MachineChartQuery): Promise<MachineChart | undefined>;
+  /**
+   * The charts of the runtime's own machines: `execution` (one delivery of a job), `node`,
+   * `scheduler` and `lock` (one request for a lock). Of this version of Millrace.
+   */
+  runtimeCharts(): readonly MachineChart[];
   /** How many of one name there are. Reads all of that name. */
   count(machine: string): Promise<MachineCount>;
   /**
@@ -102,6 +108,7 @@ export function machinesOf(broker: Broker): Machines {
       const { version = charts.at(-1)?.version } = query;
       return charts.find((chart) => chart.version === version);
     },
+    runtimeCharts,
     count: async (machine) => {
       requireMachineName(machine);
       const documents = await broker.documents(MACHINES_BUCKET);
