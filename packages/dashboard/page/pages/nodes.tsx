@@ -108,7 +108,7 @@ const PROCESS: readonly DataColumn<NodeView>[] = [
       ) : (
         <>
           {mebibytes(memory.rssBytes)}
-          <span className="quiet line">heap {mebibytes(memory.heapBytes)}</span>
+          <span className="quiet second-line">heap {mebibytes(memory.heapBytes)}</span>
         </>
       ),
   },
@@ -119,7 +119,7 @@ const PROCESS: readonly DataColumn<NodeView>[] = [
     cell: ({ version, engine }) => (
       <>
         {version ?? UNKNOWN}
-        {engine === undefined ? null : <span className="quiet line">{engine}</span>}
+        {engine === undefined ? null : <span className="quiet second-line">{engine}</span>}
       </>
     ),
   },
