@@ -318,7 +318,6 @@ export interface FleetSchedules {
 }
 
 export type FleetFilter = Readonly<Record<string, string | number | boolean | readonly string[]>>;
-
 export type FleetOutcome =
   | { readonly state: "begun" }
   | { readonly state: "done"; readonly count: number; readonly failed: number }
