@@ -229,6 +229,7 @@ export class NatsBroker implements Broker {
         server: this.#server,
         publisher: this.#stores.settlePublisher,
         ownWords: this.#stores.ownWords,
+        earlier: this.#stores.earlierCopies,
         remakeStreams: () => this.#stores.streams.remake(),
         onProblem: this.#report,
       }),

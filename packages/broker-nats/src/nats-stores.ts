@@ -7,7 +7,8 @@ import { DocumentBuckets } from "./documents/document-buckets.ts";
 import { IdRecords } from "./keys/id-records.ts";
 import { KeyedEnqueue } from "./keys/keyed-enqueue.ts";
 import { SkippedJobs } from "./keys/skipped-jobs.ts";
-import { LaterGenerations } from "./lookup/later-generations.ts";
+import { EarlierCopies } from "./lookup/earlier-copies.ts";
+import { atGates, inQueue, LaterGenerations } from "./lookup/later-generations.ts";
 import { NatsLocks } from "./locks/locks.ts";
 import { NatsMessages } from "./publish/nats-messages.ts";
 import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
@@ -75,6 +76,7 @@ export function natsStores(
   const ends = new JobEnds(server, windows);
   const history = new NatsHistory(server, report, ends);
   const ownWords = new OwnWords(server, publisher, history, (queue) => windows.memoryOf(queue));
+  const earlierCopies = new EarlierCopies(server, windows);
   const remakeStreams = (): Promise<void> => streams.remake();
   const leases = new LeaseRegistry({
     open: openLeases,
@@ -94,10 +96,13 @@ export function natsStores(
       ownWords,
       leases,
     },
-    ...{ progress, history, records, queueBatches },
+    ...{ progress, history, records, queueBatches, earlierCopies },
     skipped: new SkippedJobs({ server, publisher: provingPublisher, history }),
     closeHurried: () => hurriedPublisher?.close(),
-    laterGenerations: new LaterGenerations(server),
+    laterGenerations: {
+      queued: new LaterGenerations(server, inQueue(server)),
+      blocked: new LaterGenerations(server, atGates(server)),
+    },
     settler: new Settler({
       ...{ server, publisher, records, ownWords, ends, delays, limits, remakeStreams },
     }),
@@ -110,7 +115,7 @@ export function natsStores(
       ensureStreams: () => streams.ensure(),
       now: () => clock.now(),
     }),
-    blocked: new NatsBlocked(server, publisher, ownWords, windows, history),
+    blocked: new NatsBlocked(server, publisher, ownWords, earlierCopies),
     locks: new NatsLocks(server, replicas, (...lock) => leases.keepLock(...lock)),
     batches: new NatsBatches(server, provingPublisher, replicas),
     journal: new NatsJournal(server, publisher, replicas),

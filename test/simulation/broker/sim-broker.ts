@@ -187,10 +187,10 @@ export class SimBroker implements Broker {
     const queued = await this.#line.call({
       point: `queued ${id}`,
       act: () =>
-        server
-          .queue(queue)
-          .messages.filter(({ origin }) => origin === "runtime")
-          .flatMap((stored) => waitingJob(stored, id, "queued")?.envelope ?? []),
+        [
+          ...server.blocked.list(queue).map(messageOfBlocked),
+          ...server.queue(queue).messages.filter(({ origin }) => origin === "runtime"),
+        ].flatMap((stored) => waitingJob(stored, id, "queued")?.envelope ?? []),
     });
     const letters = await this.#line.call({
       point: `letter ${id}`,

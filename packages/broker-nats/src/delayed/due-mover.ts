@@ -1,4 +1,4 @@
-import { MillraceError, type Stoppable, type Clock } from "@millrace/core";
+import { type Clock, type Envelope, MillraceError, type Stoppable } from "@millrace/core";
 import { machineOf } from "../machine/machine.ts";
 import { ack, nak } from "../pull/ack.ts";
 import type { Delivery } from "../pull/delivery.ts";
@@ -6,6 +6,7 @@ import { PullSubscription } from "../pull/pull-subscription.ts";
 import type { Publication, RecordPublication } from "../publish/batch.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { OwnWords } from "../publish/own-words.ts";
+import type { EarlierCopies } from "../lookup/earlier-copies.ts";
 import type { PubAck } from "../publish/pub-ack.ts";
 import { runtimeEnvelope } from "../messages/runtime-envelope.ts";
 import type { ServerAccess } from "../store/server-access.ts";
@@ -16,7 +17,7 @@ import { type DueJob, readDelayedHeaders } from "../messages/delayed-headers.ts"
 import { postponeMs } from "../messages/delayed-message.ts";
 import { readPlace } from "../messages/delayed-place.ts";
 import { DueTimes } from "./due-times.ts";
-import { hasRun } from "./has-run.ts";
+import { hasRun } from "../lookup/has-run.ts";
 import { forwardHeaders } from "../messages/forward-headers.ts";
 import { RoomByBytes } from "./room-by-bytes.ts";
 
@@ -24,6 +25,7 @@ export interface DueMoverOptions {
   readonly server: ServerAccess;
   readonly publisher: ConfirmedPublisher;
   readonly ownWords: OwnWords;
+  readonly earlier: EarlierCopies;
   /** Makes the delayed stream again, where it was removed. */
   readonly remakeStreams: () => Promise<void>;
   readonly onProblem: (error: unknown, doing: string) => void;
@@ -132,17 +134,24 @@ export class DueMover implements Stoppable {
     if (delayMs > 0) return this.#giveBack(delivery, delayMs);
     if (this.#phase === "stopping") return void this.#kept.push(delivery);
     if (this.#phase === "stopped") return this.#giveBack(delivery, 0);
+    this.#options.earlier.prepare(job.queue);
     this.#room.take(delivery.data.length);
     this.#timed.add(job.notBefore, { delivery, job });
   }
 
-  /** What was moved takes a look first, which must not hold up the rest. */
+  /** What was moved, or is late, takes a look first, which must not hold up the rest. */
   #startForward(due: readonly Timed[]): void {
-    const moved = due.filter(({ job }) => job.movedAfter !== undefined);
-    const rest = moved.length === 0 ? due : due.filter((timed) => !moved.includes(timed));
+    const { true: looked = [], false: rest = [] } = Object.groupBy(due, (timed) =>
+      this.#takesLook(timed) ? "true" : "false",
+    );
     if (rest.length > 0) this.#track(this.#forward(rest));
-    if (moved.length > 0)
-      this.#track(this.#notRunBefore(moved).then((jobs) => this.#forward(jobs)));
+    if (looked.length > 0)
+      this.#track(this.#notForwardedBefore(looked).then((jobs) => this.#forward(jobs)));
+  }
+
+  #takesLook(timed: Timed): boolean {
+    const { queue, movedAfter } = timed.job;
+    return movedAfter !== undefined || !this.#options.earlier.isFresh(queue, soonest(timed));
   }
 
   #track(work: Promise<void>): void {
@@ -178,32 +187,36 @@ export class DueMover implements Stoppable {
   }
 
   /**
-   * Without those that were moved here and have run since from where they were: a mover that had
-   * them then forwarded them all the same.
+   * Without those that are in their queue already, or have run. A mover that had one when it was
+   * moved here forwarded it all the same. One that died between the forward and the ack left it
+   * here.
    */
-  async #notRunBefore(moved: readonly Timed[]): Promise<readonly Timed[]> {
-    const kept: Timed[] = [];
-    const look = async (timed: Timed): Promise<void> => {
+  async #notForwardedBefore(jobs: readonly Timed[]): Promise<readonly Timed[]> {
+    const look = async (timed: Timed): Promise<boolean> => {
       try {
-        if (await this.#ranBefore(timed)) this.#end(timed, "forwarded");
-        else kept.push(timed);
+        if (!(await this.#wasForwarded(timed))) return true;
+        this.#end(timed, "forwarded");
       } catch (error) {
         this.#end(timed, error);
       }
+      return false;
     };
-    await Promise.all(moved.map(look));
-    return kept;
+    const isKept = await Promise.all(jobs.map(look));
+    return jobs.filter((_, index) => isKept[index] === true);
   }
 
-  async #ranBefore({ delivery, job: { movedAfter } }: Timed): Promise<boolean> {
-    const { server } = this.#options;
-    const { names, maxValues } = server;
-    const job = names.readDue(delivery.subject);
-    if (movedAfter === undefined || job === undefined) return false;
-    const { data: body, headers } = delivery;
-    const envelope = runtimeEnvelope({ queue: job.queue, body, headers }, maxValues);
-    // What can't be read is buried by who gets it.
-    return envelope !== undefined && hasRun(server, envelope, movedAfter);
+  async #wasForwarded(timed: Timed): Promise<boolean> {
+    const { server, earlier } = this.#options;
+    const { delivery, job } = timed;
+    const { queue, movedAfter } = job;
+    if (server.names.readDue(delivery.subject) === undefined) return false;
+    const { data: body, headers, publishedAtMs: storedAt } = delivery;
+    const read = (): Envelope | undefined =>
+      runtimeEnvelope({ queue, body, headers }, server.maxValues);
+    const envelope = movedAfter === undefined ? undefined : read();
+    if (envelope !== undefined && (await hasRun(server, envelope, { after: movedAfter ?? 0 })))
+      return true;
+    return earlier.has({ queue, publishedAt: soonest(timed), storedAt, read });
   }
 
   #end({ delivery, job }: Timed, outcome: unknown): void {
@@ -220,6 +233,11 @@ export class DueMover implements Stoppable {
     const { nc } = this.#options.server;
     if (!nc.isClosed()) nak(nc, delivery.ackSubject, delayMs);
   }
+}
+
+/** No mover has forwarded it before then: epoch milliseconds of the server's clock. */
+function soonest({ delivery, job }: Timed): number {
+  return Math.max(job.notBefore, delivery.publishedAtMs);
 }
 
 function* publications(names: Names, jobs: readonly Timed[]): Generator<Publication> {

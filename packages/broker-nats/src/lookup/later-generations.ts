@@ -1,11 +1,13 @@
-import type { Envelope } from "@millrace/core";
-import type { ServerAccess } from "../store/server-access.ts";
-import { endsOf, scan } from "../reads/scan.ts";
+import { CLOCK_SLACK_MS, type Envelope, type QueueMessage } from "@millrace/core";
+import { runtimeEnvelope } from "../messages/runtime-envelope.ts";
+import { nextMessage } from "../reads/next-message.ts";
+import { endsOf, scan, type StreamEnds } from "../reads/scan.ts";
 import { queuedJob, type StoredMessage } from "../reads/stored-message.ts";
+import type { ServerAccess } from "../store/server-access.ts";
 
 /**
- * Of so many retries in a queue the first are looked at: a look must not take longer than the run
- * that it may save.
+ * Of so many retries in a queue, or jobs at its gates, the first are looked at: a look must not
+ * take longer than the run that it may save.
  */
 const MOST = 50_000;
 
@@ -18,9 +20,67 @@ const MESSAGE_ID = /(?:^|\/)millrace\/([^/]+)\/(\d+)(?:\/[\w-]+)*$/;
 interface Ask {
   readonly id: string;
   readonly generation: number;
-  /** Messages from here on. */
-  readonly from: number;
+  /** What was stored before this message does not follow it. */
+  readonly message: Pick<QueueMessage, "sequence" | "storedAt">;
   readonly found: Envelope[];
+}
+
+/** Where later generations of a queue's jobs lie. */
+interface Place {
+  readonly stream: string;
+  readonly subject: string;
+  readonly from: (ends: StreamEnds, asks: readonly Ask[]) => Promise<number> | number;
+  readonly read: (stored: StoredMessage) => Envelope | undefined;
+}
+
+/** What went back to its queue. */
+export function inQueue(server: ServerAccess): (queue: string) => Place {
+  const { names } = server;
+  return (queue) => ({
+    stream: names.queueStream(queue),
+    subject: names.requeueAll,
+    from: (ends, asks) =>
+      asks.reduce((least, { message }) => Math.min(least, message.sequence + 1), ends.last + 1),
+    read: (stored) => {
+      const read = queuedJob(server, stored)?.read;
+      return read?.ok === true ? read.envelope : undefined;
+    },
+  });
+}
+
+/** What waits at gates, all of them of all queues in one stream. */
+export function atGates(server: ServerAccess): (queue: string) => Place {
+  const { names, maxValues } = server;
+  return (queue) => ({
+    stream: names.blockedStream,
+    subject: names.blocked(queue, "*"),
+    from: (ends, asks) => {
+      const since = Math.min(...asks.map(({ message }) => message.storedAt));
+      return firstSince(server, ends, since - CLOCK_SLACK_MS);
+    },
+    read: ({ data: body, headers }) => runtimeEnvelope({ queue, body, headers }, maxValues),
+  });
+}
+
+/** Of a shorter stream all is read: to look where to begin would take as long. */
+const SHORT = 1_000;
+
+/** By halves: one read for each doubling of the stream. */
+async function firstSince(
+  { jsm }: ServerAccess,
+  { stream, first, last, messages }: StreamEnds,
+  since: number,
+): Promise<number> {
+  if (messages <= SHORT) return first;
+  let [low, high] = [first, last];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const stored = await nextMessage(jsm, stream, middle, ">");
+    if (stored !== undefined && stored.time.getTime() < since)
+      low = Math.max(middle, stored.seq) + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 interface Round {
@@ -29,28 +89,33 @@ interface Round {
 }
 
 /**
- * Finds later generations of jobs in their queues. They lie on the runtime's subjects, which few
- * jobs of a queue do, so those are read and nothing else. After a crash a node asks this for each
- * job that comes again, all at the same time: who asks while the queue is read waits for the next
- * reading, which is for all of them.
+ * Finds later generations of jobs in their queues, or at gates. In a queue they lie on the
+ * runtime's subjects, which few of its jobs do, so those are read and nothing else. After a crash a
+ * node asks this for each job that comes again, all at the same time: who asks while the queue is
+ * read waits for the next reading, which is for all of them.
  *
  * Their subjects say no id, and shall not: older nodes set consumers' filters back
  * (docs/decisions/settlement.md).
  */
 export class LaterGenerations {
   readonly #server: ServerAccess;
+  readonly #placeOf: (queue: string) => Place;
   /** By queue: the reading to come. */
   readonly #next = new Map<string, Round>();
   /** By queue: the last one that began. */
   readonly #current = new Map<string, Promise<void>>();
 
-  constructor(server: ServerAccess) {
+  constructor(server: ServerAccess, placeOf: (queue: string) => Place) {
     this.#server = server;
+    this.#placeOf = placeOf;
   }
 
-  /** @param after the place of the message whose successors are looked for */
-  async of({ id, queue, generation }: Envelope, after: number): Promise<readonly Envelope[]> {
-    const ask: Ask = { id, generation, from: after + 1, found: [] };
+  /** @param message whose successors are looked for */
+  async of(
+    { id, queue, generation }: Envelope,
+    message: Ask["message"],
+  ): Promise<readonly Envelope[]> {
+    const ask: Ask = { id, generation, message, found: [] };
     const round = this.#next.get(queue) ?? this.#plan(queue);
     round.asks.push(ask);
     await round.done;
@@ -76,30 +141,28 @@ export class LaterGenerations {
   }
 
   async #read(queue: string, asks: readonly Ask[]): Promise<void> {
-    const { names } = this.#server;
-    const ends = await endsOf(this.#server, names.queueStream(queue));
-    if (ends === undefined) return;
+    const place = this.#placeOf(queue);
+    const { subject } = place;
+    const ends = await endsOf(this.#server, place.stream);
+    if (ends === undefined || ends.messages === 0) return;
     const byId = Map.groupBy(asks, ({ id }) => id);
-    const from = asks.reduce((least, ask) => Math.min(least, ask.from), ends.last + 1);
+    const from = Math.max(await place.from(ends, asks), ends.first);
     let read = 0;
-    for await (const messages of scan(this.#server, {
-      ends,
-      from: Math.max(from, ends.first),
-      until: ends.last,
-      subject: names.requeueAll,
-    })) {
-      for (const stored of messages) this.#note(stored, byId);
+    for await (const messages of scan(this.#server, { ends, from, until: ends.last, subject })) {
+      for (const stored of messages) note(stored, byId, place);
       if ((read += messages.length) >= MOST) return;
     }
   }
+}
 
-  #note(stored: StoredMessage, byId: ReadonlyMap<string, readonly Ask[]>): void {
-    const [, id = "", generation] = MESSAGE_ID.exec(stored.headers["nats-msg-id"] ?? "") ?? [];
-    const asks = byId
-      .get(id)
-      ?.filter((ask) => stored.sequence >= ask.from && Number(generation) > ask.generation);
-    if (asks === undefined || asks.length === 0) return;
-    const job = queuedJob(this.#server, stored);
-    if (job?.read.ok === true) for (const { found } of asks) found.push(job.read.envelope);
-  }
+function note(
+  stored: StoredMessage,
+  byId: ReadonlyMap<string, readonly Ask[]>,
+  { read }: Place,
+): void {
+  const [, id = "", generation] = MESSAGE_ID.exec(stored.headers["nats-msg-id"] ?? "") ?? [];
+  const asks = byId.get(id)?.filter((ask) => Number(generation) > ask.generation);
+  if (asks === undefined || asks.length === 0) return;
+  const job = read(stored);
+  if (job !== undefined) for (const { found } of asks) found.push(job);
 }

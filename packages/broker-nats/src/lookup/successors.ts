@@ -10,12 +10,12 @@ import { delayedJob, fromLeader } from "../reads/stored-message.ts";
 
 /**
  * Looks for what a job has left behind beside one of its messages. In the order in which a job
- * moves, from the delayed jobs to the queue, so that one that moves meanwhile is met in one of the
- * two.
+ * moves, from the delayed and the blocked jobs to the queue, so that one that moves meanwhile is
+ * met in one of the two.
  */
 export async function successors(
   server: ServerAccess,
-  later: LaterGenerations,
+  { queued, blocked }: { readonly queued: LaterGenerations; readonly blocked: LaterGenerations },
   windows: DedupeWindows,
   envelope: Envelope,
   message: QueueMessage,
@@ -24,7 +24,8 @@ export async function successors(
   return request(`look for what follows the job ${id}`, async () => {
     const waiting = [
       ...(await laterDelayed(server, envelope)),
-      ...(await later.of(envelope, message.sequence)),
+      ...(await blocked.of(envelope, message)),
+      ...(await queued.of(envelope, message)),
     ];
     const letters = await lettersOf(server, queue, id, message);
     return { waiting, ...letters, memory: await windows.memoryOf(queue) };

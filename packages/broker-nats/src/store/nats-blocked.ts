@@ -3,15 +3,15 @@ import {
   type BlockedJob,
   type BlockedQuery,
   type BlockedStore,
-  type HistoryStore,
+  type Envelope,
   readEnvelope,
   type ReleaseOptions,
   requireId,
   requireQueueName,
   wasEnqueuedBefore,
 } from "@millrace/core";
+import type { EarlierCopies } from "../lookup/earlier-copies.ts";
 import { endsOf } from "../reads/scan.ts";
-import { machineOf } from "../machine/machine.ts";
 import { orWithoutStream, request } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { OwnWords } from "../publish/own-words.ts";
@@ -20,7 +20,6 @@ import { headersOf, nextMessage } from "../reads/next-message.ts";
 import { removeMessage } from "./remove-message.ts";
 import { readStream, type StreamMessage } from "../reads/read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
-import type { DedupeWindows } from "../topology/dedupe-windows.ts";
 import { decodeGate } from "../messages/gate-header.ts";
 import { gateToken } from "../messages/gate-token.ts";
 import { laneOf, wokenMessage } from "../messages/blocked-message.ts";
@@ -28,11 +27,6 @@ import { laneOf, wokenMessage } from "../messages/blocked-message.ts";
 const DEFAULT_LIMIT = 100;
 /** Moved side by side. */
 const BATCH = 256;
-/**
- * Of the window: for so long a job's id is surely remembered, although clocks differ and
- * blocking it takes its time.
- */
-const SURELY = 0.5;
 
 /** Blocked jobs in one stream, a subject for each gate. */
 export class NatsBlocked implements BlockedStore {
@@ -41,19 +35,16 @@ export class NatsBlocked implements BlockedStore {
   readonly #ownWords: OwnWords;
   /** Names by subject; a token stands for one name for ever. */
   readonly #names = new Map<string, string>();
-  readonly #windows: DedupeWindows;
-  readonly #history: Pick<HistoryStore, "last">;
+  readonly #earlier: EarlierCopies;
 
   constructor(
     server: ServerAccess,
     publisher: ConfirmedPublisher,
     ownWords: OwnWords,
-    windows: DedupeWindows,
-    history: Pick<HistoryStore, "last">,
+    earlier: EarlierCopies,
   ) {
-    this.#history = history;
     this.#server = server;
-    this.#windows = windows;
+    this.#earlier = earlier;
     this.#publisher = publisher;
     this.#ownWords = ownWords;
   }
@@ -171,24 +162,14 @@ export class NatsBlocked implements BlockedStore {
 
   /**
    * One that crashed between the publication and the removal leaves the job here. Soon afterwards
-   * its id tells, which the queue remembers; later, a record of this generation does.
+   * its id tells, which the queue remembers; later, the copy in the queue does, or a record.
    */
   async #wasMovedLongAgo(blocked: StreamMessage): Promise<boolean> {
-    const job = this.#jobOf(blocked);
-    if (job === undefined) return false;
-    const { queue, generation } = job.envelope;
-    const windowMs = await this.#windows.of(queue);
-    if (machineOf(this.#server.nc).clock.now() - blocked.storedAt < windowMs * SURELY) return false;
-    const last = await Promise.all([
-      this.#history.last(job.envelope, "requeued"),
-      this.#history.last(job.envelope, "ended"),
-    ]);
-    return last.some(
-      (found) =>
-        found !== undefined &&
-        found.record.generation >= generation &&
-        found.record.at >= blocked.storedAt,
-    );
+    const queue = this.#server.names.readBlockedSubject(blocked.subject)?.queue;
+    const { storedAt } = blocked;
+    if (queue === undefined || this.#earlier.isFresh(queue, storedAt)) return false;
+    const read = (): Envelope | undefined => this.#jobOf(blocked)?.envelope;
+    return this.#earlier.has({ queue, publishedAt: storedAt, storedAt, read });
   }
 
   #filter(queue: string | undefined, gate?: string): string {

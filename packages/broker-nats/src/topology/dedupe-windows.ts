@@ -17,6 +17,7 @@ const BELIEVED_MS = 60_000;
 export class DedupeWindows {
   readonly #server: ServerAccess;
   readonly #known = new Map<string, { readonly ms: Promise<number>; readonly untilMs: number }>();
+  readonly #last = new Map<string, number>();
 
   constructor(server: ServerAccess) {
     this.#server = server;
@@ -33,8 +34,16 @@ export class DedupeWindows {
     const ms = this.#ask(queue);
     this.#known.set(queue, { ms, untilMs: now + BELIEVED_MS });
     // A failure is not kept: the next call tries again.
-    ms.catch(() => this.#known.delete(queue));
+    ms.then(
+      (answer) => this.#last.set(queue, answer),
+      () => this.#known.delete(queue),
+    );
     return ms;
+  }
+
+  /** The last answer to `of`, whenever that was. */
+  last(queue: string): number | undefined {
+    return this.#last.get(queue);
   }
 
   /** What a queue remembers of ids, asked anew each time. */

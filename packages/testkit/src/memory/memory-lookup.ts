@@ -32,12 +32,17 @@ export class MemoryLookup {
     this.#connection.reach();
     const { id, queue } = envelope;
     const delayed = this.#server.delayed.find(id, queue)?.envelope;
+    const blocked = this.#server.blocked
+      .entries(queue)
+      .flatMap(([, job]) => waitingJob(messageOfBlocked(job), id, "blocked")?.envelope ?? []);
     const queued = this.#server
       .queue(queue)
       .stored.filter(({ origin }) => origin === "runtime")
       .flatMap((stored) => waitingJob(stored, id, "queued")?.envelope ?? []);
     return {
-      waiting: [delayed ?? [], queued].flat().filter((job) => job.generation > envelope.generation),
+      waiting: [delayed ?? [], blocked, queued]
+        .flat()
+        .filter((job) => job.generation > envelope.generation),
       ...this.#server.deadLetters.beside({ id, queue }, buriedIdOf(message)),
       memory: this.#server.memoryOf(queue),
     };
