@@ -16,7 +16,7 @@ const AT_A_TIME = 32;
  * the ids of the first time, each job is looked up before: what is there, or was there and has
  * ended, is left alone, as the queues do it by themselves until then.
  *
- * @param batch.madeAt the first time; undefined the first time
+ * @param batch.madeAt the first time, by the server's clock; undefined the first time
  */
 export async function enqueueMembers(
   broker: Broker,
@@ -77,8 +77,8 @@ async function thereAlready(
   const forgetful = await forgetfulQueues(broker, members, madeAt);
   const unsure = members.filter(({ queue }) => forgetful.has(queue));
   const meant: Meant = {
-    // An earlier job of the id was made before.
-    recorded: (record) => (record.createdAt ?? 0) >= madeAt - CLOCK_SLACK_MS,
+    // An earlier job of the id had ended before. When it was made its producer's clock says.
+    recorded: ({ at }) => at >= madeAt - CLOCK_SLACK_MS,
     waits: ({ envelope }) => envelope.batch === id,
   };
   const there = new Set<Envelope>();

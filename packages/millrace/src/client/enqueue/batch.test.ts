@@ -1,6 +1,14 @@
-import { type BatchEnded, defineJob, fatal, MillraceError, planJob } from "@millrace/core";
+import {
+  type BatchEnded,
+  type Clock,
+  defineJob,
+  fatal,
+  MillraceError,
+  planJob,
+} from "@millrace/core";
 import { expect, test } from "vitest";
 import { createTestRuntime } from "../../testing/test-runtime.ts";
+import { createClient } from "../client.ts";
 
 const page = defineJob<{ n: number }>({ name: "page", retry: "none" });
 const report = defineJob<BatchEnded<{ day: string }>>({ name: "report" });
@@ -179,6 +187,30 @@ test("made again long after its queues have forgotten the ids, nothing of it run
   expect(ran).toEqual([1, 0, 9]);
   expect(reports).toMatchObject([{ batch: { total: 3, succeeded: 3 } }]);
 });
+
+test.each([3_600_000, -3_600_000])(
+  "made again by a machine whose clock is %s ms ahead, nothing of it runs a second time",
+  async (offMs) => {
+    const ran: number[] = [];
+    const { t, reports } = await runtime((n) => void ran.push(n));
+    await using _ = t;
+    const { clock } = t;
+    const wrong: Clock = {
+      now: () => clock.now() + offMs,
+      monotonic: () => clock.monotonic(),
+      setTimer: (ms, fire) => clock.setTimer(ms, fire),
+    };
+    const { batch } = createClient(t.broker, wrong);
+    const planned = [...pages(2), planJob(page, { n: 9 }, { id: "late", delay: "3h" })];
+    const make = () => batch(planned, { id: "b", callback: { job: report, input: { day: "d" } } });
+    await make();
+    await clock.advance("30m");
+    expect((await make()).jobs).toHaveLength(3);
+    await t.drain();
+    expect(ran).toEqual([0, 1, 9]);
+    expect(reports).toMatchObject([{ batch: { total: 3, succeeded: 3 } }]);
+  },
+);
 
 test("made again after an earlier job of a member's id, it has the job that was refused at first", async () => {
   const ran: number[] = [];

@@ -55,7 +55,8 @@ export async function enqueueBatch<Input, Parsed, Output>(
   const plan = planBatch(planned, options, source, { most: MOST_JOBS, maxValues });
   const { id, members, callback } = await makeBatch(plan);
   await broker.queues.snapshot(callback.queue);
-  const batch = { id, createdAt: source.now(), callback };
+  // It is compared with times of the server's, and the next to make it may have another clock.
+  const batch = { id, createdAt: await broker.serverNow(), callback };
   const refs = members.map((member) => ({ id: member.id, queue: member.queue }));
   // An id that was made up just now was not used before.
   const since = options.id === undefined ? undefined : await rememberedSince(broker, callback);
