@@ -3,6 +3,8 @@ import {
   type BlockedJob,
   type BlockedQuery,
   type BlockedStore,
+  type Cancellation,
+  isMeant,
   messageIdOf,
   type ReleaseOptions,
 } from "@millrace/core";
@@ -39,11 +41,19 @@ export class BlockedClient implements BlockedStore {
     return moved;
   }
 
-  async releaseJob(queue: string, id: string): Promise<boolean> {
+  async releaseJob(
+    queue: string,
+    id: string,
+    meant: Pick<Cancellation, "createdAt"> = {},
+  ): Promise<boolean> {
     const { blocked } = this.#line.server;
     const found = await this.#line.call({
       point: `find blocked ${id}`,
-      act: () => blocked.list(queue).find((job) => blockedJob(job)?.envelope.id === id),
+      act: () =>
+        blocked.list(queue).find((job) => {
+          const envelope = blockedJob(job)?.envelope;
+          return envelope?.id === id && isMeant(meant, envelope);
+        }),
     });
     return found !== undefined && (await this.#move(found, undefined));
   }

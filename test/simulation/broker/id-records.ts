@@ -22,7 +22,7 @@ export async function isOnRecord(line: Line, job: JobRef, limit = within(line)):
       "buried",
       () => server.deadLetters.list({ queue: job.queue, id: job.id, limit: 1 }).length > 0,
     ),
-    look("put off", () => server.delayed.find(job.id, job.queue) !== undefined),
+    look("put off", () => server.delayed.of(job.id, job.queue).length > 0),
   ]);
   return found.includes(true);
 }

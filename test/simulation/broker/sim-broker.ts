@@ -182,7 +182,7 @@ export class SimBroker implements Broker {
     // In the order of the real one's reads, each of which may see another moment.
     const delayed = await this.#line.call({
       point: `delayed ${id}`,
-      act: () => server.delayed.find(id, queue)?.envelope,
+      act: () => server.delayed.of(id, queue).map((found) => found.envelope),
     });
     const queued = await this.#line.call({
       point: `queued ${id}`,
@@ -196,7 +196,7 @@ export class SimBroker implements Broker {
       point: `letter ${id}`,
       act: () => server.deadLetters.beside({ id, queue }, buriedIdOf(message)),
     });
-    const waiting = [delayed ?? [], queued].flat().filter((job) => job.generation > generation);
+    const waiting = [...delayed, ...queued].filter((job) => job.generation > generation);
     return { waiting, ...letters, memory: server.memory };
   }
 

@@ -2,12 +2,16 @@ import {
   type DelayedJob,
   type DelayedQuery,
   type DelayedStore,
+  type Envelope,
   envelopeOfUnreadable,
+  type JobRef,
   type MeantMove,
+  requireId,
   requireQueueName,
   waitsForOwnStart,
 } from "@millrace/core";
 import { request } from "../jetstream-errors.ts";
+import { delayedOf } from "../lookup/delayed-of.ts";
 import { type DelayedMessage, readDelayed } from "../lookup/read-delayed.ts";
 import { endsOf } from "../reads/scan.ts";
 import { countMessages } from "../reads/count-messages.ts";
@@ -39,6 +43,17 @@ export class NatsDelayedJobs implements DelayedStore {
         count += await countMessages(server, ends, subject);
       return count;
     });
+  }
+
+  of({ id, queue }: JobRef): Promise<readonly Envelope[]> {
+    const { server } = this.#options;
+    requireId(id);
+    requireQueueName(queue);
+    return request(`look for the delayed jobs ${id}`, async () =>
+      (await delayedOf(server, { id, queue })).flatMap(({ read }) =>
+        read.ok ? read.envelope : [],
+      ),
+    );
   }
 
   async move(

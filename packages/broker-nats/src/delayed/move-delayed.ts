@@ -11,7 +11,7 @@ import {
 import { machineOf } from "../machine/machine.ts";
 import { sleep } from "../machine/timers.ts";
 import { request } from "../jetstream-errors.ts";
-import { delayedJob, fromLeader, type StoredMessage } from "../reads/stored-message.ts";
+import { delayedOf, type DelayedPlace, newestDelayed } from "../lookup/delayed-of.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { requeueMessage } from "../messages/envelope-message.ts";
 import { lastMessage } from "../reads/next-message.ts";
@@ -60,21 +60,24 @@ export async function moveDelayed(
   options: MoveOptions,
   { id, queue }: JobRef,
   notBefore: number | "now",
-  { cancellation, from }: MeantMove = {},
+  { cancellation, createdAt, from }: MeantMove = {},
 ): Promise<boolean> {
   requireId(id);
   requireQueueName(queue);
   const { clock, random, newId } = machineOf(options.server.nc);
   let moveId = "";
+  const isIt: IsIt = ({ envelope, notBefore: waitsFor, moveId: movedBy }) =>
+    movedBy === moveId ||
+    ((createdAt === undefined || createdAt === envelope.createdAt) &&
+      (cancellation === undefined || isMeant(cancellation, envelope)) &&
+      (from === undefined || waitsFor === from));
   for (let round = 1; ; round += 1) {
     const found = await request(`look for the delayed job ${id}`, () =>
-      findDelayed(options.server, id, queue),
+      findDelayed(options.server, { id, queue }, isIt),
     );
     if (found === undefined) return false;
     // Refused because it had been done before: the answer to the first attempt got lost.
     if (found.moveId === moveId) return true;
-    if (cancellation !== undefined && !isMeant(cancellation, found.envelope)) return false;
-    if (from !== undefined && found.notBefore !== from) return false;
     moveId = newId();
     const now = options.now();
     const remainingMs = found.notBefore - now;
@@ -98,45 +101,42 @@ export async function moveDelayed(
   }
 }
 
-interface Found {
-  readonly stored: StoredMessage;
+interface Found extends Pick<DelayedPlace, "notBefore" | "scheduled" | "movedAfter" | "moveId"> {
+  readonly stored: { readonly sequence: number; readonly subject: string };
   readonly envelope: Envelope;
-  readonly notBefore: number;
-  readonly scheduled: boolean;
-  readonly movedAfter: number | undefined;
-  readonly moveId: string | undefined;
 }
 
+type IsIt = (found: Found) => boolean;
+
+/**
+ * @returns of those that wait under the id and are meant, the newest
+ * @throws MillraceError where none is, and the newest of all can't be read
+ */
 async function findDelayed(
   server: ServerAccess,
-  id: string,
-  queue: string,
+  job: JobRef,
+  isIt: IsIt,
 ): Promise<Found | undefined> {
-  const { jsm, names } = server;
-  const [scheduled, due] = await Promise.all(
-    [names.delayed(queue, id, "*"), names.due(queue, id, "*")].map((subject) =>
-      lastMessage(jsm, names.delayedStream, subject),
-    ),
-  );
-  const newest = (scheduled?.seq ?? 0) > (due?.seq ?? 0) ? scheduled : due;
+  const newest = await newestDelayed(server, job);
   if (newest === undefined) return undefined;
-  const stored = fromLeader(newest);
-  const job = delayedJob(server, stored);
-  if (job === undefined) return undefined;
-  const { read } = job;
-  if (!read.ok)
-    throw new MillraceError(
-      read.reason,
-      `The delayed job ${id} of the queue ${queue} can't be read, and so not be moved: ${read.error.message}`,
-    );
-  return {
-    stored,
-    envelope: read.envelope,
-    notBefore: job.notBefore,
-    scheduled: newest === scheduled,
-    movedAfter: job.movedAfter,
-    moveId: job.moveId,
-  };
+  const found = readFound(newest);
+  if (found !== undefined && isIt(found)) return found;
+  // Another job may have come under the id since.
+  for (const place of (await delayedOf(server, job)).toReversed()) {
+    const other = readFound(place);
+    if (other !== undefined && isIt(other)) return other;
+  }
+  if (newest.read.ok) return undefined;
+  const { reason, error } = newest.read;
+  throw new MillraceError(
+    reason,
+    `The delayed job ${job.id} of the queue ${job.queue} can't be read, and so not be moved: ${error.message}`,
+  );
+}
+
+function readFound({ message, subject, read, ...place }: DelayedPlace): Found | undefined {
+  const stored = { sequence: message.sequence, subject };
+  return read.ok ? { ...place, stored, envelope: read.envelope } : undefined;
 }
 
 async function replace(

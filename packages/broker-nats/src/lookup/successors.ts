@@ -1,12 +1,12 @@
 import type { Envelope, QueueMessage, StoredDeadLetter, Successors } from "@millrace/core";
 import { request } from "../jetstream-errors.ts";
 import { buriedId, readDeadLetter } from "../messages/dead-letter-headers.ts";
-import { headersOf, lastMessage, nextMessage } from "../reads/next-message.ts";
+import { headersOf, lastMessage } from "../reads/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import type { DedupeWindows } from "../topology/dedupe-windows.ts";
+import { delayedOf } from "./delayed-of.ts";
 import type { LaterGenerations } from "./later-generations.ts";
-import { delayedJob, fromLeader } from "../reads/stored-message.ts";
 
 /**
  * Looks for what a job has left behind beside one of its messages. In the order in which a job
@@ -32,22 +32,10 @@ export async function successors(
   });
 }
 
-async function laterDelayed(
-  server: ServerAccess,
-  { id, queue, generation }: Envelope,
-): Promise<readonly Envelope[]> {
-  const { jsm, names } = server;
-  const found: Envelope[] = [];
-  for (const subject of [names.delayed(queue, id, "*"), names.due(queue, id, "*")])
-    for (let from = 1; ;) {
-      const stored = await nextMessage(jsm, names.delayedStream, from, subject);
-      if (stored === undefined) break;
-      const job = delayedJob(server, fromLeader(stored));
-      if (job?.read.ok === true && job.read.envelope.generation > generation)
-        found.push(job.read.envelope);
-      from = stored.seq + 1;
-    }
-  return found;
+async function laterDelayed(server: ServerAccess, job: Envelope): Promise<readonly Envelope[]> {
+  return (await delayedOf(server, job))
+    .flatMap(({ read }) => (read.ok ? read.envelope : []))
+    .filter(({ generation }) => generation > job.generation);
 }
 
 async function lettersOf(

@@ -3,7 +3,9 @@ import {
   type BlockedJob,
   type BlockedQuery,
   type BlockedStore,
+  type Cancellation,
   type Envelope,
+  isMeant,
   readEnvelope,
   type ReleaseOptions,
   requireId,
@@ -76,8 +78,15 @@ export class NatsBlocked implements BlockedStore {
     return moved;
   }
 
-  async releaseJob(queue: string, id: string): Promise<boolean> {
-    const blocked = await this.#find(requireQueueName(queue), requireId(id));
+  async releaseJob(
+    queue: string,
+    id: string,
+    meant: Pick<Cancellation, "createdAt"> = {},
+  ): Promise<boolean> {
+    const blocked = await this.#find(requireQueueName(queue), requireId(id), (message) => {
+      const job = this.#jobOf(message);
+      return job === undefined || isMeant(meant, job.envelope);
+    });
     if (blocked === undefined) return false;
     return this.#move(queue, blocked, undefined, await this.#wasMovedLongAgo(blocked));
   }
@@ -189,7 +198,7 @@ export class NatsBlocked implements BlockedStore {
   async #find(
     queue: string | undefined,
     id: string,
-    isIt: (message: StreamMessage) => boolean = () => true,
+    isIt: (message: StreamMessage) => boolean,
   ): Promise<StreamMessage | undefined> {
     const { nc, jsm, names } = this.#server;
     const range = { stream: names.blockedStream, filter: this.#filter(queue) };

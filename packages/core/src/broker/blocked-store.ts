@@ -1,3 +1,4 @@
+import type { Cancellation } from "../control/cancellation.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 
 /** A gate at which jobs of a queue wait. */
@@ -53,9 +54,11 @@ export interface BlockedStore {
   release(queue: string, gate: string, count: number, options?: ReleaseOptions): Promise<number>;
   /**
    * Moves one job, whatever waits before it. Looks through all that is blocked in the queue.
+   *
+   * @param meant of several of the id, the one that was created then
    * @returns false where it isn't blocked
    */
-  releaseJob(queue: string, id: string): Promise<boolean>;
+  releaseJob(queue: string, id: string, meant?: Pick<Cancellation, "createdAt">): Promise<boolean>;
   /** Every gate at which something waits. Its work follows the number of gates, not of jobs. */
   gates(queue?: string): Promise<readonly BlockedGate[]>;
   /** Oldest first. */

@@ -1,5 +1,5 @@
 import type { Cancellation } from "../control/cancellation.ts";
-import type { Lane } from "../envelope/envelope.ts";
+import type { Envelope, JobRef, Lane } from "../envelope/envelope.ts";
 
 /** A job that waits for its time. */
 export interface DelayedJob {
@@ -38,6 +38,8 @@ export interface DelayedQuery {
 export interface MeantMove {
   /** It is brought forward to be cancelled. Its time of creation, where it has one, must fit. */
   readonly cancellation?: Cancellation | undefined;
+  /** Only of the job that was created then, epoch milliseconds: another may have its id. */
+  readonly createdAt?: number;
   /** Only of a job that waits for this time, as `list` says it. */
   readonly from?: number;
 }
@@ -64,9 +66,14 @@ export interface DelayedStore {
   /** How many wait; of one queue, or of all. */
   count(queue?: string): Promise<number>;
   /**
+   * All that wait under an id, in the order in which they were stored: an id may be used again
+   * while its first job waits.
+   */
+  of(job: JobRef): Promise<readonly Envelope[]>;
+  /**
    * Gives a job another time, or sends it to its queue now. It stays the same job: no attempt, no
-   * new generation. Where the id waits in several generations, the newest is meant. Needs a mover
-   * (`Broker.moveDueJobs`) that brings it to its queue, as every delayed job does.
+   * new generation. Of several that wait under the id and are meant, it is the newest. Needs a
+   * mover (`Broker.moveDueJobs`) that brings it to its queue, as every delayed job does.
    *
    * One that is brought forward to be cancelled says so itself from then on: a node that has not
    * heard of the cancellation would run it, long before its time.

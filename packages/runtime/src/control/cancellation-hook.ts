@@ -20,10 +20,11 @@ export function cancellationHook(broker: Broker, cancellations: Cancellations): 
       // looked for it too early.
       else if (settlement.notBefore !== undefined)
         await broker.delayed.move(envelope.id, envelope.queue, "now", {
+          createdAt: envelope.createdAt,
           cancellation: cancellations.of(envelope),
         });
       else if (settlement.steps.some((step) => step.do === "block"))
-        await broker.blocked.releaseJob(envelope.queue, envelope.id);
+        await broker.blocked.releaseJob(envelope.queue, envelope.id, envelope);
     },
   };
 }

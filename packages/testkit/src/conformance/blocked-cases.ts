@@ -189,6 +189,30 @@ export const blockedCases: readonly ConformanceCase[] = [
     assert.equal((await scene.broker.queues.snapshot(scene.queue)).blocked, 2);
   }),
 
+  conformanceCase("blocked: of two of one id the one that is meant is let in", async (scene) => {
+    const worker = await scene.worker();
+    const [first] = await block(scene, worker, ["a"]);
+    assert.ok(first !== undefined);
+    const { id, createdAt } = first;
+    const [firstStoredAt, now] = [Math.floor(scene.harness.now()) + 1_000, createdAt + 1_000];
+    const second = { ...first, createdAt: now, firstStoredAt, payload: "second" };
+    await scene.enqueueOk(scene.job());
+    await worker.settle(
+      await worker.delivery(1),
+      { do: "block", envelope: second, gate: "a" },
+      { do: "ack" },
+    );
+    const { blocked } = scene.broker;
+    assert.equal(await blocked.releaseJob(scene.queue, id, { createdAt: now + 1 }), false);
+    assert.equal(await blocked.releaseJob(scene.queue, id, { createdAt: now }), true);
+    assert.equal(envelopeOf((await worker.delivery(2)).message).payload, "second");
+    const left = await blocked.list({ queue: scene.queue });
+    assert.deepEqual(
+      left.map(({ envelope }) => envelope.createdAt),
+      [createdAt],
+    );
+  }),
+
   conformanceCase("blocked: can be purged, and go with their queue", async (scene) => {
     const worker = await scene.worker();
     await block(scene, worker, ["a", "b", "b"]);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Envelope } from "@millrace/core";
+import type { Envelope, MeantMove } from "@millrace/core";
 import { type ConformanceCase, conformanceCase, envelopeOf, type Scene } from "./scene.ts";
 
 /** Two jobs of one id, of which the queue had forgotten the first when the second came. */
@@ -55,6 +55,34 @@ export const idsAgainCases: readonly ConformanceCase[] = [
       const mover = await scene.broker.moveDueJobs();
       scene.later(() => mover.stop());
       assert.equal(envelopeOf((await worker.delivery(1)).message).payload, "earlier");
+    },
+  ),
+
+  conformanceCase(
+    "delayed: of two jobs of one id the one that is meant is moved, and both are found",
+    async (scene) => {
+      const notBefore = scene.harness.now() + 600_000;
+      const [first, second] = twoRetries(scene, { notBefore });
+      const later = { ...second, createdAt: first.createdAt + 1_000, notBefore: notBefore + 1 };
+      for (const job of [first, later]) await scene.broker.requeue(job);
+      const { delayed } = scene.broker;
+      const { id, queue, createdAt } = first;
+      const move = (minutes: number, meant: MeantMove): Promise<boolean> =>
+        delayed.move(id, queue, notBefore + minutes * 60_000, meant);
+      assert.equal(await move(1, { createdAt: createdAt - 1 }), false);
+      assert.equal(await move(1, { createdAt }), true);
+      assert.equal(await move(2, { createdAt, from: notBefore }), false);
+      assert.equal(await move(2, { from: notBefore + 60_000 }), true);
+      const found = async (): Promise<readonly unknown[]> =>
+        (await delayed.of({ id, queue })).map((job) => [job.payload, job.notBefore]);
+      assert.deepEqual(await found(), [
+        ["later", notBefore + 1],
+        ["earlier", notBefore + 120_000],
+      ]);
+      assert.equal(await move(3, { cancellation: { reason: "over", createdAt } }), true);
+      assert.deepEqual(await delayed.of({ id: "unknown-to-all", queue }), []);
+      const cancelled = (await delayed.of({ id, queue })).map((job) => job.cancelled);
+      assert.deepEqual(cancelled, [undefined, "over"]);
     },
   ),
 

@@ -3,6 +3,8 @@ import {
   type BlockedJob,
   type BlockedQuery,
   type BlockedStore,
+  type Cancellation,
+  isMeant,
   type QueueMessage,
   readEnvelope,
   type ReleaseOptions,
@@ -69,9 +71,16 @@ export class MemoryBlocked implements BlockedStore {
     return oldest.length;
   }
 
-  async releaseJob(queue: string, id: string): Promise<boolean> {
+  async releaseJob(
+    queue: string,
+    id: string,
+    meant: Pick<Cancellation, "createdAt"> = {},
+  ): Promise<boolean> {
     this.#reach();
-    const found = this.#rack.entries(queue).find(([, job]) => jobOf(0, job)?.envelope.id === id);
+    const found = this.#rack.entries(queue).find(([, job]) => {
+      const envelope = jobOf(0, job)?.envelope;
+      return envelope?.id === id && isMeant(meant, envelope);
+    });
     if (found === undefined) return false;
     this.#move(...found, undefined);
     return true;

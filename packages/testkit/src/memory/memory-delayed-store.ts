@@ -4,7 +4,9 @@ import {
   type DelayedJob,
   type DelayedQuery,
   type DelayedStore,
+  type Envelope,
   isMeant,
+  type JobRef,
   type MeantMove,
   requireId,
   requireQueueName,
@@ -39,21 +41,31 @@ export class MemoryDelayedStore implements DelayedStore {
     return this.#options.delayed.list(queue).length;
   }
 
+  async of({ id, queue }: JobRef): Promise<readonly Envelope[]> {
+    this.#options.reach();
+    return this.#options.delayed.of(id, queue).map(({ envelope }) => envelope);
+  }
+
   async move(
     id: string,
     queue: string,
     notBefore: number | "now",
-    { cancellation, from }: MeantMove = {},
+    { cancellation, createdAt, from }: MeantMove = {},
   ): Promise<boolean> {
     const { delayed, clock, maxMessageBytes, reach } = this.#options;
     requireId(id);
     requireQueueName(queue);
     reach();
-    const found = delayed.find(id, queue);
+    const found = delayed
+      .of(id, queue)
+      .findLast(
+        ({ job, envelope }) =>
+          (createdAt === undefined || createdAt === envelope.createdAt) &&
+          (cancellation === undefined || isMeant(cancellation, envelope)) &&
+          (from === undefined || job.notBefore === from),
+      );
     const now = clock.now();
     if (found === undefined || found.job.notBefore <= now) return false;
-    if (cancellation !== undefined && !isMeant(cancellation, found.envelope)) return false;
-    if (from !== undefined && found.job.notBefore !== from) return false;
     const moved = rescheduled(found.envelope, notBefore, now, {
       maxDelayMs: DEFAULT_MAX_DELAY_MS,
       cancelled: cancellation?.reason,

@@ -18,6 +18,11 @@ export interface Delayed {
   readonly publication: Publication;
 }
 
+export interface DelayedOfId {
+  readonly job: Delayed;
+  readonly envelope: Envelope;
+}
+
 /** The position only grows, as a stream's does. */
 type Kept = Delayed & { readonly position: number };
 
@@ -81,16 +86,12 @@ export class MemoryDelayed {
       .sort((a, b) => a.notBefore - b.notBefore);
   }
 
-  /** The newest generation of a job that waits here. */
-  find(
-    id: string,
-    queue: string,
-  ): { readonly job: Delayed; readonly envelope: Envelope } | undefined {
-    for (const job of this.list(queue).toReversed()) {
+  /** All that wait here under an id, oldest first: an id may be another job's too. */
+  of(id: string, queue: string): readonly DelayedOfId[] {
+    return this.list(queue).flatMap((job) => {
       const read = readEnvelope(messageOfDelayed(job));
-      if (read.ok && read.envelope.id === id) return { job, envelope: read.envelope };
-    }
-    return undefined;
+      return read.ok && read.envelope.id === id ? { job, envelope: read.envelope } : [];
+    });
   }
 
   removeAll(queue: string): void {

@@ -31,7 +31,7 @@ export class MemoryLookup {
   async successors(envelope: Envelope, message: QueueMessage): Promise<Successors> {
     this.#connection.reach();
     const { id, queue } = envelope;
-    const delayed = this.#server.delayed.find(id, queue)?.envelope;
+    const delayed = this.#server.delayed.of(id, queue).map((found) => found.envelope);
     const blocked = this.#server.blocked
       .entries(queue)
       .flatMap(([, job]) => waitingJob(messageOfBlocked(job), id, "blocked")?.envelope ?? []);
@@ -40,7 +40,7 @@ export class MemoryLookup {
       .stored.filter(({ origin }) => origin === "runtime")
       .flatMap((stored) => waitingJob(stored, id, "queued")?.envelope ?? []);
     return {
-      waiting: [delayed ?? [], blocked, queued]
+      waiting: [delayed, blocked, queued]
         .flat()
         .filter((job) => job.generation > envelope.generation),
       ...this.#server.deadLetters.beside({ id, queue }, buriedIdOf(message)),
@@ -90,7 +90,7 @@ export class MemoryLookup {
       history.last(job, "ended") !== undefined ||
       history.last(job, "requeued") !== undefined ||
       deadLetters.list({ queue, id, limit: 1 }).length > 0 ||
-      delayed.find(id, queue) !== undefined
+      delayed.of(id, queue).length > 0
     );
   }
 

@@ -14,7 +14,7 @@ import {
 import { recordedEnd, type SettlementHook } from "../settle/settlement-hook.ts";
 import { wakeIfAnswered } from "./wake-job.ts";
 
-type Server = Pick<Broker, "delayed" | "findWaiting" | "history" | "journal" | "signals">;
+type Server = Pick<Broker, "delayed" | "history" | "journal" | "signals">;
 
 /**
  * Tells a job whose step has called another how that one has ended, whatever its end: its journal
@@ -40,9 +40,9 @@ async function tell(broker: Server, parent: CalledBy, end: ChildEnd): Promise<vo
     .some((one) => one?.kind === "call" && one.state === "calling" && one.child.id === end.name);
   if (!isAwaited) return;
   await broker.journal.write(parent, { name: end.name, n: 0 }, written(end));
-  const { queue, id } = parent;
-  const waiting = await broker.findWaiting(id, { queue, storedBefore: 0 });
-  if (waiting?.state === "delayed") await wakeIfAnswered(broker, waiting.envelope);
+  // Another job of its id has a journal of its own.
+  for (const waiting of await broker.delayed.of(parent))
+    if (Math.floor(waiting.createdAt) === parent.createdAt) await wakeIfAnswered(broker, waiting);
 }
 
 function childEndOf(

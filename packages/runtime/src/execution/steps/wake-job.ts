@@ -1,10 +1,11 @@
 import { type Broker, type Envelope, type JobRef, readEntry, type SignalRef } from "@millrace/core";
 import { awaitedNames, hasCallEnded, isAnswered } from "./taken-signals.ts";
 
-type Server = Pick<Broker, "findWaiting" | "delayed" | "journal" | "signals">;
+type Server = Pick<Broker, "delayed" | "journal" | "signals">;
 
 /**
- * Wakes the job that a signal is for, if it was put aside to wait for it.
+ * Wakes the job that a signal is for, if it was put aside to wait for it. Another job of its id may
+ * wait as well, for a time of its own: it is left where it is.
  *
  * A job is put aside by three writes: what it waits for, its message with the deadline, its record.
  * A signal that is stored before the second finds no job to wake; therefore who puts a job aside
@@ -12,10 +13,9 @@ type Server = Pick<Broker, "findWaiting" | "delayed" | "journal" | "signals">;
  * the job here.
  */
 export async function wakeForSignal(broker: Server, signal: SignalRef): Promise<void> {
-  const { queue, id } = signal;
   // What lies in queues isn't searched: it comes to a node, and looks for its signals there.
-  const waiting = await broker.findWaiting(id, { queue, storedBefore: 0 });
-  if (waiting?.state === "delayed") await wakeIfAnswered(broker, waiting.envelope, signal.name);
+  for (const envelope of await broker.delayed.of(signal))
+    await wakeIfAnswered(broker, envelope, signal.name);
 }
 
 /**
@@ -24,19 +24,20 @@ export async function wakeForSignal(broker: Server, signal: SignalRef): Promise<
  * @param only the one name that is looked for. Default: all that the job waits for
  */
 export async function wakeIfAnswered(
-  broker: Pick<Broker, "delayed" | "journal" | "signals">,
+  broker: Server,
   { id, queue, createdAt }: Pick<Envelope, keyof JobRef | "createdAt">,
   only?: string,
 ): Promise<void> {
   const stored = await broker.journal.read({ id, queue, createdAt });
   const entries = stored.map(({ data }) => readEntry(data)).filter((one) => one !== undefined);
-  if (hasCallEnded(entries)) return void (await broker.delayed.move(id, queue, "now"));
+  const wake = (): Promise<boolean> => broker.delayed.move(id, queue, "now", { createdAt });
+  if (hasCallEnded(entries)) return void (await wake());
   for (const name of awaitedNames(entries)) {
     if (only !== undefined && only !== name) continue;
     const signals = await broker.signals.read({ queue, id, name });
     if (!isAnswered(entries, name, signals)) continue;
     // Where it isn't there any more, or is due within two seconds, it comes to a node by itself.
-    await broker.delayed.move(id, queue, "now");
+    await wake();
     return;
   }
 }
