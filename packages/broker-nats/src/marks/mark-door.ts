@@ -1,3 +1,4 @@
+import type { StreamConfig } from "@nats-io/jetstream";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { queueNotFound } from "../store/queues.ts";
@@ -10,25 +11,32 @@ import { takesSubject } from "../topology/unlisted-subjects.ts";
  * Rollups stay forbidden: producers publish to this stream, and one header of a job of theirs would
  * empty it.
  *
+ * @returns bytes that a message of the stream may have
  * @throws MillraceError `queue-not-found`
  */
-export async function ensureMarkDoor({ jsm, names }: ServerAccess, queue: string): Promise<void> {
+export async function ensureMarkDoor({ jsm, names }: ServerAccess, queue: string): Promise<number> {
   const stream = names.queueStream(queue);
-  await request(`let the queue ${queue} take marks`, async () => {
+  return request(`let the queue ${queue} take marks`, async () => {
     try {
       const { config } = await jsm.streams.info(stream);
       const door = names.mark(queue, ">");
       const open = takesSubject(config.subjects, names.mark(queue, "any"));
-      if (open && config.allow_atomic === true && !config.allow_rollup_hdrs) return;
+      if (open && config.allow_atomic === true && !config.allow_rollup_hdrs)
+        return mostBytes(config);
       await jsm.streams.update(stream, {
         ...config,
         subjects: open ? config.subjects : [...config.subjects, door],
         allow_atomic: true,
         allow_rollup_hdrs: false,
       });
+      return mostBytes(config);
     } catch (error) {
       if (apiCode(error) === STREAM_NOT_FOUND) throw queueNotFound(queue, error);
       throw error;
     }
   });
+}
+
+function mostBytes({ max_msg_size: most }: StreamConfig): number {
+  return most > 0 ? most : Number.POSITIVE_INFINITY;
 }

@@ -38,6 +38,8 @@ type Item =
 
 /** Another producer may use an id of the batch between the question and the next try. */
 const ROUNDS = 5;
+/** Headers that each message of a batch has besides its own. */
+const BATCH_ROOM = 96;
 
 /**
  * Marks in a queue's own stream, on a subject that no consumer takes. Mark and jobs are one atomic
@@ -91,9 +93,16 @@ export class NatsMarks implements MarkStore {
         void this.#removeOlder(mark);
         return results(items, revision);
       }
-      // The queue was made anew since its door was seen.
-      if (outcome.kind === "closed") this.#ready.delete(mark.queue);
-      else items = await this.#withoutKnown(items);
+      // The queue was made anew since its door was seen, or its stream takes less than it did.
+      if (outcome.kind === "closed") {
+        this.#ready.delete(mark.queue);
+        // Before any mark covers it.
+        const large = tooLarge(
+          sent.map(({ message }) => message),
+          await this.#openDoor(mark.queue),
+        );
+        if (large !== undefined) throw large;
+      } else items = await this.#withoutKnown(items);
     }
     throw new MillraceError(
       "broker-unavailable",
@@ -127,8 +136,10 @@ export class NatsMarks implements MarkStore {
         if (outcome.kind === "stored") return results(items, outcome.lastSequence - sent.length);
         if (outcome.kind === "unheard")
           return failure === undefined ? await this.#unheard(jobs, queue) : none(failure);
-        if (outcome.kind === "closed") await this.#openDoor(queue);
-        else items = await this.#withoutKnown(items);
+        if (outcome.kind === "closed") {
+          const large = tooLarge(sent, await this.#openDoor(queue));
+          if (large !== undefined) return none(large);
+        } else items = await this.#withoutKnown(items);
       } catch (error) {
         if (!MillraceError.is(error)) throw error;
         // What was sent before may be stored, whatever is said of it now.
@@ -140,9 +151,9 @@ export class NatsMarks implements MarkStore {
     return none(failure ?? busy(queue));
   }
 
-  async #openDoor(queue: string): Promise<void> {
+  async #openDoor(queue: string): Promise<number> {
     try {
-      await ensureMarkDoor(this.#server, queue);
+      return await ensureMarkDoor(this.#server, queue);
     } catch (error) {
       if (!MillraceError.is(error, "permission-denied")) throw error;
       throw new MillraceError(
@@ -233,6 +244,20 @@ export class NatsMarks implements MarkStore {
     const failed = jobs.map(({ id }) => ({ ok: false, id, queue, error: queueNotFound(queue) }));
     return explainClosed(Promise.resolve(failed as EnqueueResult[]), nc, names, this.#documents);
   }
+}
+
+/**
+ * Of a batch one of whose messages is too large for the stream the server says that it is
+ * incomplete, and not which one it is.
+ */
+function tooLarge(messages: readonly Encoded[], most: number): MillraceError | undefined {
+  const sizes = messages.map(({ headers, data }) => headers.length + data.length + BATCH_ROOM);
+  const largest = Math.max(0, ...sizes);
+  if (largest <= most) return undefined;
+  return new MillraceError(
+    "payload-too-large",
+    `A message of ${largest} bytes exceeds the queue's max_msg_size of ${most}. Send a reference to the data instead, or raise it.`,
+  );
 }
 
 function tooOld(version: string): MillraceError {

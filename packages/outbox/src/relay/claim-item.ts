@@ -1,7 +1,7 @@
 import {
   type EnqueueItemResult,
   type ErrorCode,
-  type MillraceError,
+  MillraceError,
   type PreparedJob,
 } from "@millrace/core";
 import type { PublishedJob } from "./leave-batches.ts";
@@ -13,7 +13,7 @@ export interface ClaimItem {
   readonly job: PreparedJob;
 }
 
-/** Errors that no later try can mend: they are the job's own. */
+/** Errors that no later try can mend: they are the row's own. */
 const FOR_GOOD: ReadonlySet<ErrorCode> = new Set([
   "payload-too-large",
   "unserializable-payload",
@@ -34,6 +34,11 @@ export function failures(results: readonly EnqueueItemResult[]): readonly Failur
   return results.flatMap((result, place) => (result.ok ? [] : [{ place, error: result.error }]));
 }
 
+/** Whether no later try can publish what this was said of. */
+export function isForGood(error: unknown): error is MillraceError {
+  return MillraceError.is(error) && FOR_GOOD.has(error.code);
+}
+
 /**
  * @returns the rows that can never be published
  * @throws MillraceError of one that a later try may publish
@@ -43,9 +48,13 @@ export function failuresForGood(
   failed: readonly Failure[],
 ): readonly SetAside[] {
   return failed.map(({ place, error }) => {
-    if (!FOR_GOOD.has(error.code)) throw error;
-    return { seq: items[place]?.seq ?? -1, reason: error.code, detail: error.message };
+    if (!isForGood(error)) throw error;
+    return { seq: items[place]?.seq ?? -1, ...reasonOf(error) };
   });
+}
+
+export function reasonOf({ code, message }: MillraceError): Omit<SetAside, "seq"> {
+  return { reason: code, detail: message };
 }
 
 /**

@@ -1,6 +1,13 @@
 import { type Broker, type MarkStore, MillraceError, sendJobs, wasEnqueued } from "@millrace/core";
 import type { Claim, OutboxStore, SetAside } from "../store/outbox-store.ts";
-import { type ClaimItem, failures, failuresForGood, publishedJobs } from "./claim-item.ts";
+import {
+  type ClaimItem,
+  failures,
+  failuresForGood,
+  isForGood,
+  publishedJobs,
+  reasonOf,
+} from "./claim-item.ts";
 import { type ClaimMark, publishMarked } from "./publish-marked.ts";
 import { leaveBatches } from "./leave-batches.ts";
 import { openBatch } from "./open-batch.ts";
@@ -46,14 +53,21 @@ export async function publishClaim(
       await act();
     } catch (error) {
       if (!MillraceError.is(error, "queue-not-found") || !givesUp) throw error;
-      const [reason, detail] = [error.code, error.message];
-      await setAside(seqs.map((seq) => ({ seq, reason, detail })));
+      await setAside(seqs.map((seq) => ({ seq, ...reasonOf(error) })));
+    }
+  }
+  /** A batch whose callback can never be published is told of, and the next one goes. */
+  async function open(one: Batch): Promise<void> {
+    try {
+      await openBatch(broker, store, queue, claim, one);
+    } catch (error) {
+      if (!isForGood(error)) throw error;
+      await setAside([{ seq: one.seq, ...reasonOf(error) }]);
     }
   }
   const { items, batches, refused } = readable(queue, claim, marks);
   await setAside(refused);
-  for (const one of batches)
-    await unlessGone([one.seq], () => openBatch(broker, store, queue, claim, one));
+  for (const one of batches) await unlessGone([one.seq], () => open(one));
   const seqs = items.map(({ seq }) => seq);
   await unlessGone(seqs, () =>
     marks === undefined

@@ -9,7 +9,13 @@ import {
 } from "@millrace/core";
 import type { Claim, SetAside } from "../store/outbox-store.ts";
 import { leaveBatches } from "./leave-batches.ts";
-import { type ClaimItem, failures, failuresForGood, publishedJobs } from "./claim-item.ts";
+import {
+  type ClaimItem,
+  failures,
+  failuresForGood,
+  isForGood,
+  publishedJobs,
+} from "./claim-item.ts";
 import { markOf, publishedUpTo } from "./claim-mark.ts";
 
 /** The mark under which a claim is published. */
@@ -52,17 +58,31 @@ export async function publishMarked(marked: MarkedClaim): Promise<void> {
     const part = left.slice(0, size);
     const value = markOf(claim, part.at(-1)?.seq ?? 0);
     const after = seen?.revision ?? 0;
+    const publish: Publish = (jobs) =>
+      marks.enqueue(jobs, { queue, name, value, after, onStored: stored });
     try {
-      await publishPart(marked, part, (jobs) =>
-        marks.enqueue(jobs, { queue, name, value, after, onStored: stored }),
-      );
+      await publishPart(marked, part, part.length === 1 ? orRefused(publish) : publish);
     } catch (error) {
-      if (!MillraceError.is(error, "queue-full") || part.length === 1) throw error;
+      // Of one that is too large for its stream the server refuses all: it is looked for.
+      const mayBeFewer = MillraceError.is(error, "queue-full") || isForGood(error);
+      if (!mayBeFewer || part.length === 1) throw error;
       size = Math.ceil(part.length / 2);
       continue;
     }
     left = left.slice(size);
   }
+}
+
+/** What is said for good of the only job is what becomes of it. No mark is stored then. */
+function orRefused(publish: Publish): Publish {
+  return async (jobs) => {
+    try {
+      return await publish(jobs);
+    } catch (error) {
+      if (!isForGood(error)) throw error;
+      return jobs.map(({ id, queue }) => ({ ok: false, id, queue, error }));
+    }
+  };
 }
 
 /**
