@@ -48,7 +48,7 @@ export function failuresForGood(
   failed: readonly Failure[],
 ): readonly SetAside[] {
   return failed.map(({ place, error }) => {
-    if (!isForGood(error)) throw error;
+    if (!FOR_GOOD.has(error.code)) throw error;
     return { seq: items[place]?.seq ?? -1, ...reasonOf(error) };
   });
 }
