@@ -26,11 +26,23 @@ const definition = scheduleDefinition({
   jitter: "10s",
 });
 
-/** What a leadership does for a tick, from the intent to the end. */
-function fire(state: ScheduleState, tick: number, token: number, mine = true): ScheduleState {
-  const intended = withIntent(state, { tick, queue: "reports", token });
+/**
+ * What a leadership does for a tick, from the intent to the end.
+ *
+ * @param by whose job is there
+ */
+function fire(
+  state: ScheduleState,
+  tick: number,
+  token: number,
+  by: number | undefined = token,
+): ScheduleState {
+  return fired(withIntent(state, { tick, queue: "reports", token }), tick, by);
+}
+
+function fired(state: ScheduleState, tick: number, by: number | undefined): ScheduleState {
   const job = { id: tickJobId("nightly", tick), queue: "reports", tick };
-  return withFired(intended, job, { at: tick, late: false, token, mine });
+  return withFired(state, job, { at: tick, late: false, by });
 }
 
 describe("the last tick", () => {
@@ -116,8 +128,33 @@ describe("a job that an older leadership published", () => {
   });
 
   test("counts where the newer one found it there when it published the same id", () => {
-    const found = fire(withIntent(NEW_STATE, { tick: 100, queue: "q", token: 1 }), 100, 5, false);
+    const found = fire(withIntent(NEW_STATE, { tick: 100, queue: "q", token: 1 }), 100, 5, 1);
     expect(judgeTickJob(by(1, 100), found)).toBe("counts");
     expect(judgeTickJob(by(1, 101), found)).toBe("stale");
+  });
+
+  describe("when one between had only its intent on record", () => {
+    const intended = [1, 5].reduce(
+      (before, token) => withIntent(before, { tick: 100, queue: "q", token }),
+      NEW_STATE,
+    );
+
+    test.each<[how: string, about: ScheduleState]>([
+      ["looked for it", intended],
+      ["published the same id", withIntent(intended, { tick: 100, queue: "q", token: 9 })],
+    ])("counts where the newest one %s, and found it there", (_how, about) => {
+      const found = fired(about, 100, 1);
+      expect(judgeTickJob(by(1, 100), found)).toBe("counts");
+      expect(judgeTickJob(by(1, 101), found)).toBe("stale");
+    });
+
+    test("does not count where what the newest one found was the one's between", () => {
+      expect(judgeTickJob(by(1, 100), fired(intended, 100, 5))).toBe("stale");
+    });
+
+    test("counts where nobody knows whose job it was that the newest one found", () => {
+      expect(judgeTickJob(by(1, 100), fired(intended, 100, undefined))).toBe("counts");
+      expect(judgeTickJob(by(5, 100), fired(intended, 100, undefined))).toBe("counts");
+    });
   });
 });

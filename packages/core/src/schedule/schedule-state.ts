@@ -120,33 +120,25 @@ export function withIntent(state: ScheduleState, intent: Intent): ScheduleState 
 /**
  * After the job of the intent is known to be there.
  *
- * @param token this leadership's. `mine`: its publication is the one that counts; otherwise an
- *   earlier leadership's does.
+ * @param by the leadership whose publication it is, which is the one that counts; undefined where
+ *   that is not known: any of this tick counts then
  */
 export function withFired(
   state: ScheduleState,
   job: ScheduledJob,
-  about: {
-    readonly at: number;
-    readonly late: boolean;
-    readonly token: number;
-    readonly mine: boolean;
-  },
+  about: { readonly at: number; readonly late: boolean; readonly by: number | undefined },
 ): ScheduleState {
   const { intent: _done, trouble: _cured, queued, ...rest } = state;
-  const terms = about.mine
-    ? state.terms
-    : state.terms.map((term) =>
-        term.token === about.token && term.from === job.tick
-          ? { ...term, from: job.tick + 1 }
-          : term,
-      );
+  const { by = 0 } = about;
   return {
     ...rest,
     ...(queued === undefined || queued === job.tick ? {} : { queued }),
     lastTick: Math.max(state.lastTick ?? 0, job.tick),
     job,
-    terms,
+    // Each later leadership that took the tick over, and enqueued nothing, begins after it.
+    terms: state.terms.map((term) =>
+      term.token > by && term.from === job.tick ? { ...term, from: job.tick + 1 } : term,
+    ),
     fired: state.fired + 1,
     late: state.late + (about.late ? 1 : 0),
     recent: remember(state, { what: "fired", at: about.at, tick: job.tick, id: job.id }),

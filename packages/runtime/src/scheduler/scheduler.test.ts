@@ -1,7 +1,7 @@
 import { MillraceError, paused, resumed, SCHEDULES, SCHEDULES_SEEN } from "@millrace/core";
-import type { MemoryBroker } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
-import { latch, stopInTime } from "../fixtures/simulated-node.ts";
+import { frozenPublishes } from "../fixtures/frozen-publishes.ts";
+import { stopInTime } from "../fixtures/simulated-node.ts";
 import { SimulatedFleet, timeOf } from "../fixtures/simulated-fleet.ts";
 
 const MINUTES_10 = 600_000;
@@ -241,40 +241,11 @@ describe("clocks", () => {
 });
 
 describe("a leader that is frozen between its last look and the publish", () => {
-  /** The next enqueue waits until it is let go. */
-  function freezing(): {
-    decorate: (broker: MemoryBroker) => MemoryBroker;
-    thaw: () => void;
-    freeze: () => void;
-  } {
-    let frozen: Promise<void> | undefined;
-    const hold = latch();
-    return {
-      freeze: () => void (frozen = hold.promise),
-      thaw: () => {
-        frozen = undefined;
-        hold.open();
-      },
-      decorate: (broker) =>
-        new Proxy(broker, {
-          get(target, property) {
-            if (property === "enqueue")
-              return async (jobs: Parameters<MemoryBroker["enqueue"]>[0]) => {
-                await frozen;
-                return target.enqueue(jobs);
-              };
-            const value: unknown = Reflect.get(target, property, target);
-            return typeof value === "function" ? value.bind(target) : value;
-          },
-        }),
-    };
-  }
-
   test.each(["30s", "1h"] as const)(
     "its publish %s later does not make the tick run twice",
     async (freeze) => {
       const fleet = new SimulatedFleet();
-      const ice = freezing();
+      const ice = frozenPublishes();
       const schedules = [{ cron: "0 * * * *", missed: { all: 10 } }];
       await fleet.node("a", { schedules, decorate: ice.decorate });
       const b = await fleet.node("b", { schedules });

@@ -214,7 +214,7 @@ export class Ticker {
     const id = tickJobId(this.#schedule.name, intent.tick);
     if (!this.#intentIsFresh) {
       const found = await whereabouts(this.#host.broker, { id, queue: intent.queue });
-      if (found !== "absent") return this.#fired(known, intent.queue, false);
+      if (found.is !== "absent") return this.#fired(known, intent.queue, found.by);
       // Its queue may have been given up since.
       if (intent.token !== this.#token || intent.queue !== this.#schedule.queue) {
         const mine = { tick: intent.tick, queue: this.#schedule.queue, token: this.#token };
@@ -225,7 +225,10 @@ export class Ticker {
     await this.#cancelPrevious(state);
     const duplicate = await this.#publish(intent.tick);
     this.#intentIsFresh = false;
-    await this.#fired(known, this.#schedule.queue, !duplicate);
+    const { queue } = this.#schedule;
+    // Another leadership's that came late, or its own whose answer was lost.
+    const there = duplicate ? await whereabouts(this.#host.broker, { id, queue }) : undefined;
+    await this.#fired(known, queue, there === undefined ? this.#token : there.by);
   }
 
   async #cancelPrevious(state: ScheduleState): Promise<void> {
@@ -252,7 +255,7 @@ export class Ticker {
     throw result.error;
   }
 
-  async #fired(known: KnownState, queue: string, mine: boolean): Promise<void> {
+  async #fired(known: KnownState, queue: string, by: number | undefined): Promise<void> {
     const { intent, queued } = known.state;
     if (intent === undefined) return;
     const { name, lateAfterMs } = this.#schedule;
@@ -262,7 +265,7 @@ export class Ticker {
     const lateMs = Math.max(0, now - tick);
     // A queued tick has waited as it should.
     const late = tick !== queued && lateMs > lateAfterMs;
-    const next = withFired(known.state, job, { at: now, late, token: this.#token, mine });
+    const next = withFired(known.state, job, { at: now, late, by });
     this.#unfollow();
     if (await this.#put(known, next)) reportFired(this.#host, name, job, { lateMs, late });
   }
@@ -283,7 +286,7 @@ export class Ticker {
   async #look({ job }: ScheduleState): Promise<void> {
     if (job === undefined) return;
     const found = await whereabouts(this.#host.broker, job);
-    this.#previous = { id: job.id, is: found === "going" ? "going" : "ended" };
+    this.#previous = { id: job.id, is: found.is === "going" ? "going" : "ended" };
   }
 
   #follow({ job }: ScheduleState): void {
