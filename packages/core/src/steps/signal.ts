@@ -14,6 +14,8 @@ export interface Signal<Input = unknown, Parsed = Input> {
 
 const MSGPACK = "application/msgpack";
 const JSON_TYPE = "application/json";
+/** Of the record of a step that takes a signal: its name, the sender's id and some numbers. */
+const ENTRY_ROOM = 2 * 1024;
 const RULES = { maxValues: MAX_STEP_VALUES, exact: true, wellFormed: true };
 
 /**
@@ -50,10 +52,13 @@ export function requireSignalName(name: unknown): string {
 export function writeSignal(value: unknown, signalId: string): SignalBody {
   if (value === undefined) return { data: new Uint8Array(), signalId };
   const data = encodeMsgpack(value, RULES);
-  if (data.length <= MAX_SIGNAL_BYTES) return { data, contentType: MSGPACK, signalId };
+  // It is recorded with what its step is called, and one level deeper.
+  encodeMsgpack({ value }, RULES);
+  const most = MAX_SIGNAL_BYTES - ENTRY_ROOM;
+  if (data.length <= most) return { data, contentType: MSGPACK, signalId };
   throw new MillraceError(
     "payload-too-large",
-    `The signal takes ${data.length} bytes, and ${MAX_SIGNAL_BYTES} is the most. Store the data elsewhere and send a reference to it.`,
+    `The signal takes ${data.length} bytes, and ${most} is the most. Store the data elsewhere and send a reference to it.`,
   );
 }
 

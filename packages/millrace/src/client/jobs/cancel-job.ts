@@ -100,7 +100,7 @@ export async function cancelJob(
   // A job that waits for its time would be settled no sooner than that.
   const brought = await broker.delayed.move(id, queue, "now", { cancellation });
   // Nor one that is blocked at a gate, before it is let in.
-  if (!brought) await broker.blocked.releaseJob(queue, id);
+  if (!brought) await broker.blocked.releaseJob(queue, id, cancellation);
   if (wait === false) return resultOf("cancelling");
   try {
     return resultOf(stateOf(await awaitEnd(broker, job, timeoutMs, clock)));

@@ -85,7 +85,8 @@ export class SignalWaits {
       const next = await this.#next(wait, entry?.state === "waiting" ? entry : undefined);
       if (next === undefined) return there as WaitKnown;
       there = (await this.#options.record(next, there?.revision)) as WaitKnown;
-      if (there.entry.state === "signalled") this.#drop(there.entry);
+      if (there.entry.state === "signalled")
+        this.#drop(there.entry.name, Number.parseInt(there.entry.mark, 10));
       if (next.state === "waiting") return there;
     }
   }
@@ -100,6 +101,11 @@ export class SignalWaits {
     const isFirst = Math.min(...(this.#open.get(step.name) ?? [])) === step.n;
     const passed: string[] = [];
     for (const signal of isFirst ? await this.#stored(step.name) : []) {
+      // Repeated by its sender after it was taken: it would take the room of others.
+      if (this.#isOver(step.name, signal)) {
+        this.#drop(step.name, signal.sequence);
+        continue;
+      }
       const wasPassed = known?.passed.includes(markOf(signal)) === true;
       const value = wasPassed ? undefined : await this.#valueOf(step, signal, schema);
       if (value !== undefined) return { ...own, state: "signalled", ...value };
@@ -123,17 +129,21 @@ export class SignalWaits {
     return insist(() => host.broker.signals.read({ queue, id, name }));
   }
 
-  /** @returns undefined where the step can't take it: it is another's, or not what is waited for */
+  /** A step has taken it, or it was sent to an earlier job of this id. */
+  #isOver(name: string, signal: StoredSignal): boolean {
+    const { envelope, message, journal } = this.#options;
+    const { firstStoredAt = Infinity } = firstMessageOf(envelope, message);
+    const isOlder = signal.storedAt < Math.min(firstStoredAt, envelope.createdAt) - CLOCK_SLACK_MS;
+    return isOlder || journal.taken.has(name, signal);
+  }
+
+  /** @returns undefined where the step can't take it: it is not what is waited for */
   async #valueOf(
     step: StepRef,
     signal: StoredSignal,
     schema: Wait["schema"],
   ): Promise<Pick<SignalledStep, "value" | "mark" | "signalId"> | undefined> {
-    const { host, envelope, message, journal } = this.#options;
-    const { firstStoredAt = Infinity } = firstMessageOf(envelope, message);
-    // What was sent to an earlier job of this id is not for this one.
-    const isOlder = signal.storedAt < Math.min(firstStoredAt, envelope.createdAt) - CLOCK_SLACK_MS;
-    if (isOlder || journal.taken.has(step.name, signal)) return undefined;
+    const { host, envelope } = this.#options;
     const { signalId } = signal;
     try {
       const value = readSignal(signal);
@@ -164,10 +174,9 @@ export class SignalWaits {
   }
 
   /** It does no harm where it lies; so nobody waits for that. */
-  #drop({ name, mark }: SignalledStep): void {
+  #drop(name: string, sequence: number): void {
     const { host, envelope } = this.#options;
     const { queue, id } = envelope;
-    const sequence = Number.parseInt(mark, 10);
     host.broker.signals.drop({ queue, id, name }, sequence).catch(() => {});
   }
 }

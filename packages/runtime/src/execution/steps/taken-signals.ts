@@ -36,18 +36,27 @@ export function hasCallEnded(entries: readonly JournalEntry[]): boolean {
   );
 }
 
+/** Of these, which are of one name, those that a step has taken, also under another number. */
+export function takenOf(
+  entries: readonly JournalEntry[],
+  name: string,
+  signals: readonly StoredSignal[],
+): readonly StoredSignal[] {
+  const taken = new TakenSignals();
+  for (const entry of entries) taken.note(entry);
+  return signals.filter((signal) => taken.has(name, signal));
+}
+
 /** Whether one of these, which are of one name, has come since the run has looked for it. */
 export function isAnswered(
   entries: readonly JournalEntry[],
   name: string,
   signals: readonly StoredSignal[],
 ): boolean {
-  const taken = new TakenSignals();
-  for (const entry of entries) taken.note(entry);
+  const taken = new Set(takenOf(entries, name, signals));
   const waits = entries.filter(isWaiting).filter((entry) => entry.name === name);
   return signals.some(
-    (signal) =>
-      !taken.has(name, signal) && waits.some(({ passed }) => !passed.includes(markOf(signal))),
+    (signal) => !taken.has(signal) && waits.some(({ passed }) => !passed.includes(markOf(signal))),
   );
 }
 

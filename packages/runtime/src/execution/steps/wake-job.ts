@@ -1,5 +1,5 @@
 import { type Broker, type Envelope, type JobRef, readEntry, type SignalRef } from "@millrace/core";
-import { awaitedNames, hasCallEnded, isAnswered } from "./taken-signals.ts";
+import { awaitedNames, hasCallEnded, isAnswered, takenOf } from "./taken-signals.ts";
 
 type Server = Pick<Broker, "delayed" | "journal" | "signals">;
 
@@ -35,6 +35,9 @@ export async function wakeIfAnswered(
   for (const name of awaitedNames(entries)) {
     if (only !== undefined && only !== name) continue;
     const signals = await broker.signals.read({ queue, id, name });
+    // Repeated by its sender after it was taken: it would take the room of others.
+    for (const { sequence } of takenOf(entries, name, signals))
+      broker.signals.drop({ queue, id, name }, sequence).catch(() => {});
     if (!isAnswered(entries, name, signals)) continue;
     // Where it isn't there any more, or is due within two seconds, it comes to a node by itself.
     await wake();
