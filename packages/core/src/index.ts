@@ -107,11 +107,13 @@ export {
   machineSnapshot,
   type MachineSnapshot,
 } from "./durable/machine-snapshot.ts";
-export { afterSentAgain, keepUnsent, nextTimerAt } from "./durable/finish-document.ts";
+export { afterSentAgain, keepUnsent, nextTimerAt, tickTime } from "./durable/finish-document.ts";
 export { isUnsentFull } from "./durable/unsent-events.ts";
 export { notPlain } from "./durable/plain-value.ts";
 export {
   type InvokedEnd,
+  lastResorts,
+  refuseStart,
   refuseStep,
   type Occurrence,
   ofThisVersion,

@@ -40,6 +40,8 @@ interface Draft {
   readonly effects: MachineEffect[];
   readonly born: Set<string>;
   invoked: number;
+  /** Timers that it has set, those that were cancelled since among them. */
+  set: number;
 }
 
 /**
@@ -57,7 +59,14 @@ export function firstState(
   const first = snapshot as AnyMachineSnapshot;
   // What is thrown in the beginning is kept by XState, not thrown.
   if (first.status === "error") throw first.error;
-  const draft: Draft = { children: {}, timers: {}, effects: [], born: new Set(), invoked: 0 };
+  const draft: Draft = {
+    children: {},
+    timers: {},
+    effects: [],
+    born: new Set(),
+    invoked: 0,
+    set: 0,
+  };
   return settle(definition, owner, { snapshot: first, actions, draft, event: INIT, now });
 }
 
@@ -80,6 +89,7 @@ export function nextState(
     effects: [],
     born: new Set(Object.keys(before.children)),
     invoked: document.invoked,
+    set: 0,
   };
   const owner = { ...document, rev: document.rev + 1 };
   return settle(definition, owner, {
@@ -213,10 +223,15 @@ function raise(
   // Without a delay it was taken in this very transition.
   if (typeof delay !== "number") return;
   requirePlain(event, "a raised event");
-  const timer = { at: now + Math.max(0, delay), event: event as MachineEvent };
-  const key = typeof id === "string" ? id : `raised:${rev}:${Object.keys(draft.timers).length}`;
+  const raised = event as MachineEvent;
+  draft.set += 1;
+  if (!Number.isFinite(delay))
+    throw unsupported(
+      `the delay of ${raised.type} is ${delay}. Give milliseconds; for never, leave the delay out of the chart`,
+    );
+  const key = typeof id === "string" ? id : `raised:${rev}:${draft.set}`;
   // One that is raised anew under an id takes the earlier one's place.
-  draft.timers[key] = timer;
+  draft.timers[key] = { at: now + Math.max(0, delay), event: raised };
 }
 
 function spawn(
@@ -281,7 +296,8 @@ const MOST_OWN = MAX_WAITING_EVENTS;
  * What a machine sends to itself stands in its document, as a timer that is due. Its inbox may be
  * full, and the event in hand is a part of that: the machine would wait for itself.
  */
-function keepOwn({ rev }: Owner, { timers }: Draft, event: MachineEvent, now: number): void {
+function keepOwn({ rev }: Owner, draft: Draft, event: MachineEvent, now: number): void {
+  const { timers } = draft;
   const waiting = Object.entries(timers).filter(([key]) => key.startsWith(OWN));
   if (waiting.length >= MOST_OWN)
     throw unsupported(
@@ -289,7 +305,8 @@ function keepOwn({ rev }: Owner, { timers }: Draft, event: MachineEvent, now: nu
     );
   // In their order, also where the clock of another host is behind.
   const at = Math.max(now, ...waiting.map(([, timer]) => timer.at));
-  timers[`${OWN}${rev}:${waiting.length}`] = { at, event };
+  draft.set += 1;
+  timers[`${OWN}${rev}:${draft.set}`] = { at, event };
 }
 
 /** Its job is cancelled, or not even enqueued where it was invoked by this very event. */

@@ -4,6 +4,23 @@ import { alsoUnsent, behindUnsent, sentInVain } from "./unsent-events.ts";
 /** A tick that is so late has gone astray, and another is asked for. */
 const ASTRAY_MS = 60_000;
 const LONGEST_TRAIL = 20;
+/** Of an event's type where it is noted: whoever may send an event chooses how long it is. */
+const LONGEST_TYPE = 128;
+/**
+ * The server is not asked for a tick that is further ahead: a chart may set a timer for a time that
+ * no date has. A tick that comes before its timer asks anew.
+ */
+const LONGEST_TICK_MS = 365 * 24 * 3_600_000;
+
+/** An event's type as a document notes it. */
+export function notedType(type: string): string {
+  return type.length <= LONGEST_TYPE ? type : `${type.slice(0, LONGEST_TYPE - 1)}…`.toWellFormed();
+}
+
+/** What the server is asked for, where a machine has something to do at a time. */
+export function tickTime(at: number, now: number): number {
+  return Math.min(at, now + LONGEST_TICK_MS);
+}
 
 export function earliest(
   timers: MachineDocument["timers"],
@@ -37,8 +54,11 @@ export function finish(
   const trail =
     event === undefined
       ? document.trail
-      : [...document.trail, { at: now, event, value: document.value }].slice(-LONGEST_TRAIL);
-  const first = nextTimerAt(document);
+      : [...document.trail, { at: now, event: notedType(event), value: document.value }].slice(
+          -LONGEST_TRAIL,
+        );
+  const next = nextTimerAt(document);
+  const first = next === undefined ? undefined : tickTime(next, now);
   const { tickAt } = document;
   const isAsked =
     first === undefined || (tickAt !== undefined && tickAt > now - ASTRAY_MS && tickAt <= first);

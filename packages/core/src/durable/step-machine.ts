@@ -6,7 +6,7 @@ import type { MachineDefinition } from "./define-machine.ts";
 import { hear, wasHeard } from "./heard-machines.ts";
 import { sentBy } from "./machine-address.ts";
 import type { MachineDocument, MachineEvent } from "./machine-document.ts";
-import { earliest, finish } from "./finish-document.ts";
+import { earliest, finish, notedType } from "./finish-document.ts";
 import type { MachineRef } from "./machine-names.ts";
 import { notPlain } from "./plain-value.ts";
 
@@ -64,10 +64,7 @@ export function startMachine(
   try {
     state = firstState(definition, own, input, now);
   } catch (error) {
-    state = {
-      ...({ status: "error", value: null, context: null, error: plainError(error) } as const),
-      ...{ children: {}, timers: {}, invoked: 0, pending: [] },
-    };
+    state = failed(null, error);
   }
   return finish({ ...own, ...state, trail: [], changedAt: now }, "xstate.init", now);
 }
@@ -100,7 +97,7 @@ export function stepMachine(
     );
     return finish({ ...rest, ...state }, event.take.type, now);
   } catch (error) {
-    const trouble = { at: now, event: event.take.type, error: plainError(error) };
+    const trouble = { at: now, event: notedType(event.take.type), error: plainError(error) };
     return finish({ ...next, trouble }, undefined, now);
   }
 }
@@ -254,6 +251,35 @@ export function refuseStep(
   const also = eventOf(document, occurrence, now)?.also;
   const trouble = { at: now, event: occurrence.kind, error: plainError(error) };
   return finish({ ...advanced(document, occurrence, now), ...also, trouble }, undefined, now);
+}
+
+/** What becomes of a machine whose first document can't be stored: it failed in its beginning. */
+export function refuseStart(begun: MachineDocument, error: unknown, now: number): MachineDocument {
+  const { history: _h, output: _o, tickAt: _t, ...own } = begun;
+  return finish({ ...own, ...failed(null, error), trail: [] }, "xstate.init", now);
+}
+
+/**
+ * Smaller ones than a refusal, for a machine that was stored before there was room for one: without
+ * its way and the ids of its events; then a machine that has failed.
+ */
+export function lastResorts(
+  refused: MachineDocument,
+  error: unknown,
+): readonly [MachineDocument, MachineDocument] {
+  const smaller = { ...refused, trail: [], seen: [] };
+  const { history: _h, output: _o, tickAt: _t, heard: _heard, ...own } = smaller;
+  const pending = Object.values(refused.children).map(
+    ({ job, queue }) => ({ do: "cancel", job, queue }) as const,
+  );
+  return [smaller, { ...own, ...failed(refused.value, error), invoked: refused.invoked, pending }];
+}
+
+function failed(value: unknown, error: unknown): ChartState {
+  return {
+    ...({ status: "error", value, context: null, error: plainError(error) } as const),
+    ...{ children: {}, timers: {}, invoked: 0, pending: [] },
+  };
 }
 
 /** @throws MillraceError `machine-mismatch` */

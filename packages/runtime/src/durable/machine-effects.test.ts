@@ -48,6 +48,7 @@ async function carriedOut(mine: Shelved, reads: readonly Shelved[]) {
     },
     broker: {
       ...{ blocked: broker.blocked, delayed: broker.delayed, history: broker.history },
+      queues: broker.queues,
       documents: (name) => broker.documents(name),
       findWaiting: (id, options) => broker.findWaiting(id, options),
       inbox: Object.assign(Object.create(broker.inbox) as typeof broker.inbox, {
@@ -82,6 +83,16 @@ test("whoever comes late with an event leaves it to who went on, if that is know
   expect(await carriedOut(mine, [mine])).toEqual({ asked: ["n"], outcome: "done" });
   expect(await carriedOut(mine, [shelved(8, send)])).toEqual({ asked: [], outcome: "done" });
   expect(await carriedOut(mine, [shelved(6, send)])).toEqual({ asked: [], outcome: "conflict" });
+});
+
+test("whoever comes late with a job, or its cancellation, leaves it to who went on", async () => {
+  const enqueue = { do: "enqueue", actor: "q", src: "quote", job: "j-1", input: null } as const;
+  const mine = shelved(7, enqueue);
+  expect(await carriedOut(mine, [shelved(8, enqueue)])).toEqual({ asked: [], outcome: "done" });
+  expect(await carriedOut(mine, [shelved(6, enqueue)])).toEqual({ asked: [], outcome: "conflict" });
+  const cancel = { do: "cancel", job: "j-1", queue: "mail" } as const;
+  const cancelled = await carriedOut(shelved(7, cancel), [shelved(6, cancel)]);
+  expect(cancelled.outcome).toBe("conflict");
 });
 
 test("an invoked job is not kept out by another that bears its id", async () => {

@@ -11,6 +11,7 @@ import {
   type Producer,
   recordError,
   type SentEvent,
+  tickTime,
   wasEnqueuedSince,
 } from "@millrace/core";
 import { type AnyActor, createActor } from "xstate";
@@ -22,7 +23,7 @@ import type { TickMark } from "./tick-mark.ts";
 export interface MachineEffectsOptions {
   readonly broker: Pick<
     Broker,
-    "blocked" | "delayed" | "documents" | "findWaiting" | "history" | "inbox"
+    "blocked" | "delayed" | "documents" | "findWaiting" | "history" | "inbox" | "queues"
   >;
   readonly clock: Pick<Clock, "now">;
   readonly producer: Pick<Producer, "enqueue">;
@@ -40,6 +41,8 @@ const HOPELESS = [
 ] as const;
 /** Far from the time for which a machine remembers what others have sent it. */
 const LATE_MS = 60_000;
+/** Before that, a host that goes on as usual has asked for what follows from its document. */
+const MAYBE_LATE_MS = 500;
 /** Writers that come after one another while a timer is asked for. */
 const MOST_WRITERS = 100;
 
@@ -63,9 +66,9 @@ export class MachineEffects {
     const sends: SentEvent[] = [];
     if (document === undefined) return sends;
     for (const effect of document.pending) {
-      if (effect.do === "enqueue") await this.#enqueue(document, effect, again);
+      if (effect.do === "enqueue") await this.#enqueue(shelved, effect, again);
       else if (effect.do === "send") sends.push(effect);
-      else if (effect.do === "cancel") await this.#cancel(document, effect);
+      else if (effect.do === "cancel") await this.#cancel(shelved, effect);
       else if (effect.do === "tick") await this.#tick(shelved, effect.at);
       else if (effect.do === "act") await this.#act(document, effect);
       else this.#log(document, effect);
@@ -114,9 +117,12 @@ export class MachineEffects {
 
   /**
    * A queue forgets ids: where it may have been enqueued long ago, it is looked for. Otherwise it
-   * is not: its id was made for it, and another job that bears it is not this one.
+   * is not: its id was made for it, and another job that bears it is not this one. A host that
+   * stood still since it wrote leaves it to whoever went on with the machine.
    */
-  async #enqueue(document: MachineDocument, effect: Of<"enqueue">, again: boolean): Promise<void> {
+  async #enqueue(shelved: Shelved, effect: Of<"enqueue">, again: boolean): Promise<void> {
+    const { document } = shelved;
+    if (document === undefined || (await this.#isOvertaken(shelved))) return;
     const { broker, producer, definition } = this.#options;
     const job = definition.jobs[effect.src];
     const id = effect.job;
@@ -124,7 +130,8 @@ export class MachineEffects {
       if (job === undefined)
         throw new MillraceError("invalid-option", `The chart has no actor ${effect.src} any more.`);
       const { queue } = job;
-      if (again && (await wasEnqueuedSince(broker, { id, queue }, document.changedAt))) return;
+      const mayBeThere = again || (await this.#isForgotten(document, queue));
+      if (mayBeThere && (await wasEnqueuedSince(broker, { id, queue }, document.changedAt))) return;
       const enqueued = await producer.enqueue(job, effect.input, { id, once: false });
       if (enqueued.id === id) return;
       await this.#refuse(
@@ -138,6 +145,30 @@ export class MachineEffects {
     }
   }
 
+  /** Whether another host has gone on with the machine, while this one stood still. */
+  async #isOvertaken({ document, revision }: Shelved): Promise<boolean> {
+    if (document === undefined) return true;
+    if (this.#lateMs(document) < MAYBE_LATE_MS) return false;
+    return (await this.#newest(document, revision)).revision !== revision;
+  }
+
+  /** Whether a queue may have forgotten the id of a job that another host has enqueued since. */
+  async #isForgotten(document: MachineDocument, queue: string): Promise<boolean> {
+    const late = this.#lateMs(document);
+    if (late < MAYBE_LATE_MS || late > LATE_MS) return late > LATE_MS;
+    try {
+      const { dedupeWindowMs = LATE_MS } = await this.#options.broker.queues.settings(queue);
+      return late > dedupeWindowMs / 2;
+    } catch (error) {
+      if (MillraceError.is(error, "queue-not-found")) return false;
+      throw error;
+    }
+  }
+
+  #lateMs({ changedAt }: MachineDocument): number {
+    return this.#options.clock.now() - changedAt;
+  }
+
   #refuse(document: MachineDocument, job: string, error: unknown): Promise<void> {
     return this.#options.broker.inbox.tell(document, refusalMessage(job, recordError(error)));
   }
@@ -149,9 +180,9 @@ export class MachineEffects {
    * @returns false where there is no room for it
    */
   async #send({ document, revision }: Shelved, { to, event, id }: SentEvent): Promise<boolean> {
-    const { broker, clock, log } = this.#options;
+    const { broker, log } = this.#options;
     if (document === undefined) return true;
-    const isLate = clock.now() - document.changedAt > LATE_MS;
+    const isLate = this.#lateMs(document) > LATE_MS;
     if (isLate && (await this.#newest(document, revision)).revision !== revision) return true;
     try {
       await broker.inbox.send(to, { kind: "event", data: writeJson(event), eventId: id });
@@ -165,10 +196,13 @@ export class MachineEffects {
   }
 
   /** Its end is not heard any more: where it has ended meanwhile, nothing happens. */
-  #cancel({ machine, id }: MachineDocument, { job, queue }: Of<"cancel">): Promise<void> {
+  async #cancel(shelved: Shelved, { job, queue }: Of<"cancel">): Promise<void> {
     const { broker, clock } = this.#options;
+    const { document } = shelved;
+    if (document === undefined || (await this.#isOvertaken(shelved))) return;
+    const { machine, id } = document;
     const reason = `The machine ${machine} ${id} has left the state that invoked it.`;
-    return cancelJob(broker, { id: job, queue }, reason, clock.now());
+    await cancelJob(broker, { id: job, queue }, reason, clock.now());
   }
 
   /**
@@ -177,14 +211,14 @@ export class MachineEffects {
    * then asks for that one's time.
    */
   async #tick(shelved: Shelved, at: number): Promise<void> {
-    const { broker } = this.#options;
+    const { broker, clock } = this.#options;
     let [mine, wanted]: [Shelved, number | undefined] = [shelved, at];
     for (let writers = 0; writers < MOST_WRITERS; writers += 1) {
       const { document } = mine;
       if (document === undefined || wanted === undefined) return;
       const { run, rev } = document;
       const tick: TickMark = { run, rev };
-      await broker.inbox.tick(document, writeJson(tick), wanted);
+      await broker.inbox.tick(document, writeJson(tick), tickTime(wanted, clock.now()));
       const newest = await this.#newest(document, mine.revision);
       if (newest.revision === mine.revision || newest.document === undefined) return;
       mine = newest;

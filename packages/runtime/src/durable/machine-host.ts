@@ -4,34 +4,33 @@ import {
   type Clock,
   type InboxMessage,
   type Instrumentation,
-  invokedBy,
   isUnfit,
   isUnsentFull,
   keepUnsent,
+  lastResorts,
   type Logger,
   type MachineDefinition,
   type MachineDocument,
-  type MachineEvent,
   machineKey,
   type MetricsCollector,
   MillraceError,
-  type Occurrence,
   ofThisVersion,
   type Producer,
   recordError,
+  refuseStart,
   refuseStep,
   startMachine,
   stepMachine,
   type Stoppable,
 } from "@millrace/core";
-import { readEnd, readJson } from "./end-message.ts";
+import { readJson } from "./end-message.ts";
 import { HeldMachines, NoRoom } from "./held-machines.ts";
+import { askedBy, occurrenceOf } from "./inbox-occurrence.ts";
 import { MachineEffects } from "./machine-effects.ts";
 import { MachineReports, outcomeOf } from "./machine-reports.ts";
 import { MachineShelf, oldDocument, type Shelved } from "./machine-shelf.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
 import { publishChart } from "./publish-chart.ts";
-import { readTickMark } from "./tick-mark.ts";
 import { traceTransition, transitionOf } from "./trace-transition.ts";
 
 export interface MachineHostOptions {
@@ -49,7 +48,6 @@ export interface MachineHostOptions {
 
 /** Messages in hand at once. Each costs some requests and little processor time. */
 const SLOTS = 64;
-const LONGEST_EVENT_ID = 512;
 /** Of other hosts that write first. */
 const MOST_CONFLICTS = 50;
 
@@ -197,7 +195,9 @@ export class MachineHost implements Stoppable {
     if (document === undefined) {
       const input = message.data.length === 0 ? undefined : readJson(message.data);
       const begun = startMachine(definition, { machine, id, input, sequence, place, now });
-      return this.#store(held, { message, now }, begun);
+      return this.#storeOr(held, { message, now }, begun, (error) => [
+        refuseStart(begun, error, now),
+      ]);
     }
     const occurrence = occurrenceOf(message);
     const before = await this.#sentAgain({ ...held, document }, message, now);
@@ -207,15 +207,46 @@ export class MachineHost implements Stoppable {
       throw new NoRoom(before.document);
     if (next.trouble !== undefined && next.trouble !== document.trouble)
       log.warn({ machine, id, trouble: next.trouble }, "a machine could not take an event");
+    return this.#storeOr(before, { message, now }, next, (error) => {
+      // Nothing else could end it.
+      if (message.kind === "stop") return lastResorts(next, error);
+      const refused = refuseStep(before.document, occurrence, error, now);
+      return [refused, ...lastResorts(refused, error)];
+    });
+  }
+
+  /** @param instead what is stored where the next document can't be: the first that can */
+  async #storeOr(
+    before: Shelved,
+    taken: Taken,
+    next: MachineDocument,
+    instead: (error: unknown) => readonly MachineDocument[],
+  ): Promise<Shelved> {
+    const { broker, log } = this.#options;
     try {
-      return await this.#store(before, { message, now }, next);
+      requireRoom(next, before.document, broker.maxMessageBytes);
+      return await this.#store(before, taken, next);
     } catch (error) {
       if (!isUnfit(error)) throw error;
       // It may fit once those have gone.
-      if (before.document.unsent !== undefined) throw new NoRoom(before.document);
+      if (before.document?.unsent !== undefined) throw new NoRoom(before.document);
+      const { machine, id } = next;
       log.warn({ machine, id, error: recordError(error) }, "a machine's state can't be stored");
-      const refused = refuseStep(before.document, occurrence, error, now);
-      return this.#store(before, { message, now }, refused);
+      return this.#storeFirst(before, taken, instead(error));
+    }
+  }
+
+  async #storeFirst(
+    before: Shelved,
+    taken: Taken,
+    [first, ...smaller]: readonly MachineDocument[],
+  ): Promise<Shelved> {
+    if (first === undefined) return before;
+    try {
+      return await this.#store(before, taken, first);
+    } catch (error) {
+      if (smaller.length === 0 || !isUnfit(error)) throw error;
+      return this.#storeFirst(before, taken, smaller);
     }
   }
 
@@ -241,7 +272,7 @@ export class MachineHost implements Stoppable {
 
   async #store(
     before: Shelved,
-    { message, now }: { readonly message: InboxMessage; readonly now: number },
+    { message, now }: Taken,
     document: MachineDocument,
   ): Promise<Shelved> {
     const { instrumentation, instrumentationFailed, node, clock } = this.#options;
@@ -263,53 +294,34 @@ export class MachineHost implements Stoppable {
   }
 }
 
+interface Taken {
+  readonly message: InboxMessage;
+  readonly now: number;
+}
+
+const sizeOf = (document: MachineDocument | undefined): number =>
+  document === undefined ? 0 : Buffer.byteLength(JSON.stringify(document));
+
+/**
+ * The server takes some KiB more than a job may have: that is left for what refuses an event, for
+ * an end, and for a machine that was stored larger and gets smaller.
+ */
+function requireRoom(
+  next: MachineDocument,
+  before: MachineDocument | undefined,
+  mostBytes: number,
+): void {
+  const size = sizeOf(next);
+  if (size > mostBytes && next.status === "active" && size >= sizeOf(before))
+    throw new MillraceError(
+      "payload-too-large",
+      `What is to be stored of the machine takes ${size} bytes, and ${mostBytes} is the most. Keep less in its context.`,
+    );
+}
+
 type Known = Shelved & { readonly document: MachineDocument };
 
 function sendsMore(before: MachineDocument, { unsent, pending }: MachineDocument): boolean {
   const kept = (unsent?.events.length ?? 0) > (before.unsent?.events.length ?? 0);
   return kept || pending.some((effect) => effect.do === "send");
-}
-
-interface Asked {
-  readonly run: string;
-  /** Whether a document is as new as the one that asked for what came. */
-  readonly isIn: (document: MachineDocument) => boolean;
-}
-
-/** @returns undefined for what no node wrote */
-function askedBy({ kind, data }: InboxMessage): Asked | undefined {
-  if (kind === "tick") {
-    const tick = readTickMark(data);
-    return { run: tick.run, isIn: ({ rev }) => rev >= tick.rev };
-  }
-  const end = readEnd(data);
-  const by = end && invokedBy({ id: end.job });
-  return by && { run: by.run, isIn: ({ invoked }) => invoked >= by.number };
-}
-
-function occurrenceOf(message: InboxMessage): Occurrence {
-  const { kind, data, eventId } = message;
-  const at = { sequence: message.sequence, place: message.place };
-  if (kind === "tick") return { ...at, kind, ...readTickMark(data) };
-  if (kind === "stop" || kind === "start") return { ...at, kind };
-  if (kind === "end") {
-    const end = readEnd(data);
-    return { ...at, kind, end: end ?? { job: "" } };
-  }
-  const event = readJson(data);
-  if (!isEvent(event)) return { ...at, kind: "unreadable", why: "it is no JSON with a type" };
-  // A document remembers ids, and must fit into a message.
-  if (eventId !== undefined && eventId.length > LONGEST_EVENT_ID)
-    return {
-      ...at,
-      kind: "unreadable",
-      why: `its id is longer than ${LONGEST_EVENT_ID} characters`,
-    };
-  return { ...at, kind, event, eventId };
-}
-
-function isEvent(value: unknown): value is MachineEvent {
-  return (
-    typeof value === "object" && value !== null && "type" in value && typeof value.type === "string"
-  );
 }
