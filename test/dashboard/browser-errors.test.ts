@@ -2,7 +2,7 @@ import { expect, test, vi } from "vitest";
 import { violations } from "../harness/accessibility.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
-import { COUNT, fleet, send } from "./browser-fleet.ts";
+import { charge, COUNT, fleet, send, TOO_MUCH } from "./browser-fleet.ts";
 import { describeInBrowser, heading, open } from "./in-browser.ts";
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
@@ -30,6 +30,51 @@ describeInBrowser("the dashboard's causes and queues", (browserOf) => {
       expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(PHONE.width);
       const [group] = await client.dead.groups({ queue: "billing" });
       expect(group?.perHour.reduce((sum, { count }) => sum + count, 0)).toBe(COUNT);
+      expect(trouble).toEqual([]);
+    });
+
+    test("two causes of one type are told apart, and discarding one leaves the other", async () => {
+      const { client, served } = await fleet(server);
+      for (const n of [0, 1, 2])
+        await client.enqueue(charge, { customer: "ann", amount: TOO_MUCH + n }, { id: `big-${n}` });
+      await eventually(async () => (await client.jobs.count({ state: "dead" })) === COUNT + 3, {
+        withinMs: PATIENCE_MS,
+        describe: "those of too much are dead",
+      });
+      const { page, trouble } = await open(browserOf(), served.url);
+      await page.goto(`${served.url}dead?queue=billing`);
+      await page.getByText(`${COUNT + 3} letters of 2 causes.`).waitFor();
+      const row = page
+        .getByRole("row")
+        .filter({ hasText: "The bank wants to be asked before it pays *" });
+      await row.getByText(/browser-fleet/).waitFor();
+      await row.getByRole("link", { name: /^CardDeclined/ }).press("Enter");
+      await heading(page, /^CardDeclined.* in billing$/);
+      await page.getByText("The bank wants to be asked before it pays *").waitFor();
+      await page.getByRole("link", { name: "big-0", exact: true }).waitFor();
+      expect(await page.getByRole("link", { name: /^big-/ }).count()).toBeGreaterThanOrEqual(3);
+      const groups = await client.dead.groups();
+      const fingerprint = groups.find(({ count }) => count === 3)?.fingerprint ?? "none";
+      expect(new URL(page.url()).searchParams.get("fingerprint")).toBe(fingerprint);
+      await page.getByText(fingerprint, { exact: true }).waitFor();
+      expect(await violations(page)).toEqual([]);
+      await page.emulateMedia({ colorScheme: "dark" });
+      expect(await violations(page)).toEqual([]);
+      await page.setViewportSize(PHONE);
+      expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(PHONE.width);
+      await page.getByRole("button", { name: "Discard all" }).press("Enter");
+      const dialog = page.getByRole("dialog", { name: "Discard 3 dead letters?" });
+      await dialog.getByRole("button", { name: "Discard all" }).click();
+      await heading(page, "Discard dead letters");
+      await page.getByText("3 of 3 done", { exact: true }).waitFor();
+      expect((await client.dead.groups()).map(({ count }) => count)).toEqual([COUNT]);
+      const where = `fingerprint:${fingerprint}`;
+      expect(await client.dead.list({ where })).toEqual([]);
+      // An address without a fingerprint means all letters of the type.
+      const error = groups[0]?.error ?? "";
+      const of = { queue: "billing", name: "billing.charge", reason: "attempts-exhausted", error };
+      await page.goto(`${served.url}dead/group?${new URLSearchParams(of).toString()}`);
+      await page.getByText(`${COUNT} letters of`).waitFor();
       expect(trouble).toEqual([]);
     });
 

@@ -23,6 +23,8 @@ import { claim } from "./claim.ts";
 const PATIENCE_MS = 60_000;
 export const EVIL = `<img src=x onerror="window.attacked=1"><script>window.attacked=1</script>`;
 export const COUNT = 40;
+/** From this amount on the bank gives another reason. */
+export const TOO_MUCH = 1_000;
 
 export const charge = defineJob<{ readonly customer: string; readonly amount: number }>({
   name: "billing.charge",
@@ -76,7 +78,9 @@ export async function fleet(server: TestServer): Promise<Fleet> {
         log.info({ receipt: EVIL }, `charging ${EVIL}`);
         if (isUp) return { charged: input.amount, receipt: EVIL };
         const error = new Error(
-          `The bank refused the card of customer ${input.amount}${input.customer}`,
+          input.amount < TOO_MUCH
+            ? `The bank refused the card of customer ${input.amount}${input.customer}`
+            : `The bank wants to be asked before it pays ${input.amount}`,
         );
         error.name = `CardDeclined${EVIL}`;
         const fields = { code: `declined${EVIL}`, apiKey: "k-1234567890" };

@@ -36,6 +36,10 @@ const declines = pay.handler(({ input, log }) => {
   throw error;
 });
 
+const CAUSE = {
+  ...{ queue: "billing", name: "billing.pay", reason: "attempts-exhausted" },
+  ...{ error: "CardDeclined", fingerprint: "70cd90a96994" },
+};
 const PAGES: Readonly<Record<string, string>> = {
   overview: "",
   queue: "queues/mail",
@@ -44,7 +48,7 @@ const PAGES: Readonly<Record<string, string>> = {
   job: "jobs/billing/c-3",
   steps: "jobs/mail/letter-1",
   dead: "dead",
-  group: "dead/group?queue=billing&name=billing.pay&reason=attempts-exhausted&error=CardDeclined",
+  group: `dead/group?${new URLSearchParams(CAUSE).toString()}`,
   schedules: "schedules",
   machines: "machines",
   machine: "machines/claim/c-1",

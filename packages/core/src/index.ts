@@ -10,6 +10,7 @@ export {
   recordFailure,
   trimError,
 } from "./errors/recorded-error.ts";
+export { errorFingerprint, type ErrorFingerprint } from "./errors/error-fingerprint.ts";
 export { isUnfit } from "./errors/unfit.ts";
 
 export {

@@ -1,4 +1,5 @@
-import type { DeadGroupView, RefView } from "../src/api/views.ts";
+import type { RefView } from "../src/api/views.ts";
+import type { DeadGroupView } from "../src/api/dead-views.ts";
 import { pathOf, queryOf } from "./api.ts";
 
 /** Where things are shown. */
@@ -16,10 +17,16 @@ export const jobsAddress = (filter: {
   readonly name?: string;
 }): string => `/jobs${queryOf(filter)}`;
 
-/** A name or an error that is left out stands for letters that have none. */
+/**
+ * A name or an error that is left out stands for letters that have none; without a fingerprint all
+ * letters with that type of error are meant.
+ */
 export const groupAddress = (
-  { queue, name, reason, error }: Pick<DeadGroupView, "queue" | "name" | "reason" | "error">,
+  group: Pick<DeadGroupView, "queue" | "name" | "reason" | "error" | "fingerprint">,
   filter = "",
-): string => `/dead/group${queryOf({ queue, name, reason, error, filter })}`;
+): string => {
+  const { queue, name, reason, error, fingerprint } = group;
+  return `/dead/group${queryOf({ queue, name, reason, error, fingerprint, filter })}`;
+};
 
 export const operationAddress = (id: string): string => `/${pathOf("operations", id)}`;

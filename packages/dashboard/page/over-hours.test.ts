@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { DeadGroupView } from "../src/api/views.ts";
+import type { DeadGroupView } from "../src/api/dead-views.ts";
 import { barsOf, hoursOf } from "./over-hours.ts";
 
 const HOUR = 3_600_000;
@@ -7,7 +7,7 @@ const NOW = 1_000 * HOUR + 1_234;
 
 const group = (...perHour: DeadGroupView["perHour"]): DeadGroupView => ({
   ...{ queue: "mail", name: "send", reason: "fatal", error: null, count: 1, lastId: "a" },
-  ...{ firstAt: 0, lastAt: NOW, perHour },
+  ...{ fingerprint: null, firstAt: 0, lastAt: NOW, perHour },
 });
 
 test("a day has a bar for each hour, the one that is under way last", () => {

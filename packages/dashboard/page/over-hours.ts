@@ -1,4 +1,4 @@
-import type { DeadGroupView } from "../src/api/views.ts";
+import type { DeadGroupView } from "../src/api/dead-views.ts";
 
 const HOUR_MS = 3_600_000;
 export const BARS = 24;

@@ -13,9 +13,6 @@ import type { JobLogView } from "../src/api/log-views.ts";
 import type {
   AuditView,
   CountView,
-  DeadFilterView,
-  DeadGroupView,
-  DeadRowView,
   DoctorView,
   JobsView,
   JobView,
@@ -26,6 +23,7 @@ import type {
   ScheduleView,
   SessionView,
 } from "../src/api/views.ts";
+import type { DeadFilterView, DeadGroupView, DeadRowView } from "../src/api/dead-views.ts";
 import type { CompletionsView, IndexView } from "../src/api/search-views.ts";
 import type { PlotsView } from "../src/api/plots-views.ts";
 import type { OutboxView } from "../src/api/outbox-views.ts";

@@ -8,6 +8,15 @@ export interface DeadLetterGroup {
   readonly reason: DeadReason;
   /** The type of the recorded error; absent where none was recorded. */
   readonly error?: string;
+  /**
+   * Names the error's type, pattern and frame, for a filter: `fingerprint:4f0c1a9be213`. Absent
+   * where no error was recorded, as are these two.
+   */
+  readonly fingerprint?: string;
+  /** The message with `*` for what varies: numbers, ids, times, addresses, quoted texts. */
+  readonly pattern?: string;
+  /** Where the application's own code failed: `charge (billing.js)`. Absent without a stack. */
+  readonly frame?: string;
   readonly count: number;
   /** When the first and the last of them died, epoch milliseconds. */
   readonly firstAt: number;
@@ -19,6 +28,6 @@ export interface DeadLetterGroup {
   readonly perHour: readonly { readonly at: number; readonly count: number }[];
   /** Of the last one: to look at one of them. */
   readonly lastId: string;
-  /** The last one's message. Two of a type may differ in it. */
+  /** The last one's message, with what varies. */
   readonly message?: string;
 }

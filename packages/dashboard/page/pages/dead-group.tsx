@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { Link, useSearchParams } from "wouter";
-import type { DeadFilterView, DeadGroupView, DeadRowView } from "../../src/api/views.ts";
+import type { DeadFilterView, DeadGroupView, DeadRowView } from "../../src/api/dead-views.ts";
 import { groupAddress, jobAddress, jobsAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
@@ -9,7 +9,7 @@ import { counted } from "../number.ts";
 import { useDeadGroups, useJob, useLetters } from "../questions.ts";
 import { Moment } from "../time.tsx";
 
-type Group = Pick<DeadGroupView, "queue" | "name" | "reason" | "error">;
+type Group = Pick<DeadGroupView, "queue" | "name" | "reason" | "error" | "fingerprint">;
 
 /** One cause: an example with its stack, the letters, and what can be done with all of them. */
 export function DeadGroupPage(): ReactElement {
@@ -19,15 +19,18 @@ export function DeadGroupPage(): ReactElement {
     name: search.get("name"),
     reason: search.get("reason") ?? "",
     error: search.get("error"),
+    fingerprint: search.get("fingerprint"),
   };
   const filter = search.get("filter") ?? "";
   const groups = useDeadGroups(group.queue, filter);
-  const meant: DeadFilterView = { ...group, ...(filter === "" ? {} : { where: filter }) };
+  const { fingerprint, ...ofType } = group;
+  const meant: DeadFilterView = {
+    ...ofType,
+    ...(fingerprint === null ? {} : { fingerprint }),
+    ...(filter === "" ? {} : { where: filter }),
+  };
   const letters = useLetters(meant);
-  const found = groups.data?.find(
-    ({ name, reason, error }) =>
-      name === group.name && reason === group.reason && error === group.error,
-  );
+  const found = together((groups.data ?? []).filter((one) => isOf(one, group)));
   return (
     <Page
       title={`${group.error ?? group.reason} in ${group.queue}`}
@@ -49,6 +52,7 @@ export function DeadGroupPage(): ReactElement {
             {counted(found.count, "letter")} of <code>{found.name ?? "?"}</code> for{" "}
             <strong>{found.reason}</strong>, the last <Moment at={found.lastAt} />.
           </p>
+          {fingerprint === null ? null : <Cause of={found} />}
           {filter === "" ? null : (
             <p className="quiet">
               Only those that fit {filter}.{" "}
@@ -73,6 +77,47 @@ export function DeadGroupPage(): ReactElement {
         )}
       </Answer>
     </Page>
+  );
+}
+
+function isOf(one: DeadGroupView, { name, reason, error, fingerprint }: Group): boolean {
+  return (
+    one.name === name &&
+    one.reason === reason &&
+    one.error === error &&
+    (fingerprint === null || one.fingerprint === fingerprint)
+  );
+}
+
+/** Without a fingerprint several causes may be meant: how many letters, and the last of them. */
+function together(groups: readonly DeadGroupView[]): DeadGroupView | undefined {
+  const [last] = groups.toSorted((a, b) => b.lastAt - a.lastAt);
+  return last && { ...last, count: groups.reduce((sum, { count }) => sum + count, 0) };
+}
+
+/** What the letters have in common. */
+function Cause({
+  of: { pattern = "", frame, fingerprint },
+}: {
+  readonly of: DeadGroupView;
+}): ReactElement {
+  return (
+    <dl className="facts">
+      <dt>Message</dt>
+      <dd>{pattern}</dd>
+      {frame === undefined ? null : (
+        <>
+          <dt>Failed in</dt>
+          <dd>
+            <code>{frame}</code>
+          </dd>
+        </>
+      )}
+      <dt>Fingerprint</dt>
+      <dd>
+        <code>{fingerprint}</code>
+      </dd>
+    </dl>
   );
 }
 

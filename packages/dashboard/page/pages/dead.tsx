@@ -1,6 +1,6 @@
 import { type ReactElement, useMemo } from "react";
 import { Link, useSearchParams } from "wouter";
-import type { DeadGroupView } from "../../src/api/views.ts";
+import type { DeadGroupView } from "../../src/api/dead-views.ts";
 import { groupAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
@@ -121,9 +121,15 @@ const columnsFor = (filter: string, hours: Hours): readonly DataColumn<DeadGroup
   },
   {
     id: "message",
-    title: "last message",
-    value: ({ message }) => message ?? "",
-    cell: ({ message = "" }) => <span className="line">{message}</span>,
+    title: "message",
+    value: ({ pattern }) => pattern ?? "",
+    cell: ({ pattern = "" }) => <span className="line">{pattern}</span>,
+  },
+  {
+    id: "frame",
+    title: "failed in",
+    value: ({ frame }) => frame ?? "",
+    cell: ({ frame = "" }) => <code>{frame}</code>,
   },
   {
     id: "over-time",

@@ -6,12 +6,12 @@ import {
   MillraceError,
 } from "@millrace/core";
 import type {
-  FleetDeadFilter,
   FleetLiveFilter,
   FleetOperationTarget,
   LiveState,
   RecordedState,
 } from "../fleet/fleet.ts";
+import type { FleetDeadFilter } from "../fleet/fleet-dead.ts";
 
 /** What a page asks for, checked. All throw MillraceError `invalid-option`. */
 
@@ -42,7 +42,9 @@ export function askedLimit(limit: string | undefined): number {
   throw wrong("limit", "a whole number from 1 to 1000");
 }
 
-const FILTERS: readonly string[] = ["queue", "id", "reason", "name", "error", "where"];
+const FILTERS: readonly string[] = [
+  ...["queue", "id", "reason", "name", "error", "fingerprint", "where"],
+];
 
 export function askedStatus(status: string | undefined): { readonly status?: MachineStatus } {
   if (status === undefined || status === "") return {};
@@ -78,6 +80,7 @@ export function askedFilter(given: unknown): FleetDeadFilter {
     filter[key] === null ? null : text(key);
   const [queue, id, reason] = [text("queue"), text("id"), text("reason")];
   const [name, error] = [textOrNull("name"), textOrNull("error")];
+  const fingerprint = textOrNull("fingerprint");
   const where = text("where")?.trim() ?? "";
   const asked: FleetDeadFilter = {
     ...(queue === undefined ? {} : { queue }),
@@ -86,6 +89,7 @@ export function askedFilter(given: unknown): FleetDeadFilter {
     ...(reason === undefined ? {} : { reason: reason as DeadReason }),
     ...(name === undefined ? {} : { name }),
     ...(error === undefined ? {} : { error }),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
     ...(where === "" ? {} : { where }),
   };
   if (Object.keys(asked).length === 0)

@@ -15,8 +15,6 @@ import type { FleetJob, FleetLiveJob, FleetQueue } from "../fleet/fleet.ts";
 import type { StepView } from "./step-view.ts";
 import type {
   AttemptView,
-  DeadGroupView,
-  DeadRowView,
   JobRowView,
   JobView,
   LetterView,
@@ -25,6 +23,7 @@ import type {
   OperationView,
   QueueView,
 } from "./views.ts";
+import type { DeadGroupView, DeadRowView } from "./dead-views.ts";
 
 /** What is known, as a page is told. All of these mask what a producer or a handler wrote. */
 
@@ -183,9 +182,12 @@ export function letterView(letter: StoredDeadLetter, show: ShowValue): LetterVie
 
 export function deadGroupView(group: DeadLetterGroup, show: ShowValue): DeadGroupView {
   const { queue, name, reason, error, message, count, firstAt, lastAt, lastId, perHour } = group;
+  const { fingerprint, pattern, frame } = group;
   return {
     ...{ queue, name: name ?? null, reason, error: error ?? null, count },
-    ...{ firstAt, lastAt, lastId, perHour },
+    ...{ fingerprint: fingerprint ?? null, firstAt, lastAt, lastId, perHour },
+    ...(pattern === undefined ? {} : { pattern: String(show(pattern)) }),
+    ...(frame === undefined ? {} : { frame: String(show(frame)) }),
     ...(message === undefined
       ? {}
       : { message: shownError({ type: error ?? "", message }, show).message }),

@@ -2,9 +2,6 @@ import type {
   BatchCounts,
   BrokerStatus,
   ControlMark,
-  DeadLetterGroup,
-  DeadLetterResult,
-  DeadReason,
   Duration,
   FlowPlace,
   HistoryRecord,
@@ -20,12 +17,12 @@ import type {
   ScheduleDecision,
   ScheduleState,
   Stoppable,
-  StoredDeadLetter,
   StoredSchedule,
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
 import type { StepView } from "../api/step-view.ts";
 import type { NodeView, OperationView } from "../api/views.ts";
+import type { FleetDeadFilter, FleetDeadLetters } from "./fleet-dead.ts";
 
 /**
  * What the dashboard needs of a client: some of the public functions of `connect()`'s result, which
@@ -248,29 +245,6 @@ export interface FleetNodes {
   quiet(name: string, note: FleetNote): Promise<void>;
   resume(name: string, note: FleetNote): Promise<void>;
   stop(name: string, note: FleetNote): Promise<void>;
-}
-
-export interface FleetDeadFilter {
-  readonly queue?: string;
-  readonly id?: string;
-  readonly reason?: DeadReason;
-  readonly name?: string | null;
-  readonly error?: string | null;
-  readonly where?: string;
-}
-
-export interface FleetDeadLetters {
-  complete(filter: string): Promise<readonly { readonly filter: string; readonly about: string }[]>;
-  list(filter: FleetDeadFilter & { readonly limit?: number }): Promise<readonly StoredDeadLetter[]>;
-  groups(filter?: FleetDeadFilter): Promise<readonly DeadLetterGroup[]>;
-  show(id: string, options: { readonly queue: string }): Promise<StoredDeadLetter>;
-  edit(
-    id: string,
-    payload: unknown,
-    options: { readonly queue: string; readonly merge: boolean },
-  ): Promise<{ readonly id: string; readonly queue: string }>;
-  retry(filter: FleetDeadFilter): Promise<readonly DeadLetterResult[]>;
-  discard(filter: FleetDeadFilter): Promise<readonly DeadLetterResult[]>;
 }
 
 export interface FleetLiveFilter {

@@ -3,6 +3,7 @@ import { type Completion, completeFilter } from "../../filter/complete-filter.ts
 const FIELD_WORDS: Readonly<Record<string, string>> = {
   error: "the type of its error",
   message: "the text of its error",
+  fingerprint: "its error's type, message without what varies, and place, as causes have it",
   name: "the job's name",
   queue: "its queue",
   reason: "why it is dead",

@@ -1,4 +1,4 @@
-import type { StoredDeadLetter } from "@millrace/core";
+import { errorFingerprint, type StoredDeadLetter } from "@millrace/core";
 import { type Mask, payloadOf, showValue } from "@millrace/telemetry/masking";
 import type { FilterFields } from "../../filter/filter-fields.ts";
 import { parseFilter } from "../../filter/filter-test.ts";
@@ -18,6 +18,8 @@ const fieldsOf = (mask: Mask): FilterFields<StoredDeadLetter> => ({
     node: ({ node }) => node,
     error: ({ error }) => error?.type ?? "",
     message: ({ error }) => mask.text(error?.message ?? ""),
+    fingerprint: ({ error }) =>
+      error === undefined ? "" : errorFingerprint(error, mask.text).fingerprint,
   },
   numbers: { attempts: ({ attempts }) => attempts },
   durations: {},

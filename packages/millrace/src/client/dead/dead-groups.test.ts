@@ -1,6 +1,10 @@
 import type { StoredDeadLetter } from "@millrace/core";
+import { createMask } from "@millrace/telemetry/masking";
 import { expect, test } from "vitest";
 import { groupLetters } from "./dead-groups.ts";
+import { letterTest } from "./dead-matching.ts";
+
+const MASK = createMask();
 
 let sequence = 0;
 const letter = (more: Partial<StoredDeadLetter>): StoredDeadLetter => ({
@@ -25,6 +29,7 @@ test("letters are counted by what they died of, the most frequent first", async 
       letter({ id: "e", at: 12, reason: "expired" }),
       nameless,
     ]),
+    MASK,
   );
   expect(groups.map(({ lastId, count }) => [lastId, count])).toEqual([
     ["b", 3],
@@ -37,6 +42,8 @@ test("letters are counted by what they died of, the most frequent first", async 
     name: "send",
     reason: "fatal",
     error: "TimeoutError",
+    fingerprint: expect.stringMatching(/^[0-9a-f]{12}$/) as string,
+    pattern: "after *",
     count: 3,
     firstAt: 10,
     lastAt: 30,
@@ -44,21 +51,55 @@ test("letters are counted by what they died of, the most frequent first", async 
     lastId: "b",
     message: "after 9 s",
   });
-  expect(groups[1]).not.toHaveProperty("error");
-  expect(await groupLetters(each([]))).toEqual([]);
+  for (const field of ["error", "fingerprint", "pattern", "frame"])
+    expect(groups[1]).not.toHaveProperty(field);
+  expect(await groupLetters(each([]), MASK)).toEqual([]);
 });
 
 test("a cause says how many died of it in each hour, for the newest week of such hours", async () => {
   const hour = 3_600_000;
   const at = [5 * hour + 1, 2 * hour, 5 * hour, 3 * hour - 1];
-  const [group] = await groupLetters(each(at.map((time) => letter({ at: time }))));
+  const [group] = await groupLetters(each(at.map((time) => letter({ at: time }))), MASK);
   expect(group?.perHour).toEqual([
     { at: 2 * hour, count: 2 },
     { at: 5 * hour, count: 2 },
   ]);
   const many = Array.from({ length: 200 }, (_, n) => letter({ at: n * hour }));
-  const [long] = await groupLetters(each(many));
+  const [long] = await groupLetters(each(many), MASK);
   expect(long).toMatchObject({ count: 200, firstAt: 0 });
   expect(long?.perHour).toHaveLength(168);
   expect(long?.perHour.at(-1)).toEqual({ at: 199 * hour, count: 1 });
+});
+
+const at = (called: string, line: number): string =>
+  `Error: x\n    at ${called} (/srv/billing.js:${line}:1)`;
+const BANK: readonly StoredDeadLetter[] = [
+  letter({ id: "a", error: { type: "Error", message: "card 1 refused", stack: at("pay", 7) } }),
+  letter({ id: "b", error: { type: "Error", message: "card 22 refused", stack: at("pay", 9) } }),
+  letter({ id: "c", error: { type: "Error", message: "card 1 expired", stack: at("pay", 7) } }),
+  letter({ id: "d", error: { type: "Error", message: "card 1 refused", stack: at("check", 7) } }),
+  letter({ id: "e", error: { type: "Other", message: "card 1 refused", stack: at("pay", 7) } }),
+  letter({ id: "f" }),
+];
+
+test("another type, message or place is another cause, and its fingerprint means its letters", async () => {
+  const groups = await groupLetters(each(BANK), MASK);
+  const meant = groups.map(({ fingerprint = null, count }) => {
+    const ids = BANK.filter(letterTest({ fingerprint }, 0, MASK)).map(({ id }) => id);
+    const where = fingerprint === null ? "error=''" : `fingerprint:${fingerprint}`;
+    expect(BANK.filter(letterTest({ where }, 0, MASK)).map(({ id }) => id)).toEqual(ids);
+    expect(ids).toHaveLength(count);
+    return ids.join("");
+  });
+  expect(meant.toSorted()).toEqual(["ab", "c", "d", "e", "f"]);
+  expect(groups[0]).toMatchObject({ pattern: "card * refused", frame: "pay (billing.js)" });
+  expect(BANK.filter(letterTest({ fingerprint: "000000000000" }, 0, MASK))).toEqual([]);
+});
+
+test("what a mask hides is neither in a cause's pattern nor told by its fingerprint", async () => {
+  const mask = createMask({ patterns: [/tulip|rose/] });
+  const said = (word: string): StoredDeadLetter =>
+    letter({ error: { type: "Error", message: `no ${word} here` } });
+  const groups = await groupLetters(each([said("tulip"), said("rose")]), mask);
+  expect(groups).toMatchObject([{ count: 2, pattern: "no *** here" }]);
 });

@@ -1,4 +1,10 @@
-import type { DeadLetterGroup, StoredDeadLetter } from "@millrace/core";
+import {
+  type DeadLetterGroup,
+  errorFingerprint,
+  type ErrorFingerprint,
+  type StoredDeadLetter,
+} from "@millrace/core";
+import type { Mask } from "@millrace/telemetry/masking";
 
 const HOUR_MS = 3_600_000;
 /** A week of them. */
@@ -9,19 +15,21 @@ interface Counted {
   readonly hours: Map<number, number>;
 }
 
-/** Counts letters by queue, job name, reason and type of error; the largest group first. */
+/** Counts letters by queue, job name, reason and fingerprint of the error; the largest first. */
 export async function groupLetters(
   letters: AsyncIterable<StoredDeadLetter>,
+  mask: Mask,
 ): Promise<readonly DeadLetterGroup[]> {
   const groups = new Map<string, Counted>();
   for await (const letter of letters) {
     const { queue, name, reason, error, at } = letter;
-    const key = JSON.stringify([queue, name, reason, error?.type]);
+    const print = error === undefined ? undefined : errorFingerprint(error, mask.text);
+    const key = JSON.stringify([queue, name, reason, print?.fingerprint]);
     const before = groups.get(key);
     const hours = before?.hours ?? new Map<number, number>();
     const hour = Math.floor(at / HOUR_MS) * HOUR_MS;
     hours.set(hour, (hours.get(hour) ?? 0) + 1);
-    groups.set(key, { group: withLetter(before?.group, letter), hours });
+    groups.set(key, { group: withLetter(before?.group, letter, print), hours });
   }
   return [...groups.values()]
     .map(({ group, hours }) => ({ ...group, perHour: perHour(hours) }))
@@ -38,6 +46,7 @@ function perHour(hours: ReadonlyMap<number, number>): DeadLetterGroup["perHour"]
 function withLetter(
   group: Counted["group"] | undefined,
   { id, queue, name, reason, error, at }: StoredDeadLetter,
+  print: ErrorFingerprint | undefined,
 ): Counted["group"] {
   const isLast = group === undefined || at >= group.lastAt;
   const last = isLast ? { lastId: id, message: error?.message } : group;
@@ -45,11 +54,18 @@ function withLetter(
     queue,
     ...(name === undefined ? {} : { name }),
     reason,
-    ...(error === undefined ? {} : { error: error.type }),
+    ...(print === undefined ? {} : whatFailed(print)),
     count: (group?.count ?? 0) + 1,
     firstAt: Math.min(group?.firstAt ?? at, at),
     lastAt: Math.max(group?.lastAt ?? at, at),
     lastId: last.lastId,
     ...(last.message === undefined ? {} : { message: last.message }),
   };
+}
+
+function whatFailed({
+  type,
+  ...rest
+}: ErrorFingerprint): Pick<DeadLetterGroup, "error" | "fingerprint" | "pattern" | "frame"> {
+  return { error: type, ...rest };
 }

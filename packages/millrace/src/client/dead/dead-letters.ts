@@ -26,11 +26,13 @@ export interface DeadLetters {
     filter?: DeadLetterFilter & { readonly limit?: number },
   ): Promise<readonly StoredDeadLetter[]>;
   /**
-   * How many there are of each cause: by queue, job name, reason and type of error, the most
-   * frequent first. Reads all letters that are meant.
+   * How many there are of each cause: by queue, job name, reason and fingerprint of the error, the
+   * most frequent first. Reads all letters that are meant.
    *
    * @example
    * const [most] = await millrace.dead.groups({ queue: "mail" });
+   * if (most?.fingerprint !== undefined)
+   *   await millrace.dead.retry({ queue: "mail", fingerprint: most.fingerprint });
    */
   groups(filter?: DeadLetterFilter): Promise<readonly DeadLetterGroup[]>;
   /** How a filter in the language of `docs/filters.md` may go on that ends so far. */
@@ -132,7 +134,7 @@ export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLette
       return letters;
     },
     groups: async (filter = {}) =>
-      groupLetters(matching(broker, filter, letterTest(filter, now(), mask))),
+      groupLetters(matching(broker, filter, letterTest(filter, now(), mask)), mask),
     complete: (filter) => Promise.resolve(completeDead(filter)),
     show: (id, options) => show(id, options),
     async edit(id, given, options = {}) {

@@ -1,6 +1,7 @@
 import {
   type Broker,
   type DeadReason,
+  errorFingerprint,
   optionNames,
   refuseUnknown,
   type StoredDeadLetter,
@@ -17,6 +18,8 @@ export interface DeadLetterFilter {
   readonly name?: string | null;
   /** The type of the recorded error, exactly; null: letters without an error. */
   readonly error?: string | null;
+  /** As `dead.groups()` has it, exactly; null: letters without an error. */
+  readonly fingerprint?: string | null;
   /** What has to hold: `error=TimeoutError message~refused age<2h`. See `docs/filters.md`. */
   readonly where?: string;
 }
@@ -24,7 +27,8 @@ export interface DeadLetterFilter {
 const PAGE = 200;
 
 const NAMES = optionNames<DeadLetterFilter>({
-  ...{ queue: true, id: true, reason: true, name: true, error: true, where: true },
+  ...{ queue: true, id: true, reason: true, name: true, error: true, fingerprint: true },
+  where: true,
 });
 
 /**
@@ -33,13 +37,18 @@ const NAMES = optionNames<DeadLetterFilter>({
  */
 export function letterTest(filter: DeadLetterFilter, now: number, mask: Mask): LetterTest {
   refuseUnknown(filter, NAMES, "a filter of dead letters");
-  const { reason, name, error, where } = filter;
+  const { reason, name, error, fingerprint, where } = filter;
   const fits = where === undefined ? undefined : parseDeadFilter(where, now, mask);
   return (letter) =>
     (reason === undefined || letter.reason === reason) &&
     (name === undefined || (letter.name ?? null) === name) &&
     (error === undefined || (letter.error?.type ?? null) === error) &&
+    (fingerprint === undefined || fingerprintOf(letter, mask) === fingerprint) &&
     (fits === undefined || fits(letter));
+}
+
+function fingerprintOf({ error }: StoredDeadLetter, mask: Mask): string | null {
+  return error === undefined ? null : errorFingerprint(error, mask.text).fingerprint;
 }
 
 /** The letters that are meant, oldest first. */

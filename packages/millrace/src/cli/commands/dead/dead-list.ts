@@ -69,8 +69,10 @@ const GROUP_COLUMNS: readonly Column<DeadLetterGroup>[] = [
   { title: "NAME", cell: ({ name }) => name ?? "?" },
   { title: "QUEUE", cell: ({ queue }) => queue },
   { title: "REASON", cell: ({ reason }) => reason },
+  { title: "FINGERPRINT", cell: ({ fingerprint = "" }) => fingerprint },
   { title: "LAST", cell: ({ lastAt }) => new Date(lastAt).toISOString() },
   { title: "LAST ID", cell: ({ lastId }) => lastId },
+  { title: "FRAME", cell: ({ frame = "" }) => frame },
   {
     title: "ERROR",
     cell: ({ error, message }) => (error === undefined ? "" : `${error}: ${message ?? ""}`),
@@ -94,7 +96,10 @@ export const deadList = command({
   flags: {
     ...filterFlags,
     limit: { kind: whole(1, 1_000_000), about: "At most this many (default 100)" },
-    group: { kind: flag, about: "Count all of them by queue, job, reason and error instead" },
+    group: {
+      kind: flag,
+      about: "Count all of them by queue, job, reason and fingerprint of the error instead",
+    },
   },
   fields: ["connection", "namespace", "masking"],
   examples: [
@@ -103,6 +108,10 @@ export const deadList = command({
       "Those of one queue whose attempts were spent",
     ],
     ["millrace dead list --group", "What they died of, the most frequent cause first"],
+    [
+      "millrace dead list --filter fingerprint:4f0c1a9be213",
+      "The letters of one cause, by the fingerprint that --group shows",
+    ],
   ],
   async run({ flags, config }) {
     const { limit = 100 } = flags;
