@@ -217,7 +217,7 @@ export class Admission implements StageOwner {
     // Running a settled job again would be worse than waiting; when the lease goes meanwhile, the
     // next holder asks.
     const found = (await this.#stage.ask(() => recall.ask()))?.answer;
-    if (found === undefined) return "unknown";
+    if (found === undefined || "isRunning" in found) return "unknown";
     if ("isPoison" in found) return this.#admit(found.isPoison);
     const { outcome, recorded, stray } = outcomeOfEnd(found.end);
     this.#recorded = recorded;

@@ -1,5 +1,5 @@
 import { changeControls, CONTROLS_BUCKET, defineJob, readControls } from "@millrace/core";
-import { MemoryBroker } from "@millrace/testkit";
+import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { latch, QUEUE, type SimulatedNode, simulatedNode } from "../fixtures/simulated-node.ts";
 import { type PurgeOptions, purgeQueue, type PurgeResult } from "./purge-queue.ts";
@@ -83,6 +83,45 @@ test("what waits at a gate waits too", async () => {
   await node.clock.advance("1s");
   expect((await node.history("s-0")).at(-1)).toMatchObject({ state: "succeeded" });
   expect((await node.history("s-7")).at(-1)).toMatchObject({ reason: "purged" });
+});
+
+test("a job that still runs where its message is handed out again is not purged", async () => {
+  const hold = latch();
+  const begun: string[] = [];
+  const held = defineJob({ name: "held", queue: QUEUE }).handler(({ job: { id } }) => {
+    begun.push(id);
+    return hold.promise;
+  });
+  const node = await simulatedNode({ jobs: [held], slots: 1 });
+  await node.enqueue("held", 1, { id: "runs" });
+  await node.enqueue("held", 2, { id: "waits" });
+  expect(begun).toEqual(["runs"]);
+  // Its holder hears of that at its next extension.
+  node.broker.loseLeases(QUEUE);
+  expect(await purge(node)).toMatchObject({ cancelled: 1, queued: 0, running: 1 });
+  expect(await node.history("waits")).toMatchObject([{ reason: "purged" }]);
+  expect(await node.history("runs")).toEqual([]);
+  hold.open();
+  await node.clock.advance("1m");
+  expect(await node.history("runs")).toMatchObject([{ state: "succeeded" }]);
+});
+
+test("a job that is handed out again and runs nowhere is purged, though another of its id runs", async () => {
+  const hold = latch();
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const [held, other] = [QUEUE, "other"].map((queue) =>
+    defineJob({ name: "held", queue }).handler(() => hold.promise),
+  );
+  if (held === undefined || other === undefined) throw new Error("two jobs");
+  const crashed = await simulatedNode({ jobs: [held], clock, server });
+  await crashed.enqueue("held");
+  crashed.broker.crashHolder();
+  await clock.advance("31s");
+  const node = await simulatedNode({ jobs: [other], clock, server, name: "n2" });
+  await node.enqueue("held", 1, { queue: "other" });
+  expect(await purge(node)).toMatchObject({ cancelled: 1, queued: 0, running: 0 });
+  hold.open();
 });
 
 test("a queue that was paused before is paused afterwards, by whoever paused it", async () => {

@@ -16,8 +16,12 @@ export interface RecallOptions {
   readonly pause: (tries: number) => Promise<void>;
 }
 
-/** The end of a job that is over already, or whether it is to be buried for its crashes. */
-export type Recalled = { readonly end: JobEnd } | { readonly isPoison: boolean };
+/**
+ * The end of a job that is over already; or that it runs, on a node that may end it without a run;
+ * or whether it is to be buried for its crashes.
+ */
+export type Recalled =
+  { readonly end: JobEnd } | { readonly isRunning: true } | { readonly isPoison: boolean };
 
 /** How long a node has to answer that it runs a job. */
 const WHO_RUNS_MS = 400;
@@ -77,7 +81,19 @@ export class Recall {
     // What the admission asks has to be known by then: a job may have been cancelled while this
     // node was cut off.
     if (host.cancellations.isBehind) await host.cancellations.catchUp();
-    return end === undefined ? { isPoison } : { end };
+    if (end !== undefined) return { end };
+    return mayBeOver && (await this.#runs()) ? { isRunning: true } : { isPoison };
+  }
+
+  /**
+   * Asked last, and only where nothing is run, by a purge: a holder that was frozen may have begun
+   * it while it was looked for.
+   */
+  async #runs(): Promise<boolean> {
+    const { host, envelope } = this.#options;
+    if (host.verdict === undefined) return false;
+    const running = await host.broker.whoRuns(envelope.id, { timeoutMs: WHO_RUNS_MS });
+    return running?.queue === envelope.queue && running.createdAt === envelope.createdAt;
   }
 
   /**
