@@ -89,6 +89,11 @@ test("whatever they hold, every decoder takes them, and they stay within their b
   );
 });
 
+test("a zero has no sign", () => {
+  const error = Object.assign(new Error("no"), { balance: -0, [errorFields]: ["balance"] });
+  expect(ownFields(error)).toEqual({ balance: 0 });
+});
+
 test("texts of them can be masked, and an error gets them back", () => {
   const masked = mapTexts({ a: "secret", b: [{ c: "secret" }], n: 1 }, () => "***");
   expect(masked).toEqual({ a: "***", b: [{ c: "***" }], n: 1 });

@@ -78,6 +78,8 @@ function plain(value: unknown, room: { values: number }, depth: number): unknown
     case "string":
       return clip(value);
     case "number":
+      // No decoder gives -0 back.
+      if (value === 0) return 0;
       return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value))
         ? value
         : String(value);
