@@ -6,7 +6,7 @@ import { isPubAck } from "../harness/nats-frames.ts";
 import { startProxy } from "../harness/proxy.ts";
 import { ConfirmedPublisher } from "../../packages/broker-nats/src/publish/confirmed-publisher.ts";
 import { describeOnOwnServers } from "./real-server.ts";
-import { until, workQueue } from "./streams.ts";
+import { deafStream, until, workQueue } from "./streams.ts";
 
 const body = new Uint8Array(16).fill(1);
 const id = (value: string | number) => ({ "Nats-Msg-Id": String(value) });
@@ -39,6 +39,24 @@ describeOnOwnServers("ConfirmedPublisher", (start) => {
     await expect(publisher.publish("jobs.a", body, id("late"))).rejects.toMatchObject({
       code: "connection-closed",
     });
+  });
+
+  test("a subject that no stream takes and somebody listens to is told as such, for each of many", async () => {
+    await using server = await start();
+    await using nc = await connect({ servers: server.url, ...options });
+    await using listener = await connect({ servers: server.url, ...options });
+    await workQueue(nc);
+    listener.subscribe("nowhere.>", { callback: () => {} });
+    await listener.flush();
+    const publisher = new ConfirmedPublisher(nc, { attemptTimeoutMs: 100 });
+    const outcomes = await Promise.allSettled([
+      publisher.publish("jobs.a", body, id(0)),
+      ...Array.from({ length: 50 }, (_, n) => publisher.publish(`nowhere.${n}`, body, id(n))),
+    ]);
+    expect(outcomes[0]).toMatchObject({ status: "fulfilled" });
+    for (const outcome of outcomes.slice(1))
+      expect(outcome).toMatchObject({ reason: { code: "queue-not-found" } });
+    await publisher.close();
   });
 
   test("what nobody took at first is sent again in its order, also by a window that has seen others", async () => {
@@ -208,6 +226,7 @@ describeOnOwnServers("ConfirmedPublisher", (start) => {
     await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await using slow = await connect({ servers: server.url, ...options });
+    await deafStream(nc, "stored.>");
     const publisher = new ConfirmedPublisher(nc, { attemptTimeoutMs: 100 });
     const full = JSON.stringify({
       stream: "Q",
@@ -244,7 +263,7 @@ describeOnOwnServers("ConfirmedPublisher", (start) => {
     await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc);
-    // Takes messages of its subject from nobody's stream: no acknowledgement ever comes.
+    await deafStream(nc, "silent.>");
     const silent = nc.subscribe("silent.>");
     const publisher = new ConfirmedPublisher(nc, {
       window: 1,

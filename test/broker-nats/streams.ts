@@ -24,6 +24,12 @@ export async function workQueue(
   });
 }
 
+/** A stream that takes messages and acknowledges none. */
+export async function deafStream(nc: NatsConnection, subject: string): Promise<void> {
+  const jsm = await patientManager(nc);
+  await jsm.streams.add({ name: "DEAF", subjects: [subject], no_ack: true });
+}
+
 /**
  * Resolves when the condition holds, checked on every turn of `signal`; rejects naming what was
  * missing.

@@ -59,6 +59,8 @@ export class ConfirmedPublisher {
   readonly #unheardAtMost: number;
   /** Subjects that nobody answered for, being looked up. */
   readonly #lookups = new Set<string>();
+  /** Subjects that nobody said anything of, being looked up one after another. */
+  readonly #silent = new Set<string>();
   readonly #tellsUndecided: boolean;
 
   constructor(nc: NatsConnection, options: ConfirmedPublisherOptions = {}) {
@@ -74,6 +76,9 @@ export class ConfirmedPublisher {
       headersOfCopy,
       judge: (reply, request) => this.#judge(reply, request),
       timedOut: (request) => publishTimeout(request, this.#isDown()),
+      unanswered: ({ subject, unheard }) => {
+        if (unheard === 0) this.#lookUpSilent(subject);
+      },
     });
   }
 
@@ -223,6 +228,27 @@ export class ConfirmedPublisher {
       "broker-rejected",
       `The empty answer for ${request.subject} is no JetStream acknowledgement. Something else subscribes to this subject.`,
     );
+  }
+
+  /**
+   * Where somebody else subscribes to a subject, the server does not say that no stream takes it.
+   * One of many that exists tells that the server is slow; the others are not looked up then.
+   */
+  #lookUpSilent(subject: string): void {
+    const isLooking = this.#silent.size > 0;
+    this.#silent.add(subject);
+    if (!isLooking) void this.#lookUpAllSilent();
+  }
+
+  async #lookUpAllSilent(): Promise<void> {
+    for (const subject of this.#silent) {
+      if ((await lookUpStream(this.#nc, subject)) !== "absent") break;
+      this.#window.failWhere(
+        (request) => request.subject === subject && request.sends > 0,
+        () => queueNotFound(subject),
+      );
+    }
+    this.#silent.clear();
   }
 
   /**

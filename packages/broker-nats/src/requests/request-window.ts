@@ -35,6 +35,8 @@ export interface RequestWindowOptions<T> {
   readonly headersOfCopy?: (headers: Uint8Array) => Uint8Array;
   judge(reply: Msg, request: InFlightRequest<T>): Verdict<T>;
   timedOut(request: InFlightRequest<T>): MillraceError;
+  /** Told of each that had no answer in its time, before it is asked for again. */
+  unanswered?(request: InFlightRequest<T>): void;
 }
 
 /** What is left of a full window when it is refilled: the server never runs dry meanwhile. */
@@ -299,7 +301,11 @@ export class RequestWindow<T> {
     // What is sent again keeps its order, so that a queue does too where it can.
     for (const request of this.#inFlight.inOrder(isDue)) {
       if (request.bornTick < bornBefore) this.#fail(request, this.#failureOf(request));
-      else if (this.#mayRepeat(request)) this.#transmitAgain(request);
+      else {
+        if (request.sentTick < sentBefore && this.#link === "up")
+          this.#options.unanswered?.(request);
+        if (this.#mayRepeat(request)) this.#transmitAgain(request);
+      }
     }
     const late = this.#waiting.removeWhere(
       (item) => "token" in item && (item.bornTick < bornBefore || revocationOf(item) !== undefined),
