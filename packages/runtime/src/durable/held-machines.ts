@@ -6,9 +6,12 @@ import {
   MillraceError,
 } from "@millrace/core";
 import type { Shelved } from "./machine-shelf.ts";
+import { sizeOf } from "./machine-size.ts";
 
 /** Machines whose documents are remembered, so that they need not be read for each event. */
 const MOST_HELD = 1_000;
+/** What they may take together, as they are stored. */
+const MOST_HELD_BYTES = 64 * 2 ** 20;
 /**
  * A machine that waits for room is looked at as often as messages wait for it. Its document is read
  * again only after this: another host may have sent some of what it keeps.
@@ -37,6 +40,7 @@ interface Held {
 export class HeldMachines {
   readonly #clock: Pick<Clock, "now">;
   readonly #held = new Map<string, Held>();
+  #bytes = 0;
 
   constructor(clock: Pick<Clock, "now">) {
     this.#clock = clock;
@@ -50,14 +54,22 @@ export class HeldMachines {
     const { document } = shelved;
     if (document === undefined) return;
     const key = machineKey(document);
-    this.#held.delete(key);
+    this.#drop(key);
     this.#held.set(key, { shelved, at: this.#clock.now() });
-    const [oldest] = this.#held.keys();
-    if (this.#held.size > MOST_HELD && oldest !== undefined) this.#held.delete(oldest);
+    this.#bytes += sizeOf(document);
+    for (const oldest of this.#held.keys()) {
+      if (this.#held.size <= MOST_HELD && this.#bytes <= MOST_HELD_BYTES) return;
+      this.#drop(oldest);
+    }
   }
 
   forget(ref: MachineRef): void {
-    this.#held.delete(machineKey(ref));
+    this.#drop(machineKey(ref));
+  }
+
+  #drop(key: string): void {
+    this.#bytes -= sizeOf(this.#held.get(key)?.shelved.document);
+    this.#held.delete(key);
   }
 
   /** After whatever went wrong the document is read again, unless nothing was begun. */

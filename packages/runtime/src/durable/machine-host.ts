@@ -29,6 +29,7 @@ import { askedBy, occurrenceOf } from "./inbox-occurrence.ts";
 import { MachineEffects } from "./machine-effects.ts";
 import { MachineReports, outcomeOf } from "./machine-reports.ts";
 import { MachineShelf, oldDocument, type Shelved } from "./machine-shelf.ts";
+import { sizeOf } from "./machine-size.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
 import { publishChart } from "./publish-chart.ts";
 import { traceTransition, transitionOf } from "./trace-transition.ts";
@@ -298,9 +299,6 @@ interface Taken {
   readonly message: InboxMessage;
   readonly now: number;
 }
-
-const sizeOf = (document: MachineDocument | undefined): number =>
-  document === undefined ? 0 : Buffer.byteLength(JSON.stringify(document));
 
 /**
  * The server takes some KiB more than a job may have: that is left for what refuses an event, for
