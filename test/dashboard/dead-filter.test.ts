@@ -1,4 +1,4 @@
-import { connect } from "millrace";
+import { connect, defineJob } from "millrace";
 import { createDashboard } from "millrace/dashboard";
 import { expect, onTestFinished, test } from "vitest";
 import { ADA, BOB, charge, ORIGIN, type Scene, scene } from "./scene.ts";
@@ -94,3 +94,34 @@ test.each(["", "  ", "\n"])(
     expect(await t.deadLetters()).toHaveLength(10);
   },
 );
+
+test("of very many causes the page has the most frequent ones, and finds any by its fingerprint", async () => {
+  const say = defineJob<string>({ name: "say", queue: "talk", retry: "none" });
+  const handler = say.handler(({ input }) => {
+    throw new Error(`nobody knows ${input}`);
+  });
+  const { t, get } = await scene({ jobs: [handler] });
+  const words = Array.from({ length: 501 }, (_, n) =>
+    [...String(n)].map((digit) => "abcdefghij"[Number(digit)]).join(""),
+  );
+  await t.client.enqueueMany(
+    say,
+    [...words, "zebras", "zebras"].map((input) => ({ input })),
+  );
+  await t.drain();
+  interface Cause {
+    readonly count: number;
+    readonly pattern: string;
+    readonly fingerprint: string;
+  }
+  const causes = await get<readonly Cause[]>("dead");
+  expect(causes).toHaveLength(500);
+  expect(causes[0]).toMatchObject({ count: 2, pattern: "nobody knows zebras" });
+  const [all, patterns] = [await t.client.dead.groups(), causes.map(({ pattern }) => pattern)];
+  const left = all.filter(({ pattern = "" }) => !patterns.includes(pattern));
+  expect(left).toHaveLength(2);
+  for (const { fingerprint = "none", pattern } of left)
+    expect(await get(`dead?filter=${asked(`fingerprint:${fingerprint}`)}`)).toMatchObject([
+      { count: 1, fingerprint, pattern },
+    ]);
+});

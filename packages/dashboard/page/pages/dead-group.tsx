@@ -22,7 +22,8 @@ export function DeadGroupPage(): ReactElement {
     fingerprint: search.get("fingerprint"),
   };
   const filter = search.get("filter") ?? "";
-  const groups = useDeadGroups(group.queue, filter);
+  // Asked for alone: of very many causes, a page has the most frequent ones only.
+  const groups = useDeadGroups(group.queue, termsOf(group, filter));
   const { fingerprint, ...ofType } = group;
   const meant: DeadFilterView = {
     ...ofType,
@@ -78,6 +79,13 @@ export function DeadGroupPage(): ReactElement {
       </Answer>
     </Page>
   );
+}
+
+/** In brackets because the terms may hold an OR. */
+function termsOf({ fingerprint }: Group, filter: string): string {
+  if (fingerprint === null) return filter;
+  const own = `fingerprint:${fingerprint}`;
+  return filter.trim() === "" ? own : `(${filter}) ${own}`;
 }
 
 function isOf(one: DeadGroupView, { name, reason, error, fingerprint }: Group): boolean {

@@ -1,6 +1,6 @@
 import { type ReactElement, useMemo } from "react";
 import { Link, useSearchParams } from "wouter";
-import type { DeadGroupView } from "../../src/api/dead-views.ts";
+import { type DeadGroupView, MOST_CAUSES } from "../../src/api/dead-views.ts";
 import { groupAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
@@ -57,7 +57,10 @@ export function DeadPage(): ReactElement {
                   rows.reduce((sum, row) => sum + row.count, 0),
                   "letter",
                 )}{" "}
-                of {counted(rows.length, "cause")}
+                of{" "}
+                {rows.length < MOST_CAUSES
+                  ? counted(rows.length, "cause")
+                  : `the ${MOST_CAUSES} most frequent causes`}
                 {filter === "" ? "." : `, that fit ${filter}.`}
               </p>
             )}

@@ -11,6 +11,7 @@ import type { DashboardSearch } from "../fleet/search.ts";
 import type { DashboardOutbox } from "../fleet/outbox.ts";
 import type { LiveFeed } from "../live/live-feed.ts";
 import { liveStream } from "../live/live-stream.ts";
+import { MOST_CAUSES } from "./dead-views.ts";
 import {
   askedFilter,
   askedJson,
@@ -165,7 +166,7 @@ function addDeadReads(read: Read, { fleet, show }: Reading): void {
       ...(queue === "" ? {} : { queue }),
       ...(filter.trim() === "" ? {} : { where: filter }),
     });
-    return groups.map((group) => deadGroupView(group, show));
+    return groups.slice(0, MOST_CAUSES).map((group) => deadGroupView(group, show));
   });
   read("/dead/letters", async (context) => {
     const filter = askedFilter(askedJson(context.req.query("filter") ?? "{}"));

@@ -1,3 +1,6 @@
+/** Where more causes fit, those of which most died. Messages whose words vary make very many. */
+export const MOST_CAUSES = 500;
+
 export interface DeadGroupView {
   readonly queue: string;
   readonly name: string | null;
