@@ -129,6 +129,7 @@ export {
   type MachineBacklog,
   MAX_EVENT_BYTES,
   MAX_WAITING_EVENTS,
+  NotNow,
 } from "./broker/inbox-store.ts";
 export { limitsOfQueue, requireQueueSettings } from "./broker/queue-settings.ts";
 export {

@@ -1,4 +1,10 @@
-import { type HostOptions, MillraceError, type Stoppable, type Timer } from "@millrace/core";
+import {
+  type HostOptions,
+  MillraceError,
+  NotNow,
+  type Stoppable,
+  type Timer,
+} from "@millrace/core";
 import { machineOf } from "../machine/machine.ts";
 import { postponeMs } from "../messages/delayed-message.ts";
 import { readDueAt, readInboxMessage } from "../messages/inbox-message.ts";
@@ -107,7 +113,8 @@ export class InboxHost implements Stoppable {
       if (message !== undefined) await take(message);
       if (!nc.isClosed()) ack(nc, delivery.ackSubject);
     } catch (error) {
-      if (!MillraceError.is(error, "connection-closed")) onProblem(error, "take an event");
+      const isProblem = !(error instanceof NotNow) && !MillraceError.is(error, "connection-closed");
+      if (isProblem) onProblem(error, "take an event");
       this.#giveBack(delivery, againAfterMs(error, deliveryCount));
     }
   }

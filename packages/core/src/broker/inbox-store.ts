@@ -1,3 +1,4 @@
+import { MillraceError } from "../errors/millrace-error.ts";
 import type { MachineRef } from "../durable/machine-names.ts";
 import type { Stoppable } from "./stoppable.ts";
 
@@ -47,10 +48,17 @@ export interface HostOptions {
   readonly slots: number;
   /**
    * Called in the order of the inbox. Once it resolves the message is gone; where it rejects, or
-   * the host dies, the message comes again, to whoever hosts the machine.
+   * the host dies, the message comes again, to whoever hosts the machine. With `NotNow` it comes
+   * less and less often, and nothing is reported.
    */
   readonly take: (message: InboxMessage) => Promise<void>;
 }
+
+/**
+ * What a host gives back and has said itself why, where that has to be said: nobody reports it once
+ * more.
+ */
+export class NotNow extends MillraceError {}
 
 /**
  * Where everything lies that comes to durable machines, until one of their hosts has taken it.

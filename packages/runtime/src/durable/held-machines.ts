@@ -3,7 +3,7 @@ import {
   type MachineDocument,
   machineKey,
   type MachineRef,
-  MillraceError,
+  NotNow,
 } from "@millrace/core";
 import type { Shelved } from "./machine-shelf.ts";
 import { sizeOf } from "./machine-size.ts";
@@ -19,7 +19,7 @@ const MOST_HELD_BYTES = 64 * 2 ** 20;
 const FULL_FOR_MS = 1_000;
 
 /** What is taken waits until there is room: it is given back. */
-export class NoRoom extends MillraceError {
+export class NoRoom extends NotNow {
   constructor(document: MachineDocument) {
     const [first] = document.unsent?.events ?? [];
     const to = first === undefined ? "another one" : machineKey(first.to);

@@ -39,7 +39,7 @@ export interface MachineHostOptions {
   readonly producer: Pick<Producer, "enqueue">;
   readonly definition: MachineDefinition;
   /** The server's time, by which timers are reckoned. */
-  readonly clock: Pick<Clock, "now">;
+  readonly clock: Pick<Clock, "now" | "monotonic" | "setTimer">;
   readonly metrics: MetricsCollector;
   readonly node: string;
   readonly instrumentation: Instrumentation | undefined;
@@ -69,7 +69,7 @@ export class MachineHost implements Stoppable {
   readonly #shelf: MachineShelf;
   readonly #effects: MachineEffects;
   readonly #reports: MachineReports;
-  readonly #turns = new OneAtATime();
+  readonly #turns: OneAtATime;
   readonly #held: HeldMachines;
   #place: Stoppable | undefined;
 
@@ -93,7 +93,13 @@ export class MachineHost implements Stoppable {
   private constructor(options: MachineHostOptions, shelf: MachineShelf) {
     this.#options = options;
     this.#shelf = shelf;
-    this.#held = new HeldMachines(options.clock);
+    const { clock, log } = options;
+    this.#held = new HeldMachines(clock);
+    this.#turns = new OneAtATime({
+      clock,
+      onLong: (machine) =>
+        log.warn({ machine }, "a machine's action goes on for long; what comes to it waits"),
+    });
     this.#effects = new MachineEffects({ ...options, shelf });
     this.#reports = new MachineReports({ ...options, machine: options.definition.name });
   }

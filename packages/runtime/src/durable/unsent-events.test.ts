@@ -10,6 +10,7 @@ import {
   readMachine,
   type SentEvent,
   silentLogger,
+  systemClock,
 } from "@millrace/core";
 import { MemoryBroker } from "@millrace/testkit";
 import { expect, test } from "vitest";
@@ -75,7 +76,7 @@ async function hosted(stored: MachineDocument) {
   });
   await MachineHost.open({
     ...{ broker, definition, node: "n", log: silentLogger, instrumentation: undefined },
-    ...{ clock: { now: () => time.now }, instrumentationFailed: () => {} },
+    ...{ clock: { ...systemClock, now: () => time.now }, instrumentationFailed: () => {} },
     producer: { enqueue: () => Promise.reject(new Error("no job is invoked here")) },
     metrics: noMetrics,
   });
