@@ -437,6 +437,7 @@ export {
   type ControlMark,
   CONTROLS_BUCKET,
   isConcurrency,
+  MOST_KEY_CONCURRENCY,
   isMaxParked,
   isSendsTo,
   MOST_PARKED,

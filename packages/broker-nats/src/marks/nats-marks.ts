@@ -96,11 +96,14 @@ export class NatsMarks implements MarkStore {
       // The queue was made anew since its door was seen, or its stream takes less than it did.
       if (outcome.kind === "closed") {
         this.#ready.delete(mark.queue);
+        const most = await this.#openDoor(mark.queue).catch((error: unknown) => {
+          // The next round says so.
+          if (MillraceError.is(error, "queue-not-found")) return Number.POSITIVE_INFINITY;
+          throw error;
+        });
+        const messages = sent.map(({ message }) => message);
+        const large = tooLarge(messages, most);
         // Before any mark covers it.
-        const large = tooLarge(
-          sent.map(({ message }) => message),
-          await this.#openDoor(mark.queue),
-        );
         if (large !== undefined) throw large;
       } else items = await this.#withoutKnown(items);
     }

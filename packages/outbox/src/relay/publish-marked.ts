@@ -70,6 +70,7 @@ export async function publishMarked(marked: MarkedClaim): Promise<void> {
       continue;
     }
     left = left.slice(size);
+    size = Math.min(size * 2, Math.max(left.length, 1));
   }
 }
 

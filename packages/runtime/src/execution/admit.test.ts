@@ -67,6 +67,22 @@ test.each<[string, Case, string]>([
     "expired",
   ],
   [
+    "it was blocked after its start time, which was a while after it was stored",
+    {
+      ...{ job: hasty, origin: "runtime" },
+      envelope: { firstStoredAt: NOW - 60_000, runnableAt: NOW - 9_999 },
+    },
+    "runs",
+  ],
+  [
+    "its dead letter was retried a while ago, and it was blocked meanwhile",
+    {
+      ...{ job: hasty, origin: "runtime" },
+      envelope: { firstStoredAt: NOW - 60_000, runnableAt: NOW - 10_000, life: 1 },
+    },
+    "expired",
+  ],
+  [
     "its dead letter was retried just now",
     { job: hasty, envelope: { firstStoredAt: NOW - 10_000, life: 1 }, origin: "runtime" },
     "runs",

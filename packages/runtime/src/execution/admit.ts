@@ -67,9 +67,10 @@ function expiresAt(input: AdmissionInput, job: AnyJob): number {
   const { envelope, message } = input;
   const explicit = envelope.expiresAt ?? Infinity;
   if (job.queuedTimeoutMs === undefined || hasRun(input)) return explicit;
-  const isFirstLife = (envelope.life ?? 0) === 0;
-  const since = isFirstLife ? firstStoredAt(envelope, message) : message.storedAt;
-  return Math.min(explicit, Math.max(since, envelope.notBefore ?? 0) + job.queuedTimeoutMs);
+  const { life = 0, notBefore = 0, runnableAt = 0 } = envelope;
+  const since = life === 0 ? firstStoredAt(envelope, message) : runnableAt || message.storedAt;
+  // A start time that was reached is not carried on: who settled it has noted it.
+  return Math.min(explicit, Math.max(since, notBefore, runnableAt) + job.queuedTimeoutMs);
 }
 
 /**

@@ -59,6 +59,8 @@ export class ScheduleBook {
         await Promise.all([following.stop(), watch.stop()]);
       };
     } catch (error) {
+      isClosed = true;
+      again?.cancel();
       await watch.stop();
       throw error;
     }

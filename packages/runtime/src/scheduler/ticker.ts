@@ -152,8 +152,8 @@ export class Ticker {
    */
   async #raiseToken(state: ScheduleState): Promise<boolean> {
     const greatest = leadershipOf(state);
-    const newest = (await this.#host.broker.locks.look(this.#lease.name))?.token;
-    if (newest === undefined || newest >= greatest) return false;
+    const found = await this.#host.broker.locks.look(this.#lease.name);
+    if (found?.holder !== this.#host.node || found.token >= greatest) return false;
     this.#token = greatest + 1;
     const { name: schedule } = this.#schedule;
     this.#host.log.warn({ schedule }, "the locks were lost; the schedule goes on");

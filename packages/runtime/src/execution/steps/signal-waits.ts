@@ -96,18 +96,17 @@ export class SignalWaits {
     { step, untilMs, schema }: Wait,
     known: WaitingStep | undefined,
   ): Promise<WaitEntry | undefined> {
-    const { host, envelope } = this.#options;
+    const { host, envelope, journal } = this.#options;
     const own = { ...step, at: host.clock.now(), life: envelope.life ?? 0, kind: "wait" } as const;
     const isFirst = Math.min(...(this.#open.get(step.name) ?? [])) === step.n;
     const passed: string[] = [];
     for (const signal of isFirst ? await this.#stored(step.name) : []) {
+      const isTaken = journal.taken.has(step.name, signal);
       // Repeated by its sender after it was taken: it would take the room of others.
-      if (this.#isOver(step.name, signal)) {
-        this.#drop(step.name, signal.sequence);
-        continue;
-      }
-      const wasPassed = known?.passed.includes(markOf(signal)) === true;
-      const value = wasPassed ? undefined : await this.#valueOf(step, signal, schema);
+      if (isTaken) this.#drop(step.name, signal.sequence);
+      const wasPassed = isTaken || known?.passed.includes(markOf(signal)) === true;
+      const value =
+        wasPassed || this.#isOlder(signal) ? undefined : await this.#valueOf(step, signal, schema);
       if (value !== undefined) return { ...own, state: "signalled", ...value };
       passed.push(markOf(signal));
     }
@@ -129,12 +128,11 @@ export class SignalWaits {
     return insist(() => host.broker.signals.read({ queue, id, name }));
   }
 
-  /** A step has taken it, or it was sent to an earlier job of this id. */
-  #isOver(name: string, signal: StoredSignal): boolean {
-    const { envelope, message, journal } = this.#options;
+  /** It was sent to an earlier job of this id, which may wait for it still. */
+  #isOlder({ storedAt }: StoredSignal): boolean {
+    const { envelope, message } = this.#options;
     const { firstStoredAt = Infinity } = firstMessageOf(envelope, message);
-    const isOlder = signal.storedAt < Math.min(firstStoredAt, envelope.createdAt) - CLOCK_SLACK_MS;
-    return isOlder || journal.taken.has(name, signal);
+    return storedAt < Math.min(firstStoredAt, envelope.createdAt) - CLOCK_SLACK_MS;
   }
 
   /** @returns undefined where the step can't take it: it is not what is waited for */

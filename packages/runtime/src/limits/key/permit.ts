@@ -1,4 +1,4 @@
-import type { HeldLock, LockClaim, Timer } from "@millrace/core";
+import { type HeldLock, type LockClaim, MOST_KEY_CONCURRENCY, type Timer } from "@millrace/core";
 import { leaseTime } from "../../lock/lease-time.ts";
 
 /**
@@ -63,5 +63,5 @@ export function permitHolder(node: string, index: number, limit: number): string
 
 export function limitInHolder(holder: string): number | undefined {
   const match = / \(\d+ of (\d+)\)$/.exec(holder);
-  return match === null ? undefined : Number(match[1]);
+  return match === null ? undefined : Math.min(Number(match[1]), MOST_KEY_CONCURRENCY);
 }
