@@ -100,8 +100,8 @@ export function natsStores(
     skipped: new SkippedJobs({ server, publisher: provingPublisher, history }),
     closeHurried: () => hurriedPublisher?.close(),
     laterGenerations: {
-      queued: new LaterGenerations(server, inQueue(server)),
-      blocked: new LaterGenerations(server, atGates(server)),
+      queued: new LaterGenerations(inQueue(server)),
+      blocked: new LaterGenerations(atGates(server)),
     },
     settler: new Settler({
       ...{ server, publisher, records, ownWords, ends, delays, limits, remakeStreams },

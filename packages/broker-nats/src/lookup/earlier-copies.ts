@@ -20,6 +20,8 @@ const SHORTEST_WINDOW_MS = 100;
  */
 const MOST = 20_000;
 const MOST_ONE_BY_ONE = 2_000;
+/** And no more once so many bytes have come: large jobs would hold up a release for minutes. */
+const MOST_BYTES = 64 * 2 ** 20;
 /** What a reading holds is let go after this. */
 const LONGEST_READING_MS = 60_000;
 
@@ -118,9 +120,10 @@ export class EarlierCopies {
     if (ends === undefined) return found;
     const most = ends.batches ? MOST : MOST_ONE_BY_ONE;
     const range = { ends, from: ends.first, until: ends.last, subject: names.requeueAll };
-    let count = 0;
+    let [count, bytes] = [0, 0];
     for await (const messages of scan(this.#server, range)) {
       for (const stored of messages) {
+        bytes += stored.data.length;
         const read = queuedJob(this.#server, stored)?.read;
         if (read?.ok !== true) continue;
         const { id } = read.envelope;
@@ -129,7 +132,7 @@ export class EarlierCopies {
         if (others === undefined) found.set(id, [copy]);
         else others.push(copy);
       }
-      if ((count += messages.length) >= most) break;
+      if ((count += messages.length) >= most || bytes >= MOST_BYTES) break;
     }
     return found;
   }

@@ -1,9 +1,12 @@
 import { type Envelope, isSameEnqueue, NO_MEMORY } from "@millrace/core";
-import type { StoredMsg } from "@nats-io/jetstream";
 import type { ServerAccess } from "../store/server-access.ts";
 import { readHistoryRecord } from "../messages/history-message.ts";
-import { lastMessage, nextMessage } from "../reads/next-message.ts";
+import { lastMessage } from "../reads/next-message.ts";
+import { readStream, type StreamMessage } from "../reads/read-stream.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
+
+/** To make a reader of batches costs as much as so many reads. */
+const ONE_BY_ONE = 20;
 
 export interface RecordsAfter {
   /** Only records behind this place of the history count. */
@@ -38,25 +41,29 @@ export async function hasRun(
 }
 
 async function hasRecord(
-  { jsm, names }: ServerAccess,
+  { nc, jsm, names }: ServerAccess,
   subject: string,
   after: number,
-  isIt: (stored: StoredMsg) => boolean,
+  isIt: (stored: Stored) => boolean,
 ): Promise<boolean> {
-  const last = await lastMessage(jsm, names.historyStream, subject);
+  const { historyStream: stream } = names;
+  const last = await lastMessage(jsm, stream, subject);
   if (last === undefined || last.seq <= after) return false;
-  if (isIt(last)) return true;
-  for (let from = after + 1; ;) {
-    const stored = await nextMessage(jsm, names.historyStream, from, subject);
-    if (stored === undefined || stored.seq >= last.seq) return false;
+  if (isIt({ data: plainBytes(last.data), storedAt: last.time.getTime() })) return true;
+  // A job of many retries has many records: what is longer than a few is read in batches.
+  const range = { stream, filter: subject, from: after + 1, leaderReads: ONE_BY_ONE };
+  for await (const stored of readStream(nc, jsm, range)) {
+    if (stored.sequence >= last.seq) return false;
     if (isIt(stored)) return true;
-    from = stored.seq + 1;
   }
+  return false;
 }
 
-function isOf(stored: StoredMsg, job: Envelope, since: number): boolean {
-  const record = readHistoryRecord(plainBytes(stored.data));
+type Stored = Pick<StreamMessage, "data" | "storedAt">;
+
+function isOf({ data, storedAt }: Stored, job: Envelope, since: number): boolean {
+  const record = readHistoryRecord(data);
   if (record === undefined || record.generation < job.generation) return false;
   if ((record.createdAt ?? job.createdAt) !== job.createdAt) return false;
-  return isSameEnqueue(record, job, NO_MEMORY) ?? stored.time.getTime() >= since;
+  return isSameEnqueue(record, job, NO_MEMORY) ?? storedAt >= since;
 }

@@ -1,8 +1,9 @@
 import { CLOCK_SLACK_MS, type Envelope, type QueueMessage } from "@millrace/core";
 import { runtimeEnvelope } from "../messages/runtime-envelope.ts";
 import { nextMessage } from "../reads/next-message.ts";
+import { readStream, type StreamMessage } from "../reads/read-stream.ts";
 import { endsOf, scan, type StreamEnds } from "../reads/scan.ts";
-import { queuedJob, type StoredMessage } from "../reads/stored-message.ts";
+import { queuedJob } from "../reads/stored-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 
 /**
@@ -12,10 +13,10 @@ import type { ServerAccess } from "../store/server-access.ts";
 const MOST = 50_000;
 
 /**
- * A generation's message id. The queue stands before it where its job was blocked at a gate; where
- * the id was taken, the place of what has it stands behind, or something random.
+ * A generation's message id, without the queue, which stands before it where its job was blocked at
+ * a gate. Where the id was taken, the place of what has it stands behind, or something random.
  */
-const MESSAGE_ID = /(?:^|\/)millrace\/([^/]+)\/(\d+)(?:\/[\w-]+)*$/;
+const MESSAGE_ID = /^millrace\/([^/]+)\/(\d+)(?:\/[\w-]+)*$/;
 
 interface Ask {
   readonly id: string;
@@ -27,20 +28,27 @@ interface Ask {
 
 /** Where later generations of a queue's jobs lie. */
 interface Place {
-  readonly stream: string;
-  readonly subject: string;
-  readonly from: (ends: StreamEnds, asks: readonly Ask[]) => Promise<number> | number;
-  readonly read: (stored: StoredMessage) => Envelope | undefined;
+  /** What may be one, the first `MOST` of them or a few more. */
+  readonly messages: (asks: readonly Ask[]) => AsyncIterable<StreamMessage>;
+  readonly read: (stored: StreamMessage) => Envelope | undefined;
 }
 
 /** What went back to its queue. */
 export function inQueue(server: ServerAccess): (queue: string) => Place {
   const { names } = server;
   return (queue) => ({
-    stream: names.queueStream(queue),
-    subject: names.requeueAll,
-    from: (ends, asks) =>
-      asks.reduce((least, { message }) => Math.min(least, message.sequence + 1), ends.last + 1),
+    messages: async function* (asks) {
+      const ends = await endsOf(server, names.queueStream(queue));
+      if (ends === undefined || ends.messages === 0) return;
+      const least = Math.min(...asks.map(({ message }) => message.sequence + 1));
+      const from = Math.max(least, ends.first);
+      let read = 0;
+      const range = { ends, from, until: ends.last, subject: names.requeueAll };
+      for await (const messages of scan(server, range)) {
+        yield* messages;
+        if ((read += messages.length) >= MOST) return;
+      }
+    },
     read: (stored) => {
       const read = queuedJob(server, stored)?.read;
       return read?.ok === true ? read.envelope : undefined;
@@ -48,15 +56,20 @@ export function inQueue(server: ServerAccess): (queue: string) => Place {
   });
 }
 
-/** What waits at gates, all of them of all queues in one stream. */
+/**
+ * What waits at gates, all of them of all queues in one stream. It takes no direct reads, so
+ * consumers read it, in batches on every server.
+ */
 export function atGates(server: ServerAccess): (queue: string) => Place {
-  const { names, maxValues } = server;
+  const { nc, jsm, names, maxValues } = server;
   return (queue) => ({
-    stream: names.blockedStream,
-    subject: names.blocked(queue, "*"),
-    from: (ends, asks) => {
+    messages: async function* (asks) {
+      const ends = await endsOf(server, names.blockedStream);
+      if (ends === undefined || ends.messages === 0) return;
       const since = Math.min(...asks.map(({ message }) => message.storedAt));
-      return firstSince(server, ends, since - CLOCK_SLACK_MS);
+      const from = await firstSince(server, ends, since - CLOCK_SLACK_MS);
+      const filter = names.blocked(queue, "*");
+      yield* readStream(nc, jsm, { stream: ends.stream, filter, from, limit: MOST });
     },
     read: ({ data: body, headers }) => runtimeEnvelope({ queue, body, headers }, maxValues),
   });
@@ -98,15 +111,13 @@ interface Round {
  * (docs/decisions/settlement.md).
  */
 export class LaterGenerations {
-  readonly #server: ServerAccess;
   readonly #placeOf: (queue: string) => Place;
   /** By queue: the reading to come. */
   readonly #next = new Map<string, Round>();
   /** By queue: the last one that began. */
   readonly #current = new Map<string, Promise<void>>();
 
-  constructor(server: ServerAccess, placeOf: (queue: string) => Place) {
-    this.#server = server;
+  constructor(placeOf: (queue: string) => Place) {
     this.#placeOf = placeOf;
   }
 
@@ -142,27 +153,25 @@ export class LaterGenerations {
 
   async #read(queue: string, asks: readonly Ask[]): Promise<void> {
     const place = this.#placeOf(queue);
-    const { subject } = place;
-    const ends = await endsOf(this.#server, place.stream);
-    if (ends === undefined || ends.messages === 0) return;
     const byId = Map.groupBy(asks, ({ id }) => id);
-    const from = Math.max(await place.from(ends, asks), ends.first);
-    let read = 0;
-    for await (const messages of scan(this.#server, { ends, from, until: ends.last, subject })) {
-      for (const stored of messages) note(stored, byId, place);
-      if ((read += messages.length) >= MOST) return;
+    for await (const stored of place.messages(asks)) {
+      const known = messageIds(queue, stored).flatMap((messageId) => asksFor(messageId, byId));
+      const job = known.length === 0 ? undefined : place.read(stored);
+      if (job === undefined) continue;
+      for (const { id, generation, found } of known)
+        if (job.id === id && job.generation > generation) found.push(job);
     }
   }
 }
 
-function note(
-  stored: StoredMessage,
-  byId: ReadonlyMap<string, readonly Ask[]>,
-  { read }: Place,
-): void {
-  const [, id = "", generation] = MESSAGE_ID.exec(stored.headers["nats-msg-id"] ?? "") ?? [];
-  const asks = byId.get(id)?.filter((ask) => Number(generation) > ask.generation);
-  if (asks === undefined || asks.length === 0) return;
-  const job = read(stored);
-  if (job !== undefined) for (const { found } of asks) found.push(job);
+/** With and without the queue: where that is called `millrace`, both may say an id. */
+function messageIds(queue: string, { headers }: StreamMessage): readonly string[] {
+  const messageId = headers["nats-msg-id"] ?? "";
+  const before = `${queue}/`;
+  return messageId.startsWith(before) ? [messageId, messageId.slice(before.length)] : [messageId];
+}
+
+function asksFor(messageId: string, byId: ReadonlyMap<string, readonly Ask[]>): readonly Ask[] {
+  const [, id = "", generation] = MESSAGE_ID.exec(messageId) ?? [];
+  return byId.get(id)?.filter((ask) => Number(generation) > ask.generation) ?? [];
 }

@@ -50,7 +50,7 @@ export function fromLeader(stored: StoredMsg): StoredMessage {
 /** The job of a message in a queue's stream. */
 export function queuedJob(
   { names, maxValues }: Pick<ServerAccess, "names" | "maxValues">,
-  stored: StoredMessage,
+  stored: Omit<StoredMessage, "shows">,
 ): StoredJob | undefined {
   const subject = names.readQueueSubject(stored.subject, stored.headers);
   if (subject === undefined) return undefined;
@@ -73,7 +73,7 @@ export function delayedJob(
 
 function readStored(
   { queue, lane, origin, key }: Omit<QueueSubject, "woken">,
-  { data, headers, sequence, storedAt }: StoredMessage,
+  { data, headers, sequence, storedAt }: Omit<StoredMessage, "shows">,
   maxValues: number,
 ): StoredJob {
   const message: QueueMessage = {

@@ -176,7 +176,10 @@ export class NatsBlocked implements BlockedStore {
   async #wasMovedLongAgo(blocked: StreamMessage): Promise<boolean> {
     const queue = this.#server.names.readBlockedSubject(blocked.subject)?.queue;
     const { storedAt } = blocked;
-    if (queue === undefined || this.#earlier.isFresh(queue, storedAt)) return false;
+    if (queue === undefined) return false;
+    // What is believed of its window is asked again from time to time: it may have become shorter.
+    this.#earlier.prepare(queue);
+    if (this.#earlier.isFresh(queue, storedAt)) return false;
     const read = (): Envelope | undefined => this.#jobOf(blocked)?.envelope;
     return this.#earlier.has({ queue, publishedAt: storedAt, storedAt, read });
   }

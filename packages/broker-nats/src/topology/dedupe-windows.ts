@@ -35,13 +35,13 @@ export class DedupeWindows {
     this.#known.set(queue, { ms, untilMs: now + BELIEVED_MS });
     // A failure is not kept: the next call tries again.
     ms.then(
-      (answer) => this.#last.set(queue, answer),
+      (answer) => this.#note(queue, answer),
       () => this.#known.delete(queue),
     );
     return ms;
   }
 
-  /** The last answer to `of`, whenever that was. */
+  /** The last answer to `of`, whenever that was; none where there was no such queue. */
   last(queue: string): number | undefined {
     return this.#last.get(queue);
   }
@@ -57,6 +57,12 @@ export class DedupeWindows {
     const windowMs = await this.of(job.queue);
     if (!isItsEnd(end, job, { windowMs, since: 0 })) return false;
     return isItsEnd(end, job, await this.memoryOf(job.queue));
+  }
+
+  #note(queue: string, ms: number): void {
+    // A queue that comes back remembers nothing for ever.
+    if (Number.isFinite(ms)) this.#last.set(queue, ms);
+    else this.#last.delete(queue);
   }
 
   async #ask(queue: string): Promise<number> {
