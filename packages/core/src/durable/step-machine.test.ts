@@ -5,7 +5,13 @@ import { invokedBy } from "./invoked-id.ts";
 import { machineAddress } from "./machine-address.ts";
 import type { MachineDocument } from "./machine-document.ts";
 import { orderChart } from "./order-chart.fixture.ts";
-import { type Occurrence, refuseStep, startMachine, stepMachine } from "./step-machine.ts";
+import {
+  lastResorts,
+  type Occurrence,
+  refuseStep,
+  startMachine,
+  stepMachine,
+} from "./step-machine.ts";
 
 const order = defineMachine({ name: "order", machine: orderChart });
 const WEEK = 7 * 24 * 3_600_000;
@@ -146,6 +152,30 @@ test("a job's end whose state can't be stored is not waited for any more", () =>
   const end = { job: document.children["payment"]?.job ?? "" };
   const ended = { kind: "end", end, sequence: 11, place: "in/11" } as const;
   expect(refuseStep(document, ended, new Error("too large"), T0).children).toEqual({});
+});
+
+test("a stop that can be stored only as a failure cancels the jobs that the machine has invoked", () => {
+  const machine = new InHand();
+  const job = machine.document.children["payment"]?.job;
+  const stopped = machine.take({ kind: "stop" } as never) ?? expect.unreachable();
+  expect(stopped.children).toEqual({});
+  const cancels = [{ do: "cancel", job, queue: "machines" }];
+  for (const smaller of lastResorts(stopped, new Error("too large")))
+    expect(smaller.pending).toEqual(cancels);
+});
+
+test("a refusal without its way still knows the event in hand when that comes again", () => {
+  const machine = new InHand();
+  for (const id of ["a", "b"]) machine.send("REFUSE", {}, id);
+  const { document } = machine;
+  const given = { event: { type: "BAD" }, eventId: "c", sequence: 20, place: "in/20" };
+  const occurrence = { kind: "event", ...given } as const;
+  const error = new Error("too large");
+  const [smaller] = lastResorts(refuseStep(document, occurrence, error, T0), error);
+  expect(smaller).toMatchObject({ trail: [], seen: ["c"] });
+  machine.document = smaller;
+  machine.sequence = 20;
+  expect(machine.send("GIVE_UP", {}, "c")).toMatchObject({ value: "charging" });
 });
 
 test("a tick that is under way is not asked for again, until it is long overdue", () => {

@@ -261,17 +261,23 @@ export function refuseStart(begun: MachineDocument, error: unknown, now: number)
 
 /**
  * Smaller ones than a refusal, for a machine that was stored before there was room for one: without
- * its way and the ids of its events; then a machine that has failed.
+ * its way and the ids of its earlier events; then a machine that has failed. Both still cancel the
+ * jobs that a stop cancels.
  */
 export function lastResorts(
   refused: MachineDocument,
   error: unknown,
 ): readonly [MachineDocument, MachineDocument] {
-  const smaller = { ...refused, trail: [], seen: [] };
+  // The last id may be that of the event in hand, which may come a second time.
+  const smaller = { ...refused, trail: [], seen: refused.seen.slice(-1) };
   const { history: _h, output: _o, tickAt: _t, heard: _heard, ...own } = smaller;
-  const pending = Object.values(refused.children).map(
-    ({ job, queue }) => ({ do: "cancel", job, queue }) as const,
-  );
+  const pending = [
+    // A stopped machine has no children any more.
+    ...refused.pending.filter((effect) => effect.do === "cancel"),
+    ...Object.values(refused.children).map(
+      ({ job, queue }) => ({ do: "cancel", job, queue }) as const,
+    ),
+  ];
   return [smaller, { ...own, ...failed(refused.value, error), invoked: refused.invoked, pending }];
 }
 

@@ -54,7 +54,7 @@ test.each<[string, Envelope, boolean]>([
 
 const HOUR_MS = 3_600_000;
 
-type Found = Pick<Envelope, "createdAt"> & { readonly at: number };
+type Found = Pick<Envelope, "createdAt" | "firstStoredAt" | "unkeyed"> & { readonly at: number };
 
 /** What lies in a queue, or what is on record, under the id `o-1`. */
 function brokerWith(
@@ -91,6 +91,29 @@ test("a record that does not say when its job was made counts by its own time", 
   const made = { id: "o-1", queue: "mail", createdAt: NOW };
   expect(await wasEnqueued(brokerWith("recorded", { at: NOW + 50 }), made)).toBe(true);
   expect(await wasEnqueued(brokerWith("recorded", { at: NOW - HOUR_MS }), made)).toBe(false);
+});
+
+test("another job of the id counts where it had the queue drop the job, and no earlier one does", async () => {
+  const made = { id: "o-1", queue: "mail", createdAt: NOW };
+  const since = NOW - 120_000;
+  for (const place of ["waiting", "recorded"] as const) {
+    const counts = (firstStoredAt: number, droppedSince?: number, unkeyed?: number) =>
+      wasEnqueued(
+        brokerWith(place, {
+          ...{ createdAt: 7, at: NOW + 50, firstStoredAt },
+          ...(unkeyed === undefined ? {} : { unkeyed }),
+        }),
+        made,
+        {
+          ...{ waiting: () => true, recorded: () => true },
+          ...(droppedSince === undefined ? {} : { droppedSince }),
+        },
+      );
+    expect(await counts(since, since)).toBe(true);
+    expect(await counts(since - 1, since)).toBe(false);
+    expect(await counts(since)).toBe(false);
+    expect(await counts(since, since, 5)).toBe(false);
+  }
 });
 
 test("of an id that nothing else has had since then, whatever came since is it", async () => {

@@ -1,5 +1,6 @@
-import type { Broker } from "../broker/broker.ts";
+import type { Broker, WaitingJob } from "../broker/broker.ts";
 import type { Envelope, JobRef } from "../envelope/envelope.ts";
+import type { FirstMessage } from "../envelope/enqueue-ref.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
 import { CLOCK_SLACK_MS } from "../time/clock-slack.ts";
 
@@ -7,6 +8,11 @@ import { CLOCK_SLACK_MS } from "../time/clock-slack.ts";
 export interface JobTraits {
   readonly waiting: (envelope: Envelope) => boolean;
   readonly recorded: (record: HistoryRecord) => boolean;
+  /**
+   * What was stored since then, by the broker's clock, had the queue drop the job as a duplicate,
+   * whoever made it. Default: only the job itself counts.
+   */
+  readonly droppedSince?: number;
 }
 
 const ANY: JobTraits = { waiting: () => true, recorded: () => true };
@@ -19,18 +25,24 @@ const ANY: JobTraits = { waiting: () => true, recorded: () => true };
 export function wasEnqueued(
   broker: Pick<Broker, "history" | "findWaiting">,
   { id, queue, createdAt }: Pick<Envelope, "id" | "queue" | "createdAt">,
-  { waiting, recorded }: JobTraits = ANY,
+  { waiting, recorded, droppedSince = Number.POSITIVE_INFINITY }: JobTraits = ANY,
 ): Promise<boolean> {
   const since = createdAt - CLOCK_SLACK_MS;
+  // What has another idempotency key than the id keeps nothing of the id out.
+  const hasDropped = ({ firstStoredAt, unkeyed }: FirstMessage): boolean =>
+    firstStoredAt !== undefined && firstStoredAt >= droppedSince && unkeyed === undefined;
   return isAnyThere(
     broker,
     { id, queue },
     {
-      waiting: (other) => other.createdAt === createdAt && waiting(other),
+      waiting: (other, storedAt) =>
+        (other.createdAt === createdAt && waiting(other)) ||
+        hasDropped({ firstStoredAt: storedAt, ...other }),
       // Some records don't say when their job was made.
       recorded: (record) =>
-        (record.createdAt === undefined ? record.at >= since : record.createdAt === createdAt) &&
-        recorded(record),
+        ((record.createdAt === undefined ? record.at >= since : record.createdAt === createdAt) &&
+          recorded(record)) ||
+        hasDropped(record),
     },
   );
 }
@@ -53,14 +65,18 @@ export function wasEnqueuedSince(
   });
 }
 
+interface Looked extends Pick<JobTraits, "recorded"> {
+  readonly waiting: (envelope: Envelope, storedAt: WaitingJob["storedAt"]) => boolean;
+}
+
 async function isAnyThere(
   broker: Pick<Broker, "history" | "findWaiting">,
   { id, queue }: JobRef,
-  { waiting, recorded }: JobTraits,
+  { waiting, recorded }: Looked,
 ): Promise<boolean> {
   // It waits, and then it has a record: looked for in this order, it is not missed in between.
   const found = await broker.findWaiting(id, { queue });
-  if (found !== undefined && waiting(found.envelope)) return true;
+  if (found !== undefined && waiting(found.envelope, found.storedAt)) return true;
   return (await broker.history.read({ id, queue })).some(recorded);
 }
 

@@ -7,9 +7,10 @@ import {
   noMetrics,
   silentLogger,
   systemClock,
+  UNSETTLED,
 } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore } from "../store/outbox-store.ts";
 import { readRow } from "../rows/read-row.ts";
@@ -24,6 +25,7 @@ const urgent = defineJob<{ to: string }>({
   queue: "mail",
   unique: { key: ({ to }) => to, while: "pending" },
 });
+const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });
 const limits = { rows: 500, bytes: 8_000_000 };
 
 describe("jobs with unique keys", () => {
@@ -141,6 +143,50 @@ test("a relay that stood still since it read its claim looks whether the jobs ar
   expect(await store.status()).toMatchObject([{ waiting: 0 }]);
   await close();
   await broker.close();
+});
+
+/**
+ * Tries of the row of a job on a server without marks. Another job of its id waits for longer.
+ *
+ * @param ages of the claim at each try, milliseconds
+ * @returns how many jobs waited after each
+ */
+async function triesAfterAnother(
+  earlierMs: number,
+  ages: readonly number[],
+): Promise<readonly number[]> {
+  const { close, database, store } = await sqliteShop();
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ server: new MemoryServer(clock) });
+  onTestFinished(async () => {
+    await close();
+    await broker.close();
+  });
+  await broker.queues.ensure("mail", { dedupeWindowMs: 120_000 });
+  const other = { id: "a", name: "mail.send", queue: "mail", payload: {}, createdAt: 7 };
+  await broker.enqueue([{ ...other, ...UNSETTLED, headers: {} }]);
+  await clock.advance(earlierMs);
+  createSyncOutbox(sqliteTransaction)(database).enqueue(mail, { to: "ada" }, { id: "a" });
+  const name = await store.mark("mail");
+  const claim = await store.claim("mail", limits);
+  if (claim === undefined) throw new Error("there is a row");
+  const claimedAt = clock.now();
+  const without = replaced<Broker, "marks">(broker, "marks", undefined);
+  const waiting: number[] = [];
+  for (const age of ages) {
+    await clock.advance(claimedAt + age - clock.now());
+    await publishClaim(without, store, "mail", claim, { name, seen: undefined, ageMs: () => age });
+    waiting.push((await broker.listWaiting("mail")).length);
+  }
+  return waiting;
+}
+
+test("a row that the queue had dropped for another of its id is not published when it has forgotten", async () => {
+  expect(await triesAfterAnother(1_000, [0, 3_600_000])).toEqual([1, 1]);
+});
+
+test("a row is published late where the queue had forgotten the other of its id at the first try", async () => {
+  expect(await triesAfterAnother(121_000, [3_600_000])).toEqual([2]);
 });
 
 /** The first write of a document gets no answer. */

@@ -90,8 +90,10 @@ async function publishById(
     readonly setAside: (rows: readonly SetAside[]) => Promise<void>;
   },
 ): Promise<void> {
-  const old = await isOld(broker, queue, ageMs);
-  const going = old ? await notStored(broker, items) : items;
+  const { dedupeWindowMs = DEFAULT_WINDOW_MS } = await broker.queues.settings(queue);
+  // The queue may have forgotten the ids of an earlier try. Half its window: a try takes a while.
+  const isOld = ageMs() > dedupeWindowMs / 2;
+  const going = isOld ? await notStored(broker, items, dedupeWindowMs + ageMs()) : items;
   const results = await sendJobs(
     broker,
     going.map(({ job }) => job),
@@ -134,19 +136,20 @@ function readable(queue: string, claim: Claim, marks: MarkStore | undefined): Re
 }
 
 /**
- * Whether the queue may have forgotten the ids of an earlier try. Half its window, because a try
- * takes a while.
+ * Those that no earlier try has brought to the queue, which may have dropped one for another job of
+ * its id.
+ *
+ * @param rememberedMs for how long before now the queue knew an id at the first try
  */
-async function isOld(broker: Broker, queue: string, ageMs: () => number): Promise<boolean> {
-  const { dedupeWindowMs = DEFAULT_WINDOW_MS } = await broker.queues.settings(queue);
-  return ageMs() > dedupeWindowMs / 2;
-}
-
 async function notStored(
   broker: Broker,
   items: readonly ClaimItem[],
+  rememberedMs: number,
 ): Promise<readonly ClaimItem[]> {
+  const droppedSince = (await broker.serverNow()) - rememberedMs;
+  const traits = { waiting: () => true, recorded: () => true, droppedSince };
   const left: ClaimItem[] = [];
-  for (const item of items) if (!(await wasEnqueued(broker, item.job.envelope))) left.push(item);
+  for (const item of items)
+    if (!(await wasEnqueued(broker, item.job.envelope, traits))) left.push(item);
   return left;
 }

@@ -231,7 +231,7 @@ export class MachineHost implements Stoppable {
   ): Promise<Shelved> {
     const { broker, log } = this.#options;
     try {
-      requireRoom(next, before.document, broker.maxMessageBytes);
+      if (mustLeaveRoom(taken.message)) requireRoom(next, before.document, broker.maxMessageBytes);
       return await this.#store(before, taken, next);
     } catch (error) {
       if (!isUnfit(error)) throw error;
@@ -304,6 +304,11 @@ export class MachineHost implements Stoppable {
 interface Taken {
   readonly message: InboxMessage;
   readonly now: number;
+}
+
+/** A timer or a job's end comes once: a machine that an older node stored larger needs it too. */
+function mustLeaveRoom({ kind }: InboxMessage): boolean {
+  return kind === "event" || kind === "start";
 }
 
 /**

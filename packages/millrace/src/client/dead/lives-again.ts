@@ -6,6 +6,7 @@ import {
   type FirstMessage,
   isSameEnqueue,
   MillraceError,
+  NO_MEMORY,
 } from "@millrace/core";
 
 /** What a message or a record says of the life that it is of. */
@@ -27,32 +28,22 @@ export async function waitingLife(
   const { id, queue } = revived;
   const envelope = (await broker.findWaiting(id, { queue }))?.envelope;
   if (envelope === undefined) return undefined;
-  return isOfLife(envelope, revived, await windowOf(broker, queue)) ? envelope : undefined;
+  return isOfLife(envelope, revived) ? envelope : undefined;
+}
+
+/** Whether anything is on record of that life, or of one after it. */
+export async function lifeOnRecord(broker: Broker, revived: Envelope): Promise<boolean> {
+  const { id, queue } = revived;
+  return (await broker.history.read({ id, queue })).some((record) => isOfLife(record, revived));
 }
 
 /**
- * Whether anything is on record of that life, or of one after it.
- *
- * @param known the queue's dedupe window, milliseconds. Default: it is looked up
+ * Another job of the id, enqueued later, begins its lives with the same generations. A life has its
+ * letter's first message: today's window, which may be another than at the enqueue, says nothing.
  */
-export async function lifeOnRecord(
-  broker: Broker,
-  revived: Envelope,
-  known?: number,
-): Promise<boolean> {
-  const { id, queue, generation } = revived;
-  const later = (await broker.history.read({ id, queue })).filter(
-    (record) => record.generation >= generation,
-  );
-  if (later.length === 0) return false;
-  const windowMs = known ?? (await windowOf(broker, queue));
-  return later.some((record) => isOfLife(record, revived, windowMs));
-}
-
-/** Another job of the id, enqueued later, begins its lives with the same generations. */
-function isOfLife(sign: LifeSign, revived: Envelope, windowMs: number): boolean {
+function isOfLife(sign: LifeSign, revived: Envelope): boolean {
   if (sign.generation < revived.generation) return false;
-  const isSame = isSameEnqueue(sign, revived, { windowMs, since: 0 });
+  const isSame = isSameEnqueue(sign, revived, NO_MEMORY);
   return isSame ?? (sign.createdAt ?? revived.createdAt) === revived.createdAt;
 }
 
@@ -93,15 +84,15 @@ export class BegunLives {
   /** Asks the server for the job's records; for its queue twice a minute. */
   async has(revived: Envelope): Promise<boolean> {
     const { id, queue, notBefore } = revived;
-    const { windowMs, lives } = await this.#upToDate(queue);
-    const isSign = (sign: LifeSign): boolean => isOfLife(sign, revived, windowMs);
+    const { lives } = await this.#upToDate(queue);
+    const isSign = (sign: LifeSign): boolean => isOfLife(sign, revived);
     if (lives.get(id)?.some(isSign) === true) return true;
     // What waits for its time has a record, unless it has waited from the start of this life.
     if (notBefore !== undefined) {
       const delayed = await this.#broker.findWaiting(id, { queue, storedBefore: 0 });
       if (delayed !== undefined && isSign(delayed.envelope)) return true;
     }
-    return lifeOnRecord(this.#broker, revived, windowMs);
+    return lifeOnRecord(this.#broker, revived);
   }
 
   async #upToDate(queue: string): Promise<Held> {

@@ -77,8 +77,8 @@ async function thereAlready(
   const forgetful = await forgetfulQueues(broker, members, madeAt);
   const unsure = members.filter(({ queue }) => forgetful.has(queue));
   const meant: Meant = {
-    // An earlier job of the id had ended before. When it was made its producer's clock says.
-    recorded: ({ at }) => at >= madeAt - CLOCK_SLACK_MS,
+    // An earlier job of the id may have ended since. By the server's clock it was enqueued before.
+    recorded: ({ firstStoredAt, at }) => (firstStoredAt ?? at) >= madeAt - CLOCK_SLACK_MS,
     waits: ({ envelope }) => envelope.batch === id,
   };
   const there = new Set<Envelope>();

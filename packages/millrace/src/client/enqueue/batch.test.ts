@@ -15,6 +15,8 @@ const report = defineJob<BatchEnded<{ day: string }>>({ name: "report" });
 
 const single = defineJob<number>({ name: "single", queue: "single" });
 
+const FULL = new MillraceError("queue-full", "no room");
+
 async function runtime(work: (n: number) => unknown) {
   const reports: unknown[] = [];
   const t = await createTestRuntime({
@@ -229,6 +231,26 @@ test("made again after an earlier job of a member's id, it has the job that was 
   expect(ran).toEqual([7, 0, 9]);
 });
 
+test("made again after an earlier job of a member's id ended late, it has the job that was refused at first", async () => {
+  const ran: number[] = [];
+  const { t, reports } = await runtime((n) => void ran.push(n));
+  await using _ = t;
+  // It ends after the batch was made first.
+  await t.client.enqueue(page, { n: 7 }, { id: "p0", delay: "15m" });
+  await t.clock.advance("10m");
+  const planned = [...pages(1), planJob(page, { n: 9 }, { id: "late", delay: "1h" })];
+  const make = () =>
+    t.client.batch(planned, { id: "b", callback: { job: report, input: { day: "d" } } });
+  t.broker.failNext("enqueue", FULL);
+  expect((await make()).refused).toMatchObject([{ id: "p0" }]);
+  await t.clock.advance("10m");
+  expect(ran).toEqual([7]);
+  expect((await make()).refused).toEqual([]);
+  await t.drain();
+  expect(ran).toEqual([7, 0, 9]);
+  expect(reports).toMatchObject([{ batch: { total: 2, succeeded: 2, refused: 0 } }]);
+});
+
 test("a job that was refused, and is taken when the batch is made again, counts as it ends", async () => {
   const { t, reports } = await runtime((n) => n);
   await using _ = t;
@@ -241,8 +263,6 @@ test("a job that was refused, and is taken when the batch is made again, counts 
   await t.drain();
   expect(reports).toMatchObject([{ batch: { total: 3, succeeded: 3, refused: 0 } }]);
 });
-
-const FULL = new MillraceError("queue-full", "no room");
 
 test("made again while its callback is being enqueued, a job that was refused stays refused", async () => {
   const ran: number[] = [];

@@ -175,6 +175,28 @@ test("of two jobs of one id each has its next life", async () => {
   expect(of.ran.get("c1")).toEqual([{ n: 1 }, { n: 2 }]);
 });
 
+test("two jobs of one id stay two where their queue's window was raised since", async () => {
+  const of = await scene();
+  for (const n of [1, 2]) {
+    await of.client.enqueue(charge, { n }, { id: "c1", once: false });
+    await of.drain();
+    await of.clock.advance("1h");
+  }
+  of.bankIsUp();
+  await of.client.broker.queues.ensure(QUEUE, { dedupeWindowMs: 24 * 3_600_000 });
+  const [first] = await of.client.dead.list();
+  const { broker, client } = of.another();
+  const list = broker.deadLetters.list.bind(broker.deadLetters);
+  broker.deadLetters.list = async (query) =>
+    (await list(query)).filter(({ sequence }) => sequence === first?.sequence);
+  expect(await client.dead.retry({})).toMatchObject([{ ok: true }]);
+  await of.drain();
+  await of.clock.advance("25h");
+  expect(await of.client.dead.retry({})).toMatchObject([{ ok: true }]);
+  await of.drain();
+  expect(of.ran.get("c1")).toEqual([{ n: 1 }, { n: 2 }]);
+});
+
 test("an edit whose job has its new life already, with the old payload, is refused, and its letter stays", async () => {
   const of = await scene();
   await of.client.enqueue(charge, { n: 1 }, { id: "c1" });
