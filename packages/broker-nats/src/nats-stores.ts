@@ -8,7 +8,8 @@ import { IdRecords } from "./keys/id-records.ts";
 import { KeyedEnqueue } from "./keys/keyed-enqueue.ts";
 import { SkippedJobs } from "./keys/skipped-jobs.ts";
 import { EarlierCopies } from "./lookup/earlier-copies.ts";
-import { atGates, inQueue, LaterGenerations } from "./lookup/later-generations.ts";
+import { BlockedGenerations } from "./lookup/blocked-generations.ts";
+import { LaterGenerations } from "./lookup/later-generations.ts";
 import { NatsLocks } from "./locks/locks.ts";
 import { NatsMessages } from "./publish/nats-messages.ts";
 import { ConfirmedPublisher } from "./publish/confirmed-publisher.ts";
@@ -100,8 +101,8 @@ export function natsStores(
     skipped: new SkippedJobs({ server, publisher: provingPublisher, history }),
     closeHurried: () => hurriedPublisher?.close(),
     laterGenerations: {
-      queued: new LaterGenerations(inQueue(server)),
-      blocked: new LaterGenerations(atGates(server)),
+      queued: new LaterGenerations(server),
+      blocked: new BlockedGenerations(server, windows),
     },
     settler: new Settler({
       ...{ server, publisher, records, ownWords, ends, delays, limits, remakeStreams },

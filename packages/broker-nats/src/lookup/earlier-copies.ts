@@ -5,13 +5,8 @@ import { machineOf } from "../machine/machine.ts";
 import { endsOf, scan } from "../reads/scan.ts";
 import { queuedJob } from "../reads/stored-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
-import type { DedupeWindows } from "../topology/dedupe-windows.ts";
+import { type DedupeWindows, SURELY } from "../topology/dedupe-windows.ts";
 
-/**
- * Of the window: for so long a job's id is surely remembered, although clocks differ and what was
- * published took its time.
- */
-const SURELY = 0.5;
 /** No server takes a shorter window. */
 const SHORTEST_WINDOW_MS = 100;
 /**

@@ -5,17 +5,18 @@ import { headersOf, lastMessage } from "../reads/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import type { DedupeWindows } from "../topology/dedupe-windows.ts";
+import type { BlockedGenerations } from "./blocked-generations.ts";
 import { delayedOf } from "./delayed-of.ts";
 import type { LaterGenerations } from "./later-generations.ts";
 
 /**
  * Looks for what a job has left behind beside one of its messages. In the order in which a job
  * moves, from the delayed and the blocked jobs to the queue, so that one that moves meanwhile is
- * met in one of the two.
+ * met in one of the two. At gates only what they may have forgotten is looked for.
  */
 export async function successors(
   server: ServerAccess,
-  { queued, blocked }: { readonly queued: LaterGenerations; readonly blocked: LaterGenerations },
+  { queued, blocked }: { readonly queued: LaterGenerations; readonly blocked: BlockedGenerations },
   windows: DedupeWindows,
   envelope: Envelope,
   message: QueueMessage,

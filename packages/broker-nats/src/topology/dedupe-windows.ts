@@ -12,8 +12,16 @@ import type { ServerAccess } from "../store/server-access.ts";
 
 /** A queue's dedupe window is an operator's setting that seldom changes. */
 const BELIEVED_MS = 60_000;
+/**
+ * Of the window: for so long a job's id is surely remembered, although clocks differ and what was
+ * published took its time.
+ */
+export const SURELY = 0.5;
 
-/** How long each queue remembers message ids. */
+/** In the place of a queue's name, which has no dot. */
+const GATES = ".gates";
+
+/** How long each queue remembers message ids, and the stream of what is blocked at gates. */
 export class DedupeWindows {
   readonly #server: ServerAccess;
   readonly #known = new Map<string, { readonly ms: Promise<number>; readonly untilMs: number }>();
@@ -39,6 +47,11 @@ export class DedupeWindows {
       () => this.#known.delete(queue),
     );
     return ms;
+  }
+
+  /** The same of the stream of what is blocked. */
+  ofGates(): Promise<number> {
+    return this.of(GATES);
   }
 
   /** The last answer to `of`, whenever that was; none where there was no such queue. */
@@ -72,9 +85,10 @@ export class DedupeWindows {
   /** @returns undefined where there is no such queue */
   #look(queue: string): Promise<IdMemory | undefined> {
     const { jsm, names } = this.#server;
-    return request(`look at the queue ${queue}`, async () => {
+    const stream = queue === GATES ? names.blockedStream : names.queueStream(queue);
+    return request(`look at the stream ${stream}`, async () => {
       try {
-        const { config, created } = await jsm.streams.info(names.queueStream(queue));
+        const { config, created } = await jsm.streams.info(stream);
         return { windowMs: millis(config.duplicate_window), since: Date.parse(created) };
       } catch (error) {
         if (apiCode(error) === STREAM_NOT_FOUND) return undefined;

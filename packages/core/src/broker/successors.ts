@@ -5,8 +5,8 @@ import type { StoredDeadLetter } from "./dead-letter-store.ts";
 /** What there is of a job beside one message of it, and beside the history. */
 export interface Successors {
   /**
-   * Its later generations that wait for their time or at a gate, or lie in its queue, those in
-   * nodes' hands among them.
+   * Its later generations that wait for their time or lie in its queue, those in nodes' hands among
+   * them; and those at a gate, once the gate may have forgotten their ids.
    */
   readonly waiting: readonly Envelope[];
   /** The dead letter that this very message was buried as. */
