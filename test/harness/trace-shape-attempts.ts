@@ -2,6 +2,11 @@ import type { RecordedSpan } from "./recorded-span.ts";
 import { isBulk, isOurs, roleOf } from "./trace-shape-span.ts";
 
 export interface TraceShapeOptions {
+  /**
+   * Jobs waited by a simulated clock, and spans are timed by the machine's: a wait of an hour ends
+   * a moment after the publish. Default false.
+   */
+  readonly simulatedWaits?: boolean;
   /** How the application under test hands its context on. Default `parent`. */
   readonly propagation?: "parent" | "link" | "none";
   /**

@@ -49,6 +49,7 @@ export function spanFaults(span: RecordedSpan): string[] {
   if (span.status === "ERROR") failureFaults(span, say);
   else if (span.attributes["error.type"] !== undefined) say("error.type without status ERROR");
 
+  if (isQueued(span)) return [...faults, ...queuedFaults(span)];
   if (isStep(span)) return [...faults, ...stepFaults(span)];
   if (isTransition(span)) return [...faults, ...transitionFaults(span)];
   const role = roleOf(span);
@@ -68,6 +69,31 @@ export function spanFaults(span: RecordedSpan): string[] {
   wordFaults(span, role, say);
   if (role === "process" || role === "settle") outcomeFaults(span, say);
   if (role === "process") numberFaults(span, say);
+  return faults;
+}
+
+/** The time that an attempt, or an end without one, waited. */
+export function isQueued(span: RecordedSpan): boolean {
+  return span.name.startsWith("queued ");
+}
+
+const OF_A_WAIT = "job.id job.name job.queue job.attempt job.queue_wait_ms job.node".split(" ");
+/** A span's times are written in nanoseconds, what waited is counted in milliseconds. */
+const ROUNDING_MS = 2;
+
+function queuedFaults(span: RecordedSpan): string[] {
+  const { attributes, kind, endedAtMs, startedAtMs } = span;
+  const faults: string[] = [];
+  const say = (fault: string): void => void faults.push(`${span.name}: ${fault}`);
+  const lacking = OF_A_WAIT.filter((name) => attributes[name] === undefined);
+  if (lacking.length > 0) say(`lacks ${lacking.join(", ")}`);
+  if (kind !== "INTERNAL") say(`kind ${kind}, not INTERNAL`);
+  if (span.parentSpanId === undefined) say("hangs under nothing");
+  const waitedMs = Number(attributes["job.queue_wait_ms"]);
+  if (Math.abs(endedAtMs - startedAtMs - waitedMs) > ROUNDING_MS)
+    say(`lasts ${endedAtMs - startedAtMs} ms and says ${waitedMs}`);
+  const name = `queued ${String(attributes["job.name"])}${numberOf(attributes["job.attempt"])}`;
+  if (span.name !== name) say(`would be called ${name}`);
   return faults;
 }
 
@@ -181,8 +207,12 @@ function outcomeFaults(span: RecordedSpan, say: (fault: string) => void): void {
 function numberFaults(span: RecordedSpan, say: (fault: string) => void): void {
   const attempt = Number(span.attributes["job.attempt"]);
   const most = Number(span.attributes["job.max_attempts"]);
-  const number = attempt > 1 ? ` (attempt ${attempt < 10 ? attempt : "10+"})` : "";
-  const name = `process ${String(span.attributes["job.name"])}${number}`;
+  const name = `process ${String(span.attributes["job.name"])}${numberOf(attempt)}`;
   if (span.name !== name) say(`is attempt ${attempt}, and would be called ${name}`);
   if (attempt < 1 || attempt > most) say(`attempt ${attempt} of ${most}`);
+}
+
+function numberOf(attempt: unknown): string {
+  const number = Number(attempt);
+  return number > 1 ? ` (attempt ${number < 10 ? number : "10+"})` : "";
 }

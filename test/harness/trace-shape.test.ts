@@ -8,6 +8,7 @@ const SERVER = "1".repeat(16);
 const PUBLISH = "2".repeat(16);
 const FIRST = "3".repeat(16);
 const SECOND = "4".repeat(16);
+const QUEUED = "5".repeat(16);
 
 function span(spanId: string, over: Partial<RecordedSpan>): RecordedSpan {
   return {
@@ -80,8 +81,21 @@ const publish = span(PUBLISH, {
 });
 const failed = attempt(FIRST, 1, failure);
 const succeeded = attempt(SECOND, 2, { links: [{ traceId: TRACE, spanId: FIRST }] });
-/** A request that enqueues, an attempt that fails, and one that succeeds. */
-const GOOD = [server, publish, failed, succeeded];
+/** What the second attempt waited for a worker. */
+const queued = span(QUEUED, {
+  parentSpanId: PUBLISH,
+  scope: "millrace",
+  name: "queued order.charge (attempt 2)",
+  kind: "INTERNAL",
+  startedAtMs: 1_160,
+  endedAtMs: 1_200,
+  attributes: {
+    ...{ "job.id": "job-1", "job.name": "order.charge", "job.queue": "orders" },
+    ...{ "job.attempt": 2, "job.queue_wait_ms": 40, "job.node": "node-a" },
+  },
+});
+/** A request that enqueues, an attempt that fails, and one that waits and succeeds. */
+const GOOD = [server, publish, failed, queued, succeeded];
 
 /** The good trace with one span replaced. */
 const withSpan = (changed: RecordedSpan): RecordedSpan[] =>
@@ -138,6 +152,21 @@ describe("a broken trace is told", () => {
       "a second attempt that is called as the first",
       withSpan({ ...succeeded, name: "process order.charge" }),
       /is attempt 2, and would be called process order.charge \(attempt 2\)/,
+    ],
+    [
+      "a wait of another length than it says",
+      withSpan({ ...queued, startedAtMs: 1_100 }),
+      /lasts 100 ms and says 40/,
+    ],
+    [
+      "a wait by the name of another attempt",
+      withSpan({ ...queued, name: "queued order.charge" }),
+      /would be called queued order.charge \(attempt 2\)/,
+    ],
+    [
+      "a wait that tells of no job",
+      withSpan({ ...queued, attributes: without(queued.attributes, "job.id") }),
+      /lacks job.id/,
     ],
     [
       "no link between attempts",

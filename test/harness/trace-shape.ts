@@ -1,6 +1,6 @@
 import type { RecordedSpan } from "./recorded-span.ts";
 import { attemptFaults, type TraceShapeOptions } from "./trace-shape-attempts.ts";
-import { spanFaults } from "./trace-shape-span.ts";
+import { isQueued, spanFaults } from "./trace-shape-span.ts";
 
 /**
  * What is wrong with recorded traces, one line a fault; empty where they are as `docs/tracing.md`
@@ -20,7 +20,10 @@ export function checkTraces(
 }
 
 /** Every parent is there, each trace has one root, and no child began before its parent. */
-function treeFaults(spans: readonly RecordedSpan[], { foreign = [] }: TraceShapeOptions): string[] {
+function treeFaults(
+  spans: readonly RecordedSpan[],
+  { foreign = [], simulatedWaits = false }: TraceShapeOptions,
+): string[] {
   const faults: string[] = [];
   for (const [traceId, trace] of Map.groupBy(spans, (span) => span.traceId)) {
     const byId = new Map<string, RecordedSpan>();
@@ -35,6 +38,7 @@ function treeFaults(spans: readonly RecordedSpan[], { foreign = [] }: TraceShape
       if (id === undefined) roots.add(span.spanId);
       else if (parent === undefined && foreign.includes(id)) roots.add(id);
       else if (parent === undefined) faults.push(`${span.name}: its parent ${id} is missing`);
+      else if (simulatedWaits && isQueued(span)) continue;
       else if (span.startedAtMs < parent.startedAtMs - CLOCK_MS)
         faults.push(`${span.name}: began before its parent ${parent.name}`);
     }

@@ -33,6 +33,8 @@ import type { TelemetryConfig } from "./options.ts";
 import { carrying } from "./publish.ts";
 import { handlerAttributes } from "./handler-attributes.ts";
 import { linksOf } from "./links-of.ts";
+import { queuedSpan } from "./queued-span.ts";
+import { nameOf } from "./span-name.ts";
 import { StepSpans } from "./step-spans.ts";
 import { EMPTY_CONTEXT } from "./lone-context.ts";
 
@@ -65,7 +67,7 @@ export class AttemptSpan implements AttemptTrace {
     const links = linksOf(config, envelope.headers, this.#from);
     const attributes = sampledAttributes("process", envelope.queue);
     this.#span = tracer.startSpan(
-      nameOf(envelope),
+      nameOf("process", envelope),
       links === undefined
         ? { kind: SpanKind.CONSUMER, attributes }
         : { kind: SpanKind.CONSUMER, attributes, links },
@@ -73,7 +75,11 @@ export class AttemptSpan implements AttemptTrace {
     );
     // What a sampler has no use for is not prepared for spans that nobody records, and costs half
     // of what it would at the start.
-    if (this.#span.isRecording()) describe(this.#span, started);
+    if (this.#span.isRecording()) {
+      describe(this.#span, started);
+      if (started.waitedMs >= config.queuedSpansMs && this.#hangsUnderCreation())
+        queuedSpan(tracer, this.#from, started);
+    }
     this.#context = trace.setSpan(parent, this.#span);
     if (started.limitedMs !== undefined)
       this.#span.addEvent("limits.passed", { [ATTR.limitWaitMs]: started.limitedMs });
@@ -162,14 +168,18 @@ export class AttemptSpan implements AttemptTrace {
 
   /** A wait hangs beside the attempts, where they hang under something. */
   #stepSpans(): StepSpans {
-    const besideAttempts = this.#config.propagation === "parent" && this.#hasCreation();
     this.#steps ??= new StepSpans({
       tracer: this.#tracer,
       envelope: this.#started.envelope,
       attempt: this.#context,
-      waits: besideAttempts ? this.#from : this.#context,
+      waits: this.#hangsUnderCreation() ? this.#from : this.#context,
     });
     return this.#steps;
+  }
+
+  /** Whether something is there to be a span's parent that began before the attempt. */
+  #hangsUnderCreation(): boolean {
+    return this.#config.propagation === "parent" && this.#hasCreation();
   }
 
   /** False for a job that came without a trace: this attempt is what its later ones hang under. */
@@ -216,19 +226,6 @@ export class AttemptSpan implements AttemptTrace {
 interface Publishing {
   readonly span: Span;
   readonly headers: Envelope["headers"];
-}
-
-/** From here on attempts share a name: names are few, whatever a job's retries. */
-const MANY = 10;
-
-/**
- * A later attempt says its number, so that a trace's rows can be told apart at sight. The first of
- * a job, which is the only one of most, does not.
- */
-function nameOf({ name, attempts }: Envelope): string {
-  const attempt = attempts + 1;
-  if (attempt === 1) return `process ${name}`;
-  return `process ${name} (attempt ${attempt < MANY ? attempt : `${MANY}+`})`;
 }
 
 function carries({ do: kind }: SettlementStep): boolean {

@@ -1,11 +1,12 @@
 import { SpanKind, trace, ROOT_CONTEXT, type Tracer } from "@opentelemetry/api";
-import type { Settlement, SettlementInput } from "@millrace/core";
+import { runnableAt, type Settlement, type SettlementInput } from "@millrace/core";
 import { addJob, ATTR, operationAttributes, tellConsumer } from "./attributes.ts";
-import { extracted } from "./carrier.ts";
+import { creationOf, extracted } from "./carrier.ts";
 import { markFailed } from "./failure.ts";
 import { failureOf } from "./failure-of.ts";
 import { linksOf } from "./links-of.ts";
 import type { TelemetryConfig } from "./options.ts";
+import { queuedSpan } from "./queued-span.ts";
 
 /**
  * A job's end that no attempt tells of: it expired, was refused or cancelled before it could run. A
@@ -14,7 +15,7 @@ import type { TelemetryConfig } from "./options.ts";
 export function endedSpan(
   tracer: Tracer,
   config: TelemetryConfig,
-  { envelope, outcome, node }: SettlementInput,
+  { envelope, outcome, node, now }: SettlementInput,
   settlement: Settlement,
 ): void {
   const { headers } = envelope;
@@ -30,7 +31,14 @@ export function endedSpan(
     { kind: SpanKind.CLIENT, attributes, ...(links === undefined ? {} : { links }) },
     propagation === "parent" ? from : trace.deleteSpan(from),
   );
+  const waitedMs = WAITED.has(outcome.kind) ? now - runnableAt(envelope) : 0;
+  const besides = propagation === "parent" && creationOf(from) !== undefined;
+  if (besides && waitedMs >= config.queuedSpansMs && span.isRecording())
+    queuedSpan(tracer, from, { envelope, node, waitedMs });
   const failure = failureOf(outcome, settlement);
   if (failure !== undefined) markFailed(span, failure);
   span.end();
 }
+
+/** Ends of a job that waited until then. One that took its nodes down did run. */
+const WAITED: ReadonlySet<string> = new Set(["expired", "cancelled"]);

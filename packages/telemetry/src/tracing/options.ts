@@ -1,5 +1,5 @@
 import type { TracerProvider } from "@opentelemetry/api";
-import { MillraceError } from "@millrace/core";
+import { type Duration, MillraceError, optionNames, refuseUnknown, toMs } from "@millrace/core";
 
 /**
  * How an attempt's span relates to the span that its job was created in: it is its child, in the
@@ -17,6 +17,12 @@ export interface TelemetryOptions {
    * share the `publish` span.
    */
   readonly createSpans?: boolean;
+  /**
+   * A `queued` span for the time that an attempt waited for a worker or at a limit, where that is
+   * at least so long. Default 100 ms; `false` for none. Only with `propagation: "parent"`, and
+   * where the job's creation is in its trace: it hangs beside the attempt.
+   */
+  readonly queuedSpans?: Duration | false;
   /** Default: the one that the application has registered. */
   readonly tracerProvider?: TracerProvider;
 }
@@ -24,12 +30,22 @@ export interface TelemetryOptions {
 export interface TelemetryConfig {
   readonly propagation: Propagation;
   readonly createSpans: boolean;
+  /** Waits of fewer milliseconds have no span. */
+  readonly queuedSpansMs: number;
   readonly tracerProvider: TracerProvider | undefined;
 }
 
-/** @throws MillraceError `invalid-option` */
+const NAMES = optionNames<TelemetryOptions>({
+  propagation: true,
+  createSpans: true,
+  queuedSpans: true,
+  tracerProvider: true,
+});
+
+/** @throws MillraceError `invalid-option`, `invalid-duration` */
 export function telemetryConfig(options: TelemetryOptions): TelemetryConfig {
-  const { propagation = "parent", createSpans = true, tracerProvider } = options;
+  refuseUnknown(options, NAMES, "telemetry()");
+  const { propagation = "parent", createSpans = true, queuedSpans = 100, tracerProvider } = options;
   if (!["parent", "link", "none"].includes(propagation))
     throw new MillraceError(
       "invalid-option",
@@ -40,5 +56,7 @@ export function telemetryConfig(options: TelemetryOptions): TelemetryConfig {
       "invalid-option",
       `createSpans: must be true or false; got ${JSON.stringify(createSpans)}.`,
     );
-  return { propagation, createSpans, tracerProvider };
+  const queuedSpansMs =
+    queuedSpans === false ? Number.POSITIVE_INFINITY : toMs(queuedSpans, "queuedSpans");
+  return { propagation, createSpans, queuedSpansMs, tracerProvider };
 }

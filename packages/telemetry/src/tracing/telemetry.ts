@@ -14,7 +14,7 @@ import { transitionSpan } from "./transition-span.ts";
  * whatever SDK the application has registered; where it has none, nothing is made and nothing is
  * sent.
  *
- * @throws MillraceError `invalid-option`
+ * @throws MillraceError `invalid-option`, `invalid-duration`
  * @example
  * const millrace = await connect({ servers, instrumentation: telemetry() });
  * const node = await createNode({ servers, jobs, instrumentation: telemetry() });
