@@ -1,5 +1,14 @@
 import { connect as connectNats, headers } from "@nats-io/transport-node";
-import { connect, defineJob, type Millrace, type OnceOptions } from "millrace";
+import {
+  type BatchEnded,
+  type BatchHandle,
+  type ChainHandle,
+  connect,
+  defineJob,
+  type Millrace,
+  type OnceOptions,
+  planJob,
+} from "millrace";
 import { expect, onTestFinished, test } from "vitest";
 import { patientManager } from "../harness/administrator.ts";
 import { eventually, within } from "../harness/deadline.ts";
@@ -79,6 +88,56 @@ describeEachServer("an id that was given", (server) => {
       expect(ran).toEqual([1]);
     },
   );
+
+  test("keeps out a chain and a batch as it keeps out a job, while they wait and once they have ended; another chain is asked for", async () => {
+    const namespace = server.namespace();
+    const client = await clientOf(server.url, namespace);
+    const ran: string[] = [];
+    const link = defineJob<unknown>({ name: "link", queue: QUEUE });
+    const told = defineJob<BatchEnded>({ name: "told", queue: QUEUE });
+    const chain = (options: object = {}): Promise<ChainHandle<unknown>> =>
+      client
+        .chain(link, 1, { id: "chain-1", ...options })
+        .next(link)
+        .enqueue();
+    const batch = (): Promise<BatchHandle> =>
+      client.batch(
+        ["a", "b"].map((id) => planJob(link, id, { id })),
+        { id: "batch-1", callback: { job: told, input: null } },
+      );
+    const first = await chain();
+    const made = await batch();
+    await forgotten(client);
+    expect((await chain()).jobs[0]).toMatchObject({ duplicate: true });
+    expect((await batch()).jobs).toMatchObject([{ duplicate: true }, { duplicate: true }]);
+    await startNodeOnServer(server, {
+      namespace,
+      jobs: [
+        link.handler(({ job }) => void ran.push(job.id)),
+        told.handler(({ job }) => void ran.push(job.id)),
+        order.handler(({ input }) => input.n),
+      ],
+    });
+    const timeout = PATIENCE_MS;
+    await first.result({ timeout });
+    await made.result({ timeout });
+    await forgotten(client);
+    expect((await chain()).jobs[0]).toMatchObject({ duplicate: true });
+    const again = await batch();
+    expect(again.refused).toEqual([]);
+    expect(await again.left()).toBe(0);
+    await again.result({ timeout });
+    // Behind whatever might have been stored.
+    await (await client.enqueue(order, { n: 4 })).result({ timeout });
+    const once = ["a", "b", "batch-1:callback", "chain-1", "chain-1:2"];
+    expect(ran.toSorted()).toEqual(once);
+    const another = await chain({ once: false });
+    expect(another.jobs[0]).toMatchObject({ duplicate: false });
+    await eventually(() => ran.length === once.length + 2, {
+      withinMs: PATIENCE_MS,
+      describe: "the other chain has ended",
+    });
+  });
 
   test("costs four small reads and its publish, however long the queue; one that was made costs its publish", async () => {
     // What a dying leader is asked is asked again.

@@ -17,6 +17,7 @@ const USAGE = `pnpm simulate [options]: the real runtime in simulated worlds, on
   --faults F    these kinds of fault only: kill, stop, freeze, cut, slow, crash, elect, with commas
   --kind K      stop at and shrink this kind of violation only; others are counted
   --nats        with the real broker-nats on a model of JetStream, instead of a server at the broker port
+  --outages     faults may outlast a queue's memory of ids, which is two minutes
   --go-on       goes on after a violation, and shrinks none
   --processes N shares the seeds out among so many processes; it goes on, too
   --share K/N   every Nth seed only, from the Kth on
@@ -39,6 +40,7 @@ const share = shareOf(values.share);
 const kinds = {
   ...faultKinds(values.faults),
   ...(values.nats ? { realm: natsRealm() } : {}),
+  ...(values.outages ? { outages: true } : {}),
 };
 const commit = values.keep === undefined ? "" : commitNow();
 const isTerminal = process.stderr.isTTY;
@@ -101,6 +103,7 @@ function cpuSeconds(): number {
 function optionsKept(): readonly string[] {
   return [
     ...(values.nats ? ["--nats"] : []),
+    ...(values.outages ? ["--outages"] : []),
     ...(values.faults === undefined ? [] : ["--faults", values.faults]),
     ...(values.share === undefined ? [] : ["--share", values.share]),
   ];
@@ -124,7 +127,7 @@ function tell({ seed, violations, faults, plans, runs, entries }: Story): void {
   for (const { name, kind } of faults) console.log(`  ${kind} at ${name}`);
   for (const { is, job, detail } of violations) console.log(red(`  ${is}: ${job}: ${detail}`));
   const only = values.faults === undefined ? "" : ` --faults ${values.faults}`;
-  const under = values.nats ? " --nats" : "";
+  const under = `${values.nats ? " --nats" : ""}${values.outages ? " --outages" : ""}`;
   console.log(`Repeat with: pnpm simulate${under} --seed ${seed}${only}`);
 }
 
@@ -145,6 +148,7 @@ function options(): {
     keep?: string | undefined;
     "go-on": boolean;
     nats: boolean;
+    outages: boolean;
     json: boolean;
     help: boolean;
   };
@@ -163,6 +167,7 @@ function options(): {
         keep: { type: "string" },
         "go-on": { type: "boolean", default: false },
         nats: { type: "boolean", default: false },
+        outages: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },

@@ -56,7 +56,7 @@ const MOST_RUNS = 300;
 export async function shrink(
   seed: number,
   is: ViolationKind,
-  rest: Pick<WorldOptions, "realm" | "kinds"> = {},
+  rest: Pick<WorldOptions, "realm" | "kinds" | "outages"> = {},
 ): Promise<Story> {
   let runs = 0;
   const run = (faults: readonly string[], plans: readonly string[]): Promise<Judged> => {

@@ -246,6 +246,7 @@ export {
   type LinkOptions,
   type NextJob,
   planChain,
+  planChainOnce,
   withLink,
 } from "./flow/chain-plan.ts";
 export { callBackIfOver, leaveIfEnded } from "./flow/batch-members.ts";

@@ -1,7 +1,7 @@
 import { type Clock, isErrorCode, MillraceError } from "@millrace/core";
 
 const AGAIN_MS = 1_000;
-const TRIES = 120;
+const TRIES = 600;
 
 /** Nobody tries again. */
 export const GIVEN_UP = "given-up";

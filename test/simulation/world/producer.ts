@@ -167,7 +167,12 @@ export class ProducerProcess {
     ledger.note({ is: "planned", job: as, kind: "chain", queue: first.queue, links });
     const handle = await this.#insist(
       () => {
-        let chain = this.#client.chain(first, script, { id: name, priority: lane });
+        let chain = this.#client.chain(first, script, {
+          id: name,
+          // Another chain under an id that was another's.
+          ...(as === name ? {} : { once: false }),
+          priority: lane,
+        });
         for (const part of parts) chain = chain.next(JOBS[part.job]);
         return chain.enqueue();
       },

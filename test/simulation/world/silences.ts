@@ -47,4 +47,12 @@ export class Silences {
       ? silentMs
       : undefined;
   }
+
+  /** Who has been silent for long and is not heard any more, when a world ends. */
+  *lasting(nowMs: number): Generator<{ readonly process: string; readonly sinceMs: number }> {
+    for (const process of this.#of.keys()) {
+      const sinceMs = this.heard(process, "the end of the world", nowMs);
+      if (sinceMs !== undefined) yield { process, sinceMs };
+    }
+  }
 }

@@ -8,6 +8,7 @@ import { Fleet } from "./fleet.ts";
 import { type Entry, Ledger } from "./ledger.ts";
 import { lifeOfLetter, madeOfLetter } from "./letter-life.ts";
 import { Operator } from "./operator.ts";
+import { outageMs, withOutages } from "./outages.ts";
 import { portRealm } from "./port-realm.ts";
 import { ProducerProcess } from "./producer.ts";
 import type { Leftover, Realm, RealmOf } from "./realm.ts";
@@ -29,6 +30,8 @@ export interface WorldOptions {
   readonly tells?: boolean;
   /** Whether the jobs that wait for no other have steps. Default: none has. */
   readonly steps?: boolean;
+  /** Whether faults may outlast a queue's memory of ids. Default: none does. */
+  readonly outages?: boolean;
 }
 
 /** What became of a world. */
@@ -66,7 +69,7 @@ async function live(
   { realm: realmOf = portRealm(), ...options }: WorldOptions,
   dice: Dice,
 ): Promise<World> {
-  const setting = settingOf(dice);
+  const setting = options.outages === true ? withOutages(settingOf(dice), dice) : settingOf(dice);
   const isWanted = ({ name }: { readonly name: string }): boolean =>
     options.plans?.has(name) ?? true;
   // What is told of two jobs of one id has one id: in such a world no id is used twice.
@@ -130,23 +133,25 @@ async function live(
     ledger.note({ is: "fault", name: point, kind, process: process.name });
     const length = (what: string, least: number, most: number): number =>
       faults.lengthMs(point, what, least, most);
+    const orLonger = (what: string, least: number, most: number): number =>
+      (options.outages === true ? outageMs(dice, point) : undefined) ?? length(what, least, most);
     switch (kind) {
       case "kill-before":
       case "kill-after":
         ledger.note({ is: "gone", process: process.name, how: "killed" });
-        return fleet.kill(process, length("dead", 200, 20_000));
+        return fleet.kill(process, orLonger("dead", 200, 20_000));
       case "stop":
         return fleet.stop(process, length("dead", 200, 5_000));
       case "freeze":
         return freeze(process, length("frozen", 50, 3 * setting.leaseMs), point);
       case "cut-before":
       case "cut-after":
-        return realm.cut(process, length("cut", 50, 2 * setting.leaseMs));
+        return realm.cut(process, orLonger("cut", 50, 2 * setting.leaseMs));
       case "crash-before":
       case "crash-after":
-        return realm.crash(length("forgets", 0, 2_000), length("down", 200, 8_000));
+        return realm.crash(length("forgets", 0, 2_000), orLonger("down", 200, 8_000));
       case "elect":
-        return realm.elect(length("elects", 300, 8_000));
+        return realm.elect(orLonger("elects", 300, 8_000));
       case "slow":
     }
   }
@@ -175,6 +180,7 @@ async function live(
     await timeline.run(LOOK_MS);
   await timeline.run(LEASES_AFTERWARDS * setting.leaseMs);
   const leftovers = await lastingLeftovers(realm, timeline);
+  for (const silence of silences.lasting(timeline.nowMs)) ledger.note({ is: "silent", ...silence });
   for (const { what, detail } of leftovers) ledger.note({ is: "left", what, detail });
   const result = {
     ledger,

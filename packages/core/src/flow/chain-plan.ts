@@ -4,7 +4,8 @@ import { requireId } from "../envelope/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { AnyJobDefinition, JobDefinition } from "../job/define-job.ts";
 import { optionNames, refuseUnknown } from "../options/known-options.ts";
-import type { EnqueueOptions } from "../producer/enqueue-options.ts";
+import { ENQUEUE_OPTIONS, type EnqueueOptions } from "../producer/enqueue-options.ts";
+import { isKey, ONCE_OPTIONS, type OnceOptions } from "../producer/job-key.ts";
 import { type EnvelopeSource, makeEnvelope } from "../producer/make-envelope.ts";
 import { toMs } from "../time/duration.ts";
 
@@ -24,6 +25,8 @@ export type NextJob<Output, Input, Parsed, Next> = unknown extends Output
 export interface ChainPlan {
   readonly id: string;
   readonly queue: string;
+  /** Whether its id is the key of what is to be done once. */
+  readonly isKeyed: boolean;
   readonly links: readonly (ChainLink & { readonly id: string })[];
   /** The first job, which carries the others along. */
   readonly envelope: (source: EnvelopeSource) => Envelope | Promise<Envelope>;
@@ -39,12 +42,43 @@ export function planChain(
   options: EnqueueOptions,
   newId: () => string,
 ): ChainPlan {
+  return planned(job, input, options, { newId, names: ENQUEUE_OPTIONS, isKeyed: false });
+}
+
+/**
+ * The same where an id that is given is the key of what is to be done once.
+ *
+ * @throws MillraceError as `planChain`, and `invalid-option` for what `once` can't be
+ */
+export function planChainOnce(
+  job: AnyJobDefinition,
+  input: unknown,
+  options: OnceOptions,
+  newId: () => string,
+): ChainPlan {
+  return planned(job, input, options, { newId, names: ONCE_OPTIONS, isKeyed: isKey(options) });
+}
+
+interface ChainKind {
+  readonly newId: () => string;
+  /** The options that there are. */
+  readonly names: ReadonlySet<string>;
+  readonly isKeyed: boolean;
+}
+
+function planned(
+  job: AnyJobDefinition,
+  input: unknown,
+  options: EnqueueOptions,
+  { newId, names, isKeyed }: ChainKind,
+): ChainPlan {
   const id = chainId(options.id ?? newId());
   return {
     id,
     queue: job.queue,
+    isKeyed,
     links: [],
-    envelope: (source) => makeEnvelope(job, input, { ...options, id }, source),
+    envelope: (source) => makeEnvelope(job, input, { ...options, id }, source, names),
   };
 }
 

@@ -40,8 +40,8 @@ export interface BatchOptions<Input, Parsed, Output> {
   };
   /**
    * Making a batch again with the same id and the same jobs' ids is harmless: until it has ended,
-   * at any time; afterwards for as long as its queues remember ids. Up to 100 characters. Default:
-   * a new UUID.
+   * and afterwards for as long as its callback waits, runs or is in the history. Up to 100
+   * characters. Default: a new UUID.
    */
   readonly id?: string;
 }

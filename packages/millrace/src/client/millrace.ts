@@ -3,7 +3,6 @@ import type {
   Broker,
   BrokerStatus,
   EnqueueItemResult,
-  EnqueueOptions,
   JobDefinition,
   MachineDefinition,
   OnceOptions,
@@ -85,7 +84,8 @@ export interface Millrace extends AsyncDisposable {
     options: BatchOptions<Input, Parsed, Output>,
   ): Promise<BatchHandle<Output>>;
   /**
-   * Jobs that run one after the other, each with the result of the one before.
+   * Jobs that run one after the other, each with the result of the one before. An `id` of yours is
+   * the first job's, and keeps a second chain out as it keeps out a second job (`once`).
    *
    * @example
    * const chain = await millrace.chain(fetchPage, { url }).next(extract).next(store).enqueue();
@@ -93,7 +93,7 @@ export interface Millrace extends AsyncDisposable {
   chain<Input, Parsed, Output>(
     job: JobDefinition<Input, Parsed, Output>,
     input: NoInfer<Input>,
-    options?: EnqueueOptions,
+    options?: OnceOptions,
   ): Chain<Output>;
   /**
    * A job's status. Slow on a long queue: for looking, not for working.

@@ -315,7 +315,7 @@ test("made again before anybody has decided how it ended, a job that was refused
   expect(reports).toMatchObject([{ batch: { total: 2, succeeded: 2, refused: 0 } }]);
 });
 
-test("made again while its callback waits, it is over; long after, it is another batch", async () => {
+test("made again while its callback waits or is on record, it is over: nothing of it runs again", async () => {
   const ran: number[] = [];
   const { t, reports } = await runtime((n) => void ran.push(n));
   await using _ = t;
@@ -329,10 +329,29 @@ test("made again while its callback waits, it is over; long after, it is another
   await t.drain();
   expect((await make()).refused).toMatchObject([{ error: { code: "batch-ended" } }, {}]);
   await t.clock.advance("10m");
-  expect((await make()).refused).toEqual([]);
+  expect((await make()).refused).toMatchObject([{ error: { code: "batch-ended" } }, {}]);
+  await t.drain();
+  expect(ran).toEqual([]);
+  expect(reports).toMatchObject([{ batch: { refused: 2 } }]);
+});
+
+test("one that has ended is not made again by a producer that asks hours later, and tells how it ended", async () => {
+  const ran: number[] = [];
+  const { t, reports } = await runtime((n) => void ran.push(n));
+  await using _ = t;
+  const make = () =>
+    t.client.batch(pages(2), { id: "b", callback: { job: report, input: { day: "d" } } });
+  await make();
+  await t.drain();
+  await t.clock.advance("3h");
+  const again = await make();
   await t.drain();
   expect(ran.toSorted()).toEqual([0, 1]);
-  expect(reports).toMatchObject([{ batch: { refused: 2 } }, { batch: { succeeded: 2 } }]);
+  expect(again.jobs).toHaveLength(2);
+  expect(again.callback.duplicate).toBe(true);
+  expect(again.refused).toEqual([]);
+  expect(await again.left()).toBe(0);
+  expect(reports).toMatchObject([{ batch: { succeeded: 2 } }]);
 });
 
 test("a job of another queue with a member's id is no member", async () => {

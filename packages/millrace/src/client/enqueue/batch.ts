@@ -3,9 +3,7 @@ import {
   type Broker,
   callBackIfOver,
   type Clock,
-  CLOCK_SLACK_MS,
   type EnqueueResult,
-  type Envelope,
   type EnvelopeSource,
   isNotStored,
   joinBatch,
@@ -15,7 +13,6 @@ import {
   planBatch,
   type PlannedJob,
 } from "@millrace/core";
-import { forgottenBefore } from "../jobs/known-id.ts";
 import { endedMembers, enqueueMembers } from "./batch-again.ts";
 import { type JobHandle, jobHandle, type ResultOptions } from "../jobs/job-handle.ts";
 
@@ -25,6 +22,7 @@ export interface BatchHandle<Output = unknown> {
   readonly jobs: readonly JobHandle[];
   /** Jobs that the broker did not take: they count as ended. */
   readonly refused: readonly { readonly id: string; readonly error: MillraceError }[];
+  /** A `duplicate` where the batch was over before: nothing was enqueued. */
   readonly callback: JobHandle<Output>;
   /** How many jobs have not ended. */
   left(): Promise<number>;
@@ -58,8 +56,9 @@ export async function enqueueBatch<Input, Parsed, Output>(
   // It is compared with times of the server's, and the next to make it may have another clock.
   const batch = { id, createdAt: await broker.serverNow(), callback };
   const refs = members.map((member) => ({ id: member.id, queue: member.queue }));
-  // An id that was made up just now was not used before.
-  const since = options.id === undefined ? undefined : await rememberedSince(broker, callback);
+  // An id of the caller's is the key of what is to be done once, for as long as the callback is on
+  // record; one that was made up just now was not used before.
+  const since = options.id === undefined ? undefined : 0;
   const { madeAt, isOver } = await joinBatch(broker, batch, refs, { since });
   const results = isOver
     ? await endedMembers(broker, id, refs)
@@ -73,16 +72,11 @@ export async function enqueueBatch<Input, Parsed, Output>(
     id,
     jobs: results.filter((result) => result.ok).map((result) => jobHandle(broker, clock, result)),
     refused: results.filter((result) => !result.ok),
-    callback: jobHandle(broker, clock, { ...callback, duplicate: false }),
+    callback: jobHandle(broker, clock, { ...callback, duplicate: isOver }),
     left: () => broker.batches.left(id),
     result: (wait) =>
       jobHandle<Output>(broker, clock, { ...callback, duplicate: false }).result(wait),
   };
-}
-
-/** As long as its queue knows the callback's id, and for as long as clocks may be apart. */
-async function rememberedSince(broker: Broker, { queue }: Envelope): Promise<number> {
-  return (await forgottenBefore(broker, queue)) - 2 * CLOCK_SLACK_MS;
 }
 
 /**

@@ -4,14 +4,14 @@ import {
   type ChainPlan,
   type Clock,
   enqueueOne,
-  type EnqueueOptions,
   type EnvelopeSource,
   type JobDefinition,
   jobsOfChain,
   type LinkOptions,
   type NextJob,
+  type OnceOptions,
   optionNames,
-  planChain,
+  planChainOnce,
   refuseUnknown,
   toMs,
   withLink,
@@ -58,9 +58,9 @@ export function startChain<Input, Parsed, Output>(
   host: ChainHost,
   job: JobDefinition<Input, Parsed, Output>,
   input: NoInfer<Input>,
-  options: EnqueueOptions,
+  options: OnceOptions,
 ): Chain<Output> {
-  return chainOf<Output>(host, planChain(job, input, options, host.source.newId));
+  return chainOf<Output>(host, planChainOnce(job, input, options, host.source.newId));
 }
 
 function chainOf<Output>(host: ChainHost, plan: ChainPlan): Chain<Output> {
@@ -68,7 +68,7 @@ function chainOf<Output>(host: ChainHost, plan: ChainPlan): Chain<Output> {
     next: (job, options = {}) => chainOf(host, withLink(plan, job, options)),
     enqueue: async () => {
       const envelope = await chainEnvelope(plan, host.source);
-      const { duplicate } = await host.publish((via) => enqueueOne(via, envelope));
+      const { duplicate } = await host.publish((via) => enqueueOne(via, envelope, plan.isKeyed));
       return chainHandle<Output>(host, plan, duplicate);
     },
   };
