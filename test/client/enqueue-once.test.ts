@@ -95,6 +95,10 @@ describeEachServer("an id that was given", (server) => {
     const ran: string[] = [];
     const link = defineJob<unknown>({ name: "link", queue: QUEUE });
     const told = defineJob<BatchEnded>({ name: "told", queue: QUEUE });
+    const far = defineJob<unknown>({ name: "far", queue: "elsewhere" });
+    await client.broker.queues.ensure(far.queue, FORGETFUL);
+    const chainAway = (): Promise<ChainHandle<unknown>> =>
+      client.chain(link, 1, { id: "away-1" }).next(far).enqueue();
     const chain = (options: object = {}): Promise<ChainHandle<unknown>> =>
       client
         .chain(link, 1, { id: "chain-1", ...options })
@@ -106,30 +110,35 @@ describeEachServer("an id that was given", (server) => {
         { id: "batch-1", callback: { job: told, input: null } },
       );
     const first = await chain();
+    const away = await chainAway();
     const made = await batch();
     await forgotten(client);
+    expect((await chainAway()).jobs[0]).toMatchObject({ duplicate: true });
     expect((await chain()).jobs[0]).toMatchObject({ duplicate: true });
     expect((await batch()).jobs).toMatchObject([{ duplicate: true }, { duplicate: true }]);
     await startNodeOnServer(server, {
       namespace,
       jobs: [
         link.handler(({ job }) => void ran.push(job.id)),
+        far.handler(({ job }) => void ran.push(job.id)),
         told.handler(({ job }) => void ran.push(job.id)),
         order.handler(({ input }) => input.n),
       ],
     });
     const timeout = PATIENCE_MS;
     await first.result({ timeout });
+    await away.result({ timeout });
     await made.result({ timeout });
     await forgotten(client);
     expect((await chain()).jobs[0]).toMatchObject({ duplicate: true });
+    expect((await chainAway()).jobs[0]).toMatchObject({ duplicate: true });
     const again = await batch();
     expect(again.refused).toEqual([]);
     expect(await again.left()).toBe(0);
     await again.result({ timeout });
     // Behind whatever might have been stored.
     await (await client.enqueue(order, { n: 4 })).result({ timeout });
-    const once = ["a", "b", "batch-1:callback", "chain-1", "chain-1:2"];
+    const once = ["a", "away-1", "away-1:2", "b", "batch-1:callback", "chain-1", "chain-1:2"];
     expect(ran.toSorted()).toEqual(once);
     const another = await chain({ once: false });
     expect(another.jobs[0]).toMatchObject({ duplicate: false });

@@ -102,7 +102,8 @@ export class ProducerProcess {
   ): Promise<void> {
     const { name } = plan;
     const first = this.#soon();
-    if (!(await enqueue(plan, name, first)) || again === undefined) return;
+    // Its id is a key for as long as it is on record: however late, what is sent again is the same.
+    if (!(await enqueue(plan, name, () => true)) || again === undefined) return;
     await this.#sleep(again.afterMs);
     const isCopy = again.is === "copy";
     if (isCopy && !first()) return;

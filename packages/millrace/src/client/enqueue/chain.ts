@@ -4,10 +4,12 @@ import {
   type ChainPlan,
   type Clock,
   enqueueOne,
+  type Envelope,
   type EnvelopeSource,
   type JobDefinition,
   jobsOfChain,
   type LinkOptions,
+  needsProgramDoor,
   type NextJob,
   type OnceOptions,
   optionNames,
@@ -16,6 +18,7 @@ import {
   toMs,
   withLink,
 } from "@millrace/core";
+import { isIdKnown } from "../jobs/known-id.ts";
 import { type JobHandle, jobHandle, type ResultOptions } from "../jobs/job-handle.ts";
 
 /** Jobs that run one after the other, each with the result of the one before it as its input. */
@@ -68,10 +71,22 @@ function chainOf<Output>(host: ChainHost, plan: ChainPlan): Chain<Output> {
     next: (job, options = {}) => chainOf(host, withLink(plan, job, options)),
     enqueue: async () => {
       const envelope = await chainEnvelope(plan, host.source);
-      const { duplicate } = await host.publish((via) => enqueueOne(via, envelope, plan.isKeyed));
+      const { duplicate } = await host.publish(async (via) =>
+        (await isKnown(via, plan, envelope))
+          ? { duplicate: true }
+          : enqueueOne(via, envelope, plan.isKeyed),
+      );
       return chainHandle<Output>(host, plan, duplicate);
     },
   };
+}
+
+/**
+ * Whether the chain's id keeps it out, where the publish can't tell: what comes by the door for
+ * programs lies on a subject that all share, so its queue is searched for it.
+ */
+async function isKnown(broker: Broker, { isKeyed }: ChainPlan, first: Envelope): Promise<boolean> {
+  return isKeyed && needsProgramDoor(first) && isIdKnown(broker, first);
 }
 
 /** A chain's jobs are known to be stored: there is no time in which they appear. */
