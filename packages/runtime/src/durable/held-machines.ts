@@ -3,7 +3,7 @@ import {
   type MachineDocument,
   machineKey,
   type MachineRef,
-  NotNow,
+  MillraceError,
 } from "@millrace/core";
 import type { Shelved } from "./machine-shelf.ts";
 import { sizeOf } from "./machine-size.ts";
@@ -18,8 +18,8 @@ const MOST_HELD_BYTES = 64 * 2 ** 20;
  */
 const FULL_FOR_MS = 1_000;
 
-/** What is taken waits until there is room: it is given back. */
-export class NoRoom extends NotNow {
+/** What is taken waits until there is room: it is given back, and that is reported. */
+export class NoRoom extends MillraceError {
   constructor(document: MachineDocument) {
     const [first] = document.unsent?.events ?? [];
     const to = first === undefined ? "another one" : machineKey(first.to);
