@@ -1,13 +1,26 @@
+import { WORLD_BEGAN } from "../engine/process.ts";
 import type { Evidence, StepSeen } from "./evidence.ts";
 import type { Violation } from "./violation.ts";
 
 /**
  * What anybody was given of a step was recorded before: a run that begins from then on doesn't have
  * it again. One that began before may, where two nodes have the job at once. And all are given the
- * same, which one of its runs had.
+ * same, which one of its runs had, until the job has ended: its steps are forgotten then, and a run
+ * that was told too late that it has lost the job has them for itself alone (docs/durable-steps.md).
  */
-export function* judgeSteps({ steps }: Evidence): Generator<Violation> {
-  for (const [job, seen] of Map.groupBy(steps, placeOf)) yield* judgeStep(job, seen);
+export function* judgeSteps({ steps, jobs }: Evidence): Generator<Violation> {
+  for (const [job, seen] of Map.groupBy(steps, placeOf)) {
+    const [first] = seen;
+    const own = jobs.get(`${first?.queue}/${first?.job}`);
+    const ends = (own?.finals ?? [])
+      .filter(({ createdAt }) => createdAt === first?.createdAt)
+      .map(({ at }) => at - WORLD_BEGAN);
+    const endedMs = Math.min(Infinity, ...ends);
+    yield* judgeStep(
+      job,
+      seen.filter(({ is, atMs }) => is === "step-ran" || atMs <= endedMs),
+    );
+  }
 }
 
 function* judgeStep(job: string, seen: readonly StepSeen[]): Generator<Violation> {

@@ -152,6 +152,8 @@ class Run {
   readonly #script: Script;
   readonly #run: number;
   readonly #hasSteps: boolean;
+  /** Steps whose functions run. */
+  #busy = 0;
 
   constructor(process: SimProcess, outside: Outside, context: ExecutionContext, hasSteps: boolean) {
     this.#hasSteps = hasSteps;
@@ -243,14 +245,23 @@ class Run {
     const { ledger } = this.#outside;
     const { id, queue, createdAt } = job;
     const about = { run: this.#run, job: id, queue, createdAt, step: name };
+    // Between a step's function and its record nothing of the handler goes on, and where another
+    // has ended the job it is never answered.
+    if (this.#busy === 0) this.#end("snoozed");
     const ran = await step.run(name, async () => {
       if (this.#process.isDead) return new Promise<never>(() => {});
+      if (this.#busy === 0) this.#resume();
+      this.#busy += 1;
       ledger.note({ is: "step-ran", ...about });
       this.#poke(`step ${name}`);
-      await this.#work(ms);
+      await this.#work(ms).finally(() => {
+        this.#busy -= 1;
+        if (this.#busy === 0) this.#end("snoozed");
+      });
       return this.#run;
     });
     if (this.#process.isDead) return new Promise<never>(() => {});
+    if (this.#busy === 0) this.#resume();
     ledger.note({ is: "step-given", ran, ...about });
     this.#poke(`given ${name}`);
   }
