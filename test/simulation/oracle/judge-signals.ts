@@ -34,9 +34,10 @@ function* judgeWake(
   healedMs: number,
 ): Generator<Violation> {
   const mine = sent.find((signal) => signal.value === value);
-  const isUnanswered = value === undefined && sent.length > n;
+  const came = sent.filter((signal) => signal.atMs <= atMs);
+  const isUnanswered = value === undefined && came.length > n;
   if (isUnanswered)
-    yield { is: "lost-wake", job, detail: `wait ${n} had no signal though ${sent.length} came` };
+    yield { is: "lost-wake", job, detail: `wait ${n} had no signal though ${came.length} came` };
   const lateMs = mine === undefined ? 0 : atMs - Math.max(mine.atMs, healedMs);
   if (lateMs > TAKEN_WITHIN_MS)
     yield { is: "lost-wake", job, detail: `wait ${n} was given its signal ${lateMs} ms late` };

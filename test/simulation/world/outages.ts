@@ -7,7 +7,7 @@ import type { Plan, Setting } from "./workload.ts";
  * stays as it is without them.
  */
 const LEAST_MS = 122_000;
-const MOST_MS = 300_000;
+export const LONGEST_OUTAGE_MS = 300_000;
 /** Of the faults that last: crashes, kills, cuts and elections. */
 const LONG = 0.3;
 /** Plans come for so long: before, in and after an outage. */
@@ -16,7 +16,7 @@ const SPREAD_MS = 300_000;
 /** How long a fault lasts, if it is one of the long ones. */
 export function outageMs(dice: Dice, point: string): number | undefined {
   if (dice(`outage ${point}`) >= LONG) return undefined;
-  return between(dice, `outage of ${point}`, LEAST_MS, MOST_MS);
+  return between(dice, `outage of ${point}`, LEAST_MS, LONGEST_OUTAGE_MS);
 }
 
 /** The same setting with time for outages. */
@@ -29,7 +29,7 @@ export function withOutages(setting: Setting, dice: Dice): Setting {
       order.kind === "schedule"
         ? {
             ...order,
-            untilMs: order.untilMs + SPREAD_MS + MOST_MS,
+            untilMs: order.untilMs + SPREAD_MS + LONGEST_OUTAGE_MS,
             // What came due in an outage is made up for: for one slot it is not to be too much.
             everySeconds: Math.max(order.everySeconds, 20),
           }

@@ -8,7 +8,7 @@ import { Fleet } from "./fleet.ts";
 import { type Entry, Ledger } from "./ledger.ts";
 import { lifeOfLetter, madeOfLetter } from "./letter-life.ts";
 import { Operator } from "./operator.ts";
-import { outageMs, withOutages } from "./outages.ts";
+import { LONGEST_OUTAGE_MS, outageMs, withOutages } from "./outages.ts";
 import { portRealm } from "./port-realm.ts";
 import { ProducerProcess } from "./producer.ts";
 import type { Leftover, Realm, RealmOf } from "./realm.ts";
@@ -173,6 +173,8 @@ async function live(
   let planned = false;
   void Promise.all([producer.carryOut(plans), operator.carryOut()]).then(() => (planned = true));
   await timeline.run(setting.faultsUntilMs);
+  // The last one may have begun a moment ago.
+  if (options.outages === true) await timeline.run(LONGEST_OUTAGE_MS);
   ledger.note({ is: "healed" });
   const quiet = (): boolean =>
     planned && realm.leftovers().length === 0 && fleet.running.length === 0;
