@@ -394,6 +394,7 @@ export type {
   JournalStore,
   RunRef,
   StepRef,
+  StepReadOptions,
   StepWriteOptions,
   StoredStep,
 } from "./broker/journal-store.ts";

@@ -6,7 +6,8 @@ import type { Violation } from "./violation.ts";
  * What anybody was given of a step was recorded before: a run that begins from then on doesn't have
  * it again. One that began before may, where two nodes have the job at once. And all are given the
  * same, which one of its runs had, until the job has ended: its steps are forgotten then, and a run
- * that was told too late that it has lost the job has them for itself alone (docs/durable-steps.md).
+ * that was told too late that it has lost the job has them for itself alone
+ * (docs/durable-steps.md).
  */
 export function* judgeSteps({ steps, jobs }: Evidence): Generator<Violation> {
   for (const [job, seen] of Map.groupBy(steps, placeOf)) {

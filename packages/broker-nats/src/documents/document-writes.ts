@@ -67,9 +67,10 @@ export async function writeOnce(
       const conflict = MillraceError.is(error, "conflict");
       const unanswered = MillraceError.is(error, "publish-timeout");
       if (unanswered) lost ??= error;
-      // Refused because of what no majority has confirmed: nobody was first yet.
-      if (!unanswered && !(conflict && (mayBeStored || isNotAgreedOn(error)))) throw error;
-      mayBeStored ||= unanswered;
+      // Refused because of what no majority has confirmed: nobody was first yet. A leader that was
+      // cut off says so, and right after it is back the one that took its place has the write too.
+      mayBeStored ||= unanswered || isNotAgreedOn(error);
+      if (!unanswered && !(conflict && mayBeStored)) throw error;
       const last = await reads.last(stream, subject).catch(() => {
         throw unconfirmed(subject, error);
       });

@@ -20,6 +20,14 @@ export interface StoredStep {
   readonly revision: number;
 }
 
+export interface StepReadOptions {
+  /**
+   * What is not found is run: what was confirmed right before a cluster chose another leader has to
+   * be there too. Where that takes a write of its own, it is made. Default false.
+   */
+  readonly toRun?: boolean;
+}
+
 export interface StepWriteOptions {
   /** The revision that is replaced. Default 0: nothing is recorded of the step yet. */
   readonly expected?: number;
@@ -34,7 +42,7 @@ export interface StepWriteOptions {
  */
 export interface JournalStore {
   /** Each recorded step of a run once, in no promised order. Whatever was confirmed is there. */
-  read(run: RunRef): Promise<readonly StoredStep[]>;
+  read(run: RunRef, options?: StepReadOptions): Promise<readonly StoredStep[]>;
   /**
    * Records a step, confirmed.
    *
