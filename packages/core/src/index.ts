@@ -178,6 +178,7 @@ export type { DeadLetter } from "./settlement/dead-letter.ts";
 export { brokenLink } from "./settlement/broken-link.ts";
 export { inOrderOfMessages, outranks } from "./settlement/history-order.ts";
 export { endOf, type JobEnd, letterBeside, strayOf } from "./settlement/job-end.ts";
+export { messageOfLetter } from "./settlement/message-of-letter.ts";
 export {
   alreadyEnded,
   firstMessageOf,

@@ -6,6 +6,7 @@ import type { QueueMessage } from "../envelope/message.ts";
 import { readEnvelope } from "../envelope/read-envelope.ts";
 import { isOvertaken } from "./history-order.ts";
 import type { HistoryRecord } from "./history-record.ts";
+import { messageOfLetter } from "./message-of-letter.ts";
 import { firstMessageOf, isItsEnd, isSameEnqueue } from "./one-end.ts";
 import type { EnqueueRef } from "../envelope/enqueue-ref.ts";
 
@@ -102,8 +103,7 @@ export function letterBeside(
 ): StoredDeadLetter | undefined {
   const { letter, otherLetter, memory } = successors;
   if (letter !== undefined || otherLetter === undefined) return letter;
-  const { queue, body, headers, door = "runtime", at: storedAt } = otherLetter;
-  const read = readEnvelope({ queue, body, headers, origin: door, sequence: 0, storedAt });
+  const read = readEnvelope(messageOfLetter(otherLetter));
   if (!read.ok || (read.envelope.life ?? 0) !== life) return undefined;
   const job = firstMessageOf(envelope, message);
   const isIts =

@@ -142,6 +142,23 @@ test("a job without an id of its own keeps the one it got", () => {
   });
 });
 
+test.each(["retried", "edited", "made anew", "put back"])(
+  "a job without createdAt that is %s was created when it was stored, not when it died",
+  (how) => {
+    const body = how === "made anew" ? "{" : '{"name":"n","payload":1}';
+    const dead: StoredDeadLetter = {
+      ...letter(new TextEncoder().encode(body)),
+      ...{ name: "n", door: "producer", firstStoredAt: 7 },
+    };
+    const next = (of: StoredDeadLetter): Envelope =>
+      how === "retried" || how === "put back"
+        ? revivedEnvelope(of, 100)
+        : editedEnvelope(of, {}, 100);
+    const again = how === "put back" ? letterAfterLife(dead, next(dead), {}) : dead;
+    expect(next({ ...again, sequence: 4 })).toMatchObject({ createdAt: 7, runnableAt: 100 });
+  },
+);
+
 test("a producer's nonsense in the settler's fields does not stand in the way", () => {
   const body = new TextEncoder().encode('{"name":"n","payload":1,"attempts":"many"}');
   expect(revivedEnvelope(letter(body), 100)).toMatchObject({
@@ -186,6 +203,7 @@ test("bytes that can't be read are made anew where the job's name is known", () 
     queue: "q",
     payload: { b: 2 },
     createdAt: 100,
+    runnableAt: 100,
     headers: {},
     generation: 1,
     life: 1,

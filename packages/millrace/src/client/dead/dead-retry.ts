@@ -5,8 +5,8 @@ import {
   type Envelope,
   firstOfNextLife,
   type FirstMessage,
+  messageOfLetter,
   MillraceError,
-  type QueueMessage,
   readEnvelope,
   type StoredDeadLetter,
   tooFarAhead,
@@ -98,14 +98,7 @@ export function letterAfterLife(
 
 /** @throws MillraceError with the letter's own reason where its bytes still can't be read */
 export function readLetter(letter: StoredDeadLetter, { maxValues }: RevivalLimits): Envelope {
-  const message: QueueMessage = {
-    queue: letter.queue,
-    origin: letter.door ?? "runtime",
-    body: letter.body,
-    headers: letter.headers,
-    sequence: letter.sequence,
-    storedAt: letter.at,
-  };
+  const message = messageOfLetter(letter);
   let read = readEnvelope(message, maxValues);
   // What an earlier version buried doesn't say: a producer may have sent nonsense in the settler's
   // fields, which are ignored in what it publishes.
@@ -136,7 +129,7 @@ export function editedEnvelope(
 ): Envelope {
   const revived = tryRevived(letter, now, limits);
   if (revived !== undefined) return { ...revived, payload };
-  const { id, name, queue } = letter;
+  const { id, name, queue, firstStoredAt: createdAt = now } = letter;
   if (name === undefined)
     throw new MillraceError(
       "invalid-envelope",
@@ -145,7 +138,8 @@ export function editedEnvelope(
   // The first life had generation 0, by which its messages are told from this one's.
   return {
     ...UNSETTLED,
-    ...{ id, name, queue, payload, createdAt: now, headers: {}, generation: 1, life: 1 },
+    ...{ id, name, queue, payload, createdAt, headers: {}, generation: 1, life: 1 },
+    runnableAt: now,
     ...ofSameEnqueue(letter),
     sentFrom: queue,
   };
