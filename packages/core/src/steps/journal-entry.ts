@@ -89,6 +89,8 @@ export interface SettledCall extends Recorded {
   readonly kind: "call";
   readonly state: "ended" | "timed-out";
   readonly child: JobRef;
+  /** Why its job was never enqueued, so that nobody tells of its end. */
+  readonly error?: RecordedError;
 }
 
 /**
@@ -168,7 +170,12 @@ function isEntry(value: unknown): value is JournalEntry {
   if (!isRecorded) return false;
   if (kind === "sleep") return typeof until === "number";
   if (kind === "wait") return isWait({ ...rest, until });
-  if (kind === "call") return isJob(rest["child"]) && typeof rest["state"] === "string";
+  if (kind === "call")
+    return (
+      isJob(rest["child"]) &&
+      typeof rest["state"] === "string" &&
+      (error === undefined || isError(error))
+    );
   if (kind === "child") return typeof rest["end"] === "string";
   if (kind !== "run") return false;
   return outcome === "returned" || (outcome === "failed" && isError(error));

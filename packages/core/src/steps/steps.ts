@@ -108,8 +108,9 @@ export interface Steps {
    * may be under way side by side (`Promise.all`).
    *
    * @throws StepError where the job is dead, has expired or was cancelled, with its error; where it
-   *   did not end in time (`timed-out`). That stands: only a retry of this job's dead letter calls
-   *   anew. `invalid-payload` and its kin, where the job can't be enqueued
+   *   did not end in time (`timed-out`); where another job has its unique key (`unique-conflict`).
+   *   That stands: only a retry of this job's dead letter calls anew. `invalid-payload` and its
+   *   kin, where the job can't be enqueued
    * @example
    * const [invoice, parcel] = await Promise.all([step.call(bill, order), step.call(pack, order)]);
    */

@@ -85,7 +85,8 @@ function callOf(entry: CallEntry, ends: Ends): Became {
   const { child } = entry;
   const end = ends.get(child.id);
   if (entry.state === "timed-out") return { state: "unanswered", child };
-  if (end?.error !== undefined) return { state: "failed", child, error: end.error };
+  const error = entry.state === "ended" ? (entry.error ?? end?.error) : end?.error;
+  if (error !== undefined) return { state: "failed", child, error };
   // Told already, where the job itself has not looked yet.
   if (entry.state === "calling" && end === undefined)
     return { state: "calling", child, ...untilOf(entry) };

@@ -17,7 +17,7 @@ export type EnqueueCalled = (
   job: AnyJobDefinition,
   input: unknown,
   options: { readonly id: string },
-) => Promise<unknown>;
+) => Promise<JobRef>;
 
 export interface JobCallsOptions {
   readonly host: ExecutionHost;
@@ -59,7 +59,7 @@ export class JobCalls {
    * @returns what is on record then
    */
   async look(call: Call, known: Known | undefined, again: boolean): Promise<CallKnown> {
-    const { host, envelope, enqueue, journal, insist, record } = this.#options;
+    const { host, envelope, journal, insist, record } = this.#options;
     if (again) await insist(() => journal.readEnds());
     const own = {
       ...call.step,
@@ -87,9 +87,14 @@ export class JobCalls {
       const { entry, revision }: CallKnown = there;
       const { child, until = Infinity } = entry;
       if (entry.state === "calling" && !entry.isEnqueued) {
-        if (!(wasThere && (await this.#isCalled(child))))
-          await enqueue(call.job, call.input, { id: child.id });
-        there = await put({ ...entry, isEnqueued: true }, revision);
+        const isThere = wasThere && (await this.#isCalled(child));
+        const error = isThere ? undefined : await this.#refusal(call, child);
+        there = await put(
+          error === undefined
+            ? { ...entry, isEnqueued: true }
+            : { ...own, state: "ended", child, error },
+          revision,
+        );
       } else if (journal.endOf(child.id) !== undefined)
         there = await put({ ...own, state: "ended", child }, revision);
       else if (until <= host.clock.now())
@@ -106,14 +111,25 @@ export class JobCalls {
    */
   async resultOf({ entry }: CallKnown): Promise<unknown> {
     const { journal, insist } = this.#options;
-    const { name, child, state } = entry;
-    if (state === "timed-out")
-      throw new StepError(name, error("timed-out", `The job ${child.id} has not ended in time.`));
+    const { name, child } = entry;
+    const failure = failureOf(entry);
+    if (failure !== undefined) throw new StepError(name, failure);
     // Another holder may have recorded that it was told.
     if (journal.endOf(child.id) === undefined) await insist(() => journal.readEnds());
     const end = journal.endOf(child.id);
     if (end?.error !== undefined) throw new StepError(name, end.error);
     return end?.value;
+  }
+
+  /**
+   * Enqueues it.
+   *
+   * @returns why it is not stored, where nobody is ever going to tell of its end
+   */
+  async #refusal({ job, input }: Call, { id }: JobRef): Promise<RecordedError | undefined> {
+    const { id: holder } = await this.#options.enqueue(job, input, { id });
+    if (holder === id) return undefined;
+    return { type: "unique-conflict", message: `The job ${holder} has its unique key.` };
   }
 
   /** Nobody else has its id, which has random bits. */
@@ -125,13 +141,16 @@ export class JobCalls {
   }
 
   /** A failure that an earlier life left is not what this one is to have. */
-  #isOfEarlierLife({ state, child, life }: CallEntry): boolean {
+  #isOfEarlierLife(entry: CallEntry): boolean {
     const { envelope, journal } = this.#options;
-    const isFailure = state === "timed-out" || journal.endOf(child.id)?.error !== undefined;
-    return isFailure && life !== (envelope.life ?? 0);
+    const failure = failureOf(entry) ?? journal.endOf(entry.child.id)?.error;
+    return failure !== undefined && entry.life !== (envelope.life ?? 0);
   }
 }
 
-function error(type: string, message: string): RecordedError {
-  return { type, message };
+/** Of a call that has failed without an end of its job. */
+export function failureOf(entry: CallEntry): RecordedError | undefined {
+  if (entry.state === "timed-out")
+    return { type: "timed-out", message: `The job ${entry.child.id} has not ended in time.` };
+  return entry.state === "ended" ? entry.error : undefined;
 }

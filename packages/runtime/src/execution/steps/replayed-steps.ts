@@ -14,6 +14,7 @@ import {
   type StepsDefinition,
   type Timer,
 } from "@millrace/core";
+import { failureOf } from "./job-calls.ts";
 import type { Known } from "./run-journal.ts";
 import { RunJournal } from "./run-journal.ts";
 import { answered, never } from "./step-failures.ts";
@@ -198,17 +199,13 @@ export class ReplayedSteps {
     const { entry } = known;
     if (entry.kind !== "call") return never();
     const end = this.#journal.endOf(entry.child.id);
-    const isFailure = entry.state === "timed-out" || end?.error !== undefined;
-    if (isFailure && entry.life !== (this.#run.envelope.life ?? 0))
+    const failure = failureOf(entry) ?? end?.error;
+    if (failure !== undefined && entry.life !== (this.#run.envelope.life ?? 0))
       return this.#stand({ ...step, kind: "call", state: "again" });
     if (entry.state === "calling" && end === undefined)
       return this.#stand({ ...step, kind: "call", state: "open" });
     this.#replayed += 1;
-    if (entry.state === "timed-out")
-      throw new StepError(entry.name, {
-        ...{ type: "timed-out", message: `The job ${entry.child.id} has not ended in time.` },
-      });
-    if (end?.error !== undefined) throw new StepError(entry.name, end.error);
+    if (failure !== undefined) throw new StepError(entry.name, failure);
     return end?.value;
   }
 
