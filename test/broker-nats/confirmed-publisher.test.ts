@@ -45,19 +45,54 @@ describeOnOwnServers("ConfirmedPublisher", (start) => {
     await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await using listener = await connect({ servers: server.url, ...options });
-    await workQueue(nc);
-    listener.subscribe("nowhere.>", { callback: () => {} });
+    await workQueue(nc, { stream: { subjects: ["app.jobs.>"] } });
+    listener.subscribe("app.nowhere.>", { callback: () => {} });
     await listener.flush();
-    const publisher = new ConfirmedPublisher(nc, { attemptTimeoutMs: 100 });
+    const publisher = new ConfirmedPublisher(nc, { attemptTimeoutMs: 100, namespace: "app" });
     const outcomes = await Promise.allSettled([
-      publisher.publish("jobs.a", body, id(0)),
-      ...Array.from({ length: 50 }, (_, n) => publisher.publish(`nowhere.${n}`, body, id(n))),
+      publisher.publish("app.jobs.a", body, id(0)),
+      ...Array.from({ length: 50 }, (_, n) => publisher.publish(`app.nowhere.${n}`, body, id(n))),
     ]);
     expect(outcomes[0]).toMatchObject({ status: "fulfilled" });
     for (const outcome of outcomes.slice(1))
       expect(outcome).toMatchObject({ reason: { code: "queue-not-found" } });
     await publisher.close();
   });
+
+  test.each([
+    ["of others", "orders", { namespace: "app" }],
+    ["of the namespace's own name", "orders", { namespace: "orders" }],
+    ["of whoever is asked for no namespace", "orders", {}],
+  ])(
+    "what a stream of another account has stored and was slow to say so is not called missing, on subjects %s",
+    async (_, stem, given) => {
+      const config = `accounts {
+        SHOP { jetstream: enabled, users: [{ user: shop, password: s }], exports: [{ service: "${stem}.>" }] }
+        APP { jetstream: enabled, users: [{ user: node, password: n }], imports: [{ service: { account: SHOP, subject: "${stem}.>" } }] }
+      }`;
+      await using server = await start({ config });
+      await using shop = await connect({
+        servers: server.url,
+        ...options,
+        user: "shop",
+        pass: "s",
+      });
+      await workQueue(shop, { stream: { subjects: [`${stem}.>`] } });
+      const proxy = await startProxy(server.url);
+      const app = { ...options, user: "node", pass: "n" };
+      await using nc = await connect({ servers: proxy.url, ...app });
+      await workQueue(nc, { stream: { subjects: ["app.jobs.>"] } });
+      const publisher = new ConfirmedPublisher(nc, { attemptTimeoutMs: 200, ...given });
+      let dropped = 0;
+      const heal = proxy.dropFromServer((frame) => isPubAck(frame) && (dropped += 1) > 0);
+      const told = publisher.publish(`${stem}.1`, body, id(1));
+      // Long enough for a look at the streams between two of its copies.
+      await until("the fourth acknowledgement is lost", () => dropped >= 4);
+      heal();
+      expect(await told).toMatchObject({ duplicate: true, sequence: 1 });
+      await publisher.close();
+    },
+  );
 
   test("what nobody took at first is sent again in its order, also by a window that has seen others", async () => {
     await using server = await start();

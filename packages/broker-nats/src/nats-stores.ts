@@ -58,7 +58,7 @@ export function natsStores(
   const { nc, names } = server;
   const { replicas } = config;
   // Two, so that a bulk enqueue never stands in the way of a settlement.
-  const enqueuer = new ConfirmedPublisher(nc);
+  const enqueuer = new ConfirmedPublisher(nc, { namespace: names.namespace });
   const publisher = new ConfirmedPublisher(nc, { tellsUndecided: true });
   // What goes on where its write is refused, because it lies there already.
   const provingPublisher = new ConfirmedPublisher(nc);

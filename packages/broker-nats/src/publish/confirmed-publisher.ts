@@ -36,6 +36,13 @@ export interface ConfirmedPublisherOptions {
    * waited for, so that a `conflict` proves that a message lies on the subject. Default false.
    */
   readonly tellsUndecided?: boolean;
+  /**
+   * What no stream takes is told soon, also where somebody else listens to its subject, of subjects
+   * that begin so: streams of such subjects that this connection can reach lie in its own account,
+   * if one of them does. Left out: silence tells nothing. A stream in another account can't be
+   * asked about, and may have stored what was sent.
+   */
+  readonly namespace?: string;
   /** From the call to `publish-timeout`, waiting for room and outages included. Default 30,000. */
   readonly timeoutMs?: number;
 }
@@ -62,10 +69,12 @@ export class ConfirmedPublisher {
   /** Subjects that nobody said anything of, being looked up one after another. */
   readonly #silent = new Set<string>();
   readonly #tellsUndecided: boolean;
+  readonly #namespace: string | undefined;
 
   constructor(nc: NatsConnection, options: ConfirmedPublisherOptions = {}) {
     this.#nc = nc;
     this.#tellsUndecided = options.tellsUndecided ?? false;
+    this.#namespace = options.namespace;
     const attemptTimeoutMs = options.attemptTimeoutMs ?? 2_000;
     this.#unheardAtMost = Math.ceil(ELECTIONS_MS / attemptTimeoutMs);
     this.#window = new RequestWindow<PubAck>(nc, {
@@ -235,14 +244,16 @@ export class ConfirmedPublisher {
    * One of many that exists tells that the server is slow; the others are not looked up then.
    */
   #lookUpSilent(subject: string): void {
+    if (this.#namespace === undefined || !subject.startsWith(`${this.#namespace}.`)) return;
     const isLooking = this.#silent.size > 0;
     this.#silent.add(subject);
     if (!isLooking) void this.#lookUpAllSilent();
   }
 
   async #lookUpAllSilent(): Promise<void> {
+    const isOwn = (await lookUpStream(this.#nc, `${this.#namespace}.>`)) === "exists";
     for (const subject of this.#silent) {
-      if ((await lookUpStream(this.#nc, subject)) !== "absent") break;
+      if (!isOwn || (await lookUpStream(this.#nc, subject)) !== "absent") break;
       this.#window.failWhere(
         (request) => request.subject === subject && request.sends > 0,
         () => queueNotFound(subject),
