@@ -25,10 +25,12 @@ import {
   requireId,
   requireMachineId,
   requireMachineName,
-  type Timer,
+  type Stoppable,
   toMs,
 } from "@millrace/core";
 import type { ClientCalls } from "../call-limits.ts";
+import { HOPELESS } from "../jobs/hopeless.ts";
+import { waitWithin } from "../wait-within.ts";
 
 /** What may be said of an event beside itself. */
 export interface SendOptions {
@@ -71,10 +73,10 @@ export interface MachineHandle<Chart extends AnyStateMachine = AnyStateMachine> 
   /** @throws MillraceError `machine-not-found` */
   snapshot(): Promise<MachineSnapshot<Chart>>;
   /**
-   * Waits until it stands as is asked for, also where it is not started yet.
+   * Waits until it stands as is asked for, also where it is not started yet, and over outages.
    *
    * @throws MillraceError `result-timeout`; `machine-ended` where it has come to an end, and not to
-   *   this one; the signal's reason
+   *   this one; `connection-closed`; the signal's reason
    */
   waitFor(
     isReached: (snapshot: MachineSnapshot<Chart>) => boolean,
@@ -99,6 +101,9 @@ export interface MachineHandleHost {
   readonly calls: Pick<ClientCalls, "ask" | "publish">;
   readonly instrumentation: Instrumentation | undefined;
 }
+
+/** An outage is looked through this often. */
+const LOOK_AGAIN_MS = 1_000;
 
 const SEND_NAMES = optionNames<SendOptions>({ id: true });
 const WAIT_NAMES = optionNames<WaitForOptions>({ timeout: true, signal: true });
@@ -187,11 +192,26 @@ async function waitFor<Chart extends AnyStateMachine>(
   refuseUnknown(options, WAIT_NAMES, "waitFor()");
   const { signal } = options;
   const timeoutMs = options.timeout === undefined ? undefined : toMs(options.timeout, "timeout");
-  signal?.throwIfAborted();
+  const { machine, id } = ref;
+  const tooLate = (): MillraceError =>
+    new MillraceError(
+      "result-timeout",
+      `The machine ${machine} ${id} has not come to what was waited for in ${formatMs(timeoutMs ?? 0)}. It goes on.`,
+    );
+  return waitWithin({ clock, signal, timeoutMs, tooLate }, (over) =>
+    reach({ broker, clock }, ref, isReached, over),
+  );
+}
+
+/** @param over nobody waits for it any more */
+async function reach<Chart extends AnyStateMachine>(
+  { broker, clock }: Pick<MachineHandleHost, "broker" | "clock">,
+  ref: MachineRef,
+  isReached: (snapshot: MachineSnapshot<Chart>) => boolean,
+  over: AbortSignal,
+): Promise<MachineSnapshot<Chart>> {
   const { machine, id } = ref;
   const reached = Promise.withResolvers<MachineSnapshot<Chart>>();
-  // Nobody may be waiting for it yet.
-  reached.promise.catch(() => {});
   const look = (snapshot: MachineSnapshot<Chart>): void => {
     try {
       if (isReached(snapshot)) return reached.resolve(snapshot);
@@ -206,27 +226,44 @@ async function waitFor<Chart extends AnyStateMachine>(
       reached.reject(error);
     }
   };
-  const abort = (): void => reached.reject(signal?.reason as Error);
-  signal?.addEventListener("abort", abort, { once: true });
-  let timer: Timer | undefined;
-  if (timeoutMs !== undefined)
-    timer = clock.setTimer(timeoutMs, () =>
-      reached.reject(
-        new MillraceError(
-          "result-timeout",
-          `The machine ${machine} ${id} has not come to what was waited for in ${formatMs(timeoutMs)}. It goes on.`,
-        ),
-      ),
-    );
-  let following: { stop(): Promise<void> } | undefined;
+  const abort = (): void => reached.reject(over.reason as Error);
+  over.addEventListener("abort", abort, { once: true });
+  const unlisten = broker.onStatus((status) => {
+    if (status !== "closed") return;
+    const what = `The connection was closed while the machine ${machine} ${id} was waited for.`;
+    reached.reject(new MillraceError("connection-closed", what));
+  });
+  let isOver = false;
+  const following = followThrough({ broker, clock }, ref, look, () => isOver).catch(
+    (error: unknown) => void reached.reject(error),
+  );
   try {
-    following = await follow<Chart>(broker, ref, look);
     return await reached.promise;
   } finally {
-    timer?.cancel();
-    signal?.removeEventListener("abort", abort);
-    await following?.stop();
+    isOver = true;
+    over.removeEventListener("abort", abort);
+    unlisten();
+    // Not waited for: in an outage it may take long, and what it opens then it lets go of.
+    following.then((watch) => watch?.stop()).catch(() => {});
   }
+}
+
+/** As `follow`; an outage only delays it. */
+async function followThrough<Chart extends AnyStateMachine>(
+  { broker, clock }: Pick<MachineHandleHost, "broker" | "clock">,
+  ref: MachineRef,
+  listener: (snapshot: MachineSnapshot<Chart>) => void,
+  isOver: () => boolean,
+): Promise<Stoppable | undefined> {
+  while (!isOver()) {
+    try {
+      return await follow(broker, ref, listener);
+    } catch (error) {
+      if (!MillraceError.is(error) || HOPELESS.has(error.code)) throw error;
+      await new Promise<void>((resolve) => void clock.setTimer(LOOK_AGAIN_MS, resolve));
+    }
+  }
+  return undefined;
 }
 
 function requireEvent(event: unknown): { readonly type: string } {

@@ -1,0 +1,46 @@
+import type { Clock, Timer } from "@millrace/core";
+
+/** What ends a wait before it has what it waits for. */
+export interface WaitEnds {
+  readonly clock: Clock;
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number | undefined;
+  /** What the wait rejects with when its time is over. */
+  readonly tooLate: () => Error;
+  /** So long what acts may take to end by itself, once it is told to. Default: no time at all. */
+  readonly graceMs?: number;
+}
+
+/**
+ * Waits no longer than was asked for, also where the server does not answer.
+ *
+ * @param act is given a signal that tells it that nobody waits any more: what it holds, or comes to
+ *   hold later, is its own to let go of
+ * @throws the signal's reason; `tooLate`; what `act` throws
+ */
+export async function waitWithin<T>(
+  { clock, signal, timeoutMs, tooLate, graceMs = 0 }: WaitEnds,
+  act: (over: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const over = new AbortController();
+  const ended = Promise.withResolvers<never>();
+  let timer: Timer | undefined;
+  const end = (reason: unknown): void => {
+    signal?.removeEventListener("abort", abort);
+    timer?.cancel();
+    // Where there is no grace its own end is the first to be heard, not what the act makes of it.
+    if (graceMs === 0) ended.reject(reason);
+    else timer = clock.setTimer(graceMs, () => ended.reject(reason));
+    over.abort(reason);
+  };
+  const abort = (): void => end(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
+  if (timeoutMs !== undefined) timer = clock.setTimer(timeoutMs, () => end(tooLate()));
+  try {
+    return await Promise.race([act(over.signal), ended.promise]);
+  } finally {
+    signal?.removeEventListener("abort", abort);
+    timer?.cancel();
+  }
+}
