@@ -161,6 +161,7 @@ export {
   requireId,
   requireJobName,
   requireNamespace,
+  requirePlace,
   requireQueueName,
 } from "./envelope/names.ts";
 export { readEnvelope, type ReadResult, type UnreadableReason } from "./envelope/read-envelope.ts";
@@ -237,7 +238,7 @@ export {
 } from "./job/outcome-signal.ts";
 export { type Schema, validate } from "./job/schema.ts";
 
-export { optionNames, refuseUnknown } from "./options/known-options.ts";
+export { optionNames, refuseUndefined, refuseUnknown } from "./options/known-options.ts";
 export { type EnqueuedJob, type EnqueueItemResult, unanswered } from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, callBack } from "./flow/call-back.ts";
 export {

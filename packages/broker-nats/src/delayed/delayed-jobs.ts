@@ -32,14 +32,15 @@ export class NatsDelayedJobs implements DelayedStore {
     });
   }
 
-  count(queue?: string): Promise<number> {
+  async count(queue?: string): Promise<number> {
+    if (queue !== undefined) requireQueueName(queue);
     const { server } = this.#options;
     return request("count the delayed jobs", async () => {
       const ends = await endsOf(server, server.names.delayedStream);
       if (ends === undefined) return 0;
       if (queue === undefined) return ends.messages;
       let count = 0;
-      for (const subject of server.names.delayedOf(requireQueueName(queue)))
+      for (const subject of server.names.delayedOf(queue))
         count += await countMessages(server, ends, subject);
       return count;
     });

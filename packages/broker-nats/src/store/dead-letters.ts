@@ -1,8 +1,9 @@
-import type {
-  DeadLetter,
-  DeadLetterQuery,
-  DeadLetterStore,
-  StoredDeadLetter,
+import {
+  type DeadLetter,
+  type DeadLetterQuery,
+  type DeadLetterStore,
+  requirePlace,
+  type StoredDeadLetter,
 } from "@millrace/core";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readDeadLetter, writeDeadLetterHeaders } from "../messages/dead-letter-headers.ts";
@@ -27,6 +28,7 @@ export class NatsDeadLetters implements DeadLetterStore {
   }
 
   async list(query: DeadLetterQuery = {}): Promise<readonly StoredDeadLetter[]> {
+    requirePlace(query);
     const { nc, jsm, names } = this.#server;
     const letters: StoredDeadLetter[] = [];
     const range = {

@@ -7,6 +7,7 @@ import {
   type JobRef,
   outranks,
   type PlacedRecord,
+  requirePlace,
   type StoredRecord,
   type Stretch,
   type StretchQuery,
@@ -47,10 +48,10 @@ export class NatsHistory implements HistoryStore {
     this.#onProblem = onProblem;
   }
 
-  async read({ id, queue }: HistoryQuery): Promise<readonly HistoryRecord[]> {
+  async read(query: HistoryQuery): Promise<readonly HistoryRecord[]> {
     const records: HistoryRecord[] = [];
     const seen = new Set<string>();
-    for await (const { record } of this.#records(this.#server.names.history(queue, id))) {
+    for await (const { record } of this.#records(this.#filterOf(query))) {
       const key = recordKey(record);
       if (seen.has(key)) continue;
       seen.add(key);
@@ -59,10 +60,9 @@ export class NatsHistory implements HistoryStore {
     return inOrderOfMessages(records);
   }
 
-  async stored({ id, queue }: HistoryQuery): Promise<readonly StoredRecord[]> {
+  async stored(query: HistoryQuery): Promise<readonly StoredRecord[]> {
     const records: StoredRecord[] = [];
-    for await (const stored of this.#records(this.#server.names.history(queue, id)))
-      records.push(stored);
+    for await (const stored of this.#records(this.#filterOf(query))) records.push(stored);
     return records;
   }
 
@@ -73,7 +73,8 @@ export class NatsHistory implements HistoryStore {
   /**
    * By its whole subject: with a wildcard the server would search a long history from end to end.
    */
-  async last({ queue, id }: JobRef, kind: "ended" | "requeued"): Promise<StoredRecord | undefined> {
+  async last(job: JobRef, kind: "ended" | "requeued"): Promise<StoredRecord | undefined> {
+    const { queue, id } = requirePlace(job);
     const { jsm, names } = this.#server;
     return request("read the history", async () => {
       const stored = await lastMessage(jsm, names.historyStream, names.history(queue, id, kind));
@@ -90,10 +91,9 @@ export class NatsHistory implements HistoryStore {
     readonly queue?: string;
     readonly limit: number;
   }): Promise<readonly HistoryRecord[]> {
-    const { names } = this.#server;
+    const filter = this.#filterOf(options);
     const ends = await this.#bounds();
     if (ends === undefined || options.limit < 1) return [];
-    const filter = names.history(options.queue);
     const newest = new Map<string, HistoryRecord>();
     let until = ends.last;
     for (
@@ -129,13 +129,14 @@ export class NatsHistory implements HistoryStore {
     return records;
   }
 
-  async stretch({ queue, kind, after, limit = STRETCH }: StretchQuery): Promise<Stretch> {
+  async stretch(query: StretchQuery): Promise<Stretch> {
+    const { kind, after, limit = STRETCH } = query;
+    const filter = this.#filterOf(query, kind);
     const ends = await this.#bounds();
     if (ends === undefined) return { oldest: 1, newest: 0, until: 0, records: [] };
     // A stream that nothing was ever stored in begins at 0 or 1, as the server's version has it.
     const [oldest, newest] = [Math.max(1, ends.first), ends.last];
     const records: PlacedRecord[] = [];
-    const filter = this.#server.names.history(queue, undefined, kind);
     const bounds = { limit, bytes: STRETCH_BYTES, leaderReads: STRETCH_LEADER_READS };
     const range = { from: after + 1, until: newest, ...bounds };
     let [count, held, until] = [0, 0, after];
@@ -164,7 +165,7 @@ export class NatsHistory implements HistoryStore {
       problem,
     );
     const listening = await subscribe(this.#server, {
-      subject: this.#server.names.history(query.queue, query.id),
+      subject: this.#filterOf(query),
       doing,
       onProblem: problem,
       hear: (msg) => {
@@ -182,11 +183,11 @@ export class NatsHistory implements HistoryStore {
   }
 
   async watch(
-    { queue }: { readonly queue?: string },
+    query: { readonly queue?: string },
     listener: (record: HistoryRecord) => void,
   ): Promise<{ stop(): Promise<void> }> {
     return subscribe(this.#server, {
-      subject: this.#server.names.history(queue),
+      subject: this.#filterOf(query),
       doing: "watch the history",
       onProblem: this.#onProblem,
       hear: (msg) => {
@@ -194,6 +195,15 @@ export class NatsHistory implements HistoryStore {
         if (record !== undefined) listener(record);
       },
     });
+  }
+
+  /** @throws MillraceError `invalid-name` */
+  #filterOf(
+    query: { readonly queue?: string; readonly id?: string },
+    kind?: StretchQuery["kind"],
+  ): string {
+    const { queue, id } = requirePlace(query);
+    return this.#server.names.history(queue, id, kind);
   }
 
   async *#records(filter: string, range: RecordsRange = {}): AsyncGenerator<PlacedRecord> {

@@ -6,6 +6,7 @@ import {
   type JobLogStore,
   type JobRef,
   MillraceError,
+  requirePlace,
   type StoredLogPage,
 } from "@millrace/core";
 import { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
@@ -78,7 +79,8 @@ export class NatsJobLogs implements JobLogStore {
     });
   }
 
-  #subject({ queue, id }: JobRef): string {
+  #subject(job: JobRef): string {
+    const { queue, id } = requirePlace(job);
     return this.#server.names.jobLog(queue, id);
   }
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import {
   type JournalStore,
   MillraceError,
+  requirePlace,
   type RunRef,
   type StepReadOptions,
   type StepRef,
@@ -110,9 +111,10 @@ export class NatsJournal implements JournalStore {
     return new Promise((resolve) => clock.setTimer(REST_MS, resolve));
   }
 
-  remove(run: RunRef): Promise<void> {
+  async remove(run: RunRef): Promise<void> {
+    requirePlace(run);
     const { jsm, names } = this.#server;
-    return request(`forget the steps of the job ${run.id}`, () =>
+    await request(`forget the steps of the job ${run.id}`, () =>
       orWithoutStream(undefined, async () => {
         await jsm.streams.purge(names.journalStream, { filter: names.journalStep(run, ">") });
       }),
@@ -123,7 +125,8 @@ export class NatsJournal implements JournalStore {
     await this.#reads?.close();
   }
 
-  #subjects(run: RunRef): Promise<readonly string[]> {
+  async #subjects(run: RunRef): Promise<readonly string[]> {
+    requirePlace(run);
     const { jsm, names } = this.#server;
     return request(`read the steps of the job ${run.id}`, () =>
       orWithoutStream<readonly string[]>([], async () => {

@@ -4,6 +4,7 @@ import {
   MillraceError,
   type ProgressReport,
   type ProgressStore,
+  requirePlace,
   type Stoppable,
 } from "@millrace/core";
 import { subscribe } from "../connection/subscribe.ts";
@@ -96,7 +97,8 @@ export class NatsProgress implements ProgressStore {
     };
   }
 
-  #subject({ queue, id }: Job): string {
+  #subject(job: Job): string {
+    const { queue, id } = requirePlace(job);
     return this.#server.names.progress(queue, id);
   }
 

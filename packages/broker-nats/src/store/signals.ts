@@ -2,6 +2,8 @@ import {
   type JobRef,
   MAX_WAITING_SIGNALS,
   MillraceError,
+  requireId,
+  requirePlace,
   type SignalBody,
   type SignalRef,
   type SignalStore,
@@ -63,6 +65,7 @@ export class NatsSignals implements SignalStore {
   }
 
   async read(signal: SignalRef): Promise<readonly StoredSignal[]> {
+    requireId(requirePlace(signal).name);
     const { nc, jsm, names } = this.#options.server;
     const range = { stream: names.signalStream, filter: names.signal(signal) };
     const found: StoredSignal[] = [];
@@ -86,6 +89,7 @@ export class NatsSignals implements SignalStore {
   }
 
   async remove(job: JobRef): Promise<void> {
+    requirePlace(job);
     const { jsm, names } = this.#options.server;
     await request(`forget the signals of the job ${job.id}`, () =>
       orWithoutStream(undefined, async () => {

@@ -39,6 +39,24 @@ export function requireQueueName(value: unknown): string {
   throw invalid("A queue name", value, "up to 64 of A-Z a-z 0-9 _ -");
 }
 
+/** A job, or the jobs of a queue, or all: what is left out is not asked for. */
+interface AskedPlace {
+  readonly queue?: string;
+  readonly id?: string;
+}
+
+/**
+ * What a caller looks for, before it becomes part of a subject: there a `*` would mean every job.
+ *
+ * @returns what was given
+ * @throws MillraceError `invalid-name`
+ */
+export function requirePlace<Place extends AskedPlace>(place: Place): Place {
+  if (place.queue !== undefined) requireQueueName(place.queue);
+  if (place.id !== undefined) requireId(place.id);
+  return place;
+}
+
 /** @throws MillraceError `invalid-name` */
 export function requireNamespace(value: unknown): string {
   if (typeof value === "string" && NAMESPACE.test(value)) return value;

@@ -37,6 +37,27 @@ export function refuseUnknown(
       throw unknownOption(name, names, of, within, code);
 }
 
+/**
+ * Refuses a filter of things to be changed that has a term without a value: an id that the caller's
+ * own code did not find would mean everything. What is not asked for is left out.
+ *
+ * @param of what the filter is of: `dead.discard()`
+ * @throws MillraceError `invalid-option`
+ */
+export function refuseUndefined(filter: object, of: string): void {
+  if (typeof filter !== "object" || (filter as object | null) === null)
+    throw new MillraceError(
+      "invalid-option",
+      `filter: ${of} takes an object. An empty one means everything there is.`,
+    );
+  for (const [name, value] of Object.entries(filter))
+    if (value === undefined)
+      throw new MillraceError(
+        "invalid-option",
+        `${name}: is undefined, which ${of} would take for everything. Give it a value, or leave it out if that is what you mean.`,
+      );
+}
+
 function unknownOption(
   name: string,
   names: ReadonlySet<string>,

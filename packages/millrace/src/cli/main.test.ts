@@ -35,6 +35,8 @@ test.each([
   ["run main.ts", 2, "no-jobs"],
   ["dead retry", 2, "invalid-option"],
   ["dead discard x", 2, "invalid-option"],
+  ["dead discard x * --yes", 2, "invalid-name"],
+  ["dead retry >", 2, "invalid-name"],
   ["queues --config missing.json", 2, "invalid-option"],
   ["queues --server nats://127.0.0.1:1", 3, "server-unreachable"],
 ])(

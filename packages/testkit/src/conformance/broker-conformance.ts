@@ -15,6 +15,7 @@ import { laneCases } from "./lane-cases.ts";
 import { lockCases } from "./lock-cases.ts";
 import { lockReleaseCases } from "./lock-release-cases.ts";
 import { lookingCases } from "./looking-cases.ts";
+import { namingCases } from "./naming-cases.ts";
 import { progressCases } from "./progress-cases.ts";
 import { queueCases } from "./queue-cases.ts";
 import type { ConformanceCase } from "./scene.ts";
@@ -56,6 +57,7 @@ export const brokerConformance: readonly ConformanceCase[] = [
   ...progressCases,
   ...queueCases,
   ...lookingCases,
+  ...namingCases,
   ...arrivalCases,
   ...delayedCases,
   ...connectionCases,

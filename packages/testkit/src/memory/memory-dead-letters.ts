@@ -1,12 +1,13 @@
-import type {
-  DeadLetter,
-  DeadLetterQuery,
-  DeadLetterStore,
-  JobRef,
-  QueueMessage,
-  SettlementStep,
-  StoredDeadLetter,
-  Successors,
+import {
+  type DeadLetter,
+  type DeadLetterQuery,
+  type DeadLetterStore,
+  type JobRef,
+  type QueueMessage,
+  requirePlace,
+  type SettlementStep,
+  type StoredDeadLetter,
+  type Successors,
 } from "@millrace/core";
 
 /** All dead letters, shared by every connection. */
@@ -93,7 +94,7 @@ export class MemoryDeadLetters implements DeadLetterStore {
 
   async list(query: DeadLetterQuery = {}): Promise<readonly StoredDeadLetter[]> {
     this.#reach();
-    return this.#shelf.list(query);
+    return this.#shelf.list(requirePlace(query));
   }
 
   async add(letter: DeadLetter, once: string): Promise<number> {

@@ -9,6 +9,7 @@ import {
   type JobRef,
   type MeantMove,
   requireId,
+  requirePlace,
   requireQueueName,
   rescheduled,
 } from "@millrace/core";
@@ -33,16 +34,18 @@ export class MemoryDelayedStore implements DelayedStore {
 
   async list(query: DelayedQuery = {}): Promise<readonly DelayedJob[]> {
     this.#options.reach();
-    return this.#options.delayed.page(query);
+    return this.#options.delayed.page(requirePlace(query));
   }
 
   async count(queue?: string): Promise<number> {
     this.#options.reach();
+    if (queue !== undefined) requireQueueName(queue);
     return this.#options.delayed.list(queue).length;
   }
 
-  async of({ id, queue }: JobRef): Promise<readonly Envelope[]> {
+  async of(job: JobRef): Promise<readonly Envelope[]> {
     this.#options.reach();
+    const { id, queue } = requirePlace(job);
     return this.#options.delayed.of(id, queue).map(({ envelope }) => envelope);
   }
 

@@ -14,6 +14,7 @@ import {
   type JobRef,
   outranks,
   type PlacedRecord,
+  requirePlace,
   type StoredRecord,
   type Stretch,
   type StretchQuery,
@@ -178,12 +179,12 @@ export class MemoryHistory implements HistoryStore {
 
   async read(query: HistoryQuery): Promise<readonly HistoryRecord[]> {
     this.#connection.reach();
-    return this.#tape.read(query);
+    return this.#tape.read(requirePlace(query));
   }
 
   async stored(query: HistoryQuery): Promise<readonly StoredRecord[]> {
     this.#connection.reach();
-    return this.#tape.stored(query);
+    return this.#tape.stored(requirePlace(query));
   }
 
   async endOf(job: EnqueueRef): Promise<StoredRecord | undefined> {
@@ -193,7 +194,7 @@ export class MemoryHistory implements HistoryStore {
 
   async last(job: JobRef, kind: "ended" | "requeued"): Promise<StoredRecord | undefined> {
     this.#connection.reach();
-    return this.#tape.last(job, kind);
+    return this.#tape.last(requirePlace(job), kind);
   }
 
   async recent(options: {
@@ -201,12 +202,12 @@ export class MemoryHistory implements HistoryStore {
     readonly limit: number;
   }): Promise<readonly HistoryRecord[]> {
     this.#connection.reach();
-    return this.#tape.recent(options);
+    return this.#tape.recent(requirePlace(options));
   }
 
   async stretch(query: StretchQuery): Promise<Stretch> {
     this.#connection.reach();
-    return this.#tape.stretch(query);
+    return this.#tape.stretch(requirePlace(query));
   }
 
   async tail(query: TailQuery): Promise<readonly StoredRecord[]> {
@@ -233,6 +234,7 @@ export class MemoryHistory implements HistoryStore {
     listener: (record: HistoryRecord) => void,
   ): { stop(): Promise<void> } {
     this.#connection.reach();
+    requirePlace(query);
     let following = true;
     const notify = (bytes: Uint8Array): void =>
       this.#connection.deliver(() => {

@@ -1,4 +1,10 @@
-import type { JobLogPage, JobLogStore, JobRef, StoredLogPage } from "@millrace/core";
+import {
+  type JobLogPage,
+  type JobLogStore,
+  type JobRef,
+  requirePlace,
+  type StoredLogPage,
+} from "@millrace/core";
 
 /** As a stream's bound in bytes: the oldest pages go first. */
 const MOST_PAGES = 10_000;
@@ -26,7 +32,8 @@ export class JobLogShelf {
   }
 }
 
-function keyOf({ queue, id }: JobRef): string {
+function keyOf(job: JobRef): string {
+  const { queue, id } = requirePlace(job);
   return `${queue}/${id}`;
 }
 

@@ -1,6 +1,7 @@
 import {
   type JournalStore,
   MillraceError,
+  requirePlace,
   type RunRef,
   type StepRef,
   type StepWriteOptions,
@@ -39,7 +40,8 @@ export class JournalShelf {
   }
 }
 
-function keyOf({ queue, id, createdAt }: RunRef): string {
+function keyOf(run: RunRef): string {
+  const { queue, id, createdAt } = requirePlace(run);
   return `${queue}/${id}/${Math.floor(createdAt)}`;
 }
 

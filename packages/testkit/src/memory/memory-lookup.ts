@@ -5,6 +5,8 @@ import {
   isKeyed,
   type JobRef,
   type QueueMessage,
+  requireId,
+  requireQueueName,
   type RunningJob,
   type Stoppable,
   type Successors,
@@ -53,6 +55,8 @@ export class MemoryLookup {
     { queue, storedBefore = Number.POSITIVE_INFINITY, enqueuedBefore }: FindOptions = {},
   ): Promise<WaitingJob | undefined> {
     this.#connection.reach();
+    requireId(id);
+    if (queue !== undefined) requireQueueName(queue);
     for (const delayed of this.#server.delayed.list(queue)) {
       const found = waitingJob(messageOfDelayed(delayed), id, "delayed");
       if (found !== undefined && wasEnqueuedBefore(found, enqueuedBefore)) return found;
@@ -99,7 +103,7 @@ export class MemoryLookup {
     { limit = 100 }: { readonly limit?: number } = {},
   ): Promise<readonly WaitingJob[]> {
     this.#connection.reach();
-    const held = this.#server.queue(queue);
+    const held = this.#server.queue(requireQueueName(queue));
     const queued = held.stored.map((job) => ({
       ...anyWaitingJob(job, "queued"),
       ...(held.isHandedOut(job.sequence) ? { isHandedOut: true as const } : {}),

@@ -1,4 +1,9 @@
-import type { ProgressReport, ProgressStore, Stoppable } from "@millrace/core";
+import {
+  type ProgressReport,
+  type ProgressStore,
+  requirePlace,
+  type Stoppable,
+} from "@millrace/core";
 import type { Connection } from "./connection.ts";
 
 type Job = Parameters<ProgressStore["latest"]>[0];
@@ -37,9 +42,10 @@ export class MemoryProgress implements ProgressStore {
 
   async follow(job: Job, listener: (report: ProgressReport) => void): Promise<Stoppable> {
     this.#connection.reach();
+    const wanted = keyOf(job);
     let following = true;
     const tell = (key: string, report: ProgressReport): void => {
-      if (key !== keyOf(job)) return;
+      if (key !== wanted) return;
       this.#connection.deliver(() => {
         if (following) listener(report);
       });
@@ -52,6 +58,7 @@ export class MemoryProgress implements ProgressStore {
   }
 }
 
-function keyOf({ queue, id }: Job): string {
+function keyOf(job: Job): string {
+  const { queue, id } = requirePlace(job);
   return `${queue}.${id}`;
 }

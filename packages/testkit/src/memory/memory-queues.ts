@@ -44,7 +44,7 @@ export class MemoryQueues implements QueueStore {
 
   async snapshot(name: string): Promise<QueueSnapshot> {
     this.#reach();
-    return this.#server.snapshot(name);
+    return this.#server.snapshot(requireQueueName(name));
   }
 
   async settings(name: string): Promise<QueueSettings> {

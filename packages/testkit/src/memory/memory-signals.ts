@@ -4,6 +4,8 @@ import {
   MAX_SIGNAL_BYTES,
   MAX_WAITING_SIGNALS,
   MillraceError,
+  requireId,
+  requirePlace,
   type SignalBody,
   type SignalRef,
   type SignalStore,
@@ -135,6 +137,7 @@ export class MemorySignals implements SignalStore {
 
   async read(signal: SignalRef): Promise<readonly StoredSignal[]> {
     this.#connection.reach();
+    requireId(requirePlace(signal).name);
     return this.#shelf.read(signal);
   }
 
@@ -145,7 +148,7 @@ export class MemorySignals implements SignalStore {
 
   async remove(job: JobRef): Promise<void> {
     this.#connection.reach();
-    this.#shelf.remove(job);
+    this.#shelf.remove(requirePlace(job));
   }
 
   async follow(hear: (signal: SignalRef) => Promise<void>): Promise<Stoppable> {

@@ -1,4 +1,5 @@
 import { type Broker, type Envelope, MillraceError, type StoredDeadLetter } from "@millrace/core";
+import { lettersOfId } from "./dead-matching.ts";
 import { revivedEnvelope } from "./dead-retry.ts";
 import { livesAgain } from "./lives-again.ts";
 
@@ -23,7 +24,7 @@ export async function discardLetter(
 
 /** Whether the letter lies there again: its job's steps are its own then. */
 async function isBack(broker: Broker, { queue, id, at }: StoredDeadLetter): Promise<boolean> {
-  return (await broker.deadLetters.list({ queue, id })).some((other) => other.at === at);
+  return (await lettersOfId(broker, { queue, id })).some((other) => other.at === at);
 }
 
 /** What is on record of its job's steps, as it was written. */

@@ -5,6 +5,7 @@ import {
   type DeadLetterResult,
   MillraceError,
   optionNames,
+  refuseUndefined,
   refuseUnknown,
   type StoredDeadLetter,
 } from "@millrace/core";
@@ -13,7 +14,13 @@ import type { Completion } from "../../filter/complete-filter.ts";
 import { completeDead } from "./complete-dead.ts";
 import { discardLetter } from "./dead-discard.ts";
 import { groupLetters } from "./dead-groups.ts";
-import { type DeadLetterFilter, lastSequence, letterTest, matching } from "./dead-matching.ts";
+import {
+  type DeadLetterFilter,
+  lastSequence,
+  letterTest,
+  lettersOfId,
+  matching,
+} from "./dead-matching.ts";
 import { editedEnvelope, revivedEnvelope } from "./dead-retry.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { oldPayload } from "./old-payload.ts";
@@ -46,7 +53,7 @@ export interface DeadLetters {
   /**
    * Gives the jobs a new life with their attempts at zero, and removes the letters. The publish is
    * confirmed before the removal: a crash in between leaves a job and its letter, never neither. An
-   * empty filter means all.
+   * empty filter means all; a term that is undefined is refused (`invalid-option`).
    *
    * A job with a unique key claims it anew; where another holds it the result is a
    * `unique-conflict` and the letter stays. A letter that somebody else has retried or discarded
@@ -74,7 +81,8 @@ export interface DeadLetters {
   ): Promise<{ readonly id: string; readonly queue: string }>;
   /**
    * Removes the letters for good, and what is on record of their jobs' steps. An empty filter means
-   * all. One that somebody else has retried or discarded meanwhile is a `job-not-found`.
+   * all; a term that is undefined is refused (`invalid-option`). One that somebody else has retried
+   * or discarded meanwhile is a `job-not-found`.
    */
   discard(filter: DeadLetterFilter): Promise<readonly DeadLetterResult[]>;
 }
@@ -85,13 +93,14 @@ const EDIT_NAMES = optionNames<NonNullable<Parameters<DeadLetters["edit"]>[2]>>(
 });
 
 export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLetters {
-  const store = broker.deadLetters;
   const now = (): number => clock.now();
 
   const onEach = async (
     filter: DeadLetterFilter,
+    of: string,
     act: (letter: StoredDeadLetter) => Promise<unknown>,
   ): Promise<readonly DeadLetterResult[]> => {
+    refuseUndefined(filter, of);
     const fits = letterTest(filter, now(), mask);
     // A retried job may die again at once: letters that came after the start are left alone.
     const end = await lastSequence(broker, filter, fits);
@@ -109,7 +118,7 @@ export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLette
   ): Promise<StoredDeadLetter> => {
     refuseUnknown(options, WHERE_NAMES, "dead.show()");
     const { queue } = options;
-    const letters = await store.list({ id, ...(queue === undefined ? {} : { queue }) });
+    const letters = await lettersOfId(broker, { id, ...(queue === undefined ? {} : { queue }) });
     const queues = new Set(letters.map((letter) => letter.queue));
     if (queues.size > 1)
       throw new MillraceError(
@@ -147,13 +156,13 @@ export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLette
     },
     async retry(filter) {
       const revive = await manyReviver(broker, clock);
-      return onEach(filter, async (letter) => {
+      return onEach(filter, "dead.retry()", async (letter) => {
         const became = await revive(letter, revivedEnvelope(letter, now(), broker));
         if (became === "gone") throw letterGone(letter);
       });
     },
     discard: (filter) =>
-      onEach(filter, async (letter) => {
+      onEach(filter, "dead.discard()", async (letter) => {
         if (!(await discardLetter(broker, letter, now()))) throw letterGone(letter);
       }),
   };

@@ -4,6 +4,8 @@ import {
   errorFingerprint,
   optionNames,
   refuseUnknown,
+  requireId,
+  requirePlace,
   type StoredDeadLetter,
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
@@ -33,11 +35,11 @@ const NAMES = optionNames<DeadLetterFilter>({
 
 /**
  * @throws MillraceError `invalid-filter` where `where` can't be read, or where there is no such
- *   term: a filter with a mistyped one would mean every letter
+ *   term: a filter with a mistyped one would mean every letter; `invalid-name`
  */
 export function letterTest(filter: DeadLetterFilter, now: number, mask: Mask): LetterTest {
   refuseUnknown(filter, NAMES, "a filter of dead letters");
-  const { reason, name, error, fingerprint, where } = filter;
+  const { reason, name, error, fingerprint, where } = requirePlace(filter);
   const fits = where === undefined ? undefined : parseDeadFilter(where, now, mask);
   return (letter) =>
     (reason === undefined || letter.reason === reason) &&
@@ -72,6 +74,17 @@ export async function* matching(
     if (last === undefined || page.length < PAGE) return;
     after = last.sequence;
   }
+}
+
+/** The letters of one id, oldest first. */
+export async function lettersOfId(
+  broker: Broker,
+  job: Pick<DeadLetterFilter, "queue"> & { readonly id: string },
+): Promise<readonly StoredDeadLetter[]> {
+  requireId(job.id);
+  const letters: StoredDeadLetter[] = [];
+  for await (const letter of matching(broker, job, () => true)) letters.push(letter);
+  return letters;
 }
 
 export async function lastSequence(

@@ -15,6 +15,7 @@ import {
   UniqueKey,
 } from "@millrace/core";
 import { readable } from "../dead/dead-discard.ts";
+import { lettersOfId } from "../dead/dead-matching.ts";
 import { claimAnew } from "../dead/dead-revive.ts";
 import { letterAfterLife, revivedEnvelope } from "../dead/dead-retry.ts";
 import { isFinal } from "../jobs/end-on-record.ts";
@@ -275,7 +276,7 @@ function cannot({ id, queue }: JobRef, why: string): MillraceError {
 /** Where the very letter that was kept lies, if it is there. */
 async function sameLetter(broker: Broker, { letter }: KeptThing): Promise<number | undefined> {
   const { queue, id, at, attempts, reason } = letter;
-  const found = (await broker.deadLetters.list({ queue, id })).find(
+  const found = (await lettersOfId(broker, { queue, id })).find(
     (other) => other.at === at && other.attempts === attempts && other.reason === reason,
   );
   return found?.sequence;

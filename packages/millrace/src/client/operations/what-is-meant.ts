@@ -1,4 +1,12 @@
-import { type Broker, MillraceError, optionNames, refuseUnknown, startTime } from "@millrace/core";
+import {
+  type Broker,
+  MillraceError,
+  optionNames,
+  refuseUndefined,
+  refuseUnknown,
+  requirePlace,
+  startTime,
+} from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
 import type { AuditValue } from "../audit.ts";
 import type { LetterTest } from "../dead/dead-filter.ts";
@@ -51,12 +59,13 @@ const DELAYED_NAMES = optionNames<DelayedJobFilter>({ queue: true, name: true, w
  * @throws MillraceError `invalid-option` where there are more than 100,000, or the filter can't be
  *   read; `queue-not-found`
  */
-export function whatIsMeant(
+export async function whatIsMeant(
   broker: Broker,
   target: OperationTarget,
   now: number,
   mask: Mask,
 ): Promise<readonly PlanItem[]> {
+  refuseUndefined(target.filter, "an operation");
   switch (target.kind) {
     case "jobs-cancel":
       return liveItems(broker, target.filter, now, ({ createdAt }) => markOf(createdAt));
@@ -111,7 +120,12 @@ async function liveItems(
   rest: (job: LiveJob) => Pick<PlanItem, "mark" | "to">,
 ): Promise<readonly PlanItem[]> {
   refuseUnknown(filter, LIVE_NAMES, "a filter of jobs");
-  const { state, queue, name, where } = filter;
+  const { state, queue, name, where } = requirePlace(filter);
+  if (state !== undefined && !LIVE_STATES.includes(state))
+    throw new MillraceError(
+      "invalid-option",
+      `state: must be one of ${LIVE_STATES.join(", ")}; got ${state}.`,
+    );
   const query = { limit: MOST_ITEMS + 1, ...(queue === undefined ? {} : { queue }) };
   const fits = where === undefined ? () => true : parseJobFilter(where, now);
   const items = new Map<string, PlanItem>();

@@ -1,4 +1,4 @@
-import { type DeadLetterResult, MillraceError, tallyLetters } from "@millrace/core";
+import { type DeadLetterResult, MillraceError, requireId, tallyLetters } from "@millrace/core";
 import { createMask } from "@millrace/telemetry/masking";
 import { audited } from "../../../client/audit.ts";
 import { parseDeadFilter } from "../../../client/dead/dead-filter.ts";
@@ -208,6 +208,7 @@ function requireSelection({
       "invalid-option",
       "Give the ids of letters, or --all or --filter, with or without --queue and --reason.",
     );
+  for (const id of args) requireId(id);
   // A filter that can't be read is refused before anybody is asked.
   if (filter !== undefined) parseDeadFilter(filter, 0, createMask());
 }
