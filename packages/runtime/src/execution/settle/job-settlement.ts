@@ -21,7 +21,13 @@ import { Pause } from "../pause.ts";
 import { isToBeAsked } from "./settlement-input.ts";
 import { type Failure, remedy } from "./settlement-fallback.ts";
 import { reportSettled, reportTrouble } from "../report.ts";
-import { hooksFor, type Settled, type SettlementHook, settleWithHooks } from "./settlement-hook.ts";
+import {
+  hooksFor,
+  isOf,
+  type Settled,
+  type SettlementHook,
+  settleWithHooks,
+} from "./settlement-hook.ts";
 import { traceEndUnrun } from "../trace-attempt.ts";
 
 /**
@@ -243,11 +249,11 @@ export class JobSettlement {
 
   /** Its own end is on record, whatever is missing yet. */
   get #isRecorded(): boolean {
-    const { id } = this.#input.envelope;
+    const { envelope } = this.#input;
     const { state, steps } = this.#settlement;
     if (state === "recalled") return true;
     return steps.some(
-      (step) => step.do === "record" && step.record.id === id && this.#isConfirmed(step),
+      (step) => step.do === "record" && isOf(envelope, step.record) && this.#isConfirmed(step),
     );
   }
 

@@ -6,6 +6,7 @@ import {
   type SettlementInput,
 } from "@millrace/core";
 import type { Failure } from "./settlement-fallback.ts";
+import { isOf } from "./settlement-hook.ts";
 
 /** A settlement that has failed, and for how long. */
 export interface StuckSettlement extends Failure {
@@ -69,7 +70,7 @@ export function lastResort(stuck: StuckSettlement): LastResort {
  * Whether the job is kept by what was published before the record, or the record is another job's.
  */
 function livesOn({ settlement, step, input }: StuckSettlement): boolean {
-  if (step?.do === "record" && step.record.id !== input.envelope.id) return true;
+  if (step?.do === "record" && !isOf(input.envelope, step.record)) return true;
   const [first] = settlement.steps;
   return first?.do === "requeue" || first?.do === "block" || first?.do === "bury";
 }

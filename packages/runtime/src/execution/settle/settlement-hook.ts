@@ -3,6 +3,7 @@ import {
   type Delivery,
   type Envelope,
   type HistoryRecord,
+  type JobRef,
   type Lease,
   type Logger,
   type QueueMessage,
@@ -106,6 +107,12 @@ export async function recordedEnd(
   { history }: Pick<Broker, "history">,
   { envelope, settlement }: Settled,
 ): Promise<HistoryRecord | undefined> {
-  for (const step of settlement.steps) if (step.do === "record") return step.record;
+  for (const step of settlement.steps)
+    if (step.do === "record" && isOf(envelope, step.record)) return step.record;
   return (await history.last(envelope, "ended"))?.record;
+}
+
+/** A job that was to follow this one and could not be enqueued has a record beside this one's. */
+export function isOf({ id, queue }: JobRef, record: JobRef): boolean {
+  return record.id === id && record.queue === queue;
 }
