@@ -1,12 +1,14 @@
 import {
   type Arrival,
   type Broker,
+  calledBy,
   cancellationKey,
   CANCELLATIONS_BUCKET,
   type Clock,
   type Envelope,
   firstOfNextLife,
   type HistoryRecord,
+  invokedBy,
   type JobRef,
   MillraceError,
   readCancellation,
@@ -151,6 +153,8 @@ async function enqueueAnew(
     throw cannot(job, "it had run before.");
   if (before.batch !== undefined)
     throw cannot(job, "it is of a batch, which has counted it as cancelled.");
+  const caller = callerOf(before);
+  if (caller !== undefined) throw cannot(job, `${caller}, which was told that it is cancelled.`);
   const said = await things.anewOf(place);
   if (said !== undefined && (!inDoubt || (await isThere(broker, job, said)))) return inDoubt;
   const now = clock.now();
@@ -187,6 +191,15 @@ async function enqueueAnew(
     throw error;
   }
   return true;
+}
+
+/** Its step or its state has come to its end with this one's: nobody would hear of another. */
+function callerOf(job: Envelope): string | undefined {
+  const parent = calledBy(job);
+  if (parent !== undefined)
+    return `the job ${parent.id} of the queue ${parent.queue} has called it`;
+  const by = invokedBy(job);
+  return by && `the machine ${by.machine} ${by.id} has invoked it`;
 }
 
 async function isThere(broker: Broker, job: JobRef, said: Anew): Promise<boolean> {
