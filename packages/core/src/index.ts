@@ -251,7 +251,7 @@ export {
   planChainOnce,
   withLink,
 } from "./flow/chain-plan.ts";
-export { callBackIfOver, leaveIfEnded } from "./flow/batch-members.ts";
+export { callBackIfOver, type Kept, leaveUnlessMember } from "./flow/batch-members.ts";
 export { joinBatch } from "./flow/join-batch.ts";
 export { isKnownJob, wasEnqueued, wasEnqueuedSince } from "./flow/known-job.ts";
 export {

@@ -411,7 +411,7 @@ export class SimBroker implements Broker {
 
   #findWaiting(
     id: string,
-    { queue, storedBefore = Number.POSITIVE_INFINITY, enqueuedBefore }: FindOptions,
+    { queue, storedBefore = Number.POSITIVE_INFINITY, enqueuedBefore, place }: FindOptions,
   ): WaitingJob | undefined {
     const { server } = this.#line;
     const looked = function* (): Generator<WaitingJob | undefined> {
@@ -421,7 +421,9 @@ export class SimBroker implements Broker {
         yield waitingJob(messageOfBlocked(job), id, "blocked");
       for (const candidate of server.queues.values())
         if (queue === undefined || candidate.name === queue)
-          for (const message of candidate.messages) yield waitingJob(message, id, "queued");
+          for (const message of candidate.messages)
+            if (place === undefined || message.sequence === place)
+              yield waitingJob(message, id, "queued");
     };
     for (const found of looked()) {
       if (found === undefined) continue;

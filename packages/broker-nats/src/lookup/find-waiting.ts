@@ -29,16 +29,22 @@ export async function findWaiting(
   server: ServerAccess,
   blocked: NatsBlocked,
   id: string,
-  { queue, storedBefore = Number.POSITIVE_INFINITY, enqueuedBefore }: FindOptions,
+  { queue, storedBefore = Number.POSITIVE_INFINITY, enqueuedBefore, place }: FindOptions,
 ): Promise<WaitingJob | undefined> {
   requireId(id);
   if (queue !== undefined) requireQueueName(queue);
   return request(`look for the job ${id}`, async () => {
+    const atPlace =
+      place === undefined || queue === undefined
+        ? undefined
+        : await findAt(server, { stream: server.names.queueStream(queue), place, id });
+    if (atPlace !== undefined) return atPlace;
     const delayed = await findDelayed(server, id, queue ?? "*", enqueuedBefore);
     if (delayed !== undefined) return delayed;
     const waiting = await blocked.find(id, queue, enqueuedBefore);
     if (waiting !== undefined)
       return { envelope: waiting.envelope, state: "blocked", storedAt: waiting.storedAt };
+    if (place !== undefined) return undefined;
     for (const stream of queue === undefined
       ? await queueStreams(server)
       : [server.names.queueStream(queue)]) {
@@ -111,8 +117,15 @@ async function findByPlace(
 ): Promise<WaitingJob | undefined> {
   const sequence = Number(/-(\d{1,16})$/.exec(id)?.[1] ?? 0);
   if (sequence < 1 || sequence > last) return undefined;
-  const found = await nextMessage(server.jsm, stream, sequence, ">");
-  if (found?.seq !== sequence) return undefined;
+  return findAt(server, { stream, place: sequence, id });
+}
+
+async function findAt(
+  server: ServerAccess,
+  { stream, place, id }: { stream: string; place: number; id: string },
+): Promise<WaitingJob | undefined> {
+  const found = await nextMessage(server.jsm, stream, place, ">");
+  if (found?.seq !== place) return undefined;
   const stored = fromLeader(found);
   const job = queuedJob(server, stored);
   return job?.read.ok === true && job.read.envelope.id === id

@@ -36,6 +36,11 @@ export interface FindOptions {
    */
   readonly storedBefore?: number;
   /**
+   * Of what lies in the queue only the message at this place, which is one read: what an enqueue
+   * says of a duplicate. The queue has to be named.
+   */
+  readonly place?: number;
+  /**
    * Of what waits for its time or at a gate only what was enqueued before this, epoch milliseconds
    * of the broker's clock: another job of the id may have come later.
    */

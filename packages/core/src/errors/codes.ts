@@ -32,6 +32,8 @@ export const ERROR_CODES = {
   "schedule-not-found": "No schedule of this name is stored.",
   "schedule-exists": "A schedule of this name is stored already, and says something else.",
   "unique-conflict": "The job's unique key is held by another job.",
+  "id-taken":
+    "A job of a batch has the id of another, which waits or runs and is none of the batch.",
   "already-retried":
     "A dead letter was to be edited whose job has a new life already, with the old payload.",
   "queue-closed": "The queue was closed by an operator and takes no new jobs. Nothing was stored.",

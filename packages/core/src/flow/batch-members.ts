@@ -1,19 +1,103 @@
+import type { BatchEnd } from "../broker/batch-store.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { JobRef } from "../envelope/envelope.ts";
+import type { HistoryRecord } from "../settlement/history-record.ts";
+import { CLOCK_SLACK_MS } from "../time/clock-slack.ts";
 import { batchEnd, callBack } from "./call-back.ts";
 
+/** What is known of the job that a queue has instead of one that it dropped as a duplicate. */
+export interface Kept {
+  /** Its first message's place in the queue, where the queue has told it. */
+  readonly place?: number;
+  /** Otherwise: it was stored then or later, by the broker's clock. */
+  readonly since: number;
+}
+
 /**
- * Takes a job out of its batch that had ended before it was enqueued with it. No node settles it
- * again, so it would keep the batch open for ever.
+ * Takes a job out of its batch that its queue dropped as a duplicate, unless what the queue has is
+ * a job of this batch: that one's node takes it out. No node does so of another's, so it would keep
+ * the batch open for ever. One that has ended counts by its end, any other as refused.
  *
- * @returns whether it had ended
+ * @returns how it left; undefined where it stays, until it has ended
  */
-export async function leaveIfEnded(broker: Broker, batch: string, job: JobRef): Promise<boolean> {
-  const last = (await broker.history.read(job)).at(-1);
-  const end = last === undefined ? undefined : batchEnd(last.state);
-  if (end === undefined) return false;
-  await broker.batches.leave(batch, job, end);
-  return true;
+export async function leaveUnlessMember(
+  broker: Broker,
+  batch: string,
+  job: JobRef,
+  kept: Kept,
+): Promise<BatchEnd | undefined> {
+  const end = await endOfKept(broker, batch, job, kept);
+  if (end !== undefined) await broker.batches.leave(batch, job, end);
+  return end;
+}
+
+/**
+ * How the job that the queue has counts. An earlier job of the id may have ended, and be on record,
+ * while this one waits and has no record yet.
+ */
+async function endOfKept(
+  broker: Broker,
+  batch: string,
+  job: JobRef,
+  kept: Kept,
+): Promise<BatchEnd | undefined> {
+  const { place, since } = kept;
+  if (place === undefined) return endOfKeptSince(broker, batch, job, since);
+  // It waits, and then it has a record: looked for in this order, it is not missed in between.
+  const found = await broker.findWaiting(job.id, { queue: job.queue, place });
+  if (found?.envelope.batch === batch) return undefined;
+  const records = await broker.history.read(job);
+  const first = records.findLast(
+    ({ generation, sequence }) => generation === 0 && sequence === place,
+  );
+  if (first !== undefined) return endOf(batch, ofEnqueue(records, first));
+  // It was never settled: what waits is it, but for an earlier job that waits for its time.
+  if (found?.state === "queued") return "refused";
+  return endOfKeptSince(broker, batch, job, since);
+}
+
+async function endOfKeptSince(
+  broker: Broker,
+  batch: string,
+  job: JobRef,
+  since: number,
+): Promise<BatchEnd | undefined> {
+  // One that names the batch tells so by itself: then the queue need not be searched.
+  const before = await broker.history.read(job);
+  const own = before.findLast(
+    (record) => record.batch === batch && storedAt(record) >= since - CLOCK_SLACK_MS,
+  );
+  if (own !== undefined) return endOf(batch, ofEnqueue(before, own));
+  const waiting = await broker.findWaiting(job.id, { queue: job.queue });
+  if (waiting?.envelope.batch === batch) return undefined;
+  const records = await broker.history.read(job);
+  const last = records.findLast(
+    (record) => record.unkeyed === undefined && storedAt(record) >= since,
+  );
+  if (last !== undefined) return endOf(batch, ofEnqueue(records, last));
+  // An earlier job of the id hides what waits behind it: nothing is known.
+  if (waiting !== undefined && (waiting.envelope.firstStoredAt ?? waiting.storedAt) < since)
+    return undefined;
+  return "refused";
+}
+
+function storedAt({ firstStoredAt, at }: HistoryRecord): number {
+  return firstStoredAt ?? at;
+}
+
+function ofEnqueue(
+  records: readonly HistoryRecord[],
+  { firstStoredAt, unkeyed }: HistoryRecord,
+): readonly HistoryRecord[] {
+  return records.filter((one) => one.firstStoredAt === firstStoredAt && one.unkeyed === unkeyed);
+}
+
+/** @returns undefined where it is a job of the batch that has not ended */
+function endOf(batch: string, records: readonly HistoryRecord[]): BatchEnd | undefined {
+  // A dead letter that was retried has ended, as far as a batch is concerned.
+  const ended = records.findLast(({ state }) => batchEnd(state) !== undefined);
+  if (ended !== undefined) return batchEnd(ended.state);
+  return records.some((record) => record.batch === batch) ? undefined : "refused";
 }
 
 /**

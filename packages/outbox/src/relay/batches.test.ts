@@ -266,22 +266,17 @@ test("a batch that goes on is left alone however old it is, and forgotten once i
   expect(noted()).toEqual([]);
 });
 
-test("a job that had ended before, and that its queue remembers, does not keep the batch open", async () => {
-  outbox(database).enqueue(cover, null, { id: "c1" });
-  await rounds();
+/** Runs the cover that is in its queue, as a node does. */
+async function runCover(): Promise<void> {
   const settled = Promise.withResolvers<void>();
   const work = await broker.work("covers", {
     freeSlots: () => 1,
     leaseMs: 30_000,
     onDelivery: (delivery) => {
-      const { id, queue } = { id: "c1", queue: "covers" };
       const record: HistoryRecord = {
-        id,
-        queue,
-        name: "cover",
-        state: "succeeded",
-        outcome: "succeeded",
-        ...{ attempts: 1, generation: 0, node: "n", at: clock.now() },
+        ...{ id: "c1", queue: "covers", name: "cover", state: "succeeded", outcome: "succeeded" },
+        ...{ attempts: 1, generation: 0, sequence: delivery.message.sequence },
+        ...{ node: "n", at: clock.now(), firstStoredAt: delivery.message.storedAt },
       };
       void broker
         .settle(delivery, [{ do: "record", record }, { do: "ack" }])
@@ -290,9 +285,65 @@ test("a job that had ended before, and that its queue remembers, does not keep t
   });
   await settled.promise;
   await work.stop();
+}
+
+test("a job that had ended before, and that its queue remembers, does not keep the batch open", async () => {
+  outbox(database).enqueue(cover, null, { id: "c1" });
+  await rounds();
+  await runCover();
   book();
   await rounds();
   expect(await broker.batches.left("b")).toBe(1);
   await end("p1", "pages");
   expect(await queued("books")).toEqual(["b:callback"]);
 });
+
+const withoutMarks = (via: Broker): Broker => replaced<Broker, "marks">(via, "marks", undefined);
+
+test.each([
+  ["with marks", (via: Broker) => via],
+  ["by ids", withoutMarks],
+] as const)(
+  "a job whose id another has that waits does not keep the batch open, published %s",
+  async (_, by) => {
+    outbox(database).enqueue(cover, null, { id: "c1" });
+    await rounds();
+    book();
+    await rounds(by(broker));
+    expect(await broker.batches.left("b")).toBe(1);
+    await end("p1", "pages");
+    const [callback] = await broker.listWaiting("books");
+    expect(callback?.envelope.payload).toMatchObject({
+      batch: { succeeded: 1, refused: 1, failed: [{ id: "c1", end: "refused" }] },
+    });
+  },
+);
+
+test.each([
+  ["with marks", (via: Broker) => via],
+  ["by ids", withoutMarks],
+] as const)(
+  "a relay that dies behind its publish leaves no job out for an earlier one of its id, %s",
+  async (_, by) => {
+    outbox(database).enqueue(cover, null, { id: "c1" });
+    await rounds();
+    await runCover();
+    await clock.advance("1d");
+    book();
+    const killer = new Killer("before finish");
+    let finishes = 0;
+    const on: OutboxStore = {
+      ...store,
+      // The batch's own row is finished before those of its jobs.
+      finish: (...given) =>
+        (finishes += 1) === 1
+          ? store.finish(...given)
+          : killer.around("finish", () => store.finish(...given)),
+    };
+    await expect(rounds(by(broker), on)).rejects.toBeInstanceOf(Killed);
+    await rounds(by(broker));
+    await rounds(by(broker));
+    expect([await broker.batches.left("b"), rows()]).toEqual([2, 0]);
+    expect(await queued("covers")).toEqual(["c1"]);
+  },
+);

@@ -1,10 +1,7 @@
-import {
-  type Broker,
-  callBackIfOver,
-  type Envelope,
-  leaveIfEnded,
-  wasEnqueued,
-} from "@millrace/core";
+import { type Broker, callBackIfOver, type Envelope, leaveUnlessMember } from "@millrace/core";
+
+/** What a queue remembers where it does not say it. */
+export const DEFAULT_WINDOW_MS = 120_000;
 
 /** A job of a claim that is in its queue now. */
 export interface PublishedJob {
@@ -14,25 +11,31 @@ export interface PublishedJob {
 }
 
 /**
- * Takes jobs out of their batches that had ended before they were published: their queue knew the
- * ids. No node settles them again, so they would keep their batches open for ever. Done before the
- * claim is finished, and repeated with it.
+ * Takes jobs out of their batches that their queue dropped for others of their ids, which have
+ * ended or are none of these batches. No node settles them, so they would keep their batches open
+ * for ever. Done before the claim is finished, and repeated with it.
+ *
+ * @param claim.ageMs of the claim, now: none of its jobs was published before
  */
-export async function leaveBatches(broker: Broker, jobs: readonly PublishedJob[]): Promise<void> {
+export async function leaveBatches(
+  broker: Broker,
+  jobs: readonly PublishedJob[],
+  { queue, ageMs }: { readonly queue: string; readonly ageMs: () => number },
+): Promise<void> {
   const left = new Set<string>();
+  let since: number | undefined;
   for (const { envelope, duplicate } of jobs) {
     const { batch } = envelope;
     if (batch === undefined || duplicate === false) continue;
-    if (duplicate === undefined && (await isOfItself(broker, envelope))) continue;
-    if (await leaveIfEnded(broker, batch, envelope)) left.add(batch);
+    since ??= await keptSince(broker, queue, ageMs());
+    if ((await leaveUnlessMember(broker, batch, envelope, { since })) !== undefined)
+      left.add(batch);
   }
   for (const batch of left) await callBackIfOver(broker, batch);
 }
 
-/** Whether the job of this id that is there is this one: then its node takes it out. */
-function isOfItself(broker: Broker, envelope: Envelope): Promise<boolean> {
-  return wasEnqueued(broker, envelope, {
-    waiting: ({ createdAt }) => createdAt === envelope.createdAt,
-    recorded: ({ createdAt }) => createdAt === envelope.createdAt,
-  });
+/** When the oldest job was stored, by the server's clock, for which one may have been dropped. */
+async function keptSince(broker: Broker, queue: string, ageMs: number): Promise<number> {
+  const { dedupeWindowMs = DEFAULT_WINDOW_MS } = await broker.queues.settings(queue);
+  return (await broker.serverNow()) - ageMs - dedupeWindowMs;
 }

@@ -9,12 +9,10 @@ import {
   reasonOf,
 } from "./claim-item.ts";
 import { type ClaimMark, publishMarked } from "./publish-marked.ts";
-import { leaveBatches } from "./leave-batches.ts";
+import { DEFAULT_WINDOW_MS, leaveBatches } from "./leave-batches.ts";
 import { openBatch } from "./open-batch.ts";
 import { type BatchInRow, readBatchRow } from "../rows/batch-row.ts";
 import { readRow } from "../rows/read-row.ts";
-
-const DEFAULT_WINDOW_MS = 120_000;
 
 /**
  * Publishes the rows of a claim. Where the server stores several messages as one, a mark is stored
@@ -72,7 +70,7 @@ export async function publishClaim(
   await unlessGone(seqs, () =>
     marks === undefined
       ? publishById(broker, queue, items, { ageMs, setAside })
-      : publishMarked({ broker, marks, setAside, queue, claim, items, mark }),
+      : publishMarked({ broker, marks, setAside, queue, claim, items, mark, ageMs }),
   );
   return aside;
 }
@@ -101,7 +99,7 @@ async function publishById(
   await setAside(failuresForGood(going, failures(results)));
   const published = new Map(going.map((item, place) => [item, results[place]]));
   const outcomes = items.map((item) => published.get(item));
-  await leaveBatches(broker, publishedJobs(items, outcomes));
+  await leaveBatches(broker, publishedJobs(items, outcomes), { queue, ageMs });
 }
 
 interface Batch {

@@ -34,6 +34,8 @@ export interface MarkedClaim {
   readonly claim: Claim;
   readonly items: readonly ClaimItem[];
   readonly mark: ClaimMark;
+  /** Of the claim, now. */
+  readonly ageMs: () => number;
   /** Takes rows out of the claim that can never be published. */
   readonly setAside: (rows: readonly SetAside[]) => Promise<void>;
 }
@@ -53,7 +55,7 @@ export async function publishMarked(marked: MarkedClaim): Promise<void> {
   const done = publishedUpTo(claim, seen);
   let left = items.filter(({ seq }) => seq > done);
   const before = items.filter(({ seq }) => seq <= done);
-  await leaveBatches(marked.broker, publishedJobs(before, []));
+  await leaveBatches(marked.broker, publishedJobs(before, []), marked);
   for (let size = left.length; left.length > 0;) {
     const part = left.slice(0, size);
     const value = markOf(claim, part.at(-1)?.seq ?? 0);
@@ -92,15 +94,16 @@ function orRefused(publish: Publish): Publish {
  * can never be published, for example because its key makes it too large, is set aside.
  */
 async function publishPart(
-  { broker, marks, setAside }: MarkedClaim,
+  marked: MarkedClaim,
   part: readonly ClaimItem[],
   publish: Publish,
 ): Promise<void> {
+  const { broker, marks, setAside } = marked;
   const jobs = part.map(({ job }) => job);
   if (jobs.every(({ unique }) => unique === undefined)) {
     const published = await publish(jobs.map(({ envelope }) => envelope));
     await setAside(failuresForGood(part, failures(published)));
-    return leaveBatches(broker, publishedJobs(part, published));
+    return leaveBatches(broker, publishedJobs(part, published), marked);
   }
   const claimed = await claimKeys(broker, jobs, (job) => marks.refusal(job));
   const places = new Set(claimed.failed.map(({ place }) => place));
@@ -109,5 +112,5 @@ async function publishPart(
   const results = await claimed.results(published);
   const late = failures(results).filter(({ place }) => !places.has(place));
   await setAside(failuresForGood(part, late));
-  await leaveBatches(broker, publishedJobs(part, results));
+  await leaveBatches(broker, publishedJobs(part, results), marked);
 }

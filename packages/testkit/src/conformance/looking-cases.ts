@@ -115,6 +115,32 @@ export const lookingCases: readonly ConformanceCase[] = [
   ),
 
   conformanceCase(
+    "looking: at the place that an enqueue says of a duplicate lies the job that is there, until it is settled",
+    async (scene) => {
+      const [first, job] = [scene.job(), scene.job()];
+      await scene.enqueueOk(first, job);
+      const again: Envelope = { ...job, payload: "another" };
+      const [result] = await scene.broker.enqueue([again]);
+      assert.ok(result?.ok === true && result.duplicate);
+      const { queue } = scene;
+      const at = (place: number) => scene.broker.findWaiting(job.id, { queue, place });
+      const sent: Envelope = { ...job, sentFrom: queue };
+      const found = await at(result.sequence);
+      assert.deepEqual([found?.state, found?.envelope], ["queued", sent]);
+      assert.equal(await at(result.sequence - 1), undefined, "another job's place");
+      assert.equal(await at(result.sequence + 1), undefined, "nobody's place");
+      const worker = await scene.worker();
+      const held = [await worker.delivery(0), await worker.delivery(1)];
+      assert.equal((await at(result.sequence))?.state, "queued", "it runs");
+      for (const delivery of held) await worker.ack(delivery);
+      await scene.harness.eventually(
+        "the settled job to be gone",
+        async () => (await at(result.sequence)) === undefined,
+      );
+    },
+  ),
+
+  conformanceCase(
     "looking: only what was stored before a time is looked for in queues, by the broker's clock",
     async (scene) => {
       const jobs = scene.jobs(3);

@@ -52,7 +52,7 @@ export class MemoryLookup {
 
   async findWaiting(
     id: string,
-    { queue, storedBefore = Number.POSITIVE_INFINITY, enqueuedBefore }: FindOptions = {},
+    { queue, storedBefore = Number.POSITIVE_INFINITY, enqueuedBefore, place }: FindOptions = {},
   ): Promise<WaitingJob | undefined> {
     this.#connection.reach();
     requireId(id);
@@ -69,6 +69,7 @@ export class MemoryLookup {
       if (queue !== undefined && candidate.name !== queue) continue;
       for (const message of candidate.stored) {
         if (message.storedAt >= storedBefore) continue;
+        if (place !== undefined && message.sequence !== place) continue;
         const found = waitingJob(message, id, "queued");
         if (found !== undefined) return found;
       }

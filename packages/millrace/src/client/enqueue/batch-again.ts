@@ -11,6 +11,11 @@ import { forgottenBefore, isIdKnown, type Meant } from "../jobs/known-id.ts";
 /** Jobs that are looked up at the same time. */
 const AT_A_TIME = 32;
 
+export type MemberResult = EnqueueResult & {
+  /** It waits, and is a job of this batch. */
+  readonly stays?: true;
+};
+
 /**
  * Enqueues the members of a batch. Of a batch that is made again after its queues have forgotten
  * the ids of the first time, each job is looked up before: what is there, or was there and has
@@ -22,15 +27,17 @@ export async function enqueueMembers(
   broker: Broker,
   members: readonly Envelope[],
   { id, madeAt }: { readonly id: string; readonly madeAt: number | undefined },
-): Promise<readonly EnqueueResult[]> {
-  const there =
-    madeAt === undefined ? new Set() : await thereAlready(broker, members, { id, madeAt });
+): Promise<readonly MemberResult[]> {
+  const there: ReadonlyMap<Envelope, "waits" | "recorded"> =
+    madeAt === undefined ? new Map() : await thereAlready(broker, members, { id, madeAt });
   if (there.size === 0) return broker.enqueue(members);
   const results = (await broker.enqueue(members.filter((member) => !there.has(member)))).values();
-  return members.map((member): EnqueueResult => {
-    if (!there.has(member)) return results.next().value as EnqueueResult;
+  return members.map((member): MemberResult => {
+    const how = there.get(member);
+    if (how === undefined) return results.next().value as EnqueueResult;
     const { id, queue } = member;
-    return { ok: true, id, queue, sequence: 0, duplicate: true };
+    const known = { ok: true, id, queue, sequence: 0, duplicate: true } as const;
+    return how === "waits" ? { ...known, stays: true } : known;
   });
 }
 
@@ -73,34 +80,51 @@ async function thereAlready(
   broker: Broker,
   members: readonly Envelope[],
   { id, madeAt }: { readonly id: string; readonly madeAt: number },
-): Promise<ReadonlySet<Envelope>> {
+): Promise<ReadonlyMap<Envelope, "waits" | "recorded">> {
   const forgetful = await forgetfulQueues(broker, members, madeAt);
   const unsure = members.filter(({ queue }) => forgetful.has(queue));
-  const meant: Meant = {
-    // An earlier job of the id may have ended since. By the server's clock it was enqueued before.
-    recorded: ({ firstStoredAt, at }) => (firstStoredAt ?? at) >= madeAt - CLOCK_SLACK_MS,
-    waits: ({ envelope }) => envelope.batch === id,
+  const there = new Map<Envelope, "waits" | "recorded">();
+  const look = async (member: Envelope): Promise<void> => {
+    const since = madeAt - (forgetful.get(member.queue) ?? 0);
+    let how: "waits" | "recorded" = "recorded";
+    const meant: Meant = {
+      // An earlier job of the id may have ended since. It counts where the queue dropped this one
+      // for it, or would have.
+      recorded: ({ batch, firstStoredAt, at }) =>
+        (firstStoredAt ?? at) >= (batch === id ? madeAt - CLOCK_SLACK_MS : since),
+      waits: ({ envelope }) => {
+        if (envelope.batch !== id) return false;
+        how = "waits";
+        return true;
+      },
+    };
+    if (await isIdKnown(broker, member, meant)) there.set(member, how);
   };
-  const there = new Set<Envelope>();
   for (let from = 0; from < unsure.length; from += AT_A_TIME)
-    await Promise.all(
-      unsure.slice(from, from + AT_A_TIME).map(async (member) => {
-        if (await isIdKnown(broker, member, meant)) there.add(member);
-      }),
-    );
+    await Promise.all(unsure.slice(from, from + AT_A_TIME).map(look));
   return there;
 }
 
-/** Those that may have forgotten what they were given when the batch was made first. */
+/** For how long before an enqueue a job was stored, at the most, for which it is dropped. */
+export async function dedupeWindow(broker: Broker, queue: string): Promise<number> {
+  const { dedupeWindowMs = 0 } = await broker.queues.settings(queue);
+  return dedupeWindowMs;
+}
+
+/**
+ * Those that may have forgotten what they were given when the batch was made first, each with its
+ * dedupe window.
+ */
 async function forgetfulQueues(
   broker: Broker,
   members: readonly Envelope[],
   since: number,
-): Promise<ReadonlySet<string>> {
-  const forgetful = new Set<string>();
+): Promise<ReadonlyMap<string, number>> {
+  const forgetful = new Map<string, number>();
   for (const queue of new Set(members.map((member) => member.queue)))
     try {
-      if (since - CLOCK_SLACK_MS < (await forgottenBefore(broker, queue))) forgetful.add(queue);
+      if (since - CLOCK_SLACK_MS < (await forgottenBefore(broker, queue)))
+        forgetful.set(queue, await dedupeWindow(broker, queue));
     } catch (error) {
       // It refuses its jobs by itself.
       if (!MillraceError.is(error, "queue-not-found")) throw error;

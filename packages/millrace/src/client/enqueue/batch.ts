@@ -4,16 +4,17 @@ import {
   callBackIfOver,
   type Clock,
   type EnqueueResult,
+  type Envelope,
   type EnvelopeSource,
   isNotStored,
   joinBatch,
-  leaveIfEnded,
   makeBatch,
   MillraceError,
   planBatch,
   type PlannedJob,
 } from "@millrace/core";
 import { endedMembers, enqueueMembers } from "./batch-again.ts";
+import { type EnqueuedBatch, leaveAtOnce } from "./leave-at-once.ts";
 import { type JobHandle, jobHandle, type ResultOptions } from "../jobs/job-handle.ts";
 
 /** A batch that was enqueued. */
@@ -62,11 +63,7 @@ export async function enqueueBatch<Input, Parsed, Output>(
   const { madeAt, isOver } = await joinBatch(broker, batch, refs, { since });
   const results = isOver
     ? await endedMembers(broker, id, refs)
-    : await enqueueMembers(broker, members, { id, madeAt });
-  if (!isOver) {
-    requireKnown(id, results);
-    for (const result of results) await leaveAtOnce(broker, id, result);
-  }
+    : await takeMembers(broker, members, { id, madeAt, at: batch.createdAt });
   await callBackIfOver(broker, id);
   return {
     id,
@@ -77,6 +74,17 @@ export async function enqueueBatch<Input, Parsed, Output>(
     result: (wait) =>
       jobHandle<Output>(broker, clock, { ...callback, duplicate: false }).result(wait),
   };
+}
+
+/** @throws MillraceError `publish-timeout` */
+async function takeMembers(
+  broker: Broker,
+  members: readonly Envelope[],
+  batch: EnqueuedBatch,
+): Promise<readonly EnqueueResult[]> {
+  const results = await enqueueMembers(broker, members, batch);
+  requireKnown(batch.id, results);
+  return leaveAtOnce(broker, batch, results);
 }
 
 /**
@@ -94,13 +102,4 @@ function requireKnown(batch: string, results: readonly EnqueueResult[]): void {
     `${open.length} of the ${results.length} jobs of the batch ${batch} may or may not be stored (${first.id}: ${first.error.message}). The batch stays open. Make it again with the same id and the same ids of its jobs: what is there already is left alone.`,
     { cause: first.error },
   );
-}
-
-/**
- * A job that no node will settle, because it was refused or has ended before, would keep the batch
- * open for ever.
- */
-async function leaveAtOnce(broker: Broker, batch: string, result: EnqueueResult): Promise<void> {
-  if (!result.ok) return void (await broker.batches.leave(batch, result, "refused"));
-  if (result.duplicate) await leaveIfEnded(broker, batch, result);
 }
