@@ -42,8 +42,8 @@ export interface Intent {
 }
 
 /**
- * From which tick on the jobs of a leadership count: one of an earlier leadership for such a tick
- * came too late.
+ * From which tick on the jobs of a leadership count: its own for an earlier tick came too late, and
+ * so did one of an earlier leadership for such a tick.
  */
 export interface Term {
   readonly token: number;
@@ -108,37 +108,50 @@ export function leadershipOf({ terms, intent }: ScheduleState): number {
 
 /** Before the job of a tick is published. */
 export function withIntent(state: ScheduleState, intent: Intent): ScheduleState {
-  const { tick, token } = intent;
-  const known = state.terms.at(-1)?.token === token;
-  return {
-    ...state,
-    intent,
-    terms: known ? state.terms : [...state.terms, { token, from: tick }].slice(-KEPT_TERMS),
-  };
+  return { ...state, intent, terms: withTerm(state.terms, intent) };
+}
+
+function withTerm(
+  terms: readonly Term[],
+  { token, tick }: Pick<Intent, "token" | "tick">,
+): readonly Term[] {
+  if (terms.at(-1)?.token === token) return terms;
+  return [...terms, { token, from: tick }].slice(-KEPT_TERMS);
 }
 
 /**
  * After the job of the intent is known to be there.
  *
- * @param by the leadership whose publication it is, which is the one that counts; undefined where
- *   that is not known: any of this tick counts then
+ * @param about.by the leadership whose publication it is, which is the one that counts; undefined
+ *   where the job has ended, or runs: whoever's it was, no other of this tick may run then
+ * @param about.token the leadership that found it there
  */
 export function withFired(
   state: ScheduleState,
   job: ScheduledJob,
-  about: { readonly at: number; readonly late: boolean; readonly by: number | undefined },
+  about: {
+    readonly at: number;
+    readonly late: boolean;
+    readonly by: number | undefined;
+    readonly token: number;
+  },
 ): ScheduleState {
   const { intent: _done, trouble: _cured, queued, ...rest } = state;
-  const { by = 0 } = about;
+  const { by, token } = about;
+  const { tick } = job;
   return {
     ...rest,
     ...(queued === undefined || queued === job.tick ? {} : { queued }),
     lastTick: Math.max(state.lastTick ?? 0, job.tick),
     job,
-    // Each later leadership that took the tick over, and enqueued nothing, begins after it.
-    terms: state.terms.map((term) =>
-      term.token > by && term.from === job.tick ? { ...term, from: job.tick + 1 } : term,
-    ),
+    // Each later leadership that took the tick over, and enqueued nothing, begins after it. Where
+    // the job has run, whoever found that begins with it: no earlier one's comes before that.
+    terms:
+      by === undefined
+        ? withTerm(state.terms, { token, tick })
+        : state.terms.map((term) =>
+            term.token > by && term.from === tick ? { ...term, from: tick + 1 } : term,
+          ),
     fired: state.fired + 1,
     late: state.late + (about.late ? 1 : 0),
     recent: remember(state, { what: "fired", at: about.at, tick: job.tick, id: job.id }),

@@ -1,8 +1,8 @@
-import type { ScheduleState } from "./schedule-state.ts";
+import type { ScheduleState, Term } from "./schedule-state.ts";
 import type { TickOrigin } from "./tick-job.ts";
 
 /**
- * Whether a tick's job is the one that counts. `stale`: a later leadership enqueued the tick, and
+ * Whether a tick's job is the one that counts. `stale`: another leadership enqueued the tick, and
  * this publication came from a leader that was frozen in between. `undecided`: a later leadership
  * is about to.
  */
@@ -11,5 +11,7 @@ export function judgeTickJob(
   { terms, intent }: ScheduleState,
 ): "counts" | "stale" | "undecided" {
   if (intent?.tick === tick && intent.token > token) return "undecided";
-  return terms.some((term) => term.token > token && term.from <= tick) ? "stale" : "counts";
+  const cameTooLate = (term: Term): boolean =>
+    term.token === token ? term.from > tick : term.token > token && term.from <= tick;
+  return terms.some(cameTooLate) ? "stale" : "counts";
 }

@@ -2,6 +2,7 @@ import {
   type Broker,
   type Clock,
   type DocumentStore,
+  type Envelope,
   judgeTickJob,
   readScheduleState,
   SCHEDULE_STATE,
@@ -26,8 +27,7 @@ export function refuseStaleTicks(broker: Broker, clock: Clock): Limit {
       throw error;
     }));
   return {
-    // A job that was attempted has passed here before.
-    concerns: (envelope) => envelope.attempts === 0 && tickOriginOf(envelope) !== undefined,
+    concerns: (envelope) => !hasPassed(envelope) && tickOriginOf(envelope) !== undefined,
     async enter({ envelope }) {
       const origin = tickOriginOf(envelope);
       if (origin === undefined) return PASSED;
@@ -42,4 +42,12 @@ export function refuseStaleTicks(broker: Broker, clock: Clock): Limit {
       }
     },
   };
+}
+
+/**
+ * What has run has passed here before. So has what was a dead letter and lives again, whose tick
+ * may be recorded as one whose job has run: to drop it now would lose it.
+ */
+function hasPassed({ attempts, interruptions, snoozes, life = 0 }: Envelope): boolean {
+  return attempts > 0 || interruptions > 0 || snoozes > 0 || life > 0;
 }

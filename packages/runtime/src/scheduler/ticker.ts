@@ -265,7 +265,7 @@ export class Ticker {
     const lateMs = Math.max(0, now - tick);
     // A queued tick has waited as it should.
     const late = tick !== queued && lateMs > lateAfterMs;
-    const next = withFired(known.state, job, { at: now, late, by });
+    const next = withFired(known.state, job, { at: now, late, by, token: this.#token });
     this.#unfollow();
     if (await this.#put(known, next)) reportFired(this.#host, name, job, { lateMs, late });
   }

@@ -1,10 +1,13 @@
-import { type Broker, tickOriginOf } from "@millrace/core";
+import { type Broker, type Envelope, tickOriginOf } from "@millrace/core";
 
 const ASK_NODES_MS = 500;
 
 export interface Whereabouts {
   readonly is: "going" | "ended" | "absent";
-  /** The leadership that published it, where it was seen in a queue and is a tick's job. */
+  /**
+   * The leadership that published it, where it was seen in a queue and is a tick's job. Of several
+   * the greatest: a node lets no other run.
+   */
   readonly by?: number | undefined;
 }
 
@@ -13,7 +16,7 @@ export interface Whereabouts {
  * one place to the next while it is being looked for.
  */
 export async function whereabouts(
-  broker: Broker,
+  broker: Pick<Broker, "findWaiting" | "history" | "whoRuns">,
   { id, queue }: { readonly id: string; readonly queue: string },
 ): Promise<Whereabouts> {
   const hasEnded = async (): Promise<boolean> => {
@@ -22,15 +25,39 @@ export async function whereabouts(
   };
   for (let round = 1; round <= 2; round += 1) {
     if (await hasEnded()) return { is: "ended" };
-    const waits = broker.findWaiting(id, { queue });
+    const waits = waitingCopies(broker, id, queue);
     const runs = broker.whoRuns(id, { timeoutMs: ASK_NODES_MS });
     if (await anyOf([waits, runs])) {
-      // What runs is in its queue as well, until it is settled.
       const waiting = await waits;
-      return { is: "going", by: waiting && tickOriginOf(waiting.envelope)?.token };
+      // What runs is in its queue as well, until it is settled: it has just ended, or waits again.
+      if (waiting === undefined && round === 1) continue;
+      return { is: "going", by: publisherOf(waiting ?? []) };
     }
   }
   return { is: (await hasEnded()) ? "ended" : "absent" };
+}
+
+/**
+ * The copies of a job: one that came late may wait for a decision beside the one in the queue.
+ *
+ * @returns undefined where there is none
+ */
+async function waitingCopies(
+  broker: Pick<Broker, "findWaiting">,
+  id: string,
+  queue: string,
+): Promise<readonly Envelope[] | undefined> {
+  const first = await broker.findWaiting(id, { queue });
+  if (first === undefined) return undefined;
+  if (first.state === "queued") return [first.envelope];
+  // Of what waits elsewhere nothing was enqueued before all time, so this looks in the queue alone.
+  const queued = await broker.findWaiting(id, { queue, enqueuedBefore: 0 });
+  return [first, ...(queued === undefined ? [] : [queued])].map(({ envelope }) => envelope);
+}
+
+function publisherOf(copies: readonly Envelope[]): number | undefined {
+  const tokens = copies.flatMap((copy) => tickOriginOf(copy)?.token ?? []);
+  return tokens.length === 0 ? undefined : Math.max(...tokens);
 }
 
 /** True as soon as one is there; false when none is. */
