@@ -1,10 +1,15 @@
 import { LONGEST_CHAIN } from "../envelope/chain-link.ts";
 import type { ChainLink, Envelope, JobRef } from "../envelope/envelope.ts";
-import { requireId } from "../envelope/names.ts";
+import { requireId, requireJobName, requireQueueName } from "../envelope/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { AnyJobDefinition, JobDefinition } from "../job/define-job.ts";
 import { optionNames, refuseUnknown } from "../options/known-options.ts";
-import { ENQUEUE_OPTIONS, type EnqueueOptions } from "../producer/enqueue-options.ts";
+import {
+  ENQUEUE_OPTIONS,
+  type EnqueueOptions,
+  laneOf,
+  wholeFrom1,
+} from "../producer/enqueue-options.ts";
 import { isKey, ONCE_OPTIONS, type OnceOptions } from "../producer/job-key.ts";
 import { type EnvelopeSource, makeEnvelope } from "../producer/make-envelope.ts";
 import { toMs } from "../time/duration.ts";
@@ -82,7 +87,12 @@ function planned(
   };
 }
 
-/** @throws MillraceError `invalid-option` where the chain is too long already */
+/**
+ * Checked here: the first job carries it, and would become a dead letter by what is wrong with it.
+ *
+ * @throws MillraceError `invalid-option` where the chain is too long already, or for what an option
+ *   can't be; `invalid-duration`; `invalid-name` where the job is no definition
+ */
 export function withLink(
   plan: ChainPlan,
   job: Pick<ChainLink, "name" | "queue">,
@@ -116,12 +126,15 @@ function linkOf(
   { name, queue }: Pick<ChainLink, "name" | "queue">,
   { priority, maxAttempts, timeout }: LinkOptions,
 ): Omit<ChainLink, "id"> {
+  const lane = laneOf(priority);
   return {
-    name,
-    queue,
-    ...(priority === undefined || priority === "normal" ? {} : { lane: priority }),
-    ...(maxAttempts === undefined ? {} : { maxAttempts }),
-    ...(timeout === undefined ? {} : { timeoutMs: toMs(timeout, "timeout") }),
+    name: requireJobName(name),
+    queue: requireQueueName(queue),
+    ...(lane === undefined ? {} : { lane }),
+    ...(maxAttempts === undefined ? {} : { maxAttempts: wholeFrom1(maxAttempts, "maxAttempts") }),
+    ...(timeout === undefined
+      ? {}
+      : { timeoutMs: wholeFrom1(toMs(timeout, "timeout"), "timeout") }),
   };
 }
 

@@ -160,7 +160,8 @@ function epochMs(time: Date | number, field: string): number {
   );
 }
 
-function wholeFrom1(value: number, field: string): number {
+/** @throws MillraceError `invalid-option` */
+export function wholeFrom1(value: number, field: string): number {
   if (Number.isSafeInteger(value) && value >= 1) return value;
   throw new MillraceError(
     "invalid-option",
@@ -168,7 +169,11 @@ function wholeFrom1(value: number, field: string): number {
   );
 }
 
-function laneOf(priority: EnqueueOptions["priority"]): Lane | undefined {
+/**
+ * @returns undefined for the normal one
+ * @throws MillraceError `invalid-option`
+ */
+export function laneOf(priority: EnqueueOptions["priority"]): Lane | undefined {
   if (priority === undefined || priority === "normal") return undefined;
   if (priority === "high" || priority === "low") return priority;
   throw new MillraceError(

@@ -113,3 +113,33 @@ test("what one gives must be what the next takes", async () => {
   // @ts-expect-error -- `read` takes a path, and `count` gives a number
   chain.next(read);
 });
+
+test.each([
+  [{ priority: "urgent" }, "invalid-option"],
+  [{ priority: null }, "invalid-option"],
+  [{ maxAttempts: 0 }, "invalid-option"],
+  [{ maxAttempts: Number.NaN }, "invalid-option"],
+  [{ maxAttempts: "3" }, "invalid-option"],
+  [{ timeout: 0 }, "invalid-option"],
+  [{ timeout: "soon" }, "invalid-duration"],
+])(
+  "a next job with %j is refused when it is named: enqueued, its chain would die of it",
+  async (options, code) => {
+    await using t = await runtime();
+    const chain = t.client.chain(read, { path: "a" });
+    expect(() => chain.next(count, options as never)).toThrow(expect.objectContaining({ code }));
+    const good = chain.next(count, { priority: "high", maxAttempts: 1, timeout: 1 });
+    expect((await good.enqueue()).jobs).toHaveLength(2);
+  },
+);
+
+test.each([[{}], [{ name: "a" }], [{ name: "a b", queue: "q" }], [{ name: "a", queue: "*" }]])(
+  "what is no job, as %j, can't be next",
+  async (job) => {
+    await using t = await runtime();
+    const chain = t.client.chain(read, { path: "a" });
+    expect(() => chain.next(job as never)).toThrow(
+      expect.objectContaining({ code: "invalid-name" }),
+    );
+  },
+);
