@@ -11,6 +11,7 @@ import {
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
 import type { Completion } from "../../filter/complete-filter.ts";
+import { serverClock } from "../server-clock.ts";
 import { completeDead } from "./complete-dead.ts";
 import { discardLetter } from "./dead-discard.ts";
 import { groupLetters } from "./dead-groups.ts";
@@ -151,13 +152,17 @@ export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLette
       const { merge = false, ...where } = options;
       const letter = await show(id, where);
       const payload = merge ? mergePatch(oldPayload(letter), given) : given;
-      await reviveEdited(broker, letter, editedEnvelope(letter, payload, now(), broker));
+      const server = await serverClock(broker, clock);
+      await reviveEdited(broker, letter, editedEnvelope(letter, payload, server.now(), broker));
       return { id: letter.id, queue: letter.queue };
     },
     async retry(filter) {
-      const revive = await manyReviver(broker, clock);
+      const [revive, server] = await Promise.all([
+        manyReviver(broker, clock),
+        serverClock(broker, clock),
+      ]);
       return onEach(filter, "dead.retry()", async (letter) => {
-        const became = await revive(letter, revivedEnvelope(letter, now(), broker));
+        const became = await revive(letter, revivedEnvelope(letter, server.now(), broker));
         if (became === "gone") throw letterGone(letter);
       });
     },

@@ -29,6 +29,7 @@ export type RevivalLimits = Partial<Pick<Broker, "maxValues" | "maxDelayMs">>;
  * A start time that has passed and an expiry that has passed are left out: the operator wants it
  * run now.
  *
+ * @param now by the server's clock: nodes count a queued timeout from then on
  * @throws MillraceError with the letter's own reason where its bytes still can't be read
  */
 export function revivedEnvelope(

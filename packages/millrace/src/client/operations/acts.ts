@@ -10,6 +10,7 @@ import { cancelJob } from "../jobs/cancel-job.ts";
 import { discardLetter, forgetSteps, stepsOf } from "../dead/dead-discard.ts";
 import { revivedEnvelope } from "../dead/dead-retry.ts";
 import { manyReviver } from "../dead/dead-revive.ts";
+import { serverClock } from "../server-clock.ts";
 import { type Act, type ActStep, outcomeOf } from "./act.ts";
 import { keptJob, keptLetter, KeptThings } from "./kept-things.ts";
 import type { StoredOperation } from "./operation.ts";
@@ -52,12 +53,13 @@ export async function actOf(
       });
     }
     case "dead-retry": {
-      const [revive, things] = await Promise.all([
+      const [revive, server, things] = await Promise.all([
         manyReviver(broker, clock),
+        serverClock(broker, clock),
         KeptThings.of(broker, id),
       ]);
       return onLetters(broker, async (letter, { place, requireHeld }) => {
-        const revived = revivedEnvelope(letter, clock.now(), broker);
+        const revived = revivedEnvelope(letter, server.now(), broker);
         await things.keep(place, { letter, steps: [] });
         return (await revive(letter, revived, requireHeld)) !== "gone";
       });

@@ -157,7 +157,7 @@ async function enqueueAnew(
   if (caller !== undefined) throw cannot(job, `${caller}, which was told that it is cancelled.`);
   const said = await things.anewOf(place);
   if (said !== undefined && (!inDoubt || (await isThere(broker, job, said)))) return inDoubt;
-  const now = clock.now();
+  const now = await broker.serverNow();
   const { reservedAt: _, runnableAt: _at, sharedSince: _shared, ...producers } = before;
   const { notBefore = 0, expiresAt = now + 1, ...rest } = producers;
   if (expiresAt <= now) throw cannot(job, "its time to start has passed.");
@@ -171,7 +171,7 @@ async function enqueueAnew(
   const latest = Math.max(before.generation, ...all.map(({ generation }) => generation));
   const { createdAt, generation, firstStoredAt } = said ?? {
     createdAt: Math.max(now, before.createdAt + 1),
-    ...{ generation: firstOfNextLife(latest), firstStoredAt: await broker.serverNow() },
+    ...{ generation: firstOfNextLife(latest), firstStoredAt: now },
   };
   const anew: Envelope = {
     ...rest,
