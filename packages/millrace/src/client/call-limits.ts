@@ -9,9 +9,6 @@ import {
   toMs,
   type Timer,
 } from "@millrace/core";
-import type { Jobs } from "./jobs/jobs.ts";
-import type { JobHandle } from "./jobs/job-handle.ts";
-import type { LockOptions } from "./lock.ts";
 
 /** How long a call may take. */
 export interface CallLimits {
@@ -56,33 +53,41 @@ const TELL_MS = 50;
  * Acts until it is done or its time is over. Nothing is enqueued after that; what else was asked of
  * the server may still take effect.
  *
- * @param act is given a broker that enqueues for as long as the call lasts
+ * @param act is given a broker that enqueues for as long as the call lasts, and a signal that is
+ *   aborted when nobody waits for the call any more
  * @throws MillraceError of the call's code; the signal's reason; what `act` throws
  */
 export async function limited<T>(
   { broker, clock }: LimitedHost,
   { timeout, signal }: CallLimits,
   call: LimitedCall,
-  act: (via: Broker) => Promise<T>,
+  act: (via: Broker, left: AbortSignal) => Promise<T>,
 ): Promise<T> {
   signal?.throwIfAborted();
   const timeoutMs = timeout === undefined ? undefined : toMs(timeout, "timeout");
   const over = new AbortController();
+  const left = new AbortController();
   const ended = Promise.withResolvers<never>();
-  const abort = (): void => {
+  const end = (reason: unknown): void => {
     over.abort();
-    ended.reject(signal?.reason as Error);
+    // Before the act is told: what it makes of that is not the call's answer.
+    ended.reject(reason);
+    left.abort(reason);
   };
+  const abort = (): void => end(signal?.reason);
   let timer: Timer | undefined;
   if (timeoutMs !== undefined)
     timer = clock.setTimer(timeoutMs, () => {
       over.abort();
       // Not before: an event loop that stood still would find both over in the same turn.
-      timer = clock.setTimer(TELL_MS, () => ended.reject(tooLate(call, timeoutMs, broker.status)));
+      timer = clock.setTimer(TELL_MS, () => end(tooLate(call, timeoutMs, broker.status)));
     });
   signal?.addEventListener("abort", abort, { once: true });
   try {
-    return await Promise.race([act(enqueueingUntil(broker, over.signal)), ended.promise]);
+    return await Promise.race([
+      act(enqueueingUntil(broker, over.signal), left.signal),
+      ended.promise,
+    ]);
   } finally {
     signal?.removeEventListener("abort", abort);
     timer?.cancel();
@@ -114,76 +119,4 @@ function tooLate(
     code,
     `${doing} took longer than ${formatMs(timeoutMs)}: ${why}. What it was to write may be written or not.`,
   );
-}
-
-/** A client's calls, each within the client's limits where it has any. */
-export interface ClientCalls {
-  readonly isLimited: boolean;
-  /** For what enqueues: nothing goes out when the time is over. */
-  publish<T>(doing: string, act: (via: Broker) => Promise<T>): Promise<T>;
-  /** For what reads or changes something else. */
-  ask<T>(doing: string, act: () => Promise<T>): Promise<T>;
-  /** The same methods, each within the limits. */
-  each<Methods extends object>(name: string, methods: Methods): Methods;
-  /** The same of `millrace.jobs`; watching is ended by the signal alone. */
-  jobs(jobs: Jobs): Jobs;
-  /** A handle whose calls are limited likewise. */
-  handle<Output>(handle: JobHandle<Output>): JobHandle<Output>;
-  /** What is limited of a lock is the waiting for it, never the function under it. */
-  lockOptions(options: LockOptions): LockOptions;
-}
-
-export function clientCalls(host: LimitedHost, limits: CallLimits | undefined): ClientCalls {
-  if (limits === undefined)
-    return {
-      isLimited: false,
-      publish: (_doing, act) => act(host.broker),
-      ask: (_doing, act) => act(),
-      each: (_name, methods) => methods,
-      jobs: (jobs) => jobs,
-      handle: (handle) => handle,
-      lockOptions: (options) => options,
-    };
-  const { timeout: wait, signal } = limits;
-  const ask: ClientCalls["ask"] = (doing, act) =>
-    limited(host, limits, { doing, code: "request-timeout" }, () => act());
-  const each: ClientCalls["each"] = (name, methods) =>
-    new Proxy(methods, {
-      get(target, key) {
-        const method: unknown = Reflect.get(target, key);
-        if (typeof method !== "function") return method;
-        return (...given: unknown[]): Promise<unknown> =>
-          ask(
-            `${name}.${String(key)}()`,
-            async () => (await Reflect.apply(method, target, given)) as unknown,
-          );
-      },
-    });
-  return {
-    isLimited: true,
-    publish: (doing, act) => limited(host, limits, { doing, code: "publish-timeout" }, act),
-    ask,
-    each,
-    jobs: (jobs) => {
-      const { get, list, count } = each("jobs", jobs);
-      const watch: Jobs["watch"] = (query) =>
-        jobs.watch({ ...(signal === undefined ? {} : { signal }), ...query });
-      return { get, list, count, watch };
-    },
-    handle: (handle) => ({
-      ...handle,
-      status: () => ask("handle.status()", () => handle.status()),
-      result: (options) => handle.result({ ...limits, ...options }),
-      cancel: (reason, options) => ask("handle.cancel()", () => handle.cancel(reason, options)),
-      progress: (options) =>
-        handle.progress({ ...(signal === undefined ? {} : { signal }), ...options }),
-      logs: (options) => handle.logs({ ...(signal === undefined ? {} : { signal }), ...options }),
-      reschedule: (when) => ask("handle.reschedule()", () => handle.reschedule(when)),
-    }),
-    lockOptions: (options) => ({
-      ...(wait === undefined ? {} : { wait }),
-      ...(signal === undefined ? {} : { signal }),
-      ...options,
-    }),
-  };
 }

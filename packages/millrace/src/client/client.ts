@@ -9,7 +9,8 @@ import {
 } from "@millrace/core";
 import { createMask, type Mask } from "@millrace/telemetry/masking";
 import type { Millrace } from "./millrace.ts";
-import { callLimits, type CallLimits, clientCalls } from "./call-limits.ts";
+import { callLimits, type CallLimits } from "./call-limits.ts";
+import { clientCalls } from "./client-calls.ts";
 import { clientHealth } from "./client-health.ts";
 import { cron } from "./cron.ts";
 import { deadLetters } from "./dead/dead-letters.ts";
@@ -53,6 +54,8 @@ export function createClient(broker: Broker, clock: Clock, parts: ClientParts = 
   } = parts;
   const calls = clientCalls({ broker, clock }, limits);
   const host = { broker, clock, newId, calls };
+  const operations = operationsOf(broker, clock, mask);
+  const { runtimeCharts, ...asynchronous } = machinesOf(broker);
   return {
     ...enqueueCalls(host),
     ...jobCalls(host),
@@ -84,15 +87,22 @@ export function createClient(broker: Broker, clock: Clock, parts: ClientParts = 
     },
     batches: calls.each("batches", batchesOf(broker)),
     jobs: calls.jobs(jobsOf(broker, lookUpJob(broker, now), now)),
-    queues: calls.each("queues", queuesOf(broker, clock)),
+    queues: calls.each("queues", queuesOf(broker, clock), { drain: 1, purge: 1 }),
     nodes: calls.each("nodes", nodesOf(broker)),
     locks: calls.each("locks", locksOf(broker)),
     audit: calls.each("audit", auditOf(broker)),
-    operations: calls.each("operations", operationsOf(broker, clock, mask)),
+    operations: {
+      ...calls.each("operations", operations, { run: 1 }),
+      serve: (options) => calls.open("operations.serve()", () => operations.serve(options)),
+    },
     samples: calls.each("samples", samplesOf(broker, clock)),
     dead: calls.each("dead", deadLetters(broker, clock, mask)),
-    cron: calls.each("cron", cron(broker, clock, newId)),
-    machines: calls.each("machines", machinesOf(broker)),
+    cron: {
+      ...calls.each("cron", cron(broker, clock, newId)),
+      run: async (name) =>
+        calls.handle(await calls.publish("cron.run()", (via) => cron(via, clock, newId).run(name))),
+    },
+    machines: { ...calls.each("machines", asynchronous), runtimeCharts },
     delayed: calls.each("delayed", delayedJobs(broker, now)),
     mask,
     broker,

@@ -1,12 +1,16 @@
 import type { Clock, Timer } from "@millrace/core";
 
+export interface WaitTime {
+  readonly ms: number;
+  readonly tooLate: () => Error;
+}
+
 /** What ends a wait before it has what it waits for. */
 export interface WaitEnds {
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
-  readonly timeoutMs?: number | undefined;
-  /** What the wait rejects with when its time is over. */
-  readonly tooLate: () => Error;
+  /** How long, and what the wait rejects with after that. */
+  readonly time?: WaitTime | undefined;
   /** So long what acts may take to end by itself, once it is told to. Default: no time at all. */
   readonly graceMs?: number;
 }
@@ -19,7 +23,7 @@ export interface WaitEnds {
  * @throws the signal's reason; `tooLate`; what `act` throws
  */
 export async function waitWithin<T>(
-  { clock, signal, timeoutMs, tooLate, graceMs = 0 }: WaitEnds,
+  { clock, signal, time, graceMs = 0 }: WaitEnds,
   act: (over: AbortSignal) => Promise<T>,
 ): Promise<T> {
   signal?.throwIfAborted();
@@ -36,7 +40,7 @@ export async function waitWithin<T>(
   };
   const abort = (): void => end(signal?.reason);
   signal?.addEventListener("abort", abort, { once: true });
-  if (timeoutMs !== undefined) timer = clock.setTimer(timeoutMs, () => end(tooLate()));
+  if (time !== undefined) timer = clock.setTimer(time.ms, () => end(time.tooLate()));
   try {
     return await Promise.race([act(over.signal), ended.promise]);
   } finally {

@@ -18,6 +18,7 @@ import {
   toMs,
   withLink,
 } from "@millrace/core";
+import type { ClientCalls } from "../client-calls.ts";
 import { isIdKnown } from "../jobs/known-id.ts";
 import { type JobHandle, jobHandle, type ResultOptions } from "../jobs/job-handle.ts";
 
@@ -55,6 +56,7 @@ export interface ChainHost {
   readonly publish: <T>(act: (via: Broker) => Promise<T>) => Promise<T>;
   readonly clock: Clock;
   readonly source: EnvelopeSource;
+  readonly calls: Pick<ClientCalls, "handle" | "wait">;
 }
 
 export function startChain<Input, Parsed, Output>(
@@ -94,7 +96,7 @@ type ChainResultOptions = Omit<ResultOptions, "appearsWithin">;
 const RESULT_NAMES = optionNames<ChainResultOptions>({ timeout: true, signal: true });
 
 function chainHandle<Output>(
-  { broker, clock }: ChainHost,
+  { broker, clock, calls }: ChainHost,
   plan: ChainPlan,
   duplicate: boolean,
 ): ChainHandle<Output> {
@@ -103,10 +105,11 @@ function chainHandle<Output>(
   );
   return {
     id: plan.id,
-    jobs,
+    jobs: jobs.map((job) => calls.handle(job)),
     result: async (options = {}) => {
       refuseUnknown(options, RESULT_NAMES, "result()");
-      const { timeout, signal } = options;
+      // Of the whole chain, and not of each job anew.
+      const { timeout, signal } = calls.wait(options);
       const until = timeout === undefined ? undefined : clock.now() + toMs(timeout, "timeout");
       let result: unknown;
       // One after the other: a job that is dead has none after it, and the last one would be waited

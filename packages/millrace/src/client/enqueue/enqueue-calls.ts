@@ -7,10 +7,10 @@ import {
   Producer,
   refuseUnknown,
 } from "@millrace/core";
-import type { ClientCalls } from "../call-limits.ts";
+import type { ClientCalls } from "../client-calls.ts";
 import type { EnqueueManyOptions, Millrace } from "../millrace.ts";
 import { jobHandle } from "../jobs/job-handle.ts";
-import { enqueueBatch } from "./batch.ts";
+import { type BatchHandle, enqueueBatch } from "./batch.ts";
 import { startChain } from "./chain.ts";
 import { enqueueOnce } from "./enqueue-once.ts";
 
@@ -52,14 +52,28 @@ export function enqueueCalls({
         ? calls.publish("enqueueMany()", (via) => enqueueTogether(via, job, items, source))
         : publish("enqueueMany()", (via) => via.enqueueMany(job, items));
     },
-    batch: (jobs, options) =>
-      calls.publish("batch()", (via) => enqueueBatch(via, clock, source, jobs, options)),
+    batch: async (jobs, options) => {
+      const enqueued = await calls.publish("batch()", (via) =>
+        enqueueBatch(via, clock, source, jobs, options),
+      );
+      return limitedBatch(calls, enqueued);
+    },
     chain: (first, input, options = {}) => {
       const host = {
-        ...{ broker, clock, source },
+        ...{ broker, clock, source, calls },
         publish: <T>(act: (via: Broker) => Promise<T>) => calls.publish("chain.enqueue()", act),
       };
       return startChain(host, first, input, options);
     },
+  };
+}
+
+function limitedBatch<Output>(calls: ClientCalls, batch: BatchHandle<Output>): BatchHandle<Output> {
+  return {
+    ...batch,
+    jobs: batch.jobs.map((job) => calls.handle(job)),
+    callback: calls.handle(batch.callback),
+    left: () => calls.ask("batch.left()", () => batch.left()),
+    result: (options = {}) => batch.result(calls.wait(options)),
   };
 }

@@ -15,18 +15,25 @@ import { endOnRecord, isFinal } from "./end-on-record.ts";
 import { awaitEnd } from "./job-result.ts";
 import type { AwaitedJob } from "./awaited-job.ts";
 import { isNewer } from "./job-status.ts";
+import { waitWithin } from "../wait-within.ts";
 
 /** Whether a cancellation waits for the job's end. */
 export interface CancelOptions {
   /**
    * Wait until the job has been settled: for as long as it takes, or for this long at most; then
    * the state may still be `cancelling`. Default: false, which returns as soon as the cancellation
-   * can't be lost any more.
+   * can't be lost any more. That is waited for in any case, so in an outage a call with `wait` may
+   * reject later, with `request-timeout`: a `signal` ends it.
    */
   readonly wait?: boolean | Duration;
+  /**
+   * Ends the call: it rejects with the signal's reason. The job may be cancelled all the same;
+   * cancelling again is safe.
+   */
+  readonly signal?: AbortSignal;
 }
 
-const NAMES = optionNames<CancelOptions>({ wait: true });
+const NAMES = optionNames<CancelOptions>({ wait: true, signal: true });
 
 /**
  * What became of a cancellation.
@@ -70,15 +77,49 @@ export async function cancelJob(
   options: CancelOptions,
 ): Promise<CancelResult> {
   refuseUnknown(options, NAMES, "cancel()");
-  const { wait = false } = options;
-  const timeoutMs = typeof wait === "boolean" ? undefined : toMs(wait, "wait");
+  const { wait = false, signal } = options;
+  const waitMs = typeof wait === "boolean" ? undefined : toMs(wait, "wait");
+  const since = clock.monotonic();
   const { id, queue } = job;
   const resultOf = (state: CancelResult["state"]): CancelResult => ({ id, queue, state });
-  const { createdAt } = job;
+  return waitWithin({ clock, signal }, async (over) => {
+    const ended = await askForEnd(broker, clock, { job, reason, over });
+    if (ended !== undefined) return resultOf(ended);
+    if (wait === false) return resultOf("cancelling");
+    const leftMs =
+      waitMs === undefined ? waitMs : Math.max(0, waitMs - (clock.monotonic() - since));
+    try {
+      return resultOf(stateOf(await awaitEnd(broker, job, leftMs, clock, over)));
+    } catch (error) {
+      if (MillraceError.is(error, "result-timeout")) return resultOf("cancelling");
+      throw error;
+    }
+  });
+}
+
+interface Cancelling {
+  readonly job: CancelledJob;
+  readonly reason: string | undefined;
+  /** Nobody waits for it any more: what has not begun does not begin. */
+  readonly over: AbortSignal;
+}
+
+/**
+ * Stores the cancellation, and sees to it that a job that waits is settled soon.
+ *
+ * @returns how the job had ended, or ended meanwhile
+ */
+async function askForEnd(
+  broker: Broker,
+  clock: Clock,
+  { job, reason, over }: Cancelling,
+): Promise<Exclude<HistoryRecord["state"], "requeued"> | undefined> {
+  const { id, queue, createdAt } = job;
   const met = createdAt === undefined ? await meet(broker, clock, job) : { createdAt };
-  if ("ended" in met) return resultOf(met.ended);
+  if ("ended" in met) return met.ended;
 
   const documents = await broker.documents(CANCELLATIONS_BUCKET);
+  over.throwIfAborted();
   const key = cancellationKey(job);
   const cancellation = {
     reason: cancelReason(reason),
@@ -95,19 +136,13 @@ export async function cancelJob(
       // The node that settled it was faster, or somebody else cancels too.
       if (!MillraceError.is(error, "revision-conflict")) throw error;
     }
-    return resultOf(ended);
+    return ended;
   }
   // A job that waits for its time would be settled no sooner than that.
   const brought = await broker.delayed.move(id, queue, "now", { cancellation });
   // Nor one that is blocked at a gate, before it is let in.
   if (!brought) await broker.blocked.releaseJob(queue, id, cancellation);
-  if (wait === false) return resultOf("cancelling");
-  try {
-    return resultOf(stateOf(await awaitEnd(broker, job, timeoutMs, clock)));
-  } catch (error) {
-    if (MillraceError.is(error, "result-timeout")) return resultOf("cancelling");
-    throw error;
-  }
+  return undefined;
 }
 
 type Met =

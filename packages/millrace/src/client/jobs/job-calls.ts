@@ -7,6 +7,7 @@ import {
 } from "@millrace/core";
 import type { Millrace } from "../millrace.ts";
 import type { CallHost } from "../enqueue/enqueue-calls.ts";
+import { eitherSignal } from "../client-calls.ts";
 import { cancelJob } from "./cancel-job.ts";
 import { jobHandle } from "./job-handle.ts";
 import { findJob } from "./job-status.ts";
@@ -14,7 +15,7 @@ import { type SentSignal, signalJob, type SignalOptions } from "./signal-job.ts"
 
 const JOB_NAMES = optionNames<NonNullable<Parameters<Millrace["job"]>[1]>>({ queue: true });
 const CANCEL_NAMES = optionNames<NonNullable<Parameters<Millrace["cancel"]>[1]>>({
-  ...{ queue: true, reason: true, wait: true },
+  ...{ queue: true, reason: true, wait: true, signal: true },
 });
 const SIGNAL_NAMES = optionNames<SignalOptions>({ id: true });
 
@@ -40,13 +41,16 @@ export function jobCalls({
   return {
     job: (id, options) => calls.ask("job()", () => lookUp(id, options)),
     cancel: (id, given = {}) =>
-      calls.ask("cancel()", async () => {
+      calls.ask("cancel()", async (left) => {
         refuseUnknown(given, CANCEL_NAMES, "cancel()");
         const { queue, reason, ...options } = given;
         // Where the queue isn't known the job has to be found in one first.
         const where = queue ?? (await findJob(broker, requireId(id), undefined, now)).queue;
         const job = { id: requireId(id), queue: requireQueueName(where) };
-        return cancelJob(broker, clock, job, reason, options);
+        return cancelJob(broker, clock, job, reason, {
+          ...options,
+          ...eitherSignal(options.signal, left),
+        });
       }),
     signal: (
       job: SentSignal["job"],

@@ -28,7 +28,7 @@ import {
   type Stoppable,
   toMs,
 } from "@millrace/core";
-import type { ClientCalls } from "../call-limits.ts";
+import type { ClientCalls } from "../client-calls.ts";
 import { HOPELESS } from "../jobs/hopeless.ts";
 import { waitWithin } from "../wait-within.ts";
 
@@ -98,7 +98,7 @@ export interface MachineHandleHost {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly newId: () => string;
-  readonly calls: Pick<ClientCalls, "ask" | "publish">;
+  readonly calls: Pick<ClientCalls, "ask" | "open" | "publish" | "wait">;
   readonly instrumentation: Instrumentation | undefined;
 }
 
@@ -144,8 +144,8 @@ export function machineHandle<Chart extends AnyStateMachine>(
           `No machine ${machine} ${id} has been started. If its start was sent, does a node host ${machine}?`,
         );
       }),
-    waitFor: (isReached, options = {}) => waitFor(host, ref, isReached, options),
-    subscribe: (listener) => calls.ask("subscribe()", () => follow(host.broker, ref, listener)),
+    waitFor: (isReached, options = {}) => waitFor(host, ref, isReached, calls.wait(options)),
+    subscribe: (listener) => calls.open("subscribe()", () => follow(host.broker, ref, listener)),
   };
 }
 
@@ -191,16 +191,16 @@ async function waitFor<Chart extends AnyStateMachine>(
 ): Promise<MachineSnapshot<Chart>> {
   refuseUnknown(options, WAIT_NAMES, "waitFor()");
   const { signal } = options;
-  const timeoutMs = options.timeout === undefined ? undefined : toMs(options.timeout, "timeout");
-  const { machine, id } = ref;
-  const tooLate = (): MillraceError =>
-    new MillraceError(
-      "result-timeout",
-      `The machine ${machine} ${id} has not come to what was waited for in ${formatMs(timeoutMs ?? 0)}. It goes on.`,
-    );
-  return waitWithin({ clock, signal, timeoutMs, tooLate }, (over) =>
+  const ms = options.timeout === undefined ? undefined : toMs(options.timeout, "timeout");
+  const time = ms === undefined ? undefined : { ms, tooLate: () => tooLate(ref, ms) };
+  return waitWithin({ clock, signal, time }, (over) =>
     reach({ broker, clock }, ref, isReached, over),
   );
+}
+
+function tooLate({ machine, id }: MachineRef, ms: number): MillraceError {
+  const what = `The machine ${machine} ${id} has not come to what was waited for in ${formatMs(ms)}.`;
+  return new MillraceError("result-timeout", `${what} It goes on.`);
 }
 
 /** @param over nobody waits for it any more */

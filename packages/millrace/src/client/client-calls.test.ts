@@ -1,0 +1,177 @@
+import { type BatchEnded, defineJob, planJob } from "@millrace/core";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
+import { expect, test } from "vitest";
+import { createClient } from "./client.ts";
+
+const job = defineJob<number, number, number>({ name: "work", queue: "work" });
+const other = defineJob<number>({ name: "other", queue: "other" });
+const after = defineJob<BatchEnded<number>>({ name: "after", queue: "other" });
+
+async function scene() {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock });
+  for (const queue of ["work", "other"]) await broker.queues.ensure(queue);
+  const open = { follows: 0, watches: 0 };
+  const follow = broker.history.follow.bind(broker.history);
+  broker.history.follow = async (...given) => {
+    const one = await follow(...given);
+    open.follows += 1;
+    return {
+      stop: async () => {
+        open.follows -= 1;
+        await one.stop();
+      },
+    };
+  };
+  const client = createClient(broker, clock);
+  return { clock, broker, client, open };
+}
+
+/** How a call stands, which nobody waits for. */
+function outcome(call: Promise<unknown>): { now: unknown } {
+  const told: { now: unknown } = { now: "waits" };
+  call.then(
+    (value) => (told.now = { value }),
+    (error: unknown) => (told.now = error),
+  );
+  return told;
+}
+
+test("whatever a limited client gives that waits has its limits", async () => {
+  const { client, clock } = await scene();
+  await client.cron.add({ name: "s", cron: "0 0 1 1 *", job: "work", queue: "work", payload: 1 });
+  const limited = client.with({ timeout: "20ms" });
+  const chain = await limited.chain(job, 1).next(job).enqueue();
+  const batch = await limited.batch([planJob(job, 1)], { callback: { job: after, input: 1 } });
+  const ticked = await limited.cron.run("s");
+  const waits = {
+    chain: chain.result(),
+    "a job of the chain": chain.jobs[1]?.result(),
+    batch: batch.result(),
+    "a job of the batch": batch.jobs[0]?.result(),
+    "the batch's callback": batch.callback.result(),
+    "a job of a schedule": ticked.result(),
+    machine: limited.machine("m", "x").waitFor(() => true),
+  };
+  const told = Object.entries(waits).map(
+    ([name, wait]) => [name, outcome(wait as Promise<unknown>)] as const,
+  );
+  await clock.advance("1s");
+  for (const [name, { now }] of told) expect(now, name).toMatchObject({ code: "result-timeout" });
+});
+
+test("the limit of a chain is of all its jobs together, and a wait's own counts for more", async () => {
+  const { client, clock } = await scene();
+  const limited = client.with({ timeout: "20ms" });
+  const chain = await limited.chain(job, 1).next(job).enqueue();
+  const own = outcome(chain.result({ timeout: "1h" }));
+  await clock.advance("1m");
+  expect(own.now).toBe("waits");
+});
+
+test("a batch of a limited client counts what is left within the limits", async () => {
+  const { client, clock, broker } = await scene();
+  const batch = await client
+    .with({ timeout: "20ms" })
+    .batch([planJob(job, 1)], { callback: { job: after, input: 1 } });
+  expect(await batch.left()).toBe(1);
+  broker.batches.left = () => new Promise(() => {});
+  const told = outcome(batch.left());
+  await clock.advance("1s");
+  expect(told.now).toMatchObject({ code: "request-timeout" });
+});
+
+test("a job of a schedule is not enqueued when the call's time is over", async () => {
+  const { client, clock, broker } = await scene();
+  await client.cron.add({ name: "s", cron: "0 0 1 1 *", job: "work", queue: "work", payload: 1 });
+  const answer = Promise.withResolvers<void>();
+  const documents = broker.documents.bind(broker);
+  broker.documents = async (bucket) => {
+    await answer.promise;
+    return documents(bucket);
+  };
+  const told = outcome(client.with({ timeout: "20ms" }).cron.run("s"));
+  await clock.advance("1s");
+  expect(told.now).toMatchObject({ code: "publish-timeout" });
+  answer.resolve();
+  await clock.advance("1s");
+  expect(await broker.queues.snapshot("work")).toMatchObject({ queued: 0 });
+});
+
+test("the runtime's charts are a list with limits, too", async () => {
+  const { client } = await scene();
+  expect(client.with({ timeout: "1m" }).machines.runtimeCharts()).toEqual(
+    client.machines.runtimeCharts(),
+  );
+});
+
+test("when its signal is aborted a limited call lets go of all it holds", async () => {
+  const { client, clock, broker, open } = await scene();
+  const stop = new AbortController();
+  const reason = new Error("the tab was closed");
+  const limited = client.with({ signal: stop.signal });
+  const handle = await limited.enqueue(job, 1);
+  await client.enqueue(other, 1);
+  let looks = 0;
+  const snapshot = broker.queues.snapshot.bind(broker.queues);
+  broker.queues.snapshot = (queue) => {
+    looks += 1;
+    return snapshot(queue);
+  };
+  const calls = [
+    limited.cancel(handle.id, { queue: "work", wait: true }),
+    handle.cancel("x", { wait: true }),
+    limited.queues.drain("other"),
+  ].map(outcome);
+  await clock.advance("1s");
+  expect(open.follows).toBe(2);
+  stop.abort(reason);
+  await clock.advance("1s");
+  expect(calls.map(({ now }) => now)).toEqual([reason, reason, reason]);
+  expect(open.follows).toBe(0);
+  looks = 0;
+  await clock.advance("1m");
+  expect(looks).toBe(0);
+});
+
+test("a subscription to a machine ends with its client's signal", async () => {
+  const { client, clock, broker } = await scene();
+  const stop = new AbortController();
+  let watches = 0;
+  const documents = broker.documents.bind(broker);
+  const late = Promise.withResolvers<void>();
+  let isLate = false;
+  broker.documents = async (bucket) => {
+    const store = await documents(bucket);
+    if (isLate) await late.promise;
+    return {
+      ...store,
+      get: (key: string) => store.get(key),
+      watch: async (...given: Parameters<typeof store.watch>) => {
+        const one = await store.watch(...given);
+        watches += 1;
+        return {
+          stop: async () => {
+            watches -= 1;
+            await one.stop();
+          },
+        };
+      },
+    };
+  };
+  const machine = client.with({ signal: stop.signal }).machine("m", "x");
+  await machine.subscribe(() => {});
+  expect(watches).toBe(1);
+  isLate = true;
+  const opening = outcome(machine.subscribe(() => {}));
+  await clock.advance("1s");
+  const reason = new Error("the tab was closed");
+  stop.abort(reason);
+  await clock.advance("1s");
+  expect(opening.now).toBe(reason);
+  expect(watches).toBe(0);
+  // What was on its way is let go of when it comes.
+  late.resolve();
+  await clock.advance("1s");
+  expect(watches).toBe(0);
+});
