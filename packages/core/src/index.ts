@@ -175,7 +175,7 @@ export { takes } from "./machine/transition-table.ts";
 export { NO_RETRY, type RetryOptions, retryPolicy } from "./retry/backoff.ts";
 export type { RetryPolicy } from "./retry/retry-policy.ts";
 
-export type { DeadLetter } from "./settlement/dead-letter.ts";
+export { type DeadLetter, UNDO_MS } from "./settlement/dead-letter.ts";
 export { brokenLink } from "./settlement/broken-link.ts";
 export { inOrderOfMessages, outranks } from "./settlement/history-order.ts";
 export { endOf, type JobEnd, letterBeside, strayOf } from "./settlement/job-end.ts";

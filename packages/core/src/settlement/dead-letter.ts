@@ -4,6 +4,11 @@ import type { MessageOrigin } from "../envelope/message.ts";
 import type { DeadReason } from "./dead-reason.ts";
 
 /**
+ * For so long an operation can be undone: what it kept of a letter that it discarded is gone then.
+ */
+export const UNDO_MS = 7 * 24 * 3_600_000;
+
+/**
  * A job that will not be tried again by itself, with everything needed to understand it and to run
  * it again. Which enqueue of its id it is goes with it into the job's next life; what an earlier
  * version buried doesn't say it.

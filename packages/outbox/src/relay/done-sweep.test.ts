@@ -8,12 +8,18 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const KEEP_MS = 30 * DAY_MS;
 
-const done = (id: string, ageMs = 2 * HOUR_MS): DoneRecord => ({
+/** By the server's clock. */
+const NOW = 1_000 * DAY_MS;
+
+const done = (id: string, ageMs = 2 * HOUR_MS, goneForMs?: number): DoneRecord => ({
   ...{ queue: "orders", id, enqueuedAt: 7, ageMs, place: id },
+  ...(goneForMs === undefined ? {} : { goneForMs }),
 });
 
 interface Known {
   readonly states?: readonly HistoryRecord["state"][];
+  /** For how long the records have been there. Default: 90 days. */
+  readonly forMs?: number;
   /** Of the records. Default: that of the job. */
   readonly createdAt?: number;
   readonly letter?: boolean;
@@ -22,8 +28,8 @@ interface Known {
 
 function brokerOf(known: (id: string) => Known): DoneSweepOptions["broker"] {
   const read = async ({ id }: { id: string }) => {
-    const { states = [], createdAt = 7 } = known(id);
-    return states.map((state) => ({ id, state, createdAt }) as HistoryRecord);
+    const { states = [], createdAt = 7, forMs = 90 * DAY_MS } = known(id);
+    return states.map((state) => ({ id, state, createdAt, at: NOW - forMs }) as HistoryRecord);
   };
   const list = async ({ id = "" } = {}) =>
     known(id).letter === true ? [{} as DeadLetter & { sequence: number }] : [];
@@ -34,22 +40,31 @@ function brokerOf(known: (id: string) => Known): DoneSweepOptions["broker"] {
   return {
     history: { read } as unknown as DoneSweepOptions["broker"]["history"],
     deadLetters: { list } as unknown as DoneSweepOptions["broker"]["deadLetters"],
+    serverNow: async () => NOW,
     findWaiting: async (id) => (known(id).waits === true ? waiting(id) : undefined),
   };
 }
 
-/** What is left after one sweep, and how many pages it took. */
+/** What is left after one sweep, what is noted of it, and how many pages it took. */
 async function swept(
   records: readonly DoneRecord[],
   broker: DoneSweepOptions["broker"],
-): Promise<{ left: readonly string[]; queries: readonly DoneQuery[] }> {
+): Promise<{
+  left: readonly string[];
+  noted: readonly [id: string, isGone: boolean][];
+  queries: readonly DoneQuery[];
+}> {
   let left = records;
+  const noted: [string, boolean][] = [];
   const queries: DoneQuery[] = [];
-  const store: Pick<OutboxStore, "done" | "forgetDone"> = {
+  const store: Pick<OutboxStore, "done" | "noteGone" | "forgetDone"> = {
     async done(query) {
       queries.push(query);
       const from = query.after === undefined ? 0 : records.indexOf(query.after) + 1;
       return records.slice(from, from + query.limit);
+    },
+    async noteGone(some, isGone) {
+      noted.push(...some.map(({ id }): [string, boolean] => [id, isGone]));
     },
     async forgetDone(over) {
       left = left.filter((one) => !over.includes(one));
@@ -59,7 +74,7 @@ async function swept(
     ...{ broker, store: store as OutboxStore, logger: silentLogger, keepDoneMs: KEEP_MS },
   });
   for (let looks = 0; looks < 10; looks += 1) await sweep.next(1);
-  return { left: left.map(({ id }) => id), queries };
+  return { left: left.map(({ id }) => id), noted, queries };
 }
 
 test.each<[string, Known, number, "kept" | "forgotten"]>([
@@ -67,14 +82,11 @@ test.each<[string, Known, number, "kept" | "forgotten"]>([
   ["was cancelled", { states: ["cancelled"] }, 2 * HOUR_MS, "forgotten"],
   ["has expired, and can be retried", { states: ["expired"], letter: true }, 90 * DAY_MS, "kept"],
   ["has expired, and was retried", { states: ["expired"], waits: true }, 90 * DAY_MS, "kept"],
-  ["has expired, and was discarded", { states: ["expired"] }, 2 * HOUR_MS, "forgotten"],
   ["is to be tried again", { states: ["requeued"], waits: true }, 90 * DAY_MS, "kept"],
   ["is dead, and can be retried", { states: ["dead"], letter: true }, 90 * DAY_MS, "kept"],
   ["is dead, and its letter was retried", { states: ["dead"], waits: true }, 90 * DAY_MS, "kept"],
-  ["is dead, and its letter was thrown away", { states: ["dead"] }, 2 * HOUR_MS, "forgotten"],
   ["runs for the first time", { waits: true }, 90 * DAY_MS, "kept"],
   ["is known no more, for less than 30 days", {}, KEEP_MS - 1, "kept"],
-  ["is known no more, for 30 days", {}, KEEP_MS, "forgotten"],
   ["only had its id, and has ended", { states: ["succeeded"], createdAt: 3 }, DAY_MS, "kept"],
 ])("the record of a job that %s", async (_, known, ageMs, expected) => {
   const { left } = await swept(
@@ -82,6 +94,31 @@ test.each<[string, Known, number, "kept" | "forgotten"]>([
     brokerOf(() => known),
   );
   expect(left).toEqual(expected === "kept" ? ["a"] : []);
+});
+
+const NOTED: Known = { states: ["dead"] };
+
+test.each<[string, Known, ageMs: number, goneForMs: number | undefined, expected: string]>([
+  ["is dead, and its letter is gone", NOTED, 90 * DAY_MS, undefined, "noted"],
+  ["has expired, and its letter is gone", { states: ["expired"] }, DAY_MS, undefined, "noted"],
+  ["is known no more, for 30 days", {}, KEEP_MS, undefined, "noted"],
+  ["is gone for less than an undo takes", NOTED, 90 * DAY_MS, 7 * DAY_MS, "kept"],
+  ["is gone for longer", NOTED, 90 * DAY_MS, 7 * DAY_MS + HOUR_MS, "forgotten"],
+  ["is known no more for longer", {}, 90 * DAY_MS, 7 * DAY_MS + HOUR_MS, "forgotten"],
+  ["was gone, and its letter was put back", { ...NOTED, letter: true }, DAY_MS, HOUR_MS, "back"],
+  ["was gone, and waits", { ...NOTED, waits: true }, 90 * DAY_MS, 8 * DAY_MS, "back"],
+  ["was gone, and is tried again", { states: ["requeued"] }, DAY_MS, HOUR_MS, "back"],
+  ["was gone, and died anew since", { ...NOTED, forMs: 2 * DAY_MS }, DAY_MS, 8 * DAY_MS, "back"],
+  ["was gone, and has succeeded since", { states: ["succeeded"] }, DAY_MS, HOUR_MS, "forgotten"],
+])("the record of a job that %s", async (_, known, ageMs, goneForMs, expected) => {
+  const { left, noted } = await swept(
+    [done("a", ageMs, goneForMs)],
+    brokerOf(() => known),
+  );
+  expect(left).toEqual(expected === "forgotten" ? [] : ["a"]);
+  expect(new Map(noted)).toEqual(
+    new Map({ noted: [["a", true] as const], back: [["a", false] as const] }[expected] ?? []),
+  );
 });
 
 test("records that stay do not keep the others from being looked at", async () => {

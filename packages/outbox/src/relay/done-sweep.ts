@@ -1,4 +1,4 @@
-import type { Broker, HistoryRecord, Logger } from "@millrace/core";
+import { type Broker, type HistoryRecord, type Logger, UNDO_MS } from "@millrace/core";
 import type { DoneRecord, OutboxStore } from "../store/outbox-store.ts";
 import { PagedSweep } from "./paged-sweep.ts";
 
@@ -6,9 +6,11 @@ import { PagedSweep } from "./paged-sweep.ts";
 const FOR_GOOD: ReadonlySet<string> = new Set(["succeeded", "cancelled"]);
 /** Ends with a dead letter: while that is there, the job may be retried. */
 const WITH_LETTER: ReadonlySet<string> = new Set(["dead", "expired"]);
+/** Longer than a letter that is gone can be put back, by what an undo that has begun may take. */
+const GONE_FOR_GOOD_MS = UNDO_MS + 3_600_000;
 
 export interface DoneSweepOptions {
-  readonly broker: Pick<Broker, "history" | "deadLetters" | "findWaiting">;
+  readonly broker: Pick<Broker, "history" | "deadLetters" | "findWaiting" | "serverNow">;
   readonly store: OutboxStore;
   readonly logger: Logger;
   /** How long a record is kept whose job nobody knows any more, milliseconds. */
@@ -16,10 +18,18 @@ export interface DoneSweepOptions {
 }
 
 /**
+ * What of a job can still come to a node. `over`: nothing, and nothing can be put back. `gone`:
+ * nothing, but a dead letter that an operation has discarded can be put back. `there`: something,
+ * or it is not known yet.
+ */
+type Fate = "over" | "gone" | "there";
+
+/**
  * Forgets that the effects of jobs are committed, once the jobs can't come again: their history
- * says how they ended, and no dead letter of them is left that could be retried. A job of which
- * nothing is known any more is forgotten by its age. One that has ended may still have a run that
- * was cut off and has not noticed, so its record has to be old.
+ * says how they ended, and no dead letter of them is left that could be retried, nor was one for as
+ * long as an operation can be undone. A job of which nothing is known any more is forgotten by its
+ * age. One that has ended may still have a run that was cut off and has not noticed, so its record
+ * has to be old.
  */
 export function doneSweep(options: DoneSweepOptions): PagedSweep<DoneRecord> {
   const { broker, store, logger, keepDoneMs } = options;
@@ -27,32 +37,44 @@ export function doneSweep(options: DoneSweepOptions): PagedSweep<DoneRecord> {
     logger,
     read: async (page) => (await store.done?.(page)) ?? [],
     removeOver: async (page) => {
-      const over = await Promise.all(page.map((record) => isOver(broker, record, keepDoneMs)));
-      const ended = page.filter((_, place) => over[place]);
-      if (ended.length > 0) await store.forgetDone?.(ended);
+      const fates = await Promise.all(page.map((record) => fateOf(broker, record, keepDoneMs)));
+      const of = (fate: Fate): readonly DoneRecord[] =>
+        page.filter((_, place) => fates[place] === fate);
+      const isNoted = ({ goneForMs }: DoneRecord): boolean => goneForMs !== undefined;
+      const over = of("over");
+      if (over.length > 0) await store.forgetDone?.(over);
+      const gone = of("gone").filter((record) => !isNoted(record));
+      if (gone.length > 0) await store.noteGone?.(gone, true);
+      const back = of("there").filter(isNoted);
+      if (back.length > 0) await store.noteGone?.(back, false);
     },
     unknown: "records of millrace_done stay: it is not known which jobs ended; trying later",
   });
 }
 
-/** Whether no message of the job can come to a node any more. */
-async function isOver(
+async function fateOf(
   broker: DoneSweepOptions["broker"],
-  { queue, id, enqueuedAt, ageMs }: DoneRecord,
+  { queue, id, enqueuedAt, ageMs, goneForMs }: DoneRecord,
   keepDoneMs: number,
-): Promise<boolean> {
+): Promise<Fate> {
   const recorded = async (): Promise<readonly HistoryRecord[]> => {
     const records = await broker.history.read({ id, queue });
     return records.filter(({ createdAt }) => createdAt === enqueuedAt);
   };
   const before = await recorded();
   const last = before.at(-1);
-  if (last !== undefined && FOR_GOOD.has(last.state)) return true;
-  if (!WITH_LETTER.has(last?.state ?? "") && ageMs < keepDoneMs) return false;
+  if (last !== undefined && FOR_GOOD.has(last.state)) return "over";
+  if (!WITH_LETTER.has(last?.state ?? "") && ageMs < keepDoneMs) return "there";
   // A letter that is retried is published before it is removed: looked for in this order, it is
   // not missed in between.
-  if ((await broker.deadLetters.list({ id, queue, limit: 1 })).length > 0) return false;
-  if ((await broker.findWaiting(id, { queue })) !== undefined) return false;
+  if ((await broker.deadLetters.list({ id, queue, limit: 1 })).length > 0) return "there";
+  // Looking through a queue is slow, and decides nothing yet.
+  if (goneForMs !== undefined && goneForMs < GONE_FOR_GOOD_MS) return "gone";
+  if ((await broker.findWaiting(id, { queue })) !== undefined) return "there";
   // One that moved from one place to another meanwhile has left a record.
-  return (await recorded()).length === before.length;
+  if ((await recorded()).length !== before.length) return "there";
+  if (goneForMs === undefined) return "gone";
+  // Between two looks it may have been put back, retried and discarded once more.
+  const goneSince = (await broker.serverNow()) - goneForMs;
+  return last !== undefined && last.at > goneSince ? "there" : "over";
 }

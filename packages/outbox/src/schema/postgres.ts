@@ -63,8 +63,12 @@ CREATE TABLE IF NOT EXISTS millrace_done (
   -- Msgpack; NULL while its transaction is under way.
   output bytea,
   done_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- Since when nothing is left of the job that could run; NULL while something is.
+  gone_at timestamptz,
   PRIMARY KEY (queue, job_id, enqueued_at)
 );
+-- Tables of earlier versions have no such column.
+ALTER TABLE millrace_done ADD COLUMN IF NOT EXISTS gone_at timestamptz;
 CREATE INDEX IF NOT EXISTS millrace_done_at ON millrace_done (done_at);
 
 -- Whether the relays wait for a notification. While they are busy they look by themselves, because

@@ -72,6 +72,8 @@ export interface DoneRecord {
   readonly enqueuedAt: number;
   /** How long ago its effects were committed, by the database's clock. */
   readonly ageMs: number;
+  /** For how long nothing is left of the job that could run. Absent while that is not known. */
+  readonly goneForMs?: number;
   /** Its place among all, for the next page. */
   readonly place: string;
 }
@@ -150,9 +152,11 @@ export interface OutboxStore {
   retry(queue?: string): Promise<number>;
   /**
    * Jobs whose effects were committed, the oldest first. Absent where the database keeps none, as
-   * is `forgetDone`.
+   * are `noteGone` and `forgetDone`.
    */
   done?(query: DoneQuery): Promise<readonly DoneRecord[]>;
+  /** Notes since when nothing is left of the jobs, unless that is noted; or that something is. */
+  noteGone?(records: readonly DoneRecord[], isGone: boolean): Promise<void>;
   forgetDone?(records: readonly DoneRecord[]): Promise<void>;
   /** Ids of batches whose rows were replaced, in their order. */
   batches(query: BatchQuery): Promise<readonly string[]>;

@@ -142,11 +142,18 @@ SELECT seq, pg_notify('millrace_outbox', '') FROM back`;
 
 export const DONE = `
 SELECT queue, job_id, enqueued_at::text AS enqueued_at, done_at::text AS place,
-  (extract(epoch FROM clock_timestamp() - done_at) * 1000)::float8 AS age
+  (extract(epoch FROM clock_timestamp() - done_at) * 1000)::float8 AS age,
+  (extract(epoch FROM clock_timestamp() - gone_at) * 1000)::float8 AS gone_age
 FROM millrace_done
 WHERE done_at < clock_timestamp() - make_interval(secs => $1) AND ($2::text IS NULL
   OR (done_at, queue, job_id, enqueued_at) > ($2::timestamptz, $3::text, $4::text, $5::bigint))
 ORDER BY done_at, queue, job_id, enqueued_at LIMIT $6`;
+
+export const NOTE_GONE = `
+UPDATE millrace_done d
+SET gone_at = CASE WHEN $2 THEN coalesce(d.gone_at, clock_timestamp()) END
+FROM json_to_recordset($1::text::json) AS noted (queue text, id text, "enqueuedAt" bigint)
+WHERE d.queue = noted.queue AND d.job_id = noted.id AND d.enqueued_at = noted."enqueuedAt"`;
 
 export const FORGET_DONE = `
 DELETE FROM millrace_done d

@@ -91,6 +91,8 @@ export function postgresOutbox({ url, clock = systemClock }: PostgresOutboxOptio
       const values = [olderThanMs / 1_000, ...from.map((value) => value ?? null), limit];
       return (await run(sql.DONE, values)).map(asDone);
     },
+    noteGone: async (records, isGone) =>
+      void (await run(sql.NOTE_GONE, [JSON.stringify(records), isGone])),
     forgetDone: async (records) => void (await run(sql.FORGET_DONE, [JSON.stringify(records)])),
     batches: async ({ olderThanMs, after, limit }) =>
       (await run(sql.BATCHES, [olderThanMs / 1_000, after ?? null, limit])).map(({ id }) =>
@@ -123,11 +125,13 @@ function asClaim(rows: readonly Row[], made: unknown): Claim | undefined {
 }
 
 function asDone(row: Row): DoneRecord {
+  const gone = row["gone_age"];
   return {
     queue: String(row["queue"]),
     id: String(row["job_id"]),
     enqueuedAt: Number(row["enqueued_at"]),
     ageMs: Number(row["age"]),
+    ...(gone === null ? {} : { goneForMs: Number(gone) }),
     place: String(row["place"]),
   };
 }

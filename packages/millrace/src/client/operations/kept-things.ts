@@ -5,13 +5,12 @@ import {
   type Envelope,
   type Lane,
   type StoredDeadLetter,
+  UNDO_MS,
   writeEnvelope,
 } from "@millrace/core";
 import { readLetter } from "../dead/dead-retry.ts";
 
 export const KEPT_BUCKET = "operation-kept";
-/** For so long an operation can be undone. Then the server forgets what was kept by itself. */
-export const KEPT_MS = 7 * 24 * 3_600_000;
 /** Of what the server takes as one message. The rest is for what a document says besides. */
 const PART_SHARE = 0.5;
 
@@ -46,7 +45,10 @@ export interface Anew {
   readonly firstStoredAt: number;
 }
 
-/** What the things of an operation were, kept so that it can be undone. */
+/**
+ * What the things of an operation were, kept so that it can be undone. The server forgets it by
+ * itself.
+ */
 export class KeptThings {
   readonly #documents: DocumentStore;
   readonly #operation: string;
@@ -59,7 +61,7 @@ export class KeptThings {
   }
 
   static async of(broker: Broker, operation: string): Promise<KeptThings> {
-    const documents = await broker.documents(KEPT_BUCKET, { maxAgeMs: KEPT_MS });
+    const documents = await broker.documents(KEPT_BUCKET, { maxAgeMs: UNDO_MS });
     return new KeptThings(documents, operation, broker.maxMessageBytes);
   }
 
