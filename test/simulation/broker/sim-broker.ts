@@ -1,14 +1,12 @@
 import {
-  DEFAULT_MAX_DELAY_MS,
-  DEFAULT_MAX_VALUES,
   type BatchStore,
-  type JobLogStore,
-  type JournalStore,
   type BlockedStore,
   type Broker,
   type BrokerStatus,
   CONTROLS_BUCKET,
   type DeadLetterStore,
+  DEFAULT_MAX_DELAY_MS,
+  DEFAULT_MAX_VALUES,
   type DelayedStore,
   type Delivery,
   type DocumentStore,
@@ -19,25 +17,27 @@ import {
   type HistoryStore,
   type InboxStore,
   isKeyed,
+  isLookedFor,
+  type JobLogStore,
   type JobRef,
+  type JournalStore,
   type Lease,
   type LockStore,
   messageIdOf,
   MillraceError,
   type ProgressStore,
   queueClosed,
+  type QueueMessage,
   type QueueStore,
   type RunningJob,
   type SettlementStep,
   type SignalStore,
   type Stoppable,
+  type Successors,
   type WaitingJob,
-  wasEnqueuedBefore,
   type WorkOptions,
   type WorkSubscription,
   writeEnvelope,
-  type QueueMessage,
-  type Successors,
 } from "@millrace/core";
 import { needsProgramDoor } from "../../../packages/core/src/flow/reach.ts";
 import { buriedIdOf } from "../../../packages/testkit/src/memory/memory-dead-letters.ts";
@@ -409,11 +409,9 @@ export class SimBroker implements Broker {
     return { ...publication, messageId: messageIdOf(envelope) };
   }
 
-  #findWaiting(
-    id: string,
-    { queue, storedBefore = Number.POSITIVE_INFINITY, enqueuedBefore, place }: FindOptions,
-  ): WaitingJob | undefined {
+  #findWaiting(id: string, options: FindOptions): WaitingJob | undefined {
     const { server } = this.#line;
+    const { queue, place } = options;
     const looked = function* (): Generator<WaitingJob | undefined> {
       for (const job of server.delayed.list(queue))
         yield waitingJob(messageOfDelayed(job), id, "delayed");
@@ -425,14 +423,8 @@ export class SimBroker implements Broker {
             if (place === undefined || message.sequence === place)
               yield waitingJob(message, id, "queued");
     };
-    for (const found of looked()) {
-      if (found === undefined) continue;
-      const isIt =
-        found.state === "queued"
-          ? found.storedAt < storedBefore
-          : wasEnqueuedBefore(found, enqueuedBefore);
-      if (isIt) return found;
-    }
+    for (const found of looked())
+      if (found !== undefined && isLookedFor(found, options)) return found;
     return undefined;
   }
 }

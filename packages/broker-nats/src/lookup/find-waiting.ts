@@ -1,9 +1,9 @@
 import {
   type FindOptions,
+  isLookedFor,
   requireId,
   requireQueueName,
   type WaitingJob,
-  wasEnqueuedBefore,
 } from "@millrace/core";
 import type { NatsBlocked } from "../store/nats-blocked.ts";
 import { request } from "../jetstream-errors.ts";
@@ -29,8 +29,9 @@ export async function findWaiting(
   server: ServerAccess,
   blocked: NatsBlocked,
   id: string,
-  { queue, storedBefore = Number.POSITIVE_INFINITY, enqueuedBefore, place }: FindOptions,
+  options: FindOptions,
 ): Promise<WaitingJob | undefined> {
+  const { queue, place } = options;
   requireId(id);
   if (queue !== undefined) requireQueueName(queue);
   return request(`look for the job ${id}`, async () => {
@@ -38,17 +39,17 @@ export async function findWaiting(
       place === undefined || queue === undefined
         ? undefined
         : await findAt(server, { stream: server.names.queueStream(queue), place, id });
-    if (atPlace !== undefined) return atPlace;
-    const delayed = await findDelayed(server, id, queue ?? "*", enqueuedBefore);
+    if (atPlace !== undefined && isLookedFor(atPlace, options)) return atPlace;
+    const delayed = await findDelayed(server, id, options);
     if (delayed !== undefined) return delayed;
-    const waiting = await blocked.find(id, queue, enqueuedBefore);
+    const waiting = await blocked.find(id, options);
     if (waiting !== undefined)
       return { envelope: waiting.envelope, state: "blocked", storedAt: waiting.storedAt };
     if (place !== undefined) return undefined;
     for (const stream of queue === undefined
       ? await queueStreams(server)
       : [server.names.queueStream(queue)]) {
-      const queued = await findQueued(server, { stream, id, storedBefore });
+      const queued = await findQueued(server, { stream, id, options });
       if (queued !== undefined) return queued;
     }
     return undefined;
@@ -58,10 +59,10 @@ export async function findWaiting(
 async function findDelayed(
   server: ServerAccess,
   id: string,
-  queue: string,
-  enqueuedBefore: number | undefined,
+  options: FindOptions,
 ): Promise<WaitingJob | undefined> {
   const { names } = server;
+  const { queue = "*" } = options;
   for (const subject of [names.delayed(queue, id, "*"), names.due(queue, id, "*")])
     for (let from = 1; ;) {
       const stored = await nextMessage(server.jsm, names.delayedStream, from, subject);
@@ -70,7 +71,7 @@ async function findDelayed(
       if (read?.ok === true && message !== undefined) {
         const { envelope } = read;
         const found = { envelope, state: "delayed", storedAt: message.storedAt } as const;
-        if (wasEnqueuedBefore(found, enqueuedBefore)) return found;
+        if (isLookedFor(found, options)) return found;
       }
       from = stored.seq + 1;
     }
@@ -79,13 +80,15 @@ async function findDelayed(
 
 async function findQueued(
   server: ServerAccess,
-  { stream, id, storedBefore }: { stream: string; id: string; storedBefore: number },
+  { stream, id, options }: { stream: string; id: string; options: FindOptions },
 ): Promise<WaitingJob | undefined> {
+  const { storedBefore = Number.POSITIVE_INFINITY } = options;
   const ends = await endsOf(server, stream);
   if (ends === undefined || ends.last < ends.first || ends.firstAt >= storedBefore)
     return undefined;
-  let found = (await findByPlace(server, ends, id)) ?? (await findByKey(server, ends, id));
-  if (found !== undefined && found.storedAt < storedBefore) return found;
+  const known = (await findByPlace(server, ends, id)) ?? (await findByKey(server, ends, id));
+  if (known !== undefined && isLookedFor(known, options)) return known;
+  let found: WaitingJob | undefined;
   const parts = ends.batches ? BATCHED_PARTS : PARTS;
   const length = Math.ceil((ends.last - ends.first + 1) / parts);
   const idBytes = Buffer.from(id);
@@ -97,7 +100,8 @@ async function findQueued(
         // What comes behind it in this part came later still.
         if (stored.storedAt >= storedBefore) return;
         const job = match(server, stored, id, idBytes);
-        if (job !== undefined && (await isThere(server, ends, stored))) found ??= job;
+        if (job === undefined || !isLookedFor(job, options)) continue;
+        if (await isThere(server, ends, stored)) found ??= job;
       }
     }
   };

@@ -5,12 +5,13 @@ import {
   type BlockedStore,
   type Cancellation,
   type Envelope,
+  type FindOptions,
+  isLookedFor,
   isMeant,
   readEnvelope,
   type ReleaseOptions,
   requireId,
   requireQueueName,
-  wasEnqueuedBefore,
 } from "@millrace/core";
 import type { EarlierCopies } from "../lookup/earlier-copies.ts";
 import { endsOf } from "../reads/scan.ts";
@@ -132,13 +133,12 @@ export class NatsBlocked implements BlockedStore {
   /**
    * Looks through what is blocked.
    *
-   * @param enqueuedBefore as in `FindOptions`
-   * @returns the one with this id
+   * @returns one with this id that is looked for
    */
-  async find(id: string, queue?: string, enqueuedBefore?: number): Promise<BlockedJob | undefined> {
-    const blocked = await this.#find(queue, id, (message) => {
+  async find(id: string, options: FindOptions): Promise<BlockedJob | undefined> {
+    const blocked = await this.#find(options.queue, id, (message) => {
       const job = this.#jobOf(message);
-      return job === undefined || wasEnqueuedBefore(job, enqueuedBefore);
+      return job === undefined || isLookedFor({ ...job, state: "blocked" }, options);
     });
     return blocked && this.#jobOf(blocked);
   }

@@ -45,6 +45,8 @@ export interface FindOptions {
    * of the broker's clock: another job of the id may have come later.
    */
   readonly enqueuedBefore?: number;
+  /** Only a job for which it holds: another of its id may lie before it. Default: any. */
+  readonly where?: (job: WaitingJob) => boolean;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Broker } from "../broker/broker.ts";
+import type { Broker, FindOptions, WaitingJob } from "../broker/broker.ts";
 import { followingJob } from "../envelope/chain-link.ts";
 import { type Envelope, UNSETTLED } from "../envelope/envelope.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
@@ -114,6 +114,18 @@ test("another job of the id counts where it had the queue drop the job, and no e
     expect(await counts(since)).toBe(false);
     expect(await counts(since, since, 5)).toBe(false);
   }
+});
+
+test("another of the id that waits and is found before it does not hide it", async () => {
+  const made = { id: "o-1", queue: "mail", createdAt: NOW };
+  const waiting = [NOW + HOUR_MS, NOW].map((createdAt) => ({ envelope: { ...done, createdAt } }));
+  const broker = {
+    findWaiting: async (_id: string, { where }: FindOptions) =>
+      (waiting as unknown as WaitingJob[]).find((one) => where?.(one) ?? true),
+    history: { read: async () => [] },
+  } as unknown as Pick<Broker, "findWaiting" | "history">;
+  expect(await wasEnqueued(broker, made)).toBe(true);
+  expect(await wasEnqueued(broker, { ...made, createdAt: NOW - 1 })).toBe(false);
 });
 
 test("of an id that nothing else has had since then, whatever came since is it", async () => {

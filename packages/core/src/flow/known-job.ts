@@ -75,8 +75,10 @@ async function isAnyThere(
   { waiting, recorded }: Looked,
 ): Promise<boolean> {
   // It waits, and then it has a record: looked for in this order, it is not missed in between.
-  const found = await broker.findWaiting(id, { queue });
-  if (found !== undefined && waiting(found.envelope, found.storedAt)) return true;
+  const where = ({ envelope, storedAt }: WaitingJob): boolean => waiting(envelope, storedAt);
+  const found = await broker.findWaiting(id, { queue, where });
+  // A broker that knows no conditions gives whatever it finds.
+  if (found !== undefined && where(found)) return true;
   return (await broker.history.read({ id, queue })).some(recorded);
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
-import type { DeadLetter, Envelope, RunningJob } from "@millrace/core";
+import type { DeadLetter, Envelope, RunningJob, WaitingJob } from "@millrace/core";
 import { type ConformanceCase, conformanceCase, sharedCase } from "./scene.ts";
 
 /** Moves of a job, there and back. */
@@ -181,6 +181,15 @@ export const lookingCases: readonly ConformanceCase[] = [
       assert.equal(await find(soon + 2), 1);
       assert.equal(await find(soon + 1), 3);
       assert.equal(await find(soon), 0);
+      for (const wanted of [0, 1, 2, 3]) {
+        const where = (found: WaitingJob): boolean => found.envelope.generation === wanted;
+        const found = await scene.broker.findWaiting(job.id, { queue: scene.queue, where });
+        assert.equal(found?.envelope.generation, wanted, "wherever the others of its id lie");
+      }
+      assert.equal(
+        await scene.broker.findWaiting(job.id, { queue: scene.queue, where: () => false }),
+        undefined,
+      );
     },
   ),
 

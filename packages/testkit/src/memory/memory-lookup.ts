@@ -3,6 +3,7 @@ import {
   type Envelope,
   type FindOptions,
   isKeyed,
+  isLookedFor,
   type JobRef,
   type QueueMessage,
   requireId,
@@ -11,7 +12,6 @@ import {
   type Stoppable,
   type Successors,
   type WaitingJob,
-  wasEnqueuedBefore,
 } from "@millrace/core";
 import type { Connection } from "./connection.ts";
 import { messageOfBlocked } from "./memory-blocked.ts";
@@ -50,28 +50,25 @@ export class MemoryLookup {
     };
   }
 
-  async findWaiting(
-    id: string,
-    { queue, storedBefore = Number.POSITIVE_INFINITY, enqueuedBefore, place }: FindOptions = {},
-  ): Promise<WaitingJob | undefined> {
+  async findWaiting(id: string, options: FindOptions = {}): Promise<WaitingJob | undefined> {
     this.#connection.reach();
+    const { queue, place } = options;
     requireId(id);
     if (queue !== undefined) requireQueueName(queue);
     for (const delayed of this.#server.delayed.list(queue)) {
       const found = waitingJob(messageOfDelayed(delayed), id, "delayed");
-      if (found !== undefined && wasEnqueuedBefore(found, enqueuedBefore)) return found;
+      if (found !== undefined && isLookedFor(found, options)) return found;
     }
     for (const [, blocked] of this.#server.blocked.entries(queue)) {
       const found = waitingJob(messageOfBlocked(blocked), id, "blocked");
-      if (found !== undefined && wasEnqueuedBefore(found, enqueuedBefore)) return found;
+      if (found !== undefined && isLookedFor(found, options)) return found;
     }
     for (const candidate of this.#server.queues.values()) {
       if (queue !== undefined && candidate.name !== queue) continue;
       for (const message of candidate.stored) {
-        if (message.storedAt >= storedBefore) continue;
         if (place !== undefined && message.sequence !== place) continue;
         const found = waitingJob(message, id, "queued");
-        if (found !== undefined) return found;
+        if (found !== undefined && isLookedFor(found, options)) return found;
       }
     }
     return undefined;
