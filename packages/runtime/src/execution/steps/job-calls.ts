@@ -10,6 +10,7 @@ import {
   type StepRef,
 } from "@millrace/core";
 import type { ExecutionHost } from "../execution-host.ts";
+import { writeChildEnd } from "./child-end.ts";
 import type { Known, RunJournal } from "./run-journal.ts";
 
 /** Enqueues a job as its handler does, with its parent; a second time where it may be repeated. */
@@ -70,6 +71,7 @@ export class JobCalls {
     const put = async (entry: CallEntry, replaced: number | undefined): Promise<CallKnown> =>
       (await record(entry, replaced)) as CallKnown;
     let there = known as CallKnown | undefined;
+    if (!again && there !== undefined) await this.#findMissedEnd(there.entry);
     // By another holder, which may have enqueued it and died: the queue forgets ids by and by.
     const wasThere = there !== undefined;
     if (there === undefined || this.#isOfEarlierLife(there.entry))
@@ -138,6 +140,22 @@ export class JobCalls {
     // It waits, and then it has a record: looked for in this order, it is not missed in between.
     if ((await insist(() => host.broker.findWaiting(id, { queue }))) !== undefined) return true;
     return (await insist(() => host.broker.history.read({ id, queue }))).length > 0;
+  }
+
+  /**
+   * Of a job that ended while the letter of this one was discarded, and so had no journal into
+   * which its end could be written. Once the letter is back, so is the journal.
+   */
+  async #findMissedEnd({ state, child, life }: CallEntry): Promise<void> {
+    const { host, envelope, journal, insist } = this.#options;
+    const isTaken = life === (envelope.life ?? 0) || journal.endOf(child.id) !== undefined;
+    if (state !== "calling" || isTaken) return;
+    const end = await insist(() => host.broker.history.last(child, "ended"));
+    if (end === undefined) return;
+    const { id, queue, createdAt } = envelope;
+    const run = { id, queue, createdAt };
+    await insist(() => writeChildEnd(host.broker, run, end.record, host.clock.now()));
+    await insist(() => journal.readEnds());
   }
 
   /** A failure that an earlier life left is not what this one is to have. */
