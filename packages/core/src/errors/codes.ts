@@ -12,7 +12,7 @@ export const ERROR_CODES = {
   "invalid-job": "A job definition has a field that can't be used.",
   "invalid-schedule": "A schedule has a field that can't be used.",
   "invalid-name": "A job name, queue name, id or namespace has characters outside the allowed set.",
-  "invalid-payload": "A payload does not satisfy the input schema of its job.",
+  "invalid-payload": "A payload does not satisfy the input schema of its job, or the schema threw.",
   "invalid-output": "A handler's result does not satisfy the output schema of its job.",
   "unserializable-payload":
     "A payload or a result holds a value that would be lost or altered on its way (a Map, a function, a bigint, a whole number beyond 2^53, a cycle, too deep a nesting).",

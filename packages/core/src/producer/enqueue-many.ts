@@ -95,7 +95,7 @@ async function enqueueChunk<Item extends OnceOptions>(
       if (isKeyed) keys.add(item.id);
     } catch (error) {
       if (!MillraceError.is(error)) throw error;
-      results[place] = { ok: false, id: item.id, queue, error };
+      results[place] = { ok: false, id: idOf(item), queue, error };
     }
   }
   const published = await publish(envelopes, { newIds, keys });
@@ -105,6 +105,11 @@ async function enqueueChunk<Item extends OnceOptions>(
     results[place] =
       result === undefined ? { ok: false, id, queue, error: unanswered(id) } : result;
   }
+}
+
+/** Of what may be no item at all. */
+export function idOf(item: OnceOptions | null): string | undefined {
+  return typeof item === "object" ? item?.id : undefined;
 }
 
 export function unanswered(id: string): MillraceError {

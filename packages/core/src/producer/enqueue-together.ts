@@ -2,7 +2,7 @@ import type { Broker } from "../broker/broker.ts";
 import type { AnyJobDefinition } from "../job/define-job.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { type EnqueueItemResult, unanswered } from "./enqueue-many.ts";
-import { ENQUEUE_ITEM, isKey, type OnceOptions } from "./job-key.ts";
+import { ENQUEUE_ITEM, isKey, type OnceOptions, requireItems } from "./job-key.ts";
 import { makeEnvelope, type EnvelopeSource } from "./make-envelope.ts";
 import { isUnique } from "./prepare-job.ts";
 
@@ -21,6 +21,7 @@ export async function enqueueTogether(
   items: readonly (OnceOptions & { readonly input: unknown })[],
   source: EnvelopeSource,
 ): Promise<readonly EnqueueItemResult[]> {
+  requireItems(items);
   if (items.length > MOST)
     throw refused(`${items.length} jobs are more than ${MOST}, the most that are stored as one`);
   if (items.some((item) => isUnique(job, item)))

@@ -15,15 +15,27 @@ export interface OnceOptions extends EnqueueOptions {
 /** What one enqueue takes. */
 export const ONCE_OPTIONS: ReadonlySet<string> = new Set([...ENQUEUE_OPTIONS, "once"]);
 
+/** @throws MillraceError `invalid-option` */
+export function requireItems(items: unknown): void {
+  if (Array.isArray(items)) return;
+  throw new MillraceError("invalid-option", "items: must be a list of jobs, each with its input.");
+}
+
 /** What each job of a bulk enqueue takes. */
 export const ENQUEUE_ITEM: ReadonlySet<string> = new Set([...ONCE_OPTIONS, "input"]);
 
 /**
  * Whether the id is the key of what is to be done once.
  *
- * @throws MillraceError `invalid-option`
+ * @throws MillraceError `invalid-option`, also where the options are no object
  */
-export function isKey({ id, once }: OnceOptions): boolean {
+export function isKey(options: OnceOptions): boolean {
+  if (typeof options !== "object" || (options as object | null) === null)
+    throw new MillraceError(
+      "invalid-option",
+      `The options of a job are an object; got ${options === null ? "null" : typeof options}.`,
+    );
+  const { id, once } = options;
   if (once !== undefined && typeof once !== "boolean")
     throw new MillraceError("invalid-option", `once: must be true or false; got ${String(once)}.`);
   if (once === true && id === undefined)

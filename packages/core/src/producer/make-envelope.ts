@@ -1,7 +1,8 @@
 import { type Envelope, type JobRef, UNSETTLED } from "../envelope/envelope.ts";
 import { keyOf, requireKey } from "../job/coordination.ts";
 import type { AnyJobDefinition } from "../job/define-job.ts";
-import { validate } from "../job/schema.ts";
+import { type Schema, validate } from "../job/schema.ts";
+import { MillraceError } from "../errors/millrace-error.ts";
 import { refuseUnknown } from "../options/known-options.ts";
 import { ENQUEUE_OPTIONS, type EnqueueOptions, envelopeOptions } from "./enqueue-options.ts";
 
@@ -54,15 +55,31 @@ export function makeEnvelope(
   };
   if (source.origin !== undefined) addOrigin(envelope, source.origin);
   if (job.input === undefined) return withKeys(job, envelope, options);
-  const checked: unknown = validate(
-    job.input,
-    payload,
-    "invalid-payload",
-    `The payload of ${job.name}`,
-  );
+  const checked = checkPayload(job.input, payload, `The payload of ${job.name}`);
   return checked instanceof Promise
     ? checked.then(() => withKeys(job, envelope, options))
     : withKeys(job, envelope, options);
+}
+
+/**
+ * A schema that throws, in place of saying what is wrong, is the trouble of this job alone: of many
+ * that are enqueued together the others go on. What it threw may show the payload.
+ *
+ * @throws MillraceError `invalid-payload`
+ */
+function checkPayload(schema: Schema, payload: unknown, what: string): void | Promise<unknown> {
+  const refused = (cause: unknown): never => {
+    if (MillraceError.is(cause)) throw cause;
+    throw new MillraceError("invalid-payload", `${what} could not be checked: its schema threw.`, {
+      cause,
+    });
+  };
+  try {
+    const checked: unknown = validate(schema, payload, "invalid-payload", what);
+    return checked instanceof Promise ? checked.catch(refused) : undefined;
+  } catch (error) {
+    return refused(error);
+  }
 }
 
 function addOrigin(

@@ -38,8 +38,8 @@ export function prepareJob(
 }
 
 /** Whether an enqueue with these options has a unique key to claim. */
-export function isUnique(job: AnyJobDefinition, options: OnceOptions): boolean {
-  return job.unique !== undefined || options.unique !== undefined;
+export function isUnique(job: AnyJobDefinition, options: OnceOptions | null): boolean {
+  return job.unique !== undefined || options?.unique !== undefined;
 }
 
 /** What the options leave open is the definition's. */

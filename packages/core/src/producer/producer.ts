@@ -6,11 +6,12 @@ import {
   enqueueMany,
   type EnqueuedJob,
   type EnqueueItemResult,
+  idOf,
   type PublishJobs,
   unanswered,
 } from "./enqueue-many.ts";
 import { newJobId } from "./job-id.ts";
-import { ENQUEUE_ITEM, ONCE_OPTIONS, type OnceOptions } from "./job-key.ts";
+import { ENQUEUE_ITEM, isKey, ONCE_OPTIONS, type OnceOptions, requireItems } from "./job-key.ts";
 import { isUnique, type PreparedJob, prepareJob } from "./prepare-job.ts";
 import { type EnvelopeSource, type JobOrigin, makeEnvelope } from "./make-envelope.ts";
 import { sendJobs } from "./send-jobs.ts";
@@ -80,6 +81,7 @@ export class Producer {
     items: readonly Item[],
     origin?: JobOrigin,
   ): Promise<readonly EnqueueItemResult[]> {
+    requireItems(items);
     if (origin?.hasEnqueued === undefined && !items.some((item) => isUnique(job, item))) {
       const source = this.#sourceFor(origin);
       // An attempt that is repeated makes the ids of its children again.
@@ -135,10 +137,11 @@ export class Producer {
     const made = await Promise.all(
       items.map(async (item): Promise<PreparedJob | EnqueueItemResult> => {
         try {
+          void isKey(item);
           return await prepareJob(job, item.input, item, this.#sourceFor(origin), ENQUEUE_ITEM);
         } catch (error) {
           if (!MillraceError.is(error)) throw error;
-          return { ok: false, id: item.id, queue: job.queue, error };
+          return { ok: false, id: idOf(item), queue: job.queue, error };
         }
       }),
     );

@@ -36,7 +36,15 @@ describe("toMs", () => {
     ["1.s"],
     ["infinity"],
     ["99999999d"],
-  ])("%j is refused, with the option's name and what to write", (duration) => {
+    [null],
+    [undefined],
+    [true],
+    [{}],
+    [[]],
+    [5n],
+    [Symbol("s")],
+    [Object.create(null)],
+  ])("%o is refused, with the option's name and what to write", (duration) => {
     expect(() => toMs(duration as string, "retry.base")).toThrow(
       expect.objectContaining({
         code: "invalid-duration",

@@ -26,14 +26,20 @@ const MAX_MS = 100 * 365 * 86_400_000;
  * @throws MillraceError `invalid-duration`
  */
 export function toMs(duration: Duration | string, field = "duration"): number {
-  const ms = typeof duration === "number" ? duration : parse(duration);
-  if (ms === undefined || !Number.isFinite(ms) || ms < 0 || ms > MAX_MS) {
+  const ms = typeof duration === "string" ? parse(duration) : duration;
+  if (typeof ms !== "number" || !Number.isFinite(ms) || ms < 0 || ms > MAX_MS) {
     throw new MillraceError(
       "invalid-duration",
-      `${field}: ${JSON.stringify(duration)} is no duration. Give milliseconds (1500) or a number with ms, s, m, h or d ("1.5s").`,
+      `${field}: ${shown(duration)} is no duration. Give milliseconds (1500) or a number with ms, s, m, h or d ("1.5s").`,
     );
   }
   return Math.round(ms);
+}
+
+/** From JavaScript it may be anything. */
+function shown(given: unknown): string {
+  if (typeof given === "string") return JSON.stringify(given.slice(0, 80));
+  return typeof given === "object" && given !== null ? "an object" : String(given);
 }
 
 function parse(text: string): number | undefined {
