@@ -10,6 +10,8 @@ import { forgottenBefore, isIdKnown, type Meant } from "../jobs/known-id.ts";
 
 /** Jobs that are looked up at the same time. */
 const AT_A_TIME = 32;
+/** Where the broker does not say for how long its queues remember ids. */
+const DEFAULT_WINDOW_MS = 120_000;
 
 export type MemberResult = EnqueueResult & {
   /** It waits, and is a job of this batch. */
@@ -87,13 +89,17 @@ async function thereAlready(
   const look = async (member: Envelope): Promise<void> => {
     const since = madeAt - (forgetful.get(member.queue) ?? 0);
     let how: "waits" | "recorded" = "recorded";
+    // An earlier job of the id may wait still, or have ended since. It counts where the queue
+    // dropped this one for it, or would have. What has another idempotency key keeps nothing out.
+    const hasDropped = (storedAt: number, unkeyed: number | undefined): boolean =>
+      storedAt >= since && unkeyed === undefined;
     const meant: Meant = {
-      // An earlier job of the id may have ended since. It counts where the queue dropped this one
-      // for it, or would have.
-      recorded: ({ batch, firstStoredAt, at }) =>
-        (firstStoredAt ?? at) >= (batch === id ? madeAt - CLOCK_SLACK_MS : since),
-      waits: ({ envelope }) => {
-        if (envelope.batch !== id) return false;
+      recorded: ({ batch, at, firstStoredAt = at, unkeyed }) =>
+        batch === id
+          ? firstStoredAt >= madeAt - CLOCK_SLACK_MS
+          : hasDropped(firstStoredAt, unkeyed),
+      waits: ({ envelope: { batch, firstStoredAt, unkeyed }, storedAt }) => {
+        if (batch !== id) return hasDropped(firstStoredAt ?? storedAt, unkeyed);
         how = "waits";
         return true;
       },
@@ -107,7 +113,7 @@ async function thereAlready(
 
 /** For how long before an enqueue a job was stored, at the most, for which it is dropped. */
 export async function dedupeWindow(broker: Broker, queue: string): Promise<number> {
-  const { dedupeWindowMs = 0 } = await broker.queues.settings(queue);
+  const { dedupeWindowMs = DEFAULT_WINDOW_MS } = await broker.queues.settings(queue);
   return dedupeWindowMs;
 }
 
