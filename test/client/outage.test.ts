@@ -148,6 +148,40 @@ describeEachServer("a producer in an outage", (server) => {
     expect(await client.enqueue(order, { n: 1 }, { id: "one" })).toMatchObject({ duplicate: true });
   });
 
+  test("where a server falls silent every wait ends at its signal, with the signal's reason", async () => {
+    const { client, line } = await scene();
+    const handle = await client.enqueue(order, { n: 1 });
+    const stop = new AbortController();
+    const { signal } = stop;
+    const reason = new Error("the request was closed");
+    line.blackhole();
+    const first = <T>(reading: AsyncIterable<T>): Promise<unknown> =>
+      reading[Symbol.asyncIterator]().next();
+    const waits = [
+      first(handle.progress({ signal })),
+      first(handle.logs({ signal })),
+      first(handle.logs({ follow: true, signal })),
+      handle.cancel("x", { wait: true, signal }),
+      client.machine("m", "x").waitFor(() => true, { signal }),
+      client.lock("l", { signal }, () => 1),
+      client.queues.drain(QUEUE, { signal }),
+      client.queues.purge(QUEUE, { signal }),
+      client.operations.run("x", { signal }),
+      client
+        .with({ signal })
+        .machine("m", "x")
+        .subscribe(() => {}),
+    ].map((wait: Promise<unknown>) => wait.catch((caught: unknown) => caught));
+    const ends = [first(client.events({ signal })), first(client.jobs.watch({ signal }))];
+    stop.abort(reason);
+    expect(await within(Promise.all(waits), 20_000, "every wait ends")).toEqual(
+      waits.map(() => reason),
+    );
+    const over = { done: true, value: undefined };
+    expect(await within(Promise.all(ends), 20_000, "every reading ends")).toEqual([over, over]);
+    line.heal();
+  });
+
   test("a reader of progress that waits is ended at once, by return() and by a signal", async () => {
     const { client } = await scene();
     const handle = await client.enqueue(order, { n: 1 });

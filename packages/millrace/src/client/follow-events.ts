@@ -52,7 +52,9 @@ export function followEvents(
   filter: EventFilter,
 ): AsyncIterableIterator<JobEvent, void, undefined> {
   const bell = new Bell(clock);
-  return endsAtOnce(read(broker, filter, bell), () => bell.end());
+  return endsAtOnce(read(broker, filter, bell), () => bell.end(), {
+    ...{ signal: filter.signal, atSignal: "ends" },
+  });
 }
 
 async function* read(

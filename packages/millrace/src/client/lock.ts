@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import {
   type Clock,
   type Duration,
+  formatMs,
   type Instrumentation,
   type LockStore,
   type MetricsCollector,
@@ -13,6 +14,7 @@ import {
   toMs,
 } from "@millrace/core";
 import { type HeldLease, takeLock } from "@millrace/runtime";
+import { waitWithin } from "./wait-within.ts";
 
 /** How long a lock is waited for, and how long it outlives its process. */
 export interface LockOptions {
@@ -21,11 +23,20 @@ export interface LockOptions {
    * lost when no renewal comes through for five sixths of it. Default `"30s"`.
    */
   readonly lease?: Duration;
-  /** How long to wait for another holder; 0 tries once. Default: for ever. */
+  /**
+   * How long to wait for another holder; 0 tries once. Default: for ever. Where the server does not
+   * answer, a call ends when this is over, with `request-timeout`; after two seconds where this is
+   * shorter.
+   */
   readonly wait?: Duration;
   /** Ends the waiting. It does not reach the function once that runs. */
   readonly signal?: AbortSignal;
 }
+
+/** So long a try may take, however short the wait. */
+const TRY_MS = 2_000;
+/** The lock's own end of the wait comes first: it knows whether another holds it. */
+const TELL_MS = 50;
 
 const NAMES = optionNames<LockOptions>({ lease: true, wait: true, signal: true });
 
@@ -78,15 +89,18 @@ export async function withLock<Result>(
       // released.
     }
   };
-  const lease = await takeLock(
-    { ...store, log: silentLogger, random: Math.random },
-    {
-      name: userLock(name),
-      holder: `${hostname()}:${process.pid}`,
-      leaseMs: toMs(leaseLength, "lease"),
-      waitMs,
-      ...(signal === undefined ? {} : { signal }),
-    },
+  const leaseMs = toMs(leaseLength, "lease");
+  const ms = Math.max(waitMs + TELL_MS, TRY_MS);
+  const time = wait === undefined ? undefined : { ms, tooLate: () => unanswered(name, ms) };
+  // A lock that is granted after that is released again.
+  const lease = await waitWithin({ clock: store.clock, signal, time }, (over) =>
+    takeLock(
+      { ...store, log: silentLogger, random: Math.random },
+      {
+        ...{ name: userLock(name), holder: `${hostname()}:${process.pid}` },
+        ...{ leaseMs, waitMs, signal: over },
+      },
+    ),
   );
   waited(lease?.token);
   if (lease === undefined) throw busy(name, waitMs);
@@ -124,6 +138,14 @@ function lost(name: string, cause: unknown): MillraceError {
     "lock-lost",
     `The lock ${name} was lost while the function ran under it: another may have run at the same time. Its result is not to be trusted; the error's cause holds it.`,
     { cause },
+  );
+}
+
+/** Whether another holds it is not known: who is told that it is busy may leave work undone. */
+function unanswered(name: string, ms: number): MillraceError {
+  return new MillraceError(
+    "request-timeout",
+    `The server did not say within ${formatMs(ms)} whether the lock ${name} is free. Try again.`,
   );
 }
 

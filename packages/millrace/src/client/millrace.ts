@@ -150,10 +150,11 @@ export interface Millrace extends AsyncDisposable {
    * The lock is renewed while the function runs and released when it has ended, however it ended.
    * See `docs/locks.md` for what to do with the token.
    *
-   * @throws MillraceError `lock-busy` where another still holds it after `wait`; `lock-lost` where
-   *   it was lost while the function ran, with what the function returned (`{ returned }`) or threw
-   *   as its `cause`; `invalid-name`, `invalid-option`; what the function throws; the signal's
-   *   reason where it ended the waiting
+   * @throws MillraceError `lock-busy` where another still holds it after `wait`; `request-timeout`
+   *   where the server has not said so by then; `lock-lost` where it was lost while the function
+   *   ran, with what the function returned (`{ returned }`) or threw as its `cause`;
+   *   `invalid-name`, `invalid-option`; what the function throws; the signal's reason where it
+   *   ended the waiting
    * @example
    * const patience = { lease: "30s", wait: "5s" };
    * const total = await millrace.lock("invoices/2030-01", patience, async ({ token, signal }) => {
@@ -182,9 +183,10 @@ export interface Millrace extends AsyncDisposable {
   /** Tells of each change of `status`. Returns a function that ends this. */
   onStatus(listener: (status: BrokerStatus) => void): () => void;
   /**
-   * Whether the server answers now, for a health check: at most 2 s, or as the limits say. Never
-   * rejects.
+   * Whether the server answers now, for a health check: at most 2 s, or as the limits say. What
+   * is wrong with the server never makes it reject.
    *
+   * @throws MillraceError `invalid-option` where the call has an option that there is not
    * @example
    * app.get("/readyz", async (_request, reply) => {
    *   const health = await millrace.health();

@@ -1,5 +1,8 @@
 import type { Clock, Timer } from "@millrace/core";
 
+/** So long what is under way at the signal may take to come to an orderly end. */
+export const LAST_STEP_MS = 2_000;
+
 export interface WaitTime {
   readonly ms: number;
   readonly tooLate: () => Error;
@@ -26,7 +29,8 @@ export async function waitWithin<T>(
   { clock, signal, time, graceMs = 0 }: WaitEnds,
   act: (over: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  signal?.throwIfAborted();
+  // Within a grace the act may say how far it is.
+  if (graceMs === 0) signal?.throwIfAborted();
   const over = new AbortController();
   const ended = Promise.withResolvers<never>();
   let timer: Timer | undefined;
@@ -41,6 +45,7 @@ export async function waitWithin<T>(
   const abort = (): void => end(signal?.reason);
   signal?.addEventListener("abort", abort, { once: true });
   if (time !== undefined) timer = clock.setTimer(time.ms, () => end(time.tooLate()));
+  if (signal?.aborted === true) abort();
   try {
     return await Promise.race([act(over.signal), ended.promise]);
   } finally {

@@ -1,18 +1,41 @@
+/** What ends a reading besides `return()`. */
+interface ReadingEnds {
+  readonly signal: AbortSignal | undefined;
+  /** At the signal: that the reading is over, or the signal's reason. */
+  readonly atSignal: "ends" | "rejects";
+}
+
 /**
  * A generator whose reading can be ended at once, also while it waits: `return()` of a generator
- * itself is heard only once it has answered.
+ * itself is heard only once it has answered, and so is a signal, which an outage may keep it from.
  *
  * @param end makes it answer, where nothing keeps it
  */
 export function endsAtOnce<T>(
   reading: AsyncGenerator<T, void, undefined>,
   end: () => void,
+  { signal, atSignal }: ReadingEnds,
 ): AsyncIterableIterator<T, void, undefined> {
   let asked = 0;
+  const left = async (): Promise<IteratorResult<T, void>> => {
+    if (atSignal === "rejects") signal?.throwIfAborted();
+    return { done: true, value: undefined };
+  };
+  const ask = (): Promise<IteratorResult<T, void>> => {
+    asked += 1;
+    return reading.next().finally(() => (asked -= 1));
+  };
   return {
     next: () => {
-      asked += 1;
-      return reading.next().finally(() => (asked -= 1));
+      if (signal === undefined) return ask();
+      // What it was asked for before it has not answered: an outage keeps it.
+      if (signal.aborted) return asked > 0 ? left() : ask();
+      return new Promise((resolve, reject) => {
+        const abort = (): void => void left().then(resolve, reject);
+        signal.addEventListener("abort", abort, { once: true });
+        const forget = (): void => signal.removeEventListener("abort", abort);
+        ask().finally(forget).then(resolve, reject);
+      });
     },
     return: async () => {
       end();

@@ -49,7 +49,9 @@ export function readJobLogs(
   { follow = false, signal }: JobLogsOptions,
 ): AsyncIterableIterator<JobLogEntry, void, undefined> {
   const ending = new Ending(clock, signal);
-  return endsAtOnce(entries(broker, job, clock, follow, ending), () => ending.leave());
+  return endsAtOnce(entries(broker, job, clock, follow, ending), () => ending.leave(), {
+    ...{ signal, atSignal: "rejects" },
+  });
 }
 
 async function* entries(

@@ -27,7 +27,9 @@ export function followProgress(
   signal?: AbortSignal,
 ): AsyncIterableIterator<ProgressReport, void, undefined> {
   const mailbox = new Mailbox();
-  return endsAtOnce(read(broker, job, clock, mailbox, signal), () => mailbox.end());
+  return endsAtOnce(read(broker, job, clock, mailbox, signal), () => mailbox.end(), {
+    ...{ signal, atSignal: "rejects" },
+  });
 }
 
 async function* read(

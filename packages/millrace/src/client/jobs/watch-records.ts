@@ -29,7 +29,9 @@ export function watchRecords(
   query: WatchQuery,
 ): AsyncIterableIterator<HistoryRecord, void, undefined> {
   const inbox = new Inbox();
-  return endsAtOnce(read(broker, query, inbox), () => inbox.end());
+  return endsAtOnce(read(broker, query, inbox), () => inbox.end(), {
+    ...{ signal: query.signal, atSignal: "ends" },
+  });
 }
 
 async function* read(

@@ -9,6 +9,7 @@ import {
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
 import { beginAudit, completeAudit } from "../audit.ts";
+import { LAST_STEP_MS, waitWithin } from "../wait-within.ts";
 import { whoAmI } from "../who-am-i.ts";
 import {
   isOpen,
@@ -108,7 +109,8 @@ export interface Operations {
    * Carries it out here, or waits until whoever is at it has ended it or died.
    *
    * @param options.signal ends the waiting and leaves the rest to others
-   * @throws MillraceError `operation-not-found`, and of a server that is away: it can be run again
+   * @throws MillraceError `operation-not-found`, and of a server that is away: it can be run again;
+   *   the signal's reason where the server does not answer
    */
   run(id: string, options?: { readonly signal?: AbortSignal }): Promise<Operation>;
   /** Carries out whatever nobody carries out, until it is stopped. */
@@ -166,13 +168,15 @@ export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operatio
     },
     async run(id, options = {}) {
       refuseUnknown(options, RUN_NAMES, "operations.run()");
-      const { signal = new AbortController().signal } = options;
-      for (;;) {
-        const end = await runOperation({ broker, clock }, id, signal);
-        const operation = await get(id);
-        if (end !== "held" || !isOpen(operation) || signal.aborted) return operation;
-        await pause();
-      }
+      const { signal } = options;
+      return waitWithin({ clock, signal, graceMs: LAST_STEP_MS }, async (over) => {
+        for (;;) {
+          const end = await runOperation({ broker, clock }, id, over);
+          const operation = await get(id);
+          if (end !== "held" || !isOpen(operation) || over.aborted) return operation;
+          await pause();
+        }
+      });
     },
     async serve(options = {}) {
       refuseUnknown(options, SERVE_NAMES, "operations.serve()");

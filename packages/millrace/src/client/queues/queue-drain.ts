@@ -10,6 +10,7 @@ import {
   refuseUnknown,
   toMs,
 } from "@millrace/core";
+import { waitWithin } from "../wait-within.ts";
 import { controlsOf, type QueueStatus, queueStatus } from "./queue-status.ts";
 
 /** What a drain waits for, for how long, and whom it tells why. */
@@ -19,14 +20,20 @@ export interface DrainOptions {
    * for what is due.
    */
   readonly delayed?: boolean;
-  /** Default: none. The queue stays closed. */
+  /**
+   * Default: none. The queue stays closed. It is closed and looked at once in any case; where the
+   * server does not answer, the call rejects two seconds after this.
+   */
   readonly timeout?: Duration;
   /** Shown to producers and operators. */
   readonly reason?: string;
   readonly by?: string;
   /** Called after each look. */
   readonly onProgress?: (status: QueueStatus) => void;
-  /** Ends the waiting. The queue stays closed. */
+  /**
+   * Ends the waiting. The queue stays closed. Rejects with its reason where the server does not
+   * answer, and has told nothing of the queue.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -42,11 +49,17 @@ export interface DrainResult {
   readonly status: QueueStatus;
 }
 
+/** So long the last look may take, or the first where the time is short. */
+const LAST_LOOK_MS = 2_000;
 const LOOK_MS = 250;
 /** A job on its way from one place to another may be missed by one look, not by two. */
 const EMPTY_LOOKS = 2;
 
-/** @throws MillraceError `queue-not-found`, `invalid-option` where the queue is paused */
+/**
+ * @throws MillraceError `queue-not-found`, `invalid-option` where the queue is paused;
+ *   `request-timeout` where the time is over before the server has told anything of it, the
+ *   signal's reason likewise
+ */
 export async function drainQueue(
   broker: Broker,
   clock: Clock,
@@ -55,8 +68,43 @@ export async function drainQueue(
   mark: ControlMark,
 ): Promise<DrainResult> {
   refuseUnknown(options, NAMES, "queues.drain()");
-  const { delayed = false, timeout, onProgress, signal } = options;
-  const until = clock.monotonic() + (timeout === undefined ? Infinity : toMs(timeout, "timeout"));
+  const { timeout, signal } = options;
+  const ms = timeout === undefined ? undefined : toMs(timeout, "timeout");
+  const late = new MillraceError(
+    "request-timeout",
+    `The server did not answer in the time given to the drain of ${queue}: the queue may be closed or not. Try again.`,
+  );
+  const time = ms === undefined ? undefined : { ms, tooLate: () => late };
+  const until = clock.monotonic() + (ms ?? Infinity);
+  let last: QueueStatus | undefined;
+  const onProgress = (status: QueueStatus): void => {
+    last = status;
+    options.onProgress?.(status);
+  };
+  try {
+    return await waitWithin({ clock, signal, time, graceMs: LAST_LOOK_MS }, (over) =>
+      closeAndLook(
+        { broker, clock },
+        queue,
+        { ...options, onProgress },
+        mark,
+        () => over.aborted || clock.monotonic() >= until,
+      ),
+    );
+  } catch (error) {
+    const isEnd = error === late || (signal?.aborted === true && error === signal.reason);
+    if (last !== undefined && isEnd) return { drained: false, status: last };
+    throw error;
+  }
+}
+
+async function closeAndLook(
+  { broker, clock }: { readonly broker: Broker; readonly clock: Clock },
+  queue: string,
+  { delayed = false, onProgress }: DrainOptions,
+  mark: ControlMark,
+  isOver: () => boolean,
+): Promise<DrainResult> {
   await broker.queues.snapshot(queue);
   if ((await controlsOf(broker, queue)).paused !== undefined)
     throw new MillraceError(
@@ -78,7 +126,7 @@ export async function drainQueue(
     // old subjects back.
     if (status.closed === undefined) return { drained: false, status };
     if (status.intake === "open") await broker.queues.setIntake(queue, "closed");
-    if (signal?.aborted === true || clock.monotonic() >= until) return { drained: false, status };
+    if (isOver()) return { drained: false, status };
     await new Promise<void>((resolve) => clock.setTimer(LOOK_MS, resolve));
   }
 }

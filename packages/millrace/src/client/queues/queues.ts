@@ -20,6 +20,7 @@ import { type PurgeOptions, purgeQueue, type PurgeResult } from "@millrace/runti
 import { type DrainOptions, drainQueue, type DrainResult } from "./queue-drain.ts";
 import { limitsOf, type QueueLimits } from "./queue-limits.ts";
 import { controlsOf, listQueues, type QueueStatus, queueStatus } from "./queue-status.ts";
+import { LAST_STEP_MS, waitWithin } from "../wait-within.ts";
 import { whoAmI } from "../who-am-i.ts";
 
 /** Why something is done and by whom: shown wherever the queue is. */
@@ -107,7 +108,7 @@ export interface Queues extends Pick<QueueStore, "remove"> {
    * Cancels what waits in the queue, with a record of each for the reason `purged`; never what
    * runs. Meanwhile the queue is paused for all nodes, and afterwards as it was.
    *
-   * @throws MillraceError `queue-not-found`
+   * @throws MillraceError `queue-not-found`; the signal's reason where the server does not answer
    */
   purge(
     queue: string,
@@ -165,10 +166,13 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
       drainQueue(broker, clock, requireQueueName(queue), options, mark(options)),
     purge: async (queue, options = {}) => {
       refuseUnknown(options, PURGE_NAMES, "queues.purge()");
-      return purgeQueue({
-        ...{ by: whoAmI(), ...options },
-        ...{ broker, clock, queue: requireQueueName(queue) },
-      });
+      const { signal } = options;
+      return waitWithin({ clock, signal, graceMs: LAST_STEP_MS }, (over) =>
+        purgeQueue({
+          ...{ by: whoAmI(), ...options, signal: over },
+          ...{ broker, clock, queue: requireQueueName(queue) },
+        }),
+      );
     },
     async set(queue, wanted) {
       refuseUnknown(wanted, CHANGE_NAMES, "a queue");
