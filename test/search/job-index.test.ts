@@ -155,6 +155,9 @@ describeEachServer("an index of jobs", (server) => {
     }
     expect(await again.status()).toMatchObject({ state: "following", behind: 0, jobs: 80 });
     await again.close();
+    // What is asked of one that is closed is not waited for.
+    await within(again.rebuild(), LONG_MS, "a rebuild after the end");
+    await within(again.caughtUp(), LONG_MS, "a look after the end");
 
     for (const file of [path, `${path}-wal`, `${path}-shm`]) await rm(file, { force: true });
     const rebuilt = await indexOf(client, namespace);

@@ -176,7 +176,7 @@ export type {
 } from "@millrace/core";
 
 // Running.
-export { createNode } from "./node/connect-node.ts";
+export { createNode, type CreateNodeOptions } from "./node/connect-node.ts";
 export { loadJobs, loadMachines, loadSchedules } from "./node/load-jobs.ts";
 export type { NodeOptions } from "./node/node-options.ts";
 export { runNode, type RunningNode, type RunNodeOptions } from "./node/run-node.ts";

@@ -73,7 +73,9 @@ async function dial(
       if (options.waitOnFirstConnect !== true && (tries > 1 || !wasReached(cause))) throw error;
       onRefused(error);
     }
-    await sleep(native.reconnectTimeWait ?? 250, undefined, signal === undefined ? {} : { signal });
+    await sleep(native.reconnectTimeWait ?? 250, undefined, signal === undefined ? {} : { signal })
+      // It would reject with an error of its own; the look at the signal says the reason.
+      .catch(() => {});
   }
 }
 

@@ -16,7 +16,7 @@ export interface ClientHealth {
 
 const USUAL_TIMEOUT = "2s";
 
-/** Asks the server, for a moment only. Never rejects. */
+/** Asks the server, for a moment only. Whatever is wrong is told and not thrown. */
 export async function clientHealth(
   broker: Broker,
   clock: Clock,

@@ -123,18 +123,34 @@ export async function prepareNode(options: NodeOptions): Promise<PreparedNode> {
 }
 
 /** A node that is not started, on a connection of its own. */
-export async function connectNode(options: NodeOptions): Promise<NodeConnection> {
-  return (await prepareNode(options)).connect();
+export async function connectNode(
+  options: NodeOptions,
+  waiting: ConnectOptions = {},
+): Promise<NodeConnection> {
+  return (await prepareNode(options)).connect(waiting);
+}
+
+export interface CreateNodeOptions extends NodeOptions {
+  /**
+   * Ends the waiting for a server, which is for ever otherwise: `createNode` rejects with its
+   * reason. It does not reach the node: `stop()` that.
+   */
+  readonly signal?: AbortSignal;
 }
 
 /**
  * Connects a node that runs these jobs; `start()` it. The connection is closed when the node has
  * stopped. `runNode` adds health and metrics.
  *
- * @throws MillraceError as `runNode`
+ * @throws MillraceError as `runNode`; the signal's reason
+ * @example
+ * const node = await createNode({ jobs, signal: AbortSignal.timeout(60_000) });
+ * await node.start();
  */
-export async function createNode(options: NodeOptions): Promise<MillraceNode> {
-  const connection = await connectNode(options);
+export async function createNode(options: CreateNodeOptions): Promise<MillraceNode> {
+  const { signal, ...known } = options;
+  signal?.throwIfAborted();
+  const connection = await connectNode(known, signal === undefined ? {} : { signal });
   void connection.node.stopped.then(() => connection.close());
   return connection.node;
 }

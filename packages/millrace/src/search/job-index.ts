@@ -206,8 +206,11 @@ class FollowedIndex implements JobIndex {
 
   rebuild(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#mustRebuild.push(resolve);
-    this.#isBehind = true;
+    if (this.#isClosed) resolve();
+    else {
+      this.#mustRebuild.push(resolve);
+      this.#isBehind = true;
+    }
     this.#ring();
     return promise;
   }
