@@ -97,6 +97,18 @@ describe.skipIf(missing !== undefined)(
       expect(waiting[0]?.envelope.id).toBe("early");
     });
 
+    test("a row written by hand has its createdAt from the row, in whole milliseconds", async () => {
+      await client.query(
+        `INSERT INTO millrace_outbox (id, queue, body, created_at) VALUES
+         ('a', 'mail', '{"name":"mail.send","payload":1}', to_timestamp(1764000000.123456)),
+         ('b', 'mail', '{"name":"mail.send","payload":1}', 'infinity')`,
+      );
+      await relay(20);
+      const { waiting } = await jobs(1);
+      expect(waiting[0]?.envelope).toMatchObject({ id: "a", createdAt: 1_764_000_000_123 });
+      expect(await store.listSetAside(9)).toMatchObject([{ id: "b", reason: "invalid-envelope" }]);
+    });
+
     test("a batch whose row was replaced is noted until it is forgotten; other rows are not", async () => {
       await client.query(
         `INSERT INTO millrace_outbox (id, queue, kind, body)

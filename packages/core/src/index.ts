@@ -164,7 +164,12 @@ export {
   requirePlace,
   requireQueueName,
 } from "./envelope/names.ts";
-export { readEnvelope, type ReadResult, type UnreadableReason } from "./envelope/read-envelope.ts";
+export {
+  isTime,
+  readEnvelope,
+  type ReadResult,
+  type UnreadableReason,
+} from "./envelope/read-envelope.ts";
 export { runnableAt } from "./envelope/runnable-at.ts";
 export { writeEnvelope } from "./envelope/write-envelope.ts";
 export { linkOutOfReach, needsProgramDoor } from "./flow/reach.ts";

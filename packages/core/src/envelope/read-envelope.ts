@@ -322,7 +322,8 @@ function isSettledCount(value: unknown): boolean {
   return isCount(value) && value <= MOST_GENERATIONS;
 }
 
-function isTime(value: unknown): boolean {
+/** Whether a value is a time as an envelope has it. */
+export function isTime(value: unknown): boolean {
   return isCount(value) && value <= LAST_TIME;
 }
 

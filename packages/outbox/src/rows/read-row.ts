@@ -1,4 +1,4 @@
-import { type PreparedJob, readEnvelope, type UniquePlan } from "@millrace/core";
+import { isTime, type PreparedJob, readEnvelope, type UniquePlan } from "@millrace/core";
 import type { OutboxRow, SetAside } from "../store/outbox-store.ts";
 
 /** A row as a job that can be published, or why it never can. */
@@ -27,12 +27,15 @@ export function readRow(queue: string, row: OutboxRow): ReadRow {
     body,
     headers: { ...headers, "nats-msg-id": id },
     sequence: seq,
-    storedAt: createdAt,
+    // PostgreSQL's times have microseconds, and a job's are whole milliseconds.
+    storedAt: Math.floor(createdAt),
   });
   if (!read.ok) return refused(seq, read.reason, read.error.message);
   const { envelope } = read;
   if (envelope.id !== id)
     return refused(seq, "invalid-envelope", "The id of the row and that of its body differ.");
+  if (!isTime(envelope.createdAt))
+    return refused(seq, "invalid-envelope", "created_at must be from 1970 on, before 10000.");
   return {
     ok: true,
     seq,

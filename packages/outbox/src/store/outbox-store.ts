@@ -16,7 +16,7 @@ export interface OutboxRow {
   readonly headers: string;
   /** JSON; null where the job has no unique key. */
   readonly unique: string | null;
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds, with whatever part of one the database has. */
   readonly createdAt: number;
 }
 
