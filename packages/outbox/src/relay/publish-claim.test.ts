@@ -189,6 +189,33 @@ test("a row is published late where the queue had forgotten the other of its id 
   expect(await triesAfterAnother(121_000, [3_600_000])).toEqual([2]);
 });
 
+test("a claim that was published where nothing stores marks is not published again where marks are", async () => {
+  const { close, database, store } = await sqliteShop();
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock, server: new MemoryServer(clock) });
+  onTestFinished(async () => {
+    await close();
+    await broker.close();
+  });
+  await broker.queues.ensure("mail");
+  const enqueue = (id: string) =>
+    createSyncOutbox(sqliteTransaction)(database).enqueue(mail, { to: "ada" }, { id });
+  for (const id of ["a", "b"]) enqueue(id);
+  const name = await store.mark("mail");
+  const claim = await store.claim("mail", limits);
+  if (claim === undefined) throw new Error("there are rows");
+  const aged = (ageMs: number) => ({ name, seen: undefined, ageMs: () => ageMs });
+  const without = replaced<Broker, "marks">(broker, "marks", undefined);
+  const [first] = claim.rows;
+  if (first === undefined) throw new Error("there are two rows");
+  // The relay dies after the first of two, and the server comes back as a newer one.
+  await publishClaim(without, store, "mail", { ...claim, rows: [first] }, aged(0));
+  await clock.advance(3_600_000);
+  await publishClaim(broker, store, "mail", claim, aged(3_600_000));
+  const waiting = await broker.listWaiting("mail");
+  expect(waiting.map(({ envelope: { id } }) => id)).toEqual(["a", "b"]);
+});
+
 /** The first write of a document gets no answer. */
 function failingOnce(broker: MemoryBroker): Broker {
   let failures = 0;

@@ -8,7 +8,7 @@ import {
   publishedJobs,
   reasonOf,
 } from "./claim-item.ts";
-import { type ClaimMark, publishMarked } from "./publish-marked.ts";
+import { type ClaimMark, type MarkedClaim, publishMarked } from "./publish-marked.ts";
 import { DEFAULT_WINDOW_MS, leaveBatches } from "./leave-batches.ts";
 import { openBatch } from "./open-batch.ts";
 import { type BatchInRow, readBatchRow } from "../rows/batch-row.ts";
@@ -70,9 +70,22 @@ export async function publishClaim(
   await unlessGone(seqs, () =>
     marks === undefined
       ? publishById(broker, queue, items, { ageMs, setAside })
-      : publishMarked({ broker, marks, setAside, queue, claim, items, mark, ageMs }),
+      : publishWithMark({ broker, marks, setAside, queue, claim, items, mark, ageMs }),
   );
   return aside;
+}
+
+/**
+ * A queue without any mark may have an old claim all the same: published before its server was
+ * upgraded to one that stores several messages as one.
+ */
+async function publishWithMark(marked: MarkedClaim): Promise<void> {
+  const { broker, queue, items, mark, ageMs } = marked;
+  const mayBe = mark.seen === undefined && items.length > 0;
+  const going = mayBe ? await notStoredBefore(broker, queue, items, ageMs) : items;
+  const known = items.filter((item) => !going.includes(item));
+  await leaveBatches(broker, publishedJobs(known, []), marked);
+  await publishMarked({ ...marked, items: going });
 }
 
 /** Where the queue alone tells what is published, by the jobs' ids. */
@@ -88,10 +101,7 @@ async function publishById(
     readonly setAside: (rows: readonly SetAside[]) => Promise<void>;
   },
 ): Promise<void> {
-  const { dedupeWindowMs = DEFAULT_WINDOW_MS } = await broker.queues.settings(queue);
-  // The queue may have forgotten the ids of an earlier try. Half its window: a try takes a while.
-  const isOld = ageMs() > dedupeWindowMs / 2;
-  const going = isOld ? await notStored(broker, items, dedupeWindowMs + ageMs()) : items;
+  const going = await notStoredBefore(broker, queue, items, ageMs);
   const results = await sendJobs(
     broker,
     going.map(({ job }) => job),
@@ -131,6 +141,19 @@ function readable(queue: string, claim: Claim, marks: MarkStore | undefined): Re
     else refused.push({ seq: read.seq, reason: refusal.code, detail: refusal.message });
   }
   return { items, batches, refused };
+}
+
+/** Those that an earlier try may not have brought to the queue: all of them, where it knows ids. */
+async function notStoredBefore(
+  broker: Broker,
+  queue: string,
+  items: readonly ClaimItem[],
+  ageMs: () => number,
+): Promise<readonly ClaimItem[]> {
+  const { dedupeWindowMs = DEFAULT_WINDOW_MS } = await broker.queues.settings(queue);
+  // The queue may have forgotten the ids of an earlier try. Half its window: a try takes a while.
+  const isOld = ageMs() > dedupeWindowMs / 2;
+  return isOld ? notStored(broker, items, dedupeWindowMs + ageMs()) : items;
 }
 
 /**
