@@ -38,6 +38,10 @@ const TEST_FILE = /\.(?:test|test-d|fixture)\.ts$|[/\\]fixtures[/\\]/;
 /** Outside packages that only one layer may know. */
 const RESERVED = [{ prefix: "@nats-io/", packages: ["broker-nats", "nats-server"] }];
 
+/** How the client library gives away headers, and who may ask it. */
+const LIBRARY_HEADERS = /\.header\b|\bmsg\.headers\b/;
+const READS_HEADERS = /[/\\]read-headers\.ts$|\.test\.ts$/;
+
 /** Packages that take time from the Clock port alone. */
 const CLOCKED = ["core", "runtime"];
 
@@ -106,6 +110,10 @@ function* importBreaches(name, file, source, packageDir) {
 function* shapeBreaches(name, file, source) {
   if (/\bexport\s*\*/.test(source))
     yield "`export *` hides what a package gives away; name the exports";
+  // The client library's reader of headers throws on what a server takes, and its time grows by
+  // the square of their number.
+  if (name === "broker-nats" && !READS_HEADERS.test(file) && LIBRARY_HEADERS.test(source))
+    yield "reads headers by the client library; take readHeaders() or headersOf()";
   const ownsTime = /(^|[/\\])[^/\\]*clock/.test(file) || file.endsWith(".test.ts");
   // Date.now, timers and their imports are the linter's; it has no rule for a Date made without an
   // argument.

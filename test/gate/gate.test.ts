@@ -58,6 +58,12 @@ describe("check-boundaries", () => {
     ["broker-nats", 'import { y } from "../../core/src/y.ts";', /reaches out of its package/],
     ["millrace", 'export * from "./y.ts";', /hides what a package gives away/],
     ["core", "export const now = new Date();", /reads the time/],
+    [
+      "broker-nats",
+      "export const h = (stored: S) => stored.header;",
+      /reads headers by the client/,
+    ],
+    ["broker-nats", "export const h = (msg: Msg) => msg.headers;", /reads headers by the client/],
     ["elsewhere", "export const x = 1;", /no place among the arrows/],
   ])("in %s refuses: %s", async (name, source, expected) => {
     expect(await breachesOf(name, source)).toMatch(expected);

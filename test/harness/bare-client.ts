@@ -49,6 +49,13 @@ export async function bareClient(server: { readonly url: string }): Promise<Bare
   };
 }
 
+export interface RawOptions {
+  /** Its name is its password. */
+  readonly user?: string;
+  /** What the block begins with. Default: as an ordinary message does. */
+  readonly first?: string;
+}
+
 /**
  * Publishes a header block as it is, which no client lets through; resolves when the server has
  * taken it.
@@ -58,6 +65,7 @@ export async function publishRaw(
   subject: string,
   headerBlock: string,
   body: Uint8Array,
+  { user, first = "NATS/1.0" }: RawOptions = {},
 ): Promise<void> {
   const { hostname, port } = new URL(server.url);
   const socket = createConnection({ host: hostname, port: Number(port) });
@@ -70,8 +78,9 @@ export async function publishRaw(
       else if (seen.includes("PONG")) resolve();
     });
   });
-  const head = Buffer.from(`NATS/1.0\r\n${headerBlock}\r\n\r\n`, "utf8");
-  socket.write('CONNECT {"verbose":false,"headers":true}\r\n');
+  const head = Buffer.from(`${first}\r\n${headerBlock}\r\n\r\n`, "utf8");
+  const login = user === undefined ? {} : { user, pass: user };
+  socket.write(`CONNECT ${JSON.stringify({ verbose: false, headers: true, ...login })}\r\n`);
   socket.write(`HPUB ${subject} ${head.length} ${head.length + body.length}\r\n`);
   socket.write(Buffer.concat([head, body]));
   socket.write("\r\nPING\r\n");

@@ -110,7 +110,7 @@ export {
 } from "./durable/machine-snapshot.ts";
 export { afterSentAgain, keepUnsent, nextTimerAt, tickTime } from "./durable/finish-document.ts";
 export { isUnsentFull } from "./durable/unsent-events.ts";
-export { notPlain } from "./durable/plain-value.ts";
+export { notPlain, requireFewValues } from "./durable/plain-value.ts";
 export {
   type InvokedEnd,
   lastResorts,

@@ -21,6 +21,7 @@ import { readJson, writeJson } from "./read-json.ts";
 import { readStream, type StreamMessage } from "../reads/read-stream.ts";
 import { readSubjects } from "../reads/read-subjects.ts";
 import type { ServerAccess } from "../store/server-access.ts";
+import { readHeaders } from "../wire/read-headers.ts";
 import { serverNow } from "../reads/server-now.ts";
 import { SingleReplica } from "./single-replica.ts";
 import { watchBucket } from "./watch-bucket.ts";
@@ -244,7 +245,7 @@ export class NatsDocuments implements DocumentStore {
       doing: `listen to ${this.#bucket}`,
       onProblem: this.#onProblem,
       hear: (msg) => {
-        if (msg.headers?.has("KV-Operation") === true) return;
+        if (readHeaders(msg)["kv-operation"] !== undefined) return;
         const key = fromKvKey(msg.subject.slice(prefix.length));
         const document = this.#decode(key, 0, msg.data, 0);
         if (document !== undefined) listener({ key, value: document.value });

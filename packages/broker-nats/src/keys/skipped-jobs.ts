@@ -1,9 +1,8 @@
 import { type HistoryStore, LANE_CONSUMERS, type LaneName, MillraceError } from "@millrace/core";
-import type { StoredMsg } from "@nats-io/jetstream";
 import { request } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { laneConsumer } from "../reads/lane-consumer.ts";
-import { nextMessage } from "../reads/next-message.ts";
+import { headersOf, type LeaderMessage, nextMessage } from "../reads/next-message.ts";
 import { removeMessage } from "../store/remove-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
@@ -92,12 +91,12 @@ export class SkippedJobs {
    * nodes one stores it, and one that died in between is gone on from: where the condition does not
    * hold, the job is there again, or its message is gone.
    */
-  async #bringBack(queue: string, message: StoredMsg): Promise<void> {
+  async #bringBack(queue: string, message: LeaderMessage): Promise<void> {
     const { server, publisher } = this.#parts;
     if (await this.#isSettled(queue, message)) return;
     const headers: Record<string, string> = { [EXPECTED_SEQUENCE]: String(message.seq) };
-    for (const [name, values] of message.header ?? [])
-      if (!LEFT_OUT.has(name.toLowerCase())) headers[name] = values[0] ?? "";
+    for (const [name, value] of Object.entries(headersOf(message)))
+      if (!LEFT_OUT.has(name)) headers[name] = value;
     try {
       await publisher.publish(message.subject, message.data, headers);
     } catch (error) {
@@ -107,7 +106,7 @@ export class SkippedJobs {
   }
 
   /** A message may be there after it was acked: in a cluster for a moment, or after a kill. */
-  async #isSettled(queue: string, { subject, seq }: StoredMsg): Promise<boolean> {
+  async #isSettled(queue: string, { subject, seq }: LeaderMessage): Promise<boolean> {
     const id = this.#parts.server.names.readQueueSubject(subject, {})?.key ?? "";
     const { history } = this.#parts;
     const records = await history.stored({ queue, id });

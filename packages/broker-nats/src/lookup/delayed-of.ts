@@ -1,7 +1,6 @@
 import type { JobRef } from "@millrace/core";
-import type { StoredMsg } from "@nats-io/jetstream";
 import type { DueJob } from "../messages/delayed-headers.ts";
-import { lastMessage, nextMessage } from "../reads/next-message.ts";
+import { lastMessage, type LeaderMessage, nextMessage } from "../reads/next-message.ts";
 import { delayedJob, fromLeader, type StoredJob } from "../reads/stored-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 
@@ -58,7 +57,7 @@ function subjects(
 /** @returns undefined for a message that Millrace did not write */
 function placeOf(
   server: ServerAccess,
-  stored: StoredMsg,
+  stored: LeaderMessage,
   scheduled: boolean,
 ): DelayedPlace | undefined {
   const job = delayedJob(server, fromLeader(stored));

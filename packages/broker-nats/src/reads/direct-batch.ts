@@ -79,7 +79,8 @@ export async function readBatch(nc: NatsConnection, wanted: BatchRequest): Promi
 function endOf(msg: Msg): number | "unserved" | undefined {
   if (msg.data.length > 0) return undefined;
   const { code } = readStatus(msg);
-  if (code === 0) return undefined;
+  // An empty message whose producer began it like a status says where it is stored.
+  if (code === 0 || readAppended(msg, PLACE)[0] !== undefined) return undefined;
   if (code === 204) return Number(readHeaders(msg)["nats-num-pending"] ?? 0);
   return code === 404 ? 0 : "unserved";
 }

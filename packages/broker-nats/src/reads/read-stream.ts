@@ -220,8 +220,9 @@ function pullBatch(
   });
 }
 
+/** A stored message has an address to confirm it by, whatever its producer wrote in its headers. */
 function isEnd(msg: Msg): boolean {
-  return msg.data.length === 0 && readStatus(msg).code >= 400;
+  return (msg.reply ?? "") === "" && msg.data.length === 0 && readStatus(msg).code >= 400;
 }
 
 function streamMessage(msg: Msg): StreamMessage {

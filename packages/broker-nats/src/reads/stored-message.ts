@@ -1,7 +1,6 @@
 import { type QueueMessage, readEnvelope, type ReadResult } from "@millrace/core";
-import type { StoredMsg } from "@nats-io/jetstream";
 import { type DueJob, readDelayedHeaders } from "../messages/delayed-headers.ts";
-import { headersOf } from "./next-message.ts";
+import { headersOf, type LeaderMessage } from "./next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { QueueSubject } from "../topology/queue-subjects.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
@@ -33,7 +32,7 @@ export interface StoredJob {
   readonly read: ReadResult;
 }
 
-export function fromLeader(stored: StoredMsg): StoredMessage {
+export function fromLeader(stored: LeaderMessage): StoredMessage {
   const [headers, data] = [headersOf(stored), plainBytes(stored.data)];
   return {
     subject: stored.subject,

@@ -1,7 +1,6 @@
 import type { EnqueueRef, StoredRecord } from "@millrace/core";
-import type { StoredMsg } from "@nats-io/jetstream";
 import { request } from "../jetstream-errors.ts";
-import { lastMessage } from "../reads/next-message.ts";
+import { lastMessage, type LeaderMessage } from "../reads/next-message.ts";
 import { readStream } from "../reads/read-stream.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { DedupeWindows } from "../topology/dedupe-windows.ts";
@@ -10,7 +9,7 @@ import { readHistoryRecord } from "../messages/history-message.ts";
 
 export interface EndsOfId {
   /** The newest end of the id, of whichever enqueue and life. */
-  readonly last: StoredMsg | undefined;
+  readonly last: LeaderMessage | undefined;
   /** The one that keeps another end of the job from being recorded. */
   readonly end: StoredRecord | undefined;
 }

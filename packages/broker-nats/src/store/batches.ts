@@ -10,13 +10,12 @@ import {
   MillraceError,
   type StoredBatch,
 } from "@millrace/core";
-import type { StoredMsg } from "@nats-io/jetstream";
 import { orWithoutStream, request } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { revokedWith } from "../settlement/lease-over.ts";
 import { StreamOnce } from "../topology/stream-once.ts";
 import { batchStream } from "../topology/streams.ts";
-import { headersOf, nextMessage } from "../reads/next-message.ts";
+import { headersOf, type LeaderMessage, nextMessage } from "../reads/next-message.ts";
 import { readSubjects } from "../reads/read-subjects.ts";
 import type { ServerAccess } from "./server-access.ts";
 import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
@@ -187,7 +186,7 @@ export class NatsBatches implements BatchStore {
     );
   }
 
-  #first(subject: string): Promise<StoredMsg | undefined> {
+  #first(subject: string): Promise<LeaderMessage | undefined> {
     const { jsm, names } = this.#server;
     return request("look at a batch", () => nextMessage(jsm, names.batchStream, 1, subject));
   }
@@ -227,7 +226,7 @@ function mayJoin(ended: BatchEnd | undefined): boolean {
   return ended === undefined || ended === "refused";
 }
 
-function isOf(stored: StoredMsg | undefined, queue: string): boolean {
+function isOf(stored: LeaderMessage | undefined, queue: string): boolean {
   if (stored === undefined) return false;
   const of = headersOf(stored)[QUEUE_HEADER.toLowerCase()];
   return of === undefined || of === queue;

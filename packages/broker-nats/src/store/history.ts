@@ -13,14 +13,13 @@ import {
   type StretchQuery,
   type TailQuery,
 } from "@millrace/core";
-import type { StoredMsg } from "@nats-io/jetstream";
 import { machineOf } from "../machine/machine.ts";
 import { subscribe } from "../connection/subscribe.ts";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readHistoryRecord } from "../messages/history-message.ts";
 import type { JobEnds } from "../settlement/job-ends.ts";
 import { HistoryFollower, recordKey } from "./history-follower.ts";
-import { lastMessage, nextMessage } from "../reads/next-message.ts";
+import { lastMessage, type LeaderMessage, nextMessage } from "../reads/next-message.ts";
 import { readStream, type StreamRange } from "../reads/read-stream.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -282,7 +281,7 @@ interface Stored {
   readonly storedAt: number;
 }
 
-function placeOf(stored: StoredMsg | undefined): Stored | undefined {
+function placeOf(stored: LeaderMessage | undefined): Stored | undefined {
   return stored && { sequence: stored.seq, storedAt: stored.time.getTime() };
 }
 

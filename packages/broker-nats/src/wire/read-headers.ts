@@ -106,7 +106,8 @@ function headerBlock(msg: Msg): string | undefined {
     : decoder.decode(_rdata.subarray(0, _msg.hdr));
 }
 
-function parseHeaders(block: string): ReceivedHeaders {
+/** @param block as it came, whoever wrote it: takes time by its length, and throws never */
+export function parseHeaders(block: string): ReceivedHeaders {
   let start = block.indexOf("\r\n") + 2;
   if (start < 2) return EMPTY;
   const headers = noHeaders();

@@ -13,7 +13,7 @@ import type {
   MachineTimer,
 } from "./machine-document.ts";
 import { readMachineAddress, sentEventId } from "./machine-address.ts";
-import { notPlain } from "./plain-value.ts";
+import { notPlain, requireFewValues, requirePlain } from "./plain-value.ts";
 
 /** What a chart made of an event: the part of a document that is the chart's. */
 export type ChartState = Pick<
@@ -271,12 +271,13 @@ function send(
   if (delay !== undefined)
     throw unsupported("it sends with a delay. raise() an event with one, and send then");
   requirePlain(event, `an event for the machine ${to.machine}`);
-  const size = Buffer.byteLength(JSON.stringify(event));
-  if (size > MAX_EVENT_BYTES)
+  const data = Buffer.from(JSON.stringify(event));
+  if (data.length > MAX_EVENT_BYTES)
     throw new MillraceError(
       "payload-too-large",
-      `The event for the machine ${to.machine} takes ${size} bytes, and ${MAX_EVENT_BYTES} is the most.`,
+      `The event for the machine ${to.machine} takes ${data.length} bytes, and ${MAX_EVENT_BYTES} is the most.`,
     );
+  requireFewValues(data, `The event for the machine ${to.machine}`);
   if (to.machine === owner.machine && to.id === owner.id)
     return keepOwn(owner, draft, event as MachineEvent, now);
   const { effects } = draft;
@@ -330,19 +331,12 @@ function act(
   if (!(type in inert.implementations.actions))
     throw unsupported(`the action ${type} is not named in setup({ actions })`);
   requirePlain(params, `the parameters of ${type}`);
+  // By its fields: what an invoked job gave back may be as deep as a machine may hold.
+  for (const [field, held] of Object.entries(event)) requirePlain(held, `the event's ${field}`);
   draft.effects.push({
     ...{ do: "act", action: type, event },
     ...(params === undefined ? {} : { params: params as unknown }),
   });
-}
-
-function requirePlain(value: unknown, place: string): void {
-  const trouble = notPlain(value, place);
-  if (trouble !== undefined)
-    throw new MillraceError(
-      "unserializable-payload",
-      `${trouble}. A machine is stored as JSON: keep plain data in it.`,
-    );
 }
 
 function unsupported(why: string): MillraceError {

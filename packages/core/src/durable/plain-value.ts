@@ -1,3 +1,7 @@
+import { DEFAULT_MAX_VALUES } from "../envelope/body-limits.ts";
+import { scanJson } from "../envelope/json-scan.ts";
+import { MillraceError } from "../errors/millrace-error.ts";
+
 const MAX_DEPTH = 64;
 
 /**
@@ -35,4 +39,34 @@ function ofObject(value: object, place: string, depth: number): string | undefin
     if (trouble !== undefined) return trouble;
   }
   return undefined;
+}
+
+/** @throws MillraceError `unserializable-payload` */
+export function requirePlain(value: unknown, place: string): void {
+  const trouble = notPlain(value, place);
+  if (trouble !== undefined)
+    throw new MillraceError(
+      "unserializable-payload",
+      `${trouble}. A machine is stored as JSON: keep plain data in it.`,
+    );
+}
+
+/**
+ * An event or an input that holds more values would not be read by its machine.
+ *
+ * @param data its JSON
+ * @throws MillraceError `payload-too-large`
+ */
+export function requireFewValues(data: Uint8Array, place: string): void {
+  // What has fewer bytes has no more values.
+  if (data.length <= DEFAULT_MAX_VALUES) return;
+  try {
+    scanJson(data, DEFAULT_MAX_VALUES, Number.POSITIVE_INFINITY, false);
+  } catch (cause) {
+    throw new MillraceError(
+      "payload-too-large",
+      `${place} holds more than ${DEFAULT_MAX_VALUES.toLocaleString("en")} values. Store the data elsewhere and send a reference to it.`,
+      { cause },
+    );
+  }
 }

@@ -1,4 +1,4 @@
-import type { Envelope } from "@millrace/core";
+import { type Envelope, MillraceError } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { IndexFollower } from "./index-follower.ts";
@@ -18,6 +18,39 @@ test("of large payloads that are heard while a stretch is read, 32 MiB are held,
   const held = told - follower.progress.unheard;
   expect(held * 10_000).toBeGreaterThan(31 * 2 ** 20);
   expect(held * 10_000).toBeLessThanOrEqual(32 * 2 ** 20);
+});
+
+test("a queue that can't be read keeps no other from the index, and is told of and read again", async () => {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock, server: new MemoryServer(clock) });
+  const thread = await IndexThread.start("");
+  onTestFinished(() => thread.end());
+  for (const queue of ["bad", "good"]) await broker.queues.ensure(queue);
+  const read: string[] = [];
+  let isBad = true;
+  broker.arrivals.stretch = (queue) => {
+    read.push(queue);
+    return queue === "bad" && isBad
+      ? Promise.reject(new MillraceError("jetstream-failed", "Could not read the queue bad."))
+      : Promise.resolve({ oldest: 1, newest: 0, until: 0, jobs: [] });
+  };
+  let histories = 0;
+  const stretch = broker.history.stretch.bind(broker.history);
+  broker.history.stretch = (query) => {
+    histories += 1;
+    return stretch(query);
+  };
+  const follower = new IndexFollower({
+    ...{ broker, clock, thread, identity: "", keepMs: 86_400_000, maxBytes: 2 ** 30 },
+    show: (value) => value,
+  });
+  await follower.open();
+  await expect(follower.round()).rejects.toMatchObject({ code: "jetstream-failed" });
+  expect(read).toEqual(["bad", "good"]);
+  expect(histories).toBe(1);
+  isBad = false;
+  await follower.round();
+  expect(read).toEqual(["bad", "good", "bad"]);
 });
 
 /** A round over a history of some stretches; so many jobs are heard of while each is read. */

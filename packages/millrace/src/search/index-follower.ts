@@ -24,6 +24,12 @@ export interface Progress {
   readonly unheard: number;
 }
 
+interface ReadQueues {
+  readonly ends: ReadonlyMap<string, { readonly oldest: number; readonly newest: number }>;
+  /** Of a queue that could not be read. It is read again in the next round. */
+  readonly failure: MillraceError | undefined;
+}
+
 const PAGE = 1_000;
 /** Records that are asked for and written at once. */
 const STRETCH = 2_000;
@@ -91,12 +97,15 @@ export class IndexFollower {
     });
   }
 
-  /** Reads all there is now. Throws where the server or the index can't be used. */
+  /**
+   * Reads all there is now. Throws where the server or the index can't be used, and in the end
+   * where a queue could not be read: the others' jobs are found all the same.
+   */
   async round(): Promise<void> {
     if (this.#isFresh) await this.#requireSameHistory();
     // Before what is stored: it is joined with that.
     await this.#writeHeard();
-    const ends = await this.#readQueues();
+    const { ends, failure } = await this.#readQueues();
     const hasDied = await this.#readHistory();
     if (hasDied || this.#isFresh) await this.#readLetters();
     if (this.#isFresh) await this.#readWaiting();
@@ -105,6 +114,7 @@ export class IndexFollower {
       await this.#options.thread.ask("dropGone", { queue, oldest, newest });
     await this.#prune();
     this.#isFresh = false;
+    if (failure !== undefined) throw failure;
   }
 
   async #writeHeard(): Promise<void> {
@@ -116,9 +126,10 @@ export class IndexFollower {
   }
 
   /** Those in which something moved, and from time to time all. */
-  async #readQueues(): Promise<ReadonlyMap<string, { oldest: number; newest: number }>> {
+  async #readQueues(): Promise<ReadQueues> {
     const { broker, clock } = this.#options;
     const ends = new Map<string, { oldest: number; newest: number }>();
+    let failure: MillraceError | undefined;
     let names = [...this.#moved];
     this.#moved = new Set();
     if (clock.monotonic() - this.#allQueuesAt >= ALL_QUEUES_MS) {
@@ -130,10 +141,17 @@ export class IndexFollower {
       this.#allQueuesAt = clock.monotonic();
     }
     for (const name of names) {
-      const found = await this.#readQueue(name);
-      if (found !== undefined) ends.set(name, found);
+      try {
+        const found = await this.#readQueue(name);
+        if (found !== undefined) ends.set(name, found);
+      } catch (error) {
+        // What ends the connection, or an outage, is no single queue's.
+        if (!MillraceError.is(error, "jetstream-failed")) throw error;
+        failure ??= error;
+        this.#moved.add(name);
+      }
     }
-    return ends;
+    return { ends, failure };
   }
 
   async #readQueue(queue: string): Promise<{ oldest: number; newest: number } | undefined> {

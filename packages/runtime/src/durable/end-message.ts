@@ -1,10 +1,16 @@
 import {
+  DEFAULT_MAX_VALUES,
   type HistoryRecord,
   type InvokedEnd,
+  MAX_DEPTH,
   MAX_EVENT_BYTES,
   notPlain,
   type RecordedError,
+  scanJson,
 } from "@millrace/core";
+
+/** As deep as `notPlain` lets a machine and a client send. */
+const MOST_LEVELS = MAX_DEPTH + 1;
 
 /** How an invoked job has ended, as its machine is told. */
 export function endMessage(
@@ -41,6 +47,21 @@ export function readEnd(data: Uint8Array): InvokedEnd | undefined {
   const { type, message } = (error ?? {}) as Partial<Record<string, unknown>>;
   if (error === undefined) return { job, ...(output === undefined ? {} : { output }) };
   return { job, error: { type: String(type), message: String(message) } };
+}
+
+/**
+ * What whoever may send to a machine wrote. It is bounded like a job's payload: what recurses on it
+ * later, as writing a document does, could else be made to fail for ever.
+ *
+ * @returns undefined for what is no JSON, nests too deep or holds too many values
+ */
+export function readSent(data: Uint8Array): unknown {
+  try {
+    scanJson(data, DEFAULT_MAX_VALUES, MOST_LEVELS, false);
+  } catch {
+    return undefined;
+  }
+  return readJson(data);
 }
 
 /** @returns undefined for what is no JSON */

@@ -1,13 +1,17 @@
 import {
+  DEFAULT_MAX_VALUES,
   type InboxMessage,
   invokedBy,
   type MachineDocument,
   type MachineEvent,
+  MAX_DEPTH,
   type Occurrence,
 } from "@millrace/core";
-import { readEnd, readJson } from "./end-message.ts";
+import { readEnd, readSent } from "./end-message.ts";
 import { readTickMark } from "./tick-mark.ts";
 
+/** Of what may be sent to a machine, one is said for all: an event has no sender to be told. */
+const UNREADABLE = `it is no JSON object with a type, nests deeper than ${MAX_DEPTH} levels, or holds more than ${DEFAULT_MAX_VALUES.toLocaleString("en")} values`;
 const LONGEST_EVENT_ID = 512;
 
 /** The document that asked for what has come. */
@@ -38,8 +42,8 @@ export function occurrenceOf(message: InboxMessage): Occurrence {
     const end = readEnd(data);
     return { ...at, kind, end: end ?? { job: "" } };
   }
-  const event = readJson(data);
-  if (!isEvent(event)) return { ...at, kind: "unreadable", why: "it is no JSON with a type" };
+  const event = readSent(data);
+  if (!isEvent(event)) return { ...at, kind: "unreadable", why: UNREADABLE };
   // A document remembers ids, and must fit into a message.
   if (eventId !== undefined && eventId.length > LONGEST_EVENT_ID)
     return {

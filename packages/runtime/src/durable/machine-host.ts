@@ -12,6 +12,7 @@ import {
   type MachineDefinition,
   type MachineDocument,
   machineKey,
+  MAX_DEPTH,
   type MetricsCollector,
   MillraceError,
   ofThisVersion,
@@ -23,7 +24,7 @@ import {
   stepMachine,
   type Stoppable,
 } from "@millrace/core";
-import { readJson } from "./end-message.ts";
+import { readSent } from "./end-message.ts";
 import { HeldMachines, NoRoom } from "./held-machines.ts";
 import { askedBy, occurrenceOf } from "./inbox-occurrence.ts";
 import { MachineEffects } from "./machine-effects.ts";
@@ -49,6 +50,7 @@ export interface MachineHostOptions {
 
 /** Messages in hand at once. Each costs some requests and little processor time. */
 const SLOTS = 64;
+const UNREADABLE_INPUT = `The machine's input is no JSON, nests deeper than ${MAX_DEPTH} levels or holds too many values.`;
 /** Of other hosts that write first. */
 const MOST_CONFLICTS = 50;
 
@@ -192,7 +194,7 @@ export class MachineHost implements Stoppable {
 
   async #apply(held: Shelved, message: InboxMessage): Promise<Shelved> {
     const { definition, clock, log } = this.#options;
-    const { machine, id, sequence, place } = message;
+    const { machine, id } = message;
     const now = clock.now();
     const { document } = held;
     if (document === undefined && message.kind !== "start") {
@@ -200,8 +202,7 @@ export class MachineHost implements Stoppable {
       return this.#shelf.requireAbsent(message, held);
     }
     if (document === undefined) {
-      const input = message.data.length === 0 ? undefined : readJson(message.data);
-      const begun = startMachine(definition, { machine, id, input, sequence, place, now });
+      const begun = this.#begin(message, now);
       return this.#storeOr(held, { message, now }, begun, (error) => [
         refuseStart(begun, error, now),
       ]);
@@ -220,6 +221,15 @@ export class MachineHost implements Stoppable {
       const refused = refuseStep(before.document, occurrence, error, now);
       return [refused, ...lastResorts(refused, error)];
     });
+  }
+
+  /** A machine whose input can't be read fails in its beginning: it would begin with another. */
+  #begin({ machine, id, data, sequence, place }: InboxMessage, now: number): MachineDocument {
+    const input = data.length === 0 ? undefined : readSent(data);
+    const { definition } = this.#options;
+    const begun = startMachine(definition, { machine, id, input, sequence, place, now });
+    if (input !== undefined || data.length === 0) return begun;
+    return refuseStart(begun, new MillraceError("invalid-message", UNREADABLE_INPUT), now);
   }
 
   /** @param instead what is stored where the next document can't be: the first that can */

@@ -22,6 +22,7 @@ import {
   findReadable,
   readMachine,
   refuseUnknown,
+  requireFewValues,
   requireId,
   requireMachineId,
   requireMachineName,
@@ -286,6 +287,7 @@ function encode(value: unknown, place: string): Uint8Array {
       `${trouble}. Machines and their events are JSON: send plain data.`,
     );
   const data = new TextEncoder().encode(JSON.stringify(value));
+  requireFewValues(data, `The ${place}`);
   if (data.length <= MAX_EVENT_BYTES) return data;
   throw new MillraceError(
     "payload-too-large",
