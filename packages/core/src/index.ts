@@ -243,6 +243,7 @@ export {
 } from "./job/outcome-signal.ts";
 export { type Schema, validate } from "./job/schema.ts";
 
+export { requireCount, requireFlag, requireNote } from "./options/option-values.ts";
 export { optionNames, refuseUndefined, refuseUnknown } from "./options/known-options.ts";
 export { type EnqueuedJob, type EnqueueItemResult, unanswered } from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, callBack } from "./flow/call-back.ts";

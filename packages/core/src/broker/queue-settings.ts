@@ -1,5 +1,6 @@
 import { MillraceError } from "../errors/millrace-error.ts";
 import { optionNames, refuseUnknown } from "../options/known-options.ts";
+import { requireCount } from "../options/option-values.ts";
 import type { QueueSettings } from "./broker.ts";
 
 const NAMES = optionNames<QueueSettings>({
@@ -13,6 +14,9 @@ const NAMES = optionNames<QueueSettings>({
  */
 export function requireQueueSettings(settings: QueueSettings): void {
   refuseUnknown(settings, NAMES, "a queue");
+  const { dedupeWindowMs, replicas } = settings;
+  if (dedupeWindowMs !== undefined) requireCount(dedupeWindowMs, "dedupeWindowMs");
+  if (replicas !== undefined) requireCount(replicas, "replicas", 1, 5);
   for (const field of ["maxJobs", "maxBytes"] as const) {
     const value = settings[field];
     if (value === undefined || value === null) continue;

@@ -6,6 +6,7 @@ import {
   optionNames,
   recordError,
   refuseUnknown,
+  requireCount,
 } from "@millrace/core";
 import { maskText } from "@millrace/telemetry/masking";
 import { whoAmI } from "./who-am-i.ts";
@@ -189,6 +190,7 @@ export async function listAudit(
   broker: Broker,
   { limit = 100, action, since = 0 }: AuditQuery = {},
 ): Promise<readonly AuditRecord[]> {
+  requireCount(limit, "limit");
   const documents = await (await broker.documents(AUDIT_BUCKET)).list();
   return documents
     .map(({ key, value }) => readRecord(key, value))

@@ -8,6 +8,7 @@ import {
   optionNames,
   paused,
   refuseUnknown,
+  requireCount,
   requireScheduleName,
   resumed,
   runJob,
@@ -72,6 +73,9 @@ export interface Cron {
   history(name: string, limit?: number): Promise<readonly ScheduleEvent[]>;
 }
 
+/** They are found one by one, while nothing else of the process runs. */
+const MOST_TICKS = 100_000;
+
 const ADD_NAMES = optionNames<NonNullable<Parameters<Cron["add"]>[1]>>({ replace: true });
 
 /** `millrace.cron`, on any broker. */
@@ -113,11 +117,13 @@ export function cron(broker: Broker, clock: Clock, newId: () => string): Cron {
       return jobHandle(broker, clock, result);
     },
     next: async (name, count = 5) => {
+      requireCount(count, "count", 0, MOST_TICKS);
       const schedule = await documents.find(name);
       const [state, now] = await Promise.all([documents.stateOf(name), documents.now()]);
       return documents.upcoming(schedule, state, now, count);
     },
     history: async (name, limit = 20) => {
+      requireCount(limit, "limit", 0);
       await documents.find(name);
       return scheduleHistory(broker.history, (await documents.stateOf(name)).recent, limit);
     },

@@ -4,6 +4,7 @@ import {
   optionNames,
   refuseUnknown,
   requireLockName,
+  requireCount,
   requireQueueName,
 } from "@millrace/core";
 import { keyHash, readGate } from "@millrace/runtime";
@@ -67,6 +68,7 @@ export function locksOf(broker: Broker): Locks {
     gates: async (query = {}) => {
       refuseUnknown(query, GATES_NAMES, "locks.gates()");
       const { queue, limit = 100 } = query;
+      requireCount(limit, "limit");
       const gates = await broker.blocked.gates(
         queue === undefined ? undefined : requireQueueName(queue),
       );

@@ -1,4 +1,11 @@
-import { type Broker, MillraceError, optionNames, refuseUnknown, requireId } from "@millrace/core";
+import {
+  type Broker,
+  MillraceError,
+  optionNames,
+  refuseUnknown,
+  requireId,
+  requireNote,
+} from "@millrace/core";
 import {
   clockAheadMs,
   desiredOf,
@@ -84,6 +91,7 @@ export function nodesOf(broker: Broker): Nodes {
     note: ControlNote = {},
   ): Promise<void> => {
     refuseUnknown(note, NOTE_NAMES, "an order to a node");
+    requireNote(note);
     const { reason, by = whoAmI() } = note;
     const nodes = await broker.documents(NODES_BUCKET);
     const report = readNodeReport((await nodes.get(requireId(name)))?.value);

@@ -1,4 +1,10 @@
-import { type RecordedError, type RecordedFields, recordError } from "@millrace/core";
+import {
+  optionNames,
+  type RecordedError,
+  type RecordedFields,
+  recordError,
+  refuseUnknown,
+} from "@millrace/core";
 import { SECRET_PATTERNS } from "./patterns.ts";
 import { isSecretKey, joinedKey, kindOfKey } from "./secret-keys.ts";
 import { everywhere, replaceSecrets, type SecretPattern } from "./secret-pattern.ts";
@@ -30,6 +36,9 @@ export interface Mask {
   readonly error: (error: RecordedError) => RecordedError;
 }
 
+/** With a mistyped one, what it names would be shown. */
+const NAMES = optionNames<MaskOptions>({ keys: true, patterns: true, maxLength: true });
+
 /**
  * A mask that knows more secrets than the built-in one.
  *
@@ -37,7 +46,9 @@ export interface Mask {
  * const mask = createMask({ keys: ["iban"], patterns: [/\bEMP-\d{6}\b/] });
  * mask({ iban: "DE02…", note: "for EMP-123456" }); // { iban: "***", note: "for ***" }
  */
-export function createMask({ keys = [], patterns = [], maxLength }: MaskOptions = {}): Mask {
+export function createMask(options: MaskOptions = {}): Mask {
+  refuseUnknown(options, NAMES, "createMask()");
+  const { keys = [], patterns = [], maxLength } = options;
   const own = new Set(keys.map(joinedKey));
   const all = [
     ...patterns.map((pattern, index) =>

@@ -7,6 +7,7 @@ import {
   optionNames,
   refuseUndefined,
   refuseUnknown,
+  requireCount,
   type StoredDeadLetter,
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
@@ -137,6 +138,7 @@ export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLette
 
   return {
     async list({ limit = 100, ...filter } = {}) {
+      requireCount(limit, "limit");
       const letters: StoredDeadLetter[] = [];
       for await (const letter of matching(broker, filter, letterTest(filter, now(), mask))) {
         if (letters.push(letter) >= limit) break;

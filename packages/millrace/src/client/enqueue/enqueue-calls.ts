@@ -6,6 +6,7 @@ import {
   optionNames,
   Producer,
   refuseUnknown,
+  requireFlag,
 } from "@millrace/core";
 import type { ClientCalls } from "../client-calls.ts";
 import type { EnqueueManyOptions, Millrace } from "../millrace.ts";
@@ -48,7 +49,7 @@ export function enqueueCalls({
     },
     enqueueMany: async (job, items, options = {}) => {
       refuseUnknown(options, MANY_OPTIONS, "enqueueMany()");
-      return options.atomic === true
+      return requireFlag(options.atomic ?? false, "atomic")
         ? calls.publish("enqueueMany()", (via) => enqueueTogether(via, job, items, source))
         : publish("enqueueMany()", (via) => via.enqueueMany(job, items));
     },

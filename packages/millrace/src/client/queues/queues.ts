@@ -13,7 +13,9 @@ import {
   type QueueStore,
   type RateLimit,
   refuseUnknown,
+  requireNote,
   requireQueueName,
+  requireQueueSettings,
   toMs,
 } from "@millrace/core";
 import { type PurgeOptions, purgeQueue, type PurgeResult } from "@millrace/runtime";
@@ -140,11 +142,12 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
   /** A name that was mistyped must not be paused in the place of the one that was meant. */
   const requireQueue = async (queue: string): Promise<void> =>
     void (await broker.queues.snapshot(requireQueueName(queue)));
-  const mark = ({ reason, by = whoAmI() }: ControlNote): ControlMark => ({
-    since: clock.now(),
-    by,
-    ...(reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON) }),
-  });
+  const mark = (note: ControlNote): ControlMark => {
+    requireNote(note);
+    const { reason, by = whoAmI() } = note;
+    const why = reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON) };
+    return { since: clock.now(), by, ...why };
+  };
 
   return {
     ensure: (queue, settings) => broker.queues.ensure(queue, settings),
@@ -166,6 +169,7 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
       drainQueue(broker, clock, requireQueueName(queue), options, mark(options)),
     purge: async (queue, options = {}) => {
       refuseUnknown(options, PURGE_NAMES, "queues.purge()");
+      requireNote(options);
       const { signal } = options;
       return waitWithin({ clock, signal, graceMs: LAST_STEP_MS }, (over) =>
         purgeQueue({
@@ -177,6 +181,8 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
     async set(queue, wanted) {
       refuseUnknown(wanted, CHANGE_NAMES, "a queue");
       const { concurrency, rate, perKey, sendsTo, maxParked, ...settings } = wanted;
+      // Before anything is changed: half of a change would be told as none.
+      requireQueueSettings(settings);
       await requireQueue(queue);
       if (perKey !== undefined) refuseUnknown(perKey, PER_KEY_NAMES, "perKey", "perKey");
       const controls = await change(queue, {
