@@ -35,6 +35,7 @@ const chart = setup({}).createMachine({
 });
 const order = defineMachine({ name: "order", machine: chart });
 const mail = defineJob<unknown>({ name: "mail.send", queue: "mail" });
+const approved = defineJob<unknown>({ name: "mail.approved", queue: "mail", steps: true });
 const transfer = defineJob<unknown>({ name: "payments.transfer", queue: "payments" });
 const EVENT = Buffer.from('{"type":"NOTHING"}');
 
@@ -44,6 +45,7 @@ async function open(server: TestServer) {
     ...{ servers: server.url, user: "node", password: "node", machines: [order] },
     jobs: [
       mail.handler(({ job }) => void ran.push(job.id)),
+      approved.handler(({ step }) => step.waitFor("approval")),
       transfer.handler(({ job }) => void ran.push(job.id)),
     ],
   });
@@ -104,6 +106,24 @@ describeEachServer(
       await send(`inbox.order.${other.id}`, block, EVENT);
       await other.stop();
       await other.waitFor(({ status }) => status === "stopped", { timeout: "20s" });
+    });
+
+    it("keeps no signal from its job", async () => {
+      const { operator, send, node } = await open(server);
+      await node.start();
+      const waiting = await operator.enqueue(approved, null, { id: "s-1" });
+      await eventually(async () => (await waiting.status()).state === "delayed", {
+        withinMs: 20_000,
+        describe: "the job waits",
+      });
+      for (const [, block] of [...ODD, ["many names", manyNames()] as const]) {
+        await send("signal.mail.s-1.approval", block, Buffer.from("{"));
+        await send("signal.mail.s-1.approval", block, Buffer.from("["), {
+          first: "NATS/1.0 404 x",
+        });
+      }
+      await send("signal.mail.s-1.approval", "X Odd: 1", Buffer.from('"granted"'));
+      expect(await waiting.result({ timeout: "30s" })).toBe("granted");
     });
 
     it("keeps no machine that has ended from being forgotten", async () => {
