@@ -135,6 +135,20 @@ describeEachServer(
       });
     });
 
+    it("swallows no batch's callback where a job that follows the producer's own took its id", async () => {
+      const next = [{ id: "b2:callback", name: "mail.send", queue: "mail" }];
+      await bank.send({ id: "before-b2", name: "mail.send", payload: null, next });
+      expect(await bank.end("b2:callback")).toBe("succeeded");
+      await bank.operator.batch([planJob(mail, 1, { id: "member-2" })], {
+        id: "b2",
+        callback: { job: mailed, input: "real" },
+      });
+      await eventually(
+        () => bank.ran.some(({ id, name }) => id === "b2:callback" && name === "mail.mailed"),
+        { withinMs: 20_000, describe: "the real callback has run" },
+      );
+    });
+
     it("swallows no word of an end, and puts none of the producer's in its place", async () => {
       const forged = { id: "watched", name: "mail.watched", queue: "mail", end: "dead" };
       const mine = { id: "dead:mail:watched", name: "mail.buried", payload: forged };

@@ -18,9 +18,9 @@ export function strikingBroker(broker: Broker, at: (point: TickPoint) => void): 
         },
       });
     },
-    enqueue: async (jobs: Parameters<Broker["enqueue"]>[0]) => {
+    enqueue: async (...given: Parameters<Broker["enqueue"]>) => {
       at("before-publish");
-      const published = broker.enqueue(jobs);
+      const published = broker.enqueue(...given);
       // By then the bytes may be with the system, or not.
       setImmediate(() => at("while-publishing"));
       const results = await published;

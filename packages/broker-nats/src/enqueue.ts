@@ -112,7 +112,7 @@ function refusal(job: Envelope, error: MillraceError): EnqueueResult {
   return { ok: true, id, queue, sequence: lastSequence(error), duplicate: true };
 }
 
-function failure({ id, queue }: Envelope, error: MillraceError): EnqueueResult {
+export function failure({ id, queue }: Envelope, error: MillraceError): EnqueueResult {
   return { ok: false, id, queue, error };
 }
 

@@ -43,6 +43,7 @@ import type { ServerFeatures } from "./connection/server-features.ts";
 import { DueMover } from "./delayed/due-mover.ts";
 import { explainClosed } from "./enqueue-closed.ts";
 import { enqueue } from "./enqueue.ts";
+import { enqueueOwn } from "./publish/enqueue-own.ts";
 import { request } from "./jetstream-errors.ts";
 import { findWaiting } from "./lookup/find-waiting.ts";
 import { listWaiting } from "./lookup/list-waiting.ts";
@@ -150,21 +151,25 @@ export class NatsBroker implements Broker {
 
   enqueue(
     jobs: readonly Envelope[],
-    { signal, newIds = false, together = false, keys = NO_KEYS }: EnqueueCall = {},
+    { signal, newIds = false, together = false, keys = NO_KEYS, own }: EnqueueCall = {},
   ): Promise<readonly EnqueueResult[]> {
     const { nc, names } = this.#server;
-    const { enqueuer, queueBatches, keyed } = this.#stores;
+    const { enqueuer, queueBatches, keyed, ownWords } = this.#stores;
+    const base = { publisher: enqueuer, names, limits: this, clock: this.#parts.clock };
+    const explained = (sent: Promise<readonly EnqueueResult[]>) =>
+      explainClosed(sent, nc, names, (bucket) => this.documents(bucket));
+    if (own === true) return explained(enqueueOwn(jobs, { ...base, ownWords }));
     // What may be taken back must not be on its way with others.
     const inBatches = newIds && signal === undefined && jobs.length > 1;
     const batches = inBatches ? queueBatches.of(jobs[0]?.queue ?? "") : undefined;
-    const host = { publisher: batches ?? enqueuer, names, limits: this, clock: this.#parts.clock };
+    const host = { ...base, publisher: batches ?? enqueuer };
     const send = (going: readonly Envelope[], unsent: ReadonlySet<string>, until = signal) =>
       together
         ? this.#marks.enqueueTogether(going, this.#line.features, until)
         : enqueue(going, host, { keys: unsent, signal: until });
     const sent =
       keys.size === 0 ? send(jobs, NO_KEYS) : keyed.enqueue(jobs, { keys, signal, together }, send);
-    return together ? sent : explainClosed(sent, nc, names, (bucket) => this.documents(bucket));
+    return together ? sent : explained(sent);
   }
 
   get marks(): MarkStore | undefined {

@@ -162,14 +162,14 @@ export class MemoryBroker implements Broker {
 
   async enqueue(
     jobs: readonly Envelope[],
-    { signal, together = false, keys }: EnqueueCall = {},
+    { signal, together = false, keys, own }: EnqueueCall = {},
   ): Promise<readonly EnqueueResult[]> {
     if (signal?.aborted === true) return jobs.map(toldToStop);
     const known = jobs.map((job) => this.#lookup.known(job, keys));
     const going = jobs.filter((_, index) => known[index] === undefined);
     const sent = together
       ? await this.#marks.together(going)
-      : going.map((job) => this.#enqueueOne(job, keys));
+      : going.map((job) => this.#enqueueOne(job, keys, own));
     return inPlaces(known, sent);
   }
 
@@ -310,11 +310,11 @@ export class MemoryBroker implements Broker {
     this.#faults.plan(at, error);
   }
 
-  #enqueueOne(job: Envelope, keys: ReadonlySet<string> | undefined): EnqueueResult {
+  #enqueueOne(job: Envelope, keys?: ReadonlySet<string>, own = false): EnqueueResult {
     try {
       this.#reachToPublish();
       this.#faults.raise("enqueue");
-      const made = enqueueOf(job, this.#server.clock.now(), this);
+      const made = enqueueOf(job, this.#server.clock.now(), this, own);
       const publication = keyedOf(job, made, keys);
       const queue = this.#server.queue(job.queue);
       return { ok: true, id: job.id, queue: job.queue, ...queue.publish(publication) };

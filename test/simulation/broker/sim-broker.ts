@@ -135,11 +135,8 @@ export class SimBroker implements Broker {
     return new DocumentClient(this.#line, bucket);
   }
 
-  enqueue(
-    jobs: readonly Envelope[],
-    { keys }: EnqueueCall = {},
-  ): Promise<readonly EnqueueResult[]> {
-    return Promise.all(jobs.map((job) => this.#enqueueOne(job, keys)));
+  enqueue(jobs: readonly Envelope[], call: EnqueueCall = {}): Promise<readonly EnqueueResult[]> {
+    return Promise.all(jobs.map((job) => this.#enqueueOne(job, call)));
   }
 
   async work(queue: string, work: WorkOptions): Promise<WorkSubscription> {
@@ -316,12 +313,16 @@ export class SimBroker implements Broker {
     return this.#line.isConnected && this.#line.process.isRunning;
   }
 
-  async #enqueueOne(job: Envelope, keys: ReadonlySet<string> | undefined): Promise<EnqueueResult> {
+  async #enqueueOne(
+    job: Envelope,
+    { keys, own = false }: Pick<EnqueueCall, "keys" | "own">,
+  ): Promise<EnqueueResult> {
     const { id, queue } = job;
     const limit = within(this.#line);
     try {
-      const door = needsProgramDoor(job) ? "program" : "producer";
-      const publication = keyedOf(job, publicationOf(job, door, writeEnvelope(job)), keys);
+      const door = own || needsProgramDoor(job) ? "program" : "producer";
+      const made = keyedOf(job, publicationOf(job, door, writeEnvelope(job)), keys);
+      const publication: Published = own ? { ...made, own } : made;
       const { server } = this.#line;
       if (isKeyed(job, keys) && (await isOnRecord(this.#line, job, limit)))
         return { ok: true, id, queue, sequence: 0, duplicate: true, known: true };

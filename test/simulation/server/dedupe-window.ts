@@ -3,6 +3,7 @@ interface Seen {
   readonly sequence: number;
   readonly atMs: number;
   readonly followsAt?: number | undefined;
+  readonly own?: boolean | undefined;
 }
 
 /**
@@ -25,9 +26,9 @@ export class DedupeWindow {
     return this.#seen.get(id);
   }
 
-  note(id: string, sequence: number, atMs: number, followsAt?: number): void {
+  note(id: string, seen: Seen): void {
     this.#seen.delete(id);
-    this.#seen.set(id, { sequence, atMs, followsAt });
+    this.#seen.set(id, seen);
   }
 
   /** @param stored in the order of storing */

@@ -32,7 +32,7 @@ export class SimBlocked {
     if (this.#ids.recall(messageId, nowMs) !== undefined) return;
     const sequence = (this.#lastSequence += 1);
     this.#messages.set(sequence, { ...job, sequence, atMs: nowMs });
-    this.#ids.note(messageId, sequence, nowMs);
+    this.#ids.note(messageId, { sequence, atMs: nowMs });
   }
 
   /** @returns false where it is gone already */

@@ -17,9 +17,11 @@ export interface Published extends Omit<QueueMessage, "queue" | "sequence" | "st
   readonly messageId: string;
   /** Of a job that follows another, when that one succeeded. */
   readonly followsAt?: number;
+  /** It is the runtime's: a producer's of its id is another job. */
+  readonly own?: true;
 }
 
-interface Stored extends Pick<Published, "messageId" | "followsAt"> {
+interface Stored extends Pick<Published, "messageId" | "followsAt" | "own"> {
   readonly message: QueueMessage;
   readonly atMs: number;
 }
@@ -87,14 +89,17 @@ export class SimQueue {
     const { nowMs } = this.#timeline;
     const id = freeId(publication, (messageId) => this.#ids.recall(messageId, nowMs));
     if (typeof id === "number") return { sequence: id, duplicate: true };
-    const { messageId, followsAt, ...rest } = withId(publication, id);
+    const { messageId, followsAt, own, ...rest } = withId(publication, id);
     if (this.#stored.size >= (this.settings.maxJobs ?? Number.POSITIVE_INFINITY))
       throw new MillraceError("queue-full", `The queue ${this.name} has reached its limit.`);
     const sequence = (this.#lastSequence += 1);
     const message = { ...rest, queue: this.name, sequence, storedAt: this.#now() };
-    const of = followsAt === undefined ? {} : { followsAt };
+    const of = {
+      ...(followsAt === undefined ? {} : { followsAt }),
+      ...(own === undefined ? {} : { own }),
+    };
     this.#stored.set(sequence, { message, messageId, atMs: nowMs, ...of });
-    this.#ids.note(messageId, sequence, nowMs, followsAt);
+    this.#ids.note(messageId, { sequence, atMs: nowMs, ...of });
     this.#waiting[rest.lane ?? "normal"].push(sequence);
     this.#wake();
     return { sequence, duplicate: false };

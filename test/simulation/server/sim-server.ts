@@ -140,7 +140,7 @@ export class SimServer {
     this.#tap?.buried(letter);
     const sequence = this.#letters.length + 1;
     this.#letters.push({ messageId, sequence, atMs: nowMs });
-    this.#letterIds.note(messageId, sequence, nowMs);
+    this.#letterIds.note(messageId, { sequence, atMs: nowMs });
   }
 
   withdraw(sequence: number): boolean {

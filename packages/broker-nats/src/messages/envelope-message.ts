@@ -36,24 +36,51 @@ export function enqueueMessage(
   place: "shared" | "keyed" = "shared",
 ): Publication {
   const { id, queue, lane } = envelope;
-  const byProgram = needsProgramDoor(envelope);
-  const keyed = place === "keyed" && !byProgram;
-  const { maxMessageBytes: maxBytes, maxValues } = limits;
-  // A dead letter's life goes on with what it came with.
-  const rules = envelope.generation === 0 ? { maxValues, exact: true, wellFormed: true } : AS_IT_IS;
-  const data = writeEnvelope(envelope, "msgpack", rules);
-  const own = envelopeHeaders(envelope);
+  if (needsProgramDoor(envelope)) {
+    const { headers, ...message } = programMessage(envelope, names, limits);
+    return { ...message, headers: encodeHeaders(headers) };
+  }
+  const keyed = place === "keyed";
   const headers = encodeHeaders({
-    ...own,
-    ...(byProgram && lane !== undefined ? { "Millrace-Lane": lane } : {}),
+    ...envelopeHeaders(envelope),
     ...(keyed ? { [EXPECTED_SEQUENCE]: "0" } : {}),
   });
-  const size = data.length + headers.length;
-  if (size > maxBytes) throw tooLarge(envelope, size, maxBytes);
-  if (byProgram) return { subject: names.programDoor(queue), data, headers };
+  const data = bodyOf(envelope, limits, headers.length);
   if (keyed) return { subject: names.keyed(queue, lane, id), data, headers };
   const subject = envelope.generation === 0 ? names.jobs(queue, lane) : names.requeue(queue, lane);
   return { subject, data, headers };
+}
+
+/**
+ * A new job on the door that producers can't use.
+ *
+ * @throws MillraceError `unserializable-payload`, `payload-too-large`
+ */
+export function programMessage(
+  envelope: Envelope,
+  names: Names,
+  limits: ProducerLimits,
+): RecordPublication {
+  const { queue, lane } = envelope;
+  const headers = {
+    ...envelopeHeaders(envelope),
+    ...(lane === undefined ? {} : { "Millrace-Lane": lane }),
+  };
+  const data = bodyOf(envelope, limits, encodeHeaders(headers).length);
+  return { subject: names.programDoor(queue), data, headers };
+}
+
+function bodyOf(
+  envelope: Envelope,
+  { maxMessageBytes: maxBytes, maxValues }: ProducerLimits,
+  headerBytes: number,
+): Uint8Array {
+  // A dead letter's life goes on with what it came with.
+  const rules = envelope.generation === 0 ? { maxValues, exact: true, wellFormed: true } : AS_IT_IS;
+  const data = writeEnvelope(envelope, "msgpack", rules);
+  const size = data.length + headerBytes;
+  if (size > maxBytes) throw tooLarge(envelope, size, maxBytes);
+  return data;
 }
 
 /**

@@ -20,7 +20,7 @@ import type { PubAck } from "./pub-ack.ts";
 /** What the runtime publishes into a queue. */
 export interface OwnWord {
   readonly publication: RecordPublication;
-  readonly job: JobRef & Pick<Envelope, "generation">;
+  readonly job: JobRef & Pick<Envelope, "generation" | "sentFrom">;
   readonly revoked?: (() => MillraceError | undefined) | undefined;
 }
 
@@ -98,7 +98,10 @@ export class OwnWords {
     }
     const place = names.readQueueSubject(stored.subject, {});
     if (place === undefined || place.origin === "producer") return false;
-    return this.#isOfOneEnqueue(job.queue, mine, firstIn(job.queue, stored.data));
+    const theirs = firstIn(job.queue, stored.data);
+    // A producer names the job that is to follow its own, and it comes in on this door.
+    if (theirs.sentFrom !== mine.sentFrom) return false;
+    return this.#isOfOneEnqueue(job.queue, mine, theirs);
   }
 
   /** An id may be another job's once its queue has forgotten it. */
@@ -109,16 +112,17 @@ export class OwnWords {
 }
 
 /** What a message of the runtime's says of the first one of its job. */
-function firstIn(queue: string, body: Uint8Array): FirstMessage {
+function firstIn(queue: string, body: Uint8Array): FirstMessage & Pick<Envelope, "sentFrom"> {
   return runtimeEnvelope({ queue, body, headers: {} }) ?? {};
 }
 
 function isOf(
   record: HistoryRecord,
-  { generation }: OwnWord["job"],
+  { generation, sentFrom }: OwnWord["job"],
   { sequence }: PubAck,
 ): boolean {
   if (record.sequence !== sequence || record.generation !== generation) return false;
   // Producers' jobs are of the first generation, all of them.
-  return generation > 0 || record.door === "runtime";
+  if (generation > 0 || record.leadership !== undefined) return true;
+  return record.door === "runtime" && record.sentFrom === sentFrom;
 }

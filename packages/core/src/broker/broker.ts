@@ -311,4 +311,6 @@ export interface RunningJob {
   readonly startedAt: number;
   /** As its envelope has it; tells apart the jobs that had one id. */
   readonly createdAt: number;
+  /** Of a schedule's tick: the leadership that published it. No producer's job has one. */
+  readonly leadership?: number;
 }

@@ -24,6 +24,12 @@ export interface EnqueueCall {
    * are duplicates, and keep no other from being stored.
    */
   readonly together?: boolean;
+  /**
+   * They are the runtime's, and a producer can foresee their ids: they come in on the programs'
+   * door, and are duplicates only of such. Where a producer has used an id before, the job is
+   * stored all the same. Goes with no other of these.
+   */
+  readonly own?: boolean;
 }
 
 export type EnqueueResult =

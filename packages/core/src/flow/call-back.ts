@@ -46,11 +46,16 @@ export async function isCalledBack(
 ): Promise<boolean> {
   const isOnRecord = async (): Promise<boolean> => {
     const records = await broker.history.read({ id, queue });
-    return records.some(({ door, at }) => door === "runtime" && at >= since);
+    return records.some(
+      ({ door, sentFrom, at }) => door === "runtime" && sentFrom === undefined && at >= since,
+    );
   };
   if (await isOnRecord()) return true;
-  const waiting = await broker.findWaiting(id, { queue });
-  if (waiting?.envelope.sentFrom === undefined && (waiting?.storedAt ?? -1) >= since) return true;
+  const waiting = await broker.findWaiting(id, {
+    queue,
+    where: ({ envelope, storedAt }) => envelope.sentFrom === undefined && storedAt >= since,
+  });
+  if (waiting !== undefined) return true;
   // It may have run, or moved from one place to another, between the two looks.
   return isOnRecord();
 }

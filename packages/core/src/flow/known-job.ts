@@ -98,7 +98,8 @@ export function isKnownJob(
   return wasEnqueued(broker, job, {
     waiting: (other) => other.sentFrom === job.sentFrom && isIt(other.createdAt, other.unkeyed),
     // The letter of one that could not be enqueued does not say when it was made.
-    recorded: ({ generation, door, createdAt = job.createdAt, unkeyed = job.unkeyed }) =>
-      (generation > 0 || door === "runtime") && isIt(createdAt, unkeyed),
+    recorded: ({ generation, door, sentFrom, createdAt = job.createdAt, unkeyed = job.unkeyed }) =>
+      (generation > 0 || (door === "runtime" && sentFrom === job.sentFrom)) &&
+      isIt(createdAt, unkeyed),
   });
 }

@@ -54,14 +54,15 @@ export function runJob(schedule: ScheduleDefinition, newId: string, now: number)
 }
 
 /**
- * What the headers say about a job's tick; undefined where it is no tick's job. Cheap, as it is
- * asked for every job.
+ * What the headers say about a job's tick; undefined where it is no tick's job, or a producer only
+ * says so. Cheap, as it is asked for every job.
  */
 export function tickOriginOf({
   id,
   headers,
-}: Pick<Envelope, "id" | "headers">): TickOrigin | undefined {
-  if (!id.startsWith(PREFIX)) return undefined;
+  sentFrom,
+}: Pick<Envelope, "id" | "headers" | "sentFrom">): TickOrigin | undefined {
+  if (!id.startsWith(PREFIX) || sentFrom !== undefined) return undefined;
   const tick = Date.parse(headers[TICK] ?? "");
   const token = Number(headers[TOKEN]);
   if (Number.isNaN(tick) || !Number.isSafeInteger(token)) return undefined;

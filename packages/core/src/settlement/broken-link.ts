@@ -84,7 +84,7 @@ function recordOf(
   error: RecordedError,
   { now, node }: Pick<SettlementInput, "now" | "node">,
 ): HistoryRecord {
-  const { id, name, queue, generation, attempts } = following;
+  const { id, name, queue, generation, attempts, sentFrom } = following;
   return {
     ...{ id, name, queue, attempts, generation, node, error },
     ...flowPlace(following),
@@ -93,5 +93,6 @@ function recordOf(
     at: now,
     reason: "chain-broken",
     door: "runtime",
+    ...(sentFrom === undefined ? {} : { sentFrom }),
   };
 }

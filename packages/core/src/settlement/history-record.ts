@@ -62,6 +62,10 @@ export interface HistoryRecord extends FlowPlace {
    * Set where the runtime itself enqueued the job: it followed another, or is a batch's callback.
    */
   readonly door?: "runtime";
+  /** Of what followed a producer's job, on the runtime's door too: the queue of that producer. */
+  readonly sentFrom?: string;
+  /** Of a schedule's tick: the leadership that published it. No producer's job has one. */
+  readonly leadership?: number;
   /** The trace that shows it: its attempt's, or else the one that the job's headers name. */
   readonly traceId?: string;
   /** Of an end: which job is told of it, as the definition of whoever recorded it says. */

@@ -9,6 +9,7 @@ import { firstMessageOf, firstStoredAt, unkeyedPlace } from "./one-end.ts";
 import type { DeadReason } from "./dead-reason.ts";
 import { toldOf } from "./outcome-job.ts";
 import { crashesOf, type SettlementInput } from "./settlement.ts";
+import { tickOriginOf } from "../schedule/tick-job.ts";
 import { traceIdOf } from "../tracing/trace-id.ts";
 
 /** What is kept of a job that no attempt is left for. */
@@ -93,8 +94,12 @@ export function historyRecordOf(
   notePlace(record, envelope, nextJobs(envelope));
   if (input.children !== undefined) record.children = input.children;
   if (input.stepCount !== undefined) record.stepCount = input.stepCount;
-  if (input.envelope.generation === 0 && input.message.origin === "runtime")
+  if (input.envelope.generation === 0 && input.message.origin === "runtime") {
     record.door = "runtime";
+    if (envelope.sentFrom !== undefined) record.sentFrom = envelope.sentFrom;
+  }
+  const leadership = tickOriginOf(envelope)?.token;
+  if (leadership !== undefined) record.leadership = leadership;
   const traceId = input.traceId ?? traceIdOf(envelope.headers);
   if (traceId !== undefined) record.traceId = traceId;
   const tells = toldOf(input.outcomeJobs, state);

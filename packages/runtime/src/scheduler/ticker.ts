@@ -247,7 +247,7 @@ export class Ticker {
   async #publish(tick: number): Promise<boolean> {
     const job = tickJob(this.#schedule, tick, this.#token, this.#clock.now());
     if (!this.#isLeading) throw resigned();
-    const [result] = await this.#host.broker.enqueue([job]);
+    const [result] = await this.#host.broker.enqueue([job], { own: true });
     if (result === undefined)
       throw new MillraceError("publish-timeout", `The broker said nothing about job ${job.id}.`);
     if (result.ok) return result.duplicate;

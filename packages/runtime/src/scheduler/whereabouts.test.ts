@@ -20,7 +20,9 @@ function brokerWith(found: readonly (readonly WaitingJob[])[], runs = false) {
     if (enqueuedBefore === undefined) round = rounds.next().value ?? [];
     return round.find(({ state }) => enqueuedBefore === undefined || state === "queued");
   };
-  const running = { node: "n" } as unknown as NonNullable<Awaited<ReturnType<Broker["whoRuns"]>>>;
+  const running = { node: "n", leadership: 5 } as unknown as NonNullable<
+    Awaited<ReturnType<Broker["whoRuns"]>>
+  >;
   return { history, findWaiting, whoRuns: async () => (runs ? running : undefined) };
 }
 

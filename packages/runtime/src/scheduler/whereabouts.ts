@@ -1,4 +1,4 @@
-import { type Broker, type Envelope, tickOriginOf } from "@millrace/core";
+import { type Broker, type Envelope, tickOriginOf, type WaitingJob } from "@millrace/core";
 
 const ASK_NODES_MS = 500;
 
@@ -12,7 +12,8 @@ export interface Whereabouts {
 }
 
 /**
- * What has become of a job. Slow where it is nowhere, as that takes two rounds: it may move from
+ * What has become of a tick's job. A producer may use its id, which can be foreseen: what it wrote
+ * does not count. Slow where it is nowhere, as that takes two rounds: it may move from
  * one place to the next while it is being looked for.
  */
 export async function whereabouts(
@@ -20,13 +21,14 @@ export async function whereabouts(
   { id, queue }: { readonly id: string; readonly queue: string },
 ): Promise<Whereabouts> {
   const hasEnded = async (): Promise<boolean> => {
-    const latest = (await broker.history.read({ id, queue })).at(-1);
+    const records = await broker.history.read({ id, queue });
+    const latest = records.findLast(({ leadership }) => leadership !== undefined);
     return latest !== undefined && latest.state !== "requeued";
   };
   for (let round = 1; round <= 2; round += 1) {
     if (await hasEnded()) return { is: "ended" };
     const waits = waitingCopies(broker, id, queue);
-    const runs = broker.whoRuns(id, { timeoutMs: ASK_NODES_MS });
+    const runs = whoRuns(broker, id);
     if (await anyOf([waits, runs])) {
       const waiting = await waits;
       // What runs is in its queue as well, until it is settled: it has just ended, or waits again.
@@ -47,12 +49,19 @@ async function waitingCopies(
   id: string,
   queue: string,
 ): Promise<readonly Envelope[] | undefined> {
-  const first = await broker.findWaiting(id, { queue });
+  const first = await broker.findWaiting(id, { queue, where: isTicks });
   if (first === undefined) return undefined;
   if (first.state === "queued") return [first.envelope];
   // Of what waits elsewhere nothing was enqueued before all time, so this looks in the queue alone.
-  const queued = await broker.findWaiting(id, { queue, enqueuedBefore: 0 });
+  const queued = await broker.findWaiting(id, { queue, enqueuedBefore: 0, where: isTicks });
   return [first, ...(queued === undefined ? [] : [queued])].map(({ envelope }) => envelope);
+}
+
+const isTicks = ({ envelope }: WaitingJob): boolean => tickOriginOf(envelope) !== undefined;
+
+async function whoRuns(broker: Pick<Broker, "whoRuns">, id: string): Promise<unknown> {
+  const running = await broker.whoRuns(id, { timeoutMs: ASK_NODES_MS });
+  return running?.leadership;
 }
 
 function publisherOf(copies: readonly Envelope[]): number | undefined {

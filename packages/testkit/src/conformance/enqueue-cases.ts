@@ -32,6 +32,25 @@ export const enqueueCases: readonly ConformanceCase[] = [
   ),
 
   conformanceCase(
+    "enqueue: a job of the runtime's own is stored beside another that has its id, and once",
+    async (scene) => {
+      const job = scene.job();
+      await scene.enqueueOk(job);
+      const own = { ...job, payload: "own" };
+      for (const duplicate of [false, true]) {
+        const [result] = await scene.broker.enqueue([own], { own: true });
+        assert.ok(result?.ok);
+        if (scene.harness.leadersDie !== true) assert.equal(result.duplicate, duplicate);
+      }
+      const both = await scene.broker.listWaiting(scene.queue);
+      assert.deepEqual(
+        both.map(({ envelope }) => envelope.sentFrom),
+        [scene.queue, undefined],
+      );
+    },
+  ),
+
+  conformanceCase(
     "enqueue: told to stop before it began, it stores nothing and says so of each job",
     async (scene) => {
       const jobs = scene.jobs(3);

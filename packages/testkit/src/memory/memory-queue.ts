@@ -42,7 +42,7 @@ export interface Consumer {
 }
 
 /** What a message id was used for. */
-interface Seen extends Pick<Publication, "followsAt"> {
+interface Seen extends Pick<Publication, "followsAt" | "own"> {
   readonly sequence: number;
   readonly forgetAtMs: number;
 }
@@ -97,7 +97,7 @@ export class MemoryQueue {
 
   /** @throws MillraceError `queue-closed` to producers, `queue-full` */
   publish(publication: Publication): { readonly sequence: number; readonly duplicate: boolean } {
-    const { followsAt, ...rest } = publication;
+    const { followsAt, own, ...rest } = publication;
     if (this.intake === "closed" && rest.origin !== "runtime")
       throw queueClosed(this.name, undefined);
     const id = freeId(publication, (messageId) => this.#recall(messageId));
@@ -110,6 +110,7 @@ export class MemoryQueue {
     this.#seen.set(id, {
       sequence,
       ...(followsAt === undefined ? {} : { followsAt }),
+      ...(own === undefined ? {} : { own }),
       forgetAtMs: this.#clock.monotonic() + this.dedupeWindowMs,
     });
     const stored = { ...message, queue: this.name, sequence, storedAt: this.#clock.now() };

@@ -28,6 +28,8 @@ export interface Publication extends Omit<QueueMessage, "queue" | "sequence" | "
   readonly messageId: string;
   /** Of a job that follows another, when that one succeeded: two of one id are two jobs. */
   readonly followsAt?: number;
+  /** It is the runtime's: a producer's of its id is another job. */
+  readonly own?: true;
 }
 
 type Limits = Pick<Broker, "maxDelayMs" | "maxValues" | "maxMessageBytes">;
@@ -42,17 +44,18 @@ export function enqueueOf(
   job: Envelope,
   now: number,
   { maxDelayMs, maxValues, maxMessageBytes }: Limits,
+  own = false,
 ): Publication {
   const isNew = job.generation === 0;
   const far = isNew ? tooFarAhead(job.notBefore, now, maxDelayMs) : undefined;
   if (far !== undefined) throw new MillraceError("invalid-option", `The job ${job.id}: ${far}.`);
   const publication = publicationOf(
     job,
-    needsProgramDoor(job) ? "program" : "producer",
+    own || needsProgramDoor(job) ? "program" : "producer",
     writeEnvelope(job, "msgpack", { maxValues, exact: isNew, wellFormed: isNew }),
   );
   const bytes = sizeOf(publication);
-  if (bytes <= maxMessageBytes) return publication;
+  if (bytes <= maxMessageBytes) return own ? { ...publication, own } : publication;
   throw new MillraceError(
     "payload-too-large",
     `The job takes ${bytes} bytes and the broker lets ${maxMessageBytes} through. Send a reference to the data instead of the data.`,

@@ -4,6 +4,7 @@ import {
   checkProgress,
   runnableAt,
   type RunningJob,
+  tickOriginOf,
 } from "@millrace/core";
 import type { Admission } from "../admission.ts";
 import type { JobInHand } from "../job-in-hand.ts";
@@ -49,6 +50,7 @@ export class RunReport implements AttemptListener {
   get running(): RunningJob | undefined {
     const { host, envelope } = this.#of;
     if (this.startedAt === undefined) return undefined;
+    const leadership = tickOriginOf(envelope)?.token;
     return {
       id: envelope.id,
       queue: envelope.queue,
@@ -57,6 +59,7 @@ export class RunReport implements AttemptListener {
       attempt: envelope.attempts + 1,
       startedAt: this.startedAt,
       createdAt: envelope.createdAt,
+      ...(leadership === undefined ? {} : { leadership }),
     };
   }
 
