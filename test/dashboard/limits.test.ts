@@ -24,7 +24,12 @@ describe("limits and locks", () => {
     expect(await get("limits")).toMatchObject({
       gates: [
         {
-          ...{ queue: "books", gate: "singleton/books.close", jobs: 2, holders: [lock?.holder] },
+          ...{
+            queue: "books",
+            gate: "singleton/job:books.close",
+            jobs: 2,
+            holders: [lock?.holder],
+          },
           next: { id: "b-2", name: "books.close" },
         },
       ],
@@ -35,7 +40,7 @@ describe("limits and locks", () => {
         },
       ],
       locks: expect.arrayContaining([
-        expect.objectContaining({ name: "singleton/books.close", holder: lock?.holder }),
+        expect.objectContaining({ name: "singleton/job:books.close", holder: lock?.holder }),
       ]) as object,
     });
   });

@@ -11,6 +11,7 @@ import { commandHelp, overview } from "./help.ts";
 import type { CliIo } from "./io.ts";
 import { ownVersion } from "./own-version.ts";
 import { clean } from "./show/clean.ts";
+import { jsonText } from "./show/json-text.ts";
 
 /** Runs one command line. Never throws: an error is printed and becomes an exit code. */
 export async function main(argv: readonly string[], io: CliIo): Promise<ExitCode> {
@@ -68,7 +69,7 @@ async function runCommand(
   const config = readConfig(sources);
   const report = await command.run({ args, flags, config, sources, json, io });
   if (typeof report === "number") return report;
-  io.out(json ? `${JSON.stringify(report.json)}\n` : report.text(io.paint));
+  io.out(json ? `${jsonText(report.json)}\n` : report.text(io.paint));
   return report.exitCode ?? EXIT.ok;
 }
 
@@ -79,8 +80,7 @@ async function runCommand(
 function printError(error: unknown, json: boolean, io: CliIo): void {
   const known = MillraceError.is(error);
   const message = maskText(error instanceof Error ? error.message : String(error));
-  if (json)
-    io.out(`${JSON.stringify({ error: { code: known ? error.code : "internal", message } })}\n`);
+  if (json) io.out(`${jsonText({ error: { code: known ? error.code : "internal", message } })}\n`);
   else
     io.err(
       `${io.paintErr("red", "error")} ${known ? `${clean(message, 2_000)} (${error.code})\n  More: ${errorCommand(error.code)}` : maskText(String(error instanceof Error ? error.stack : error))}\n`,

@@ -10,7 +10,14 @@ export const capGate = (queue: string, key: string): string => `cap/${queue}/${k
 export const rateGate = (queue: string, key: string): string => `rate/${queue}/${key}`;
 /** The gate of a singleton is called as its lock. */
 export const singletonLock = (key: string): string =>
-  `singleton/${key.length <= LONGEST_PLAIN_KEY ? key : keyHash(key)}`;
+  `singleton/${key.length <= LONGEST_PLAIN_KEY && !key.startsWith(OF_JOB) ? key : keyHash(key)}`;
+/**
+ * Of a job that has no key: its own, which no key reaches. A key may be of a payload, whoever wrote
+ * that.
+ */
+export const jobSingletonLock = (name: string): string => `singleton/${OF_JOB}${name}`;
+
+const OF_JOB = "job:";
 
 /** A lock's name takes 512 bytes; a character takes up to three. */
 const LONGEST_PLAIN_KEY = 128;

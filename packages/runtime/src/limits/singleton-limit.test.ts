@@ -96,8 +96,8 @@ describe("singleton jobs", () => {
     await enqueue(["a"], { tenant: "all", ms: 30_000 });
     await clock.advance("1s");
     const [lock] = await outside.locks.list();
-    expect(lock).toMatchObject({ name: "singleton/t", holder: "n0" });
-    await outside.locks.release({ name: "singleton/t", token: lock?.token ?? 0 });
+    expect(lock).toMatchObject({ name: "singleton/job:t", holder: "n0" });
+    await outside.locks.release({ name: "singleton/job:t", token: lock?.token ?? 0 });
     await clock.advance("10s");
     expect(ledger.aborted).toEqual(["a"]);
     await clock.advance("1m");

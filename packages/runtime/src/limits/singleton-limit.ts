@@ -15,7 +15,7 @@ import { takeLock } from "../lock/take-lock.ts";
 import type { BackgroundRetries } from "../service/background-retries.ts";
 import { type EntrantKey, keyOfPayload } from "./key/entrant-key.ts";
 import { type Entrant, type Limit, mayBeBlockedAlready, type Entry } from "./limit.ts";
-import { singletonLock } from "./gate-names.ts";
+import { jobSingletonLock, singletonLock } from "./gate-names.ts";
 
 export interface SingletonLimitOptions {
   readonly node: string;
@@ -62,9 +62,9 @@ export class SingletonLimit implements Limit {
   async enter(entrant: Entrant): Promise<Entry> {
     const { envelope, job } = entrant;
     const rule = job.singleton as SingletonRule<unknown>;
-    const found = singletonKey(envelope, job, rule);
-    if ("refusal" in found) return found;
-    const name = singletonLock(found.key);
+    const found = lockOf(envelope, job, rule);
+    if (typeof found !== "string") return found;
+    const name = found;
     const known = this.#knownOf(name);
     const { origin, headers } = entrant.message;
     const letIn = origin === "runtime" && headers["millrace-gate"] === name;
@@ -210,13 +210,16 @@ export class SingletonLimit implements Limit {
   }
 }
 
-function singletonKey(
+/** The lock's name, or how the job is settled because its payload gives no key. */
+function lockOf(
   envelope: Envelope,
   job: AnyJob,
   { key }: SingletonRule<unknown>,
-): EntrantKey {
-  if (typeof key === "function") return keyOfPayload(envelope, key, "singleton.key");
-  return { key: key ?? job.name };
+): string | Exclude<EntrantKey, { readonly key: string }> {
+  if (key === undefined) return jobSingletonLock(job.name);
+  if (typeof key !== "function") return singletonLock(key);
+  const found = keyOfPayload(envelope, key, "singleton.key");
+  return "refusal" in found ? found : singletonLock(found.key);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { plain } from "../io.ts";
+import { type Paint, plain } from "../io.ts";
 import { clean } from "./clean.ts";
 import { facts, table } from "./table.ts";
 
@@ -27,6 +27,14 @@ test("columns are aligned, numbers to the right, and no line ends in blanks", ()
       plain,
     ),
   ).toBe("id      x\nlonger  y\n");
+});
+
+test("no value of a fact brings what a terminal obeys; the colours are our own", () => {
+  const event = "xstate.\u001b]52;c;Y3VybCBldmls\u0007\u001b[2J\u009b2J\r\n\u202emove";
+  const paint: Paint = (style, text) => `<${style}>${text}</>`;
+  expect(facts([["trouble", event, "red"]], paint)).toBe(
+    "<bold>trouble</>  <red>xstate. move</>\n",
+  );
 });
 
 test("nothing that a terminal obeys gets through", () => {

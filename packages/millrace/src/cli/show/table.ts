@@ -1,4 +1,4 @@
-import type { Paint } from "../io.ts";
+import type { Paint, Style } from "../io.ts";
 import { clean } from "./clean.ts";
 
 export interface Column<Row> {
@@ -33,14 +33,18 @@ export function table<Row>(
   );
 }
 
-/** Names and values, one a line. */
-export function facts(
-  pairs: readonly (readonly [name: string, value: string])[],
-  paint: Paint,
-): string {
+/** A name and a value, and the colour in which it is shown. */
+type Fact = readonly [name: string, value: string, style?: Style];
+
+/** Names and values, one a line: a value is shown whole, and a terminal obeys nothing in it. */
+export function facts(pairs: readonly Fact[], paint: Paint): string {
   const width = Math.max(...pairs.map(([name]) => name.length));
   return [
-    ...pairs.map(([name, value]) => `${paint("bold", name.padEnd(width))}  ${value}`),
+    ...pairs.map(([name, value, style]) => {
+      const shown = clean(value, Number.POSITIVE_INFINITY);
+      const painted = style === undefined ? shown : paint(style, shown);
+      return `${paint("bold", name.padEnd(width))}  ${painted}`;
+    }),
     "",
   ].join("\n");
 }

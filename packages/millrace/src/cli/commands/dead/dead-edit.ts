@@ -7,6 +7,7 @@ import { editText } from "../../edit-text.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { withTracedClient } from "../../with-traced-client.ts";
 import { parsePayload, payloadText } from "../enqueue.ts";
+import { jsonText } from "../../show/json-text.ts";
 
 const flags = {
   queue: {
@@ -69,7 +70,7 @@ async function newPayload(
   source: string | undefined,
 ): Promise<unknown> {
   if (source !== undefined) return parsePayload(await payloadText(source, io));
-  const old = `${JSON.stringify(oldPayload(letter), null, 2)}\n`;
+  const old = `${jsonText(oldPayload(letter), 2)}\n`;
   const edited = await editText(io, old, `${letter.id}.json`);
   return edited === old ? UNCHANGED : parsePayload(edited);
 }

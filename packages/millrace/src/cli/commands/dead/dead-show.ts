@@ -10,6 +10,7 @@ import { payloadOf, shownError, type ShowValue, showValue } from "@millrace/tele
 import { facts } from "../../show/table.ts";
 import { traceFacts } from "../../show/trace.ts";
 import { withClient } from "../../with-client.ts";
+import { jsonText } from "../../show/json-text.ts";
 
 export const deadShow = command({
   name: "dead show",
@@ -75,7 +76,7 @@ function letterText(
       ["id", id],
       ["name", name === null ? "?" : clean(name)],
       ["queue", queue],
-      ["reason", paint("red", reason)],
+      ["reason", reason, "red"],
       ["attempts", String(attempts)],
       ...(error === null
         ? []
@@ -102,8 +103,6 @@ function letterText(
           .split("\n")
           .map((line) => clean(line))
           .join("\n")}\n`;
-  // JSON escapes control characters, so the payload keeps its lines without being able to move a
-  // cursor.
-  const payload = "payload" in shown ? `${JSON.stringify(shown.payload, null, 2)}\n` : "";
+  const payload = "payload" in shown ? `${jsonText(shown.payload, 2)}\n` : "";
   return `${about}${payload}${stack === "" ? "" : `\n${paint("dim", stack)}`}`;
 }

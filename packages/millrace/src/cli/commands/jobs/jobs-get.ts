@@ -114,7 +114,7 @@ function statusText(job: ShownJob, paint: Paint, traceUrl: string | undefined): 
       ["id", id],
       ["name", clean(name)],
       ["queue", queue],
-      ["state", paint(stateColour(state), state)],
+      ["state", state, stateColour(state)],
       ...(silentMs === undefined ? [] : [["node", shownSilence(silentNode, silentMs)] as const]),
       ["attempts", String(attempts)],
       ...(progress === undefined

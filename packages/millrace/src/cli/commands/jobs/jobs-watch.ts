@@ -10,6 +10,7 @@ import { clean } from "../../show/clean.ts";
 import { shownRecord, showValue } from "@millrace/telemetry/masking";
 import { stateColour } from "../../show/state-colour.ts";
 import { withClient } from "../../with-client.ts";
+import { jsonText } from "../../show/json-text.ts";
 
 export const jobsWatch = command({
   name: "jobs watch",
@@ -41,7 +42,7 @@ export const jobsWatch = command({
           if (left <= 0 || (name !== undefined && record.name !== name)) return;
           if (state !== undefined && record.state !== state) return;
           const shown = shownRecord(record, show);
-          io.out(json ? `${JSON.stringify(shown)}\n` : line(shown, io.paint));
+          io.out(json ? `${jsonText(shown)}\n` : line(shown, io.paint));
           left -= 1;
           if (left <= 0) over.resolve();
         });
