@@ -27,6 +27,16 @@ describe("a request of another site", () => {
     expect(await get("audit")).toEqual([]);
   });
 
+  test.each(["cross-site", "same-site"])("asks the fleet nothing: %s", async (site) => {
+    const { dashboard } = await scene();
+    const asked = (from: string): Promise<Response> =>
+      dashboard(new Request(`${ORIGIN}/api/overview`, { headers: { "sec-fetch-site": from } }));
+    const refused = await asked(site);
+    expect(refused.status).toBe(403);
+    expect(await refused.json()).toMatchObject({ error: { code: "dashboard-denied" } });
+    for (const own of ["same-origin", "none"]) expect((await asked(own)).status).toBe(200);
+  });
+
   test("is told apart from the page's own and from a program's", async () => {
     const { post } = await scene();
     const own = { ...OF_THE_PAGE, host: "127.0.0.1:8087", origin: ORIGIN };

@@ -61,6 +61,34 @@ test("passwords can't be tried out: after ten wrong ones the right one is not li
   expect(await refused.json()).toMatchObject({ error: { code: "dashboard-denied" } });
 });
 
+test("nor all at once, in one piece: what comes behind ten wrong ones is not judged", async () => {
+  const served = await serveDashboard({ ...usual, accounts: [BOB] });
+  onTestFinished(() => served.close());
+  const { connect } = await import("node:net");
+  const { hostname, port } = new URL(served.url);
+  const socket = connect(Number(port), hostname);
+  onTestFinished(() => void socket.destroy());
+  const passwords = [...Array.from({ length: 15 }, (_, n) => `wrong-password-${n}`), BOB.password];
+  const asked = passwords.map(
+    (password) =>
+      `GET /api/session HTTP/1.1\r\nHost: ${hostname}\r\nAuthorization: Bearer ${password}\r\n\r\n`,
+  );
+  const statuses = await new Promise<readonly string[]>((resolve, reject) => {
+    let seen = "";
+    socket.on("error", reject);
+    socket.on("data", (chunk) => {
+      seen += chunk.toString("latin1");
+      const found = seen.match(/HTTP\/1\.1 \d{3}/g) ?? [];
+      if (found.length === passwords.length) resolve(found.map((line) => line.slice(-3)));
+    });
+    socket.write(asked.join(""));
+  });
+  expect(statuses).toEqual([
+    ...Array.from({ length: 10 }, () => "401"),
+    ...Array.from({ length: 6 }, () => "429"),
+  ]);
+});
+
 test("a port that is taken is said to be, and another server's name is not answered to", async () => {
   const served = await serveDashboard(usual);
   onTestFinished(() => served.close());

@@ -5,7 +5,7 @@ import {
   type HttpBindings,
   type ServerType,
 } from "@hono/node-server";
-import { type Clock, MillraceError, systemClock } from "@millrace/core";
+import { MillraceError, systemClock } from "@millrace/core";
 import { FailedLogins } from "./access/failed-logins.ts";
 import { LOOPBACK_HOSTS } from "./access/request-check.ts";
 import { SECURITY_HEADERS } from "./access/security-headers.ts";
@@ -50,17 +50,21 @@ export async function serveDashboard(options: ServeDashboardOptions): Promise<Se
       "dashboard-unprotected",
       `The dashboard would listen on ${host}, where other machines reach it, and nobody would have to log in. Set MILLRACE_UI_USERS (name:operator:password), or listen on 127.0.0.1.`,
     );
+  const authorize = accountsAuthorize(accounts);
   const dashboard = createDashboard({
     ...rest,
     ...(accounts.length === 0
       ? { authorize: () => ({ name: localName, role: "operator", payloads: true }) as const }
       : {
-          authorize: accountsAuthorize(accounts),
+          authorize,
           challenge: 'Basic realm="Millrace", charset="UTF-8"',
         }),
     ...(isLocal ? { hosts: LOOPBACK_HOSTS } : {}),
   });
-  const answer = accounts.length === 0 ? dashboard : guarded(dashboard, rest.clock ?? systemClock);
+  const answer =
+    accounts.length === 0
+      ? dashboard
+      : guarded(dashboard, authorize, new FailedLogins(rest.clock ?? systemClock));
   const server = createAdaptorServer({ fetch: answer, overrideGlobalObjects: false });
   try {
     await listening(server, port, host);
@@ -83,19 +87,22 @@ export async function serveDashboard(options: ServeDashboardOptions): Promise<Se
   };
 }
 
-/** Passwords can't be tried out. */
+/**
+ * Passwords can't be tried out. A wrong one counts before anything is waited for: further requests
+ * come in one piece with it.
+ */
 function guarded(
   dashboard: (request: Request) => Promise<Response>,
-  clock: Clock,
-): (request: Request, env: HttpBindings | Http2Bindings) => Promise<Response> {
-  const logins = new FailedLogins(clock);
-  return async (request, { incoming }) => {
+  authorize: ReturnType<typeof accountsAuthorize>,
+  logins: FailedLogins,
+): (request: Request, env: HttpBindings | Http2Bindings) => Promise<Response> | Response {
+  return (request, { incoming }) => {
     const address = incoming.socket.remoteAddress ?? "";
     const lockedMs = logins.lockedMs(address);
     if (lockedMs > 0) return tooManyLogins(lockedMs);
-    const response = await dashboard(request);
-    if (response.status === 401 && request.headers.has("authorization")) logins.add(address);
-    return response;
+    if (request.headers.has("authorization") && authorize(request) === undefined)
+      logins.add(address);
+    return dashboard(request);
   };
 }
 

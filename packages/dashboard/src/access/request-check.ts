@@ -21,6 +21,17 @@ export function changeRefusal(headers: Headers): string | undefined {
 }
 
 /**
+ * Why a question is refused. A page of another site can't read the answer, but it could have the
+ * fleet asked all the same. Who types the address, and a program, come from no site.
+ */
+export function askRefusal(headers: Headers): string | undefined {
+  const site = headers.get("sec-fetch-site");
+  return site === null || site === "same-origin" || site === "none"
+    ? undefined
+    : `The request comes from another site (${site}).`;
+}
+
+/**
  * Why a request is refused for the name by which it was made. A site can make its own name point to
  * this machine (DNS rebinding); the browser then sends that name.
  *

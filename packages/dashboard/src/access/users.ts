@@ -34,8 +34,13 @@ export function parseAccounts(text: string): readonly DashboardAccount[] {
   });
 }
 
-/** Who stands behind HTTP's Basic credentials, or behind a bearer token that is a password. */
-export function accountsAuthorize(accounts: readonly DashboardAccount[]): Authorize {
+/**
+ * Who stands behind HTTP's Basic credentials, or behind a bearer token that is a password. Says so
+ * at once, so that what comes in the same piece as a wrong password is judged after it.
+ */
+export function accountsAuthorize(
+  accounts: readonly DashboardAccount[],
+): (...given: Parameters<Authorize>) => DashboardUser | undefined {
   const known = accounts.map(({ name, role, payloads, password }) => ({
     user: { name, role, ...(payloads === true ? { payloads } : {}) },
     basic: digest(`${name}:${password}`),

@@ -2,6 +2,7 @@ import { type Clock, MillraceError } from "@millrace/core";
 import type { ShowValue } from "@millrace/telemetry/masking";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { askRefusal } from "../access/request-check.ts";
 import { requireRight, type Right } from "../access/rights.ts";
 import type { DashboardEnv } from "../access/user.ts";
 import type { Fleet } from "../fleet/fleet.ts";
@@ -60,13 +61,25 @@ const LARGEST_BODY = 64 * 1024;
 /** What the page asks for and what it changes, as JSON. */
 export function apiOf(host: ApiHost): Hono<DashboardEnv> {
   const api = new Hono<DashboardEnv>();
+  api.use(async (context, next) => {
+    const message = askRefusal(context.req.raw.headers);
+    if (message === undefined) return next();
+    return context.json({ error: { code: "dashboard-denied", message } }, 403);
+  });
   addReads(api, host, host.known);
   addChanges(api, host, host.known);
   api.get("/live", (context) => liveStream(host.feed, host.clock, context.req.raw.signal));
   return api;
 }
 
-type Read = (path: string, answer: (context: ApiContext) => Promise<object>) => void;
+/** @param by the parameters that the answer depends on; others make no other question */
+type Read = (
+  path: string,
+  answer: (context: ApiContext) => Promise<object>,
+  by?: readonly string[],
+) => void;
+
+const OF_JOBS = ["state", "queue", "name", "filter", "limit"];
 
 function addReads(
   api: Hono<DashboardEnv>,
@@ -74,11 +87,17 @@ function addReads(
   known: OnceAMoment,
 ): void {
   const reading: Reading = { fleet, show, now: () => clock.now() };
-  /** The question is the whole address, its filters included. */
-  const read: Read = (path, answer) =>
-    void api.get(path, async (context) =>
-      context.json(await known.ask(context.req.url, () => answer(context))),
-    );
+  const read: Read = (path, answer, by = []) =>
+    void api.get(path, async (context) => {
+      const asked = new URLSearchParams();
+      for (const name of by) {
+        const value = context.req.query(name);
+        if (value !== undefined) asked.set(name, value);
+      }
+      return context.json(
+        await known.ask(`${context.req.path}?${asked.toString()}`, () => answer(context)),
+      );
+    });
 
   api.get("/session", (context) => {
     const { name, role, payloads = false } = context.get("user");
@@ -92,38 +111,36 @@ function addReads(
   });
   read("/overview", () => reads.overview(reading, feed.rates()));
   read("/queues/:queue", (context) => reads.queueDetail(reading, param(context, "queue")));
-  read("/jobs", (context) => listedJobs(reading, search, context.req.query()));
-  read("/jobs/count", async (context): Promise<CountView> => {
-    const most = { ...context.req.query(), limit: MOST_COUNTED };
-    const { jobs, more } = await listedJobs(reading, search, most);
-    return { count: jobs.length, more };
-  });
-  read("/jobs/:queue/:id", (context) =>
-    reads.job(reading, param(context, "queue"), param(context, "id")),
+  addJobReads(read, reading, search);
+  read(
+    "/plots",
+    (context) => {
+      const { range = "1h", queue } = context.req.query();
+      return plots(reading, search, range, queue === "" ? undefined : queue);
+    },
+    ["range", "queue"],
   );
-  read("/jobs/:queue/:id/family", (context) =>
-    family(reading, { queue: param(context, "queue"), id: param(context, "id") }),
-  );
-  read("/jobs/:queue/:id/log", (context) =>
-    jobLog(reading, param(context, "queue"), param(context, "id")),
-  );
-  read("/plots", (context) => {
-    const { range = "1h", queue } = context.req.query();
-    return plots(reading, search, range, queue === "" ? undefined : queue);
-  });
   read("/search", () => indexView(search));
-  read("/search/completions", (context) => completions(search, context.req.query("filter") ?? ""));
-  read("/dead/completions", (context) =>
-    fleet.dead.complete((context.req.query("filter") ?? "").slice(0, LONGEST_FILTER)),
+  read("/search/completions", (context) => completions(search, context.req.query("filter") ?? ""), [
+    "filter",
+  ]);
+  read(
+    "/dead/completions",
+    (context) => fleet.dead.complete((context.req.query("filter") ?? "").slice(0, LONGEST_FILTER)),
+    ["filter"],
   );
   addDeadReads(read, reading);
   read("/operations", async () =>
     (await fleet.operations.list()).slice(0, 100).map((one) => operationView(one, show)),
   );
-  read("/operations/count", async (context): Promise<CountView> => {
-    const target = askedTarget(askedJson(context.req.query("target") ?? "{}"));
-    return { count: await fleet.operations.count(target) };
-  });
+  read(
+    "/operations/count",
+    async (context): Promise<CountView> => {
+      const target = askedTarget(askedJson(context.req.query("target") ?? "{}"));
+      return { count: await fleet.operations.count(target) };
+    },
+    ["target"],
+  );
   read("/operations/:id", async (context) =>
     operationView(await fleet.operations.get(param(context, "id")), show),
   );
@@ -159,32 +176,69 @@ function listedJobs(
   });
 }
 
+function addJobReads(read: Read, reading: Reading, search: DashboardSearch | undefined): void {
+  read("/jobs", (context) => listedJobs(reading, search, context.req.query()), OF_JOBS);
+  read(
+    "/jobs/count",
+    async (context): Promise<CountView> => {
+      const most = { ...context.req.query(), limit: MOST_COUNTED };
+      const { jobs, more } = await listedJobs(reading, search, most);
+      return { count: jobs.length, more };
+    },
+    OF_JOBS,
+  );
+  read("/jobs/:queue/:id", (context) =>
+    reads.job(reading, param(context, "queue"), param(context, "id")),
+  );
+  read("/jobs/:queue/:id/family", (context) =>
+    family(reading, { queue: param(context, "queue"), id: param(context, "id") }),
+  );
+  read("/jobs/:queue/:id/log", (context) =>
+    jobLog(reading, param(context, "queue"), param(context, "id")),
+  );
+}
+
 function addDeadReads(read: Read, { fleet, show }: Reading): void {
-  read("/dead", async (context) => {
-    const { queue = "", filter = "" } = context.req.query();
-    const groups = await fleet.dead.groups({
-      ...(queue === "" ? {} : { queue }),
-      ...(filter.trim() === "" ? {} : { where: filter }),
-    });
-    return groups.slice(0, MOST_CAUSES).map((group) => deadGroupView(group, show));
-  });
-  read("/dead/letters", async (context) => {
-    const filter = askedFilter(askedJson(context.req.query("filter") ?? "{}"));
-    const letters = await fleet.dead.list({ ...filter, limit: 100 });
-    return letters.map((letter) => deadRow(letter, show));
-  });
+  read(
+    "/dead",
+    async (context) => {
+      const { queue = "", filter = "" } = context.req.query();
+      const groups = await fleet.dead.groups({
+        ...(queue === "" ? {} : { queue }),
+        ...(filter.trim() === "" ? {} : { where: filter }),
+      });
+      return groups.slice(0, MOST_CAUSES).map((group) => deadGroupView(group, show));
+    },
+    ["queue", "filter"],
+  );
+  read(
+    "/dead/letters",
+    async (context) => {
+      const filter = askedFilter(askedJson(context.req.query("filter") ?? "{}"));
+      const letters = await fleet.dead.list({ ...filter, limit: 100 });
+      return letters.map((letter) => deadRow(letter, show));
+    },
+    ["filter"],
+  );
 }
 
 function addMachineReads(read: Read, reading: Reading): void {
-  read("/machines", (context) => {
-    const { machine: name = "", state = "", status, after } = context.req.query();
-    const asked = { ...askedStatus(status), ...askedAfter(after) };
-    return machines(reading, { machine: name, state, ...asked });
-  });
+  read(
+    "/machines",
+    (context) => {
+      const { machine: name = "", state = "", status, after } = context.req.query();
+      const asked = { ...askedStatus(status), ...askedAfter(after) };
+      return machines(reading, { machine: name, state, ...asked });
+    },
+    ["machine", "state", "status", "after"],
+  );
   read("/machines/runtime", () => runtimeMachines(reading));
   read("/charts/:machine/counts", (context) => machineCounts(reading, param(context, "machine")));
-  read("/charts/:machine", (context) =>
-    machineChart(reading, param(context, "machine"), askedVersion(context.req.query("version"))),
+  read(
+    "/charts/:machine",
+    (context) =>
+      machineChart(reading, param(context, "machine"), askedVersion(context.req.query("version"))),
+    ["version"],
   );
   read("/machines/:machine/:id", (context) =>
     machine(reading, param(context, "machine"), param(context, "id")),
