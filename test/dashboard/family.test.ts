@@ -110,7 +110,7 @@ test("a chain that is enqueued again by the same ids is not taken for the one be
     "a:2": "succeeded",
   });
   await t.clock.advance("1h");
-  await t.client.chain(add, 0, { id: "a" }).next(add).enqueue();
+  await t.client.chain(add, 0, { id: "a", once: false }).next(add).enqueue();
   await t.drain();
   expect(statesOf(await get<Family>("jobs/sums/a/family"))).toEqual({
     ...{ a: "dead", "a:2": "not begun" },
