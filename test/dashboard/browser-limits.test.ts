@@ -31,7 +31,7 @@ describeInBrowser("limits and locks of the dashboard", (browserOf) => {
       await page.getByRole("link", { name: "Limits", exact: true }).click();
       await heading(page, "Limits and locks");
       const waits = page.getByRole("region", { name: "What waits, table" });
-      const gate = waits.getByRole("row").filter({ hasText: "singleton/job:books.close" });
+      const gate = waits.getByRole("row").filter({ hasText: "singleton/books.close" });
       await gate.getByRole("link", { name: "2", exact: true }).waitFor();
       await gate.getByText("worker-2").waitFor();
       expect(await violations(page)).toEqual([]);

@@ -26,7 +26,7 @@ describe("limits and locks", () => {
         {
           ...{
             queue: "books",
-            gate: "singleton/job:books.close",
+            gate: "singleton/books.close",
             jobs: 2,
             holders: [lock?.holder],
           },
@@ -40,7 +40,7 @@ describe("limits and locks", () => {
         },
       ],
       locks: expect.arrayContaining([
-        expect.objectContaining({ name: "singleton/job:books.close", holder: lock?.holder }),
+        expect.objectContaining({ name: "singleton/books.close", holder: lock?.holder }),
       ]) as object,
     });
   });

@@ -36,7 +36,7 @@ describeEachServer(
       });
       cleanUpLater(() => operator.close());
       const shop = await asRole(server, "shop");
-      const keys = [settle, `job:${settle}`, `singleton/job:${settle}`];
+      const keys = [settle, `key:${settle}`, `singleton/${settle}`];
       for (const key of keys)
         await shop.request(
           "millrace.jobs.mail",

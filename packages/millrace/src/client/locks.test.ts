@@ -19,23 +19,23 @@ test("gates say who waits for what, and who has it; a lock is released of its ho
   const { locks } = t.client;
   const held = await locks.list();
   const permit = held.find(({ name }) => name.startsWith("cap/invoices/"));
-  const singleton = held.find(({ name }) => name === "singleton/job:report");
+  const singleton = held.find(({ name }) => name === "singleton/report");
   expect(await locks.gates()).toEqual([
     {
       ...{ queue: "invoices", gate: "cap/invoices/ann", jobs: 2, held: [permit] },
       next: { id: "a-2", name: "invoice.send", since: expect.any(Number) },
     },
     {
-      ...{ queue: "reports", gate: "singleton/job:report", jobs: 1, held: [singleton] },
+      ...{ queue: "reports", gate: "singleton/report", jobs: 1, held: [singleton] },
       next: { id: "r-2", name: "report", since: expect.any(Number) },
     },
   ]);
   expect(await locks.gates({ queue: "reports" })).toHaveLength(1);
   expect(await locks.gates({ limit: 1 })).toMatchObject([{ queue: "invoices" }]);
   expect(await locks.list({ prefix: "singleton/" })).toEqual([singleton]);
-  expect(await locks.release("singleton/job:report", { holder: "somebody else" })).toBeUndefined();
+  expect(await locks.release("singleton/report", { holder: "somebody else" })).toBeUndefined();
   expect(await locks.list({ prefix: "singleton/" })).toHaveLength(1);
-  expect(await locks.release("singleton/job:report")).toMatchObject({ holder: singleton?.holder });
+  expect(await locks.release("singleton/report")).toMatchObject({ holder: singleton?.holder });
   expect(await locks.release("user/nobody")).toBeUndefined();
   end.resolve();
   await t.drain();

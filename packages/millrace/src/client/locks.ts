@@ -12,7 +12,7 @@ import { keyHash, readGate } from "@millrace/runtime";
 /** A gate at which jobs of a queue are blocked, and who has what they wait for. */
 export interface GateStatus {
   readonly queue: string;
-  /** `singleton/job:report`, `cap/mail/ada`, `rate/mail/ada`. It holds the key in full. */
+  /** `singleton/report`, `cap/mail/ada`, `rate/mail/ada`. It holds the key in full. */
   readonly gate: string;
   /** Jobs that wait there. */
   readonly jobs: number;

@@ -3,7 +3,7 @@ import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { simulatedNode } from "../fixtures/simulated-node.ts";
 import { Ledger, type Payload, QUEUE, tenantJob } from "../fixtures/tenants.ts";
-import { permitLock, singletonLock } from "./gate-names.ts";
+import { permitLock, payloadSingletonLock } from "./gate-names.ts";
 
 const NO_ANSWER = new MillraceError("publish-timeout", "no answer");
 const key = ({ tenant }: Payload): string => tenant;
@@ -15,7 +15,7 @@ const LONG_MS = 3_600_000;
  */
 test.each([
   ["a cap", { concurrency: { key, limit: 1 } }, permitLock(QUEUE, "acme", 0)],
-  ["a singleton", { singleton: { key } }, singletonLock("acme")],
+  ["a singleton", { singleton: { key } }, payloadSingletonLock("acme")],
   ["a rate", { rateLimit: { key, limit: 1, per: "2m" } }, "other"],
 ] as const)(
   "%s: a job whose holder died once it was blocked and before its record runs once",

@@ -44,7 +44,7 @@ describe("the sweeper", () => {
       capGate(QUEUE, "acme"),
       { concurrency: { key: ({ tenant }: Payload) => tenant, limit: 2 } },
     ],
-    ["a singleton", "singleton/job:t", { singleton: true as const }],
+    ["a singleton", "singleton/t", { singleton: true as const }],
     [
       "a rate",
       `rate/${QUEUE}/acme`,

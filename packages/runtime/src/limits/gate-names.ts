@@ -8,16 +8,18 @@ export type GateKind =
 
 export const capGate = (queue: string, key: string): string => `cap/${queue}/${key}`;
 export const rateGate = (queue: string, key: string): string => `rate/${queue}/${key}`;
-/** The gate of a singleton is called as its lock. */
-export const singletonLock = (key: string): string =>
-  `singleton/${key.length <= LONGEST_PLAIN_KEY && !key.startsWith(OF_JOB) ? key : keyHash(key)}`;
 /**
- * Of a job that has no key: its own, which no key reaches. A key may be of a payload, whoever wrote
- * that.
+ * The gate of a singleton is called as its lock.
+ *
+ * @param key as the definition says it; its name where it says none
  */
-export const jobSingletonLock = (name: string): string => `singleton/${OF_JOB}${name}`;
+export const singletonLock = (key: string): string =>
+  `singleton/${key.length <= LONGEST_PLAIN_KEY && !key.startsWith(OF_PAYLOAD) ? key : keyHash(key)}`;
+/** Of a key that a payload gives, whoever wrote that: no lock of a definition's own is reached. */
+export const payloadSingletonLock = (key: string): string =>
+  `singleton/${OF_PAYLOAD}${key.length <= LONGEST_PLAIN_KEY ? key : keyHash(key)}`;
 
-const OF_JOB = "job:";
+const OF_PAYLOAD = "key:";
 
 /** A lock's name takes 512 bytes; a character takes up to three. */
 const LONGEST_PLAIN_KEY = 128;

@@ -48,7 +48,7 @@ describe("singleton jobs", () => {
     await clock.advance("1s");
     expect(ledger.starts.map(({ id }) => id)).toEqual(["a0", "b"]);
     expect(await outside.blocked.gates()).toEqual([
-      { queue: "work", gate: "singleton/acme", count: 29 },
+      { queue: "work", gate: "singleton/key:acme", count: 29 },
     ]);
   });
 
@@ -96,8 +96,8 @@ describe("singleton jobs", () => {
     await enqueue(["a"], { tenant: "all", ms: 30_000 });
     await clock.advance("1s");
     const [lock] = await outside.locks.list();
-    expect(lock).toMatchObject({ name: "singleton/job:t", holder: "n0" });
-    await outside.locks.release({ name: "singleton/job:t", token: lock?.token ?? 0 });
+    expect(lock).toMatchObject({ name: "singleton/t", holder: "n0" });
+    await outside.locks.release({ name: "singleton/t", token: lock?.token ?? 0 });
     await clock.advance("10s");
     expect(ledger.aborted).toEqual(["a"]);
     await clock.advance("1m");

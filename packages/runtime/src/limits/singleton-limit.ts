@@ -15,7 +15,7 @@ import { takeLock } from "../lock/take-lock.ts";
 import type { BackgroundRetries } from "../service/background-retries.ts";
 import { type EntrantKey, keyOfPayload } from "./key/entrant-key.ts";
 import { type Entrant, type Limit, mayBeBlockedAlready, type Entry } from "./limit.ts";
-import { jobSingletonLock, singletonLock } from "./gate-names.ts";
+import { payloadSingletonLock, singletonLock } from "./gate-names.ts";
 
 export interface SingletonLimitOptions {
   readonly node: string;
@@ -216,10 +216,9 @@ function lockOf(
   job: AnyJob,
   { key }: SingletonRule<unknown>,
 ): string | Exclude<EntrantKey, { readonly key: string }> {
-  if (key === undefined) return jobSingletonLock(job.name);
-  if (typeof key !== "function") return singletonLock(key);
+  if (typeof key !== "function") return singletonLock(key ?? job.name);
   const found = keyOfPayload(envelope, key, "singleton.key");
-  return "refusal" in found ? found : singletonLock(found.key);
+  return "refusal" in found ? found : payloadSingletonLock(found.key);
 }
 
 /**
