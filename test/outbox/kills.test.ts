@@ -78,7 +78,7 @@ await describeServers(
     );
 
     test.skipIf(skipped || !hasMarks)(
-      "a relay that stores no marks is found by one kill at the right point",
+      "a relay that stores no marks and looks for nothing is found by one kill at the right point",
       { timeout: END_MS },
       async () => {
         const options = { server, database, windowMs: WINDOW_MS, fault: "no-mark" };

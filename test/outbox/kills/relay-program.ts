@@ -31,10 +31,16 @@ async function publishing<Result>(
   return result;
 }
 
+/** An old claim without a mark is looked for, so that alone a missing mark does no harm. */
+const LOOKING_FOR_NOTHING: Pick<Broker, "findWaiting" | "history"> = {
+  findWaiting: async () => undefined,
+  history: withMethods(broker.history, { read: async () => [] }),
+};
 const { marks } = broker;
 const standing = withMethods(broker, {
   enqueue: (jobs, options) => publishing(jobs, () => broker.enqueue(jobs, options)),
   ...(marks === undefined ? {} : { marks: standingMarks(marks) }),
+  ...(fault === "no-mark" ? LOOKING_FOR_NOTHING : {}),
 });
 
 function standingMarks(own: NonNullable<Broker["marks"]>): NonNullable<Broker["marks"]> {

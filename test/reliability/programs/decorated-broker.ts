@@ -2,9 +2,9 @@ import type { Broker, SettlementStep } from "@millrace/core";
 
 type Settle = Broker["settle"];
 
-/** The broker with some of its methods replaced; everything else is its own. */
-export function withMethods(broker: Broker, methods: Partial<Broker>): Broker {
-  return new Proxy(broker, {
+/** A broker, or one of its stores, with some methods replaced; everything else is its own. */
+export function withMethods<Of extends object>(own: Of, methods: Partial<Of>): Of {
+  return new Proxy(own, {
     get(target, property) {
       if (Object.hasOwn(methods, property)) return Reflect.get(methods, property) as unknown;
       const value: unknown = Reflect.get(target, property, target);

@@ -1,4 +1,10 @@
-import { type HistoryStore, LANE_CONSUMERS, type LaneName, MillraceError } from "@millrace/core";
+import {
+  type HistoryStore,
+  isId,
+  LANE_CONSUMERS,
+  type LaneName,
+  MillraceError,
+} from "@millrace/core";
 import { request } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { laneConsumer } from "../reads/lane-consumer.ts";
@@ -108,6 +114,8 @@ export class SkippedJobs {
   /** A message may be there after it was acked: in a cluster for a moment, or after a kill. */
   async #isSettled(queue: string, { subject, seq }: LeaderMessage): Promise<boolean> {
     const id = this.#parts.server.names.readQueueSubject(subject, {})?.key ?? "";
+    // What a producer has made of its subject has no record, and keeps no other job from its queue.
+    if (!isId(id)) return false;
     const { history } = this.#parts;
     const records = await history.stored({ queue, id });
     return records.some(({ record }) => record.sequence === seq);

@@ -1,5 +1,5 @@
 import type { BatchEnd } from "../broker/batch-store.ts";
-import type { Broker } from "../broker/broker.ts";
+import type { Broker, WaitingJob } from "../broker/broker.ts";
 import type { JobRef } from "../envelope/envelope.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
 import { CLOCK_SLACK_MS } from "../time/clock-slack.ts";
@@ -68,16 +68,14 @@ async function endOfKeptSince(
     (record) => record.batch === batch && storedAt(record) >= since - CLOCK_SLACK_MS,
   );
   if (own !== undefined) return endOf(batch, ofEnqueue(before, own));
-  const waiting = await broker.findWaiting(job.id, { queue: job.queue });
-  if (waiting?.envelope.batch === batch) return undefined;
+  const where = ({ envelope }: WaitingJob): boolean => envelope.batch === batch;
+  if ((await broker.findWaiting(job.id, { queue: job.queue, where })) !== undefined)
+    return undefined;
   const records = await broker.history.read(job);
   const last = records.findLast(
     (record) => record.unkeyed === undefined && storedAt(record) >= since,
   );
   if (last !== undefined) return endOf(batch, ofEnqueue(records, last));
-  // An earlier job of the id hides what waits behind it: nothing is known.
-  if (waiting !== undefined && (waiting.envelope.firstStoredAt ?? waiting.storedAt) < since)
-    return undefined;
   return "refused";
 }
 

@@ -82,6 +82,9 @@ test("a signal ends every wait, where the server does not answer", async () => {
     ...["drain", "purge", "an operation"],
   ]);
   await clock.advance("2s");
+  // A purge has paused its queue for all, and is not to leave it so.
+  expect(told.filter(([, end]) => end.told === "waits").map(([name]) => name)).toEqual(["purge"]);
+  await clock.advance("28s");
   for (const [name, end] of told)
     expect(end.told, name).toEqual(name in ends ? { done: true, value: undefined } : reason);
 });

@@ -130,6 +130,7 @@ export async function connectNode(
   return (await prepareNode(options)).connect(waiting);
 }
 
+/** What `createNode` takes: what `runNode` does, and what ends its wait for a server. */
 export interface CreateNodeOptions extends NodeOptions {
   /**
    * Ends the waiting for a server, which is for ever otherwise: `createNode` rejects with its

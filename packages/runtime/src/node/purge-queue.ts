@@ -108,7 +108,7 @@ async function cancelWaiting(options: PurgeOptions): Promise<PurgeResult> {
       const left = queued + blocked + (options.delayed === true ? delayed : 0);
       if (left === 0 || signal?.aborted === true) break;
       if (blocked > 0) await letIn(broker, queue);
-      if (options.delayed === true && delayed > 0) await bringForward(broker, queue);
+      if (options.delayed === true && delayed > 0) await bringForward(broker, queue, signal);
       await new Promise<void>((resolve) => clock.setTimer(LOOK_MS, resolve));
     }
   } finally {
@@ -128,9 +128,13 @@ async function letIn({ blocked }: Broker, queue: string): Promise<void> {
  * Delayed jobs come through the queue, so that there is one way to an end. What is due within
  * moments comes by itself.
  */
-async function bringForward(broker: Broker, queue: string): Promise<void> {
+async function bringForward(
+  broker: Broker,
+  queue: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const store = broker.delayed;
-  for (let after = 0; ;) {
+  for (let after = 0; signal?.aborted !== true;) {
     const page = await store.list({ queue, limit: PAGE, after });
     if (page.length === 0) return;
     after = Math.max(...page.map(({ position }) => position));

@@ -9,6 +9,7 @@ import {
   type JobDefinition,
   jobsOfChain,
   type LinkOptions,
+  MillraceError,
   needsProgramDoor,
   type NextJob,
   type OnceOptions,
@@ -88,7 +89,14 @@ function chainOf<Output>(host: ChainHost, plan: ChainPlan): Chain<Output> {
  * programs lies on a subject that all share, so its queue is searched for it.
  */
 async function isKnown(broker: Broker, { isKeyed }: ChainPlan, first: Envelope): Promise<boolean> {
-  return isKeyed && needsProgramDoor(first) && isIdKnown(broker, first);
+  if (!isKeyed || !needsProgramDoor(first)) return false;
+  try {
+    return await isIdKnown(broker, first);
+  } catch (error) {
+    // Who may only publish can't look: the id is known as long as the queue remembers it.
+    if (MillraceError.is(error, "permission-denied")) return false;
+    throw error;
+  }
 }
 
 /** A chain's jobs are known to be stored: there is no time in which they appear. */

@@ -31,7 +31,12 @@ export function endsAtOnce<T>(
       // What it was asked for before it has not answered: an outage keeps it.
       if (signal.aborted) return asked > 0 ? left() : ask();
       return new Promise((resolve, reject) => {
-        const abort = (): void => void left().then(resolve, reject);
+        const abort = (): void => {
+          void left().then(resolve, reject);
+          // What it still gives is nobody's: at the next value it holds nothing any more.
+          end();
+          reading.return().catch(() => {});
+        };
         signal.addEventListener("abort", abort, { once: true });
         const forget = (): void => signal.removeEventListener("abort", abort);
         ask().finally(forget).then(resolve, reject);

@@ -3,7 +3,6 @@ import {
   CLOCK_SLACK_MS,
   type HistoryRecord,
   type JobRef,
-  type StoredRecord,
   type WaitingJob,
 } from "@millrace/core";
 
@@ -27,8 +26,9 @@ export async function isIdKnown(broker: Broker, job: JobRef, meant?: Meant): Pro
   const waiting = await broker.findWaiting(job.id, {
     queue: job.queue,
     storedBefore: await forgottenBefore(broker, job.queue),
+    ...(meant === undefined ? {} : { where: (found: WaitingJob) => meant.waits(found) }),
   });
-  if (waiting !== undefined && meant?.waits(waiting) !== false) return true;
+  if (waiting !== undefined) return true;
   // One that moved from one place to another meanwhile has left a record.
   return isOnRecord(broker, job, meant);
 }
@@ -46,12 +46,13 @@ export async function forgottenBefore(broker: Broker, queue: string): Promise<nu
 }
 
 async function isOnRecord(broker: Broker, job: JobRef, meant: Meant | undefined): Promise<boolean> {
+  // Another of the id may have the newest record.
+  if (meant !== undefined)
+    return (await broker.history.read(job)).some((record) => meant.recorded(record));
   const [ended, requeued, letters] = await Promise.all([
     broker.history.last(job, "ended"),
     broker.history.last(job, "requeued"),
-    meant === undefined ? broker.deadLetters.list({ ...job, limit: 1 }) : [],
+    broker.deadLetters.list({ ...job, limit: 1 }),
   ]);
-  const isMeant = (stored: StoredRecord | undefined): boolean =>
-    stored !== undefined && meant?.recorded(stored.record) !== false;
-  return isMeant(ended) || isMeant(requeued) || letters.length > 0;
+  return ended !== undefined || requeued !== undefined || letters.length > 0;
 }

@@ -22,7 +22,7 @@ import { type PurgeOptions, purgeQueue, type PurgeResult } from "@millrace/runti
 import { type DrainOptions, drainQueue, type DrainResult } from "./queue-drain.ts";
 import { limitsOf, type QueueLimits } from "./queue-limits.ts";
 import { controlsOf, listQueues, type QueueStatus, queueStatus } from "./queue-status.ts";
-import { LAST_STEP_MS, waitWithin } from "../wait-within.ts";
+import { waitWithin } from "../wait-within.ts";
 import { whoAmI } from "../who-am-i.ts";
 
 /** Why something is done and by whom: shown wherever the queue is. */
@@ -129,6 +129,8 @@ export interface Queues extends Pick<QueueStore, "remove"> {
 }
 
 const NOTE_NAMES = optionNames<ControlNote>({ reason: true, by: true });
+/** A purge that is told to stop has its own node to stop, and the queue to put back. */
+const PUT_BACK_MS = 30_000;
 const PURGE_NAMES = optionNames<Omit<PurgeOptions, "broker" | "clock" | "queue">>({
   ...{ delayed: true, by: true, name: true, log: true, onProgress: true, signal: true },
 });
@@ -171,7 +173,8 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
       refuseUnknown(options, PURGE_NAMES, "queues.purge()");
       requireNote(options);
       const { signal } = options;
-      return waitWithin({ clock, signal, graceMs: LAST_STEP_MS }, (over) =>
+      // Who goes before it has put the queue back leaves it paused for all.
+      return waitWithin({ clock, signal, graceMs: PUT_BACK_MS }, (over) =>
         purgeQueue({
           ...{ by: whoAmI(), ...options, signal: over },
           ...{ broker, clock, queue: requireQueueName(queue) },
