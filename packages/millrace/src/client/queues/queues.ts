@@ -173,13 +173,19 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
       refuseUnknown(options, PURGE_NAMES, "queues.purge()");
       requireNote(options);
       const { signal } = options;
-      // Who goes before it has put the queue back leaves it paused for all.
-      return waitWithin({ clock, signal, graceMs: PUT_BACK_MS }, (over) =>
-        purgeQueue({
-          ...{ by: whoAmI(), ...options, signal: over },
-          ...{ broker, clock, queue: requireQueueName(queue) },
-        }),
-      );
+      try {
+        // Who goes before it has put the queue back leaves it paused for all.
+        return await waitWithin({ clock, signal, graceMs: PUT_BACK_MS }, (over) =>
+          purgeQueue({
+            ...{ by: whoAmI(), ...options, signal: over },
+            ...{ broker, clock, queue: requireQueueName(queue) },
+          }),
+        );
+      } catch (error) {
+        // What came of the putting back in an outage is not what was waited for.
+        signal?.throwIfAborted();
+        throw error;
+      }
     },
     async set(queue, wanted) {
       refuseUnknown(wanted, CHANGE_NAMES, "a queue");
