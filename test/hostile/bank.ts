@@ -2,7 +2,6 @@ import { headers as newHeaders } from "@nats-io/nats-core";
 import type { NatsConnection } from "@nats-io/transport-node";
 import {
   type BatchEnded,
-  connect,
   createNode,
   type DeadJob,
   defineJob,
@@ -14,7 +13,7 @@ import {
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
 import type { TestServer } from "../harness/servers.ts";
-import { asRole } from "../permissions/roles.ts";
+import { asRole, operatorOf } from "../permissions/roles.ts";
 
 /** What a handler was given. */
 export interface Ran {
@@ -114,8 +113,7 @@ export async function openBank(server: TestServer): Promise<Bank> {
   cleanUpLater(() => node.stop());
   await node.start();
   const shop = await asRole(server, "shop");
-  const operator = await connect({ servers: server.url, user: "operator", password: "operator" });
-  cleanUpLater(() => operator.close());
+  const operator = await operatorOf(server);
   return {
     node,
     shop,

@@ -1,10 +1,10 @@
-import { connect, createNode, defineMachine } from "millrace";
+import { createNode, defineMachine } from "millrace";
 import { expect, it } from "vitest";
 import { setup } from "xstate";
 import { publishRaw } from "../harness/bare-client.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
-import { passwordServer } from "../permissions/roles.ts";
+import { operatorOf, passwordServer } from "../permissions/roles.ts";
 
 async function open(server: TestServer) {
   const acted: string[] = [];
@@ -21,8 +21,7 @@ async function open(server: TestServer) {
   });
   cleanUpLater(() => node.stop());
   await node.start();
-  const operator = await connect({ servers: server.url, user: "operator", password: "operator" });
-  cleanUpLater(() => operator.close());
+  const operator = await operatorOf(server);
   const send = (id: string, body: string, block = "x: y") =>
     publishRaw(server, `millrace.inbox.order.${id}`, block, Buffer.from(body), { user: "shop" });
   return { acted, send, machine: (id: string) => operator.machine(order, id) };

@@ -1,5 +1,5 @@
 import { jetstreamManager } from "@nats-io/jetstream";
-import { connect, createNode, defineJob, defineMachine } from "millrace";
+import { createNode, defineJob, defineMachine } from "millrace";
 import { expect, it } from "vitest";
 import { setup } from "xstate";
 import { headersOf, lastMessage } from "../../packages/broker-nats/src/reads/next-message.ts";
@@ -7,7 +7,7 @@ import { publishRaw, type RawOptions } from "../harness/bare-client.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
-import { asRole, passwordServer } from "../permissions/roles.ts";
+import { asRole, operatorOf, passwordServer } from "../permissions/roles.ts";
 
 /** What a server takes from a hand-written client, and client libraries throw on. */
 const ODD: readonly (readonly [what: string, block: string])[] = [
@@ -50,8 +50,7 @@ async function open(server: TestServer) {
     ],
   });
   cleanUpLater(() => node.stop());
-  const operator = await connect({ servers: server.url, user: "operator", password: "operator" });
-  cleanUpLater(() => operator.close());
+  const operator = await operatorOf(server);
   const jsm = await jetstreamManager(await asRole(server, "operator"));
   const send = (subject: string, block: string, body: Uint8Array, options: RawOptions = {}) =>
     publishRaw(server, `millrace.${subject}`, block, body, { user: "shop", ...options });

@@ -1,19 +1,18 @@
 import { headers, type NatsConnection } from "@nats-io/transport-node";
 import { MAX_SIGNAL_BYTES, MAX_WAITING_SIGNALS } from "@millrace/core";
-import { connect, createNode, defineJob } from "millrace";
+import { createNode, defineJob } from "millrace";
 import { expect, it } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
-import { asRole, passwordServer } from "../permissions/roles.ts";
+import { asRole, operatorOf, passwordServer } from "../permissions/roles.ts";
 
 const mail = defineJob({ name: "mail.order", queue: "mail", steps: true });
 const payroll = defineJob({ name: "payroll.raise", queue: "payroll", steps: true });
 
 /** A node with a job on the producer's queue and one on another, each waiting for an approval. */
 async function open(server: TestServer) {
-  const operator = await connect({ servers: server.url, user: "operator", password: "operator" });
-  cleanUpLater(() => operator.close());
+  const operator = await operatorOf(server);
   const node = await createNode({
     ...{ servers: server.url, user: "node", password: "node" },
     jobs: [mail, payroll].map((job) => job.handler(({ step }) => step.waitFor("approval"))),

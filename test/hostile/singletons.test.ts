@@ -1,9 +1,9 @@
-import { connect, createNode, defineJob } from "millrace";
+import { createNode, defineJob } from "millrace";
 import { expect, it } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { asRole, passwordServer } from "../permissions/roles.ts";
+import { asRole, operatorOf, passwordServer } from "../permissions/roles.ts";
 
 const settle = "payments.settle";
 
@@ -31,10 +31,7 @@ describeEachServer(
       });
       cleanUpLater(() => node.stop());
       await node.start();
-      const operator = await connect({
-        ...{ servers: server.url, user: "operator", password: "operator" },
-      });
-      cleanUpLater(() => operator.close());
+      const operator = await operatorOf(server);
       const shop = await asRole(server, "shop");
       const keys = [settle, `key:${settle}`, `singleton/${settle}`];
       for (const key of keys)

@@ -1,11 +1,11 @@
-import { connect, createNode, defineJob, defineMachine, fatal } from "millrace";
+import { createNode, defineJob, defineMachine, fatal } from "millrace";
 import { expect, it } from "vitest";
 import { setup } from "xstate";
 import { millraceHere } from "../cli/millrace.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { asRole, passwordServer } from "../permissions/roles.ts";
+import { asRole, operatorOf, passwordServer } from "../permissions/roles.ts";
 
 /** Writes to the clipboard, clears the screen, names the window, turns the order around. */
 const OBEYED =
@@ -43,10 +43,7 @@ describeEachServer(
       });
       cleanUpLater(() => node.stop());
       await node.start();
-      const operator = await connect({
-        ...{ servers: server.url, user: "operator", password: "operator" },
-      });
-      cleanUpLater(() => operator.close());
+      const operator = await operatorOf(server);
       const shop = await asRole(server, "shop");
       const machine = operator.machine(order, "esc");
       await machine.start();

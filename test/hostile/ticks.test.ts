@@ -1,11 +1,11 @@
 import { headers as newHeaders } from "@nats-io/nats-core";
 import { tickJobId } from "@millrace/core";
-import { connect, createNode, defineJob, defineSchedule, type OverlapPolicy } from "millrace";
+import { createNode, defineJob, defineSchedule, type OverlapPolicy } from "millrace";
 import { expect, it } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer, type TestServer } from "../harness/servers.ts";
-import { asRole, passwordServer } from "../permissions/roles.ts";
+import { asRole, operatorOf, passwordServer } from "../permissions/roles.ts";
 
 const EVERY_MS = 1_000;
 /** A year: what waits for so long counts as going on. */
@@ -30,8 +30,7 @@ async function scheduled(server: TestServer, overlap: OverlapPolicy = "allow") {
     ],
   });
   cleanUpLater(() => node.stop());
-  const operator = await connect({ servers: server.url, user: "operator", password: "operator" });
-  cleanUpLater(() => operator.close());
+  const operator = await operatorOf(server);
   await operator.queues.ensure("mail");
   const shop = await asRole(server, "shop");
   const first = Math.ceil(Date.now() / EVERY_MS) * EVERY_MS + 5_000;

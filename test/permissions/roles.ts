@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { nkeyAuthenticator, nkeys } from "@nats-io/nats-core";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { connect as connectClient, type Millrace } from "millrace";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import type { UseServerOptions } from "../harness/cluster/test-cluster.ts";
 
@@ -43,6 +44,15 @@ export function nkeyExample(): {
       users.map(([role, user]) => [role, new TextDecoder().decode(user.getSeed())]),
     ) as Record<Role, string>,
   };
+}
+
+/** A client of the operator's, with the password example. */
+export async function operatorOf(server: { readonly url: string }): Promise<Millrace> {
+  const operator = await connectClient({
+    ...{ servers: server.url, user: "operator", password: "operator" },
+  });
+  cleanUpLater(() => operator.close());
+  return operator;
 }
 
 /** A bare client with the password example. */

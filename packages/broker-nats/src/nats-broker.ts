@@ -155,14 +155,17 @@ export class NatsBroker implements Broker {
   ): Promise<readonly EnqueueResult[]> {
     const { nc, names } = this.#server;
     const { enqueuer, queueBatches, keyed, ownWords } = this.#stores;
-    const base = { publisher: enqueuer, names, limits: this, clock: this.#parts.clock };
+    const { clock } = this.#parts;
     const explained = (sent: Promise<readonly EnqueueResult[]>) =>
       explainClosed(sent, nc, names, (bucket) => this.documents(bucket));
-    if (own === true) return explained(enqueueOwn(jobs, { ...base, ownWords }));
+    if (own === true)
+      return explained(
+        enqueueOwn(jobs, { publisher: enqueuer, ownWords, names, limits: this, clock }),
+      );
     // What may be taken back must not be on its way with others.
     const inBatches = newIds && signal === undefined && jobs.length > 1;
     const batches = inBatches ? queueBatches.of(jobs[0]?.queue ?? "") : undefined;
-    const host = { ...base, publisher: batches ?? enqueuer };
+    const host = { publisher: batches ?? enqueuer, names, limits: this, clock };
     const send = (going: readonly Envelope[], unsent: ReadonlySet<string>, until = signal) =>
       together
         ? this.#marks.enqueueTogether(going, this.#line.features, until)

@@ -354,6 +354,7 @@ export type {
   WaitingJob,
 } from "./broker/broker.ts";
 export type { EnqueueCall, EnqueueResult } from "./broker/enqueue-call.ts";
+export { dedupeWindowOf } from "./broker/dedupe-window.ts";
 export { isLookedFor } from "./broker/enqueued-before.ts";
 export type { Stoppable } from "./broker/stoppable.ts";
 export type { Delivery, Lease, ThreadLease, WorkOptions, WorkSubscription } from "./broker/work.ts";

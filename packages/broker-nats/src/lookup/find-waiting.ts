@@ -1,10 +1,4 @@
-import {
-  type FindOptions,
-  isLookedFor,
-  requireId,
-  requireQueueName,
-  type WaitingJob,
-} from "@millrace/core";
+import { type FindOptions, isLookedFor, requirePlace, type WaitingJob } from "@millrace/core";
 import type { NatsBlocked } from "../store/nats-blocked.ts";
 import { request } from "../jetstream-errors.ts";
 import { nextMessage } from "../reads/next-message.ts";
@@ -32,8 +26,7 @@ export async function findWaiting(
   options: FindOptions,
 ): Promise<WaitingJob | undefined> {
   const { queue, place } = options;
-  requireId(id);
-  if (queue !== undefined) requireQueueName(queue);
+  requirePlace({ ...options, id });
   return request(`look for the job ${id}`, async () => {
     const atPlace =
       place === undefined || queue === undefined

@@ -1,24 +1,11 @@
-import { createServer } from "node:net";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import { defineJob, type Logger, silentLogger } from "@millrace/core";
+import { findFreePort } from "@millrace/nats-server";
 import { type MillraceNode, stopOnSignals } from "@millrace/runtime";
 import { EventEmitter } from "node:events";
 import { expect, test } from "vitest";
 import { runNode, type RunNodeOptions } from "./run-node.ts";
 
 const job = defineJob({ name: "j", queue: "work" }).handler(() => 1);
-
-/** A port at which nothing answers. */
-async function nowhere(): Promise<string> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return `nats://me:secret@127.0.0.1:${port}`;
-}
 
 async function waitingNode(options: Partial<RunNodeOptions> = {}) {
   const lines: string[] = [];
@@ -34,7 +21,7 @@ async function waitingNode(options: Partial<RunNodeOptions> = {}) {
   };
   const seen = Promise.withResolvers<MillraceNode>();
   const running = runNode({
-    servers: await nowhere(),
+    servers: `nats://me:secret@127.0.0.1:${await findFreePort()}`,
     env: {},
     jobs: [job],
     healthPort: 0,
@@ -83,7 +70,7 @@ test("its first signal ends it", async () => {
 });
 
 test("what is wrong with its options it says at once, without a server", async () => {
-  const servers = await nowhere();
+  const servers = `nats://me:secret@127.0.0.1:${await findFreePort()}`;
   await expect(
     runNode({ servers, env: {}, jobs: [job, job], healthPort: 0 }),
   ).rejects.toMatchObject({ code: "duplicate-job" });

@@ -1,7 +1,10 @@
-import { type Broker, callBackIfOver, type Envelope, leaveUnlessMember } from "@millrace/core";
-
-/** What a queue remembers where it does not say it. */
-export const DEFAULT_WINDOW_MS = 120_000;
+import {
+  type Broker,
+  callBackIfOver,
+  dedupeWindowOf,
+  type Envelope,
+  leaveUnlessMember,
+} from "@millrace/core";
 
 /** A job of a claim that is in its queue now. */
 export interface PublishedJob {
@@ -36,6 +39,6 @@ export async function leaveBatches(
 
 /** When the oldest job was stored, by the server's clock, for which one may have been dropped. */
 async function keptSince(broker: Broker, queue: string, ageMs: number): Promise<number> {
-  const { dedupeWindowMs = DEFAULT_WINDOW_MS } = await broker.queues.settings(queue);
-  return (await broker.serverNow()) - ageMs - dedupeWindowMs;
+  const windowMs = await dedupeWindowOf(broker, queue);
+  return (await broker.serverNow()) - ageMs - windowMs;
 }

@@ -1,4 +1,11 @@
-import { type Broker, type MarkStore, MillraceError, sendJobs, wasEnqueued } from "@millrace/core";
+import {
+  type Broker,
+  dedupeWindowOf,
+  type MarkStore,
+  MillraceError,
+  sendJobs,
+  wasEnqueued,
+} from "@millrace/core";
 import type { Claim, OutboxStore, SetAside } from "../store/outbox-store.ts";
 import {
   type ClaimItem,
@@ -9,7 +16,7 @@ import {
   reasonOf,
 } from "./claim-item.ts";
 import { type ClaimMark, type MarkedClaim, publishMarked } from "./publish-marked.ts";
-import { DEFAULT_WINDOW_MS, leaveBatches } from "./leave-batches.ts";
+import { leaveBatches } from "./leave-batches.ts";
 import { openBatch } from "./open-batch.ts";
 import { type BatchInRow, readBatchRow } from "../rows/batch-row.ts";
 import { readRow } from "../rows/read-row.ts";
@@ -81,11 +88,11 @@ export async function publishClaim(
  */
 async function publishWithMark(marked: MarkedClaim): Promise<void> {
   const { broker, queue, items, mark, ageMs } = marked;
-  const mayBe = mark.seen === undefined && items.length > 0;
-  const going = mayBe ? await notStoredBefore(broker, queue, items, ageMs) : items;
-  const known = items.filter((item) => !going.includes(item));
+  if (mark.seen !== undefined || items.length === 0) return publishMarked(marked);
+  const going = new Set(await notStoredBefore(broker, queue, items, ageMs));
+  const known = items.filter((item) => !going.has(item));
   await leaveBatches(broker, publishedJobs(known, []), marked);
-  await publishMarked({ ...marked, items: going });
+  await publishMarked({ ...marked, items: [...going] });
 }
 
 /** Where the queue alone tells what is published, by the jobs' ids. */
@@ -150,10 +157,10 @@ async function notStoredBefore(
   items: readonly ClaimItem[],
   ageMs: () => number,
 ): Promise<readonly ClaimItem[]> {
-  const { dedupeWindowMs = DEFAULT_WINDOW_MS } = await broker.queues.settings(queue);
+  const windowMs = await dedupeWindowOf(broker, queue);
   // The queue may have forgotten the ids of an earlier try. Half its window: a try takes a while.
-  const isOld = ageMs() > dedupeWindowMs / 2;
-  return isOld ? notStored(broker, items, dedupeWindowMs + ageMs()) : items;
+  const isOld = ageMs() > windowMs / 2;
+  return isOld ? notStored(broker, items, windowMs + ageMs()) : items;
 }
 
 /**

@@ -26,7 +26,13 @@ import {
   tellConsumer,
   tellJob,
 } from "./attributes.ts";
-import { creationOf, extracted, injected, withPreviousAttempt } from "./carrier.ts";
+import {
+  creationOf,
+  extracted,
+  hangsUnderCreation,
+  injected,
+  withPreviousAttempt,
+} from "./carrier.ts";
 import { markFailed } from "./failure.ts";
 import { failureOf } from "./failure-of.ts";
 import type { TelemetryConfig } from "./options.ts";
@@ -77,8 +83,7 @@ export class AttemptSpan implements AttemptTrace {
     // of what it would at the start.
     if (this.#span.isRecording()) {
       describe(this.#span, started);
-      if (started.waitedMs >= config.queuedSpansMs && this.#hangsUnderCreation())
-        queuedSpan(tracer, this.#from, started);
+      queuedSpan(tracer, config, this.#from, started);
     }
     this.#context = trace.setSpan(parent, this.#span);
     if (started.limitedMs !== undefined)
@@ -172,14 +177,9 @@ export class AttemptSpan implements AttemptTrace {
       tracer: this.#tracer,
       envelope: this.#started.envelope,
       attempt: this.#context,
-      waits: this.#hangsUnderCreation() ? this.#from : this.#context,
+      waits: hangsUnderCreation(this.#config, this.#from) ? this.#from : this.#context,
     });
     return this.#steps;
-  }
-
-  /** Whether something is there to be a span's parent that began before the attempt. */
-  #hangsUnderCreation(): boolean {
-    return this.#config.propagation === "parent" && this.#hasCreation();
   }
 
   /** False for a job that came without a trace: this attempt is what its later ones hang under. */

@@ -7,6 +7,7 @@ import {
   type TextMapGetter,
   trace,
 } from "@opentelemetry/api";
+import type { TelemetryConfig } from "./options.ts";
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -42,6 +43,14 @@ export function extracted(headers: Headers, base: Context = ROOT_CONTEXT): Conte
 export function creationOf(context: Context): SpanContext | undefined {
   const span = trace.getSpanContext(context);
   return span !== undefined && isSpanContextValid(span) ? span : undefined;
+}
+
+/** Whether something is there to be a span's parent that began before the attempt. */
+export function hangsUnderCreation(
+  { propagation: how }: Pick<TelemetryConfig, "propagation">,
+  from: Context,
+): boolean {
+  return how === "parent" && creationOf(from) !== undefined;
 }
 
 /** Whether headers name a trace, whatever its format. */

@@ -1,7 +1,7 @@
 import { SpanKind, trace, ROOT_CONTEXT, type Tracer } from "@opentelemetry/api";
 import { runnableAt, type Settlement, type SettlementInput } from "@millrace/core";
 import { addJob, ATTR, operationAttributes, tellConsumer } from "./attributes.ts";
-import { creationOf, extracted } from "./carrier.ts";
+import { extracted } from "./carrier.ts";
 import { markFailed } from "./failure.ts";
 import { failureOf } from "./failure-of.ts";
 import { linksOf } from "./links-of.ts";
@@ -31,10 +31,8 @@ export function endedSpan(
     { kind: SpanKind.CLIENT, attributes, ...(links === undefined ? {} : { links }) },
     propagation === "parent" ? from : trace.deleteSpan(from),
   );
-  const waitedMs = WAITED.has(outcome.kind) ? now - runnableAt(envelope) : 0;
-  const besides = propagation === "parent" && creationOf(from) !== undefined;
-  if (besides && waitedMs >= config.queuedSpansMs && span.isRecording())
-    queuedSpan(tracer, from, { envelope, node, waitedMs });
+  if (WAITED.has(outcome.kind) && span.isRecording())
+    queuedSpan(tracer, config, from, { envelope, node, waitedMs: now - runnableAt(envelope) });
   const failure = failureOf(outcome, settlement);
   if (failure !== undefined) markFailed(span, failure);
   span.end();

@@ -1,6 +1,8 @@
 import { type Attributes, type Context, SpanKind, type Tracer } from "@opentelemetry/api";
 import type { Envelope } from "@millrace/core";
 import { ATTR } from "./attributes.ts";
+import { hangsUnderCreation } from "./carrier.ts";
+import type { TelemetryConfig } from "./options.ts";
 import { nameOf } from "./span-name.ts";
 
 /** How long a job waited for the attempt that begins, or for an end without one. */
@@ -15,15 +17,18 @@ export interface QueuedTime {
 
 /**
  * The time in which an attempt could have run and did not, as a span that ends now: a trace shows
- * what is spans, and a gap could as well be the time of a request that nobody traces.
+ * what is spans, and a gap could as well be the time of a request that nobody traces. None where it
+ * is short, or where nothing is there to hang it under.
  *
  * @param beside the context that the attempts hang under: this began before the attempt did
  */
 export function queuedSpan(
   tracer: Tracer,
+  config: TelemetryConfig,
   beside: Context,
   { envelope, node, waitedMs, limitedMs }: QueuedTime,
 ): void {
+  if (waitedMs < config.queuedSpansMs || !hangsUnderCreation(config, beside)) return;
   const attributes: Attributes = {
     [ATTR.jobId]: envelope.id,
     [ATTR.jobName]: envelope.name,

@@ -6,7 +6,7 @@ import {
   isLookedFor,
   type JobRef,
   type QueueMessage,
-  requireId,
+  requirePlace,
   requireQueueName,
   type RunningJob,
   type Stoppable,
@@ -53,8 +53,7 @@ export class MemoryLookup {
   async findWaiting(id: string, options: FindOptions = {}): Promise<WaitingJob | undefined> {
     this.#connection.reach();
     const { queue, place } = options;
-    requireId(id);
-    if (queue !== undefined) requireQueueName(queue);
+    requirePlace({ ...options, id });
     for (const delayed of this.#server.delayed.list(queue)) {
       const found = waitingJob(messageOfDelayed(delayed), id, "delayed");
       if (found !== undefined && isLookedFor(found, options)) return found;

@@ -1,17 +1,14 @@
 import {
   type Broker,
   CLOCK_SLACK_MS,
+  dedupeWindowOf,
   type EnqueueResult,
   type Envelope,
   type JobRef,
   MillraceError,
 } from "@millrace/core";
 import { forgottenBefore, isIdKnown, type Meant } from "../jobs/known-id.ts";
-
-/** Jobs that are looked up at the same time. */
-const AT_A_TIME = 32;
-/** Where the broker does not say for how long its queues remember ids. */
-const DEFAULT_WINDOW_MS = 120_000;
+import { someAtATime } from "./some-at-a-time.ts";
 
 export type MemberResult = EnqueueResult & {
   /** It waits, and is a job of this batch. */
@@ -52,14 +49,7 @@ export async function endedMembers(
   batch: string,
   members: readonly JobRef[],
 ): Promise<readonly EnqueueResult[]> {
-  const results: EnqueueResult[] = [];
-  for (let from = 0; from < members.length; from += AT_A_TIME)
-    results.push(
-      ...(await Promise.all(
-        members.slice(from, from + AT_A_TIME).map((member) => endedMember(broker, batch, member)),
-      )),
-    );
-  return results;
+  return someAtATime(members, (member) => endedMember(broker, batch, member));
 }
 
 async function endedMember(
@@ -106,15 +96,8 @@ async function thereAlready(
     };
     if (await isIdKnown(broker, member, meant)) there.set(member, how);
   };
-  for (let from = 0; from < unsure.length; from += AT_A_TIME)
-    await Promise.all(unsure.slice(from, from + AT_A_TIME).map(look));
+  await someAtATime(unsure, look);
   return there;
-}
-
-/** For how long before an enqueue a job was stored, at the most, for which it is dropped. */
-export async function dedupeWindow(broker: Broker, queue: string): Promise<number> {
-  const { dedupeWindowMs = DEFAULT_WINDOW_MS } = await broker.queues.settings(queue);
-  return dedupeWindowMs;
 }
 
 /**
@@ -130,7 +113,7 @@ async function forgetfulQueues(
   for (const queue of new Set(members.map((member) => member.queue)))
     try {
       if (since - CLOCK_SLACK_MS < (await forgottenBefore(broker, queue)))
-        forgetful.set(queue, await dedupeWindow(broker, queue));
+        forgetful.set(queue, await dedupeWindowOf(broker, queue));
     } catch (error) {
       // It refuses its jobs by itself.
       if (!MillraceError.is(error, "queue-not-found")) throw error;

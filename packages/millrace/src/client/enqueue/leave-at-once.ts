@@ -1,14 +1,13 @@
 import {
   type Broker,
+  dedupeWindowOf,
   type EnqueueResult,
   type Kept,
   leaveUnlessMember,
   MillraceError,
 } from "@millrace/core";
-import { dedupeWindow, type MemberResult } from "./batch-again.ts";
-
-/** Jobs that are looked up at the same time. */
-const AT_A_TIME = 32;
+import type { MemberResult } from "./batch-again.ts";
+import { someAtATime } from "./some-at-a-time.ts";
 
 export interface EnqueuedBatch {
   readonly id: string;
@@ -32,7 +31,7 @@ export async function leaveAtOnce(
 ): Promise<readonly EnqueueResult[]> {
   const windows = new Map<string, Promise<number>>();
   const windowOf = (queue: string): Promise<number> => {
-    const known = windows.get(queue) ?? dedupeWindow(broker, queue);
+    const known = windows.get(queue) ?? dedupeWindowOf(broker, queue);
     windows.set(queue, known);
     return known;
   };
@@ -51,10 +50,7 @@ export async function leaveAtOnce(
     if (end !== "refused") return result;
     return { ok: false, id: result.id, queue: result.queue, error: idTaken(batch.id, result) };
   };
-  const left: EnqueueResult[] = [];
-  for (let from = 0; from < results.length; from += AT_A_TIME)
-    left.push(...(await Promise.all(results.slice(from, from + AT_A_TIME).map(leave))));
-  return left;
+  return someAtATime(results, leave);
 }
 
 type Stored = Extract<EnqueueResult, { readonly ok: true }>;

@@ -10,7 +10,7 @@ import {
   refuseUnknown,
   toMs,
 } from "@millrace/core";
-import { waitWithin } from "../wait-within.ts";
+import { LAST_STEP_MS, waitWithin } from "../wait-within.ts";
 import { controlsOf, type QueueStatus, queueStatus } from "./queue-status.ts";
 
 /** What a drain waits for, for how long, and whom it tells why. */
@@ -49,8 +49,6 @@ export interface DrainResult {
   readonly status: QueueStatus;
 }
 
-/** So long the last look may take, or the first where the time is short. */
-const LAST_LOOK_MS = 2_000;
 const LOOK_MS = 250;
 /** A job on its way from one place to another may be missed by one look, not by two. */
 const EMPTY_LOOKS = 2;
@@ -82,7 +80,7 @@ export async function drainQueue(
     options.onProgress?.(status);
   };
   try {
-    return await waitWithin({ clock, signal, time, graceMs: LAST_LOOK_MS }, (over) =>
+    return await waitWithin({ clock, signal, time, graceMs: LAST_STEP_MS }, (over) =>
       closeAndLook(
         { broker, clock },
         queue,

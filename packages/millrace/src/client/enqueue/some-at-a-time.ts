@@ -1,0 +1,17 @@
+/** What is looked up at the same time. */
+const AT_A_TIME = 32;
+
+/**
+ * Acts on all, a few at a time.
+ *
+ * @returns what came of each, in their order
+ */
+export async function someAtATime<Item, Result>(
+  items: readonly Item[],
+  act: (item: Item) => Promise<Result>,
+): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  for (let from = 0; from < items.length; from += AT_A_TIME)
+    results.push(...(await Promise.all(items.slice(from, from + AT_A_TIME).map(act))));
+  return results;
+}
