@@ -2,6 +2,7 @@ import type { BatchEnd, BatchSummary } from "../broker/batch-store.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { type Closed, closeBatch } from "./close-batch.ts";
+import { isKnownJob } from "./known-job.ts";
 
 /** What a batch's callback is told, beside the input it was given when the batch was made. */
 export interface BatchEnded<Input = unknown> {
@@ -29,31 +30,27 @@ export async function callBack(
   if (closed === "gone" && repeated) await broker.batches.removeRest(id);
   if (closed === "gone" || closed === "open") return;
   const callback = callbackOf(closed);
-  if (!repeated || !(await isCalledBack(broker, callback))) await publish(callback);
+  // By when it was made: an earlier batch of the id has called back under the same one.
+  if (!repeated || !(await isKnownJob(broker, callback))) await publish(callback);
   await broker.batches.remove(id);
 }
 
 /**
- * Whether a batch's callback is enqueued. A producer of the queue may have used its id: only what
- * the runtime enqueued is the callback.
- *
- * @param since what was stored before is of an earlier batch of the id
+ * Whether a batch of the id has been called back, this one or an earlier one. A producer of the
+ * queue may have used the callback's id: only what the runtime enqueued is a callback.
  */
 export async function isCalledBack(
   broker: Broker,
   { id, queue }: Pick<Envelope, "id" | "queue">,
-  since = 0,
 ): Promise<boolean> {
   const isOnRecord = async (): Promise<boolean> => {
     const records = await broker.history.read({ id, queue });
-    return records.some(
-      ({ door, sentFrom, at }) => door === "runtime" && sentFrom === undefined && at >= since,
-    );
+    return records.some(({ door, sentFrom }) => door === "runtime" && sentFrom === undefined);
   };
   if (await isOnRecord()) return true;
   const waiting = await broker.findWaiting(id, {
     queue,
-    where: ({ envelope, storedAt }) => envelope.sentFrom === undefined && storedAt >= since,
+    where: ({ envelope }) => envelope.sentFrom === undefined,
   });
   if (waiting !== undefined) return true;
   // It may have run, or moved from one place to another, between the two looks.

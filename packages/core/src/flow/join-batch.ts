@@ -15,21 +15,21 @@ export interface Joined {
  * Makes a batch known, or joins it again. In the end it is written, so that nobody closes it for
  * what he saw of its jobs before (`closeBatch`).
  *
- * @param options.since a callback that was enqueued from then on may be all that is left of this
- *   batch; undefined where it was not made before. Its queue is searched
+ * @param options.isKey the id is what keeps a second batch out, for as long as a callback is on
+ *   record: its queue is searched. False where the id was made up for this one
  */
 export async function joinBatch(
   broker: Broker,
   batch: Batch,
   members: readonly JobRef[],
-  { since }: { readonly since: number | undefined },
+  { isKey }: { readonly isKey: boolean },
 ): Promise<Joined> {
   const { id, callback } = batch;
   const known = await broker.batches.find(id);
   const joined = (isOver: boolean): Joined => ({ madeAt: known?.createdAt, isOver });
   if (known?.over !== undefined) return joined(true);
   if (known === undefined) {
-    if (since !== undefined && (await isCalledBack(broker, callback, since))) return joined(true);
+    if (isKey && (await isCalledBack(broker, callback))) return joined(true);
     await broker.batches.open(batch);
   }
   await broker.batches.join(id, members);

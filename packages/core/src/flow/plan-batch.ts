@@ -55,6 +55,8 @@ const CALLBACK_NAMES = optionNames<AnyOptions["callback"]>({
 /** A batch that nobody knows of yet. */
 export interface BatchPlan {
   readonly id: string;
+  /** The caller chose it: no second batch of it is made while its callback is on record. */
+  readonly isKey: boolean;
   /** Each checked for itself; a promise where its schema checks asynchronously. */
   readonly members: readonly (Envelope | Promise<Envelope>)[];
   readonly callback: Envelope | Promise<Envelope>;
@@ -63,6 +65,7 @@ export interface BatchPlan {
 /** A batch whose jobs are all made. */
 export interface MadeBatch {
   readonly id: string;
+  readonly isKey: boolean;
   readonly members: readonly Envelope[];
   readonly callback: Envelope;
 }
@@ -94,6 +97,7 @@ export function planBatch<Input, Parsed, Output>(
   const member = (envelope: Envelope): Envelope => ({ ...envelope, batch: id });
   return {
     id,
+    isKey: options.id !== undefined,
     members: planned.map(({ envelope }) => {
       const made = envelope(source);
       if (!(made instanceof Promise)) return member(made);
@@ -118,9 +122,9 @@ function requireCallback(
 }
 
 /** @throws MillraceError `invalid-payload` where a schema refuses a job */
-export async function makeBatch({ id, members, callback }: BatchPlan): Promise<MadeBatch> {
+export async function makeBatch({ members, callback, ...plan }: BatchPlan): Promise<MadeBatch> {
   return {
-    id,
+    ...plan,
     members: await Promise.all(members.map(async (member) => member)),
     callback: await callback,
   };

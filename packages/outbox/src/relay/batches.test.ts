@@ -59,10 +59,11 @@ const queued = async (queue: string): Promise<readonly string[]> =>
 const rows = (): unknown =>
   database.prepare("SELECT count(*) AS n FROM millrace_outbox").get()?.["n"];
 
-const book = (id = "b") =>
+const book = (id = "b") => bookOf({ id });
+const bookOf = (options: { id?: string }) =>
   outbox(database).batch(
     [planJob(page, { n: 1 }, { id: "p1", delay: "1s" }), planJob(cover, null, { id: "c1" })],
-    { id, callback: { job: bind, input: { book: "Emma" }, options: { priority: "high" } } },
+    { ...options, callback: { job: bind, input: { book: "Emma" }, options: { priority: "high" } } },
   );
 
 test("a batch is known, and its jobs are in their queues, once its transaction has committed", async () => {
@@ -151,9 +152,9 @@ test("a row of a batch that nobody can read is set aside", async () => {
 });
 
 /** As nodes do it when a job has ended. */
-async function end(id: string, queue: string): Promise<void> {
-  if (await broker.batches.leave("b", { id, queue }, "succeeded")) return;
-  await callBack(broker, "b", (envelope) => broker.requeue(envelope), false);
+async function end(id: string, queue: string, batch = "b"): Promise<void> {
+  if (await broker.batches.leave(batch, { id, queue }, "succeeded")) return;
+  await callBack(broker, batch, (envelope) => broker.requeue(envelope), false);
 }
 
 /** A broker whose process dies around a call of batches or marks. */
@@ -195,7 +196,10 @@ test.each(
 });
 
 /** Reads the batch's row; then another relay and the nodes do all the rest, before it goes on. */
-function lateRelay(meanwhile: () => Promise<void> = async () => {}): {
+function lateRelay(
+  batch: string,
+  meanwhile = async (): Promise<void> => {},
+): {
   readonly on: OutboxStore;
   readonly wasLate: () => boolean;
 } {
@@ -207,8 +211,8 @@ function lateRelay(meanwhile: () => Promise<void> = async () => {}): {
       if (!isLate && claim !== undefined) {
         isLate = true;
         await rounds();
-        await end("p1", "pages");
-        await end("c1", "covers");
+        await end("p1", "pages", batch);
+        await end("c1", "covers", batch);
         await meanwhile();
       }
       return claim;
@@ -219,7 +223,7 @@ function lateRelay(meanwhile: () => Promise<void> = async () => {}): {
 
 test("a relay that comes late does not bring back a batch that is over", async () => {
   book();
-  const { on, wasLate } = lateRelay(async () => {
+  const { on, wasLate } = lateRelay("b", async () => {
     expect(await queued("books")).toEqual(["b:callback"]);
   });
   await rounds(broker, on);
@@ -232,21 +236,20 @@ test("a relay that comes late does not bring back a batch that is over", async (
 test.each(["after open", "after join"])(
   "a late relay that is killed %s leaves nothing of a batch that is over",
   async (at) => {
-    book();
+    const { id } = bookOf({}); // A chosen id is not made known a second time.
     const killer = new Killer(at);
-    const { on } = lateRelay();
+    const { on } = lateRelay(id);
     await expect(rounds(dyingAt(killer), on)).rejects.toBeInstanceOf(Killed);
-    expect(await broker.batches.find("b")).toBeDefined();
+    expect(await broker.batches.find(id)).toBeDefined();
     const sweep = batchSweep({ broker, store, logger: silentLogger });
-    await sweep.next(0);
-    // Too early: another relay may be at it.
-    expect(await broker.batches.find("b")).toBeDefined();
+    await sweep.next(0); // Too early: another relay may be at it.
+    expect(await broker.batches.find(id)).toBeDefined();
     database.exec("UPDATE millrace_outbox_batch SET opened_at = opened_at - 3600001");
     await sweep.next(3_600_000);
-    expect(await broker.batches.find("b")).toBeUndefined();
-    expect(await broker.batches.left("b")).toBe(0);
+    expect(await broker.batches.find(id)).toBeUndefined();
+    expect(await broker.batches.left(id)).toBe(0);
     expect(database.prepare("SELECT * FROM millrace_outbox_batch").all()).toEqual([]);
-    expect(await queued("books")).toEqual(["b:callback"]);
+    expect(await queued("books")).toEqual([`${id}:callback`]);
   },
 );
 

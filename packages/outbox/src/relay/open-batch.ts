@@ -4,7 +4,8 @@ import type { Claim, OutboxStore } from "../store/outbox-store.ts";
 
 /**
  * Makes a batch known, then puts its jobs into the place of its row: no job can end before its
- * batch is there. Whatever of it is repeated after a crash is the same again.
+ * batch is there. Whatever of it is repeated after a crash is the same again. Of one that was over
+ * before, nothing is enqueued, as a client does it.
  *
  * @throws MillraceError `queue-not-found` where the callback's queue does not exist: all waits
  */
@@ -15,15 +16,13 @@ export async function openBatch(
   claim: Claim,
   { seq, batch }: { readonly seq: number; readonly batch: BatchInRow },
 ): Promise<void> {
-  const { id, callback, members } = batch;
+  const { id, isKey, createdAt, callback, members } = batch;
   await broker.queues.snapshot(callback.queue);
-  const { createdAt } = batch;
-  const { isOver } = await joinBatch(broker, { id, createdAt, callback }, membersOf(batch), {
-    since: undefined,
-  });
+  const made = { id, createdAt, callback };
+  const { isOver } = await joinBatch(broker, made, membersOf(batch), { isKey });
   // Of nothing, or made again after all have ended. Before the row goes, or nobody would.
   if (!isOver) await callBackIfOver(broker, id);
-  if (await store.replace(queue, claim, seq, members)) return;
+  if (await store.replace(queue, claim, seq, isOver ? [] : members)) return;
   // Another relay was first. Its jobs may all have ended by then, and the batch been removed, so
   // that this one has made it once more, for nobody. Where it dies before this, `batchSweep` does.
   if (await isKnownJob(broker, callback)) await broker.batches.remove(id);

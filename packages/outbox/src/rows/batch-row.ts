@@ -1,4 +1,10 @@
-import { decodeBody, encodeMsgpack, type Envelope, type JobRef } from "@millrace/core";
+import {
+  decodeBody,
+  encodeMsgpack,
+  type Envelope,
+  type JobRef,
+  type MadeBatch,
+} from "@millrace/core";
 import type { OutboxRow, SetAside } from "../store/outbox-store.ts";
 import { readRow } from "./read-row.ts";
 import type { NewRow, StoredJob } from "./stored-job.ts";
@@ -8,6 +14,8 @@ const MSGPACK = "application/msgpack";
 /** A batch as the relay needs it: nothing of it is published yet. */
 export interface BatchInRow {
   readonly id: string;
+  /** As `MadeBatch` has it. */
+  readonly isKey: boolean;
   /** Epoch milliseconds. */
   readonly createdAt: number;
   readonly callback: Envelope;
@@ -17,6 +25,7 @@ export interface BatchInRow {
 /** On the wire of one row, which only this package writes and reads. */
 interface Body {
   readonly id: string;
+  readonly isKey: boolean;
   readonly createdAt: number;
   readonly callback: StoredJob;
   readonly members: readonly StoredJob[];
@@ -27,12 +36,12 @@ interface Body {
  * known, then puts the jobs into the row's place: no job can end before its batch is there.
  */
 export function batchRow(
-  id: string,
+  { id, isKey }: Pick<MadeBatch, "id" | "isKey">,
   callback: StoredJob,
   members: readonly StoredJob[],
   now: number,
 ): NewRow {
-  const body: Body = { id, createdAt: now, callback, members };
+  const body: Body = { id, isKey, createdAt: now, callback, members };
   return {
     id,
     queue: callback.queue,
@@ -50,13 +59,15 @@ export function readBatchRow(queue: string, { seq, body, createdAt }: OutboxRow)
   try {
     const {
       id,
+      isKey,
       createdAt: at,
       callback,
       members,
     } = decodeBody(body, MSGPACK, Number.POSITIVE_INFINITY) as Body;
     const read = readRow(queue, { ...callback, seq, kind: null, subject: null, createdAt });
     if (!read.ok) return read;
-    return { ok: true, seq, batch: { id, createdAt: at, callback: read.job.envelope, members } };
+    const batch = { id, isKey, createdAt: at, callback: read.job.envelope, members };
+    return { ok: true, seq, batch };
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     return { ok: false, seq, reason: "undecodable", detail: `The batch can't be read: ${detail}.` };

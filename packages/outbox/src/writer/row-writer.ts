@@ -61,10 +61,10 @@ export function rowWriter({
       return made.map(({ id, queue }) => ({ id, queue }));
     },
     async batch(transaction, batch) {
-      const { id, callback } = batch;
+      const { callback } = batch;
       const asRow = (envelope: Envelope) => storedJob({ envelope }, maxMessageBytes);
       await traced(batch.members, async (members) => {
-        const row = batchRow(id, asRow(callback), members.map(asRow), callback.createdAt);
+        const row = batchRow(batch, asRow(callback), members.map(asRow), callback.createdAt);
         const body = Buffer.from(row.body).toString("base64");
         await transaction.run(insertsOf(transaction).row, [row.id, row.queue, row.kind, body]);
       });

@@ -129,14 +129,14 @@ export function createSyncOutbox<Tx>(
       const rules = { most: MOST_JOBS, maxValues: DEFAULT_MAX_VALUES };
       const plan = planBatch(jobs, batchOptions, source, rules);
       const made = {
-        id: plan.id,
+        ...plan,
         members: plan.members.map((member) => atOnce(member, { name: "a job of the batch" })),
         callback: atOnce(plan.callback, batchOptions.callback.job),
       };
       const asRow = (envelope: Envelope) => storedJob({ envelope }, maxMessageBytes);
       const { callback } = made;
       const members = made.members.map((member) => asRow(traced(member)));
-      const row = batchRow(plan.id, asRow(callback), members, callback.createdAt);
+      const row = batchRow(plan, asRow(callback), members, callback.createdAt);
       const body = Buffer.from(row.body).toString("hex");
       adapter(tx).runSync(INSERT_ROW_SQLITE, [row.id, row.queue, row.kind, body]);
       return batchRefs(made);

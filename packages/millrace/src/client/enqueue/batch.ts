@@ -52,15 +52,12 @@ export async function enqueueBatch<Input, Parsed, Output>(
 ): Promise<BatchHandle<Output>> {
   const { maxValues } = broker;
   const plan = planBatch(planned, options, source, { most: MOST_JOBS, maxValues });
-  const { id, members, callback } = await makeBatch(plan);
+  const { id, isKey, members, callback } = await makeBatch(plan);
   await broker.queues.snapshot(callback.queue);
   // It is compared with times of the server's, and the next to make it may have another clock.
   const batch = { id, createdAt: await broker.serverNow(), callback };
   const refs = members.map((member) => ({ id: member.id, queue: member.queue }));
-  // An id of the caller's is the key of what is to be done once, for as long as the callback is on
-  // record; one that was made up just now was not used before.
-  const since = options.id === undefined ? undefined : 0;
-  const { madeAt, isOver } = await joinBatch(broker, batch, refs, { since });
+  const { madeAt, isOver } = await joinBatch(broker, batch, refs, { isKey });
   const results = isOver
     ? await endedMembers(broker, id, refs)
     : await takeMembers(broker, members, { id, madeAt, at: batch.createdAt });
