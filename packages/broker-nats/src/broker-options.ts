@@ -4,10 +4,16 @@ import {
   LEAST_MAX_VALUES,
   type Logger,
   MillraceError,
+  optionNames,
+  refuseUnknown,
   requireNamespace,
   silentLogger,
 } from "@millrace/core";
-import type { NatsConnectionOptions } from "./connection/connection-options.ts";
+import {
+  NATS_AUTH_NAMES,
+  NATS_TLS_NAMES,
+  type NatsConnectionOptions,
+} from "./connection/connection-options.ts";
 import type { HistoryLimits } from "./topology/history-stream.ts";
 import type { JobLogLimits } from "./topology/streams.ts";
 
@@ -46,6 +52,15 @@ export interface NatsBrokerOptions extends NatsConnectionOptions {
   readonly signal?: AbortSignal;
 }
 
+const NAMES = optionNames<NatsBrokerOptions>({
+  ...{ servers: true, name: true, auth: true, tls: true, waitOnFirstConnect: true },
+  ...{ connectTimeoutMs: true, pingIntervalMs: true, reconnectWaitMs: true, inboxPrefix: true },
+  ...{ namespace: true, replicas: true, history: true, jobLogs: true, maxValues: true },
+  ...{ maxDelayMs: true, logger: true, signal: true },
+});
+const HISTORY_NAMES = optionNames<HistoryLimits>({ maxAgeMs: true, maxRecords: true });
+const JOB_LOG_NAMES = optionNames<JobLogLimits>({ maxAgeMs: true, maxBytes: true });
+
 export interface BrokerConfig {
   readonly connection: NatsConnectionOptions;
   readonly namespace: string;
@@ -63,6 +78,7 @@ const DEFAULT_JOB_LOGS: JobLogLimits = { maxAgeMs: 7 * 86_400_000, maxBytes: 256
 
 /** @throws MillraceError `invalid-option`, `invalid-name` */
 export function brokerConfig(options: NatsBrokerOptions): BrokerConfig {
+  refuseUnknown(options, NAMES, "a broker");
   const {
     namespace = "millrace",
     replicas = 1,
@@ -74,6 +90,13 @@ export function brokerConfig(options: NatsBrokerOptions): BrokerConfig {
     signal,
     ...connection
   } = options;
+  refuseUnknown(history, HISTORY_NAMES, "a broker's history", "history");
+  refuseUnknown(jobLogs, JOB_LOG_NAMES, "a broker's jobLogs", "jobLogs");
+  const { servers, auth, tls } = connection;
+  if (typeof servers !== "string" && !Array.isArray(servers))
+    throw new MillraceError("invalid-option", "servers: must be an address, or a list of them.");
+  if (auth !== undefined) refuseUnknown(auth, NATS_AUTH_NAMES, "a broker's auth", "auth");
+  if (tls !== undefined) refuseUnknown(tls, NATS_TLS_NAMES, "a broker's tls", "tls");
   if (![1, 3, 5].includes(replicas)) throw invalid("replicas", "1, 3 or 5", replicas);
   const limits = { ...DEFAULT_HISTORY, ...history };
   if (!(limits.maxAgeMs >= 1_000))

@@ -243,7 +243,13 @@ export {
 } from "./job/outcome-signal.ts";
 export { type Schema, validate } from "./job/schema.ts";
 
-export { requireCount, requireFlag, requireNote } from "./options/option-values.ts";
+export {
+  requireCount,
+  requireFlag,
+  requireMethod,
+  requireNote,
+  requireText,
+} from "./options/option-values.ts";
 export { optionNames, refuseUndefined, refuseUnknown } from "./options/known-options.ts";
 export { type EnqueuedJob, type EnqueueItemResult, unanswered } from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, callBack } from "./flow/call-back.ts";

@@ -1,4 +1,11 @@
-import { type Clock, MillraceError, optionNames, refuseUnknown, systemClock } from "@millrace/core";
+import {
+  type Clock,
+  MillraceError,
+  optionNames,
+  refuseUnknown,
+  requireMethod,
+  systemClock,
+} from "@millrace/core";
 import { showValue } from "@millrace/telemetry/masking";
 import { Hono } from "hono";
 import { changeRefusal, hostRefusal } from "./access/request-check.ts";
@@ -87,6 +94,7 @@ export interface Dashboard extends AsyncDisposable {
  * app.mount("/admin/jobs", dashboard);
  */
 export function createDashboard(options: DashboardOptions): Dashboard {
+  requireOptions(options);
   const {
     millrace,
     clock = systemClock,
@@ -99,14 +107,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     grafana,
     traceUrl,
   } = options;
-  refuseUnknown(options, NAMES, "createDashboard()");
-  if (typeof options.authorize !== "function")
-    throw new MillraceError(
-      "dashboard-unprotected",
-      "createDashboard needs authorize(request), which says who may look and who may change things.",
-    );
   const base = basePathOf(options.basePath ?? "/");
-  requireTraceUrl(traceUrl);
   const feed = new LiveFeed(millrace, clock);
   const known = new OnceAMoment(clock, MOMENT_MS);
   const unlisten = millrace.onStatus(() => known.forget());
@@ -164,6 +165,21 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     await Promise.all(services.map((service) => service.close()));
   };
   return Object.assign(answer, { close, [Symbol.asyncDispose]: close });
+}
+
+/** @throws MillraceError `dashboard-unprotected`, `invalid-option` */
+function requireOptions(options: DashboardOptions): void {
+  refuseUnknown(options, NAMES, "createDashboard()");
+  const { millrace, authorize, hosts, traceUrl } = options;
+  if (typeof authorize !== "function")
+    throw new MillraceError(
+      "dashboard-unprotected",
+      "createDashboard needs authorize(request), which says who may look and who may change things.",
+    );
+  requireMethod(millrace, "millrace", "onStatus");
+  if (hosts !== undefined && !Array.isArray(hosts))
+    throw new MillraceError("invalid-option", "hosts: must be a list of names.");
+  requireTraceUrl(traceUrl);
 }
 
 /** What a dashboard does for its fleet beside its pages. */

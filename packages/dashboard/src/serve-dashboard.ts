@@ -5,7 +5,13 @@ import {
   type HttpBindings,
   type ServerType,
 } from "@hono/node-server";
-import { MillraceError, systemClock } from "@millrace/core";
+import {
+  MillraceError,
+  optionNames,
+  refuseUnknown,
+  requireCount,
+  systemClock,
+} from "@millrace/core";
 import { FailedLogins } from "./access/failed-logins.ts";
 import { LOOPBACK_HOSTS } from "./access/request-check.ts";
 import { SECURITY_HEADERS } from "./access/security-headers.ts";
@@ -28,6 +34,12 @@ export interface ServeDashboardOptions extends Pick<
   readonly localName: string;
 }
 
+const NAMES = optionNames<ServeDashboardOptions>({
+  ...{ millrace: true, title: true, outbox: true, doctor: true, search: true, grafana: true },
+  ...{ traceUrl: true, clock: true, onDefect: true },
+  ...{ host: true, port: true, accounts: true, localName: true },
+});
+
 /** A dashboard that listens. */
 export interface ServedDashboard extends AsyncDisposable {
   /** `http://127.0.0.1:8087/` */
@@ -40,9 +52,11 @@ export interface ServedDashboard extends AsyncDisposable {
  * Listens for the dashboard's pages.
  *
  * @throws MillraceError `dashboard-unprotected` where other machines could reach it and nobody has
- *   to log in; `dashboard-port-taken`
+ *   to log in; `dashboard-port-taken`, `invalid-option`
  */
 export async function serveDashboard(options: ServeDashboardOptions): Promise<ServedDashboard> {
+  refuseUnknown(options, NAMES, "serveDashboard()");
+  requireCount(options.port, "port", 0, 65_535);
   const { host = "127.0.0.1", port, accounts = [], localName, ...rest } = options;
   const isLocal = isLoopback(host);
   if (!isLocal && accounts.length === 0)

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { optionNames, refuseUnknown, requireText } from "@millrace/core";
 import type { ConnectionOptions } from "@nats-io/transport-node";
 import { takesReplicatedStream } from "./cluster-probe.ts";
 import { serverFailed } from "./errors.ts";
@@ -38,6 +39,11 @@ export interface ClusterOptions {
   readonly connectWith?: Omit<ConnectionOptions, "servers">;
 }
 
+const NAMES = optionNames<ClusterOptions>({
+  ...{ path: true, size: true, storeDir: true, config: true, readyMs: true, advertise: true },
+  ...{ routing: true, connectWith: true },
+});
+
 export interface LaunchedCluster extends AsyncDisposable {
   readonly members: readonly LaunchedServer[];
   /** One address per member. */
@@ -54,6 +60,8 @@ export interface LaunchedCluster extends AsyncDisposable {
  *   become usable.
  */
 export async function launchCluster(options: ClusterOptions): Promise<LaunchedCluster> {
+  refuseUnknown(options, NAMES, "launchCluster()");
+  requireText(options.path, "path");
   const { size = 3, readyMs = 10_000, connectWith = {} } = options;
   for (let start = 1; ; start += 1) {
     const cluster = await startMembers(options, size);

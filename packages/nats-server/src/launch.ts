@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { MillraceError } from "@millrace/core";
+import { MillraceError, optionNames, refuseUnknown, requireText } from "@millrace/core";
 import { findFreePort } from "./free-port.ts";
 import { renderServerConfig } from "./server-config.ts";
 import { ServerLog } from "./server-log.ts";
@@ -31,6 +31,11 @@ export interface LaunchOptions {
 }
 
 /** A private nats-server. Its verbs may be called in any order and more than once. */
+const NAMES = optionNames<LaunchOptions>({
+  ...{ path: true, storeDir: true, port: true, config: true, jetstream: true, name: true },
+  ...{ readyMs: true, stopMs: true },
+});
+
 export interface LaunchedServer extends AsyncDisposable {
   readonly name: string;
   readonly url: string;
@@ -78,6 +83,8 @@ type State =
  *   ready.
  */
 export async function launchServer(options: LaunchOptions): Promise<LaunchedServer> {
+  refuseUnknown(options, NAMES, "launchServer()");
+  requireText(options.path, "path");
   const { path, readyMs = 20_000, stopMs = 10_000, jetstream = true, config: extra = "" } = options;
   const version = await readServerVersion(path);
   const temporary = options.storeDir === undefined;

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { access, chmod, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
+import { optionNames, refuseUnknown } from "@millrace/core";
 import { BUILD_WAYS, type BuildWay } from "./build-ways.ts";
 import { type FailedAttempt, serverUnavailable } from "./errors.ts";
 import { withInstallLock } from "./install-lock.ts";
@@ -27,6 +28,11 @@ export interface ObtainOptions {
   readonly buildWays?: readonly BuildWay[];
 }
 
+const NAMES = optionNames<ObtainOptions>({
+  ...{ generation: true, cacheDir: true, onProgress: true, signal: true, env: true },
+  buildWays: true,
+});
+
 export interface ObtainedServer {
   readonly path: string;
   readonly version: string;
@@ -43,6 +49,7 @@ export interface ObtainedServer {
  *   do.
  */
 export async function obtainServer(options: ObtainOptions = {}): Promise<ObtainedServer> {
+  refuseUnknown(options, NAMES, "obtainServer()");
   const {
     generation = "newest",
     cacheDir = join(".millrace", "bin"),

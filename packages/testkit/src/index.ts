@@ -7,6 +7,7 @@ export {
   eventuallyOn,
 } from "./conformance/harness.ts";
 export type { ConformanceCase } from "./conformance/scene.ts";
-export { MemoryBroker, type MemoryBrokerOptions } from "./memory-broker.ts";
+export { MemoryBroker } from "./memory-broker.ts";
+export type { MemoryBrokerOptions } from "./memory-broker-options.ts";
 export { MemoryServer } from "./memory/memory-server.ts";
 export { SimulatedClock } from "./simulated-clock.ts";

@@ -4,7 +4,6 @@ import {
   type BlockedStore,
   type Broker,
   type BrokerStatus,
-  type Clock,
   CONTROLS_BUCKET,
   type DeadLetterStore,
   DEFAULT_MAX_DELAY_MS,
@@ -36,11 +35,11 @@ import {
   type SignalStore,
   type Stoppable,
   type Successors,
-  systemClock,
   type WaitingJob,
   type WorkOptions,
   type WorkSubscription,
 } from "@millrace/core";
+import { type MemoryBrokerOptions, memoryBrokerOptions } from "./memory-broker-options.ts";
 import { carryOut, requeue } from "./memory/carry-out.ts";
 import { Connection } from "./memory/connection.ts";
 import { type FaultAt, PlannedFaults } from "./memory/planned-faults.ts";
@@ -63,20 +62,8 @@ import { MemoryProgress } from "./memory/memory-progress.ts";
 import { enqueueOf, keyedOf, toldToStop } from "./memory/publication.ts";
 import { MemoryQueues } from "./memory/memory-queues.ts";
 import { MemorySignals } from "./memory/memory-signals.ts";
-import { MemoryServer } from "./memory/memory-server.ts";
+import type { MemoryServer } from "./memory/memory-server.ts";
 import { MemoryDelivery, MemorySubscription } from "./memory/memory-subscription.ts";
-
-/** A NATS server's default of 1 MiB, less room for a dead letter's and a requeue's own headers. */
-const MAX_MESSAGE_BYTES = 1_048_576 - 8_192 - 1_024;
-
-/** What a broker in memory shares with others, and its clock. */
-export interface MemoryBrokerOptions {
-  /** Default: the system's clock. */
-  readonly clock?: Clock;
-  /** To let several brokers, as of several nodes, share queues. Default: one of its own. */
-  readonly server?: MemoryServer;
-  readonly maxMessageBytes?: number;
-}
 
 /**
  * A broker in this process: for unit tests of handlers and of the runtime. It keeps encoded bytes,
@@ -119,9 +106,11 @@ export class MemoryBroker implements Broker {
   readonly #deliveries = new HandedOut();
   readonly #faults = new PlannedFaults();
 
+  /** @throws MillraceError `invalid-option` */
   constructor(options: MemoryBrokerOptions = {}) {
-    this.#server = options.server ?? new MemoryServer(options.clock ?? systemClock);
-    this.maxMessageBytes = options.maxMessageBytes ?? MAX_MESSAGE_BYTES;
+    const { server, maxMessageBytes } = memoryBrokerOptions(options);
+    this.#server = server;
+    this.maxMessageBytes = maxMessageBytes;
     this.#lookup = new MemoryLookup(this.#server, this.#connection);
     const reach = (): void => this.#connection.reach();
     this.queues = new MemoryQueues(this.#server, reach);

@@ -1,6 +1,7 @@
 import type { ErrorCode } from "../errors/codes.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { nearest } from "./nearest.ts";
+import { requireSignal, requireOptions } from "./option-values.ts";
 
 /**
  * The names of the options that a call takes. The compiler asks for each of them.
@@ -19,11 +20,13 @@ export function optionNames<Options extends object>(
  * change nothing, and nobody would be told. One that is undefined was left out.
  *
  * Cheap, because it is asked for each job that is enqueued: an object with no options, or few, is
- * walked once.
+ * walked once. A `signal` is checked here, because it is the same wherever there is one: what is
+ * none would end nothing.
  *
  * @param of what the options are of: `defineJob()`
  * @param within where they stand, for a group of options: `retry`
- * @throws MillraceError `invalid-option`, with the name that may have been meant
+ * @throws MillraceError `invalid-option`, with the name that may have been meant; for what is no
+ *   object, or a `signal` that is none
  */
 export function refuseUnknown(
   options: object,
@@ -32,9 +35,13 @@ export function refuseUnknown(
   within?: string,
   code?: ErrorCode,
 ): void {
-  for (const name in options)
-    if (!names.has(name) && (options as Record<string, unknown>)[name] !== undefined)
-      throw unknownOption(name, names, of, within, code);
+  requireOptions(options, of, within, code);
+  for (const name in options) {
+    const value = (options as Record<string, unknown>)[name];
+    if (value === undefined) continue;
+    if (!names.has(name)) throw unknownOption(name, names, of, within, code);
+    if (name === "signal") requireSignal(value, of, code);
+  }
 }
 
 /**

@@ -1,10 +1,65 @@
+import type { ErrorCode } from "../errors/codes.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 
 /** From JavaScript an option may be anything, and most of that would be silently wrong. */
-function wrong(field: string, expected: string, value: unknown): MillraceError {
+function wrong(
+  field: string,
+  expected: string,
+  value: unknown,
+  code: ErrorCode = "invalid-option",
+): MillraceError {
   const shown =
     typeof value === "object" && value !== null ? "an object" : String(value).slice(0, 80);
-  return new MillraceError("invalid-option", `${field}: must be ${expected}; got ${shown}.`);
+  return new MillraceError(code, `${field}: must be ${expected}; got ${shown}.`);
+}
+
+/**
+ * What is given as options is an object.
+ *
+ * @throws MillraceError `invalid-option`, or of the code that is given
+ */
+export function requireOptions(
+  value: unknown,
+  of: string,
+  within = "options",
+  code?: ErrorCode,
+): void {
+  if (typeof value === "object" && value !== null) return;
+  // It may be something else that was given in the wrong place, and nothing to be shown.
+  const shown = value === null ? "null" : `a ${typeof value}`;
+  throw wrong(within, `an object with the options of ${of}`, shown, code);
+}
+
+/**
+ * By what it can do: a test's environment may have an AbortSignal of its own.
+ *
+ * @throws MillraceError `invalid-option`, or of the code that is given
+ */
+export function requireSignal(value: unknown, of: string, code?: ErrorCode): void {
+  const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>;
+  if (typeof aborted !== "boolean" || typeof addEventListener !== "function")
+    throw wrong("signal", `an AbortSignal for ${of}`, value, code);
+}
+
+/** @throws MillraceError `invalid-option` */
+export function requireText(value: string, field: string): string {
+  if (typeof value === "string" && value !== "") return value;
+  throw wrong(field, "a text that is not empty", value);
+}
+
+/**
+ * For what is given as one of several things that act: a broker, a store, a handler.
+ *
+ * @param method one that it has to have
+ * @throws MillraceError `invalid-option`
+ */
+export function requireMethod<Of extends object>(
+  value: Of,
+  field: string,
+  method: keyof Of & string,
+): Of {
+  if (typeof (value as Of | null | undefined)?.[method] === "function") return value;
+  throw wrong(field, `an object with a method ${method}()`, value);
 }
 
 /** @throws MillraceError `invalid-option` */

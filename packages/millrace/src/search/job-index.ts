@@ -5,6 +5,8 @@ import {
   MillraceError,
   optionNames,
   refuseUnknown,
+  requireCount,
+  requireMethod,
   type Stoppable,
   systemClock,
 } from "@millrace/core";
@@ -75,7 +77,11 @@ export interface JobIndexStatus {
 export interface JobIndex extends AsyncDisposable {
   /** @throws FilterError (`invalid-filter`); MillraceError `invalid-option`, `index-failed` */
   search(search?: JobSearch): Promise<FoundJobs>;
-  /** How attempts ended over time, as far as the history goes back. */
+  /**
+   * How attempts ended over time, as far as the history goes back.
+   *
+   * @throws MillraceError `invalid-option`, `index-failed`
+   */
   rates(query: RatesQuery): Promise<readonly EndedRate[]>;
   /** How a filter may go on that ends so far. */
   complete(filter: string): Promise<readonly Completion[]>;
@@ -88,6 +94,7 @@ export interface JobIndex extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const GIB = 1024 ** 3;
 const MOST = 10_000;
@@ -102,6 +109,7 @@ const OPTION_NAMES = optionNames<JobIndexOptions>({
 const SEARCH_NAMES = optionNames<JobSearch>({
   ...{ where: true, state: true, queue: true, limit: true },
 });
+const RATES_NAMES = optionNames<RatesQuery>({ since: true, stepMs: true, queue: true });
 /** Values that are the same in every fleet. */
 const STATES = ["queued", "succeeded", "requeued", "dead", "expired", "cancelled"];
 
@@ -120,6 +128,9 @@ export async function openJobIndex(options: JobIndexOptions): Promise<JobIndex> 
   refuseUnknown(options, OPTION_NAMES, "openJobIndex()");
   const { broker, clock = systemClock, path = "", mask, namespace = "", onDefect } = options;
   const { keepMs = 7 * DAY_MS, maxBytes = GIB } = options;
+  requireMethod(broker, "broker", "onStatus");
+  requireCount(keepMs, "keepMs");
+  requireCount(maxBytes, "maxBytes");
   const thread = await IndexThread.start(path);
   const follower = new IndexFollower({
     ...{ broker, clock, thread, keepMs, maxBytes, identity: namespace },
@@ -161,11 +172,7 @@ class FollowedIndex implements JobIndex {
   async search(search: JobSearch = {}): Promise<FoundJobs> {
     refuseUnknown(search, SEARCH_NAMES, "search()");
     const { where, state, queue, limit = 50 } = search;
-    if (!Number.isSafeInteger(limit) || limit < 1 || limit > MOST)
-      throw new MillraceError(
-        "invalid-option",
-        `limit: must be a whole number from 1 to ${MOST}; got ${String(limit)}.`,
-      );
+    requireCount(limit, "limit", 1, MOST);
     const { thread, clock } = this.#parts;
     return thread.ask("search", {
       ...{ limit, now: clock.now() },
@@ -175,7 +182,10 @@ class FollowedIndex implements JobIndex {
     });
   }
 
-  rates(query: RatesQuery): Promise<readonly EndedRate[]> {
+  async rates(query: RatesQuery): Promise<readonly EndedRate[]> {
+    refuseUnknown(query, RATES_NAMES, "rates()");
+    requireCount(query.since, "since", 0);
+    requireCount(query.stepMs, "stepMs", MINUTE_MS);
     return this.#parts.thread.ask("rates", query);
   }
 

@@ -3,9 +3,12 @@ import {
   type Clock,
   type Logger,
   type MetricsCollector,
-  MillraceError,
   noMetrics,
+  optionNames,
   recordError,
+  refuseUnknown,
+  requireCount,
+  requireMethod,
   type Stoppable,
   silentLogger,
   systemClock,
@@ -42,6 +45,11 @@ export interface RelayOptions {
   readonly batchRows?: number;
 }
 
+const NAMES = optionNames<RelayOptions>({
+  ...{ broker: true, store: true, clock: true, logger: true, metrics: true },
+  ...{ pollMs: true, keepDoneMs: true, batchRows: true },
+});
+
 /** Options that have a default. */
 type Settled = "pollMs" | "batchRows" | "keepDoneMs";
 
@@ -77,11 +85,14 @@ const MOST_RETRY_MS = 10_000;
  * });
  */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
-  const { store, pollMs = 1_000, batchRows = 500, keepDoneMs = KEEP_DONE_MS } = options;
+  const store = requireMethod(options.store, "store", "claim");
+  const { pollMs = 1_000, batchRows = 500, keepDoneMs = KEEP_DONE_MS } = options;
   try {
-    requireWhole("pollMs", pollMs, 1, 3_600_000);
-    requireWhole("batchRows", batchRows, 1, MOST_BATCH_ROWS);
-    requireWhole("keepDoneMs", keepDoneMs, LEAST_KEEP_DONE_MS, MOST_KEEP_DONE_MS);
+    refuseUnknown(options, NAMES, "startRelay()");
+    requireMethod(options.broker, "broker", "enqueue");
+    requireCount(pollMs, "pollMs", 1, 3_600_000);
+    requireCount(batchRows, "batchRows", 1, MOST_BATCH_ROWS);
+    requireCount(keepDoneMs, "keepDoneMs", LEAST_KEEP_DONE_MS, MOST_KEEP_DONE_MS);
     const relay = new RunningRelay({ ...options, pollMs, batchRows, keepDoneMs });
     await relay.begin();
     return relay;
@@ -231,12 +242,4 @@ class RunningRelay implements Relay {
     const waitMs = Math.min(RETRY_MS * 2 ** (this.#failures - 1), MOST_RETRY_MS);
     if (!this.#stopped) await this.#alarm.wait(waitMs);
   }
-}
-
-function requireWhole(field: string, value: number, least: number, most: number): void {
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
-  throw new MillraceError(
-    "invalid-option",
-    `${field} is a whole number from ${least} to ${most}; got ${String(value)}.`,
-  );
 }

@@ -1,4 +1,10 @@
-import { MillraceError, requireQueueName } from "@millrace/core";
+import {
+  MillraceError,
+  optionNames,
+  refuseUnknown,
+  requireFlag,
+  requireQueueName,
+} from "@millrace/core";
 
 /** One value for every row, or the name of the column that holds each row's. */
 export type ColumnOr = { readonly value: string } | { readonly column: string };
@@ -26,6 +32,11 @@ export interface AdoptedTable {
   readonly existing?: string;
 }
 
+const NAMES = optionNames<AdoptedTable>({
+  ...{ table: true, queue: true, name: true, payload: true, id: true, headers: true },
+  ...{ deleteRows: true, existing: true },
+});
+
 /**
  * SQL that makes each row of a table, from now on, a job of the same transaction: by a trigger that
  * calls `millrace_enqueue`. It may be run again, with other columns too. For PostgreSQL.
@@ -37,6 +48,8 @@ export interface AdoptedTable {
  */
 export function adoptTableSql(adopted: AdoptedTable): string {
   const { table, deleteRows = false, existing, id } = adopted;
+  refuseUnknown(adopted, NAMES, "adoptTableSql()");
+  requireFlag(deleteRows, "deleteRows");
   if (deleteRows && id === undefined)
     throw new MillraceError(
       "invalid-option",

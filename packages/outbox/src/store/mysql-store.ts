@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { MillraceError } from "@millrace/core";
+import { MillraceError, optionNames, refuseUnknown, requireText } from "@millrace/core";
 import type { Pool, PoolConnection, ResultSetHeader } from "mysql2/promise";
 import type { Row } from "../database/transaction.ts";
 import { asParameter } from "../rows/stored-job.ts";
@@ -27,14 +27,20 @@ const CONNECTIONS = 4;
 /** No table, no column. */
 const UNMIGRATED: ReadonlySet<string> = new Set(["ER_NO_SUCH_TABLE", "ER_BAD_FIELD_ERROR"]);
 
+const NAMES = optionNames<MysqlOutboxOptions>({ url: true });
+
 /**
  * An outbox in MariaDB (from version 10.6) or MySQL, by the package `mysql2`, for a relay.
  *
+ * @throws MillraceError `invalid-option`
  * @example
  * const store = mysqlOutbox({ url: process.env.DATABASE_URL });
  * await using relay = await startRelay({ broker: millrace.broker, store });
  */
-export function mysqlOutbox({ url }: MysqlOutboxOptions): OutboxStore {
+export function mysqlOutbox(options: MysqlOutboxOptions): OutboxStore {
+  refuseUnknown(options, NAMES, "mysqlOutbox()");
+  const { url } = options;
+  requireText(url, "url");
   let pool: Promise<Pool> | undefined;
 
   async function use<Result>(act: (pool: Pool) => Promise<Result>): Promise<Result> {

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "@millrace/core";
+import { type Clock, optionNames, refuseUnknown, requireText, systemClock } from "@millrace/core";
 import type { Pool } from "pg";
 import type { Row } from "../database/transaction.ts";
 import { asParameter } from "../rows/stored-job.ts";
@@ -22,14 +22,18 @@ const UNMIGRATED: ReadonlySet<string> = new Set(["42P01", "42703"]);
 
 const failed = (error: unknown) => asOutboxError(error, ({ code }) => UNMIGRATED.has(code));
 
+const NAMES = optionNames<PostgresOutboxOptions>({ url: true, clock: true });
+
 /**
  * An outbox in a PostgreSQL database, from version 13, by the package `pg`, for a relay.
  *
+ * @throws MillraceError `invalid-option`
  * @example
  * const store = postgresOutbox({ url: process.env.DATABASE_URL });
  * await using relay = await startRelay({ broker: millrace.broker, store });
  */
-export function postgresOutbox({ url, clock = systemClock }: PostgresOutboxOptions): OutboxStore {
+export function postgresOutbox(options: PostgresOutboxOptions): OutboxStore {
+  const { url, clock = systemClock } = checked(options);
   let pool: Promise<Pool> | undefined;
 
   async function run(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
@@ -107,6 +111,12 @@ export function postgresOutbox({ url, clock = systemClock }: PostgresOutboxOptio
       await (await open)?.end();
     },
   };
+}
+
+function checked(options: PostgresOutboxOptions): PostgresOutboxOptions {
+  refuseUnknown(options, NAMES, "postgresOutbox()");
+  requireText(options.url, "url");
+  return options;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
+import { optionNames, refuseUnknown, requireText } from "@millrace/core";
 import type { Row } from "../database/transaction.ts";
 import { asParameter } from "../rows/stored-job.ts";
 import { INSERT_SQLITE } from "../writer/insert.ts";
@@ -19,15 +20,21 @@ export interface SqliteOutboxOptions {
 const BUSY_MS = 5_000;
 const NO_TABLE_OR_COLUMN = /no such (?:table|column)/;
 
+const NAMES = optionNames<SqliteOutboxOptions>({ path: true });
+
 /**
  * An outbox in a SQLite database, for a relay, by `node:sqlite`. Relays and writers may be in
  * several processes of one machine.
  *
+ * @throws MillraceError `invalid-option`
  * @example
  * const store = sqliteOutbox({ path: "shop.db" });
  * await using relay = await startRelay({ broker: millrace.broker, store });
  */
-export function sqliteOutbox({ path }: SqliteOutboxOptions): OutboxStore {
+export function sqliteOutbox(options: SqliteOutboxOptions): OutboxStore {
+  refuseUnknown(options, NAMES, "sqliteOutbox()");
+  const { path } = options;
+  requireText(path, "path");
   let database: DatabaseSync | undefined;
 
   async function use<Result>(act: (database: DatabaseSync) => Result): Promise<Result> {

@@ -3,6 +3,9 @@ import {
   type EnvelopeSource,
   type Instrumentation,
   newJobId,
+  optionNames,
+  refuseUnknown,
+  requireCount,
   systemClock,
 } from "@millrace/core";
 
@@ -18,6 +21,18 @@ export interface OutboxOptions {
   readonly maxMessageBytes?: number;
 }
 
-export function envelopeSource({ clock = systemClock }: OutboxOptions): EnvelopeSource {
+const NAMES = optionNames<OutboxOptions>({
+  ...{ clock: true, instrumentation: true, maxMessageBytes: true },
+});
+
+/**
+ * What makes the jobs of an outbox, once its options were looked at.
+ *
+ * @throws MillraceError `invalid-option`
+ */
+export function envelopeSource(options: OutboxOptions): EnvelopeSource {
+  refuseUnknown(options, NAMES, "an outbox");
+  const { clock = systemClock, maxMessageBytes } = options;
+  if (maxMessageBytes !== undefined) requireCount(maxMessageBytes, "maxMessageBytes");
   return { now: () => clock.now(), newId: () => newJobId(clock.now()) };
 }

@@ -1,10 +1,20 @@
-import { MillraceError, requireLease, requireLockName } from "@millrace/core";
+import {
+  MillraceError,
+  optionNames,
+  refuseUnknown,
+  requireLease,
+  requireLockName,
+} from "@millrace/core";
 import { createActor } from "xstate";
 import { xstateClock } from "../service/xstate-clock.ts";
 import { clockedSignal } from "./clocked-signal.ts";
 import { lockDuties } from "./lock-duties.ts";
 import { lockMachine } from "./lock-machine.ts";
 import type { HeldLease, LockHost, LockRequest } from "./lock-request.ts";
+
+const NAMES = optionNames<LockRequest>({
+  ...{ name: true, holder: true, leaseMs: true, waitMs: true, signal: true },
+});
 
 /**
  * Takes a lock and keeps it: renewed every third of its lease, given up before the lease can be
@@ -24,6 +34,7 @@ export async function takeLock(
   host: LockHost,
   request: LockRequest,
 ): Promise<HeldLease | undefined> {
+  refuseUnknown(request, NAMES, "takeLock()");
   requireLockName(request.name);
   requireLease(request.leaseMs);
   request.signal?.throwIfAborted();

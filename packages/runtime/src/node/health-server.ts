@@ -1,6 +1,12 @@
 import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { MillraceError, type Stoppable } from "@millrace/core";
+import {
+  MillraceError,
+  optionNames,
+  refuseUnknown,
+  requireCount,
+  type Stoppable,
+} from "@millrace/core";
 import type { Health } from "./health.ts";
 
 /** What probes are answered, and whatever else is told beside it. */
@@ -16,6 +22,10 @@ export interface HealthServerOptions {
   readonly metrics?: () => Promise<string> | string;
 }
 
+const NAMES = optionNames<HealthServerOptions>({
+  ...{ health: true, port: true, host: true, metrics: true },
+});
+
 export interface HealthServer extends Stoppable {
   readonly port: number;
 }
@@ -23,9 +33,11 @@ export interface HealthServer extends Stoppable {
 /**
  * Answers `GET /livez`, `/readyz` (200 or 503, with the reasons as JSON) and `/metrics`.
  *
- * @throws MillraceError `health-port-taken`
+ * @throws MillraceError `health-port-taken`, `invalid-option`
  */
 export async function startHealthServer(options: HealthServerOptions): Promise<HealthServer> {
+  refuseUnknown(options, NAMES, "startHealthServer()");
+  requireCount(options.port, "port", 0, 65_535);
   // Not by `import`: that asks the module for everything that it exports, and Node loads a client
   // for HTTP and WebSocket, 13 MB, for what nobody uses here.
   const { createServer } = process.getBuiltinModule("node:http");

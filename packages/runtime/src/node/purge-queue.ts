@@ -7,8 +7,10 @@ import {
   defineJob,
   type Envelope,
   type Logger,
+  optionNames,
   type Outcome,
   type QueueMessage,
+  refuseUnknown,
   silentLogger,
 } from "@millrace/core";
 import { createNode, type MillraceNode } from "./node.ts";
@@ -28,6 +30,11 @@ export interface PurgeOptions {
   /** Ends it early; what was cancelled stays cancelled. */
   readonly signal?: AbortSignal;
 }
+
+const NAMES = optionNames<PurgeOptions>({
+  ...{ broker: true, clock: true, queue: true, delayed: true, by: true, name: true, log: true },
+  ...{ onProgress: true, signal: true },
+});
 
 export interface PurgeProgress {
   /** Jobs settled as `cancelled`. */
@@ -68,6 +75,7 @@ export const PURGED = "purged";
  * @throws MillraceError `queue-not-found` …
  */
 export async function purgeQueue(options: PurgeOptions): Promise<PurgeResult> {
+  refuseUnknown(options, NAMES, "purgeQueue()");
   const { broker, clock, queue, by } = options;
   await broker.queues.snapshot(queue);
   const store = await broker.documents(CONTROLS_BUCKET);

@@ -14,6 +14,10 @@ import {
   type MetricLabels,
   METRICS,
   type MetricsCollector,
+  optionNames,
+  refuseUnknown,
+  requireFlag,
+  requireMethod,
 } from "@millrace/core";
 import { BUCKETS } from "./buckets.ts";
 import { CONVENTION_COUNTERS, CONVENTION_HISTOGRAMS, conventionAttributes } from "./conventions.ts";
@@ -32,6 +36,8 @@ export interface OpenTelemetryMetrics extends MetricsCollector {
   onCollect(look: () => void | Promise<void>): () => void;
 }
 
+const NAMES = optionNames<OpenTelemetryMetricsOptions>({ meter: true, conventions: true });
+
 /** Two collectors of one meter would each tell the same series, and the later one would win. */
 const collectors = new WeakMap<Meter, OpenTelemetryMetrics>();
 
@@ -40,14 +46,18 @@ const collectors = new WeakMap<Meter, OpenTelemetryMetrics>();
  * called: instruments of an earlier meter stay deaf. Called again for the same meter it returns the
  * same collector, so a client and a node of one process share it.
  *
+ * @throws MillraceError `invalid-option`
  * @example
  * const metrics = openTelemetryMetrics();
  * const millrace = await connect({ servers, metrics });
  */
-export function openTelemetryMetrics({
-  meter = metrics.getMeter("millrace"),
-  conventions = true,
-}: OpenTelemetryMetricsOptions = {}): OpenTelemetryMetrics {
+export function openTelemetryMetrics(
+  options: OpenTelemetryMetricsOptions = {},
+): OpenTelemetryMetrics {
+  refuseUnknown(options, NAMES, "openTelemetryMetrics()");
+  const { meter = metrics.getMeter("millrace"), conventions = true } = options;
+  requireMethod(meter, "meter", "createObservableCounter");
+  requireFlag(conventions, "conventions");
   const known = collectors.get(meter);
   if (known !== undefined) return known;
   const collector = collectorOf(meter, conventions);

@@ -6,6 +6,7 @@ import {
   type MetricData,
   type ResourceMetrics,
 } from "@opentelemetry/sdk-metrics";
+import { optionNames, refuseUnknown } from "@millrace/core";
 import { type OpenTelemetryMetrics, openTelemetryMetrics } from "./opentelemetry-metrics.ts";
 import { PageReader } from "./page-reader.ts";
 import { tellAll } from "./tell-all.ts";
@@ -25,20 +26,23 @@ export interface PrometheusMetrics extends OpenTelemetryMetrics {
   close(): Promise<void>;
 }
 
+const NAMES = optionNames<PrometheusMetricsOptions>({
+  ...{ readers: true, alsoTo: true, conventions: true },
+});
+
 /**
  * Collects metrics in this process for Prometheus to scrape. Starts no server of its own: the
  * node's health server shows `page()`.
  *
+ * @throws MillraceError `invalid-option`
  * @example
  * const metrics = prometheusMetrics();
  * createNode({ …, metrics });
  * startHealthServer({ …, metrics: () => metrics.page() });
  */
-export function prometheusMetrics({
-  readers = [],
-  alsoTo = [],
-  conventions = true,
-}: PrometheusMetricsOptions = {}): PrometheusMetrics {
+export function prometheusMetrics(options: PrometheusMetricsOptions = {}): PrometheusMetrics {
+  refuseUnknown(options, NAMES, "prometheusMetrics()");
+  const { readers = [], alsoTo = [], conventions = true } = options;
   const reader = new PageReader();
   const provider = new MeterProvider({ readers: [reader, ...readers] });
   const serializer = new PrometheusSerializer("", false, undefined, true, true);

@@ -3,8 +3,13 @@ import {
   type ExecutionLog,
   type Logger,
   type MetricsCollector,
+  MillraceError,
   noMetrics,
+  optionNames,
   recordError,
+  refuseUnknown,
+  requireCount,
+  requireMethod,
   silentLogger,
   systemClock,
 } from "@millrace/core";
@@ -36,6 +41,11 @@ export interface ExecutionRecordsOptions {
   readonly clock?: Clock;
 }
 
+const NAMES = optionNames<ExecutionRecordsOptions>({
+  ...{ handlers: true, maxRecords: true, maxChars: true, maxValueChars: true, mask: true },
+  ...{ closeTimeoutMs: true, log: true, metrics: true, clock: true },
+});
+
 /** Lanes know themselves when something is due. */
 const WAKE_EVERY_MS = 600_000;
 
@@ -52,6 +62,7 @@ export interface ExecutionRecords extends ExecutionLog {
  * no job: records wait for it in memory, and those that find no room are dropped, counted and
  * reported.
  *
+ * @throws MillraceError `invalid-option`
  * @example
  * const executionLog = executionRecords({ handlers: [ndjsonRecords({ dir: "records" })], log });
  * createNode({ jobs, executionLog });
@@ -68,6 +79,15 @@ export function executionRecords(options: ExecutionRecordsOptions): ExecutionRec
     metrics = noMetrics,
     clock = systemClock,
   } = options;
+  refuseUnknown(options, NAMES, "executionRecords()");
+  if (!Array.isArray(handlers))
+    throw new MillraceError("invalid-option", "handlers: must be a list of handlers.");
+  for (const [place, handler] of handlers.entries())
+    requireMethod<RecordHandler>(handler, `handlers[${place}]`, "write");
+  requireCount(maxRecords, "maxRecords");
+  requireCount(maxChars, "maxChars");
+  requireCount(maxValueChars, "maxValueChars", 0);
+  requireCount(closeTimeoutMs, "closeTimeoutMs", 0);
   const lanes = handlers.map((handler) => ({
     handler,
     lane: new RecordLane({ handler, maxRecords, maxChars, clock, log, metrics }),

@@ -1,5 +1,5 @@
 import { diag } from "@opentelemetry/api";
-import { recordError } from "@millrace/core";
+import { optionNames, recordError, refuseUnknown, requireText } from "@millrace/core";
 import {
   defaultResource,
   envDetector,
@@ -31,18 +31,23 @@ export interface TelemetrySdk {
   shutdown(): Promise<void>;
 }
 
+const NAMES = optionNames<TelemetrySdkOptions>({
+  ...{ serviceName: true, nodeId: true, serviceVersion: true },
+});
+
 /** A collector that is gone must not keep a container from ending. */
 const LAST_EXPORT_MS = 3_000;
 
 /**
  * Starts OpenTelemetry's own SDK, set up by the standard `OTEL_…` variables, and registers it for
  * the whole process. For processes that are ours (`millrace run`); an application starts its own.
+ *
+ * @throws MillraceError `invalid-option`
  */
-export function startTelemetrySdk({
-  serviceName,
-  serviceVersion,
-  nodeId,
-}: TelemetrySdkOptions): TelemetrySdk {
+export function startTelemetrySdk(options: TelemetrySdkOptions): TelemetrySdk {
+  refuseUnknown(options, NAMES, "startTelemetrySdk()");
+  const { serviceVersion, nodeId } = options;
+  const serviceName = requireText(options.serviceName, "serviceName");
   const service = {
     "service.name": serviceName,
     ...(serviceVersion === undefined ? {} : { "service.version": serviceVersion }),

@@ -4,11 +4,13 @@ import {
   type Envelope,
   type ExecutionContext,
   MillraceError,
+  optionNames,
   OutcomeSignal,
   type ReadRun,
   readRun,
   type RecordedRun,
   recordError,
+  refuseUnknown,
   silentLogger,
   validate,
 } from "@millrace/core";
@@ -19,6 +21,8 @@ export interface ReplayOptions {
   /** How long a handler may take. */
   readonly timeoutMs: number;
 }
+
+const NAMES = optionNames<ReplayOptions>({ clock: true, timeoutMs: true });
 
 /** A handler that has asked for a step and is silent so long waits for it. */
 const QUIET_MS = 50;
@@ -33,6 +37,7 @@ export async function replayRun(
   recorded: RecordedRun,
   options: ReplayOptions,
 ): Promise<ReplayedRun> {
+  refuseUnknown(options, NAMES, "replayRun()");
   const run = readRun(recorded);
   const { id, queue, name } = run.envelope;
   const abort = new AbortController();

@@ -6,6 +6,8 @@ import {
   type Duration,
   type JobDefinition,
   MillraceError,
+  optionNames,
+  refuseUnknown,
   requireSignalName,
   type Schema,
   type Signal,
@@ -36,6 +38,14 @@ export interface StepCalls {
   version(): Promise<number>;
 }
 
+const RUN_NAMES = optionNames<StepOptions<unknown>>({ output: true });
+const CALL_NAMES = optionNames<CallOptions>({ name: true, timeout: true });
+const NAMED_WAIT_NAMES = optionNames<WaitOptions & CheckedWait<unknown>>({
+  ...{ timeout: true, schema: true },
+});
+/** Of a signal that was defined, whose schema is its own. */
+const WAIT_NAMES = optionNames<WaitOptions>({ timeout: true });
+
 /** A handler's `step`: reads what it was given, in the turn of the call. */
 export function stepsApi(clock: Clock, calls: StepCalls): Steps {
   const after = (duration: Duration, field: string): number => clock.now() + toMs(duration, field);
@@ -43,6 +53,11 @@ export function stepsApi(clock: Clock, calls: StepCalls): Steps {
     signal: string | Signal,
     options: WaitOptions & CheckedWait<unknown> = {},
   ): Promise<unknown> => {
+    refuseUnknown(
+      options,
+      typeof signal === "string" ? NAMED_WAIT_NAMES : WAIT_NAMES,
+      "step.waitFor()",
+    );
     const { name, schema } = typeof signal === "string" ? { name: signal, ...options } : signal;
     requireSignalName(name);
     const field = `step.waitFor(${JSON.stringify(name)}) timeout`;
@@ -52,14 +67,19 @@ export function stepsApi(clock: Clock, calls: StepCalls): Steps {
   const call = <Input, Parsed, Output>(
     job: JobDefinition<Input, Parsed, Output>,
     input: Input,
-    { name = job.name, timeout }: CallOptions = {},
+    options: CallOptions = {},
   ): Promise<Output> => {
+    refuseUnknown(options, CALL_NAMES, "step.call()");
+    const { name = job.name, timeout } = options;
     const untilMs = timeout === undefined ? Infinity : after(timeout, `step.call(${name}) timeout`);
     // What the job's own schema has let pass where it was settled.
     return calls.call(name, job, input, untilMs) as Promise<Output>;
   };
   return Object.freeze<Steps>({
-    run: (name, fn, checks) => calls.run(name, fn, checks),
+    run: (name, fn, checks = {}) => {
+      refuseUnknown(checks, RUN_NAMES, "step.run()");
+      return calls.run(name, fn, checks);
+    },
     sleep: (name, duration) =>
       calls.sleep(name, after(duration, `step.sleep(${JSON.stringify(name)})`)),
     sleepUntil: (name, at) => calls.sleep(name, requireMoment(at, name)),

@@ -1,10 +1,22 @@
-import type { HistoryRecord, HistoryStore } from "@millrace/core";
+import {
+  type HistoryRecord,
+  type HistoryStore,
+  optionNames,
+  refuseUnknown,
+  requireMethod,
+} from "@millrace/core";
 import { type Mask, createMask } from "../../masking/create-mask.ts";
 import { boundedValue } from "../bounded-value.ts";
 import { type ExecutionRecord, matches } from "../execution-record.ts";
 import { isRecorded } from "../draft-record.ts";
 import { newest } from "../newest.ts";
 import type { RecordHandler, RecordQuery } from "../record-handler.ts";
+
+interface HistoryRecordsOptions {
+  readonly mask?: Mask;
+}
+
+const NAMES = optionNames<HistoryRecordsOptions>({ mask: true });
 
 /** How many jobs are looked at, at most, for records that fit a filter. */
 const MAX_JOBS = 10_000;
@@ -15,11 +27,16 @@ const MAX_OUTPUT_CHARS = 4_096;
  * nothing is written twice, and none is ever dropped. They know no payload, no trace id and no
  * creation time, and are kept as long as the stream keeps them. A query without an id finds the
  * latest record of each job.
+ *
+ * @throws MillraceError `invalid-option`
  */
 export function historyRecords(
   history: HistoryStore,
-  { mask = createMask() }: { readonly mask?: Mask } = {},
+  options: HistoryRecordsOptions = {},
 ): RecordHandler {
+  refuseUnknown(options, NAMES, "historyRecords()");
+  requireMethod(history, "history", "read");
+  const { mask = createMask() } = options;
   return {
     name: "history",
     // What is settled is in the stream before an execution log hears of it.

@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { optionNames, refuseUnknown, requireCount, requireText } from "@millrace/core";
 import type { RecordHandler } from "../record-handler.ts";
 import { readRecords } from "./read-records.ts";
 import { isMissing, type RecordFile, recordFiles } from "./record-files.ts";
@@ -19,12 +20,23 @@ export interface NdjsonOptions {
   readonly now?: () => number;
 }
 
+const NAMES = optionNames<NdjsonOptions>({
+  ...{
+    dir: true,
+    maxFileBytes: true,
+    maxFileAgeMs: true,
+    keepMs: true,
+    keepBytes: true,
+    now: true,
+  },
+});
 const DAY_MS = 86_400_000;
 
 /**
  * Records as lines of JSON, in files of one directory: `executions-<time>-<random>.ndjson`,
  * readable by `jq`, `grep` and every log shipper.
  *
+ * @throws MillraceError `invalid-option`
  * @example executionRecords({ handlers: [ndjsonRecords({ dir: "/var/log/millrace" })] })
  */
 export function ndjsonRecords(options: NdjsonOptions): RecordHandler {
@@ -36,6 +48,12 @@ export function ndjsonRecords(options: NdjsonOptions): RecordHandler {
     keepBytes = 2 ** 30,
     now = Date.now,
   } = options;
+  refuseUnknown(options, NAMES, "ndjsonRecords()");
+  requireText(dir, "dir");
+  requireCount(maxFileBytes, "maxFileBytes");
+  requireCount(maxFileAgeMs, "maxFileAgeMs");
+  requireCount(keepMs, "keepMs");
+  requireCount(keepBytes, "keepBytes");
   const writer = new RecordWriter({ dir, maxFileBytes, maxFileAgeMs, now });
   return {
     name: "file",

@@ -1,4 +1,10 @@
-import { MillraceError } from "@millrace/core";
+import {
+  MillraceError,
+  optionNames,
+  refuseUnknown,
+  requireCount,
+  requireText,
+} from "@millrace/core";
 import type { Pool } from "pg";
 import type { ExecutionRecord } from "../execution-record.ts";
 import type { RecordHandler } from "../record-handler.ts";
@@ -21,6 +27,9 @@ export interface PostgresOptions {
   readonly timeoutMs?: number;
 }
 
+const NAMES = optionNames<PostgresOptions>({
+  ...{ url: true, table: true, keepMs: true, timeoutMs: true },
+});
 const PRUNE_BATCH = 5_000;
 
 /**
@@ -28,7 +37,7 @@ const PRUNE_BATCH = 5_000;
  * install. The table is made where it isn't there.
  *
  * @example executionRecords({ handlers: [postgresRecords({ url: process.env.DATABASE_URL })] })
- * @throws MillraceError `invalid-option` for a table's name that isn't one
+ * @throws MillraceError `invalid-option`, also for a table's name that isn't one
  */
 export function postgresRecords(options: PostgresOptions): RecordHandler {
   const {
@@ -37,6 +46,10 @@ export function postgresRecords(options: PostgresOptions): RecordHandler {
     keepMs = 30 * 86_400_000,
     timeoutMs = 10_000,
   } = options;
+  refuseUnknown(options, NAMES, "postgresRecords()");
+  requireText(url, "url");
+  requireCount(keepMs, "keepMs");
+  requireCount(timeoutMs, "timeoutMs");
   if (!/^([a-z_][a-z0-9_]{0,39}\.)?[a-z_][a-z0-9_]{0,39}$/.test(table))
     throw new MillraceError(
       "invalid-option",

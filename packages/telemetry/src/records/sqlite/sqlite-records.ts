@@ -1,3 +1,4 @@
+import { optionNames, refuseUnknown, requireCount, requireText } from "@millrace/core";
 import type { RecordHandler } from "../record-handler.ts";
 import { SqliteThread } from "./sqlite-thread.ts";
 
@@ -12,13 +13,20 @@ export interface SqliteOptions {
   readonly keepMs?: number;
 }
 
+const NAMES = optionNames<SqliteOptions>({ path: true, keepMs: true });
+
 /**
  * Records in a SQLite file, in the table `millrace_executions`. Needs no server and no package: it
  * is Node's own SQLite, in a thread of its own.
  *
+ * @throws MillraceError `invalid-option`
  * @example executionRecords({ handlers: [sqliteRecords({ path: "records.db" })] })
  */
-export function sqliteRecords({ path, keepMs = 30 * 86_400_000 }: SqliteOptions): RecordHandler {
+export function sqliteRecords(options: SqliteOptions): RecordHandler {
+  refuseUnknown(options, NAMES, "sqliteRecords()");
+  const { path, keepMs = 30 * 86_400_000 } = options;
+  requireText(path, "path");
+  requireCount(keepMs, "keepMs");
   const thread = new SqliteThread(path);
   return {
     name: "sqlite",
