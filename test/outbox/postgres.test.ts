@@ -6,6 +6,7 @@ import {
   pgTransaction,
   POSTGRES_SCHEMA,
   postgresOutbox,
+  type Relay,
   startRelay,
 } from "millrace/outbox";
 import pg from "pg";
@@ -66,9 +67,10 @@ describe.skipIf(missing !== undefined)(
     });
 
     /** Polls so rarely that only a notification can be what wakes it. */
-    async function relay(pollMs = 3_000_000): Promise<void> {
+    async function relay(pollMs = 3_000_000): Promise<Relay> {
       const running = await startRelay({ broker, store, pollMs });
       cleanUpLater(() => running.stop());
+      return running;
     }
     async function jobs(count: number) {
       return eventually(
@@ -95,6 +97,20 @@ describe.skipIf(missing !== undefined)(
       await relay(20);
       const { waiting } = await jobs(1);
       expect(waiting[0]?.envelope.id).toBe("early");
+    });
+
+    test("a relay whose tables are an earlier version's publishes nothing, says so, and goes on once they are made", async () => {
+      await client.query("ALTER TABLE millrace_done DROP COLUMN gone_at");
+      await outbox(client).enqueue(mail, { to: "ada" }, { id: "early" });
+      const early = await relay(20);
+      const told = () => early.health().problems.join().includes("millrace outbox migrate");
+      await eventually(told, { withinMs: 60_000, describe: "the relay says what it lacks" });
+      expect((await jobs(0)).waiting).toEqual([]);
+      await store.migrate();
+      early.wake();
+      await jobs(1);
+      const isReady = () => early.health().ready;
+      await eventually(isReady, { withinMs: 60_000, describe: "the relay is ready" });
     });
 
     test("a row written by hand has its createdAt from the row, in whole milliseconds", async () => {

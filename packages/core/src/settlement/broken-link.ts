@@ -33,7 +33,7 @@ export function brokenLink(
       letter: letterOf(following, told, { now, node, payload }),
       once: `chain-broken/${following.createdAt}`,
     },
-    { do: "record", record: recordOf(following, told, { now, node }) },
+    { do: "record", record: recordOf(following, told, { now, node }), envelope: following },
   ];
 }
 

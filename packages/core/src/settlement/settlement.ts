@@ -56,8 +56,11 @@ export type SettlementStep =
    * over whichever delivery, buries it once.
    */
   | { readonly do: "bury"; readonly letter: DeadLetter; readonly once?: string }
-  /** An end is refused where another run has recorded one: see `Broker.settle`. */
-  | { readonly do: "record"; readonly record: HistoryRecord }
+  /**
+   * An end is refused where another run has recorded one: see `Broker.settle`. `envelope`: of
+   * another job than the one that is settled, which was to follow it.
+   */
+  | { readonly do: "record"; readonly record: HistoryRecord; readonly envelope?: Envelope }
   | { readonly do: "ack" };
 
 export interface Settlement {

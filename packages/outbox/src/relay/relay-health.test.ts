@@ -58,7 +58,7 @@ test("a relay tells of its database, its server and its queues", async () => {
   const first = turns.next();
   const relay = await startRelay({
     ...{ broker, clock, logger: silentLogger, metrics: noMetrics },
-    store: { ...store, queues: () => turns.around(() => store.queues()) },
+    store: { ...store, batches: (query) => turns.around(() => store.batches(query)) },
   });
   await first;
   expect(relay.health()).toMatchObject({ live: true, ready: false });

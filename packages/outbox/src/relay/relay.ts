@@ -121,6 +121,7 @@ class RunningRelay implements Relay {
   #listening: Stoppable | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
+  #hasTables = false;
   #failures = 0;
   #database: DatabaseState = { kind: "unasked" };
   /** When it last got on, `Clock.monotonic()`. */
@@ -190,6 +191,7 @@ class RunningRelay implements Relay {
     let wasOverslept = false;
     while (!this.#stopped) {
       try {
+        await this.#requireTables();
         const moved = await this.#queues.round(() => this.#isOver());
         const now = this.#gotOn({ kind: "answered" });
         // Also while it is busy: it may never be idle.
@@ -209,6 +211,18 @@ class RunningRelay implements Relay {
         await this.#failed(error);
       }
     }
+  }
+
+  /**
+   * Nothing is published while tables are an earlier version's. Each round would fail behind what
+   * it has published, and wait ever longer before the next.
+   */
+  async #requireTables(): Promise<void> {
+    if (this.#hasTables) return;
+    const none = { olderThanMs: 0, after: undefined, limit: 0 };
+    await this.#store.done?.(none);
+    await this.#store.batches(none);
+    this.#hasTables = true;
   }
 
   /** Asked before each claim. */

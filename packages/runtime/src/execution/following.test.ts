@@ -1,6 +1,6 @@
 import { defineJob, type Duration, MillraceError, readEnvelope } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { latch, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
 const NO_ANSWER = new MillraceError("publish-timeout", "no answer");
@@ -159,6 +159,26 @@ test("a result that is not kept can't be handed on by who completes the success:
   ]);
   expect(await broker.history.read({ id: "b" })).toMatchObject([
     { state: "dead", reason: "chain-broken" },
+  ]);
+});
+
+test("the execution log has a job that could not follow with what it was to be given", async () => {
+  const record = vi.fn();
+  const job = defineJob({ name: "t.first", queue: QUEUE, retry: "none" }).handler(() => ({ n: 1 }));
+  const { clock, enqueue } = await simulatedNode({
+    jobs: [job],
+    executionLog: { record, close: async () => {} },
+  });
+  await enqueue("t.first", "of the first", {
+    next: [{ name: "t.second", queue: "nowhere", id: "b" }],
+  });
+  await clock.advance("1s");
+  expect(record.mock.calls).toMatchObject([
+    [{ id: "a", state: "succeeded" }, { id: "a", payload: "of the first" }, undefined],
+    [
+      { id: "b", reason: "chain-broken" },
+      { id: "b", queue: "nowhere", payload: { n: 1 } },
+    ],
   ]);
 });
 

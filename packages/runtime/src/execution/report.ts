@@ -7,6 +7,7 @@ import {
   type SettledExecution,
   type Settlement,
   type SettlementInput,
+  type SettlementStep,
 } from "@millrace/core";
 import { jobLabels } from "../metrics/job-labels.ts";
 import type { ExecutionHost } from "./execution-host.ts";
@@ -63,7 +64,7 @@ export function reportSettled(
   if (host.metrics !== noMetrics) quietly(host, () => count(host, input, settlement));
   quietly(host, () => {
     for (const step of settlement.steps)
-      if (step.do === "record") host.executionLog.record(step.record, input.envelope, traceId);
+      if (step.do === "record") recordExecution(host, step, input, traceId);
     if (settlement.state === "abandoned" && input.startedAt !== undefined)
       host.executionLog.record(abandonedExecution(input), input.envelope, traceId);
   });
@@ -85,6 +86,17 @@ export function reportSettled(
   if (settlement.reason !== undefined) event.reason = settlement.reason;
   if ("error" in outcome) event.error = outcome.error;
   host.events.emit("job.settled", event);
+}
+
+/** A job that was to follow and could not has no attempt, and so no trace, of its own. */
+function recordExecution(
+  { executionLog }: ExecutionHost,
+  { record, envelope }: Extract<SettlementStep, { readonly do: "record" }>,
+  input: SettlementInput,
+  traceId: string | undefined,
+): void {
+  if (envelope === undefined) executionLog.record(record, input.envelope, traceId);
+  else executionLog.record(record, envelope);
 }
 
 /** Nothing of it is in the history: whoever holds the job now writes there. */
