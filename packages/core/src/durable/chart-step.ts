@@ -323,14 +323,17 @@ function leave({ children, effects }: Draft, actor: string): void {
 function act(
   { inert }: MachineDefinition,
   draft: Draft,
-  { type, params }: Executable,
-  event: MachineEvent,
+  { type, params, info }: Executable,
+  outer: MachineEvent,
 ): void {
   if (type.startsWith("xstate."))
     throw unsupported(`its chart uses ${type}, which needs a process`);
   if (!(type in inert.implementations.actions))
     throw unsupported(`the action ${type} is not named in setup({ actions })`);
   requirePlain(params, `the parameters of ${type}`);
+  // One event may raise others in the same transition. The first has the machine's input with it.
+  const taken = info.event as MachineEvent;
+  const event = taken.type === INIT.type ? outer : taken;
   // By its fields: what an invoked job gave back may be as deep as a machine may hold.
   for (const [field, held] of Object.entries(event)) requirePlain(held, `the event's ${field}`);
   draft.effects.push({
