@@ -245,6 +245,7 @@ export { type Schema, validate } from "./job/schema.ts";
 
 export {
   requireCount,
+  requireLimit,
   requireFlag,
   requireMethod,
   requireNote,

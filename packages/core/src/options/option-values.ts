@@ -74,6 +74,17 @@ export function requireCount(
   throw wrong(field, `a whole number ${range}`, value);
 }
 
+/**
+ * How many to list, where all of them may be asked for.
+ *
+ * @throws MillraceError `invalid-option`
+ */
+export function requireLimit(limit: number, least = 1): number {
+  if (limit === Number.POSITIVE_INFINITY) return limit;
+  if (Number.isSafeInteger(limit) && limit >= least) return limit;
+  throw wrong("limit", `a whole number from ${least}, or Infinity for all`, limit);
+}
+
 /** @throws MillraceError `invalid-option` */
 export function requireFlag(value: boolean, field: string): boolean {
   if (typeof value === "boolean") return value;

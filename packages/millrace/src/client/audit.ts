@@ -6,7 +6,7 @@ import {
   optionNames,
   recordError,
   refuseUnknown,
-  requireCount,
+  requireLimit,
 } from "@millrace/core";
 import { maskText } from "@millrace/telemetry/masking";
 import { whoAmI } from "./who-am-i.ts";
@@ -51,7 +51,7 @@ export type AuditRecord = Required<Pick<AuditIntent, "action" | "filter" | "by">
 
 /** Which records of the audit to read. */
 export interface AuditQuery {
-  /** Default 100. */
+  /** Default 100; `Infinity`: all. */
   readonly limit?: number;
   /** Begins so: `dead` fits `dead retry` and `dead discard`. */
   readonly action?: string;
@@ -190,7 +190,7 @@ export async function listAudit(
   broker: Broker,
   { limit = 100, action, since = 0 }: AuditQuery = {},
 ): Promise<readonly AuditRecord[]> {
-  requireCount(limit, "limit");
+  requireLimit(limit);
   const documents = await (await broker.documents(AUDIT_BUCKET)).list();
   return documents
     .map(({ key, value }) => readRecord(key, value))

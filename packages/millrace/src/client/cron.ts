@@ -9,6 +9,7 @@ import {
   paused,
   refuseUnknown,
   requireCount,
+  requireLimit,
   requireScheduleName,
   resumed,
   runJob,
@@ -67,7 +68,8 @@ export interface Cron {
   /** Its next ticks from now, without jitter. @throws MillraceError `schedule-not-found` */
   next(name: string, count?: number): Promise<readonly number[]>;
   /**
-   * What was decided last, and what became of the jobs, the newest first. Up to 20.
+   * What was decided last, and what became of the jobs, the newest first. Up to `limit` (20);
+   * `Infinity`: all that is kept.
    * @throws MillraceError `schedule-not-found`
    */
   history(name: string, limit?: number): Promise<readonly ScheduleEvent[]>;
@@ -123,7 +125,7 @@ export function cron(broker: Broker, clock: Clock, newId: () => string): Cron {
       return documents.upcoming(schedule, state, now, count);
     },
     history: async (name, limit = 20) => {
-      requireCount(limit, "limit", 0);
+      requireLimit(limit, 0);
       await documents.find(name);
       return scheduleHistory(broker.history, (await documents.stateOf(name)).recent, limit);
     },

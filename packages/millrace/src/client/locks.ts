@@ -4,10 +4,11 @@ import {
   optionNames,
   refuseUnknown,
   requireLockName,
-  requireCount,
+  requireLimit,
   requireQueueName,
 } from "@millrace/core";
 import { keyHash, readGate } from "@millrace/runtime";
+import { someAtATime } from "./enqueue/some-at-a-time.ts";
 
 /** A gate at which jobs of a queue are blocked, and who has what they wait for. */
 export interface GateStatus {
@@ -31,7 +32,7 @@ export interface Locks {
   list(query?: { readonly prefix?: string }): Promise<readonly LockView[]>;
   /**
    * Gates at which jobs are blocked, of one queue or of all, those with the most jobs first. At
-   * most `limit` of them (100).
+   * most `limit` of them (100); `Infinity`: all.
    */
   gates(query?: {
     readonly queue?: string;
@@ -68,28 +69,26 @@ export function locksOf(broker: Broker): Locks {
     gates: async (query = {}) => {
       refuseUnknown(query, GATES_NAMES, "locks.gates()");
       const { queue, limit = 100 } = query;
-      requireCount(limit, "limit");
+      requireLimit(limit);
       const gates = await broker.blocked.gates(
         queue === undefined ? undefined : requireQueueName(queue),
       );
       const held = await locks.list();
       const most = gates.toSorted((a, b) => b.count - a.count).slice(0, limit);
-      return Promise.all(
-        most.map(async ({ queue: of, gate, count }) => {
-          const [next] = await broker.blocked.list({ queue: of, gate, limit: 1 });
-          return {
-            ...{ queue: of, gate, jobs: count, held: locksAt(gate, held) },
-            ...(next === undefined
-              ? {}
-              : {
-                  next: {
-                    ...{ id: next.envelope.id, name: next.envelope.name },
-                    since: next.storedAt,
-                  },
-                }),
-          };
-        }),
-      );
+      return someAtATime(most, async ({ queue: of, gate, count }) => {
+        const [next] = await broker.blocked.list({ queue: of, gate, limit: 1 });
+        return {
+          ...{ queue: of, gate, jobs: count, held: locksAt(gate, held) },
+          ...(next === undefined
+            ? {}
+            : {
+                next: {
+                  ...{ id: next.envelope.id, name: next.envelope.name },
+                  since: next.storedAt,
+                },
+              }),
+        };
+      });
     },
     release: async (name, options = {}) => {
       refuseUnknown(options, RELEASE_NAMES, "locks.release()");

@@ -1,5 +1,5 @@
 import { createMask } from "@millrace/telemetry/masking";
-import { defineJob } from "@millrace/core";
+import { defineJob, fatal } from "@millrace/core";
 import { expect, test } from "vitest";
 import { createTestRuntime, type TestRuntime } from "../testing/test-runtime.ts";
 
@@ -20,6 +20,9 @@ const CALLS: Readonly<Record<string, (t: TestRuntime) => unknown>> = {
   "dead.list NaN": ({ client }) => client.dead.list({ limit: Number.NaN }),
   "dead.list 0": ({ client }) => client.dead.list({ limit: 0 }),
   "audit.list NaN": ({ client }) => client.audit.list({ limit: Number.NaN }),
+  "delayed.list NaN": ({ client }) => client.delayed.list({ limit: Number.NaN }),
+  "jobs.list Infinity": ({ client }) => client.jobs.list({ limit: Infinity }),
+  "machines.list Infinity": ({ client }) => client.machines.list({ limit: Infinity }),
   "locks.gates -1": ({ client }) => client.locks.gates({ limit: -1 }),
   ...Object.fromEntries(
     [Number.NaN, 0, -1, 1.5, "5m"].flatMap((value) => [
@@ -41,4 +44,25 @@ test.each(Object.entries(CALLS))("%s of a wrong kind is refused", async (_name, 
   await t.client.cron.add({ name: "s", cron: "* * * * *", job: "work", queue: "work" });
   await expect((async () => call(t))()).rejects.toMatchObject({ code: "invalid-option" });
   expect(await t.client.queues.controls("work")).toEqual({});
+});
+
+test("a list that has no most gives all with a limit of Infinity", async () => {
+  const dead = job.handler(() => fatal("no"));
+  await using t = await createTestRuntime({ jobs: [dead] });
+  await t.client.cron.add({ name: "s", cron: "* * * * *", job: "work", queue: "work" });
+  await t.client.enqueueMany(
+    job,
+    Array.from({ length: 101 }, () => ({ input: null })),
+  );
+  await t.clock.advance("1s");
+  await t.client.enqueueMany(
+    job,
+    Array.from({ length: 101 }, () => ({ input: null, delay: "1h" as const })),
+  );
+  await t.clock.advance("1s");
+  expect(await t.client.dead.list({ limit: Infinity })).toHaveLength(101);
+  expect(await t.client.delayed.list({ limit: Infinity })).toHaveLength(101);
+  expect(await t.client.audit.list({ limit: Infinity })).toEqual([]);
+  expect(await t.client.locks.gates({ limit: Infinity })).toEqual([]);
+  expect(await t.client.cron.history("s", Infinity)).toEqual([]);
 });

@@ -7,7 +7,7 @@ import {
   optionNames,
   refuseUndefined,
   refuseUnknown,
-  requireCount,
+  requireLimit,
   type StoredDeadLetter,
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
@@ -30,7 +30,7 @@ import { letterGone, manyReviver, reviveEdited } from "./dead-revive.ts";
 
 /** Jobs that are not tried again by themselves. */
 export interface DeadLetters {
-  /** Oldest first. `limit`: default 100. */
+  /** Oldest first. `limit`: default 100; `Infinity`: all. */
   list(
     filter?: DeadLetterFilter & { readonly limit?: number },
   ): Promise<readonly StoredDeadLetter[]>;
@@ -138,7 +138,7 @@ export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLette
 
   return {
     async list({ limit = 100, ...filter } = {}) {
-      requireCount(limit, "limit");
+      requireLimit(limit);
       const letters: StoredDeadLetter[] = [];
       for await (const letter of matching(broker, filter, letterTest(filter, now(), mask))) {
         if (letters.push(letter) >= limit) break;

@@ -1,4 +1,5 @@
 import {
+  batchEnd,
   type Broker,
   CLOCK_SLACK_MS,
   dedupeWindowOf,
@@ -46,18 +47,46 @@ export async function enqueueMembers(
  */
 export async function endedMembers(
   broker: Broker,
+  callback: Envelope,
   batch: string,
   members: readonly JobRef[],
 ): Promise<readonly EnqueueResult[]> {
-  return someAtATime(members, (member) => endedMember(broker, batch, member));
+  const over = await howItWasOver(broker, callback);
+  return someAtATime(members, (member) => endedMember(broker, { batch, ...over }, member));
 }
 
+interface Over {
+  /** Its producer's time. */
+  readonly madeAt: number;
+  /** How many of its jobs were refused; undefined where nothing says so. */
+  readonly refused: number | undefined;
+}
+
+/** By its callback, which waits, runs or is on record. */
+async function howItWasOver(broker: Broker, { id, queue, createdAt }: Envelope): Promise<Over> {
+  const records = await broker.history.read({ id, queue });
+  const told =
+    records.findLast(({ closes }) => closes !== undefined) ??
+    (
+      await broker.findWaiting(id, {
+        queue,
+        where: ({ envelope }) => envelope.closes !== undefined,
+      })
+    )?.envelope;
+  return { madeAt: told?.createdAt ?? createdAt, refused: told?.closes?.refused };
+}
+
+/** What has ended may be another job of the id, for which this one was refused. */
 async function endedMember(
   broker: Broker,
-  batch: string,
+  { batch, madeAt, refused }: Over & { readonly batch: string },
   { id, queue }: JobRef,
 ): Promise<EnqueueResult> {
-  if ((await broker.history.last({ id, queue }, "ended")) !== undefined)
+  const ends = (await broker.history.read({ id, queue })).filter(
+    ({ state }) => batchEnd(state) !== undefined,
+  );
+  // One that had ended before counts by its end.
+  if (ends.some((end) => refused === 0 || end.batch === batch || end.at <= madeAt))
     return { ok: true, id, queue, sequence: 0, duplicate: true };
   return {
     ...{ ok: false, id, queue },

@@ -59,7 +59,7 @@ export async function enqueueBatch<Input, Parsed, Output>(
   const refs = members.map((member) => ({ id: member.id, queue: member.queue }));
   const { madeAt, isOver } = await joinBatch(broker, batch, refs, { isKey });
   const results = isOver
-    ? await endedMembers(broker, id, refs)
+    ? await endedMembers(broker, callback, id, refs)
     : await takeMembers(broker, members, { id, madeAt, at: batch.createdAt });
   await callBackIfOver(broker, id);
   return {

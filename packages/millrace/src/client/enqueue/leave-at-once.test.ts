@@ -86,6 +86,25 @@ test("a job whose id another has that waits is refused, and holds no batch open"
   ]);
 });
 
+test("a batch that is made again when it is over takes the end of another job for none of its own", async () => {
+  const { t, ran, make } = await runtime();
+  await using _ = t;
+  // One ends before the batch is made, and counts by its end; the other only later.
+  await t.client.enqueue(page, { n: 7 }, { id: "p0" });
+  await t.client.enqueue(page, { n: 8 }, { id: "p1", delay: "1m" });
+  await t.clock.advance("1s");
+  const three = () => [...pages(), planJob(page, { n: 2 }, { id: "p2" })];
+  expect((await make("b", three())).refused).toMatchObject([
+    { id: "p1", error: { code: "id-taken" } },
+  ]);
+  await t.clock.advance("10m");
+  expect(ran).toEqual([7, 2, 8]);
+  const again = await make("b", three());
+  expect(again.callback.duplicate).toBe(true);
+  expect(again.refused).toMatchObject([{ id: "p1", error: { code: "batch-ended" } }]);
+  expect(again.jobs.map(({ id }) => id)).toEqual(["p0", "p2"]);
+});
+
 test("a job that waits in its queue, as another batch's, is none of a second batch", async () => {
   const { t, ran, reports, make } = await runtime();
   await using _ = t;

@@ -5,6 +5,7 @@ import {
   MillraceError,
   optionNames,
   refuseUnknown,
+  requireLimit,
   toMs,
 } from "@millrace/core";
 
@@ -14,8 +15,8 @@ export type NewTime = Date | number | { readonly delay: Duration } | "now";
 /** Jobs that wait for their time: delayed ones, and retries that wait for their backoff. */
 export interface DelayedJobs {
   /**
-   * Those that have waited longest, the soonest due first. `limit`: default 100; `after`: the
-   * greatest `position` of the page before.
+   * Those that have waited longest, the soonest due first. `limit`: default 100, `Infinity`: all;
+   * `after`: the greatest `position` of the page before.
    *
    * @example
    * for (const { id, notBefore } of await millrace.delayed.list({ queue: "mail" }))
@@ -50,6 +51,7 @@ export function delayedJobs({ delayed }: Broker, now: () => number): DelayedJobs
   return {
     list: async (options = {}) => {
       refuseUnknown(options, LIST_NAMES, "delayed.list()");
+      if (options.limit !== undefined) requireLimit(options.limit);
       return delayed.list(options);
     },
     count: (queue) => delayed.count(queue),
