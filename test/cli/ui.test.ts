@@ -6,6 +6,7 @@ import { connect, defineJob } from "millrace";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
+import { readExposition } from "../metrics/exposition.ts";
 import { millrace, startMillrace } from "./millrace.ts";
 
 const send = defineJob<{ readonly n: number }>({ name: "mail.send", queue: "mail" });
@@ -62,6 +63,30 @@ describeServer("millrace ui", "newest", (server) => {
     await without.line(/no browser could be opened \(xdg-open ended with code 3\)/, 90_000);
     without.signal("SIGTERM");
     expect(await without.exit(90_000)).toMatchObject({ code: 0 });
+  });
+
+  test("says how much waits in Prometheus' format where there is no node that could", async () => {
+    const own = env();
+    await using client = await connect({
+      ...{ servers: server.url, namespace: own.MILLRACE_NAMESPACE, env: {} },
+    });
+    await client.queues.ensure("mail");
+    await client.enqueueMany(send, [{ input: { n: 1 } }, { input: { n: 2 } }]);
+    const ui = startMillrace(["ui", "--ui-port", "0", "--json"], own);
+    const { url } = JSON.parse(await ui.line(/"url"/, 90_000)) as { url: string };
+    const response = await fetch(`${url}metrics`);
+    expect(response.headers.get("content-type")).toContain("text/plain; version=0.0.4");
+    const page = readExposition(await response.text());
+    const mail = { queue: "mail" };
+    expect(page.value("millrace_queue_depth", mail)).toBe(2);
+    for (const none of ["inflight", "delayed", "blocked", "dead_letters"])
+      expect(page.value(`millrace_queue_${none}`, mail), none).toBe(0);
+    expect(page.value("millrace_queue_oldest_job_age_seconds", mail)).toBeGreaterThan(0);
+    expect(page.value("millrace_queue_nodes", mail)).toBe(0);
+    expect(page.value("millrace_fleet_nodes", { state: "running" })).toBe(0);
+    expect(await statusAs("evil.example", `${url}metrics`)).toBe(403);
+    ui.signal("SIGTERM");
+    expect(await ui.exit(90_000)).toEqual({ code: 0, signal: null });
   });
 
   test("a dashboard that is killed leaves an operation that another finishes", async () => {

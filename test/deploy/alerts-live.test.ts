@@ -1,12 +1,17 @@
 // A real Prometheus scrapes a real node, and its alerts fire as things happen to the node.
 import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { connect, defineJob } from "millrace";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { parse } from "yaml";
 import { startMillrace } from "../cli/millrace.ts";
+import { startChild } from "../harness/child.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
+import { clockAhead } from "../operations/night.ts";
 import { findProgram } from "./program.ts";
 import { launchPrometheus } from "./live-prometheus.ts";
 import { CHART } from "./rendered.ts";
@@ -15,6 +20,9 @@ vi.setConfig({ testTimeout: 300_000 });
 
 const PATIENCE_MS = 90_000;
 const JOBS = join(import.meta.dirname, "../operations/programs/night-mail.ts");
+const CRUNCH = join(import.meta.dirname, "../operations/programs/night-crunch.ts");
+const BIN = fileURLToPath(new URL("../../packages/millrace/src/cli/bin.ts", import.meta.url));
+const crunch = defineJob<string>({ name: "crunch", queue: "crunch" });
 const invoice = defineJob<{ order: number }>({ name: "invoice", queue: "mail" });
 
 const prometheus = findProgram("prometheus", "PROMETHEUS");
@@ -79,6 +87,66 @@ describeServer(
       await node.kill();
       await becomes("a dead fleet fires", async () => (await firing()).has("MillraceNoNodeReady"));
     });
+
+    test.skipIf(why !== "")(
+      `of a loop that stands still, a clock that is off, and jobs that no node takes${why}`,
+      async () => {
+        const namespace = server.namespace();
+        const env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: namespace };
+        const folder = await mkdtemp(join(tmpdir(), "millrace-alerts-"));
+        onTestFinished(() => rm(folder, { recursive: true, force: true }));
+        const node = startChild(BIN, {
+          args: ["run", CRUNCH, "--health-port", "0", "--json"],
+          ...{ env, nodeOptions: clockAhead },
+        });
+        const { healthUrl } = JSON.parse(await node.line(/"healthUrl"/, PATIENCE_MS)) as {
+          readonly healthUrl: string;
+        };
+        const ui = startMillrace(["ui", "--ui-port", "0", "--json"], {
+          ...env,
+          MILLRACE_UI_USERS: "prometheus:viewer:only-for-this-test",
+        });
+        const { url } = JSON.parse(await ui.line(/"url"/, PATIENCE_MS)) as { readonly url: string };
+        const { query, firing } = await launchPrometheus(
+          prometheus ?? "",
+          [new URL(healthUrl).host],
+          impatientRules(),
+          [
+            {
+              job_name: "millrace-ui",
+              basic_auth: { username: "prometheus", password: "only-for-this-test" },
+              static_configs: [{ targets: [new URL(url).host] }],
+            },
+          ],
+        );
+        const becomes = (what: string, look: () => Promise<boolean>): Promise<unknown> =>
+          eventually(look, { withinMs: PATIENCE_MS, everyMs: 250, describe: what });
+        const fires = (alert: string): Promise<unknown> =>
+          becomes(`${alert} fires`, async () => (await firing()).has(alert));
+
+        await fires("MillraceClockOff");
+        await becomes("the node takes jobs, says the dashboard", async () =>
+          (await query('millrace_queue_nodes{queue="crunch"}')).includes(1),
+        );
+        const client = await connect({ servers: server.url, namespace, env: {} });
+        onTestFinished(() => client.close());
+        const enough = join(folder, "enough");
+        await client.enqueue(crunch, enough);
+        // A node whose loop stands still answers no scrape; the dashboard says that it is silent.
+        await fires("MillraceNodeSilent");
+        expect(await firing()).not.toContain("MillraceLoopBlocked");
+        await writeFile(enough, "");
+        await fires("MillraceLoopBlocked");
+        await becomes(
+          "the node takes jobs again",
+          async () => !(await firing()).has("MillraceQueueWithoutNode"),
+        );
+
+        await node.kill();
+        await client.enqueue(crunch, enough);
+        await fires("MillraceQueueWithoutNode");
+      },
+    );
   },
   { singleServer: "what is tested is Prometheus" },
 );

@@ -44,6 +44,7 @@ const EVERYTHING = {
     enabled: true,
     users: { secretName: "people", key: "users" },
     auth: { secretName: "nats-operator", credsKey: "operator.creds" },
+    metrics: { secretName: "scrapes", passwordKey: "password" },
     from: [{ podSelector: { matchLabels: { app: "ingress" } } }],
   },
   networkPolicy: {
@@ -202,10 +203,34 @@ describe.skipIf(helm === undefined)(
         { selector: { "app.kubernetes.io/name": "millrace-ui" } },
       ]);
       expect(named(resources, "NetworkPolicy", "fleet-ui").spec).toMatchObject({
-        ingress: [{ from: EVERYTHING.ui.from, ports: [{ port: "ui" }] }],
+        ingress: [
+          { from: EVERYTHING.ui.from, ports: [{ port: "ui" }] },
+          { from: EVERYTHING.networkPolicy.metricsFrom, ports: [{ port: "ui" }] },
+        ],
       });
       const usual = await render({});
       expect(usual.filter(({ metadata }) => metadata.name === "fleet-ui")).toEqual([]);
+    });
+
+    test("Prometheus scrapes nodes and, where it has a password, the dashboard", async () => {
+      const resources = await render(EVERYTHING);
+      expect(named(resources, "ServiceMonitor", "fleet-ui").spec).toMatchObject({
+        selector: { matchLabels: { "app.kubernetes.io/name": "millrace-ui" } },
+        endpoints: [
+          {
+            ...{ port: "ui", path: "/metrics" },
+            authorization: { credentials: { name: "scrapes", key: "password" } },
+          },
+        ],
+      });
+      const without = await render({
+        ...EVERYTHING,
+        ui: { ...EVERYTHING.ui, metrics: { secretName: "" } },
+      });
+      const monitors = without.filter(({ kind }) => kind === "ServiceMonitor");
+      expect(monitors.map(({ metadata }) => metadata.name)).toEqual(["fleet"]);
+      const { ingress } = named(without, "NetworkPolicy", "fleet-ui").spec as { ingress: object[] };
+      expect(ingress).toHaveLength(1);
     });
 
     test("KEDA counts every lane of every queue and has the number of nodes to itself", async () => {

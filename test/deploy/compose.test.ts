@@ -81,7 +81,9 @@ describe.each(["compose.yaml", "laptop.yaml"])("%s", (file) => {
     expect(ui?.ports).toEqual(["127.0.0.1:8087:8087"]);
     const [, usual = ""] =
       /^\$\{MILLRACE_UI_USERS:-(.+)\}$/.exec(ui?.environment?.["MILLRACE_UI_USERS"] ?? "") ?? [];
-    expect(parseAccounts(usual)).toMatchObject([{ name: "operator", role: "operator" }]);
+    expect(parseAccounts(usual)).toContainEqual(
+      expect.objectContaining({ name: "operator", role: "operator" }),
+    );
     expect(ui?.healthcheck?.test.at(-1)).toContain("status === 401");
     expect(ui?.read_only).toBe(true);
   });
@@ -125,12 +127,22 @@ describe("nats.conf", () => {
     });
 });
 
-test("Prometheus scrapes the node's health port and loads the chart's alerts", () => {
+test("Prometheus scrapes the node's health port and the dashboard, as a user of it, and loads the chart's alerts", () => {
   const config = parse(read("prometheus.yaml")) as {
     rule_files: string[];
-    scrape_configs: { dns_sd_configs: { names: string[]; port: number }[] }[];
+    scrape_configs: {
+      dns_sd_configs?: { names: string[]; port: number }[];
+      static_configs?: { targets: string[] }[];
+      basic_auth?: { username: string; password: string };
+    }[];
   };
-  expect(config.scrape_configs[0]?.dns_sd_configs).toMatchObject([{ names: ["node"], port: 8086 }]);
+  const [nodes, ui] = config.scrape_configs;
+  expect(nodes?.dns_sd_configs).toMatchObject([{ names: ["node"], port: 8086 }]);
+  expect(ui?.static_configs).toEqual([{ targets: ["ui:8087"] }]);
+  const { username = "", password = "" } = ui?.basic_auth ?? {};
+  const users = compose("compose.yaml").services["ui"]?.environment?.["MILLRACE_UI_USERS"] ?? "";
+  const given = /:-(.+)\}$/.exec(users)?.[1] ?? "";
+  expect(parseAccounts(given)).toContainEqual({ name: username, role: "viewer", password });
   expect(compose("compose.yaml").services["prometheus"]?.volumes).toContain(
     `../helm/millrace/files/alerts.yaml:${config.rule_files[0]}:ro`,
   );

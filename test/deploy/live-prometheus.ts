@@ -28,11 +28,13 @@ interface Answer {
 /**
  * @param targets `host:port` of what is scraped
  * @param rules what a rule file holds
+ * @param more what else is scraped, as Prometheus' configuration has it
  */
 export async function launchPrometheus(
   path: string,
   targets: readonly string[],
   rules: object,
+  more: readonly object[] = [],
 ): Promise<LivePrometheus> {
   const folder = await mkdtemp(join(tmpdir(), "millrace-prometheus-"));
   const [port, config, alerts] = [
@@ -46,7 +48,7 @@ export async function launchPrometheus(
     stringify({
       global: { scrape_interval: "1s", evaluation_interval: "1s" },
       rule_files: [alerts],
-      scrape_configs: [{ job_name: "millrace", static_configs: [{ targets }] }],
+      scrape_configs: [{ job_name: "millrace", static_configs: [{ targets }] }, ...more],
     }),
   );
   const args = [

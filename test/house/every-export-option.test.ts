@@ -163,6 +163,7 @@ const runtimeCases: Cases<typeof runtime> = {
   collectSchedules: "takes no options",
   createNode: (of) => of.createNode(bad({ broker: memory(), jobs: [] })),
   desiredOf: "takes no options",
+  fleetReadings: (of) => of.fleetReadings(bad({ broker: memory(), nodes: async () => [] })),
   isLost: "takes no options",
   keyHash: "takes no options",
   nodeEvents: "takes no options",

@@ -483,9 +483,9 @@ export {
   type GaugeName,
   type HistogramName,
   type LabelsOf,
-  type MetricDescription,
   METRICS,
 } from "./metrics/catalogue.ts";
+export type { MetricDescription } from "./metrics/metric-description.ts";
 export { countingBroker } from "./metrics/counting-broker.ts";
 export {
   type MetricLabels,

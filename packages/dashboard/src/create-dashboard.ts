@@ -7,8 +7,8 @@ import {
   systemClock,
 } from "@millrace/core";
 import { showValue } from "@millrace/telemetry/masking";
-import { Hono } from "hono";
-import { changeRefusal, hostRefusal } from "./access/request-check.ts";
+import { type Context, Hono } from "hono";
+import { askRefusal, changeRefusal, hostRefusal } from "./access/request-check.ts";
 import { SECURITY_HEADERS } from "./access/security-headers.ts";
 import type { Authorize, DashboardEnv } from "./access/user.ts";
 import { apiOf } from "./api/api.ts";
@@ -56,6 +56,8 @@ export interface DashboardOptions {
   readonly grafana?: string;
   /** Where a trace is shown, for a link to a job's: `https://jaeger.example/trace/{traceId}`. */
   readonly traceUrl?: string;
+  /** The text of `/metrics` in Prometheus' format. Default: there is no such page. */
+  readonly metrics?: () => Promise<string>;
   readonly clock?: Clock;
   /** Told of what should not happen. Default: nobody. */
   readonly onDefect?: (error: unknown) => void;
@@ -67,7 +69,7 @@ const MOMENT_MS = 1_000;
 const NAMES = optionNames<DashboardOptions>({
   ...{ millrace: true, authorize: true, basePath: true, title: true, hosts: true, challenge: true },
   ...{ outbox: true, doctor: true, search: true, grafana: true, clock: true, onDefect: true },
-  traceUrl: true,
+  ...{ traceUrl: true, metrics: true },
 });
 
 /** Answers requests for the dashboard. */
@@ -138,6 +140,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       traceUrl,
     }),
   );
+  if (options.metrics !== undefined) app.get("/metrics", metricsPage(options.metrics));
   app.get("/assets/:name", async (context) => {
     const name = context.req.param("name");
     const asset = (await pageAssets()).find(({ path }) => path === name);
@@ -170,7 +173,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
 /** @throws MillraceError `dashboard-unprotected`, `invalid-option` */
 function requireOptions(options: DashboardOptions): void {
   refuseUnknown(options, NAMES, "createDashboard()");
-  const { millrace, authorize, hosts, traceUrl } = options;
+  const { millrace, authorize, hosts, metrics, traceUrl } = options;
   if (typeof authorize !== "function")
     throw new MillraceError(
       "dashboard-unprotected",
@@ -179,7 +182,19 @@ function requireOptions(options: DashboardOptions): void {
   requireMethod(millrace, "millrace", "onStatus");
   if (hosts !== undefined && !Array.isArray(hosts))
     throw new MillraceError("invalid-option", "hosts: must be a list of names.");
+  if (metrics !== undefined && typeof metrics !== "function")
+    throw new MillraceError("invalid-option", "metrics: must be a function that gives a text.");
   requireTraceUrl(traceUrl);
+}
+
+function metricsPage(text: () => Promise<string>) {
+  return async (context: Context<DashboardEnv>): Promise<Response> => {
+    const refusal = askRefusal(context.req.raw.headers);
+    if (refusal !== undefined) return context.json(denied(refusal), 403);
+    return context.body(await text(), 200, {
+      "content-type": "text/plain; version=0.0.4; charset=utf-8",
+    });
+  };
 }
 
 /** What a dashboard does for its fleet beside its pages. */

@@ -44,6 +44,22 @@ test("who has no password is asked for one, and who has one is let in", async ()
   });
 });
 
+test("the page of metrics is for those who may look, by a name and a password or a token", async () => {
+  const metrics = async (): Promise<string> => "millrace_queue_depth 1\n";
+  const served = await serveDashboard({ ...usual, accounts: [BOB], metrics });
+  onTestFinished(() => served.close());
+  const page = `${served.url}metrics`;
+  const basic = `Basic ${Buffer.from(`${BOB.name}:${BOB.password}`).toString("base64")}`;
+  for (const authorization of [basic, `Bearer ${BOB.password}`]) {
+    const response = await fetch(page, { headers: { authorization } });
+    expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    expect(await response.text()).toBe("millrace_queue_depth 1\n");
+    const foreign = { authorization, "sec-fetch-site": "cross-site" };
+    expect((await fetch(page, { headers: foreign })).status).toBe(403);
+  }
+  expect((await fetch(page)).status).toBe(401);
+});
+
 test("passwords can't be tried out: after ten wrong ones the right one is not listened to", async () => {
   const served = await serveDashboard({ ...usual, accounts: [BOB] });
   onTestFinished(() => served.close());

@@ -21,7 +21,7 @@ import { createDashboard, type DashboardOptions } from "./create-dashboard.ts";
 /** Where the dashboard listens, and who may log in. */
 export interface ServeDashboardOptions extends Pick<
   DashboardOptions,
-  | ("millrace" | "title" | "outbox" | "doctor" | "search" | "grafana" | "traceUrl")
+  | ("millrace" | "title" | "outbox" | "doctor" | "search" | "grafana" | "traceUrl" | "metrics")
   | ("clock" | "onDefect")
 > {
   /** Address to listen on. Default: 127.0.0.1. Any other needs `accounts`. */
@@ -36,7 +36,7 @@ export interface ServeDashboardOptions extends Pick<
 
 const NAMES = optionNames<ServeDashboardOptions>({
   ...{ millrace: true, title: true, outbox: true, doctor: true, search: true, grafana: true },
-  ...{ traceUrl: true, clock: true, onDefect: true },
+  ...{ traceUrl: true, metrics: true, clock: true, onDefect: true },
   ...{ host: true, port: true, accounts: true, localName: true },
 });
 

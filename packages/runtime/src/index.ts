@@ -2,6 +2,7 @@ export { type PurgeOptions, purgeQueue, type PurgeResult } from "./node/purge-qu
 export type { Health } from "./node/health.ts";
 export { type HealthServer, type Probes, startHealthServer } from "./node/health-server.ts";
 export type { HeldLease } from "./lock/lock-request.ts";
+export { fleetReadings } from "./metrics/fleet-readings.ts";
 export { takeLock } from "./lock/take-lock.ts";
 export { type ReplayOptions, replayRun } from "./execution/steps/replay-run.ts";
 export type { ReplayedRun, ReplayedStep, ReplayOutcome } from "./execution/steps/replayed-steps.ts";

@@ -1,27 +1,4 @@
-/** What a metric is, how it is labelled, and what it counts or measures. */
-export interface MetricDescription {
-  readonly kind: "counter" | "histogram" | "gauge";
-  /** UCUM: `s` for seconds, `{job}` for what is counted. */
-  readonly unit: string;
-  /** All of them are always set. */
-  readonly labels: readonly MetricLabel[];
-  readonly about: string;
-}
-
-/**
- * Everything a metric may be labelled with. Each has few values: what a producer can choose freely
- * (a job's id, a key, an unknown job's name) is never one.
- */
-export type MetricLabel =
-  | "queue"
-  | "job_name"
-  | "outcome"
-  | "reason"
-  | "schedule"
-  | "kind"
-  | "role"
-  | "handler"
-  | "machine";
+import type { MetricDescription } from "./metric-description.ts";
 
 const byJob = ["queue", "job_name"] as const;
 const byQueue = ["queue"] as const;
@@ -182,6 +159,12 @@ export const METRICS = {
     labels: byQueue,
     about: "Rows of an outbox that this relay has brought to their queue",
   },
+  millrace_loop_blocked_seconds_total: {
+    kind: "counter",
+    unit: "s",
+    labels: [],
+    about: "How long this node's event loop stood still, in standstills of 5 s and more",
+  },
   millrace_job_duration_seconds: {
     kind: "histogram",
     unit: "s",
@@ -248,6 +231,12 @@ export const METRICS = {
     labels: [],
     about: "The last round trip to the server; absent while there is none",
   },
+  millrace_clock_ahead_seconds: {
+    kind: "gauge",
+    unit: "s",
+    labels: [],
+    about: "How far this machine's clock is before the server's; negative: behind",
+  },
   millrace_queue_depth: {
     kind: "gauge",
     unit: "{job}",
@@ -289,6 +278,18 @@ export const METRICS = {
     unit: "s",
     labels: byQueue,
     about: "Age of the oldest job in the queue, whether it waits or runs; 0 where there is none",
+  },
+  millrace_queue_nodes: {
+    kind: "gauge",
+    unit: "{node}",
+    labels: byQueue,
+    about: "Nodes that take jobs of the queue, told by the dashboard",
+  },
+  millrace_fleet_nodes: {
+    kind: "gauge",
+    unit: "{node}",
+    labels: ["state"],
+    about: "Nodes of the namespace by what they do, told by the dashboard",
   },
   millrace_machine_waiting: {
     kind: "gauge",

@@ -63,6 +63,11 @@ export class DisciplinedClock implements Clock {
     return 0 - this.#correctionMs;
   }
 
+  /** Whether the server has ever said what time it is. */
+  get isKnown(): boolean {
+    return this.#isKnown;
+  }
+
   /** Called when the machine's clock was set: the server has to be asked again. One listener. */
   onStep(listener: () => void): void {
     this.#onStep = listener;

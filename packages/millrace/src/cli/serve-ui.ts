@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { connectBroker } from "@millrace/broker-nats";
-import { MillraceError, systemClock } from "@millrace/core";
+import { MillraceError, silentLogger, systemClock } from "@millrace/core";
+import { fleetReadings } from "@millrace/runtime";
+import { prometheusMetrics } from "@millrace/telemetry";
 import { createClient } from "../client/client.ts";
 import { whoAmI } from "../client/who-am-i.ts";
 import { connectionOptions } from "../config/connection.ts";
@@ -48,6 +50,11 @@ export async function serveUi(
     io.err(`no search: ${error instanceof Error ? error.message : String(error)}\n`);
     return undefined;
   });
+  const metrics = prometheusMetrics({ conventions: false });
+  const readings = fleetReadings({
+    ...{ broker: millrace.broker, nodes: () => millrace.nodes.list(), clock: systemClock },
+    ...{ metrics, log: silentLogger },
+  });
   const serve = (port: number) =>
     serveDashboard({
       ...{ millrace, port, host: config.uiHost, accounts, localName: whoAmI() },
@@ -57,8 +64,16 @@ export async function serveUi(
       ...(search === undefined ? {} : { search }),
       ...(config.grafanaUrl === undefined ? {} : { grafana: config.grafanaUrl }),
       ...(config.traceUrl === undefined ? {} : { traceUrl: config.traceUrl }),
+      metrics: () => metrics.page(),
       onDefect,
     });
+  const close = async (): Promise<void> => {
+    await readings.stop();
+    await metrics.close();
+    await search?.close();
+    await millrace.close();
+    await outbox?.close();
+  };
   try {
     const served = await serve(config.uiPort).catch((error: unknown) => {
       if (takesAnyPort && MillraceError.is(error, "dashboard-port-taken")) return serve(0);
@@ -68,15 +83,11 @@ export async function serveUi(
       url: served.url,
       [Symbol.asyncDispose]: async () => {
         await served.close();
-        await search?.close();
-        await millrace.close();
-        await outbox?.close();
+        await close();
       },
     };
   } catch (error) {
-    await search?.close();
-    await millrace.close();
-    await outbox?.close();
+    await close();
     throw error;
   }
 }

@@ -1,9 +1,9 @@
-import type { Broker, Clock, MetricsCollector, Stoppable } from "@millrace/core";
+import type { Broker, DisciplinedClock, MetricsCollector, Stoppable } from "@millrace/core";
 import type { QueueReadings } from "./queue-readings.ts";
 
 export interface NodeReadingsHost {
   readonly broker: Pick<Broker, "ping" | "status">;
-  readonly clock: Clock;
+  readonly clock: DisciplinedClock;
   readonly metrics: MetricsCollector;
   readonly workers: readonly { readonly queue: string; readonly used: number }[];
   /** Left out: this node has no part in telling how full the queues are. */
@@ -14,8 +14,9 @@ export interface NodeReadingsHost {
 const PATIENCE_MS = 2_000;
 
 /**
- * What is only looked at when somebody collects: slots in use, the round trip, the queues. Nothing
- * of it costs a job anything, and a collector that nobody reads from is told nothing.
+ * What is only looked at when somebody collects: slots in use, the round trip, the clock, the
+ * queues. Nothing of it costs a job anything, and a collector that nobody reads from is told
+ * nothing.
  */
 export function nodeReadings({
   broker,
@@ -52,12 +53,15 @@ export function nodeReadings({
     });
     for (const { worker, labels: of } of labels)
       metrics.gauge("millrace_slots_used", of, worker.used);
+    const aheadSeconds = clock.isKnown ? clock.aheadMs / 1_000 : undefined;
+    metrics.gauge("millrace_clock_ahead_seconds", {}, aheadSeconds);
   });
   return {
     stop: async () => {
       stopListening?.();
       for (const { labels: of } of labels) metrics.gauge("millrace_slots_used", of, undefined);
       metrics.gauge("millrace_nats_rtt_seconds", {}, undefined);
+      metrics.gauge("millrace_clock_ahead_seconds", {}, undefined);
       await queues?.stop();
     },
   };

@@ -1,10 +1,8 @@
 import {
   type Broker,
   type Clock,
-  type GaugeName,
   type Logger,
   type MetricsCollector,
-  type QueueSnapshot,
   recordError,
   type Stoppable,
   type Timer,
@@ -12,6 +10,8 @@ import {
 import type { HeldLease } from "../lock/lock-request.ts";
 import { takeLock } from "../lock/take-lock.ts";
 import { MachineReadings } from "./machine-readings.ts";
+import { QueueGauges } from "./queue-gauges.ts";
+import { FRESH_MS, ReadingPace } from "./reading-pace.ts";
 
 export interface QueueReadingsHost {
   readonly node: string;
@@ -29,29 +29,11 @@ const READER_LOCK = "leader/queue-metrics";
 const LEASE_MS = 30_000;
 /** Between two tries to become the reader. */
 const TRY_EVERY_MS = 10_000;
-/** Several scrapers, or a scrape and an export, share a reading. */
-const FRESH_MS = 5_000;
-/**
- * Readings take this share of the time at most, however long the server needs for them. One long
- * reading may be an election, which is no work.
- */
-const LARGEST_SHARE = 0.05;
 /**
  * A reader that nobody collects from keeps the others from reading. Longer than usual intervals of
  * scrapes and exports.
  */
 const IDLE_MS = 180_000;
-
-const GAUGES = {
-  millrace_queue_depth: ({ queued }) => queued,
-  millrace_queue_inflight: ({ running }) => running,
-  millrace_queue_delayed: ({ delayed }) => delayed,
-  millrace_queue_blocked: ({ blocked }) => blocked,
-  millrace_queue_dead_letters: ({ dead }) => dead,
-  millrace_queue_max_jobs: ({ maxJobs }) => maxJobs,
-  millrace_queue_oldest_job_age_seconds: ({ oldestAgeMs }) => oldestAgeMs / 1_000,
-} as const satisfies Partial<Record<GaugeName, (snapshot: QueueSnapshot) => number | undefined>>;
-const GAUGE_NAMES = Object.keys(GAUGES) as (keyof typeof GAUGES)[];
 
 type State =
   /** Not before `tryAt`, monotonic, does it ask again for the lock. */
@@ -72,20 +54,19 @@ type State =
 export class QueueReadings implements Stoppable {
   readonly #host: QueueReadingsHost;
   #state: State = { kind: "bystander", tryAt: Number.NEGATIVE_INFINITY };
-  /** The queues whose gauges are set. */
-  #told = new Set<string>();
+  readonly #queues: QueueGauges;
   readonly #machines: MachineReadings;
   /** The look under way, if there is one. */
   #looking: Promise<void> | undefined;
   #idle: Timer | undefined;
   readonly #stopping = new AbortController();
-  /** The last reading that succeeded. */
-  #tookBeforeMs = 0;
+  readonly #pace = new ReadingPace();
   /** Failed readings since the last that succeeded. The first is worth a warning. */
   #failures = 0;
 
   constructor(host: QueueReadingsHost) {
     this.#host = host;
+    this.#queues = new QueueGauges(host.metrics);
     this.#machines = new MachineReadings(host);
   }
 
@@ -155,23 +136,10 @@ export class QueueReadings implements Stoppable {
     const backlogs = await this.#machines.read(() => this.#isStopped);
     if (this.#state.kind !== "reader" || this.#state.lease !== lease || !lease.isHeld()) return;
     const now = clock.monotonic();
-    const tookMs = now - beganAt;
-    const restMs = Math.max(FRESH_MS, Math.min(tookMs, this.#tookBeforeMs) / LARGEST_SHARE);
-    this.#tookBeforeMs = tookMs;
-    this.#state = { kind: "reader", lease, readAt: now + restMs };
+    this.#state = { kind: "reader", lease, readAt: now + this.#pace.restAfter(now - beganAt) };
     this.#failures = 0;
-    this.#tell(snapshots);
+    this.#queues.tell(snapshots);
     this.#machines.tell(backlogs);
-  }
-
-  #tell(snapshots: readonly QueueSnapshot[]): void {
-    const { metrics } = this.#host;
-    const gone = this.#told;
-    this.#told = new Set(snapshots.map(({ queue }) => queue));
-    for (const snapshot of snapshots)
-      for (const name of GAUGE_NAMES)
-        metrics.gauge(name, { queue: snapshot.queue }, GAUGES[name](snapshot));
-    for (const queue of gone) if (!this.#told.has(queue)) this.#forget(queue);
   }
 
   /** What was read before is no longer so: no value is better than an old one. */
@@ -217,12 +185,7 @@ export class QueueReadings implements Stoppable {
   }
 
   #forgetAll(): void {
-    for (const queue of this.#told) this.#forget(queue);
-    this.#told = new Set();
+    this.#queues.forget();
     this.#machines.forget();
-  }
-
-  #forget(queue: string): void {
-    for (const name of GAUGE_NAMES) this.#host.metrics.gauge(name, { queue }, undefined);
   }
 }

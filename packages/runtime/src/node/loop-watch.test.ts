@@ -1,18 +1,25 @@
-import { type Logger, silentLogger } from "@millrace/core";
+import { type Logger, type MetricsCollector, noMetrics, silentLogger } from "@millrace/core";
 import { expect, test } from "vitest";
 import { watchLoop } from "./loop-watch.ts";
 
 /** A clock whose timers fire when the test says, however late that is. */
-function scene(log?: Logger) {
+function scene(log?: Logger, isCounting = true) {
   const lines: unknown[] = [];
   const noting: Logger = {
     ...silentLogger,
     warn: (fields, message) => void lines.push({ ...fields, message }),
   };
+  const blocked: number[] = [];
+  const counting: Pick<MetricsCollector, "increment"> = {
+    increment: (name, _labels, by = 1) => {
+      if (name === "millrace_loop_blocked_seconds_total") blocked.push(by);
+    },
+  };
   const time = { now: 0 };
   let timers: { readonly fire: () => void }[] = [];
   const watch = watchLoop({
     log: log ?? noting,
+    metrics: isCounting ? counting : noMetrics,
     clock: {
       monotonic: () => time.now,
       setTimer: (_ms, fire) => {
@@ -28,6 +35,7 @@ function scene(log?: Logger) {
   });
   return {
     lines,
+    blocked,
     watch,
     timers: () => timers.length,
     pass: (ms: number) => {
@@ -37,11 +45,12 @@ function scene(log?: Logger) {
   };
 }
 
-test("a loop that stood still is a line with the jobs that ran, the longest first", () => {
-  const { lines, pass } = scene();
+test("a loop that stood still is counted, and a line with the jobs that ran, the longest first", () => {
+  const { lines, blocked, pass } = scene();
   pass(1_000);
   pass(101_000);
   pass(1_000);
+  expect(blocked).toEqual([100]);
   expect(lines).toEqual([
     {
       blockedMs: 100_000,
@@ -56,15 +65,21 @@ test("a loop that stood still is a line with the jobs that ran, the longest firs
 });
 
 test("one that is late as on a busy machine is none", () => {
-  const { lines, pass } = scene();
+  const { lines, blocked, pass } = scene();
   for (let n = 0; n < 10; n += 1) pass(5_900);
-  expect(lines).toEqual([]);
+  expect([...lines, ...blocked]).toEqual([]);
 });
 
-test("it leaves no timer behind, and sets none where there is no log", async () => {
+test("it counts also where there is no log", () => {
+  const { blocked, pass } = scene(silentLogger);
+  pass(8_000);
+  expect(blocked).toEqual([7]);
+});
+
+test("it leaves no timer behind, and sets none where nobody is told", async () => {
   const { timers, watch } = scene();
   expect(timers()).toBe(1);
   await watch.stop();
   expect(timers()).toBe(0);
-  expect(scene(silentLogger).timers()).toBe(0);
+  expect(scene(silentLogger, false).timers()).toBe(0);
 });

@@ -1,6 +1,8 @@
 import {
   type Clock,
   type Logger,
+  type MetricsCollector,
+  noMetrics,
   type RunningJob,
   silentLogger,
   type Stoppable,
@@ -15,21 +17,25 @@ const NAMED = 5;
 export interface LoopWatchOptions {
   readonly clock: Pick<Clock, "monotonic" | "setTimer">;
   readonly log: Logger;
+  readonly metrics: Pick<MetricsCollector, "increment">;
   readonly running: () => readonly RunningJob[];
 }
 
 /**
- * Says in the log when the event loop stood still, and which jobs ran then: one of them computed
- * without a pause, unless the whole process was frozen. Said afterwards, because nothing can be
- * said meanwhile.
+ * Says in the log, and counts, when the event loop stood still, and which jobs ran then: one of
+ * them computed without a pause, unless the whole process was frozen. Said afterwards, because
+ * nothing can be said meanwhile.
  */
-export function watchLoop({ clock, log, running }: LoopWatchOptions): Stoppable {
+export function watchLoop({ clock, log, metrics, running }: LoopWatchOptions): Stoppable {
   // Then there is nobody to tell, and no timer may keep anything waiting.
-  if (log === silentLogger) return { stop: async () => {} };
+  if (log === silentLogger && metrics === noMetrics) return { stop: async () => {} };
   const look = (dueMono: number): ReturnType<Clock["setTimer"]> =>
     clock.setTimer(EVERY_MS, () => {
       const blockedMs = clock.monotonic() - dueMono;
-      if (blockedMs >= BLOCKED_MS) tell(log, blockedMs, running());
+      if (blockedMs >= BLOCKED_MS) {
+        metrics.increment("millrace_loop_blocked_seconds_total", {}, blockedMs / 1_000);
+        tell(log, blockedMs, running());
+      }
       timer = look(clock.monotonic() + EVERY_MS);
     });
   let timer = look(clock.monotonic() + EVERY_MS);

@@ -71,7 +71,7 @@ function watches({ config, clock, log, controls }: NodeBase, work: NodeWork): re
 
 function besides(base: NodeBase, work: NodeWork): readonly Opening[] {
   const { config, clock, log, isFleet } = base;
-  const { broker } = config;
+  const { broker, metrics } = config;
   const runningJob = (id: string): RunningJob | undefined =>
     work.running().find((job) => job.id === id);
   const wakes: Opening = {
@@ -90,7 +90,7 @@ function besides(base: NodeBase, work: NodeWork): readonly Opening[] {
     { what: "answering which jobs run", open: () => broker.answerListRunning(work.running) },
     {
       what: "watching the event loop",
-      open: async () => watchLoop({ clock, log, running: work.running }),
+      open: async () => watchLoop({ clock, log, metrics, running: work.running }),
     },
   ];
 }

@@ -52,7 +52,7 @@ test("and every instrument of the conventions with what it is fed from", () => {
 test("names carry their unit, and no label could be a job's id", () => {
   for (const [name, { kind, unit, labels }] of Object.entries(METRICS)) {
     if (kind === "counter") expect(name).toMatch(/_total$/);
-    if (unit === "s") expect(name).toMatch(/_seconds$/);
+    if (unit === "s") expect(name).toMatch(/_seconds(_total)?$/);
     for (const label of labels) expect(label).not.toMatch(/id|key|payload|trace/i);
   }
   for (const bounds of Object.values(BUCKETS))

@@ -1,0 +1,155 @@
+import {
+  type Broker,
+  type Clock,
+  type Logger,
+  type MetricsCollector,
+  optionNames,
+  recordError,
+  refuseUnknown,
+  type Stoppable,
+} from "@millrace/core";
+import type { NodeReport } from "../presence/node-report.ts";
+import { MachineReadings } from "./machine-readings.ts";
+import { QueueGauges } from "./queue-gauges.ts";
+import { FRESH_MS, ReadingPace } from "./reading-pace.ts";
+
+/** What is told of a node. */
+export interface FleetNode extends Pick<NodeReport, "obeys"> {
+  readonly state: NodeReport["state"] | "lost";
+  readonly queues: readonly { readonly queue: string }[];
+}
+
+export interface FleetReadingsOptions {
+  readonly broker: Pick<Broker, "inbox" | "queues">;
+  readonly nodes: () => Promise<readonly FleetNode[]>;
+  readonly clock: Clock;
+  readonly metrics: MetricsCollector;
+  readonly log: Logger;
+}
+
+const NAMES = optionNames<FleetReadingsOptions>({
+  ...{ broker: true, nodes: true, clock: true, metrics: true, log: true },
+});
+/** A scrape waits no longer; what comes later is in the next one. */
+const PATIENCE_MS = 2_000;
+const STATES = ["running", "quiet", "starting", "stopping", "lost"] as const;
+
+/**
+ * Tells how full the queues are and which nodes are there, from outside of the fleet: also where
+ * there is no node to tell anything. Reads when it is collected from, and asks for no lock: what it
+ * tells must not hang on a node that holds one.
+ *
+ * @throws MillraceError `invalid-option`
+ */
+export function fleetReadings(options: FleetReadingsOptions): Stoppable {
+  refuseUnknown(options, NAMES, "fleetReadings()");
+  const { clock, metrics } = options;
+  const readings = new FleetReadings(options);
+  const stopListening = metrics.onCollect?.(async () => {
+    const read = readings.read();
+    await new Promise<void>((resolve) => {
+      const patience = clock.setTimer(PATIENCE_MS, resolve);
+      void read.then(() => {
+        patience.cancel();
+        resolve();
+      });
+    });
+  });
+  return {
+    stop: async () => {
+      stopListening?.();
+      readings.stop();
+    },
+  };
+}
+
+class FleetReadings {
+  readonly #options: FleetReadingsOptions;
+  readonly #queues: QueueGauges;
+  readonly #machines: MachineReadings;
+  readonly #pace = new ReadingPace();
+  /** The queues of which it was told how many nodes serve them. */
+  #served = new Set<string>();
+  #reading: Promise<void> | undefined;
+  /** Not before, monotonic, is anything read again. */
+  #readAt = Number.NEGATIVE_INFINITY;
+  #stopped = false;
+
+  constructor(options: FleetReadingsOptions) {
+    this.#options = options;
+    this.#queues = new QueueGauges(options.metrics);
+    this.#machines = new MachineReadings(options);
+  }
+
+  /** Never rejects. Joins a reading that is under way. */
+  read(): Promise<void> {
+    if (this.#options.clock.monotonic() < this.#readAt) return Promise.resolve();
+    this.#reading ??= this.#look().finally(() => (this.#reading = undefined));
+    return this.#reading;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#forget();
+  }
+
+  async #look(): Promise<void> {
+    const { broker, nodes, clock, metrics, log } = this.#options;
+    const beganAt = clock.monotonic();
+    try {
+      const [snapshots, fleet, backlogs] = await Promise.all([
+        broker.queues.list(),
+        nodes(),
+        this.#machines.read(() => this.#stopped),
+      ]);
+      if (this.#stopped) return;
+      const now = clock.monotonic();
+      this.#readAt = now + this.#pace.restAfter(now - beganAt);
+      this.#queues.tell(snapshots);
+      this.#machines.tell(backlogs);
+      this.#tellNodes(fleet, new Set(snapshots.map(({ queue }) => queue)));
+    } catch (error) {
+      if (this.#stopped) return;
+      this.#readAt = clock.monotonic() + FRESH_MS;
+      this.#forget();
+      metrics.increment("millrace_queue_readings_failed_total", {});
+      log.debug({ error: recordError(error) }, "the fleet could not be read for its metrics");
+    }
+  }
+
+  #tellNodes(fleet: readonly FleetNode[], queues: ReadonlySet<string>): void {
+    const { metrics } = this.#options;
+    for (const state of STATES)
+      metrics.gauge(
+        "millrace_fleet_nodes",
+        { state },
+        fleet.filter((node) => stateOf(node) === state).length,
+      );
+    for (const queue of this.#served)
+      if (!queues.has(queue)) metrics.gauge("millrace_queue_nodes", { queue }, undefined);
+    this.#served = new Set(queues);
+    const takers = fleet.filter((node) => stateOf(node) === "running");
+    for (const queue of queues)
+      metrics.gauge(
+        "millrace_queue_nodes",
+        { queue },
+        takers.filter((node) => node.queues.some((one) => one.queue === queue)).length,
+      );
+  }
+
+  /** No value is better than an old one. */
+  #forget(): void {
+    const { metrics } = this.#options;
+    this.#queues.forget();
+    this.#machines.forget();
+    for (const state of STATES) metrics.gauge("millrace_fleet_nodes", { state }, undefined);
+    for (const queue of this.#served) metrics.gauge("millrace_queue_nodes", { queue }, undefined);
+    this.#served = new Set();
+  }
+}
+
+function stateOf({ state, obeys }: FleetNode): (typeof STATES)[number] {
+  if (state === "lost") return "lost";
+  if (state === "running") return obeys;
+  return state === "idle" || state === "starting" ? "starting" : "stopping";
+}
