@@ -84,6 +84,8 @@ describe("who may do what", () => {
         "jobs/mail/x/signal",
         "schedules/nightly/run",
         "schedules/nightly/pause",
+        "schedules/nightly/change",
+        "queues/mail/drain",
       ],
       "machines/claim/c-1/send",
       ...["nodes/test-node/quiet", "nodes/test-node/stop"],

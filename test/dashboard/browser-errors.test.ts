@@ -48,6 +48,7 @@ describeInBrowser("the dashboard's causes and queues", (browserOf) => {
         .getByRole("row")
         .filter({ hasText: "The bank wants to be asked before it pays *" });
       await row.getByText(/browser-fleet/).waitFor();
+      await row.getByRole("link", { name: "worker-1" }).waitFor();
       await row.getByRole("link", { name: /^CardDeclined/ }).press("Enter");
       await heading(page, /^CardDeclined.* in billing$/);
       await page.getByText("The bank wants to be asked before it pays *").waitFor();
@@ -57,6 +58,13 @@ describeInBrowser("the dashboard's causes and queues", (browserOf) => {
       const fingerprint = groups.find(({ count }) => count === 3)?.fingerprint ?? "none";
       expect(new URL(page.url()).searchParams.get("fingerprint")).toBe(fingerprint);
       await page.getByText(fingerprint, { exact: true }).waitFor();
+      // The node on which they died leads to the letters that it left.
+      const diedOn = page.locator("dd").filter({ hasText: "worker-1 3 letters" });
+      await diedOn.getByRole("link", { name: "worker-1" }).click();
+      await page.getByText(`Only those that fit node:"worker-1".`).waitFor();
+      await page.getByText("3 letters of").waitFor();
+      await page.getByRole("link", { name: "All of this cause" }).click();
+      await page.getByText(`Only those that fit`).waitFor({ state: "detached" });
       expect(await violations(page)).toEqual([]);
       await page.emulateMedia({ colorScheme: "dark" });
       expect(await violations(page)).toEqual([]);

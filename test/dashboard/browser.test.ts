@@ -339,7 +339,7 @@ describeInBrowser("the dashboard", (browserOf) => {
       };
       await heading(page, "Overview");
       await page.getByText("Live", { exact: true }).waitFor();
-      await page.getByRole("link", { name: "mail", exact: true }).waitFor();
+      await page.getByRole("link", { name: "mail", exact: true }).first().waitFor();
       await focus("mail");
       await page.keyboard.press("Enter");
       await heading(page, "Queue mail");

@@ -116,6 +116,10 @@ test("plots say how attempts ended and how the fleet was, by range and queue", a
   expect(sum(view.ended["failed"])).toBe(12);
   expect(sum(view.ended["dead"])).toBe(12);
   expect(sum(view.ended["succeeded"])).toBe(1);
+  for (const field of ["p50Ms", "p95Ms", "waited50Ms", "waited95Ms"]) {
+    expect(view.ended[field]).toHaveLength(view.ended["at"]?.length ?? 0);
+    expect(view.ended[field]?.some((value) => value !== null)).toBe(true);
+  }
   const last = (field: string): number | null | undefined =>
     view.sampled[field]?.filter((value) => value !== null).at(-1);
   expect([last("dead"), last("delayed"), last("queued")]).toEqual([12, 1, 0]);

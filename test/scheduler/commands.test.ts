@@ -102,6 +102,18 @@ describeEachServer("millrace cron", (server) => {
       describe: "it goes on",
     });
 
+    const changed = await cron("change", "leap", '{"kind":"rare"}', "--overlap", "skip");
+    expect(changed.json()).toMatchObject({ name: "leap", next: expect.any(Number) as number });
+    expect((await list()).find(({ name }) => name === "leap")).toMatchObject({
+      payload: { kind: "rare" },
+      overlap: "skip",
+    });
+    expect((await cron("change", "every-second", "--cron", "0 0 * * *")).json()).toMatchObject({
+      error: { code: "schedule-exists" },
+    });
+    expect((await cron("change", "leap")).json()).toMatchObject({
+      error: { code: "invalid-option" },
+    });
     expect((await cron("remove", "leap")).json()).toEqual({ removed: "leap" });
     expect((await list()).map(({ name }) => name)).toEqual(["every-second"]);
     const audit = await millraceHere(["audit", "list", "--action", "cron", "--json"], { env });
@@ -118,6 +130,8 @@ describeEachServer("millrace cron", (server) => {
       ["cron run", "leap", "done"],
       ["cron pause", "every-second", "done"],
       ["cron resume", "every-second", "done"],
+      ["cron change", "leap", "done"],
+      ["cron change", "every-second", "failed"],
       ["cron remove", "leap", "done"],
     ]);
     node.signal("SIGTERM");

@@ -308,6 +308,7 @@ export { checkInput, defineSchedule } from "./schedule/define-schedule.ts";
 export { type Plan, plan, type Previous } from "./schedule/plan.ts";
 export {
   isSchedule,
+  OVERLAP_POLICIES,
   type MissedPolicy,
   type OverlapPolicy,
   type Schedule,

@@ -15,7 +15,12 @@ export const jobsAddress = (filter: {
   readonly state?: string;
   readonly queue?: string;
   readonly name?: string;
+  /** In the language of filters. */
+  readonly filter?: string;
 }): string => `/jobs${queryOf(filter)}`;
+
+/** A term of a filter: of this node. */
+export const ofNode = (node: string): string => `node:${JSON.stringify(node)}`;
 
 /**
  * A name or an error that is left out stands for letters that have none; without a fingerprint all

@@ -1,8 +1,10 @@
 import { type ReactElement, useEffect, useRef } from "react";
 import UPlot from "uplot";
 import { colourOf } from "./colour-of.ts";
+import { dayOf, hourOf } from "./time.tsx";
 
 const HEIGHT = 140;
+const DAY_S = 86_400;
 
 export interface ChartLine {
   readonly name: string;
@@ -75,15 +77,35 @@ function optionsOf(
     height: HEIGHT,
     cursor: { show: false },
     legend: { show: true, live: false },
-    axes: [axis, { ...axis, size: 56, values: (_plot, values) => values.map(shown) }],
+    axes: [timeAxis(axis), { ...axis, size: 56, values: (_plot, values) => values.map(shown) }],
     padding: [8, 16, 0, 0],
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(max, 1)] } },
     series: [
       {},
       ...lines.map(({ name, colour, dash }) => ({
-        ...{ label: name, dash, width: 2, points: { show: false } },
+        ...{ label: name, dash, width: 2, points: { size: 5, filter: alone } },
         stroke: colourOf(element, colour),
       })),
     ],
   };
+}
+
+/** The lower one. */
+export function timeAxis(axis: UPlot.Axis): UPlot.Axis {
+  return { ...axis, size: 28, values: (_plot, values) => timeWords(values) };
+}
+
+/** In the reader's words: the time of day, or the day where a step is at least one. */
+function timeWords(seconds: readonly number[]): string[] {
+  const [first = 0, second = first] = seconds;
+  const shown = second - first >= DAY_S ? dayOf : hourOf;
+  return seconds.map((at) => shown(at * 1_000));
+}
+
+/** A value without neighbours would be a line of no length. */
+function alone(plot: UPlot, series: number): number[] {
+  const values = plot.data[series] ?? [];
+  return [...values.keys()].filter(
+    (n) => values[n] != null && values[n - 1] == null && values[n + 1] == null,
+  );
 }

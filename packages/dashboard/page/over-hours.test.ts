@@ -8,6 +8,7 @@ const NOW = 1_000 * HOUR + 1_234;
 const group = (...perHour: DeadGroupView["perHour"]): DeadGroupView => ({
   ...{ queue: "mail", name: "send", reason: "fatal", error: null, count: 1, lastId: "a" },
   ...{ fingerprint: null, firstAt: 0, lastAt: NOW, perHour },
+  ...{ nodes: [], nodeCount: 0 },
 });
 
 test("a day has a bar for each hour, the one that is under way last", () => {

@@ -16,8 +16,14 @@ const SOLID: number[] = [];
 const DASHED = [6, 3];
 const DOTTED = [2, 2];
 
-/** How the fleet, or a queue, was over time. */
-export function Plots({ queue = "" }: { readonly queue?: string }): ReactElement {
+/** How the fleet, or a queue, was over time; of the fleet perhaps only its slots. */
+export function Plots({
+  queue = "",
+  of = queue === "" ? "fleet" : "queue",
+}: {
+  readonly queue?: string;
+  readonly of?: "fleet" | "queue" | "slots";
+}): ReactElement {
   const [range, setRange] = useState("1h");
   const plots = usePlots(range, queue);
   const grafana = useSession().data?.grafana;
@@ -41,23 +47,52 @@ export function Plots({ queue = "" }: { readonly queue?: string }): ReactElement
           </a>
         )}
       </div>
-      <Answer of={plots}>{(view) => <Charts view={view} isFleet={queue === ""} />}</Answer>
+      <Answer of={plots}>
+        {(view) =>
+          of === "slots" ? (
+            <div className="plots">
+              <Slots view={view} />
+            </div>
+          ) : (
+            <Charts view={view} of={of} />
+          )
+        }
+      </Answer>
     </section>
+  );
+}
+
+/** How many of the nodes' slots were used. */
+function Slots({ view }: { readonly view: PlotsView }): ReactElement {
+  const lines = useMemo(() => linesOf(view).slots, [view]);
+  return (
+    <LineChart
+      title="Slots"
+      words={lastWords(view.sampled, ["used", "slots"])}
+      at={view.sampled.at}
+      lines={lines}
+      shown={count}
+    />
   );
 }
 
 function Charts({
   view,
-  isFleet,
+  of,
 }: {
   readonly view: PlotsView;
-  readonly isFleet: boolean;
+  readonly of: "fleet" | "queue";
 }): ReactElement {
   const { ended, sampled } = view;
   const charts = useMemo(() => linesOf(view), [view]);
   return (
     <div className="plots">
-      {ended === undefined ? null : (
+      {ended === undefined ? (
+        <p className="quiet">
+          How attempts ended, and how long they waited and ran, is counted in an index of jobs, and
+          there is none here. <code>millrace ui</code> keeps one; in code give <code>search</code>.
+        </p>
+      ) : (
         <>
           <LineChart
             title="Attempts that ended"
@@ -67,8 +102,15 @@ function Charts({
             shown={count}
           />
           <LineChart
-            title="How long they took"
-            words={`Half of them at most ${lastLength(ended.p50Ms)}, 95 of 100 at most ${lastLength(ended.p95Ms)}, where they ended last.`}
+            title="How long they waited"
+            words={lengthWords(ended.waited50Ms, ended.waited95Ms)}
+            at={ended.at}
+            lines={charts.waited}
+            shown={duration}
+          />
+          <LineChart
+            title="How long they ran"
+            words={lengthWords(ended.p50Ms, ended.p95Ms)}
             at={ended.at}
             lines={charts.took}
             shown={duration}
@@ -84,33 +126,28 @@ function Charts({
       />
       <LineChart
         title="Age of the oldest job"
-        words={`At most ${lastLength([Math.max(0, ...numbers(sampled.oldestAgeMs))])}.`}
+        words={ageWords(sampled.oldestAgeMs)}
         at={sampled.at}
         lines={charts.age}
         shown={duration}
       />
-      {isFleet ? (
-        <LineChart
-          title="Slots"
-          words={lastWords(sampled, ["used", "slots"])}
-          at={sampled.at}
-          lines={charts.slots}
-          shown={count}
-        />
-      ) : null}
+      {of === "fleet" ? <Slots view={view} /> : null}
     </div>
   );
 }
 
-function linesOf({
-  ended,
-  sampled,
-}: PlotsView): Readonly<Record<"ended" | "took" | "jobs" | "age" | "slots", readonly ChartLine[]>> {
+type Plot = "ended" | "waited" | "took" | "jobs" | "age" | "slots";
+
+function linesOf({ ended, sampled }: PlotsView): Readonly<Record<Plot, readonly ChartLine[]>> {
   return {
     ended: [
       { name: "succeeded", colour: "good", dash: SOLID, values: ended?.succeeded ?? [] },
       { name: "failed", colour: "warning", dash: DASHED, values: ended?.failed ?? [] },
       { name: "dead", colour: "critical", dash: DOTTED, values: ended?.dead ?? [] },
+    ],
+    waited: [
+      { name: "half", colour: "good", dash: SOLID, values: ended?.waited50Ms ?? [] },
+      { name: "95 of 100", colour: "warning", dash: DASHED, values: ended?.waited95Ms ?? [] },
     ],
     took: [
       { name: "half", colour: "good", dash: SOLID, values: ended?.p50Ms ?? [] },
@@ -139,6 +176,19 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
 
+const NO_SAMPLE =
+  "No sample has been taken in this time: one is taken each minute while a dashboard runs.";
+
+function ageWords(ages: readonly (number | null)[]): string {
+  const known = numbers(ages);
+  return known.length === 0 ? NO_SAMPLE : `At most ${duration(Math.max(...known))}.`;
+}
+
+function lengthWords(half: readonly (number | null)[], most: readonly (number | null)[]): string {
+  if (numbers(half).length === 0) return "No attempt ended in this time.";
+  return `Half of them at most ${lastLength(half)}, 95 of 100 at most ${lastLength(most)}, where they ended last.`;
+}
+
 function lastLength(values: readonly (number | null)[]): string {
   const last = numbers(values).at(-1);
   return last === undefined ? "–" : duration(last);
@@ -149,7 +199,6 @@ function lastWords<Field extends string>(
   fields: readonly Field[],
 ): string {
   const last = fields.map((field) => [field, numbers(sampled[field]).at(-1)] as const);
-  if (last.every(([, value]) => value === undefined))
-    return "No sample has been taken in this time: one is taken each minute while a dashboard runs.";
+  if (last.every(([, value]) => value === undefined)) return NO_SAMPLE;
   return `In the last sample: ${last.map(([field, value]) => `${count(value ?? 0)} ${field}`).join(", ")}.`;
 }

@@ -70,8 +70,13 @@ export const useOutbox = (): UseQueryResult<OutboxView> => useAnswer(["outbox"],
 
 export const useOverview = (): UseQueryResult<OverviewView> => useAnswer(["overview"], "overview");
 
+/** One that is drained is looked at until it is empty. */
 export const useQueue = (queue: string): UseQueryResult<QueueDetailView> =>
-  useAnswer(["queue", queue], pathOf("queues", queue));
+  useQuery({
+    queryKey: ["queue", queue],
+    queryFn: ({ signal }) => read<QueueDetailView>(pathOf("queues", queue), signal),
+    refetchInterval: ({ state: { data } }) => (data?.queue.open === false ? SOON_MS : AGAIN_MS),
+  });
 
 export interface JobsFilter {
   readonly state: string;

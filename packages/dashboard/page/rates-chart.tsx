@@ -2,6 +2,7 @@ import { type ReactElement, useEffect, useRef } from "react";
 import UPlot from "uplot";
 import type { RateView } from "../src/api/views.ts";
 import { colourOf } from "./colour-of.ts";
+import { timeAxis } from "./line-chart.tsx";
 
 const HEIGHT = 160;
 /** A line that has just begun is not stretched over the whole width. */
@@ -66,7 +67,7 @@ function chartOf(element: HTMLElement): UPlot.Options {
     height: HEIGHT,
     cursor: { show: false },
     legend: { show: true, live: false },
-    axes: [axis, { ...axis, size: 40 }],
+    axes: [timeAxis(axis), { ...axis, size: 40 }],
     padding: [8, 24, 0, 16],
     scales: {
       x: { range: (_plot, min, max) => [Math.min(min, max - SHORTEST_S), max] },

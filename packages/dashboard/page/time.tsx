@@ -3,6 +3,7 @@ import type { ReactElement } from "react";
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const HOUR = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const DAY = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
 const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "always", style: "narrow" });
 
 const UNITS = [
@@ -37,6 +38,9 @@ export function ClockTime({ at }: { readonly at: number }): ReactElement {
 
 /** `03:00`. */
 export const hourOf = (at: number): string => HOUR.format(at);
+
+/** `30 Nov`. */
+export const dayOf = (at: number): string => DAY.format(at);
 
 function relative(ms: number): string {
   for (const [unit, size] of UNITS)

@@ -17,6 +17,7 @@ import type { Fleet } from "./fleet/fleet.ts";
 import type { DashboardDoctor } from "./fleet/doctor.ts";
 import type { DashboardSearch } from "./fleet/search.ts";
 import type { DashboardOutbox } from "./fleet/outbox.ts";
+import { Drains } from "./fleet/drains.ts";
 import { FleetService } from "./fleet/fleet-service.ts";
 import { OnceAMoment } from "./fleet/once-a-moment.ts";
 import { LiveFeed } from "./live/live-feed.ts";
@@ -113,7 +114,8 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const feed = new LiveFeed(millrace, clock);
   const known = new OnceAMoment(clock, MOMENT_MS);
   const unlisten = millrace.onStatus(() => known.forget());
-  const services = servicesOf(options, clock);
+  const drains = new Drains(millrace, options.onDefect);
+  const services = [...servicesOf(options, clock), drains];
   const app = new Hono<DashboardEnv>();
 
   app.use(async (context, next) => {
@@ -137,7 +139,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     "/api",
     apiOf({
       ...{ fleet: millrace, show, clock, feed, known, title, outbox, doctor, search, grafana },
-      traceUrl,
+      ...{ drains, traceUrl },
     }),
   );
   if (options.metrics !== undefined) app.get("/metrics", metricsPage(options.metrics));

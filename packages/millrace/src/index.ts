@@ -76,7 +76,7 @@ export type { Chain, ChainHandle } from "./client/enqueue/chain.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { MillraceWithOutbox } from "./client/with-outbox.ts";
 export { diagnose, type Finding } from "@millrace/broker-nats";
-export type { Cron } from "./client/cron.ts";
+export type { Cron, ScheduleChange } from "./client/cron.ts";
 export type { ScheduleStatus } from "./client/schedule-documents.ts";
 export type { ScheduleEvent } from "./client/schedule-history.ts";
 export type { DeadLetterGroup, DeadLetterResult } from "@millrace/core";

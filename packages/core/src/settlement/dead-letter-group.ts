@@ -26,6 +26,10 @@ export interface DeadLetterGroup {
    * more than 168 hours, the newest.
    */
   readonly perHour: readonly { readonly at: number; readonly count: number }[];
+  /** How many died on which node, the most first; of more than 20 nodes, the first. */
+  readonly nodes: readonly { readonly node: string; readonly count: number }[];
+  /** How many nodes that were. */
+  readonly nodeCount: number;
   /** Of the last one: to look at one of them. */
   readonly lastId: string;
   /** The last one's message, with what varies. */

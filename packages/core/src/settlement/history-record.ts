@@ -41,6 +41,11 @@ export interface HistoryRecord extends FlowPlace {
   readonly at: number;
   readonly startedAt?: number;
   readonly durationMs?: number;
+  /**
+   * How long the attempt waited for its start, from when it could have had one. Clocks of several
+   * machines are compared.
+   */
+  readonly waitedMs?: number;
   /** When the next attempt is due. */
   readonly notBefore?: number;
   readonly output?: unknown;

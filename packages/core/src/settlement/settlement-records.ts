@@ -82,6 +82,7 @@ export function historyRecordOf(
   if (unkeyed !== undefined) record.unkeyed = unkeyed;
   if (envelope.life !== undefined) record.life = envelope.life;
   if (input.startedAt !== undefined) record.startedAt = input.startedAt;
+  if (input.waitedMs !== undefined) record.waitedMs = input.waitedMs;
   if (input.durationMs !== undefined) record.durationMs = input.durationMs;
   if (notBefore !== undefined) record.notBefore = notBefore;
   if (outcome.kind === "succeeded" && outcome.output !== undefined) record.output = outcome.output;

@@ -22,6 +22,7 @@ export interface SettlementInput {
   readonly now: number;
   readonly startedAt?: number;
   readonly durationMs?: number;
+  readonly waitedMs?: number;
   /** What the attempt enqueued. */
   readonly children?: Children;
   /** How many steps the attempt asked for; absent of a job without them. */

@@ -1,7 +1,7 @@
 import type { ReactElement } from "react";
 import { Link, useSearchParams } from "wouter";
 import type { DeadFilterView, DeadGroupView, DeadRowView } from "../../src/api/dead-views.ts";
-import { groupAddress, jobAddress, jobsAddress } from "../addresses.ts";
+import { groupAddress, jobAddress, jobsAddress, ofNode } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { LetterActions } from "../letter-actions.tsx";
@@ -53,7 +53,7 @@ export function DeadGroupPage(): ReactElement {
             {counted(found.count, "letter")} of <code>{found.name ?? "?"}</code> for{" "}
             <strong>{found.reason}</strong>, the last <Moment at={found.lastAt} />.
           </p>
-          {fingerprint === null ? null : <Cause of={found} />}
+          <Cause of={found} filter={filter} />
           {filter === "" ? null : (
             <p className="quiet">
               Only those that fit {filter}.{" "}
@@ -81,10 +81,12 @@ export function DeadGroupPage(): ReactElement {
   );
 }
 
-/** In brackets because the terms may hold an OR. */
 function termsOf({ fingerprint }: Group, filter: string): string {
-  if (fingerprint === null) return filter;
-  const own = `fingerprint:${fingerprint}`;
+  return fingerprint === null ? filter : both(`fingerprint:${fingerprint}`, filter);
+}
+
+/** In brackets because the terms may hold an OR. */
+function both(own: string, filter: string): string {
   return filter.trim() === "" ? own : `(${filter}) ${own}`;
 }
 
@@ -100,19 +102,35 @@ function isOf(one: DeadGroupView, { name, reason, error, fingerprint }: Group): 
 /** Without a fingerprint several causes may be meant: how many letters, and the last of them. */
 function together(groups: readonly DeadGroupView[]): DeadGroupView | undefined {
   const [last] = groups.toSorted((a, b) => b.lastAt - a.lastAt);
-  return last && { ...last, count: groups.reduce((sum, { count }) => sum + count, 0) };
+  if (last === undefined) return undefined;
+  const nodes = new Map<string, number>();
+  for (const one of groups.flatMap((group) => group.nodes))
+    nodes.set(one.node, (nodes.get(one.node) ?? 0) + one.count);
+  return {
+    ...last,
+    count: groups.reduce((sum, { count }) => sum + count, 0),
+    nodes: [...nodes].map(([node, count]) => ({ node, count })).sort((a, b) => b.count - a.count),
+    nodeCount: Math.max(nodes.size, ...groups.map(({ nodeCount }) => nodeCount)),
+  };
 }
 
-/** What the letters have in common. */
+/** What the letters have in common, and where they died. */
 function Cause({
-  of: { pattern = "", frame, fingerprint },
+  of: group,
+  filter,
 }: {
   readonly of: DeadGroupView;
+  readonly filter: string;
 }): ReactElement {
+  const { pattern, frame, fingerprint } = group;
   return (
     <dl className="facts">
-      <dt>Message</dt>
-      <dd>{pattern}</dd>
+      {pattern === undefined ? null : (
+        <>
+          <dt>Message</dt>
+          <dd>{pattern}</dd>
+        </>
+      )}
       {frame === undefined ? null : (
         <>
           <dt>Failed in</dt>
@@ -121,11 +139,42 @@ function Cause({
           </dd>
         </>
       )}
-      <dt>Fingerprint</dt>
+      {fingerprint === null ? null : (
+        <>
+          <dt>Fingerprint</dt>
+          <dd>
+            <code>{fingerprint}</code>
+          </dd>
+        </>
+      )}
+      <dt>Died on</dt>
       <dd>
-        <code>{fingerprint}</code>
+        <DiedOn group={group} filter={filter} />
       </dd>
     </dl>
+  );
+}
+
+/** Each node leads to the letters of this cause that it left. */
+function DiedOn({
+  group,
+  filter,
+}: {
+  readonly group: DeadGroupView;
+  readonly filter: string;
+}): ReactElement {
+  const { nodes, nodeCount } = group;
+  const more = nodeCount - nodes.length;
+  return (
+    <>
+      {nodes.map(({ node, count: letters }) => (
+        <span key={node} className="item">
+          <Link href={groupAddress(group, both(ofNode(node), filter))}>{node}</Link>{" "}
+          <span className="quiet">{counted(letters, "letter")}</span>
+        </span>
+      ))}
+      {more > 0 ? <span className="quiet">and {counted(more, "other node")}</span> : null}
+    </>
   );
 }
 

@@ -103,6 +103,13 @@ function hourWords(bars: readonly number[], { stepMs }: Hours): string {
   return `${count(died)} in ${spanWords({ stepMs })}, at most ${count(most)} in ${duration(stepMs)}`;
 }
 
+/** `web-1`, `web-1 and 3 more`. */
+function nodeWords({ nodes, nodeCount }: Pick<DeadGroupView, "nodes" | "nodeCount">): string {
+  const [first] = nodes;
+  if (first === undefined) return "–";
+  return nodeCount === 1 ? first.node : `${first.node} and ${count(nodeCount - 1)} more`;
+}
+
 /** Groups that are opened are filtered as they were here. */
 const columnsFor = (filter: string, hours: Hours): readonly DataColumn<DeadGroupView>[] => [
   {
@@ -118,7 +125,7 @@ const columnsFor = (filter: string, hours: Hours): readonly DataColumn<DeadGroup
     value: ({ error }) => error ?? "",
     cell: (group) => (
       <Link href={groupAddress(group, filter)}>
-        <strong>{group.error ?? "no error"}</strong>
+        <strong className="line">{group.error ?? "no error"}</strong>
       </Link>
     ),
   },
@@ -145,6 +152,12 @@ const columnsFor = (filter: string, hours: Hours): readonly DataColumn<DeadGroup
   },
   { id: "name", title: "job", value: ({ name }) => name ?? "?" },
   { id: "queue", title: "queue", value: ({ queue }) => queue },
+  {
+    id: "nodes",
+    title: "nodes",
+    value: ({ nodeCount }) => nodeCount,
+    cell: (group) => <Link href={groupAddress(group, filter)}>{nodeWords(group)}</Link>,
+  },
   { id: "reason", title: "reason", value: ({ reason }) => reason },
   {
     id: "first",

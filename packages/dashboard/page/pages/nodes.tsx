@@ -1,10 +1,13 @@
-import type { ReactElement } from "react";
+import { Fragment, type ReactElement } from "react";
+import { Link } from "wouter";
 import type { NodeView } from "../../src/api/views.ts";
 import { Action } from "../action.tsx";
+import { jobsAddress, ofNode, queueAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { count, mebibytes } from "../number.ts";
+import { Plots } from "../plots.tsx";
 import { useOverview } from "../questions.ts";
 import { StateBadge } from "../state-badge.tsx";
 import { duration, Moment } from "../time.tsx";
@@ -14,6 +17,7 @@ export function NodesPage(): ReactElement {
   return (
     <Page title="Nodes">
       <Answer of={overview}>{({ nodes }) => <NodesTable nodes={nodes} actions />}</Answer>
+      <Plots of="slots" />
     </Page>
   );
 }
@@ -62,7 +66,21 @@ const COLUMNS: readonly DataColumn<NodeView>[] = [
     title: "slots used",
     align: "right",
     value: (node) => sum(node, "used"),
-    cell: (node) => `${count(sum(node, "used"))} of ${count(sum(node, "slots"))}`,
+    cell: (node) => {
+      const used = sum(node, "used");
+      return (
+        <>
+          {used === 0 ? (
+            "0"
+          ) : (
+            <Link href={jobsAddress({ state: "running", filter: ofNode(node.name) })}>
+              {count(used)}
+            </Link>
+          )}{" "}
+          of {count(sum(node, "slots"))}
+        </>
+      );
+    },
   },
   {
     id: "ended",
@@ -75,6 +93,13 @@ const COLUMNS: readonly DataColumn<NodeView>[] = [
     id: "queues",
     title: "queues",
     value: ({ queues }) => queues.map(({ queue }) => queue).join(", "),
+    cell: ({ queues }) =>
+      queues.map(({ queue }, n) => (
+        <Fragment key={queue}>
+          {n === 0 ? "" : ", "}
+          <Link href={queueAddress(queue)}>{queue}</Link>
+        </Fragment>
+      )),
   },
   {
     id: "seen",

@@ -38,7 +38,7 @@ function Overview({ view }: { readonly view: OverviewView }): ReactElement {
         />
       </section>
       <section aria-labelledby="rates">
-        <h2 id="rates">Attempts that ended</h2>
+        <h2 id="rates">Right now</h2>
         <RatesChart rates={rates} />
       </section>
       <Plots />

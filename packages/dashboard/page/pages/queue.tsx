@@ -1,7 +1,8 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type { LimitsView, MarkView, QueueDetailView } from "../../src/api/views.ts";
+import type { LimitsView, MarkView, QueueDetailView, QueueView } from "../../src/api/views.ts";
 import { Action } from "../action.tsx";
+import { Draining, leftIn } from "../draining.tsx";
 import { jobsAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
@@ -24,7 +25,7 @@ export function QueuePage({ queue }: { readonly queue: string }): ReactElement {
 }
 
 function QueueActions({ detail }: { readonly detail: QueueDetailView }): ReactElement {
-  const { queue, queued, paused, open, maxJobs } = detail.queue;
+  const { queue, queued, delayed, paused, open, maxJobs } = detail.queue;
   const to = (action: string): string => pathOf("queues", queue, action);
   return (
     <>
@@ -61,11 +62,17 @@ function QueueActions({ detail }: { readonly detail: QueueDetailView }): ReactEl
           question={`Drain the queue ${queue}?`}
           path={to("drain")}
           asksWhy
-          done={() => `${queue} is closed to producers, and what is in it is run.`}
+          done={({ count: left }) =>
+            left === 0
+              ? `${queue} is closed to producers, and nothing is left in it.`
+              : `${queue} is closed to producers, with ${counted(left, "job")} left.`
+          }
         >
           <p>
-            It is closed to producers: who enqueues is refused, until it is resumed. Nodes run what
-            is in it, and this page shows how much is left. Delayed jobs wait for their time.
+            It is closed to producers: who enqueues is refused, until it is resumed. Nodes run the{" "}
+            {counted(leftIn(detail.queue), "job")} in it, and this page shows how much is left.{" "}
+            {delayed === 0 ? "" : `${counted(delayed, "delayed job")} wait for their time. `}
+            Resume takes it back.
           </p>
         </Action>
       ) : null}
@@ -97,7 +104,12 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
   return (
     <>
       <Mark what="Paused" mark={queue.paused} />
-      {queue.open ? null : <Mark what={closedWords(queue)} mark={queue.closed ?? { since: 0 }} />}
+      {queue.open ? null : (
+        <>
+          <Mark what={closedWords(queue)} mark={queue.closed ?? { since: 0 }} />
+          <Draining key={queue.closed?.since} queue={queue} />
+        </>
+      )}
       <dl className="tiles">
         <Tile name="queued" value={queue.queued} href={list("queued")} />
         <Tile name="running" value={queue.running} href={list("running")} />
@@ -134,11 +146,8 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
   );
 }
 
-function closedWords({ queued, running, blocked }: QueueDetailView["queue"]): string {
-  const left = queued + running + blocked;
-  return left === 0
-    ? "Drained and closed to producers"
-    : `Closed to producers, with ${counted(left, "job")} left`;
+function closedWords(queue: QueueView): string {
+  return leftIn(queue) === 0 ? "Drained and closed to producers" : "Closed to producers";
 }
 
 function Limits({ limits }: { readonly limits: LimitsView }): ReactElement {

@@ -2,13 +2,14 @@ import type { ReactElement } from "react";
 import { Link } from "wouter";
 import type { ScheduleView } from "../../src/api/views.ts";
 import { Action } from "../action.tsx";
-import { jobAddress } from "../addresses.ts";
+import { jobAddress, queueAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
+import { ChangeSchedule } from "../change-schedule.tsx";
 import { count } from "../number.ts";
 import { useSchedules } from "../questions.ts";
 import { ScheduleDay } from "../schedule-day.tsx";
-import { ClockTime, Moment } from "../time.tsx";
+import { ClockTime, duration, Moment } from "../time.tsx";
 
 export function SchedulesPage(): ReactElement {
   const schedules = useSchedules();
@@ -20,9 +21,10 @@ export function SchedulesPage(): ReactElement {
           all.length === 0 ? (
             <div className="empty">
               <p>
-                No schedules. A node brings those of its code along, or add one:{" "}
-                <code>npx millrace cron add</code>.
+                No schedules yet. A node brings those of its code along (<code>defineSchedule</code>
+                ), or add one, for each night at three:
               </p>
+              <pre>npx millrace cron add nightly &#39;0 3 * * *&#39; report --queue reports</pre>
             </div>
           ) : (
             <ul className="cards">
@@ -40,8 +42,8 @@ export function SchedulesPage(): ReactElement {
 }
 
 function Schedule({ schedule }: { readonly schedule: ScheduleView }): ReactElement {
-  const { name, cron, timezone, job, queue, origin, pausedAt, next, trouble, recent } = schedule;
-  const { fired, skipped, late, missed, overlap } = schedule;
+  const { name, cron, timezone, job, queue, pausedAt, next, trouble, recent } = schedule;
+  const { fired, skipped, late } = schedule;
   return (
     <article aria-label={name}>
       <div className="head">
@@ -58,7 +60,7 @@ function Schedule({ schedule }: { readonly schedule: ScheduleView }): ReactEleme
         </dd>
         <dt>Enqueues</dt>
         <dd>
-          {job} in {queue}
+          {job} in <Link href={queueAddress(queue)}>{queue}</Link>
         </dd>
         <dt>Next</dt>
         <dd>
@@ -75,9 +77,10 @@ function Schedule({ schedule }: { readonly schedule: ScheduleView }): ReactEleme
           {count(fired)} fired, {count(skipped)} skipped, {count(late)} late
         </dd>
         <dt>Rules</dt>
+        <dd>{ruleWords(schedule)}</dd>
+        <dt>Comes from</dt>
         <dd>
-          missed: {missed}; overlap: {overlap}; from{" "}
-          {origin === "code" ? "a node’s code" : "a client"}
+          <Origin schedule={schedule} />
         </dd>
       </dl>
       {recent.length === 0 ? null : (
@@ -95,8 +98,44 @@ function Schedule({ schedule }: { readonly schedule: ScheduleView }): ReactEleme
   );
 }
 
+function ruleWords({ missed, overlap, jitterMs }: ScheduleView): string {
+  const [, all] = /^all:(\d+)$/.exec(missed) ?? [];
+  return [
+    all === undefined ? MISSED[missed] : `of what was missed, the last ${all} run`,
+    OVERLAP[overlap],
+    ...(jitterMs === 0 ? [] : [`delayed by up to ${duration(jitterMs)}`]),
+  ].join("; ");
+}
+
+const MISSED: Readonly<Record<string, string>> = {
+  once: "of what was missed, the last runs",
+  skip: "what was missed is left out",
+};
+const OVERLAP: Readonly<Record<string, string>> = {
+  allow: "runs beside the job before",
+  skip: "left out while the job before has not ended",
+  queue: "waits for the end of the job before",
+  cancel: "cancels the job before",
+};
+
+/** Where it is from, and who has the last word on it. */
+function Origin({ schedule: { origin, seen } }: { readonly schedule: ScheduleView }): ReactElement {
+  if (origin !== "code") return <>a client, so it can be changed here</>;
+  return (
+    <>
+      a node’s code
+      {seen === undefined ? null : (
+        <>
+          , seen on {seen.node} <Moment at={seen.at} />
+        </>
+      )}
+      . What the code says wins: nodes write it when they start, so change it there. A pause holds.
+    </>
+  );
+}
+
 function ScheduleActions({ schedule }: { readonly schedule: ScheduleView }): ReactElement {
-  const { name, job, queue, pausedAt } = schedule;
+  const { name, job, queue, origin, pausedAt } = schedule;
   const to = (action: string): string => pathOf("schedules", name, action);
   return (
     <>
@@ -129,6 +168,7 @@ function ScheduleActions({ schedule }: { readonly schedule: ScheduleView }): Rea
           <p>It goes on from its next time.</p>
         </Action>
       )}
+      {origin === "code" ? null : <ChangeSchedule schedule={schedule} />}
     </>
   );
 }

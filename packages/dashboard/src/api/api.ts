@@ -5,6 +5,7 @@ import { bodyLimit } from "hono/body-limit";
 import { askRefusal } from "../access/request-check.ts";
 import { requireRight, type Right } from "../access/rights.ts";
 import type { DashboardEnv } from "../access/user.ts";
+import type { Drains } from "../fleet/drains.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { OnceAMoment } from "../fleet/once-a-moment.ts";
 import type { DashboardDoctor } from "../fleet/doctor.ts";
@@ -42,6 +43,7 @@ import type { ChangeView, CountView, JobsView, RevealedView, SessionView } from 
 
 export interface ApiHost {
   readonly fleet: Fleet;
+  readonly drains: Drains;
   readonly show: ShowValue;
   readonly clock: Clock;
   readonly feed: LiveFeed;
@@ -247,7 +249,7 @@ function addMachineReads(read: Read, reading: Reading): void {
 
 function addChanges(
   api: Hono<DashboardEnv>,
-  { fleet, show, outbox, search }: ApiHost,
+  { fleet, drains, show, outbox, search }: ApiHost,
   known: OnceAMoment,
 ): void {
   api.use(
@@ -266,7 +268,7 @@ function addChanges(
       requireRight(user, right);
       const body = askedJson(await context.req.text());
       try {
-        return context.json(await act({ fleet, show, user, body }, context));
+        return context.json(await act({ fleet, drains, show, user, body }, context));
       } finally {
         known.forget();
       }

@@ -1,6 +1,7 @@
 import { type DeadLetterResult, MillraceError, tallyLetters } from "@millrace/core";
 import type { ShowValue } from "@millrace/telemetry/masking";
 import type { DashboardUser } from "../access/user.ts";
+import type { Drains } from "../fleet/drains.ts";
 import type { Fleet, FleetIntent } from "../fleet/fleet.ts";
 import {
   askedEdit,
@@ -11,11 +12,13 @@ import {
   fields,
   filterWords,
 } from "./asked.ts";
+import { askedSchedule } from "./asked-schedule.ts";
 import type { ChangeView } from "./views.ts";
 
 /** A change that was asked for: of what, by whom, and what was said with it. */
 export interface Asking {
   readonly fleet: Fleet;
+  readonly drains: Drains;
   readonly show: ShowValue;
   readonly user: DashboardUser;
   readonly body: unknown;
@@ -74,7 +77,7 @@ function failuresOf(results: readonly DeadLetterResult[], show: ShowValue): Chan
 export async function changeQueue(
   queue: string,
   action: string,
-  { fleet, user, body }: Asking,
+  { fleet, drains, user, body }: Asking,
 ): Promise<ChangeView> {
   const note = askedReason(body);
   const intent: FleetIntent = {
@@ -87,11 +90,10 @@ export async function changeQueue(
       );
       return ONE;
     case "drain":
-      // It is closed then, and the page shows what is left: nobody waits here.
-      await fleet.audit.perform(intent, () =>
-        fleet.queues.drain(queue, { ...note, by: user.name, timeout: "1ms" }),
-      );
-      return ONE;
+      return {
+        count: await drains.begin(queue, intent, { ...note, by: user.name }),
+        failed: [],
+      };
     case "resume":
       await fleet.audit.perform(intent, () => fleet.queues.resume(queue));
       return ONE;
@@ -151,7 +153,7 @@ export async function signalJob(
 export async function changeSchedule(
   name: string,
   action: string,
-  { fleet, user }: Asking,
+  { fleet, user, body }: Asking,
 ): Promise<ChangeView> {
   const intent = { action: `cron ${action}`, filter: { name }, by: user.name };
   switch (action) {
@@ -164,6 +166,16 @@ export async function changeSchedule(
     case "run": {
       const { id, queue } = await fleet.audit.perform(intent, () => fleet.cron.run(name));
       return { ...ONE, job: { id, queue } };
+    }
+    case "change": {
+      const change = askedSchedule(body);
+      const { payload, ...timing } = change;
+      // The payload is not in the audit: it may be anything.
+      const set = JSON.stringify({ ...timing, ...(payload === undefined ? {} : { payload: "…" }) });
+      await fleet.audit.perform({ ...intent, filter: { name, set } }, () =>
+        fleet.cron.change(name, change),
+      );
+      return ONE;
     }
     default:
       throw unknownAction(action);

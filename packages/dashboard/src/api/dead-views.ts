@@ -18,6 +18,9 @@ export interface DeadGroupView {
   readonly lastAt: number;
   /** How many died in each hour in which one did, the oldest first. */
   readonly perHour: readonly { readonly at: number; readonly count: number }[];
+  /** Where they died, the most first; of very many nodes, the first ones. */
+  readonly nodes: readonly { readonly node: string; readonly count: number }[];
+  readonly nodeCount: number;
   readonly lastId: string;
 }
 

@@ -19,6 +19,7 @@ const WRONG: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "invalid-message",
   "invalid-name",
   "invalid-payload",
+  "invalid-schedule",
 ]);
 const AWAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "broker-unavailable",

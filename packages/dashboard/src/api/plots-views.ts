@@ -15,6 +15,9 @@ export interface EndedView {
   /** Null where no attempt ended. */
   readonly p50Ms: readonly (number | null)[];
   readonly p95Ms: readonly (number | null)[];
+  /** How long attempts waited for their start; null where no record tells. */
+  readonly waited50Ms: readonly (number | null)[];
+  readonly waited95Ms: readonly (number | null)[];
 }
 
 /** The most of each step; null where nobody took samples. */

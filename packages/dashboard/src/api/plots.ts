@@ -52,10 +52,13 @@ function endedView(rates: readonly SearchedRate[], steps: readonly number[]): En
     steps.map((at) => byTime.get(at)?.[field] ?? 0);
   const lengths = (field: "p50Ms" | "p95Ms"): readonly (number | null)[] =>
     steps.map((at) => byTime.get(at)?.[field] ?? null);
+  const waits = (field: "p50Ms" | "p95Ms"): readonly (number | null)[] =>
+    steps.map((at) => byTime.get(at)?.waited?.[field] ?? null);
   return {
     at: steps,
     ...{ succeeded: numbers("succeeded"), failed: numbers("failed"), dead: numbers("dead") },
     ...{ p50Ms: lengths("p50Ms"), p95Ms: lengths("p95Ms") },
+    ...{ waited50Ms: waits("p50Ms"), waited95Ms: waits("p95Ms") },
   };
 }
 

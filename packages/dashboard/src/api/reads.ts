@@ -123,10 +123,13 @@ async function scheduleView(
   show: ShowValue,
 ): Promise<ScheduleView> {
   const { name, cron: expression, timezone, job, queue, origin, missed, overlap, state } = schedule;
+  const { jitterMs, seen } = schedule;
   const { pausedAt, fired, skipped, late, trouble, recent } = state;
   return {
     ...{ name, cron: expression, timezone, job, queue, origin, overlap },
-    missed: typeof missed === "string" ? missed : `up to ${missed.all}`,
+    jitterMs,
+    ...(seen === undefined ? {} : { seen }),
+    missed: typeof missed === "string" ? missed : `all:${missed.all}`,
     ...(pausedAt === undefined ? {} : { pausedAt }),
     next: pausedAt === undefined ? await cron.next(name, 3).catch(() => []) : [],
     ...{ fired, skipped, late },

@@ -182,10 +182,11 @@ export function letterView(letter: StoredDeadLetter, show: ShowValue): LetterVie
 
 export function deadGroupView(group: DeadLetterGroup, show: ShowValue): DeadGroupView {
   const { queue, name, reason, error, message, count, firstAt, lastAt, lastId, perHour } = group;
-  const { fingerprint, pattern, frame } = group;
+  const { fingerprint, pattern, frame, nodes, nodeCount } = group;
   return {
     ...{ queue, name: name ?? null, reason, error: error ?? null, count },
     ...{ fingerprint: fingerprint ?? null, firstAt, lastAt, lastId, perHour },
+    ...{ nodes, nodeCount },
     ...(pattern === undefined ? {} : { pattern: String(show(pattern)) }),
     ...(frame === undefined ? {} : { frame: String(show(frame)) }),
     ...(message === undefined

@@ -215,6 +215,9 @@ export interface ScheduleView {
   readonly job: string;
   readonly queue: string;
   readonly origin: string;
+  readonly jitterMs: number;
+  /** The node with it in its code that was started last. */
+  readonly seen?: { readonly node: string; readonly at: number };
   readonly missed: string;
   readonly overlap: string;
   readonly pausedAt?: number;

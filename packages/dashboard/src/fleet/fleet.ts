@@ -10,6 +10,8 @@ import type {
   MachineChart,
   MachineSnapshot,
   MachineStatus,
+  MissedPolicy,
+  OverlapPolicy,
   ProgressReport,
   QueueSnapshot,
   RateLimit,
@@ -233,7 +235,13 @@ export interface FleetQueues {
   set(queue: string, change: FleetQueueChange): Promise<unknown>;
   pause(queue: string, note: FleetNote): Promise<unknown>;
   resume(queue: string): Promise<unknown>;
-  drain(queue: string, options: FleetNote & { readonly timeout: Duration }): Promise<unknown>;
+  drain(
+    queue: string,
+    options: FleetNote & {
+      readonly signal: AbortSignal;
+      readonly onProgress: (status: FleetQueue) => void;
+    },
+  ): Promise<{ readonly drained: boolean; readonly status: FleetQueue }>;
   purge(
     queue: string,
     options: { readonly by: string; readonly delayed: boolean },
@@ -279,7 +287,18 @@ export interface FleetSchedule extends StoredSchedule {
   readonly seen: { readonly node: string; readonly at: number } | undefined;
 }
 
+/** What is left out stays. */
+export interface FleetScheduleChange {
+  readonly cron?: string;
+  readonly timezone?: string;
+  readonly jitter?: Duration;
+  readonly missed?: MissedPolicy;
+  readonly overlap?: OverlapPolicy;
+  readonly payload?: unknown;
+}
+
 export interface FleetSchedules {
+  change(name: string, change: FleetScheduleChange): Promise<void>;
   list(): Promise<readonly FleetSchedule[]>;
   next(name: string, count: number): Promise<readonly number[]>;
   history(

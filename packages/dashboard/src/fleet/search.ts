@@ -32,6 +32,7 @@ export interface SearchedRate {
   readonly dead: number;
   readonly p50Ms: number;
   readonly p95Ms: number;
+  readonly waited?: { readonly p50Ms: number; readonly p95Ms: number };
 }
 
 /** How a job last stood on record, of those the page can ask for. */

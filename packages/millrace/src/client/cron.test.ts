@@ -93,6 +93,38 @@ describe("adding", () => {
   });
 });
 
+describe("changing", () => {
+  const given = { missed: { all: 10 }, jitter: "2s", lateAfter: "9s", overlap: "skip" } as const;
+
+  test("what is given changes and the rest stays; nothing that was due before is made up for", async () => {
+    await cron.add({ ...fields, ...given, payload: { kind: "x" } });
+    await runtime.clock.advance("90m");
+    expect(ran).toHaveLength(1);
+    const [before] = await cron.list();
+    await cron.change("hourly", { cron: "20 * * * *", timezone: "Europe/Berlin" });
+    const [after] = await cron.list();
+    expect(after).toEqual({
+      ...before,
+      ...{ cron: "20 * * * *", timezone: "Europe/Berlin", since: runtime.clock.now() },
+      next: Date.UTC(2030, 0, 1, 2, 20),
+    });
+    await runtime.clock.advance("1h");
+    expect(ran.slice(1)).toEqual(["cron:hourly:20300101T022000Z"]);
+    await cron.change("hourly", { payload: { kind: "y" } });
+    expect((await cron.list())[0]).toMatchObject({ payload: { kind: "y" }, overlap: "skip" });
+  });
+
+  test("one of a node's code, one that is not there, and what can't be are refused, and all stays", async () => {
+    await cron.add({ ...fields, payload: { kind: "x" } });
+    const before = await cron.list();
+    expect(await codeOf(cron.change("nightly", { cron: "0 4 * * *" }))).toBe("schedule-exists");
+    expect(await codeOf(cron.change("weekly", { cron: "0 4 * * *" }))).toBe("schedule-not-found");
+    for (const wrong of [{ cron: "hourly" }, { timezone: "Mars/Base" }, { quueue: "x" }] as const)
+      expect(await codeOf(cron.change("hourly", wrong))).toBe("invalid-schedule");
+    expect(await cron.list()).toEqual(before);
+  });
+});
+
 test("pause holds the ticks back; resume makes up for none of them; run enqueues beside them", async () => {
   await cron.add({ ...fields, payload: { kind: "x" }, missed: { all: 10 } });
   await cron.pause("hourly");

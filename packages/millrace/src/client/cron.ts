@@ -29,6 +29,14 @@ const FIELD_NAMES = optionNames<ScheduleFields>({
   ...{ lateAfter: true, job: true, queue: true, payload: true },
 });
 
+/** When a schedule is due, how it behaves and what its job is given. What is left out stays. */
+export type ScheduleChange = Partial<Omit<ScheduleFields, "name" | "job" | "queue">>;
+
+const CHANGE_NAMES = optionNames<ScheduleChange>({
+  ...{ cron: true, timezone: true, jitter: true, missed: true, overlap: true },
+  ...{ lateAfter: true, payload: true },
+});
+
 /** The schedules of a namespace. */
 export interface Cron {
   /** By name. One that can't be read is left out; nodes warn of it. */
@@ -45,6 +53,16 @@ export interface Cron {
    * await millrace.cron.add({ name: "nightly", cron: "0 3 * * *", ...job });
    */
   add(schedule: Schedule | ScheduleFields, options?: { readonly replace?: boolean }): Promise<void>;
+  /**
+   * Changes what is given of a schedule that a client added. What it did so far stays; where its
+   * times change, nothing that was due before is made up for.
+   *
+   * @throws MillraceError `schedule-not-found`; `schedule-exists` of one that comes from a node's
+   *   code, which wins, as nodes store it when they start; `invalid-schedule` and its kin
+   * @example
+   * await millrace.cron.change("nightly", { cron: "0 4 * * *", timezone: "Europe/Berlin" });
+   */
+  change(name: string, change: ScheduleChange): Promise<void>;
   /**
    * Removes it with its state. A node that has it in its code stores it anew when it starts.
    * @throws MillraceError `schedule-not-found`
@@ -97,6 +115,18 @@ export function cron(broker: Broker, clock: Clock, newId: () => string): Cron {
         return next;
       });
     },
+    change: async (name, change) => {
+      refuseUnknown(change, CHANGE_NAMES, "a change of a schedule", undefined, "invalid-schedule");
+      await documents.find(name);
+      const now = await documents.now();
+      await documents.write(name, (stored) => {
+        // Removed meanwhile.
+        if (stored === undefined) throw scheduleNotFound(name);
+        if (stored.origin === "code")
+          throw new MillraceError("schedule-exists", existsMessage(stored));
+        return upsert(changed(stored, change), "client", stored, now);
+      });
+    },
     remove: async (name) => {
       if (!(await documents.remove(requireScheduleName(name)))) throw scheduleNotFound(name);
     },
@@ -139,6 +169,16 @@ async function definitionOf(given: Schedule | ScheduleFields): Promise<Schedule[
   }
   refuseUnknown(given, FIELD_NAMES, "a schedule", undefined, "invalid-schedule");
   return scheduleDefinition(given);
+}
+
+function changed(
+  { jitterMs, lateAfterMs, origin: _origin, since: _since, ...stored }: StoredSchedule,
+  change: ScheduleChange,
+): Schedule["definition"] {
+  return scheduleDefinition({
+    ...{ ...stored, jitter: jitterMs, lateAfter: lateAfterMs },
+    ...change,
+  });
 }
 
 function existsMessage({ name, origin }: StoredSchedule): string {

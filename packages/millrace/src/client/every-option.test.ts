@@ -160,6 +160,7 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
       (of) => of.add(bad({ name: "s", cron: "* * * * *", job: "work", queue: "work" })),
       (of) => of.add({ name: "s", cron: "* * * * *", job: "work", queue: "work" }, bad()),
     ],
+    change: (of) => of.change("s", bad({ cron: "0 * * * *" })),
     remove: "takes no options",
     pause: "takes no options",
     resume: "takes no options",

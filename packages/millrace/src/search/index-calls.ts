@@ -24,6 +24,8 @@ export type News =
       readonly job: IndexedJob;
       /** Of an attempt that was run. */
       readonly ended?: EndedHow;
+      /** How long it waited for that; absent in records of older versions. */
+      readonly waitedMs?: number;
     } & Enqueue)
   /** It lies in its queue. */
   | ({
@@ -79,6 +81,8 @@ export interface EndedRate {
   /** How long attempts took, milliseconds, to a tenth: half of them at most, and 95 of 100. */
   readonly p50Ms: number;
   readonly p95Ms: number;
+  /** How long they waited for their start, likewise; absent where no record tells. */
+  readonly waited?: { readonly p50Ms: number; readonly p95Ms: number };
 }
 
 export interface IndexSize {

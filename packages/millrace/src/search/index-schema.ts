@@ -1,5 +1,5 @@
 /** Another one is made anew. */
-export const SCHEMA_VERSION = "3";
+export const SCHEMA_VERSION = "4";
 
 /** Times are epoch milliseconds. `words` and `leaf.value` are in small letters. */
 export const SCHEMA = `
@@ -46,6 +46,13 @@ create table ended (
   took integer not null,
   count integer not null,
   primary key (minute, queue, how, took)
+) strict, without rowid;
+create table waited (
+  minute integer not null,
+  queue text not null,
+  waited integer not null,
+  count integer not null,
+  primary key (minute, queue, waited)
 ) strict, without rowid;
 create table heard (
   queue text not null,

@@ -115,7 +115,7 @@ test("attempts are counted by how they ended and how long they took, once each",
   const store = new IndexStore("", "");
   const ended = (n: number, how: EndedHow, durationMs: number): News => ({
     ...{ kind: "record", id: `j${n}`, queue: n % 2 === 0 ? "a" : "b", createdAt: 1, life: 0 },
-    ...{ position: n, ended: how },
+    ...{ position: n, ended: how, ...(n < 2 ? {} : { waitedMs: n === 3 ? 90_000 : 20 }) },
     job: {
       ...{ id: `j${n}`, queue: n % 2 === 0 ? "a" : "b", name: "n", attempts: 1 },
       ...{ state: how === "failed" ? "requeued" : how, at: n * 30_000, durationMs },
@@ -129,7 +129,12 @@ test("attempts are counted by how they ended and how long they took, once each",
   expect(none).toEqual([]);
   expect(all).toMatchObject({ at: 0, succeeded: 16, failed: 2, dead: 2 });
   expect(Math.abs((all?.p50Ms ?? 0) - 100)).toBeLessThan(10);
-  expect(store.rates({ since: 0, stepMs: 60_000 })).toHaveLength(10);
+  expect(Math.abs((all?.waited?.p50Ms ?? 0) - 20)).toBeLessThan(2);
+  const byMinute = store.rates({ since: 0, stepMs: 60_000 });
+  expect(byMinute).toHaveLength(10);
+  // Those of the first minute were written by a version that did not tell.
+  expect(byMinute[0]).not.toHaveProperty("waited");
+  expect(Math.abs((byMinute[1]?.waited?.p95Ms ?? 0) - 90_000)).toBeLessThan(9_000);
   expect(store.rates({ since: 0, stepMs: 600_000, queue: "b" })).toMatchObject([
     { succeeded: 8, failed: 1, dead: 1 },
   ]);

@@ -292,7 +292,7 @@ export class IndexStore {
 
   #make(identity: string): void {
     this.#statements.clear();
-    for (const table of ["heard", "ended", "word", "leaf", "job", "meta"])
+    for (const table of ["heard", "ended", "waited", "word", "leaf", "job", "meta"])
       this.#database.exec(`drop table if exists ${table}`);
     this.#together(() => {
       this.#database.exec(SCHEMA);

@@ -14,12 +14,13 @@ const MOST_TEXT = 2_000;
 
 export function recordNews({ record, position }: PlacedRecord, show: ShowValue): News {
   const { id, queue, name, state, attempts, at, node, durationMs, error, reason } = record;
-  const { createdAt = 0, life = 0 } = record;
+  const { createdAt = 0, life = 0, waitedMs } = record;
   const ended = endedHow(record);
   const shown = error === undefined ? undefined : shownError(error, show);
   return {
     ...{ kind: "record", id, queue, createdAt, life, position },
     ...(ended === undefined ? {} : { ended }),
+    ...(waitedMs === undefined ? {} : { waitedMs }),
     job: {
       ...{ id, queue, name, state, attempts, at, node },
       ...(durationMs === undefined ? {} : { durationMs }),

@@ -1,5 +1,5 @@
-// From when an attempt could have started to when it did: as the event, the trace and the metric
-// have it.
+// From when an attempt could have started to when it did: as the event, the trace, the metric and
+// the history have it.
 import { defineJob, noMetrics, type MetricsCollector, retryAfter, snooze } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
@@ -106,4 +106,10 @@ test("what stands at a limit waits since its own start time, however often it is
   expect([first, waits.waited.length]).toEqual([0, 2]);
   expect(second).toBeGreaterThanOrEqual(600_000);
   expect(second).toBeLessThan(660_000);
+  const told = await made.history("b");
+  const runs = told.filter(({ startedAt }) => startedAt !== undefined);
+  expect(runs.map(({ waitedMs }) => waitedMs)).toEqual([second]);
+  const moved = told.filter(({ startedAt }) => startedAt === undefined);
+  expect(moved.length).toBeGreaterThan(0);
+  for (const record of moved) expect(record).not.toHaveProperty("waitedMs");
 });

@@ -48,12 +48,32 @@ test("letters are counted by what they died of, the most frequent first", async 
     firstAt: 10,
     lastAt: 30,
     perHour: [{ at: 0, count: 3 }],
+    nodes: [{ node: "n", count: 3 }],
+    nodeCount: 1,
     lastId: "b",
     message: "after 9 s",
   });
   for (const field of ["error", "fingerprint", "pattern", "frame"])
     expect(groups[1]).not.toHaveProperty(field);
   expect(await groupLetters(each([]), MASK)).toEqual([]);
+});
+
+test("a cause says on which nodes jobs died of it, and names the twenty of the most", async () => {
+  const nodes = ["web-2", "web-1", "web-2", "api"];
+  const [group] = await groupLetters(each(nodes.map((node) => letter({ node }))), MASK);
+  expect(group).toMatchObject({
+    nodes: [
+      { node: "web-2", count: 2 },
+      { node: "api", count: 1 },
+      { node: "web-1", count: 1 },
+    ],
+    nodeCount: 3,
+  });
+  const pods = Array.from({ length: 30 }, (_, n) => letter({ node: `pod-${n}` }));
+  const [many] = await groupLetters(each([...pods, letter({ node: "pod-29" })]), MASK);
+  expect(many?.nodes).toHaveLength(20);
+  expect(many).toMatchObject({ count: 31, nodeCount: 30 });
+  expect(many?.nodes[0]).toEqual({ node: "pod-29", count: 2 });
 });
 
 test("a cause says how many died of it in each hour, for the newest week of such hours", async () => {

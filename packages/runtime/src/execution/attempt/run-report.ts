@@ -22,6 +22,8 @@ export class RunReport implements AttemptListener {
   /** Epoch milliseconds, for people; durations are taken from the monotonic clock. */
   startedAt: number | undefined;
   startedMono = 0;
+  /** From when the attempt could have started until it did. */
+  waitedMs = 0;
   /** Set from the start of an attempt that is traced until it is settled. */
   #trace: AttemptTrace | undefined;
   /** Set where the handler has reported its progress. */
@@ -70,6 +72,7 @@ export class RunReport implements AttemptListener {
     this.startedAt = clock.now();
     this.startedMono = clock.monotonic();
     const waitedMs = this.#waitedMs(this.startedAt);
+    this.waitedMs = waitedMs;
     reportStarted(this.#of, waitedMs);
     const limitedSince = admission?.limitedSince;
     if (instrumentation !== undefined)

@@ -18,7 +18,7 @@ export interface Ended {
   readonly outcome: Outcome;
   readonly admission: Pick<Admission, "definition" | "sharedSince"> | undefined;
   readonly attempt: Pick<Attempt, "children" | "stepCount"> | undefined;
-  readonly report: Pick<RunReport, "trace" | "startedAt" | "startedMono"> | undefined;
+  readonly report: Pick<RunReport, "trace" | "startedAt" | "startedMono" | "waitedMs"> | undefined;
 }
 
 type Input = { -readonly [K in keyof SettlementInput]: SettlementInput[K] };
@@ -67,6 +67,7 @@ function inputOf({ delivery, envelope, host }: JobInHand, ended: Ended): Input {
   if (traceId !== undefined) input.traceId = traceId;
   if (report !== undefined && startedAt !== undefined) {
     input.startedAt = startedAt;
+    input.waitedMs = report.waitedMs;
     input.durationMs = Math.round((clock.monotonic() - report.startedMono) * 1_000) / 1_000;
   }
   const definition = admission?.definition ?? registry.get(envelope.name, envelope.queue);

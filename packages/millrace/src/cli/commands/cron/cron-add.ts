@@ -1,43 +1,18 @@
-import { DEFAULT_QUEUE, type Duration, type MissedPolicy } from "@millrace/core";
-import { type FieldKind, flag, oneOf, text } from "../../../config/field-kinds.ts";
-import { command, type CommandCall } from "../../command.ts";
+import { DEFAULT_QUEUE } from "@millrace/core";
+import { flag, text } from "../../../config/field-kinds.ts";
+import { command } from "../../command.ts";
 import { withClient } from "../../with-client.ts";
 import { changeSchedule } from "./cron-change.ts";
 import { timeOf } from "./cron-list.ts";
-import { durationText } from "../../time-kinds.ts";
+import { timingFlags, timingOf } from "./cron-timing.ts";
 import { parsePayload, payloadText } from "../enqueue.ts";
-
-const missedPolicy: FieldKind<MissedPolicy> = {
-  placeholder: "<skip|once|all:n>",
-  parse(raw) {
-    if (raw === "skip" || raw === "once") return raw;
-    const all = typeof raw === "string" ? /^all:(\d+)$/.exec(raw)?.[1] : undefined;
-    if (all === undefined) throw new Error("must be skip, once or all:n, such as all:10");
-    return { all: Number(all) };
-  },
-  show: (value) => (typeof value === "string" ? value : `all:${value.all}`),
-};
 
 const flags = {
   queue: {
     kind: { ...text, placeholder: "<queue>" },
     about: `The job's queue (default ${DEFAULT_QUEUE})`,
   },
-  timezone: {
-    kind: { ...text, placeholder: "<zone>" },
-    about: "IANA time zone such as Europe/Berlin (default UTC)",
-  },
-  jitter: { kind: durationText, about: "Delay each tick by up to this much (default none)" },
-  missed: {
-    kind: missedPolicy,
-    about:
-      "Ticks that fell due while no node led: left out, the latest, the latest n (default once)",
-  },
-  overlap: {
-    kind: oneOf("allow", "skip", "queue", "cancel"),
-    about: "A tick whose previous job has not ended (default allow)",
-  },
-  "late-after": { kind: durationText, about: "From when on a tick is late (default 5s)" },
+  ...timingFlags((standard) => ` (default ${standard})`),
   replace: { kind: flag, about: "Replace a schedule of this name" },
 } as const;
 
@@ -78,13 +53,3 @@ export const cronAdd = command({
     };
   },
 });
-
-function timingOf(given: CommandCall<typeof flags>["flags"]) {
-  return {
-    ...(given.timezone === undefined ? {} : { timezone: given.timezone }),
-    ...(given.jitter === undefined ? {} : { jitter: given.jitter as Duration }),
-    ...(given.missed === undefined ? {} : { missed: given.missed }),
-    ...(given.overlap === undefined ? {} : { overlap: given.overlap }),
-    ...(given["late-after"] === undefined ? {} : { lateAfter: given["late-after"] as Duration }),
-  };
-}

@@ -15,7 +15,7 @@ const ONE = {
 /** A change of one schedule, on record. */
 export function changeSchedule<Result>(
   { broker }: Millrace,
-  action: `cron ${"add" | "remove" | "pause" | "resume" | "run"}`,
+  action: `cron ${"add" | "change" | "remove" | "pause" | "resume" | "run"}`,
   name: string,
   change: () => Promise<Result>,
 ): Promise<Result> {
