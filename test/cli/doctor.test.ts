@@ -18,11 +18,35 @@ interface Diagnosis {
   readonly findings: readonly {
     readonly check: string;
     readonly status: string;
+    readonly message: string;
     readonly advice?: string;
   }[];
 }
 
 describeEachServer("millrace doctor", (server) => {
+  test("names the queue whose records push those of other queues out of the history", async () => {
+    const namespace = server.namespace();
+    const busy = defineJob<null>({ name: "busy", queue: "busy" });
+    let ran = 0;
+    await startNodeOnServer(server, { namespace, jobs: [busy.handler(() => void (ran += 1))] });
+    await using client = await connect({ servers: server.url, namespace, env: {} });
+    await using nc = await connectNats({ servers: server.url });
+    const jsm = await patientManager(nc);
+    const history = `${namespace}-history`;
+    await jsm.streams.update(history, { max_msgs: 10 });
+    await client.enqueueMany(
+      busy,
+      Array.from({ length: 30 }, () => ({ input: null })),
+    );
+    await eventually(() => ran === 30, { withinMs: 30_000, describe: "all have run" });
+    const { findings } = (
+      await millraceHere(["doctor", "--json", "--server", server.url, "--namespace", namespace])
+    ).json<Diagnosis>();
+    expect(findings.filter(({ check }) => check === `stream ${history}`)).toMatchObject([
+      { status: "warn", message: expect.stringContaining("is of the queue busy") as string },
+    ]);
+  });
+
   test("finds what an operator changed for the worse, says what to do, and exits 1", async () => {
     const namespace = server.namespace();
     await using client = await connect({ servers: server.url, namespace, env: {} });

@@ -24,6 +24,7 @@ import { fail, type Finding, ok, skip } from "./finding.ts";
 import type { ConsumerSeen } from "./judge-consumer.ts";
 import { judgeCopies, judgeSilence } from "./judge-copies.ts";
 import { judgeBacklog, judgeNodes, type NodeSeen } from "./judge-fleet.ts";
+import { lookAtHistory } from "./judge-history.ts";
 import { judgeMachines } from "./judge-machines.ts";
 import { judgeQueue } from "./judge-queue.ts";
 import {
@@ -117,6 +118,10 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
     ...(await fleet({ nc, jsm, names }, streams)),
     ...judgeSources(names, configs, !features.repeatingSchedules),
     ...judgeStores(names, stores),
+    ...(await lookAtHistory(
+      jsm,
+      streams.find(({ config }) => config.name === names.historyStream),
+    )),
     ...streams.flatMap(judgeCopies),
     ...silent,
   ];
