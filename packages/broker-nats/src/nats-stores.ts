@@ -119,7 +119,7 @@ export function natsStores(
     blocked: new NatsBlocked(server, publisher, ownWords, earlierCopies),
     locks: new NatsLocks(server, replicas, (...lock) => leases.keepLock(...lock)),
     batches: new NatsBatches(server, provingPublisher, replicas),
-    journal: new NatsJournal({ server, publisher, replicas, features }),
+    journal: new NatsJournal({ server, publisher, replicas }),
     signals: new NatsSignals({ server, publisher, replicas, onProblem: report }),
     inbox: new NatsInbox({ server, publisher, replicas, features, onProblem: report }),
     jobLogs: new NatsJobLogs(server, config.jobLogs, replicas),

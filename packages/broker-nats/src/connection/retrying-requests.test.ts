@@ -115,6 +115,28 @@ describe("in a silence", () => {
   );
 });
 
+describe("what a member says of a stream that it does not lead", () => {
+  const said = (leader: string, last_seq: number): Msg => {
+    const cluster = { name: "c", leader, replicas: [{ name: "n2" }, { name: "n3" }] };
+    return reply({ config: {}, state: { last_seq }, cluster, ts: "" });
+  };
+  const info = "$JS.API.STREAM.INFO.a";
+
+  test("is no answer: the leader is asked for again", async () => {
+    const { nc, answer } = connection([said("n2", 5), said("", 5), said("n1", 25)]);
+    const given = await retryingRequests(nc, SOON).request(info);
+    expect(given.string()).toContain('"last_seq":25');
+    expect(answer).toHaveBeenCalledTimes(3);
+  });
+
+  test("is no answer in the end either", async () => {
+    const { nc, answer } = connection([said("n2", 5)]);
+    const given = retryingRequests(nc, BRIEFLY).request(info);
+    await expect(given).rejects.toBeInstanceOf(TimeoutError);
+    expect(answer.mock.calls.length).toBeGreaterThan(1);
+  });
+});
+
 test("a refusal that lasts is handed over as the server said it", async () => {
   const { nc } = connection([refused(10005)]);
   const given = await retryingRequests(nc, BRIEFLY).request("$JS.API.STREAM.CREATE.a");

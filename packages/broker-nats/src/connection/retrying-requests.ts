@@ -8,6 +8,7 @@ import {
 } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
 import { sleep } from "../machine/timers.ts";
+import { leadersWord } from "./leaders-word.ts";
 import { AnswerLostError, onOneLine } from "./one-line.ts";
 import { withMethods } from "./with-methods.ts";
 
@@ -57,8 +58,9 @@ export interface RequestRetries {
  * has it. In a cluster, one that meets a missing leader is made again until there is one, and so
  * is a flush that a reconnect cuts short. Such requests are idempotent, or their callers take "not
  * there" for done. While a read waits, it is asked again and the first answer counts, so a new
- * leader is found soon, and a slow one is not lost. Made once a connection, while it is there: what
- * it knows of its server stays true when the server is lost.
+ * leader is found soon, and a slow one is not lost. In a cluster, what another member than its
+ * leader says of a stream is no answer. Made once a connection, while it is there: what it knows
+ * of its server stays true when the server is lost.
  */
 export function retryingRequests(
   nc: NatsConnection,
@@ -77,6 +79,7 @@ export function retryingRequests(
     return clustered;
   };
 
+  const isLeadersWord = leadersWord();
   const line = onOneLine(nc);
   const request = async (
     subject: string,
@@ -88,7 +91,9 @@ export function retryingRequests(
     const begun = clock.monotonic();
     const ask = (answerMs: number): Promise<Msg> =>
       line.request(subject, payload, { ...options, timeout: Math.min(timeout, answerMs) });
-    const read = READS.test(subject) ? firstAnswer(clock) : undefined;
+    const isPassing = (reply: Msg): boolean =>
+      isOfCluster() && (isWithoutLeader(reply) || !isLeadersWord(subject, reply));
+    const read = READS.test(subject) ? firstAnswer(clock, isPassing) : undefined;
     for (let answerMs = firstAnswerMs; ; answerMs *= 2) {
       const passedMs = clock.monotonic() - begun;
       const isInTime = passedMs < patienceMs;
@@ -99,7 +104,8 @@ export function retryingRequests(
           read === undefined
             ? await ask(again ? answerMs : timeout)
             : await read(ask(timeout), again ? nextMs : undefined);
-        if (!again || !isPassing(reply)) return reply;
+        if (!isPassing(reply)) return reply;
+        if (!again) return refusalIn(reply);
       } catch (error) {
         if (isInTime && error instanceof AnswerLostError) continue;
         if (!again || !(error instanceof TimeoutError) || nc.isClosed()) throw error;
@@ -126,7 +132,7 @@ export function retryingRequests(
  * Waits for the answer to a question, or to one that was asked before it.
  * @returns what asks: it throws a `TimeoutError` where the next question is due first
  */
-function firstAnswer(clock: Clock) {
+function firstAnswer(clock: Clock, isPassing: (reply: Msg) => boolean) {
   const answered = Promise.withResolvers<Msg>();
   return async (question: Promise<Msg>, nextMs: number | undefined): Promise<Msg> => {
     question.then(
@@ -153,7 +159,16 @@ export function isClustered({ info }: NatsConnection): boolean {
   return info?.cluster !== undefined;
 }
 
-function isPassing(reply: Msg): boolean {
+/**
+ * @returns the refusal, as the server said it
+ * @throws TimeoutError where it is a description: the leader has said nothing
+ */
+function refusalIn(reply: Msg): Msg {
+  if (isWithoutLeader(reply)) return reply;
+  throw new TimeoutError();
+}
+
+function isWithoutLeader(reply: Msg): boolean {
   if (reply.data.length === 0 || reply.data.length > LONGEST_ERROR) return false;
   const text = reply.string();
   if (!text.includes('"error"')) return false;

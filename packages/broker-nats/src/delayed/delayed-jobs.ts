@@ -13,6 +13,7 @@ import {
 import { request } from "../jetstream-errors.ts";
 import { delayedOf } from "../lookup/delayed-of.ts";
 import { type DelayedMessage, readDelayed } from "../lookup/read-delayed.ts";
+import { behindBarrier } from "../reads/behind-barrier.ts";
 import { endsOf } from "../reads/scan.ts";
 import { countMessages } from "../reads/count-messages.ts";
 import { moveDelayed, type MoveOptions } from "./move-delayed.ts";
@@ -50,11 +51,12 @@ export class NatsDelayedJobs implements DelayedStore {
     const { server } = this.#options;
     requireId(id);
     requireQueueName(queue);
-    return request(`look for the delayed jobs ${id}`, async () =>
-      (await delayedOf(server, { id, queue })).flatMap(({ read }) =>
-        read.ok ? read.envelope : [],
-      ),
-    );
+    return request(`look for the delayed jobs ${id}`, async () => {
+      const found = await behindBarrier(server, server.names.delayedStream, () =>
+        delayedOf(server, { id, queue }),
+      );
+      return found.flatMap(({ read }) => (read.ok ? read.envelope : []));
+    });
   }
 
   async move(

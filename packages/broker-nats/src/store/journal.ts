@@ -9,13 +9,13 @@ import {
   type StepWriteOptions,
   type StoredStep,
 } from "@millrace/core";
-import type { ServerFeatures } from "../connection/server-features.ts";
 import { orWithoutStream, request } from "../jetstream-errors.ts";
 import { machineOf } from "../machine/machine.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { revokedWith } from "../settlement/lease-over.ts";
 import { StreamOnce } from "../topology/stream-once.ts";
 import { journalStream } from "../topology/streams.ts";
+import { behindBarrier } from "../reads/behind-barrier.ts";
 import { LeaderReads } from "../reads/leader-reads.ts";
 import type { ServerAccess } from "./server-access.ts";
 import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
@@ -23,8 +23,6 @@ import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 /** Longer than an election. */
 const MOST_TRIES = 300;
 const REST_MS = 50;
-/** In the place of a step's token: no step has one token. */
-const BARRIER = "barrier";
 /** 132 bits: two names of one run never share a token. */
 const TOKEN_LENGTH = 22;
 
@@ -32,7 +30,6 @@ export interface JournalOptions {
   readonly server: ServerAccess;
   readonly publisher: ConfirmedPublisher;
   readonly replicas: number;
-  readonly features: () => ServerFeatures;
 }
 
 /**
@@ -41,28 +38,24 @@ export interface JournalOptions {
  * told so.
  *
  * Read from the stream's leader, or a step that was recorded a moment ago might be run again: it
- * lists a run's subjects, and each is then read, all at once. A leader of 2.10 answers from the
- * moment it is elected, before it has applied the last that the one before it had confirmed. Once a
- * write of its own is confirmed it has.
+ * lists a run's subjects, and each is then read, all at once.
  */
 export class NatsJournal implements JournalStore {
   readonly #server: ServerAccess;
   readonly #publisher: ConfirmedPublisher;
   readonly #stream: StreamOnce;
-  readonly #features: () => ServerFeatures;
   #reads: LeaderReads | undefined;
 
-  constructor({ server, publisher, replicas, features }: JournalOptions) {
+  constructor({ server, publisher, replicas }: JournalOptions) {
     this.#server = server;
     this.#publisher = publisher;
-    this.#features = features;
     this.#stream = new StreamOnce(server, journalStream(server.names, replicas));
   }
 
-  async read(run: RunRef, { toRun = false }: StepReadOptions = {}): Promise<readonly StoredStep[]> {
-    const isAlone = this.#server.nc.info?.cluster === undefined;
-    if (toRun && !isAlone && !this.#features().leadersAreCurrent) await this.#passBarrier(run);
-    const subjects = await this.#subjects(run);
+  async read(run: RunRef, { once = false }: StepReadOptions = {}): Promise<readonly StoredStep[]> {
+    const list = (): Promise<readonly string[]> => this.#subjects(run);
+    const { journalStream: stream } = this.#server.names;
+    const subjects = await (once ? behindBarrier(this.#server, stream, list) : list());
     const steps = await Promise.all(subjects.map((subject) => this.#last(subject)));
     return steps.filter((step) => step !== undefined);
   }
@@ -95,17 +88,6 @@ export class NatsJournal implements JournalStore {
     }
   }
 
-  /** It goes with the run's steps. */
-  async #passBarrier(run: RunRef): Promise<void> {
-    const subject = this.#server.names.journalStep(run, BARRIER);
-    try {
-      await this.#publisher.publish(subject, new Uint8Array(), {});
-    } catch (error) {
-      // Without the stream nothing is recorded.
-      if (!MillraceError.is(error, "queue-not-found")) throw error;
-    }
-  }
-
   #rest(): Promise<void> {
     const { clock } = machineOf(this.#server.nc);
     return new Promise((resolve) => clock.setTimer(REST_MS, resolve));
@@ -133,8 +115,7 @@ export class NatsJournal implements JournalStore {
         const { state } = await jsm.streams.info(names.journalStream, {
           subjects_filter: names.journalStep(run, ">"),
         });
-        const barrier = names.journalStep(run, BARRIER);
-        return Object.keys(state.subjects ?? {}).filter((subject) => subject !== barrier);
+        return Object.keys(state.subjects ?? {});
       }),
     );
   }

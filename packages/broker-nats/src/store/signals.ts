@@ -14,6 +14,7 @@ import { orWithoutStream, request } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { StreamOnce } from "../topology/stream-once.ts";
 import { signalStream } from "../topology/streams.ts";
+import { behindBarrier } from "../reads/behind-barrier.ts";
 import { readStream } from "../reads/read-stream.ts";
 import { removeMessage } from "./remove-message.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -69,7 +70,10 @@ export class NatsSignals implements SignalStore {
     const { nc, jsm, names } = this.#options.server;
     const range = { stream: names.signalStream, filter: names.signal(signal) };
     const found: StoredSignal[] = [];
-    for await (const { sequence, storedAt, data, headers } of readStream(nc, jsm, range)) {
+    const messages = await behindBarrier(this.#options.server, range.stream, async () =>
+      readStream(nc, jsm, range),
+    );
+    for await (const { sequence, storedAt, data, headers } of messages) {
       const contentType = headers["content-type"];
       const signalId = headers[SIGNAL_ID.toLowerCase()];
       found.push({

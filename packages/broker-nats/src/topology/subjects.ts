@@ -42,6 +42,8 @@ export class Names extends QueueSubjects {
   readonly dueAll: string;
   readonly deadAll: string;
   readonly historyAll: string;
+  /** Nothing is ever published on it. */
+  readonly nothing: string;
   readonly progressAll: string;
   readonly blockedAll: string;
   readonly requeueAll: string;
@@ -77,6 +79,7 @@ export class Names extends QueueSubjects {
     this.dueAll = `${ns}.due.>`;
     this.deadAll = `${ns}.dead.>`;
     this.historyAll = `${ns}.history.>`;
+    this.nothing = `${ns}.nothing`;
     this.progressAll = `${ns}.progress.>`;
     this.blockedAll = `${ns}.blocked.>`;
     this.requeueAll = `${ns}.requeue.>`;

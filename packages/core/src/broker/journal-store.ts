@@ -22,10 +22,11 @@ export interface StoredStep {
 
 export interface StepReadOptions {
   /**
-   * What is not found is run: what was confirmed right before a cluster chose another leader has to
-   * be there too. Where that takes a write of its own, it is made. Default false.
+   * Nobody looks again, and what is not found is run, or not told: what was confirmed right before
+   * a cluster chose another leader has to be there too. Where that takes a write, it is made.
+   * Default false.
    */
-  readonly toRun?: boolean;
+  readonly once?: boolean;
 }
 
 export interface StepWriteOptions {

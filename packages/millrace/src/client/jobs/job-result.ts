@@ -15,10 +15,11 @@ import { HOPELESS } from "./hopeless.ts";
 import { endOnRecord, isDeath, isOfAnother, isFinal } from "./end-on-record.ts";
 
 /**
- * A look that failed is repeated at the next reconnect, and after this long in any case; so is the
- * first of a connection that found nothing.
+ * A look that failed is repeated at the next reconnect, and after this long in any case; so is one
+ * that found nothing, ever later.
  */
 const LOOK_AGAIN_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
 
 /**
  * Waits until a job has ended, and gives its result.
@@ -68,10 +69,12 @@ export async function awaitEnd(
 /**
  * One wait for the end of a job.
  *
- * Subscribes, then reads, then waits. It reads once more a little later: JetStream hands a message
- * to subscribers before it can be read, so a record that arrives between the two may be seen by
- * neither. It does so again after every reconnect, for a record may have passed while nobody
- * listened; and an outage while it subscribes or reads only delays it.
+ * Subscribes, then reads, then waits. It reads again a little later: JetStream hands a message to
+ * subscribers before it can be read, so a record that arrives between the two may be seen by
+ * neither. It goes on to read, ever more seldom: of a cluster's members one that came back may
+ * store a record before it knows who listens at another, and then nobody is told. It begins anew
+ * after every reconnect, for a record may have passed while nobody listened; and an outage while
+ * it subscribes or reads only delays it.
  */
 export class ResultWait {
   /** Resolves with the record that ended the job. */
@@ -149,10 +152,9 @@ export class ResultWait {
         this.#hear(record),
       );
       const record = await endOnRecord(this.#broker, this.#job);
-      if (record === "unclear")
-        this.#lookLater(LOOK_AGAIN_MS * 2 ** Math.min(this.#unclearLooks++, 5));
-      else if (record !== undefined) this.#outcome.resolve(record);
-      else if ((this.#emptyLooks += 1) === 1) this.#lookLater();
+      if (record === "unclear") this.#lookLater(pauseAfter(this.#unclearLooks++));
+      else if (record === undefined) this.#lookLater(pauseAfter(this.#emptyLooks++));
+      else this.#outcome.resolve(record);
     } catch (error) {
       if (!MillraceError.is(error) || HOPELESS.has(error.code)) this.#outcome.reject(error);
       else this.#lookLater();
@@ -191,6 +193,10 @@ export class ResultWait {
   #fail(code: ErrorCode, what: string): void {
     this.#outcome.reject(new MillraceError(code, `${what} while job ${this.#job.id} was awaited.`));
   }
+}
+
+function pauseAfter(looks: number): number {
+  return Math.min(LOOK_AGAIN_MS * 2 ** looks, LONGEST_PAUSE_MS);
 }
 
 /**

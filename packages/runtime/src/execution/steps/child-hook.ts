@@ -34,7 +34,7 @@ async function tell(
   record: HistoryRecord,
   at: number,
 ): Promise<void> {
-  const stored = await broker.journal.read(parent);
+  const stored = await broker.journal.read(parent, { once: true });
   // Whoever doesn't wait for it any more has ended, or has given it up.
   const isAwaited = stored
     .map(({ data }) => readEntry(data))

@@ -72,7 +72,7 @@ export class RunJournal {
   /** @throws what the broker says; then it can be read again */
   async read(): Promise<void> {
     const { broker, run } = this.#options;
-    const stored = await broker.journal.read(run, { toRun: true });
+    const stored = await broker.journal.read(run, { once: true });
     if (this.#isRead) return;
     this.#isRead = true;
     this.#wasEmpty = stored.length === 0;

@@ -28,7 +28,7 @@ export async function wakeIfAnswered(
   { id, queue, createdAt }: Pick<Envelope, keyof JobRef | "createdAt">,
   only?: string,
 ): Promise<void> {
-  const stored = await broker.journal.read({ id, queue, createdAt });
+  const stored = await broker.journal.read({ id, queue, createdAt }, { once: true });
   const entries = stored.map(({ data }) => readEntry(data)).filter((one) => one !== undefined);
   const wake = (): Promise<boolean> => broker.delayed.move(id, queue, "now", { createdAt });
   if (hasCallEnded(entries)) return void (await wake());

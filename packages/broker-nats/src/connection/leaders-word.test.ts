@@ -1,0 +1,60 @@
+import type { Msg } from "@nats-io/nats-core";
+import { describe, expect, test } from "vitest";
+import { leadersWord } from "./leaders-word.ts";
+
+const STREAM = "$JS.API.STREAM.INFO.a";
+const CONSUMER = "$JS.API.CONSUMER.INFO.a.b";
+const config = { name: "a", description: 'says ,"cluster":{"leader":"n1"}', metadata: {} };
+const state = { messages: 1, subjects: { 'x,"cluster":{': 1 } };
+
+function reply(body: object): Msg {
+  return { data: Buffer.from(JSON.stringify(body)) } as unknown as Msg;
+}
+
+function described(cluster: object | undefined, more: object = {}): Msg {
+  const members = cluster === undefined ? {} : { cluster };
+  return reply({ total: 1, config, created: "", state, ...more, ...members, ts: "" });
+}
+
+const others = [{ name: "n2" }, { name: "n3" }];
+
+test.each([
+  ["the leader's own", true, { name: "c", leader: "n1", replicas: others }],
+  ["of a stream with one copy", true, { name: "c", leader: "n1" }],
+  ["of a member that knows the leader", false, { name: "c", leader: "n2", replicas: others }],
+  ["of a member that knows none", false, { name: "c", replicas: [{ name: "n1" }, ...others] }],
+  ["of a member that knows nobody", false, { name: "c" }],
+])("an answer %s: %s", (_what, stands, cluster) => {
+  expect(leadersWord()(STREAM, described(cluster))).toBe(stands);
+  expect(leadersWord()(CONSUMER, described(cluster))).toBe(stands);
+});
+
+test("members are found behind what a long list of subjects or of sources takes", () => {
+  const long = Object.fromEntries(Array.from({ length: 5_000 }, (_, n) => [`subject-${n}`, 1]));
+  const cluster = { name: "c", leader: "n2", replicas: others };
+  const isLeadersWord = leadersWord();
+  expect(isLeadersWord(STREAM, described(cluster, { state: { subjects: long } }))).toBe(false);
+  const behind = reply({ config, state, cluster, sources: Object.keys(long), ts: "" });
+  expect(isLeadersWord(STREAM, behind)).toBe(false);
+});
+
+describe("where nobody is named", () => {
+  test("a server that is alone has the word, be it reached through a cluster", () => {
+    const isLeadersWord = leadersWord();
+    expect(isLeadersWord(STREAM, described(undefined))).toBe(true);
+    expect(isLeadersWord(CONSUMER, described(undefined))).toBe(true);
+  });
+
+  test("a member has it not, and an error stands", () => {
+    const isLeadersWord = leadersWord();
+    isLeadersWord(STREAM, described({ name: "c", leader: "n1", replicas: others }));
+    expect(isLeadersWord(CONSUMER, described(undefined))).toBe(false);
+    expect(isLeadersWord(CONSUMER, reply({ error: { code: 404, err_code: 10014 } }))).toBe(true);
+  });
+});
+
+test("other questions are anybody's to answer", () => {
+  const ofFollower = described({ name: "c", leader: "n2", replicas: others });
+  for (const subject of ["$JS.API.STREAM.MSG.GET.a", "$JS.API.STREAM.CREATE.a"])
+    expect(leadersWord()(subject, ofFollower)).toBe(true);
+});
