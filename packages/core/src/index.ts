@@ -271,6 +271,7 @@ export {
   type BatchOptions,
   type MadeBatch,
   makeBatch,
+  MOST_BATCH_JOBS,
   planBatch,
   planJob,
   type PlannedJob,

@@ -11,11 +11,16 @@ const ROUNDS = 10;
  * A subject that is written behind the reader moves to the stream's end. It comes once more there,
  * or for the first time if the reader had not come to its old place: so reading goes on until
  * nothing came after what was read.
+ *
+ * @param range.most once more subjects are known, no more are read
  */
 export async function readSubjects(
   nc: NatsConnection,
   jsm: JetStreamManager,
-  range: { readonly stream: string; readonly filter: string },
+  {
+    most = Infinity,
+    ...range
+  }: { readonly stream: string; readonly filter: string; readonly most?: number },
 ): Promise<ReadonlyMap<string, StreamMessage>> {
   const newest = new Map<string, StreamMessage>();
   let last = 0;
@@ -24,6 +29,7 @@ export async function readSubjects(
     for await (const message of readStream(nc, jsm, { ...range, from })) {
       newest.set(message.subject, message);
       last = message.sequence;
+      if (newest.size > most) return newest;
     }
     if (last < from) break;
   }

@@ -126,8 +126,11 @@ export class NatsBatches implements BatchStore {
     return { ...(decodeBody(stored.data, MSGPACK) as Batch), revision: stored.seq };
   }
 
-  async ended(batch: string): Promise<readonly EndedMember[]> {
-    return (await this.#ended(batch)).map(({ token, end }) => ({
+  async ended(
+    batch: string,
+    { most = Infinity }: { readonly most?: number } = {},
+  ): Promise<readonly EndedMember[]> {
+    return (await this.#ended(batch, most)).map(({ token, end }) => ({
       id: token.slice(token.lastIndexOf(".") + 1),
       end,
     }));
@@ -135,9 +138,10 @@ export class NatsBatches implements BatchStore {
 
   async #ended(
     batch: string,
+    most = Infinity,
   ): Promise<readonly { readonly token: string; readonly end: BatchEnd }[]> {
     const { nc, jsm, names } = this.#server;
-    const range = { stream: names.batchStream, filter: names.batchEnded(batch, ">") };
+    const range = { stream: names.batchStream, filter: names.batchEnded(batch, ">"), most };
     const start = names.batchEnded(batch, "").length;
     const members = (await readSubjects(nc, jsm, range)).values();
     return [...members].map(({ subject, data }) => ({

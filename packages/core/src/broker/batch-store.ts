@@ -75,8 +75,10 @@ export interface BatchStore {
   /**
    * Those that have ended, each once, in no promised order; complete also where some leave again
    * meanwhile. One that was refused and has joined again is still among them until it ends.
+   *
+   * @param options.most once more are known, no more are read: there may be others then
    */
-  ended(batch: string): Promise<readonly EndedMember[]>;
+  ended(batch: string, options?: { readonly most?: number }): Promise<readonly EndedMember[]>;
   /** How many have not. */
   left(batch: string): Promise<number>;
   /** Forgets the batch and its jobs. Idempotent. */

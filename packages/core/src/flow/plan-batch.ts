@@ -70,6 +70,9 @@ export interface MadeBatch {
   readonly callback: Envelope;
 }
 
+/** All of them are in memory at once, where they are made and in whoever reads how they ended. */
+export const MOST_BATCH_JOBS = 100_000;
+
 /** A callback's id has room for this and its ending. */
 const LONGEST_ID = 100;
 

@@ -54,6 +54,7 @@ export const batchCases: readonly ConformanceCase[] = [
       assert.ok(answers.some((others) => !others));
       assert.equal(await batches.left(id), 0);
       assert.equal((await batches.ended(id)).length, members.length);
+      assert.equal((await batches.ended(id, { most: 2 })).length, 3);
     },
   ),
 

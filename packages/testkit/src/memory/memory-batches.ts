@@ -102,9 +102,12 @@ export class MemoryBatches implements BatchStore {
     return this.#shelf.find(batch);
   }
 
-  async ended(batch: string): Promise<readonly EndedMember[]> {
+  async ended(
+    batch: string,
+    { most = Infinity }: { readonly most?: number } = {},
+  ): Promise<readonly EndedMember[]> {
     this.#reach();
-    return this.#shelf.ended(batch);
+    return this.#shelf.ended(batch).slice(0, most + 1);
   }
 
   async left(batch: string): Promise<number> {

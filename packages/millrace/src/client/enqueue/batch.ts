@@ -10,6 +10,7 @@ import {
   joinBatch,
   makeBatch,
   MillraceError,
+  MOST_BATCH_JOBS,
   planBatch,
   type PlannedJob,
 } from "@millrace/core";
@@ -31,9 +32,6 @@ export interface BatchHandle<Output = unknown> {
   result(options?: ResultOptions): Promise<Output>;
 }
 
-/** All of them are in memory at once, here and in whoever reads how they ended. */
-const MOST_JOBS = 100_000;
-
 /**
  * Enqueues jobs that belong together. The set of their ids is stored before the first of them is
  * enqueued.
@@ -51,7 +49,7 @@ export async function enqueueBatch<Input, Parsed, Output>(
   options: BatchOptions<Input, Parsed, Output>,
 ): Promise<BatchHandle<Output>> {
   const { maxValues } = broker;
-  const plan = planBatch(planned, options, source, { most: MOST_JOBS, maxValues });
+  const plan = planBatch(planned, options, source, { most: MOST_BATCH_JOBS, maxValues });
   const { id, isKey, members, callback } = await makeBatch(plan);
   await broker.queues.snapshot(callback.queue);
   // It is compared with times of the server's, and the next to make it may have another clock.

@@ -72,3 +72,33 @@ test("a name that is too long for a batch with a callback is nobody's, and one o
   for (const id of ["*", "a.b", "x".repeat(129)])
     await expect(t.client.batches.get(id)).rejects.toMatchObject({ code: "invalid-name" });
 });
+
+test("an open batch of more than 100,000 jobs is not counted, and no more of it is read than that", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using t = await createTestRuntime({
+    jobs: [page.handler(() => gate.promise), report.handler(() => undefined)],
+  });
+  await t.client.batch([planJob(page, null, { id: "p" })], {
+    id: "b",
+    callback: { job: report, input: null },
+  });
+  const { batches } = t.broker;
+  const asked = vi.spyOn(batches, "ended");
+  expect(await t.client.batches.get("b")).toMatchObject({ total: 1, left: 1 });
+  expect(asked).toHaveBeenLastCalledWith("b", { most: 99_999 });
+  // So many ended, and one has not: as many as a batch may have.
+  const members = (length: number) =>
+    Array.from({ length }, (_, n) => ({ id: `e${n}`, end: "succeeded" as const }));
+  asked.mockResolvedValueOnce(members(99_999));
+  expect(await t.client.batches.get("b")).toMatchObject({ total: 100_000, succeeded: 99_999 });
+  asked.mockResolvedValueOnce(members(100_000));
+  await expect(t.client.batches.get("b")).rejects.toMatchObject({
+    code: "invalid-option",
+    message: expect.stringMatching(/^The batch b has more than 100,000 jobs/) as string,
+  });
+  vi.spyOn(batches, "left").mockResolvedValueOnce(100_001);
+  asked.mockClear();
+  await expect(t.client.batches.get("b")).rejects.toMatchObject({ code: "invalid-option" });
+  expect(asked).not.toHaveBeenCalled();
+  gate.resolve();
+});

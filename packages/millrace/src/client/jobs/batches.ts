@@ -5,6 +5,8 @@ import {
   type Envelope,
   isId,
   type JobRef,
+  MillraceError,
+  MOST_BATCH_JOBS,
   optionNames,
   refuseUnknown,
   requireId,
@@ -29,7 +31,8 @@ export interface Batches {
    * @param options.queue where its callback may still wait. Without it, a batch that is over and
    *   whose callback has not ended yet is not found
    * @returns undefined where nobody knows of it, or not any more
-   * @throws MillraceError `invalid-name`
+   * @throws MillraceError `invalid-name`; `invalid-option` of an open batch that has come to more
+   *   than 100,000 jobs, by being made again with others: all of them would have to be read
    * @example
    * const batch = await millrace.batches.get("import-7");
    * if (batch !== undefined) console.log(`${batch.left} of ${batch.total} have not ended`);
@@ -77,8 +80,14 @@ async function openBatch(
   }
   // One that ends between the two looks is counted twice rather than not at all.
   const left = await broker.batches.left(id);
+  const most = MOST_BATCH_JOBS - left;
+  const ended = most < 0 ? [] : await broker.batches.ended(id, { most });
+  if (ended.length > most)
+    throw new MillraceError(
+      "invalid-option",
+      `The batch ${id} has more than ${MOST_BATCH_JOBS.toLocaleString("en")} jobs, so how far it is is not counted. Its callback still comes when all have ended.`,
+    );
   const counts = { ...NONE };
-  const ended = await broker.batches.ended(id);
   for (const { end } of ended) counts[end] += 1;
   return { ...{ id, ...counts, left, total: left + ended.length }, callback };
 }
