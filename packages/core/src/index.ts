@@ -509,7 +509,7 @@ export { GuardedTrace } from "./tracing/guarded-trace.ts";
 export { instrumentedBroker } from "./tracing/instrumented-broker.ts";
 export type { MachineTransition } from "./tracing/machine-transition.ts";
 export { traceHeaders } from "./tracing/trace-headers.ts";
-export { traceIdOf } from "./tracing/trace-id.ts";
+export { traceIdOf, tracePart } from "./tracing/trace-id.ts";
 
 export {
   type CallEntry,

@@ -5,6 +5,7 @@ import {
   type Envelope,
   envelopeOfUnreadable,
   type JobRef,
+  tracePart,
   type MeantMove,
   requireId,
   requireQueueName,
@@ -77,5 +78,6 @@ function listed({ message, read, notBefore }: DelayedMessage): DelayedJob {
     ...{ id, queue, name, notBefore, generation, attempts, storedAt, position },
     byProducer: waitsForOwnStart(envelope),
     ...(lane === undefined ? {} : { lane }),
+    ...tracePart(envelope.headers),
   };
 }

@@ -313,4 +313,6 @@ export interface RunningJob {
   readonly createdAt: number;
   /** Of a schedule's tick: the leadership that published it. No producer's job has one. */
   readonly leadership?: number;
+  /** Its attempt's trace, or the one that its headers name. */
+  readonly traceId?: string;
 }

@@ -24,6 +24,8 @@ export interface DelayedJob {
    * one.
    */
   readonly position: number;
+  /** The trace that its headers name. */
+  readonly traceId?: string;
 }
 
 export interface DelayedQuery {

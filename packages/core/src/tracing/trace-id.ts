@@ -12,3 +12,11 @@ export function traceIdOf(headers: Readonly<Record<string, string>>): string | u
   const traceId = TRACEPARENT.exec(parent)?.[1];
   return traceId === NO_TRACE ? undefined : traceId;
 }
+
+/** The same as a part of what tells of the job: empty where it was not traced. */
+export function tracePart(headers: Readonly<Record<string, string>>): {
+  readonly traceId?: string;
+} {
+  const traceId = traceIdOf(headers);
+  return traceId === undefined ? {} : { traceId };
+}

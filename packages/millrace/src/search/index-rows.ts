@@ -21,6 +21,7 @@ export interface JobRow {
   readonly error_type: string | null;
   readonly error_message: string | null;
   readonly reason: string | null;
+  readonly trace_id: string | null;
   readonly tags: string | null;
   readonly payload: string | null;
   readonly words: string;
@@ -39,6 +40,7 @@ export function jobOf(row: JobRow): IndexedJob {
       ? {}
       : { error: { type: row.error_type, message: row.error_message ?? "" } }),
     ...(row.reason === null ? {} : { reason: row.reason }),
+    ...(row.trace_id === null ? {} : { traceId: row.trace_id }),
     ...(row.tags === null ? {} : { tags: JSON.parse(row.tags) as readonly string[] }),
     ...(row.payload === null ? {} : { payload: JSON.parse(row.payload) as unknown }),
   };
@@ -49,7 +51,7 @@ export function rowOf(
   job: IndexedJob,
   place: Pick<NewRow, "created_at" | "life" | "record" | "arrival">,
 ): NewRow {
-  const { id, queue, name, state, attempts, at, node, durationMs, error, reason } = job;
+  const { id, queue, name, state, attempts, at, node, durationMs, error, reason, traceId } = job;
   return {
     ...{ id, queue, name, state, attempts, at: Math.trunc(at), ...place },
     node: node ?? null,
@@ -57,6 +59,7 @@ export function rowOf(
     error_type: error?.type ?? null,
     error_message: error?.message ?? null,
     reason: reason ?? null,
+    trace_id: traceId ?? null,
     ...{ tags: null, payload: null, words: "" },
   };
 }

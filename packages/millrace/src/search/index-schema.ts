@@ -1,5 +1,5 @@
 /** Another one is made anew. */
-export const SCHEMA_VERSION = "4";
+export const SCHEMA_VERSION = "5";
 
 /** Times are epoch milliseconds. `words` and `leaf.value` are in small letters. */
 export const SCHEMA = `
@@ -21,6 +21,7 @@ create table job (
   error_type text,
   error_message text,
   reason text,
+  trace_id text,
   tags text,
   payload text,
   words text not null

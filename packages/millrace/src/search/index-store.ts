@@ -31,7 +31,8 @@ import { narrow } from "./narrow.ts";
 
 const COLUMNS = [
   ...["queue", "id", "name", "state", "attempts", "at", "created_at", "life", "record", "arrival"],
-  ...["node", "duration_ms", "error_type", "error_message", "reason", "tags", "payload", "words"],
+  ...["node", "duration_ms", "error_type", "error_message", "reason", "trace_id", "tags"],
+  ...["payload", "words"],
 ] as const;
 /** A row that is deleted. */
 type Doomed = Pick<JobRow, "key" | "payload">;

@@ -16,6 +16,8 @@ export interface IndexedJob {
   readonly durationMs?: number;
   readonly error?: { readonly type: string; readonly message: string };
   readonly reason?: string;
+  /** Its trace, where it was traced. */
+  readonly traceId?: string;
   readonly tags?: readonly string[];
   /** Masked. Absent where nobody has seen it, or where it is larger than 16 KiB. */
   readonly payload?: unknown;

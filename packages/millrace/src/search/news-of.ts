@@ -1,9 +1,10 @@
-import type {
-  Arrival,
-  Envelope,
-  HistoryRecord,
-  PlacedRecord,
-  StoredDeadLetter,
+import {
+  type Arrival,
+  type Envelope,
+  type HistoryRecord,
+  type PlacedRecord,
+  type StoredDeadLetter,
+  tracePart,
 } from "@millrace/core";
 import { payloadOf, shownError, type ShowValue } from "@millrace/telemetry/masking";
 import type { Cargo, EndedHow, News } from "./index-calls.ts";
@@ -14,7 +15,7 @@ const MOST_TEXT = 2_000;
 
 export function recordNews({ record, position }: PlacedRecord, show: ShowValue): News {
   const { id, queue, name, state, attempts, at, node, durationMs, error, reason } = record;
-  const { createdAt = 0, life = 0, waitedMs } = record;
+  const { createdAt = 0, life = 0, waitedMs, traceId } = record;
   const ended = endedHow(record);
   const shown = error === undefined ? undefined : shownError(error, show);
   return {
@@ -28,6 +29,7 @@ export function recordNews({ record, position }: PlacedRecord, show: ShowValue):
         ? {}
         : { error: { type: shown.type, message: shown.message.slice(0, MOST_TEXT) } }),
       ...(reason === undefined ? {} : { reason: String(show(reason)).slice(0, MOST_TEXT) }),
+      ...(traceId === undefined ? {} : { traceId }),
     },
   };
 }
@@ -43,6 +45,7 @@ export function arrivalNews({ envelope, position, storedAt }: Arrival, show: Sho
     ...{ kind: "arrival", position, ...enqueueOf(envelope) },
     job: {
       ...{ id, queue, name, state: "queued", attempts, at: storedAt },
+      ...tracePart(envelope.headers),
       ...cargoOf(envelope, show),
     },
   };
@@ -74,6 +77,7 @@ export function letterNews(letter: StoredDeadLetter, show: ShowValue): News | un
     // Where its record is gone already.
     job: {
       ...{ id, queue, name, state: "dead", attempts, at, node, reason },
+      ...tracePart(letter.headers),
       ...(shown === undefined
         ? {}
         : { error: { type: shown.type, message: shown.message.slice(0, MOST_TEXT) } }),

@@ -5,6 +5,7 @@ import {
   type Envelope,
   type QueueMessage,
   readEnvelope,
+  tracePart,
   type Timer,
   waitsForOwnStart,
 } from "@millrace/core";
@@ -158,5 +159,6 @@ function listed(kept: Kept): DelayedJob | undefined {
     ...{ id, queue, name, notBefore, generation, attempts, storedAt, position },
     byProducer: waitsForOwnStart(read.envelope),
     ...(lane === undefined ? {} : { lane }),
+    ...tracePart(read.envelope.headers),
   };
 }

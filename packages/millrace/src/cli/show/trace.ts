@@ -1,5 +1,6 @@
 import { traceLink } from "../../config/field-kinds.ts";
 import { clean } from "./clean.ts";
+import type { Column } from "./table.ts";
 
 /** A job's trace, and its page where the configuration says where traces are shown. */
 export function traceFacts(
@@ -9,4 +10,19 @@ export function traceFacts(
   if (traceId === undefined) return [];
   const link = traceUrl === undefined ? "" : ` ${traceLink(traceUrl, traceId)}`;
   return [["trace", clean(`${traceId}${link}`, 1_000)]];
+}
+
+/** The page of a job's trace where the configuration says where traces are shown, else its id. */
+export function shownTrace(traceId: string | undefined, traceUrl: string | undefined): string {
+  if (traceId === undefined) return "-";
+  return traceUrl === undefined ? traceId : traceLink(traceUrl, traceId);
+}
+
+/** A column of traces, where one of the jobs was traced. */
+export function traceColumns<Row extends { readonly traceId?: string | undefined }>(
+  rows: readonly Row[],
+  traceUrl: string | undefined,
+): readonly Column<Row>[] {
+  if (rows.every(({ traceId }) => traceId === undefined)) return [];
+  return [{ title: "TRACE", cell: ({ traceId }) => shownTrace(traceId, traceUrl) }];
 }

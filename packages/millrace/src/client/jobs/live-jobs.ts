@@ -1,4 +1,10 @@
-import type { Broker, Lane, QueueSnapshot, RunningJob } from "@millrace/core";
+import {
+  type Broker,
+  type Lane,
+  type QueueSnapshot,
+  type RunningJob,
+  tracePart,
+} from "@millrace/core";
 import { snapshotsOf } from "../queues/snapshots.ts";
 import { knownNodes, type UnansweredJob, unansweredJobs } from "./unanswered.ts";
 
@@ -27,6 +33,8 @@ export interface LiveJob {
   readonly silentMs?: number;
   /** When it was enqueued, by its envelope; not known of a delayed job. */
   readonly createdAt?: number;
+  /** The trace of its attempt under way, else the one in which it was enqueued. */
+  readonly traceId?: string;
 }
 
 export const LIVE_STATES = ["queued", "delayed", "blocked", "running"] as const;
@@ -92,6 +100,7 @@ async function queuedJobs(
         createdAt,
         ...(lane === undefined ? {} : { lane }),
         ...(notBefore === undefined ? {} : { notBefore }),
+        ...tracePart(envelope.headers),
       });
       if (jobs.length === limit) return jobs;
     }
@@ -101,19 +110,21 @@ async function queuedJobs(
 
 async function delayedJobs(broker: Broker, query: LiveQuery): Promise<readonly LiveJob[]> {
   const found = await broker.delayed.list(query);
-  return found.map(({ id, queue, name, lane, notBefore, attempts, storedAt }) => ({
+  return found.map(({ id, queue, name, lane, notBefore, attempts, storedAt, traceId }) => ({
     ...{ id, queue, name, state: "delayed" as const, attempts, storedAt, notBefore },
     ...(lane === undefined ? {} : { lane }),
+    ...(traceId === undefined ? {} : { traceId }),
   }));
 }
 
 async function blockedJobs(broker: Broker, query: LiveQuery): Promise<readonly LiveJob[]> {
   const found = await broker.blocked.list(query);
   return found.map(
-    ({ envelope: { id, queue, name, lane, attempts, createdAt }, gate, storedAt }) => ({
+    ({ envelope: { id, queue, name, lane, attempts, createdAt, headers }, gate, storedAt }) => ({
       ...{ id, queue, name, state: "blocked" as const, attempts, storedAt, gate },
       createdAt,
       ...(lane === undefined ? {} : { lane }),
+      ...tracePart(headers),
     }),
   );
 }
@@ -126,9 +137,10 @@ async function runningJobs(
   const found = await broker.listRunning({ timeoutMs: RUNNING_MS, ...where });
   const answered = found
     .slice(0, limit)
-    .map(({ id, queue: of, name, node, attempt, startedAt, createdAt }) => ({
+    .map(({ id, queue: of, name, node, attempt, startedAt, createdAt, traceId }) => ({
       ...{ id, queue: of, name, state: "running" as const, node, startedAt },
       createdAt,
+      ...(traceId === undefined ? {} : { traceId }),
       // The attempt under way has no outcome yet.
       attempts: attempt - 1,
     }));
@@ -137,6 +149,7 @@ async function runningJobs(
   const silent = unanswered.map(({ job: { envelope, storedAt }, node, silentMs }) => ({
     ...{ id: envelope.id, queue: envelope.queue, name: envelope.name, state: "running" as const },
     ...{ attempts: envelope.attempts, storedAt, createdAt: envelope.createdAt },
+    ...tracePart(envelope.headers),
     ...(node === undefined ? {} : { node }),
     ...(silentMs === undefined ? {} : { silentMs }),
   }));

@@ -5,6 +5,7 @@ import {
   runnableAt,
   type RunningJob,
   tickOriginOf,
+  traceIdOf,
 } from "@millrace/core";
 import type { Admission } from "../admission.ts";
 import type { JobInHand } from "../job-in-hand.ts";
@@ -53,6 +54,7 @@ export class RunReport implements AttemptListener {
     const { host, envelope } = this.#of;
     if (this.startedAt === undefined) return undefined;
     const leadership = tickOriginOf(envelope)?.token;
+    const traceId = this.#trace?.traceId ?? traceIdOf(envelope.headers);
     return {
       id: envelope.id,
       queue: envelope.queue,
@@ -62,6 +64,7 @@ export class RunReport implements AttemptListener {
       startedAt: this.startedAt,
       createdAt: envelope.createdAt,
       ...(leadership === undefined ? {} : { leadership }),
+      ...(traceId === undefined ? {} : { traceId }),
     };
   }
 

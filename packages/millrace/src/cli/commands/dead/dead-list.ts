@@ -1,10 +1,16 @@
-import type { DeadLetterGroup, DeadReason, StoredDeadLetter } from "@millrace/core";
+import {
+  type DeadLetterGroup,
+  type DeadReason,
+  type StoredDeadLetter,
+  tracePart,
+} from "@millrace/core";
 import type { DeadLetterFilter } from "../../../client/dead/dead-matching.ts";
 import { flag, oneOf, text, whole } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { shownError, showValue } from "@millrace/telemetry/masking";
 import { type Column, table } from "../../show/table.ts";
+import { traceColumns } from "../../show/trace.ts";
 import { withClient } from "../../with-client.ts";
 
 export const REASONS = [
@@ -51,18 +57,20 @@ export function filterOf({
   };
 }
 
-const COLUMNS: readonly Column<StoredDeadLetter>[] = [
+type ShownLetter = StoredDeadLetter & { readonly traceId?: string };
+
+const COLUMNS: readonly Column<ShownLetter>[] = [
   { title: "ID", cell: ({ id }) => id },
   { title: "NAME", cell: ({ name }) => name ?? "?" },
   { title: "QUEUE", cell: ({ queue }) => queue },
   { title: "REASON", cell: ({ reason }) => reason },
   { title: "ATTEMPTS", align: "right", cell: ({ attempts }) => String(attempts) },
   { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
-  {
-    title: "ERROR",
-    cell: ({ error }) => (error === undefined ? "" : `${error.type}: ${error.message}`),
-  },
 ];
+const ERROR: Column<ShownLetter> = {
+  title: "ERROR",
+  cell: ({ error }) => (error === undefined ? "" : `${error.type}: ${error.message}`),
+};
 
 const GROUP_COLUMNS: readonly Column<DeadLetterGroup>[] = [
   { title: "COUNT", align: "right", cell: ({ count }) => String(count) },
@@ -101,7 +109,7 @@ export const deadList = command({
       about: "Count all of them by queue, job, reason and fingerprint of the error instead",
     },
   },
-  fields: ["connection", "namespace", "masking"],
+  fields: ["connection", "namespace", "masking", "tracing"],
   examples: [
     [
       "millrace dead list --queue mail --reason attempts-exhausted",
@@ -129,11 +137,13 @@ export const deadList = command({
     const found = await withClient(config, (client) =>
       client.dead.list({ ...filterOf(flags), limit }),
     );
-    const letters = found.map((letter) =>
-      letter.error === undefined ? letter : { ...letter, error: shownError(letter.error, show) },
-    );
+    const letters = found.map((letter) => ({
+      ...letter,
+      ...(letter.error === undefined ? {} : { error: shownError(letter.error, show) }),
+      ...tracePart(letter.headers),
+    }));
     return {
-      json: letters.map(({ id, name, queue, reason, attempts, error, at }) => ({
+      json: letters.map(({ id, name, queue, reason, attempts, error, at, traceId }) => ({
         id,
         name: name ?? null,
         queue,
@@ -141,9 +151,12 @@ export const deadList = command({
         attempts,
         error: error ?? null,
         at,
+        ...(traceId === undefined ? {} : { traceId }),
       })),
       text: (paint) =>
-        letters.length === 0 ? "no dead letters\n" : table(COLUMNS, letters, paint),
+        letters.length === 0
+          ? "no dead letters\n"
+          : table([...COLUMNS, ...traceColumns(letters, config.traceUrl), ERROR], letters, paint),
     };
   },
 });

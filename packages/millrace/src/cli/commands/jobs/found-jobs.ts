@@ -6,6 +6,7 @@ import { openJobIndex } from "../../../search/job-index.ts";
 import type { Report } from "../../command.ts";
 import { table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
+import { traceColumns } from "../../show/trace.ts";
 import { RECORDED_COLUMNS } from "./recorded-columns.ts";
 
 /** What an index of jobs has, once it is as far as the streams are now. */
@@ -50,6 +51,9 @@ export async function foundJobs(
   });
   return {
     json: jobs,
-    text: (paint) => (jobs.length === 0 ? "no job fits\n" : table(RECORDED_COLUMNS, jobs, paint)),
+    text: (paint) =>
+      jobs.length === 0
+        ? "no job fits\n"
+        : table([...RECORDED_COLUMNS, ...traceColumns(jobs, config.traceUrl)], jobs, paint),
   };
 }

@@ -9,6 +9,7 @@ import { shownSilence } from "../../show/silence.ts";
 import { foundJobs } from "./found-jobs.ts";
 import { type Column, table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
+import { traceColumns } from "../../show/trace.ts";
 import { RECORDED_COLUMNS } from "./recorded-columns.ts";
 
 const NAMED: readonly Column<LiveJob>[] = [
@@ -70,7 +71,7 @@ export const jobsList = command({
     limit: { kind: whole(1, 10_000), about: "How many to look at (default 50)" },
     "show-payload": { kind: flag, about: "Show results as they are (with --json)" },
   },
-  fields: ["connection", "namespace", "masking", "index"],
+  fields: ["connection", "namespace", "masking", "index", "tracing"],
   examples: [
     ["millrace jobs list --queue mail --limit 20", "The 20 latest jobs of the queue mail"],
     ["millrace jobs list --state running", "What every node runs now"],
@@ -85,6 +86,7 @@ export const jobsList = command({
   ],
   async run({ flags, config }) {
     const { queue, state, limit = 50, filter } = flags;
+    const { traceUrl } = config;
     if (config.jobIndex !== undefined)
       return foundJobs(config, { path: config.jobIndex, state, queue, limit, where: filter });
     const live = LIVE_STATES.find((one) => one === state);
@@ -100,7 +102,9 @@ export const jobsList = command({
       return {
         json: jobs,
         text: (paint) =>
-          jobs.length === 0 ? `no ${live} jobs\n` : table(LIVE_COLUMNS[live], jobs, paint),
+          jobs.length === 0
+            ? `no ${live} jobs\n`
+            : table([...LIVE_COLUMNS[live], ...traceColumns(jobs, traceUrl)], jobs, paint),
       };
     }
     const records = await withClient(config, (client) => client.jobs.list(query));
@@ -111,7 +115,9 @@ export const jobsList = command({
     return {
       json: rows,
       text: (paint) =>
-        rows.length === 0 ? "no jobs in the history\n" : table(RECORDED_COLUMNS, rows, paint),
+        rows.length === 0
+          ? "no jobs in the history\n"
+          : table([...RECORDED_COLUMNS, ...traceColumns(rows, traceUrl)], rows, paint),
     };
   },
 });

@@ -9,6 +9,7 @@ import type { Paint } from "../../io.ts";
 import { clean } from "../../show/clean.ts";
 import { shownRecord, showValue } from "@millrace/telemetry/masking";
 import { stateColour } from "../../show/state-colour.ts";
+import { shownTrace } from "../../show/trace.ts";
 import { withClient } from "../../with-client.ts";
 import { jsonText } from "../../show/json-text.ts";
 
@@ -26,7 +27,7 @@ export const jobsWatch = command({
     for: { kind: duration, about: "End after this time" },
     "show-payload": { kind: flag, about: "Errors, and with --json results, as they are" },
   },
-  fields: ["connection", "namespace", "masking"],
+  fields: ["connection", "namespace", "masking", "tracing"],
   examples: [
     ["millrace jobs watch --queue mail", "Everything that ends in the queue mail"],
     ["millrace jobs watch --state dead --json", "One JSON document a line, for a pipe"],
@@ -42,7 +43,7 @@ export const jobsWatch = command({
           if (left <= 0 || (name !== undefined && record.name !== name)) return;
           if (state !== undefined && record.state !== state) return;
           const shown = shownRecord(record, show);
-          io.out(json ? `${jsonText(shown)}\n` : line(shown, io.paint));
+          io.out(json ? `${jsonText(shown)}\n` : line(shown, io.paint, config.traceUrl));
           left -= 1;
           if (left <= 0) over.resolve();
         });
@@ -64,8 +65,8 @@ export const jobsWatch = command({
 });
 
 /** Pure. */
-export function line(record: HistoryRecord, paint: Paint): string {
-  const { at, state, queue, id, name, attempts, durationMs, node, error, reason } = record;
+export function line(record: HistoryRecord, paint: Paint, traceUrl?: string): string {
+  const { at, state, queue, id, name, attempts, durationMs, node, error, reason, traceId } = record;
   return `${[
     paint("dim", new Date(at).toISOString()),
     paint(stateColour(state), state.padEnd(9)),
@@ -76,5 +77,8 @@ export function line(record: HistoryRecord, paint: Paint): string {
     paint("dim", clean(node)),
     ...(reason === undefined ? [] : [clean(reason)]),
     ...(error === undefined ? [] : [paint("red", clean(`${error.type}: ${error.message}`, 200))]),
+    ...(traceId === undefined
+      ? []
+      : [paint("dim", clean(`trace ${shownTrace(traceId, traceUrl)}`, 1_000))]),
   ].join("  ")}\n`;
 }
