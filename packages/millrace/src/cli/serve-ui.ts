@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { connectBroker } from "@millrace/broker-nats";
 import { MillraceError, silentLogger, systemClock } from "@millrace/core";
 import { fleetReadings } from "@millrace/runtime";
-import { prometheusMetrics } from "@millrace/telemetry";
 import { createClient } from "../client/client.ts";
 import { whoAmI } from "../client/who-am-i.ts";
 import { connectionOptions } from "../config/connection.ts";
@@ -32,6 +31,7 @@ export async function serveUi(
 ): Promise<ServedUi> {
   // Every other command does without.
   const { parseAccounts, serveDashboard } = await import("@millrace/dashboard");
+  const { prometheusMetrics } = await import("@millrace/telemetry");
   const users = await usersOf(config);
   const accounts = users === undefined ? [] : parseAccounts(users);
   const outbox = await configuredOutbox(config);
