@@ -1,4 +1,4 @@
-import { defineJob, type Duration, MillraceError, readEnvelope } from "@millrace/core";
+import { defineJob, type Duration, MillraceError, readEnvelope, UNSETTLED } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
 import { latch, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
@@ -179,6 +179,33 @@ test("the execution log has a job that could not follow with what it was to be g
       { id: "b", reason: "chain-broken" },
       { id: "b", queue: "nowhere", payload: { n: 1 } },
     ],
+  ]);
+});
+
+test("the execution log has a batch's callback that could not be enqueued", async () => {
+  const record = vi.fn();
+  const { broker, clock, enqueue } = await simulatedNode({
+    jobs: [defineJob({ name: "t.member", queue: QUEUE }).handler(() => {})],
+    executionLog: { record, close: async () => {} },
+  });
+  const createdAt = clock.now();
+  const own = {
+    id: "b:callback",
+    name: "t.callback",
+    queue: "nowhere",
+    payload: "day",
+    headers: {},
+  };
+  await broker.batches.open({ id: "b", createdAt, callback: { ...UNSETTLED, ...own, createdAt } });
+  await broker.batches.join("b", [{ id: "a", queue: QUEUE }]);
+  await enqueue("t.member", null, { batch: "b" });
+  await clock.advance("1s");
+  expect(record.mock.calls).toMatchObject([
+    [
+      { id: "b:callback", reason: "chain-broken" },
+      { id: "b:callback", queue: "nowhere", payload: { input: "day", batch: { succeeded: 1 } } },
+    ],
+    [{ id: "a", state: "succeeded" }, { id: "a" }, undefined],
   ]);
 });
 

@@ -62,9 +62,8 @@ export function reportSettled(
   traceId?: string,
 ): void {
   if (host.metrics !== noMetrics) quietly(host, () => count(host, input, settlement));
+  recordSteps(host, settlement.steps, input, traceId);
   quietly(host, () => {
-    for (const step of settlement.steps)
-      if (step.do === "record") recordExecution(host, step, input, traceId);
     if (settlement.state === "abandoned" && input.startedAt !== undefined)
       host.executionLog.record(abandonedExecution(input), input.envelope, traceId);
   });
@@ -86,6 +85,18 @@ export function reportSettled(
   if (settlement.reason !== undefined) event.reason = settlement.reason;
   if ("error" in outcome) event.error = outcome.error;
   host.events.emit("job.settled", event);
+}
+
+/** What is on record now, for the execution log. */
+export function recordSteps(
+  host: ExecutionHost,
+  steps: readonly SettlementStep[],
+  input: SettlementInput,
+  traceId?: string,
+): void {
+  quietly(host, () => {
+    for (const step of steps) if (step.do === "record") recordExecution(host, step, input, traceId);
+  });
 }
 
 /** A job that was to follow and could not has no attempt, and so no trace, of its own. */

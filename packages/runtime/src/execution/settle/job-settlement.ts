@@ -20,7 +20,7 @@ import { lookForEnd, outcomeOfEnd, type WhereItIs } from "../recall/look-for-end
 import { Pause } from "../pause.ts";
 import { isToBeAsked } from "./settlement-input.ts";
 import { type Failure, remedy } from "./settlement-fallback.ts";
-import { reportSettled, reportTrouble } from "../report.ts";
+import { recordSteps, reportSettled, reportTrouble } from "../report.ts";
 import {
   hooksFor,
   isOf,
@@ -328,7 +328,10 @@ export class JobSettlement {
     const { host, delivery, input } = this.#options;
     const { envelope, message } = input;
     const { lease } = delivery;
-    const alsoSettle: Settled["alsoSettle"] = (steps) => host.broker.settle(delivery, steps);
+    const alsoSettle: Settled["alsoSettle"] = async (steps) => {
+      await host.broker.settle(delivery, steps);
+      recordSteps(host, steps, input);
+    };
     return {
       envelope,
       message,
