@@ -167,6 +167,12 @@ describeEachServer("a producer in an outage", (server) => {
       client.queues.drain(QUEUE, { signal }),
       client.queues.purge(QUEUE, { signal }),
       client.operations.run("x", { signal }),
+      client.operations.stop("x", { signal }),
+      client.dead.retry({}, { signal }),
+      client.dead.discard({}, { signal }),
+      client.queues.ensure(QUEUE, {}, { signal }),
+      client.queues.list({ signal }),
+      client.machine("m", "x").send({ type: "A" }, { signal }),
       client
         .with({ signal })
         .machine("m", "x")

@@ -330,11 +330,3 @@ test("a job that an outbox writes refuses one, too", async () => {
     ])
       await expect((async () => call())(), String(call)).rejects.toThrow(refusal);
 });
-
-test.each([5, "zzqx", null, Symbol("zzqx")])("options that are %o are refused", async (options) => {
-  await using t = await createTestRuntime({ jobs: [job.handler(() => {})] });
-  await expect(t.client.jobs.get("a", js(options))).rejects.toMatchObject({
-    code: "invalid-option",
-    message: expect.stringContaining("must be an object") as string,
-  });
-});

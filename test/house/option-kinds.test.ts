@@ -1,7 +1,7 @@
 import { launchServer } from "@millrace/nats-server";
 import { startHealthServer } from "@millrace/runtime";
 import { prometheusMetrics } from "@millrace/telemetry";
-import { connect, diagnose, openJobIndex } from "millrace";
+import { connect, defineJob, diagnose, openJobIndex } from "millrace";
 import { createDashboard, serveDashboard } from "millrace/dashboard";
 import {
   adoptTableSql,
@@ -20,7 +20,7 @@ import {
   postgresRecords,
   sqliteRecords,
 } from "millrace/telemetry";
-import { MemoryBroker, replayRuns } from "millrace/testing";
+import { createTestRuntime, MemoryBroker, replayRuns } from "millrace/testing";
 import { expect, test } from "vitest";
 
 /** As JavaScript would hand it over. */
@@ -97,4 +97,29 @@ test("a relay that can't start closes its store all the same", async () => {
     message: expect.stringContaining("Did you mean pollMs?") as string,
   });
   expect(isClosed).toBe(true);
+});
+
+const job = defineJob<unknown>({ name: "work", queue: "work" });
+
+test.each([5, "zzqx", null, Symbol("zzqx")])("options that are %o are refused", async (options) => {
+  await using t = await createTestRuntime({ jobs: [job.handler(() => {})] });
+  const handle = t.client.handle("a", "work");
+  for (const of of [t.client, t.client.with({ timeout: "1m" })])
+    for (const call of [
+      () => of.jobs.get("a", js(options)),
+      () => of.queues.list(js(options)),
+      () => of.queues.drain("work", js(options)),
+      () => of.enqueue(job, 1, js(options)),
+      () => of.events(js(options)),
+      () => of.jobs.watch(js(options)),
+      () => of.lock("l", js(options), () => 1),
+      () => of.health(js(options)),
+      () => of.machine("m", "a").waitFor(() => true, js(options)),
+      () => handle.result(js(options)),
+      () => handle.cancel("why", js(options)),
+      () => handle.logs(js(options)),
+    ])
+      await expect((async () => call())(), String(call)).rejects.toMatchObject({
+        code: "invalid-option",
+      });
 });

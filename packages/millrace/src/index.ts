@@ -141,7 +141,13 @@ export type { LockOptions, LockScope } from "./client/lock.ts";
 export type { DrainOptions, DrainResult } from "./client/queues/queue-drain.ts";
 export type { LimitUse, QueueLimits } from "./client/queues/queue-limits.ts";
 export type { QueueStatus } from "./client/queues/queue-status.ts";
-export type { ControlNote, QueueChange, Queues, RateOption } from "./client/queues/queues.ts";
+export type {
+  ControlNote,
+  QueueChange,
+  QueuePurgeOptions,
+  Queues,
+  RateOption,
+} from "./client/queues/queues.ts";
 export type { EventsQuery } from "./client/events.ts";
 export type { JobEvent } from "./client/follow-events.ts";
 export type { Jobs, JobsQuery } from "./client/jobs/jobs.ts";

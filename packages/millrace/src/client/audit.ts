@@ -10,6 +10,7 @@ import {
 } from "@millrace/core";
 import { maskText } from "@millrace/telemetry/masking";
 import { whoAmI } from "./who-am-i.ts";
+import { among, type CallLimits, LIMITS, type LimitsPlaces } from "./call-limits.ts";
 
 /** What an operator is about to do. */
 export interface AuditIntent {
@@ -50,7 +51,7 @@ export type AuditRecord = Required<Pick<AuditIntent, "action" | "filter" | "by">
   };
 
 /** Which records of the audit to read. */
-export interface AuditQuery {
+export interface AuditQuery extends CallLimits {
   /** Default 100; `Infinity`: all. */
   readonly limit?: number;
   /** Begins so: `dead` fits `dead retry` and `dead discard`. */
@@ -75,7 +76,8 @@ export interface Audit {
    * Does something an operator asked for, with a record of it: written before (where it can't be,
    * nothing is done), and completed after with how many things were changed, or with the error.
    *
-   * @param intent its `by` is who asked for it. Default: the user and the host of this process
+   * @param intent its `by` is who asked for it. Default: the user and the host of this process. Its
+   *   limits end the call; what `act` has begun goes on, and what has not does not begin
    * @param tally how many things the result says were changed. Default: one
    * @throws what `act` throws; MillraceError of the record's write
    * @example
@@ -83,16 +85,19 @@ export interface Audit {
    * await millrace.audit.perform(intent, () => millrace.queues.pause("mail", { by: "ada" }));
    */
   perform<Result>(
-    intent: AuditIntent,
+    intent: AuditIntent & CallLimits,
     act: () => Promise<Result>,
     tally?: (result: Result) => AuditTally,
   ): Promise<Result>;
 }
 
-const QUERY_NAMES = optionNames<AuditQuery>({ limit: true, action: true, since: true });
-const INTENT_NAMES = optionNames<AuditIntent>({
-  ...{ action: true, filter: true, by: true, reason: true },
+const QUERY_NAMES = optionNames<AuditQuery>({
+  ...{ limit: true, action: true, since: true, ...LIMITS },
 });
+const INTENT_NAMES = optionNames<AuditIntent & CallLimits>({
+  ...{ action: true, filter: true, by: true, reason: true, ...LIMITS },
+});
+export const AUDIT_LIMITS: LimitsPlaces<Audit> = { list: among(0), perform: among(0) };
 
 export function auditOf(broker: Broker): Audit {
   return {
@@ -102,7 +107,12 @@ export function auditOf(broker: Broker): Audit {
     },
     perform: async (intent, act, tally = () => ({ count: 1 })) => {
       refuseUnknown(intent, INTENT_NAMES, "audit.perform()");
-      return audited(broker, intent, act, tally);
+      const { signal } = intent;
+      const begun = async (): ReturnType<typeof act> => {
+        signal?.throwIfAborted();
+        return act();
+      };
+      return audited(broker, intent, begun, tally);
     },
   };
 }

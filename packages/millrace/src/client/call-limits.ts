@@ -7,10 +7,13 @@ import {
   optionNames,
   refuseUnknown,
   toMs,
-  type Timer,
 } from "@millrace/core";
+import { waitWithin } from "./wait-within.ts";
 
-/** How long a call may take. */
+/**
+ * How long a call may take. Every call of a client takes them that asks the server, in its options
+ * or as its last argument; those that enqueue, whose `timeout` is an attempt's, by `with()`.
+ */
 export interface CallLimits {
   /** From the call to its end. Default: what the call takes by itself, 30 s for an enqueue. */
   readonly timeout?: Duration;
@@ -18,17 +21,60 @@ export interface CallLimits {
   readonly signal?: AbortSignal;
 }
 
-const NAMES = optionNames<CallLimits>({ timeout: true, signal: true });
+/** For the names of options of which they are some. */
+export const LIMITS = { timeout: true, signal: true } as const;
+const NAMES = optionNames<CallLimits>(LIMITS);
 
 /**
  * Limits as they were given.
  *
  * @param of which call: `health()`
- * @throws MillraceError `invalid-option`
+ * @throws MillraceError `invalid-option`, `invalid-duration`
  */
 export function callLimits(limits: CallLimits, of: string): CallLimits {
   refuseUnknown(limits, NAMES, of);
+  if (limits.timeout !== undefined) toMs(limits.timeout, "timeout");
   return limits;
+}
+
+/**
+ * Where a method takes its own limits. `alone`: as an argument that holds nothing else. `among`:
+ * beside other options, which the method checks. `kept`: likewise, and the method keeps to them
+ * itself.
+ */
+export interface LimitsPlace {
+  readonly at: number;
+  readonly how: "alone" | "among" | "kept";
+}
+
+/** Of each method: the compiler asks for those that take none yet. */
+export type LimitsPlaces<Methods> = { readonly [Name in keyof Methods]-?: LimitsPlace };
+
+export const alone = (at: number): LimitsPlace => ({ at, how: "alone" });
+export const among = (at: number): LimitsPlace => ({ at, how: "among" });
+export const kept = (at: number): LimitsPlace => ({ at, how: "kept" });
+
+/**
+ * The limits that a call was given itself.
+ *
+ * @param doing which call: `queues.list()`
+ * @throws MillraceError `invalid-option`
+ */
+export function ownLimits(
+  given: readonly unknown[],
+  { at, how }: LimitsPlace,
+  doing: string,
+): CallLimits {
+  const options = given[at] as CallLimits | null | undefined;
+  if (how === "alone")
+    return callLimits(options === undefined ? {} : (options as CallLimits), doing);
+  // What is no object the method refuses.
+  if (how === "kept" || typeof options !== "object" || options === null) return {};
+  const { timeout, signal } = options;
+  return callLimits(
+    { ...(timeout === undefined ? {} : { timeout }), ...(signal === undefined ? {} : { signal }) },
+    doing,
+  );
 }
 
 export interface LimitedHost {
@@ -63,35 +109,18 @@ export async function limited<T>(
   call: LimitedCall,
   act: (via: Broker, left: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  signal?.throwIfAborted();
   const timeoutMs = timeout === undefined ? undefined : toMs(timeout, "timeout");
   const over = new AbortController();
-  const left = new AbortController();
-  const ended = Promise.withResolvers<never>();
-  const end = (reason: unknown): void => {
-    over.abort();
-    // Before the act is told: what it makes of that is not the call's answer.
-    ended.reject(reason);
-    left.abort(reason);
-  };
-  const abort = (): void => end(signal?.reason);
-  let timer: Timer | undefined;
-  if (timeoutMs !== undefined)
-    timer = clock.setTimer(timeoutMs, () => {
-      over.abort();
-      // Not before: an event loop that stood still would find both over in the same turn.
-      timer = clock.setTimer(TELL_MS, () => end(tooLate(call, timeoutMs, broker.status)));
-    });
-  signal?.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([
-      act(enqueueingUntil(broker, over.signal), left.signal),
-      ended.promise,
-    ]);
-  } finally {
-    signal?.removeEventListener("abort", abort);
-    timer?.cancel();
-  }
+  const time =
+    timeoutMs === undefined
+      ? undefined
+      : {
+          ...{ ms: timeoutMs, tooLate: () => tooLate(call, timeoutMs, broker.status) },
+          first: { act: () => over.abort(), ms: TELL_MS },
+        };
+  return waitWithin({ clock, signal, time }, (left) =>
+    act(enqueueingUntil(broker, AbortSignal.any([over.signal, left])), left),
+  );
 }
 
 function enqueueingUntil(broker: Broker, signal: AbortSignal): Broker {

@@ -1,4 +1,5 @@
 import { type BatchEnded, defineJob, planJob } from "@millrace/core";
+import { createNode } from "@millrace/runtime";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { createClient } from "./client.ts";
@@ -174,4 +175,117 @@ test("a subscription to a machine ends with its client's signal", async () => {
   late.resolve();
   await clock.advance("1s");
   expect(watches).toBe(0);
+});
+
+/** Five letters of `work`, which are removed when the test says. */
+async function letters() {
+  const { client, clock, broker } = await scene();
+  const node = createNode({
+    ...{ broker, clock, random: () => 0.5 },
+    jobs: [defineJob({ name: "work", queue: "work", retry: { attempts: 1 } }).handler(fail)],
+  });
+  await node.start();
+  await client.enqueueMany(
+    job,
+    [1, 2, 3, 4, 5].map((input) => ({ input })),
+  );
+  await clock.advance("1m");
+  await Promise.all([node.stop(), clock.advance("1m")]);
+  const left = async (): Promise<number> => (await client.dead.list()).length;
+  expect(await left()).toBe(5);
+  const removals: PromiseWithResolvers<void>[] = [];
+  const remove = broker.deadLetters.remove.bind(broker.deadLetters);
+  broker.deadLetters.remove = async (sequence) => {
+    const removal = Promise.withResolvers<void>();
+    removals.push(removal);
+    await removal.promise;
+    return remove(sequence);
+  };
+  return { client, clock, broker, left, removals };
+}
+
+function fail(): never {
+  throw new Error("it fails");
+}
+
+test.each(["retry", "discard"] as const)(
+  "dead.%s() that is told to stop begins with no further letter",
+  async (call) => {
+    const { client, clock, left, removals } = await letters();
+    const stop = new AbortController();
+    const reason = new Error("the tab was closed");
+    const told = outcome(client.dead[call]({}, { signal: stop.signal }));
+    await clock.advance("1s");
+    expect(removals).toHaveLength(1);
+    stop.abort(reason);
+    await clock.advance(0);
+    expect(told.now).toBe(reason);
+    removals[0]?.resolve();
+    await clock.advance("1m");
+    expect(removals).toHaveLength(1);
+    expect(await left()).toBe(4);
+    // So does the client's own time.
+    const late = outcome(client.with({ timeout: "1s" }).dead[call]({}));
+    await clock.advance("2s");
+    expect(late.now).toMatchObject({ code: "request-timeout" });
+    removals[1]?.resolve();
+    await clock.advance("1m");
+    expect(removals).toHaveLength(2);
+    expect(await left()).toBe(3);
+  },
+);
+
+test("a call's own time counts instead of its client's, and either signal ends it", async () => {
+  const { client, clock, broker } = await scene();
+  broker.queues.snapshot = () => new Promise(() => {});
+  const theirs = new AbortController();
+  const own = new AbortController();
+  const limited = client.with({ timeout: "1s", signal: theirs.signal });
+  const longer = outcome(limited.queues.snapshot("work", { timeout: "1h" }));
+  const shorter = outcome(limited.queues.snapshot("work", { timeout: "10ms" }));
+  const one = outcome(limited.queues.snapshot("work", { timeout: "1h", signal: own.signal }));
+  await clock.advance("100ms");
+  expect(shorter.now).toMatchObject({
+    message: expect.stringMatching(/^queues\.snapshot\(\) took longer than 10 ?ms/) as string,
+  });
+  await clock.advance("1m");
+  expect([longer.now, one.now]).toEqual(["waits", "waits"]);
+  const reason = new Error("mine");
+  own.abort(reason);
+  await clock.advance(0);
+  expect([longer.now, one.now]).toEqual(["waits", reason]);
+  theirs.abort(reason);
+  await clock.advance(0);
+  expect(longer.now).toBe(reason);
+});
+
+test("what an operator asked for does not begin when nobody waits for it any more", async () => {
+  const { client, clock, broker } = await scene();
+  const answer = Promise.withResolvers<void>();
+  const documents = broker.documents.bind(broker);
+  broker.documents = async (bucket) => {
+    await answer.promise;
+    return documents(bucket);
+  };
+  let isBegun = false;
+  const intent = { action: "tidy", filter: {}, timeout: "1s" } as const;
+  const told = outcome(client.audit.perform(intent, async () => (isBegun = true)));
+  await clock.advance("2s");
+  expect(told.now).toMatchObject({ code: "request-timeout" });
+  answer.resolve();
+  await clock.advance("1s");
+  expect(isBegun).toBe(false);
+  expect(await client.audit.list()).toMatchObject([
+    { action: "tidy", outcome: { state: "failed", code: "request-timeout" } },
+  ]);
+});
+
+test("a purge whose time is over puts its queue back, and says how far it came", async () => {
+  const { client, clock } = await scene();
+  await client.enqueue(job, 1, { delay: "1h" });
+  await client.enqueue(job, 1);
+  const told = outcome(client.queues.purge("work", { delayed: true, timeout: "10ms" }));
+  await clock.advance("1m");
+  expect(told.now).toMatchObject({ value: { cancelled: expect.any(Number) as number } });
+  expect(await client.queues.controls("work")).toEqual({});
 });

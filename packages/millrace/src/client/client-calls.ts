@@ -1,7 +1,17 @@
 import type { Broker, Stoppable } from "@millrace/core";
-import { type CallLimits, limited, type LimitedHost } from "./call-limits.ts";
+import {
+  alone,
+  among,
+  type CallLimits,
+  callLimits,
+  limited,
+  type LimitedHost,
+  type LimitsPlace,
+  type LimitsPlaces,
+  ownLimits,
+} from "./call-limits.ts";
 import type { JobHandle } from "./jobs/job-handle.ts";
-import type { Jobs } from "./jobs/jobs.ts";
+import { type Jobs, JOBS_LIMITS } from "./jobs/jobs.ts";
 import type { LockOptions } from "./lock.ts";
 
 /** Methods of which each gives a promise: what gives its value at once would give one, too. */
@@ -9,117 +19,197 @@ type Asynchronous<Methods> = {
   readonly [Name in keyof Methods]: (...given: never[]) => Promise<unknown>;
 };
 
-/** At which place a method takes options with a `signal`. */
-type SignalPlaces<Methods> = { readonly [Name in keyof Methods]?: number };
-
-/** A client's calls, each within the client's limits where it has any. */
+/** A client's calls, each within the client's limits and its own, where there are any. */
 export interface ClientCalls {
   readonly isLimited: boolean;
   /** For what enqueues: nothing goes out when the time is over. */
-  publish<T>(doing: string, act: (via: Broker) => Promise<T>): Promise<T>;
+  publish<T>(doing: string, act: (via: Broker) => Promise<T>, own?: CallLimits): Promise<T>;
   /**
    * For what reads or changes something else.
    *
    * @param act is given a signal that is aborted when nobody waits for the call any more
    */
-  ask<T>(doing: string, act: (left?: AbortSignal) => Promise<T>): Promise<T>;
-  /** For what goes on until it is stopped; the client's signal ends it, too. */
-  open(doing: string, act: () => Promise<Stoppable>): Promise<Stoppable>;
-  /** The same methods, each within the limits. */
+  ask<T>(doing: string, act: (left?: AbortSignal) => Promise<T>, own?: CallLimits): Promise<T>;
+  /** For what goes on until it is stopped; a signal ends it, too. */
+  open(doing: string, act: () => Promise<Stoppable>, own?: AbortSignal): Promise<Stoppable>;
+  /**
+   * The same methods, each within the limits. Each is given a signal that is aborted when nobody
+   * waits for it any more, where it takes its own limits.
+   *
+   * @param name what they are of, for the error of one that takes too long; empty: of the client
+   */
   each<Methods extends Asynchronous<Methods>>(
     name: string,
     methods: Methods,
-    signals?: SignalPlaces<Methods>,
+    places: LimitsPlaces<Methods>,
   ): Methods;
   /** The same of `millrace.jobs`; watching is ended by the signal alone. */
   jobs(jobs: Jobs): Jobs;
   /** The limits of a wait that is given none of its own. */
   wait<Options extends CallLimits>(options: Options): Options & CallLimits;
+  /** The signal of a reading that is given none of its own. */
+  read<Options extends Pick<CallLimits, "signal">>(options: Options): Options;
   /** A handle whose calls are limited likewise. */
   handle<Output>(handle: JobHandle<Output>): JobHandle<Output>;
   /** What is limited of a lock is the waiting for it, never the function under it. */
   lockOptions(options: LockOptions): LockOptions;
 }
 
-const UNLIMITED: Omit<ClientCalls, "publish"> = {
-  isLimited: false,
-  ask: (_doing, act) => act(),
-  open: (_doing, act) => act(),
-  each: (_name, methods) => methods,
-  jobs: (jobs) => jobs,
-  wait: (options) => options,
-  handle: (handle) => handle,
-  lockOptions: (options) => options,
-};
-
-export function clientCalls(host: LimitedHost, limits: CallLimits | undefined): ClientCalls {
-  if (limits === undefined) return { ...UNLIMITED, publish: (_doing, act) => act(host.broker) };
-  const { timeout, signal } = limits;
-  const signalled = signal === undefined ? {} : { signal };
-  const ask: ClientCalls["ask"] = (doing, act) =>
-    limited(host, limits, { doing, code: "request-timeout" }, (_via, left) => act(left));
-  const each: ClientCalls["each"] = (name, methods, signals = {}) =>
-    new Proxy(methods, {
-      get(target, key) {
-        const method: unknown = Reflect.get(target, key);
-        if (typeof method !== "function") return method;
-        const place: unknown = Reflect.get(signals, key);
-        return (...given: unknown[]): Promise<unknown> =>
-          ask(`${name}.${String(key)}()`, async (left) => {
-            const all = typeof place === "number" ? withSignal(given, place, left) : given;
-            return (await Reflect.apply(method, target, all)) as unknown;
-          });
-      },
-    });
+export function clientCalls(host: LimitedHost, limits: CallLimits = {}): ClientCalls {
+  const signalled = limits.signal === undefined ? {} : { signal: limits.signal };
+  const isLimited = limits.timeout !== undefined || limits.signal !== undefined;
+  const publish: ClientCalls["publish"] = (doing, act, own) => {
+    const both = bothLimits(limits, own);
+    return both === undefined
+      ? act(host.broker)
+      : limited(host, both, { doing, code: "publish-timeout" }, act);
+  };
+  const ask: ClientCalls["ask"] = (doing, act, own) => {
+    const both = bothLimits(limits, own);
+    return both === undefined
+      ? act()
+      : limited(host, both, { doing, code: "request-timeout" }, (_via, left) => act(left));
+  };
+  const calls = { ask, isLimited };
+  const each: ClientCalls["each"] = (name, methods, places) =>
+    eachWithin(calls, name, methods, places);
   return {
-    isLimited: true,
-    publish: (doing, act) => limited(host, limits, { doing, code: "publish-timeout" }, act),
+    isLimited,
+    publish,
     ask,
-    open: async (doing, act) => {
-      const opened = await ask(doing, async (left) => {
-        const late = await act();
-        // Nobody would ever stop it.
-        if (left?.aborted === true) await late.stop();
-        return late;
-      });
+    open: async (doing, act, own) => {
+      const ownLimit = callLimits(own === undefined ? {} : { signal: own }, doing);
+      const { signal } = eitherSignal(own, limits.signal);
+      const opened = await ask(
+        doing,
+        async (left) => {
+          const late = await act();
+          // Nobody would ever stop it.
+          if (left?.aborted === true) await late.stop();
+          return late;
+        },
+        ownLimit,
+      );
       return stoppedBy(opened, signal);
     },
     each,
     jobs: (jobs) => {
       const { watch, ...asked } = jobs;
       return {
-        ...each("jobs", asked),
-        watch: (query) => watch({ ...signalled, ...query }),
+        ...each("jobs", asked, JOBS_LIMITS),
+        watch: (query = {}) => watch(withDefaults(query, signalled)),
       };
     },
-    wait: (options) => ({ ...limits, ...options }),
+    wait: (options) => withDefaults(options, limits),
     handle: (handle) => ({
       ...handle,
-      status: () => ask("handle.status()", () => handle.status()),
-      result: (options) => handle.result({ ...limits, ...options }),
-      cancel: (reason, options) =>
-        ask("handle.cancel()", (left) =>
-          handle.cancel(reason, { ...options, ...eitherSignal(options?.signal, left) }),
-        ),
-      progress: (options) => handle.progress({ ...signalled, ...options }),
-      logs: (options) => handle.logs({ ...signalled, ...options }),
-      reschedule: (when) => ask("handle.reschedule()", () => handle.reschedule(when)),
+      status: withLimits(calls, "handle.status()", alone(0), handle.status),
+      cancel: withLimits(calls, "handle.cancel()", among(1), handle.cancel),
+      reschedule: withLimits(calls, "handle.reschedule()", alone(1), handle.reschedule),
+      ...(isLimited ? waitsOf(handle, limits) : {}),
     }),
-    lockOptions: (options) => ({
-      ...(timeout === undefined ? {} : { wait: timeout }),
-      ...signalled,
-      ...options,
-    }),
+    read: (options) => withDefaults(options, signalled),
+    lockOptions: (options) =>
+      withDefaults(options, {
+        ...(limits.timeout === undefined ? {} : { wait: limits.timeout }),
+        ...signalled,
+      }),
+  };
+}
+
+type Waits = Pick<JobHandle, "progress" | "logs">;
+
+/** What of a handle waits or goes on. */
+function waitsOf<Output>(
+  handle: JobHandle<Output>,
+  limits: CallLimits,
+): Waits & Pick<JobHandle<Output>, "result"> {
+  const signalled = limits.signal === undefined ? {} : { signal: limits.signal };
+  return {
+    result: (options = {}) => handle.result(withDefaults(options, limits)),
+    progress: (options = {}) => handle.progress(withDefaults(options, signalled)),
+    logs: (options = {}) => handle.logs(withDefaults(options, signalled)),
+  };
+}
+
+type Asking = Pick<ClientCalls, "ask" | "isLimited">;
+type Method = (...given: never[]) => unknown;
+
+function eachWithin<Methods extends object>(
+  calls: Asking,
+  name: string,
+  methods: Methods,
+  places: LimitsPlaces<Methods>,
+): Methods {
+  return new Proxy(methods, {
+    get(target, key) {
+      const method: unknown = Reflect.get(target, key);
+      const place = Reflect.get(places, key) as LimitsPlace | undefined;
+      if (typeof method !== "function" || place === undefined) return method;
+      const doing = `${name === "" ? "" : `${name}.`}${String(key)}()`;
+      return withLimits(calls, doing, place, method as Method);
+    },
+  });
+}
+
+/** The same method, within the client's limits and those that it is given itself. */
+function withLimits<Of extends Method>(
+  calls: Asking,
+  doing: string,
+  place: LimitsPlace,
+  method: Of,
+): Of {
+  const limitedOf: Method = (...given: unknown[]) =>
+    calls.isLimited || given[place.at] !== undefined
+      ? askWithin(calls, doing, place, method, given)
+      : Reflect.apply(method, undefined, given);
+  return limitedOf as Of;
+}
+
+async function askWithin(
+  { ask }: Asking,
+  doing: string,
+  place: LimitsPlace,
+  method: Method,
+  given: readonly unknown[],
+): Promise<unknown> {
+  const own = ownLimits(given, place, doing);
+  const act = async (left?: AbortSignal): Promise<unknown> =>
+    Reflect.apply(method, undefined, withSignal(given, place.at, left));
+  return ask(doing, act, own);
+}
+
+/** What is no object whoever is given it refuses. */
+function withDefaults<Options extends object, Defaults extends object>(
+  options: Options,
+  defaults: Defaults,
+): Options & Defaults {
+  if (typeof options !== "object" || (options as object | null) === null) return options as never;
+  const given = { ...options } as Record<string, unknown>;
+  for (const [name, value] of Object.entries(defaults)) given[name] ??= value;
+  return given as Options & Defaults;
+}
+
+/** A call's own time counts instead of the client's; whichever signal is aborted first ends it. */
+function bothLimits(of: CallLimits, own: CallLimits = {}): CallLimits | undefined {
+  const { timeout = of.timeout } = own;
+  const { signal } = eitherSignal(own.signal, of.signal);
+  if (timeout === undefined && signal === undefined) return undefined;
+  return {
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(signal === undefined ? {} : { signal }),
   };
 }
 
 /** The one that is aborted first, as an option; none where there is none. */
-export function eitherSignal(
+function eitherSignal(
   own: AbortSignal | undefined,
   left: AbortSignal | undefined,
 ): { readonly signal?: AbortSignal } {
   const both = [own, left].filter((signal) => signal !== undefined);
-  return both.length === 0 ? {} : { signal: AbortSignal.any(both) };
+  const [first] = both;
+  if (first === undefined) return {};
+  return { signal: both.length === 1 ? first : AbortSignal.any(both) };
 }
 
 function withSignal(
@@ -127,7 +217,9 @@ function withSignal(
   place: number,
   left: AbortSignal | undefined,
 ): readonly unknown[] {
-  const options = given[place] as { readonly signal?: AbortSignal } | undefined;
+  const options = given[place] as { readonly signal?: AbortSignal } | null | undefined;
+  const isNone = options !== undefined && (typeof options !== "object" || options === null);
+  if (left === undefined || isNone) return given;
   const all = [...given];
   all[place] = { ...options, ...eitherSignal(options?.signal, left) };
   return all;

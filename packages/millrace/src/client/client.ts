@@ -12,23 +12,24 @@ import type { Millrace } from "./millrace.ts";
 import { callLimits, type CallLimits } from "./call-limits.ts";
 import { clientCalls } from "./client-calls.ts";
 import { clientHealth } from "./client-health.ts";
-import { cron } from "./cron.ts";
-import { deadLetters } from "./dead/dead-letters.ts";
-import { delayedJobs } from "./jobs/delayed.ts";
-import { locksOf } from "./locks.ts";
+import { cron, CRON_LIMITS } from "./cron.ts";
+import { DEAD_LIMITS, deadLetters } from "./dead/dead-letters.ts";
+import { DELAYED_LIMITS, delayedJobs } from "./jobs/delayed.ts";
+import { LOCKS_LIMITS, locksOf } from "./locks.ts";
 import { withLock } from "./lock.ts";
 import { eventsOf } from "./events.ts";
 import { enqueueCalls } from "./enqueue/enqueue-calls.ts";
 import { jobCalls, lookUpJob } from "./jobs/job-calls.ts";
-import { batchesOf } from "./jobs/batches.ts";
+import { BATCHES_LIMITS, batchesOf } from "./jobs/batches.ts";
+import type { JobHandle } from "./jobs/job-handle.ts";
 import { jobsOf } from "./jobs/jobs.ts";
-import { auditOf } from "./audit.ts";
-import { operationsOf } from "./operations/operations.ts";
-import { samplesOf } from "./samples/samples.ts";
-import { nodesOf } from "./nodes.ts";
-import { queuesOf } from "./queues/queues.ts";
+import { AUDIT_LIMITS, auditOf } from "./audit.ts";
+import { OPERATIONS_LIMITS, operationsOf } from "./operations/operations.ts";
+import { SAMPLES_LIMITS, samplesOf } from "./samples/samples.ts";
+import { NODES_LIMITS, nodesOf } from "./nodes.ts";
+import { QUEUES_LIMITS, queuesOf } from "./queues/queues.ts";
 import { machineHandle } from "./machines/machine-handle.ts";
-import { machinesOf } from "./machines/machines.ts";
+import { MACHINES_LIMITS, machinesOf } from "./machines/machines.ts";
 
 /** What a client may be given besides; each has a default. */
 export interface ClientParts {
@@ -54,7 +55,8 @@ export function createClient(broker: Broker, clock: Clock, parts: ClientParts = 
   } = parts;
   const calls = clientCalls({ broker, clock }, limits);
   const host = { broker, clock, newId, calls };
-  const operations = operationsOf(broker, clock, mask);
+  const { serve: serveOperations, ...operationCalls } = operationsOf(broker, clock, mask);
+  const { serve: serveSamples, ...sampleCalls } = samplesOf(broker, clock);
   const { runtimeCharts, ...asynchronous } = machinesOf(broker);
   return {
     ...enqueueCalls(host),
@@ -81,29 +83,33 @@ export function createClient(broker: Broker, clock: Clock, parts: ClientParts = 
     // Async, so that what was wrong with the call rejects like every other error.
     health: async (own = {}) =>
       clientHealth(broker, clock, { ...limits, ...callLimits(own, "health()") }),
-    events: (query = {}) => {
-      const signal = query.signal ?? limits?.signal;
-      return eventsOf(broker, clock, { ...query, ...(signal === undefined ? {} : { signal }) });
-    },
-    batches: calls.each("batches", batchesOf(broker)),
+    events: (query = {}) => eventsOf(broker, clock, calls.read(query)),
+    batches: calls.each("batches", batchesOf(broker), BATCHES_LIMITS),
     jobs: calls.jobs(jobsOf(broker, lookUpJob(broker, now), now)),
-    queues: calls.each("queues", queuesOf(broker, clock), { drain: 1, purge: 1 }),
-    nodes: calls.each("nodes", nodesOf(broker)),
-    locks: calls.each("locks", locksOf(broker)),
-    audit: calls.each("audit", auditOf(broker)),
+    queues: calls.each("queues", queuesOf(broker, clock), QUEUES_LIMITS),
+    nodes: calls.each("nodes", nodesOf(broker), NODES_LIMITS),
+    locks: calls.each("locks", locksOf(broker), LOCKS_LIMITS),
+    audit: calls.each("audit", auditOf(broker), AUDIT_LIMITS),
     operations: {
-      ...calls.each("operations", operations, { run: 1 }),
-      serve: (options) => calls.open("operations.serve()", () => operations.serve(options)),
+      ...calls.each("operations", operationCalls, OPERATIONS_LIMITS),
+      serve: (options) =>
+        calls.open("operations.serve()", () => serveOperations(options), options?.signal),
     },
-    samples: calls.each("samples", samplesOf(broker, clock)),
-    dead: calls.each("dead", deadLetters(broker, clock, mask)),
+    samples: {
+      ...calls.each("samples", sampleCalls, SAMPLES_LIMITS),
+      serve: (options) =>
+        calls.open("samples.serve()", () => serveSamples(options), options?.signal),
+    },
+    dead: calls.each("dead", deadLetters(broker, clock, mask), DEAD_LIMITS),
     cron: {
-      ...calls.each("cron", cron(broker, clock, newId)),
-      run: async (name) =>
-        calls.handle(await calls.publish("cron.run()", (via) => cron(via, clock, newId).run(name))),
+      ...calls.each("cron", cron(broker, clock, newId), CRON_LIMITS),
+      run: async (name, own = {}) => {
+        const run = (via: Broker): Promise<JobHandle> => cron(via, clock, newId).run(name);
+        return calls.handle(await calls.publish("cron.run()", run, callLimits(own, "cron.run()")));
+      },
     },
-    machines: { ...calls.each("machines", asynchronous), runtimeCharts },
-    delayed: calls.each("delayed", delayedJobs(broker, now)),
+    machines: { ...calls.each("machines", asynchronous, MACHINES_LIMITS), runtimeCharts },
+    delayed: calls.each("delayed", delayedJobs(broker, now), DELAYED_LIMITS),
     mask,
     broker,
     close: () => broker.close(),

@@ -23,6 +23,7 @@ import {
 import { type JobHandle, jobHandle } from "./jobs/job-handle.ts";
 import { ScheduleDocuments, scheduleNotFound, type ScheduleStatus } from "./schedule-documents.ts";
 import { type ScheduleEvent, scheduleHistory } from "./schedule-history.ts";
+import { alone, among, type CallLimits, LIMITS, type LimitsPlaces } from "./call-limits.ts";
 
 const FIELD_NAMES = optionNames<ScheduleFields>({
   ...{ name: true, cron: true, timezone: true, jitter: true, missed: true, overlap: true },
@@ -40,7 +41,7 @@ const CHANGE_NAMES = optionNames<ScheduleChange>({
 /** The schedules of a namespace. */
 export interface Cron {
   /** By name. One that can't be read is left out; nodes warn of it. */
-  list(): Promise<readonly ScheduleStatus[]>;
+  list(limits?: CallLimits): Promise<readonly ScheduleStatus[]>;
   /**
    * Stores a schedule, for nodes to carry out. The same again changes nothing. A schedule of a
    * node's code needs no adding.
@@ -52,7 +53,10 @@ export interface Cron {
    * const job = { job: "report", queue: "reports", payload: { day: "yesterday" } };
    * await millrace.cron.add({ name: "nightly", cron: "0 3 * * *", ...job });
    */
-  add(schedule: Schedule | ScheduleFields, options?: { readonly replace?: boolean }): Promise<void>;
+  add(
+    schedule: Schedule | ScheduleFields,
+    options?: { readonly replace?: boolean } & CallLimits,
+  ): Promise<void>;
   /**
    * Changes what is given of a schedule that a client added. What it did so far stays; where its
    * times change, nothing that was due before is made up for.
@@ -62,41 +66,48 @@ export interface Cron {
    * @example
    * await millrace.cron.change("nightly", { cron: "0 4 * * *", timezone: "Europe/Berlin" });
    */
-  change(name: string, change: ScheduleChange): Promise<void>;
+  change(name: string, change: ScheduleChange, limits?: CallLimits): Promise<void>;
   /**
    * Removes it with its state. A node that has it in its code stores it anew when it starts.
    * @throws MillraceError `schedule-not-found`
    */
-  remove(name: string): Promise<void>;
+  remove(name: string, limits?: CallLimits): Promise<void>;
   /**
    * No tick is enqueued until it is resumed, by whatever node. Jobs that are enqueued already run.
    * @throws MillraceError `schedule-not-found`
    */
-  pause(name: string): Promise<void>;
+  pause(name: string, limits?: CallLimits): Promise<void>;
   /**
    * From the next tick on; what was due meanwhile is not made up for.
    * @throws MillraceError `schedule-not-found`
    */
-  resume(name: string): Promise<void>;
+  resume(name: string, limits?: CallLimits): Promise<void>;
   /**
    * Enqueues its job now, beside its ticks, paused or not.
    * @throws MillraceError `schedule-not-found`, and what enqueueing throws
    */
-  run(name: string): Promise<JobHandle>;
+  run(name: string, limits?: CallLimits): Promise<JobHandle>;
   /** Its next ticks from now, without jitter. @throws MillraceError `schedule-not-found` */
-  next(name: string, count?: number): Promise<readonly number[]>;
+  next(name: string, count?: number, limits?: CallLimits): Promise<readonly number[]>;
   /**
    * What was decided last, and what became of the jobs, the newest first. Up to `limit` (20);
    * `Infinity`: all that is kept.
    * @throws MillraceError `schedule-not-found`
    */
-  history(name: string, limit?: number): Promise<readonly ScheduleEvent[]>;
+  history(name: string, limit?: number, limits?: CallLimits): Promise<readonly ScheduleEvent[]>;
 }
 
 /** They are found one by one, while nothing else of the process runs. */
 const MOST_TICKS = 100_000;
 
-const ADD_NAMES = optionNames<NonNullable<Parameters<Cron["add"]>[1]>>({ replace: true });
+const ADD_NAMES = optionNames<NonNullable<Parameters<Cron["add"]>[1]>>({
+  ...{ replace: true, ...LIMITS },
+});
+/** Of `run`, which enqueues, the client sees to them. */
+export const CRON_LIMITS: LimitsPlaces<Cron> = {
+  ...{ list: alone(0), add: among(1), remove: alone(1), pause: alone(1), resume: alone(1) },
+  ...{ change: alone(2), run: alone(1), next: alone(2), history: alone(2) },
+};
 
 /** `millrace.cron`, on any broker. */
 export function cron(broker: Broker, clock: Clock, newId: () => string): Cron {

@@ -8,6 +8,7 @@ import {
   requireQueueName,
 } from "@millrace/core";
 import { keyHash, readGate } from "@millrace/runtime";
+import { among, type CallLimits, LIMITS, type LimitsPlaces } from "./call-limits.ts";
 import { someAtATime } from "./enqueue/some-at-a-time.ts";
 
 /** A gate at which jobs of a queue are blocked, and who has what they wait for. */
@@ -29,15 +30,14 @@ export interface Locks {
    * By name: `user/` those of `millrace.lock`, `leader/`, `singleton/`, `cap/` and `queue-cap/`
    * those of the runtime. Reads all locks: for looking, not for working.
    */
-  list(query?: { readonly prefix?: string }): Promise<readonly LockView[]>;
+  list(query?: { readonly prefix?: string } & CallLimits): Promise<readonly LockView[]>;
   /**
    * Gates at which jobs are blocked, of one queue or of all, those with the most jobs first. At
    * most `limit` of them (100); `Infinity`: all.
    */
-  gates(query?: {
-    readonly queue?: string;
-    readonly limit?: number;
-  }): Promise<readonly GateStatus[]>;
+  gates(
+    query?: { readonly queue?: string; readonly limit?: number } & CallLimits,
+  ): Promise<readonly GateStatus[]>;
   /**
    * Frees a lock whose holder is gone for good. One that lives finds out at its next renewal,
    * within a third of its lease: until then two may believe that they hold it.
@@ -48,14 +48,24 @@ export interface Locks {
    * @example
    * await millrace.locks.release("user/invoices", { holder: "web-1:4711" });
    */
-  release(name: string, options?: { readonly holder?: string }): Promise<LockView | undefined>;
+  release(
+    name: string,
+    options?: { readonly holder?: string } & CallLimits,
+  ): Promise<LockView | undefined>;
 }
 
-const LIST_NAMES = optionNames<NonNullable<Parameters<Locks["list"]>[0]>>({ prefix: true });
-const GATES_NAMES = optionNames<NonNullable<Parameters<Locks["gates"]>[0]>>({
-  ...{ queue: true, limit: true },
+const LIST_NAMES = optionNames<NonNullable<Parameters<Locks["list"]>[0]>>({
+  ...{ prefix: true, ...LIMITS },
 });
-const RELEASE_NAMES = optionNames<NonNullable<Parameters<Locks["release"]>[1]>>({ holder: true });
+const GATES_NAMES = optionNames<NonNullable<Parameters<Locks["gates"]>[0]>>({
+  ...{ queue: true, limit: true, ...LIMITS },
+});
+const RELEASE_NAMES = optionNames<NonNullable<Parameters<Locks["release"]>[1]>>({
+  ...{ holder: true, ...LIMITS },
+});
+export const LOCKS_LIMITS: LimitsPlaces<Locks> = {
+  ...{ list: among(0), gates: among(0), release: among(1) },
+};
 /** Each round the holder has to renew between the look and the release. */
 const ROUNDS = 5;
 

@@ -100,7 +100,7 @@ export interface Millrace extends AsyncDisposable {
    *
    * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then)
    */
-  job(id: string, options?: { readonly queue?: string }): Promise<JobStatus>;
+  job(id: string, options?: { readonly queue?: string } & CallLimits): Promise<JobStatus>;
   /**
    * Ends a job before its time, whatever it is doing and wherever. See `JobHandle.cancel`.
    *
@@ -171,8 +171,10 @@ export interface Millrace extends AsyncDisposable {
   ): Promise<Result>;
   /**
    * The same client with limits for each of its calls. An enqueue whose time is over is not sent
-   * any more; the error says whether it was.
+   * any more; the error says whether it was. Other calls take limits of their own, too: the time
+   * of such a call counts instead, and whichever signal is aborted first ends it.
    *
+   * @throws MillraceError `invalid-option`, `invalid-duration`
    * @example
    * const brief = millrace.with({ timeout: "2s", signal: request.signal });
    * await brief.enqueue(welcome, { to: "ada@example.com" });
@@ -186,7 +188,7 @@ export interface Millrace extends AsyncDisposable {
    * Whether the server answers now, for a health check: at most 2 s, or as the limits say. What
    * is wrong with the server never makes it reject.
    *
-   * @throws MillraceError `invalid-option` where the call has an option that there is not
+   * @throws MillraceError `invalid-option`, `invalid-duration` for limits that are none
    * @example
    * app.get("/readyz", async (_request, reply) => {
    *   const health = await millrace.health();

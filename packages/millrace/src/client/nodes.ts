@@ -23,6 +23,7 @@ import {
 import { recordAudit } from "./audit.ts";
 import type { ControlNote } from "./queues/queues.ts";
 import { whoAmI } from "./who-am-i.ts";
+import { alone, among, type CallLimits, LIMITS, type LimitsPlaces } from "./call-limits.ts";
 
 /** A node of the namespace, as it said last. */
 export interface NodeStatus {
@@ -61,28 +62,31 @@ export interface NodeStatus {
 /** The nodes of a namespace, and what is ordered of them. */
 export interface Nodes {
   /** By name. One that died is `lost` for ten minutes, and then gone. */
-  list(): Promise<readonly NodeStatus[]>;
+  list(limits?: CallLimits): Promise<readonly NodeStatus[]>;
   /**
    * The node takes no new jobs within moments, and lets what runs end; it stays up. Holds for the
    * name, over restarts, until `resume`.
    *
    * @throws MillraceError `node-not-found`
    */
-  quiet(name: string, note?: ControlNote): Promise<void>;
+  quiet(name: string, note?: ControlNote & CallLimits): Promise<void>;
   /** Takes a `quiet` back. @throws MillraceError `node-not-found` */
-  resume(name: string, note?: ControlNote): Promise<void>;
+  resume(name: string, note?: ControlNote & CallLimits): Promise<void>;
   /**
    * The node stops as at SIGTERM: running jobs may end within its grace. For this life of the node:
    * one that is started again under the name runs.
    *
    * @throws MillraceError `node-not-found`
    */
-  stop(name: string, note?: ControlNote): Promise<void>;
+  stop(name: string, note?: ControlNote & CallLimits): Promise<void>;
 }
 
 const ACTIONS = { quiet: "nodes quiet", running: "nodes resume", stopped: "nodes stop" } as const;
 
-const NOTE_NAMES = optionNames<ControlNote>({ reason: true, by: true });
+const NOTE_NAMES = optionNames<ControlNote & CallLimits>({ reason: true, by: true, ...LIMITS });
+export const NODES_LIMITS: LimitsPlaces<Nodes> = {
+  ...{ list: alone(0), quiet: among(1), resume: among(1), stop: among(1) },
+};
 
 export function nodesOf(broker: Broker): Nodes {
   const order = async (

@@ -6,6 +6,8 @@ export const LAST_STEP_MS = 2_000;
 export interface WaitTime {
   readonly ms: number;
   readonly tooLate: () => Error;
+  /** What is done when the time is over; the wait ends so much later. */
+  readonly first?: { readonly act: () => void; readonly ms: number };
 }
 
 /** What ends a wait before it has what it waits for. */
@@ -44,7 +46,14 @@ export async function waitWithin<T>(
   };
   const abort = (): void => end(signal?.reason);
   signal?.addEventListener("abort", abort, { once: true });
-  if (time !== undefined) timer = clock.setTimer(time.ms, () => end(time.tooLate()));
+  if (time !== undefined)
+    timer = clock.setTimer(time.ms, () => {
+      const late = (): void => end(time.tooLate());
+      if (time.first === undefined) return late();
+      time.first.act();
+      // Not before: an event loop that stood still would find both over in the same turn.
+      timer = clock.setTimer(time.first.ms, late);
+    });
   if (signal?.aborted === true) abort();
   try {
     return await Promise.race([act(over.signal), ended.promise]);

@@ -27,12 +27,14 @@ import { editedEnvelope, revivedEnvelope } from "./dead-retry.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { oldPayload } from "./old-payload.ts";
 import { letterGone, manyReviver, reviveEdited } from "./dead-revive.ts";
+import { alone, among, type CallLimits, LIMITS, type LimitsPlaces } from "../call-limits.ts";
 
 /** Jobs that are not tried again by themselves. */
 export interface DeadLetters {
   /** Oldest first. `limit`: default 100; `Infinity`: all. */
   list(
     filter?: DeadLetterFilter & { readonly limit?: number },
+    limits?: CallLimits,
   ): Promise<readonly StoredDeadLetter[]>;
   /**
    * How many there are of each cause: by queue, job name, reason and fingerprint of the error, the
@@ -43,15 +45,15 @@ export interface DeadLetters {
    * if (most?.fingerprint !== undefined)
    *   await millrace.dead.retry({ queue: "mail", fingerprint: most.fingerprint });
    */
-  groups(filter?: DeadLetterFilter): Promise<readonly DeadLetterGroup[]>;
+  groups(filter?: DeadLetterFilter, limits?: CallLimits): Promise<readonly DeadLetterGroup[]>;
   /** How a filter in the language of `docs/filters.md` may go on that ends so far. */
-  complete(filter: string): Promise<readonly Completion[]>;
+  complete(filter: string, limits?: CallLimits): Promise<readonly Completion[]>;
   /**
    * The newest letter of a job.
    *
    * @throws MillraceError `job-not-found`, `ambiguous-id`
    */
-  show(id: string, options?: { readonly queue?: string }): Promise<StoredDeadLetter>;
+  show(id: string, options?: { readonly queue?: string } & CallLimits): Promise<StoredDeadLetter>;
   /**
    * Gives the jobs a new life with their attempts at zero, and removes the letters. The publish is
    * confirmed before the removal: a crash in between leaves a job and its letter, never neither. An
@@ -61,8 +63,10 @@ export interface DeadLetters {
    * `unique-conflict` and the letter stays. A letter that somebody else has retried or discarded
    * meanwhile is a `job-not-found`. Of one whose job has its new life already, because a retry died
    * between its two writes, only the letter is removed.
+   *
+   * @param limits when the time is over, or the signal aborted, no further letter is begun with
    */
-  retry(filter: DeadLetterFilter): Promise<readonly DeadLetterResult[]>;
+  retry(filter: DeadLetterFilter, limits?: CallLimits): Promise<readonly DeadLetterResult[]>;
   /**
    * Gives the newest letter of a job a new life with another payload, and removes the letter. What
    * could not be read as a job may be mended so, where the letter knows the job's name. With
@@ -79,35 +83,43 @@ export interface DeadLetters {
   edit(
     id: string,
     payload: unknown,
-    options?: { readonly queue?: string; readonly merge?: boolean },
+    options?: { readonly queue?: string; readonly merge?: boolean } & CallLimits,
   ): Promise<{ readonly id: string; readonly queue: string }>;
   /**
    * Removes the letters for good, and what is on record of their jobs' steps. An empty filter means
    * all; a term that is undefined is refused (`invalid-option`). One that somebody else has retried
    * or discarded meanwhile is a `job-not-found`.
+   *
+   * @param limits as of `retry`
    */
-  discard(filter: DeadLetterFilter): Promise<readonly DeadLetterResult[]>;
+  discard(filter: DeadLetterFilter, limits?: CallLimits): Promise<readonly DeadLetterResult[]>;
 }
 
-const WHERE_NAMES = optionNames<NonNullable<Parameters<DeadLetters["show"]>[1]>>({ queue: true });
-const EDIT_NAMES = optionNames<NonNullable<Parameters<DeadLetters["edit"]>[2]>>({
-  ...{ queue: true, merge: true },
+const WHERE_NAMES = optionNames<NonNullable<Parameters<DeadLetters["show"]>[1]>>({
+  ...{ queue: true, ...LIMITS },
 });
+const EDIT_NAMES = optionNames<NonNullable<Parameters<DeadLetters["edit"]>[2]>>({
+  ...{ queue: true, merge: true, ...LIMITS },
+});
+export const DEAD_LIMITS: LimitsPlaces<DeadLetters> = {
+  ...{ list: alone(1), groups: alone(1), complete: alone(1), show: among(1), retry: alone(1) },
+  ...{ edit: among(2), discard: alone(1) },
+};
 
 export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLetters {
   const now = (): number => clock.now();
 
   const onEach = async (
     filter: DeadLetterFilter,
-    of: string,
+    { of, signal }: CallLimits & { readonly of: string },
     act: (letter: StoredDeadLetter) => Promise<unknown>,
   ): Promise<readonly DeadLetterResult[]> => {
     refuseUndefined(filter, of);
     const fits = letterTest(filter, now(), mask);
     // A retried job may die again at once: letters that came after the start are left alone.
-    const end = await lastSequence(broker, filter, fits);
+    const end = await lastSequence(broker, filter, fits, signal);
     const results: DeadLetterResult[] = [];
-    for await (const letter of matching(broker, filter, fits)) {
+    for await (const letter of matching(broker, filter, fits, signal)) {
       if (letter.sequence > end) break;
       results.push(await outcomeOf(letter, act));
     }
@@ -137,39 +149,39 @@ export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLette
   };
 
   return {
-    async list({ limit = 100, ...filter } = {}) {
+    async list({ limit = 100, ...filter } = {}, { signal } = {}) {
       requireLimit(limit);
       const letters: StoredDeadLetter[] = [];
-      for await (const letter of matching(broker, filter, letterTest(filter, now(), mask))) {
+      const fits = letterTest(filter, now(), mask);
+      for await (const letter of matching(broker, filter, fits, signal))
         if (letters.push(letter) >= limit) break;
-      }
       return letters;
     },
-    groups: async (filter = {}) =>
-      groupLetters(matching(broker, filter, letterTest(filter, now(), mask)), mask),
+    groups: async (filter = {}, { signal } = {}) =>
+      groupLetters(matching(broker, filter, letterTest(filter, now(), mask), signal), mask),
     complete: (filter) => Promise.resolve(completeDead(filter)),
-    show: (id, options) => show(id, options),
+    show,
     async edit(id, given, options = {}) {
       refuseUnknown(options, EDIT_NAMES, "dead.edit()");
-      const { merge = false, ...where } = options;
-      const letter = await show(id, where);
+      const { merge = false, queue } = options;
+      const letter = await show(id, queue === undefined ? {} : { queue });
       const payload = merge ? mergePatch(oldPayload(letter), given) : given;
       const server = await serverClock(broker, clock);
       await reviveEdited(broker, letter, editedEnvelope(letter, payload, server.now(), broker));
       return { id: letter.id, queue: letter.queue };
     },
-    async retry(filter) {
+    async retry(filter, limits = {}) {
       const [revive, server] = await Promise.all([
         manyReviver(broker, clock),
         serverClock(broker, clock),
       ]);
-      return onEach(filter, "dead.retry()", async (letter) => {
+      return onEach(filter, { ...limits, of: "dead.retry()" }, async (letter) => {
         const became = await revive(letter, revivedEnvelope(letter, server.now(), broker));
         if (became === "gone") throw letterGone(letter);
       });
     },
-    discard: (filter) =>
-      onEach(filter, "dead.discard()", async (letter) => {
+    discard: (filter, limits = {}) =>
+      onEach(filter, { ...limits, of: "dead.discard()" }, async (letter) => {
         if (!(await discardLetter(broker, letter, now()))) throw letterGone(letter);
       }),
   };

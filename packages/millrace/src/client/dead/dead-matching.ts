@@ -53,11 +53,16 @@ function fingerprintOf({ error }: StoredDeadLetter, mask: Mask): string | null {
   return error === undefined ? null : errorFingerprint(error, mask.text).fingerprint;
 }
 
-/** The letters that are meant, oldest first. */
+/**
+ * The letters that are meant, oldest first.
+ *
+ * @param left ends it between two of them: nobody waits for it any more
+ */
 export async function* matching(
   broker: Broker,
   filter: DeadLetterFilter,
   fits: LetterTest,
+  left?: AbortSignal,
 ): AsyncGenerator<StoredDeadLetter> {
   const { queue, id } = filter;
   for (let after = 0; ;) {
@@ -68,8 +73,10 @@ export async function* matching(
       ...(id === undefined ? {} : { id }),
     });
     for (const letter of page) {
+      left?.throwIfAborted();
       if (fits(letter)) yield letter;
     }
+    left?.throwIfAborted();
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE) return;
     after = last.sequence;
@@ -91,8 +98,9 @@ export async function lastSequence(
   broker: Broker,
   filter: DeadLetterFilter,
   fits: LetterTest,
+  left?: AbortSignal,
 ): Promise<number> {
   let last = 0;
-  for await (const letter of matching(broker, filter, fits)) last = letter.sequence;
+  for await (const letter of matching(broker, filter, fits, left)) last = letter.sequence;
   return last;
 }

@@ -17,6 +17,7 @@ import {
 import { endedMembers, enqueueMembers } from "./batch-again.ts";
 import { type EnqueuedBatch, leaveAtOnce } from "./leave-at-once.ts";
 import { type JobHandle, jobHandle, type ResultOptions } from "../jobs/job-handle.ts";
+import { type CallLimits } from "../call-limits.ts";
 
 /** A batch that was enqueued. */
 export interface BatchHandle<Output = unknown> {
@@ -27,7 +28,7 @@ export interface BatchHandle<Output = unknown> {
   /** A `duplicate` where the batch was over before: nothing was enqueued. */
   readonly callback: JobHandle<Output>;
   /** How many jobs have not ended. */
-  left(): Promise<number>;
+  left(limits?: CallLimits): Promise<number>;
   /** The callback's result, once every job has ended and the callback too. */
   result(options?: ResultOptions): Promise<Output>;
 }

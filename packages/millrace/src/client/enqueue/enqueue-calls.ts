@@ -14,6 +14,7 @@ import { jobHandle } from "../jobs/job-handle.ts";
 import { type BatchHandle, enqueueBatch } from "./batch.ts";
 import { startChain } from "./chain.ts";
 import { enqueueOnce } from "./enqueue-once.ts";
+import { callLimits } from "../call-limits.ts";
 
 const MANY_OPTIONS = optionNames<EnqueueManyOptions>({ atomic: true });
 
@@ -74,7 +75,8 @@ function limitedBatch<Output>(calls: ClientCalls, batch: BatchHandle<Output>): B
     ...batch,
     jobs: batch.jobs.map((job) => calls.handle(job)),
     callback: calls.handle(batch.callback),
-    left: () => calls.ask("batch.left()", () => batch.left()),
+    left: async (own = {}) =>
+      calls.ask("batch.left()", () => batch.left(), callLimits(own, "batch.left()")),
     result: (options = {}) => batch.result(calls.wait(options)),
   };
 }

@@ -13,6 +13,7 @@ import {
   type StoredBatch,
 } from "@millrace/core";
 import type { JobStatus } from "./job-status.ts";
+import { among, type CallLimits, LIMITS, type LimitsPlaces } from "../call-limits.ts";
 
 /** How far a batch is. */
 export interface BatchStatus extends BatchCounts {
@@ -37,14 +38,20 @@ export interface Batches {
    * const batch = await millrace.batches.get("import-7");
    * if (batch !== undefined) console.log(`${batch.left} of ${batch.total} have not ended`);
    */
-  get(id: string, options?: { readonly queue?: string }): Promise<BatchStatus | undefined>;
+  get(
+    id: string,
+    options?: { readonly queue?: string } & CallLimits,
+  ): Promise<BatchStatus | undefined>;
 }
 
 const NONE: Readonly<Record<BatchEnd, number>> = {
   ...{ succeeded: 0, dead: 0, expired: 0, cancelled: 0, refused: 0 },
 };
 
-const GET_NAMES = optionNames<NonNullable<Parameters<Batches["get"]>[1]>>({ queue: true });
+const GET_NAMES = optionNames<NonNullable<Parameters<Batches["get"]>[1]>>({
+  ...{ queue: true, ...LIMITS },
+});
+export const BATCHES_LIMITS: LimitsPlaces<Batches> = { get: among(1) };
 
 export function batchesOf(broker: Broker): Batches {
   return {

@@ -16,6 +16,7 @@ import { awaitEnd } from "./job-result.ts";
 import type { AwaitedJob } from "./awaited-job.ts";
 import { isNewer } from "./job-status.ts";
 import { waitWithin } from "../wait-within.ts";
+import { LIMITS } from "../call-limits.ts";
 
 /** Whether a cancellation waits for the job's end. */
 export interface CancelOptions {
@@ -31,9 +32,14 @@ export interface CancelOptions {
    * cancelling again is safe.
    */
   readonly signal?: AbortSignal;
+  /**
+   * How long the call may take in all, an outage included. After that it rejects with
+   * `request-timeout`, and the job may be cancelled all the same.
+   */
+  readonly timeout?: Duration;
 }
 
-const NAMES = optionNames<CancelOptions>({ wait: true, signal: true });
+const NAMES = optionNames<CancelOptions>({ wait: true, ...LIMITS });
 
 /**
  * What became of a cancellation.

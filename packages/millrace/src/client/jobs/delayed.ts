@@ -8,6 +8,7 @@ import {
   requireLimit,
   toMs,
 } from "@millrace/core";
+import { alone, among, type CallLimits, LIMITS, type LimitsPlaces } from "../call-limits.ts";
 
 /** Another time for a delayed job: a moment, some time from now, or at once. */
 export type NewTime = Date | number | { readonly delay: Duration } | "now";
@@ -22,13 +23,15 @@ export interface DelayedJobs {
    * for (const { id, notBefore } of await millrace.delayed.list({ queue: "mail" }))
    *   console.log(id, new Date(notBefore));
    */
-  list(options?: {
-    readonly queue?: string;
-    readonly limit?: number;
-    readonly after?: number;
-  }): Promise<readonly DelayedJob[]>;
+  list(
+    options?: {
+      readonly queue?: string;
+      readonly limit?: number;
+      readonly after?: number;
+    } & CallLimits,
+  ): Promise<readonly DelayedJob[]>;
   /** How many wait; of one queue, or of all. */
-  count(queue?: string): Promise<number>;
+  count(queue?: string, limits?: CallLimits): Promise<number>;
   /**
    * Gives a job another time. It stays the same job, and no attempt is spent.
    *
@@ -39,20 +42,24 @@ export interface DelayedJobs {
    * @example
    * await millrace.delayed.move("reminder-7", "mail", { delay: "1d" });
    */
-  move(id: string, queue: string, to: NewTime): Promise<boolean>;
+  move(id: string, queue: string, to: NewTime, limits?: CallLimits): Promise<boolean>;
 }
 
 const LIST_NAMES = optionNames<NonNullable<Parameters<DelayedJobs["list"]>[0]>>({
-  ...{ queue: true, limit: true, after: true },
+  ...{ queue: true, limit: true, after: true, ...LIMITS },
 });
+export const DELAYED_LIMITS: LimitsPlaces<DelayedJobs> = {
+  ...{ list: among(0), count: alone(1), move: alone(3) },
+};
 const TIME_NAMES = optionNames<{ readonly delay: Duration }>({ delay: true });
 
 export function delayedJobs({ delayed }: Broker, now: () => number): DelayedJobs {
   return {
     list: async (options = {}) => {
       refuseUnknown(options, LIST_NAMES, "delayed.list()");
-      if (options.limit !== undefined) requireLimit(options.limit);
-      return delayed.list(options);
+      const { signal: _left, timeout: _time, ...page } = options;
+      if (page.limit !== undefined) requireLimit(page.limit);
+      return delayed.list(page);
     },
     count: (queue) => delayed.count(queue),
     // Async, so that a bad time rejects like every other error.

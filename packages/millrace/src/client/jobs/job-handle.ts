@@ -16,6 +16,7 @@ import { awaitResult } from "./job-result.ts";
 import type { AwaitedJob } from "./awaited-job.ts";
 import { rescheduleJob, type RescheduleOptions, type RescheduleResult } from "./reschedule-job.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
+import { type CallLimits } from "../call-limits.ts";
 
 /** How long to wait for a job's result, and what ends the waiting. */
 export interface ResultOptions {
@@ -52,7 +53,7 @@ export interface JobHandle<Output = unknown> {
    */
   readonly conflict?: UniqueConflict;
   /** @throws MillraceError `job-not-found` */
-  status(): Promise<JobStatus>;
+  status(limits?: CallLimits): Promise<JobStatus>;
   /**
    * What the handler returned. Waits until the job has ended, over reconnects.
    *
@@ -101,7 +102,7 @@ export interface JobHandle<Output = unknown> {
    * @example
    * await handle.reschedule({ delay: "1h" });
    */
-  reschedule(when: RescheduleOptions): Promise<RescheduleResult>;
+  reschedule(when: RescheduleOptions, limits?: CallLimits): Promise<RescheduleResult>;
 }
 
 /** A job as a handle knows it. */

@@ -11,9 +11,10 @@ import { parseJobFilter } from "./job-filter.ts";
 import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "./live-jobs.ts";
 import type { JobStatus } from "./job-status.ts";
 import { type RecordedState, type WatchQuery, watchRecords } from "./watch-records.ts";
+import { among, type CallLimits, LIMITS, type LimitsPlaces } from "../call-limits.ts";
 
 /** Which jobs to look at. */
-export interface JobsQuery {
+export interface JobsQuery extends CallLimits {
   readonly queue?: string;
   /** How many to look at, from 1 to 10,000. Default 50. */
   readonly limit?: number;
@@ -24,7 +25,7 @@ export interface JobsQuery {
 /** The jobs of a namespace, for looking at them. */
 export interface Jobs {
   /** As `millrace.job`. */
-  get(id: string, options?: { readonly queue?: string }): Promise<JobStatus>;
+  get(id: string, options?: { readonly queue?: string } & CallLimits): Promise<JobStatus>;
   /**
    * Jobs that have not ended and are in this state now. A look at things in motion: a job may have
    * moved on.
@@ -44,7 +45,9 @@ export interface Jobs {
    *
    * @throws MillraceError `queue-not-found`, `invalid-option`
    */
-  count(query: { readonly state: LiveState | "dead"; readonly queue?: string }): Promise<number>;
+  count(
+    query: { readonly state: LiveState | "dead"; readonly queue?: string } & CallLimits,
+  ): Promise<number>;
   /**
    * What becomes of jobs from now on: a record for each attempt that ends, as it ends. What ends
    * while the connection is away is not told: for people and dashboards, not for work. Ends when
@@ -62,9 +65,14 @@ type RecordedQuery = JobsQuery & { readonly state?: RecordedState };
 const MOST = 10_000;
 
 const LIST_NAMES = optionNames<RecordedQuery>({
-  ...{ queue: true, limit: true, where: true, state: true },
+  ...{ queue: true, limit: true, where: true, state: true, ...LIMITS },
 });
-const COUNT_NAMES = optionNames<Parameters<Jobs["count"]>[0]>({ state: true, queue: true });
+const COUNT_NAMES = optionNames<Parameters<Jobs["count"]>[0]>({
+  ...{ state: true, queue: true, ...LIMITS },
+});
+export const JOBS_LIMITS: LimitsPlaces<Omit<Jobs, "watch">> = {
+  ...{ get: among(1), list: among(0), count: among(0) },
+};
 const WATCH_NAMES = optionNames<WatchQuery>({
   ...{ queue: true, name: true, state: true, signal: true },
 });

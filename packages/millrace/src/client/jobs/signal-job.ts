@@ -10,9 +10,10 @@ import {
   validate,
   writeSignal,
 } from "@millrace/core";
+import { type CallLimits } from "../call-limits.ts";
 
 /** What may be said of a signal beside its value. */
-export interface SignalOptions {
+export interface SignalOptions extends CallLimits {
   /** What is sent twice under one id is one signal. Default: an id of its own. */
   readonly id?: string;
 }

@@ -13,9 +13,10 @@ import {
   refuseUnknown,
   requireMachineName,
 } from "@millrace/core";
+import { type CallLimits, LIMITS } from "../call-limits.ts";
 
 /** Which machines are listed. */
-export interface MachinesQuery {
+export interface MachinesQuery extends CallLimits {
   /** The definition's name. Default: all. */
   readonly machine?: string;
   readonly status?: MachineStatus;
@@ -36,6 +37,7 @@ export interface MachinesPage {
 
 const NAMES = optionNames<MachinesQuery>({
   ...{ machine: true, status: true, state: true, limit: true, after: true },
+  ...LIMITS,
 });
 const MOST = 10_000;
 /** Machines that one page looks at, where few of them are asked for. */

@@ -32,9 +32,10 @@ import {
 import type { ClientCalls } from "../client-calls.ts";
 import { HOPELESS } from "../jobs/hopeless.ts";
 import { waitWithin } from "../wait-within.ts";
+import { type CallLimits, callLimits, LIMITS } from "../call-limits.ts";
 
 /** What may be said of an event beside itself. */
-export interface SendOptions {
+export interface SendOptions extends CallLimits {
   /**
    * What is sent twice under one id is one event, for as long as it is among the machine's last 32.
    * Default: an id of its own.
@@ -61,7 +62,7 @@ export interface MachineHandle<Chart extends AnyStateMachine = AnyStateMachine> 
    * @throws MillraceError `unserializable-payload`, `payload-too-large`, `queue-full`,
    *   `publish-timeout` …
    */
-  start(input?: MachineInputOf<Chart>): Promise<void>;
+  start(input?: MachineInputOf<Chart>, limits?: CallLimits): Promise<void>;
   /**
    * Sends it an event. Has returned when the event is stored. One that the chart does not take in
    * its state does nothing, as always in XState; so does one for a machine that nobody has started.
@@ -70,9 +71,9 @@ export interface MachineHandle<Chart extends AnyStateMachine = AnyStateMachine> 
    */
   send(event: MachineEventOf<Chart>, options?: SendOptions): Promise<void>;
   /** Ends it as it stands: no event, timer or job's end is taken any more. */
-  stop(): Promise<void>;
+  stop(limits?: CallLimits): Promise<void>;
   /** @throws MillraceError `machine-not-found` */
-  snapshot(): Promise<MachineSnapshot<Chart>>;
+  snapshot(limits?: CallLimits): Promise<MachineSnapshot<Chart>>;
   /**
    * Waits until it stands as is asked for, also where it is not started yet, and over outages.
    *
@@ -88,10 +89,12 @@ export interface MachineHandle<Chart extends AnyStateMachine = AnyStateMachine> 
    * of changes in quick succession perhaps only the last. Over outages. Has returned when it
    * listens.
    *
+   * @param options.signal ends this, too
    * @returns what ends this
    */
   subscribe(
     listener: (snapshot: MachineSnapshot<Chart>) => void,
+    options?: Pick<CallLimits, "signal">,
   ): Promise<{ stop(): Promise<void> }>;
 }
 
@@ -106,8 +109,9 @@ export interface MachineHandleHost {
 /** An outage is looked through this often. */
 const LOOK_AGAIN_MS = 1_000;
 
-const SEND_NAMES = optionNames<SendOptions>({ id: true });
-const WAIT_NAMES = optionNames<WaitForOptions>({ timeout: true, signal: true });
+const SEND_NAMES = optionNames<SendOptions>({ id: true, ...LIMITS });
+const WAIT_NAMES = optionNames<WaitForOptions>(LIMITS);
+const SUBSCRIBE_NAMES = optionNames<Pick<CallLimits, "signal">>({ signal: true });
 
 /** @throws MillraceError `invalid-name` */
 export function machineHandle<Chart extends AnyStateMachine>(
@@ -118,35 +122,44 @@ export function machineHandle<Chart extends AnyStateMachine>(
   const machine = requireMachineName(typeof of === "string" ? of : of.name);
   const ref = { machine, id: requireMachineId(id) };
   const { calls, newId, instrumentation } = host;
-  const send = (doing: string, body: InboxBody): Promise<void> => {
+  const send = (doing: string, body: InboxBody, own: CallLimits): Promise<void> => {
     const headers = instrumentation?.sending?.(ref);
     const sent = headers === undefined ? body : { ...body, headers };
-    return calls.publish(doing, (via) => via.inbox.send(ref, sent));
+    return calls.publish(doing, (via) => via.inbox.send(ref, sent), own);
   };
   return {
     ...ref,
-    start: async (input) => {
+    start: async (input, own = {}) => {
       const data = input === undefined ? new Uint8Array() : encode(input, "input");
-      await send("start()", { kind: "start", data });
+      await send("start()", { kind: "start", data }, callLimits(own, "start()"));
     },
     send: async (event, options = {}) => {
       refuseUnknown(options, SEND_NAMES, "send()");
       const data = encode(requireEvent(event), "event");
       const eventId = options.id === undefined ? newId() : requireId(options.id);
-      await send("send()", { kind: "event", data, eventId });
+      await send("send()", { kind: "event", data, eventId }, options);
     },
-    stop: () => send("stop()", { kind: "stop", data: new Uint8Array() }),
-    snapshot: () =>
-      calls.ask("snapshot()", async () => {
-        const found = await read<Chart>(host.broker, ref);
-        if (found !== undefined) return found;
-        throw new MillraceError(
-          "machine-not-found",
-          `No machine ${machine} ${id} has been started. If its start was sent, does a node host ${machine}?`,
-        );
-      }),
+    stop: async (own = {}) =>
+      send("stop()", { kind: "stop", data: new Uint8Array() }, callLimits(own, "stop()")),
+    snapshot: async (own = {}) =>
+      calls.ask(
+        "snapshot()",
+        async () => {
+          const found = await read<Chart>(host.broker, ref);
+          if (found !== undefined) return found;
+          throw new MillraceError(
+            "machine-not-found",
+            `No machine ${machine} ${id} has been started. If its start was sent, does a node host ${machine}?`,
+          );
+        },
+        callLimits(own, "snapshot()"),
+      ),
     waitFor: (isReached, options = {}) => waitFor(host, ref, isReached, calls.wait(options)),
-    subscribe: (listener) => calls.open("subscribe()", () => follow(host.broker, ref, listener)),
+    subscribe: async (listener, options = {}) => {
+      refuseUnknown(options, SUBSCRIBE_NAMES, "subscribe()");
+      const open = () => follow(host.broker, ref, listener);
+      return calls.open("subscribe()", open, options.signal);
+    },
   };
 }
 

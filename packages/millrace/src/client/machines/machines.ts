@@ -24,14 +24,15 @@ import {
   type MachinesPage,
   type MachinesQuery,
 } from "./list-machines.ts";
+import { alone, among, type CallLimits, LIMITS, type LimitsPlaces } from "../call-limits.ts";
 
 /** Which of a machine's charts is meant. */
-export interface MachineChartQuery {
+export interface MachineChartQuery extends CallLimits {
   readonly version?: number;
 }
 
 /** How a machine is removed. */
-export interface RemoveMachineOptions {
+export interface RemoveMachineOptions extends CallLimits {
   /** Also one that goes on, or that keeps events for others. Default false. */
   readonly force?: boolean;
 }
@@ -76,7 +77,7 @@ export interface Machines {
    */
   runtimeCharts(): readonly MachineChart[];
   /** How many of one name there are. Reads all of that name. */
-  count(machine: string): Promise<MachineCount>;
+  count(machine: string, limits?: CallLimits): Promise<MachineCount>;
   /**
    * Forgets a machine that has come to an end; then its id may be started anew. Until then it is
    * kept.
@@ -94,8 +95,11 @@ export interface Machines {
   remove(machine: string, id: string, options?: RemoveMachineOptions): Promise<boolean>;
 }
 
-const REMOVE_NAMES = optionNames<RemoveMachineOptions>({ force: true });
-const CHART_NAMES = optionNames<MachineChartQuery>({ version: true });
+const REMOVE_NAMES = optionNames<RemoveMachineOptions>({ force: true, ...LIMITS });
+const CHART_NAMES = optionNames<MachineChartQuery>({ version: true, ...LIMITS });
+export const MACHINES_LIMITS: LimitsPlaces<Omit<Machines, "runtimeCharts">> = {
+  ...{ list: among(0), chart: among(1), count: alone(1), remove: among(2) },
+};
 
 export function machinesOf(broker: Broker): Machines {
   return {

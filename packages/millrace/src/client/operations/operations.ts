@@ -1,15 +1,17 @@
 import {
   type Broker,
   type Clock,
+  formatMs,
   MAX_REASON,
   MillraceError,
   optionNames,
   refuseUnknown,
   type Stoppable,
+  toMs,
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
 import { beginAudit, completeAudit } from "../audit.ts";
-import { LAST_STEP_MS, waitWithin } from "../wait-within.ts";
+import { LAST_STEP_MS, type WaitTime, waitWithin } from "../wait-within.ts";
 import { whoAmI } from "../who-am-i.ts";
 import {
   isOpen,
@@ -36,6 +38,15 @@ import {
 import { runOperation } from "./run-operation.ts";
 import { serveOperations, type ServeOperationsOptions } from "./serve-operations.ts";
 import { type OperationTarget, targetWords, whatIsMeant } from "./what-is-meant.ts";
+import {
+  alone,
+  among,
+  type CallLimits,
+  callLimits,
+  kept,
+  LIMITS,
+  type LimitsPlaces,
+} from "../call-limits.ts";
 
 /** Who asks for it and why. */
 export interface OperationNote {
@@ -60,7 +71,7 @@ export interface OperationItem {
  */
 export interface Operations {
   /** How many things are meant now. @throws as `start` */
-  count(target: OperationTarget): Promise<number>;
+  count(target: OperationTarget & CallLimits): Promise<number>;
   /**
    * Writes down what is to be done to which things, with a record in the audit. It is carried out
    * by whoever serves operations: a dashboard, `serve()`, `run()`. What comes to fit later is left
@@ -73,24 +84,24 @@ export interface Operations {
    * const { id, total } = await millrace.operations.start({ kind: "dead-retry", filter });
    * await millrace.operations.run(id);
    */
-  start(request: OperationRequest): Promise<Operation>;
+  start(request: OperationRequest & CallLimits): Promise<Operation>;
   /** Newest first. Those that ended are kept for 90 days, the latest 1,000 of them. */
-  list(): Promise<readonly Operation[]>;
+  list(limits?: CallLimits): Promise<readonly Operation[]>;
   /** @throws MillraceError `operation-not-found` */
-  get(id: string): Promise<Operation>;
+  get(id: string, limits?: CallLimits): Promise<Operation>;
   /**
    * What exactly was meant, and what became of each, in order.
    *
    * @throws MillraceError `operation-not-found`
    */
-  items(id: string): Promise<readonly OperationItem[]>;
+  items(id: string, limits?: CallLimits): Promise<readonly OperationItem[]>;
   /**
    * Lets it end early: the 20 things that have begun are finished, the rest stays as it is. One
    * that has ended stays as it ended.
    *
    * @throws MillraceError `operation-not-found`
    */
-  stop(id: string, note?: { readonly by?: string }): Promise<Operation>;
+  stop(id: string, note?: { readonly by?: string } & CallLimits): Promise<Operation>;
   /**
    * Begins an operation that takes one back. Jobs that were given another time have their old one
    * again, where they still wait for the other. Discarded letters are there again. Jobs that were
@@ -104,31 +115,40 @@ export interface Operations {
    * const { id } = await millrace.operations.undo(mistake.id);
    * await millrace.operations.run(id);
    */
-  undo(id: string, note?: OperationNote): Promise<Operation>;
+  undo(id: string, note?: OperationNote & CallLimits): Promise<Operation>;
   /**
    * Carries it out here, or waits until whoever is at it has ended it or died.
    *
-   * @param options.signal ends the waiting and leaves the rest to others
+   * @param options.signal ends the waiting and leaves the rest to others, as `timeout` does
    * @throws MillraceError `operation-not-found`, and of a server that is away: it can be run again;
-   *   the signal's reason where the server does not answer
+   *   the signal's reason or `request-timeout` where the server does not answer
    */
-  run(id: string, options?: { readonly signal?: AbortSignal }): Promise<Operation>;
+  run(id: string, options?: CallLimits): Promise<Operation>;
   /** Carries out whatever nobody carries out, until it is stopped. */
   serve(options?: ServeOperationsOptions): Promise<Stoppable>;
 }
 
 const AGAIN_MS = 1_000;
 
-const TIMED_NAMES = optionNames<Extract<OperationRequest, { kind: "jobs-reschedule" }>>({
-  ...{ kind: true, filter: true, by: true, reason: true, delay: true, at: true },
+const TIMED_NAMES = optionNames<
+  Extract<OperationRequest, { kind: "jobs-reschedule" }> & CallLimits
+>({
+  ...{ kind: true, filter: true, by: true, reason: true, delay: true, at: true, ...LIMITS },
 });
-const REQUEST_NAMES = optionNames<Exclude<OperationRequest, { kind: "jobs-reschedule" }>>({
-  ...{ kind: true, filter: true, by: true, reason: true },
+const REQUEST_NAMES = optionNames<
+  Exclude<OperationRequest, { kind: "jobs-reschedule" }> & CallLimits
+>({
+  ...{ kind: true, filter: true, by: true, reason: true, ...LIMITS },
 });
-const NOTE_NAMES = optionNames<OperationNote>({ by: true, reason: true });
-const STOP_NAMES = optionNames<NonNullable<Parameters<Operations["stop"]>[1]>>({ by: true });
-const RUN_NAMES = optionNames<NonNullable<Parameters<Operations["run"]>[1]>>({ signal: true });
-const SERVE_NAMES = optionNames<ServeOperationsOptions>({ onDefect: true });
+const NOTE_NAMES = optionNames<OperationNote & CallLimits>({ by: true, reason: true, ...LIMITS });
+const STOP_NAMES = optionNames<NonNullable<Parameters<Operations["stop"]>[1]>>({
+  ...{ by: true, ...LIMITS },
+});
+const SERVE_NAMES = optionNames<ServeOperationsOptions>({ onDefect: true, signal: true });
+export const OPERATIONS_LIMITS: LimitsPlaces<Omit<Operations, "serve">> = {
+  ...{ count: among(0), start: among(0), list: alone(0), get: alone(1), items: alone(1) },
+  ...{ stop: among(1), undo: among(1), run: kept(1) },
+};
 
 export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operations {
   const get = async (id: string): Promise<Operation> =>
@@ -152,10 +172,10 @@ export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operatio
     items: (id) => itemsOf(broker, id),
     async stop(id, note = {}) {
       refuseUnknown(note, STOP_NAMES, "operations.stop()");
-      const { by = whoAmI() } = note;
+      const { by = whoAmI(), signal = new AbortController().signal } = note;
       await askToStop(broker, id, by);
       // Where nobody is at it, somebody has to say that it has ended.
-      const end = await runOperation({ broker, clock }, id, new AbortController().signal);
+      const end = await runOperation({ broker, clock }, id, signal);
       if (end === "held") await endUnbegun(broker, id);
       return get(id);
     },
@@ -167,9 +187,9 @@ export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operatio
       return begin(broker, { ...note, kind }, { undoes: id }, items);
     },
     async run(id, options = {}) {
-      refuseUnknown(options, RUN_NAMES, "operations.run()");
-      const { signal } = options;
-      return waitWithin({ clock, signal, graceMs: LAST_STEP_MS }, async (over) => {
+      const { timeout, signal } = callLimits(options, "operations.run()");
+      const time = timeout === undefined ? undefined : runTime(id, toMs(timeout, "timeout"));
+      return waitWithin({ clock, signal, time, graceMs: LAST_STEP_MS }, async (over) => {
         for (;;) {
           const end = await runOperation({ broker, clock }, id, over);
           const operation = await get(id);
@@ -183,6 +203,11 @@ export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operatio
       return serveOperations({ broker, clock }, options);
     },
   };
+}
+
+function runTime(id: string, ms: number): WaitTime {
+  const late = `The operation ${id} was not carried out within ${formatMs(ms)}, and the server did not say how far it is. Run it again, or ask: \`millrace operations get ${id}\`.`;
+  return { ms, tooLate: () => new MillraceError("request-timeout", late) };
 }
 
 function namesOf({ kind }: Pick<OperationTarget, "kind">): typeof TIMED_NAMES {

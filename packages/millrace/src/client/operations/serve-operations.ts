@@ -12,6 +12,8 @@ const STOP_MS = 5_000;
 export interface ServeOperationsOptions {
   /** Told of what should not happen. Default: nobody. */
   readonly onDefect?: (error: unknown) => void;
+  /** Ends it, as `stop` does. */
+  readonly signal?: AbortSignal;
 }
 
 /** Carries out whatever operation nobody carries out, until it is stopped. */

@@ -63,9 +63,10 @@ export async function drainQueue(
   clock: Clock,
   queue: string,
   options: DrainOptions,
-  mark: ControlMark,
+  markOf: () => ControlMark,
 ): Promise<DrainResult> {
   refuseUnknown(options, NAMES, "queues.drain()");
+  const mark = markOf();
   const { timeout, signal } = options;
   const ms = timeout === undefined ? undefined : toMs(timeout, "timeout");
   const late = new MillraceError(

@@ -10,7 +10,6 @@ import {
   optionNames,
   type QueueControls,
   type QueueSettings,
-  type QueueStore,
   type RateLimit,
   refuseUnknown,
   requireNote,
@@ -22,8 +21,9 @@ import { type PurgeOptions, purgeQueue, type PurgeResult } from "@millrace/runti
 import { type DrainOptions, drainQueue, type DrainResult } from "./queue-drain.ts";
 import { limitsOf, type QueueLimits } from "./queue-limits.ts";
 import { controlsOf, listQueues, type QueueStatus, queueStatus } from "./queue-status.ts";
-import { waitWithin } from "../wait-within.ts";
+import { type WaitTime, waitWithin } from "../wait-within.ts";
 import { whoAmI } from "../who-am-i.ts";
+import { alone, among, type CallLimits, kept, LIMITS, type LimitsPlaces } from "../call-limits.ts";
 
 /** Why something is done and by whom: shown wherever the queue is. */
 export interface ControlNote {
@@ -31,6 +31,9 @@ export interface ControlNote {
   /** Default: the user and the host of this process. */
   readonly by?: string;
 }
+
+/** How a queue is purged. `timeout` and `signal` end it early; what was cancelled stays so. */
+export type QueuePurgeOptions = Omit<PurgeOptions, "broker" | "clock" | "queue"> & CallLimits;
 
 /** `{ limit: 100, per: "1s" }`: so many starts in each period, and up to so many at once. */
 export interface RateOption {
@@ -72,7 +75,7 @@ const RATE_NAMES = optionNames<RateOption>({ limit: true, per: true });
  * The queues of a namespace, and what an operator does to them. What is set here holds over all
  * nodes and restarts.
  */
-export interface Queues extends Pick<QueueStore, "remove"> {
+export interface Queues {
   /**
    * Creates the queue, or brings its settings up to date: a producer may start before any node
    * does. What is not given stays as it is. Idempotent. Needs the rights of a node.
@@ -81,21 +84,29 @@ export interface Queues extends Pick<QueueStore, "remove"> {
    * @example
    * await millrace.queues.ensure("mail", { maxJobs: 100_000 });
    */
-  ensure(queue: string, settings?: QueueSettings): Promise<void>;
-  list(): Promise<readonly QueueStatus[]>;
+  ensure(queue: string, settings?: QueueSettings, limits?: CallLimits): Promise<void>;
+  /**
+   * Removes the queue and what waits in it, is delayed or blocked. Dead letters and history stay.
+   * Jobs that run go on: an end is recorded, and a retry goes to the queue if it is made anew. Else
+   * it has nowhere to go, and becomes a dead letter (`unsettled`) after some leases. Idempotent.
+   *
+   * @throws MillraceError `invalid-name`
+   */
+  remove(queue: string, limits?: CallLimits): Promise<void>;
+  list(limits?: CallLimits): Promise<readonly QueueStatus[]>;
   /** @throws MillraceError `queue-not-found` */
-  snapshot(queue: string): Promise<QueueStatus>;
+  snapshot(queue: string, limits?: CallLimits): Promise<QueueStatus>;
   /** What is set for the queue; empty where nothing is. */
-  controls(queue: string): Promise<QueueControls>;
+  controls(queue: string, limits?: CallLimits): Promise<QueueControls>;
   /**
    * Nothing of the queue is pulled from now on, within moments of the call. What runs goes on;
    * delayed jobs become due and wait.
    *
    * @throws MillraceError `queue-not-found`
    */
-  pause(queue: string, note?: ControlNote): Promise<QueueControls>;
+  pause(queue: string, note?: ControlNote & CallLimits): Promise<QueueControls>;
   /** Ends a pause, and opens a queue that was closed. */
-  resume(queue: string): Promise<QueueControls>;
+  resume(queue: string, limits?: CallLimits): Promise<QueueControls>;
   /**
    * Closes the queue to producers, whatever client they use, and waits until everything in it has
    * ended. It stays closed until `resume`.
@@ -110,12 +121,10 @@ export interface Queues extends Pick<QueueStore, "remove"> {
    * Cancels what waits in the queue, with a record of each for the reason `purged`; never what
    * runs. Meanwhile the queue is paused for all nodes, and afterwards as it was.
    *
-   * @throws MillraceError `queue-not-found`; the signal's reason where the server does not answer
+   * @throws MillraceError `queue-not-found`; the signal's reason, or `request-timeout`, where the
+   *   server does not answer
    */
-  purge(
-    queue: string,
-    options?: Omit<PurgeOptions, "broker" | "clock" | "queue">,
-  ): Promise<PurgeResult>;
+  purge(queue: string, options?: QueuePurgeOptions): Promise<PurgeResult>;
   /**
    * Sets limits.
    *
@@ -123,16 +132,21 @@ export interface Queues extends Pick<QueueStore, "remove"> {
    * @example
    * await millrace.queues.set("mail", { concurrency: 20, rate: { limit: 100, per: "1s" } });
    */
-  set(queue: string, change: QueueChange): Promise<QueueControls>;
+  set(queue: string, change: QueueChange, limits?: CallLimits): Promise<QueueControls>;
   /** Which limits count over all nodes, and who uses them. For people: it reads all locks. */
-  limits(queue?: string): Promise<readonly QueueLimits[]>;
+  limits(queue?: string, limits?: CallLimits): Promise<readonly QueueLimits[]>;
 }
 
-const NOTE_NAMES = optionNames<ControlNote>({ reason: true, by: true });
+const NOTE_NAMES = optionNames<ControlNote & CallLimits>({ reason: true, by: true, ...LIMITS });
+export const QUEUES_LIMITS: LimitsPlaces<Queues> = {
+  ...{ ensure: alone(2), remove: alone(1), list: alone(0), snapshot: alone(1) },
+  ...{ controls: alone(1), pause: among(1), resume: alone(1), drain: kept(1), purge: kept(1) },
+  ...{ set: alone(2), limits: alone(1) },
+};
 /** A purge that is told to stop has its own node to stop, and the queue to put back. */
 const PUT_BACK_MS = 30_000;
-const PURGE_NAMES = optionNames<Omit<PurgeOptions, "broker" | "clock" | "queue">>({
-  ...{ delayed: true, by: true, name: true, log: true, onProgress: true, signal: true },
+const PURGE_NAMES = optionNames<QueuePurgeOptions>({
+  ...{ delayed: true, by: true, name: true, log: true, onProgress: true, ...LIMITS },
 });
 
 export function queuesOf(broker: Broker, clock: Clock): Queues {
@@ -168,22 +182,25 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
       return change(queue, { paused: null, closed: null });
     },
     drain: async (queue, options = {}) =>
-      drainQueue(broker, clock, requireQueueName(queue), options, mark(options)),
+      drainQueue(broker, clock, requireQueueName(queue), options, () => mark(options)),
     purge: async (queue, options = {}) => {
       refuseUnknown(options, PURGE_NAMES, "queues.purge()");
       requireNote(options);
-      const { signal } = options;
+      const { timeout, signal, ...rest } = options;
+      const time = timeout === undefined ? undefined : purgeTime(queue, toMs(timeout, "timeout"));
+      let end: AbortSignal | undefined;
       try {
         // Who goes before it has put the queue back leaves it paused for all.
-        return await waitWithin({ clock, signal, graceMs: PUT_BACK_MS }, (over) =>
-          purgeQueue({
-            ...{ by: whoAmI(), ...options, signal: over },
+        return await waitWithin({ clock, signal, time, graceMs: PUT_BACK_MS }, (over) => {
+          end = over;
+          return purgeQueue({
+            ...{ by: whoAmI(), ...rest, signal: over },
             ...{ broker, clock, queue: requireQueueName(queue) },
-          }),
-        );
+          });
+        });
       } catch (error) {
         // What came of the putting back in an outage is not what was waited for.
-        signal?.throwIfAborted();
+        end?.throwIfAborted();
         throw error;
       }
     },
@@ -206,6 +223,11 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
     limits: async (queue) =>
       limitsOf(broker, queue === undefined ? undefined : requireQueueName(queue)),
   };
+}
+
+function purgeTime(queue: string, ms: number): WaitTime {
+  const late = `The server did not answer in the time given to the purge of ${queue}: the queue may be paused. Purge it again, or resume it.`;
+  return { ms, tooLate: () => new MillraceError("request-timeout", late) };
 }
 
 interface LimitsChange {

@@ -20,6 +20,7 @@ import {
   spanOf,
   storedSamples,
 } from "./sample.ts";
+import { alone, among, type CallLimits, LIMITS, type LimitsPlaces } from "../call-limits.ts";
 
 /** How often a fleet is sampled, whoever and how many do it. */
 const EVERY_MS = 60_000;
@@ -34,15 +35,23 @@ export interface Samples {
    *
    * @param query.since epoch milliseconds
    */
-  list(query: { readonly since: number }): Promise<readonly Sample[]>;
+  list(query: { readonly since: number } & CallLimits): Promise<readonly Sample[]>;
   /** Takes the sample of this minute, if nobody has. @returns whether it was written */
-  take(): Promise<boolean>;
+  take(limits?: CallLimits): Promise<boolean>;
   /** Takes samples until it is stopped. Any number may; the fleet is sampled once a minute. */
-  serve(options?: { readonly onDefect?: (error: unknown) => void }): Promise<Stoppable>;
+  serve(options?: {
+    readonly onDefect?: (error: unknown) => void;
+    readonly signal?: AbortSignal;
+  }): Promise<Stoppable>;
 }
 
-const LIST_NAMES = optionNames<Parameters<Samples["list"]>[0]>({ since: true });
-const SERVE_NAMES = optionNames<NonNullable<Parameters<Samples["serve"]>[0]>>({ onDefect: true });
+const LIST_NAMES = optionNames<Parameters<Samples["list"]>[0]>({ since: true, ...LIMITS });
+const SERVE_NAMES = optionNames<NonNullable<Parameters<Samples["serve"]>[0]>>({
+  ...{ onDefect: true, signal: true },
+});
+export const SAMPLES_LIMITS: LimitsPlaces<Omit<Samples, "serve">> = {
+  ...{ list: among(0), take: alone(0) },
+};
 
 export function samplesOf(broker: Broker, clock: Clock): Samples {
   const take = (): Promise<boolean> => takeSample(broker);
