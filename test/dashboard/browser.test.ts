@@ -312,6 +312,14 @@ describeInBrowser("the dashboard", (browserOf) => {
         await page.keyboard.press(key);
         expect(await rowOfFocus(), key).toBe(row);
       }
+      const times = page.locator("main tbody time");
+      const exact = (await times.first().getAttribute("title")) ?? "no title";
+      await page.keyboard.press("t");
+      await times.getByText(exact).first().waitFor();
+      await page.reload();
+      await times.getByText(exact).first().waitFor();
+      await times.first().click();
+      await times.getByText(/ago$/).first().waitFor();
       await page.keyboard.press("/");
       await page.keyboard.type("jk?");
       expect(await rowOfFocus()).toBe(-1);

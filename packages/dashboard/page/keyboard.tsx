@@ -1,4 +1,5 @@
 import { type ReactElement, useEffect, useState } from "react";
+import { toggleExactTimes } from "./exact-times.ts";
 import { useModal } from "./modal.ts";
 import { Palette } from "./palette.tsx";
 import { type Asked, askedBy, stepOf } from "./keys.ts";
@@ -15,7 +16,11 @@ export function Keyboard(): ReactElement {
       else act(asked);
     };
     document.addEventListener("keydown", hear);
-    return () => document.removeEventListener("keydown", hear);
+    document.addEventListener("click", tapped);
+    return () => {
+      document.removeEventListener("keydown", hear);
+      document.removeEventListener("click", tapped);
+    };
   }, []);
   const close = (): void => setShown(undefined);
   return (
@@ -41,7 +46,13 @@ function isTyping(target: EventTarget | null): boolean {
   );
 }
 
+/** Where there is no keyboard, and no pointer that could rest on a time. */
+function tapped({ target }: MouseEvent): void {
+  if (target instanceof Element && target.closest("time") !== null) toggleExactTimes();
+}
+
 function act(asked: Exclude<Asked, "palette" | "help">): void {
+  if (asked === "times") return toggleExactTimes();
   // The fields of questions that nobody has opened stand before it.
   if (asked === "filter")
     return document.querySelector<HTMLInputElement>("main input:not(dialog input)")?.focus();
@@ -58,6 +69,7 @@ const KEYS = [
   ["j, k", "the next and the previous row of the table"],
   ["Enter", "open what is in the row"],
   ["/", "to the first filter"],
+  ["t", "all times exact, or how long ago; so does a tap on any time"],
   ["Esc", "close what is open"],
   ["?", "this help"],
 ] as const;

@@ -11,6 +11,7 @@ test.each([
   [press("K", { ctrlKey: true }), true, "palette"],
   [press("?"), false, "help"],
   [press("/"), false, "filter"],
+  [press("t"), false, "times"],
   [press("j"), false, "next"],
   [press("k"), false, "previous"],
   // Somebody else's.

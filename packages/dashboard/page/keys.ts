@@ -1,11 +1,12 @@
 /** What a key asks for. */
-export type Asked = "palette" | "help" | "filter" | "next" | "previous";
+export type Asked = "palette" | "help" | "filter" | "times" | "next" | "previous";
 
 type Pressed = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey">;
 
 const KEYS: Readonly<Record<string, Asked>> = {
   "?": "help",
   "/": "filter",
+  t: "times",
   j: "next",
   k: "previous",
 };

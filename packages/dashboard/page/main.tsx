@@ -5,6 +5,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { Router } from "wouter";
 import { ApiFailure } from "./api.ts";
+import { applyStoredTimes } from "./exact-times.ts";
 import { Shell } from "./shell.tsx";
 import { applyTheme, storedTheme } from "./theme.ts";
 import { Teller } from "./told.tsx";
@@ -25,6 +26,7 @@ const base = new URL(document.baseURI).pathname.replace(/\/$/, "");
 const root = document.getElementById("root");
 if (root === null) throw new Error("The page has no place for the dashboard.");
 applyTheme(storedTheme());
+applyStoredTimes();
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queries}>

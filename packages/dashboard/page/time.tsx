@@ -1,4 +1,5 @@
 import type { ReactElement } from "react";
+import { useExactTimes } from "./exact-times.ts";
 
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
@@ -15,9 +16,10 @@ const UNITS = [
 
 /** How long ago, or in how long, with the exact time at hand. */
 export function Moment({ at, now = Date.now() }: MomentProps): ReactElement {
+  const isExact = useExactTimes();
   return (
     <time dateTime={new Date(at).toISOString()} title={EXACT.format(at)}>
-      {relative(at - now)}
+      {isExact ? EXACT.format(at) : relative(at - now)}
     </time>
   );
 }
@@ -29,9 +31,10 @@ interface MomentProps {
 
 /** The time of day, with the exact one at hand. */
 export function ClockTime({ at }: { readonly at: number }): ReactElement {
+  const isExact = useExactTimes();
   return (
     <time dateTime={new Date(at).toISOString()} title={EXACT.format(at)}>
-      {CLOCK.format(at)}
+      {(isExact ? EXACT : CLOCK).format(at)}
     </time>
   );
 }
