@@ -52,7 +52,7 @@ export const nodeMachine = setup({
     close: fromPromise<void, NodeDuties>(({ input }) => input.close()),
   },
   delays: {
-    drainTime: ({ context }) => share(context, "draining"),
+    drainTime: ({ context }) => drainTimeMs(context.graceMs),
     abortTime: ({ context }) => share(context, "aborting"),
     handBackTime: ({ context }) => share(context, "handingBack"),
     closeTime: ({ context }) => share(context, "closing"),
@@ -115,6 +115,11 @@ export const nodeMachine = setup({
 
 export type NodeState =
   "idle" | "starting" | "running" | "draining" | "aborting" | "handingBack" | "closing" | "stopped";
+
+/** How long running jobs may go on. */
+export function drainTimeMs(graceMs: number): number {
+  return share({ graceMs }, "draining");
+}
 
 /** How long a stopping node waits for what it closes. */
 export function closeTimeMs(graceMs: number): number {
