@@ -1,5 +1,6 @@
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,6 +24,9 @@ import { OpenPage } from "./dashboard/open-page.ts";
  *     pnpm bench:dashboard [--jobs 100000] [--waiting 10000] [--rounds 5] [--round 40000]
  *                          [--minutes 30]
  *
+ * After `pnpm build` the dashboard is the package's, as users have it: the sources take more
+ * memory.
+ *
  * Rounds with three pages and without any take turns. A page is what a browser asks for, without
  * the browser, which runs elsewhere. Each chunk of jobs says how far it is, and the index catches
  * up before the next. What is not filled after so many minutes is left out, and the figures say of
@@ -37,7 +41,9 @@ const MB = 2 ** 20;
 const CUSTOMERS = 5_000;
 /** One job in so many dies. */
 const DIES = 500;
-const MILLRACE = fileURLToPath(new URL("../packages/millrace/src/cli/bin.ts", import.meta.url));
+const AS_PACKAGE = fileURLToPath(new URL("../packages/millrace/dist/bin.js", import.meta.url));
+const FROM_SOURCES = fileURLToPath(new URL("../packages/millrace/src/cli/bin.ts", import.meta.url));
+const MILLRACE = existsSync(AS_PACKAGE) ? AS_PACKAGE : FROM_SOURCES;
 
 interface Order {
   readonly customer: number;
@@ -75,7 +81,8 @@ async function measure(): Promise<void> {
     await once(node, "message");
     const ui = await startUi(server.url, folder, children);
     const memory = new Memory(ui.pid);
-    say(`nats-server ${server.version}, Node ${process.version}`);
+    const from = MILLRACE === AS_PACKAGE ? "as the package" : "from the sources";
+    say(`nats-server ${server.version}, Node ${process.version}, millrace ui ${from}`);
     await fill(millrace, { jobs, waiting, url: ui.url, memory, minutes });
     say(`memory of the dashboard while it indexed: ${memory.most().toFixed(0)} MB at most`);
     await firstPages(ui.url, first);

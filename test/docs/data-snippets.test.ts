@@ -123,6 +123,9 @@ function unknownKeys(values: Fields, known: unknown, at = ""): readonly string[]
   });
 }
 
+/** Labels that it gives to whatever it scrapes. */
+const OF_PROMETHEUS = ["job", "instance"];
+
 function alertFaults(rules: readonly unknown[]): readonly string[] {
   return rules.flatMap((rule) => {
     const { alert, expr } = rule as { readonly alert: string; readonly expr: string };
@@ -132,14 +135,19 @@ function alertFaults(rules: readonly unknown[]): readonly string[] {
     const known = of.flatMap((metric) => metric?.labels ?? []);
     return [
       ...metrics.filter((_, at) => of[at] === undefined),
-      ...labels.filter((label) => of.every(Boolean) && !known.includes(label)),
+      ...labels.filter(
+        (label) => of.every(Boolean) && !known.includes(label) && !OF_PROMETHEUS.includes(label),
+      ),
     ].map((name) => `${alert}: ${name}`);
   });
 }
 
 /** Prometheus' own names of what the page sets. */
 function scrapeFaults(value: unknown): readonly string[] {
-  const known = { scrape_configs: ["job_name", "static_configs"], static_configs: ["targets"] };
+  const known = {
+    scrape_configs: ["job_name", "static_configs", "basic_auth"],
+    static_configs: ["targets"],
+  };
   return Object.entries(value as Fields).flatMap(([key, items]) => {
     const fields = known[key as keyof typeof known];
     if (fields === undefined) return [key];

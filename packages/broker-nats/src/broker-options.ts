@@ -9,13 +9,19 @@ import {
   requireNamespace,
   silentLogger,
 } from "@millrace/core";
-import {
-  NATS_AUTH_NAMES,
-  NATS_TLS_NAMES,
-  type NatsConnectionOptions,
-} from "./connection/connection-options.ts";
+import type { NatsAuth, NatsConnectionOptions, NatsTls } from "./connection/connection-options.ts";
 import type { HistoryLimits } from "./topology/history-stream.ts";
 import type { JobLogLimits } from "./topology/streams.ts";
+
+const NATS_TLS_NAMES = optionNames<NatsTls>({
+  ...{ caFile: true, certFile: true, keyFile: true, handshakeFirst: true },
+});
+/** Of each of its kinds. */
+const NATS_AUTH_NAMES = optionNames<
+  Record<NatsAuth extends infer Kind ? (Kind extends unknown ? keyof Kind : never) : never, true>
+>({
+  ...{ kind: true, file: true, seedFile: true, token: true, user: true, password: true },
+});
 
 /** How to reach the server, and what Millrace keeps on it. */
 export interface NatsBrokerOptions extends NatsConnectionOptions {

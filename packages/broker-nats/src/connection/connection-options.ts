@@ -1,5 +1,3 @@
-import { optionNames } from "@millrace/core";
-
 /**
  * Who the connection is. Files are read when connecting, so a rotated file counts from the next
  * reconnect on.
@@ -43,16 +41,6 @@ export interface NatsConnectionOptions {
   /** Where replies go, when permissions restrict inboxes. Default `_INBOX`. */
   readonly inboxPrefix?: string;
 }
-
-export const NATS_TLS_NAMES = optionNames<NatsTls>({
-  ...{ caFile: true, certFile: true, keyFile: true, handshakeFirst: true },
-});
-/** Of each of its kinds. */
-export const NATS_AUTH_NAMES = optionNames<
-  Record<NatsAuth extends infer Kind ? (Kind extends unknown ? keyof Kind : never) : never, true>
->({
-  ...{ kind: true, file: true, seedFile: true, token: true, user: true, password: true },
-});
 
 export interface ServerAddresses {
   /** Without credentials: what may be dialled and shown. */

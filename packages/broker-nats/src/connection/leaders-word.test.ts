@@ -7,6 +7,8 @@ const CONSUMER = "$JS.API.CONSUMER.INFO.a.b";
 const config = { name: "a", description: 'says ,"cluster":{"leader":"n1"}', metadata: {} };
 const state = { messages: 1, subjects: { 'x,"cluster":{': 1 } };
 
+const copied = { ...config, num_replicas: 3 };
+
 function reply(body: object): Msg {
   return { data: Buffer.from(JSON.stringify(body)) } as unknown as Msg;
 }
@@ -27,6 +29,16 @@ test.each([
 ])("an answer %s: %s", (_what, stands, cluster) => {
   expect(leadersWord()(STREAM, described(cluster))).toBe(stands);
   expect(leadersWord()(CONSUMER, described(cluster))).toBe(stands);
+});
+
+test("a member that begins names itself, and no replica of a stream that has three: no answer", () => {
+  const itself = { name: "c", leader: "n1" };
+  expect(leadersWord()(STREAM, described(itself, { config: copied }))).toBe(false);
+  const leading = { ...itself, replicas: others };
+  expect(leadersWord()(STREAM, described(leading, { config: copied }))).toBe(true);
+  // A consumer has as many as its stream, and doesn't say how many.
+  const inherited = { ...config, num_replicas: 0 };
+  expect(leadersWord()(CONSUMER, described(itself, { config: inherited }))).toBe(true);
 });
 
 test("members are found behind what a long list of subjects or of sources takes", () => {

@@ -20,8 +20,8 @@ interface Members {
  * lead a stream first answers from what it had on its disk, whoever leads meanwhile; so does one
  * that finds no leader (`jsStreamInfoRequest` and `jsConsumerInfoRequest` in the server's
  * jetstream_api.go, from 2.10 to 2.15 at least). A leader doesn't count itself among the replicas;
- * any other member names it there, or knows of none. A member that has no part in a consumer yet
- * names nobody.
+ * any other member names it there, or knows of none. One that begins names itself, and no replica
+ * of a stream that has some. A member that has no part in a consumer yet names nobody.
  *
  * @returns of one connection: whether an answer to a question on this subject stands. An error is
  *   nobody's description, and stands.
@@ -36,8 +36,15 @@ export function leadersWord(): (subject: string, reply: Msg) => boolean {
     if (members === undefined) return !areMembers || !textOf(data).includes(CONFIG);
     areMembers = true;
     const { leader = "", replicas = [] } = members;
+    if (replicas.length === 0 && hasReplicas(data)) return false;
     return leader !== "" && !replicas.some(({ name }) => name === leader);
   };
+}
+
+/** By its configuration, which comes before all else that has a number of replicas. */
+function hasReplicas(data: Uint8Array): boolean {
+  const [, count = "1"] = /"num_replicas":(\d+)/.exec(textOf(data)) ?? [];
+  return Number(count) > 1;
 }
 
 function membersIn(text: string): Members | undefined {

@@ -26,8 +26,6 @@ export interface ServerFeatures {
   readonly atomicBatch: boolean;
   /** `Nats-Incr` (2.12). */
   readonly counters: boolean;
-  /** A new leader answers only once it has applied what the one before it confirmed (2.11). */
-  readonly leadersAreCurrent: boolean;
   /** Cron and `@every` in `Nats-Schedule` (2.14). */
   readonly repeatingSchedules: boolean;
   /** `allow_batched` on a stream (2.14). */
@@ -56,7 +54,6 @@ export function serverFeatures(version: string): ServerFeatures {
     keyTtl: atLeast(11),
     consumerPause: atLeast(11),
     batchedGets: atLeast(11),
-    leadersAreCurrent: atLeast(11),
     schedules: atLeast(12),
     atomicBatch: atLeast(12),
     counters: atLeast(12),

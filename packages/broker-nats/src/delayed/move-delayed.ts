@@ -15,6 +15,7 @@ import { delayedOf, type DelayedPlace, newestDelayed } from "../lookup/delayed-o
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { requeueMessage } from "../messages/envelope-message.ts";
 import { lastMessage } from "../reads/next-message.ts";
+import { againBehindBarrier } from "../reads/behind-barrier.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import { movedMessage } from "../messages/delayed-message.ts";
@@ -64,7 +65,8 @@ export async function moveDelayed(
 ): Promise<boolean> {
   requireId(id);
   requireQueueName(queue);
-  const { clock, random, newId } = machineOf(options.server.nc);
+  const { server } = options;
+  const { clock, random, newId } = machineOf(server.nc);
   let moveId = "";
   const isIt: IsIt = ({ envelope, notBefore: waitsFor, moveId: movedBy }) =>
     movedBy === moveId ||
@@ -73,7 +75,9 @@ export async function moveDelayed(
       (from === undefined || waitsFor === from));
   for (let round = 1; ; round += 1) {
     const found = await request(`look for the delayed job ${id}`, () =>
-      findDelayed(options.server, { id, queue }, isIt),
+      againBehindBarrier(server, server.names.delayedStream, () =>
+        findDelayed(server, { id, queue }, isIt),
+      ),
     );
     if (found === undefined) return false;
     // Refused because it had been done before: the answer to the first attempt got lost.

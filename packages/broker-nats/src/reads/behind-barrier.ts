@@ -1,26 +1,45 @@
-import { serverFeatures } from "../connection/server-features.ts";
+import { isClustered } from "../connection/retrying-requests.ts";
 import { orWithoutStream, request } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 
 /**
  * Reads from the leader of a stream what was confirmed before, where nothing repeats the look. A
  * leader of 2.10 answers from the moment it is elected, before it has applied the last that the one
- * before it had confirmed (`switchToLeader` in its raft.go; from 2.11 on it waits). What it carries
- * out it carries out in order: so in a cluster it first purges a subject that nothing is on.
+ * before it had confirmed (`switchToLeader` in its raft.go; from 2.11 on it waits). In any version
+ * one that was cut off, or stood still, answers for some seconds more after another leads. What a
+ * leader carries out it carries out in order, and with a majority: so in a cluster a subject that
+ * nothing is on is purged first.
  */
 export async function behindBarrier<T>(
-  { nc, jsm, names }: ServerAccess,
+  server: ServerAccess,
   stream: string,
   read: () => Promise<T>,
 ): Promise<T> {
-  const { info } = nc;
-  // While the connection is away nobody knows who will answer.
-  const isCurrent =
-    info !== undefined &&
-    (info.cluster === undefined || serverFeatures(info.version).leadersAreCurrent);
-  if (!isCurrent)
-    await request(`reach the leader of the stream ${stream}`, () =>
-      orWithoutStream(undefined, () => jsm.streams.purge(stream, { filter: names.nothing })),
-    );
+  if (mayBeBehind(server)) await passBarrier(server, stream);
   return read();
+}
+
+/** A look that finds nothing is made once more, behind a barrier. */
+export async function againBehindBarrier<T>(
+  server: ServerAccess,
+  stream: string,
+  look: () => Promise<T | undefined>,
+): Promise<T | undefined> {
+  const found = await look();
+  if (found !== undefined || !mayBeBehind(server)) return found;
+  await passBarrier(server, stream);
+  return look();
+}
+
+/** While the connection is away nobody knows who will answer. */
+function mayBeBehind({ nc }: ServerAccess): boolean {
+  return nc.info === undefined || isClustered(nc);
+}
+
+function passBarrier({ jsm, names }: ServerAccess, stream: string): Promise<unknown> {
+  // With `keep` a server looks in its index of subjects. Without, 2.10 would read the whole store.
+  const nothing = { filter: names.nothing, keep: 1 };
+  return request(`reach the leader of the stream ${stream}`, () =>
+    orWithoutStream(undefined, () => jsm.streams.purge(stream, nothing)),
+  );
 }

@@ -1,8 +1,10 @@
+import { type ApiError, JetStreamApiError } from "@nats-io/jetstream";
 import { readBatch } from "./direct-batch.ts";
 import type { StreamEnds } from "./scan.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 
 interface SubjectsPage {
+  readonly error?: ApiError;
   readonly total?: number;
   readonly state?: { readonly subjects?: Readonly<Record<string, number>> };
 }
@@ -51,5 +53,8 @@ async function subjectsFrom(
     JSON.stringify({ offset, subjects_filter: subject }),
     { timeout: TIMEOUT_MS },
   );
-  return reply.json<SubjectsPage>();
+  const page = reply.json<SubjectsPage>();
+  // Of a stream that can't be asked it is not known that nothing waits in it.
+  if (page.error !== undefined) throw new JetStreamApiError(page.error);
+  return page;
 }

@@ -16,6 +16,7 @@ import { revokedWith } from "../settlement/lease-over.ts";
 import { StreamOnce } from "../topology/stream-once.ts";
 import { batchStream } from "../topology/streams.ts";
 import { headersOf, type LeaderMessage, nextMessage } from "../reads/next-message.ts";
+import { againBehindBarrier, behindBarrier } from "../reads/behind-barrier.ts";
 import { readSubjects } from "../reads/read-subjects.ts";
 import type { ServerAccess } from "./server-access.ts";
 import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
@@ -92,7 +93,9 @@ export class NatsBatches implements BatchStore {
     { lease }: { readonly lease?: Lease } = {},
   ): Promise<boolean> {
     const { names } = this.#server;
-    const place = await this.#placeOf(batch, member);
+    const place = await againBehindBarrier(this.#server, names.batchStream, () =>
+      this.#placeOf(batch, member),
+    );
     if (place === undefined) return true;
     if (place.state === "open") {
       const revoked = revokedWith(lease, `the job ${member.id} leaves its batch`);
@@ -105,7 +108,11 @@ export class NatsBatches implements BatchStore {
       );
       await this.#purge(names.batchMember(batch, place.token));
     }
-    return (await this.#first(names.batchMember(batch, ">"))) !== undefined;
+    const other = (): Promise<unknown> => this.#first(names.batchMember(batch, ">"));
+    // Where it has left just now, its own purge was the barrier.
+    const first =
+      place.state === "open" ? other() : behindBarrier(this.#server, names.batchStream, other);
+    return (await first) !== undefined;
   }
 
   /** Where a job stands in a batch: it may have left before. Undefined where it never joined. */
@@ -153,12 +160,14 @@ export class NatsBatches implements BatchStore {
   left(batch: string): Promise<number> {
     const { jsm, names } = this.#server;
     return request(`count the jobs of the batch ${batch}`, () =>
-      orWithoutStream(0, async () => {
-        const { state } = await jsm.streams.info(names.batchStream, {
-          subjects_filter: names.batchMember(batch, ">"),
-        });
-        return Object.keys(state.subjects ?? {}).length;
-      }),
+      behindBarrier(this.#server, names.batchStream, () =>
+        orWithoutStream(0, async () => {
+          const { state } = await jsm.streams.info(names.batchStream, {
+            subjects_filter: names.batchMember(batch, ">"),
+          });
+          return Object.keys(state.subjects ?? {}).length;
+        }),
+      ),
     );
   }
 

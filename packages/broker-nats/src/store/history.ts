@@ -20,6 +20,7 @@ import { readHistoryRecord } from "../messages/history-message.ts";
 import type { JobEnds } from "../settlement/job-ends.ts";
 import { HistoryFollower, recordKey } from "./history-follower.ts";
 import { lastMessage, type LeaderMessage, nextMessage } from "../reads/next-message.ts";
+import { behindBarrier } from "../reads/behind-barrier.ts";
 import { readStream, type StreamRange } from "../reads/read-stream.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -115,7 +116,8 @@ export class NatsHistory implements HistoryStore {
   }
 
   async tail({ withinMs, limit }: TailQuery): Promise<readonly StoredRecord[]> {
-    const last = await this.#lastStored();
+    const { historyStream } = this.#server.names;
+    const last = await behindBarrier(this.#server, historyStream, () => this.#lastStored());
     if (last === undefined || limit < 1) return [];
     const oldest = Math.max(1, last.sequence - limit + 1);
     const from = await this.#firstSince(last.storedAt - withinMs, oldest, last.sequence);

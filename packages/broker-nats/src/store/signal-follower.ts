@@ -1,4 +1,6 @@
 import { MillraceError, type SignalRef, type Stoppable } from "@millrace/core";
+import { isClustered } from "../connection/retrying-requests.ts";
+import { machineOf } from "../machine/machine.ts";
 import { ack, nak } from "../pull/ack.ts";
 import type { Delivery } from "../pull/delivery.ts";
 import { PullSubscription } from "../pull/pull-subscription.ts";
@@ -17,6 +19,13 @@ export interface SignalFollowerOptions {
 /** So many are looked at side by side: each costs some requests and no processor time. */
 const SLOTS = 64;
 const AGAIN_AFTER_MS = 1_000;
+/**
+ * In a cluster a job is looked for once more, if its signal is still there then: a leader that was
+ * cut off, or stood still, answers for up to 20 s as if nothing had come since.
+ */
+const SECOND_LOOK_MS = 30_000;
+/** Where this clock and the server's are far apart. */
+const MOST_LOOKS = 10;
 
 /** Hears of signals with all other nodes, each of one of them. */
 export class SignalFollower implements Stoppable {
@@ -61,13 +70,17 @@ export class SignalFollower implements Stoppable {
   }
 
   /** Never rejects: whatever goes wrong, the signal is told of again. */
-  async #hear({ subject, ackSubject }: Delivery): Promise<void> {
+  async #hear({ subject, ackSubject, publishedAtMs, deliveryCount }: Delivery): Promise<void> {
     const { server, hear, onProblem } = this.#options;
     const { nc, names } = server;
     try {
       const signal = names.readSignal(subject);
       if (signal !== undefined) await hear(signal);
-      if (!nc.isClosed()) ack(nc, ackSubject);
+      if (nc.isClosed()) return;
+      const ageMs = machineOf(nc).clock.now() - publishedAtMs;
+      const isDone = ageMs >= SECOND_LOOK_MS || deliveryCount > MOST_LOOKS || !isClustered(nc);
+      if (isDone) ack(nc, ackSubject);
+      else nak(nc, ackSubject, SECOND_LOOK_MS);
     } catch (error) {
       if (!MillraceError.is(error, "connection-closed"))
         onProblem(error, "wake a job for its signal");
