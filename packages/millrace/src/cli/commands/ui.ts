@@ -4,6 +4,7 @@ import { flag } from "../../config/field-kinds.ts";
 import { boundYoungGeneration } from "../bound-young-generation.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
+import { growSlowly } from "../grow-slowly.ts";
 import { aborted, interruptible } from "../interrupt.ts";
 import { openInBrowser } from "../open-in-browser.ts";
 import { serveUi } from "../serve-ui.ts";
@@ -29,6 +30,7 @@ export const ui = command({
     interruptible(async (signal) => {
       tuneEngine();
       boundYoungGeneration(YOUNG_MB);
+      growSlowly();
       await using served = await serveUi(config, io);
       const { namespace } = config;
       const servers = config.servers.map(withoutUser);

@@ -1,0 +1,18 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+const PROGRAM = fileURLToPath(new URL("./grow-slowly.fixture.ts", import.meta.url));
+
+async function most(how: "slowly" | "as it is"): Promise<number> {
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [PROGRAM, how]);
+  expect(stderr).toBe("");
+  return Number(stdout);
+}
+
+test("the heap of a process that keeps what it makes for a moment stays smaller", async () => {
+  const [asItIs, slowly] = await Promise.all([most("as it is"), most("slowly")]);
+  expect(slowly).toBeGreaterThan(0);
+  expect(slowly).toBeLessThan(asItIs * 0.9);
+});
