@@ -1,3 +1,4 @@
+import type { Clock } from "@millrace/core";
 import type { Msg } from "@nats-io/nats-core";
 
 /** Questions for a stream or a consumer, which its leader alone should answer. */
@@ -8,6 +9,10 @@ const CLUSTER = ',"cluster":{';
 const CONFIG = '"config":{';
 /** That part comes last, after what may be a long list of subjects. */
 const TAIL = 16 * 1_024;
+/** A member begins for no longer (`lostQuorumInterval` in the server's raft.go, and a second). */
+const BEGINS_MS = 11_000;
+/** What was answered so long ago says nothing about now. */
+const FORGOTTEN_MS = 60_000;
 
 interface Members {
   readonly leader?: string;
@@ -21,14 +26,26 @@ interface Members {
  * that finds no leader (`jsStreamInfoRequest` and `jsConsumerInfoRequest` in the server's
  * jetstream_api.go, from 2.10 to 2.15 at least). A leader doesn't count itself among the replicas;
  * any other member names it there, or knows of none. One that begins names itself, and no replica
- * of a stream that has some. A member that has no part in a consumer yet names nobody.
+ * of a stream that has some; where that lasts, all others were removed from the stream, and it is
+ * the leader. A member that has no part in a consumer yet names nobody.
  *
  * @returns of one connection: whether an answer to a question on this subject stands. An error is
  *   nobody's description, and stands.
  */
-export function leadersWord(): (subject: string, reply: Msg) => boolean {
+export function leadersWord(
+  clock: Pick<Clock, "monotonic">,
+): (subject: string, reply: Msg) => boolean {
   /** Members name each other, and a server that is alone, be it reached through others, nobody. */
   let areMembers = false;
+  /** By subject: since when a member has named itself alone, and when it did so last. */
+  const alone = new Map<string, { readonly since: number; readonly last: number }>();
+  const staysAlone = (subject: string): boolean => {
+    const now = clock.monotonic();
+    const { since = now, last = now } = alone.get(subject) ?? {};
+    const begun = now - last > FORGOTTEN_MS ? now : since;
+    alone.set(subject, { since: begun, last: now });
+    return now - begun > BEGINS_MS;
+  };
   return (subject, { data }) => {
     if (!DESCRIBES.test(subject)) return true;
     const tail = textOf(data.subarray(-TAIL));
@@ -36,7 +53,8 @@ export function leadersWord(): (subject: string, reply: Msg) => boolean {
     if (members === undefined) return !areMembers || !textOf(data).includes(CONFIG);
     areMembers = true;
     const { leader = "", replicas = [] } = members;
-    if (replicas.length === 0 && hasReplicas(data)) return false;
+    if (replicas.length === 0 && hasReplicas(data)) return staysAlone(subject);
+    alone.delete(subject);
     return leader !== "" && !replicas.some(({ name }) => name === leader);
   };
 }

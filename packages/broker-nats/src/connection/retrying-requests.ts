@@ -79,7 +79,7 @@ export function retryingRequests(
     return clustered;
   };
 
-  const isLeadersWord = leadersWord();
+  const isLeadersWord = leadersWord(clock);
   const line = onOneLine(nc);
   const request = async (
     subject: string,

@@ -1,4 +1,4 @@
-import { MillraceError, type SignalRef, type Stoppable } from "@millrace/core";
+import { MillraceError, type SignalRef, type Stoppable, type Timer } from "@millrace/core";
 import { isClustered } from "../connection/retrying-requests.ts";
 import { machineOf } from "../machine/machine.ts";
 import { ack, nak } from "../pull/ack.ts";
@@ -20,18 +20,21 @@ export interface SignalFollowerOptions {
 const SLOTS = 64;
 const AGAIN_AFTER_MS = 1_000;
 /**
- * In a cluster a job is looked for once more, if its signal is still there then: a leader that was
- * cut off, or stood still, answers for up to 20 s as if nothing had come since.
+ * In a cluster a job is looked for once more: a leader that was cut off, or stood still, answers
+ * for up to 20 s as if nothing had come since. The signal is confirmed before. One that was held
+ * back would hold a place of those that may be under way, and a flood would take all of them.
  */
 const SECOND_LOOK_MS = 30_000;
-/** Where this clock and the server's are far apart. */
-const MOST_LOOKS = 10;
+/** As many wait for their second look; what comes beyond that has none. */
+const MOST_SECOND_LOOKS = 10_000;
 
 /** Hears of signals with all other nodes, each of one of them. */
 export class SignalFollower implements Stoppable {
   readonly #options: SignalFollowerOptions;
   readonly #pull: PullSubscription;
   readonly #hearing = new Set<Promise<void>>();
+  readonly #secondLooks = new Set<Timer>();
+  #stopped = false;
 
   static async start(options: SignalFollowerOptions): Promise<SignalFollower> {
     const { jsm, names } = options.server;
@@ -57,6 +60,8 @@ export class SignalFollower implements Stoppable {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#secondLooks) timer.cancel();
     await this.#pull.stop();
     await Promise.all(this.#hearing);
   }
@@ -70,21 +75,31 @@ export class SignalFollower implements Stoppable {
   }
 
   /** Never rejects: whatever goes wrong, the signal is told of again. */
-  async #hear({ subject, ackSubject, publishedAtMs, deliveryCount }: Delivery): Promise<void> {
+  async #hear({ subject, ackSubject }: Delivery): Promise<void> {
     const { server, hear, onProblem } = this.#options;
     const { nc, names } = server;
     try {
       const signal = names.readSignal(subject);
       if (signal !== undefined) await hear(signal);
       if (nc.isClosed()) return;
-      const ageMs = machineOf(nc).clock.now() - publishedAtMs;
-      const isDone = ageMs >= SECOND_LOOK_MS || deliveryCount > MOST_LOOKS || !isClustered(nc);
-      if (isDone) ack(nc, ackSubject);
-      else nak(nc, ackSubject, SECOND_LOOK_MS);
+      ack(nc, ackSubject);
+      if (signal !== undefined && isClustered(nc)) this.#lookAgain(signal);
     } catch (error) {
       if (!MillraceError.is(error, "connection-closed"))
         onProblem(error, "wake a job for its signal");
       if (!nc.isClosed()) nak(nc, ackSubject, AGAIN_AFTER_MS);
     }
+  }
+  #lookAgain(signal: SignalRef): void {
+    const { server, hear, onProblem } = this.#options;
+    if (this.#stopped || this.#secondLooks.size >= MOST_SECOND_LOOKS) return;
+    const timer = machineOf(server.nc).clock.setTimer(SECOND_LOOK_MS, () => {
+      this.#secondLooks.delete(timer);
+      const look = hear(signal)
+        .catch((error: unknown) => onProblem(error, "wake a job for its signal"))
+        .finally(() => this.#hearing.delete(look));
+      this.#hearing.add(look);
+    });
+    this.#secondLooks.add(timer);
   }
 }
