@@ -110,13 +110,16 @@ test("any number of scrapes within five seconds ask the server once", async () =
   expect(server.readings).toBe(2);
 });
 
-test("a reading that fails ends what was told, and is counted; the next one tells again", async () => {
+test("a reading that fails ends what it told, and is counted; nodes are told of all the same", async () => {
   const { clock, server, gauges, counts, scrape } = await scene();
   await scrape();
   await clock.advance("6s");
   server.before = () => Promise.reject(new MillraceError("broker-unavailable", "No server."));
   await scrape();
-  expect([gauges.size, counts]).toEqual([0, ["millrace_queue_readings_failed_total"]]);
+  expect(gauges.has("millrace_queue_depth mail")).toBe(false);
+  expect(gauges.get("millrace_fleet_nodes lost")).toBe(0);
+  expect(gauges.get("millrace_queue_nodes mail")).toBe(0);
+  expect(counts).toEqual(["millrace_queue_readings_failed_total"]);
   delete server.before;
   await clock.advance("6s");
   await scrape();

@@ -96,24 +96,30 @@ class FleetReadings {
   async #look(): Promise<void> {
     const { broker, nodes, clock, metrics, log } = this.#options;
     const beganAt = clock.monotonic();
-    try {
-      const [snapshots, fleet, backlogs] = await Promise.all([
-        broker.queues.list(),
-        nodes(),
-        this.#machines.read(() => this.#stopped),
-      ]);
-      if (this.#stopped) return;
-      const now = clock.monotonic();
-      this.#readAt = now + this.#pace.restAfter(now - beganAt);
-      this.#queues.tell(snapshots);
-      this.#machines.tell(backlogs);
-      this.#tellNodes(fleet, new Set(snapshots.map(({ queue }) => queue)));
-    } catch (error) {
-      if (this.#stopped) return;
-      this.#readAt = clock.monotonic() + FRESH_MS;
-      this.#forget();
+    // Each for itself: where one queue can't be read, what is said of nodes must not end.
+    const [snapshots, backlogs, fleet] = await Promise.allSettled([
+      broker.queues.list(),
+      this.#machines.read(() => this.#stopped),
+      nodes(),
+    ]);
+    if (this.#stopped) return;
+    const now = clock.monotonic();
+    this.#readAt = now + this.#pace.restAfter(now - beganAt);
+    if (snapshots.status === "fulfilled") this.#queues.tell(snapshots.value);
+    else this.#queues.forget();
+    if (backlogs.status === "fulfilled") this.#machines.tell(backlogs.value);
+    else this.#machines.forget();
+    const queues =
+      snapshots.status === "fulfilled"
+        ? new Set(snapshots.value.map(({ queue }) => queue))
+        : this.#served;
+    if (fleet.status === "fulfilled") this.#tellNodes(fleet.value, queues);
+    else this.#forgetNodes();
+    for (const part of [snapshots, backlogs, fleet]) {
+      if (part.status === "fulfilled") continue;
+      this.#readAt = now + FRESH_MS;
       metrics.increment("millrace_queue_readings_failed_total", {});
-      log.debug({ error: recordError(error) }, "the fleet could not be read for its metrics");
+      log.debug({ error: recordError(part.reason) }, "the fleet could not be read for its metrics");
     }
   }
 
@@ -139,9 +145,13 @@ class FleetReadings {
 
   /** No value is better than an old one. */
   #forget(): void {
-    const { metrics } = this.#options;
     this.#queues.forget();
     this.#machines.forget();
+    this.#forgetNodes();
+  }
+
+  #forgetNodes(): void {
+    const { metrics } = this.#options;
     for (const state of STATES) metrics.gauge("millrace_fleet_nodes", { state }, undefined);
     for (const queue of this.#served) metrics.gauge("millrace_queue_nodes", { queue }, undefined);
     this.#served = new Set();
