@@ -120,7 +120,7 @@ export async function fleet(server: TestServer): Promise<Fleet> {
     describe: "all jobs of the bank are dead",
   });
   const outbox = await outboxWithTrouble();
-  const search = await openJobIndex({ broker: client.broker });
+  const search = await openJobIndex({ broker: client.broker, mask: client.mask });
   onTestFinished(() => search.close());
   const serve = (port: number): Promise<ServedDashboard> =>
     serveDashboard({

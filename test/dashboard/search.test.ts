@@ -12,7 +12,9 @@ async function indexed(user = ADA): Promise<Scene & { readonly index: JobIndex }
   const of = await scene({
     user: () => user,
     search: async (t) => {
-      index = await openJobIndex({ broker: t.client.broker, clock: t.clock });
+      index = await openJobIndex({
+        ...{ broker: t.client.broker, mask: t.client.mask, clock: t.clock },
+      });
       return index;
     },
   });

@@ -9,6 +9,7 @@ import type * as metrics from "@millrace/telemetry/metrics";
 import type * as sdk from "@millrace/telemetry/sdk";
 import type * as tracing from "@millrace/telemetry/tracing";
 import type * as testkit from "@millrace/testkit";
+import { createMask } from "@millrace/telemetry";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import type * as millrace from "millrace";
 import { defineJob, defineSignal, type ExecutionContext, planJob } from "millrace";
@@ -208,13 +209,13 @@ const millraceCases: Cases<typeof millrace> = {
   loadSchedules: "takes no options",
   machineAddress: "takes no options",
   openJobIndex: [
-    (of) => of.openJobIndex(bad({ broker: memory() })),
+    (of) => of.openJobIndex(bad({ broker: memory(), mask: createMask() })),
     async (of) => {
-      await using index = await of.openJobIndex({ broker: memory() });
+      await using index = await of.openJobIndex({ broker: memory(), mask: createMask() });
       await index.search(bad());
     },
     async (of) => {
-      await using index = await of.openJobIndex({ broker: memory() });
+      await using index = await of.openJobIndex({ broker: memory(), mask: createMask() });
       await index.rates(bad({ since: 0, stepMs: 60_000 }));
     },
   ],

@@ -1,6 +1,6 @@
 import { launchServer } from "@millrace/nats-server";
 import { startHealthServer } from "@millrace/runtime";
-import { prometheusMetrics } from "@millrace/telemetry";
+import { createMask, prometheusMetrics } from "@millrace/telemetry";
 import { connect, defineJob, diagnose, openJobIndex } from "millrace";
 import { createDashboard, serveDashboard } from "millrace/dashboard";
 import {
@@ -26,6 +26,7 @@ import { expect, test } from "vitest";
 /** As JavaScript would hand it over. */
 const js = (value: unknown): never => value as never;
 const broker = new MemoryBroker();
+const mask = createMask();
 const store = { claim: () => {}, close: async () => {} };
 const millrace = { onStatus: () => () => {} };
 const authorize = () => undefined;
@@ -64,14 +65,15 @@ const CALLS: Readonly<Record<string, () => unknown>> = {
   "createDashboard hosts": () => createDashboard(js({ millrace, authorize, hosts: "a.example" })),
   "serveDashboard port": () => serveDashboard(js({ millrace, localName: "a", port: "8087" })),
   "openJobIndex broker": () => openJobIndex(js({})),
-  "openJobIndex keepMs": () => openJobIndex(js({ broker, keepMs: "7d" })),
-  "openJobIndex maxBytes": () => openJobIndex({ broker, maxBytes: 0 }),
+  "openJobIndex mask": () => openJobIndex(js({ broker })),
+  "openJobIndex keepMs": () => openJobIndex(js({ broker, mask, keepMs: "7d" })),
+  "openJobIndex maxBytes": () => openJobIndex({ broker, mask, maxBytes: 0 }),
   "rates since": async () => {
-    await using index = await openJobIndex({ broker });
+    await using index = await openJobIndex({ broker, mask });
     await index.rates({ since: Number.NaN, stepMs: 60_000 });
   },
   "rates stepMs": async () => {
-    await using index = await openJobIndex({ broker });
+    await using index = await openJobIndex({ broker, mask });
     await index.rates({ since: 0, stepMs: 1 });
   },
   "replayRuns options": () => replayRuns([], [], js("10s")),

@@ -63,7 +63,9 @@ describeEachServer("an index of jobs", (server) => {
   }
 
   async function indexOf(client: Millrace, namespace: string): Promise<JobIndex> {
-    const index = await openJobIndex({ broker: client.broker, namespace, path });
+    const index = await openJobIndex({
+      ...{ broker: client.broker, mask: client.mask, namespace, path },
+    });
     onTestFinished(() => index.close());
     await within(index.caughtUp(), LONG_MS, "the index has caught up");
     return index;
@@ -215,7 +217,9 @@ describeEachServer("an index of jobs", (server) => {
     expect(await all(later)).toEqual([]);
     await later.close();
     await expect(
-      openJobIndex({ broker: one.client.broker, path: import.meta.filename }),
+      openJobIndex({
+        ...{ broker: one.client.broker, mask: one.client.mask, path: import.meta.filename },
+      }),
     ).rejects.toMatchObject({ code: "index-failed" });
   });
 });

@@ -4,7 +4,9 @@ import { connect, openJobIndex } from "millrace";
 async function main(): Promise<void> {
   const client = await connect();
   const namespace = process.env["MILLRACE_NAMESPACE"] ?? "";
-  const index = await openJobIndex({ broker: client.broker, namespace, path: "jobs.db" });
+  const index = await openJobIndex({
+    ...{ broker: client.broker, mask: client.mask, namespace, path: "jobs.db" },
+  });
   await index.caughtUp();
   const { jobs } = await index.search({ where: "queue:runtimes" });
   const [rate] = await index.rates({ since: 0, stepMs: 60_000 });

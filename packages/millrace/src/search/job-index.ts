@@ -29,8 +29,11 @@ export interface JobIndexOptions {
   readonly keepMs?: number;
   /** Of more, the oldest are forgotten. Default: 1 GiB. */
   readonly maxBytes?: number;
-  /** Hides secrets before anything is kept. Default: the built-in. */
-  readonly mask?: Mask;
+  /**
+   * Hides secrets before anything is kept: `millrace.mask`, or whoever searches could guess what
+   * the client hides.
+   */
+  readonly mask: Mask;
   readonly clock?: Clock;
   /** Told of what should not happen. Default: nobody. */
   readonly onDefect?: (error: unknown) => void;
@@ -120,7 +123,8 @@ const STATES = ["queued", "succeeded", "requeued", "dead", "expired", "cancelled
  *
  * @throws MillraceError `index-failed` where this Node has no SQLite; `invalid-option`
  * @example
- * await using index = await openJobIndex({ broker: millrace.broker, path: "jobs.db" });
+ * const { broker, mask } = millrace;
+ * await using index = await openJobIndex({ broker, mask, path: "jobs.db" });
  * await index.caughtUp();
  * const { jobs } = await index.search({ where: "state:dead payload.customer:42" });
  */
@@ -129,6 +133,8 @@ export async function openJobIndex(options: JobIndexOptions): Promise<JobIndex> 
   const { broker, clock = systemClock, path = "", mask, namespace = "", onDefect } = options;
   const { keepMs = 7 * DAY_MS, maxBytes = GIB } = options;
   requireMethod(broker, "broker", "onStatus");
+  if (typeof mask !== "function")
+    throw new MillraceError("invalid-option", "mask: must be a mask, such as millrace.mask.");
   requireCount(keepMs, "keepMs");
   requireCount(maxBytes, "maxBytes");
   const thread = await IndexThread.start(path);
