@@ -25,6 +25,8 @@ interface ActionProps {
   readonly done: (result: ChangeView) => string;
   /** What else happens then. */
   readonly afterwards?: (result: ChangeView) => void;
+  /** The button was pressed: fields of the one who asks are as they were at first. */
+  readonly onOpen?: () => void;
 }
 
 /** A button that says first what it will do, then does it, then says what became of it. */
@@ -58,7 +60,10 @@ export function Action(props: ActionProps): ReactElement | null {
         className={danger ? "danger" : undefined}
         onClick={() => {
           act.reset();
-          if (valueAtFirst !== undefined) setJson(valueAtFirst);
+          // What was typed for an earlier change isn't meant for this one.
+          setJson(valueAtFirst ?? "");
+          setReason("");
+          props.onOpen?.();
           setIsOpen(true);
           dialog.current?.showModal();
         }}

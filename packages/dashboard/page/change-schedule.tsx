@@ -30,11 +30,11 @@ export function ChangeSchedule({ schedule }: { readonly schedule: ScheduleView }
       body={changedOf(written, now)}
       asksValue="Payload of its jobs, as JSON (left empty, it stays as it is)"
       done={() => `${name} is changed.`}
-      afterwards={() => setWritten({})}
+      onOpen={() => setWritten({})}
     >
       <p>
         From now on, on all nodes. Nothing that was due before is made up for. Jobs that are
-        enqueued already run as they are. To undo it, change it back: the audit has what was set.
+        enqueued already run as they are. To undo it, change it back to what the fields say now.
       </p>
       <label>
         Cron expression: 5 fields, or 6 with seconds first

@@ -98,10 +98,12 @@ export async function changeQueue(
       await fleet.audit.perform(intent, () => fleet.queues.resume(queue));
       return ONE;
     case "purge": {
-      const { cancelled } = await fleet.audit.perform(
-        intent,
-        () => fleet.queues.purge(queue, { by: user.name, delayed: false }),
-        ({ cancelled, dead }) => ({ count: cancelled + dead }),
+      const { cancelled } = await drains.purge((signal) =>
+        fleet.audit.perform(
+          intent,
+          () => fleet.queues.purge(queue, { by: user.name, delayed: false, signal }),
+          ({ cancelled, dead }) => ({ count: cancelled + dead }),
+        ),
       );
       return { count: cancelled, failed: [] };
     }

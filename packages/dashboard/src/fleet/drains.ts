@@ -2,7 +2,8 @@ import { MillraceError } from "@millrace/core";
 import type { Fleet, FleetIntent, FleetNote, FleetQueue } from "./fleet.ts";
 
 /**
- * Drains that this dashboard began. Each goes on until its queue is empty, is opened again, or the
+ * Drains and purges that this dashboard began: it ends in order, and they before it. A purge puts
+ * its queue back, which it paused. A drain goes on until its queue is empty, is opened again, or the
  * dashboard ends: a node that starts meanwhile may open it, and somebody has to close it then. The
  * queue stays closed in any case, and how much is left, its counts say.
  */
@@ -11,6 +12,7 @@ export class Drains {
   readonly #onDefect: (error: unknown) => void;
   readonly #end = new AbortController();
   readonly #running = new Map<string, Promise<void>>();
+  readonly #purges = new Set<Promise<unknown>>();
 
   constructor(
     fleet: Pick<Fleet, "audit" | "queues">,
@@ -27,7 +29,13 @@ export class Drains {
    * @throws what draining throws, where it does before that
    */
   async begin(queue: string, intent: FleetIntent, note: FleetNote): Promise<number> {
-    if (this.#running.has(queue)) return leftOf(await this.#fleet.queues.snapshot(queue));
+    const running = this.#running.get(queue);
+    if (running !== undefined) {
+      const status = await this.#fleet.queues.snapshot(queue);
+      if (status.closed !== undefined) return leftOf(status);
+      // It was opened again, which its drain is about to see.
+      await running;
+    }
     const first = Promise.withResolvers<number>();
     let isBegun = false;
     const onProgress = (status: FleetQueue): void => {
@@ -51,9 +59,20 @@ export class Drains {
     return first.promise;
   }
 
+  /** @throws what purging throws */
+  async purge<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const purge = act(this.#end.signal);
+    this.#purges.add(purge);
+    try {
+      return await purge;
+    } finally {
+      this.#purges.delete(purge);
+    }
+  }
+
   async close(): Promise<void> {
     this.#end.abort();
-    await Promise.all(this.#running.values());
+    await Promise.allSettled([...this.#running.values(), ...this.#purges]);
   }
 }
 

@@ -244,7 +244,7 @@ export interface FleetQueues {
   ): Promise<{ readonly drained: boolean; readonly status: FleetQueue }>;
   purge(
     queue: string,
-    options: { readonly by: string; readonly delayed: boolean },
+    options: { readonly by: string; readonly delayed: boolean; readonly signal?: AbortSignal },
   ): Promise<{ readonly cancelled: number; readonly dead: number }>;
 }
 

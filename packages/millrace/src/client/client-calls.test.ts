@@ -106,6 +106,21 @@ test("the runtime's charts are a list with limits, too", async () => {
   );
 });
 
+test("a drain keeps to a longer time of its own, and to the client's where it has none", async () => {
+  const { client, clock } = await scene();
+  await client.enqueue(other, 1);
+  const limited = client.with({ timeout: "5s" });
+  const own = outcome(limited.queues.drain("other", { timeout: "10m" }));
+  const none = outcome(limited.queues.drain("other"));
+  await clock.advance("4s");
+  expect([own.now, none.now]).toEqual(["waits", "waits"]);
+  await clock.advance("4s");
+  expect(own.now).toBe("waits");
+  expect(none.now).toMatchObject({ value: { drained: false } });
+  await clock.advance("10m");
+  expect(own.now).toMatchObject({ value: { drained: false } });
+});
+
 test("when its signal is aborted a limited call lets go of all it holds", async () => {
   const { client, clock, broker, open } = await scene();
   const stop = new AbortController();

@@ -64,13 +64,17 @@ export function clientCalls(host: LimitedHost, limits: CallLimits = {}): ClientC
       ? act(host.broker)
       : limited(host, both, { doing, code: "publish-timeout" }, act);
   };
+  const untilSignal: Asking["untilSignal"] = (doing, act) =>
+    limits.signal === undefined
+      ? act()
+      : limited(host, signalled, { doing, code: "request-timeout" }, (_via, left) => act(left));
   const ask: ClientCalls["ask"] = (doing, act, own) => {
     const both = bothLimits(limits, own);
     return both === undefined
       ? act()
       : limited(host, both, { doing, code: "request-timeout" }, (_via, left) => act(left));
   };
-  const calls = { ask, isLimited };
+  const calls = { ask, isLimited, timeout: limits.timeout, untilSignal };
   const each: ClientCalls["each"] = (name, methods, places) =>
     eachWithin(calls, name, methods, places);
   return {
@@ -132,7 +136,11 @@ function waitsOf<Output>(
   };
 }
 
-type Asking = Pick<ClientCalls, "ask" | "isLimited">;
+interface Asking extends Pick<ClientCalls, "ask" | "isLimited"> {
+  readonly timeout: CallLimits["timeout"];
+  /** Acts until the client's signal is aborted. */
+  readonly untilSignal: <T>(doing: string, act: (left?: AbortSignal) => Promise<T>) => Promise<T>;
+}
 type Method = (...given: never[]) => unknown;
 
 function eachWithin<Methods extends object>(
@@ -167,16 +175,34 @@ function withLimits<Of extends Method>(
 }
 
 async function askWithin(
-  { ask }: Asking,
+  calls: Asking,
   doing: string,
   place: LimitsPlace,
   method: Method,
   given: readonly unknown[],
 ): Promise<unknown> {
+  if (place.how === "kept") return keepTo(calls, doing, place.at, method, given);
   const own = ownLimits(given, place, doing);
   const act = async (left?: AbortSignal): Promise<unknown> =>
     Reflect.apply(method, undefined, withSignal(given, place.at, left));
-  return ask(doing, act, own);
+  return calls.ask(doing, act, own);
+}
+
+/** It ends in order, and says how far it came: by its own time, or else by the client's. */
+function keepTo(
+  { timeout, untilSignal }: Asking,
+  doing: string,
+  place: number,
+  method: Method,
+  given: readonly unknown[],
+): Promise<unknown> {
+  const all = [...given];
+  const options = all[place] ?? {};
+  if (all[place] !== null && timeout !== undefined)
+    all[place] = withDefaults(options as object, { timeout });
+  return untilSignal(doing, async (left): Promise<unknown> =>
+    Reflect.apply(method, undefined, withSignal(all, place, left)),
+  );
 }
 
 /** What is no object whoever is given it refuses. */

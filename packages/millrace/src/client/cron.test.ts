@@ -112,6 +112,13 @@ describe("changing", () => {
     expect(ran.slice(1)).toEqual(["cron:hourly:20300101T022000Z"]);
     await cron.change("hourly", { payload: { kind: "y" } });
     expect((await cron.list())[0]).toMatchObject({ payload: { kind: "y" }, overlap: "skip" });
+    // As JavaScript hands over what was left out.
+    const left = { timezone: undefined, payload: undefined, overlap: undefined };
+    await cron.change("hourly", { cron: "30 * * * *", ...left } as object);
+    expect((await cron.list())[0]).toMatchObject({
+      ...{ cron: "30 * * * *", timezone: "Europe/Berlin" },
+      ...{ payload: { kind: "y" }, overlap: "skip" },
+    });
   });
 
   test("one of a node's code, one that is not there, and what can't be are refused, and all stays", async () => {

@@ -186,9 +186,11 @@ function changed(
   { jitterMs, lateAfterMs, origin: _origin, since: _since, ...stored }: StoredSchedule,
   change: ScheduleChange,
 ): Schedule["definition"] {
+  // What is undefined was left out.
+  const given = Object.entries(change).filter(([, value]) => value !== undefined);
   return scheduleDefinition({
     ...{ ...stored, jitter: jitterMs, lateAfter: lateAfterMs },
-    ...change,
+    ...(Object.fromEntries(given) as ScheduleChange),
   });
 }
 

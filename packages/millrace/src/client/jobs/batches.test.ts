@@ -85,13 +85,16 @@ test("an open batch of more than 100,000 jobs is not counted, and no more of it 
   const { batches } = t.broker;
   const asked = vi.spyOn(batches, "ended");
   expect(await t.client.batches.get("b")).toMatchObject({ total: 1, left: 1 });
-  expect(asked).toHaveBeenLastCalledWith("b", { most: 99_999 });
+  expect(asked).toHaveBeenLastCalledWith("b", { most: 100_000 });
   // So many ended, and one has not: as many as a batch may have.
   const members = (length: number) =>
     Array.from({ length }, (_, n) => ({ id: `e${n}`, end: "succeeded" as const }));
   asked.mockResolvedValueOnce(members(99_999));
   expect(await t.client.batches.get("b")).toMatchObject({ total: 100_000, succeeded: 99_999 });
+  // The last one ended between the two looks.
   asked.mockResolvedValueOnce(members(100_000));
+  expect(await t.client.batches.get("b")).toMatchObject({ left: 1, succeeded: 100_000 });
+  asked.mockResolvedValueOnce(members(100_001));
   await expect(t.client.batches.get("b")).rejects.toMatchObject({
     code: "invalid-option",
     message: expect.stringMatching(/^The batch b has more than 100,000 jobs/) as string,

@@ -87,9 +87,9 @@ async function openBatch(
   }
   // One that ends between the two looks is counted twice rather than not at all.
   const left = await broker.batches.left(id);
-  const most = MOST_BATCH_JOBS - left;
-  const ended = most < 0 ? [] : await broker.batches.ended(id, { most });
-  if (ended.length > most)
+  const most = MOST_BATCH_JOBS;
+  const ended = left > most ? [] : await broker.batches.ended(id, { most });
+  if (Math.max(left, ended.length) > most)
     throw new MillraceError(
       "invalid-option",
       `The batch ${id} has more than ${MOST_BATCH_JOBS.toLocaleString("en")} jobs, so how far it is is not counted. Its callback still comes when all have ended.`,

@@ -5,6 +5,7 @@ import {
   type ControlMark,
   CONTROLS_BUCKET,
   type Duration,
+  type ErrorCode,
   MillraceError,
   optionNames,
   refuseUnknown,
@@ -49,7 +50,10 @@ export interface DrainResult {
   readonly status: QueueStatus;
 }
 
+/** Between two looks: while something moves, and at most where nothing does. */
 const LOOK_MS = 250;
+const LONGEST_PAUSE_MS = 1_000;
+const OUTAGE: ReadonlySet<ErrorCode> = new Set(["request-timeout", "broker-unavailable"]);
 /** A job on its way from one place to another may be missed by one look, not by two. */
 const EMPTY_LOOKS = 2;
 
@@ -115,17 +119,43 @@ async function closeAndLook(
     closed === undefined ? { closed: mark } : undefined,
   );
   await broker.queues.setIntake(queue, "closed");
-  for (let empty = 0; ;) {
-    const status = await queueStatus(broker, queue);
-    onProgress?.(status);
-    const left = status.queued + status.blocked + status.running + (delayed ? status.delayed : 0);
-    empty = left === 0 ? empty + 1 : 0;
-    if (empty === EMPTY_LOOKS) return { drained: true, status };
-    // Somebody opened it again; or a node that was just bringing its settings up to date put the
-    // old subjects back.
-    if (status.closed === undefined) return { drained: false, status };
-    if (status.intake === "open") await broker.queues.setIntake(queue, "closed");
-    if (isOver()) return { drained: false, status };
-    await new Promise<void>((resolve) => clock.setTimer(LOOK_MS, resolve));
+  let [empty, before, pauseMs] = [0, -1, LOOK_MS];
+  for (let isFirst = true; ; isFirst = false) {
+    const status = await look(broker, queue, isFirst);
+    if (status !== undefined) {
+      onProgress?.(status);
+      const left = status.queued + status.blocked + status.running + (delayed ? status.delayed : 0);
+      empty = left === 0 ? empty + 1 : 0;
+      if (empty === EMPTY_LOOKS) return { drained: true, status };
+      // Somebody opened it again; or a node that was just bringing its settings up to date put the
+      // old subjects back.
+      if (status.closed === undefined) return { drained: false, status };
+      if (status.intake === "open") await closeAgain(broker, queue);
+      if (isOver()) return { drained: false, status };
+      pauseMs = left === before && left > 0 ? Math.min(pauseMs * 2, LONGEST_PAUSE_MS) : LOOK_MS;
+      before = left;
+    }
+    await new Promise<void>((resolve) => clock.setTimer(pauseMs, resolve));
   }
+}
+
+/** @returns undefined where an outage hides it: the queue is closed, and is looked at again */
+async function look(
+  broker: Broker,
+  queue: string,
+  isFirst: boolean,
+): Promise<QueueStatus | undefined> {
+  try {
+    return await queueStatus(broker, queue);
+  } catch (error) {
+    if (!isFirst && MillraceError.is(error) && OUTAGE.has(error.code)) return undefined;
+    throw error;
+  }
+}
+
+/** Whoever opens it meanwhile takes its mark away last, and so before this look or after it. */
+async function closeAgain(broker: Broker, queue: string): Promise<void> {
+  await broker.queues.setIntake(queue, "closed");
+  if ((await controlsOf(broker, queue)).closed === undefined)
+    await broker.queues.setIntake(queue, "open");
 }

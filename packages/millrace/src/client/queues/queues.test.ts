@@ -1,6 +1,6 @@
-import { changeControls, CONTROLS_BUCKET, defineJob } from "@millrace/core";
+import { changeControls, CONTROLS_BUCKET, defineJob, MillraceError } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createClient } from "../client.ts";
 
 const job = defineJob({ name: "t", queue: "work" });
@@ -86,6 +86,59 @@ test("a drain ends when somebody opens the queue, and closes one that was put ba
   await client.queues.resume("work");
   await clock.advance("1s");
   expect(await first).toMatchObject({ drained: false, status: { queued: 1, intake: "open" } });
+});
+
+test("a queue that is opened while its drain closes it again stays open", async () => {
+  const { client, clock, broker } = await scene();
+  await client.enqueue(job, null);
+  const draining = client.queues.drain("work");
+  await clock.advance("1s");
+  // A node puts the old subjects back; the drain sees that, and the queue's mark, and closes.
+  await broker.queues.setIntake("work", "open");
+  const setIntake = broker.queues.setIntake.bind(broker.queues);
+  const meanwhile = vi
+    .spyOn(broker.queues, "setIntake")
+    .mockImplementationOnce(async (...intake) => {
+      await client.queues.resume("work");
+      await setIntake(...intake);
+    });
+  await clock.advance("10s");
+  expect(meanwhile).toHaveBeenCalled();
+  expect(await draining).toMatchObject({ drained: false });
+  const status = await client.queues.snapshot("work");
+  expect(status).toMatchObject({ intake: "open", queued: 1 });
+  expect(status).not.toHaveProperty("closed");
+});
+
+test("a queue that its drain closes while it is opened is opened once more", async () => {
+  const { client, clock, broker } = await scene();
+  const draining = client.queues.drain("work", { timeout: "1ms" });
+  await clock.advance("1s");
+  await draining;
+  const documents = await broker.documents(CONTROLS_BUCKET);
+  const put = documents.put.bind(documents);
+  // Between the opening and the mark a drain, which still read the mark, closes it.
+  vi.spyOn(documents, "put").mockImplementationOnce(async (...entry) => {
+    await broker.queues.setIntake("work", "closed");
+    return put(...entry);
+  });
+  await client.queues.resume("work");
+  expect(await client.queues.snapshot("work")).toMatchObject({ intake: "open" });
+});
+
+test("a drain outlasts an outage, and looks ever more seldom where nothing moves", async () => {
+  const { client, clock, broker } = await scene();
+  await client.enqueue(job, null);
+  const looks = vi.spyOn(broker.queues, "snapshot");
+  const draining = client.queues.drain("work");
+  await clock.advance("1s");
+  const away = new MillraceError("request-timeout", "The server did not answer in time.");
+  looks.mockRejectedValueOnce(away).mockRejectedValueOnce(away);
+  await clock.advance("1m");
+  expect(looks.mock.calls.length).toBeLessThan(75);
+  await client.queues.purge("work");
+  await clock.advance("20s");
+  expect(await draining).toMatchObject({ drained: true });
 });
 
 test("limits name who holds what", async () => {

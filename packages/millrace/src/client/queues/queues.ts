@@ -179,7 +179,11 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
     async resume(queue) {
       await requireQueue(queue);
       await broker.queues.setIntake(queue, "open");
-      return change(queue, { paused: null, closed: null });
+      const controls = await change(queue, { paused: null, closed: null });
+      // A drain that read its mark before may have closed it meanwhile.
+      if ((await broker.queues.snapshot(queue)).intake === "closed")
+        await broker.queues.setIntake(queue, "open");
+      return controls;
     },
     drain: async (queue, options = {}) =>
       drainQueue(broker, clock, requireQueueName(queue), options, () => mark(options)),
