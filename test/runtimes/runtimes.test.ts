@@ -16,6 +16,7 @@ const TSC = resolve(import.meta.dirname, "../../node_modules/.bin/tsc");
 const MINUTES = 5 * 60_000;
 
 const esbuild = await obtained("esbuild", "0.28.2");
+const tsx = await obtained("tsx", "4.23.15");
 const bun = await obtained("bun", "1.4.5");
 const deno = await obtained("deno", "2.9.6");
 /** The oldest that is supported, and the newest. All other tests run on Node 24. */
@@ -132,6 +133,15 @@ describeServer("a build or another runtime", "newest", (server) => {
       const lax = ["--noResolve", "--noCheck"];
       await succeed([TSC, "worker.ts", ...options, ...lax], dir);
       await works(dir, [process.execPath, join(dir, "dist", "worker.js")]);
+    },
+    MINUTES,
+  );
+
+  test.skipIf(tsx.why !== "")(
+    `run by tsx${tsx.why}`,
+    async () => {
+      const dir = project("module");
+      await works(dir, [tsx.path, "worker.ts"], [tsx.path, "producer.ts"]);
     },
     MINUTES,
   );
