@@ -3,9 +3,9 @@ import type { Fleet, FleetIntent, FleetNote, FleetQueue } from "./fleet.ts";
 
 /**
  * Drains and purges that this dashboard began: it ends in order, and they before it. A purge puts
- * its queue back, which it paused. A drain goes on until its queue is empty, is opened again, or the
- * dashboard ends: a node that starts meanwhile may open it, and somebody has to close it then. The
- * queue stays closed in any case, and how much is left, its counts say.
+ * its queue back, which it paused. A drain goes on until its queue is empty, is opened again, or
+ * the dashboard ends: a node that starts meanwhile may open it, and somebody has to close it then.
+ * The queue stays closed in any case, and how much is left, its counts say.
  */
 export class Drains {
   readonly #fleet: Pick<Fleet, "audit" | "queues">;
