@@ -31,15 +31,8 @@ interface ActionProps {
 
 /** A button that says first what it will do, then does it, then says what became of it. */
 export function Action(props: ActionProps): ReactElement | null {
-  const {
-    label,
-    question,
-    children,
-    asksWhy = false,
-    danger = false,
-    asksValue,
-    valueAtFirst,
-  } = props;
+  const { label, question, children, asksWhy = false, danger = false } = props;
+  const { asksValue, valueAtFirst } = props;
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
   const [reason, setReason] = useState("");
@@ -53,21 +46,18 @@ export function Action(props: ActionProps): ReactElement | null {
     event.preventDefault();
     act.mutate({ ...props.body, reason, json });
   };
+  // What was typed for an earlier change isn't meant for this one.
+  const open = (): void => {
+    act.reset();
+    setJson(valueAtFirst ?? "");
+    setReason("");
+    props.onOpen?.();
+    setIsOpen(true);
+    dialog.current?.showModal();
+  };
   return (
     <>
-      <button
-        type="button"
-        className={danger ? "danger" : undefined}
-        onClick={() => {
-          act.reset();
-          // What was typed for an earlier change isn't meant for this one.
-          setJson(valueAtFirst ?? "");
-          setReason("");
-          props.onOpen?.();
-          setIsOpen(true);
-          dialog.current?.showModal();
-        }}
-      >
+      <button type="button" className={danger ? "danger" : undefined} onClick={open}>
         {label}
       </button>
       <dialog ref={dialog} aria-labelledby={heading} onClose={() => setIsOpen(false)}>

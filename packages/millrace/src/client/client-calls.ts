@@ -197,9 +197,10 @@ function keepTo(
   given: readonly unknown[],
 ): Promise<unknown> {
   const all = [...given];
-  const options = all[place] ?? {};
-  if (all[place] !== null && timeout !== undefined)
-    all[place] = withDefaults(options as object, { timeout });
+  const options = all[place] === undefined ? {} : all[place];
+  // What is no object the method refuses.
+  if (timeout !== undefined && typeof options === "object" && options !== null)
+    all[place] = withDefaults(options, { timeout });
   return untilSignal(doing, async (left): Promise<unknown> =>
     Reflect.apply(method, undefined, withSignal(all, place, left)),
   );
