@@ -145,14 +145,8 @@ function linesOf({ ended, sampled }: PlotsView): Readonly<Record<Plot, readonly 
       { name: "failed", colour: "warning", dash: DASHED, values: ended?.failed ?? [] },
       { name: "dead", colour: "critical", dash: DOTTED, values: ended?.dead ?? [] },
     ],
-    waited: [
-      { name: "half", colour: "good", dash: SOLID, values: ended?.waited50Ms ?? [] },
-      { name: "95 of 100", colour: "warning", dash: DASHED, values: ended?.waited95Ms ?? [] },
-    ],
-    took: [
-      { name: "half", colour: "good", dash: SOLID, values: ended?.p50Ms ?? [] },
-      { name: "95 of 100", colour: "warning", dash: DASHED, values: ended?.p95Ms ?? [] },
-    ],
+    waited: lengthLines(ended?.waited50Ms, ended?.waited95Ms),
+    took: lengthLines(ended?.p50Ms, ended?.p95Ms),
     jobs: [
       { name: "queued", colour: "busy", dash: SOLID, values: sampled.queued },
       { name: "running", colour: "good", dash: DASHED, values: sampled.running },
@@ -172,6 +166,15 @@ function numbers(values: readonly (number | null)[]): readonly number[] {
   return values.filter((value) => value !== null);
 }
 
+type Lengths = readonly (number | null)[];
+
+function lengthLines(half: Lengths = [], most: Lengths = []): readonly ChartLine[] {
+  return [
+    { name: "half", colour: "good", dash: SOLID, values: half },
+    { name: "95 of 100", colour: "warning", dash: DASHED, values: most },
+  ];
+}
+
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }
@@ -179,17 +182,17 @@ function sum(values: readonly number[]): number {
 const NO_SAMPLE =
   "No sample has been taken in this time: one is taken each minute while a dashboard runs.";
 
-function ageWords(ages: readonly (number | null)[]): string {
+function ageWords(ages: Lengths): string {
   const known = numbers(ages);
   return known.length === 0 ? NO_SAMPLE : `At most ${duration(Math.max(...known))}.`;
 }
 
-function lengthWords(half: readonly (number | null)[], most: readonly (number | null)[]): string {
+function lengthWords(half: Lengths, most: Lengths): string {
   if (numbers(half).length === 0) return "No attempt ended in this time.";
   return `Half of them at most ${lastLength(half)}, 95 of 100 at most ${lastLength(most)}, where they ended last.`;
 }
 
-function lastLength(values: readonly (number | null)[]): string {
+function lastLength(values: Lengths): string {
   const last = numbers(values).at(-1);
   return last === undefined ? "–" : duration(last);
 }

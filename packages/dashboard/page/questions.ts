@@ -27,6 +27,7 @@ import type { DeadFilterView, DeadGroupView, DeadRowView } from "../src/api/dead
 import type { CompletionsView, IndexView } from "../src/api/search-views.ts";
 import type { PlotsView } from "../src/api/plots-views.ts";
 import type { OutboxView } from "../src/api/outbox-views.ts";
+import { leftIn } from "./draining.tsx";
 import { pathOf, queryOf, read } from "./api.ts";
 import { DOCTOR_PLACE, OUTBOX_PLACE, PLACES } from "./places.ts";
 
@@ -75,7 +76,10 @@ export const useQueue = (queue: string): UseQueryResult<QueueDetailView> =>
   useQuery({
     queryKey: ["queue", queue],
     queryFn: ({ signal }) => read<QueueDetailView>(pathOf("queues", queue), signal),
-    refetchInterval: ({ state: { data } }) => (data?.queue.open === false ? SOON_MS : AGAIN_MS),
+    refetchInterval: ({ state: { data } }) => {
+      const isDraining = data?.queue.open === false && leftIn(data.queue) > 0;
+      return isDraining ? SOON_MS : AGAIN_MS;
+    },
   });
 
 export interface JobsFilter {

@@ -30,12 +30,12 @@ export interface LaunchOptions {
   readonly stopMs?: number;
 }
 
-/** A private nats-server. Its verbs may be called in any order and more than once. */
 const NAMES = optionNames<LaunchOptions>({
   ...{ path: true, storeDir: true, port: true, config: true, jetstream: true, name: true },
   ...{ readyMs: true, stopMs: true },
 });
 
+/** A private nats-server. Its verbs may be called in any order and more than once. */
 export interface LaunchedServer extends AsyncDisposable {
   readonly name: string;
   readonly url: string;

@@ -7,7 +7,7 @@ export interface ServerAccess {
   readonly nc: NatsConnection;
   /**
    * The same connection, which asks a cluster again while a leader is missing: see
-   * `patientConnection`. `jsm` asks by it.
+   * `retryingRequests`. `jsm` asks by it.
    */
   readonly retrying: NatsConnection;
   readonly jsm: JetStreamManager;

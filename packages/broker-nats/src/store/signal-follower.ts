@@ -76,7 +76,7 @@ export class SignalFollower implements Stoppable {
 
   /** Never rejects: whatever goes wrong, the signal is told of again. */
   async #hear({ subject, ackSubject }: Delivery): Promise<void> {
-    const { server, hear, onProblem } = this.#options;
+    const { server, hear } = this.#options;
     const { nc, names } = server;
     try {
       const signal = names.readSignal(subject);
@@ -85,21 +85,26 @@ export class SignalFollower implements Stoppable {
       ack(nc, ackSubject);
       if (signal !== undefined && isClustered(nc)) this.#lookAgain(signal);
     } catch (error) {
-      if (!MillraceError.is(error, "connection-closed"))
-        onProblem(error, "wake a job for its signal");
+      this.#failed(error);
       if (!nc.isClosed()) nak(nc, ackSubject, AGAIN_AFTER_MS);
     }
   }
+
   #lookAgain(signal: SignalRef): void {
-    const { server, hear, onProblem } = this.#options;
+    const { server, hear } = this.#options;
     if (this.#stopped || this.#secondLooks.size >= MOST_SECOND_LOOKS) return;
     const timer = machineOf(server.nc).clock.setTimer(SECOND_LOOK_MS, () => {
       this.#secondLooks.delete(timer);
       const look = hear(signal)
-        .catch((error: unknown) => onProblem(error, "wake a job for its signal"))
+        .catch((error: unknown) => this.#failed(error))
         .finally(() => this.#hearing.delete(look));
       this.#hearing.add(look);
     });
     this.#secondLooks.add(timer);
+  }
+
+  #failed(error: unknown): void {
+    if (!MillraceError.is(error, "connection-closed"))
+      this.#options.onProblem(error, "wake a job for its signal");
   }
 }

@@ -50,15 +50,20 @@ function endedView(rates: readonly SearchedRate[], steps: readonly number[]): En
   const byTime = new Map(rates.map((rate) => [rate.at, rate]));
   const numbers = (field: "succeeded" | "failed" | "dead"): readonly number[] =>
     steps.map((at) => byTime.get(at)?.[field] ?? 0);
-  const lengths = (field: "p50Ms" | "p95Ms"): readonly (number | null)[] =>
-    steps.map((at) => byTime.get(at)?.[field] ?? null);
-  const waits = (field: "p50Ms" | "p95Ms"): readonly (number | null)[] =>
-    steps.map((at) => byTime.get(at)?.waited?.[field] ?? null);
+  const lengths = (
+    field: "p50Ms" | "p95Ms",
+    of: (rate: SearchedRate) => SearchedRate["waited"] = (rate) => rate,
+  ): readonly (number | null)[] =>
+    steps.map((at) => {
+      const rate = byTime.get(at);
+      return (rate && of(rate)?.[field]) ?? null;
+    });
+  const waited = (rate: SearchedRate): SearchedRate["waited"] => rate.waited;
   return {
     at: steps,
     ...{ succeeded: numbers("succeeded"), failed: numbers("failed"), dead: numbers("dead") },
     ...{ p50Ms: lengths("p50Ms"), p95Ms: lengths("p95Ms") },
-    ...{ waited50Ms: waits("p50Ms"), waited95Ms: waits("p95Ms") },
+    ...{ waited50Ms: lengths("p50Ms", waited), waited95Ms: lengths("p95Ms", waited) },
   };
 }
 

@@ -29,12 +29,10 @@ export class Drains {
    * @throws what draining throws, where it does before that
    */
   async begin(queue: string, intent: FleetIntent, note: FleetNote): Promise<number> {
-    const running = this.#running.get(queue);
-    if (running !== undefined) {
+    for (let running; (running = this.#running.get(queue)) !== undefined; await running) {
       const status = await this.#fleet.queues.snapshot(queue);
       if (status.closed !== undefined) return leftOf(status);
       // It was opened again, which its drain is about to see.
-      await running;
     }
     const first = Promise.withResolvers<number>();
     let isBegun = false;

@@ -64,17 +64,16 @@ export function clientCalls(host: LimitedHost, limits: CallLimits = {}): ClientC
       ? act(host.broker)
       : limited(host, both, { doing, code: "publish-timeout" }, act);
   };
-  const untilSignal: Asking["untilSignal"] = (doing, act) =>
-    limits.signal === undefined
-      ? act()
-      : limited(host, signalled, { doing, code: "request-timeout" }, (_via, left) => act(left));
-  const ask: ClientCalls["ask"] = (doing, act, own) => {
-    const both = bothLimits(limits, own);
-    return both === undefined
-      ? act()
-      : limited(host, both, { doing, code: "request-timeout" }, (_via, left) => act(left));
-  };
-  const calls = { ask, isLimited, timeout: limits.timeout, untilSignal };
+  const within =
+    (of: CallLimits): ClientCalls["ask"] =>
+    (doing, act, own) => {
+      const both = bothLimits(of, own);
+      return both === undefined
+        ? act()
+        : limited(host, both, { doing, code: "request-timeout" }, (_via, left) => act(left));
+    };
+  const ask = within(limits);
+  const calls = { ask, isLimited, timeout: limits.timeout, untilSignal: within(signalled) };
   const each: ClientCalls["each"] = (name, methods, places) =>
     eachWithin(calls, name, methods, places);
   return {
@@ -139,7 +138,7 @@ function waitsOf<Output>(
 interface Asking extends Pick<ClientCalls, "ask" | "isLimited"> {
   readonly timeout: CallLimits["timeout"];
   /** Acts until the client's signal is aborted. */
-  readonly untilSignal: <T>(doing: string, act: (left?: AbortSignal) => Promise<T>) => Promise<T>;
+  readonly untilSignal: ClientCalls["ask"];
 }
 type Method = (...given: never[]) => unknown;
 

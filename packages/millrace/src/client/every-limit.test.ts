@@ -8,6 +8,7 @@ import type { ChainHandle } from "./enqueue/chain.ts";
 import type { JobHandle } from "./jobs/job-handle.ts";
 import type { MachineHandle } from "./machines/machine-handle.ts";
 import type { Millrace } from "./millrace.ts";
+import type { EachMethod } from "./each-method.fixture.ts";
 
 type Call<Of> = (of: Of, limits: CallLimits) => Promise<unknown>;
 /** What a call does with limits of its own, or why it takes none. */
@@ -20,14 +21,7 @@ type Case<Of> =
   /** It has `wait`, which counts with what the lock's holder takes. */
   | "waits for a lock"
   | "asks nobody";
-/** One for each method of a thing: the compiler asks for those that have none yet. */
-type Cases<Of> = {
-  readonly [
-    Name in keyof Of as Of[Name] extends (...given: never[]) => unknown
-      ? Exclude<Name, symbol>
-      : never
-  ]-?: Case<Of>;
-};
+type Cases<Of> = EachMethod<Of, Case<Of>>;
 
 const first = (reading: AsyncIterable<unknown>): Promise<unknown> =>
   reading[Symbol.asyncIterator]().next();

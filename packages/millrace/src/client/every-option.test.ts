@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { createTestRuntime, type TestRuntime } from "../testing/test-runtime.ts";
 import type { Millrace } from "./millrace.ts";
 import type { JobHandle } from "./jobs/job-handle.ts";
+import type { EachMethod } from "./each-method.fixture.ts";
 
 /** No call has it, and none has one that is like it. */
 const BAD = "zzqx";
@@ -18,14 +19,7 @@ const ALL = { kind: "jobs-cancel", filter: {} } as const;
 
 /** Calls with an option that there is not; or why nothing can be mistyped. */
 type Case<Of> = ((of: Of) => unknown) | readonly ((of: Of) => unknown)[] | "takes no options";
-/** One for each method of a thing: the compiler asks for those that have none yet. */
-type Cases<Of> = {
-  readonly [
-    Name in keyof Of as Of[Name] extends (...given: never[]) => unknown
-      ? Exclude<Name, symbol>
-      : never
-  ]-?: Case<Of>;
-};
+type Cases<Of> = EachMethod<Of, Case<Of>>;
 
 const client: Cases<Millrace> = {
   enqueue: (of) => of.enqueue(job, 1, bad()),

@@ -4,7 +4,6 @@ import {
   callBack,
   callBackIfOver,
   defineJob,
-  type HistoryRecord,
   noMetrics,
   planJob,
   silentLogger,
@@ -15,6 +14,7 @@ import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore } from "../store/outbox-store.ts";
 import { createSyncOutbox } from "../writer/sync-outbox.ts";
 import { QueueRelay } from "./queue-relay.ts";
+import { succeedFirst } from "./succeed-first.fixture.ts";
 import { sqliteShop } from "./sqlite-shop.fixture.ts";
 
 const page = defineJob<null>({ name: "page", queue: "pages" });
@@ -57,23 +57,8 @@ async function endBatch(): Promise<void> {
     if (!(await broker.batches.leave("b", { id, queue: "pages" }, "succeeded")))
       await callBack(broker, "b", (envelope) => broker.requeue(envelope), false);
   const createdAt = clock.now();
-  const settled = Promise.withResolvers<void>();
-  const work = await broker.work("books", {
-    freeSlots: () => 1,
-    leaseMs: 30_000,
-    onDelivery: (delivery) => {
-      const record: HistoryRecord = {
-        ...{ id: "b:callback", queue: "books", name: "bind", node: "n", door: "runtime" },
-        ...{ state: "succeeded", outcome: "succeeded", attempts: 1, generation: 0 },
-        ...{ sequence: delivery.message.sequence, at: clock.now(), createdAt },
-      };
-      void broker
-        .settle(delivery, [{ do: "record", record }, { do: "ack" }])
-        .then(settled.resolve, settled.reject);
-    },
-  });
-  await settled.promise;
-  await work.stop();
+  const record = { id: "b:callback", name: "bind", door: "runtime", createdAt } as const;
+  await succeedFirst({ broker, clock }, "books", record);
 }
 
 test("a second batch of an id is kept out for as long as the first's callback is on record", async () => {

@@ -4,7 +4,6 @@ import {
   type Broker,
   callBack,
   defineJob,
-  type HistoryRecord,
   noMetrics,
   planJob,
   silentLogger,
@@ -17,6 +16,7 @@ import { createSyncOutbox } from "../writer/sync-outbox.ts";
 import { batchSweep } from "./batch-sweep.ts";
 import { Killed, Killer, replaced } from "./killer.fixture.ts";
 import { QueueRelay } from "./queue-relay.ts";
+import { succeedFirst } from "./succeed-first.fixture.ts";
 import { sqliteShop } from "./sqlite-shop.fixture.ts";
 
 const page = defineJob<{ n: number }>({ name: "page", queue: "pages" });
@@ -269,26 +269,8 @@ test("a batch that goes on is left alone however old it is, and forgotten once i
   expect(noted()).toEqual([]);
 });
 
-/** Runs the cover that is in its queue, as a node does. */
-async function runCover(): Promise<void> {
-  const settled = Promise.withResolvers<void>();
-  const work = await broker.work("covers", {
-    freeSlots: () => 1,
-    leaseMs: 30_000,
-    onDelivery: (delivery) => {
-      const record: HistoryRecord = {
-        ...{ id: "c1", queue: "covers", name: "cover", state: "succeeded", outcome: "succeeded" },
-        ...{ attempts: 1, generation: 0, sequence: delivery.message.sequence },
-        ...{ node: "n", at: clock.now(), firstStoredAt: delivery.message.storedAt },
-      };
-      void broker
-        .settle(delivery, [{ do: "record", record }, { do: "ack" }])
-        .then(settled.resolve, settled.reject);
-    },
-  });
-  await settled.promise;
-  await work.stop();
-}
+const runCover = (): Promise<void> =>
+  succeedFirst({ broker, clock }, "covers", { id: "c1", name: "cover" });
 
 test("a job that had ended before, and that its queue remembers, does not keep the batch open", async () => {
   outbox(database).enqueue(cover, null, { id: "c1" });

@@ -12,6 +12,7 @@ import type { NodeReport } from "../presence/node-report.ts";
 import { MachineReadings } from "./machine-readings.ts";
 import { QueueGauges } from "./queue-gauges.ts";
 import { FRESH_MS, ReadingPace } from "./reading-pace.ts";
+import { patientFor } from "./scrape-patience.ts";
 
 /** What is told of a node. */
 export interface FleetNode extends Pick<NodeReport, "obeys"> {
@@ -30,8 +31,6 @@ export interface FleetReadingsOptions {
 const NAMES = optionNames<FleetReadingsOptions>({
   ...{ broker: true, nodes: true, clock: true, metrics: true, log: true },
 });
-/** A scrape waits no longer; what comes later is in the next one. */
-const PATIENCE_MS = 2_000;
 const STATES = ["running", "quiet", "starting", "stopping", "lost"] as const;
 
 /**
@@ -45,16 +44,7 @@ export function fleetReadings(options: FleetReadingsOptions): Stoppable {
   refuseUnknown(options, NAMES, "fleetReadings()");
   const { clock, metrics } = options;
   const readings = new FleetReadings(options);
-  const stopListening = metrics.onCollect?.(async () => {
-    const read = readings.read();
-    await new Promise<void>((resolve) => {
-      const patience = clock.setTimer(PATIENCE_MS, resolve);
-      void read.then(() => {
-        patience.cancel();
-        resolve();
-      });
-    });
-  });
+  const stopListening = metrics.onCollect?.(() => patientFor(readings.read(), clock));
   return {
     stop: async () => {
       stopListening?.();
@@ -134,13 +124,12 @@ class FleetReadings {
     for (const queue of this.#served)
       if (!queues.has(queue)) metrics.gauge("millrace_queue_nodes", { queue }, undefined);
     this.#served = new Set(queues);
-    const takers = fleet.filter((node) => stateOf(node) === "running");
+    const takers = new Map<string, number>();
+    for (const node of fleet.filter((one) => stateOf(one) === "running"))
+      for (const queue of new Set(node.queues.map((one) => one.queue)))
+        takers.set(queue, (takers.get(queue) ?? 0) + 1);
     for (const queue of queues)
-      metrics.gauge(
-        "millrace_queue_nodes",
-        { queue },
-        takers.filter((node) => node.queues.some((one) => one.queue === queue)).length,
-      );
+      metrics.gauge("millrace_queue_nodes", { queue }, takers.get(queue) ?? 0);
   }
 
   /** No value is better than an old one. */

@@ -1,5 +1,6 @@
 import type { Broker, DisciplinedClock, MetricsCollector, Stoppable } from "@millrace/core";
 import type { QueueReadings } from "./queue-readings.ts";
+import { patientFor } from "./scrape-patience.ts";
 
 export interface NodeReadingsHost {
   readonly broker: Pick<Broker, "ping" | "status">;
@@ -9,9 +10,6 @@ export interface NodeReadingsHost {
   /** Left out: this node has no part in telling how full the queues are. */
   readonly queues?: QueueReadings | undefined;
 }
-
-/** A scrape waits no longer; what comes later is in the next one. */
-const PATIENCE_MS = 2_000;
 
 /**
  * What is only looked at when somebody collects: slots in use, the round trip, the clock, the
@@ -43,14 +41,7 @@ export function nodeReadings({
   };
 
   const stopListening = metrics.onCollect?.(async () => {
-    const looked = Promise.all([measureRoundTrip(), queues?.collect()]);
-    await new Promise<void>((resolve) => {
-      const patience = clock.setTimer(PATIENCE_MS, resolve);
-      void looked.then(() => {
-        patience.cancel();
-        resolve();
-      });
-    });
+    await patientFor(Promise.all([measureRoundTrip(), queues?.collect()]), clock);
     for (const { worker, labels: of } of labels)
       metrics.gauge("millrace_slots_used", of, worker.used);
     const aheadSeconds = clock.isKnown ? clock.aheadMs / 1_000 : undefined;

@@ -1,4 +1,4 @@
-import type { Duration, MissedPolicy } from "@millrace/core";
+import { type Duration, type MissedPolicy, OVERLAP_POLICIES } from "@millrace/core";
 import { type FieldKind, oneOf, text } from "../../../config/field-kinds.ts";
 import type { CommandCall } from "../../command.ts";
 import { durationText } from "../../time-kinds.ts";
@@ -31,7 +31,7 @@ export const timingFlags = (or: (standard: string) => string) =>
       about: `Ticks that fell due while no node led: left out, the latest, the latest n${or("once")}`,
     },
     overlap: {
-      kind: oneOf("allow", "skip", "queue", "cancel"),
+      kind: oneOf(...OVERLAP_POLICIES),
       about: `A tick whose previous job has not ended${or("allow")}`,
     },
     "late-after": { kind: durationText, about: `From when on a tick is late${or("5s")}` },
