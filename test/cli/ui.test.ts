@@ -161,6 +161,34 @@ describeServer("millrace ui", "newest", (server) => {
     await ui.exit(90_000);
   });
 
+  test("whom the proxy in front of it names is let in, and who tries passwords out locks itself out alone", async () => {
+    const ui = startMillrace(
+      [
+        ...["ui", "--ui-host", "0.0.0.0", "--ui-port", "0", "--json"],
+        ...["--ui-proxies", "127.0.0.1,10.0.0.0/8", "--ui-user-header", "X-Forwarded-User"],
+      ],
+      { ...env(), MILLRACE_UI_USERS: "ada:operator,*:viewer,bob:viewer:another-long-password" },
+    );
+    const { url } = JSON.parse(await ui.line(/"url"/, 90_000)) as { url: string };
+    const ask = (headers: Record<string, string>): Promise<Response> =>
+      fetch(`${url.replace("0.0.0.0", "127.0.0.1")}api/session`, { headers });
+    for (const [name, role] of [
+      ["ada", "operator"],
+      ["carol", "viewer"],
+    ] as const)
+      expect(await (await ask({ "x-forwarded-user": name })).json()).toMatchObject({
+        user: { name, role },
+      });
+    expect((await ask({ "x-forwarded-user": "" })).status).toBe(401);
+    const wrong = { authorization: "Bearer no-such-password", "x-forwarded-for": "192.0.2.1" };
+    for (let n = 0; n < 10; n += 1) expect((await ask(wrong)).status).toBe(401);
+    const right = { authorization: "Bearer another-long-password" };
+    expect((await ask({ ...right, "x-forwarded-for": "192.0.2.1" })).status).toBe(429);
+    expect((await ask({ ...right, "x-forwarded-for": "192.0.2.2" })).status).toBe(200);
+    ui.signal("SIGTERM");
+    await ui.exit(90_000);
+  });
+
   test("refuses to listen for other machines where nobody has to log in", async () => {
     const { code, out } = await millrace(
       ["ui", "--ui-host", "0.0.0.0", "--ui-port", "0", "--json"],

@@ -14,8 +14,9 @@ import {
 } from "@millrace/core";
 import { FailedLogins } from "./access/failed-logins.ts";
 import { LOOPBACK_HOSTS } from "./access/request-check.ts";
+import { loginOf, type Login } from "./access/login.ts";
 import { SECURITY_HEADERS } from "./access/security-headers.ts";
-import { accountsAuthorize, type DashboardAccount } from "./access/users.ts";
+import type { DashboardAccount } from "./access/users.ts";
 import { createDashboard, type DashboardOptions } from "./create-dashboard.ts";
 
 /** Where the dashboard listens, and who may log in. */
@@ -30,6 +31,16 @@ export interface ServeDashboardOptions extends Pick<
   readonly port: number;
   /** Who may log in. Default: whoever is on this machine is an operator and may see payloads. */
   readonly accounts?: readonly DashboardAccount[];
+  /**
+   * Addresses (`127.0.0.1`) and networks (`10.0.0.0/8`) of the proxies in front of it, which say
+   * from which address a request comes (`x-forwarded-for`). Default: none.
+   */
+  readonly proxies?: readonly string[];
+  /**
+   * Header in which those proxies name who has logged in to them, such as `X-Forwarded-User`. What
+   * they may do stands in `accounts`. Needs `proxies`. Default: nobody is believed.
+   */
+  readonly userHeader?: string;
   /** What the audit calls somebody who did not have to log in. */
   readonly localName: string;
 }
@@ -38,6 +49,7 @@ const NAMES = optionNames<ServeDashboardOptions>({
   ...{ millrace: true, title: true, outbox: true, doctor: true, search: true, grafana: true },
   ...{ traceUrl: true, metrics: true, clock: true, onDefect: true },
   ...{ host: true, port: true, accounts: true, localName: true },
+  ...{ proxies: true, userHeader: true },
 });
 
 /** A dashboard that listens. */
@@ -57,28 +69,39 @@ export interface ServedDashboard extends AsyncDisposable {
 export async function serveDashboard(options: ServeDashboardOptions): Promise<ServedDashboard> {
   refuseUnknown(options, NAMES, "serveDashboard()");
   requireCount(options.port, "port", 0, 65_535);
-  const { host = "127.0.0.1", port, accounts = [], localName, ...rest } = options;
+  const {
+    host = "127.0.0.1",
+    port,
+    accounts = [],
+    localName,
+    proxies,
+    userHeader,
+    ...rest
+  } = options;
   const isLocal = isLoopback(host);
   if (!isLocal && accounts.length === 0)
     throw new MillraceError(
       "dashboard-unprotected",
       `The dashboard would listen on ${host}, where other machines reach it, and nobody would have to log in. Set MILLRACE_UI_USERS (name:operator:password), or listen on 127.0.0.1.`,
     );
-  const authorize = accountsAuthorize(accounts);
+  const login = loginOf({ accounts, proxies, userHeader });
+  if ((proxies ?? []).length > 0 && accounts.length === 0)
+    throw new MillraceError(
+      "dashboard-unprotected",
+      "A proxy would bring requests of other machines to the dashboard, and nobody would have to log in. Set MILLRACE_UI_USERS (name:operator:password), or name no proxies.",
+    );
   const dashboard = createDashboard({
     ...rest,
     ...(accounts.length === 0
       ? { authorize: () => ({ name: localName, role: "operator", payloads: true }) as const }
-      : {
-          authorize,
-          challenge: 'Basic realm="Millrace", charset="UTF-8"',
-        }),
+      : { authorize: login.authorize }),
+    ...(login.takesPasswords ? { challenge: 'Basic realm="Millrace", charset="UTF-8"' } : {}),
     ...(isLocal ? { hosts: LOOPBACK_HOSTS } : {}),
   });
   const answer =
     accounts.length === 0
       ? dashboard
-      : guarded(dashboard, authorize, new FailedLogins(rest.clock ?? systemClock));
+      : guarded(dashboard, login, new FailedLogins(rest.clock ?? systemClock));
   const server = createAdaptorServer({ fetch: answer, overrideGlobalObjects: false });
   try {
     await listening(server, port, host);
@@ -107,14 +130,16 @@ export async function serveDashboard(options: ServeDashboardOptions): Promise<Se
  */
 function guarded(
   dashboard: (request: Request) => Promise<Response>,
-  authorize: ReturnType<typeof accountsAuthorize>,
+  login: Login,
   logins: FailedLogins,
 ): (request: Request, env: HttpBindings | Http2Bindings) => Promise<Response> | Response {
   return (request, { incoming }) => {
-    const address = incoming.socket.remoteAddress ?? "";
+    // Whom a proxy let in needs no password of ours, and what else it sends along is none.
+    if (login.isNamed(request, incoming)) return dashboard(request);
+    const address = login.addressOf(incoming);
     const lockedMs = logins.lockedMs(address);
     if (lockedMs > 0) return tooManyLogins(lockedMs);
-    if (request.headers.has("authorization") && authorize(request) === undefined)
+    if (request.headers.has("authorization") && login.authorize(request) === undefined)
       logins.add(address);
     return dashboard(request);
   };

@@ -2,18 +2,22 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { MillraceError } from "@millrace/core";
 import type { Authorize, DashboardUser } from "./user.ts";
 
-/** Somebody who may log in. */
+/** Somebody who may log in. `*` as a name, without a password: whoever else a proxy names. */
 export interface DashboardAccount extends DashboardUser {
-  /** At least 12 characters. */
-  readonly password: string;
+  /** At least 12 characters. Without one, only a trusted proxy says that they are there. */
+  readonly password?: string;
 }
 
 const SHORTEST_PASSWORD = 12;
 const NAME = /^[\p{L}\p{N}._@-]{1,64}$/u;
 
+/** Whoever a proxy names and nothing else is said of. */
+const ANYBODY = "*";
+
 /**
  * Accounts from a text: `ada:operator:PASSWORD` or, who may see payloads, `bob:viewer+payloads:…`;
  * one a line or with commas between them. A password may hold colons, but no comma and no blank.
+ * Whom a trusted proxy names needs none: `ada:operator`, and `*:viewer` for everybody else.
  *
  * @throws MillraceError `invalid-option`; its message never holds a password
  */
@@ -23,14 +27,20 @@ export function parseAccounts(text: string): readonly DashboardAccount[] {
     const [name = "", rights = "", ...rest] = entry.split(":");
     const [role = "", ...more] = rights.split("+");
     const password = rest.join(":");
-    if (!NAME.test(name)) throw wrong(index, "needs a name of letters, digits, dots, - and @");
+    const isNamedByProxy = rest.length === 0;
+    if (!NAME.test(name) && !(isNamedByProxy && name === ANYBODY))
+      throw wrong(index, "needs a name of letters, digits, dots, - and @");
     if (role !== "viewer" && role !== "operator")
       throw wrong(index, "needs the role viewer or operator after the name");
     if (more.length > 1 || (more.length === 1 && more[0] !== "payloads"))
       throw wrong(index, "may have +payloads after the role, and nothing else");
-    if (password.length < SHORTEST_PASSWORD)
+    if (!isNamedByProxy && password.length < SHORTEST_PASSWORD)
       throw wrong(index, `needs a password of at least ${SHORTEST_PASSWORD} characters`);
-    return { name, role, password, ...(more.length === 0 ? {} : { payloads: true }) };
+    return {
+      ...{ name, role },
+      ...(isNamedByProxy ? {} : { password }),
+      ...(more.length === 0 ? {} : { payloads: true }),
+    };
   });
 }
 
@@ -41,11 +51,15 @@ export function parseAccounts(text: string): readonly DashboardAccount[] {
 export function accountsAuthorize(
   accounts: readonly DashboardAccount[],
 ): (...given: Parameters<Authorize>) => DashboardUser | undefined {
-  const known = accounts.map(({ name, role, payloads, password }) => ({
-    user: { name, role, ...(payloads === true ? { payloads } : {}) },
-    basic: digest(`${name}:${password}`),
-    bearer: digest(password),
-  }));
+  const known = accounts.flatMap(({ password, ...account }) =>
+    password === undefined
+      ? []
+      : {
+          user: userOf(account.name, account),
+          basic: digest(`${account.name}:${password}`),
+          bearer: digest(password),
+        },
+  );
   return (request) => {
     const given = credentialsOf(request.headers.get("authorization"));
     if (given === undefined) return undefined;
@@ -53,6 +67,25 @@ export function accountsAuthorize(
     // All are compared, so that the time says nothing about which one fits.
     return known.filter((account) => timingSafeEqual(account[given.kind], hash))[0]?.user;
   };
+}
+
+/** Who it is that a proxy names, if they may log in. */
+export function namedUser(
+  accounts: readonly DashboardAccount[],
+  name: string,
+): DashboardUser | undefined {
+  if (!NAME.test(name)) return undefined;
+  const account =
+    accounts.find((one) => one.name === name) ?? accounts.find((one) => one.name === ANYBODY);
+  return account === undefined ? undefined : userOf(name, account);
+}
+
+/** What is handed on holds no password. */
+function userOf(
+  name: string,
+  { role, payloads }: Pick<DashboardAccount, "role" | "payloads">,
+): DashboardUser {
+  return { name, role, ...(payloads === true ? { payloads } : {}) };
 }
 
 function credentialsOf(

@@ -59,6 +59,8 @@ export async function serveUi(
     serveDashboard({
       ...{ millrace, port, host: config.uiHost, accounts, localName: whoAmI() },
       title: config.namespace,
+      ...(config.uiProxies === undefined ? {} : { proxies: config.uiProxies }),
+      ...(config.uiUserHeader === undefined ? {} : { userHeader: config.uiUserHeader }),
       ...(outbox === undefined ? {} : { outbox }),
       doctor: () => findingsOf(config, "millrace-ui-doctor", outbox),
       ...(search === undefined ? {} : { search }),

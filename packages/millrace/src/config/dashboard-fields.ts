@@ -1,5 +1,5 @@
 import { field } from "./field.ts";
-import { file, text, whole, traceAddress, webAddress } from "./field-kinds.ts";
+import { file, list, text, whole, traceAddress, webAddress } from "./field-kinds.ts";
 
 /** What people look at. */
 export const DASHBOARD_FIELDS = {
@@ -43,6 +43,30 @@ export const DASHBOARD_FIELDS = {
     flag: "ui-users-file",
     env: ["MILLRACE_UI_USERS_FILE"],
     about: "File with the same, one a line, instead of `uiUsers`: a mounted secret.",
+  }),
+  /**
+   * Addresses and networks (`10.0.0.0/8`) of proxies in front of the dashboard. They say from which
+   * address a request comes (`x-forwarded-for`).
+   */
+  uiProxies: field({
+    group: "dashboard",
+    kind: list,
+    flag: "ui-proxies",
+    env: ["MILLRACE_UI_PROXIES"],
+    about:
+      "Addresses and networks (`10.0.0.0/8`) of proxies in front of the dashboard. They say from which address a request comes (`x-forwarded-for`).",
+  }),
+  /**
+   * Header in which those proxies name who has logged in to them: `X-Forwarded-User`. Whom they
+   * name needs no password in `uiUsers`: `ada:operator`, or `*:viewer` for everybody else.
+   */
+  uiUserHeader: field({
+    group: "dashboard",
+    kind: text,
+    flag: "ui-user-header",
+    env: ["MILLRACE_UI_USER_HEADER"],
+    about:
+      "Header in which those proxies name who has logged in to them: `X-Forwarded-User`. Whom they name needs no password in `uiUsers`: `ada:operator`, or `*:viewer` for everybody else.",
   }),
   /** Address of a Grafana that shows more than the dashboard's plots: a link beside them. */
   grafanaUrl: field({
