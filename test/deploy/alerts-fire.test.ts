@@ -68,6 +68,20 @@ const TROUBLE: Readonly<Record<string, Series>> = {
   MillraceNodeSilent: { 'millrace_fleet_nodes{state="lost"}': "1x100" },
 };
 
+const FULL = TROUBLE["MillraceQueueFull"] as Series;
+/** Nodes that were there and are no more, while others are there. */
+const DEAD_FLEET: Series = { 'millrace_node_ready{instance="x"}': "1x60" };
+
+/** What a Prometheus has of a namespace of Millrace. */
+function within(namespace: string, series: Series): Series {
+  return Object.fromEntries(
+    Object.entries(series).map(([name, values]) => [
+      name.replace("{", `{millrace_namespace="${namespace}",`),
+      values,
+    ]),
+  );
+}
+
 /** A fleet on a quiet day. */
 const CALM: Series = {
   'millrace_node_ready{instance="a"}': "1x100",
@@ -137,4 +151,28 @@ describe.skipIf(why !== "")(`in Prometheus' engine${why}`, () => {
   });
 
   test("nothing fires on a quiet day", () => evaluated(CALM, "ALERTS", []));
+
+  /** Both have a queue `mail`: added up, trouble of the one would be lost in the other's calm. */
+  test.each(Object.entries(TROUBLE))(
+    "%s fires for the one of two namespaces that has it",
+    (alert, series) => {
+      const trouble = alert === "MillraceNoNodeReady" ? DEAD_FLEET : series;
+      const labels = `{alertname="${alert}",millrace_namespace="shop"}`;
+      return evaluated(
+        { ...within("shop", trouble), ...within("blog", CALM) },
+        `group by (alertname, millrace_namespace) (ALERTS{alertname="${alert}",alertstate="firing"})`,
+        [{ labels, value: 1 }],
+      );
+    },
+  );
+
+  test("and for each of them where both have it", () =>
+    evaluated(
+      { ...within("shop", FULL), ...within("blog", FULL) },
+      'group by (millrace_namespace, queue) (ALERTS{alertname="MillraceQueueFull"})',
+      ["blog", "shop"].map((namespace) => ({
+        labels: `{millrace_namespace="${namespace}",queue="mail"}`,
+        value: 1,
+      })),
+    ));
 });

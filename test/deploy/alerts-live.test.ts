@@ -89,6 +89,48 @@ describeServer(
     });
 
     test.skipIf(why !== "")(
+      `of two namespaces of one Prometheus, whose operator has a label "namespace" too${why}`,
+      async () => {
+        const found: { readonly namespace: string; readonly host: string }[] = [];
+        for (const namespace of [server.namespace(), server.namespace()]) {
+          const node = startMillrace(["run", JOBS, "--health-port", "0", "--json"], {
+            MILLRACE_SERVERS: server.url,
+            MILLRACE_NAMESPACE: namespace,
+          });
+          const { healthUrl } = JSON.parse(await node.line(/"healthUrl"/, PATIENCE_MS)) as {
+            readonly healthUrl: string;
+          };
+          found.push({ namespace, host: new URL(healthUrl).host });
+          const client = await connect({ servers: server.url, namespace, env: {} });
+          onTestFinished(() => client.close());
+          await client.enqueue(invoice, { order: 3 });
+        }
+        const targets = found.map(({ host }) => host);
+        const { query } = await launchPrometheus(prometheus ?? "", [], impatientRules(), [
+          { job_name: "pods", static_configs: [{ targets, labels: { namespace: "kube" } }] },
+        ]);
+        for (const { namespace } of found) {
+          const own = `millrace_namespace="${namespace}",namespace="kube"`;
+          await eventually(
+            async () => (await query(`millrace_jobs_dead_total{${own}}`)).includes(1),
+            {
+              withinMs: PATIENCE_MS,
+              everyMs: 250,
+              describe: `the letter of ${namespace} is scraped`,
+            },
+          );
+          const alert = `ALERTS{alertname="MillraceDeadLetters",millrace_namespace="${namespace}"}`;
+          await eventually(async () => (await query(alert)).length === 1, {
+            withinMs: PATIENCE_MS,
+            everyMs: 250,
+            describe: `dead letters of ${namespace} fire by themselves`,
+          });
+        }
+        expect(await query("group by (exported_namespace) ({exported_namespace!=''})")).toEqual([]);
+      },
+    );
+
+    test.skipIf(why !== "")(
       `of a loop that stands still, a clock that is off, and jobs that no node takes${why}`,
       async () => {
         const namespace = server.namespace();

@@ -39,7 +39,7 @@ export const dashboard = JSON.parse(read("dashboard.json")) as {
 
 /** An expression with values in place of Grafana's variables. */
 export function withoutVariables(expr: string): string {
-  return expr.replaceAll("$__rate_interval", "5m").replaceAll("$queue", ".*");
+  return expr.replaceAll("$__rate_interval", "5m").replaceAll(/\$(?:queue|namespace)\b/g, ".*");
 }
 
 /**

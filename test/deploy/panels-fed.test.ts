@@ -31,8 +31,10 @@ const asked: readonly (readonly [string, string])[] = [
     targets.map(({ expr }) => [title, withoutVariables(expr)] as const),
   ),
   ...dashboard.templating.list.flatMap(({ name, definition = "" }) => {
-    const [, metric, label] = /^label_values\((\w+), (\w+)\)$/.exec(definition) ?? [];
-    return metric === undefined ? [] : [[`$${name}`, `group by (${label}) (${metric})`] as const];
+    const [, metric, label] = /^label_values\((\w+(?:\{.*\})?), (\w+)\)$/.exec(definition) ?? [];
+    return metric === undefined
+      ? []
+      : [[`$${name}`, withoutVariables(`group by (${label}) (${metric})`)] as const];
   }),
 ];
 

@@ -5,6 +5,8 @@ import { alerts, dashboard, promQl } from "./expressions.ts";
 
 /** Labels that Prometheus adds: which node, which bucket. */
 const ADDED = ["instance", "le"];
+/** Of each metric of ours. */
+const NAMESPACE = "millrace_namespace";
 const expressions = [
   ...alerts.map(({ alert, expr, annotations }): [string, string, string] => [
     alert,
@@ -20,7 +22,7 @@ test.each(expressions)("%s: %s", (_title, expr, text) => {
   const { faults, metrics, labels } = promQl(expr);
   expect(faults).toBe(0);
   expect(metrics).not.toEqual([]);
-  const known = new Set<string>(ADDED);
+  const known = new Set<string>([...ADDED, NAMESPACE]);
   for (const metric of metrics) {
     const name = metric.replace(/_(bucket|sum|count)$/, "");
     const described = Object.entries(METRICS).find(([key]) => key === name)?.[1];
@@ -53,11 +55,19 @@ describe("alerts", () => {
   });
 
   test("one fires where no node reports anything, when no rule made of reports can", () => {
-    const silent = alerts.filter(({ expr }) => /\babsent\(|\bvector\(0\)\) == 0/.test(expr));
+    const silent = alerts.filter(({ expr }) => /\babsent\(/.test(expr));
     expect(silent.map(({ alert, labels }) => [alert, labels.severity])).toEqual([
       ["MillraceNoNodeReady", "critical"],
     ]);
     expect(promQl(silent[0]?.expr ?? "").metrics).toEqual(["millrace_node_ready"]);
+  });
+
+  test("none adds up what belongs to two namespaces of Millrace", () => {
+    for (const { alert, expr, annotations } of alerts) {
+      const joins = expr.match(/\b(?:sum|min|max|avg|count|group|on)\b[^(]*\([^)]*\)?/g) ?? [];
+      for (const join of joins) expect(join, alert).toContain(`(${NAMESPACE}`);
+      expect(annotations.summary, alert).toContain(`$labels.${NAMESPACE}`);
+    }
   });
 
   test("the commands they name exist", () => {
@@ -69,6 +79,18 @@ describe("alerts", () => {
 });
 
 describe("the dashboard", () => {
+  test("each panel asks for the namespaces that are chosen, and tells lines of two apart", () => {
+    for (const { title, targets = [] } of dashboard.panels)
+      for (const { expr, legendFormat } of targets) {
+        const bare = expr.replaceAll(`{${NAMESPACE}=~"$namespace"`, "").match(/\bmillrace_\w+/g);
+        const chosen = expr.split(`{${NAMESPACE}=~"$namespace"`).length - 1;
+        const asked = (bare ?? []).filter((word) => word !== NAMESPACE).length;
+        expect(chosen, `${title}: ${expr}`).toBe(asked);
+        if (legendFormat.includes("{{")) expect(legendFormat, title).toContain(`{{${NAMESPACE}}} `);
+        if (/ by /.test(expr)) expect(expr, title).toContain(`by (${NAMESPACE}`);
+      }
+  });
+
   test("panels have ids of their own and do not overlap", () => {
     const cells = new Map<string, string>();
     for (const { title, gridPos } of dashboard.panels)

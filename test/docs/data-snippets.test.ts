@@ -78,7 +78,10 @@ test("values, alerts and JSON that are wrong are told", () => {
     "nats.server",
   ]);
   const expr = "sum by (queue) (millrace_queue_depht) > 1";
-  expect(alertFaults([{ alert: "A", expr }])).toEqual(["A: millrace_queue_depht"]);
+  expect(alertFaults([{ alert: "A", expr }])).toEqual([
+    "A: millrace_queue_depht",
+    "A: adds up namespaces",
+  ]);
   expect(alertFaults([{ alert: "A", expr: "sum by (queue > 1" }])[0]).toMatch(/^A: no PromQL/);
   expect(scrapeFaults({ scrape_config: [] })).toEqual(["scrape_config"]);
   const wire = JSON_OF["docs/wire-protocol.md"];
@@ -123,8 +126,8 @@ function unknownKeys(values: Fields, known: unknown, at = ""): readonly string[]
   });
 }
 
-/** Labels that it gives to whatever it scrapes. */
-const OF_PROMETHEUS = ["job", "instance"];
+/** Labels that Prometheus gives to whatever it scrapes, and the one that all of ours have. */
+const OF_PROMETHEUS = ["job", "instance", "millrace_namespace"];
 
 function alertFaults(rules: readonly unknown[]): readonly string[] {
   return rules.flatMap((rule) => {
@@ -138,6 +141,7 @@ function alertFaults(rules: readonly unknown[]): readonly string[] {
       ...labels.filter(
         (label) => of.every(Boolean) && !known.includes(label) && !OF_PROMETHEUS.includes(label),
       ),
+      ...(labels.includes("millrace_namespace") ? [] : ["adds up namespaces"]),
     ].map((name) => `${alert}: ${name}`);
   });
 }

@@ -77,6 +77,8 @@ describeEachServer("metrics over OTLP", (server) => {
   test("`millrace run` exports what its page shows, and reads the queues for it although nobody scrapes", async () => {
     const namespace = server.namespace();
     const { series, url } = await receiver();
+    const within = (one: string): string =>
+      one.replace("{", `{"millrace_namespace":"${namespace}",`);
     const child = startMillrace(
       ["run", JOBS, "--health-port", "0", "--health-host", "127.0.0.1", "--json"],
       {
@@ -95,22 +97,26 @@ describeEachServer("metrics over OTLP", (server) => {
     onTestFinished(() => millrace.close());
     await millrace.enqueueMany(double, [{ input: { n: 1 } }, { input: { n: 2 } }]);
     await millrace.enqueue(double, { n: 3 }, { delay: "1h" });
-    await eventually(() => series.get('millrace_queue_delayed {"queue":"work"}') === 1, {
+    await eventually(() => series.get(within('millrace_queue_delayed {"queue":"work"}')) === 1, {
       withinMs: 20_000,
       describe: () =>
         `the delayed job is exported; there are\n${[...series].map((one) => one.join(" ")).join("\n")}`,
     });
     await eventually(
-      () => series.get('millrace_jobs_succeeded_total {"queue":"work","job_name":"double"}') === 2,
+      () =>
+        series.get(within('millrace_jobs_succeeded_total {"queue":"work","job_name":"double"}')) ===
+        2,
       { withinMs: 20_000, describe: "two jobs are exported as succeeded" },
     );
     expect(
       series.get(
-        'millrace_job_duration_seconds {"queue":"work","job_name":"double","outcome":"succeeded"}',
+        within(
+          'millrace_job_duration_seconds {"queue":"work","job_name":"double","outcome":"succeeded"}',
+        ),
       ),
     ).toBe(2);
-    expect(series.get('millrace_leader {"role":"queue-metrics"}')).toBe(1);
-    expect(series.get('millrace_slots {"queue":"work"}')).toBe(16);
+    expect(series.get(within('millrace_leader {"role":"queue-metrics"}'))).toBe(1);
+    expect(series.get(within('millrace_slots {"queue":"work"}'))).toBe(16);
 
     const page = await fetch(`${healthUrl}/metrics`, { headers: { connection: "close" } });
     const shown = readExposition(await page.text());

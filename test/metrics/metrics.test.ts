@@ -173,8 +173,10 @@ describeEachServer("metrics", (server) => {
         if (!name.startsWith("messaging_")) {
           expect(metric, name).toBeDefined();
           const { le: _, ...given } = labels;
-          expect(Object.keys(given).sort(), name).toEqual([...(metric?.labels ?? [])].sort());
+          const known = ["millrace_namespace", ...(metric?.labels ?? [])];
+          expect(Object.keys(given).sort(), name).toEqual(known.sort());
         }
+        expect(labels["millrace_namespace"], name).toBe(namespace);
         for (const text of Object.values(labels))
           for (const id of [...ids, "my-own-id", "foreign-id"])
             expect(text.includes(id ?? "?"), `${name} ${text} ${value}`).toBe(false);

@@ -489,6 +489,7 @@ export {
 } from "./metrics/catalogue.ts";
 export type { MetricDescription } from "./metrics/metric-description.ts";
 export { countingBroker } from "./metrics/counting-broker.ts";
+export { namespacedMetrics } from "./metrics/namespaced-metrics.ts";
 export {
   type MetricLabels,
   type MetricsCollector,

@@ -333,7 +333,7 @@ export type CounterName = NameOf<"counter">;
 export type HistogramName = NameOf<"histogram">;
 export type GaugeName = NameOf<"gauge">;
 
-/** The labels of a metric: exactly those of the catalogue. */
+/** The labels of a metric: those of the catalogue, and the namespace that it is of. */
 export type LabelsOf<Name extends MetricName> = Readonly<
-  Record<Catalogue[Name]["labels"][number], string>
+  Record<Catalogue[Name]["labels"][number], string> & { millrace_namespace?: string }
 >;

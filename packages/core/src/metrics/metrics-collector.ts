@@ -4,9 +4,9 @@ import type { CounterName, GaugeName, HistogramName, LabelsOf } from "./catalogu
 export type MetricLabels = Readonly<Record<string, string>>;
 
 /**
- * Where counts and durations go; the names and their labels are those of `METRICS`. Calls come from
- * hot paths: they must be cheap and must not throw. A labels object may be given again and again,
- * and is never changed.
+ * Where counts and durations go; the names and their labels are those of `METRICS`. Nodes and
+ * clients add the label `millrace_namespace` to each. Calls come from hot paths: they must be cheap
+ * and must not throw. A labels object may be given again and again, and is never changed.
  *
  * @example
  * const failures: MetricsCollector = {

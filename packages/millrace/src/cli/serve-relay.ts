@@ -1,5 +1,5 @@
 import { connectBroker } from "@millrace/broker-nats";
-import type { Logger } from "@millrace/core";
+import { type Logger, namespacedMetrics } from "@millrace/core";
 import { type OutboxStore, type Relay, startRelay } from "@millrace/outbox";
 import { type HealthServer, startHealthServer } from "@millrace/runtime";
 import { prometheusMetrics, registeredMetrics } from "@millrace/telemetry";
@@ -49,7 +49,10 @@ export async function serveRelay(options: ServeRelayOptions): Promise<void> {
     });
     if (broker === undefined) return;
     try {
-      relay = await startRelay({ broker, store, logger, metrics });
+      relay = await startRelay({
+        ...{ broker, store, logger },
+        metrics: namespacedMetrics(metrics, config.namespace),
+      });
       onRelaying(healthUrl(health, config.healthHost));
       await aborted(signal);
       await relay.stop();

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { connectBroker } from "@millrace/broker-nats";
-import { MillraceError, silentLogger, systemClock } from "@millrace/core";
+import { MillraceError, namespacedMetrics, silentLogger, systemClock } from "@millrace/core";
 import { fleetReadings } from "@millrace/runtime";
 import { createClient } from "../client/client.ts";
 import { whoAmI } from "../client/who-am-i.ts";
@@ -53,7 +53,7 @@ export async function serveUi(
   const metrics = prometheusMetrics({ conventions: false });
   const readings = fleetReadings({
     ...{ broker: millrace.broker, nodes: () => millrace.nodes.list(), clock: systemClock },
-    ...{ metrics, log: silentLogger },
+    ...{ metrics: namespacedMetrics(metrics, config.namespace), log: silentLogger },
   });
   const serve = (port: number) =>
     serveDashboard({

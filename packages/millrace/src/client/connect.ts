@@ -4,6 +4,7 @@ import {
   type Clock,
   countingBroker,
   type MetricsCollector,
+  namespacedMetrics,
   noMetrics,
   type Instrumentation,
   instrumentedBroker,
@@ -125,7 +126,7 @@ export async function connect(
     env,
     broker: own,
     clock = systemClock,
-    metrics = noMetrics,
+    metrics: collector = noMetrics,
     instrumentation,
     waitForServer = false,
     signal,
@@ -140,6 +141,7 @@ export async function connect(
     ...(own !== undefined ? { env: {} } : env === undefined ? {} : { env }),
   });
   const mask = maskOf(config);
+  const metrics = namespacedMetrics(collector, config.namespace);
   const clientOf = async (broker: Broker): Promise<Millrace> => {
     const counted = countingBroker(broker, metrics, clock);
     const traced =

@@ -1,5 +1,13 @@
 import { connectBroker, leaseThread } from "@millrace/broker-nats";
-import { type Broker, type EventBus, type Logger, silentLogger } from "@millrace/core";
+import {
+  type Broker,
+  type EventBus,
+  type Logger,
+  type MetricsCollector,
+  namespacedMetrics,
+  noMetrics,
+  silentLogger,
+} from "@millrace/core";
 import {
   createNode as createRuntimeNode,
   type MillraceNode,
@@ -34,6 +42,8 @@ export interface PreparedNode {
   readonly plan: NodePlan;
   /** With the node's name in every line. */
   readonly log: Logger;
+  /** With the node's namespace in every metric; counts nothing where none was given. */
+  readonly metrics: MetricsCollector;
   /**
    * Connects, and makes the node, which is not started.
    *
@@ -50,16 +60,18 @@ export interface ConnectOptions {
 }
 
 /** @throws MillraceError `invalid-option`, `no-jobs` and what else is wrong with the options */
-export async function prepareNode(options: NodeOptions): Promise<PreparedNode> {
+export async function prepareNode(given: NodeOptions): Promise<PreparedNode> {
   requireNode();
-  refuseUnknownNodeOptions(options);
-  const { jobs, schedules = [], machines = [], queues, configFile, env, ...rest } = options;
-  const { broker: own, waitForServer = true } = options;
+  refuseUnknownNodeOptions(given);
+  const { jobs, schedules = [], machines = [], queues, configFile, env, ...rest } = given;
+  const { broker: own, waitForServer = true } = given;
   const config = await codeConfig({
     fields: rest,
     ...(configFile === undefined ? {} : { configFile }),
     ...(env === undefined ? {} : { env }),
   });
+  const metrics = namespacedMetrics(given.metrics ?? noMetrics, config.namespace);
+  const options = { ...given, metrics };
   const mask = maskOf(config);
   const log = options.log === undefined ? undefined : maskedLogger(options.log, mask);
   const unconnected = {
@@ -79,6 +91,7 @@ export async function prepareNode(options: NodeOptions): Promise<PreparedNode> {
     config,
     plan,
     log: named,
+    metrics,
     async connect({ signal, events } = {}) {
       if (own === undefined) leaseThread();
       const broker =

@@ -61,7 +61,7 @@ export async function runNode(options: RunNodeOptions): Promise<RunningNode> {
     });
     const { config } = prepared;
     const early = (node = new EarlyNode(prepared));
-    (metrics ?? options.metrics)?.gauge("millrace_node_ready", {}, 0);
+    prepared.metrics.gauge("millrace_node_ready", {}, 0);
     options.onNode?.(early);
     // Before a server answers: what watches the node must see that it is there and waits.
     health = await startHealthServer({

@@ -60,12 +60,13 @@ const WELL: ReadonlySet<string> = new Set([
 
 export function conventionAttributes(
   { operation }: Pick<Convention<unknown>, "operation">,
-  { queue, outcome }: MetricLabels,
+  { queue, outcome, millrace_namespace: namespace }: MetricLabels,
 ): Readonly<Record<string, string>> {
   return {
     "messaging.system": "nats",
     ...operation,
     ...(queue === undefined ? {} : { "messaging.destination.name": queue }),
+    ...(namespace === undefined ? {} : { "millrace.namespace": namespace }),
     ...(outcome === undefined || WELL.has(outcome) ? {} : { "error.type": outcome }),
   };
 }
