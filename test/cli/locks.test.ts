@@ -41,12 +41,15 @@ describeEachServer("millrace locks", (server) => {
           name: "leader/scheduler",
           holder: "web-1:17",
           token,
+          since: expect.any(Number),
           leaseMs: 60_000,
           leftMs: expect.any(Number),
         },
       ]);
       const { out } = await run("locks", "list", "--prefix", "user/");
-      expect(out).toMatch(/^NAME +HOLDER +TOKEN +LEASE +LEFT\nuser\/invoices +\S+:\d+ +\d+ +1.5m /);
+      expect(out).toMatch(
+        /^NAME +HOLDER +TOKEN +SINCE +LEASE +LEFT\nuser\/invoices +\S+:\d+ +\d+ +\d{4}-\S+Z +1.5m /,
+      );
     });
   });
 

@@ -52,6 +52,9 @@ describeInBrowser("limits and locks of the dashboard", (browserOf) => {
       });
       await page.getByRole("link", { name: "Limits", exact: true }).click();
       const lock = page.getByRole("row").filter({ hasText: "user/invoices/2030" });
+      const [held] = await client.locks.list({ prefix: "user/" });
+      const since = new Date(held?.since ?? 0).toISOString().slice(0, 19);
+      await lock.locator(`time[datetime^="${since}"]`).waitFor();
       await lock.getByRole("button", { name: "Release" }).click();
       const release = page.getByRole("dialog", {
         name: /^Take the lock user\/invoices\/2030 from /,

@@ -20,7 +20,8 @@ const ROUNDS = 4;
  */
 export class LockClient implements LockStore {
   readonly #line: Line;
-  readonly #names = new WriteNames(randomUUID);
+  /** Since when a lock is held is for people, and none look here. */
+  readonly #names = new WriteNames(randomUUID, () => 0);
 
   constructor(line: Line) {
     this.#line = line;
@@ -49,7 +50,7 @@ export class LockClient implements LockStore {
 
   async #renew(lock: HeldLock, claim: LockClaim): Promise<HeldLock> {
     const { name } = lock;
-    const write = this.#names.nameOf(lock, name);
+    const { write } = this.#names.holdingOf(lock, name);
     const { locks } = this.#line.server;
     let expected: number | undefined = lock.token;
     for (let round = 1; round <= ROUNDS && expected !== undefined; round += 1) {
@@ -129,7 +130,7 @@ export class LockClient implements LockStore {
   }
 
   async #writeToAcquire(name: string, claim: LockClaim, at: number): Promise<HeldLock | undefined> {
-    const write = this.#names.nameOf(claim, name);
+    const { write } = this.#names.holdingOf(claim, name);
     const { locks } = this.#line.server;
     const value = { ...claim, write };
     try {

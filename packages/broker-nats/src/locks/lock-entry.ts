@@ -1,13 +1,16 @@
 import { LONGEST_LEASE_MS, type LockClaim, type LockView } from "@millrace/core";
+import type { Holding } from "./write-names.ts";
 
 /** What is stored for a lock: JSON, so that any NATS client can show it. */
 export interface LockValue extends LockClaim {
   /** Of the holding it was written for, by which its holder recognises what it was not told of. */
   readonly write: string;
+  /** When that holding began, by its holder's clock. Older nodes say nothing of it. */
+  readonly since?: number;
 }
 
-export function lockValue({ holder, leaseMs }: LockClaim, write: string): LockValue {
-  return { holder, leaseMs, write };
+export function lockValue({ holder, leaseMs }: LockClaim, { write, since }: Holding): LockValue {
+  return { holder, leaseMs, write, since };
 }
 
 /** A lock as it is stored. `writtenAt` is the server's clock. */
@@ -36,7 +39,9 @@ export function readLockValue(text: string): LockValue {
       typeof value.write !== "string"
     )
       return FOREIGN;
-    return { holder: value.holder, leaseMs: value.leaseMs, write: value.write };
+    const { holder, leaseMs, write, since } = value;
+    // What can't be a time is shown as none: a lock is a lock without it.
+    return { holder, leaseMs, write, ...(Number.isSafeInteger(since) ? { since } : {}) };
   } catch {
     return FOREIGN;
   }
@@ -45,9 +50,12 @@ export function readLockValue(text: string): LockValue {
 /** @returns undefined where nobody holds it any more */
 export function viewOf(entry: LockEntry | undefined, serverNow: number): LockView | undefined {
   if (entry?.value === undefined) return undefined;
-  const { holder, leaseMs } = entry.value;
+  const { holder, leaseMs, since } = entry.value;
   const leftMs = entry.writtenAt + leaseMs - serverNow;
-  return leftMs > 0
-    ? { name: entry.name, holder, token: entry.revision, leaseMs, leftMs }
-    : undefined;
+  if (leftMs <= 0) return undefined;
+  return {
+    ...{ name: entry.name, holder, token: entry.revision, leaseMs, leftMs },
+    // No holding began after it was written down, whatever its holder's clock says.
+    ...(since === undefined ? {} : { since: Math.min(since, entry.writtenAt) }),
+  };
 }

@@ -53,7 +53,7 @@ export class NatsLocks implements LockStore {
     this.#bucket = new LockBucket(server, { replicas, maxAgeMs: SWEEP_AGE_MS });
     this.#keepLock = keepLock;
     const { clock, newId } = machineOf(server.nc);
-    this.#names = new WriteNames(newId);
+    this.#names = new WriteNames(newId, () => clock.now());
     this.#clock = clock;
   }
 
@@ -94,7 +94,7 @@ export class NatsLocks implements LockStore {
   }
 
   keep(lock: HeldLock, claim: LockClaim, ageMs: number): LockKeeping | undefined {
-    const value = lockValue(claim, this.#names.nameOf(lock, lock.name));
+    const value = lockValue(claim, this.#names.holdingOf(lock, lock.name));
     return this.#keepLock(this.#bucket.orderFor(lock, value), claim.leaseMs, ageMs);
   }
 
@@ -119,8 +119,9 @@ export class NatsLocks implements LockStore {
 
   async #renew(lock: HeldLock, claim: LockClaim): Promise<HeldLock> {
     const { name } = lock;
-    const write = this.#names.nameOf(lock, name);
-    const value = lockValue(claim, write);
+    const holding = this.#names.holdingOf(lock, name);
+    const { write } = holding;
+    const value = lockValue(claim, holding);
     let expected: number | undefined = lock.token;
     for (let round = 1; round <= ROUNDS && expected !== undefined; round += 1) {
       const timeoutMs = renewTimeoutMs(claim.leaseMs);
@@ -158,13 +159,13 @@ export class NatsLocks implements LockStore {
     claim: LockClaim,
     expected: number,
   ): Promise<number | undefined> {
-    const write = this.#names.nameOf(claim, name);
-    const value = lockValue(claim, write);
+    const holding = this.#names.holdingOf(claim, name);
+    const value = lockValue(claim, holding);
     try {
       return await this.#bucket.write(name, value, expected, acquireTimeoutMs(claim.leaseMs));
     } catch (error) {
       // It may be stored all the same, and then nobody but its writer would ever free it.
-      const entry = await this.#own(name, write);
+      const entry = await this.#own(name, holding.write);
       if (entry !== undefined) return entry.revision;
       throw error;
     }

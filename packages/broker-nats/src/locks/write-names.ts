@@ -1,3 +1,11 @@
+/** One holding of a lock, from the acquisition to the release. */
+export interface Holding {
+  /** Tells what was written for it from what was written for others. */
+  readonly write: string;
+  /** When it was first asked for, by its holder's clock. For people: nothing is decided by it. */
+  readonly since: number;
+}
+
 /**
  * Names for what one holding of a lock writes, from the acquisition to the release. A name is found
  * by the object that the caller holds (its claim, then each lock it is given), so that what an
@@ -6,12 +14,14 @@
  */
 export class WriteNames {
   readonly #newId: () => string;
-  readonly #names = new WeakMap<object, Map<string, string>>();
+  readonly #now: () => number;
+  readonly #holdings = new WeakMap<object, Map<string, Holding>>();
   /** Callers with a call under way, and for which locks. */
   readonly #inside = new WeakMap<object, Set<string>>();
 
-  constructor(newId: () => string) {
+  constructor(newId: () => string, now: () => number) {
     this.#newId = newId;
+    this.#now = now;
   }
 
   /**
@@ -30,29 +40,32 @@ export class WriteNames {
   }
 
   /** @param lock tells apart what one caller writes with one object */
-  nameOf(caller: object, lock: string): string {
-    const name = this.find(caller, lock) ?? this.#newId();
-    this.#set(caller, lock, name);
-    return name;
+  holdingOf(caller: object, lock: string): Holding {
+    const known = this.#holdings.get(caller)?.get(lock);
+    if (known !== undefined) return known;
+    const holding = { write: this.#newId(), since: this.#now() };
+    this.#set(caller, lock, holding);
+    return holding;
   }
 
+  /** The name of what it wrote. */
   find(caller: object, lock: string): string | undefined {
-    return this.#names.get(caller)?.get(lock);
+    return this.#holdings.get(caller)?.get(lock)?.write;
   }
 
   /** The next object of the same holding. */
   carry(from: object, to: object, lock: string): void {
-    const name = this.find(from, lock);
+    const holding = this.#holdings.get(from)?.get(lock);
     this.forget(from, lock);
-    if (name !== undefined) this.#set(to, lock, name);
+    if (holding !== undefined) this.#set(to, lock, holding);
   }
 
   forget(caller: object, lock: string): void {
-    this.#names.get(caller)?.delete(lock);
+    this.#holdings.get(caller)?.delete(lock);
   }
 
-  #set(caller: object, lock: string, name: string): void {
-    const names = this.#names.get(caller) ?? new Map<string, string>();
-    this.#names.set(caller, names.set(lock, name));
+  #set(caller: object, lock: string, holding: Holding): void {
+    const holdings = this.#holdings.get(caller) ?? new Map<string, Holding>();
+    this.#holdings.set(caller, holdings.set(lock, holding));
   }
 }

@@ -22,6 +22,11 @@ export interface LockView {
   readonly leaseMs: number;
   /** Until the lease is over if it is not renewed, milliseconds; more than 0. */
   readonly leftMs: number;
+  /**
+   * Since when its holder has it, epoch milliseconds by the holder's clock, over all renewals.
+   * Absent where a node of an older version has it.
+   */
+  readonly since?: number;
 }
 
 /** Extends a lock's lease from outside of the event loop of its holder. */

@@ -170,6 +170,13 @@ const LOCKS: readonly DataColumn<LockView>[] = [
   { id: "name", title: "name", value: ({ name }) => name },
   { id: "holder", title: "holder", value: ({ holder }) => holder },
   {
+    id: "since",
+    title: "since",
+    align: "right",
+    value: ({ since }) => since ?? 0,
+    cell: ({ since }) => (since === undefined ? "–" : <Moment at={since} />),
+  },
+  {
     id: "lease",
     title: "lease",
     align: "right",

@@ -29,6 +29,8 @@ export interface GateView {
 export interface LockView {
   readonly name: string;
   readonly holder: string;
+  /** Absent of a node of an older version. */
+  readonly since?: number;
   readonly leaseMs: number;
   readonly leftMs: number;
 }

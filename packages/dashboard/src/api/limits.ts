@@ -21,8 +21,9 @@ export async function limits({
   return {
     queues: queues.map(queueLimitsView),
     gates: gates.map((gate) => gateView(gate, show)),
-    locks: locks.slice(0, MOST_LOCKS).map(({ name, holder, leaseMs, leftMs }) => ({
+    locks: locks.slice(0, MOST_LOCKS).map(({ name, holder, since, leaseMs, leftMs }) => ({
       ...{ name, holder, leaseMs, leftMs },
+      ...(since === undefined ? {} : { since }),
     })),
     moreLocks: Math.max(0, locks.length - MOST_LOCKS),
   };

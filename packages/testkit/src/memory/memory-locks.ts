@@ -14,6 +14,7 @@ import type { Connection } from "./connection.ts";
 interface Entry extends LockClaim {
   readonly token: number;
   readonly untilMs: number;
+  readonly since: number;
 }
 
 /** All locks, shared by every connection. A lease that ran out is noticed when somebody asks. */
@@ -32,8 +33,8 @@ export class LockTable {
     if (entry === undefined) return undefined;
     const leftMs = entry.untilMs - this.#clock.monotonic();
     if (leftMs <= 0) return undefined;
-    const { holder, token, leaseMs } = entry;
-    return { name, holder, token, leaseMs, leftMs };
+    const { holder, token, leaseMs, since } = entry;
+    return { name, holder, token, leaseMs, leftMs, since };
   }
 
   list(prefix: string): readonly LockView[] {
@@ -43,12 +44,14 @@ export class LockTable {
       .flatMap((name) => this.look(name) ?? []);
   }
 
-  take(name: string, { holder, leaseMs }: LockClaim): HeldLock {
+  /** @param since of a holding that goes on */
+  take(name: string, { holder, leaseMs }: LockClaim, since = this.#clock.now()): HeldLock {
     const token = (this.#lastToken += 1);
     this.#entries.set(name, {
       holder,
       leaseMs,
       token,
+      since,
       untilMs: this.#clock.monotonic() + leaseMs,
     });
     return { name, token };
@@ -90,7 +93,8 @@ export class MemoryLocks implements LockStore {
   async renew(lock: HeldLock, claim: LockClaim): Promise<HeldLock> {
     requireLease(claim.leaseMs);
     this.#connection.reach();
-    if (this.#isHeld(lock)) return this.#table.take(lock.name, claim);
+    if (this.#isHeld(lock))
+      return this.#table.take(lock.name, claim, this.#table.look(lock.name)?.since);
     throw new MillraceError(
       "lock-lost",
       `The lock ${lock.name} is no longer held under token ${lock.token}. Stop what it protects, then acquire it again.`,

@@ -15,6 +15,26 @@ export const LOCK_SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    wrong: "a lock that is held since its last renewal",
+    noticedBy: "locks: since when one is held",
+    spoil: (honest) => {
+      const renewed = new Set<number>();
+      return {
+        locks: spoiltLocks(honest, {
+          renew: async (lock, claim) => {
+            const next = await honest.locks.renew(lock, claim);
+            renewed.add(next.token);
+            return next;
+          },
+          look: async (name) => {
+            const seen = await honest.locks.look(name);
+            return seen && renewed.has(seen.token) ? { ...seen, since: Date.now() } : seen;
+          },
+        }),
+      };
+    },
+  },
+  {
     wrong: "a lock that everybody gets",
     noticedBy: "locks: of many that try at once",
     spoil: (honest) => ({

@@ -8,13 +8,17 @@ const COLUMNS: readonly Column<LockView>[] = [
   { title: "NAME", cell: ({ name }) => name },
   { title: "HOLDER", cell: ({ holder }) => holder },
   { title: "TOKEN", align: "right", cell: ({ token }) => String(token) },
+  {
+    title: "SINCE",
+    cell: ({ since }) => (since === undefined ? "-" : new Date(since).toISOString()),
+  },
   { title: "LEASE", align: "right", cell: ({ leaseMs }) => formatMs(leaseMs) },
   { title: "LEFT", align: "right", cell: ({ leftMs }) => formatMs(leftMs) },
 ];
 
 export const locksList = command({
   name: "locks list",
-  summary: "List the locks that are held, with their holders",
+  summary: "List the locks that are held, with their holders and since when",
   usage: "",
   args: { min: 0, max: 0 },
   flags: {
@@ -30,12 +34,8 @@ export const locksList = command({
       locks.list(flags.prefix === undefined ? {} : { prefix: flags.prefix }),
     );
     return {
-      json: held.map(({ name, holder, token, leaseMs, leftMs }) => ({
-        name,
-        holder,
-        token,
-        leaseMs,
-        leftMs,
+      json: held.map(({ name, holder, token, since, leaseMs, leftMs }) => ({
+        ...{ name, holder, token, since, leaseMs, leftMs },
       })),
       text: (paint) => (held.length === 0 ? "no locks are held\n" : table(COLUMNS, held, paint)),
     };
