@@ -204,6 +204,7 @@ const millraceCases: Cases<typeof millrace> = {
   defineSignal: "takes no options",
   diagnose: (of) => of.diagnose(bad(server)),
   fatal: "takes no options",
+  findCauses: (of) => of.findCauses({ dead: { groups: async () => [] } }, bad()),
   loadJobs: "takes no options",
   loadMachines: "takes no options",
   loadSchedules: "takes no options",
@@ -217,6 +218,10 @@ const millraceCases: Cases<typeof millrace> = {
     async (of) => {
       await using index = await of.openJobIndex({ broker: memory(), mask: createMask() });
       await index.rates(bad({ since: 0, stepMs: 60_000 }));
+    },
+    async (of) => {
+      await using index = await of.openJobIndex({ broker: memory(), mask: createMask() });
+      await index.failures(bad());
     },
   ],
   // When it is enqueued.

@@ -76,6 +76,14 @@ const CALLS: Readonly<Record<string, () => unknown>> = {
     await using index = await openJobIndex({ broker, mask });
     await index.rates({ since: 0, stepMs: 1 });
   },
+  "failures limit": async () => {
+    await using index = await openJobIndex({ broker, mask });
+    await index.failures({ limit: 0 });
+  },
+  "failures fingerprints": async () => {
+    await using index = await openJobIndex({ broker, mask });
+    await index.failures(js({ fingerprints: "4f0c1a9be213" }));
+  },
   "replayRuns options": () => replayRuns([], [], js("10s")),
   "diagnose servers": () => diagnose(js({})),
   "connect signal": () => connect(js({ broker, signal: "SIGTERM" })),

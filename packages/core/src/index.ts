@@ -387,7 +387,15 @@ export type {
   DeadLetterStore,
   StoredDeadLetter,
 } from "./broker/dead-letter-store.ts";
+export type { Cause } from "./settlement/cause.ts";
+export {
+  type CausesOf,
+  type CausesQuery,
+  findCauses,
+  type FoundCauses,
+} from "./settlement/find-causes.ts";
 export type { DeadLetterGroup } from "./settlement/dead-letter-group.ts";
+export type { FailureGroup } from "./settlement/failure-group.ts";
 export { type DeadLetterResult, tallyLetters } from "./settlement/dead-letter-result.ts";
 export { inPlaces, isKeyed } from "./broker/keyed-jobs.ts";
 export type { DelayedJob, DelayedQuery, DelayedStore, MeantMove } from "./broker/delayed-store.ts";

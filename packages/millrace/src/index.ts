@@ -43,6 +43,7 @@ export {
 } from "@millrace/core";
 export { FilterError } from "./filter/filter-error.ts";
 export type { Completion } from "./filter/complete-filter.ts";
+export type { FailuresQuery } from "./search/failures-query.ts";
 export type { EndedRate, RatesQuery } from "./search/index-calls.ts";
 export type { Sample, QueueSample } from "./client/samples/sample.ts";
 export type { Samples } from "./client/samples/samples.ts";
@@ -79,7 +80,16 @@ export { diagnose, type Finding } from "@millrace/broker-nats";
 export type { Cron, ScheduleChange } from "./client/cron.ts";
 export type { ScheduleStatus } from "./client/schedule-documents.ts";
 export type { ScheduleEvent } from "./client/schedule-history.ts";
-export type { DeadLetterGroup, DeadLetterResult } from "@millrace/core";
+export {
+  type Cause,
+  type CausesOf,
+  type CausesQuery,
+  type DeadLetterGroup,
+  type DeadLetterResult,
+  type FailureGroup,
+  findCauses,
+  type FoundCauses,
+} from "@millrace/core";
 export type { DeadLetters } from "./client/dead/dead-letters.ts";
 export type { DeadLetterFilter } from "./client/dead/dead-matching.ts";
 export type { DelayedJobs, NewTime } from "./client/jobs/delayed.ts";

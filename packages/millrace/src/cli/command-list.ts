@@ -16,6 +16,7 @@ import { dev } from "./commands/dev.ts";
 import { docs } from "./commands/docs.ts";
 import { doctor } from "./commands/doctor.ts";
 import { enqueue } from "./commands/enqueue.ts";
+import { errors } from "./commands/errors.ts";
 import { healthcheck } from "./commands/healthcheck.ts";
 import { jobsCancel } from "./commands/jobs/jobs-cancel.ts";
 import { jobsGet } from "./commands/jobs/jobs-get.ts";
@@ -85,6 +86,7 @@ export const COMMANDS: readonly Command[] = [
   jobsWatch,
   jobsCancel,
   jobsReschedule,
+  errors,
   deadList,
   deadShow,
   deadRetry,

@@ -1,4 +1,6 @@
+import type { ErrorFingerprint, FailureGroup } from "@millrace/core";
 import type { KnownValues } from "../filter/complete-filter.ts";
+import type { AskedFailures } from "./failures-query.ts";
 import type { IndexedJob } from "./indexed-job.ts";
 
 /** Which enqueue of an id is meant: the later one counts. */
@@ -26,6 +28,8 @@ export type News =
       readonly ended?: EndedHow;
       /** How long it waited for that; absent in records of older versions. */
       readonly waitedMs?: number;
+      /** Of which cause it failed. */
+      readonly cause?: ErrorFingerprint;
     } & Enqueue)
   /** It lies in its queue. */
   | ({
@@ -105,6 +109,7 @@ export interface IndexCalls {
   known(given: object): KnownValues;
   size(given: object): IndexSize;
   rates(given: RatesQuery): readonly EndedRate[];
+  failures(given: AskedFailures): readonly FailureGroup[];
   prune(given: {
     readonly before: number;
     readonly heardBefore: number;

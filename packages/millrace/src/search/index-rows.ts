@@ -3,6 +3,9 @@ import type { IndexedJob } from "./indexed-job.ts";
 import type { Cargo } from "./index-calls.ts";
 import { leafValue } from "./narrow.ts";
 
+/** Of one job. One that fails otherwise each time is not found by all that it failed of. */
+const MOST_CAUSES = 50;
+
 /** A row of the table `job`. */
 export interface JobRow {
   readonly key: number;
@@ -24,6 +27,7 @@ export interface JobRow {
   readonly trace_id: string | null;
   readonly tags: string | null;
   readonly payload: string | null;
+  readonly causes: string | null;
   readonly words: string;
 }
 
@@ -43,6 +47,7 @@ export function jobOf(row: JobRow): IndexedJob {
     ...(row.trace_id === null ? {} : { traceId: row.trace_id }),
     ...(row.tags === null ? {} : { tags: JSON.parse(row.tags) as readonly string[] }),
     ...(row.payload === null ? {} : { payload: JSON.parse(row.payload) as unknown }),
+    ...(row.causes === null ? {} : { fingerprints: causesOfRow(row) }),
   };
 }
 
@@ -60,7 +65,7 @@ export function rowOf(
     error_message: error?.message ?? null,
     reason: reason ?? null,
     trace_id: traceId ?? null,
-    ...{ tags: null, payload: null, words: "" },
+    ...{ tags: null, payload: null, causes: null, words: "" },
   };
 }
 
@@ -70,6 +75,19 @@ export function withCargo(row: NewRow, { payload, tags }: Cargo): NewRow {
     payload: payload === undefined ? row.payload : JSON.stringify(payload),
     tags: tags === undefined || tags.length === 0 ? row.tags : JSON.stringify(tags),
   };
+}
+
+/** The fingerprints of what its attempts failed of. */
+export function causesOfRow({ causes }: Pick<NewRow, "causes">): readonly string[] {
+  return causes === null ? [] : (JSON.parse(causes) as readonly string[]);
+}
+
+/** @returns as the column has them, each once */
+export function withCause(causes: string | null, fingerprint: string | undefined): string | null {
+  const known = causesOfRow({ causes });
+  if (fingerprint === undefined || known.includes(fingerprint) || known.length >= MOST_CAUSES)
+    return causes;
+  return JSON.stringify([...known, fingerprint].toSorted());
 }
 
 /** Where words without a field are looked for: as `INDEX_FIELDS.words` and the payload say. */

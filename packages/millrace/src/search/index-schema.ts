@@ -1,7 +1,10 @@
 /** Another one is made anew. */
-export const SCHEMA_VERSION = "5";
+export const SCHEMA_VERSION = "6";
 
-/** Times are epoch milliseconds. `words` and `leaf.value` are in small letters. */
+/**
+ * Times are epoch milliseconds. `words` and `leaf.value` are in small letters. `cause.jobs` is how
+ * many of its jobs `failing` has, so that nobody counts them when a page is shown.
+ */
 export const SCHEMA = `
 create table meta (name text primary key, value text not null) strict, without rowid;
 create table job (
@@ -24,6 +27,7 @@ create table job (
   trace_id text,
   tags text,
   payload text,
+  causes text,
   words text not null
 ) strict;
 create index job_at on job (at);
@@ -55,6 +59,39 @@ create table waited (
   count integer not null,
   primary key (minute, queue, waited)
 ) strict, without rowid;
+create table cause (
+  key integer primary key,
+  queue text not null,
+  name text not null,
+  fingerprint text not null,
+  error text not null,
+  pattern text not null,
+  frame text,
+  message text not null,
+  last_id text not null,
+  first_at integer not null,
+  last_at integer not null,
+  failures integer not null,
+  died integer not null,
+  jobs integer not null
+) strict;
+create unique index cause_is on cause (fingerprint, queue, name);
+create index cause_most on cause (failures);
+create index cause_over on cause (key) where failures <= 0 and jobs <= 0;
+create table failed (
+  cause integer not null,
+  hour integer not null,
+  node text not null,
+  failures integer not null,
+  died integer not null,
+  primary key (cause, hour, node)
+) strict, without rowid;
+create index failed_hour on failed (hour);
+create table failing (
+  fingerprint text not null,
+  job integer not null,
+  primary key (fingerprint, job)
+) strict, without rowid;
 create table heard (
   queue text not null,
   id text not null,
@@ -64,3 +101,8 @@ create table heard (
   primary key (queue, id)
 ) strict, without rowid;
 `;
+
+/** All of them, in this version and in older ones. */
+export const TABLES: readonly string[] = [
+  ...["heard", "failing", "failed", "cause", "ended", "waited", "word", "leaf", "job", "meta"],
+];

@@ -25,6 +25,7 @@ const jobs: fc.Arbitrary<IndexedJob> = fc
     reason: optional(word),
     tags: optional(fc.array(word, { minLength: 1, maxLength: 2 })),
     payload: optional(payloads),
+    fingerprints: optional(fc.constantFrom(["a"], ["b1"], ["ab"])),
   })
   .map(
     (job) =>
@@ -43,6 +44,7 @@ const trees = treesOf([
   "reason",
   "tag",
   "node",
+  "fingerprint",
 ]);
 
 test("what the index finds is what the filter says of each job, the newest first", () => {
@@ -192,12 +194,16 @@ function indexOf(news: readonly News[]): readonly IndexedJob[] {
 
 /** As an arrival it brings its payload, and as a record all the rest. */
 function newsOf(job: IndexedJob, at: number): News[] {
-  const { id, queue, payload, tags } = job;
+  const { id, queue, payload, tags, fingerprints } = job;
+  const [fingerprint] = fingerprints ?? [];
   const enqueue = { id, queue, createdAt: 1, life: 0 };
   const cargo = { ...(payload === undefined ? {} : { payload }), ...(tags && { tags }) };
   return [
     { kind: "arrival", position: at + 1, ...enqueue, job: { ...job, ...cargo } },
-    { kind: "record", position: at + 1, ...enqueue, job },
+    {
+      ...{ kind: "record", position: at + 1, ...enqueue, job },
+      ...(fingerprint === undefined ? {} : { cause: { fingerprint, type: "", pattern: "" } }),
+    },
   ];
 }
 

@@ -1,12 +1,14 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { FailureGroup } from "@millrace/core";
 import type { KnownValues } from "../filter/complete-filter.ts";
 import { filterTest } from "../filter/filter-test.ts";
 import { readFilter } from "../filter/read-filter.ts";
-import { type IndexedJob, INDEX_FIELDS } from "./indexed-job.ts";
+import { EndedRates } from "./ended-rates.ts";
+import type { AskedFailures } from "./failures-query.ts";
+import { FailureCauses } from "./failure-causes.ts";
 import {
-  type Cargo,
   type Cursors,
   type EndedRate,
   type IndexSearch,
@@ -15,27 +17,12 @@ import {
   NOTHING_READ,
   type RatesQuery,
 } from "./index-calls.ts";
-import {
-  jobOf,
-  type JobRow,
-  leafRows,
-  type NewRow,
-  rowOf,
-  withCargo,
-  wordsOf,
-} from "./index-rows.ts";
-import { SCHEMA, SCHEMA_VERSION } from "./index-schema.ts";
-import { EndedRates } from "./ended-rates.ts";
+import { jobOf, type JobRow } from "./index-rows.ts";
+import { SCHEMA, SCHEMA_VERSION, TABLES } from "./index-schema.ts";
+import { type IndexedJob, INDEX_FIELDS } from "./indexed-job.ts";
+import { DOOMED, type Doomed, JobTable } from "./job-table.ts";
 import { knownValues } from "./known-values.ts";
 import { narrow } from "./narrow.ts";
-
-const COLUMNS = [
-  ...["queue", "id", "name", "state", "attempts", "at", "created_at", "life", "record", "arrival"],
-  ...["node", "duration_ms", "error_type", "error_message", "reason", "trace_id", "tags"],
-  ...["payload", "words"],
-] as const;
-/** A row that is deleted. */
-type Doomed = Pick<JobRow, "key" | "payload">;
 
 /** Rows that one statement deletes. */
 const PRUNE_BATCH = 1_000;
@@ -46,6 +33,8 @@ const ROOM = 0.9;
 export class IndexStore {
   readonly #database: DatabaseSync;
   readonly #rates = new EndedRates((sql) => this.#prepare(sql));
+  readonly #causes = new FailureCauses((sql) => this.#prepare(sql));
+  readonly #jobs = new JobTable((sql) => this.#prepare(sql), this.#causes);
   readonly #statements = new Map<string, StatementSync>();
 
   /**
@@ -73,8 +62,11 @@ export class IndexStore {
   write(news: readonly News[], cursors: Cursors): void {
     this.#together(() => {
       for (const one of news) {
-        if (one.kind === "record") this.#rates.count(one);
-        this.#learn(one);
+        if (one.kind === "record") {
+          this.#rates.count(one);
+          this.#causes.count(one);
+        }
+        this.#jobs.learn(one);
       }
       this.#setMeta("cursors", JSON.stringify(cursors));
     });
@@ -83,9 +75,9 @@ export class IndexStore {
   dropGone(queue: string, oldest: number, newest: number): void {
     this.#together(() => {
       const gone = this.#prepare(
-        "select key, payload from job where queue = ? collate nocase and state = 'queued' and (arrival < ? or arrival > ?)",
+        `select ${DOOMED} from job where queue = ? collate nocase and state = 'queued' and (arrival < ? or arrival > ?)`,
       ).all(queue, oldest, newest) as unknown as readonly Doomed[];
-      for (const one of gone) this.#delete(one);
+      for (const one of gone) this.#jobs.delete(one);
     });
   }
 
@@ -124,6 +116,10 @@ export class IndexStore {
     return this.#rates.list(query);
   }
 
+  failures(query: AskedFailures): readonly FailureGroup[] {
+    return this.#causes.list(query);
+  }
+
   size(): IndexSize {
     const [row] = this.#prepare("select count(*) as jobs, min(at) as oldest from job").all();
     const oldest = row?.["oldest"];
@@ -138,6 +134,7 @@ export class IndexStore {
   prune(before: number, heardBefore: number, maxBytes: number): void {
     this.#prepare("delete from heard where at < ?").run(heardBefore);
     this.#rates.forget(before);
+    this.#together(() => this.#causes.forget(before));
     while (this.#pruneSome("where at < ?", [before], PRUNE_BATCH) === PRUNE_BATCH);
     for (let left = this.size(); left.bytes > maxBytes && left.jobs > 0; left = this.size()) {
       const many = Math.ceil(left.jobs * (1 - (ROOM * maxBytes) / left.bytes));
@@ -145,6 +142,9 @@ export class IndexStore {
         this.#pruneSome("", [], Math.min(more, PRUNE_BATCH));
       // Until it is put together anew, the index of words keeps what was deleted.
       this.#database.exec("insert into word (word) values ('optimize')");
+      // Messages that never repeat make a cause each: they go with their jobs.
+      const { oldestAt = Number.MAX_SAFE_INTEGER } = this.size();
+      this.#together(() => this.#causes.forget(oldestAt));
     }
     this.#database.exec("pragma incremental_vacuum");
   }
@@ -157,130 +157,13 @@ export class IndexStore {
     this.#database.close();
   }
 
-  #learn(news: News): void {
-    const found = this.#find(news);
-    const isSame =
-      found !== undefined &&
-      (news.createdAt === 0 || news.createdAt === found.created_at) &&
-      (news.life === found.life || news.kind === "heard" || news.kind === "cargo");
-    const isLater =
-      found === undefined ||
-      news.createdAt > found.created_at ||
-      (news.createdAt === found.created_at && news.life > found.life);
-    switch (news.kind) {
-      case "heard":
-        if (found !== undefined && isSame) this.#load(found, news.cargo);
-        else if (isLater) this.#remember(news);
-        return;
-      case "cargo":
-        // A letter does not say of which enqueue it is.
-        if (found !== undefined && isSame && (news.createdAt > 0 || found.state === "dead"))
-          this.#load(found, news.cargo);
-        else if (found === undefined && news.job !== undefined)
-          this.#put(undefined, withCargo(rowOf(news.job, placeOf(news, 0, 0)), news.cargo));
-        return;
-      case "record":
-        if (found !== undefined && isSame && news.position > found.record)
-          this.#put(found, {
-            ...rowOf(news.job, placeOf(news, news.position, found.arrival)),
-            ...{ created_at: found.created_at, tags: found.tags, payload: found.payload },
-          });
-        else if (isLater) {
-          const row = rowOf(news.job, placeOf(news, news.position, 0));
-          const isNextLife = found !== undefined && found.created_at === news.createdAt;
-          this.#put(found, isNextLife ? { ...row, tags: found.tags, payload: found.payload } : row);
-        }
-        return;
-      case "arrival":
-        if (found !== undefined && isSame) {
-          this.#prepare("update job set arrival = max(arrival, ?) where key = ?").run(
-            ...[news.position, found.key],
-          );
-          this.#load(found, news.job);
-        } else if (isLater) {
-          const row = rowOf(news.job, placeOf(news, found?.record ?? 0, news.position));
-          this.#put(found, withCargo(row, news.job));
-        }
-    }
-  }
-
-  /** What it carries, where nobody has said so yet. */
-  #load(found: JobRow, cargo: Cargo): void {
-    if (found.payload !== null || cargo.payload === undefined) return;
-    this.#put(found, withCargo(found, cargo));
-  }
-
-  #remember({ queue, id, createdAt, at, cargo }: Extract<News, { readonly kind: "heard" }>): void {
-    this.#prepare(
-      "insert or replace into heard (queue, id, created_at, at, cargo) values (?, ?, ?, ?, ?)",
-    ).run(queue, id, createdAt, Math.trunc(at), JSON.stringify(cargo));
-  }
-
-  #put(found: JobRow | undefined, given: NewRow): void {
-    const loaded = given.payload === null ? withCargo(given, this.#heardOf(given)) : given;
-    const row: NewRow = { ...loaded, words: wordsOf(loaded) };
-    const values = COLUMNS.map((column) => row[column]);
-    let key = found?.key;
-    if (key === undefined) {
-      const marks = COLUMNS.map(() => "?").join(", ");
-      const { lastInsertRowid } = this.#prepare(
-        `insert into job (${COLUMNS.join(", ")}) values (${marks})`,
-      ).run(...values);
-      key = Number(lastInsertRowid);
-    } else {
-      const sets = COLUMNS.map((column) => `${column} = ?`).join(", ");
-      this.#prepare(`update job set ${sets} where key = ?`).run(...values, key);
-    }
-    if (row.words !== found?.words) {
-      if (found !== undefined) this.#prepare("delete from word where rowid = ?").run(key);
-      this.#prepare("insert into word (rowid, words) values (?, ?)").run(key, row.words);
-    }
-    if (row.payload !== (found?.payload ?? null)) {
-      if (found !== undefined) this.#deleteLeaves(key, found);
-      const insert = this.#prepare(
-        "insert or ignore into leaf (path, value, job) values (?, ?, ?)",
-      );
-      for (const [path, value] of leafRows(row)) insert.run(path, value, key);
-    }
-  }
-
-  #heardOf({ queue, id, created_at }: NewRow): Cargo {
-    const heard = this.#prepare(
-      "select created_at, cargo from heard where queue = ? and id = ?",
-    ).get(...[queue, id]);
-    if (heard === undefined) return {};
-    const of = Number(heard["created_at"]);
-    if (of !== 0 && of !== created_at) return {};
-    this.#prepare("delete from heard where queue = ? and id = ?").run(queue, id);
-    return JSON.parse(String(heard["cargo"])) as Cargo;
-  }
-
-  #find({ queue, id }: Pick<News, "queue" | "id">): JobRow | undefined {
-    // One index serves this and who looks for an id whatever its letters' case.
-    return this.#prepare(
-      "select * from job where id = ? collate nocase and queue = ? and id = ?",
-    ).get(id, queue, id) as unknown as JobRow | undefined;
-  }
-
-  #delete({ key, payload }: Doomed): void {
-    this.#deleteLeaves(key, { payload });
-    for (const sql of ["delete from word where rowid = ?", "delete from job where key = ?"])
-      this.#prepare(sql).run(key);
-  }
-
-  /** They are told by the payload, so that none of them needs a place in a second index. */
-  #deleteLeaves(key: number, of: Pick<NewRow, "payload">): void {
-    const remove = this.#prepare("delete from leaf where path = ? and value = ? and job = ?");
-    for (const [path, value] of leafRows(of)) remove.run(path, value, key);
-  }
-
   #pruneSome(where: string, values: readonly number[], most: number): number {
-    const rows = this.#prepare(`select key, payload from job ${where} order by at limit ?`).all(
+    const rows = this.#prepare(`select ${DOOMED} from job ${where} order by at limit ?`).all(
       ...values,
       most,
     ) as unknown as readonly Doomed[];
     this.#together(() => {
-      for (const row of rows) this.#delete(row);
+      for (const row of rows) this.#jobs.delete(row);
     });
     return rows.length;
   }
@@ -293,8 +176,7 @@ export class IndexStore {
 
   #make(identity: string): void {
     this.#statements.clear();
-    for (const table of ["heard", "ended", "waited", "word", "leaf", "job", "meta"])
-      this.#database.exec(`drop table if exists ${table}`);
+    for (const table of TABLES) this.#database.exec(`drop table if exists ${table}`);
     this.#together(() => {
       this.#database.exec(SCHEMA);
       this.#setMeta("version", SCHEMA_VERSION);
@@ -333,12 +215,4 @@ export class IndexStore {
       throw error;
     }
   }
-}
-
-function placeOf(
-  { createdAt, life }: Pick<News, "createdAt" | "life">,
-  record: number,
-  arrival: number,
-): Pick<NewRow, "created_at" | "life" | "record" | "arrival"> {
-  return { created_at: createdAt, life, record, arrival };
 }

@@ -20,6 +20,7 @@ const CALLS: IndexCalls = {
   known: () => store().known(),
   size: () => store().size(),
   rates: (given) => store().rates(given),
+  failures: (given) => store().failures(given),
   prune: ({ before, heardBefore, maxBytes }) => store().prune(before, heardBefore, maxBytes),
   clear: () => store().clear(),
   close() {

@@ -16,6 +16,8 @@ export interface IndexedJob {
   readonly durationMs?: number;
   readonly error?: { readonly type: string; readonly message: string };
   readonly reason?: string;
+  /** What its attempts failed of, whatever became of it; of more than 50, the first. */
+  readonly fingerprints?: readonly string[];
   /** Its trace, where it was traced. */
   readonly traceId?: string;
   readonly tags?: readonly string[];
@@ -34,6 +36,7 @@ export const INDEX_FIELDS: FilterFields<IndexedJob> = {
     message: ({ error }) => error?.message ?? "",
     reason: ({ reason }) => reason ?? "",
     tag: ({ tags }) => tags ?? [],
+    fingerprint: ({ fingerprints }) => fingerprints ?? [],
   },
   numbers: { attempts: ({ attempts }) => attempts },
   durations: { took: ({ durationMs }) => durationMs },
@@ -55,6 +58,7 @@ export const FIELD_WORDS: Readonly<Record<string, string>> = {
   took: "how long its attempt took: took>5s",
   node: "who settled it",
   reason: "why it is dead, or was cancelled",
+  fingerprint: "of what one of its attempts failed, as causes have it",
   tag: "one of its tags",
   at: "when: at>2030-01-01T00:00Z",
   payload: "any field of its payload",

@@ -2,6 +2,7 @@ import {
   type Broker,
   type Clock,
   type ErrorCode,
+  type FailureGroup,
   MillraceError,
   optionNames,
   refuseUnknown,
@@ -12,6 +13,7 @@ import {
 } from "@millrace/core";
 import { type Mask, showValue } from "@millrace/telemetry/masking";
 import { type Completion, completeFilter, type KnownValues } from "../filter/complete-filter.ts";
+import { askedFailures, type FailuresQuery } from "./failures-query.ts";
 import { IndexFollower } from "./index-follower.ts";
 import type { EndedRate, RatesQuery } from "./index-calls.ts";
 import { IndexThread } from "./index-thread.ts";
@@ -86,6 +88,13 @@ export interface JobIndex extends AsyncDisposable {
    * @throws MillraceError `invalid-option`, `index-failed`
    */
   rates(query: RatesQuery): Promise<readonly EndedRate[]>;
+  /**
+   * What attempts failed of, those too that were tried again and succeeded: by queue, job name and
+   * fingerprint of the error, the most frequent first.
+   *
+   * @throws FilterError (`invalid-filter`); MillraceError `invalid-option`, `index-failed`
+   */
+  failures(query?: FailuresQuery): Promise<readonly FailureGroup[]>;
   /** How a filter may go on that ends so far. */
   complete(filter: string): Promise<readonly Completion[]>;
   /** @throws MillraceError `index-failed` */
@@ -193,6 +202,11 @@ class FollowedIndex implements JobIndex {
     requireCount(query.since, "since", 0);
     requireCount(query.stepMs, "stepMs", MINUTE_MS);
     return this.#parts.thread.ask("rates", query);
+  }
+
+  async failures(query: FailuresQuery = {}): Promise<readonly FailureGroup[]> {
+    const { thread, clock } = this.#parts;
+    return thread.ask("failures", askedFailures(query, clock.now()));
   }
 
   async complete(filter: string): Promise<readonly Completion[]> {

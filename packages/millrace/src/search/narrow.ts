@@ -71,6 +71,7 @@ function narrowTerm(term: Term, now: number): Narrowing | undefined {
   if (operator === "!=" || operator === "!~") return excluded(term);
   if (field === "payload") return COMPARES.has(operator) ? undefined : wordsOf(operator, value);
   if (field.startsWith("payload.")) return leaf(field.slice("payload.".length), operator, value);
+  if (field === "fingerprint") return failedOf(operator, value);
   if (field === "state" && !value.includes("*") && operator !== "~")
     return {
       sql: "state = ?",
@@ -80,6 +81,14 @@ function narrowTerm(term: Term, now: number): Narrowing | undefined {
   if (COLUMNS.has(field) && !value.includes("*") && operator !== "~")
     return { sql: `${field} = ? collate nocase`, values: [value], exact: operator === ":" };
   return WORD_FIELDS.has(field) ? wordsOf(operator, value) : undefined;
+}
+
+/** Fingerprints have small letters only. */
+function failedOf(operator: Term["operator"], value: string): Narrowing | undefined {
+  if (operator === "~" || value.includes("*"))
+    return { sql: "causes is not null", values: [], exact: false };
+  const sql = "key in (select job from failing where fingerprint = ?)";
+  return { sql, values: [value.toLowerCase()], exact: false };
 }
 
 /** What is not so. */

@@ -1,8 +1,11 @@
 import {
   type Arrival,
   type Envelope,
+  errorFingerprint,
+  type ErrorFingerprint,
   type HistoryRecord,
   type PlacedRecord,
+  type RecordedError,
   type StoredDeadLetter,
   tracePart,
 } from "@millrace/core";
@@ -22,6 +25,7 @@ export function recordNews({ record, position }: PlacedRecord, show: ShowValue):
     ...{ kind: "record", id, queue, createdAt, life, position },
     ...(ended === undefined ? {} : { ended }),
     ...(waitedMs === undefined ? {} : { waitedMs }),
+    ...(ended === undefined || error === undefined ? {} : { cause: causeOf(error, show) }),
     job: {
       ...{ id, queue, name, state, attempts, at, node },
       ...(durationMs === undefined ? {} : { durationMs }),
@@ -32,6 +36,12 @@ export function recordNews({ record, position }: PlacedRecord, show: ShowValue):
       ...(traceId === undefined ? {} : { traceId }),
     },
   };
+}
+
+/** What dead letters of the same cause have. */
+function causeOf(error: RecordedError, show: ShowValue): ErrorFingerprint {
+  const { frame, ...print } = errorFingerprint(error, (text) => String(show(text)));
+  return { ...print, ...(frame === undefined ? {} : { frame: String(show(frame)) }) };
 }
 
 function endedHow({ state, outcome }: HistoryRecord): EndedHow | undefined {

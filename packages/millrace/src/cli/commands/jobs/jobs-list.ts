@@ -83,6 +83,10 @@ export const jobsList = command({
       "millrace jobs list --job-index jobs.db --filter 'payload.customer:42 -state:succeeded'",
       "All that the history has, also by what is in payloads, out of an index that is kept in a file",
     ],
+    [
+      "millrace jobs list --job-index jobs.db --filter fingerprint:4f0c1a9be213",
+      "The jobs that failed of one cause, also those that succeeded later",
+    ],
   ],
   async run({ flags, config }) {
     const { queue, state, limit = 50, filter } = flags;

@@ -1,0 +1,38 @@
+import type { FilterFields } from "../filter/filter-fields.ts";
+
+/** A row of the table `cause`. */
+export interface CauseRow {
+  readonly key: number;
+  readonly queue: string;
+  readonly name: string;
+  readonly fingerprint: string;
+  readonly error: string;
+  readonly pattern: string;
+  readonly frame: string | null;
+  readonly message: string;
+  readonly last_id: string;
+  readonly first_at: number;
+  readonly last_at: number;
+  readonly failures: number;
+  readonly died: number;
+  readonly jobs: number;
+  /** Asked for only where a filter wants to know. */
+  readonly nodes: () => readonly string[];
+}
+
+/** What is known of all that failed of a cause, and not of one attempt or job alone. */
+export const CAUSE_FIELDS: FilterFields<CauseRow> = {
+  texts: {
+    name: ({ name }) => name,
+    queue: ({ queue }) => queue,
+    error: ({ error }) => error,
+    message: ({ pattern, message }) => [pattern, message],
+    fingerprint: ({ fingerprint }) => fingerprint,
+    node: ({ nodes }) => nodes(),
+  },
+  numbers: {},
+  durations: {},
+  at: (row) => row.last_at,
+  payload: "no payload, which a cause does not have: many jobs fail of one",
+  words: ["name", "queue", "error", "message"],
+};
