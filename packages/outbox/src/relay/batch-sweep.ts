@@ -1,6 +1,7 @@
 import { type Broker, isKnownJob, type Logger } from "@millrace/core";
 import type { OutboxStore } from "../store/outbox-store.ts";
 import { PagedSweep } from "./paged-sweep.ts";
+import type { Sweep } from "./sweeps.ts";
 
 export interface BatchSweepOptions {
   readonly broker: Broker;
@@ -13,26 +14,38 @@ export interface BatchSweepOptions {
  * nobody else would look at it again. A batch whose callback was enqueued is over. A relay that
  * read a batch's row before another replaced it may be about to make it known, so it has to be old.
  */
-export function batchSweep({ broker, store, logger }: BatchSweepOptions): PagedSweep<string> {
-  return new PagedSweep({
+export function batchSweep({ broker, store, logger }: BatchSweepOptions): Sweep {
+  return new PagedSweep<string, readonly string[]>({
     logger,
     read: (page) => store.batches(page),
-    removeOver: async (page) => {
+    async look(page, ended) {
       const over: string[] = [];
-      for (const id of page) if (await removeIfOver(broker, id)) over.push(id);
+      for (const id of page) if (!ended.aborted && (await isRemoved(broker, id))) over.push(id);
+      return over;
+    },
+    async keep(over) {
       if (over.length > 0) await store.forgetBatches(over);
     },
     unknown: "it is not known which batches of the outbox are over; trying later",
   });
 }
 
-async function removeIfOver(broker: Broker, id: string): Promise<boolean> {
+/** @returns whether nothing of it is left */
+async function isRemoved(broker: Broker, id: string): Promise<boolean> {
   const batch = await broker.batches.find(id);
   if (batch === undefined) {
     await broker.batches.removeRest(id);
     return true;
   }
-  if (!(await isKnownJob(broker, batch.callback))) return false;
+  if (!(await isKnownJob(onRecord(broker), batch.callback))) return false;
   await broker.batches.remove(id);
   return true;
+}
+
+/**
+ * The callback of a batch that goes on is in no queue, and who looks for it looks through all of
+ * it. One that waits runs some time, and has a record then: a later sweep finds that.
+ */
+function onRecord({ history }: Broker): Pick<Broker, "history" | "findWaiting"> {
+  return { history, findWaiting: async () => undefined };
 }

@@ -73,7 +73,7 @@ async function swept(
   const sweep = doneSweep({
     ...{ broker, store: store as OutboxStore, logger: silentLogger, keepDoneMs: KEEP_MS },
   });
-  for (let looks = 0; looks < 10; looks += 1) await sweep.next(1);
+  for (let looks = 0; looks < 10; looks += 1) await sweep.next(1, new AbortController().signal);
   return { left: left.map(({ id }) => id), noted, queries };
 }
 

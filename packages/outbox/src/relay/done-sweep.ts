@@ -1,6 +1,7 @@
 import { type Broker, type HistoryRecord, type Logger, UNDO_MS } from "@millrace/core";
 import type { DoneRecord, OutboxStore } from "../store/outbox-store.ts";
 import { PagedSweep } from "./paged-sweep.ts";
+import type { Sweep } from "./sweeps.ts";
 
 /** Ends after which a job comes back by no means. */
 const FOR_GOOD: ReadonlySet<string> = new Set(["succeeded", "cancelled"]);
@@ -24,6 +25,11 @@ export interface DoneSweepOptions {
  */
 type Fate = "over" | "gone" | "there";
 
+interface Found {
+  readonly record: DoneRecord;
+  readonly fate: Fate;
+}
+
 /**
  * Forgets that the effects of jobs are committed, once the jobs can't come again: their history
  * says how they ended, and no dead letter of them is left that could be retried, nor was one for as
@@ -31,15 +37,18 @@ type Fate = "over" | "gone" | "there";
  * age. One that has ended may still have a run that was cut off and has not noticed, so its record
  * has to be old.
  */
-export function doneSweep(options: DoneSweepOptions): PagedSweep<DoneRecord> {
+export function doneSweep(options: DoneSweepOptions): Sweep {
   const { broker, store, logger, keepDoneMs } = options;
-  return new PagedSweep({
+  return new PagedSweep<DoneRecord, readonly Found[]>({
     logger,
     read: async (page) => (await store.done?.(page)) ?? [],
-    removeOver: async (page) => {
-      const fates = await Promise.all(page.map((record) => fateOf(broker, record, keepDoneMs)));
-      const of = (fate: Fate): readonly DoneRecord[] =>
-        page.filter((_, place) => fates[place] === fate);
+    look: (page) =>
+      Promise.all(
+        page.map(async (record) => ({ record, fate: await fateOf(broker, record, keepDoneMs) })),
+      ),
+    async keep(found) {
+      const of = (wanted: Fate): readonly DoneRecord[] =>
+        found.flatMap(({ record, fate }) => (fate === wanted ? [record] : []));
       const isNoted = ({ goneForMs }: DoneRecord): boolean => goneForMs !== undefined;
       const over = of("over");
       if (over.length > 0) await store.forgetDone?.(over);

@@ -13,14 +13,14 @@ import {
   silentLogger,
   systemClock,
 } from "@millrace/core";
-import type { DoneRecord, OutboxStore } from "../store/outbox-store.ts";
+import type { OutboxStore } from "../store/outbox-store.ts";
 import { Alarm } from "./alarm.ts";
 import { batchSweep } from "./batch-sweep.ts";
 import { doneSweep } from "./done-sweep.ts";
 import { Pace, UNWOKEN, WOKEN } from "./pace.ts";
-import type { PagedSweep } from "./paged-sweep.ts";
 import { QueueRelay } from "./queue-relay.ts";
 import { type DatabaseState, type RelayHealth, relayHealth } from "./relay-health.ts";
+import { Sweeps } from "./sweeps.ts";
 import { tellStatus } from "./tell-status.ts";
 
 /** From which outbox a relay publishes, where to, and how often it looks. */
@@ -112,8 +112,7 @@ class RunningRelay implements Relay {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #pollMs: number;
-  readonly #doneSweep: PagedSweep<DoneRecord>;
-  readonly #batchSweep: PagedSweep<string>;
+  readonly #sweeps: Sweeps;
   readonly #alarm: Alarm;
   readonly #queues: QueueRelay;
   readonly #metrics: MetricsCollector;
@@ -143,8 +142,10 @@ class RunningRelay implements Relay {
     this.#logger = logger;
     this.#pollMs = options.pollMs;
     const { keepDoneMs } = options;
-    this.#doneSweep = doneSweep({ broker, store, logger, keepDoneMs });
-    this.#batchSweep = batchSweep({ broker, store, logger });
+    this.#sweeps = new Sweeps([
+      doneSweep({ broker, store, logger, keepDoneMs }),
+      batchSweep({ broker, store, logger }),
+    ]);
     this.#alarm = new Alarm(clock);
     this.#activeAt = clock.monotonic();
     const limits = { rows: options.batchRows, bytes: BATCH_BYTES };
@@ -179,6 +180,7 @@ class RunningRelay implements Relay {
     this.#untell?.();
     await this.#listening?.stop();
     await this.#running;
+    await this.#sweeps.stop();
     await this.#store.close();
   }
 
@@ -195,8 +197,7 @@ class RunningRelay implements Relay {
         const moved = await this.#queues.round(() => this.#isOver());
         const now = this.#gotOn({ kind: "answered" });
         // Also while it is busy: it may never be idle.
-        await this.#doneSweep.next(now);
-        await this.#batchSweep.next(now);
+        this.#sweeps.next(now);
         this.#failures = 0;
         pace.moved(moved, now);
         // Nobody woke it though there were rows: another relay has told writers not to.
