@@ -48,7 +48,9 @@ describeServer("millrace run --processes", "newest", (server) => {
     expect(await (await ask("/readyz")).json()).toEqual({ live: true, ready: true, problems: [] });
     const page = await (await ask("/metrics")).text();
     for (const process of [1, 2])
-      expect(page).toMatch(new RegExp(`^millrace_node_ready\\{process="${process}"\\} 1$`, "m"));
+      expect(page).toMatch(
+        new RegExp(`^millrace_node_ready\\{(?=.*process="${process}").*\\} 1$`, "m"),
+      );
     expect(page.match(/^# TYPE millrace_node_ready /gm)).toHaveLength(1);
     const job = await client.enqueue(slow, { ms: 1_500 });
     await running.line(/slow has started/, PATIENCE_MS);

@@ -84,7 +84,9 @@ describeServer("millrace run and signals", "newest", (server) => {
         state: "starting",
         problems: [`waiting for a NATS server at nats://127.0.0.1:${port}`],
       });
-      expect(await (await ask("/metrics")).text()).toContain("millrace_node_ready 0");
+      expect(await (await ask("/metrics")).text()).toMatch(
+        /^millrace_node_ready\{millrace_namespace="millrace"\} 0$/m,
+      );
       await node.line(/waiting for a NATS server: none answers yet/, 20_000);
       node.signal("SIGTERM");
       expect(await node.exit(90_000)).toEqual({ code: 0, signal: null });

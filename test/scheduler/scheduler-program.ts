@@ -71,5 +71,5 @@ say({ say: "ready" });
 console.log("ready");
 
 await node.stopped;
-await connected.close({ withinMs: node.graceLeftMs });
+await connected.close({ withinMs: node.stopLeftMs });
 process.disconnect?.();

@@ -77,7 +77,7 @@ say({ say: "ready" });
 console.log("ready");
 
 await node.stopped;
-await connected.close({ withinMs: node.graceLeftMs });
+await connected.close({ withinMs: node.stopLeftMs });
 ledger.close();
 process.disconnect?.();
 // As the command does: a handler that ignored its abort may hold a timer for ever, and the node has

@@ -37,17 +37,17 @@ export const NODE_FIELDS = {
     about: "Name of the node in records and logs. Default: the host name and the process id.",
   }),
   /**
-   * From SIGTERM to the end. Running jobs may go on for 0.7 of it; then they are aborted and handed
-   * back. Default: `25s`.
+   * How long running jobs may go on after SIGTERM; then they are aborted and handed back, within 8
+   * s more. Default: `20s`.
    */
   graceMs: field({
     group: "node",
     kind: duration,
     flag: "grace",
     env: ["MILLRACE_GRACE"],
-    default: 25_000,
+    default: 20_000,
     about:
-      "From SIGTERM to the end. Running jobs may go on for 0.7 of it; then they are aborted and handed back.",
+      "How long running jobs may go on after SIGTERM; then they are aborted and handed back, within 8 s more.",
   }),
   /**
    * How soon a dead node's jobs are delivered again. Extended by itself while a job runs. Default:

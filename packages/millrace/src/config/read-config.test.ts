@@ -23,7 +23,7 @@ test("defaults where nothing is said, frozen", () => {
     servers: ["nats://127.0.0.1:4222"],
     namespace: "millrace",
     slots: 16,
-    graceMs: 25_000,
+    graceMs: 20_000,
   });
   expect(config).not.toHaveProperty("token");
   expect(Object.isFrozen(config) && Object.isFrozen(config.servers)).toBe(true);

@@ -123,7 +123,7 @@ export async function prepareNode(given: NodeOptions): Promise<PreparedNode> {
           relay,
           async close() {
             await relay?.stop();
-            await broker.close({ withinMs: node.graceLeftMs });
+            await broker.close({ withinMs: node.stopLeftMs });
           },
         };
       } catch (error) {

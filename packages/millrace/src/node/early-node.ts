@@ -80,10 +80,10 @@ export class EarlyNode implements MillraceNode {
     return this.#stage.kind === "connected" ? this.#stage.node.running : [];
   }
 
-  get graceLeftMs(): number {
+  get stopLeftMs(): number {
     return this.#stage.kind === "connected"
-      ? this.#stage.node.graceLeftMs
-      : this.#prepared.plan.graceMs;
+      ? this.#stage.node.stopLeftMs
+      : this.#prepared.plan.stopMs;
   }
 
   async start(): Promise<void> {

@@ -13,20 +13,24 @@ export interface NodeDuties {
   /** Lets go of everything else. */
   readonly close: () => Promise<void>;
   readonly onFailure: (error: unknown) => void;
-  /** From the first signal to the exit, milliseconds. */
+  /** How long running jobs may go on after the first signal, milliseconds. */
   readonly graceMs: number;
 }
 
 /**
- * The end of the process comes out of the grace too: it was seen to take up to 400 ms on a busy
+ * What comes after the grace has an end too, so that a supervisor can be given a time to kill by.
+ * With the default grace of 20 s it is 28 s in all: within the 30 s that Kubernetes gives.
+ */
+const AFTER_GRACE_MS = 8_000;
+/** Of a short grace; who gives little time doesn't want to wait long after it. */
+const AFTER_GRACE_SHARE = 0.4;
+/**
+ * The end of the process comes out of that time too: it was seen to take up to 400 ms on a busy
  * machine.
  */
 const END_MS = 500;
-/**
- * Shares of the rest: work may end, then it is told to stop, then it is handed back, and what is
- * left is for confirming that.
- */
-const SHARE = { draining: 0.7, aborting: 0.15, handingBack: 0.1, closing: 0.05 } as const;
+/** Shares of the rest: work is told to stop, then it is handed back, and that is confirmed. */
+const SHARE = { aborting: 0.5, handingBack: 0.33, closing: 0.17 } as const;
 /** Below this a share would leave no time for one round trip. */
 export const LEAST_MS = 100;
 
@@ -52,7 +56,7 @@ export const nodeMachine = setup({
     close: fromPromise<void, NodeDuties>(({ input }) => input.close()),
   },
   delays: {
-    drainTime: ({ context }) => drainTimeMs(context.graceMs),
+    drainTime: ({ context }) => context.graceMs,
     abortTime: ({ context }) => share(context, "aborting"),
     handBackTime: ({ context }) => share(context, "handingBack"),
     closeTime: ({ context }) => share(context, "closing"),
@@ -116,9 +120,9 @@ export const nodeMachine = setup({
 export type NodeState =
   "idle" | "starting" | "running" | "draining" | "aborting" | "handingBack" | "closing" | "stopped";
 
-/** How long running jobs may go on. */
-export function drainTimeMs(graceMs: number): number {
-  return share({ graceMs }, "draining");
+/** From the first signal to the end of the process, at most. */
+export function stopTimeMs(graceMs: number): number {
+  return graceMs + afterGraceMs(graceMs);
 }
 
 /** How long a stopping node waits for what it closes. */
@@ -132,6 +136,11 @@ export function handBackTimeMs(graceMs: number): number {
 }
 
 function share({ graceMs }: Pick<NodeDuties, "graceMs">, phase: keyof typeof SHARE): number {
-  const sharedMs = Math.max(graceMs / 2, graceMs - END_MS);
+  const afterMs = afterGraceMs(graceMs);
+  const sharedMs = Math.max(afterMs / 2, afterMs - END_MS);
   return Math.max(LEAST_MS, Math.floor(sharedMs * SHARE[phase]));
+}
+
+function afterGraceMs(graceMs: number): number {
+  return Math.min(AFTER_GRACE_MS, Math.floor(graceMs * AFTER_GRACE_SHARE));
 }

@@ -9,7 +9,7 @@ test("the defaults", () => {
   const config = nodeConfig(base);
   expect(config).toMatchObject({
     slots: 16,
-    graceMs: 30_000,
+    graceMs: 20_000,
     leaseMs: 30_000,
     poisonAfter: 3,
     middleware: [],

@@ -92,7 +92,10 @@ export interface NodeOptions {
    * node.
    */
   readonly queues?: Readonly<Record<string, NodeQueueOptions>>;
-  /** From SIGTERM to the end. Default: 30 s. */
+  /**
+   * How long running jobs may go on after SIGTERM. What does not end then is aborted and handed
+   * back, within 8 s more. Default: 20 s.
+   */
   readonly grace?: Duration;
   /**
    * How soon a dead node's jobs are delivered again. Extended by itself while a handler runs.
@@ -234,7 +237,7 @@ export function nodeSettings(options: Omit<NodeOptions, "broker">): Omit<NodeCon
     name,
     slots: wholeFrom1(options.slots ?? 16, "slots"),
     queues,
-    graceMs: toMs(options.grace ?? "30s", "grace"),
+    graceMs: toMs(options.grace ?? "20s", "grace"),
     leaseMs,
     schedulerLeaseMs: schedulerLeaseMs(options.schedulerLease, leaseMs),
     poisonAfter: wholeFrom1(options.poisonAfter ?? 3, "poisonAfter"),

@@ -31,18 +31,18 @@ export interface MillraceNode {
    */
   start(): Promise<void>;
   /**
-   * Takes nothing new, lets work end, tells it to stop, hands back what is left unspent. Never
-   * longer than the grace. Calling again waits for the same end; with `immediate` it hands back at
-   * once. Idempotent.
+   * Takes nothing new, lets work end within the grace, then tells it to stop and hands back what is
+   * left, unspent: 8 seconds more at most. Calling again waits for the same end; with `immediate`
+   * it hands back at once. Idempotent.
    */
   stop(options?: { readonly immediate?: boolean }): Promise<void>;
   /** Resolves when the node has stopped, for whatever reason. */
   readonly stopped: Promise<void>;
   /**
-   * What is left of the grace, milliseconds: for what is closed after the node, its connection
-   * first of all. Enough for a round trip at least.
+   * How long the stop may still take, milliseconds: for what is closed after the node, its
+   * connection first of all. Enough for a round trip at least.
    */
-  readonly graceLeftMs: number;
+  readonly stopLeftMs: number;
   health(): Health;
 }
 
@@ -52,7 +52,7 @@ const STOP_NAMES = optionNames<NonNullable<Parameters<MillraceNode["stop"]>[0]>>
 
 /**
  * A node that runs these jobs. It does not own the broker: close that after the node has stopped,
- * within what `graceLeftMs` says.
+ * within what `stopLeftMs` says.
  *
  * @throws MillraceError `invalid-option` and its kin, `no-jobs`, `no-handler`, `duplicate-job`
  */
@@ -80,7 +80,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     events,
     queues: base.queues,
     stopped,
-    get graceLeftMs() {
+    get stopLeftMs() {
       return deadline.leftMs;
     },
     get state() {

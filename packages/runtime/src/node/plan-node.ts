@@ -1,4 +1,5 @@
 import { Registry } from "../registry/registry.ts";
+import { stopTimeMs } from "./node-machine.ts";
 import { type NodeOptions, nodeSettings } from "./node-options.ts";
 
 /** What is known of a node before it has a broker. */
@@ -6,7 +7,8 @@ export interface NodePlan {
   readonly name: string;
   /** Queues that it will serve. */
   readonly queues: readonly { readonly queue: string; readonly slots: number }[];
-  readonly graceMs: number;
+  /** From the first signal to the end, at most. */
+  readonly stopMs: number;
 }
 
 /**
@@ -19,7 +21,7 @@ export function planNode(options: Omit<NodeOptions, "broker">): NodePlan {
   const { name, graceMs, jobs, machines, queues, slots } = nodeSettings(options);
   return {
     name,
-    graceMs,
+    stopMs: stopTimeMs(graceMs),
     queues: servedQueues(new Registry(jobs, machines), queues).map((queue) => ({
       queue,
       slots: queues.get(queue)?.slots ?? slots,

@@ -1,5 +1,5 @@
 import type { Clock } from "@millrace/core";
-import { handBackTimeMs, LEAST_MS, type NodeState } from "./node-machine.ts";
+import { handBackTimeMs, LEAST_MS, type NodeState, stopTimeMs } from "./node-machine.ts";
 
 /** When a stopping node should be gone, and everything closed that is closed after it. */
 export class StopDeadline {
@@ -16,7 +16,7 @@ export class StopDeadline {
   /** Of the node, each in its turn. */
   entered(state: NodeState): void {
     const now = this.#clock.monotonic();
-    if (state === "draining" || state === "closing") this.#atMs ??= now + this.#graceMs;
+    if (state === "draining" || state === "closing") this.#atMs ??= now + stopTimeMs(this.#graceMs);
     // Where it was told to hurry, most of the grace is given up.
     if (state === "handingBack")
       this.#atMs = Math.min(this.#atMs ?? Infinity, now + handBackTimeMs(this.#graceMs));
@@ -24,7 +24,7 @@ export class StopDeadline {
 
   /** Enough for one round trip in any case. */
   get leftMs(): number {
-    if (this.#atMs === undefined) return this.#graceMs;
+    if (this.#atMs === undefined) return stopTimeMs(this.#graceMs);
     return Math.max(LEAST_MS, this.#atMs - this.#clock.monotonic());
   }
 }
