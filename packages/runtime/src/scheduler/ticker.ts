@@ -4,11 +4,10 @@ import {
   leadershipOf,
   MillraceError,
   plan,
-  type Previous,
   readScheduleState,
-  recordError,
+  readStoredSchedule,
+  SCHEDULES,
   type ScheduleState,
-  type Stoppable,
   type StoredSchedule,
   type Timer,
   withFired,
@@ -21,6 +20,7 @@ import {
 } from "@millrace/core";
 import type { HeldLease } from "../lock/lock-request.ts";
 import { cancelJob } from "../control/cancel-job.ts";
+import { PreviousJob } from "./previous-job.ts";
 import type { SchedulerHost } from "./scheduler-host.ts";
 import { reportFailed, reportFired, reportSkipped } from "./report-ticks.ts";
 import { whereabouts } from "./whereabouts.ts";
@@ -69,13 +69,14 @@ export class Ticker {
    * The intent was written by this ticker and nothing has failed since: its job can't be there yet.
    */
   #intentIsFresh = false;
-  #previous: { readonly id: string; readonly is: Previous } | undefined;
-  /** Tells of the end of the job that a queued tick waits for. */
-  #following: { readonly id: string; readonly end: Promise<Stoppable> } | undefined;
+  /** Ticks up to this may have fired, and nothing says so: their schedule has lost its state. */
+  #doubtfulUpTo = Number.NEGATIVE_INFINITY;
+  readonly #previous: PreviousJob;
   #failures = 0;
 
   constructor(schedule: StoredSchedule, options: TickerOptions) {
     this.#schedule = schedule;
+    this.#previous = new PreviousJob(options.host, schedule.name, () => this.wake());
     this.#host = options.host;
     this.#clock = options.host.clock;
     this.#states = options.states;
@@ -104,7 +105,7 @@ export class Ticker {
     this.#phase = "busy";
     this.#timer?.cancel();
     // What was seen to go on before the sleep may have ended.
-    if (this.#previous?.is === "going") this.#previous = undefined;
+    this.#previous.lookAgain();
     this.#run = this.#work();
   }
 
@@ -112,7 +113,7 @@ export class Ticker {
   async stop(): Promise<void> {
     this.#phase = "stopped";
     this.#timer?.cancel();
-    this.#unfollow();
+    this.#previous.unfollow();
     await this.#run;
   }
 
@@ -172,16 +173,27 @@ export class Ticker {
   async #step(known: KnownState): Promise<{ readonly sleepMs: number } | undefined> {
     const schedule = this.#schedule;
     const now = this.#clock.now();
-    const next = plan(schedule, known.state, now, this.#previousOf(known.state));
+    const { job } = known.state;
+    const next = plan(schedule, known.state, now, this.#previous.is(job));
+    // Of one that is gone the state is gone too, and what tells of the former may come later.
+    if (known.revision === 0 && next.do !== "wait") {
+      const stored = await this.#stored();
+      if (stored === undefined) return { sleepMs: LONGEST_SLEEP_MS };
+      if (stored.since !== schedule.since) {
+        if (this.#schedule === schedule) this.#schedule = stored;
+        return undefined;
+      }
+      this.#doubtfulUpTo = now;
+    }
     switch (next.do) {
       case "wait":
-        if (next.onEnd) this.#follow(known.state);
-        else this.#unfollow();
+        if (next.onEnd) this.#previous.follow(job);
+        else this.#previous.unfollow();
         return {
           sleepMs: next.until === undefined ? LONGEST_SLEEP_MS : Math.max(0, next.until - now),
         };
       case "look":
-        await this.#look(known.state);
+        await this.#previous.look(job);
         return undefined;
       case "skip":
         if (await this.#put(known, withSkipped(known.state, next, now)))
@@ -191,19 +203,23 @@ export class Ticker {
         await this.#put(known, withQueued(known.state, next.tick));
         return undefined;
       case "fire":
-        this.#intentIsFresh = await this.#put(
-          known,
-          withIntent(known.state, {
-            tick: next.tick,
-            queue: schedule.queue,
-            token: this.#token,
-          }),
-        );
+        await this.#intend(known, next.tick);
         return undefined;
       case "resolve":
         await this.#resolve(known);
         return undefined;
     }
+  }
+
+  /** @param isSought the tick was looked for, and is not there */
+  async #intend(
+    known: KnownState,
+    tick: number,
+    isSought = tick > this.#doubtfulUpTo,
+  ): Promise<void> {
+    const intent = { tick, queue: this.#schedule.queue, token: this.#token };
+    const isPut = await this.#put(known, withIntent(known.state, intent));
+    this.#intentIsFresh = isPut && isSought;
   }
 
   /** Brings an intent to its end, whoever had it. */
@@ -216,11 +232,8 @@ export class Ticker {
       const found = await whereabouts(this.#host.broker, { id, queue: intent.queue });
       if (found.is !== "absent") return this.#fired(known, intent.queue, found.by);
       // Its queue may have been given up since.
-      if (intent.token !== this.#token || intent.queue !== this.#schedule.queue) {
-        const mine = { tick: intent.tick, queue: this.#schedule.queue, token: this.#token };
-        this.#intentIsFresh = await this.#put(known, withIntent(state, mine));
-        return;
-      }
+      if (intent.token !== this.#token || intent.queue !== this.#schedule.queue)
+        return this.#intend(known, intent.tick, true);
     }
     await this.#cancelPrevious(state);
     const duplicate = await this.#publish(intent.tick);
@@ -233,8 +246,8 @@ export class Ticker {
 
   async #cancelPrevious(state: ScheduleState): Promise<void> {
     if (this.#schedule.overlap !== "cancel" || state.job === undefined) return;
-    if (this.#previousOf(state) === "unknown") await this.#look(state);
-    if (this.#previousOf(state) !== "going" || !this.#isLeading) return;
+    if (this.#previous.is(state.job) === "unknown") await this.#previous.look(state.job);
+    if (this.#previous.is(state.job) !== "going" || !this.#isLeading) return;
     await cancelJob(
       this.#host.broker,
       state.job,
@@ -266,7 +279,7 @@ export class Ticker {
     // A queued tick has waited as it should.
     const late = tick !== queued && lateMs > lateAfterMs;
     const next = withFired(known.state, job, { at: now, late, by, token: this.#token });
-    this.#unfollow();
+    this.#previous.unfollow();
     if (await this.#put(known, next)) reportFired(this.#host, name, job, { lateMs, late });
   }
 
@@ -278,45 +291,11 @@ export class Ticker {
     await this.#put(known, withTrouble(known.state, trouble));
   }
 
-  #previousOf({ job }: ScheduleState): Previous {
-    if (job === undefined) return "ended";
-    return this.#previous?.id === job.id ? this.#previous.is : "unknown";
-  }
-
-  async #look({ job }: ScheduleState): Promise<void> {
-    if (job === undefined) return;
-    const found = await whereabouts(this.#host.broker, job);
-    this.#previous = { id: job.id, is: found.is === "going" ? "going" : "ended" };
-  }
-
-  #follow({ job }: ScheduleState): void {
-    if (job === undefined || this.#following?.id === job.id) return;
-    this.#unfollow();
-    const end = this.#host.broker.history.follow(job, ({ state }) => {
-      if (state !== "requeued") this.wake();
-    });
-    this.#following = { id: job.id, end };
-    // What ended before the following began is found by looking once more.
-    end.then(
-      () => this.wake(),
-      (error: unknown) => {
-        this.#following = undefined;
-        reportFailed(this.#host, this.#schedule.name, error);
-      },
-    );
-  }
-
-  #unfollow(): void {
-    const following = this.#following;
-    this.#following = undefined;
-    following?.end
-      .then((subscription) => subscription.stop())
-      .catch((error: unknown) => {
-        this.#host.log.debug(
-          { error: recordError(error) },
-          "following a job of a schedule did not end well",
-        );
-      });
+  /** From its leader, as it is now. */
+  async #stored(): Promise<StoredSchedule | undefined> {
+    const { name } = this.#schedule;
+    const document = await (await this.#host.broker.documents(SCHEDULES)).get(name);
+    return document && readStoredSchedule(name, document.value);
   }
 
   async #read(): Promise<KnownState> {
