@@ -11,6 +11,7 @@ import {
   windowEnd,
 } from "@millrace/core";
 import type { Meeting } from "./job-meeting.ts";
+import { replacedBy } from "./replaced-jobs.ts";
 
 /**
  * What is done about a job that was met and the claim on its key. `ask`: whether the other job's
@@ -154,7 +155,7 @@ export function displaces(met: Meeting, by: StoredClaim): boolean {
 export function givesWay(by: StoredClaim, { id }: Meeting): Judged {
   const reason =
     by.claim.replaced?.includes(id) === true
-      ? replacedBy(by)
+      ? replacedBy(by.claim.id)
       : `Its unique key is held by ${by.claim.id}.`;
   return { do: "cancel", reason, stored: by };
 }
@@ -212,10 +213,6 @@ function take(claim: UniqueClaim, expected: number, met: Meeting): Judged {
 
 function wasHeld(stored: StoredClaim, { id }: Meeting): string {
   return stored.claim.replaced?.includes(id) === true
-    ? replacedBy(stored)
+    ? replacedBy(stored.claim.id)
     : `Its unique key was held by ${stored.claim.id} when it was enqueued.`;
-}
-
-function replacedBy({ claim }: StoredClaim): string {
-  return `Replaced by ${claim.id}, which was enqueued later with the same unique key.`;
 }
