@@ -56,7 +56,10 @@ export class AttemptContext implements ExecutionContext {
             mayBeRepeated: options.mayBeRepeated,
             listener,
             trace,
-            enqueue: (...job) => this.enqueue(...job),
+            enqueue: {
+              prepare: (...job) => this.#open().prepare(...job, this.#origin),
+              send: async (job) => this.#adopt(await this.#open().sendOne(job, this.#origin)),
+            },
           });
   }
 

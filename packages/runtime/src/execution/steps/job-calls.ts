@@ -2,32 +2,52 @@ import {
   type AnyJobDefinition,
   type CallEntry,
   calledId,
+  type CallingStep,
   type Envelope,
   type JobRef,
+  MillraceError,
   newJobId,
+  type PreparedJob,
   type RecordedError,
+  recordFailure,
   StepError,
   type StepRef,
 } from "@millrace/core";
+import type { AbortSwitch } from "../attempt/abort-switch.ts";
 import type { ExecutionHost } from "../execution-host.ts";
+import { reportTrouble } from "../report.ts";
+import { maskRecorded } from "../settle/mask-outcome.ts";
+import { isHopeless } from "../settle/settlement-fallback.ts";
+import type { CaughtFailure } from "./caught-failures.ts";
 import { writeChildEnd } from "./child-end.ts";
 import type { Known, RunJournal } from "./run-journal.ts";
 
+/** A call that could not be enqueued is tried again after as long as it has waited already. */
+const AGAIN_MS = { least: 1_000, most: 60_000 } as const;
+
 /** Enqueues a job as its handler does, with its parent; a second time where it may be repeated. */
-export type EnqueueCalled = (
-  job: AnyJobDefinition,
-  input: unknown,
-  options: { readonly id: string },
-) => Promise<JobRef>;
+export interface EnqueueCalled {
+  /** @throws what is wrong with the job itself */
+  readonly prepare: (
+    job: AnyJobDefinition,
+    input: unknown,
+    options: { readonly id: string },
+  ) => PreparedJob | Promise<PreparedJob>;
+  /** @throws what the broker says */
+  readonly send: (prepared: PreparedJob) => Promise<JobRef>;
+}
 
 export interface JobCallsOptions {
   readonly host: ExecutionHost;
   readonly envelope: Envelope;
+  readonly abort: AbortSwitch;
   readonly enqueue: EnqueueCalled;
   readonly journal: Pick<RunJournal, "endOf" | "readEnds">;
   /** Asks the broker until it answers. */
   readonly insist: <T>(action: () => Promise<T>) => Promise<T>;
   readonly record: (entry: CallEntry, replaced: number | undefined) => Promise<Known>;
+  /** Takes a failure that the handler is told of, and is on record once it goes on after it. */
+  readonly failed: (failure: CaughtFailure) => void;
 }
 
 /** One `step.call`. */
@@ -58,52 +78,37 @@ export class JobCalls {
    *
    * @param again whether its end is looked for once more: it may have come since all was read
    * @returns what is on record then
+   * @throws StepError where its job can't be enqueued, and another try would not mend that
    */
   async look(call: Call, known: Known | undefined, again: boolean): Promise<CallKnown> {
-    const { host, envelope, journal, insist, record } = this.#options;
+    const { host, envelope, journal, insist } = this.#options;
     if (again) await insist(() => journal.readEnds());
-    const own = {
-      ...call.step,
-      at: host.clock.now(),
-      life: envelope.life ?? 0,
-      kind: "call",
-    } as const;
-    const put = async (entry: CallEntry, replaced: number | undefined): Promise<CallKnown> =>
-      (await record(entry, replaced)) as CallKnown;
     let there = known as CallKnown | undefined;
     if (!again && there !== undefined) await this.#findMissedEnd(there.entry);
-    // By another holder, which may have enqueued it and died: the queue forgets ids by and by.
+    // By another holder, or by a try that was not confirmed: the queue forgets ids by and by.
     const wasThere = there !== undefined;
-    if (there === undefined || this.#isOfEarlierLife(there.entry))
-      there = await put(
-        {
-          ...own,
-          state: "calling",
-          child: { queue: call.job.queue, id: calledId(envelope, newJobId(host.clock.now())) },
-          isEnqueued: false,
-          ...(call.untilMs === Infinity ? {} : { until: call.untilMs }),
-        },
-        there?.revision,
-      );
+    if (there === undefined || this.#isOfEarlierLife(there.entry)) {
+      const child = { queue: call.job.queue, id: calledId(envelope, newJobId(host.clock.now())) };
+      there = await this.#put(this.#begun(call, child), there?.revision);
+    }
     while (there.entry.state === "calling") {
-      const { entry, revision }: CallKnown = there;
-      const { child, until = Infinity } = entry;
-      if (entry.state === "calling" && !entry.isEnqueued) {
-        const isThere = wasThere && (await this.#isCalled(child));
-        const error = isThere ? undefined : await this.#refusal(call, child);
-        there = await put(
-          error === undefined
-            ? { ...entry, isEnqueued: true }
-            : { ...own, state: "ended", child, error },
-          revision,
-        );
-      } else if (journal.endOf(child.id) !== undefined)
-        there = await put({ ...own, state: "ended", child }, revision);
-      else if (until <= host.clock.now())
-        there = await put({ ...own, state: "timed-out", child }, revision);
-      else return there;
+      const next: CallEntry | undefined = there.entry.isEnqueued
+        ? this.#ended(call, there.entry)
+        : await this.#sent(call, there.entry, there.revision, wasThere);
+      if (next === undefined) return there;
+      there = await this.#put(next, there.revision);
     }
     return there;
+  }
+
+  /** When to look again at a call that is open, epoch milliseconds. Infinity: once it is woken. */
+  dueAt({ entry }: CallKnown): number {
+    if (entry.state !== "calling") return 0;
+    const { isEnqueued, at, until = Infinity } = entry;
+    if (isEnqueued) return until;
+    const now = this.#options.host.clock.now();
+    const waitMs = Math.min(Math.max(now - at, AGAIN_MS.least), AGAIN_MS.most);
+    return Math.min(until, now + waitMs);
   }
 
   /**
@@ -123,15 +128,69 @@ export class JobCalls {
     return end?.value;
   }
 
-  /**
-   * Enqueues it.
-   *
-   * @returns why it is not stored, where nobody is ever going to tell of its end
-   */
-  async #refusal({ job, input }: Call, { id }: JobRef): Promise<RecordedError | undefined> {
-    const { id: holder } = await this.#options.enqueue(job, input, { id });
-    if (holder === id) return undefined;
-    return { type: "unique-conflict", message: `The job ${holder} has its unique key.` };
+  #own({ step }: Call): Pick<CallEntry, "name" | "n" | "at" | "life" | "kind"> {
+    const { host, envelope } = this.#options;
+    return { ...step, at: host.clock.now(), life: envelope.life ?? 0, kind: "call" };
+  }
+
+  #begun(call: Call, child: JobRef): CallEntry {
+    const until = call.untilMs === Infinity ? {} : { until: call.untilMs };
+    return { ...this.#own(call), state: "calling", child, isEnqueued: false, ...until };
+  }
+
+  async #put(entry: CallEntry, replaced: number | undefined): Promise<CallKnown> {
+    return (await this.#options.record(entry, replaced)) as CallKnown;
+  }
+
+  /** @returns undefined while its job goes on */
+  #ended(call: Call, { child, until = Infinity }: CallingStep): CallEntry | undefined {
+    const { host, journal } = this.#options;
+    if (journal.endOf(child.id) !== undefined) return { ...this.#own(call), state: "ended", child };
+    if (until <= host.clock.now()) return { ...this.#own(call), state: "timed-out", child };
+    return undefined;
+  }
+
+  /** @returns undefined where it can't be enqueued yet */
+  async #sent(
+    call: Call,
+    entry: CallingStep,
+    revision: number,
+    wasThere: boolean,
+  ): Promise<CallEntry | undefined> {
+    const { child, until = Infinity } = entry;
+    if (wasThere) {
+      const own = this.#own(call);
+      if (await this.#isCalled(child)) return { ...entry, isEnqueued: true };
+      // What an earlier life could not enqueue has all of its time once more.
+      if (entry.life !== own.life) return this.#begun(call, child);
+      if (until <= own.at) return { ...own, state: "timed-out", child };
+    }
+    const ended = (error: RecordedError): CallEntry => ({
+      ...{ ...this.#own(call), state: "ended", child, error },
+    });
+    const { job, input, step } = call;
+    const { enqueue, host, envelope } = this.#options;
+    let isPrepared = false;
+    try {
+      const prepared = await enqueue.prepare(job, input, { id: child.id });
+      isPrepared = true;
+      const { id: holder } = await enqueue.send(prepared);
+      if (holder === child.id) return { ...entry, isEnqueued: true };
+      // Nobody is ever going to tell of its end.
+      const message = `The job ${holder} has its unique key.`;
+      return ended({ type: "unique-conflict", message });
+    } catch (threw) {
+      // That the attempt was told to stop is no failure of the call.
+      if (this.#options.abort.look() !== undefined) throw threw;
+      // The handler would take another way, and the next attempt might find room.
+      if (isPrepared && MillraceError.is(threw) && !isHopeless(threw)) {
+        reportTrouble(host, envelope, threw, undefined);
+        return undefined;
+      }
+      const error = maskRecorded(recordFailure(threw), host.maskText);
+      this.#options.failed({ entry: ended(error), replaced: revision });
+      throw new StepError(step.name, error);
+    }
   }
 
   /** Nobody else has its id, which has random bits. */

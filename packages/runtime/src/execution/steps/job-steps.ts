@@ -86,7 +86,8 @@ export class JobSteps {
       record: journaled.record,
     });
     this.#waits = new SignalWaits({ ...options, ...journaled });
-    this.#calls = new JobCalls({ ...options, ...journaled });
+    const failed: CaughtFailures["add"] = (failure) => this.#caught.add(failure);
+    this.#calls = new JobCalls({ ...options, ...journaled, failed });
     this.api = stepsApi(host.clock, {
       run: (name, fn, checks) => this.#begin(name, (step) => this.#run(step, fn, checks)),
       sleep: (name, untilMs) => this.#begin(name, (step) => this.#sleep(step, untilMs)),
@@ -202,7 +203,7 @@ export class JobSteps {
         this.#reports.waited(there.entry, known?.entry);
         return this.#busily(() => this.#calls.resultOf(there));
       }
-      await this.#sleepers.sleep(there.entry.until ?? Infinity, LOOK_MS);
+      await this.#sleepers.sleep(this.#calls.dueAt(there), LOOK_MS);
       known = there;
     }
   }
