@@ -12,3 +12,6 @@ export const WRONG_SEQUENCE: ReadonlySet<number> = new Set([10071, NOT_AGREED_ON
 
 /** Nothing is stored at that place of a stream. */
 export const NO_MESSAGE = 10037;
+
+/** The cluster, or the server, knows of no such stream. */
+export const STREAM_NOT_FOUND = 10059;

@@ -8,7 +8,7 @@ import {
   RequestError,
   TimeoutError,
 } from "@nats-io/nats-core";
-import { WRONG_SEQUENCE } from "./error-codes.ts";
+import { STREAM_NOT_FOUND, WRONG_SEQUENCE } from "./error-codes.ts";
 
 const NOT_ENABLED = new Set([10039, 10076]);
 
@@ -82,7 +82,7 @@ export function apiCode(thrown: unknown): number | undefined {
   return thrown instanceof JetStreamApiError ? thrown.code : undefined;
 }
 
-export const STREAM_NOT_FOUND = 10059;
+export { STREAM_NOT_FOUND };
 export const CONSUMER_NOT_FOUND = 10014;
 
 /** Asks a stream that is only made when it is needed: where there is none it holds nothing. */

@@ -137,6 +137,24 @@ describe("what a member says of a stream that it does not lead", () => {
   });
 });
 
+test.each(["STREAM.INFO.a", "STREAM.MSG.GET.a", "STREAM.PURGE.a", "CONSUMER.INFO.a.b"])(
+  "in a cluster %s is asked again where there is no such stream",
+  async (subject) => {
+    const { nc, answer } = connection([refused(10059), refused(10059), reply({ ok: true })]);
+    const given = await retryingRequests(nc, SOON).request(`$JS.API.${subject}`);
+    expect(given.string()).toBe('{"ok":true}');
+    expect(answer).toHaveBeenCalledTimes(3);
+  },
+);
+
+test("that there is no such stream is the answer where it stays so", async () => {
+  const { nc, answer } = connection([refused(10059)]);
+  const patience = { patienceMs: 10_000, pauseMs: 100 };
+  const given = await retryingRequests(nc, patience).request("$JS.API.STREAM.INFO.a");
+  expect(given.string()).toContain("10059");
+  expect(answer.mock.calls.length).toBeGreaterThan(1);
+});
+
 test("a refusal that lasts is handed over as the server said it", async () => {
   const { nc } = connection([refused(10005)]);
   const given = await retryingRequests(nc, BRIEFLY).request("$JS.API.STREAM.CREATE.a");
@@ -146,7 +164,13 @@ test("a refusal that lasts is handed over as the server said it", async () => {
 
 test.each([
   ["of a server that is alone", undefined, "$JS.API.STREAM.INFO.a", refused(10008)],
-  ["of another kind", "c", "$JS.API.STREAM.INFO.a", refused(10059)],
+  ["of another kind", "c", "$JS.API.STREAM.INFO.a", refused(10014)],
+  [
+    "of no such stream by a server that is alone",
+    undefined,
+    "$JS.API.STREAM.INFO.a",
+    refused(10059),
+  ],
   // A message of a stream: sent twice it may be stored twice.
   ["to a stream's own subject", "c", "jobs.mail", refused(10008)],
 ])("an answer %s counts at once", async (_what, cluster, subject, answerOf) => {

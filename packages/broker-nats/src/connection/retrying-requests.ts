@@ -8,6 +8,8 @@ import {
 } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
 import { sleep } from "../machine/timers.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
+import { absenceOn } from "./absence.ts";
 import { leadersWord } from "./leaders-word.ts";
 import { AnswerLostError, onOneLine } from "./one-line.ts";
 import { withMethods } from "./with-methods.ts";
@@ -43,6 +45,7 @@ const READS =
 export const WITHOUT_LEADER: ReadonlySet<number> = new Set([
   10004, 10005, 10006, 10008, 10009, 10118, 10119,
 ]);
+const STREAM = /^\$JS\.API\.(?:STREAM\.(?:MSG\.)?[A-Z]+|CONSUMER\.(?:DURABLE\.)?[A-Z]+)\.([^.]+)/;
 /** Longer answers are results. */
 const LONGEST_ERROR = 1_024;
 
@@ -59,8 +62,9 @@ export interface RequestRetries {
  * is a flush that a reconnect cuts short. Such requests are idempotent, or their callers take "not
  * there" for done. While a read waits, it is asked again and the first answer counts, so a new
  * leader is found soon, and a slow one is not lost. In a cluster, what another member than its
- * leader says of a stream is no answer. Made once a connection, while it is there: what it knows
- * of its server stays true when the server is lost.
+ * leader says of a stream is no answer, and that there is no such stream is one only once it is
+ * said again (`Absence`). Made once a connection, while it is there: what it knows of its server
+ * stays true when the server is lost.
  */
 export function retryingRequests(
   nc: NatsConnection,
@@ -80,6 +84,11 @@ export function retryingRequests(
   };
 
   const isLeadersWord = leadersWord(clock);
+  const absence = absenceOn(nc);
+  const isLasting = (subject: string, code: number | undefined): boolean =>
+    code === STREAM_NOT_FOUND
+      ? absence.counts(STREAM.exec(subject)?.[1] ?? "")
+      : !WITHOUT_LEADER.has(code ?? 0);
   const line = onOneLine(nc);
   const request = async (
     subject: string,
@@ -92,7 +101,7 @@ export function retryingRequests(
     const ask = (answerMs: number): Promise<Msg> =>
       line.request(subject, payload, { ...options, timeout: Math.min(timeout, answerMs) });
     const isPassing = (reply: Msg): boolean =>
-      isOfCluster() && (isWithoutLeader(reply) || !isLeadersWord(subject, reply));
+      isOfCluster() && !(isLasting(subject, errorIn(reply)) && isLeadersWord(subject, reply));
     const read = READS.test(subject) ? firstAnswer(clock, isPassing) : undefined;
     for (let answerMs = firstAnswerMs; ; answerMs *= 2) {
       const passedMs = clock.monotonic() - begun;
@@ -164,18 +173,18 @@ export function isClustered({ info }: NatsConnection): boolean {
  * @throws TimeoutError where it is a description: the leader has said nothing
  */
 function refusalIn(reply: Msg): Msg {
-  if (isWithoutLeader(reply)) return reply;
+  if (errorIn(reply) !== undefined) return reply;
   throw new TimeoutError();
 }
 
-function isWithoutLeader(reply: Msg): boolean {
-  if (reply.data.length === 0 || reply.data.length > LONGEST_ERROR) return false;
+/** JetStream's own code, where it says no. */
+function errorIn(reply: Msg): number | undefined {
+  if (reply.data.length === 0 || reply.data.length > LONGEST_ERROR) return undefined;
   const text = reply.string();
-  if (!text.includes('"error"')) return false;
+  if (!text.includes('"error"')) return undefined;
   try {
-    const { error } = JSON.parse(text) as { error?: { err_code?: number } };
-    return WITHOUT_LEADER.has(error?.err_code ?? 0);
+    return (JSON.parse(text) as { error?: { err_code?: number } }).error?.err_code;
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -12,6 +12,8 @@ export interface ServerFeatures {
    * they start while its very first message lies in it (nats-server pull request 6753).
    */
   readonly firstSequence: boolean;
+  /** Who is elected leads from when it has applied what was confirmed before (2.11). */
+  readonly appliedBeforeLeading: boolean;
   /** `Nats-TTL` on a message, `allow_msg_ttl` on a stream (2.11). */
   readonly messageTtl: boolean;
   /** A TTL for one key of a KV bucket (2.11). */
@@ -50,6 +52,7 @@ export function serverFeatures(version: string): ServerFeatures {
   return Object.freeze({
     version,
     firstSequence: atLeast(12) || (minor === 11 && patch >= 2) || (minor === 10 && patch >= 28),
+    appliedBeforeLeading: atLeast(11),
     messageTtl: atLeast(11),
     keyTtl: atLeast(11),
     consumerPause: atLeast(11),

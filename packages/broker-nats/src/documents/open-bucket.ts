@@ -1,4 +1,5 @@
 import { type KV, Kvm } from "@nats-io/kv";
+import { absenceOn } from "../connection/absence.ts";
 import { apiCode, request } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 
@@ -6,18 +7,20 @@ const NAME_IN_USE = 10058;
 
 /** Opens a KV bucket, and creates it where it does not exist. From any number of nodes at once. */
 export function openBucket(
-  { retrying }: ServerAccess,
+  { nc, retrying }: ServerAccess,
   bucket: string,
   options: { readonly replicas: number; readonly maxAgeMs?: number },
 ): Promise<KV> {
   const open = (): Promise<KV> =>
-    new Kvm(retrying).create(bucket, {
-      history: 1,
-      replicas: options.replicas,
-      // A direct get may be answered by a follower that has not seen the caller's own write yet.
-      allow_direct: false,
-      ...(options.maxAgeMs === undefined ? {} : { ttl: options.maxAgeMs }),
-    });
+    absenceOn(nc).making(`KV_${bucket}`, () =>
+      new Kvm(retrying).create(bucket, {
+        history: 1,
+        replicas: options.replicas,
+        // A direct get may be answered by a follower that has not seen the caller's own write yet.
+        allow_direct: false,
+        ...(options.maxAgeMs === undefined ? {} : { ttl: options.maxAgeMs }),
+      }),
+    );
   return request(`open the bucket ${bucket}`, async () => {
     try {
       return await open();

@@ -1,7 +1,8 @@
 import { MillraceError } from "@millrace/core";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
-import { ELECTIONS_MS, WITHOUT_LEADER } from "../connection/retrying-requests.ts";
+import { absenceOn } from "../connection/absence.ts";
+import { ELECTIONS_MS, isClustered, WITHOUT_LEADER } from "../connection/retrying-requests.ts";
 import { RequestWindow } from "../requests/request-window.ts";
 import {
   newRequest,
@@ -9,8 +10,8 @@ import {
   RETRY,
   type Verdict,
 } from "../requests/in-flight-request.ts";
-import { asMillraceError } from "../jetstream-errors.ts";
-import { NO_MESSAGE } from "../error-codes.ts";
+import { apiCode, asMillraceError } from "../jetstream-errors.ts";
+import { NO_MESSAGE, STREAM_NOT_FOUND } from "../error-codes.ts";
 
 /** The newest message on a key's subject. */
 export interface LastMessage {
@@ -28,6 +29,7 @@ const REMOVAL = /^(?:KV-Operation|Nats-Marker-Reason):/im;
 /** Names a write, so that who made it knows it again. */
 export const WRITE_NAME = "Millrace-Write";
 const WRITE = new RegExp(`^${WRITE_NAME}: ?(.+?)\r?$`, "im");
+const GET = "$JS.API.STREAM.MSG.GET.";
 const WINDOW = 1_024;
 const ATTEMPT_MS = 2_000;
 /** For a server that is alone; a cluster may be electing a leader. */
@@ -49,12 +51,18 @@ export class LeaderReads {
     nc: NatsConnection,
     timeoutMs = nc.info?.cluster === undefined ? TIMEOUT_MS : ELECTIONS_MS,
   ) {
+    const absence = absenceOn(nc);
     this.#window = new RequestWindow<Found>(nc, {
       window: WINDOW,
       attemptTimeoutMs: ATTEMPT_MS,
       timeoutMs,
       repeatable: true,
-      judge,
+      judge: (reply, request) => {
+        const verdict = judge(reply, request);
+        const isAbsent = MillraceError.is(verdict) && apiCode(verdict.cause) === STREAM_NOT_FOUND;
+        const stream = request.subject.slice(GET.length);
+        return isAbsent && isClustered(nc) && !absence.counts(stream) ? RETRY : verdict;
+      },
       timedOut,
     });
   }
@@ -68,7 +76,7 @@ export class LeaderReads {
     return new Promise((resolve, reject) => {
       this.#window.send(
         newRequest({
-          subject: `$JS.API.STREAM.MSG.GET.${stream}`,
+          subject: `${GET}${stream}`,
           data: Buffer.from(JSON.stringify({ last_by_subj: subject })),
           headers: undefined,
           requester: { done: resolve, failed: reject },

@@ -1,6 +1,7 @@
 import { MillraceError } from "@millrace/core";
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
+import { absenceOn } from "../connection/absence.ts";
 import { apiCode, asMillraceError, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import type { StreamPlan } from "./streams.ts";
 import { firstSequence } from "./first-sequence.ts";
@@ -24,10 +25,11 @@ const ROUNDS = 5;
  *
  * @throws MillraceError `jetstream-failed` where a stream of that name serves something else
  */
-export async function ensureStream(
-  { nc, jsm }: StreamMaker,
-  plan: StreamPlan,
-): Promise<StreamConfig> {
+export function ensureStream(maker: StreamMaker, plan: StreamPlan): Promise<StreamConfig> {
+  return absenceOn(maker.nc).making(plan.create.name, () => makeOrUpdate(maker, plan));
+}
+
+async function makeOrUpdate({ nc, jsm }: StreamMaker, plan: StreamPlan): Promise<StreamConfig> {
   for (let round = 1; ; round += 1) {
     try {
       const existing = await findConfig(jsm, plan.create.name);
