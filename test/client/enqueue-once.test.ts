@@ -89,6 +89,39 @@ describeEachServer("an id that was given", (server) => {
     },
   );
 
+  test.each([
+    ["as it is", {}],
+    ["and is looked up in the queue too", { once: true }],
+  ])(
+    "%s tells how its own job ends, though another that used the id on purpose ended sooner",
+    async (_, asked) => {
+      const namespace = server.namespace();
+      const client = await clientOf(server.url, namespace);
+      const mayEnd = Promise.withResolvers<void>();
+      onTestFinished(() => mayEnd.resolve());
+      await startNodeOnServer(server, {
+        namespace,
+        jobs: [
+          order.handler(async ({ input }) => {
+            if (input.n === 1) await mayEnd.promise;
+            return input.n;
+          }),
+        ],
+      });
+      const once = { id: "order-9", ...asked };
+      await client.enqueue(order, { n: 1 }, once);
+      await forgotten(client);
+      const again = await client.enqueue(order, { n: 2 }, once);
+      expect(again.duplicate).toBe(true);
+      const end = again.result({ timeout: PATIENCE_MS });
+      const other = await client.enqueue(order, { n: 3 }, { id: once.id, once: false });
+      expect(other.duplicate).toBe(false);
+      expect(await other.result({ timeout: PATIENCE_MS })).toBe(3);
+      mayEnd.resolve();
+      expect(await end).toBe(1);
+    },
+  );
+
   test("keeps out a chain and a batch as it keeps out a job, while they wait and once they have ended; another chain is asked for", async () => {
     const namespace = server.namespace();
     const client = await clientOf(server.url, namespace);

@@ -244,8 +244,8 @@ export class NatsBroker implements Broker {
     );
   }
 
-  isOnRecord(job: JobRef): Promise<boolean> {
-    return this.#stores.idRecords.has(job);
+  onRecordSince(job: JobRef): Promise<number | undefined> {
+    return this.#stores.idRecords.since(job);
   }
 
   findWaiting(id: string, options: FindOptions = {}): Promise<WaitingJob | undefined> {

@@ -206,8 +206,8 @@ export class MemoryBroker implements Broker {
     return this.#connection.attach(() => this.#server.delayed.leave(mover));
   }
 
-  isOnRecord(job: JobRef): Promise<boolean> {
-    return Promise.resolve(this.#lookup.isOnRecord(job));
+  onRecordSince(job: JobRef): Promise<number | undefined> {
+    return Promise.resolve(this.#lookup.onRecordSince(job));
   }
 
   findWaiting(id: string, options?: FindOptions): Promise<WaitingJob | undefined> {

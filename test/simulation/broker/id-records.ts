@@ -6,16 +6,25 @@ import type { Line } from "./line.ts";
 export const PUBLISH_MS = 30_000;
 
 /**
- * Whether an id is the key of a job that is on record, as the real broker asks it: the queue first,
- * then the history, the dead letters and the delayed jobs, each of which may see another moment.
+ * Since when an id is the key of a job that is on record, as the real broker asks it: the queue
+ * first, then the history, the dead letters and the delayed jobs, each of which may see another
+ * moment.
  *
  * @throws MillraceError `publish-timeout`
  */
-export async function isOnRecord(line: Line, job: JobRef, limit = within(line)): Promise<boolean> {
+export async function onRecordSince(
+  line: Line,
+  job: JobRef,
+  limit = within(line),
+): Promise<number | undefined> {
   const { server } = line;
-  const look = (where: string, act: () => boolean): Promise<boolean> =>
-    line.call({ point: `${where} ${job.id}`, act, timeoutMs: limit(), code: "publish-timeout" });
-  if (await look("keyed", () => waitsByKey(server, job))) return true;
+  const look = (where: string, isThere: () => boolean): Promise<number | undefined> =>
+    line.call({
+      ...{ point: `${where} ${job.id}`, timeoutMs: limit(), code: "publish-timeout" },
+      act: () => (isThere() ? server.clock.now() : undefined),
+    });
+  const queued = await look("keyed", () => waitsByKey(server, job));
+  if (queued !== undefined) return queued;
   const found = await Promise.all([
     look("on record", () => hasRecord(server, job)),
     look(
@@ -24,7 +33,7 @@ export async function isOnRecord(line: Line, job: JobRef, limit = within(line)):
     ),
     look("put off", () => server.delayed.of(job.id, job.queue).length > 0),
   ]);
-  return found.includes(true);
+  return found.find((one) => one !== undefined);
 }
 
 /** @returns how much is left of the time that a look and its publish may take together */

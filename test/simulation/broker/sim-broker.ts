@@ -54,7 +54,7 @@ import type { Published } from "../server/sim-queue.ts";
 import { BlockedClient } from "./blocked-client.ts";
 import { DocumentClient } from "./document-client.ts";
 import { HistoryClient } from "./history-client.ts";
-import { isOnRecord, PUBLISH_MS, within } from "./id-records.ts";
+import { onRecordSince, PUBLISH_MS, within } from "./id-records.ts";
 import type { Line } from "./line.ts";
 import { LockClient } from "./lock-client.ts";
 import { SimDelivery, SimSubscription } from "./sim-work.ts";
@@ -217,8 +217,8 @@ export class SimBroker implements Broker {
     });
   }
 
-  isOnRecord(job: JobRef): Promise<boolean> {
-    return isOnRecord(this.#line, job);
+  onRecordSince(job: JobRef): Promise<number | undefined> {
+    return onRecordSince(this.#line, job);
   }
 
   findWaiting(id: string, options: FindOptions = {}): Promise<WaitingJob | undefined> {
@@ -324,8 +324,9 @@ export class SimBroker implements Broker {
       const made = keyedOf(job, publicationOf(job, door, writeEnvelope(job)), keys);
       const publication: Published = own ? { ...made, own } : made;
       const { server } = this.#line;
-      if (isKeyed(job, keys) && (await isOnRecord(this.#line, job, limit)))
-        return { ok: true, id, queue, sequence: 0, duplicate: true, known: true };
+      const since = isKeyed(job, keys) ? await onRecordSince(this.#line, job, limit) : undefined;
+      if (since !== undefined)
+        return { ok: true, id, queue, sequence: 0, duplicate: true, onRecordSince: since };
       const stored = await this.#line.call({
         point: `enqueue ${messageIdOf(job)}`,
         timeoutMs: limit(),

@@ -33,7 +33,7 @@ const stopping: Broker = Object.create(broker, {
     },
   },
   findWaiting: { value: broker.findWaiting.bind(broker) },
-  isOnRecord: { value: broker.isOnRecord.bind(broker) },
+  onRecordSince: { value: broker.onRecordSince.bind(broker) },
   history: { value: broker.history },
 }) as Broker;
 

@@ -8,7 +8,7 @@ import type { ServerAccess } from "../store/server-access.ts";
 const TIMEOUT_MS = 30_000;
 
 /**
- * Whether an id is a job's that is on record: four small reads, of the streams' leaders.
+ * Since when an id is a job's that is on record: four small reads, of the streams' leaders.
  *
  * The queue is asked first. A job that leaves it afterwards has left a record by then, for records
  * are written before acks; one that came into it since is known to the queue by its message id.
@@ -27,37 +27,41 @@ export class IdRecords {
   /**
    * What may not be read is left out: there the id is not known.
    *
+   * @returns when what was found was stored, epoch milliseconds of the server's clock
    * @throws MillraceError `publish-timeout` where the server does not tell: nothing was sent;
    *   `connection-closed`
    */
-  async has({ queue, id }: JobRef): Promise<boolean> {
+  async since({ queue, id }: JobRef): Promise<number | undefined> {
     const { names } = this.#server;
     try {
-      if (await this.#isAnything(names.queueStream(queue), names.keyedInAnyLane(queue, id)))
-        return true;
+      const queued = await this.#storedAt(
+        names.queueStream(queue),
+        names.keyedInAnyLane(queue, id),
+      );
+      if (queued !== undefined) return queued;
       const found = await Promise.all([
-        this.#isAnything(names.historyStream, names.history(queue, id)),
-        this.#isAnything(names.deadStream, names.dead(queue, id)),
-        this.#isAnything(names.delayedStream, names.delayedOrDue(queue, id)),
+        this.#storedAt(names.historyStream, names.history(queue, id)),
+        this.#storedAt(names.deadStream, names.dead(queue, id)),
+        this.#storedAt(names.delayedStream, names.delayedOrDue(queue, id)),
       ]);
-      return found.includes(true);
+      return found.find((one) => one !== undefined);
     } catch (thrown) {
       const error = asMillraceError(thrown, `look whether the id ${id} is on record`);
       throw error.code === "request-timeout" ? unanswered(id, error) : error;
     }
   }
 
-  async #isAnything(stream: string, subject: string): Promise<boolean> {
-    if (this.#denied.has(stream)) return false;
+  async #storedAt(stream: string, subject: string): Promise<number | undefined> {
+    if (this.#denied.has(stream)) return undefined;
     this.#reads ??= new LeaderReads(this.#server.nc, TIMEOUT_MS);
     try {
-      return (await this.#reads.last(stream, subject)) !== undefined;
+      return (await this.#reads.last(stream, subject))?.storedAt;
     } catch (error) {
       if (!MillraceError.is(error)) throw error;
-      if (apiCode(error.cause) === STREAM_NOT_FOUND) return false;
+      if (apiCode(error.cause) === STREAM_NOT_FOUND) return undefined;
       if (error.code !== "permission-denied") throw error;
       this.#denied.add(stream);
-      return false;
+      return undefined;
     }
   }
 

@@ -20,7 +20,9 @@ function desk(
     request: () => Promise.reject(new Error("Permissions Violation for $JS.API.STREAM.NAMES")),
   } as unknown as NatsConnection;
   setMachine(nc, { ...systemMachine, clock });
-  const keyed = new KeyedEnqueue(nc, new Names("ns"), { has: ({ id }) => has(id) });
+  const keyed = new KeyedEnqueue(nc, new Names("ns"), {
+    since: async ({ id }) => ((await has(id)) ? 1 : undefined),
+  });
   const sends: { readonly ids: readonly string[]; readonly keys: readonly string[] }[] = [];
   const signals: AbortSignal[] = [];
   return {

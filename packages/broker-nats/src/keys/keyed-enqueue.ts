@@ -38,11 +38,11 @@ const NO_KEYS: ReadonlySet<string> = new Set();
 export class KeyedEnqueue {
   readonly #nc: NatsConnection;
   readonly #names: Names;
-  readonly #records: Pick<IdRecords, "has">;
+  readonly #records: Pick<IdRecords, "since">;
   /** Queues of a version that knew no such subjects, or whose producers may not use them. */
   readonly #without: Believed;
 
-  constructor(nc: NatsConnection, names: Names, records: Pick<IdRecords, "has">) {
+  constructor(nc: NatsConnection, names: Names, records: Pick<IdRecords, "since">) {
     this.#nc = nc;
     this.#names = names;
     this.#records = records;
@@ -108,9 +108,10 @@ export class KeyedEnqueue {
   async #look(job: Envelope): Promise<EnqueueResult | undefined> {
     const { id, queue } = job;
     try {
-      return (await this.#records.has(job))
-        ? { ok: true, id, queue, sequence: 0, duplicate: true, known: true }
-        : undefined;
+      const onRecordSince = await this.#records.since(job);
+      return onRecordSince === undefined
+        ? undefined
+        : { ok: true, id, queue, sequence: 0, duplicate: true, onRecordSince };
     } catch (error) {
       if (MillraceError.is(error)) return { ok: false, id, queue, error };
       throw error;

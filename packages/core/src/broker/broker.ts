@@ -147,9 +147,11 @@ export interface Broker {
    * Whether an id is the key of a job that is on record: what an enqueue with `keys` asks before it
    * sends.
    *
+   * @returns when something of the job was stored, epoch milliseconds of the broker's clock: a job
+   *   of the id that was first stored later is another
    * @throws MillraceError `publish-timeout` where the server does not say
    */
-  isOnRecord(job: JobRef): Promise<boolean>;
+  onRecordSince(job: JobRef): Promise<number | undefined>;
   /**
    * A job that waits, in a queue, at a gate or for its time. Slow on a long queue; for looking, not
    * for working.

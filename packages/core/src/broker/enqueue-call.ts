@@ -39,8 +39,11 @@ export type EnqueueResult =
       readonly queue: string;
       readonly sequence: number;
       readonly duplicate: boolean;
-      /** Nothing was sent: the id is the key of a job that is on record. */
-      readonly known?: true;
+      /**
+       * Nothing was sent: the id is the key of a job of which something was stored then, epoch
+       * milliseconds of the broker's clock.
+       */
+      readonly onRecordSince?: number;
     }
   | {
       readonly ok: false;

@@ -11,6 +11,11 @@ export type EnqueueItemResult =
       readonly id: string;
       readonly queue: string;
       readonly duplicate: boolean;
+      /**
+       * Set where nothing was sent because the id is the key of a job that is on record: something
+       * of that job was stored then, epoch milliseconds of the broker's clock.
+       */
+      readonly onRecordSince?: number;
       /** Set where the job's unique key was held by another. */
       readonly conflict?: UniqueConflict;
     }

@@ -136,9 +136,10 @@ async function lookUp(
 ): Promise<EnqueueItemResult | undefined> {
   if (unique === undefined || keyed !== true) return undefined;
   try {
-    return (await broker.isOnRecord({ id, queue }))
-      ? { ok: true, id, queue, duplicate: true }
-      : undefined;
+    const onRecordSince = await broker.onRecordSince({ id, queue });
+    return onRecordSince === undefined
+      ? undefined
+      : { ok: true, id, queue, duplicate: true, onRecordSince };
   } catch (error) {
     if (!MillraceError.is(error)) throw error;
     return { ok: false, id, queue, error };
@@ -201,7 +202,7 @@ async function resultOf(
   }
   if (published === undefined) return { ok: false, id, queue, error: unanswered(id) };
   if (ticket.kind === "plain") return published;
-  if (published.ok && published.known === true) {
+  if (published.ok && published.onRecordSince !== undefined) {
     // No job comes for this claim: the one of its id came long ago.
     if (ticket.again === undefined) await giveBack(claims, ticket);
     return published;

@@ -96,12 +96,12 @@ test("an id that is on record keeps no other job from its unique key, not even f
   await t.enqueue(job, { doc: "a" }, { id: "over" });
   await t.drain();
   await t.clock.advance("1h");
-  const isOnRecord = t.broker.isOnRecord.bind(t.broker);
+  const onRecordSince = t.broker.onRecordSince.bind(t.broker);
   const others: unknown[] = [];
   // While it is looked up, another program enqueues.
-  t.broker.isOnRecord = async (ref) => {
+  t.broker.onRecordSince = async (ref) => {
     if (ref.id === "over") others.push(await t.enqueue(job, { doc: "a" }, { id: "other" }));
-    return isOnRecord(ref);
+    return onRecordSince(ref);
   };
   expect(await t.enqueue(job, { doc: "a" }, { id: "over" })).toMatchObject({
     ...{ id: "over", duplicate: true },

@@ -76,23 +76,28 @@ export class MemoryLookup {
   /** What a job is told that is not sent, because its id is a key that is on record. */
   known(job: Envelope, keys: ReadonlySet<string> | undefined): EnqueueResult | undefined {
     const { id, queue } = job;
-    return isKeyed(job, keys) && this.#connection.status === "connected" && this.isOnRecord(job)
-      ? { ok: true, id, queue, sequence: 0, duplicate: true, known: true }
-      : undefined;
+    if (!isKeyed(job, keys) || this.#connection.status !== "connected") return undefined;
+    const onRecordSince = this.onRecordSince(job);
+    return onRecordSince === undefined
+      ? undefined
+      : { ok: true, id, queue, sequence: 0, duplicate: true, onRecordSince };
   }
 
-  /** Whether a job waits in the queue that was enqueued by this key, or the id is on record. */
-  isOnRecord(job: JobRef): boolean {
+  /**
+   * Whether a job waits in the queue that was enqueued by this key, or the id is on record: now it
+   * is.
+   */
+  onRecordSince(job: JobRef): number | undefined {
     const { queue, id } = job;
     const { queues, history, deadLetters, delayed } = this.#server;
     const waits = queues.get(queue)?.stored.some(({ key }) => key === id);
-    return (
+    const is =
       waits === true ||
       history.last(job, "ended") !== undefined ||
       history.last(job, "requeued") !== undefined ||
       deadLetters.list({ queue, id, limit: 1 }).length > 0 ||
-      delayed.of(id, queue).length > 0
-    );
+      delayed.of(id, queue).length > 0;
+    return is ? this.#server.clock.now() : undefined;
   }
 
   async listWaiting(

@@ -8,7 +8,7 @@ import {
   type JobRef,
   MillraceError,
 } from "@millrace/core";
-import { forgottenBefore, isIdKnown, type Meant } from "../jobs/known-id.ts";
+import { forgottenBefore, onRecordSince, type Meant } from "../jobs/known-id.ts";
 import { someAtATime } from "./some-at-a-time.ts";
 
 export type MemberResult = EnqueueResult & {
@@ -123,7 +123,7 @@ async function thereAlready(
         return true;
       },
     };
-    if (await isIdKnown(broker, member, meant)) there.set(member, how);
+    if ((await onRecordSince(broker, member, meant)) !== undefined) there.set(member, how);
   };
   await someAtATime(unsure, look);
   return there;

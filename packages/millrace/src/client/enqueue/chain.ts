@@ -20,7 +20,7 @@ import {
   withLink,
 } from "@millrace/core";
 import type { ClientCalls } from "../client-calls.ts";
-import { isIdKnown } from "../jobs/known-id.ts";
+import { onRecordSince } from "../jobs/known-id.ts";
 import { type JobHandle, jobHandle, type ResultOptions } from "../jobs/job-handle.ts";
 
 /** Jobs that run one after the other, each with the result of the one before it as its input. */
@@ -91,7 +91,7 @@ function chainOf<Output>(host: ChainHost, plan: ChainPlan): Chain<Output> {
 async function isKnown(broker: Broker, { isKeyed }: ChainPlan, first: Envelope): Promise<boolean> {
   if (!isKeyed || !needsProgramDoor(first)) return false;
   try {
-    return await isIdKnown(broker, first);
+    return (await onRecordSince(broker, first)) !== undefined;
   } catch (error) {
     // Who may only publish can't look: the id is known as long as the queue remembers it.
     if (MillraceError.is(error, "permission-denied")) return false;

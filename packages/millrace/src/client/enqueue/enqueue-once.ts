@@ -5,7 +5,7 @@ import {
   type OnceOptions,
   type Producer,
 } from "@millrace/core";
-import { isIdKnown } from "../jobs/known-id.ts";
+import { onRecordSince } from "../jobs/known-id.ts";
 
 export interface OnceJob {
   readonly job: AnyJobDefinition;
@@ -28,6 +28,7 @@ export async function enqueueOnce(
   // Bad input is an error whether or not the id is known.
   const prepared = await via.prepare(job, input, options);
   const { id, queue } = prepared.envelope;
-  if (await isIdKnown(broker, { id, queue })) return { id, queue, duplicate: true };
+  const since = await onRecordSince(broker, { id, queue });
+  if (since !== undefined) return { id, queue, duplicate: true, onRecordSince: since };
   return via.sendOne(prepared);
 }

@@ -10,6 +10,11 @@ export interface AwaitedJob {
   /** By its envelope: tells it from an earlier job with this id. */
   readonly createdAt?: number;
   /**
+   * Something of it was stored then, epoch milliseconds of the broker's clock: a job of this id
+   * that was first stored later is another.
+   */
+  readonly onRecordSince?: number;
+  /**
    * How long it may take to appear, where nobody confirmed that it was stored. Default: it was, or
    * comes some time.
    */

@@ -20,7 +20,8 @@ export async function endOnRecord(
   heard?: HistoryRecord,
 ): Promise<HistoryRecord | "unclear" | undefined> {
   for (let seen: HistoryRecord | undefined; ;) {
-    const records = await broker.history.read(awaited);
+    const records = (await broker.history.read(awaited)).filter((one) => !isLater(one, awaited));
+    if (heard !== undefined && isLater(heard, awaited)) heard = undefined;
     const job = identified(awaited, heard === undefined ? records : [...records, heard]);
     if (job === undefined) return undefined;
     const last = lastOf(records, heard, job);
@@ -62,6 +63,13 @@ function identified(job: AwaitedJob, records: readonly HistoryRecord[]): Awaited
     .toSorted(([, a], [, b]) => a - b);
   const [createdAt] = own[0] ?? [];
   return createdAt === undefined ? undefined : { ...job, createdAt };
+}
+
+/** Whether a record is of a job that was first stored when the awaited one was on record. */
+function isLater({ firstStoredAt }: HistoryRecord, { onRecordSince }: AwaitedJob): boolean {
+  return (
+    firstStoredAt !== undefined && onRecordSince !== undefined && firstStoredAt > onRecordSince
+  );
 }
 
 /** Whether it is known when the job was made, or a record of its very message says so. */
@@ -150,7 +158,9 @@ function later(
  * the end of the first is its end: both have the same time of creation. Another job may have come
  * later, and ended sooner.
  */
-export function isOfAnother(record: HistoryRecord, { sequence, createdAt }: AwaitedJob): boolean {
+export function isOfAnother(record: HistoryRecord, job: AwaitedJob): boolean {
+  const { sequence, createdAt } = job;
+  if (isLater(record, job)) return true;
   if (createdAt !== undefined && record.createdAt !== undefined)
     return record.createdAt !== createdAt;
   return sequence !== undefined && record.sequence !== undefined && record.sequence < sequence;

@@ -16,21 +16,27 @@ export interface Meant {
 }
 
 /**
- * Whether a job of this id waits, runs, is dead or has a record, apart from what its queue itself
- * knows for as long as an enqueue takes. The queue is searched only where something in it is older.
+ * Since when a job of this id waits, runs, is dead or has a record, apart from what its queue
+ * itself knows for as long as an enqueue takes. The queue is searched only where something in it is
+ * older.
  *
  * @param meant default: any job of the id, also one of which only the dead letter is left
+ * @returns when something of it was stored, by the broker's clock; undefined where it is not known
  */
-export async function isIdKnown(broker: Broker, job: JobRef, meant?: Meant): Promise<boolean> {
-  if (await isOnRecord(broker, job, meant)) return true;
+export async function onRecordSince(
+  broker: Broker,
+  job: JobRef,
+  meant?: Meant,
+): Promise<number | undefined> {
+  const recorded = await recordedAt(broker, job, meant);
+  if (recorded !== undefined) return recorded;
   const waiting = await broker.findWaiting(job.id, {
     queue: job.queue,
     storedBefore: await forgottenBefore(broker, job.queue),
     ...(meant === undefined ? {} : { where: (found: WaitingJob) => meant.waits(found) }),
   });
-  if (waiting !== undefined) return true;
   // One that moved from one place to another meanwhile has left a record.
-  return isOnRecord(broker, job, meant);
+  return waiting?.storedAt ?? recordedAt(broker, job, meant);
 }
 
 /**
@@ -45,14 +51,19 @@ export async function forgottenBefore(broker: Broker, queue: string): Promise<nu
   return now - Math.max(0, dedupeWindowMs - CLOCK_SLACK_MS);
 }
 
-async function isOnRecord(broker: Broker, job: JobRef, meant: Meant | undefined): Promise<boolean> {
+async function recordedAt(
+  broker: Broker,
+  job: JobRef,
+  meant: Meant | undefined,
+): Promise<number | undefined> {
   // Another of the id may have the newest record.
   if (meant !== undefined)
-    return (await broker.history.read(job)).some((record) => meant.recorded(record));
+    return (await broker.history.stored(job)).find(({ record }) => meant.recorded(record))
+      ?.storedAt;
   const [ended, requeued, letters] = await Promise.all([
     broker.history.last(job, "ended"),
     broker.history.last(job, "requeued"),
     broker.deadLetters.list({ ...job, limit: 1 }),
   ]);
-  return ended !== undefined || requeued !== undefined || letters.length > 0;
+  return (ended ?? requeued)?.storedAt ?? letters[0]?.at;
 }
