@@ -10,6 +10,7 @@ import fastify from "fastify";
 import { Hono } from "hono";
 import type { Dashboard } from "millrace/dashboard";
 import { expect, onTestFinished, test } from "vitest";
+import { servesBelow } from "./mounted.ts";
 import { OF_THE_PAGE, type Scene, scene } from "./scene.ts";
 
 const BASE = "/admin/jobs";
@@ -113,38 +114,7 @@ test.each(Object.keys(FRAMEWORKS))(
   "in %s it serves its page below its path, answers, changes, and feeds what is live",
   async (framework) => {
     const { t, origin } = await mounted(framework);
-    for (const path of ["", "/", "/queues/mail"]) {
-      const page = await (await fetch(`${origin}${BASE}${path}`)).text();
-      expect(page, path).toContain(`<base href="${BASE}/">`);
-    }
-    const script = /src="([^"]+\.js)"/.exec(await (await fetch(`${origin}${BASE}`)).text())?.[1];
-    const asset = await fetch(new URL(script ?? "", `${origin}${BASE}/`));
-    expect(asset.headers.get("content-type")).toMatch(/javascript/);
-    await asset.body?.cancel();
-    const session = await fetch(`${origin}${BASE}/api/session`);
-    expect(await session.json()).toMatchObject({ user: { name: "ada@example.com" } });
-
-    const change = await fetch(`${origin}${BASE}/api/queues/mail/pause`, {
-      method: "POST",
-      headers: { ...OF_THE_PAGE, origin },
-      body: JSON.stringify({ reason: "deploy" }),
-    });
-    expect({ status: change.status, body: await change.json() }).toMatchObject({ status: 200 });
-    expect(await t.client.queues.snapshot("mail")).toMatchObject({ paused: { reason: "deploy" } });
-    const foreign = await fetch(`${origin}${BASE}/api/queues/mail/resume`, {
-      method: "POST",
-      headers: { ...OF_THE_PAGE, origin: "https://evil.example" },
-      body: "{}",
-    });
-    expect(foreign.status).toBe(403);
-    await foreign.body?.cancel();
-
-    const stop = new AbortController();
-    const live = await fetch(`${origin}${BASE}/api/live`, { signal: stop.signal });
-    expect(live.headers.get("content-type")).toMatch(/event-stream/);
-    const { value } = (await live.body?.getReader().read()) ?? {};
-    expect(new TextDecoder().decode(value)).not.toBe("");
-    stop.abort();
+    await servesBelow(`${origin}${BASE}`, t.client.queues);
   },
 );
 

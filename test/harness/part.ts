@@ -25,6 +25,7 @@ export const LONG: Readonly<Record<string, string>> = {
   "test/broker-nats/outage": "servers are killed and frozen",
   "test/cluster/": "a cluster's leaders are killed",
   "test/dashboard/browser": "a browser clicks through all pages",
+  "test/dashboard/mount-next": "it installs Next and builds an application",
   "test/deploy/": "the image and the chart",
   "test/flow/settlements-end": "each way in which a settlement can't be carried out",
   "test/gate/": "the checks of the repository are broken one by one",
