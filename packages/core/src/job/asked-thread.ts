@@ -43,12 +43,23 @@ export class AskedThread<Call, Answer> {
   }
 
   async #ask(call: Call): Promise<Answer | LostAnswer> {
-    const worker = (this.#worker ??= this.#start());
+    const worker = (this.#worker ??= this.#begin());
     // An idle thread keeps no process alive, one that is asked does.
     worker.ref();
     const answer = await this.#answerOf(worker, call);
     worker.unref();
     return answer;
+  }
+
+  /** It may end while nobody asks it: then the next call is another's, and waits for no answer. */
+  #begin(): Worker {
+    const worker = this.#start();
+    const forget = (): void => {
+      if (this.#worker === worker) this.#worker = undefined;
+    };
+    worker.on("error", forget);
+    worker.on("exit", forget);
+    return worker;
   }
 
   #answerOf(worker: Worker, call: Call): Promise<Answer | LostAnswer> {
@@ -59,10 +70,7 @@ export class AskedThread<Call, Answer> {
         worker.off("exit", ended);
         resolve(answer);
       };
-      const lost = (message: string): void => {
-        if (this.#worker === worker) this.#worker = undefined;
-        settle({ ok: false, message });
-      };
+      const lost = (message: string): void => settle({ ok: false, message });
       const failed = (error: unknown): void =>
         lost(error instanceof Error ? error.message : String(error));
       const ended = (code: number): void => lost(`its thread ended with code ${code}`);

@@ -97,7 +97,9 @@ export interface IndexSize {
 
 /** What the thread is asked, one thing at a time, and what it answers. */
 export interface IndexCalls {
-  open(given: { readonly identity: string }): Cursors;
+  open(given: { readonly identity: string; readonly maxBytes: number }): Cursors;
+  /** Another thread than before has nothing open; nor has one whose file is damaged. */
+  isOpen(given: object): boolean;
   write(given: { readonly news: readonly News[]; readonly cursors: Cursors }): void;
   /** What lay in a queue, has no record, and lies there no more: its queue was removed. */
   dropGone(given: {

@@ -69,11 +69,15 @@ export class IndexFollower {
   }
 
   async open(): Promise<void> {
-    const { thread, identity } = this.#options;
-    this.#cursors = await thread.ask("open", { identity });
+    const { thread, identity, maxBytes } = this.#options;
+    this.#cursors = await thread.ask("open", { identity, maxBytes });
     this.#newest = this.#cursors.position;
     this.#isFresh = true;
     this.#allQueuesAt = Number.NEGATIVE_INFINITY;
+  }
+
+  isOpen(): Promise<boolean> {
+    return this.#options.thread.ask("isOpen", {});
   }
 
   async clear(): Promise<void> {

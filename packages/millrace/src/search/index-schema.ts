@@ -1,5 +1,5 @@
 /** Another one is made anew. */
-export const SCHEMA_VERSION = "6";
+export const SCHEMA_VERSION = "7";
 
 /**
  * Times are epoch milliseconds. `words` and `leaf.value` are in small letters. `cause.jobs` is how
@@ -93,13 +93,15 @@ create table failing (
   primary key (fingerprint, job)
 ) strict, without rowid;
 create table heard (
+  key integer primary key,
   queue text not null,
   id text not null,
   created_at integer not null,
   at integer not null,
   cargo text not null,
-  primary key (queue, id)
-) strict, without rowid;
+  unique (queue, id)
+) strict;
+create index heard_at on heard (at);
 `;
 
 /** All of them, in this version and in older ones. */

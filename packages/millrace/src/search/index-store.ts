@@ -8,6 +8,7 @@ import { readFilter } from "../filter/read-filter.ts";
 import { EndedRates } from "./ended-rates.ts";
 import type { AskedFailures } from "./failures-query.ts";
 import { FailureCauses } from "./failure-causes.ts";
+import { HeardTable } from "./heard-table.ts";
 import {
   type Cursors,
   type EndedRate,
@@ -20,7 +21,7 @@ import {
 import { jobOf, type JobRow } from "./index-rows.ts";
 import { SCHEMA, SCHEMA_VERSION, TABLES } from "./index-schema.ts";
 import { type IndexedJob, INDEX_FIELDS } from "./indexed-job.ts";
-import { DOOMED, type Doomed, JobTable } from "./job-table.ts";
+import { JobTable } from "./job-table.ts";
 import { knownValues } from "./known-values.ts";
 import { narrow } from "./narrow.ts";
 
@@ -28,20 +29,26 @@ import { narrow } from "./narrow.ts";
 const PRUNE_BATCH = 1_000;
 /** Of what is allowed, so much is left full, so that it is not soon too much again. */
 const ROOM = 0.9;
+/** And of what is allowed, so much may be of what was heard and is in no stream. */
+const HEARD_SHARE = 0.25;
 
 /** An index in a SQLite file. Everything blocks, so it runs in a thread: `index-worker.ts`. */
 export class IndexStore {
   readonly #database: DatabaseSync;
   readonly #rates = new EndedRates((sql) => this.#prepare(sql));
   readonly #causes = new FailureCauses((sql) => this.#prepare(sql));
-  readonly #jobs = new JobTable((sql) => this.#prepare(sql), this.#causes);
+  readonly #heard: HeardTable;
+  readonly #jobs: JobTable;
   readonly #statements = new Map<string, StatementSync>();
 
   /**
    * @param path empty: a file without a name, which goes with the process
    * @param identity what it is an index of; one of something else is made anew
+   * @param maxBytes of which what was heard and is in no stream may take a part
    */
-  constructor(path: string, identity: string) {
+  constructor(path: string, identity: string, maxBytes = Number.POSITIVE_INFINITY) {
+    this.#heard = new HeardTable((sql) => this.#prepare(sql), maxBytes * HEARD_SHARE);
+    this.#jobs = new JobTable((sql) => this.#prepare(sql), this.#causes, this.#heard);
     if (path !== "") mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     this.#database = new DatabaseSync(path);
     // What was asked for is there again after a crash, or is read again from the streams.
@@ -73,12 +80,7 @@ export class IndexStore {
   }
 
   dropGone(queue: string, oldest: number, newest: number): void {
-    this.#together(() => {
-      const gone = this.#prepare(
-        `select ${DOOMED} from job where queue = ? collate nocase and state = 'queued' and (arrival < ? or arrival > ?)`,
-      ).all(queue, oldest, newest) as unknown as readonly Doomed[];
-      for (const one of gone) this.#jobs.delete(one);
-    });
+    this.#delete(this.#jobs.gone(queue, oldest, newest));
   }
 
   search({ filter, state, queue, limit, now }: IndexSearch): {
@@ -132,14 +134,17 @@ export class IndexStore {
 
   /** Deletes what is older, and then the oldest while there is too much. */
   prune(before: number, heardBefore: number, maxBytes: number): void {
-    this.#prepare("delete from heard where at < ?").run(heardBefore);
+    this.#heard.forget(heardBefore);
     this.#rates.forget(before);
     this.#together(() => this.#causes.forget(before));
-    while (this.#pruneSome("where at < ?", [before], PRUNE_BATCH) === PRUNE_BATCH);
+    while (this.#delete(this.#jobs.oldest(PRUNE_BATCH, before)) === PRUNE_BATCH);
+    // Of no job that is in the index: the first to go.
+    const tooMuch = this.#bytes() - maxBytes;
+    if (tooMuch > 0) this.#together(() => this.#heard.shrink(tooMuch + (1 - ROOM) * maxBytes));
     for (let left = this.size(); left.bytes > maxBytes && left.jobs > 0; left = this.size()) {
       const many = Math.ceil(left.jobs * (1 - (ROOM * maxBytes) / left.bytes));
       for (let more = many; more > 0; more -= PRUNE_BATCH)
-        this.#pruneSome("", [], Math.min(more, PRUNE_BATCH));
+        this.#delete(this.#jobs.oldest(Math.min(more, PRUNE_BATCH)));
       // Until it is put together anew, the index of words keeps what was deleted.
       this.#database.exec("insert into word (word) values ('optimize')");
       // Messages that never repeat make a cause each: they go with their jobs.
@@ -157,15 +162,10 @@ export class IndexStore {
     this.#database.close();
   }
 
-  #pruneSome(where: string, values: readonly number[], most: number): number {
-    const rows = this.#prepare(`select ${DOOMED} from job ${where} order by at limit ?`).all(
-      ...values,
-      most,
-    ) as unknown as readonly Doomed[];
-    this.#together(() => {
-      for (const row of rows) this.#jobs.delete(row);
-    });
-    return rows.length;
+  #delete(keys: readonly number[]): number {
+    for (let at = 0; at < keys.length; at += PRUNE_BATCH)
+      this.#together(() => this.#jobs.delete(keys.slice(at, at + PRUNE_BATCH)));
+    return keys.length;
   }
 
   #bytes(): number {
@@ -176,6 +176,7 @@ export class IndexStore {
 
   #make(identity: string): void {
     this.#statements.clear();
+    this.#heard.recount();
     for (const table of TABLES) this.#database.exec(`drop table if exists ${table}`);
     this.#together(() => {
       this.#database.exec(SCHEMA);
@@ -212,6 +213,7 @@ export class IndexStore {
       this.#database.exec("commit");
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("rollback");
+      this.#heard.recount();
       throw error;
     }
   }

@@ -7,13 +7,16 @@ import { IndexStore } from "./index-store.ts";
 
 const { path } = workerData as { readonly path: string };
 let open: IndexStore | undefined;
+/** Something was read of the file that can't be there. It is found out at any time. */
+let isDamaged = false;
 
 const CALLS: IndexCalls = {
-  open({ identity }) {
-    open?.close();
-    open = openOrMakeAnew(identity);
+  open({ identity, maxBytes }) {
+    closeFile();
+    open = openOrMakeAnew(() => new IndexStore(path, identity, maxBytes));
     return open.cursors;
   },
+  isOpen: () => open !== undefined && !isDamaged,
   write: ({ news, cursors }) => store().write(news, cursors),
   dropGone: ({ queue, oldest, newest }) => store().dropGone(queue, oldest, newest),
   search: (given) => store().search(given),
@@ -23,10 +26,7 @@ const CALLS: IndexCalls = {
   failures: (given) => store().failures(given),
   prune: ({ before, heardBefore, maxBytes }) => store().prune(before, heardBefore, maxBytes),
   clear: () => store().clear(),
-  close() {
-    open?.close();
-    open = undefined;
-  },
+  close: closeFile,
 };
 
 parentPort?.on("message", ({ name, given }: IndexCall) => {
@@ -37,6 +37,7 @@ function answer(name: IndexCallName, given: object): IndexAnswer {
   try {
     return { ok: true, value: CALLS[name](given as never) };
   } catch (error) {
+    if (isBroken(error)) isDamaged = true;
     return {
       ok: false,
       message: error instanceof Error ? error.message : String(error),
@@ -52,15 +53,28 @@ function store(): IndexStore {
   return open;
 }
 
+function closeFile(): void {
+  const before = open;
+  open = undefined;
+  before?.close();
+}
+
 /** All that is in it can be read again: one that is broken is thrown away. */
-function openOrMakeAnew(identity: string): IndexStore {
+function openOrMakeAnew(make: () => IndexStore): IndexStore {
+  if (isDamaged) removeFile();
   try {
-    return new IndexStore(path, identity);
+    return make();
   } catch (error) {
     if (path === "" || !isBroken(error) || !existsSync(path)) throw error;
-    for (const file of [path, `${path}-wal`, `${path}-shm`]) rmSync(file, { force: true });
-    return new IndexStore(path, identity);
+    removeFile();
+    return make();
   }
+}
+
+function removeFile(): void {
+  if (path !== "")
+    for (const file of [path, `${path}-wal`, `${path}-shm`]) rmSync(file, { force: true });
+  isDamaged = false;
 }
 
 /** A file that is another program's is left alone. */

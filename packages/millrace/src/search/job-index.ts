@@ -292,6 +292,10 @@ class FollowedIndex implements JobIndex {
     const rebuilds = this.#mustRebuild;
     const waiters = this.#waiters;
     this.#hasNews = false;
+    if (!(await follower.isOpen())) {
+      this.#isBehind = true;
+      await follower.open();
+    }
     if (rebuilds.length > 0) {
       await follower.clear();
       this.#mustRebuild = this.#mustRebuild.slice(rebuilds.length);

@@ -1,5 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import type { FailureCauses } from "./failure-causes.ts";
+import type { HeardTable } from "./heard-table.ts";
 import type { Cargo, News } from "./index-calls.ts";
 import {
   type JobRow,
@@ -16,18 +17,20 @@ const COLUMNS = [
   ...["node", "duration_ms", "error_type", "error_message", "reason", "trace_id", "tags"],
   ...["payload", "causes", "words"],
 ] as const;
+
 /** What has to be known of a row that is deleted. */
-export type Doomed = Pick<JobRow, "key" | "queue" | "name" | "payload" | "causes">;
-export const DOOMED = "key, queue, name, payload, causes";
+type Doomed = Pick<JobRow, "queue" | "name" | "payload" | "causes">;
 
 /** The jobs of an index, with the words and values by which they are found. */
 export class JobTable {
   readonly #prepare: (sql: string) => StatementSync;
   readonly #causes: FailureCauses;
+  readonly #heard: HeardTable;
 
-  constructor(prepare: (sql: string) => StatementSync, causes: FailureCauses) {
+  constructor(prepare: (sql: string) => StatementSync, causes: FailureCauses, heard: HeardTable) {
     this.#prepare = prepare;
     this.#causes = causes;
+    this.#heard = heard;
   }
 
   learn(news: News): void {
@@ -43,7 +46,7 @@ export class JobTable {
     switch (news.kind) {
       case "heard":
         if (found !== undefined && isSame) this.#load(found, news.cargo);
-        else if (isLater) this.#remember(news);
+        else if (isLater) this.#heard.remember(news);
         return;
       case "cargo":
         // A letter does not say of which enqueue it is.
@@ -95,14 +98,8 @@ export class JobTable {
     this.#put(found, withCargo(found, cargo));
   }
 
-  #remember({ queue, id, createdAt, at, cargo }: Extract<News, { readonly kind: "heard" }>): void {
-    this.#prepare(
-      "insert or replace into heard (queue, id, created_at, at, cargo) values (?, ?, ?, ?, ?)",
-    ).run(queue, id, createdAt, Math.trunc(at), JSON.stringify(cargo));
-  }
-
   #put(found: JobRow | undefined, given: NewRow): void {
-    const loaded = given.payload === null ? withCargo(given, this.#heardOf(given)) : given;
+    const loaded = given.payload === null ? withCargo(given, this.#heard.take(given)) : given;
     const row: NewRow = { ...loaded, words: wordsOf(loaded) };
     const values = COLUMNS.map((column) => row[column]);
     let key = found?.key;
@@ -130,17 +127,6 @@ export class JobTable {
     this.#causes.changeOfJob(key, found, row);
   }
 
-  #heardOf({ queue, id, created_at }: NewRow): Cargo {
-    const heard = this.#prepare(
-      "select created_at, cargo from heard where queue = ? and id = ?",
-    ).get(...[queue, id]);
-    if (heard === undefined) return {};
-    const of = Number(heard["created_at"]);
-    if (of !== 0 && of !== created_at) return {};
-    this.#prepare("delete from heard where queue = ? and id = ?").run(queue, id);
-    return JSON.parse(String(heard["cargo"])) as Cargo;
-  }
-
   #find({ queue, id }: Pick<News, "queue" | "id">): JobRow | undefined {
     // One index serves this and who looks for an id whatever its letters' case.
     return this.#prepare(
@@ -148,12 +134,37 @@ export class JobTable {
     ).get(id, queue, id) as unknown as JobRow | undefined;
   }
 
-  delete(doomed: Doomed): void {
-    const { key } = doomed;
-    this.#deleteLeaves(key, doomed);
-    this.#causes.changeOfJob(key, doomed, undefined);
-    for (const sql of ["delete from word where rowid = ?", "delete from job where key = ?"])
-      this.#prepare(sql).run(key);
+  /** What lies in a queue as it was read last, and not between these. */
+  gone(queue: string, oldest: number, newest: number): number[] {
+    return this.#keys(
+      "where queue = ? collate nocase and state = 'queued' and (arrival < ? or arrival > ?)",
+      ...[queue, oldest, newest],
+    );
+  }
+
+  /** @param before epoch milliseconds. Default: all */
+  oldest(most: number, before = Number.MAX_SAFE_INTEGER): number[] {
+    return this.#keys("where at < ? order by at limit ?", before, most);
+  }
+
+  delete(keys: readonly number[]): void {
+    for (const key of keys) {
+      const found = this.#prepare("select queue, name, payload, causes from job where key = ?");
+      const doomed = found.get(key) as unknown as Doomed | undefined;
+      if (doomed === undefined) continue;
+      this.#deleteLeaves(key, doomed);
+      this.#causes.changeOfJob(key, doomed, undefined);
+      for (const sql of ["delete from word where rowid = ?", "delete from job where key = ?"])
+        this.#prepare(sql).run(key);
+    }
+  }
+
+  /** Without their payloads: of a long queue those are more than a thread may hold. */
+  #keys(where: string, ...values: readonly (string | number)[]): number[] {
+    const keys: number[] = [];
+    for (const { key } of this.#prepare(`select key from job ${where}`).iterate(...values))
+      keys.push(Number(key));
+    return keys;
   }
 
   /** They are told by the payload, so that none of them needs a place in a second index. */
