@@ -1,6 +1,7 @@
 import { defineJob } from "millrace";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { ADA, BOB, OF_THE_PAGE, type Scene, scene } from "./scene.ts";
+import type { HoldAnswerView } from "../../packages/dashboard/src/api/hold-views.ts";
+import { ADA, BOB, OF_THE_PAGE, type Scene, scene, send } from "./scene.ts";
 
 const close = defineJob<string>({ name: "books.close", queue: "books", singleton: true });
 
@@ -43,6 +44,38 @@ describe("limits and locks", () => {
         expect.objectContaining({ name: "singleton/books.close", holder: lock?.holder }),
       ]) as object,
     });
+  });
+
+  test("a job that is blocked says which limit it waits for, and which job of which node has it", async () => {
+    const { get, t } = await blocked();
+    expect(await get("jobs/books/b-3/hold")).toEqual({
+      hold: {
+        ...{ kind: "gate", gate: "singleton/books.close", limit: "singleton", key: "books.close" },
+        ...{ since: expect.any(Number) as number, before: 1, waiting: 2 },
+        locks: [
+          {
+            ...{ name: "singleton/books.close", holder: t.node.name },
+            since: expect.any(Number) as number,
+          },
+        ],
+        jobs: [
+          {
+            ...{ id: "b-1", queue: "books", name: "books.close", node: t.node.name },
+            startedAt: expect.any(Number) as number,
+          },
+        ],
+      },
+    });
+    expect(await get("jobs/books/b-1/hold")).toEqual({});
+  });
+
+  test("a job that waits for its queue says who paused it and why, masked; a viewer may look", async () => {
+    const { get, t } = await blocked(BOB);
+    await t.client.queues.pause("mail", { by: "ada", reason: "token=s3cr3t-value is leaked" });
+    await t.enqueue(send, { n: 1 }, { id: "m-1" });
+    const { hold } = await get<HoldAnswerView>("jobs/mail/m-1/hold");
+    expect(hold).toMatchObject({ kind: "paused", by: "ada" });
+    expect(JSON.stringify(hold)).not.toContain("s3cr3t");
   });
 
   test("a limit is set, another stays, and one is taken away; each is in the audit", async () => {

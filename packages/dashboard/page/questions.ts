@@ -8,6 +8,7 @@ import type {
 } from "../src/api/machine-views.ts";
 import type { LimitsPageView } from "../src/api/limits-views.ts";
 import type { ScheduleDayView } from "../src/api/schedule-day-views.ts";
+import type { HoldAnswerView } from "../src/api/hold-views.ts";
 import type { FamilyView } from "../src/api/family-views.ts";
 import type { JobLogView } from "../src/api/log-views.ts";
 import type {
@@ -112,6 +113,14 @@ const FAMILY_AGAIN_MS = 15_000;
 
 export const useFamily = ({ queue, id }: RefView): UseQueryResult<FamilyView> =>
   useAnswer(["job", queue, id, "family"], pathOf("jobs", queue, id, "family"), FAMILY_AGAIN_MS);
+
+/** All locks have to be read for it, and all nodes asked. Another state is another question. */
+export const useJobHold = (
+  queue: string,
+  id: string,
+  state: string,
+): UseQueryResult<HoldAnswerView> =>
+  useAnswer(["job", queue, id, "hold", state], pathOf("jobs", queue, id, "hold"));
 
 /** What runs may log at any moment, and the feed doesn't tell of it. */
 export const useJobLog = (queue: string, id: string, isLive: boolean): UseQueryResult<JobLogView> =>

@@ -36,8 +36,10 @@ export async function findWaiting(
     const delayed = await findDelayed(server, id, options);
     if (delayed !== undefined) return delayed;
     const waiting = await blocked.find(id, options);
-    if (waiting !== undefined)
-      return { envelope: waiting.envelope, state: "blocked", storedAt: waiting.storedAt };
+    if (waiting !== undefined) {
+      const { envelope, storedAt, gate } = waiting;
+      return { envelope, state: "blocked", storedAt, gate };
+    }
     if (place !== undefined) return undefined;
     for (const stream of queue === undefined
       ? await queueStreams(server)

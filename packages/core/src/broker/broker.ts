@@ -302,6 +302,8 @@ export interface WaitingJob {
   readonly storedAt: number;
   /** Of `listWaiting`: it was delivered to a node, which has not settled it. */
   readonly isHandedOut?: true;
+  /** Of `findWaiting`: where it is blocked. */
+  readonly gate?: string;
 }
 
 export interface RunningJob {
@@ -317,4 +319,9 @@ export interface RunningJob {
   readonly leadership?: number;
   /** Its attempt's trace, or the one that its headers name. */
   readonly traceId?: string;
+  /**
+   * What it entered that holds others back: the gates at which they are blocked, by their names.
+   * Absent where there are none, and of a node of an older version.
+   */
+  readonly gates?: readonly string[];
 }

@@ -8,6 +8,7 @@ import { pathOf } from "../api.ts";
 import { ExecutionChart } from "../execution-chart.tsx";
 import { Masked, type Reveal, useReveal } from "../reveal.tsx";
 import { Family } from "../family.tsx";
+import { Hold } from "../hold.tsx";
 import { JobLog } from "../job-log.tsx";
 import { Json } from "../json.tsx";
 import { count, counted } from "../number.ts";
@@ -180,6 +181,7 @@ function Job({ job, now, reveal }: JobProps): ReactElement {
           </>
         )}
       </dl>
+      <Hold job={job} />
       <section aria-labelledby="time">
         <h2 id="time">Time</h2>
         <Waterfall job={job} now={now} />

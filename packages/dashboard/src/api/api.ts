@@ -27,6 +27,7 @@ import {
 import * as changes from "./changes.ts";
 import { doctorView } from "./doctor.ts";
 import { family } from "./family.ts";
+import { jobHold } from "./job-hold.ts";
 import { jobLog } from "./job-log.ts";
 import { limits, releaseLock, setLimits } from "./limits.ts";
 import { machine, machineChart, machineCounts, machines, sendEvent } from "./machines.ts";
@@ -194,6 +195,9 @@ function addJobReads(read: Read, reading: Reading, search: DashboardSearch | und
   );
   read("/jobs/:queue/:id/family", (context) =>
     family(reading, { queue: param(context, "queue"), id: param(context, "id") }),
+  );
+  read("/jobs/:queue/:id/hold", (context) =>
+    jobHold(reading, param(context, "queue"), param(context, "id")),
   );
   read("/jobs/:queue/:id/log", (context) =>
     jobLog(reading, param(context, "queue"), param(context, "id")),

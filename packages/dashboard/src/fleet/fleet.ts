@@ -22,6 +22,7 @@ import type {
   StoredSchedule,
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
+import type { JobHoldView } from "../api/hold-views.ts";
 import type { StepView } from "../api/step-view.ts";
 import type { NodeView, OperationView } from "../api/views.ts";
 import type { FleetDeadFilter, FleetDeadLetters } from "./fleet-dead.ts";
@@ -128,7 +129,7 @@ export type LiveState = "queued" | "delayed" | "blocked" | "running";
 export type RecordedState = HistoryRecord["state"];
 
 export interface FleetJobs {
-  get(id: string, options: { readonly queue: string }): Promise<FleetJob>;
+  get(id: string, options: { readonly queue: string; readonly hold?: boolean }): Promise<FleetJob>;
   list(query: {
     readonly state: LiveState;
     readonly queue?: string;
@@ -158,6 +159,7 @@ export interface FleetJob extends FlowPlace {
   readonly steps?: readonly StepView[];
   readonly stepCount?: number;
   readonly traceId?: string;
+  readonly hold?: JobHoldView;
 }
 
 export interface FleetBatch extends BatchCounts {

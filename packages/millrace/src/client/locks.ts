@@ -7,9 +7,9 @@ import {
   requireLimit,
   requireQueueName,
 } from "@millrace/core";
-import { keyHash, readGate } from "@millrace/runtime";
 import { among, type CallLimits, LIMITS, type LimitsPlaces } from "./call-limits.ts";
 import { someAtATime } from "./enqueue/some-at-a-time.ts";
+import { locksAtGate } from "./gate-locks.ts";
 
 /** A gate at which jobs of a queue are blocked, and who has what they wait for. */
 export interface GateStatus {
@@ -88,7 +88,7 @@ export function locksOf(broker: Broker): Locks {
       return someAtATime(most, async ({ queue: of, gate, count }) => {
         const [next] = await broker.blocked.list({ queue: of, gate, limit: 1 });
         return {
-          ...{ queue: of, gate, jobs: count, held: locksAt(gate, held) },
+          ...{ queue: of, gate, jobs: count, held: locksAtGate(gate, held) },
           ...(next === undefined
             ? {}
             : {
@@ -112,19 +112,4 @@ export function locksOf(broker: Broker): Locks {
       return undefined;
     },
   };
-}
-
-function locksAt(gate: string, held: readonly LockView[]): readonly LockView[] {
-  const read = readGate(gate);
-  switch (read?.kind) {
-    case "singleton":
-      return held.filter(({ name }) => name === read.lock);
-    case "cap": {
-      const permits = `cap/${read.queue}/${keyHash(read.key)}/`;
-      return held.filter(({ name }) => name.startsWith(permits));
-    }
-    case "rate":
-    case undefined:
-      return [];
-  }
 }

@@ -23,7 +23,7 @@ import type { Batches } from "./jobs/batches.ts";
 import type { CancelOptions, CancelResult } from "./jobs/cancel-job.ts";
 import type { DelayedJobs } from "./jobs/delayed.ts";
 import type { JobHandle } from "./jobs/job-handle.ts";
-import type { JobStatus } from "./jobs/job-status.ts";
+import type { JobQuery, JobStatus } from "./jobs/job-status.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import type { SendSignal } from "./jobs/signal-job.ts";
 import type { LockOptions, LockScope } from "./lock.ts";
@@ -99,8 +99,10 @@ export interface Millrace extends AsyncDisposable {
    * A job's status. Slow on a long queue: for looking, not for working.
    *
    * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then)
+   * @example
+   * const { hold } = await millrace.job("order-7", { queue: "mail", hold: true });
    */
-  job(id: string, options?: { readonly queue?: string } & CallLimits): Promise<JobStatus>;
+  job(id: string, options?: JobQuery & CallLimits): Promise<JobStatus>;
   /**
    * Ends a job before its time, whatever it is doing and wherever. See `JobHandle.cancel`.
    *

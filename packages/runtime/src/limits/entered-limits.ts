@@ -19,6 +19,11 @@ export class EnteredLimits {
     return this.#held.findLast(({ token }) => token !== undefined)?.token;
   }
 
+  /** Where others are blocked because of what is held. */
+  get gates(): readonly string[] {
+    return this.#left ? [] : this.#held.flatMap(({ gate }) => gate ?? []);
+  }
+
   /** @returns the outcome under which the job is settled instead, where it may not pass */
   async enter(limit: Limit, entrant: Entrant): Promise<Outcome | undefined> {
     const entry = await limit.enter(entrant);

@@ -37,6 +37,8 @@ export const PASSED: Entry = { entered: undefined };
 export interface EnteredLimit {
   /** A fencing token that the handler is given instead of the job's own. */
   readonly token?: number;
+  /** The gate at which others are blocked because of it, for whoever asks what they wait for. */
+  readonly gate?: string;
   /**
    * Called once, when it is no longer good: the handler is told to stop, and the job is
    * handed back unspent.

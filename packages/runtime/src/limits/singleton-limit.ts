@@ -91,6 +91,7 @@ export class SingletonLimit implements Limit {
       return {
         entered: {
           token: lease.token,
+          gate: name,
           onLost: (listener) => {
             if (!lease.isHeld()) listener();
             else lease.signal.addEventListener("abort", listener, { once: true });

@@ -74,7 +74,7 @@ export const blockedCases: readonly ConformanceCase[] = [
         [jobs[1]?.id],
       );
       const found = await scene.broker.findWaiting(jobs[2]?.id ?? "", { queue: scene.queue });
-      assert.deepEqual([found?.state, found?.envelope], ["blocked", jobs[2]]);
+      assert.deepEqual([found?.state, found?.envelope, found?.gate], ["blocked", jobs[2], GATE]);
     },
   ),
 

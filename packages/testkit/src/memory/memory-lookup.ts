@@ -60,7 +60,8 @@ export class MemoryLookup {
     }
     for (const [, blocked] of this.#server.blocked.entries(queue)) {
       const found = waitingJob(messageOfBlocked(blocked), id, "blocked");
-      if (found !== undefined && isLookedFor(found, options)) return found;
+      if (found !== undefined && isLookedFor(found, options))
+        return { ...found, gate: blocked.gate };
     }
     for (const candidate of this.#server.queues.values()) {
       if (queue !== undefined && candidate.name !== queue) continue;

@@ -2,6 +2,7 @@ import {
   type Broker,
   optionNames,
   refuseUnknown,
+  requireFlag,
   requireId,
   requireQueueName,
 } from "@millrace/core";
@@ -14,7 +15,7 @@ import { type SentSignal, signalJob, type SignalOptions } from "./signal-job.ts"
 import { among, LIMITS } from "../call-limits.ts";
 
 const JOB_NAMES = optionNames<NonNullable<Parameters<Millrace["job"]>[1]>>({
-  ...{ queue: true, ...LIMITS },
+  ...{ queue: true, hold: true, ...LIMITS },
 });
 const CANCEL_NAMES = optionNames<NonNullable<Parameters<Millrace["cancel"]>[1]>>({
   ...{ queue: true, reason: true, wait: true, ...LIMITS },
@@ -25,9 +26,10 @@ const SIGNAL_NAMES = optionNames<SignalOptions>({ id: true, ...LIMITS });
 export function lookUpJob(broker: Broker, now: () => number): Millrace["job"] {
   return async (id, options = {}) => {
     refuseUnknown(options, JOB_NAMES, "job()");
-    const { queue } = options;
+    const { queue, hold = false } = options;
+    requireFlag(hold, "hold");
     const where = queue === undefined ? queue : requireQueueName(queue);
-    return findJob(broker, requireId(id), where, now);
+    return findJob(broker, requireId(id), where, now, hold);
   };
 }
 

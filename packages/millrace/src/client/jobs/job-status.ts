@@ -12,6 +12,7 @@ import {
   traceIdOf,
   type WaitingJob,
 } from "@millrace/core";
+import { holdOf, type JobHold } from "./job-hold.ts";
 import { type JobStep, stepsOf } from "./job-steps.ts";
 import { knownNodes, unansweredJobs } from "./unanswered.ts";
 
@@ -21,6 +22,17 @@ import { knownNodes, unansweredJobs } from "./unanswered.ts";
  */
 export type JobState =
   "queued" | "delayed" | "blocked" | "running" | "succeeded" | "dead" | "expired" | "cancelled";
+
+/** Which job is looked up, and how closely. */
+export interface JobQuery {
+  /** Needed where several queues have a job with this id. */
+  readonly queue?: string;
+  /**
+   * What keeps the job from running is looked for too: it reads all locks and asks all nodes. Needs
+   * the rights to read what nodes and operators say.
+   */
+  readonly hold?: boolean;
+}
 
 /** All that is known about one job. */
 export interface JobStatus extends FlowPlace {
@@ -37,6 +49,8 @@ export interface JobStatus extends FlowPlace {
   readonly silentMs?: number;
   /** That node, where only one can have the job. */
   readonly silentNode?: string;
+  /** What keeps it from running, where that was asked for: `{ hold: true }`. */
+  readonly hold?: JobHold;
   /** The job in whose handler this one was enqueued. */
   readonly parent?: JobRef;
   /** The trace that shows its last attempt, or its publish where it has had none. */
@@ -71,6 +85,7 @@ const WHO_RUNS_MS = 400;
 /**
  * Looks a job up.
  *
+ * @param isHoldAsked whether what holds it is looked for too, which asks much of the server
  * @throws MillraceError `job-not-found`, `ambiguous-id`
  */
 export async function findJob(
@@ -78,6 +93,7 @@ export async function findJob(
   id: string,
   queue: string | undefined,
   now: () => number,
+  isHoldAsked = false,
 ): Promise<JobStatus> {
   const where = queue === undefined ? {} : { queue };
   // A running job's message stays in its queue until it is settled, so only for a job that is found
@@ -92,7 +108,9 @@ export async function findJob(
   const status = jobStatus(id, traces, now());
   if (status !== undefined) {
     const held = status.state === "queued" ? await withSilence(broker, status, waiting) : status;
-    return withSteps(broker, await withProgress(broker, held), traces, now());
+    const shown = await withSteps(broker, await withProgress(broker, held), traces, now());
+    const hold = isHoldAsked ? await holdOf(broker, shown, waiting) : undefined;
+    return hold === undefined ? shown : { ...shown, hold };
   }
   throw new MillraceError(
     "job-not-found",

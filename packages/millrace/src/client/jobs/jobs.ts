@@ -9,7 +9,7 @@ import {
 import { snapshotsOf } from "../queues/snapshots.ts";
 import { parseJobFilter } from "./job-filter.ts";
 import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "./live-jobs.ts";
-import type { JobStatus } from "./job-status.ts";
+import type { JobQuery, JobStatus } from "./job-status.ts";
 import { type RecordedState, type WatchQuery, watchRecords } from "./watch-records.ts";
 import { among, type CallLimits, LIMITS, type LimitsPlaces } from "../call-limits.ts";
 
@@ -25,7 +25,7 @@ export interface JobsQuery extends CallLimits {
 /** The jobs of a namespace, for looking at them. */
 export interface Jobs {
   /** As `millrace.job`. */
-  get(id: string, options?: { readonly queue?: string } & CallLimits): Promise<JobStatus>;
+  get(id: string, options?: JobQuery & CallLimits): Promise<JobStatus>;
   /**
    * Jobs that have not ended and are in this state now. A look at things in motion: a job may have
    * moved on.

@@ -55,6 +55,7 @@ export class RunReport implements AttemptListener {
     if (this.startedAt === undefined) return undefined;
     const leadership = tickOriginOf(envelope)?.token;
     const traceId = this.#trace?.traceId ?? traceIdOf(envelope.headers);
+    const gates = this.#admission?.entered?.gates ?? [];
     return {
       id: envelope.id,
       queue: envelope.queue,
@@ -65,6 +66,7 @@ export class RunReport implements AttemptListener {
       createdAt: envelope.createdAt,
       ...(leadership === undefined ? {} : { leadership }),
       ...(traceId === undefined ? {} : { traceId }),
+      ...(gates.length === 0 ? {} : { gates }),
     };
   }
 

@@ -61,6 +61,7 @@ export class KeyCap implements Limit {
       };
     return {
       entered: {
+        gate: permits.gate,
         onLost: (listener) => {
           if (permit.state === "gone") listener();
           else permit.onLost = listener;

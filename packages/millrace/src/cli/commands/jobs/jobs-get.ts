@@ -7,6 +7,7 @@ import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import type { Paint } from "../../io.ts";
 import { flowFacts } from "../../show/flow.ts";
+import { holdFacts, shownHold } from "../../show/hold.ts";
 import { fieldFacts } from "../../show/field-facts.ts";
 import { clean } from "../../show/clean.ts";
 import { shownError, shownRecord, shownReport, showValue } from "@millrace/telemetry/masking";
@@ -38,7 +39,7 @@ const HISTORY: readonly Column<HistoryRecord>[] = [
 
 export const jobsGet = command({
   name: "jobs get",
-  summary: "Show one job: where it is, and what happened to it so far",
+  summary: "Show one job: where it is, what it waits for, and what happened to it so far",
   usage: "ID",
   args: { min: 1, max: 1 },
   flags: {
@@ -61,7 +62,8 @@ export const jobsGet = command({
   async run({ args, flags, config }) {
     const [id = ""] = args;
     const status = await withClient(config, async (client): Promise<ShownJob> => {
-      const found = await client.job(id, flags.queue === undefined ? {} : { queue: flags.queue });
+      const where = flags.queue === undefined ? {} : { queue: flags.queue };
+      const found = await client.job(id, { ...where, hold: true });
       const chain = await chainOf(client.job.bind(client), found);
       const batchStatus = await batchOfJob(client.batches, found);
       return {
@@ -73,6 +75,7 @@ export const jobsGet = command({
     const show = showValue(flags["show-payload"], maskOf(config));
     const shown: ShownJob = {
       ...status,
+      ...(status.hold === undefined ? {} : { hold: shownHold(status.hold, show) }),
       history: status.history.map((record) => shownRecord(record, show)),
       ...(status.result === undefined ? {} : { result: show(status.result) }),
       ...(status.error === undefined ? {} : { error: shownError(status.error, show) }),
@@ -108,6 +111,7 @@ function statusText(job: ShownJob, paint: Paint, traceUrl: string | undefined): 
     stepCount,
     silentMs,
     silentNode,
+    hold,
   } = job;
   const about = facts(
     [
@@ -116,6 +120,7 @@ function statusText(job: ShownJob, paint: Paint, traceUrl: string | undefined): 
       ["queue", queue],
       ["state", state, stateColour(state)],
       ...(silentMs === undefined ? [] : [["node", shownSilence(silentNode, silentMs)] as const]),
+      ...holdFacts(hold, queue),
       ["attempts", String(attempts)],
       ...(progress === undefined
         ? []
