@@ -1,9 +1,16 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { type Envelope, type Settlement, systemClock, UNSETTLED } from "@millrace/core";
+import {
+  type Envelope,
+  type Settlement,
+  silentLogger,
+  systemClock,
+  UNSETTLED,
+} from "@millrace/core";
 import { MemoryBroker } from "@millrace/testkit";
 import { invokedHook } from "../../packages/runtime/src/durable/invoked-hook.ts";
+import { SecondLooks } from "../../packages/runtime/src/execution/settle/second-looks.ts";
 import { childHook } from "../../packages/runtime/src/execution/steps/child-hook.ts";
 import { journalHook } from "../../packages/runtime/src/execution/steps/journal-hook.ts";
 
@@ -27,8 +34,9 @@ export async function stepless(): Promise<Stepless> {
   const [, jobUs] = /^a node +([\d.]+) µs/m.exec(stdout) ?? [];
   if (jobUs === undefined) throw new Error(`no figure in: ${stdout}`);
   const broker = new MemoryBroker();
+  const looks = new SecondLooks({ broker, clock: systemClock, log: silentLogger });
   const hooks = [
-    childHook(broker, systemClock),
+    childHook(broker, systemClock, looks),
     invokedHook(broker),
     journalHook(broker, { jobs: [{ steps: { version: 1 } }], get: () => undefined } as never),
   ].filter((hook) => hook !== undefined);

@@ -73,16 +73,15 @@ export function batchClient({ server }: Line, call: Line["call"]): BatchStore {
       call({ point: `replace ${batch.id}`, act: () => batches.replace(batch, revision) }),
     join: (batch, ids) => call({ point: `join ${batch}`, act: () => batches.join(batch, ids) }),
     leave: async (batch, id, end, { lease } = {}) => {
-      const isStranger = await call({
+      const left = await call({
         point: `leave ${batch} ${id.id}`,
         timeoutMs: 30_000,
         code: "publish-timeout",
         mayRepeat: () => lease?.isHeld() ?? true,
-        act: () => batches.leave(batch, id, end) && batches.left(batch) === 0,
+        act: () => batches.leave(batch, id, end),
       });
-      return (
-        isStranger || call({ point: `left ${batch} ${id.id}`, act: () => batches.left(batch) > 0 })
-      );
+      if (left === undefined) return undefined;
+      return call({ point: `left ${batch} ${id.id}`, act: () => batches.left(batch) > 0 });
     },
     find: (batch) => call({ point: `find ${batch}`, act: () => batches.find(batch) }),
     ended: (batch) => call({ point: `ended ${batch}`, act: () => batches.ended(batch) }),

@@ -91,12 +91,12 @@ export class NatsBatches implements BatchStore {
     member: JobRef,
     end: BatchEnd,
     { lease }: { readonly lease?: Lease } = {},
-  ): Promise<boolean> {
+  ): Promise<boolean | undefined> {
     const { names } = this.#server;
     const place = await againBehindBarrier(this.#server, names.batchStream, () =>
       this.#placeOf(batch, member),
     );
-    if (place === undefined) return true;
+    if (place === undefined) return undefined;
     if (place.state === "open") {
       const revoked = revokedWith(lease, `the job ${member.id} leaves its batch`);
       // Ended first: whoever sees no member left must see how each has ended.

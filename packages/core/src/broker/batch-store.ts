@@ -60,8 +60,8 @@ export interface BatchStore {
    *
    * @param options.lease of the delivery that is settled by it: once it is lost, nothing is sent
    *   any more
-   * @returns whether others have not; true where it did not belong to the batch, which is then none
-   *   of its business
+   * @returns whether others have not; undefined where it did not belong to the batch, which is then
+   *   none of its business
    * @throws MillraceError `lease-lost`
    */
   leave(
@@ -69,7 +69,7 @@ export interface BatchStore {
     member: JobRef,
     end: BatchEnd,
     options?: { readonly lease?: Lease },
-  ): Promise<boolean>;
+  ): Promise<boolean | undefined>;
   /** @returns undefined where there is no such batch, or it was removed */
   find(batch: string): Promise<StoredBatch | undefined>;
   /**

@@ -12,6 +12,7 @@ import { Suspects } from "../execution/recall/suspects.ts";
 import { BegunRuns } from "../execution/recall/begun-runs.ts";
 import { batchHook } from "../execution/settle/batch-hook.ts";
 import { watchSettlements } from "../execution/settle/trouble-log.ts";
+import { SecondLooks } from "../execution/settle/second-looks.ts";
 import { childHook } from "../execution/steps/child-hook.ts";
 import { journalHook } from "../execution/steps/journal-hook.ts";
 import { signalHook } from "../execution/steps/signal-hook.ts";
@@ -35,6 +36,7 @@ export interface NodeWork {
   readonly recentEnds: RecentEnds;
   readonly settlements: ReturnType<typeof watchSettlements>;
   readonly failures: FailureLog;
+  readonly secondLooks: SecondLooks;
   /** Whether jobs may wait for signals here. */
   readonly hasSteps: boolean;
   readonly running: () => readonly RunningJob[];
@@ -48,7 +50,9 @@ export function nodeWork(base: NodeBase): NodeWork {
   const { broker, instrumentation, metrics, leaseMs } = config;
   const strays = strayWarnings(log);
   if (registry.jobs.some((job) => job.isolation === "thread")) threadMain();
+  const secondLooks = new SecondLooks({ broker, clock, log });
   const parts = {
+    secondLooks,
     strays,
     threads: new ThreadPool(clock, config.threads, instrumentation?.threadModule, strays),
     limits: nodeLimits({
@@ -65,7 +69,7 @@ export function nodeWork(base: NodeBase): NodeWork {
     recentEnds: new RecentEnds(broker, clock, leaseMs),
     settlements: watchSettlements({ clock, metrics, log, leaseMs }, base.events),
     failures: new FailureLog(log, clock),
-    stepHooks: [signalHook(broker, registry), journalHook(broker, registry)].filter(
+    stepHooks: [signalHook(broker, registry, secondLooks), journalHook(broker, registry)].filter(
       (hook) => hook !== undefined,
     ),
     hasInHand: (delivery) =>
@@ -92,6 +96,7 @@ interface HostParts extends Pick<
   "failures" | "hasInHand" | "recentEnds" | "settlements"
 > {
   readonly strays: StraySignals;
+  readonly secondLooks: SecondLooks;
   readonly threads: ThreadPool;
   readonly limits: NodeLimits;
   readonly unique: UniqueJobs;
@@ -129,10 +134,10 @@ function executionHost(base: NodeBase, parts: HostParts): ExecutionHost {
     limits: [refuseStaleTicks(broker, clock), ...parts.limits.limits, unique.limit],
     hooks: [
       unique.release,
-      batchHook({ broker: publishing, clock, node }),
+      batchHook({ broker: publishing, clock, node, looks: parts.secondLooks }),
       cancellationHook(broker, cancellations),
       ...parts.stepHooks,
-      childHook(broker, clock),
+      childHook(broker, clock, parts.secondLooks),
       invokedHook(broker),
     ],
     producer: new Producer(brokerOutlet(publishing), clock, base.internals.newId),

@@ -36,11 +36,11 @@ export class BatchShelf {
       if ((entry?.ended.get(member)?.end ?? "refused") === "refused") entry?.members.add(member);
   }
 
-  leave(id: string, job: JobRef, end: BatchEnd): boolean {
+  leave(id: string, job: JobRef, end: BatchEnd): boolean | undefined {
     const entry = this.#entries.get(id);
     const member = keyOf(job);
     if (entry?.members.delete(member) === true) entry.ended.set(member, { id: job.id, end });
-    else if (entry?.ended.has(member) !== true) return true;
+    else if (entry?.ended.has(member) !== true) return undefined;
     return entry.members.size > 0;
   }
 
@@ -92,7 +92,7 @@ export class MemoryBatches implements BatchStore {
     this.#shelf.join(batch, members);
   }
 
-  async leave(batch: string, member: JobRef, end: BatchEnd): Promise<boolean> {
+  async leave(batch: string, member: JobRef, end: BatchEnd): Promise<boolean | undefined> {
     this.#reach();
     return this.#shelf.leave(batch, member, end);
   }

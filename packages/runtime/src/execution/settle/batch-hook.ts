@@ -1,14 +1,18 @@
 import {
   batchEnd,
+  type BatchEnd,
   brokenLink,
   type Broker,
   callBack,
   type Clock,
   type Envelope,
+  type JobRef,
+  type Lease,
   MillraceError,
   recordError,
 } from "@millrace/core";
 import { isHopeless, NO_ROOM_MS } from "./settlement-fallback.ts";
+import type { SecondLooks } from "./second-looks.ts";
 import type { Settled, SettlementHook } from "./settlement-hook.ts";
 
 export interface BatchHookHost {
@@ -16,6 +20,15 @@ export interface BatchHookHost {
   readonly broker: Broker;
   readonly clock: Pick<Clock, "now">;
   readonly node: string;
+  readonly looks: SecondLooks;
+}
+
+/** A job of a batch that has ended. */
+interface Member extends JobRef {
+  readonly batch: string;
+  readonly end: BatchEnd;
+  /** When it left, epoch milliseconds. */
+  readonly at: number;
 }
 
 /**
@@ -24,7 +37,7 @@ export interface BatchHookHost {
  * again.
  */
 export function batchHook(host: BatchHookHost): SettlementHook {
-  const { broker } = host;
+  const { broker, clock, looks } = host;
   return {
     concerns: ({ batch }, { state }) =>
       batch !== undefined && (state === "recalled" || batchEnd(state) !== undefined),
@@ -35,9 +48,41 @@ export function batchHook(host: BatchHookHost): SettlementHook {
       if (batch === undefined || end === undefined) return;
       const publish = (callback: Envelope): Promise<void> => follow(host, settled, callback);
       const othersLeft = await broker.batches.leave(batch, { id, queue }, end, { lease });
-      if (!othersLeft) await callBack(broker, batch, publish, recorded !== undefined);
+      if (othersLeft === false) await callBack(broker, batch, publish, recorded !== undefined);
+      // One look will do for all jobs of a batch, but for one of which the batch knew nothing.
+      const member = { batch, id, queue, end, at: clock.now() };
+      const key = othersLeft === undefined ? `${batch} ${queue} ${id}` : batch;
+      looks.later(`${key} left`, () => lookAgain(host, member));
     },
   };
+}
+
+/** The job may be in the batch after all, or the others may have left it. */
+async function lookAgain(
+  host: BatchHookHost,
+  { batch, id, queue, end, at }: Member,
+): Promise<void> {
+  const { batches } = host.broker;
+  const found = await batches.find(batch);
+  // Called back; or another was made since, whose job of this id has not ended.
+  if (found === undefined || found.createdAt > at) return;
+  if ((await batches.leave(batch, { id, queue }, end)) !== false) return;
+  await callBack(host.broker, batch, (callback) => enqueue(host, callback), true);
+}
+
+/** Straight to its queue, among the delayed jobs where that is full. */
+async function enqueue(
+  { broker, clock }: BatchHookHost,
+  callback: Envelope,
+  lease?: Lease,
+): Promise<void> {
+  const held = lease === undefined ? {} : { lease };
+  try {
+    await broker.requeue(callback, held);
+  } catch (error) {
+    if (!MillraceError.is(error, "queue-full")) throw error;
+    await broker.requeue({ ...callback, notBefore: clock.now() + NO_ROOM_MS }, held);
+  }
 }
 
 /**
@@ -45,18 +90,15 @@ export function batchHook(host: BatchHookHost): SettlementHook {
  * a letter where it can't be enqueued at all.
  */
 async function follow(
-  { broker, clock, node }: BatchHookHost,
+  host: BatchHookHost,
   { envelope, lease, alsoSettle }: Settled,
   callback: Envelope,
 ): Promise<void> {
   try {
-    await broker.requeue(callback, { lease });
+    await enqueue(host, callback, lease);
   } catch (error) {
-    const now = clock.now();
-    if (MillraceError.is(error, "queue-full"))
-      return broker.requeue({ ...callback, notBefore: now + NO_ROOM_MS }, { lease });
     if (!isHopeless(error)) throw error;
-    const from = { envelope, now, node };
+    const from = { envelope, now: host.clock.now(), node: host.node };
     try {
       await alsoSettle(brokenLink(from, callback, recordError(error)));
     } catch (refused) {

@@ -1,18 +1,19 @@
 import type { Broker, SettlementStep } from "@millrace/core";
 import type { Settled, SettlementHook } from "../settle/settlement-hook.ts";
 import type { Registry } from "../../registry/registry.ts";
+import type { SecondLooks } from "../settle/second-looks.ts";
 import { wakeIfAnswered } from "./wake-job.ts";
 
 /**
  * The look after a job was put aside to wait: a signal that came between its last look and that is
- * nobody's else to find. It can't be spared, because nothing repeats it: without it such a job
- * would wait until its deadline.
+ * nobody's else to find. It can't be spared: without it such a job would wait until its deadline.
  *
  * @returns undefined for a node whose jobs have no steps
  */
 export function signalHook(
   broker: Pick<Broker, "delayed" | "journal" | "signals">,
   registry: Pick<Registry, "jobs" | "get">,
+  looks: SecondLooks,
 ): SettlementHook | undefined {
   if (!registry.jobs.some((job) => job.steps !== undefined)) return undefined;
   return {
@@ -22,7 +23,10 @@ export function signalHook(
     beforeAck: async ({ settlement, recorded }: Settled) => {
       // What an earlier holder did isn't said here: if it has put the job aside, it is looked at.
       if (settlement.state === "recalled" && recorded?.state !== "requeued") return;
-      await wakeIfAnswered(broker, settlement.envelope);
+      const { id, queue, createdAt } = settlement.envelope;
+      const run = { id, queue, createdAt };
+      if (!(await wakeIfAnswered(broker, run)))
+        looks.later(`${queue} ${id}`, async () => void (await wakeIfAnswered(broker, run)));
     },
   };
 }

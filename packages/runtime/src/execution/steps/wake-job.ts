@@ -22,16 +22,17 @@ export async function wakeForSignal(broker: Server, signal: SignalRef): Promise<
  * Wakes a job that was put aside, if a signal has come since it looked.
  *
  * @param only the one name that is looked for. Default: all that the job waits for
+ * @returns whether it was there, and was woken
  */
 export async function wakeIfAnswered(
   broker: Server,
   { id, queue, createdAt }: Pick<Envelope, keyof JobRef | "createdAt">,
   only?: string,
-): Promise<void> {
+): Promise<boolean> {
   const stored = await broker.journal.read({ id, queue, createdAt }, { once: true });
   const entries = stored.map(({ data }) => readEntry(data)).filter((one) => one !== undefined);
   const wake = (): Promise<boolean> => broker.delayed.move(id, queue, "now", { createdAt });
-  if (hasCallEnded(entries)) return void (await wake());
+  if (hasCallEnded(entries)) return wake();
   for (const name of awaitedNames(entries)) {
     if (only !== undefined && only !== name) continue;
     const signals = await broker.signals.read({ queue, id, name });
@@ -40,7 +41,7 @@ export async function wakeIfAnswered(
       broker.signals.drop({ queue, id, name }, sequence).catch(() => {});
     if (!isAnswered(entries, name, signals)) continue;
     // Where it isn't there any more, or is due within two seconds, it comes to a node by itself.
-    await wake();
-    return;
+    return wake();
   }
+  return false;
 }
