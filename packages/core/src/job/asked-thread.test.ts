@@ -12,8 +12,8 @@ test.each(["throw new Error('no memory')", "process.exit(1)"])(
       const worker = new Worker(
         `const { parentPort } = require("node:worker_threads");
          parentPort.on("message", (call) => {
+           if (call === "end") { ${end}; }
            parentPort.postMessage({ ok: true, call });
-           if (call === "end") setImmediate(() => { ${end}; });
          });`,
         { eval: true, stderr: true },
       );
@@ -21,10 +21,11 @@ test.each(["throw new Error('no memory')", "process.exit(1)"])(
       return worker;
     });
     onTestFinished(() => thread.end());
-    expect(await thread.ask("end")).toEqual({ ok: true, call: "end" });
+    expect(await thread.ask("first")).toEqual({ ok: true, call: "first" });
     const [first] = started;
-    if (first !== undefined && first.threadId !== -1)
-      await new Promise((resolve) => first.once("exit", resolve));
+    const ended = new Promise((resolve) => first?.once("exit", resolve));
+    first?.postMessage("end");
+    await ended;
     expect(thread.isThere).toBe(false);
     expect(await thread.ask("again")).toEqual({ ok: true, call: "again" });
     expect(started).toHaveLength(2);

@@ -1,4 +1,4 @@
-import { type Envelope, MillraceError } from "@millrace/core";
+import { type Envelope, MillraceError, type PlacedRecord } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { IndexFollower } from "./index-follower.ts";
@@ -51,6 +51,74 @@ test("a queue that can't be read keeps no other from the index, and is told of a
   isBad = false;
   await follower.round();
   expect(read).toEqual(["bad", "good", "bad"]);
+});
+
+/** A history that is what a test makes of it, and an index that follows it. */
+async function followedHistory() {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock, server: new MemoryServer(clock) });
+  const thread = await IndexThread.start("");
+  onTestFinished(() => thread.end());
+  let records: readonly PlacedRecord[] = [];
+  let newest = 0;
+  broker.history.stretch = async ({ after, limit = 100 }) => {
+    const found = records.filter(({ position }) => position > after).slice(0, limit);
+    const oldest = records[0]?.position ?? newest + 1;
+    return { oldest, newest, until: found.at(-1)?.position ?? newest, records: found };
+  };
+  const follower = new IndexFollower({
+    ...{ broker, clock, thread, identity: "", keepMs: 1e13, maxBytes: 2 ** 30 },
+    show: (value) => value,
+  });
+  await follower.open();
+  const states = async (): Promise<readonly string[]> => {
+    await follower.round();
+    const { jobs } = await thread.ask("search", { limit: 100, now: clock.now() });
+    return jobs.map(({ id, state }) => `${id} ${state}`).toSorted();
+  };
+  const holds = (held: readonly PlacedRecord[]): void => {
+    records = held;
+    newest = held.at(-1)?.position ?? 0;
+  };
+  return { clock, states, holds };
+}
+
+function placed(
+  position: number,
+  id: string,
+  state: PlacedRecord["record"]["state"],
+  storedAt = position,
+): PlacedRecord {
+  const record: PlacedRecord["record"] = {
+    ...{ id, queue: "mail", name: "send", state, outcome: "succeeded", attempts: 1 },
+    ...{ generation: 0, node: "n", at: storedAt, sequence: position, createdAt: 1 },
+  };
+  return { record, position, storedAt };
+}
+
+test("an index that follows notices a history that was cut off before it was read", async () => {
+  const { clock, states, holds } = await followedHistory();
+  holds([placed(1, "a", "requeued"), placed(2, "b", "requeued")]);
+  expect(await states()).toEqual(["a requeued", "b requeued"]);
+  // What became of a is in record 3, which is gone.
+  holds([placed(4, "b", "succeeded"), placed(5, "c", "succeeded")]);
+  expect(await states()).toEqual(["b succeeded", "c succeeded"]);
+  // Soon again: what can be read of it is, and the rest later.
+  holds([placed(7, "d", "requeued")]);
+  expect(await states()).toEqual(["b succeeded", "c succeeded", "d requeued"]);
+  await clock.advance("10m");
+  expect(await states()).toEqual(["d requeued"]);
+});
+
+test.each([
+  ["shorter", [placed(1, "x", "succeeded", 100)]],
+  ["as long", [placed(1, "x", "succeeded", 100), placed(2, "x", "succeeded", 101)]],
+])("an index that follows notices a history that was made anew, %s", async (_, anew) => {
+  const { states, holds } = await followedHistory();
+  holds([placed(1, "a", "succeeded"), placed(2, "b", "succeeded")]);
+  expect(await states()).toEqual(["a succeeded", "b succeeded"]);
+  holds(anew);
+  expect(await states()).toEqual(["x succeeded"]);
 });
 
 /** A round over a history of some stretches; so many jobs are heard of while each is read. */

@@ -42,6 +42,8 @@ const MOST_HEARD_CHARACTERS = 32 * 2 ** 20;
 const HEARD_KEPT_MS = 3_600_000;
 const ALL_QUEUES_MS = 10_000;
 const PRUNE_MS = 60_000;
+/** Between two times that a history is read anew which was cut off. */
+const CUT_OFF_MS = 600_000;
 const NOTHING_LEFT = { oldest: Number.MAX_SAFE_INTEGER, newest: 0 };
 
 /** Reads the streams into an index, from where it was. One round after the other. */
@@ -57,6 +59,9 @@ export class IndexFollower {
   #allQueuesAt = Number.NEGATIVE_INFINITY;
   #prunedAt = Number.NEGATIVE_INFINITY;
   #isFresh = true;
+  /** Records went that were never read. */
+  #isCutOff = false;
+  #clearedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: FollowerOptions) {
     this.#options = options;
@@ -66,6 +71,11 @@ export class IndexFollower {
     const { position } = this.#cursors;
     const behind = Math.max(0, this.#newest - Math.max(position, this.#oldest - 1));
     return { position, newest: this.#newest, behind, unheard: this.#unheard };
+  }
+
+  /** Whether it has not read yet what there was before. */
+  get isFresh(): boolean {
+    return this.#isFresh;
   }
 
   async open(): Promise<void> {
@@ -83,6 +93,8 @@ export class IndexFollower {
   async clear(): Promise<void> {
     await this.#options.thread.ask("clear", {});
     this.#cursors = NOTHING_READ;
+    this.#clearedAt = this.#options.clock.monotonic();
+    this.#isCutOff = false;
     this.#isFresh = true;
     this.#allQueuesAt = Number.NEGATIVE_INFINITY;
   }
@@ -106,7 +118,7 @@ export class IndexFollower {
    * where a queue could not be read: the others' jobs are found all the same.
    */
   async round(): Promise<void> {
-    if (this.#isFresh) await this.#requireSameHistory();
+    if (!(await this.#isSameHistory())) await this.clear();
     // Before what is stored: it is joined with that.
     await this.#writeHeard();
     const { ends, failure } = await this.#readQueues();
@@ -195,6 +207,7 @@ export class IndexFollower {
         const { records, until, oldest, newest } = part;
         this.#oldest = oldest;
         this.#newest = newest;
+        if (after > 0 && (oldest > after + 1 || newest < after)) this.#isCutOff = true;
         hasDied ||= records.some(({ record }) => record.state === "dead");
         const news = records.map((record) => recordNews(record, show));
         await written;
@@ -255,20 +268,21 @@ export class IndexFollower {
 
   /**
    * Where the history is another one, or was cut off before it was read, nobody knows what became
-   * of the jobs: it is read anew.
+   * of the jobs: it is read anew. One that is cut off faster than it can be read would be read anew
+   * for ever, so that is done from time to time.
    */
-  async #requireSameHistory(): Promise<void> {
+  async #isSameHistory(): Promise<boolean> {
     const { position, positionAt } = this.#cursors;
-    if (position === 0) return;
-    const { oldest, newest, records } = await this.#options.broker.history.stretch({
+    if (position === 0) return true;
+    const { broker, clock } = this.#options;
+    const { oldest, newest, records } = await broker.history.stretch({
       ...{ after: position - 1, limit: 1 },
     });
     const [first] = records;
-    const isOther =
-      newest < position ||
-      oldest > position + 1 ||
-      (first?.position === position && first.storedAt !== positionAt);
-    if (isOther) await this.clear();
+    if (newest < position) return false;
+    if (first?.position === position && first.storedAt !== positionAt) return false;
+    this.#isCutOff ||= oldest > position + 1;
+    return !this.#isCutOff || clock.monotonic() - this.#clearedAt < CUT_OFF_MS;
   }
 
   async #prune(): Promise<void> {

@@ -218,7 +218,8 @@ class FollowedIndex implements JobIndex {
     const size = await this.#parts.thread.ask("size", {});
     const { position, newest, behind, unheard } = this.#parts.follower.progress;
     const problem = this.#problem;
-    const state = this.#isBehind ? "catching-up" : "following";
+    const isBehind = this.#isBehind || this.#parts.follower.isFresh;
+    const state = isBehind ? "catching-up" : "following";
     return {
       state: problem === undefined ? state : "failing",
       ...{ position, newest, behind, unheard, ...size },
