@@ -16,12 +16,12 @@ import {
   optionNames,
   planChainOnce,
   refuseUnknown,
-  toMs,
   withLink,
 } from "@millrace/core";
 import type { ClientCalls } from "../client-calls.ts";
 import { onRecordSince } from "../jobs/known-id.ts";
-import { type JobHandle, jobHandle, type ResultOptions } from "../jobs/job-handle.ts";
+import { type HandledJob, type JobHandle, type ResultOptions } from "../jobs/job-handle.ts";
+import { chainJobs } from "./chain-jobs.ts";
 
 /** Jobs that run one after the other, each with the result of the one before it as its input. */
 export interface Chain<Output> {
@@ -74,27 +74,38 @@ function chainOf<Output>(host: ChainHost, plan: ChainPlan): Chain<Output> {
     next: (job, options = {}) => chainOf(host, withLink(plan, job, options)),
     enqueue: async () => {
       const envelope = await chainEnvelope(plan, host.source);
-      const { duplicate } = await host.publish(async (via) =>
-        (await isKnown(via, plan, envelope))
-          ? { duplicate: true }
-          : enqueueOne(via, envelope, plan.isKeyed),
+      const { id, queue, createdAt } = envelope;
+      const { duplicate, ...known } = await host.publish(
+        async (via): Promise<Enqueued> =>
+          (await onRecord(via, plan, envelope)) ?? enqueueOne(via, envelope, plan.isKeyed),
       );
-      return chainHandle<Output>(host, plan, duplicate);
+      return chainHandle<Output>(host, plan, {
+        ...{ ...known, id, queue, duplicate },
+        ...(duplicate ? {} : { createdAt }),
+      });
     },
   };
 }
+
+/** What is known of a chain's first job once it was enqueued. */
+type Enqueued = Pick<HandledJob, "duplicate" | "sequence" | "onRecordSince">;
 
 /**
  * Whether the chain's id keeps it out, where the publish can't tell: what comes by the door for
  * programs lies on a subject that all share, so its queue is searched for it.
  */
-async function isKnown(broker: Broker, { isKeyed }: ChainPlan, first: Envelope): Promise<boolean> {
-  if (!isKeyed || !needsProgramDoor(first)) return false;
+async function onRecord(
+  broker: Broker,
+  { isKeyed }: ChainPlan,
+  first: Envelope,
+): Promise<Enqueued | undefined> {
+  if (!isKeyed || !needsProgramDoor(first)) return undefined;
   try {
-    return (await onRecordSince(broker, first)) !== undefined;
+    const since = await onRecordSince(broker, first);
+    return since === undefined ? undefined : { duplicate: true, onRecordSince: since };
   } catch (error) {
     // Who may only publish can't look: the id is known as long as the queue remembers it.
-    if (MillraceError.is(error, "permission-denied")) return false;
+    if (MillraceError.is(error, "permission-denied")) return undefined;
     throw error;
   }
 }
@@ -106,28 +117,16 @@ const RESULT_NAMES = optionNames<ChainResultOptions>({ timeout: true, signal: tr
 function chainHandle<Output>(
   { broker, clock, calls }: ChainHost,
   plan: ChainPlan,
-  duplicate: boolean,
+  first: HandledJob,
 ): ChainHandle<Output> {
-  const jobs = jobsOfChain(plan).map((job) =>
-    jobHandle<unknown>(broker, clock, { ...job, duplicate }),
-  );
+  const [, ...later] = jobsOfChain(plan);
+  const { handles, result } = chainJobs(broker, clock, first, later);
   return {
     id: plan.id,
-    jobs: jobs.map((job) => calls.handle(job)),
+    jobs: handles.map((job) => calls.handle(job)),
     result: async (options = {}) => {
       refuseUnknown(options, RESULT_NAMES, "result()");
-      // Of the whole chain, and not of each job anew.
-      const { timeout, signal } = calls.wait(options);
-      const until = timeout === undefined ? undefined : clock.now() + toMs(timeout, "timeout");
-      let result: unknown;
-      // One after the other: a job that is dead has none after it, and the last one would be waited
-      // for in vain.
-      for (const job of jobs)
-        result = await job.result({
-          ...(until === undefined ? {} : { timeout: Math.max(0, until - clock.now()) }),
-          ...(signal === undefined ? {} : { signal }),
-        });
-      return result as Output;
+      return (await result(calls.wait(options))) as Output;
     },
   };
 }

@@ -15,6 +15,11 @@ export interface AwaitedJob {
    */
   readonly onRecordSince?: number;
   /**
+   * Of a job that follows another, whose end it is the mark of: two may have been made in the same
+   * millisecond. None is ever dropped as a duplicate of another of its id.
+   */
+  readonly unkeyed?: number;
+  /**
    * How long it may take to appear, where nobody confirmed that it was stored. Default: it was, or
    * comes some time.
    */

@@ -112,7 +112,8 @@ async function mayBeDuplicateOf(
   job: AwaitedJob,
 ): Promise<boolean> {
   const before = firstStoredAt ?? createdAt;
-  if (before === undefined || job.createdAt === undefined) return false;
+  if (before === undefined || job.createdAt === undefined || job.unkeyed !== undefined)
+    return false;
   try {
     const { dedupeWindowMs = 0 } = await broker.queues.settings(job.queue);
     return Math.abs(job.createdAt - before) < dedupeWindowMs + CLOCK_SLACK_MS;
@@ -136,10 +137,11 @@ export function isDeath({ state }: HistoryRecord): boolean {
 function lastOf(
   records: readonly HistoryRecord[],
   heard: HistoryRecord | undefined,
-  { createdAt }: AwaitedJob,
+  job: AwaitedJob,
 ): HistoryRecord | undefined {
+  const { createdAt } = job;
   const isOwn = (record: HistoryRecord | undefined): boolean =>
-    createdAt !== undefined && record?.createdAt === createdAt;
+    createdAt !== undefined && record?.createdAt === createdAt && !isOfAnother(record, job);
   const own = later(records.findLast(isOwn), isOwn(heard) ? heard : undefined);
   return own ?? later(records.at(-1), heard);
 }
@@ -159,11 +161,19 @@ function later(
  * later, and ended sooner.
  */
 export function isOfAnother(record: HistoryRecord, job: AwaitedJob): boolean {
-  const { sequence, createdAt } = job;
+  const { sequence, createdAt, unkeyed } = job;
   if (isLater(record, job)) return true;
   if (createdAt !== undefined && record.createdAt !== undefined)
-    return record.createdAt !== createdAt;
+    return record.createdAt !== createdAt || !isAfter(record, unkeyed);
+  // A job that could not be enqueued after another has a record without either.
+  if (createdAt !== undefined && unkeyed !== undefined)
+    return record.at < createdAt - CLOCK_SLACK_MS;
   return sequence !== undefined && record.sequence !== undefined && record.sequence < sequence;
+}
+
+/** Whether a job that follows others may be the one that follows this end. */
+function isAfter(record: HistoryRecord, mark: number | undefined): boolean {
+  return mark === undefined || record.unkeyed === undefined || record.unkeyed === mark;
 }
 
 function isSame(a: HistoryRecord, b: HistoryRecord): boolean {

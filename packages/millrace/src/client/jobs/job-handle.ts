@@ -117,6 +117,8 @@ export interface HandledJob {
   readonly createdAt?: number;
   /** Of one that was on record before: something of it was stored then, by the broker's clock. */
   readonly onRecordSince?: number;
+  /** Of a job that follows another: see `AwaitedJob`. */
+  readonly unkeyed?: number;
   /** Known by its id alone: nobody confirmed that it was stored. */
   readonly byId?: true;
 }
