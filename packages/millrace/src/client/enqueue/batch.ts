@@ -61,14 +61,15 @@ export async function enqueueBatch<Input, Parsed, Output>(
     ? await endedMembers(broker, callback, id, refs)
     : await takeMembers(broker, members, { id, madeAt, at: batch.createdAt });
   await callBackIfOver(broker, id);
+  const handled = { id: callback.id, queue: callback.queue, closesBatch: id };
   return {
     id,
     jobs: results.filter((result) => result.ok).map((result) => jobHandle(broker, clock, result)),
     refused: results.filter((result) => !result.ok),
-    callback: jobHandle(broker, clock, { ...callback, duplicate: isOver }),
+    callback: jobHandle(broker, clock, { ...handled, duplicate: isOver }),
     left: () => broker.batches.left(id),
     result: (wait) =>
-      jobHandle<Output>(broker, clock, { ...callback, duplicate: false }).result(wait),
+      jobHandle<Output>(broker, clock, { ...handled, duplicate: false }).result(wait),
   };
 }
 

@@ -20,6 +20,11 @@ export interface AwaitedJob {
    */
   readonly unkeyed?: number;
   /**
+   * Of a batch's callback: the batch. Whoever makes the batch again writes another callback, and
+   * nobody knows before when the one that is enqueued was made.
+   */
+  readonly closesBatch?: string;
+  /**
    * How long it may take to appear, where nobody confirmed that it was stored. Default: it was, or
    * comes some time.
    */

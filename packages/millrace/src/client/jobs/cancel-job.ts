@@ -10,8 +10,9 @@ import {
   optionNames,
   refuseUnknown,
   toMs,
+  type WaitingJob,
 } from "@millrace/core";
-import { endOnRecord, isFinal } from "./end-on-record.ts";
+import { endOnRecord, isFinal, isOfAnother } from "./end-on-record.ts";
 import { awaitEnd } from "./job-result.ts";
 import type { AwaitedJob } from "./awaited-job.ts";
 import { isNewer } from "./job-status.ts";
@@ -166,12 +167,22 @@ type Met =
  * allowed.
  */
 async function meet(broker: Broker, clock: Clock, job: CancelledJob): Promise<Met> {
-  const { id, queue } = job;
+  const { id, queue, closesBatch } = job;
+  const ofBatch = {
+    where: ({ envelope }: WaitingJob): boolean => envelope.closes?.id === closesBatch,
+  };
   for (let look = 1; ; look += 1) {
-    const running = broker
-      .whoRuns(id, { timeoutMs: WHO_RUNS_MS })
-      .then((found) => (found?.queue === queue ? found : undefined));
-    const waiting = broker.findWaiting(id, { queue });
+    // Who runs it does not say of which batch it is the callback.
+    const running =
+      closesBatch === undefined
+        ? broker
+            .whoRuns(id, { timeoutMs: WHO_RUNS_MS })
+            .then((found) => (found?.queue === queue ? found : undefined))
+        : Promise.resolve(undefined);
+    const waiting = broker.findWaiting(id, {
+      queue,
+      ...(closesBatch === undefined ? {} : ofBatch),
+    });
     const first = await firstFound(running, waiting);
     if (first !== undefined) {
       const createdAt = "envelope" in first ? first.envelope.createdAt : first.createdAt;
@@ -183,7 +194,10 @@ async function meet(broker: Broker, clock: Clock, job: CancelledJob): Promise<Me
             : !isNewer(record, first, undefined),
       };
     }
-    const last = (await broker.history.read(job)).at(-1);
+    const records = await broker.history.read(job);
+    const last = records.findLast(
+      (record) => closesBatch === undefined || !isOfAnother(record, job),
+    );
     if (last !== undefined && isFinal(last)) return { ended: stateOf(last) };
     // Its last record sent it on, so it must be somewhere.
     if (last === undefined || look === LOOKS)

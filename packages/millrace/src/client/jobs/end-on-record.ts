@@ -139,9 +139,11 @@ function lastOf(
   heard: HistoryRecord | undefined,
   job: AwaitedJob,
 ): HistoryRecord | undefined {
-  const { createdAt } = job;
+  const { createdAt, closesBatch } = job;
+  const isKnown = (record: HistoryRecord): boolean =>
+    closesBatch !== undefined || (createdAt !== undefined && record.createdAt === createdAt);
   const isOwn = (record: HistoryRecord | undefined): boolean =>
-    createdAt !== undefined && record?.createdAt === createdAt && !isOfAnother(record, job);
+    record !== undefined && isKnown(record) && !isOfAnother(record, job);
   const own = later(records.findLast(isOwn), isOwn(heard) ? heard : undefined);
   return own ?? later(records.at(-1), heard);
 }
@@ -161,8 +163,9 @@ function later(
  * later, and ended sooner.
  */
 export function isOfAnother(record: HistoryRecord, job: AwaitedJob): boolean {
-  const { sequence, createdAt, unkeyed } = job;
+  const { sequence, createdAt, unkeyed, closesBatch } = job;
   if (isLater(record, job)) return true;
+  if (closesBatch !== undefined) return record.closes?.id !== closesBatch;
   if (createdAt !== undefined && record.createdAt !== undefined)
     return record.createdAt !== createdAt || !isAfter(record, unkeyed);
   // A job that could not be enqueued after another has a record without either.

@@ -119,6 +119,8 @@ export interface HandledJob {
   readonly onRecordSince?: number;
   /** Of a job that follows another: see `AwaitedJob`. */
   readonly unkeyed?: number;
+  /** Of a batch's callback: the batch. */
+  readonly closesBatch?: string;
   /** Known by its id alone: nobody confirmed that it was stored. */
   readonly byId?: true;
 }
