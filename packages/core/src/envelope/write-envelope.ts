@@ -102,6 +102,8 @@ function wireBody(envelope: Envelope): WireBody {
   if (envelope.follows !== undefined)
     body.follows = { id: envelope.follows.id, queue: envelope.follows.queue };
   if (envelope.closes !== undefined) body.closes = envelope.closes;
+  // Of a batch's callback, too.
+  if (envelope.runnableAt !== undefined) body.runnableAt = envelope.runnableAt;
   return body;
 }
 
@@ -113,7 +115,6 @@ function addSettlerFields(body: WireBody, envelope: Envelope): void {
   if (envelope.snoozes > 0) body.snoozes = envelope.snoozes;
   if (envelope.life !== undefined && envelope.life > 0) body.life = envelope.life;
   if (envelope.reservedAt !== undefined) body.reservedAt = envelope.reservedAt;
-  if (envelope.runnableAt !== undefined) body.runnableAt = envelope.runnableAt;
   if (envelope.sharedSince !== undefined) body.sharedSince = envelope.sharedSince;
   if (envelope.firstStoredAt !== undefined) body.firstStoredAt = envelope.firstStoredAt;
   if (envelope.firstError !== undefined) body.firstError = envelope.firstError;

@@ -23,7 +23,10 @@ export async function closeBatch(broker: Broker, id: string): Promise<Closed | "
     const { revision, over, ...batch } = found;
     if (over !== undefined) return { ...batch, over };
     if ((await broker.batches.left(id)) > 0) return "open";
-    const closed = { ...batch, over: summaryOf(id, await broker.batches.ended(id)) };
+    const [ended, now] = await Promise.all([broker.batches.ended(id), broker.serverNow()]);
+    // What it was before was no waiting for a start.
+    const callback = { ...batch.callback, runnableAt: now };
+    const closed = { ...batch, callback, over: summaryOf(id, ended) };
     try {
       if (await broker.batches.replace(closed, revision)) return closed;
     } catch (error) {

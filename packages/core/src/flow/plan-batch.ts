@@ -133,7 +133,10 @@ export async function makeBatch({ members, callback, ...plan }: BatchPlan): Prom
   };
 }
 
-/** Its input is checked by the node, when it is whole. */
+/**
+ * Its input is checked by the node, when it is whole; and of that the node makes the keys that the
+ * definition says.
+ */
 function callbackEnvelope<Input, Parsed, Output>(
   id: string,
   { callback: { job, input, options = {} } }: BatchOptions<Input, Parsed, Output>,
@@ -145,7 +148,7 @@ function callbackEnvelope<Input, Parsed, Output>(
       "invalid-option",
       `callback.options.id: a batch's callback has the id of the batch, with :callback behind it. Give the batch an id.`,
     );
-  const unchecked = { ...job, input: undefined };
+  const unchecked = { ...job, input: undefined, unique: undefined, concurrency: undefined };
   const rules = { maxValues, exact: true, wellFormed: true };
   return makeEnvelope(
     unchecked,

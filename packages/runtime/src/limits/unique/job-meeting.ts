@@ -56,8 +56,7 @@ export function meetingOf(
   return {
     id: envelope.id,
     generation: envelope.generation,
-    // What the runtime published again was stored later than it was enqueued.
-    enqueuedAt: message.origin !== "runtime" ? message.storedAt : envelope.createdAt,
+    enqueuedAt: enqueuedAt(envelope, message),
     sequence: message.origin !== "runtime" ? message.sequence : undefined,
     earlier:
       attempts > 0 || interruptions > 0 || snoozes > 0 ? "run" : crashes > 0 ? "perhaps" : "none",
@@ -65,4 +64,14 @@ export function meetingOf(
     onConflict: job?.unique?.onConflict ?? "keep",
     now,
   };
+}
+
+/** What the runtime published again was stored later than it was enqueued. */
+function enqueuedAt(
+  { createdAt, closes, firstStoredAt }: Envelope,
+  { origin, storedAt }: QueueMessage,
+): number {
+  if (origin !== "runtime") return storedAt;
+  // A batch's callback is made with the batch, and enqueued when that is over.
+  return closes === undefined ? createdAt : (firstStoredAt ?? storedAt);
 }
