@@ -15,7 +15,7 @@ import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { revokedWith } from "../settlement/lease-over.ts";
 import { StreamOnce } from "../topology/stream-once.ts";
 import { batchStream } from "../topology/streams.ts";
-import { headersOf, type LeaderMessage, nextMessage } from "../reads/next-message.ts";
+import { type LeaderMessage, nextMessage } from "../reads/next-message.ts";
 import { againBehindBarrier, behindBarrier } from "../reads/behind-barrier.ts";
 import { readSubjects } from "../reads/read-subjects.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -23,12 +23,6 @@ import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 
 const MSGPACK = "application/msgpack";
 const NOTHING = new Uint8Array();
-/**
- * Which queue's job it is. Absent in what an earlier version wrote, which counts an id of any
- * queue.
- */
-const QUEUE_HEADER = "Millrace-Queue";
-
 /** A job's place in a batch: a token of its subject. */
 interface Place {
   readonly state: "open" | "ended";
@@ -71,12 +65,13 @@ export class NatsBatches implements BatchStore {
 
   async join(batch: string, members: readonly JobRef[]): Promise<void> {
     const { names } = this.#server;
-    const ended = new Map((await this.#ended(batch)).map((one) => [one.token, one.end]));
-    const joining = tokensOf(members).filter(({ token }) => mayJoin(ended.get(token)));
-    const messages = joining.map(({ token, queue }) => ({
+    const before = await this.#ends(batch);
+    const joining = members.map(tokenOf).filter((token) => mayJoin(before.get(token)));
+    if (joining.length === 0) return;
+    const messages = joining.map((token) => ({
       subject: names.batchMember(batch, token),
       data: NOTHING,
-      headers: { [QUEUE_HEADER]: queue },
+      headers: {},
     }));
     const failures = await this.#publisher.publishMany<MillraceError | undefined>(messages, {
       stored: () => undefined,
@@ -84,6 +79,10 @@ export class NatsBatches implements BatchStore {
     });
     const failure = failures.find((error) => error !== undefined);
     if (failure !== undefined) throw failure;
+    // One that has left meanwhile would stay for ever: whoever took it out does not come again.
+    const since = await this.#ends(batch);
+    for (const token of joining)
+      if (!mayJoin(since.get(token))) await this.#purge(names.batchMember(batch, token));
   }
 
   async leave(
@@ -103,7 +102,7 @@ export class NatsBatches implements BatchStore {
       await this.#publisher.publish(
         names.batchEnded(batch, place.token),
         encodeMsgpack(end),
-        { [QUEUE_HEADER]: member.queue },
+        {},
         revoked,
       );
       await this.#purge(names.batchMember(batch, place.token));
@@ -116,14 +115,13 @@ export class NatsBatches implements BatchStore {
   }
 
   /** Where a job stands in a batch: it may have left before. Undefined where it never joined. */
-  async #placeOf(batch: string, { queue, id }: JobRef): Promise<Place | undefined> {
+  async #placeOf(batch: string, member: JobRef): Promise<Place | undefined> {
     const { names } = this.#server;
-    for (const token of [id, `${queue}.${id}`]) {
-      if (isOf(await this.#first(names.batchMember(batch, token)), queue))
-        return { state: "open", token };
-      if (isOf(await this.#first(names.batchEnded(batch, token)), queue))
-        return { state: "ended", token };
-    }
+    const token = tokenOf(member);
+    const isThere = async (subject: string): Promise<boolean> =>
+      (await this.#first(subject)) !== undefined;
+    if (await isThere(names.batchMember(batch, token))) return { state: "open", token };
+    if (await isThere(names.batchEnded(batch, token))) return { state: "ended", token };
     return undefined;
   }
 
@@ -141,6 +139,10 @@ export class NatsBatches implements BatchStore {
       id: token.slice(token.lastIndexOf(".") + 1),
       end,
     }));
+  }
+
+  async #ends(batch: string): Promise<ReadonlyMap<string, BatchEnd>> {
+    return new Map((await this.#ended(batch)).map(({ token, end }) => [token, end]));
   }
 
   async #ended(
@@ -216,31 +218,11 @@ export class NatsBatches implements BatchStore {
   }
 }
 
-/**
- * A job's id, as earlier versions have it; with its queue before it where another member of the
- * batch has the same.
- */
-function tokensOf(
-  members: readonly JobRef[],
-): readonly { readonly token: string; readonly queue: string }[] {
-  const queues = new Map<string, string>();
-  const shared = new Set<string>();
-  for (const { id, queue } of members) {
-    if ((queues.get(id) ?? queue) !== queue) shared.add(id);
-    queues.set(id, queue);
-  }
-  return members.map(({ id, queue }) => ({
-    token: shared.has(id) ? `${queue}.${id}` : id,
-    queue,
-  }));
+/** Always with its queue: one of another may have the id, and join later. */
+function tokenOf({ queue, id }: JobRef): string {
+  return `${queue}.${id}`;
 }
 
 function mayJoin(ended: BatchEnd | undefined): boolean {
   return ended === undefined || ended === "refused";
-}
-
-function isOf(stored: LeaderMessage | undefined, queue: string): boolean {
-  if (stored === undefined) return false;
-  const of = headersOf(stored)[QUEUE_HEADER.toLowerCase()];
-  return of === undefined || of === queue;
 }

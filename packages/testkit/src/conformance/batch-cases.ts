@@ -184,6 +184,22 @@ export const batchCases: readonly ConformanceCase[] = [
   }),
 
   conformanceCase(
+    "batches: a job stays the same one where another of its id joins later",
+    async (scene) => {
+      const { batches } = scene.broker;
+      const { id } = await opened(scene, ["a", "b"]);
+      const there = { id: "a", queue: await scene.anotherQueue() };
+      await batches.leave(id, ref(scene, "b"), "succeeded");
+      await batches.join(id, [...refs(scene, "a", "b"), there, { ...there, id: "b" }]);
+      assert.equal(await batches.left(id), 3);
+      assert.equal(await batches.leave(id, ref(scene, "a"), "succeeded"), true);
+      assert.equal(await batches.leave(id, { ...there, id: "b" }, "succeeded"), true);
+      assert.equal(await batches.leave(id, there, "succeeded"), false);
+      assert.equal((await batches.ended(id)).length, 4);
+    },
+  ),
+
+  conformanceCase(
     "batches: what was refused may join again, and counts as it ends",
     async (scene) => {
       const { batches } = scene.broker;
