@@ -164,12 +164,8 @@ export {
   requirePlace,
   requireQueueName,
 } from "./envelope/names.ts";
-export {
-  isTime,
-  readEnvelope,
-  type ReadResult,
-  type UnreadableReason,
-} from "./envelope/read-envelope.ts";
+export { readEnvelope, type ReadResult, type UnreadableReason } from "./envelope/read-envelope.ts";
+export { isTime } from "./envelope/envelope-fields.ts";
 export { runnableAt } from "./envelope/runnable-at.ts";
 export { writeEnvelope } from "./envelope/write-envelope.ts";
 export { linkOutOfReach, needsProgramDoor } from "./flow/reach.ts";

@@ -3,8 +3,8 @@ import type { QueueMessage } from "../envelope/message.ts";
 import type { ReadResult } from "../envelope/read-envelope.ts";
 
 /**
- * The envelope under which an unreadable message is settled: its id and name as far as they could
- * be read, and nothing else.
+ * The envelope under which an unreadable message is settled: its id, its name and what others know
+ * it by, as far as they could be read, and nothing else.
  */
 export function envelopeOfUnreadable(
   message: QueueMessage,
@@ -18,5 +18,6 @@ export function envelopeOfUnreadable(
     payload: null,
     createdAt: message.storedAt,
     headers: {},
+    ...read.ties,
   };
 }
