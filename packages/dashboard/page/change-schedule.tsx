@@ -3,7 +3,9 @@ import type { ScheduleView } from "../src/api/views.ts";
 import { Action } from "./action.tsx";
 import { pathOf } from "./api.ts";
 
-type Fields = Readonly<Record<"cron" | "timezone" | "jitter" | "missed" | "overlap", string>>;
+export type Fields = Readonly<
+  Record<"cron" | "timezone" | "jitter" | "missed" | "overlap" | "lateAfter", string>
+>;
 
 const OVERLAPS: readonly (readonly [string, string])[] = [
   ["allow", "runs beside the one before"],
@@ -17,10 +19,9 @@ export function ChangeSchedule({ schedule }: { readonly schedule: ScheduleView }
   const { name } = schedule;
   const now = fieldsOf(schedule);
   const [written, setWritten] = useState<Partial<Fields>>({});
-  const field = (id: keyof Fields) => ({
+  const field: Field = (id) => ({
     value: written[id] ?? now[id],
-    onChange: ({ target }: { readonly target: { readonly value: string } }) =>
-      setWritten({ ...written, [id]: target.value }),
+    onChange: ({ target }) => setWritten({ ...written, [id]: target.value }),
   });
   return (
     <Action
@@ -34,8 +35,29 @@ export function ChangeSchedule({ schedule }: { readonly schedule: ScheduleView }
     >
       <p>
         From now on, on all nodes. Nothing that was due before is made up for. Jobs that are
-        enqueued already run as they are. To undo it, change it back to what the fields say now.
+        enqueued already run as they are. To undo it, change it back to what the fields say now: the
+        audit keeps that.
       </p>
+      <TimingFields name={name} field={field} />
+    </Action>
+  );
+}
+
+type Field = (id: keyof Fields) => {
+  readonly value: string;
+  readonly onChange: (event: { readonly target: { readonly value: string } }) => void;
+};
+
+/** When a schedule is due, and how it behaves. */
+export function TimingFields({
+  name,
+  field,
+}: {
+  readonly name: string;
+  readonly field: Field;
+}): ReactElement {
+  return (
+    <>
       <label>
         Cron expression: 5 fields, or 6 with seconds first
         <input ref={focused} required maxLength={200} spellCheck={false} {...field("cron")} />
@@ -74,7 +96,17 @@ export function ChangeSchedule({ schedule }: { readonly schedule: ScheduleView }
         Each time is delayed by up to
         <input required maxLength={20} spellCheck={false} placeholder="30s" {...field("jitter")} />
       </label>
-    </Action>
+      <label>
+        It is late after
+        <input
+          required
+          maxLength={20}
+          spellCheck={false}
+          placeholder="5s"
+          {...field("lateAfter")}
+        />
+      </label>
+    </>
   );
 }
 
@@ -83,8 +115,12 @@ function focused(input: HTMLInputElement | null): void {
   input?.focus();
 }
 
-function fieldsOf({ cron, timezone, jitterMs, missed, overlap }: ScheduleView): Fields {
-  return { ...{ cron, timezone, missed, overlap }, jitter: durationText(jitterMs) };
+function fieldsOf(schedule: ScheduleView): Fields {
+  const { cron, timezone, jitterMs, lateAfterMs, missed, overlap } = schedule;
+  return {
+    ...{ cron, timezone, missed, overlap },
+    ...{ jitter: durationText(jitterMs), lateAfter: durationText(lateAfterMs) },
+  };
 }
 
 /** As it is written: `0s`, `30s`, `1500ms`. */

@@ -1,8 +1,9 @@
 import { type ReactElement, useState } from "react";
-import type { QueueLimitsView } from "../src/api/limits-views.ts";
+import type { QueueDetailView } from "../src/api/views.ts";
 import { Action } from "./action.tsx";
 import { pathOf } from "./api.ts";
 import { count } from "./number.ts";
+import { useQueue } from "./questions.ts";
 import { duration } from "./time.tsx";
 
 /** A rate in words: `100 in 1s`. */
@@ -10,41 +11,67 @@ export function rateWords({ limit, perMs }: { readonly limit: number; readonly p
   return `${count(limit)} in ${duration(perMs)}`;
 }
 
-type Limits = Omit<QueueLimitsView, "queue" | "keys" | "holders">;
-
 const FIELDS: readonly {
   readonly name: string;
   readonly label: string;
-  readonly now: (limits: Limits) => string | undefined;
+  readonly example: string;
+  readonly now: (of: QueueDetailView) => string | undefined;
 }[] = [
   {
     name: "concurrency",
     label: "Jobs at once",
-    now: ({ concurrency }) => concurrency?.toString(),
+    example: "20",
+    now: ({ limits }) => limits?.concurrency?.toString(),
   },
-  { name: "rate", label: "Starts", now: ({ rate }) => rate && rateWords(rate) },
+  {
+    name: "rate",
+    label: "Starts",
+    example: "100/1s",
+    now: ({ limits }) => limits?.rate && rateWords(limits.rate),
+  },
   {
     name: "keyConcurrency",
     label: "Jobs of one key at once",
-    now: ({ perKey }) => perKey?.concurrency?.toString(),
+    example: "20",
+    now: ({ limits }) => limits?.perKey?.concurrency?.toString(),
   },
   {
     name: "keyRate",
     label: "Starts of one key",
-    now: ({ perKey }) => perKey?.rate && rateWords(perKey.rate),
+    example: "100/1s",
+    now: ({ limits }) => limits?.perKey?.rate && rateWords(limits.perKey.rate),
   },
-  { name: "maxJobs", label: "Jobs it takes", now: ({ size }) => size?.maxJobs?.toString() },
+  {
+    name: "maxJobs",
+    label: "Jobs it takes",
+    example: "100000",
+    now: ({ queue }) => queue.maxJobs?.toString(),
+  },
+  {
+    name: "maxBytes",
+    label: "Bytes it takes",
+    example: "1000000000",
+    now: ({ queue }) => queue.maxBytes?.toString(),
+  },
+  {
+    name: "maxParked",
+    label: "Jobs of its producers that may wait for a later start",
+    example: "1000",
+    now: ({ queue }) => queue.maxParked?.toString(),
+  },
+  {
+    name: "sendsTo",
+    label: "Queues that its producers' jobs may be followed in",
+    example: "print,archive",
+    now: ({ queue }) => queue.sendsTo?.join(","),
+  },
 ];
 
+type Written = Readonly<Record<string, string>>;
+
 /** Sets what a queue may do over all nodes. */
-export function SetLimits({
-  queue,
-  limits,
-}: {
-  readonly queue: string;
-  readonly limits: Limits;
-}): ReactElement {
-  const [written, setWritten] = useState<Readonly<Record<string, string>>>({});
+export function SetLimits({ queue }: { readonly queue: string }): ReactElement {
+  const [written, setWritten] = useState<Written>({});
   return (
     <Action
       label="Set limits"
@@ -52,22 +79,40 @@ export function SetLimits({
       path={pathOf("queues", queue, "set")}
       body={written}
       done={() => `The limits of ${queue} are set.`}
-      afterwards={() => setWritten({})}
+      onOpen={() => setWritten({})}
     >
       <p>
         They hold over all nodes and restarts, from now on. What is left empty stays;{" "}
         <code>none</code> takes a limit away, and what the code says counts again.
       </p>
-      {FIELDS.map(({ name, label, now }) => (
+      <Fields queue={queue} written={written} set={setWritten} />
+    </Action>
+  );
+}
+
+/** They say what is set now, which is asked for when somebody is about to change it. */
+function Fields({
+  queue,
+  written,
+  set,
+}: {
+  readonly queue: string;
+  readonly written: Written;
+  readonly set: (written: Written) => void;
+}): ReactElement {
+  const { data } = useQueue(queue);
+  return (
+    <>
+      {FIELDS.map(({ name, label, example, now }) => (
         <label key={name}>
-          {label} (now {now(limits) ?? "none"})
+          {label} (now {data === undefined ? "…" : (now(data) ?? "none")})
           <input
             value={written[name] ?? ""}
-            placeholder={name.toLowerCase().includes("rate") ? "100/1s" : "20"}
-            onChange={({ target }) => setWritten({ ...written, [name]: target.value })}
+            placeholder={example}
+            onChange={({ target }) => set({ ...written, [name]: target.value })}
           />
         </label>
       ))}
-    </Action>
+    </>
   );
 }

@@ -13,6 +13,7 @@ import { JobLog } from "../job-log.tsx";
 import { Json } from "../json.tsx";
 import { count, counted } from "../number.ts";
 import { useJob } from "../questions.ts";
+import { RescheduleJob } from "../reschedule-job.tsx";
 import { StateBadge } from "../state-badge.tsx";
 import { Steps } from "../steps.tsx";
 import { Moment } from "../time.tsx";
@@ -72,6 +73,7 @@ function JobActions({
           </p>
         </Action>
       ) : null}
+      {state === "delayed" ? <RescheduleJob queue={queue} id={id} /> : null}
       {state === "dead" ? (
         <>
           <Action

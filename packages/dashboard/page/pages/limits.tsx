@@ -155,7 +155,7 @@ const LIMITS: readonly DataColumn<QueueLimitsView>[] = [
     id: "set",
     title: "set",
     value: ({ queue }) => queue,
-    cell: (limits) => <SetLimits queue={limits.queue} limits={limits} />,
+    cell: ({ queue }) => <SetLimits queue={queue} />,
   },
 ];
 

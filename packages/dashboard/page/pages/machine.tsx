@@ -5,6 +5,7 @@ import { Action } from "../action.tsx";
 import { jobAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
+import { RemoveMachine, StopMachine } from "../change-machine.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { Json } from "../json.tsx";
 import { Masked, type Reveal, useReveal } from "../reveal.tsx";
@@ -27,14 +28,28 @@ export function MachinePage({ machine, id }: MachineName): ReactElement {
     // It may hold other things since.
     `${machine}/${id} ${answer.data?.changedAt}`,
   );
-  const isActive = answer.data?.status === "active";
   return (
     <Page
       title={`${machine} ${id}`}
-      actions={isActive ? <SendEvent machine={machine} id={id} /> : null}
+      actions={answer.data === undefined ? null : <MachineActions view={answer.data} />}
     >
       <Answer of={answer}>{(view) => <Standing view={view} reveal={reveal} />}</Answer>
     </Page>
+  );
+}
+
+function MachineActions({ view }: { readonly view: MachineView }): ReactElement {
+  const { machine, id, status } = view;
+  return (
+    <>
+      {status === "active" ? (
+        <>
+          <SendEvent machine={machine} id={id} />
+          <StopMachine view={view} />
+        </>
+      ) : null}
+      <RemoveMachine view={view} />
+    </>
   );
 }
 

@@ -3,6 +3,7 @@ import { Link, useSearchParams } from "wouter";
 import type { MachineRowView } from "../../src/api/machine-views.ts";
 import { machineAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
+import { StartMachine } from "../change-machine.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { MachineChartDrawn } from "../machine-chart.tsx";
 import { useMachineChart, useMachineCounts, useMachines } from "../questions.ts";
@@ -24,7 +25,15 @@ export function MachinesPage(): ReactElement {
       { replace: true },
     );
   return (
-    <Page title="Machines" actions={<Link href="/machines/runtime">Machines of the runtime</Link>}>
+    <Page
+      title="Machines"
+      actions={
+        <>
+          <Link href="/machines/runtime">Machines of the runtime</Link>
+          <StartMachine key={filter.machine} machine={filter.machine} />
+        </>
+      }
+    >
       <form className="filter" onSubmit={(event) => event.preventDefault()}>
         <label>
           Machine

@@ -3,6 +3,7 @@ import { Link } from "wouter";
 import type { OverviewView, ProblemView, QueueView } from "../../src/api/views.ts";
 import { jobsAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
+import { CreateQueue } from "../create-queue.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { count } from "../number.ts";
 import { QUEUE_COLUMN } from "../queue-column.tsx";
@@ -16,7 +17,7 @@ import { NodesTable } from "./nodes.tsx";
 export function OverviewPage(): ReactElement {
   const overview = useOverview();
   return (
-    <Page title="Overview">
+    <Page title="Overview" actions={<CreateQueue />}>
       <Answer of={overview}>{(view) => <Overview view={view} />}</Answer>
     </Page>
   );

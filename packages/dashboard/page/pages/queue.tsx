@@ -8,6 +8,7 @@ import { Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
 import { count, counted } from "../number.ts";
 import { Plots } from "../plots.tsx";
+import { PurgeQueue } from "../purge-queue.tsx";
 import { useQueue } from "../questions.ts";
 import { rateWords, SetLimits } from "../set-limits.tsx";
 import { duration, Moment } from "../time.tsx";
@@ -25,7 +26,7 @@ export function QueuePage({ queue }: { readonly queue: string }): ReactElement {
 }
 
 function QueueActions({ detail }: { readonly detail: QueueDetailView }): ReactElement {
-  const { queue, queued, delayed, paused, open, maxJobs } = detail.queue;
+  const { queue, queued, delayed, paused, open } = detail.queue;
   const to = (action: string): string => pathOf("queues", queue, action);
   return (
     <>
@@ -76,25 +77,8 @@ function QueueActions({ detail }: { readonly detail: QueueDetailView }): ReactEl
           </p>
         </Action>
       ) : null}
-      <SetLimits
-        queue={queue}
-        limits={{
-          ...detail.limits,
-          ...(maxJobs === undefined ? {} : { size: { maxJobs, jobs: queued } }),
-        }}
-      />
-      <Action
-        label="Purge"
-        danger
-        question={`Cancel ${counted(queued, "queued job")} of ${queue}?`}
-        path={to("purge")}
-        done={({ count: cancelled }) => `${counted(cancelled, "job")} of ${queue} cancelled.`}
-      >
-        <p>
-          Each job that waits now is cancelled for good, with a record. Jobs that run or are delayed
-          are left alone. This can&rsquo;t be undone.
-        </p>
-      </Action>
+      <SetLimits queue={queue} />
+      <PurgeQueue queue={detail.queue} />
     </>
   );
 }
@@ -130,18 +114,39 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
             ? "no node: nothing runs until one with jobs of this queue starts"
             : `${counted(queue.nodes, "node")} with ${counted(queue.slots, "slot")}`}
         </dd>
-        {queue.maxJobs === undefined ? null : (
-          <>
-            <dt>Takes up to</dt>
-            <dd>{counted(queue.maxJobs, "job")}</dd>
-          </>
-        )}
+        <Takes queue={queue} />
         {limits === undefined ? null : <Limits limits={limits} />}
       </dl>
       <Plots queue={queue.queue} />
       <p>
         <Link href={jobsAddress({ queue: queue.queue })}>What was settled last in this queue</Link>
       </p>
+    </>
+  );
+}
+
+/** What it takes of its producers, and where that may go on. */
+function Takes({ queue }: { readonly queue: QueueView }): ReactElement {
+  const { maxJobs, maxBytes, maxParked, sendsTo = [] } = queue;
+  const most = [
+    ...(maxJobs === undefined ? [] : [counted(maxJobs, "job")]),
+    ...(maxBytes === undefined ? [] : [counted(maxBytes, "byte")]),
+    ...(maxParked === undefined ? [] : [`${count(maxParked)} parked`]),
+  ];
+  return (
+    <>
+      {most.length === 0 ? null : (
+        <>
+          <dt>Takes up to</dt>
+          <dd>{most.join(", ")}</dd>
+        </>
+      )}
+      {sendsTo.length === 0 ? null : (
+        <>
+          <dt>Sends on to</dt>
+          <dd>{sendsTo.join(", ")}</dd>
+        </>
+      )}
     </>
   );
 }

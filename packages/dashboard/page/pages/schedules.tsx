@@ -2,6 +2,7 @@ import type { ReactElement } from "react";
 import { Link } from "wouter";
 import type { ScheduleView } from "../../src/api/views.ts";
 import { Action } from "../action.tsx";
+import { AddSchedule } from "../add-schedule.tsx";
 import { jobAddress, queueAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
@@ -14,7 +15,7 @@ import { ClockTime, duration, Moment } from "../time.tsx";
 export function SchedulesPage(): ReactElement {
   const schedules = useSchedules();
   return (
-    <Page title="Schedules">
+    <Page title="Schedules" actions={<AddSchedule />}>
       <ScheduleDay />
       <Answer of={schedules}>
         {(all) =>
@@ -169,6 +170,21 @@ function ScheduleActions({ schedule }: { readonly schedule: ScheduleView }): Rea
         </Action>
       )}
       {origin === "code" ? null : <ChangeSchedule schedule={schedule} />}
+      <Action
+        label="Remove"
+        danger
+        question={`Remove the schedule ${name}?`}
+        path={to("remove")}
+        done={() => `${name} is removed.`}
+      >
+        <p>
+          This one schedule and its state are gone: nothing is enqueued at its times any more. Jobs
+          that are enqueued already still run.{" "}
+          {origin === "code"
+            ? "A node that has it in its code stores it anew when it starts."
+            : "To undo it, add it again with what its card says now."}
+        </p>
+      </Action>
     </>
   );
 }

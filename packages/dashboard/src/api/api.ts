@@ -1,17 +1,8 @@
-import { type Clock, MillraceError } from "@millrace/core";
-import type { ShowValue } from "@millrace/telemetry/masking";
-import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
+import { Hono } from "hono";
 import { askRefusal } from "../access/request-check.ts";
-import { requireRight, type Right } from "../access/rights.ts";
 import type { DashboardEnv } from "../access/user.ts";
-import type { Drains } from "../fleet/drains.ts";
-import type { Fleet } from "../fleet/fleet.ts";
 import type { OnceAMoment } from "../fleet/once-a-moment.ts";
-import type { DashboardDoctor } from "../fleet/doctor.ts";
 import type { DashboardSearch } from "../fleet/search.ts";
-import type { DashboardOutbox } from "../fleet/outbox.ts";
-import type { LiveFeed } from "../live/live-feed.ts";
 import { liveStream } from "../live/live-stream.ts";
 import { MOST_CAUSES } from "./dead-views.ts";
 import {
@@ -24,42 +15,23 @@ import {
   askedTarget,
   askedVersion,
 } from "./asked.ts";
-import * as changes from "./changes.ts";
+import { type ApiContext, type ApiHost, param } from "./api-host.ts";
+import { addChanges } from "./change-routes.ts";
 import { doctorView } from "./doctor.ts";
 import { family } from "./family.ts";
 import { jobHold } from "./job-hold.ts";
 import { jobLog } from "./job-log.ts";
-import { limits, releaseLock, setLimits } from "./limits.ts";
-import { machine, machineChart, machineCounts, machines, sendEvent } from "./machines.ts";
-import { outboxView, retryRows } from "./outbox.ts";
+import { limits } from "./limits.ts";
+import { machine, machineChart, machineCounts, machines } from "./machines.ts";
+import { outboxView } from "./outbox.ts";
 import type { Reading } from "./reading.ts";
 import * as reads from "./reads.ts";
 import { plots } from "./plots.ts";
 import { runtimeMachines } from "./runtime-machines.ts";
 import { scheduleDay } from "./schedule-day.ts";
-import { completions, indexView, LONGEST_FILTER, rebuildIndex, searchedJobs } from "./search.ts";
+import { completions, indexView, LONGEST_FILTER, searchedJobs } from "./search.ts";
 import { deadGroupView, deadRow, operationView } from "./show.ts";
-import { revealedJob, revealedMachine } from "./reveal.ts";
-import type { ChangeView, CountView, JobsView, RevealedView, SessionView } from "./views.ts";
-
-export interface ApiHost {
-  readonly fleet: Fleet;
-  readonly drains: Drains;
-  readonly show: ShowValue;
-  readonly clock: Clock;
-  readonly feed: LiveFeed;
-  readonly known: OnceAMoment;
-  readonly title: string;
-  readonly outbox: DashboardOutbox | undefined;
-  readonly doctor: DashboardDoctor | undefined;
-  readonly search: DashboardSearch | undefined;
-  readonly grafana: string | undefined;
-  readonly traceUrl: string | undefined;
-}
-
-type ApiContext = Context<DashboardEnv>;
-
-const LARGEST_BODY = 64 * 1024;
+import type { CountView, JobsView, SessionView } from "./views.ts";
 
 /** What the page asks for and what it changes, as JSON. */
 export function apiOf(host: ApiHost): Hono<DashboardEnv> {
@@ -249,79 +221,4 @@ function addMachineReads(read: Read, reading: Reading): void {
   read("/machines/:machine/:id", (context) =>
     machine(reading, param(context, "machine"), param(context, "id")),
   );
-}
-
-function addChanges(
-  api: Hono<DashboardEnv>,
-  { fleet, drains, show, outbox, search }: ApiHost,
-  known: OnceAMoment,
-): void {
-  api.use(
-    bodyLimit({
-      maxSize: LARGEST_BODY,
-      onError: () => {
-        throw new MillraceError("invalid-option", `body: must be at most ${LARGEST_BODY} bytes.`);
-      },
-    }),
-  );
-  type Act<View> = (asking: changes.Asking, context: ApiContext) => Promise<View>;
-  // The right stands beside the path that the router has matched: there is no other way to `act`.
-  const post = (path: string, right: Right, act: Act<object>): void =>
-    void api.post(path, async (context) => {
-      const user = context.get("user");
-      requireRight(user, right);
-      const body = askedJson(await context.req.text());
-      try {
-        return context.json(await act({ fleet, drains, show, user, body }, context));
-      } finally {
-        known.forget();
-      }
-    });
-  const change = (path: string, act: Act<ChangeView>): void => post(path, "operator", act);
-  const reveal = (path: string, act: Act<RevealedView>): void => post(path, "payloads", act);
-
-  change("/dead/retry", (asking) => changes.settleLetters("retry", asking));
-  change("/dead/discard", (asking) => changes.settleLetters("discard", asking));
-  change("/outbox/retry", (asking) => retryRows(outbox, asking));
-  change("/search/rebuild", (asking) => rebuildIndex(search, asking));
-  change("/operations", (asking) => changes.startOperation(asking));
-  change("/operations/:id/stop", (asking, context) =>
-    changes.stopOperation(param(context, "id"), asking),
-  );
-  change("/operations/:id/undo", (asking, context) =>
-    changes.undoOperation(param(context, "id"), asking),
-  );
-  change("/queues/:queue/set", (asking, context) => setLimits(param(context, "queue"), asking));
-  change("/locks/release", (asking) => releaseLock(asking));
-  change("/queues/:queue/:action", (asking, context) =>
-    changes.changeQueue(param(context, "queue"), param(context, "action"), asking),
-  );
-  change("/jobs/:queue/:id/cancel", (asking, context) =>
-    changes.cancelJob(param(context, "queue"), param(context, "id"), asking),
-  );
-  change("/jobs/:queue/:id/edit", (asking, context) =>
-    changes.editJob(param(context, "queue"), param(context, "id"), asking),
-  );
-  reveal("/jobs/:queue/:id/reveal", (asking, context) =>
-    revealedJob(param(context, "queue"), param(context, "id"), asking),
-  );
-  reveal("/machines/:machine/:id/reveal", (asking, context) =>
-    revealedMachine(param(context, "machine"), param(context, "id"), asking),
-  );
-  change("/jobs/:queue/:id/signal", (asking, context) =>
-    changes.signalJob(param(context, "queue"), param(context, "id"), asking),
-  );
-  change("/machines/:machine/:id/send", (asking, context) =>
-    sendEvent(param(context, "machine"), param(context, "id"), asking),
-  );
-  change("/schedules/:name/:action", (asking, context) =>
-    changes.changeSchedule(param(context, "name"), param(context, "action"), asking),
-  );
-  change("/nodes/:name/:action", (asking, context) =>
-    changes.orderNode(param(context, "name"), param(context, "action"), asking),
-  );
-}
-
-function param(context: ApiContext, name: string): string {
-  return context.req.param(name) ?? "";
 }

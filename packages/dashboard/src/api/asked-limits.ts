@@ -4,7 +4,8 @@ import { fields, optionalText, wrong } from "./asked.ts";
 type Duration = NonNullable<FleetQueueChange["rate"]>["per"];
 
 const NAMES: readonly string[] = [
-  ...["concurrency", "rate", "keyConcurrency", "keyRate", "maxJobs"],
+  ...["concurrency", "rate", "keyConcurrency", "keyRate", "sendsTo", "maxParked"],
+  ...["maxJobs", "maxBytes"],
 ];
 
 /**
@@ -27,11 +28,36 @@ export function askedLimits(given: unknown): FleetQueueChange {
   const change = {
     ...only("concurrency", count("concurrency")),
     ...only("rate", rate("rate")),
+    ...only(
+      "sendsTo",
+      limitOf("sendsTo", written("sendsTo"), (_name, text) => queuesOf(text)),
+    ),
+    ...only("maxParked", limitOf("maxParked", written("maxParked"), countFrom0Of)),
     ...only("maxJobs", count("maxJobs")),
+    ...only("maxBytes", count("maxBytes")),
     ...(Object.keys(perKey).length === 0 ? {} : { perKey }),
   };
   if (Object.keys(change).length === 0) throw wrong("body", "a limit at least");
   return change;
+}
+
+/** A queue that is made: its name, and what it takes. */
+export function askedQueue(given: unknown): {
+  readonly queue: string;
+  readonly settings: { readonly maxJobs?: number; readonly maxBytes?: number };
+} {
+  const { queue, maxJobs = "", maxBytes = "", ...odd } = fields(given, "body");
+  const [name] = Object.keys(odd);
+  if (name !== undefined) throw wrong(name.slice(0, 50), "left out");
+  if (typeof queue !== "string") throw wrong("queue", "a name");
+  const most = (field: string, value: unknown): { readonly [Name in string]?: number } => {
+    if (typeof value !== "string") throw wrong(field, "a text");
+    return value.trim() === "" ? {} : { [field]: countOf(field, value.trim()) };
+  };
+  return {
+    queue: queue.trim(),
+    settings: { ...most("maxJobs", maxJobs), ...most("maxBytes", maxBytes) },
+  };
 }
 
 export function askedLock(given: unknown): { readonly name: string; readonly holder: string } {
@@ -55,6 +81,16 @@ function limitOf<Limit>(
 function countOf(name: string, text: string): number {
   if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
   throw wrong(name, "a whole number from 1, or none");
+}
+
+function countFrom0Of(name: string, text: string): number {
+  if (text === "0") return 0;
+  return countOf(name, text);
+}
+
+/** What a queue may be called is said by whoever stores it. */
+function queuesOf(text: string): readonly string[] {
+  return text.split(",").map((name) => name.trim());
 }
 
 function rateOf(name: string, text: string): { readonly limit: number; readonly per: Duration } {

@@ -1,8 +1,16 @@
 import { type Duration, OVERLAP_POLICIES } from "@millrace/core";
-import type { FleetScheduleChange } from "../fleet/fleet.ts";
+import type { FleetNewSchedule, FleetScheduleChange } from "../fleet/fleet-schedules.ts";
 import { fields, optionalText, wrong } from "./asked.ts";
 
-const NAMES: readonly string[] = ["cron", "timezone", "jitter", "missed", "overlap", "value"];
+const NAMES: readonly string[] = [
+  "cron",
+  "timezone",
+  "jitter",
+  "missed",
+  "overlap",
+  "lateAfter",
+  "value",
+];
 
 /**
  * What somebody wrote into the fields of a schedule. What is left out or empty stays. What an
@@ -19,17 +27,34 @@ export function askedSchedule(given: unknown): FleetScheduleChange {
     return text === "" ? undefined : text;
   };
   const [cron, timezone, jitter] = [written("cron"), written("timezone"), written("jitter")];
-  const [missed, overlap] = [written("missed"), written("overlap")];
+  const [missed, overlap, late] = [written("missed"), written("overlap"), written("lateAfter")];
   const change: FleetScheduleChange = {
     ...(cron === undefined ? {} : { cron }),
     ...(timezone === undefined ? {} : { timezone }),
     ...(jitter === undefined ? {} : { jitter: jitter as Duration }),
     ...(missed === undefined ? {} : { missed: missedOf(missed) }),
     ...(overlap === undefined ? {} : { overlap: overlapOf(overlap) }),
+    ...(late === undefined ? {} : { lateAfter: late as Duration }),
     ...(body["value"] === undefined ? {} : { payload: body["value"] }),
   };
   if (Object.keys(change).length === 0) throw wrong("body", "something that changes");
   return change;
+}
+
+/**
+ * A schedule that is added: its name and its job beside the fields of one that is changed.
+ *
+ * @throws MillraceError `invalid-option`
+ */
+export function askedNewSchedule(given: unknown): FleetNewSchedule {
+  const { name, job, queue, ...rest } = fields(given, "body");
+  const text = (field: string, value: unknown): string => {
+    if (typeof value === "string" && value.trim() !== "") return value.trim();
+    throw wrong(field, "a text");
+  };
+  const named = { name: text("name", name), job: text("job", job), queue: text("queue", queue) };
+  const { cron, ...timing } = askedSchedule(rest);
+  return { ...named, ...timing, cron: text("cron", cron) };
 }
 
 function missedOf(text: string): NonNullable<FleetScheduleChange["missed"]> {

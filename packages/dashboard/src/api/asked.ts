@@ -8,6 +8,7 @@ import {
 import type {
   FleetLiveFilter,
   FleetOperationTarget,
+  FleetTime,
   LiveState,
   RecordedState,
 } from "../fleet/fleet.ts";
@@ -124,6 +125,16 @@ export function askedTarget(given: unknown): FleetOperationTarget {
   }
 }
 
+/** Another time of one job: one of the two. */
+export function askedWhen(given: unknown): FleetTime {
+  const { delay, at, ...odd } = fields(given, "body");
+  const [name] = Object.keys(odd);
+  if (name !== undefined) throw wrong(name.slice(0, 50), "left out");
+  if (typeof delay === "string" && at === undefined) return { delay: delay.trim() as Duration };
+  if (typeof at === "string" && delay === undefined) return { at: askedTime(at.trim()) };
+  throw wrong("delay, at", "one of them, a text");
+}
+
 /** Only with its zone: the reader's and the server's may be two. */
 const WITH_ZONE = /^\d{4}-\d{2}-\d{2}T[\d:.]+(?:Z|[+-]\d{2}:\d{2})$/;
 
@@ -199,6 +210,29 @@ export function askedEvent(given: unknown): { readonly type: string } {
   const event = fields(value, "value");
   if (typeof event["type"] !== "string") throw wrong("value.type", "a text");
   return event as { readonly type: string };
+}
+
+/** A machine that is started. An input that is left out is none. */
+export function askedMachine(given: unknown): {
+  readonly machine: string;
+  readonly id: string;
+  readonly input: unknown;
+} {
+  const { machine, id, value: input, ...odd } = fields(given, "body");
+  const [name] = Object.keys(odd);
+  if (name !== undefined) throw wrong(name.slice(0, 50), "left out");
+  if (typeof machine !== "string") throw wrong("machine", "a text");
+  if (typeof id !== "string") throw wrong("id", "a text");
+  return { machine: machine.trim(), id: id.trim(), input };
+}
+
+/** A question with one box to tick, which says that more is meant. */
+export function askedTick(given: unknown, name: string): boolean {
+  const { [name]: ticked = false, reason: _reason, ...odd } = fields(given, "body");
+  const [other] = Object.keys(odd);
+  if (other !== undefined) throw wrong(other.slice(0, 50), "left out");
+  if (typeof ticked !== "boolean") throw wrong(name, "true or false");
+  return ticked;
 }
 
 export function fields(given: unknown, what: string): Readonly<Record<string, unknown>> {

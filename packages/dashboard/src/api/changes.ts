@@ -9,10 +9,11 @@ import {
   askedReason,
   askedSignal,
   askedTarget,
+  askedTick,
+  askedWhen,
   fields,
   filterWords,
 } from "./asked.ts";
-import { askedSchedule } from "./asked-schedule.ts";
 import type { ChangeView } from "./views.ts";
 
 /** A change that was asked for: of what, by whom, and what was said with it. */
@@ -24,7 +25,8 @@ export interface Asking {
   readonly body: unknown;
 }
 
-const ONE: ChangeView = { count: 1, failed: [] };
+/** One thing was changed. */
+export const ONE: ChangeView = { count: 1, failed: [] };
 /** A group may have failed as a whole; the first few say why. */
 const MOST_FAILURES = 20;
 
@@ -98,10 +100,11 @@ export async function changeQueue(
       await fleet.audit.perform(intent, () => fleet.queues.resume(queue));
       return ONE;
     case "purge": {
+      const delayed = askedTick(body, "delayed");
       const { cancelled } = await drains.purge((signal) =>
         fleet.audit.perform(
-          intent,
-          () => fleet.queues.purge(queue, { by: user.name, delayed: false, signal }),
+          { ...intent, filter: { queue, delayed } },
+          () => fleet.queues.purge(queue, { by: user.name, delayed, signal }),
           ({ cancelled, dead }) => ({ count: cancelled + dead }),
         ),
       );
@@ -123,6 +126,21 @@ export async function cancelJob(queue: string, id: string, asking: Asking): Prom
   return state === "cancelling" || state === "cancelled"
     ? ONE
     : { count: 0, failed: [{ id, message: `It has ended already: ${state}.` }] };
+}
+
+/** Gives one that waits for its time another. */
+export async function rescheduleJob(
+  queue: string,
+  id: string,
+  { fleet, user, body }: Asking,
+): Promise<ChangeView> {
+  const when = askedWhen(body);
+  const to = when.at?.toISOString() ?? `in ${when.delay}`;
+  await fleet.audit.perform(
+    { action: "jobs reschedule", filter: { queue, id, to }, by: user.name },
+    () => fleet.handle(id, queue).reschedule(when),
+  );
+  return ONE;
 }
 
 /** The payload is not in the audit: it may be anything. */
@@ -152,38 +170,6 @@ export async function signalJob(
   return ONE;
 }
 
-export async function changeSchedule(
-  name: string,
-  action: string,
-  { fleet, user, body }: Asking,
-): Promise<ChangeView> {
-  const intent = { action: `cron ${action}`, filter: { name }, by: user.name };
-  switch (action) {
-    case "pause":
-      await fleet.audit.perform(intent, () => fleet.cron.pause(name));
-      return ONE;
-    case "resume":
-      await fleet.audit.perform(intent, () => fleet.cron.resume(name));
-      return ONE;
-    case "run": {
-      const { id, queue } = await fleet.audit.perform(intent, () => fleet.cron.run(name));
-      return { ...ONE, job: { id, queue } };
-    }
-    case "change": {
-      const change = askedSchedule(body);
-      const { payload, ...timing } = change;
-      // The payload is not in the audit: it may be anything.
-      const set = JSON.stringify({ ...timing, ...(payload === undefined ? {} : { payload: "…" }) });
-      await fleet.audit.perform({ ...intent, filter: { name, set } }, () =>
-        fleet.cron.change(name, change),
-      );
-      return ONE;
-    }
-    default:
-      throw unknownAction(action);
-  }
-}
-
 /** An order to a node is in the audit by itself. */
 export async function orderNode(
   name: string,
@@ -195,6 +181,6 @@ export async function orderNode(
   return ONE;
 }
 
-function unknownAction(action: string): MillraceError {
+export function unknownAction(action: string): MillraceError {
   return new MillraceError("invalid-option", `There is no action called ${action.slice(0, 50)}.`);
 }

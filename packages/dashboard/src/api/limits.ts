@@ -1,6 +1,6 @@
 import type { ShowValue } from "@millrace/telemetry/masking";
 import type { FleetGate, FleetLimits } from "../fleet/fleet.ts";
-import { askedLimits, askedLock } from "./asked-limits.ts";
+import { askedLimits, askedLock, askedQueue } from "./asked-limits.ts";
 import type { Asking } from "./changes.ts";
 import type { GateView, LimitsPageView, QueueLimitsView } from "./limits-views.ts";
 import type { Reading } from "./reading.ts";
@@ -82,6 +82,21 @@ export async function setLimits(queue: string, { fleet, user, body }: Asking): P
     () => fleet.queues.set(queue, change),
   );
   return { count: 1, failed: [] };
+}
+
+/** One that is there stays, and takes as much as was given. */
+export async function createQueue({ fleet, user, body }: Asking): Promise<ChangeView> {
+  const { queue, settings } = askedQueue(body);
+  const isNew = !(await fleet.queues.list()).some((one) => one.queue === queue);
+  await fleet.audit.perform(
+    {
+      ...{ action: "queues create", by: user.name },
+      filter: { queue, set: JSON.stringify(settings) },
+    },
+    () => fleet.queues.ensure(queue, settings),
+    () => ({ count: isNew ? 1 : 0 }),
+  );
+  return { count: isNew ? 1 : 0, failed: [] };
 }
 
 export async function releaseLock({ fleet, user, body }: Asking): Promise<ChangeView> {

@@ -1,8 +1,6 @@
 import { activeStates, type MachineStatus, type RecordedError } from "@millrace/core";
 import { shownError, type ShowValue } from "@millrace/telemetry/masking";
-import type { FleetMachineState } from "../fleet/fleet.ts";
-import { askedEvent } from "./asked.ts";
-import type { Asking } from "./changes.ts";
+import type { FleetMachineState } from "../fleet/fleet-machines.ts";
 import type {
   MachineChartView,
   MachineCountsView,
@@ -11,7 +9,6 @@ import type {
   MachineView,
 } from "./machine-views.ts";
 import type { Reading } from "./reading.ts";
-import type { ChangeView } from "./views.ts";
 
 const PAGE = 200;
 
@@ -82,28 +79,6 @@ export async function machineCounts(
 ): Promise<MachineCountsView> {
   const { byState } = await fleet.machines.count(name);
   return { byState };
-}
-
-/** What an event carries is not in the audit: it may be anything. */
-export async function sendEvent(
-  name: string,
-  id: string,
-  { fleet, user, body }: Asking,
-): Promise<ChangeView> {
-  const event = askedEvent(body);
-  await fleet.audit.perform(
-    {
-      ...{ action: "machines send", by: user.name },
-      filter: { machine: name, id, event: event.type.slice(0, 100) },
-    },
-    async () => {
-      const to = fleet.machine(name, id);
-      // Nobody would be told that it was dropped.
-      await to.snapshot();
-      await to.send(event);
-    },
-  );
-  return { count: 1, failed: [] };
 }
 
 function rowView(

@@ -1,7 +1,8 @@
 import { MillraceError, type StoredDeadLetter } from "@millrace/core";
 import { shownError, type ShowValue } from "@millrace/telemetry/masking";
 import type { Reading } from "./reading.ts";
-import type { Fleet, FleetAuditRecord, FleetSchedule } from "../fleet/fleet.ts";
+import type { Fleet, FleetAuditRecord } from "../fleet/fleet.ts";
+import type { FleetSchedule } from "../fleet/fleet-schedules.ts";
 import { problemsOf } from "../fleet/problems.ts";
 import type { AskedState } from "./asked.ts";
 import { limitsView } from "./limits.ts";
@@ -123,11 +124,11 @@ async function scheduleView(
   show: ShowValue,
 ): Promise<ScheduleView> {
   const { name, cron: expression, timezone, job, queue, origin, missed, overlap, state } = schedule;
-  const { jitterMs, seen } = schedule;
+  const { jitterMs, lateAfterMs, seen } = schedule;
   const { pausedAt, fired, skipped, late, trouble, recent } = state;
   return {
     ...{ name, cron: expression, timezone, job, queue, origin, overlap },
-    jitterMs,
+    ...{ jitterMs, lateAfterMs },
     ...(seen === undefined ? {} : { seen }),
     missed: typeof missed === "string" ? missed : `all:${missed.all}`,
     ...(pausedAt === undefined ? {} : { pausedAt }),

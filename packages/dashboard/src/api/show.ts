@@ -32,7 +32,8 @@ export function queueView(
   nodes: readonly NodeView[],
   show: ShowValue,
 ): QueueView {
-  const { queue, queued, running, delayed, blocked, dead, oldestAgeMs, intake, maxJobs } = status;
+  const { queue, queued, running, delayed, blocked, dead, oldestAgeMs, intake } = status;
+  const { maxJobs, maxBytes, sendsTo, maxParked } = status;
   const serving = nodes
     .filter(({ state }) => state === "running")
     .flatMap((node) => node.queues.filter((one) => one.queue === queue));
@@ -40,6 +41,9 @@ export function queueView(
     ...{ queue, queued, running, delayed, blocked, dead, oldestAgeMs },
     open: intake === "open",
     ...(maxJobs === undefined ? {} : { maxJobs }),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+    ...(sendsTo === undefined ? {} : { sendsTo }),
+    ...(maxParked === undefined ? {} : { maxParked }),
     ...(status.paused === undefined ? {} : { paused: markView(status.paused, show) }),
     ...(status.closed === undefined ? {} : { closed: markView(status.closed, show) }),
     slots: serving.reduce((sum, { slots }) => sum + slots, 0),

@@ -42,6 +42,10 @@ export interface QueueView {
   readonly oldestAgeMs: number;
   readonly open: boolean;
   readonly maxJobs?: number;
+  readonly maxBytes?: number;
+  /** Other queues that what its producers enqueue may be followed in; absent where none is set. */
+  readonly sendsTo?: readonly string[];
+  readonly maxParked?: number;
   readonly paused?: MarkView;
   readonly closed?: MarkView;
   /** Over all nodes that are there. */
@@ -216,6 +220,7 @@ export interface ScheduleView {
   readonly queue: string;
   readonly origin: string;
   readonly jitterMs: number;
+  readonly lateAfterMs: number;
   /** The node with it in its code that was started last. */
   readonly seen?: { readonly node: string; readonly at: number };
   readonly missed: string;

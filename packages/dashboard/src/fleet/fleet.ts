@@ -7,25 +7,19 @@ import type {
   HistoryRecord,
   JobLogLine,
   LockView,
-  MachineChart,
-  MachineSnapshot,
-  MachineStatus,
-  MissedPolicy,
-  OverlapPolicy,
   ProgressReport,
   QueueSnapshot,
   RateLimit,
   RecordedError,
-  ScheduleDecision,
-  ScheduleState,
   Stoppable,
-  StoredSchedule,
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
 import type { JobHoldView } from "../api/hold-views.ts";
 import type { StepView } from "../api/step-view.ts";
 import type { NodeView, OperationView } from "../api/views.ts";
 import type { FleetDeadFilter, FleetDeadLetters } from "./fleet-dead.ts";
+import type { FleetMachine, FleetMachines } from "./fleet-machines.ts";
+import type { FleetSchedules } from "./fleet-schedules.ts";
 
 /**
  * What the dashboard needs of a client: some of the public functions of `connect()`'s result, which
@@ -49,21 +43,7 @@ export interface Fleet {
   signal(queue: string, id: string, name: string, value: unknown): Promise<void>;
   handle(id: string, queue: string): FleetHandle;
   machine(machine: string, id: string): FleetMachine;
-  readonly machines: {
-    list(query: {
-      readonly machine?: string;
-      readonly status?: MachineStatus;
-      readonly state?: string;
-      readonly limit: number;
-      readonly after?: number;
-    }): Promise<{ readonly machines: readonly FleetMachineState[]; readonly next?: number }>;
-    chart(
-      machine: string,
-      options: { readonly version?: number },
-    ): Promise<MachineChart | undefined>;
-    runtimeCharts(): readonly MachineChart[];
-    count(machine: string): Promise<{ readonly byState: Readonly<Record<string, number>> }>;
-  };
+  readonly machines: FleetMachines;
   readonly jobs: FleetJobs;
   readonly batches: {
     get(id: string, options: { readonly queue: string }): Promise<FleetBatch | undefined>;
@@ -76,15 +56,6 @@ export interface Fleet {
   readonly audit: FleetAudit;
   readonly operations: FleetOperations;
   readonly samples: FleetSamples;
-}
-
-/** A durable machine as it stands. */
-export type FleetMachineState = Omit<MachineSnapshot, "matches">;
-
-/** A durable machine, from outside. */
-export interface FleetMachine {
-  snapshot(): Promise<FleetMachineState>;
-  send(event: { readonly type: string }): Promise<void>;
 }
 
 /** The fleet at one time. */
@@ -111,6 +82,14 @@ export interface FleetSamples {
 
 export interface FleetHandle {
   logs(): AsyncIterable<FleetLogEntry>;
+  /** One of the two. */
+  reschedule(when: FleetTime): Promise<{ readonly notBefore?: number }>;
+}
+
+/** Another time of a job that waits for its time: `delay` counts from now. */
+export interface FleetTime {
+  readonly delay?: Duration;
+  readonly at?: Date;
 }
 
 export interface FleetLogEntry extends JobLogLine {
@@ -184,6 +163,8 @@ export interface FleetLiveJob {
 export interface FleetQueue extends QueueSnapshot {
   readonly paused?: ControlMark;
   readonly closed?: ControlMark;
+  readonly sendsTo?: readonly string[];
+  readonly maxParked?: number;
 }
 
 export interface FleetLimits {
@@ -209,6 +190,9 @@ export interface FleetQueueChange {
   readonly rate?: FleetRate | null;
   readonly perKey?: { readonly concurrency?: number | null; readonly rate?: FleetRate | null };
   readonly maxJobs?: number | null;
+  readonly maxBytes?: number | null;
+  readonly sendsTo?: readonly string[] | null;
+  readonly maxParked?: number | null;
 }
 
 export interface FleetGate {
@@ -234,6 +218,10 @@ export interface FleetQueues {
   list(): Promise<readonly FleetQueue[]>;
   snapshot(queue: string): Promise<FleetQueue>;
   limits(queue?: string): Promise<readonly FleetLimits[]>;
+  ensure(
+    queue: string,
+    settings: { readonly maxJobs?: number; readonly maxBytes?: number },
+  ): Promise<void>;
   set(queue: string, change: FleetQueueChange): Promise<unknown>;
   pause(queue: string, note: FleetNote): Promise<unknown>;
   resume(queue: string): Promise<unknown>;
@@ -266,12 +254,10 @@ export interface FleetLiveFilter {
 export type FleetOperationTarget =
   | { readonly kind: "dead-retry" | "dead-discard"; readonly filter: FleetDeadFilter }
   | { readonly kind: "jobs-cancel"; readonly filter: FleetLiveFilter }
-  | {
+  | ({
       readonly kind: "jobs-reschedule";
       readonly filter: Omit<FleetLiveFilter, "state">;
-      readonly delay?: Duration;
-      readonly at?: Date;
-    };
+    } & FleetTime);
 
 export interface FleetOperations {
   count(target: FleetOperationTarget): Promise<number>;
@@ -281,35 +267,6 @@ export interface FleetOperations {
   stop(id: string, note: { readonly by: string }): Promise<OperationView>;
   undo(id: string, note: FleetNote): Promise<OperationView>;
   serve(options: { readonly onDefect?: (error: unknown) => void }): Promise<Stoppable>;
-}
-
-export interface FleetSchedule extends StoredSchedule {
-  readonly next: number | undefined;
-  readonly state: ScheduleState;
-  readonly seen: { readonly node: string; readonly at: number } | undefined;
-}
-
-/** What is left out stays. */
-export interface FleetScheduleChange {
-  readonly cron?: string;
-  readonly timezone?: string;
-  readonly jitter?: Duration;
-  readonly missed?: MissedPolicy;
-  readonly overlap?: OverlapPolicy;
-  readonly payload?: unknown;
-}
-
-export interface FleetSchedules {
-  change(name: string, change: FleetScheduleChange): Promise<void>;
-  list(): Promise<readonly FleetSchedule[]>;
-  next(name: string, count: number): Promise<readonly number[]>;
-  history(
-    name: string,
-    limit: number,
-  ): Promise<readonly (ScheduleDecision & { readonly latest?: HistoryRecord })[]>;
-  pause(name: string): Promise<void>;
-  resume(name: string): Promise<void>;
-  run(name: string): Promise<{ readonly id: string; readonly queue: string }>;
 }
 
 export type FleetFilter = Readonly<Record<string, string | number | boolean | readonly string[]>>;

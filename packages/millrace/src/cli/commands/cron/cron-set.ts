@@ -1,9 +1,11 @@
-import { MillraceError } from "@millrace/core";
+import { formatMs, MillraceError } from "@millrace/core";
+import { audited } from "../../../client/audit.ts";
+import type { ScheduleChange } from "../../../client/cron.ts";
+import type { Millrace } from "../../../client/millrace.ts";
 import { text } from "../../../config/field-kinds.ts";
 import { command } from "../../command.ts";
 import { withClient } from "../../with-client.ts";
 import { parsePayload, payloadText } from "../enqueue.ts";
-import { changeSchedule } from "./cron-change.ts";
 import { timeOf } from "./cron-list.ts";
 import { timingFlags, timingOf } from "./cron-timing.ts";
 
@@ -39,7 +41,12 @@ export const cronSet = command({
         "Give what is to change, such as --cron '0 4 * * *'. See millrace cron change --help.",
       );
     const [next] = await withClient(config, async (client) => {
-      await changeSchedule(client, "cron change", name, () => client.cron.change(name, change));
+      await audited(
+        client.broker,
+        { action: "cron change", filter: { name, ...(await onRecord(client, name, change)) } },
+        () => client.cron.change(name, change),
+        () => ({ count: 1 }),
+      );
       return client.cron.next(name, 1);
     });
     return {
@@ -48,3 +55,18 @@ export const cronSet = command({
     };
   },
 });
+
+/** What is set and what it was, so that it can be changed back. No payload: it may be anything. */
+async function onRecord(
+  { cron }: Pick<Millrace, "cron">,
+  name: string,
+  { payload, ...timing }: ScheduleChange,
+): Promise<{ readonly set: string; readonly was?: string }> {
+  const set = JSON.stringify({ ...timing, ...(payload === undefined ? {} : { payload: "…" }) });
+  const stored = (await cron.list()).find((one) => one.name === name);
+  if (stored === undefined) return { set };
+  const { jitterMs, lateAfterMs, ...rest } = stored;
+  const before = { ...rest, jitter: formatMs(jitterMs), lateAfter: formatMs(lateAfterMs) };
+  const was = Object.keys(timing).map((field) => [field, before[field as keyof typeof before]]);
+  return { set, was: JSON.stringify(Object.fromEntries(was)) };
+}
