@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { type Paint, plain } from "../io.ts";
 import { clean } from "./clean.ts";
 import { facts, table } from "./table.ts";
+import { traceColumns, traceFacts } from "./trace.ts";
 
 test("columns are aligned, numbers to the right, and no line ends in blanks", () => {
   const rows = [
@@ -27,6 +28,20 @@ test("columns are aligned, numbers to the right, and no line ends in blanks", ()
       plain,
     ),
   ).toBe("id      x\nlonger  y\n");
+});
+
+test("an address in a list is whole, or it would lead nowhere; what else is long is cut", () => {
+  const traceUrl = `https://traces.example.com/${"folder/".repeat(40)}{traceId}`;
+  const rows = [{ traceId: "a".repeat(32), note: "n".repeat(1_000) }];
+  const listed = table(
+    [{ title: "NOTE", cell: ({ note }) => note }, ...traceColumns(rows, traceUrl)],
+    rows,
+    plain,
+  );
+  expect(listed).toContain(`folder/${"a".repeat(32)}\n`);
+  expect(listed).not.toContain("n".repeat(300));
+  const [[, told = ""] = []] = traceFacts("a".repeat(32), traceUrl.repeat(4));
+  expect(told.endsWith("a".repeat(32))).toBe(true);
 });
 
 test("no value of a fact brings what a terminal obeys; the colours are our own", () => {

@@ -4,6 +4,8 @@ import { clean } from "./clean.ts";
 export interface Column<Row> {
   readonly title: string;
   readonly align?: "right";
+  /** An address that is cut is none. Other cells are cut at 200 characters. */
+  readonly isWhole?: true;
   readonly cell: (row: Row) => string;
 }
 
@@ -15,7 +17,11 @@ export function table<Row>(
   rows: readonly Row[],
   paint: Paint,
 ): string {
-  const cells = rows.map((row) => columns.map(({ cell }) => clean(cell(row))));
+  const cells = rows.map((row) =>
+    columns.map(({ cell, isWhole }) =>
+      clean(cell(row), isWhole === true ? Number.POSITIVE_INFINITY : undefined),
+    ),
+  );
   const widths = columns.map(({ title }, index) =>
     Math.max(title.length, ...cells.map((line) => line[index]?.length ?? 0)),
   );

@@ -1,5 +1,4 @@
 import { traceLink } from "../../config/field-kinds.ts";
-import { clean } from "./clean.ts";
 import type { Column } from "./table.ts";
 
 /** A job's trace, and its page where the configuration says where traces are shown. */
@@ -9,7 +8,7 @@ export function traceFacts(
 ): readonly (readonly [string, string])[] {
   if (traceId === undefined) return [];
   const link = traceUrl === undefined ? "" : ` ${traceLink(traceUrl, traceId)}`;
-  return [["trace", clean(`${traceId}${link}`, 1_000)]];
+  return [["trace", `${traceId}${link}`]];
 }
 
 /** The page of a job's trace where the configuration says where traces are shown, else its id. */
@@ -24,5 +23,5 @@ export function traceColumns<Row extends { readonly traceId?: string | undefined
   traceUrl: string | undefined,
 ): readonly Column<Row>[] {
   if (rows.every(({ traceId }) => traceId === undefined)) return [];
-  return [{ title: "TRACE", cell: ({ traceId }) => shownTrace(traceId, traceUrl) }];
+  return [{ title: "TRACE", isWhole: true, cell: ({ traceId }) => shownTrace(traceId, traceUrl) }];
 }
