@@ -259,11 +259,11 @@ export class NatsBroker implements Broker {
     return listWaiting(this.#server, queue, options.limit);
   }
 
-  whoRuns(id: string, options: { readonly timeoutMs: number }): Promise<RunningJob | undefined> {
-    return whoRuns(this.#server.nc, this.#server.names.whoRuns, id, options.timeoutMs);
+  whoRuns(...asked: Parameters<Broker["whoRuns"]>): Promise<RunningJob | undefined> {
+    return whoRuns(this.#server, ...asked);
   }
 
-  async answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable> {
+  async answerWhoRuns(answer: Parameters<Broker["answerWhoRuns"]>[0]): Promise<Stoppable> {
     return this.#open.keep(await answerWhoRuns(this.#server, answer));
   }
 

@@ -354,10 +354,10 @@ export type {
   QueueSettings,
   QueueSnapshot,
   QueueStore,
-  RunningJob,
   ServerEndpoint,
   WaitingJob,
 } from "./broker/broker.ts";
+export { isMeantRun, type MeantRun, type RunningJob } from "./broker/running-job.ts";
 export type { EnqueueCall, EnqueueResult } from "./broker/enqueue-call.ts";
 export { dedupeWindowOf } from "./broker/dedupe-window.ts";
 export { isLookedFor } from "./broker/enqueued-before.ts";

@@ -30,6 +30,7 @@ import {
   queueClosed,
   type QueueMessage,
   type QueueStore,
+  type MeantRun,
   type RunningJob,
   type SettlementStep,
   type SignalStore,
@@ -221,11 +222,13 @@ export class MemoryBroker implements Broker {
     return this.#lookup.listWaiting(queue, options);
   }
 
-  whoRuns(id: string): Promise<RunningJob | undefined> {
-    return this.#lookup.whoRuns(id);
+  whoRuns(id: string, meant: MeantRun = {}): Promise<RunningJob | undefined> {
+    return this.#lookup.whoRuns(id, meant);
   }
 
-  answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable> {
+  answerWhoRuns(
+    answer: (id: string, meant: MeantRun) => RunningJob | undefined,
+  ): Promise<Stoppable> {
     return this.#lookup.answerWhoRuns(answer);
   }
 

@@ -29,6 +29,7 @@ import {
   queueClosed,
   type QueueMessage,
   type QueueStore,
+  type MeantRun,
   type RunningJob,
   type SettlementStep,
   type SignalStore,
@@ -246,13 +247,13 @@ export class SimBroker implements Broker {
     });
   }
 
-  whoRuns(id: string): Promise<RunningJob | undefined> {
+  whoRuns(id: string, meant: MeantRun): Promise<RunningJob | undefined> {
     const { runners } = this.#line.server;
     return this.#line.call({
       point: `who runs ${id}`,
       act: () => {
         for (const answer of runners) {
-          const running = answer(id);
+          const running = answer(id, meant);
           if (running !== undefined) return running;
         }
         return undefined;
@@ -260,10 +261,12 @@ export class SimBroker implements Broker {
     });
   }
 
-  async answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable> {
+  async answerWhoRuns(
+    answer: (id: string, meant: MeantRun) => RunningJob | undefined,
+  ): Promise<Stoppable> {
     const { runners } = this.#line.server;
-    const answerIfThere = (id: string): RunningJob | undefined =>
-      this.#isThere ? answer(id) : undefined;
+    const answerIfThere: typeof answer = (id, meant) =>
+      this.#isThere ? answer(id, meant) : undefined;
     runners.add(answerIfThere);
     return this.#line.attach(() => void runners.delete(answerIfThere));
   }

@@ -1,4 +1,5 @@
 import {
+  type Broker,
   type Clock,
   type DeadLetter,
   type HistoryRecord,
@@ -65,7 +66,7 @@ export class SimServer {
   readonly locks: SimLocks;
   readonly progress = new ProgressBoard();
   readonly buckets = new Map<string, DocumentBucket>();
-  readonly runners = new Set<(id: string) => RunningJob | undefined>();
+  readonly runners = new Set<Parameters<Broker["answerWhoRuns"]>[0]>();
   readonly runningLists = new Set<() => readonly RunningJob[]>();
   readonly #letterIds = new DedupeWindow(DEDUPE_MS);
   readonly #listeners = new Set<(state: State) => void>();

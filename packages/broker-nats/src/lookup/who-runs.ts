@@ -1,6 +1,7 @@
-import type { RunningJob, Stoppable } from "@millrace/core";
+import type { MeantRun, RunningJob, Stoppable } from "@millrace/core";
 import {
-  type NatsConnection,
+  headers,
+  type Msg,
   NoRespondersError,
   RequestError,
   TimeoutError,
@@ -9,18 +10,23 @@ import { subscribe } from "../connection/subscribe.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 
+const QUEUE = "millrace-queue";
+const CREATED_AT = "millrace-created-at";
+
 /**
  * Asks all nodes at once. Only the one that runs the job answers; where there is no node at all the
  * server says so at once.
  */
 export async function whoRuns(
-  nc: NatsConnection,
-  subject: string,
+  { nc, names }: Pick<ServerAccess, "nc" | "names">,
   id: string,
-  timeoutMs: number,
+  { timeoutMs, queue, createdAt }: MeantRun & { readonly timeoutMs: number },
 ): Promise<RunningJob | undefined> {
+  const meant = headers();
+  if (queue !== undefined) meant.set(QUEUE, queue);
+  if (createdAt !== undefined) meant.set(CREATED_AT, String(createdAt));
   try {
-    const reply = await nc.request(subject, id, { timeout: timeoutMs });
+    const reply = await nc.request(names.whoRuns, id, { timeout: timeoutMs, headers: meant });
     return reply.json<RunningJob>();
   } catch (error) {
     if (error instanceof TimeoutError || error instanceof NoRespondersError) return undefined;
@@ -35,14 +41,22 @@ export async function whoRuns(
 
 export function answerWhoRuns(
   server: ServerAccess,
-  answer: (id: string) => RunningJob | undefined,
+  answer: (id: string, meant: MeantRun) => RunningJob | undefined,
 ): Promise<Stoppable> {
   return subscribe(server, {
     subject: server.names.whoRuns,
     doing: "answer who runs a job",
     hear: (msg) => {
-      const job = answer(msg.string());
+      const job = answer(msg.string(), meantBy(msg));
       if (job !== undefined) msg.respond(JSON.stringify(job));
     },
   });
+}
+
+function meantBy({ headers: given }: Msg): MeantRun {
+  const [queue, createdAt] = [QUEUE, CREATED_AT].map((name) => given?.get(name) ?? "");
+  return {
+    ...(queue === "" ? {} : { queue }),
+    ...(createdAt === "" ? {} : { createdAt: Number(createdAt) }),
+  };
 }

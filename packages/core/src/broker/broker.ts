@@ -15,6 +15,7 @@ import type { LockStore } from "./lock-store.ts";
 import type { MarkStore } from "./mark-store.ts";
 import type { MessagePublisher } from "./message-publisher.ts";
 import type { ProgressStore } from "./progress-store.ts";
+import type { MeantRun, RunningJob } from "./running-job.ts";
 import type { SignalStore } from "./signal-store.ts";
 import type { Stoppable } from "./stoppable.ts";
 import type { Successors } from "./successors.ts";
@@ -176,10 +177,18 @@ export interface Broker {
    */
   listWaiting(queue: string, options?: { readonly limit?: number }): Promise<readonly WaitingJob[]>;
 
-  /** Who runs this job now, asked of the nodes themselves. */
-  whoRuns(id: string, options: { readonly timeoutMs: number }): Promise<RunningJob | undefined>;
-  /** Answers `whoRuns` for one node. */
-  answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable>;
+  /**
+   * Who runs this job now, asked of the nodes themselves. Jobs of several queues may have one id,
+   * and the first answer counts: only the holder of a job that is meant answers.
+   */
+  whoRuns(
+    id: string,
+    options: MeantRun & { readonly timeoutMs: number },
+  ): Promise<RunningJob | undefined>;
+  /** Answers `whoRuns` for one node; `isMeantRun` says whether a job of the id is meant. */
+  answerWhoRuns(
+    answer: (id: string, meant: MeantRun) => RunningJob | undefined,
+  ): Promise<Stoppable>;
   /**
    * All jobs that run now, the longest running first, asked of the nodes themselves. Takes the
    * whole of the time where a node is there, because nobody knows how many are to answer; one that
@@ -304,24 +313,4 @@ export interface WaitingJob {
   readonly isHandedOut?: true;
   /** Of `findWaiting`: where it is blocked. */
   readonly gate?: string;
-}
-
-export interface RunningJob {
-  readonly id: string;
-  readonly queue: string;
-  readonly name: string;
-  readonly node: string;
-  readonly attempt: number;
-  readonly startedAt: number;
-  /** As its envelope has it; tells apart the jobs that had one id. */
-  readonly createdAt: number;
-  /** Of a schedule's tick: the leadership that published it. No producer's job has one. */
-  readonly leadership?: number;
-  /** Its attempt's trace, or the one that its headers name. */
-  readonly traceId?: string;
-  /**
-   * What it entered that holds others back: the gates at which they are blocked, by their names.
-   * Absent where there are none, and of a node of an older version.
-   */
-  readonly gates?: readonly string[];
 }

@@ -36,6 +36,6 @@ export async function sweepCancellations(
 }
 
 async function isThere(broker: Broker, queue: string, id: string): Promise<boolean> {
-  const running = await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS });
-  return running?.queue === queue || (await broker.findWaiting(id, { queue })) !== undefined;
+  const running = await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS, queue });
+  return running !== undefined || (await broker.findWaiting(id, { queue })) !== undefined;
 }

@@ -3,6 +3,8 @@ import {
   type MachineDefinition,
   Producer,
   recordError,
+  isMeantRun,
+  type MeantRun,
   type RunningJob,
   type Stoppable,
 } from "@millrace/core";
@@ -72,8 +74,8 @@ function watches({ config, clock, log, controls }: NodeBase, work: NodeWork): re
 function besides(base: NodeBase, work: NodeWork): readonly Opening[] {
   const { config, clock, log, isFleet } = base;
   const { broker, metrics } = config;
-  const runningJob = (id: string): RunningJob | undefined =>
-    work.running().find((job) => job.id === id);
+  const runningJob = (id: string, meant: MeantRun): RunningJob | undefined =>
+    work.running().find((job) => job.id === id && isMeantRun(job, meant));
   const wakes: Opening = {
     what: "waking jobs for their signals",
     open: () => broker.signals.follow((signal) => wakeForSignal(broker, signal)),

@@ -28,7 +28,7 @@ export async function whereabouts(
   for (let round = 1; round <= 2; round += 1) {
     if (await hasEnded()) return { is: "ended" };
     const waits = waitingCopies(broker, id, queue);
-    const runs = whoRuns(broker, id);
+    const runs = whoRuns(broker, id, queue);
     if (await anyOf([waits, runs])) {
       const waiting = await waits;
       // What runs is in its queue as well, until it is settled: it has just ended, or waits again.
@@ -59,8 +59,12 @@ async function waitingCopies(
 
 const isTicks = ({ envelope }: WaitingJob): boolean => tickOriginOf(envelope) !== undefined;
 
-async function whoRuns(broker: Pick<Broker, "whoRuns">, id: string): Promise<unknown> {
-  const running = await broker.whoRuns(id, { timeoutMs: ASK_NODES_MS });
+async function whoRuns(
+  broker: Pick<Broker, "whoRuns">,
+  id: string,
+  queue: string,
+): Promise<unknown> {
+  const running = await broker.whoRuns(id, { timeoutMs: ASK_NODES_MS, queue });
   return running?.leadership;
 }
 

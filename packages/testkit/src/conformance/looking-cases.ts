@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
-import type { DeadLetter, Envelope, RunningJob, WaitingJob } from "@millrace/core";
+import {
+  type DeadLetter,
+  type Envelope,
+  isMeantRun,
+  type MeantRun,
+  type RunningJob,
+  type WaitingJob,
+} from "@millrace/core";
 import { type ConformanceCase, conformanceCase, sharedCase } from "./scene.ts";
 
 /** Moves of a job, there and back. */
@@ -301,6 +308,33 @@ export const lookingCases: readonly ConformanceCase[] = [
         "silence",
         async () => (await scene.broker.whoRuns(running.id, { timeoutMs: 100 })) === undefined,
       );
+    },
+  ),
+
+  sharedCase(
+    "looking: of jobs with one id only the holder of the one that is meant answers",
+    async (scene) => {
+      const other = await scene.connect();
+      const holding = async (queue: string, createdAt: number) => {
+        const job = { id: `${scene.queue}-one`, queue, createdAt, name: "conformance.job" };
+        const running = { ...job, node: queue, attempt: 1, startedAt: scene.harness.now() };
+        const answering = await other.answerWhoRuns((id, meant) =>
+          id === running.id && isMeantRun(running, meant) ? running : undefined,
+        );
+        scene.later(() => answering.stop());
+        return running;
+      };
+      const mine = await holding(scene.queue, 5);
+      const theirs = await holding(`${scene.queue}-b`, 6);
+      const asked = (meant: MeantRun) =>
+        scene.broker.whoRuns(mine.id, { timeoutMs: 500, ...meant });
+      await scene.harness.eventually("both answer", async () => (await asked(theirs)) ?? undefined);
+      for (const { queue, createdAt } of [mine, theirs]) {
+        assert.equal((await asked({ queue }))?.queue, queue);
+        assert.equal((await asked({ createdAt }))?.queue, queue);
+      }
+      assert.equal(await asked({ ...mine, createdAt: 6 }), undefined);
+      assert.equal(await asked({ queue: `${scene.queue}-c` }), undefined);
     },
   ),
 ];

@@ -5,6 +5,7 @@ import {
   isKeyed,
   isLookedFor,
   type JobRef,
+  type MeantRun,
   type QueueMessage,
   requirePlace,
   requireQueueName,
@@ -119,19 +120,21 @@ export class MemoryLookup {
     return [...queued, ...delayed].slice(0, limit);
   }
 
-  async whoRuns(id: string): Promise<RunningJob | undefined> {
+  async whoRuns(id: string, meant: MeantRun): Promise<RunningJob | undefined> {
     this.#connection.reach();
     for (const answer of this.#server.runners) {
-      const running = answer(id);
+      const running = answer(id, meant);
       if (running !== undefined) return running;
     }
     return undefined;
   }
 
-  async answerWhoRuns(answer: (id: string) => RunningJob | undefined): Promise<Stoppable> {
+  async answerWhoRuns(
+    answer: (id: string, meant: MeantRun) => RunningJob | undefined,
+  ): Promise<Stoppable> {
     this.#connection.reach();
-    const answerIfConnected = (id: string): RunningJob | undefined =>
-      this.#connection.isConnected ? answer(id) : undefined;
+    const answerIfConnected: typeof answer = (id, meant) =>
+      this.#connection.isConnected ? answer(id, meant) : undefined;
     this.#server.runners.add(answerIfConnected);
     return this.#connection.attach(() => void this.#server.runners.delete(answerIfConnected));
   }

@@ -1,4 +1,5 @@
 import {
+  type Broker,
   type Clock,
   type DocumentOptions,
   type IdMemory,
@@ -53,7 +54,7 @@ export class MemoryServer {
   readonly progress = new ProgressBoard();
   readonly arrivalListeners = new Set<(message: QueueMessage) => void>();
   readonly buckets = new Map<string, DocumentBucket>();
-  readonly runners = new Set<(id: string) => RunningJob | undefined>();
+  readonly runners = new Set<Parameters<Broker["answerWhoRuns"]>[0]>();
   readonly runningLists = new Set<() => readonly RunningJob[]>();
 
   constructor(clock: Clock) {

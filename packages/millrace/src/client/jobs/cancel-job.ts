@@ -175,9 +175,7 @@ async function meet(broker: Broker, clock: Clock, job: CancelledJob): Promise<Me
     // Who runs it does not say of which batch it is the callback.
     const running =
       closesBatch === undefined
-        ? broker
-            .whoRuns(id, { timeoutMs: WHO_RUNS_MS })
-            .then((found) => (found?.queue === queue ? found : undefined))
+        ? broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS, queue })
         : Promise.resolve(undefined);
     const waiting = broker.findWaiting(id, {
       queue,

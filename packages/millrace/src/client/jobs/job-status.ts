@@ -100,11 +100,13 @@ export async function findJob(
   // there is it worth asking who has it.
   const waiting = await broker.findWaiting(id, where);
   const running =
-    waiting?.state === "queued" ? await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS }) : undefined;
+    waiting?.state === "queued"
+      ? await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS, queue })
+      : undefined;
   // History is read last: a job that is settled between the looks then shows in it, instead of
   // nowhere.
   const history = distinct(await broker.history.read({ id, ...where }));
-  const traces = { history, running: inQueue(running, queue), waiting };
+  const traces = { history, running, waiting };
   const status = jobStatus(id, traces, now());
   if (status !== undefined) {
     const held = status.state === "queued" ? await withSilence(broker, status, waiting) : status;
@@ -224,13 +226,6 @@ export function distinct(records: readonly HistoryRecord[]): readonly HistoryRec
     const key = `${record.queue} ${record.generation} ${record.sequence} ${record.state} ${record.outcome}`;
     return !seen.has(key) && seen.add(key);
   });
-}
-
-function inQueue(
-  running: RunningJob | undefined,
-  queue: string | undefined,
-): RunningJob | undefined {
-  return queue === undefined || running?.queue === queue ? running : undefined;
 }
 
 const LIVE: ReadonlySet<JobState> = new Set<JobState>(["queued", "delayed", "blocked", "running"]);

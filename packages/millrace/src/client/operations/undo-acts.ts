@@ -310,7 +310,7 @@ async function isSomewhere(broker: Broker, job: JobRef): Promise<boolean> {
 }
 
 async function runs(broker: Broker, { id, queue }: JobRef): Promise<boolean> {
-  return (await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS }))?.queue === queue;
+  return (await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS, queue })) !== undefined;
 }
 
 /** Of a job that was taken out: nobody else is going to. */

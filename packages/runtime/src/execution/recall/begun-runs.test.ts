@@ -1,4 +1,4 @@
-import { CANCELLATIONS_BUCKET, defineJob, MillraceError } from "@millrace/core";
+import { CANCELLATIONS_BUCKET, defineJob, isMeantRun, MillraceError } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { HEARTBEAT_MS, NODES_BUCKET, type NodeReport } from "../../presence/node-report.ts";
@@ -62,6 +62,22 @@ test("with poisonAfter 1 the first crash is enough, and no turn is asked for", a
   await first.enqueue("poison", null, { id: "p" });
   kill(first);
   const second = await node("n2");
+  await clock.advance("31s");
+  expect(await second.history("p")).toMatchObject([{ state: "dead", reason: "crashed" }]);
+  expect(runs).toEqual(["poison on n1"]);
+});
+
+test("with poisonAfter 1 a job of another queue that runs under its id doesn't keep it alive", async () => {
+  const { clock, node, runs } = fleet(1);
+  const first = await node("n1");
+  await first.enqueue("poison", null, { id: "p" });
+  kill(first);
+  const second = await node("n2");
+  const namesake = { id: "p", queue: "another", name: "good", node: "n3", attempt: 1 };
+  const running = { ...namesake, startedAt: clock.now(), createdAt: clock.now() };
+  await second.broker.answerWhoRuns((id, meant) =>
+    id === "p" && isMeantRun(running, meant) ? running : undefined,
+  );
   await clock.advance("31s");
   expect(await second.history("p")).toMatchObject([{ state: "dead", reason: "crashed" }]);
   expect(runs).toEqual(["poison on n1"]);

@@ -90,10 +90,14 @@ export class Recall {
    * it while it was looked for.
    */
   async #runs(): Promise<boolean> {
+    return this.#options.host.verdict !== undefined && (await this.#isHeld());
+  }
+
+  async #isHeld(): Promise<boolean> {
     const { host, envelope } = this.#options;
-    if (host.verdict === undefined) return false;
-    const running = await host.broker.whoRuns(envelope.id, { timeoutMs: WHO_RUNS_MS });
-    return running?.queue === envelope.queue && running.createdAt === envelope.createdAt;
+    const { id, queue, createdAt } = envelope;
+    const holder = await host.broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS, queue, createdAt });
+    return holder !== undefined;
   }
 
   /**
@@ -119,8 +123,7 @@ export class Recall {
     const { host, delivery, envelope, crashes, isWanted, pause } = this.#options;
     if (crashes < host.poisonAfter) return false;
     // Then nobody is a suspect before it is dead, and so nobody knows who had it.
-    if (host.poisonAfter === 1)
-      return (await host.broker.whoRuns(envelope.id, { timeoutMs: WHO_RUNS_MS })) === undefined;
+    if (host.poisonAfter === 1) return !(await this.#isHeld());
     const holder = await host.begunRuns.begun(envelope, delivery.message);
     this.#isQuarantined = holder !== undefined;
     if (holder === undefined) return false;
