@@ -50,6 +50,22 @@ for (const target of serversUnderTest()) {
       expect(await delayed.of(signal)).toEqual([]);
       await nc.flush();
       expect(purged).toEqual(["r3-journal", "r3-signals", "r3-delayed"]);
+      const { inbox } = client.broker;
+      const machine = { machine: "order", id: "o-1" };
+      await inbox.send(machine, { kind: "event", data });
+      purged.length = 0;
+
+      const event = await inbox.next(machine, 1);
+      expect(event).toMatchObject(machine);
+      const { place = "", sequence = 0 } = event ?? {};
+      expect(await inbox.has(place)).toBe(true);
+      await nc.flush();
+      expect(purged).toEqual([]);
+      expect(await inbox.next(machine, sequence + 1)).toBeUndefined();
+      expect(await inbox.has(`inbox/${sequence + 1}`)).toBe(false);
+      expect(await inbox.has(`timers/${sequence + 1}`)).toBe(false);
+      await nc.flush();
+      expect(purged).toEqual(["r3-inbox", "r3-inbox", "r3-timers"]);
     }, 240_000);
   });
 }

@@ -15,6 +15,7 @@ import { machineOf } from "../machine/machine.ts";
 import { postponeMs, scheduleHeaders } from "../messages/delayed-message.ts";
 import { dueHeaders, inboxHeaders, readInboxMessage } from "../messages/inbox-message.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import { againBehindBarrier } from "../reads/behind-barrier.ts";
 import { machineBacklogs } from "./machine-backlogs.ts";
 import { headersOf, messageAt, nextMessage } from "../reads/next-message.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
@@ -92,9 +93,13 @@ export class NatsInbox implements InboxStore {
   }
 
   async next(of: MachineRef, from: number): Promise<InboxMessage | undefined> {
-    const { jsm, names } = this.#options.server;
-    const stored = await request(`look for events of the machine ${of.id}`, () =>
-      nextMessage(jsm, names.inboxStream, from, names.toMachine("inbox", of)),
+    const { server } = this.#options;
+    const { jsm, names } = server;
+    // Whoever finds nothing goes on, and what came before is passed over from then on.
+    const stored = await againBehindBarrier(server, names.inboxStream, () =>
+      request(`look for events of the machine ${of.id}`, () =>
+        nextMessage(jsm, names.inboxStream, from, names.toMachine("inbox", of)),
+      ),
     );
     return (
       stored &&
@@ -106,11 +111,13 @@ export class NatsInbox implements InboxStore {
   }
 
   async has(place: string): Promise<boolean> {
-    const { jsm, names } = this.#options.server;
+    const { server } = this.#options;
+    const { jsm, names } = server;
     const [from, sequence] = place.split("/");
     const stream = from === "timers" ? names.timerStream : names.inboxStream;
-    const stored = await request(`look for what came to a machine`, () =>
-      messageAt(jsm, stream, Number(sequence)),
+    // What comes of a message that is gone counts as done.
+    const stored = await againBehindBarrier(server, stream, () =>
+      request("look for what came to a machine", () => messageAt(jsm, stream, Number(sequence))),
     );
     return stored !== undefined;
   }

@@ -136,7 +136,7 @@ export class MachineHost implements Stoppable {
     let from = cursor + 1;
     for (;;) {
       const earlier = await this.#options.broker.inbox.next(message, from);
-      // It may not even find this one, which is in hand and not gone.
+      // It does not find this one either where that is gone: another host has taken it since.
       if (earlier === undefined || earlier.sequence >= message.sequence) break;
       held = await this.#apply(held, earlier);
       from = earlier.sequence + 1;
