@@ -67,6 +67,8 @@ export type SettlementStep =
 export interface Settlement {
   readonly state: FinalState;
   readonly steps: readonly SettlementStep[];
+  /** The job's own record, where it is settled without: what follows its end is told of it. */
+  readonly unrecorded?: HistoryRecord;
   /**
    * The envelope with what settlement counted: what is republished where the state is `requeued`.
    */

@@ -4,9 +4,12 @@ import {
   settle,
   type Settlement,
   type SettlementInput,
+  type SettlementStep,
 } from "@millrace/core";
 import type { Failure } from "./settlement-fallback.ts";
 import { isOf } from "./settlement-hook.ts";
+
+type RecordStep = Extract<SettlementStep, { readonly do: "record" }>;
 
 /** A settlement that has failed, and for how long. */
 export interface StuckSettlement extends Failure {
@@ -54,7 +57,7 @@ export function lastResort(stuck: StuckSettlement): LastResort {
   const { error, settlement, step, input, recorded, forMs, leaseMs } = stuck;
   if (forMs < leaseMs) return "wait";
   const passing = PASSING.some((code) => MillraceError.is(error, code));
-  if (step?.do === "record" && !passing && livesOn(stuck)) return withoutRecord(settlement, step);
+  if (step?.do === "record" && !passing && livesOn(stuck)) return withoutRecord(stuck, step);
   if (recorded) return "abandon";
   if (passing) return forMs < PATIENT_LEASES * leaseMs ? "wait" : "abandon";
   // A letter was refused as well.
@@ -75,8 +78,10 @@ function livesOn({ settlement, step, input }: StuckSettlement): boolean {
   return first?.do === "requeue" || first?.do === "block" || first?.do === "bury";
 }
 
-function withoutRecord(settlement: Settlement, step: Failure["step"]): Settlement {
-  return { ...settlement, steps: settlement.steps.filter((other) => other !== step) };
+function withoutRecord({ settlement, input }: StuckSettlement, step: RecordStep): Settlement {
+  const steps = settlement.steps.filter((other) => other !== step);
+  const isOwn = isOf(input.envelope, step.record);
+  return { ...settlement, steps, ...(isOwn ? { unrecorded: step.record } : {}) };
 }
 
 function unsettled({ error, step, input, forMs }: StuckSettlement): ReturnType<typeof recordError> {

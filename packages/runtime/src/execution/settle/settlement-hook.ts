@@ -102,13 +102,17 @@ export async function followUp(
   }
 }
 
-/** The end that is being settled; of a recalled job the one that an earlier holder has recorded. */
+/**
+ * The end that is being settled, whether or not the history has taken it; of a recalled job the one
+ * that an earlier holder has recorded.
+ */
 export async function recordedEnd(
   { history }: Pick<Broker, "history">,
   { envelope, settlement }: Settled,
 ): Promise<HistoryRecord | undefined> {
   for (const step of settlement.steps)
     if (step.do === "record" && isOf(envelope, step.record)) return step.record;
+  if (settlement.unrecorded !== undefined) return settlement.unrecorded;
   return (await history.last(envelope, "ended"))?.record;
 }
 
