@@ -62,7 +62,8 @@ export interface DeadLetters {
    * A job with a unique key claims it anew; where another holds it the result is a
    * `unique-conflict` and the letter stays. A letter that somebody else has retried or discarded
    * meanwhile is a `job-not-found`. Of one whose job has its new life already, because a retry died
-   * between its two writes, only the letter is removed.
+   * between its two writes, only the letter is removed; and of one whose job has ended well by
+   * another of its runs.
    *
    * @param limits when the time is over, or the signal aborted, no further letter is begun with
    */
@@ -76,7 +77,7 @@ export interface DeadLetters {
    * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then), `invalid-envelope`
    *   (there is no name), `unique-conflict`, `payload-too-large`, `invalid-payload` (to be merged
    *   with what JSON has no form for), `already-retried` (its job has its new life, with the old
-   *   payload); the letter stays
+   *   payload), `already-ended` (it has ended well by another of its runs); the letter stays
    * @example
    * await millrace.dead.edit("order-7", { to: "ada@example.com" }, { merge: true });
    */

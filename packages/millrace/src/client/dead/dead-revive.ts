@@ -11,13 +11,14 @@ import {
   type StoredDeadLetter,
   UniqueClaims,
 } from "@millrace/core";
-import { BegunLives, lifeOnRecord, waitingLife } from "./lives-again.ts";
+import { BegunLives, onRecord, waitingLife } from "./lives-again.ts";
 
 /**
- * What became of a letter. `begun`: its job has a new life. `had-begun`: it had that life already,
- * whose beginner had left the letter; it is removed. `gone`: somebody else has seen to it.
+ * What became of a letter. `begun`: its job has a new life. `removed`: it had that life already,
+ * whose beginner had left the letter, or had ended well by another of its runs; so only the letter
+ * has gone. `gone`: somebody else has seen to it.
  */
-export type Revival = "begun" | "had-begun" | "gone";
+export type Revival = "begun" | "removed" | "gone";
 
 /**
  * Gives the job of a letter a new life, and removes the letter.
@@ -45,8 +46,8 @@ export async function manyReviver(broker: Broker, clock: Clock): Promise<Revive>
   const cancelled = new Set((await documents.list()).map(({ key }) => key));
   return async (letter, revived, requireHeld) => {
     const { sequence } = letter;
-    if (await lives.has(revived))
-      return (await broker.deadLetters.remove(sequence)) ? "had-begun" : "gone";
+    if ((await lives.noOther(revived)) !== undefined)
+      return (await broker.deadLetters.remove(sequence)) ? "removed" : "gone";
     const key = cancellationKey(letter);
     const isCancelled = cancelled.has(key);
     if (!(await isThere(broker, letter))) return "gone";
@@ -61,9 +62,10 @@ export async function manyReviver(broker: Broker, clock: Clock): Promise<Revive>
 
 /**
  * The same with another payload. Where the life has begun already, with what the letter holds, the
- * payload would be nowhere: then the letter stays.
+ * payload would be nowhere: then the letter stays. So it does where its job has ended well.
  *
- * @throws MillraceError `already-retried`; `job-not-found` where the letter is gone
+ * @throws MillraceError `already-retried`; `already-ended`; `job-not-found` where the letter is
+ *   gone
  */
 export async function reviveEdited(
   broker: Broker,
@@ -79,8 +81,9 @@ export async function reviveEdited(
   };
   // An edit that was broken off is asked for again.
   const before = await hasAnother();
-  if (before === true || (before === undefined && (await lifeOnRecord(broker, edited))))
-    throw alreadyRetried(letter);
+  const known = before === undefined ? await onRecord(broker, edited) : undefined;
+  if (before === true || known === "begun") throw alreadyRetried(letter);
+  if (known === "ended-well") throw endedWell(letter);
   if (before === undefined) {
     const documents = await broker.documents(CANCELLATIONS_BUCKET);
     const key = cancellationKey(letter);
@@ -108,6 +111,13 @@ export function letterGone({ id, queue }: StoredDeadLetter): MillraceError {
   return new MillraceError(
     "job-not-found",
     `The dead letter of ${id} in queue ${queue} is gone: somebody else has retried or discarded it meanwhile.`,
+  );
+}
+
+function endedWell({ id, queue }: StoredDeadLetter): MillraceError {
+  return new MillraceError(
+    "already-ended",
+    `The job ${id} of the queue ${queue} has ended well by another of its runs, so it is not run again. The letter was left behind: discard it.`,
   );
 }
 

@@ -32,9 +32,28 @@ export async function waitingLife(
 }
 
 /** Whether anything is on record of that life, or of one after it. */
-export async function lifeOnRecord(broker: Broker, revived: Envelope): Promise<boolean> {
-  const { id, queue } = revived;
-  return (await broker.history.read({ id, queue })).some((record) => isOfLife(record, revived));
+async function lifeOnRecord(broker: Broker, revived: Envelope): Promise<boolean> {
+  return (await onRecord(broker, revived)) === "begun";
+}
+
+/**
+ * Why a letter's job is given no other life. `begun`: it has it already. `ended-well`: another run
+ * of the life that the letter is of has ended otherwise, and that end counts.
+ */
+export type NoOtherLife = "begun" | "ended-well";
+
+/** What the history knows of that. */
+export async function onRecord(
+  broker: Broker,
+  revived: Envelope,
+): Promise<NoOtherLife | undefined> {
+  const { id, queue, life = 1 } = revived;
+  const records = await broker.history.read({ id, queue });
+  if (records.some((record) => isOfLife(record, revived))) return "begun";
+  const last = records.findLast(
+    (record) => (record.life ?? 0) === life - 1 && isOfEnqueue(record, revived),
+  );
+  return last?.state === "succeeded" || last?.state === "cancelled" ? "ended-well" : undefined;
 }
 
 /**
@@ -42,7 +61,10 @@ export async function lifeOnRecord(broker: Broker, revived: Envelope): Promise<b
  * letter's first message: today's window, which may be another than at the enqueue, says nothing.
  */
 function isOfLife(sign: LifeSign, revived: Envelope): boolean {
-  if (sign.generation < revived.generation) return false;
+  return sign.generation >= revived.generation && isOfEnqueue(sign, revived);
+}
+
+function isOfEnqueue(sign: LifeSign, revived: Envelope): boolean {
   const isSame = isSameEnqueue(sign, revived, NO_MEMORY);
   return isSame ?? (sign.createdAt ?? revived.createdAt) === revived.createdAt;
 }
@@ -82,17 +104,17 @@ export class BegunLives {
   }
 
   /** Asks the server for the job's records; for its queue twice a minute. */
-  async has(revived: Envelope): Promise<boolean> {
+  async noOther(revived: Envelope): Promise<NoOtherLife | undefined> {
     const { id, queue, notBefore } = revived;
     const { lives } = await this.#upToDate(queue);
     const isSign = (sign: LifeSign): boolean => isOfLife(sign, revived);
-    if (lives.get(id)?.some(isSign) === true) return true;
+    if (lives.get(id)?.some(isSign) === true) return "begun";
     // What waits for its time has a record, unless it has waited from the start of this life.
     if (notBefore !== undefined) {
       const delayed = await this.#broker.findWaiting(id, { queue, storedBefore: 0 });
-      if (delayed !== undefined && isSign(delayed.envelope)) return true;
+      if (delayed !== undefined && isSign(delayed.envelope)) return "begun";
     }
-    return lifeOnRecord(this.#broker, revived);
+    return onRecord(this.#broker, revived);
   }
 
   async #upToDate(queue: string): Promise<Held> {

@@ -1,6 +1,7 @@
-import { MillraceError } from "@millrace/core";
+import { firstOfNextLife, MillraceError, writeEnvelope } from "@millrace/core";
 import type { MemoryBroker } from "@millrace/testkit";
 import { expect, test } from "vitest";
+import { readLetter } from "../dead/dead-retry.ts";
 import type { Millrace } from "../millrace.ts";
 import { charge, QUEUE, RETRY, type Scene, scene } from "./undo.fixture.ts";
 
@@ -218,6 +219,42 @@ test("an edit after its job's new life has run is refused", async () => {
   await of.drain();
   expect(await codeOf(of.client.dead.edit("c1", { n: 7 }))).toBe("already-retried");
   expect(of.ran.get("c1")).toEqual([{ n: 1 }]);
+});
+
+/** A letter that its run left behind as another run of the job ended well. */
+async function letterBesideEnd(of: Scene): Promise<void> {
+  const [letter] = await of.client.dead.list();
+  await retryThatEnds(of);
+  if (letter === undefined) throw new Error("There is no letter.");
+  const { sequence: _, ...left } = letter;
+  const life = firstOfNextLife(0);
+  const envelope = { ...readLetter(letter, {}), generation: life, life: 1 };
+  const { broker } = of.another();
+  await broker.deadLetters.add({ ...left, door: "runtime", body: writeEnvelope(envelope) }, "left");
+}
+
+async function retryThatEnds(of: Scene): Promise<void> {
+  expect(await of.client.dead.retry({})).toMatchObject([{ ok: true }]);
+  await of.drain();
+  expect(of.ran.get("c1")).toEqual([{ n: 1 }]);
+}
+
+test("the letter of a job that has ended well only goes when it is retried: nothing runs again", async () => {
+  const of = await lettersOf(1);
+  await letterBesideEnd(of);
+  expect(await of.client.dead.retry({})).toMatchObject([{ ok: true }]);
+  await of.drain();
+  expect(of.ran.get("c1")).toEqual([{ n: 1 }]);
+  expect(await of.client.dead.list()).toEqual([]);
+});
+
+test("such a letter is not edited: its job has ended, and the letter stays", async () => {
+  const of = await lettersOf(1);
+  await letterBesideEnd(of);
+  expect(await codeOf(of.client.dead.edit("c1", { n: 7 }))).toBe("already-ended");
+  await of.drain();
+  expect(of.ran.get("c1")).toEqual([{ n: 1 }]);
+  expect(await of.client.dead.list()).toHaveLength(1);
 });
 
 test("an edit that a retry overtakes is refused, and its letter stays", async () => {
