@@ -43,9 +43,10 @@ const dying = withMethods(broker, {
     send: (signal, body) => signals.send(signal, body),
     read: (signal) => signals.read(signal),
     drop: (signal, sequence) => signals.drop(signal, sequence),
-    remove: async (job) => {
+    newest: (job) => signals.newest(job),
+    remove: async (job, until) => {
       at("before the signals are forgotten");
-      await signals.remove(job);
+      await signals.remove(job, until);
     },
     follow: (hear) => signals.follow(hear),
   },

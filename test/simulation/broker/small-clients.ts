@@ -123,7 +123,9 @@ export function signalClient(line: Line, call: Line["call"]): SignalStore {
       call({ point: `signals ${signal.id} ${signal.name}`, act: () => signals.read(signal) }),
     drop: ({ id, name }, sequence) =>
       call({ point: `drop signal ${id} ${name}`, act: () => signals.drop(sequence) }),
-    remove: (job) => call({ point: `forget signals ${job.id}`, act: () => signals.remove(job) }),
+    newest: (job) => call({ point: `newest signal ${job.id}`, act: () => signals.newest(job) }),
+    remove: (job, until) =>
+      call({ point: `forget signals ${job.id}`, act: () => signals.remove(job, until) }),
     follow: async (hear) => {
       const follower = {
         isThere: () => line.isConnected && line.process.isRunning,

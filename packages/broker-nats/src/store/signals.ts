@@ -15,6 +15,7 @@ import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { StreamOnce } from "../topology/stream-once.ts";
 import { signalStream } from "../topology/streams.ts";
 import { behindBarrier } from "../reads/behind-barrier.ts";
+import { lastMessage } from "../reads/next-message.ts";
 import { readStream } from "../reads/read-stream.ts";
 import { removeMessage } from "./remove-message.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -92,13 +93,23 @@ export class NatsSignals implements SignalStore {
     );
   }
 
-  async remove(job: JobRef): Promise<void> {
+  async newest(job: JobRef): Promise<number> {
     requirePlace(job);
     const { jsm, names } = this.#options.server;
+    const last = await request(`look for signals of the job ${job.id}`, () =>
+      lastMessage(jsm, names.signalStream, names.signal({ ...job, name: "*" })),
+    );
+    return last?.seq ?? 0;
+  }
+
+  async remove(job: JobRef, until?: number): Promise<void> {
+    requirePlace(job);
+    const { jsm, names } = this.#options.server;
+    const filter = names.signal({ ...job, name: "*" });
     await request(`forget the signals of the job ${job.id}`, () =>
       orWithoutStream(undefined, async () => {
         await jsm.streams.purge(names.signalStream, {
-          filter: names.signal({ ...job, name: "*" }),
+          ...{ filter, ...(until === undefined ? {} : { seq: until + 1 }) },
         });
       }),
     );

@@ -45,8 +45,10 @@ export interface SignalStore {
   read(signal: SignalRef): Promise<readonly StoredSignal[]>;
   /** Forgets one. Idempotent. */
   drop(signal: SignalRef, sequence: number): Promise<void>;
-  /** Forgets all of a job's. Idempotent. */
-  remove(job: JobRef): Promise<void>;
+  /** The newest of a job's, of whatever name: its sequence, or 0 where there is none. */
+  newest(job: JobRef): Promise<number>;
+  /** Forgets all of a job's, or those up to a sequence. Idempotent. */
+  remove(job: JobRef, until?: number): Promise<void>;
   /**
    * Tells of each signal that is stored, one of all who follow; of those too that were stored while
    * nobody did. Where `hear` rejects, or who heard it is gone, it is told again, to anybody.

@@ -20,6 +20,7 @@ const BY_ID: Readonly<Record<string, (of: Broker, id: string, queue: string) => 
   "journal.remove": (of, id, queue) => of.journal.remove({ id, queue, createdAt: 1 }),
   "signals.read": (of, id, queue) => of.signals.read({ id, queue, name: "go" }),
   "signals.read by name": (of, name, queue) => of.signals.read({ id: "a", queue, name }),
+  "signals.newest": (of, id, queue) => of.signals.newest({ id, queue }),
   "signals.remove": (of, id, queue) => of.signals.remove({ id, queue }),
   findWaiting: (of, id) => of.findWaiting(id),
   "delayed.move": (of, id, queue) => of.delayed.move(id, queue, "now"),

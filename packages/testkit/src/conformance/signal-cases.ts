@@ -49,9 +49,15 @@ export const signalCases: readonly ConformanceCase[] = [
     await signals.drop(ref, first.sequence);
     await signals.drop(ref, first.sequence);
     assert.equal((await signals.read(ref)).length, 1);
-    await signals.remove(ref);
-    await signals.remove(ref);
+    const newest = await signals.newest(ref);
+    await signals.send({ ...ref, name: "b" }, { data: bytes("later") });
+    assert.ok(newest < (await signals.newest(ref)));
+    await signals.remove(ref, newest);
     assert.deepEqual(await signals.read(ref), []);
+    assert.deepEqual((await signals.read({ ...ref, name: "b" })).map(textOf), ["later"]);
+    await signals.remove(ref);
+    await signals.remove(ref);
+    assert.equal(await signals.newest(ref), 0);
     assert.deepEqual(await signals.read({ ...ref, name: "b" }), []);
     assert.equal((await signals.read(others)).length, 1);
   }),

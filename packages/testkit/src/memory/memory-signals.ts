@@ -68,8 +68,16 @@ export class SignalShelf {
     this.#kept.delete(sequence);
   }
 
-  remove(job: JobRef): void {
-    for (const [sequence, { ref }] of this.#kept) if (isOf(ref, job)) this.drop(sequence);
+  newest(job: JobRef): number {
+    return Math.max(0, ...this.#sequencesOf(job));
+  }
+
+  remove(job: JobRef, until = Infinity): void {
+    for (const sequence of this.#sequencesOf(job)) if (sequence <= until) this.drop(sequence);
+  }
+
+  #sequencesOf(job: JobRef): readonly number[] {
+    return [...this.#kept].flatMap(([sequence, { ref }]) => (isOf(ref, job) ? [sequence] : []));
   }
 
   join(follower: SignalFollower): void {
@@ -146,9 +154,14 @@ export class MemorySignals implements SignalStore {
     this.#shelf.drop(sequence);
   }
 
-  async remove(job: JobRef): Promise<void> {
+  async newest(job: JobRef): Promise<number> {
     this.#connection.reach();
-    this.#shelf.remove(requirePlace(job));
+    return this.#shelf.newest(requirePlace(job));
+  }
+
+  async remove(job: JobRef, until?: number): Promise<void> {
+    this.#connection.reach();
+    this.#shelf.remove(requirePlace(job), until);
   }
 
   async follow(hear: (signal: SignalRef) => Promise<void>): Promise<Stoppable> {

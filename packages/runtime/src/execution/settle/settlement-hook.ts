@@ -39,6 +39,11 @@ export interface SettlementHook {
    */
   readonly canBeSpared?: boolean;
   /**
+   * Nothing of it is carried out, so nobody has heard of it. Asked again where it is tried again.
+   * Rejecting is logged and nothing more.
+   */
+  readonly before?: (settled: Settled) => Promise<void>;
+  /**
    * Everything else is confirmed, the ack is not sent. Rejecting is trouble: the settlement is
    * repeated while the lease is held.
    */
@@ -67,6 +72,7 @@ export async function settleWithHooks(
   { settled, sparing }: { readonly settled: Settled; readonly sparing: boolean },
 ): Promise<void> {
   const { steps } = settled.settlement;
+  for (const hook of hooks) await lookBefore(hook, settled, log);
   // With no steps a broker lets the delivery go.
   if (steps.length > 1) await broker.settle(delivery, steps.slice(0, -1));
   for (const hook of hooks) {
@@ -82,6 +88,15 @@ export async function settleWithHooks(
     }
   }
   await broker.settle(delivery, steps.slice(-1));
+}
+
+async function lookBefore(hook: SettlementHook, settled: Settled, log: Logger): Promise<void> {
+  try {
+    await hook.before?.(settled);
+  } catch (error) {
+    const { id: job, queue } = settled.envelope;
+    log.debug({ job, queue, error: recordError(error) }, "what lies by a job is left there");
+  }
 }
 
 /** What follows the ack. Never rejects. */

@@ -1,11 +1,12 @@
-import type { AnyJob, Broker } from "@millrace/core";
+import type { AnyJob, Broker, Envelope } from "@millrace/core";
 import type { SettlementHook } from "../settle/settlement-hook.ts";
 import type { Registry } from "../../registry/registry.ts";
 
 /**
  * Forgets the steps and signals of a job that has succeeded or was cancelled. Those of a dead job
- * stay for its retry. Before the ack: a crash in between brings the job back, it is recalled, and
- * comes by here again.
+ * stay for its retry. Once its end can be seen, its id may be enqueued again: a signal that comes
+ * from then on may be the next job's, and stays. Before the ack: a crash in between brings the job
+ * back, it is recalled, and comes by here again.
  *
  * @returns undefined for a node whose jobs have no steps
  */
@@ -14,18 +15,26 @@ export function journalHook(
   registry: Pick<Registry, "jobs" | "get">,
 ): SettlementHook | undefined {
   if (!registry.jobs.some((job: AnyJob) => job.steps !== undefined)) return undefined;
+  const signalsUntil = new WeakMap<Envelope, number>();
   return {
     // What is left behind takes room, and does nothing.
     canBeSpared: true,
     concerns: ({ name, queue }, { state }) =>
       (state === "recalled" || isLastWord(state)) && registry.get(name, queue)?.steps !== undefined,
+    before: async ({ envelope, settlement }) => {
+      // Of a second try the record may be there.
+      if (signalsUntil.has(envelope) || !isLastWord(settlement.state)) return;
+      const { id, queue } = envelope;
+      signalsUntil.set(envelope, await broker.signals.newest({ id, queue }));
+    },
     beforeAck: async ({ envelope, settlement, recorded }) => {
       if (!isLastWord(recorded?.state ?? settlement.state)) return;
       const { id, queue, createdAt } = envelope;
+      // Of a recalled job it isn't known: that may be an old one, whose id another has by now.
+      const until = signalsUntil.get(envelope) ?? 0;
       await Promise.all([
         broker.journal.remove({ id, queue, createdAt }),
-        // A recalled job may be an old one, whose id another has by now, and the signals too.
-        ...(settlement.state === "recalled" ? [] : [broker.signals.remove({ id, queue })]),
+        ...(until === 0 ? [] : [broker.signals.remove({ id, queue }, until)]),
       ]);
     },
   };

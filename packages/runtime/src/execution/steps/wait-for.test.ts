@@ -4,6 +4,7 @@ import {
   MAX_WAITING_SIGNALS,
   type Schema,
   type Steps,
+  UNSETTLED,
   writeSignal,
 } from "@millrace/core";
 import { expect, test } from "vitest";
@@ -198,4 +199,23 @@ test("what was sent to an earlier job of the id is not for this one", async () =
   await enqueue("t.job");
   await clock.advance("1h");
   expect(await last()).toMatchObject({ state: "succeeded", output: true });
+});
+
+test("a signal for the next job of an id is not forgotten with those of the one that has just ended", async () => {
+  const { enqueue, clock, signal, history, broker } = await scene((step) => step.waitFor("go"));
+  const settle = broker.settle.bind(broker);
+  broker.settle = async (delivery, steps) => {
+    await settle(delivery, steps);
+    if (!steps.some((step) => step.do === "record" && step.record.state === "succeeded")) return;
+    broker.settle = settle;
+    const next = { ...UNSETTLED, ...JOB, name: "t.job", payload: null, headers: {} };
+    await broker.enqueue([{ ...next, createdAt: clock.now() }]);
+    await signal("go", "to the second");
+  };
+  await enqueue("t.job");
+  await clock.advance("10m");
+  await signal("go", "to the first");
+  await clock.advance("1m");
+  const ends = (await history()).filter(({ state }) => state === "succeeded");
+  expect(ends.map(({ output }) => output)).toEqual(["to the first", "to the second"]);
 });
