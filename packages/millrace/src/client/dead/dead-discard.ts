@@ -1,4 +1,5 @@
 import { type Broker, type Envelope, MillraceError, type StoredDeadLetter } from "@millrace/core";
+import { alone, type LetterHost } from "./alone-with-letter.ts";
 import { lettersOfId } from "./dead-matching.ts";
 import { revivedEnvelope } from "./dead-retry.ts";
 import { livesAgain } from "./lives-again.ts";
@@ -10,16 +11,15 @@ import { livesAgain } from "./lives-again.ts";
  * @returns false where the letter was gone already
  */
 export async function discardLetter(
-  broker: Broker,
+  host: LetterHost,
   letter: StoredDeadLetter,
-  now: number,
   steps?: readonly Uint8Array[],
 ): Promise<boolean> {
-  const removed = await broker.deadLetters.remove(letter.sequence);
+  const { broker, clock } = host;
+  const remove = (): Promise<boolean> => broker.deadLetters.remove(letter.sequence);
+  if ((steps ?? (await stepsOf(broker, letter, clock.now()))).length === 0) return remove();
   // Whoever removed it may have died before it had seen to the steps.
-  if ((steps ?? (await stepsOf(broker, letter, now))).length > 0)
-    await forgetSteps(broker, letter, now);
-  return removed;
+  return forgetSteps(host, letter, remove);
 }
 
 /** Whether the letter lies there again: its job's steps are its own then. */
@@ -41,19 +41,25 @@ export async function stepsOf(
 
 /**
  * A letter may be what is left of a retry that was broken off: then the steps are the new life's.
+ *
+ * @param first what is done before, where nobody else is at the letter either
  */
-export async function forgetSteps(
-  broker: Broker,
+export async function forgetSteps<T>(
+  host: LetterHost,
   letter: StoredDeadLetter,
-  now: number,
-): Promise<void> {
-  const revived = readable(broker, letter, now);
-  if (revived === undefined) return;
+  first: () => Promise<T>,
+): Promise<T> {
+  const { broker, clock } = host;
+  const revived = readable(broker, letter, clock.now());
+  if (revived === undefined) return first();
   const { id, queue, createdAt } = revived;
-  if (await livesAgain(broker, revived)) return;
-  // Since it was removed, perhaps long ago, an undo may have put it back.
-  if (await isBack(broker, letter)) return;
-  await broker.journal.remove({ id, queue, createdAt });
+  return alone(host, revived, async () => {
+    const done = await first();
+    // Since it was removed, perhaps long ago, an undo may have put it back.
+    const isItsOwn = (await livesAgain(broker, revived)) || (await isBack(broker, letter));
+    if (!isItsOwn) await broker.journal.remove({ id, queue, createdAt });
+    return done;
+  });
 }
 
 /** @returns undefined where the letter can't be read as a job: then it has never run */

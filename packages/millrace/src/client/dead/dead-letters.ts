@@ -108,6 +108,7 @@ export const DEAD_LIMITS: LimitsPlaces<DeadLetters> = {
 };
 
 export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLetters {
+  const host = { broker, clock };
   const now = (): number => clock.now();
 
   const onEach = async (
@@ -168,14 +169,12 @@ export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLette
       const letter = await show(id, queue === undefined ? {} : { queue });
       const payload = merge ? mergePatch(oldPayload(letter), given) : given;
       const server = await serverClock(broker, clock);
-      await reviveEdited(broker, letter, editedEnvelope(letter, payload, server.now(), broker));
+      const edited = editedEnvelope(letter, payload, server.now(), broker);
+      await reviveEdited(host, letter, edited);
       return { id: letter.id, queue: letter.queue };
     },
     async retry(filter, limits = {}) {
-      const [revive, server] = await Promise.all([
-        manyReviver(broker, clock),
-        serverClock(broker, clock),
-      ]);
+      const [revive, server] = await Promise.all([manyReviver(host), serverClock(broker, clock)]);
       return onEach(filter, { ...limits, of: "dead.retry()" }, async (letter) => {
         const became = await revive(letter, revivedEnvelope(letter, server.now(), broker));
         if (became === "gone") throw letterGone(letter);
@@ -183,7 +182,7 @@ export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLette
     },
     discard: (filter, limits = {}) =>
       onEach(filter, { ...limits, of: "dead.discard()" }, async (letter) => {
-        if (!(await discardLetter(broker, letter, now()))) throw letterGone(letter);
+        if (!(await discardLetter(host, letter))) throw letterGone(letter);
       }),
   };
 }

@@ -3,7 +3,6 @@ import {
   type Broker,
   cancellationKey,
   CANCELLATIONS_BUCKET,
-  type Clock,
   decodeBody,
   encodeMsgpack,
   type Envelope,
@@ -11,6 +10,7 @@ import {
   type StoredDeadLetter,
   UniqueClaims,
 } from "@millrace/core";
+import { aloneIfSteps, type LetterHost } from "./alone-with-letter.ts";
 import { BegunLives, onRecord, waitingLife } from "./lives-again.ts";
 
 /**
@@ -39,7 +39,8 @@ export type Revive = (
  * A cancellation that came in as a job died may not be swept yet, and must not meet its new life.
  * Those that there are now are read once.
  */
-export async function manyReviver(broker: Broker, clock: Clock): Promise<Revive> {
+export async function manyReviver(host: LetterHost): Promise<Revive> {
+  const { broker, clock } = host;
   const claims = new UniqueClaims(broker);
   const lives = new BegunLives(broker, clock);
   const documents = await broker.documents(CANCELLATIONS_BUCKET);
@@ -50,13 +51,16 @@ export async function manyReviver(broker: Broker, clock: Clock): Promise<Revive>
       return (await broker.deadLetters.remove(sequence)) ? "removed" : "gone";
     const key = cancellationKey(letter);
     const isCancelled = cancelled.has(key);
-    if (!(await isThere(broker, letter))) return "gone";
-    requireHeld?.();
-    if (isCancelled) await documents.remove(key);
-    await claimAnew(claims, revived);
-    await broker.requeue(revived);
-    await broker.deadLetters.remove(sequence);
-    return "begun";
+    return aloneIfSteps(host, revived, async (requireAlone) => {
+      if (!(await isThere(broker, letter))) return "gone";
+      requireHeld?.();
+      if (isCancelled) await documents.remove(key);
+      await claimAnew(claims, revived);
+      requireAlone();
+      await broker.requeue(revived);
+      await broker.deadLetters.remove(sequence);
+      return "begun";
+    });
   };
 }
 
@@ -68,10 +72,11 @@ export async function manyReviver(broker: Broker, clock: Clock): Promise<Revive>
  *   gone
  */
 export async function reviveEdited(
-  broker: Broker,
+  host: LetterHost,
   letter: StoredDeadLetter,
   edited: Envelope,
 ): Promise<void> {
+  const { broker } = host;
   // As a producer's, it is refused where a node could not read it.
   const rules = { maxValues: broker.maxValues, exact: true, wellFormed: true } as const;
   const payload = decodeBody(encodeMsgpack(edited.payload, rules), undefined, broker.maxValues);
@@ -84,18 +89,20 @@ export async function reviveEdited(
   const known = before === undefined ? await onRecord(broker, edited) : undefined;
   if (before === true || known === "begun") throw alreadyRetried(letter);
   if (known === "ended-well") throw endedWell(letter);
-  if (before === undefined) {
+  if (before !== undefined) return void (await broker.deadLetters.remove(letter.sequence));
+  await aloneIfSteps(host, edited, async (requireAlone) => {
     const documents = await broker.documents(CANCELLATIONS_BUCKET);
     const key = cancellationKey(letter);
     const isCancelled = (await documents.get(key)) !== undefined;
     if (!(await isThere(broker, letter))) throw letterGone(letter);
     if (isCancelled) await documents.remove(key);
     await claimAnew(new UniqueClaims(broker), edited);
+    requireAlone();
     await broker.requeue(edited);
     // Of two who act at once the queue has taken one, and told the other nothing.
     if ((await hasAnother()) === true) throw alreadyRetried(letter);
-  }
-  await broker.deadLetters.remove(letter.sequence);
+    await broker.deadLetters.remove(letter.sequence);
+  });
 }
 
 /** Whether the very letter still lies there: another may have retried or discarded it since. */

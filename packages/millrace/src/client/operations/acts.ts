@@ -44,17 +44,17 @@ export async function actOf(
         const steps = await stepsOf(broker, letter, clock.now());
         await things.keep(place, { letter, steps });
         requireHeld();
-        return discardLetter(broker, letter, clock.now(), steps);
+        return discardLetter({ broker, clock }, letter, steps);
       };
       return onLetters(broker, discard, async (place) => {
         const kept = await things.read(place);
         if (kept !== undefined && kept.steps.length > 0)
-          await forgetSteps(broker, keptLetter(kept), clock.now());
+          await forgetSteps({ broker, clock }, keptLetter(kept), async () => {});
       });
     }
     case "dead-retry": {
       const [revive, server, things] = await Promise.all([
-        manyReviver(broker, clock),
+        manyReviver({ broker, clock }),
         serverClock(broker, clock),
         KeptThings.of(broker, id),
       ]);

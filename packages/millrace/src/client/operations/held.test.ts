@@ -75,7 +75,7 @@ test("who was frozen before it removed a letter that was put back since leaves i
   const undo = await client.operations.undo(id);
   expect(await client.operations.run(undo.id)).toMatchObject({ done: 1 });
   // Awake, it goes on with what it has read.
-  expect(await discardLetter(broker, letter, of.clock.now())).toBe(false);
+  expect(await discardLetter({ broker, clock: of.clock }, letter)).toBe(false);
   of.bankIsUp();
   await client.operations.run((await client.operations.start(RETRY)).id);
   await of.drain();
@@ -96,7 +96,7 @@ test("who was frozen after it removed a letter that was put back since leaves it
     await broker.deadLetters.add(kept, "undo");
     return read(run);
   };
-  expect(await discardLetter(broker, letter, of.clock.now())).toBe(true);
+  expect(await discardLetter({ broker, clock: of.clock }, letter)).toBe(true);
   broker.journal.read = read;
   of.bankIsUp();
   await of.client.operations.run((await of.client.operations.start(RETRY)).id);

@@ -1,9 +1,9 @@
 import { firstOfNextLife, MillraceError, writeEnvelope } from "@millrace/core";
 import type { MemoryBroker } from "@millrace/testkit";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { readLetter } from "../dead/dead-retry.ts";
 import type { Millrace } from "../millrace.ts";
-import { charge, QUEUE, RETRY, type Scene, scene } from "./undo.fixture.ts";
+import { charge, pay, QUEUE, RETRY, type Scene, scene } from "./undo.fixture.ts";
 
 /** Letters of c1, c2 and so on. What made the jobs die is mended. */
 async function lettersOf(count: number): Promise<Scene> {
@@ -299,4 +299,34 @@ test("an edit of a letter that was discarded since it was read begins nothing", 
   expect(await codeOf(client.dead.edit("c1", { n: 7 }))).toBe("job-not-found");
   await of.drain();
   expect(of.ran.size).toBe(0);
+});
+
+describe.each(["retry", "edit"] as const)("a %s beside a discard of one letter", (act) => {
+  /** The letter of a job one of whose steps is on record. */
+  async function letterWithSteps(): Promise<Scene> {
+    const of = await scene({ steps: true });
+    await of.client.enqueue(pay, { n: 1 }, { id: "p1" });
+    await of.drain();
+    of.bankIsUp();
+    return of;
+  }
+
+  const begin = async ({ dead }: Millrace): Promise<unknown> =>
+    act === "retry" ? dead.retry({}) : dead.edit("p1", { n: 1 });
+
+  test("that stands still before its publish: it wins, and no step runs again", async () => {
+    const of = await letterWithSteps();
+    const { client, stands, goOn } = standingStill(of);
+    const late = begin(client);
+    await stands;
+    const discarding = of.client.dead.discard({});
+    await of.clock.advance("2s");
+    goOn();
+    await late;
+    await of.clock.advance("1s");
+    expect(await discarding).toMatchObject([{ ok: false, error: { code: "job-not-found" } }]);
+    await of.drain();
+    expect(of.ran.get("p1")).toEqual([{ n: 1 }]);
+    expect(of.reserved).toEqual(["p1"]);
+  });
 });
