@@ -152,9 +152,9 @@ export const waitsForRoom: RealmOf = spoilt((broker) => ({
 }));
 
 /** @throws MillraceError `publish-timeout`, which is tried again, for a queue that is full */
-async function untilRoom(publishing: Promise<void>, waits: () => boolean): Promise<void> {
+async function untilRoom<T>(publishing: Promise<T>, waits: () => boolean): Promise<T> {
   try {
-    await publishing;
+    return await publishing;
   } catch (error) {
     if (!MillraceError.is(error, "queue-full") || !waits()) throw error;
     throw new MillraceError("publish-timeout", "The queue has no room.", { cause: error });

@@ -15,7 +15,6 @@ import {
   type HistoryStore,
   type InboxStore,
   type JobRef,
-  type Lease,
   type LockStore,
   type MarkStore,
   type MessagePublisher,
@@ -211,11 +210,13 @@ export class NatsBroker implements Broker {
     );
   }
 
-  async requeue(envelope: Envelope, { lease }: { readonly lease?: Lease } = {}): Promise<void> {
+  async requeue(
+    ...[envelope, { lease } = {}]: Parameters<Broker["requeue"]>
+  ): ReturnType<Broker["requeue"]> {
     this.#requireOpen();
     // Whether a delayed job is scheduled or postponed is known once the streams are.
     await this.#stores.streams.ensure();
-    await this.#stores.settler.requeue(envelope, lease);
+    return this.#stores.settler.requeue(envelope, lease);
   }
 
   successors(envelope: Envelope, message: QueueMessage): Promise<Successors> {

@@ -191,9 +191,9 @@ export class MemoryBroker implements Broker {
     if (steps.length === 0) this.#deliveries.abandon(delivery);
   }
 
-  async requeue(envelope: Envelope): Promise<void> {
+  async requeue(envelope: Envelope): ReturnType<Broker["requeue"]> {
     this.#reachToPublish();
-    requeue(this.#server, envelope, this.maxMessageBytes);
+    return requeue(this.#server, envelope, this.maxMessageBytes);
   }
 
   successors(envelope: Envelope, message: QueueMessage): Promise<Successors> {

@@ -166,8 +166,11 @@ export class SimBroker implements Broker {
     }
   }
 
-  requeue(envelope: Envelope, { lease }: { readonly lease?: Lease } = {}): Promise<void> {
-    return this.#publish(
+  async requeue(
+    envelope: Envelope,
+    { lease }: { readonly lease?: Lease } = {},
+  ): Promise<undefined> {
+    await this.#publish(
       `requeue ${messageIdOf(envelope)}`,
       this.#requeueAct(envelope),
       this.#whileHeld(lease),

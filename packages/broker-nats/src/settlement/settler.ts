@@ -63,15 +63,15 @@ export class Settler {
   }
 
   /** Publishes an envelope where only the runtime may, now or for its time. */
-  async requeue(envelope: Envelope, lease?: Lease): Promise<void> {
+  async requeue(envelope: Envelope, lease?: Lease): Promise<PubAck> {
     const revoked = revokedWith(lease, `the job ${envelope.id} is published`);
     const words = { publication: this.#requeued(envelope), job: envelope, revoked };
     try {
-      await this.#options.ownWords.publish(words);
+      return await this.#options.ownWords.publish(words);
     } catch (error) {
       if (!this.isStreamGone(error, { do: "requeue", envelope })) throw error;
       await this.remakeStreams();
-      await this.#options.ownWords.publish(words);
+      return this.#options.ownWords.publish(words);
     }
   }
 

@@ -134,9 +134,13 @@ export interface Broker {
    *
    * @param options.lease of the delivery in whose settlement this is published: once it is lost,
    *   nothing is sent any more
+   * @returns whether something was published under the id before, where the broker says it
    * @throws MillraceError as `settle`; `lease-lost`
    */
-  requeue(envelope: Envelope, options?: { readonly lease?: Lease }): Promise<void>;
+  requeue(
+    envelope: Envelope,
+    options?: { readonly lease?: Lease },
+  ): Promise<{ readonly duplicate: boolean } | undefined>;
 
   /**
    * Starts forwarding delayed jobs to their queues when they are due. Keeps no state: every node

@@ -22,7 +22,7 @@ export interface BatchEnded<Input = unknown> {
 export async function callBack(
   broker: Broker,
   id: string,
-  publish: (callback: Envelope) => Promise<void>,
+  publish: (callback: Envelope) => Promise<unknown>,
   repeated: boolean,
 ): Promise<void> {
   const closed = await closeBatch(broker, id);

@@ -31,11 +31,12 @@ export function countingBroker(broker: Broker, metrics: MetricsCollector, clock:
   /** A job without a generation is a new one: the callback of a batch. */
   const requeue: Broker["requeue"] = async (envelope, options) => {
     const startedAt = clock.monotonic();
-    await broker.requeue(envelope, options);
-    if (envelope.generation > 0) return;
+    const published = await broker.requeue(envelope, options);
+    if (envelope.generation > 0) return published;
     const { id, queue } = envelope;
     const stored = { ok: true, id, queue, sequence: 0, duplicate: false } as const;
     tell([envelope], [stored], startedAt);
+    return published;
   };
   const own: Partial<Broker> = { enqueue, requeue };
   return new Proxy(broker, {

@@ -35,10 +35,12 @@ export function instrumentedBroker(
     // A job without a generation is a new one: the callback of a batch.
     const kind = envelope.generation === 0 ? "enqueue" : "replay";
     const publication = { kind, envelopes: [envelope], endpoint, ...named } as const;
+    let published: Awaited<ReturnType<Broker["requeue"]>>;
     await surrounded(instrumentation, publication, onTrouble, async (sent) => {
-      for (const one of sent) await broker.requeue(one, options);
+      for (const one of sent) published = await broker.requeue(one, options);
       return sent.map(() => DONE);
     });
+    return published;
   };
   const own: Partial<Broker> = { enqueue, requeue };
   return new Proxy(broker, {

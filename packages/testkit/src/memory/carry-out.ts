@@ -13,7 +13,7 @@ export function carryOut(
   switch (step.do) {
     case "requeue":
     case "enqueue":
-      return requeue(server, step.envelope, maxMessageBytes);
+      return void requeue(server, step.envelope, maxMessageBytes);
     case "block":
       return server.blocked.add({
         queue: step.envelope.queue,
@@ -33,12 +33,16 @@ export function carryOut(
 }
 
 /** Publishes it for its time, or for now. */
-export function requeue(server: MemoryServer, envelope: Envelope, maxMessageBytes: number): void {
+export function requeue(
+  server: MemoryServer,
+  envelope: Envelope,
+  maxMessageBytes: number,
+): { readonly duplicate: boolean } {
   const publication = requeueOf(envelope, maxMessageBytes);
   const { notBefore } = envelope;
   const storedAt = server.clock.now();
   const queue = server.queue(envelope.queue);
-  if (notBefore !== undefined && notBefore > storedAt)
-    server.delayed.add({ queue: queue.name, notBefore, storedAt, publication });
-  else queue.publish(publication);
+  if (notBefore === undefined || notBefore <= storedAt) return queue.publish(publication);
+  server.delayed.add({ queue: queue.name, notBefore, storedAt, publication });
+  return { duplicate: false };
 }

@@ -98,9 +98,9 @@ export async function reviveEdited(
     if (isCancelled) await documents.remove(key);
     await claimAnew(new UniqueClaims(broker), edited);
     requireAlone();
-    await broker.requeue(edited);
-    // Of two who act at once the queue has taken one, and told the other nothing.
-    if ((await hasAnother()) === true) throw alreadyRetried(letter);
+    const published = await broker.requeue(edited);
+    // Of two who act at once the queue has taken one. What is not there any more has run.
+    if ((await hasAnother()) ?? published?.duplicate) throw alreadyRetried(letter);
     await broker.deadLetters.remove(letter.sequence);
   });
 }

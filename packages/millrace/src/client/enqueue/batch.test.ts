@@ -277,7 +277,7 @@ test("made again while its callback is being enqueued, a job that was refused st
     t.broker.requeue = requeue;
     again = make();
     await again;
-    await requeue(...args);
+    return requeue(...args);
   };
   t.broker.failNext("enqueue", FULL);
   t.broker.failNext("enqueue", FULL);

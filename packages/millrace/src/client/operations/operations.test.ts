@@ -186,8 +186,9 @@ test.each(["requeue", "remove"] as const)(
     const requeue = broker.requeue.bind(broker);
     const remove = broker.deadLetters.remove.bind(broker.deadLetters);
     broker.requeue = async (envelope) => {
-      await requeue(envelope);
+      const published = await requeue(envelope);
       if (lastWrite === "requeue" && (writes += 1) === 7) await die();
+      return published;
     };
     broker.deadLetters.remove = async (sequence) => {
       const removed = await remove(sequence);
@@ -243,7 +244,7 @@ test("a letter that can't be retried is said to have failed, with why, and the r
   const requeue = broker.requeue.bind(broker);
   broker.requeue = async (envelope) => {
     if (envelope.id === "c1") throw new MillraceError("queue-full", "token=s3cr3t-value is full");
-    await requeue(envelope);
+    return requeue(envelope);
   };
   const { id } = await client.operations.start(ALL);
   const ended = await client.operations.run(id);

@@ -272,6 +272,20 @@ test("an edit that a retry overtakes is refused, and its letter stays", async ()
   expect(await of.client.dead.list()).toHaveLength(1);
 });
 
+test("so it is where that retry's job has run by then", async () => {
+  const of = await lettersOf(1);
+  const { broker, client } = of.another();
+  const requeue = broker.requeue.bind(broker);
+  broker.requeue = async (...given) => {
+    await retryThatDies(of);
+    await of.drain();
+    return requeue(...given);
+  };
+  expect(await codeOf(client.dead.edit("c1", { n: 7 }))).toBe("already-retried");
+  expect(of.ran.get("c1")).toEqual([{ n: 1 }]);
+  expect(await of.client.dead.list()).toHaveLength(1);
+});
+
 test("an edit that died between its two writes can be asked for again", async () => {
   const of = await scene();
   const { client } = of;
