@@ -23,6 +23,7 @@ import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 
 const MSGPACK = "application/msgpack";
 const NOTHING = new Uint8Array();
+
 /** A job's place in a batch: a token of its subject. */
 interface Place {
   readonly state: "open" | "ended";

@@ -9,7 +9,7 @@ import {
 import type { SecondLooks } from "../settle/second-looks.ts";
 import { recordedEnd, type SettlementHook } from "../settle/settlement-hook.ts";
 import { writeChildEnd } from "./child-end.ts";
-import { wakeIfAnswered } from "./wake-job.ts";
+import { wakeRun } from "./wake-job.ts";
 
 type Server = Pick<Broker, "delayed" | "history" | "journal" | "signals">;
 
@@ -45,10 +45,7 @@ async function tell(
 ): Promise<boolean> {
   if (!(await isAwaited(broker, parent, record.id))) return false;
   await writeChildEnd(broker, parent, record, at);
-  // Another job of its id has a journal of its own.
-  for (const waiting of await broker.delayed.of(parent))
-    if (Math.floor(waiting.createdAt) === parent.createdAt) return wakeIfAnswered(broker, waiting);
-  return false;
+  return wakeRun(broker, parent);
 }
 
 /** Whoever doesn't wait for it any more has ended, or has given it up. */

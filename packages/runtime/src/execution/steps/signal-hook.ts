@@ -2,7 +2,7 @@ import type { Broker, SettlementStep } from "@millrace/core";
 import type { Settled, SettlementHook } from "../settle/settlement-hook.ts";
 import type { Registry } from "../../registry/registry.ts";
 import type { SecondLooks } from "../settle/second-looks.ts";
-import { wakeIfAnswered } from "./wake-job.ts";
+import { wakeIfAnswered, wakeRun } from "./wake-job.ts";
 
 /**
  * The look after a job was put aside to wait: a signal that came between its last look and that is
@@ -11,7 +11,7 @@ import { wakeIfAnswered } from "./wake-job.ts";
  * @returns undefined for a node whose jobs have no steps
  */
 export function signalHook(
-  broker: Pick<Broker, "delayed" | "journal" | "signals">,
+  broker: Pick<Broker, "delayed" | "history" | "journal" | "signals">,
   registry: Pick<Registry, "jobs" | "get">,
   looks: SecondLooks,
 ): SettlementHook | undefined {
@@ -25,8 +25,9 @@ export function signalHook(
       if (settlement.state === "recalled" && recorded?.state !== "requeued") return;
       const { id, queue, createdAt } = settlement.envelope;
       const run = { id, queue, createdAt };
-      if (!(await wakeIfAnswered(broker, run)))
-        looks.later(`${queue} ${id}`, async () => void (await wakeIfAnswered(broker, run)));
+      const look = settlement.state === "recalled" ? wakeRun : wakeIfAnswered;
+      if (!(await look(broker, run)))
+        looks.later(`${queue} ${id}`, async () => void (await wakeRun(broker, run)));
     },
   };
 }

@@ -1,11 +1,19 @@
-import { type Broker, type Envelope, type JobRef, readEntry, type SignalRef } from "@millrace/core";
+import {
+  type Broker,
+  type Envelope,
+  type JobRef,
+  readEntry,
+  type RunRef,
+  type SignalRef,
+} from "@millrace/core";
 import { awaitedNames, hasCallEnded, isAnswered, takenOf } from "./taken-signals.ts";
 
-type Server = Pick<Broker, "delayed" | "journal" | "signals">;
+type Server = Pick<Broker, "delayed" | "history" | "journal" | "signals">;
 
 /**
  * Wakes the job that a signal is for, if it was put aside to wait for it. Another job of its id may
- * wait as well, for a time of its own: it is left where it is.
+ * wait as well, for a time of its own: it is left where it is. So is one that waits for a retry:
+ * the next attempt finds the signal.
  *
  * A job is put aside by three writes: what it waits for, its message with the deadline, its record.
  * A signal that is stored before the second finds no job to wake; therefore who puts a job aside
@@ -15,7 +23,33 @@ type Server = Pick<Broker, "delayed" | "journal" | "signals">;
 export async function wakeForSignal(broker: Server, signal: SignalRef): Promise<void> {
   // What lies in queues isn't searched: it comes to a node, and looks for its signals there.
   for (const envelope of await broker.delayed.of(signal))
-    await wakeIfAnswered(broker, envelope, signal.name);
+    if (await waitsForSteps(broker, envelope)) await wakeIfAnswered(broker, envelope, signal.name);
+}
+
+/**
+ * Wakes the job of this run, if it was put aside to wait for something that has come since.
+ *
+ * @returns whether it was there, and was woken
+ */
+export async function wakeRun(broker: Server, run: RunRef): Promise<boolean> {
+  for (const waiting of await broker.delayed.of(run))
+    // Another job of its id has a journal of its own.
+    if (Math.floor(waiting.createdAt) === Math.floor(run.createdAt))
+      return (await waitsForSteps(broker, waiting)) && wakeIfAnswered(broker, waiting);
+  return false;
+}
+
+/**
+ * Whether a job that waits for its time was put aside because its steps wait. Its record says so,
+ * which is written after its message: while it is not there, nobody knows better.
+ */
+async function waitsForSteps(
+  { history }: Pick<Broker, "history">,
+  { id, queue, createdAt, generation }: Envelope,
+): Promise<boolean> {
+  const record = (await history.last({ id, queue }, "requeued"))?.record;
+  const isIts = record?.createdAt === createdAt && record.generation === generation - 1;
+  return !isIts || record.outcome === "snoozed";
 }
 
 /**
