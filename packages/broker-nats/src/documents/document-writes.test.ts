@@ -52,3 +52,11 @@ test("a first refusal by what is agreed on is told without a look", async () => 
   await expect(writeOnce(given, write)).rejects.toMatchObject({ code: "conflict" });
   expect(given.sent).toHaveLength(1);
 });
+
+test("what is older than what was read before is nobody's write: who answers so was replaced", async () => {
+  const before = { sequence: 2, write: "x.1" };
+  const given = wires([NOT_AGREED_ON, WRONG_SEQUENCE], before);
+  const reads = { last: () => Promise.resolve(before) } as unknown as LeaderReads;
+  expect(await writeOnce({ ...given, reads }, { ...write, expected: 5 })).toBe(9);
+  expect(given.sent).toHaveLength(3);
+});

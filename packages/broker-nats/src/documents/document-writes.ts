@@ -77,12 +77,17 @@ export async function writeOnce(
       if (last?.write === write) return last.sequence;
       if (clock.monotonic() > deadline) throw unconfirmed(subject, error);
       // Refused over the very revision that stands: the first copy, or another's write, is still
-      // on its way to a majority.
-      const undecided = conflict && (last?.sequence ?? 0) === expected;
+      // on its way to a majority. Or over a later one, by a leader that has been replaced.
+      const undecided = conflict && isNoLater(last?.sequence, expected);
       if (conflict && !undecided) throw overwritten(subject, lost);
       if (undecided) await sleep(clock, UNDECIDED_PAUSE_MS);
     }
   }
+}
+
+/** Nothing at all may be a removal. */
+function isNoLater(last: number | undefined, expected: number | undefined): boolean {
+  return (last ?? 0) === expected || (last !== undefined && last < (expected ?? 0));
 }
 
 /** The answer got lost, and by now somebody else's write stands there. */

@@ -12,8 +12,8 @@ const ORDER = {
 const TURN = { number: 0, generation: 1, leaseMs: 3_000, nowMs: 1_000 };
 
 const saying = (body: unknown): Msg => ({ json: () => body }) as unknown as Msg;
-const entry = (write: string) => ({
-  message: { seq: 9, data: Buffer.from(JSON.stringify({ write })).toString("base64") },
+const entry = (write: string, seq = 9) => ({
+  message: { seq, data: Buffer.from(JSON.stringify({ write })).toString("base64") },
 });
 
 /** The thread's write was refused over its revision, and the entry is read. */
@@ -31,6 +31,10 @@ async function judged(read: unknown) {
 test("another's entry, and none, end the extending of a lock", async () => {
   expect(await judged(entry("theirs"))).toBe("superseded");
   expect(await judged({ error: { code: 404, err_code: 10037 } })).toBe("superseded");
+});
+
+test("another's entry of before its own is what a leader says that was replaced", async () => {
+  expect(await judged(entry("theirs", 6))).toBe("unknown");
 });
 
 test("its own entry lets it go on: an answer was lost", async () => {

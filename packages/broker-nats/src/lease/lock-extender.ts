@@ -77,6 +77,8 @@ export class LockExtender {
     // Whatever else the server says, between two leaders for instance, tells nothing of the lock.
     if (message === undefined)
       return { kind: error?.err_code === NO_MESSAGE ? "superseded" : "unknown" };
+    // Of before the last write that was confirmed: a leader says so that has been replaced.
+    if (message.seq < extension.token) return { kind: "unknown" };
     if (!decode(message.data).includes(write)) return { kind: "superseded" };
     extension.token = message.seq;
     return { kind: "unknown" };

@@ -127,7 +127,10 @@ export class NatsLocks implements LockStore {
       const timeoutMs = renewTimeoutMs(claim.leaseMs);
       const token = await this.#bucket.write(name, value, expected, timeoutMs);
       if (token !== undefined) return this.#next(lock, { name, token });
-      const own = await this.#own(name, write);
+      const entry = await this.#bucket.read(name);
+      // Of before this lock: who says so has been replaced, and refused the write as well.
+      if (entry !== undefined && entry.revision < lock.token) throw undecided(name);
+      const own = write !== undefined && entry?.value?.write === write ? entry : undefined;
       if (own?.revision === expected) throw undecided(name);
       expected = own?.revision;
     }
@@ -200,10 +203,10 @@ export class NatsLocks implements LockStore {
 }
 
 /**
- * The entry is as expected, and a write that expects it is refused: one that was made before,
- * perhaps by the same holder, has no majority of the cluster behind it yet. Nothing is known then.
- * A leader that was cut off answers so until it steps down, and so does one whose followers are
- * slow.
+ * The entry is as expected, or older, and a write that expects it is refused: one that was made
+ * before, perhaps by the same holder, has no majority of the cluster behind it yet, or is not known
+ * to who answers. Nothing is known then. A leader that was cut off answers so until it steps down,
+ * and so does one whose followers are slow.
  */
 function undecided(name: string): MillraceError {
   return new MillraceError(
