@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { guardChild, untilStopped } from "@millrace/nats-server";
+import { repeatedKeys } from "../../packages/telemetry/src/logs/repeated-keys.fixture.ts";
 import { cleanUpLater } from "./cleanup.ts";
 import { within } from "./deadline.ts";
 
@@ -50,9 +51,12 @@ export function startChild(file: string, options: ChildOptions = {}): TestChild 
   const messages: unknown[] = [];
   const watchers = new Set<() => void>();
   const changed = (): void => [...watchers].forEach((watch) => watch());
+  /** A line of a log with a key twice: no reader agrees with another on what it says. */
+  let twice: string | undefined;
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream as NonNullable<typeof stream> }).on("line", (line) => {
       lines.push(line);
+      if (line.startsWith('{"level":') && repeatedKeys(line).length > 0) twice ??= line;
       changed();
     });
   }
@@ -76,6 +80,7 @@ export function startChild(file: string, options: ChildOptions = {}): TestChild 
     let watch: () => void = () => {};
     const found = new Promise<T>((resolve, reject) => {
       watch = () => {
+        if (twice !== undefined) reject(new Error(report(`a key twice in the line ${twice}`)));
         const taken = take();
         if (taken === undefined) return;
         // At once: of two messages in one turn this one would take the second as well, and nobody
@@ -118,7 +123,11 @@ export function startChild(file: string, options: ChildOptions = {}): TestChild 
       signal("SIGSTOP");
       await untilStopped(pid);
     },
-    exit: (withinMs) => within(exited, withinMs, () => report("no exit")),
+    async exit(withinMs) {
+      const exit = await within(exited, withinMs, () => report("no exit"));
+      if (twice !== undefined) throw new Error(report(`a key twice in the line ${twice}`));
+      return exit;
+    },
     kill,
   };
 }

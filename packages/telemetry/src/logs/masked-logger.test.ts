@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createMask } from "../masking/index.ts";
 import { maskedLogger } from "./masked-logger.ts";
+import { repeatedKeys } from "./repeated-keys.fixture.ts";
 
 /** What the API needs to know the active span; an SDK brings its own. */
 const storage = new AsyncLocalStorage<Context>();
@@ -101,6 +102,35 @@ test("lines carry the ids of the span they are written in, else of the span thei
     { level: 30, job: "j", trace_id, span_id: "00f067aa0ba902b7", msg: "inner" },
     { level: 30, trace_id, span_id: "00f067aa0ba902b7", msg: "text alone" },
   ]);
+});
+
+/** As `JSON.parse` would not tell: it takes the last of two. */
+function rawLogger(bound: object) {
+  const texts: string[] = [];
+  const own = pino({ base: null }, { write: (text: string) => void texts.push(text) });
+  return { texts, log: maskedLogger(own.child(bound), createMask()) };
+}
+
+test("no line has a key twice, whatever a handler logs, and what the line says of its job stays", () => {
+  const { texts, log } = rawLogger({ node: "n1", app: "shop" });
+  const job = log.child({ job: "j1", queue: "mail" });
+  job.info({ queue: "images", order: 7 }, "sent on");
+  job.warn({ node: "n2", time: 3, level: "high", msg: "inner" }, "careful");
+  job.info({ msg: "the message" });
+  job.child({ job: "j2", queue_: 1 }).info({ queue: 2, app: "other" }, "below");
+  inSpan("b7ad6b7169203331", () => job.child({ trace_id: "mine" }).info({}, "traced"));
+  inSpan("b7ad6b7169203331", () => job.child({ span_id: "own" }).error(new Error("no")));
+  for (const text of texts) expect(repeatedKeys(text), text).toEqual([]);
+  const lines = texts.map((text) => JSON.parse(text) as Record<string, unknown>);
+  expect(lines).toMatchObject([
+    { node: "n1", app: "shop", job: "j1", queue: "mail", queue_: "images", order: 7 },
+    { level: 40, node: "n1", node_: "n2", time_: 3, level_: "high", msg_: "inner", msg: "careful" },
+    { msg: "the message" },
+    { job: "j1", job_: "j2", queue: "mail", queue_: 1, queue__: 2, app: "shop", app_: "other" },
+    { trace_id: "mine", span_id: "b7ad6b7169203331", msg: "traced" },
+    { span_id: "own", span_id_: "b7ad6b7169203331", err: { message: "no" }, msg: "no" },
+  ]);
+  expect(repeatedKeys('{"a":1,"b":{"a":2},"c":"\\"a\\":","a":[{"b":1}]}')).toEqual(["a"]);
 });
 
 test("a level that is not written costs no masking, and any logger will do", () => {

@@ -1,6 +1,7 @@
 import type { Logger } from "@millrace/core";
 import type { Mask } from "../masking/index.ts";
 import { maskFields, maskThrown } from "./mask-fields.ts";
+import { boundKeys, underOwnKeys } from "./own-keys.ts";
 import { activeTraceIds, type TraceIds } from "./trace-ids.ts";
 
 /** Pino's levels; a logger may have fewer. */
@@ -9,17 +10,26 @@ const LEVELS = new Set<PropertyKey>(["trace", "debug", "info", "warn", "error", 
 /**
  * The same logger, with its secrets masked and its lines bound to the active span: `trace_id` and
  * `span_id`. What is bound by `child` inside of a span keeps that span's ids for lines that are
- * written outside of any. Everything else the logger can do, it can still do.
+ * written outside of any. No line has a key twice: a field whose key the line has already is
+ * written under the key with `_` behind it. Everything else the logger can do, it can still do.
  *
  * @example
  * const log = maskedLogger(pino(), mask);
  * log.info({ password: "x" }, "GET /?token=abc"); // {"password":"***","msg":"GET /?token=***"}
  */
 export function maskedLogger<Log extends Logger>(log: Log, mask: Mask): Log {
-  return wrap(log, mask, undefined);
+  return wrap(log, { mask, ids: undefined, taken: boundKeys(log) });
 }
 
-function wrap<Log extends Logger>(log: Log, mask: Mask, bound: TraceIds | undefined): Log {
+interface Bound {
+  readonly mask: Mask;
+  readonly ids: TraceIds | undefined;
+  /** Keys that each line has already. */
+  readonly taken: ReadonlySet<string>;
+}
+
+function wrap<Log extends Logger>(log: Log, bound: Bound): Log {
+  const { mask, taken } = bound;
   // A proxy and not an object of our own: whoever gave us a pino logger has a pino logger in the
   // handler.
   return new Proxy(log, {
@@ -28,13 +38,18 @@ function wrap<Log extends Logger>(log: Log, mask: Mask, bound: TraceIds | undefi
       if (typeof value !== "function") return value;
       if (property === "child")
         return (fields: object, ...options: unknown[]) => {
-          const child = Reflect.apply(value, target, [maskFields(fields, mask), ...options]) as Log;
-          return wrap(child, mask, activeTraceIds() ?? bound);
+          const own = underOwnKeys(maskFields(fields, mask), taken);
+          const child = Reflect.apply(value, target, [own, ...options]) as Log;
+          return wrap(child, {
+            mask,
+            ids: activeTraceIds() ?? bound.ids,
+            taken: new Set([...taken, ...Object.keys(own)]),
+          });
         };
       if (!LEVELS.has(property)) return value.bind(target) as unknown;
       return (...said: readonly unknown[]) => {
         if (isSilent(target, property)) return;
-        Reflect.apply(value, target, line(said, mask, activeTraceIds() ?? bound));
+        Reflect.apply(value, target, line(said, bound, activeTraceIds() ?? bound.ids));
       };
     },
   });
@@ -55,15 +70,23 @@ function isSilent(log: object, level: PropertyKey): boolean {
  */
 function line(
   [first, ...rest]: readonly unknown[],
-  mask: Mask,
+  { mask, taken }: Bound,
   ids: TraceIds | undefined,
 ): readonly unknown[] {
   const others = rest.map((value) => mask(value));
   if (first instanceof Error) {
+    // Under no other key: pino writes an error out there, and as `{}` elsewhere.
     const err = maskThrown(first, mask);
-    return [{ ...ids, err }, ...(others.length === 0 ? [mask.text(first.message)] : others)];
+    return [
+      { ...underOwnKeys(ids ?? {}, taken), err },
+      ...(others.length === 0 ? [mask.text(first.message)] : others),
+    ];
   }
-  if (typeof first === "object" && first !== null)
-    return [{ ...ids, ...maskFields(first, mask) }, ...others];
-  return ids === undefined ? [mask(first), ...others] : [ids, mask(first), ...others];
+  if (typeof first === "object" && first !== null) {
+    const fields = { ...ids, ...maskFields(first, mask) };
+    // A message is `msg`; without one, `msg` among the fields is the message.
+    return [underOwnKeys(fields, taken, others.length === 0 ? undefined : "msg"), ...others];
+  }
+  if (ids === undefined) return [mask(first), ...others];
+  return [underOwnKeys(ids, taken), mask(first), ...others];
 }
