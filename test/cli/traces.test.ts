@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect, defineJob, fatal, runNode } from "millrace";
+import { connect, defineJob, defineSchedule, fatal, runNode } from "millrace";
+import { telemetry } from "millrace/telemetry";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { eventually } from "../harness/deadline.ts";
+import { recordSpansInMemory } from "../harness/sdk-spans.ts";
 import { describeServer } from "../harness/servers.ts";
 import { millraceHere } from "./millrace.ts";
 
@@ -20,7 +22,7 @@ const nobody = defineJob({ name: "nobody", queue: "idle" });
 const trace = (n: number): string => String(n).padStart(32, "a");
 
 describeServer("traces of jobs that the command shows", "newest", (server) => {
-  async function fleet() {
+  async function fleet(more: Partial<Parameters<typeof runNode>[0]> = {}) {
     const namespace = server.namespace();
     const env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: namespace };
     const client = await connect({ servers: server.url, namespace, env: {} });
@@ -28,7 +30,7 @@ describeServer("traces of jobs that the command shows", "newest", (server) => {
     const end = Promise.withResolvers<void>();
     const node = await runNode({
       ...{ servers: server.url, namespace, env: {}, healthHost: "127.0.0.1", healthPort: 0 },
-      graceMs: 2_000,
+      ...{ graceMs: 2_000, ...more },
       jobs: [
         fine.handler(() => "done"),
         dies.handler(() => fatal("no such customer")),
@@ -82,6 +84,64 @@ describeServer("traces of jobs that the command shows", "newest", (server) => {
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     const index = ["--job-index", join(folder, "jobs.db")];
     for (const n of [1, 2, 6]) await sees(n, /^ID .* AT +TRACE$/m, "jobs", "list", ...index);
+  });
+
+  test("stand beside what an operation was about", async () => {
+    const { client, headers, run } = await fleet();
+    await client.queues.ensure("idle");
+    await client.enqueue(nobody, null, { id: "j8", headers: headers(8) });
+    await client.enqueue(nobody, null, { id: "j9" });
+    await client.enqueue(dies, null, { id: "j2", headers: headers(2) });
+    await eventually(async () => (await run("dead", "list")).out.includes("j2"), {
+      ...{ withinMs: 60_000, describe: "the letter is there" },
+    });
+    const { id: cancels } = await client.operations.start({
+      ...{ kind: "jobs-cancel", filter: { queue: "idle" } },
+    });
+    const { id: discards } = await client.operations.start({
+      ...{ kind: "dead-discard", filter: { queue: "work" } },
+    });
+    for (const operation of [cancels, discards]) await client.operations.run(operation);
+    for (const [operation, n] of [
+      [cancels, 8],
+      [discards, 2],
+    ] as const) {
+      const get = ["operations", "get", operation, "--items"];
+      const { items } = (await run(...get, "--json")).json<{ items: object[] }>();
+      expect(items).toContainEqual(
+        expect.objectContaining({ id: `j${n}`, outcome: "done", traceId: trace(n) }),
+      );
+      const linked = (await run(...get, "--trace-url", JAEGER)).out;
+      expect(linked).toMatch(new RegExp(` j${n} .* http://jaeger:16686/trace/${trace(n)}$`, "m"));
+    }
+    const undone = await client.operations.undo(cancels, {});
+    expect((await client.operations.items(undone.id))[0]).toMatchObject({ traceId: trace(8) });
+  });
+
+  test("stand beside what a schedule has enqueued", async () => {
+    const spans = recordSpansInMemory();
+    onTestFinished(() => spans.stop());
+    const { run } = await fleet({
+      instrumentation: telemetry(),
+      schedules: [
+        defineSchedule({ name: "each-second", cron: "* * * * * *", job: fine, input: null }),
+      ],
+    });
+    const history = ["cron", "history", "each-second", "--limit", "3"];
+    const traceId = await eventually(
+      async () => {
+        const events = (await run(...history, "--json")).json<
+          { latest: { traceId?: string } | null }[]
+        >();
+        return events.find(({ latest }) => latest?.traceId !== undefined)?.latest?.traceId;
+      },
+      { withinMs: 60_000, everyMs: 200, describe: "a tick's job has run" },
+    );
+    expect(traceId).toMatch(/^[0-9a-f]{32}$/);
+    expect((await run(...history)).out).toMatch(/^AT .* STATE +TRACE$/m);
+    expect((await run(...history, "--trace-url", JAEGER)).out).toMatch(
+      /succeeded +http:\/\/jaeger:16686\/trace\/[0-9a-f]{32}$/m,
+    );
   });
 
   test("end the lines of jobs watch, and are no column where no job was traced", async () => {

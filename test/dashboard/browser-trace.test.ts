@@ -36,6 +36,21 @@ describeInBrowser("the trace of a job", (browserOf) => {
         await page.getByText("The trace id is copied.").waitFor();
         expect(await page.evaluate("navigator.clipboard.readText()")).toBe(TRACE);
       }
+      // Its beginning stands in the list of jobs too, beside a job that was not traced.
+      await client.enqueue(send, { to: "bob" }, { id: "untraced" });
+      await client.handle("untraced", "mail").result();
+      for (const [id, state] of [
+        ["done", "succeeded"],
+        ["later", "delayed"],
+      ] as const) {
+        await page.goto(`${linked.url}jobs?state=${state}`);
+        const row = page.getByRole("row").filter({ hasText: id });
+        const mark = row.getByRole("link", { name: TRACE.slice(0, 8) });
+        expect(await mark.getAttribute("href")).toBe(`https://traces.example/trace/${TRACE}`);
+      }
+      expect(await violations(page)).toEqual([]);
+      await page.goto(`${linked.url}jobs/mail/later`);
+      await heading(page, "Job later");
       expect(await violations(page)).toEqual([]);
       await page.emulateMedia({ colorScheme: "dark" });
       expect(await violations(page)).toEqual([]);

@@ -38,3 +38,15 @@ export function Trace({ id }: { readonly id: string }): ReactElement {
     </span>
   );
 }
+
+/** The same in a row of a list: its beginning, which leads to its page where there is one. */
+export function TraceMark({ id }: { readonly id: string }): ReactElement {
+  const address = useSession().data?.traceUrl;
+  const mark = <code title={id}>{id.slice(0, 8)}</code>;
+  if (address === undefined) return mark;
+  return (
+    <a href={address.replaceAll("{traceId}", id)} target="_blank" rel="noreferrer">
+      {mark}
+    </a>
+  );
+}

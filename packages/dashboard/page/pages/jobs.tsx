@@ -13,6 +13,7 @@ import { RetryAll } from "../retry-all.tsx";
 import { type JobsFilter, useJobs, useOverview, useSession } from "../questions.ts";
 import { StateBadge } from "../state-badge.tsx";
 import { duration, Moment } from "../time.tsx";
+import { TraceMark } from "../trace.tsx";
 import { type Which, whichLive } from "../which-jobs.ts";
 
 const STATES: readonly (readonly [string, string])[] = [
@@ -61,7 +62,7 @@ export function JobsPage(): ReactElement {
           <>
             <DataTable
               label="Jobs"
-              columns={COLUMNS}
+              columns={rows.some(({ traceId }) => traceId !== undefined) ? TRACED_COLUMNS : COLUMNS}
               rows={rows}
               rowKey={({ queue, id }) => `${queue}/${id}`}
               empty={
@@ -221,5 +222,15 @@ const COLUMNS: readonly DataColumn<JobRowView>[] = [
     title: "why",
     value: ({ why }) => why ?? "",
     cell: ({ why = "" }) => <span className="line">{why}</span>,
+  },
+];
+
+const TRACED_COLUMNS: readonly DataColumn<JobRowView>[] = [
+  ...COLUMNS,
+  {
+    id: "trace",
+    title: "trace",
+    value: ({ traceId }) => traceId ?? "",
+    cell: ({ traceId }) => (traceId === undefined ? "–" : <TraceMark id={traceId} />),
   },
 ];

@@ -39,13 +39,14 @@ export async function searchedJobs(
 
 /** All of it was masked before it was kept. */
 function searchedRow(job: SearchedJob): JobRowView {
-  const { id, queue, name, state, attempts, at, node, durationMs, error, reason } = job;
+  const { id, queue, name, state, attempts, at, node, durationMs, error, reason, traceId } = job;
   const why = error === undefined ? reason : `${error.type}: ${error.message}`;
   return {
     ...{ id, queue, name, state, attempts, at },
     ...(node === undefined ? {} : { node }),
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(why === undefined ? {} : { why }),
+    ...(traceId === undefined ? {} : { traceId }),
   };
 }
 

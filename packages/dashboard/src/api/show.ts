@@ -85,7 +85,7 @@ export function nodeView(node: NodeView, show: ShowValue): NodeView {
 }
 
 export function liveRow(job: FleetLiveJob): JobRowView {
-  const { id, queue, name, state, attempts, notBefore, node, gate } = job;
+  const { id, queue, name, state, attempts, notBefore, node, gate, traceId } = job;
   const at = job.startedAt ?? job.storedAt;
   return {
     ...{ id, queue, name, state, attempts },
@@ -93,18 +93,21 @@ export function liveRow(job: FleetLiveJob): JobRowView {
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(node === undefined ? {} : { node }),
     ...(gate === undefined ? {} : { why: gate }),
+    ...(traceId === undefined ? {} : { traceId }),
   };
 }
 
 export function recordRow(record: HistoryRecord, show: ShowValue): JobRowView {
   const { id, queue, name, state, attempts, at, notBefore, durationMs, node, error, reason } =
     shownRecord(record, show);
+  const { traceId } = record;
   const why = error === undefined ? reason : `${error.type}: ${error.message}`;
   return {
     ...{ id, queue, name, state, attempts, at, node },
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(why === undefined ? {} : { why }),
+    ...(traceId === undefined ? {} : { traceId }),
   };
 }
 

@@ -144,6 +144,7 @@ export interface JobRowView {
   readonly node?: string;
   /** Why: an error, or the gate at which it is blocked. */
   readonly why?: string;
+  readonly traceId?: string;
 }
 
 export interface JobsView {

@@ -158,6 +158,7 @@ export interface FleetLiveJob {
   readonly notBefore?: number;
   readonly node?: string;
   readonly startedAt?: number;
+  readonly traceId?: string;
 }
 
 export interface FleetQueue extends QueueSnapshot {

@@ -50,4 +50,5 @@ export interface SearchedJob {
   readonly durationMs?: number;
   readonly error?: { readonly type: string; readonly message: string };
   readonly reason?: string;
+  readonly traceId?: string;
 }

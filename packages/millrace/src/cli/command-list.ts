@@ -4,8 +4,8 @@ import { bench } from "./commands/bench.ts";
 import { completion } from "./commands/completion.ts";
 import { configPrint } from "./commands/config-print.ts";
 import { cronAdd } from "./commands/cron/cron-add.ts";
-import { cronPause, cronRemove, cronResume, cronRun } from "./commands/cron/cron-change.ts";
-import { cronSet } from "./commands/cron/cron-set.ts";
+import { cronPause, cronRemove, cronResume, cronRun } from "./commands/cron/cron-control.ts";
+import { cronChange } from "./commands/cron/cron-change.ts";
 import { cronList } from "./commands/cron/cron-list.ts";
 import { cronHistory, cronNext } from "./commands/cron/cron-times.ts";
 import { deadEdit } from "./commands/dead/dead-edit.ts";
@@ -99,7 +99,7 @@ export const COMMANDS: readonly Command[] = [
   operationsUndo,
   cronList,
   cronAdd,
-  cronSet,
+  cronChange,
   cronRemove,
   cronPause,
   cronResume,

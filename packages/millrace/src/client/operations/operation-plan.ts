@@ -12,6 +12,8 @@ export interface PlanItem {
   readonly mark?: number;
   /** The other time. Without it, now. */
   readonly to?: number;
+  /** Of the job, where it was traced. */
+  readonly traceId?: string;
 }
 
 /** A page of a plan, and what became of its things where that was nothing usual. */
@@ -21,7 +23,7 @@ export interface PlanPage {
 }
 
 export const PLANS_BUCKET = "operation-plans";
-/** A page is one document: some 50 KB with long ids. */
+/** A page is one document: some 70 KB with long ids and traces. */
 export const PAGE_ITEMS = 500;
 
 export function plansOf(broker: Broker): Promise<DocumentStore> {
@@ -50,11 +52,12 @@ export async function readPage(plans: DocumentStore, id: string, page: number): 
   const value = document?.value as Partial<StoredPage> | null | undefined;
   if (Array.isArray(value?.items))
     return {
-      items: value.items.map(([queue, job, mark, to]) => ({
+      items: value.items.map(([queue, job, mark, to, traceId]) => ({
         id: job,
         queue,
-        ...(mark === undefined ? {} : { mark }),
-        ...(to === undefined ? {} : { to }),
+        ...(typeof mark === "number" ? { mark } : {}),
+        ...(typeof to === "number" ? { to } : {}),
+        ...(traceId === undefined ? {} : { traceId }),
       })),
       exceptions: value.exceptions ?? {},
     };
@@ -82,13 +85,21 @@ export async function erasePlan(plans: DocumentStore, id: string, total: number)
 }
 
 interface StoredPage {
-  readonly items: readonly (readonly [queue: string, id: string, mark?: number, to?: number])[];
+  readonly items: readonly (readonly [
+    queue: string,
+    id: string,
+    /** Null where only something after it is known. */
+    mark?: number | null,
+    to?: number | null,
+    traceId?: string,
+  ])[];
   readonly exceptions: Readonly<Record<string, Exception>>;
 }
 
 function stored({ items, exceptions }: PlanPage): StoredPage {
   return {
-    items: items.map(({ id, queue, mark, to }) => {
+    items: items.map(({ id, queue, mark, to, traceId }) => {
+      if (traceId !== undefined) return [queue, id, mark ?? null, to ?? null, traceId];
       if (mark === undefined) return [queue, id];
       return to === undefined ? [queue, id, mark] : [queue, id, mark, to];
     }),

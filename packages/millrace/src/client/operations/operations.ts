@@ -63,6 +63,8 @@ export interface OperationItem {
   readonly id: string;
   readonly queue: string;
   readonly outcome: "done" | "gone" | "failed" | "left";
+  /** Of the job, where it was traced. */
+  readonly traceId?: string;
 }
 
 /**
@@ -274,19 +276,19 @@ async function wayBack(
       `The operation ${id} has not ended. Stop it first: \`millrace operations stop ${id}\`.`,
     );
   const planned = await plannedOf(broker, operation);
-  const items = planned.flatMap(({ item: { id: job, queue, mark, to }, outcome }, place) => {
+  const items = planned.flatMap(({ item: { mark, to, ...which }, outcome }, place) => {
     if (outcome !== "done") return [];
-    if (kind !== "jobs-reschedule") return [{ id: job, queue, mark: place }];
-    return mark === undefined || to === undefined ? [] : [{ id: job, queue, mark: to, to: mark }];
+    if (kind !== "jobs-reschedule") return [{ ...which, mark: place }];
+    return mark === undefined || to === undefined ? [] : [{ ...which, mark: to, to: mark }];
   });
   return { kind: UNDO_KINDS[kind], items };
 }
 
 async function itemsOf(broker: Broker, id: string): Promise<readonly OperationItem[]> {
   const { operation } = await getOperation(await operationsBucket(broker), id);
-  return (await plannedOf(broker, operation)).map(({ item: { id: job, queue }, outcome }) => ({
-    ...{ id: job, queue, outcome },
-  }));
+  return (await plannedOf(broker, operation)).map(
+    ({ item: { mark: _mark, to: _to, ...which }, outcome }) => ({ ...which, outcome }),
+  );
 }
 
 interface Planned extends Pick<OperationItem, "outcome"> {

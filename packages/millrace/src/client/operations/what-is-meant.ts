@@ -6,6 +6,7 @@ import {
   refuseUnknown,
   requirePlace,
   startTime,
+  traceIdOf,
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
 import type { AuditValue } from "../audit.ts";
@@ -99,6 +100,10 @@ function markOf(mark: number | undefined): Pick<PlanItem, "mark"> {
   return mark === undefined ? {} : { mark };
 }
 
+function traceOf(traceId: string | undefined): Pick<PlanItem, "traceId"> {
+  return traceId === undefined ? {} : { traceId };
+}
+
 async function letterItems(
   broker: Broker,
   filter: DeadLetterFilter,
@@ -106,9 +111,10 @@ async function letterItems(
 ): Promise<readonly PlanItem[]> {
   const end = await lastSequence(broker, filter, fits);
   const items: PlanItem[] = [];
-  for await (const { id, queue, sequence } of matching(broker, filter, fits)) {
+  for await (const { id, queue, sequence, headers } of matching(broker, filter, fits)) {
     if (sequence > end) break;
-    if (items.push({ id, queue, mark: sequence }) > MOST_ITEMS) throw tooMany("dead letters");
+    const item = { id, queue, mark: sequence, ...traceOf(traceIdOf(headers)) };
+    if (items.push(item) > MOST_ITEMS) throw tooMany("dead letters");
   }
   return items;
 }
@@ -134,7 +140,10 @@ async function liveItems(
     for (const job of await liveJobs(broker, one, query)) {
       if (name !== undefined && job.name !== name) continue;
       if (!fits(job)) continue;
-      items.set(`${job.queue}/${job.id}`, { id: job.id, queue: job.queue, ...rest(job) });
+      items.set(`${job.queue}/${job.id}`, {
+        ...{ id: job.id, queue: job.queue, ...rest(job) },
+        ...traceOf(job.traceId),
+      });
     }
   if (items.size > MOST_ITEMS) throw tooMany("jobs");
   return [...items.values()];

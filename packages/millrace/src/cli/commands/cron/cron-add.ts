@@ -2,7 +2,7 @@ import { DEFAULT_QUEUE } from "@millrace/core";
 import { flag, text } from "../../../config/field-kinds.ts";
 import { command } from "../../command.ts";
 import { withClient } from "../../with-client.ts";
-import { changeSchedule } from "./cron-change.ts";
+import { changeSchedule } from "./cron-control.ts";
 import { timeOf } from "./cron-list.ts";
 import { timingFlags, timingOf } from "./cron-timing.ts";
 import { parsePayload, payloadText } from "../enqueue.ts";

@@ -1,86 +1,72 @@
+import { formatMs, MillraceError } from "@millrace/core";
 import { audited } from "../../../client/audit.ts";
+import type { ScheduleChange } from "../../../client/cron.ts";
 import type { Millrace } from "../../../client/millrace.ts";
+import { text } from "../../../config/field-kinds.ts";
 import { command } from "../../command.ts";
 import { withClient } from "../../with-client.ts";
-import { withTracedClient } from "../../with-traced-client.ts";
+import { parsePayload, payloadText } from "../enqueue.ts";
 import { timeOf } from "./cron-list.ts";
+import { timingFlags, timingOf } from "./cron-timing.ts";
 
-const ONE = {
-  usage: "NAME",
-  args: { min: 1, max: 1 },
-  flags: {},
-  fields: ["connection", "namespace"],
+const flags = {
+  cron: {
+    kind: { ...text, placeholder: "<expression>" },
+    about: "When it is due: 5 fields, or 6 with seconds first",
+  },
+  ...timingFlags(() => ""),
 } as const;
 
-/** A change of one schedule, on record. */
-export function changeSchedule<Result>(
-  { broker }: Millrace,
-  action: `cron ${"add" | "change" | "remove" | "pause" | "resume" | "run"}`,
-  name: string,
-  change: () => Promise<Result>,
-): Promise<Result> {
-  return audited(broker, { action, filter: { name } }, change, () => ({ count: 1 }));
-}
-
-export const cronRemove = command({
-  ...ONE,
-  name: "cron remove",
+export const cronChange = command({
+  name: "cron change",
   summary:
-    "Remove a schedule and its state; a node that has it in its code stores it anew when it starts",
-  examples: [["millrace cron remove nightly", "Jobs that are enqueued already still run"]],
-  async run({ args: [name = ""], config }) {
-    await withClient(config, (client) =>
-      changeSchedule(client, "cron remove", name, () => client.cron.remove(name)),
-    );
-    return {
-      json: { removed: name },
-      text: (paint) => `${paint("green", "removed")} ${name}\n`,
+    "Change when a schedule is due, how it behaves, or its payload; what is not given stays as it is",
+  usage: "NAME [PAYLOAD|-|@FILE]",
+  args: { min: 1, max: 2 },
+  flags,
+  fields: ["connection", "namespace"],
+  examples: [
+    ["millrace cron change nightly --cron '0 4 * * *'", "At four from now on; the rest stays"],
+    [`millrace cron change nightly '{"kind":"weekly"}'`, "Another payload"],
+  ],
+  async run({ args: [name = "", source], flags: given, config, io }) {
+    const change = {
+      ...timingOf(given),
+      ...(given.cron === undefined ? {} : { cron: given.cron }),
+      ...(source === undefined ? {} : { payload: parsePayload(await payloadText(source, io)) }),
     };
-  },
-});
-
-export const cronPause = command({
-  ...ONE,
-  name: "cron pause",
-  summary: "Enqueue no tick of a schedule until it is resumed, whichever nodes come and go",
-  examples: [["millrace cron pause nightly", "Until millrace cron resume nightly"]],
-  async run({ args: [name = ""], config }) {
-    await withClient(config, (client) =>
-      changeSchedule(client, "cron pause", name, () => client.cron.pause(name)),
-    );
-    return { json: { paused: name }, text: (paint) => `${paint("yellow", "paused")} ${name}\n` };
-  },
-});
-
-export const cronResume = command({
-  ...ONE,
-  name: "cron resume",
-  summary: "Go on with the next tick; what was due during the pause is not made up for",
-  examples: [["millrace cron resume nightly", "From the next tick on"]],
-  async run({ args: [name = ""], config }) {
+    if (Object.keys(change).length === 0)
+      throw new MillraceError(
+        "invalid-option",
+        "Give what is to change, such as --cron '0 4 * * *'. See millrace cron change --help.",
+      );
     const [next] = await withClient(config, async (client) => {
-      await changeSchedule(client, "cron resume", name, () => client.cron.resume(name));
+      await audited(
+        client.broker,
+        { action: "cron change", filter: { name, ...(await onRecord(client, name, change)) } },
+        () => client.cron.change(name, change),
+        () => ({ count: 1 }),
+      );
       return client.cron.next(name, 1);
     });
     return {
-      json: { resumed: name, next: next ?? null },
-      text: (paint) => `${paint("green", "resumed")} ${name}; next at ${timeOf(next)}\n`,
+      json: { name, next: next ?? null },
+      text: (paint) => `${paint("green", "changed")} ${name}; next at ${timeOf(next)}\n`,
     };
   },
 });
 
-export const cronRun = command({
-  ...ONE,
-  name: "cron run",
-  summary: "Enqueue a schedule's job now, beside its ticks, paused or not",
-  examples: [["millrace cron run nightly", "To try it out"]],
-  async run({ args: [name = ""], config, io }) {
-    const { id, queue } = await withTracedClient(config, io, (client) =>
-      changeSchedule(client, "cron run", name, () => client.cron.run(name)),
-    );
-    return {
-      json: { id, queue },
-      text: (paint) => `${paint("green", "enqueued")} ${id} on queue ${queue}\n`,
-    };
-  },
-});
+/** What is set and what it was, so that it can be changed back. No payload: it may be anything. */
+async function onRecord(
+  { cron }: Pick<Millrace, "cron">,
+  name: string,
+  { payload, ...timing }: ScheduleChange,
+): Promise<{ readonly set: string; readonly was?: string }> {
+  const set = JSON.stringify({ ...timing, ...(payload === undefined ? {} : { payload: "…" }) });
+  const stored = (await cron.list()).find((one) => one.name === name);
+  if (stored === undefined) return { set };
+  const { jitterMs, lateAfterMs, ...rest } = stored;
+  const before = { ...rest, jitter: formatMs(jitterMs), lateAfter: formatMs(lateAfterMs) };
+  const was = Object.keys(timing).map((field) => [field, before[field as keyof typeof before]]);
+  return { set, was: JSON.stringify(Object.fromEntries(was)) };
+}

@@ -4,6 +4,7 @@ import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { shownRecord, showValue } from "@millrace/telemetry/masking";
 import { type Column, table } from "../../show/table.ts";
+import { shownTrace } from "../../show/trace.ts";
 import { withClient } from "../../with-client.ts";
 import { timeOf } from "./cron-list.ts";
 
@@ -33,6 +34,15 @@ const COLUMNS: readonly Column<ScheduleEvent>[] = [
   { title: "STATE", cell: ({ id, latest }) => latest?.state ?? (id === undefined ? "" : "?") },
 ];
 
+/** Of the jobs that have a record. */
+function tracesOf(
+  events: readonly ScheduleEvent[],
+  traceUrl: string | undefined,
+): readonly Column<ScheduleEvent>[] {
+  if (events.every(({ latest }) => latest?.traceId === undefined)) return [];
+  return [{ title: "TRACE", cell: ({ latest }) => shownTrace(latest?.traceId, traceUrl) }];
+}
+
 export const cronHistory = command({
   name: "cron history",
   summary:
@@ -43,7 +53,7 @@ export const cronHistory = command({
     limit: { kind: whole(1, 20), about: "At most this many (default 20)" },
     "show-payload": { kind: flag, about: "Show results as they are (with --json)" },
   },
-  fields: ["connection", "namespace", "masking"],
+  fields: ["connection", "namespace", "masking", "tracing"],
   examples: [["millrace cron history nightly --limit 5", "The last five"]],
   async run({ args: [name = ""], flags, config }) {
     const events = await withClient(config, (client) => client.cron.history(name, flags.limit));
@@ -54,7 +64,9 @@ export const cronHistory = command({
         latest: latest === undefined ? null : shownRecord(latest, show),
       })),
       text: (paint) =>
-        events.length === 0 ? "nothing was due so far\n" : table(COLUMNS, events, paint),
+        events.length === 0
+          ? "nothing was due so far\n"
+          : table([...COLUMNS, ...tracesOf(events, config.traceUrl)], events, paint),
     };
   },
 });

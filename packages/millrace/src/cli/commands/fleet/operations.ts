@@ -3,10 +3,12 @@ import type { OperationItem } from "../../../client/operations/operations.ts";
 import { flag, text } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
+import type { Paint } from "../../io.ts";
 import { beginHere, runHere } from "../../run-operation.ts";
 import { clean } from "../../show/clean.ts";
 import { filterText, howFar, maskedOperation, operationReport } from "../../show/operations.ts";
 import { type Column, facts, table } from "../../show/table.ts";
+import { traceColumns } from "../../show/trace.ts";
 import { withClient } from "../../with-client.ts";
 
 const COLUMNS: readonly Column<Operation>[] = [
@@ -24,6 +26,14 @@ const ITEM_COLUMNS: readonly Column<OperationItem>[] = [
   { title: "ID", cell: ({ id }) => id },
   { title: "OUTCOME", cell: ({ outcome }) => outcome },
 ];
+
+function itemTable(
+  items: readonly OperationItem[],
+  traceUrl: string | undefined,
+  paint: Paint,
+): string {
+  return table([...ITEM_COLUMNS, ...traceColumns(items, traceUrl)], items, paint);
+}
 
 export const operationsList = command({
   name: "operations list",
@@ -50,8 +60,8 @@ export const operationsGet = command({
     "Show how far an operation is; with --items what exactly it is about and what became of it",
   usage: "ID",
   args: { min: 1, max: 1 },
-  flags: { items: { kind: flag, about: "Each thing, with what became of it" } },
-  fields: ["connection", "namespace"],
+  flags: { items: { kind: flag, about: "Each thing, with what became of it and its trace" } },
+  fields: ["connection", "namespace", "tracing"],
   examples: [["millrace operations get 001795569586662-b44535c0a6 --items", "Which jobs it met"]],
   async run({ args: [id = ""], flags, config }) {
     return withClient(config, async (client) => {
@@ -63,7 +73,7 @@ export const operationsGet = command({
           facts(
             COLUMNS.map(({ title, cell }) => [title, clean(cell(operation), 500)]),
             paint,
-          ) + (items === undefined ? "" : `\n${table(ITEM_COLUMNS, items, paint)}`),
+          ) + (items === undefined ? "" : `\n${itemTable(items, config.traceUrl, paint)}`),
       };
     });
   },
