@@ -11,7 +11,9 @@ const packed = resolve(".packed");
 const { packageManager } = JSON.parse(readFileSync("package.json", "utf8"));
 const pnpm = (...args) => run("npx", ["--yes", packageManager, ...args]);
 
-pnpm("install", "--frozen-lockfile");
+// What is built here, and no other project that the lockfile names: of those only some files are
+// here.
+pnpm("install", "--frozen-lockfile", "--filter", "{.}", "--filter", "./packages/*");
 run(process.execPath, ["scripts/build.mjs"]);
 
 mkdirSync(packed, { recursive: true });

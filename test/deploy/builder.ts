@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { existsSync, realpathSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -105,6 +105,15 @@ export async function baseImages(tools: Tools): Promise<BaseImages> {
     await rm(folder, { recursive: true });
   }
   return { state: "present", flags };
+}
+
+/** What the image stands on, as it is called in the container storage. */
+export async function baseOf(): Promise<{ readonly name: string; readonly pulled: boolean }> {
+  if (!pulls) return { name: DEBIAN, pulled: false };
+  const text = await readFile(join(ROOT, "deploy/Containerfile"), "utf8");
+  const [, repository, digest] = /^ARG BASE_IMAGE=([^:]+):[^@]+(@\S+)$/m.exec(text) ?? [];
+  if (repository === undefined) throw new Error("the Containerfile names no base by its digest");
+  return { name: `${repository}${digest}`, pulled: true };
 }
 
 export interface BuiltImage {

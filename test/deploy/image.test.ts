@@ -8,12 +8,14 @@ import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
 import {
   baseImages,
+  baseOf,
   buildImage,
   buildMillrace,
   type BuiltImage,
   findBuilder,
   startContainer,
 } from "./builder.ts";
+import { BASE_MB, IMAGE_MB } from "./image-budget.ts";
 import { runProgram } from "./program.ts";
 
 const JOBS = join(import.meta.dirname, "jobs");
@@ -111,6 +113,27 @@ if (builder.state === "missing") {
         expect.arrayContaining(["node", "millrace", "pino", "pg"]),
       );
     }, 180_000);
+
+    test("is at most 200 MB, or adds at most what they leave beside a base that is made here", async ({
+      skip,
+    }) => {
+      const name = built(skip);
+      const base = await baseOf();
+      // What the files hold, as Docker counts; Podman counts the archive around them too.
+      const podman = (...args: string[]) => runProgram(tools.podman, args, { timeoutMs: 60_000 });
+      const mb = async (of: string): Promise<number> => {
+        const root = (await podman("image", "mount", of)).trim();
+        onTestFinished(async () => void (await podman("image", "unmount", of)));
+        const sizes = await runProgram("find", [root, "-type", "f", "-printf", "%s\n"], {
+          timeoutMs: 60_000,
+        });
+        return sizes.split("\n").reduce((sum, size) => sum + Number(size), 0) / 1e6;
+      };
+      const [whole, below] = [await mb(name), await mb(base.name)];
+      console.log(`the image: ${whole.toFixed(1)} MB, of which its base ${below.toFixed(1)} MB`);
+      expect(whole - below).toBeLessThan(IMAGE_MB - BASE_MB);
+      if (base.pulled) expect(whole).toBeLessThanOrEqual(IMAGE_MB);
+    });
 
     test("a mounted folder of jobs, a root that can't be written, no rights; then a drain", async ({
       skip,

@@ -1,19 +1,10 @@
-import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
+import { copyContext } from "./image-context.ts";
 import { succeed } from "./run-command.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const COPIED = [
-  "package.json",
-  "pnpm-workspace.yaml",
-  "LICENSE",
-  "scripts",
-  "packages",
-  "docs",
-  "examples/tutorial",
-];
-const SETTINGS = ["tsconfig.base.json", "tsconfig.build.json"];
 
 /** As a release writes it (`pnpm release --site`); nothing asks for it. */
 export const HOMEPAGE = "https://millrace.example/docs/";
@@ -36,12 +27,8 @@ export interface PackedPackage {
  */
 export async function packPackages(dir: string): Promise<readonly PackedPackage[]> {
   const copy = join(dir, "workspace");
-  for (const name of [...COPIED, ...SETTINGS])
-    cpSync(join(ROOT, name), join(copy, name), {
-      recursive: true,
-      verbatimSymlinks: true,
-      filter: (path) => basename(path) !== "dist" && !path.endsWith(".tsbuildinfo"),
-    });
+  // So each test of them shows too that the image is built from enough.
+  copyContext(copy, { linked: true });
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
   const folders = readdirSync(join(copy, "packages"));
   for (const folder of folders) stamp(join(copy, "packages", folder, "package.json"));
