@@ -272,8 +272,14 @@ describe.skipIf(helm === undefined)(
       ["half a client certificate", { "nats.tls": { secretName: "s", certKey: "a" } }],
       ["a dashboard without users", { ui: { enabled: true } }],
       ["a group without queues", { groups: { mail: {} } }],
+      [
+        "a dashboard that Prometheus is to scrape and that lets only others in",
+        { ...EVERYTHING, networkPolicy: { enabled: true, metricsFrom: [] } },
+      ],
     ])("refused: %s", async (_what, values) => {
-      await expect(render(values)).rejects.toThrow(/nats\.|groups\.|ui\.users/);
+      await expect(render(values)).rejects.toThrow(
+        /nats\.|groups\.|ui\.users|networkPolicy\.metricsFrom/,
+      );
     });
   },
 );

@@ -153,6 +153,13 @@ export const METRICS = {
     labels: ["handler"],
     about: "Execution records that their handler could not take in time, or refused",
   },
+  millrace_outbox_kept_out_total: {
+    kind: "counter",
+    unit: "{job}",
+    labels: byQueue,
+    about:
+      "Rows of an outbox whose job was there before, or whose batch was over: none is enqueued",
+  },
   millrace_outbox_published_total: {
     kind: "counter",
     unit: "{job}",

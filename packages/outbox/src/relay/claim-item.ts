@@ -57,6 +57,11 @@ export function reasonOf({ code, message }: MillraceError): Omit<SetAside, "seq"
   return { reason: code, detail: message };
 }
 
+/** Ids of jobs that were not enqueued, because another of each id is there. */
+export function keptOut(results: readonly EnqueueItemResult[]): readonly string[] {
+  return results.flatMap((result) => (result.ok && result.duplicate ? [result.id] : []));
+}
+
 /**
  * Those that are in their queue now.
  *

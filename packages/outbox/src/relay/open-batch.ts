@@ -7,6 +7,7 @@ import type { Claim, OutboxStore } from "../store/outbox-store.ts";
  * batch is there. Whatever of it is repeated after a crash is the same again. Of one that was over
  * before, nothing is enqueued, as a client does it.
  *
+ * @returns whether it was over before
  * @throws MillraceError `queue-not-found` where the callback's queue does not exist: all waits
  */
 export async function openBatch(
@@ -15,15 +16,16 @@ export async function openBatch(
   queue: string,
   claim: Claim,
   { seq, batch }: { readonly seq: number; readonly batch: BatchInRow },
-): Promise<void> {
+): Promise<boolean> {
   const { id, isKey, createdAt, callback, members } = batch;
   await broker.queues.snapshot(callback.queue);
   const made = { id, createdAt, callback };
   const { isOver } = await joinBatch(broker, made, membersOf(batch), { isKey });
   // Of nothing, or made again after all have ended. Before the row goes, or nobody would.
   if (!isOver) await callBackIfOver(broker, id);
-  if (await store.replace(queue, claim, seq, isOver ? [] : members)) return;
+  if (await store.replace(queue, claim, seq, isOver ? [] : members)) return isOver;
   // Another relay was first. Its jobs may all have ended by then, and the batch been removed, so
   // that this one has made it once more, for nobody. Where it dies before this, `batchSweep` does.
   if (await isKnownJob(broker, callback)) await broker.batches.remove(id);
+  return isOver;
 }

@@ -12,6 +12,7 @@ import {
   failures,
   failuresForGood,
   isForGood,
+  keptOut,
   publishedJobs,
   reasonOf,
 } from "./claim-item.ts";
@@ -38,12 +39,15 @@ export async function publishClaim(
   {
     ageMs,
     givesUp = false,
+    onKept = () => {},
     ...mark
   }: ClaimMark & {
     /** Of the claim, now: it may have been read long ago. */
     readonly ageMs: () => number;
     /** Whether rows are set aside whose queue is missing. Default: they wait for it. */
     readonly givesUp?: boolean;
+    /** Told of what is not enqueued: ids of jobs that were there before, or of a batch's row. */
+    readonly onKept?: (ids: readonly string[]) => void;
   },
 ): Promise<readonly SetAside[]> {
   const { marks } = broker;
@@ -64,7 +68,7 @@ export async function publishClaim(
   /** A batch whose callback can never be published is told of, and the next one goes. */
   async function open(one: Batch): Promise<void> {
     try {
-      await openBatch(broker, store, queue, claim, one);
+      if (await openBatch(broker, store, queue, claim, one)) onKept([one.batch.id]);
     } catch (error) {
       if (!isForGood(error)) throw error;
       await setAside([{ seq: one.seq, ...reasonOf(error) }]);
@@ -76,8 +80,15 @@ export async function publishClaim(
   const seqs = items.map(({ seq }) => seq);
   await unlessGone(seqs, () =>
     marks === undefined
-      ? publishById(broker, queue, items, { ageMs, setAside })
-      : publishWithMark({ broker, marks, setAside, queue, claim, items, mark, ageMs }),
+      ? publishById(broker, queue, items, { ageMs, setAside, onKept })
+      : publishWithMark({
+          ...{ broker, marks, setAside, onKept },
+          queue,
+          claim,
+          items,
+          mark,
+          ageMs,
+        }),
   );
   return aside;
 }
@@ -103,8 +114,10 @@ async function publishById(
   {
     ageMs,
     setAside,
+    onKept,
   }: {
     readonly ageMs: () => number;
+    readonly onKept: (ids: readonly string[]) => void;
     readonly setAside: (rows: readonly SetAside[]) => Promise<void>;
   },
 ): Promise<void> {
@@ -114,6 +127,7 @@ async function publishById(
     going.map(({ job }) => job),
   );
   await setAside(failuresForGood(going, failures(results)));
+  onKept(keptOut(results));
   const published = new Map(going.map((item, place) => [item, results[place]]));
   const outcomes = items.map((item) => published.get(item));
   await leaveBatches(broker, publishedJobs(items, outcomes), { queue, ageMs });

@@ -14,6 +14,7 @@ import {
   failures,
   failuresForGood,
   isForGood,
+  keptOut,
   publishedJobs,
 } from "./claim-item.ts";
 import { markOf, publishedUpTo } from "./claim-mark.ts";
@@ -36,6 +37,8 @@ export interface MarkedClaim {
   readonly mark: ClaimMark;
   /** Of the claim, now. */
   readonly ageMs: () => number;
+  /** Told of jobs that were there before: they are not enqueued, and their rows go. */
+  readonly onKept: (ids: readonly string[]) => void;
   /** Takes rows out of the claim that can never be published. */
   readonly setAside: (rows: readonly SetAside[]) => Promise<void>;
 }
@@ -103,6 +106,7 @@ async function publishPart(
   if (jobs.every(({ unique }) => unique === undefined)) {
     const published = await publish(jobs.map(({ envelope }) => envelope));
     await setAside(failuresForGood(part, failures(published)));
+    marked.onKept(keptOut(published));
     return leaveBatches(broker, publishedJobs(part, published), marked);
   }
   const claimed = await claimKeys(broker, jobs, (job) => marks.refusal(job));
@@ -112,5 +116,6 @@ async function publishPart(
   const results = await claimed.results(published);
   const late = failures(results).filter(({ place }) => !places.has(place));
   await setAside(failuresForGood(part, late));
+  marked.onKept(keptOut(results));
   await leaveBatches(broker, publishedJobs(part, results), marked);
 }

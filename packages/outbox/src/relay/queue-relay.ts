@@ -36,6 +36,8 @@ interface Relayed {
   readonly published: number;
 }
 
+/** Of what was not enqueued, in a line of the log. */
+const SHOWN_IDS = 10;
 /** In a round, so that a long backlog of one queue does not keep a new one waiting. */
 const CLAIMS_A_ROUND = 20;
 const RETRY_MS = 1_000;
@@ -151,6 +153,7 @@ export class QueueRelay {
       // Until this claim's is stored: whatever goes wrong, it is read.
       this.#stored.delete(queue);
       if (stored !== undefined && !claim.isNew) continue;
+      const kept: string[] = [];
       try {
         const setAside: readonly SetAside[] = isLine(queue)
           ? await publishMessages(broker, store, queue, claim)
@@ -158,6 +161,7 @@ export class QueueRelay {
               ...{ name, seen },
               onStored: (mark) => this.#stored.set(queue, mark),
               givesUp: this.#isMissingForLong(queue),
+              onKept: (ids) => kept.push(...ids),
               ageMs: () => claim.ageMs + clock.monotonic() - askedAt,
             });
         for (const { seq, reason, detail } of setAside)
@@ -167,7 +171,8 @@ export class QueueRelay {
           );
         await store.finish(queue, claim, setAside);
         const published = claim.rows.length - setAside.length;
-        metrics.increment("millrace_outbox_published_total", { queue }, published);
+        metrics.increment("millrace_outbox_published_total", { queue }, published - kept.length);
+        this.#tellKept(queue, kept);
         if (published > 0) this.#missingSince.delete(queue);
         return { rows: claim.rows.length, published };
       } catch (error) {
@@ -175,6 +180,16 @@ export class QueueRelay {
         if (!MillraceError.is(error, "conflict")) throw error;
       }
     }
+  }
+
+  #tellKept(queue: string, ids: readonly string[]): void {
+    if (ids.length === 0) return;
+    const { logger, metrics } = this.#options;
+    metrics.increment("millrace_outbox_kept_out_total", { queue }, ids.length);
+    logger.info(
+      { queue, rows: ids.length, ids: ids.slice(0, SHOWN_IDS) },
+      "rows of the outbox were not enqueued: their jobs were there before, or their batch was over",
+    );
   }
 
   #isMissingForLong(queue: string): boolean {

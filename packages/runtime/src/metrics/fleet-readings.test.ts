@@ -7,7 +7,7 @@ const node = (
   state: FleetNode["state"],
   obeys: FleetNode["obeys"],
   ...queues: readonly string[]
-): FleetNode => ({ state, obeys, queues: queues.map((queue) => ({ queue })) });
+): FleetNode => ({ state, obeys, queues: queues.map((queue) => ({ queue, state: "open" })) });
 
 /** A process that is no node, and what it tells whoever scrapes it. */
 async function scene() {
@@ -57,6 +57,15 @@ async function scene() {
     },
   };
 }
+
+test("a node that can't pull from a queue yet does not take its jobs", async () => {
+  const { gauges, fleet, scrape } = await scene();
+  const waits = { queue: "mail", state: "waiting" as const };
+  fleet.push({ ...node("running", "running"), queues: [waits] });
+  await scrape();
+  expect(gauges.get("millrace_queue_nodes mail")).toBe(0);
+  expect(gauges.get("millrace_fleet_nodes running")).toBe(1);
+});
 
 test("a fleet without a node is told of all the same: what waits, and that nobody takes it", async () => {
   const { clock, gauges, scrape, enqueue } = await scene();

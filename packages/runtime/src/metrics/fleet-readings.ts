@@ -8,7 +8,7 @@ import {
   refuseUnknown,
   type Stoppable,
 } from "@millrace/core";
-import type { NodeReport } from "../presence/node-report.ts";
+import type { NodeReport, QueueReport } from "../presence/node-report.ts";
 import { MachineReadings } from "./machine-readings.ts";
 import { QueueGauges } from "./queue-gauges.ts";
 import { FRESH_MS, ReadingPace } from "./reading-pace.ts";
@@ -17,7 +17,7 @@ import { patientFor } from "./scrape-patience.ts";
 /** What is told of a node. */
 export interface FleetNode extends Pick<NodeReport, "obeys"> {
   readonly state: NodeReport["state"] | "lost";
-  readonly queues: readonly { readonly queue: string }[];
+  readonly queues: readonly Pick<QueueReport, "queue" | "state">[];
 }
 
 export interface FleetReadingsOptions {
@@ -126,7 +126,7 @@ class FleetReadings {
     this.#served = new Set(queues);
     const takers = new Map<string, number>();
     for (const node of fleet.filter((one) => stateOf(one) === "running"))
-      for (const queue of new Set(node.queues.map((one) => one.queue)))
+      for (const queue of new Set(node.queues.filter(isOpen).map((one) => one.queue)))
         takers.set(queue, (takers.get(queue) ?? 0) + 1);
     for (const queue of queues)
       metrics.gauge("millrace_queue_nodes", { queue }, takers.get(queue) ?? 0);
@@ -145,6 +145,11 @@ class FleetReadings {
     for (const queue of this.#served) metrics.gauge("millrace_queue_nodes", { queue }, undefined);
     this.#served = new Set();
   }
+}
+
+/** Whether the node pulls from it: one that can't yet, or can't any more, tries again and again. */
+function isOpen({ state }: FleetNode["queues"][number]): boolean {
+  return state === "open";
 }
 
 function stateOf({ state, obeys }: FleetNode): (typeof STATES)[number] {

@@ -8,6 +8,7 @@ test.each([
   [{ intake: "open", maxParked: 0 }, "active, parks up to 0"],
   [{ intake: "open", queued: 7, running: 2, maxJobs: 10 }, "active, takes up to 10"],
   [{ intake: "open", queued: 7, running: 3, maxJobs: 10 }, "FULL, takes up to 10"],
+  [{ intake: "open", running: 3, lost: 3 }, "LOST: the node of 3 running is gone"],
   [
     { intake: "open", sendsTo: ["print"], maxParked: 50 },
     "active, sends on to print, parks up to 50",

@@ -2,12 +2,13 @@ import { formatMs } from "@millrace/core";
 import { command } from "../../command.ts";
 import { clean } from "../../show/clean.ts";
 import { QUEUE_COUNTS } from "../../show/queue-counts.ts";
+import { lostIn, type LostJobs } from "../../show/lost-jobs.ts";
 import { queueState } from "../../show/queue-state.ts";
 import { type Column, table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
 import type { QueueStatus } from "../../../client/queues/queue-status.ts";
 
-const columns = (now: number): readonly Column<QueueStatus>[] => [
+const columns = (now: number): readonly Column<QueueStatus & LostJobs>[] => [
   ...QUEUE_COUNTS,
   {
     title: "OLDEST",
@@ -27,12 +28,16 @@ export const queues = command({
   examples: [
     [
       "millrace queues --json",
-      "For scripts: [{queue, intake, queued, running, delayed, blocked, dead, oldestAgeMs, paused?, closed?, sendsTo?, maxParked?, maxJobs?, maxBytes?}]",
+      "For scripts: [{queue, intake, queued, running, delayed, blocked, dead, oldestAgeMs, paused?, closed?, sendsTo?, maxParked?, maxJobs?, maxBytes?, lost?}]",
     ],
   ],
   async run({ config }) {
-    const statuses = await withClient(config, (client) => client.queues.list());
-    const rows = statuses.toSorted((a, b) => (a.queue < b.queue ? -1 : 1));
+    const rows = await withClient(config, async ({ queues: all, nodes }) => {
+      // What nodes say is beside the point where it can't be read.
+      const [statuses, fleet] = await Promise.all([all.list(), nodes.list().catch(() => [])]);
+      const sorted = statuses.toSorted((a, b) => (a.queue < b.queue ? -1 : 1));
+      return sorted.map((status) => ({ ...status, ...lostIn(status, fleet) }));
+    });
     return {
       json: rows,
       text: (paint) =>
