@@ -123,7 +123,15 @@ function ofNodes(button: string, action: string): Place {
 /** They change nothing: the page shows what they show, or has nothing to do with it. */
 const ONLY_SHOW: readonly string[] = [
   ...["queues", "limits", "jobs get", "jobs list", "jobs progress", "jobs logs", "jobs watch"],
-  ...["dead list", "dead show", "operations list", "operations get", "cron list", "cron next"],
+  ...[
+    "errors",
+    "dead list",
+    "dead show",
+    "operations list",
+    "operations get",
+    "cron list",
+    "cron next",
+  ],
   ...["cron history", "machines list", "machines get", "machines chart", "locks list"],
   ...["records", "outbox status", "nodes list", "audit list", "top", "doctor", "healthcheck"],
   ...["config print", "docs", "completion", "steps check", "bench"],
