@@ -74,13 +74,14 @@ describe("a producer that meets a held key", () => {
   });
 
   test("repeats its own enqueue without meeting itself", async () => {
-    const { enqueue, node, ran } = await scene({ key });
+    const { clock, enqueue, node, ran } = await scene({ key });
     await enqueue(1);
     expect(await enqueue(1)).toEqual({
       ok: true,
       id: "v1",
       queue: QUEUE,
       duplicate: true,
+      onRecordSince: clock.now(),
     });
     await node();
     expect(ran).toEqual([1]);
