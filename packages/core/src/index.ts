@@ -286,6 +286,7 @@ export { CLAIM_HEADER, claimHeaderOf, type NotedClaim } from "./unique/claim-hea
 export {
   CLAIM_LEASE_MS,
   cleared,
+  farDue,
   FREED_MEMORY_MS,
   isThrough,
   letThrough,
@@ -296,6 +297,7 @@ export {
   UNIQUE_BUCKET,
   type UniqueClaim,
   windowEnd,
+  withDue,
 } from "./unique/unique-claim.ts";
 export { mayBeReplaced, type Standing, UniqueClaims } from "./unique/unique-claims.ts";
 export { UniqueKey } from "./unique/unique-key.ts";
