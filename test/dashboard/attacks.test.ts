@@ -1,5 +1,7 @@
+import { defineJob } from "millrace";
 import { createDashboard } from "millrace/dashboard";
 import { describe, expect, test } from "vitest";
+import { claim } from "./claim.ts";
 import { ADA, BOB, charge, OF_THE_PAGE, ORIGIN, scene, send } from "./scene.ts";
 
 const PAUSE = "queues/mail/pause";
@@ -183,4 +185,23 @@ describe("what is sent", () => {
     expect(answer.headers.get("content-type")).toMatch(/^application\/json/);
     expect(await answer.json()).toMatchObject({ result: { sent: evil } });
   });
+
+  test.each(["id", "queue", "name", "schedule", "machine"])(
+    "cannot be markup where it becomes a part of an address: %s",
+    async (what) => {
+      const { t } = await scene();
+      const evil = "<img/src=x/onerror=alert(1)>";
+      const tried: Readonly<Record<string, () => Promise<unknown>>> = {
+        id: () => t.enqueue(send, { n: 1 }, { id: evil }),
+        queue: () => t.client.queues.ensure(evil),
+        name: async () => defineJob({ name: evil, queue: "mail" }),
+        schedule: () =>
+          t.client.cron.add({ name: evil, cron: "* * * * *", job: "mail.send", queue: "mail" }),
+        machine: async () => t.machine(claim, evil).start({ customer: "ann" }),
+      };
+      await expect(tried[what]?.()).rejects.toMatchObject({
+        code: expect.stringMatching(/^invalid-/),
+      });
+    },
+  );
 });
