@@ -35,7 +35,7 @@ for (const file of files) {
   write(join(pages, placeOf(file)), MADE_OF[file]?.(text) ?? text);
 }
 await writeReference(pages);
-for (const picture of globSync("docs/**/*.{png,svg}", { cwd: root })) {
+for (const picture of globSync("docs/**/*.{png,svg,webp}", { cwd: root })) {
   const to = join(pages, picture.slice("docs/".length));
   mkdirSync(dirname(to), { recursive: true });
   cpSync(join(root, picture), to);

@@ -18,9 +18,8 @@ vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 const FOLDER = join(import.meta.dirname, "looks");
 /** A part of the picture: a badge of another colour is more. */
 const MOST = 0.001;
-/** Those that docs/dashboard.md shows. */
-const DOCS = join(import.meta.dirname, "../../docs/dashboard");
-const SHOWN: readonly string[] = ["machine-light.png", "limits-dark.png", "schedules-light.png"];
+/** Where docs/dashboard.md has each page in both themes. */
+const DOCS = join(import.meta.dirname, "../../docs/dashboard/pages");
 const SIZE = { width: 1_200, height: 800 };
 const THEMES = ["light", "dark"] as const;
 
@@ -57,14 +56,22 @@ const PAGES: Readonly<Record<string, string>> = {
   nodes: "nodes",
   limits: "limits",
   operations: "operations",
+  operation: "operations/OPERATION",
   audit: "audit",
   outbox: "outbox",
   doctor: "doctor",
   nothing: "there/is/no/such/page",
 };
 
+interface Standing {
+  readonly url: string;
+  readonly now: number;
+  /** The id of one that has ended. */
+  readonly operation: string;
+}
+
 /** A fleet in memory whose clock stands: it looks the same wherever and whenever it is made. */
-async function standing(): Promise<{ readonly url: string; readonly now: number }> {
+async function standing(): Promise<Standing> {
   const end = Promise.withResolvers<void>();
   const { t } = await scene({ jobs: [declines, close.handler(() => end.promise)] });
   onTestFinished(() => end.resolve());
@@ -82,7 +89,7 @@ async function standing(): Promise<{ readonly url: string; readonly now: number 
   );
   // Records of the audit are in the order of their times.
   await t.clock.advance("1s");
-  await t.client.operations.start({
+  const operation = await t.client.operations.start({
     ...{ kind: "dead-discard", filter: { queue: "billing", id: "c-0" }, by: "ada" },
   });
   await t.client.queues.set("books", { concurrency: 5, rate: { limit: 100, per: "1s" } });
@@ -103,13 +110,13 @@ async function standing(): Promise<{ readonly url: string; readonly now: number 
     ],
   });
   onTestFinished(() => served.close());
-  return { url: served.url, now: t.clock.now() };
+  return { url: served.url, now: t.clock.now(), operation: operation.id };
 }
 
 /** The letters' shapes come along, and what the machine says of itself is called otherwise. */
 async function openStanding(
   browser: Browser,
-  { url, now }: { readonly url: string; readonly now: number },
+  { url, now, operation }: Standing,
   colorScheme: (typeof THEMES)[number],
 ): Promise<{ page: Page; show: (path: string, plantedStyle?: string) => Promise<PNG> }> {
   const context = await browser.newContext({
@@ -136,7 +143,7 @@ async function openStanding(
   return {
     page,
     show: async (path, plantedStyle = "") => {
-      await page.goto(`${url}${path}`);
+      await page.goto(`${url}${path.replace("OPERATION", operation)}`);
       await page.addStyleTag({ content: `${style}\n${plantedStyle}` });
       await page.getByText("Live", { exact: true }).waitFor();
       await page.getByText("Loading…").first().waitFor({ state: "detached" });
@@ -148,6 +155,24 @@ async function openStanding(
       return averaged(await page.screenshot({ animations: "disabled", caret: "hide" }));
     },
   };
+}
+
+/** A fifth of what a PNG takes. */
+async function compressed(page: Page): Promise<Buffer> {
+  await page.addStyleTag({ content: "canvas { visibility: visible !important; }" });
+  const shown = await page.screenshot({ animations: "disabled", caret: "hide" });
+  const drawing = await page.context().newPage();
+  const address = await drawing.evaluate<string>(`(async () => {
+    const image = new Image();
+    image.src = "data:image/png;base64,${shown.toString("base64")}";
+    await image.decode();
+    const canvas = document.createElement("canvas");
+    Object.assign(canvas, { width: image.width, height: image.height });
+    canvas.getContext("2d").drawImage(image, 0, 0);
+    return canvas.toDataURL("image/webp", 0.8);
+  })()`);
+  await drawing.close();
+  return Buffer.from(address.split(",")[1] ?? "", "base64");
 }
 
 async function styleOfTheTest(): Promise<string> {
@@ -178,9 +203,9 @@ describeInBrowser("how the dashboard looks", (browserOf) => {
       const file = `${name}-${theme}.png`;
       const seen = await show(path);
       if (process.env["MILLRACE_PICTURES"] !== undefined) {
-        await mkdir(FOLDER, { recursive: true });
+        for (const folder of [FOLDER, DOCS]) await mkdir(folder, { recursive: true });
         await writeFile(join(FOLDER, file), PNG.sync.write(seen));
-        if (SHOWN.includes(file)) await page.screenshot({ path: join(DOCS, file) });
+        await writeFile(join(DOCS, `${name}-${theme}.webp`), await compressed(page));
         continue;
       }
       const share = difference(PNG.sync.read(await readFile(join(FOLDER, file))), seen);
