@@ -1,4 +1,11 @@
-import { defineJob, defineSchedule, MillraceError } from "@millrace/core";
+import {
+  defineJob,
+  defineSchedule,
+  MillraceError,
+  SCHEDULE_STATE,
+  SCHEDULES,
+  SCHEDULES_SEEN,
+} from "@millrace/core";
 import { beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createTestRuntime, type TestRuntime } from "../testing/test-runtime.ts";
@@ -176,3 +183,16 @@ test("what was removed is gone, and its name free", async () => {
   await cron.add({ ...fields, payload: { kind: "y" } });
   expect((await cron.list())[0]?.state.fired).toBe(0);
 });
+
+test.each([SCHEDULE_STATE, SCHEDULES_SEEN])(
+  "a removal that ended in the middle is repeated: what is left in %s goes",
+  async (bucket) => {
+    await cron.add({ ...fields, payload: { kind: "x" } });
+    const rest = await runtime.broker.documents(bucket);
+    await rest.put("hourly", { fired: 7 }, 0);
+    await (await runtime.broker.documents(SCHEDULES)).remove("hourly");
+    await cron.remove("hourly");
+    expect(await rest.get("hourly")).toBeUndefined();
+    expect(await codeOf(cron.remove("hourly"))).toBe("schedule-not-found");
+  },
+);

@@ -100,15 +100,18 @@ export class ScheduleDocuments {
     });
   }
 
-  /** @returns whether it was there */
+  /** @returns whether there was anything of it: one that ended in the middle is repeated */
   async remove(name: string): Promise<boolean> {
-    if ((await (await this.#schedules()).get(name)) === undefined) return false;
     // First what makes it run: a leader that is just about to write a state then finds no schedule
     // to write it for.
-    await (await this.#schedules()).remove(name);
-    await (await this.#states()).remove(name);
-    await (await this.#seen()).remove(name);
-    return true;
+    const stores = [await this.#schedules(), await this.#states(), await this.#seen()];
+    let wasThere = false;
+    for (const store of stores) {
+      if ((await store.get(name)) === undefined) continue;
+      wasThere = true;
+      await store.remove(name);
+    }
+    return wasThere;
   }
 
   #schedules(): Promise<DocumentStore> {
