@@ -121,7 +121,8 @@ async function closeAndLook(
   await broker.queues.setIntake(queue, "closed");
   let [empty, before, pauseMs] = [0, -1, LOOK_MS];
   for (let isFirst = true; ; isFirst = false) {
-    const status = await look(broker, queue, isFirst);
+    const looked = queueStatus(broker, queue);
+    const status = await (isFirst ? looked : unlessAway(looked));
     if (status !== undefined) {
       onProgress?.(status);
       const left = status.queued + status.blocked + status.running + (delayed ? status.delayed : 0);
@@ -130,7 +131,7 @@ async function closeAndLook(
       // Somebody opened it again; or a node that was just bringing its settings up to date put the
       // old subjects back.
       if (status.closed === undefined) return { drained: false, status };
-      if (status.intake === "open") await closeAgain(broker, queue);
+      if (status.intake === "open") await unlessAway(closeAgain(broker, queue));
       if (isOver()) return { drained: false, status };
       pauseMs = left === before && left > 0 ? Math.min(pauseMs * 2, LONGEST_PAUSE_MS) : LOOK_MS;
       before = left;
@@ -139,16 +140,12 @@ async function closeAndLook(
   }
 }
 
-/** @returns undefined where an outage hides it: the queue is closed, and is looked at again */
-async function look(
-  broker: Broker,
-  queue: string,
-  isFirst: boolean,
-): Promise<QueueStatus | undefined> {
+/** @returns undefined in an outage: the queue was closed, and is looked at again */
+async function unlessAway<Value>(asked: Promise<Value>): Promise<Value | undefined> {
   try {
-    return await queueStatus(broker, queue);
+    return await asked;
   } catch (error) {
-    if (!isFirst && MillraceError.is(error) && OUTAGE.has(error.code)) return undefined;
+    if (MillraceError.is(error) && OUTAGE.has(error.code)) return undefined;
     throw error;
   }
 }

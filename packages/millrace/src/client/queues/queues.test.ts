@@ -141,6 +141,22 @@ test("a drain outlasts an outage, and looks ever more seldom where nothing moves
   expect(await draining).toMatchObject({ drained: true });
 });
 
+test("a drain outlasts an outage that begins while it closes its queue again", async () => {
+  const { client, clock, broker } = await scene();
+  await client.enqueue(job, null);
+  const draining = client.queues.drain("work");
+  await clock.advance("1s");
+  const away = new MillraceError("request-timeout", "The server did not answer in time.");
+  // A node puts the old subjects back.
+  await broker.queues.setIntake("work", "open");
+  const closing = vi.spyOn(broker.queues, "setIntake").mockRejectedValueOnce(away);
+  await clock.advance("10s");
+  expect(closing.mock.calls.length).toBeGreaterThan(1);
+  await client.queues.purge("work");
+  await clock.advance("20s");
+  expect(await draining).toMatchObject({ drained: true, status: { intake: "closed" } });
+});
+
 test("limits name who holds what", async () => {
   const { client, clock, broker } = await scene();
   const { queues } = client;
