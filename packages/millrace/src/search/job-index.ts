@@ -17,6 +17,7 @@ import { askedFailures, type FailuresQuery } from "./failures-query.ts";
 import { IndexFollower } from "./index-follower.ts";
 import type { EndedRate, RatesQuery } from "./index-calls.ts";
 import { IndexThread } from "./index-thread.ts";
+import { IndexWaiters } from "./index-waiters.ts";
 import { FIELD_WORDS, type IndexedJob } from "./indexed-job.ts";
 
 /** Where an index of jobs is kept, and how much of it. */
@@ -99,7 +100,11 @@ export interface JobIndex extends AsyncDisposable {
   complete(filter: string): Promise<readonly Completion[]>;
   /** @throws MillraceError `index-failed` */
   status(): Promise<JobIndexStatus>;
-  /** Resolves once all is in it that was stored before the call. */
+  /**
+   * Resolves once all is in it that was stored before the call.
+   *
+   * @throws MillraceError where the server or the file can't be used for half a minute
+   */
   caughtUp(): Promise<void>;
   /** Forgets all, and reads the streams anew. Resolves when it has forgotten. */
   rebuild(): Promise<void>;
@@ -173,7 +178,7 @@ class FollowedIndex implements JobIndex {
   readonly #running: Promise<void>;
   #isClosed = false;
   #mustRebuild: (() => void)[] = [];
-  #waiters: (() => void)[] = [];
+  readonly #waiters = new IndexWaiters();
   #isBehind = true;
   #problem: JobIndexStatus["problem"];
   #hasNews = false;
@@ -228,11 +233,9 @@ class FollowedIndex implements JobIndex {
   }
 
   caughtUp(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    if (this.#isClosed) resolve();
-    else this.#waiters.push(resolve);
+    const caughtUp = this.#isClosed ? Promise.resolve() : this.#waiters.wait();
     this.#ring();
-    return promise;
+    return caughtUp;
   }
 
   rebuild(): Promise<void> {
@@ -280,18 +283,19 @@ class FollowedIndex implements JobIndex {
       } catch (error) {
         if (!MillraceError.is(error)) onDefect?.(error);
         this.#problem = problemOf(error);
+        this.#waiters.failed(error, this.#parts.clock.monotonic());
       }
       await this.#pause(this.#problem === undefined && this.#hasNews ? SOON_MS : LATE_MS);
     }
     unlisten();
     for (const one of open) await one.stop().catch(() => {});
-    for (const resolve of [...this.#waiters, ...this.#mustRebuild]) resolve();
+    this.#waiters.caughtUp(this.#waiters.count);
+    for (const resolve of this.#mustRebuild) resolve();
   }
 
   async #round(): Promise<void> {
     const { follower } = this.#parts;
     const rebuilds = this.#mustRebuild;
-    const waiters = this.#waiters;
     this.#hasNews = false;
     if (!(await follower.isOpen())) {
       this.#isBehind = true;
@@ -302,17 +306,16 @@ class FollowedIndex implements JobIndex {
       this.#mustRebuild = this.#mustRebuild.slice(rebuilds.length);
       for (const resolve of rebuilds) resolve();
     }
-    const asked = waiters.length;
+    const asked = this.#waiters.count;
     await follower.round();
     this.#isBehind = this.#mustRebuild.length > 0;
-    this.#waiters = this.#waiters.slice(asked);
-    for (const resolve of waiters.slice(0, asked)) resolve();
+    this.#waiters.caughtUp(asked);
   }
 
   /** Whether somebody waits for the next round, and it may succeed. */
   #isAsked(): boolean {
     if (this.#isClosed) return true;
-    return this.#problem === undefined && this.#waiters.length + this.#mustRebuild.length > 0;
+    return this.#problem === undefined && this.#waiters.count + this.#mustRebuild.length > 0;
   }
 
   /** What comes in quick succession is read together. */
