@@ -108,19 +108,45 @@ export class ProcessGroup {
   }
 
   #start(member: Member): void {
+    member.startedAt = performance.now();
+    let child: ChildProcess;
+    try {
+      child = this.#fork(member);
+    } catch (error) {
+      // Not before the group is made.
+      process.nextTick(() => this.#notStarted(member, error));
+      return;
+    }
+    member.child = child;
+    child.on("message", (message) => this.#hear(member, message as MemberMessage));
+    child.once("exit", (code, signal) => this.#gone(member, code, signal));
+    child.on("error", (error) => {
+      // What was never started has no end of its own.
+      if (child.pid === undefined) this.#notStarted(member, error);
+      else this.#warn(member, error);
+    });
+  }
+
+  #fork(member: Member): ChildProcess {
     const { script, args, nodeArgs } = this.#options;
     // With a process group of its own: a terminal's Ctrl-C reaches it through here alone, once.
-    const child = fork(script, args, {
+    return fork(script, args, {
       detached: true,
       execArgv: [...nodeArgs],
       env: { ...process.env, [MEMBER]: String(member.number) },
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
-    member.child = child;
-    member.startedAt = performance.now();
-    child.on("message", (message) => this.#hear(member, message as MemberMessage));
-    child.on("error", (error) => this.#options.warn(`process ${member.number}: ${error.message}`));
-    child.once("exit", (code, signal) => this.#gone(member, code, signal));
+  }
+
+  #notStarted(member: Member, error: unknown): void {
+    this.#warn(member, error);
+    this.#gone(member, 1, null);
+  }
+
+  #warn({ number }: Member, error: unknown): void {
+    this.#options.warn(
+      `process ${number}: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 
   #hear(member: Member, message: MemberMessage): void {

@@ -1,0 +1,24 @@
+import { expect, onTestFinished, test } from "vitest";
+import { ProcessGroup } from "./process-group.ts";
+
+/** As where the machine has no process left to give. */
+function withoutProcesses(): () => void {
+  const { execPath } = process;
+  process.execPath = "/nowhere/node";
+  const restore = (): void => void (process.execPath = execPath);
+  onTestFinished(restore);
+  return restore;
+}
+
+const options = (warned: string[]) => ({
+  ...{ count: 2, script: "none.js", args: [], nodeArgs: [] },
+  warn: (line: string) => void warned.push(line),
+});
+
+test("a group whose processes can't be started ends, and says why", async () => {
+  withoutProcesses();
+  const warned: string[] = [];
+  const group = new ProcessGroup(options(warned));
+  expect(await group.ended).toBe(1);
+  expect(warned.join()).toContain("ENOENT");
+});
