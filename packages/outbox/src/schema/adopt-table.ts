@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import {
   MillraceError,
   optionNames,
@@ -56,8 +57,7 @@ export function adoptTableSql(adopted: AdoptedTable): string {
       "To remove rows once they are jobs, name the column that tells them apart: id.",
     );
   const from = identifier(table, "table");
-  // Names have up to 63 bytes; what is longer the server cuts.
-  const trigger = identifier(`millrace_adopt_${table.replaceAll(".", "_")}`, "table");
+  const trigger = identifier(triggerOf(table), "table");
   const removal = deleteRows
     ? `\n  DELETE FROM ${from} WHERE ${column(id ?? "")} = NEW.${column(id ?? "")};`
     : "";
@@ -72,6 +72,16 @@ CREATE TRIGGER ${trigger} AFTER INSERT ON ${from}
   FOR EACH ROW EXECUTE FUNCTION ${trigger}();
 ${existing === undefined ? "" : takeExisting(adopted, from, existing)}COMMIT;
 `;
+}
+
+/**
+ * The server cuts names at 63 bytes, and a dot can't stand in one: what is left would be another
+ * table's, whose rows would become this one's jobs. So a hash of the whole name is in it.
+ */
+function triggerOf(table: string): string {
+  const shown = table.replaceAll(/[^A-Za-z0-9_]/g, "_").slice(0, 35);
+  const hash = createHash("sha256").update(table).digest("hex").slice(0, 12);
+  return `millrace_adopt_${shown}_${hash}`;
 }
 
 /** In the order of their ids, where they have any. */
