@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Mask } from "../masking/create-mask.ts";
 import { DEFAULT_SHAPE, draftRecord, isRecorded } from "./draft-record.ts";
 import { envelope, settled } from "./record.fixture.ts";
 
@@ -125,4 +126,19 @@ test("attempts and ends are recorded; a job that only moved on is not", () => {
   expect(isRecorded(settled({ state: "abandoned", outcome: "lease-lost" }))).toBe(true);
   expect(isRecorded({ ...unstarted, state: "expired", outcome: "expired" })).toBe(true);
   expect(isRecorded({ ...unstarted, state: "requeued", outcome: "deferred" })).toBe(false);
+});
+
+test("an error that its mask can't take makes a record all the same", () => {
+  const mask: Mask = Object.assign((value: unknown) => value, {
+    text: (text: string) => text,
+    error: (): never => {
+      throw new Error("a mask of somebody's own");
+    },
+  });
+  const error = { type: "TypeError", message: "secret" };
+  const record = makeRecord(
+    ...([settled({ state: "dead", outcome: "failed", error }), envelope(), undefined] as const),
+    { ...DEFAULT_SHAPE, mask },
+  );
+  expect(record).toMatchObject({ state: "dead", error: { message: "(unreadable)" } });
 });

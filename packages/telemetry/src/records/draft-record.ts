@@ -1,5 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { type Envelope, type SettledExecution, traceIdOf } from "@millrace/core";
+import {
+  type Envelope,
+  type RecordedError,
+  type SettledExecution,
+  traceIdOf,
+} from "@millrace/core";
 import { createMask, type Mask } from "../masking/create-mask.ts";
 import { boundedValue, type Room } from "./bounded-value.ts";
 import type { ExecutionRecord } from "./execution-record.ts";
@@ -55,7 +60,7 @@ export function draftRecord(
     record: () =>
       (made ??= {
         ...base,
-        ...(error === undefined ? {} : { error: mask.error(error) }),
+        ...(error === undefined ? {} : { error: maskedError(error, mask) }),
         ...(payload === undefined ? {} : { payload: masked(payload, mask) }),
         ...(output === undefined ? {} : { output: masked(output, mask) }),
       }),
@@ -101,6 +106,14 @@ function bounded(value: unknown, room: Room): unknown {
   } catch {
     // A getter or a trap of the handler's own value threw.
     return UNREADABLE;
+  }
+}
+
+function maskedError(error: RecordedError, mask: Mask): RecordedError {
+  try {
+    return mask.error(error);
+  } catch {
+    return { type: UNREADABLE, message: UNREADABLE };
   }
 }
 
