@@ -111,3 +111,13 @@ test("files that are too old or too many are deleted; the one in use and foreign
   expect(await idsOf(current)).toEqual(["new"]);
   expect(await names()).toContain("notes.txt");
 });
+
+test("what is written to a file that another process has deleted is not lost", async () => {
+  const [quiet, busy] = [files(), files({ keepBytes: 1 })];
+  await quiet.write([record({ id: "old", at: 1 })]);
+  await busy.write([record({ id: "theirs", at: 2 })]);
+  await busy.prune?.(Date.now());
+  await quiet.write([record({ id: "new", at: 3 })]);
+  await quiet.write([record({ id: "newer", at: 4 })]);
+  expect(await idsOf(busy)).toEqual(["newer", "new", "theirs"]);
+});

@@ -34,6 +34,14 @@ export class RecordWriter {
 
   async write(records: readonly ExecutionRecord[]): Promise<void> {
     const lines = Buffer.from(records.map((record) => `${JSON.stringify(record)}\n`).join(""));
+    const written = await this.#append(lines);
+    // Another process of this directory deletes what is old or too much, this file perhaps.
+    if ((await written.handle.stat()).nlink > 0) return;
+    await this.close();
+    await this.#append(lines);
+  }
+
+  async #append(lines: Buffer): Promise<OpenFile> {
     const file = await this.#fileFor(lines.length);
     try {
       await writeWhole(file.handle, lines, file.goodBytes);
@@ -41,7 +49,7 @@ export class RecordWriter {
       await this.#cutBack(file);
       throw error;
     }
-    this.#file = { ...file, goodBytes: file.goodBytes + lines.length };
+    return (this.#file = { ...file, goodBytes: file.goodBytes + lines.length });
   }
 
   async close(): Promise<void> {
