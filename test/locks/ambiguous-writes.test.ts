@@ -1,6 +1,7 @@
 import { MillraceError } from "@millrace/core";
 import { beforeEach, expect, test } from "vitest";
 import { connected } from "../broker-nats/connected.ts";
+import { within } from "../harness/deadline.ts";
 import { isPubAck, type NatsFrame } from "../harness/nats-frames.ts";
 import { type NatsProxy, startProxy } from "../harness/proxy.ts";
 import { describeEachServer } from "../harness/servers.ts";
@@ -84,5 +85,19 @@ describeEachServer("a lock whose answers get lost", (server) => {
     expect(await others.release(lock)).toBe(false);
     expect(await locks.release(lock)).toBe(true);
     expect(await others.look("it")).toBeUndefined();
+  });
+
+  test("is waited for no longer once it was freed, though its release was not confirmed", async () => {
+    const { proxy, locks, others } = await behindProxy();
+    const lock = await locks.acquire("it", CLAIM);
+    if (lock === undefined) throw new Error("the lock is free and was not given");
+    const told = Promise.withResolvers<void>();
+    const listening = await others.onRelease("it", told.resolve);
+    dropOneAnswer(proxy, ({ payload }) => payload.includes("stream_purge_response"));
+    await expect(locks.release(lock)).rejects.toMatchObject({ code: "request-timeout" });
+    expect(await locks.release(lock)).toBe(false);
+    expect(proxy.dropped).toBe(1);
+    await within(told.promise, 10_000, "who waits is told");
+    await listening.stop();
   });
 });
