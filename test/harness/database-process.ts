@@ -15,7 +15,7 @@ export class DatabaseProcess {
   async start(
     program: string,
     args: readonly string[],
-    options: Pick<SpawnOptions, "cwd" | "uid" | "gid">,
+    options: Pick<SpawnOptions, "cwd" | "env" | "uid" | "gid">,
   ): Promise<void> {
     const child = spawn(program, args, { ...options, stdio: "ignore" });
     this.#child = child;

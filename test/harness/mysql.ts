@@ -82,7 +82,8 @@ export async function startMysql(kind: MysqlKind): Promise<TestMysql> {
         "--innodb-flush-log-at-trx-commit=2",
         "--innodb-buffer-pool-size=32M",
       ];
-      await own.start(program, options, { cwd: dir });
+      // Where clocks are put back once a year.
+      await own.start(program, options, { cwd: dir, env: { ...process.env, TZ: "Europe/Berlin" } });
       await eventually(() => takesConnections(root), {
         withinMs: 60_000,
         everyMs: 100,

@@ -91,6 +91,20 @@ describe.each<MysqlKind>(["MariaDB", "MySQL"])("%s", (kind) => {
     const queued = async (queue = "mail") =>
       (await broker.listWaiting(queue, { limit: 5_000 })).map(({ envelope }) => envelope);
 
+    test("the hour that comes twice when clocks are put back is two hours", async () => {
+      // Half past two in Berlin, where this server stands, both times.
+      const seconds = [1_761_438_600, 1_761_442_200];
+      for (const at of seconds) {
+        await client.query(`SET timestamp = ${at}`);
+        await outbox(client).enqueue(mail, { to: "a" });
+      }
+      await client.query("SET timestamp = DEFAULT");
+      const [rows] = await client.query(
+        "SELECT created_at AS at FROM millrace_outbox ORDER BY seq",
+      );
+      expect(rows).toEqual(seconds.map((at) => ({ at: at * 1_000 })));
+    });
+
     test("what is committed is published with all that was said of it, what is rolled back never", async () => {
       await relay();
       await expect(

@@ -1,4 +1,10 @@
 /**
+ * Epoch milliseconds. By UTC: what goes by the session's local time says one hour twice, when
+ * clocks are put back.
+ */
+export const MYSQL_NOW = "(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)";
+
+/**
  * Everything the outbox has in a MariaDB database, from version 10.6. Plain SQL that may be run any
  * number of times. Times are epoch milliseconds.
  */
@@ -23,7 +29,7 @@ CREATE TABLE IF NOT EXISTS millrace_outbox (
   kind varchar(16),
   -- Where a message or a notice goes. Its queue is the subject's first token and '.>'.
   subject varchar(256) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
-  created_at bigint NOT NULL DEFAULT (CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)),
+  created_at bigint NOT NULL DEFAULT ${MYSQL_NOW},
   -- Set by the relay on a row that can never be published: when, the error's code, and its text.
   set_aside_at bigint,
   reason varchar(64),

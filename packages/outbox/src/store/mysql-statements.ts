@@ -1,4 +1,4 @@
-const NOW = "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)";
+import { MYSQL_NOW as NOW } from "../schema/mysql.ts";
 
 export const QUEUES = "SELECT DISTINCT queue FROM millrace_outbox WHERE set_aside_at IS NULL";
 
