@@ -106,7 +106,7 @@ export interface JobIndex extends AsyncDisposable {
    * @throws MillraceError where the server or the file can't be used for half a minute
    */
   caughtUp(): Promise<void>;
-  /** Forgets all, and reads the streams anew. Resolves when it has forgotten. */
+  /** Forgets all, and reads the streams anew. Resolves when it has forgotten; throws likewise. */
   rebuild(): Promise<void>;
   close(): Promise<void>;
 }
@@ -177,7 +177,6 @@ class FollowedIndex implements JobIndex {
   readonly #parts: IndexParts;
   readonly #running: Promise<void>;
   #isClosed = false;
-  #mustRebuild: (() => void)[] = [];
   readonly #waiters = new IndexWaiters();
   #isBehind = true;
   #problem: JobIndexStatus["problem"];
@@ -233,20 +232,17 @@ class FollowedIndex implements JobIndex {
   }
 
   caughtUp(): Promise<void> {
-    const caughtUp = this.#isClosed ? Promise.resolve() : this.#waiters.wait();
+    const caughtUp = this.#isClosed ? Promise.resolve() : this.#waiters.round();
     this.#ring();
     return caughtUp;
   }
 
   rebuild(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    if (this.#isClosed) resolve();
-    else {
-      this.#mustRebuild.push(resolve);
-      this.#isBehind = true;
-    }
+    if (this.#isClosed) return Promise.resolve();
+    this.#isBehind = true;
+    const rebuilt = this.#waiters.rebuild();
     this.#ring();
-    return promise;
+    return rebuilt;
   }
 
   async close(): Promise<void> {
@@ -289,33 +285,32 @@ class FollowedIndex implements JobIndex {
     }
     unlisten();
     for (const one of open) await one.stop().catch(() => {});
-    this.#waiters.caughtUp(this.#waiters.count);
-    for (const resolve of this.#mustRebuild) resolve();
+    this.#waiters.rebuilt(this.#waiters.rebuilds);
+    this.#waiters.caughtUp(this.#waiters.rounds);
   }
 
   async #round(): Promise<void> {
     const { follower } = this.#parts;
-    const rebuilds = this.#mustRebuild;
+    const { rebuilds } = this.#waiters;
     this.#hasNews = false;
     if (!(await follower.isOpen())) {
       this.#isBehind = true;
       await follower.open();
     }
-    if (rebuilds.length > 0) {
+    if (rebuilds > 0) {
       await follower.clear();
-      this.#mustRebuild = this.#mustRebuild.slice(rebuilds.length);
-      for (const resolve of rebuilds) resolve();
+      this.#waiters.rebuilt(rebuilds);
     }
-    const asked = this.#waiters.count;
+    const asked = this.#waiters.rounds;
     await follower.round();
-    this.#isBehind = this.#mustRebuild.length > 0;
+    this.#isBehind = this.#waiters.rebuilds > 0;
     this.#waiters.caughtUp(asked);
   }
 
   /** Whether somebody waits for the next round, and it may succeed. */
   #isAsked(): boolean {
     if (this.#isClosed) return true;
-    return this.#problem === undefined && this.#waiters.count + this.#mustRebuild.length > 0;
+    return this.#problem === undefined && this.#waiters.rounds + this.#waiters.rebuilds > 0;
   }
 
   /** What comes in quick succession is read together. */
