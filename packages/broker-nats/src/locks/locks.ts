@@ -89,8 +89,8 @@ export class NatsLocks implements LockStore {
       if (!removed) expected = (await this.#own(name, write))?.revision;
     }
     this.#names.forget(lock, name);
-    // Also where it is not there any more: an earlier copy of this may have removed it, whose answer
-    // was lost, and who waits for the lock would not look before its lease is over.
+    // Also where it is not there any more: an earlier copy of this may have removed it, whose
+    // answer was lost, and who waits for the lock would not look before its lease is over.
     if (removed || expected === undefined) this.#bucket.announceRelease(name);
     return removed;
   }
