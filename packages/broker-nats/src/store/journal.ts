@@ -79,8 +79,9 @@ export class NatsJournal implements JournalStore {
         if (!MillraceError.is(error, "conflict")) throw error;
         // Another holder's, or an earlier copy of this very message: the first one counts.
         const there = await this.#last(subject);
-        if (there !== undefined && there.revision !== expected) return there;
-        // In a cluster that one may be under way still, and may yet be lost with the leader.
+        if (there !== undefined && there.revision > expected) return there;
+        // In a cluster that one may be under way still, and may yet be lost with the leader. Or a
+        // leader that has been replaced refused this, and shows what was there before.
         const isUnderWay = there !== undefined || expected === 0;
         if (!isUnderWay || tries >= MOST_TRIES) throw error;
       }
