@@ -381,6 +381,7 @@ export type {
   ReleaseOptions,
 } from "./broker/blocked-store.ts";
 export type {
+  BuriedJob,
   DeadLetterQuery,
   DeadLetterStore,
   StoredDeadLetter,

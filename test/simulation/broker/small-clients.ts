@@ -42,6 +42,7 @@ export function queueClient({ server }: Line, call: Line["call"]): QueueStore {
 export function deadLetterClient({ server }: Line, call: Line["call"]): DeadLetterStore {
   return {
     list: (query = {}) => call({ point: "list dead", act: () => server.deadLetters.list(query) }),
+    tail: (query) => call({ point: "tail dead", act: () => server.deadLetters.tail(query) }),
     add: (letter, once) =>
       call({
         point: `add dead ${letter.id}`,

@@ -1,14 +1,18 @@
 import {
+  type BuriedJob,
   type DeadLetter,
   type DeadLetterQuery,
   type DeadLetterStore,
+  type JobRef,
   requirePlace,
   type StoredDeadLetter,
+  type TailQuery,
 } from "@millrace/core";
 import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readDeadLetter, writeDeadLetterHeaders } from "../messages/dead-letter-headers.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { readStream } from "../reads/read-stream.ts";
+import { tailBounds } from "../reads/stream-tail.ts";
 import { removeMessage } from "./remove-message.ts";
 import type { ServerAccess } from "./server-access.ts";
 
@@ -38,10 +42,24 @@ export class NatsDeadLetters implements DeadLetterStore {
       limit: query.limit ?? DEFAULT_LIMIT,
     };
     for await (const { subject, sequence, data, headers } of readStream(nc, jsm, range)) {
-      const [queue = "", id = ""] = subject.split(".").slice(2);
+      const { queue, id } = placeOf(subject);
       letters.push({ ...readDeadLetter(queue, id, data, headers), sequence });
     }
     return letters;
+  }
+
+  async tail(query: TailQuery): Promise<readonly BuriedJob[]> {
+    const { nc, jsm, names } = this.#server;
+    const [stream, filter] = [names.deadStream, names.dead()];
+    const of = { stream, filter, doing: "read the dead letters" };
+    const bounds = await tailBounds(this.#server, of, query);
+    const buried: BuriedJob[] = [];
+    if (bounds === undefined) return buried;
+    for await (const message of readStream(nc, jsm, { stream, filter, from: bounds.from })) {
+      if (message.sequence > bounds.until) break;
+      buried.push({ ...placeOf(message.subject), storedAt: message.storedAt });
+    }
+    return buried;
   }
 
   async add(letter: DeadLetter, once: string): Promise<number> {
@@ -64,4 +82,9 @@ export class NatsDeadLetters implements DeadLetterStore {
       }
     });
   }
+}
+
+function placeOf(subject: string): JobRef {
+  const [queue = "", id = ""] = subject.split(".").slice(2);
+  return { queue, id };
 }

@@ -19,9 +19,9 @@ import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
 import { readHistoryRecord } from "../messages/history-message.ts";
 import type { JobEnds } from "../settlement/job-ends.ts";
 import { HistoryFollower, recordKey } from "./history-follower.ts";
-import { lastMessage, type LeaderMessage, nextMessage } from "../reads/next-message.ts";
-import { behindBarrier } from "../reads/behind-barrier.ts";
+import { lastMessage } from "../reads/next-message.ts";
 import { readStream, type StreamRange } from "../reads/read-stream.ts";
+import { tailBounds } from "../reads/stream-tail.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import type { ServerAccess } from "./server-access.ts";
 
@@ -115,17 +115,13 @@ export class NatsHistory implements HistoryStore {
     return [...newest.values()];
   }
 
-  async tail({ withinMs, limit }: TailQuery): Promise<readonly StoredRecord[]> {
-    const { historyStream } = this.#server.names;
-    const last = await behindBarrier(this.#server, historyStream, () => this.#lastStored());
-    if (last === undefined || limit < 1) return [];
-    const oldest = Math.max(1, last.sequence - limit + 1);
-    const from = await this.#firstSince(last.storedAt - withinMs, oldest, last.sequence);
+  async tail(query: TailQuery): Promise<readonly StoredRecord[]> {
+    const { historyStream: stream, historyAll: filter } = this.#server.names;
+    const of = { stream, filter, doing: "read the history" };
+    const bounds = await tailBounds(this.#server, of, query);
+    if (bounds === undefined) return [];
     const records: StoredRecord[] = [];
-    for await (const stored of this.#records(this.#server.names.historyAll, {
-      from,
-      until: last.sequence,
-    }))
+    for await (const stored of this.#records(filter, bounds))
       records.push({ ...stored, record: withoutResult(stored.record) });
     return records;
   }
@@ -228,32 +224,6 @@ export class NatsHistory implements HistoryStore {
     }
   }
 
-  async #lastStored(): Promise<Stored | undefined> {
-    const { jsm, names } = this.#server;
-    return request("read the history", async () =>
-      placeOf(await lastMessage(jsm, names.historyStream, names.historyAll)),
-    );
-  }
-
-  /**
-   * By halves: one read for each doubling of the stretch.
-   * @returns the first sequence that was stored since, or `until`
-   */
-  async #firstSince(since: number, from: number, until: number): Promise<number> {
-    const { jsm, names } = this.#server;
-    let [low, high] = [from, until];
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      const stored = await request("read the history", async () =>
-        placeOf(await nextMessage(jsm, names.historyStream, middle, names.historyAll)),
-      );
-      if (stored !== undefined && stored.storedAt < since)
-        low = Math.max(middle, stored.sequence) + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
   #bounds(): Promise<{ first: number; last: number } | undefined> {
     const { jsm, names } = this.#server;
     return request("read the history", async () => {
@@ -276,15 +246,6 @@ interface HistoryMessage {
   readonly position: number;
   readonly bytes: number;
   readonly record: PlacedRecord | undefined;
-}
-
-interface Stored {
-  readonly sequence: number;
-  readonly storedAt: number;
-}
-
-function placeOf(stored: LeaderMessage | undefined): Stored | undefined {
-  return stored && { sequence: stored.seq, storedAt: stored.time.getTime() };
 }
 
 /** Thousands of records may be in memory at once, and nobody who asks for so many needs these. */

@@ -1,4 +1,6 @@
+import type { JobRef } from "../envelope/envelope.ts";
 import type { DeadLetter } from "../settlement/dead-letter.ts";
+import type { TailQuery } from "./history-store.ts";
 
 /** A dead letter with its place in the store. */
 export interface StoredDeadLetter extends DeadLetter {
@@ -15,10 +17,21 @@ export interface DeadLetterQuery {
   readonly after?: number;
 }
 
+/** Whose letter was stored when. */
+export interface BuriedJob extends JobRef {
+  /** By the clock that messages' `storedAt` is by. */
+  readonly storedAt: number;
+}
+
 /** Jobs that are not tried again by themselves. Written by settlement, and by who puts one back. */
 export interface DeadLetterStore {
   /** Oldest first. */
   list(query?: DeadLetterQuery): Promise<readonly StoredDeadLetter[]>;
+  /**
+   * The jobs whose letters were stored within some time of the newest letter there is, oldest
+   * first: what was last buried before a server's crash.
+   */
+  tail(query: TailQuery): Promise<readonly BuriedJob[]>;
   /**
    * Puts a letter back that was removed, as it was. Confirmed.
    *

@@ -98,6 +98,32 @@ test("what a killed server may have handed out before is not handed back without
   expect(server.queue(QUEUE).stored).toEqual([]);
 });
 
+test("a job that was buried right before its server was killed, and never recorded, is not run again where the server has forgotten that it had handed it out", async () => {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  let runs = 0;
+  const job = defineJob({ name: "t.job", queue: QUEUE }).handler(() => (runs += 1));
+  const { broker, node, enqueue, said } = makeNode({ jobs: [job], clock, server });
+  await broker.queues.ensure(QUEUE);
+  await enqueue("t.job");
+  const [message] = server.queue(QUEUE).stored;
+  if (message === undefined) throw new Error("it is stored");
+  const { body, headers, sequence, storedAt } = message;
+  const letter = { id: "a", name: "t.job", queue: QUEUE, attempts: 1, node: "n2" };
+  server.deadLetters.add(
+    { ...letter, at: clock.now(), reason: "fatal", firstStoredAt: storedAt, body, headers },
+    `dead/${QUEUE}/${sequence}/${storedAt}/0`,
+  );
+  await node.start();
+  await clock.advance("5s");
+  expect(runs).toBe(0);
+  expect(said.at(-1)).toBe("settled a dead buried");
+  expect(await broker.deadLetters.list()).toMatchObject([{ id: "a", reason: "fatal" }]);
+  const left = server.history.stored({ id: "a", queue: QUEUE });
+  expect(left.map(({ record }) => record.state)).toEqual(["dead"]);
+  expect(server.queue(QUEUE).stored).toEqual([]);
+});
+
 /** It is behind a job of its key; a letter lies there of a run that its server has forgotten. */
 async function buriedAndForgotten(handle: () => unknown) {
   const clock = new SimulatedClock();

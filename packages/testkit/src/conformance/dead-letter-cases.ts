@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DeadLetter } from "@millrace/core";
+import type { BuriedJob, DeadLetter } from "@millrace/core";
 import { type ConformanceCase, conformanceCase, type Scene } from "./scene.ts";
 
 function letterOf(scene: Scene, id: string, more: Partial<DeadLetter> = {}): DeadLetter {
@@ -163,6 +163,30 @@ export const deadLetterCases: readonly ConformanceCase[] = [
       assert.equal(await deadLetters.add(gone, "undo/1"), place);
       const back = await deadLetters.list({ queue: scene.queue });
       assert.deepEqual(back, [{ ...buried, sequence: place }]);
+    },
+  ),
+
+  conformanceCase(
+    "dead letters: their tail is whose were stored within some time of the newest letter",
+    async (scene) => {
+      await bury(scene, [letterOf(scene, "old")]);
+      await scene.passes(2_500);
+      const before = await scene.broker.serverNow();
+      await bury(scene, [letterOf(scene, "a"), letterOf(scene, "b")]);
+      // Other cases bury into the same store.
+      const tail = async (limit: number, withinMs: number): Promise<readonly BuriedJob[]> =>
+        (await scene.broker.deadLetters.tail({ withinMs, limit })).filter(
+          ({ queue }) => queue === scene.queue,
+        );
+      const all = await tail(10_000, 60_000);
+      assert.deepEqual(
+        all.map(({ id }) => id),
+        ["old", "a", "b"],
+      );
+      const recent = await tail(10_000, 2_400);
+      assert.deepEqual(recent, all.slice(1));
+      assert.ok(recent.every(({ storedAt }) => Math.abs(storedAt - before) < 60_000));
+      assert.deepEqual(await tail(0, 60_000), []);
     },
   ),
 ];

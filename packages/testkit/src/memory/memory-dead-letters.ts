@@ -1,4 +1,5 @@
 import {
+  type BuriedJob,
   type DeadLetter,
   type DeadLetterQuery,
   type DeadLetterStore,
@@ -8,6 +9,7 @@ import {
   type SettlementStep,
   type StoredDeadLetter,
   type Successors,
+  type TailQuery,
 } from "@millrace/core";
 
 /** All dead letters, shared by every connection. */
@@ -55,6 +57,16 @@ export class DeadLetterShelf {
       .map((letter) => structuredClone(letter));
   }
 
+  tail({ withinMs, limit }: TailQuery): readonly BuriedJob[] {
+    const all = [...this.#letters.values()].map(({ queue, id, at }) => ({
+      queue,
+      id,
+      storedAt: at,
+    }));
+    const newest = Math.max(...all.map(({ storedAt }) => storedAt));
+    return all.slice(-limit).filter(({ storedAt }) => storedAt >= newest - withinMs);
+  }
+
   remove(sequence: number): boolean {
     return this.#letters.delete(sequence);
   }
@@ -95,6 +107,11 @@ export class MemoryDeadLetters implements DeadLetterStore {
   async list(query: DeadLetterQuery = {}): Promise<readonly StoredDeadLetter[]> {
     this.#reach();
     return this.#shelf.list(requirePlace(query));
+  }
+
+  async tail(query: TailQuery): Promise<readonly BuriedJob[]> {
+    this.#reach();
+    return this.#shelf.tail(query);
   }
 
   async add(letter: DeadLetter, once: string): Promise<number> {

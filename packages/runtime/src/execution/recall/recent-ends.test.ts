@@ -1,4 +1,4 @@
-import { type BrokerStatus, type StoredRecord } from "@millrace/core";
+import { type BrokerStatus, type BuriedJob, type StoredRecord } from "@millrace/core";
 import { expect, test, vi } from "vitest";
 import { RecentEnds } from "./recent-ends.ts";
 
@@ -32,6 +32,7 @@ const BEFORE = { storedAt: STORED_AT - 1 };
 function server() {
   /** How far back each was asked for. */
   const asked: number[] = [];
+  const letters = { asked: [] as number[], found: [] as readonly BuriedJob[] };
   const reads: PromiseWithResolvers<readonly StoredRecord[]>[] = [];
   const listeners = new Set<(status: BrokerStatus) => void>();
   const timers: (() => void)[] = [];
@@ -53,6 +54,12 @@ function server() {
           return read.promise;
         },
       },
+      deadLetters: {
+        tail: async ({ withinMs }) => {
+          letters.asked.push(withinMs);
+          return letters.found;
+        },
+      },
       serverNow: async () => STORED_AT + clock.now,
       onStatus: (listener) => {
         listeners.add(listener);
@@ -68,6 +75,7 @@ function server() {
     clock,
     reads,
     asked,
+    letters,
     listeners,
     reconnect: (afterMs = 0) => {
       for (const listener of listeners) listener("disconnected");
@@ -93,6 +101,18 @@ test("concerns jobs that something is on record of, and no others", async () => 
     expect(await ends.concerns(other, BEFORE)).toBe(false);
   }
   expect(reads).toHaveLength(1);
+});
+
+test("concerns jobs that were buried, though nothing is on record of them", async () => {
+  const { ends, reads, letters, reconnect } = await opened(ended("b"));
+  expect(ends.mayConcern(job("a"), BEFORE)).toBe(false);
+  letters.found = ["a", "b"].map((id) => ({ id, queue: "q", storedAt: STORED_AT - 1 }));
+  reconnect();
+  const concerns = ends.concerns(job("a"), { storedAt: STORED_AT - 2 });
+  reads[1]?.resolve([ended("b")]);
+  expect(await concerns).toBe(true);
+  expect(await ends.concerns(job("a"), { storedAt: STORED_AT })).toBe(false);
+  expect(await ends.concerns(job("b"), { storedAt: STORED_AT }), "the later of both").toBe(true);
 });
 
 test("a message that was stored after the record was not delivered before it", async () => {

@@ -1,11 +1,12 @@
 import type {
   Broker,
   Clock,
+  DeadLetterStore,
   Envelope,
   HistoryStore,
+  JobRef,
   QueueMessage,
   Stoppable,
-  StoredRecord,
 } from "@millrace/core";
 import { KnownAfterOutage } from "./known-after-outage.ts";
 import { Standstill } from "./standstill.ts";
@@ -23,6 +24,11 @@ const WITHIN_MS = 2_000;
 const WITHIN_AT_START_MS = 60_000;
 const MOST = 20_000;
 /**
+ * Letters are as large as their jobs. Those that matter were under way when the server died: no
+ * more than the fleet has slots.
+ */
+const MOST_LETTERS = 1_000;
+/**
  * A producer repeats a publish for half a minute, under its id. A server that was killed has
  * forgotten the ids of what had left the queue, and stores the job once more.
  */
@@ -32,6 +38,7 @@ const REMEMBERED_MS = 10 * 60_000;
 
 type EndsBroker = Pick<Broker, "onStatus" | "serverNow"> & {
   readonly history: Pick<HistoryStore, "tail">;
+  readonly deadLetters: Pick<DeadLetterStore, "tail">;
 };
 
 type Concerned = Pick<Envelope, "queue" | "id" | "generation" | "notBefore">;
@@ -40,7 +47,9 @@ type Concerned = Pick<Envelope, "queue" | "id" | "generation" | "notBefore">;
  * Which jobs were settled right before the server was last gone. A server that is killed forgets
  * its latest deliveries, and their acks with them: it delivers such a message as if for the first
  * time. The record of its end is there, because it was confirmed; so after each reconnect, and when
- * a node starts, the end of the history is read, and until it is, nobody's first delivery runs.
+ * a node starts, the end of the history is read, and until it is, nobody's first delivery runs. The
+ * end of the dead letters as well: a letter is confirmed before its record, and where the outage
+ * outlasts the lease of who wrote it, no record follows.
  */
 export class RecentEnds {
   readonly #broker: EndsBroker;
@@ -159,20 +168,25 @@ export class RecentEnds {
     // Back from the newest record, which others may have written since the server is back.
     const withinMs =
       (this.#hasRead ? WITHIN_MS : WITHIN_AT_START_MS) + now - (this.#lostAtMs ?? now);
-    const records = await this.#broker.history.tail({ withinMs, limit: MOST });
+    const [records, letters] = await Promise.all([
+      this.#broker.history.tail({ withinMs, limit: MOST }),
+      this.#broker.deadLetters.tail({ withinMs, limit: MOST_LETTERS }),
+    ]);
     this.#outageBefore = await this.#broker.serverNow();
     this.#hasRead = true;
     this.#forgetAtMs = this.#clock.monotonic() + REMEMBERED_MS;
-    for (const stored of records) this.#note(stored);
+    for (const letter of letters) this.#note(letter, letter.storedAt);
+    for (const { record, storedAt } of records) this.#note(record, storedAt);
     this.#stoodStill = false;
     if (losses === this.#losses) this.#lostAtMs = undefined;
   }
 
   /** Those of the outage before are kept as well, within the same limit: the oldest go. */
-  #note({ record, storedAt }: StoredRecord): void {
-    const key = keyOf(record);
+  #note(job: JobRef, storedAt: number): void {
+    const key = keyOf(job);
+    const latest = Math.max(storedAt, this.#ends.get(key) ?? 0);
     this.#ends.delete(key);
-    this.#ends.set(key, storedAt);
+    this.#ends.set(key, latest);
     if (this.#ends.size <= MOST) return;
     for (const oldest of this.#ends.keys()) {
       this.#ends.delete(oldest);

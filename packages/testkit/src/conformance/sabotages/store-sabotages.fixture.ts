@@ -23,6 +23,19 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
       deadLetters: {
         list: ({ after = 1, ...query } = {}) =>
           honest.deadLetters.list({ ...query, after: after - 1 }),
+        tail: (query) => honest.deadLetters.tail(query),
+        add: (letter, once) => honest.deadLetters.add(letter, once),
+        remove: (n) => honest.deadLetters.remove(n),
+      },
+    }),
+  },
+  {
+    wrong: "an end of the dead letters that reaches back to the first",
+    noticedBy: "dead letters: their tail",
+    spoil: (honest) => ({
+      deadLetters: {
+        list: (query) => honest.deadLetters.list(query),
+        tail: (query) => honest.deadLetters.tail({ ...query, withinMs: 600_000 }),
         add: (letter, once) => honest.deadLetters.add(letter, once),
         remove: (n) => honest.deadLetters.remove(n),
       },
@@ -36,6 +49,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
       return {
         deadLetters: {
           list: (query) => honest.deadLetters.list(query),
+          tail: (query) => honest.deadLetters.tail(query),
           add: (letter, once) => honest.deadLetters.add(letter, `${once}${(copies += 1)}`),
           remove: (n) => honest.deadLetters.remove(n),
         },
