@@ -108,7 +108,7 @@ describeInBrowser("buttons of the dashboard", (browserOf) => {
       await page.getByText(/^Paused .* by ada@example.com: the bank is away$/).waitFor();
       for (const id of ["m-1", "m-2", "m-3"]) await client.enqueue(send, { to: id }, { id });
       await page.getByRole("link", { name: "3", exact: true }).first().waitFor();
-      await act(page, page, { label: "Purge", question: "Cancel 3 queued jobs of mail?" });
+      await act(page, page, { label: "Purge", question: "Cancel 3 waiting jobs of mail?" });
       await page.getByText("3 jobs of mail cancelled.").waitFor();
       expect(await client.job("m-2")).toMatchObject({ state: "cancelled" });
       // The one for later stays.
