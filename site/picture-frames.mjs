@@ -19,11 +19,19 @@ export function withPictureFrames(pages) {
   };
 }
 
-/** The width and the height of a PNG, from its header, or of an SVG, from its view box. */
+/**
+ * The width and the height of a PNG or of a WebP as Chromium writes it, from its header, or of an
+ * SVG, from its view box.
+ */
 function sizeOf(bytes) {
-  const isPng = bytes.subarray(1, 4).toString() === "PNG";
-  const [width, height] = isPng
-    ? [bytes.readUInt32BE(16), bytes.readUInt32BE(20)]
-    : /viewBox="\S+ \S+ (\S+) (\S+)"/.exec(bytes.toString()).slice(1);
+  const [width, height] = sidesOf(bytes);
   return Object.entries({ width, height });
+}
+
+function sidesOf(bytes) {
+  if (bytes.subarray(1, 4).toString() === "PNG")
+    return [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
+  if (bytes.subarray(8, 16).toString() === "WEBPVP8X")
+    return [bytes.readUIntLE(24, 3) + 1, bytes.readUIntLE(27, 3) + 1];
+  return /viewBox="\S+ \S+ (\S+) (\S+)"/.exec(bytes.toString()).slice(1);
 }
