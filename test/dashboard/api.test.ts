@@ -140,14 +140,17 @@ describe("what the dashboard tells", () => {
 describe("what the dashboard changes", () => {
   test("a group is retried: all of it, nothing else, in the audit under the user's name", async () => {
     const of = await withDeadJobs(5);
-    const groups = await of.get<readonly object[]>("dead");
-    expect(groups).toMatchObject([{ ...GROUP, count: 5, lastId: expect.stringMatching(/^c/) }]);
+    const groups = await of.get<{ readonly causes: readonly object[] }>("errors");
+    const { reason, ...cause } = GROUP;
+    expect(groups.causes).toMatchObject([
+      { ...cause, reasons: [reason], letters: 5, lastId: expect.stringMatching(/^c/) },
+    ]);
     expect(JSON.stringify(groups)).not.toContain("s3cr3t-value");
     of.bankIs("up");
     const answer = await of.post("dead/retry", { filter: GROUP });
     expect(await answer.json()).toEqual({ count: 5, failed: [] });
     await of.t.drain();
-    expect(await of.get("dead")).toEqual([]);
+    expect(await of.get("errors")).toMatchObject({ causes: [], more: false });
     expect(await of.get("jobs/billing/c4")).toMatchObject({
       state: "succeeded",
       result: { charged: 4, password: "***" },
@@ -179,7 +182,7 @@ describe("what the dashboard changes", () => {
     };
     expect(await of.get(`operations/${operation}`)).toMatchObject(ended);
     expect(await of.get("operations")).toMatchObject([ended]);
-    expect(await of.get("dead")).toEqual([]);
+    expect(await of.get("errors")).toMatchObject({ causes: [], more: false });
     expect(await of.get("audit")).toMatchObject([
       { id: operation, action: "dead retry", by: ADA.name, outcome: "45 done" },
     ]);
@@ -306,10 +309,10 @@ describe("what the dashboard changes", () => {
       { error: "Card*" },
     ])
       expect(await (await of.post("dead/discard", { filter })).json()).toMatchObject({ count: 0 });
-    expect(await of.get("dead")).toMatchObject([{ count: 2 }]);
+    expect(await of.get("errors")).toMatchObject({ causes: [{ letters: 2 }] });
     const one = await of.post("dead/discard", { filter: { queue: "billing", id: "c1" } });
     expect(await one.json()).toMatchObject({ count: 1 });
-    expect(await of.get("dead")).toMatchObject([{ count: 1 }]);
+    expect(await of.get("errors")).toMatchObject({ causes: [{ letters: 1 }] });
   });
 
   test("a queue is paused with a reason, purged and resumed", async () => {

@@ -10,6 +10,7 @@ import {
   defineSchedule,
   diagnose,
   errorFields,
+  type JobIndex,
   type Millrace,
   openJobIndex,
 } from "millrace";
@@ -33,6 +34,13 @@ export const charge = defineJob<{ readonly customer: string; readonly amount: nu
 });
 export const send = defineJob<{ readonly to: string }>({ name: "mail.send", queue: "mail" });
 
+/** It fails twice, and succeeds then. */
+export const flaky = defineJob<{ readonly page: number }>({
+  name: "paper.print",
+  queue: "mail",
+  retry: { attempts: 3, base: "5ms", jitter: false },
+});
+
 /** It waits for an approval; its steps are markup. */
 export const ask = defineJob({ name: "mail.ask", queue: "mail", steps: true });
 
@@ -40,6 +48,7 @@ export interface Fleet {
   readonly client: Millrace;
   readonly connection: { readonly servers: string; readonly namespace: string };
   readonly served: ServedDashboard;
+  readonly search: JobIndex;
   readonly serveAgain: () => Promise<ServedDashboard>;
   bankIsUp(): void;
 }
@@ -87,6 +96,10 @@ export async function fleet(server: TestServer): Promise<Fleet> {
         throw Object.assign(error, fields, { [errorFields]: Object.keys(fields) });
       }),
       send.handler(({ input }) => ({ sent: input.to })),
+      flaky.handler(({ input: { page }, attempt }) => {
+        if (attempt === 3) return "printed";
+        throw Object.assign(new Error(`Tray ${page} is empty ${EVIL}`), { name: "OutOfPaper" });
+      }),
       ask.handler(async ({ step }) => {
         await step.run(`draft ${EVIL}`, () => EVIL);
         return step.waitFor("approval", { timeout: "7d" });
@@ -134,5 +147,5 @@ export async function fleet(server: TestServer): Promise<Fleet> {
     onTestFinished(() => again.close());
     return again;
   };
-  return { client, connection, served, serveAgain, bankIsUp: () => void (isUp = true) };
+  return { client, connection, served, search, serveAgain, bankIsUp: () => void (isUp = true) };
 }

@@ -179,7 +179,7 @@ describeInBrowser("kills under an open page", (browserOf) => {
       });
       await openTheBank();
       const first = await ui();
-      const { page } = await open(browserOf(), `${first.url}dead?queue=billing`);
+      const { page } = await open(browserOf(), `${first.url}errors?queue=billing`);
       const cause = page.getByRole("row", { name: /billing\.charge/ });
       await cause.getByRole("link").first().click();
       await page.getByRole("button", { name: "Retry all" }).click();

@@ -17,7 +17,7 @@ describeInBrowser("the dashboard", (browserOf) => {
       const { page, trouble } = await open(browserOf(), served.url);
       await heading(page, "Overview");
       await page.getByRole("link", { name: `${COUNT} dead letters in queue billing.` }).click();
-      await heading(page, "Dead letters of billing");
+      await heading(page, "Errors of billing");
       await page.getByRole("link", { name: "CardDeclined" }).click();
       await heading(page, /^CardDeclined.* in billing$/);
       await page.getByText("The bank refused").first().waitFor();
@@ -164,10 +164,10 @@ describeInBrowser("the dashboard", (browserOf) => {
         queue: "queues/mail",
         jobs: "jobs",
         delayed: "jobs?state=delayed&queue=mail",
-        dead: "dead",
-        filtered: "dead?filter=message~bank",
+        errors: "errors",
+        filtered: "errors?filter=message~bank&dead=only",
         limits: "limits",
-        group: `dead/group?${of}`,
+        cause: `errors/cause?${of}`,
         job: `jobs/${queue}/${lastId}`,
         steps: "jobs/mail/letter-1",
         schedules: "schedules",

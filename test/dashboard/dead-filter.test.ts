@@ -22,9 +22,9 @@ const asked = (value: object | string): string =>
 test("causes and letters are those that fit, by what is in the payload too", async () => {
   const { get } = await letters();
   const counts = async (filter: string): Promise<readonly number[]> =>
-    (await get<readonly { count: number }[]>(`dead?filter=${asked(filter)}`)).map(
-      ({ count }) => count,
-    );
+    (
+      await get<{ causes: readonly { letters: number }[] }>(`errors?filter=${asked(filter)}`)
+    ).causes.map(({ letters: count }) => count);
   expect(await counts("payload.n>=7")).toEqual([3]);
   expect(await counts("error=CardDeclined -queue=billing")).toEqual([]);
   // Nobody guesses a secret letter by letter.
@@ -47,7 +47,7 @@ test("what the client's own mask hides is neither shown nor found, nor counted",
   expect(await get("jobs/billing/c-1")).toMatchObject({
     letter: { payload: { n: "***" } },
   });
-  expect(await get(`dead?filter=${asked("payload.n<4")}`)).toEqual([]);
+  expect(await get(`errors?filter=${asked("payload.n<4")}`)).toMatchObject({ causes: [] });
   const target = { kind: "dead-retry", filter: { where: "payload.n<4" } };
   expect(await get(`operations/count?target=${asked(target)}`)).toEqual({ count: 0 });
 });
@@ -110,18 +110,22 @@ test("of very many causes the page has the most frequent ones, and finds any by 
   );
   await t.drain();
   interface Cause {
-    readonly count: number;
+    readonly letters: number;
     readonly pattern: string;
     readonly fingerprint: string;
   }
-  const causes = await get<readonly Cause[]>("dead");
+  const { causes, more } = await get<{
+    readonly causes: readonly Cause[];
+    readonly more: boolean;
+  }>("errors");
   expect(causes).toHaveLength(500);
-  expect(causes[0]).toMatchObject({ count: 2, pattern: "nobody knows zebras" });
+  expect(more).toBe(true);
+  expect(causes[0]).toMatchObject({ letters: 2, pattern: "nobody knows zebras" });
   const [all, patterns] = [await t.client.dead.groups(), causes.map(({ pattern }) => pattern)];
   const left = all.filter(({ pattern = "" }) => !patterns.includes(pattern));
   expect(left).toHaveLength(2);
   for (const { fingerprint = "none", pattern } of left)
-    expect(await get(`dead?filter=${asked(`fingerprint:${fingerprint}`)}`)).toMatchObject([
-      { count: 1, fingerprint, pattern },
-    ]);
+    expect(await get(`errors?filter=${asked(`fingerprint:${fingerprint}`)}`)).toMatchObject({
+      causes: [{ letters: 1, fingerprint, pattern }],
+    });
 });

@@ -1,7 +1,7 @@
 // The film strip of docs/dashboard.md, played. With MILLRACE_PICTURES=1 its pictures are written.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { connect, createNode, defineJob } from "millrace";
+import { connect, createNode, defineJob, openJobIndex } from "millrace";
 import { serveDashboard } from "millrace/dashboard";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { findBrowser } from "../harness/browser.ts";
@@ -50,8 +50,11 @@ describeServer(`the film strip, ${title}`, "newest", (server) => {
       await eventually(async () => (await client.jobs.count({ state: "dead" })) === COUNT, {
         ...{ withinMs: PATIENCE_MS, describe: "all of them are dead" },
       });
+      const search = await openJobIndex({ broker: client.broker, mask: client.mask });
+      onTestFinished(() => search.close());
+      await search.caughtUp();
       const served = await serveDashboard({
-        ...{ millrace: client, port: 0, localName: "ada@example.com", title: "shop" },
+        ...{ millrace: client, port: 0, localName: "ada@example.com", title: "shop", search },
       });
       onTestFinished(() => served.close());
       const browser = await found.launch();

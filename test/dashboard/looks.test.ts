@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { defineJob } from "millrace";
+import { defineJob, openJobIndex } from "millrace";
 import { serveDashboard } from "millrace/dashboard";
 import type { Browser, Page } from "playwright-core";
 import { PNG } from "pngjs";
@@ -36,7 +36,7 @@ const declines = pay.handler(({ input, log }) => {
 });
 
 const CAUSE = {
-  ...{ queue: "billing", name: "billing.pay", reason: "attempts-exhausted" },
+  ...{ queue: "billing", name: "billing.pay" },
   ...{ error: "CardDeclined", fingerprint: "70cd90a96994" },
 };
 const PAGES: Readonly<Record<string, string>> = {
@@ -46,8 +46,8 @@ const PAGES: Readonly<Record<string, string>> = {
   delayed: "jobs?state=delayed",
   job: "jobs/billing/c-3",
   steps: "jobs/mail/letter-1",
-  dead: "dead",
-  group: `dead/group?${new URLSearchParams(CAUSE).toString()}`,
+  errors: "errors",
+  cause: `errors/cause?${new URLSearchParams(CAUSE).toString()}`,
   schedules: "schedules",
   machines: "machines",
   machine: "machines/claim/c-1",
@@ -70,12 +70,25 @@ interface Standing {
   readonly operation: string;
 }
 
+/** It jams twice, and prints then. */
+const print = defineJob<number>({
+  ...{ name: "paper.print", queue: "paper", retry: { attempts: 3, base: "1s", jitter: false } },
+});
+const jams = print.handler(({ input, attempt }) => {
+  if (attempt === 3) return "printed";
+  const error = new Error(`The paper jams in tray ${input}`);
+  error.name = "PaperJam";
+  error.stack = `PaperJam: ${error.message}\n    at feed (file:///srv/shop/printer.ts:8:3)`;
+  throw error;
+});
+
 /** A fleet in memory whose clock stands: it looks the same wherever and whenever it is made. */
 async function standing(): Promise<Standing> {
   const end = Promise.withResolvers<void>();
-  const { t } = await scene({ jobs: [declines, close.handler(() => end.promise)] });
+  const { t } = await scene({ jobs: [declines, jams, close.handler(() => end.promise)] });
   onTestFinished(() => end.resolve());
   for (let n = 0; n < 6; n += 1) await t.enqueue(pay, n, { id: `c-${n}` });
+  for (let n = 0; n < 4; n += 1) await t.enqueue(print, n, { id: `p-${n}` });
   for (let n = 0; n < 9; n += 1) await t.enqueue(send, { n }, { id: `m-${n}` });
   await t.drain();
   await t.enqueue(send, { n: 10 }, { id: "later", delay: "2h" });
@@ -95,8 +108,12 @@ async function standing(): Promise<Standing> {
   await t.client.queues.set("books", { concurrency: 5, rate: { limit: 100, per: "1s" } });
   for (const id of ["b-1", "b-2", "b-3"]) await t.enqueue(close, id, { id });
   await t.clock.advance("30s");
+  const { broker, mask } = t.client;
+  const search = await openJobIndex({ broker, mask, clock: t.clock });
+  onTestFinished(() => search.close());
+  await search.caughtUp();
   const served = await serveDashboard({
-    ...{ millrace: t.client, clock: t.clock, port: 0, localName: "ada", title: "shop" },
+    ...{ millrace: t.client, clock: t.clock, port: 0, localName: "ada", title: "shop", search },
     outbox: {
       status: async () => [{ queue: "mail", waiting: 2, oldestAgeMs: 90_000, setAside: 1 }],
       listSetAside: async () => [
@@ -148,7 +165,7 @@ async function openStanding(
       await page.getByText("Live", { exact: true }).waitFor();
       await page.getByText("Loading…").first().waitFor({ state: "detached" });
       // Its stack is asked for once the group is known.
-      if (path.startsWith("dead/group"))
+      if (path.startsWith("errors/cause"))
         await page.getByText("file:///srv/shop/billing.ts").waitFor();
       if (/^machines.*claim/.test(path)) await page.locator(".chart svg").waitFor();
       await page.evaluate("document.fonts.ready.then(() => {})");

@@ -112,7 +112,7 @@ describe("who has not", () => {
     user = ADA;
     const answers = [of.post(REVEAL, {}), of.dashboard(new Request(`${ORIGIN}/api/${REVEAL}`))];
     for (const answer of answers) expect(await told(answer)).not.toMatch(SECRETS);
-    for (const path of ["jobs/billing/c-1", "audit", "dead"])
+    for (const path of ["jobs/billing/c-1", "audit", "errors"])
       expect(JSON.stringify(await of.get(path)), path).not.toMatch(SECRETS);
   });
 

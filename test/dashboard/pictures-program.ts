@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { launchServer, obtainServer } from "@millrace/nats-server";
-import { connect, createNode, defineJob } from "millrace";
+import { connect, createNode, defineJob, openJobIndex } from "millrace";
 import { serveDashboard } from "millrace/dashboard";
 import { findBrowser } from "../harness/browser.ts";
 
@@ -12,7 +12,11 @@ const charge = defineJob<{ readonly order: number }>({
   queue: "billing",
   retry: { attempts: 3, base: "400ms", jitter: false },
 });
-const send = defineJob<{ readonly to: string }>({ name: "mail.send", queue: "mail" });
+const send = defineJob<{ readonly to: string }>({
+  name: "mail.send",
+  queue: "mail",
+  retry: { base: "200ms" },
+});
 const report = defineJob({ name: "report.build", queue: "reports" });
 
 const { path } = await obtainServer();
@@ -32,14 +36,22 @@ const node = await createNode({
       error.stack = `${error.name}: ${error.message}\n    at charge (file:///srv/shop/billing.ts:21:11)\n    at handle (file:///srv/shop/jobs.ts:48:18)`;
       throw error;
     }),
-    send.handler(({ input }) => ({ sent: input.to })),
+    send.handler(({ input: { to }, attempt }) => {
+      if (attempt > 1 || !to.startsWith("reader-3")) return { sent: to };
+      const error = new Error(`421 too many connections from ${to}`);
+      error.name = "SmtpError";
+      error.stack = `${error.name}: ${error.message}\n    at deliver (file:///srv/shop/mail.ts:34:9)`;
+      throw error;
+    }),
     report.handler(({ signal }) => setTimeout(60_000, null, { signal }).catch(() => null)),
   ],
 });
 await node.start();
 await using client = await connect(connection);
+await using search = await openJobIndex({ broker: client.broker, mask: client.mask });
 await using served = await serveDashboard({
   millrace: client,
+  search,
   port: 0,
   localName: "ada@example.com",
   title: "shop",
@@ -66,9 +78,14 @@ await setTimeout(6_000);
 await picture("overview");
 await page.emulateMedia({ colorScheme: "dark" });
 await page.getByRole("link", { name: /dead letters in queue billing/ }).click();
+await page.getByRole("link", { name: "Show all queues" }).click();
+await page.getByLabel("Show").selectOption("");
+await page.getByRole("link", { name: "SmtpError" }).waitFor();
+await picture("errors");
 await page.getByRole("link", { name: "CardDeclined" }).click();
 await page.getByText("file:///srv/shop").waitFor();
-await picture("group");
+await page.waitForTimeout(500);
+await picture("cause");
 await page.emulateMedia({ colorScheme: "light" });
 await page.getByRole("heading", { name: "The last one" }).getByRole("link").click();
 await page.getByText("waited for a slot").first().waitFor();

@@ -1,5 +1,5 @@
 import type { RefView } from "../src/api/views.ts";
-import type { DeadGroupView } from "../src/api/dead-views.ts";
+import type { CauseView } from "../src/api/error-views.ts";
 import { pathOf, queryOf } from "./api.ts";
 
 /** Where things are shown. */
@@ -22,16 +22,45 @@ export const jobsAddress = (filter: {
 /** A term of a filter: of this node. */
 export const ofNode = (node: string): string => `node:${JSON.stringify(node)}`;
 
+/** A cause of errors, as its address names it. */
+export interface CauseRef {
+  readonly queue: string;
+  readonly name: string | null;
+  readonly error: string | null;
+  readonly fingerprint: string | null;
+  /** Of letters; null: of any. */
+  readonly reason: string | null;
+}
+
 /**
  * A name or an error that is left out stands for letters that have none; without a fingerprint all
  * letters with that type of error are meant.
  */
-export const groupAddress = (
-  group: Pick<DeadGroupView, "queue" | "name" | "reason" | "error" | "fingerprint">,
-  filter = "",
-): string => {
-  const { queue, name, reason, error, fingerprint } = group;
-  return `/dead/group${queryOf({ queue, name, reason, error, fingerprint, filter })}`;
+export const causeAddress = (cause: CauseRef, filter = ""): string => {
+  const { queue, name, reason, error, fingerprint } = cause;
+  return `/errors/cause${queryOf({ queue, name, reason, error, fingerprint, filter })}`;
 };
+
+/** Letters without an error are told apart by their reason, and no others. */
+export const refOf = (
+  cause: Pick<CauseView, "queue" | "name" | "error" | "fingerprint" | "reasons">,
+): CauseRef => {
+  const { queue, name, error, fingerprint, reasons } = cause;
+  return {
+    ...{ queue, name, error, fingerprint },
+    reason: fingerprint === null ? (reasons[0] ?? null) : null,
+  };
+};
+
+/** The jobs of which an attempt failed so, whatever became of them. */
+export const failedJobsAddress = ({
+  queue,
+  name,
+  fingerprint,
+}: Pick<CauseRef, "queue" | "name" | "fingerprint">): string =>
+  jobsAddress({
+    queue,
+    filter: `fingerprint:${fingerprint ?? ""}${name === null ? "" : ` name=${JSON.stringify(name)}`}`,
+  });
 
 export const operationAddress = (id: string): string => `/${pathOf("operations", id)}`;

@@ -126,7 +126,7 @@ async function isAnswered(): Promise<boolean> {
 
 function refresh(queries: QueryClient, { queues, jobs }: LiveView): void {
   const ask = (queryKey: readonly unknown[]): void => void queries.invalidateQueries({ queryKey });
-  for (const key of ["overview", "jobs", "dead", "schedules"]) ask([key]);
+  for (const key of ["overview", "jobs", "errors", "dead", "schedules"]) ask([key]);
   for (const queue of queues) ask(["queue", queue]);
   for (const { queue, id } of jobs) ask(["job", queue, id]);
 }

@@ -2,7 +2,7 @@
 export const PLACES = [
   ["/", "Overview"],
   ["/jobs", "Jobs"],
-  ["/dead", "Dead letters"],
+  ["/errors", "Errors"],
   ["/schedules", "Schedules"],
   ["/machines", "Machines"],
   ["/nodes", "Nodes"],

@@ -24,7 +24,8 @@ import type {
   ScheduleView,
   SessionView,
 } from "../src/api/views.ts";
-import type { DeadFilterView, DeadGroupView, DeadRowView } from "../src/api/dead-views.ts";
+import type { DeadFilterView, DeadRowView } from "../src/api/dead-views.ts";
+import type { CausesView } from "../src/api/error-views.ts";
 import type { CompletionsView, IndexView } from "../src/api/search-views.ts";
 import type { PlotsView } from "../src/api/plots-views.ts";
 import type { OutboxView } from "../src/api/outbox-views.ts";
@@ -130,11 +131,12 @@ export const useJobLog = (queue: string, id: string, isLive: boolean): UseQueryR
     isLive ? SOON_MS : AGAIN_MS,
   );
 
-export const useDeadGroups = (
-  queue: string,
-  filter: string,
-): UseQueryResult<readonly DeadGroupView[]> =>
-  useAnswer(["dead", queue, filter], `dead${queryOf({ queue, filter })}`);
+export const useCauses = (asked: {
+  readonly queue: string;
+  readonly filter: string;
+  /** `only`: those of which there are dead letters. */
+  readonly dead?: string;
+}): UseQueryResult<CausesView> => useAnswer(["errors", asked], `errors${queryOf({ ...asked })}`);
 
 /** All locks have to be read for it. */
 export const useLimits = (): UseQueryResult<LimitsPageView> => useAnswer(["limits"], "limits");

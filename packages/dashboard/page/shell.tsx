@@ -4,8 +4,8 @@ import { Page } from "./answer.tsx";
 import { Keyboard } from "./keyboard.tsx";
 import { type Live, type LiveState, useLive } from "./live.ts";
 import { AuditPage } from "./pages/audit.tsx";
-import { DeadGroupPage } from "./pages/dead-group.tsx";
-import { DeadPage } from "./pages/dead.tsx";
+import { CausePage } from "./pages/cause.tsx";
+import { ErrorsPage } from "./pages/errors.tsx";
 import { JobPage } from "./pages/job.tsx";
 import { JobsPage } from "./pages/jobs.tsx";
 import { LimitsPage } from "./pages/limits.tsx";
@@ -127,8 +127,8 @@ function Places(): ReactElement {
       <Route path="/jobs/:queue/:id">
         {({ queue, id }) => <JobPage key={`${queue}/${id}`} queue={queue} id={id} />}
       </Route>
-      <Route path="/dead" component={DeadPage} />
-      <Route path="/dead/group" component={DeadGroupPage} />
+      <Route path="/errors" component={ErrorsPage} />
+      <Route path="/errors/cause" component={CausePage} />
       <Route path="/schedules" component={SchedulesPage} />
       <Route path="/machines" component={MachinesPage} />
       <Route path="/machines/runtime" component={RuntimeMachinesPage} />

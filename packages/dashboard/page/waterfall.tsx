@@ -1,5 +1,7 @@
 import type { ReactElement } from "react";
-import type { AttemptView, JobView } from "../src/api/views.ts";
+import { Link } from "wouter";
+import type { JobView } from "../src/api/views.ts";
+import { causeAddress } from "./addresses.ts";
 import { stretchesOf } from "./stretches.ts";
 import { ClockTime, duration } from "./time.tsx";
 
@@ -55,21 +57,30 @@ export function Waterfall({
 
 /** Each attempt's error, the newest first. */
 export function Errors({
-  history,
+  job: { queue, name, history },
 }: {
-  readonly history: readonly AttemptView[];
+  readonly job: Pick<JobView, "queue" | "name" | "history">;
 }): ReactElement | null {
   const failed = history.filter(({ error }) => error !== undefined).toReversed();
   if (failed.length === 0) return null;
   return (
     <section aria-labelledby="errors">
       <h2 id="errors">Errors</h2>
-      {failed.map(({ attempts, at, error }, index) => (
+      {failed.map(({ attempts, at, error, fingerprint = null }, index) => (
         <details key={`${attempts}${at}`} open={index === 0}>
           <summary>
             Attempt {attempts}, <ClockTime at={at} />: <strong>{error?.type}</strong>{" "}
             {error?.message}
           </summary>
+          <p>
+            <Link
+              href={causeAddress({
+                ...{ queue, name, error: error?.type ?? null, fingerprint, reason: null },
+              })}
+            >
+              All that failed of this
+            </Link>
+          </p>
           {error?.fields === undefined ? null : (
             <pre
               tabIndex={0}

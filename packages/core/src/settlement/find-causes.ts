@@ -14,6 +14,8 @@ export interface CausesQuery {
    * Counted are then the letters of which it holds, and all failures. See `docs/filters.md`.
    */
   readonly where?: string;
+  /** Whether only causes are meant of which there are dead letters now. Default: not only. */
+  readonly deadOnly?: boolean;
   /** From 1 to 9,999. Default 500. */
   readonly limit?: number;
 }
@@ -42,13 +44,15 @@ export interface FoundCauses {
   /** Whether others fit, too. */
   readonly more: boolean;
   /**
-   * Whether only causes are among them of which there is a letter: nobody counts failures, or
-   * `where` asks about what a letter alone has, such as its payload.
+   * Whether only causes are among them of which there is a letter: that was asked for, nobody
+   * counts failures, or `where` asks about what a letter alone has, such as its payload.
    */
   readonly lettersOnly: boolean;
 }
 
-const NAMES = optionNames<CausesQuery>({ queue: true, where: true, limit: true });
+const NAMES = optionNames<CausesQuery>({
+  ...{ queue: true, where: true, deadOnly: true, limit: true },
+});
 const MOST = 10_000;
 
 /**
@@ -64,13 +68,13 @@ export async function findCauses(
   query: CausesQuery = {},
 ): Promise<FoundCauses> {
   refuseUnknown(query, NAMES, "findCauses()");
-  const { queue, where = "", limit = 500 } = query;
+  const { queue, where = "", deadOnly = false, limit = 500 } = query;
   requireCount(limit, "limit", 1, MOST - 1);
   const ofQueue = queue === undefined ? {} : { queue };
   const asked = { ...ofQueue, ...(where.trim() === "" ? {} : { where }) };
   const [groups, fitting] = await Promise.all([
     dead.groups(asked),
-    index === undefined ? undefined : thatFit(index, { ...asked, limit: limit + 1 }),
+    index === undefined || deadOnly ? undefined : thatFit(index, { ...asked, limit: limit + 1 }),
   ]);
   const letters = groups.slice(0, limit + 1);
   const ofLetters = await failuresOf(letters, index, ofQueue);

@@ -191,7 +191,7 @@ function Job({ job, now, reveal }: JobProps): ReactElement {
       </section>
       {job.hasFamily ? <Family of={{ queue, id: job.id }} /> : null}
       <Steps job={job} isLive={LIVE.includes(state)} />
-      <Errors history={job.history} />
+      <Errors job={job} />
       <JobLog queue={queue} id={job.id} isLive={LIVE.includes(state)} />
       {job.result === undefined ? null : (
         <section aria-labelledby="result">

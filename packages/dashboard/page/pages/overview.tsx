@@ -117,7 +117,7 @@ const QUEUES: readonly DataColumn<QueueView>[] = [
       dead === 0 ? (
         <span className="quiet">0</span>
       ) : (
-        <Link className="critical" href={`/dead?queue=${encodeURIComponent(queue)}`}>
+        <Link className="critical" href={`/errors?queue=${encodeURIComponent(queue)}&dead=only`}>
           {count(dead)}
         </Link>
       ),

@@ -102,7 +102,7 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
         <Tile
           name="dead"
           value={queue.dead}
-          href={`/dead?queue=${encodeURIComponent(queue.queue)}`}
+          href={`/errors?queue=${encodeURIComponent(queue.queue)}&dead=only`}
         />
       </dl>
       <dl className="facts">

@@ -4,7 +4,6 @@ import type { DashboardEnv } from "../access/user.ts";
 import type { OnceAMoment } from "../fleet/once-a-moment.ts";
 import type { DashboardSearch } from "../fleet/search.ts";
 import { liveStream } from "../live/live-stream.ts";
-import { MOST_CAUSES } from "./dead-views.ts";
 import {
   askedFilter,
   askedJson,
@@ -18,6 +17,7 @@ import {
 import { type ApiContext, type ApiHost, param } from "./api-host.ts";
 import { addChanges } from "./change-routes.ts";
 import { doctorView } from "./doctor.ts";
+import { causes } from "./errors.ts";
 import { family } from "./family.ts";
 import { jobHold } from "./job-hold.ts";
 import { jobLog } from "./job-log.ts";
@@ -30,7 +30,7 @@ import { plots } from "./plots.ts";
 import { runtimeMachines } from "./runtime-machines.ts";
 import { scheduleDay } from "./schedule-day.ts";
 import { completions, indexView, LONGEST_FILTER, searchedJobs } from "./search.ts";
-import { deadGroupView, deadRow, operationView } from "./show.ts";
+import { deadRow, operationView } from "./show.ts";
 import type { CountView, JobsView, SessionView } from "./views.ts";
 
 /** What the page asks for and what it changes, as JSON. */
@@ -99,12 +99,7 @@ function addReads(
   read("/search/completions", (context) => completions(search, context.req.query("filter") ?? ""), [
     "filter",
   ]);
-  read(
-    "/dead/completions",
-    (context) => fleet.dead.complete((context.req.query("filter") ?? "").slice(0, LONGEST_FILTER)),
-    ["filter"],
-  );
-  addDeadReads(read, reading);
+  addErrorReads(read, reading, search);
   read("/operations", async () =>
     (await fleet.operations.list()).slice(0, 100).map((one) => operationView(one, show)),
   );
@@ -176,18 +171,20 @@ function addJobReads(read: Read, reading: Reading, search: DashboardSearch | und
   );
 }
 
-function addDeadReads(read: Read, { fleet, show }: Reading): void {
+function addErrorReads(read: Read, reading: Reading, search: DashboardSearch | undefined): void {
+  const { fleet, show } = reading;
   read(
-    "/dead",
-    async (context) => {
-      const { queue = "", filter = "" } = context.req.query();
-      const groups = await fleet.dead.groups({
-        ...(queue === "" ? {} : { queue }),
-        ...(filter.trim() === "" ? {} : { where: filter }),
-      });
-      return groups.slice(0, MOST_CAUSES).map((group) => deadGroupView(group, show));
+    "/errors",
+    (context) => {
+      const { queue = "", filter = "", dead = "" } = context.req.query();
+      return causes(reading, search, { queue, filter, dead });
     },
-    ["queue", "filter"],
+    ["queue", "filter", "dead"],
+  );
+  read(
+    "/dead/completions",
+    (context) => fleet.dead.complete((context.req.query("filter") ?? "").slice(0, LONGEST_FILTER)),
+    ["filter"],
   );
   read(
     "/dead/letters",

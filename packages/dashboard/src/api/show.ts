@@ -1,6 +1,7 @@
 import {
-  type DeadLetterGroup,
+  errorFingerprint,
   type HistoryRecord,
+  type RecordedError,
   type StoredDeadLetter,
   traceIdOf,
 } from "@millrace/core";
@@ -23,7 +24,7 @@ import type {
   OperationView,
   QueueView,
 } from "./views.ts";
-import type { DeadGroupView, DeadRowView } from "./dead-views.ts";
+import type { DeadRowView } from "./dead-views.ts";
 
 /** What is known, as a page is told. All of these mask what a producer or a handler wrote. */
 
@@ -170,8 +171,13 @@ function attemptView(record: HistoryRecord, show: ShowValue): AttemptView {
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(error === undefined ? {} : { error }),
+    ...(record.error === undefined ? {} : { fingerprint: fingerprintOf(record.error, show) }),
     ...(reason === undefined ? {} : { reason }),
   };
+}
+
+function fingerprintOf(error: RecordedError, show: ShowValue): string {
+  return errorFingerprint(error, (text) => String(show(text))).fingerprint;
 }
 
 export function letterView(letter: StoredDeadLetter, show: ShowValue): LetterView {
@@ -184,21 +190,6 @@ export function letterView(letter: StoredDeadLetter, show: ShowValue): LetterVie
     headers: show(headers),
     bytes: body.byteLength,
     ...payloadOf(letter, show),
-  };
-}
-
-export function deadGroupView(group: DeadLetterGroup, show: ShowValue): DeadGroupView {
-  const { queue, name, reason, error, message, count, firstAt, lastAt, lastId, perHour } = group;
-  const { fingerprint, pattern, frame, nodes, nodeCount } = group;
-  return {
-    ...{ queue, name: name ?? null, reason, error: error ?? null, count },
-    ...{ fingerprint: fingerprint ?? null, firstAt, lastAt, lastId, perHour },
-    ...{ nodes, nodeCount },
-    ...(pattern === undefined ? {} : { pattern: String(show(pattern)) }),
-    ...(frame === undefined ? {} : { frame: String(show(frame)) }),
-    ...(message === undefined
-      ? {}
-      : { message: shownError({ type: error ?? "", message }, show).message }),
   };
 }
 

@@ -169,6 +169,8 @@ export interface AttemptView {
   readonly durationMs?: number;
   readonly notBefore?: number;
   readonly error?: ErrorView;
+  /** Of the error, as causes have it. */
+  readonly fingerprint?: string;
   readonly reason?: string;
   readonly output?: unknown;
 }

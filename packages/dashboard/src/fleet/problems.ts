@@ -42,7 +42,7 @@ export function problemsOf({
     if (queue.dead > 0)
       warning(
         `${queue.dead} dead ${queue.dead === 1 ? "letter" : "letters"} in queue ${name}.`,
-        `dead?queue=${encodeURIComponent(name)}`,
+        `errors?queue=${encodeURIComponent(name)}&dead=only`,
       );
   }
   return found.toSorted(

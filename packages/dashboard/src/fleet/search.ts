@@ -1,3 +1,5 @@
+import type { FailureGroup } from "@millrace/core";
+
 /** An index of jobs that the page searches. What `openJobIndex` of `millrace` makes is one. */
 export interface DashboardSearch {
   search(search: {
@@ -21,6 +23,12 @@ export interface DashboardSearch {
     readonly stepMs: number;
     readonly queue?: string;
   }): Promise<readonly SearchedRate[]>;
+  failures(query: {
+    readonly queue?: string;
+    readonly where?: string;
+    readonly fingerprints?: readonly string[];
+    readonly limit?: number;
+  }): Promise<readonly FailureGroup[]>;
   rebuild(): Promise<void>;
 }
 

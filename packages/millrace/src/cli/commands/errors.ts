@@ -1,6 +1,6 @@
 import { type Cause, findCauses } from "@millrace/core";
 import { shownError, showValue } from "@millrace/telemetry/masking";
-import { text, whole } from "../../config/field-kinds.ts";
+import { flag, text, whole } from "../../config/field-kinds.ts";
 import { maskOf } from "../../config/mask-of.ts";
 import { openJobIndex } from "../../search/job-index.ts";
 import { command } from "../command.ts";
@@ -46,6 +46,7 @@ export const errors = command({
       about:
         "Only causes that fit, or that have a dead letter which does: 'error~timeout age<2h' (docs filters)",
     },
+    dead: { kind: flag, about: "Only causes of which there are dead letters now" },
     limit: { kind: whole(1, 9_999), about: "At most this many (default 100)" },
   },
   fields: ["connection", "namespace", "masking", "index"],
@@ -57,7 +58,7 @@ export const errors = command({
     ],
   ],
   async run({ flags, config }) {
-    const { queue, filter, limit = 100 } = flags;
+    const { queue, filter, dead: deadOnly = false, limit = 100 } = flags;
     const { namespace, jobIndex } = config;
     const mask = maskOf(config);
     const found = await withClient(config, async (client) => {
@@ -69,7 +70,7 @@ export const errors = command({
       return await findCauses(
         { dead: client.dead, index },
         {
-          limit,
+          ...{ limit, deadOnly },
           ...(queue === undefined ? {} : { queue }),
           ...(filter === undefined ? {} : { where: filter }),
         },
