@@ -179,7 +179,7 @@ describeInBrowser("buttons of the dashboard", (browserOf) => {
           undo: `Make ${COUNT} jobs dead letters again?`,
         },
       ]) {
-        await page.goto(`${served.url}dead?queue=billing`);
+        await page.goto(`${served.url}errors?queue=billing`);
         await page.getByRole("link", { name: /^CardDeclined/ }).click();
         await act(page, page, { label, question });
         await heading(page, `${done} dead letters`);
