@@ -16,7 +16,7 @@ const MOST_SHIFT = 0.05;
 const slow = defineJob({ name: "slow.work", queue: "slow", singleton: true });
 
 const PAGES = [
-  ...["", "queues/mail", "jobs", "jobs?state=delayed&queue=mail", "jobs/billing/dies", "dead"],
+  ...["", "queues/mail", "jobs", "jobs?state=delayed&queue=mail", "jobs/billing/dies", "errors"],
   ...["jobs/mail/letter-1", "jobs/slow/runs", "schedules", "machines", "machines/claim/c-1"],
   ...["machines/runtime", "nodes", "limits", "operations", "audit", "outbox", "doctor"],
 ];

@@ -180,7 +180,7 @@ describeInBrowser("markup in what the dashboard shows", (browserOf) => {
         ["jobs/evil/waits", []],
         ["jobs/waits/steps", ["step", "step key", "step value"]],
         ["jobs/waits/dies", ["type", "message", "frame", "payload key", "payload value", "header"]],
-        ["dead", ["type", "message", "frame"]],
+        ["errors", ["type", "message"]],
         ["limits", ["limit key", "lock"]],
         ["nodes", []],
         ["machines/claim/c-1", []],
@@ -197,7 +197,7 @@ describeInBrowser("markup in what the dashboard shows", (browserOf) => {
         [`queues/${inPath("queue")}`, ["queue"]],
         [`machines/claim/${inPath("machine")}`, ["machine"]],
         [`operations/${inPath("operation")}`, []],
-        [`dead/group?${of("error", "queue", "name", "reason")}`, ["error"]],
+        [`errors/cause?${of("error", "queue", "name", "reason")}`, []],
       ] as const) {
         await page.goto(`${url}${path}`);
         await page.getByText("Live", { exact: true }).waitFor();
