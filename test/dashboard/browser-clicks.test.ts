@@ -120,11 +120,15 @@ describeInBrowser("buttons of the dashboard", (browserOf) => {
       const rows = page.getByRole("region", { name: "Changes, table" }).locator("tbody tr");
       const whats = (): Promise<readonly string[]> =>
         rows.locator("td:nth-child(3)").allInnerTexts();
-      await expect.poll(whats).toEqual(["queues resume", "queues purge", "queues pause"]);
+      await expect
+        .poll(whats, { timeout: PATIENCE_MS })
+        .toEqual(["queues resume", "queues purge", "queues pause"]);
       expect(await rows.nth(2).innerText()).toMatch(/ada@example\.com.*the bank is away/s);
       expect(await rows.nth(1).innerText()).toMatch(/ada@example\.com.*mail.*3 /s);
       await page.getByRole("button", { name: "what", exact: true }).click();
-      await expect.poll(whats).toEqual(["queues pause", "queues purge", "queues resume"]);
+      await expect
+        .poll(whats, { timeout: PATIENCE_MS })
+        .toEqual(["queues pause", "queues purge", "queues resume"]);
       expect(trouble).toEqual([]);
     });
 
