@@ -165,18 +165,26 @@ function later(
 export function isOfAnother(record: HistoryRecord, job: AwaitedJob): boolean {
   const { sequence, createdAt, unkeyed, closesBatch } = job;
   if (isLater(record, job)) return true;
-  if (closesBatch !== undefined) return record.closes?.id !== closesBatch;
+  if (closesBatch !== undefined) return !closes(record, closesBatch);
   if (createdAt !== undefined && record.createdAt !== undefined)
-    return record.createdAt !== createdAt || !isAfter(record, unkeyed);
+    return record.createdAt !== createdAt || !isAfter(record, createdAt, unkeyed);
   // A job that could not be enqueued after another has a record without either.
   if (createdAt !== undefined && unkeyed !== undefined)
     return record.at < createdAt - CLOCK_SLACK_MS;
   return sequence !== undefined && record.sequence !== undefined && record.sequence < sequence;
 }
 
+/** An earlier version's callback does not say of which batch: it came from a node all the same. */
+function closes(record: HistoryRecord, batch: string): boolean {
+  if (record.closes !== undefined) return record.closes.id === batch;
+  return record.door === "runtime" && record.sentFrom === undefined;
+}
+
 /** Whether a job that follows others may be the one that follows this end. */
-function isAfter(record: HistoryRecord, mark: number | undefined): boolean {
-  return mark === undefined || record.unkeyed === undefined || record.unkeyed === mark;
+function isAfter({ unkeyed }: HistoryRecord, createdAt: number, mark: number | undefined): boolean {
+  if (mark === undefined || unkeyed === undefined) return true;
+  // An earlier version marks what follows by the millisecond alone.
+  return unkeyed === mark || unkeyed === Math.floor(createdAt);
 }
 
 function isSame(a: HistoryRecord, b: HistoryRecord): boolean {
