@@ -286,7 +286,6 @@ export { CLAIM_HEADER, claimHeaderOf, type NotedClaim } from "./unique/claim-hea
 export {
   CLAIM_LEASE_MS,
   cleared,
-  farDue,
   FREED_MEMORY_MS,
   isThrough,
   letThrough,
@@ -297,7 +296,6 @@ export {
   UNIQUE_BUCKET,
   type UniqueClaim,
   windowEnd,
-  withDue,
 } from "./unique/unique-claim.ts";
 export { mayBeReplaced, type Standing, UniqueClaims } from "./unique/unique-claims.ts";
 export { UniqueKey } from "./unique/unique-key.ts";

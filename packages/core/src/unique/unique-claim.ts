@@ -61,12 +61,6 @@ export interface UniqueClaim {
    * meets it.
    */
   readonly through?: { readonly id: string; readonly since: number };
-  /**
-   * Until when a job may come that waits for its time, epoch milliseconds: its own, or one that
-   * gave way to it or to one before it. Only where that is far: a freed key is remembered for a
-   * while in any case.
-   */
-  readonly due?: number;
   /** Of a job that was brought back: records of earlier lives say nothing about this one. */
   readonly generation?: number;
 }
@@ -143,24 +137,11 @@ export function successor(
 ): UniqueClaim {
   const { claim, since } = by;
   const { replaced, contested = since, through } = claim;
-  const carried = { ...withDue(fresh, claim), ...(through === undefined ? {} : { through }) };
+  const carried = { ...fresh, ...(through === undefined ? {} : { through }) };
   // It runs beside the new one, which only displaces those that gave way to it.
   if (isThrough(claim, claim.id))
     return { ...carried, ...(replaced === undefined ? {} : { replaced }) };
   return { ...carried, replaced: givenWay(by), ...(debounces ? {} : { contested }) };
-}
-
-/** What a claim says of its job's start, where that is far. */
-export function farDue(
-  { notBefore = 0 }: { readonly notBefore?: number | undefined },
-  now: number,
-): Pick<UniqueClaim, "due"> {
-  return notBefore - now > FREED_MEMORY_MS ? { due: notBefore } : {};
-}
-
-/** A claim that comes in the place of one by which jobs are judged that are still to come. */
-export function withDue(fresh: UniqueClaim, { due }: UniqueClaim): UniqueClaim {
-  return due === undefined || (fresh.due ?? 0) >= due ? fresh : { ...fresh, due };
 }
 
 /** Those that give way to a claim which takes the place of this one. */

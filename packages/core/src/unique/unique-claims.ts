@@ -6,8 +6,6 @@ import { wasPerhapsWritten } from "../errors/perhaps-written.ts";
 import { progressOf, whereabouts } from "./job-trace.ts";
 import {
   CLAIM_LEASE_MS,
-  farDue,
-  FREED_MEMORY_MS,
   isThrough,
   moved,
   readClaim,
@@ -17,7 +15,6 @@ import {
   UNIQUE_BUCKET,
   type UniqueClaim,
   windowEnd,
-  withDue,
 } from "./unique-claim.ts";
 import { UniqueKey } from "./unique-key.ts";
 import type { UniquePlan } from "./unique-plan.ts";
@@ -92,7 +89,7 @@ export class UniqueClaims {
       if (revision !== undefined) return { kind: "claimed", revision, before: undefined };
       const stored = await this.read(key);
       if (stored === undefined) continue;
-      const claimed = await this.#contend(key, stored, fresh, { plan, envelope });
+      const claimed = await this.#contend(key, stored, fresh, plan);
       if (claimed !== undefined) return claimed;
     }
     throw tooContended(key);
@@ -103,7 +100,7 @@ export class UniqueClaims {
     key: UniqueKey,
     stored: StoredClaim,
     fresh: UniqueClaim,
-    { plan, envelope }: { readonly plan: UniquePlan; readonly envelope: Envelope },
+    plan: UniquePlan,
   ): Promise<Claimed | undefined> {
     const { claim, revision } = stored;
     const again: Claimed = { kind: "claimed", revision, before: undefined, again: true };
@@ -122,12 +119,10 @@ export class UniqueClaims {
       case "changed":
         return undefined;
       case "free": {
-        // A job that was let through is still to be met, and so may be one that gave way.
+        // A job that was let through is still to be met.
         const { through } = claim;
-        const isOwed = (claim.due ?? 0) > envelope.createdAt - FREED_MEMORY_MS;
-        const carries = through !== undefined || isOwed;
-        const kept = isOwed ? withDue(fresh, claim) : fresh;
-        const next = through === undefined ? kept : { ...kept, through };
+        const carries = through !== undefined;
+        const next = carries ? { ...fresh, through } : fresh;
         const taken = await this.write(key, next, revision);
         if (taken === undefined) return undefined;
         return { kind: "claimed", revision: taken, before: carries ? claim : undefined };
@@ -304,14 +299,12 @@ function nextLife({ while: during, through }: UniqueClaim, fresh: UniqueClaim): 
   };
 }
 
-function freshClaim(plan: UniquePlan, envelope: Envelope): UniqueClaim {
-  const { id, generation, createdAt } = envelope;
+function freshClaim(plan: UniquePlan, { id, generation }: Envelope): UniqueClaim {
   return {
     id,
     state: "claimed",
     ...(plan.while === undefined ? {} : { while: plan.while }),
     ...(plan.onConflict === "keep" ? {} : { replaceable: true }),
-    ...farDue(envelope, createdAt),
     ...(generation === 0 ? {} : { generation }),
   };
 }

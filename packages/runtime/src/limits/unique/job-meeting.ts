@@ -14,8 +14,6 @@ export interface Meeting {
   readonly generation: number;
   /** By the server's clock where its message still shows it. */
   readonly enqueuedAt: number;
-  /** When it starts, where its producer has said it. */
-  readonly notBefore: number | undefined;
   /** Its place in the queue; undefined where the runtime has published it again since. */
   readonly sequence: number | undefined;
   /**
@@ -59,7 +57,6 @@ export function meetingOf(
     id: envelope.id,
     generation: envelope.generation,
     enqueuedAt: enqueuedAt(envelope, message),
-    notBefore: envelope.notBefore,
     sequence: message.origin !== "runtime" ? message.sequence : undefined,
     earlier:
       attempts > 0 || interruptions > 0 || snoozes > 0 ? "run" : crashes > 0 ? "perhaps" : "none",

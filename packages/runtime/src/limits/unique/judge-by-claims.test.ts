@@ -13,7 +13,6 @@ const met: Meeting = {
   earlier: "none",
   while: "running",
   onConflict: "keep",
-  notBefore: undefined,
   now: 2_000,
 };
 

@@ -1,6 +1,5 @@
 import {
   cleared,
-  farDue,
   isEarlierLife,
   isThrough,
   mayBeReplaced,
@@ -10,7 +9,6 @@ import {
   successor,
   type UniqueClaim,
   windowEnd,
-  withDue,
 } from "@millrace/core";
 import type { Meeting } from "./job-meeting.ts";
 import { replacedBy } from "./replaced-jobs.ts";
@@ -73,8 +71,7 @@ export function judgeMeeting(stored: StoredClaim | undefined, met: Meeting): Ver
 function againstHolder(stored: StoredClaim, met: Meeting): Verdict {
   const { claim, revision } = stored;
   const end = windowEnd(stored);
-  if (end !== undefined && end <= met.enqueuedAt)
-    return take(withDue(fresh(met), claim), revision, met);
+  if (end !== undefined && end <= met.enqueuedAt) return take(fresh(met), revision, met);
   return mayHaveStarted(stored, met) && (claim.while ?? met.while) !== "running"
     ? PASS
     : { do: "ask", stored };
@@ -100,7 +97,7 @@ export function judgeStanding(stored: StoredClaim, standing: Standing, met: Meet
       return met.earlier !== "none" ||
         standing.since === undefined ||
         standing.since <= met.enqueuedAt
-        ? take(withDue(fresh(met), stored.claim), stored.revision, met)
+        ? take(fresh(met), stored.revision, met)
         : { do: "cancel", reason: wasHeld(stored, met), stored };
     case "held": {
       const { by } = standing;
@@ -122,7 +119,7 @@ function own(stored: StoredClaim, met: Meeting): Judged {
   };
   if (claim.state === "freed") {
     // It has ended, and was brought back to life by something that knows of no claims.
-    return during === "running" ? take(withDue(fresh(met), claim), revision, met) : PASS;
+    return during === "running" ? take(fresh(met), revision, met) : PASS;
   }
   if (during === "pending")
     return { do: "take", claim: moved(stored, "freed"), expected: revision };
@@ -145,7 +142,7 @@ function afterFreed(stored: StoredClaim, met: Meeting): Judged {
   const isReplaced = stored.claim.replaced?.includes(met.id) === true;
   if (!mayRunAgain && (isReplaced || (met.enqueuedAt < updatedAt && !isNewer)))
     return { do: "cancel", reason: wasHeld(stored, met), stored };
-  return take(withDue(fresh(met), stored.claim), revision, met);
+  return take(fresh(met), revision, met);
 }
 
 /** Whether a job that came later takes the key of one that waits. */
@@ -189,7 +186,7 @@ function isLater({ enqueuedAt, sequence }: Meeting, { since, claim }: StoredClai
 
 /** The claim of a job that came without one. */
 function fresh(met: Meeting): UniqueClaim {
-  const { id, generation, enqueuedAt, sequence, while: during, onConflict, now } = met;
+  const { id, generation, enqueuedAt, sequence, while: during, onConflict } = met;
   return {
     id,
     state: "seen",
@@ -197,7 +194,6 @@ function fresh(met: Meeting): UniqueClaim {
     ...(sequence === undefined ? {} : { sequence }),
     while: during,
     ...(onConflict === "keep" ? {} : { replaceable: true }),
-    ...farDue(met, now),
     ...(generation === 0 ? {} : { generation }),
   };
 }

@@ -10,7 +10,7 @@ import {
   UNIQUE_BUCKET,
   windowEnd,
 } from "@millrace/core";
-import { endReplaced } from "./replaced-jobs.ts";
+import { awaitsReplaced } from "./replaced-jobs.ts";
 
 export interface UniqueSweeperHost {
   readonly node: string;
@@ -82,17 +82,10 @@ export class UniqueSweeper {
     const [claims, now] = [await documents.list(), await documents.now()];
     for (const document of claims) {
       if (this.#state === "stopped") return;
-      if (!isStale(document, now)) continue;
-      if ((await endReplaced(this.#host.broker, document)) || mayBeAwaited(document, now)) continue;
+      if (!isStale(document, now) || (await awaitsReplaced(this.#host.broker, document))) continue;
       await documents.erase(document.key, document.revision);
     }
   }
-}
-
-/** Whether a job is to come that has to meet the claim, or it would run although it gave way. */
-function mayBeAwaited(document: Document, now: number): boolean {
-  const { due } = readClaim(document).claim;
-  return due !== undefined && now - due <= FREED_MEMORY_MS;
 }
 
 /**
