@@ -11,7 +11,6 @@ import {
   windowEnd,
 } from "@millrace/core";
 import type { Meeting } from "./job-meeting.ts";
-import { replacedBy } from "./replaced-jobs.ts";
 
 /**
  * What is done about a job that was met and the claim on its key. `ask`: whether the other job's
@@ -155,7 +154,7 @@ export function displaces(met: Meeting, by: StoredClaim): boolean {
 export function givesWay(by: StoredClaim, { id }: Meeting): Judged {
   const reason =
     by.claim.replaced?.includes(id) === true
-      ? replacedBy(by.claim.id)
+      ? replacedBy(by)
       : `Its unique key is held by ${by.claim.id}.`;
   return { do: "cancel", reason, stored: by };
 }
@@ -213,6 +212,10 @@ function take(claim: UniqueClaim, expected: number, met: Meeting): Judged {
 
 function wasHeld(stored: StoredClaim, { id }: Meeting): string {
   return stored.claim.replaced?.includes(id) === true
-    ? replacedBy(stored.claim.id)
+    ? replacedBy(stored)
     : `Its unique key was held by ${stored.claim.id} when it was enqueued.`;
+}
+
+function replacedBy({ claim }: StoredClaim): string {
+  return `Replaced by ${claim.id}, which was enqueued later with the same unique key.`;
 }

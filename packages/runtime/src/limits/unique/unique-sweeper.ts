@@ -10,7 +10,6 @@ import {
   UNIQUE_BUCKET,
   windowEnd,
 } from "@millrace/core";
-import { awaitsReplaced } from "./replaced-jobs.ts";
 
 export interface UniqueSweeperHost {
   readonly node: string;
@@ -82,8 +81,7 @@ export class UniqueSweeper {
     const [claims, now] = [await documents.list(), await documents.now()];
     for (const document of claims) {
       if (this.#state === "stopped") return;
-      if (!isStale(document, now) || (await awaitsReplaced(this.#host.broker, document))) continue;
-      await documents.erase(document.key, document.revision);
+      if (isStale(document, now)) await documents.erase(document.key, document.revision);
     }
   }
 }
