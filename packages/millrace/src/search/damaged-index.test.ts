@@ -74,6 +74,20 @@ test("an index whose file is damaged while it is open is made anew", async () =>
   expect(await recovered(index, clock)).toBe(JOBS);
 });
 
+test("an error that quotes a reader's filter is no damage, whatever the filter says", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "millrace-index-"));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  const path = join(dir, "jobs.db");
+  const { index, clock } = await scene(path);
+  const { birthtimeNs } = statSync(path, { bigint: true });
+  for (const where of ['message~"malformed', "age<malformed"])
+    await expect(index.search({ where, limit: 1 })).rejects.toMatchObject({
+      code: "invalid-filter",
+    });
+  expect(await recovered(index, clock)).toBe(JOBS);
+  expect(statSync(path, { bigint: true }).birthtimeNs).toBe(birthtimeNs);
+});
+
 /** All but the pages by which it is opened. */
 function spoil(path: string): void {
   const file = openSync(path, "r+");

@@ -5,6 +5,9 @@ import { FilterError } from "../filter/filter-error.ts";
 import type { IndexAnswer, IndexCall, IndexCallName, IndexCalls } from "./index-calls.ts";
 import { IndexStore } from "./index-store.ts";
 
+/** https://sqlite.org/rescode.html#corrupt; a longer code has more above the low byte. */
+const SQLITE_CORRUPT = 11;
+
 const { path } = workerData as { readonly path: string };
 let open: IndexStore | undefined;
 /** Something was read of the file that can't be there. It is found out at any time. */
@@ -77,7 +80,15 @@ function removeFile(): void {
   isDamaged = false;
 }
 
-/** A file that is another program's is left alone. */
+/**
+ * By SQLite's own code: a message may quote what a reader has typed. A file that is another
+ * program's is left alone.
+ */
 function isBroken(error: unknown): boolean {
-  return error instanceof Error && /malformed/.test(error.message);
+  return (
+    error instanceof Error &&
+    "errcode" in error &&
+    typeof error.errcode === "number" &&
+    (error.errcode & 0xff) === SQLITE_CORRUPT
+  );
 }
