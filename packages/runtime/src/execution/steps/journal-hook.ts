@@ -25,13 +25,15 @@ export function journalHook(
       // Of a second try the record may be there.
       if (signalsUntil.has(envelope) || !isLastWord(settlement.state)) return;
       const { id, queue } = envelope;
+      // Where the look fails it is not made again: they stay.
+      signalsUntil.set(envelope, 0);
       signalsUntil.set(envelope, await broker.signals.newest({ id, queue }));
     },
     beforeAck: async ({ envelope, settlement, recorded }) => {
       if (!isLastWord(recorded?.state ?? settlement.state)) return;
       const { id, queue, createdAt } = envelope;
       // Of a recalled job it isn't known: that may be an old one, whose id another has by now.
-      const until = signalsUntil.get(envelope) ?? 0;
+      const until = settlement.state === "recalled" ? 0 : (signalsUntil.get(envelope) ?? 0);
       await Promise.all([
         broker.journal.remove({ id, queue, createdAt }),
         ...(until === 0 ? [] : [broker.signals.remove({ id, queue }, until)]),
