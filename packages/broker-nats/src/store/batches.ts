@@ -15,7 +15,7 @@ import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { revokedWith } from "../settlement/lease-over.ts";
 import { StreamOnce } from "../topology/stream-once.ts";
 import { batchStream } from "../topology/streams.ts";
-import { type LeaderMessage, nextMessage } from "../reads/next-message.ts";
+import { headersOf, type LeaderMessage, nextMessage } from "../reads/next-message.ts";
 import { againBehindBarrier, behindBarrier } from "../reads/behind-barrier.ts";
 import { readSubjects } from "../reads/read-subjects.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -66,10 +66,26 @@ export class NatsBatches implements BatchStore {
 
   async join(batch: string, members: readonly JobRef[]): Promise<void> {
     const { names } = this.#server;
-    const before = await this.#ends(batch);
-    const joining = members.map(tokenOf).filter((token) => mayJoin(before.get(token)));
-    if (joining.length === 0) return;
-    const messages = joining.map((token) => ({
+    const [before, open] = [await this.#ends(batch), await this.#open(batch)];
+    const joining: string[] = [];
+    for (const member of members)
+      if (
+        mayJoin(before.get(tokenOf(member))) &&
+        !(await this.#isOpenAsBefore(batch, member, open))
+      )
+        joining.push(tokenOf(member));
+    if (joining.length > 0) await this.#write(batch, joining);
+    // One that has left meanwhile would stay for ever: whoever took it out does not come again. So
+    // would one that a call wrote which died before it came to this.
+    const since = await this.#ends(batch);
+    if (since.size === 0) return;
+    for (const token of await this.#open(batch))
+      if (!mayJoin(since.get(token))) await this.#purge(names.batchMember(batch, token));
+  }
+
+  async #write(batch: string, tokens: readonly string[]): Promise<void> {
+    const { names } = this.#server;
+    const messages = tokens.map((token) => ({
       subject: names.batchMember(batch, token),
       data: NOTHING,
       headers: {},
@@ -80,10 +96,32 @@ export class NatsBatches implements BatchStore {
     });
     const failure = failures.find((error) => error !== undefined);
     if (failure !== undefined) throw failure;
-    // One that has left meanwhile would stay for ever: whoever took it out does not come again.
-    const since = await this.#ends(batch);
-    for (const token of joining)
-      if (!mayJoin(since.get(token))) await this.#purge(names.batchMember(batch, token));
+  }
+
+  /** An earlier version has written it, under its id alone. */
+  async #isOpenAsBefore(
+    batch: string,
+    { id, queue }: JobRef,
+    open: ReadonlySet<string>,
+  ): Promise<boolean> {
+    return (
+      open.has(id) && isOf(await this.#first(this.#server.names.batchMember(batch, id)), queue)
+    );
+  }
+
+  /** The tokens of those that have not left. */
+  async #open(batch: string): Promise<ReadonlySet<string>> {
+    const { jsm, names } = this.#server;
+    const start = names.batchMember(batch, "").length;
+    const subjects = await request(`list the jobs of the batch ${batch}`, () =>
+      orWithoutStream<readonly string[]>([], async () => {
+        const { state } = await jsm.streams.info(names.batchStream, {
+          subjects_filter: names.batchMember(batch, ">"),
+        });
+        return Object.keys(state.subjects ?? {});
+      }),
+    );
+    return new Set(subjects.map((subject) => subject.slice(start)));
   }
 
   async leave(
@@ -118,11 +156,12 @@ export class NatsBatches implements BatchStore {
   /** Where a job stands in a batch: it may have left before. Undefined where it never joined. */
   async #placeOf(batch: string, member: JobRef): Promise<Place | undefined> {
     const { names } = this.#server;
-    const token = tokenOf(member);
-    const isThere = async (subject: string): Promise<boolean> =>
-      (await this.#first(subject)) !== undefined;
-    if (await isThere(names.batchMember(batch, token))) return { state: "open", token };
-    if (await isThere(names.batchEnded(batch, token))) return { state: "ended", token };
+    for (const token of [tokenOf(member), member.id]) {
+      if (isOf(await this.#first(names.batchMember(batch, token)), member.queue))
+        return { state: "open", token };
+      if (isOf(await this.#first(names.batchEnded(batch, token)), member.queue))
+        return { state: "ended", token };
+    }
     return undefined;
   }
 
@@ -217,6 +256,13 @@ export class NatsBatches implements BatchStore {
       }),
     );
   }
+}
+
+/** What an earlier version has written says of which queue it is, if at all, in a header. */
+function isOf(stored: LeaderMessage | undefined, queue: string): boolean {
+  if (stored === undefined) return false;
+  const of = headersOf(stored)["millrace-queue"];
+  return of === undefined || of === queue;
 }
 
 /** Always with its queue: one of another may have the id, and join later. */
