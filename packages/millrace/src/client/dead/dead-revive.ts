@@ -99,8 +99,11 @@ export async function reviveEdited(
     await claimAnew(new UniqueClaims(broker), edited);
     requireAlone();
     const published = await broker.requeue(edited);
-    // Of two who act at once the queue has taken one. What is not there any more has run.
-    if ((await hasAnother()) ?? published?.duplicate) throw alreadyRetried(letter);
+    // Of two who act at once the queue has taken one. What is not there any more has run, and may
+    // be this one: where its confirmation was lost, its copy was the duplicate.
+    const another = await hasAnother();
+    if (another === undefined && published?.duplicate === true) throw ranAlready(letter);
+    if (another === true) throw alreadyRetried(letter);
     await broker.deadLetters.remove(letter.sequence);
   });
 }
@@ -125,6 +128,13 @@ function endedWell({ id, queue }: StoredDeadLetter): MillraceError {
   return new MillraceError(
     "already-ended",
     `The job ${id} of the queue ${queue} has ended well by another of its runs, so it is not run again. The letter was left behind: discard it.`,
+  );
+}
+
+function ranAlready({ id, queue }: StoredDeadLetter): MillraceError {
+  return new MillraceError(
+    "already-retried",
+    `The job ${id} of the queue ${queue} has a new life that has run by now: with this payload if only the confirmation was lost, else with the earlier one. Look at it before you enqueue it anew: millrace jobs get ${id}. The letter stays; a retry of it runs nothing a second time.`,
   );
 }
 
