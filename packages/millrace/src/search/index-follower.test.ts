@@ -110,14 +110,26 @@ test("an index that follows notices a history that was cut off before it was rea
   expect(await states()).toEqual(["d requeued"]);
 });
 
+test("a history that is shorter for a moment is a replaced leader's, and no other history", async () => {
+  const { clock, states, holds } = await followedHistory();
+  const whole = [placed(1, "a", "succeeded"), placed(2, "b", "succeeded")];
+  for (const held of [whole, whole.slice(0, 1), whole, whole.slice(0, 1)]) {
+    holds(held);
+    expect(await states()).toEqual(["a succeeded", "b succeeded"]);
+    await clock.advance("20s");
+  }
+});
+
 test.each([
   ["shorter", [placed(1, "x", "succeeded", 100)]],
   ["as long", [placed(1, "x", "succeeded", 100), placed(2, "x", "succeeded", 101)]],
 ])("an index that follows notices a history that was made anew, %s", async (_, anew) => {
-  const { states, holds } = await followedHistory();
+  const { clock, states, holds } = await followedHistory();
   holds([placed(1, "a", "succeeded"), placed(2, "b", "succeeded")]);
   expect(await states()).toEqual(["a succeeded", "b succeeded"]);
   holds(anew);
+  await states();
+  await clock.advance("30s");
   expect(await states()).toEqual(["x succeeded"]);
 });
 

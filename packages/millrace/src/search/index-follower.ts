@@ -42,6 +42,11 @@ const MOST_HEARD_CHARACTERS = 32 * 2 ** 20;
 const HEARD_KEPT_MS = 3_600_000;
 const ALL_QUEUES_MS = 10_000;
 const PRUNE_MS = 60_000;
+/**
+ * For so long a history that is shorter than it was is not believed: a leader that was replaced
+ * answers from what it had for up to 20 s.
+ */
+const SHORTER_MS = 30_000;
 /** Between two times that a history is read anew which was cut off. */
 const CUT_OFF_MS = 600_000;
 const NOTHING_LEFT = { oldest: Number.MAX_SAFE_INTEGER, newest: 0 };
@@ -62,6 +67,8 @@ export class IndexFollower {
   /** Records went that were never read. */
   #isCutOff = false;
   #clearedAt = Number.NEGATIVE_INFINITY;
+  /** The history has been shorter than what was read since then, by the monotonic clock. */
+  #shorterSince: number | undefined;
 
   constructor(options: FollowerOptions) {
     this.#options = options;
@@ -95,6 +102,7 @@ export class IndexFollower {
     this.#cursors = NOTHING_READ;
     this.#clearedAt = this.#options.clock.monotonic();
     this.#isCutOff = false;
+    this.#shorterSince = undefined;
     this.#isFresh = true;
     this.#allQueuesAt = Number.NEGATIVE_INFINITY;
   }
@@ -207,7 +215,7 @@ export class IndexFollower {
         const { records, until, oldest, newest } = part;
         this.#oldest = oldest;
         this.#newest = newest;
-        if (after > 0 && (oldest > after + 1 || newest < after)) this.#isCutOff = true;
+        if (after > 0 && oldest > after + 1) this.#isCutOff = true;
         hasDied ||= records.some(({ record }) => record.state === "dead");
         const news = records.map((record) => recordNews(record, show));
         await written;
@@ -279,7 +287,11 @@ export class IndexFollower {
       ...{ after: position - 1, limit: 1 },
     });
     const [first] = records;
-    if (newest < position) return false;
+    if (newest < position) {
+      this.#shorterSince ??= clock.monotonic();
+      return clock.monotonic() - this.#shorterSince < SHORTER_MS;
+    }
+    this.#shorterSince = undefined;
     if (first?.position === position && first.storedAt !== positionAt) return false;
     this.#isCutOff ||= oldest > position + 1;
     return !this.#isCutOff || clock.monotonic() - this.#clearedAt < CUT_OFF_MS;
