@@ -1,3 +1,4 @@
+import { type Logger, silentLogger } from "@millrace/core";
 import { headers as newHeaders } from "@nats-io/nats-core";
 import type { NatsConnection } from "@nats-io/transport-node";
 import {
@@ -57,6 +58,8 @@ export interface Bank {
   readonly shop: NatsConnection;
   readonly operator: Millrace;
   readonly ran: readonly Ran[];
+  /** Pauses `mail`. Resolves when the node takes no more of it: a pause is heard a little later. */
+  pause(): Promise<void>;
   /** Lets those of `mail.capped` end. */
   open(): void;
   /** Published by the producer, bare. */
@@ -80,8 +83,17 @@ export async function openBank(server: TestServer): Promise<Bank> {
     ran.push({ queue: job.queue, id: job.id, name, attempt, input });
     return input;
   };
+  let changes = 0;
+  const log: Logger = {
+    ...silentLogger,
+    info: (_fields, message) => {
+      if (message === "the controls of a queue have changed") changes += 1;
+    },
+    child: () => log,
+  };
   const node = await createNode({
     servers: server.url,
+    log,
     user: "node",
     password: "node",
     graceMs: 2_000,
@@ -119,6 +131,13 @@ export async function openBank(server: TestServer): Promise<Bank> {
     shop,
     operator,
     ran,
+    pause: async () => {
+      const before = changes;
+      await operator.queues.pause("mail");
+      await eventually(() => changes > before, {
+        ...{ withinMs: 20_000, describe: "the node knows of the pause" },
+      });
+    },
     open: gate.resolve,
     paid: () => ran.filter(({ queue, name }) => queue !== "mail" || !name.startsWith("mail.")),
     send: async (job, { subject = "millrace.jobs.mail", headers = {} } = {}) => {

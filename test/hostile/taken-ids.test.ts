@@ -38,7 +38,7 @@ describeEachServer(
 
     it("swallows no retry: the junk is still there, and calls itself that very job", async () => {
       const job = { id: "again", name: "mail.flaky", payload: null, notBefore: Date.now() + 1_500 };
-      await bank.operator.queues.pause("mail");
+      await bank.pause();
       await bank.operator.enqueue(flaky, null, { id: "again" });
       await takeId("millrace/again/1", { ...job, generation: 1, attempts: 1 });
       await bank.operator.queues.resume("mail");
@@ -50,7 +50,7 @@ describeEachServer(
 
     it("hides no retry from who asks whether a job has gone on", async () => {
       const { broker } = bank.operator;
-      await bank.operator.queues.pause("mail");
+      await bank.pause();
       await takeId("millrace/hidden/1");
       const job: Envelope = {
         ...{

@@ -50,7 +50,7 @@ describeEachServer(
     });
 
     it.each(HEADERS)("the header %s: %s reaches nothing", async (name, value) => {
-      await bank.operator.queues.pause("mail");
+      await bank.pause();
       const id = `${name}-${value}`.replace(/[^a-z0-9]/gi, "-");
       const waiting = await bank.send({ id: `${id}-before`, name: "mail.send", payload: null });
       expect(waiting.seq).toBeGreaterThan(0);
