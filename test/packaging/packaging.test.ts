@@ -179,16 +179,18 @@ describeServer("the packed packages", "newest", (server) => {
 
   const isLinux = process.platform === "linux";
   const small = "make a node that loads little and is small when it has nothing to do";
-  it.skipIf(!isLinux)(isLinux ? small : `${small}: only Linux says it`, async () => {
-    const project = join(dir, "idle");
-    await mkdir(project);
-    const files = {
-      "package.json": '{ "type": "module" }',
-      ".npmrc": `@millrace:registry=${registry}\naudit=false\n`,
-      "bare.js": "// Does nothing, and stays for as long as somebody may ask.",
-      "job.js": `import { defineJob } from "millrace";
+  it.skipIf(!isLinux)(
+    isLinux ? small : `${small}: only Linux says it`,
+    async () => {
+      const project = join(dir, "idle");
+      await mkdir(project);
+      const files = {
+        "package.json": '{ "type": "module" }',
+        ".npmrc": `@millrace:registry=${registry}\naudit=false\n`,
+        "bare.js": "// Does nothing, and stays for as long as somebody may ask.",
+        "job.js": `import { defineJob } from "millrace";
         export default defineJob({ name: "idle" }).handler(() => {});`,
-      "loaded.js": `import { readFileSync } from "node:fs";
+        "loaded.js": `import { readFileSync } from "node:fs";
         import { registerHooks } from "node:module";
         import { getHeapSpaceStatistics } from "node:v8";
         let files = 0;
@@ -198,50 +200,52 @@ describeServer("the packed packages", "newest", (server) => {
         process.on("message", () => process.send({ files, ownMb: ownMb(),
           young: getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space").space_size / 2 ** 20,
           client: process.moduleLoadList.some((name) => name.includes("undici")) }));`,
-    };
-    for (const [name, text] of Object.entries(files)) await writeFile(join(project, name), text);
-    const millrace = packed.find(({ manifest }) => manifest.name === "millrace");
-    await succeed(["npm", "install", "--no-fund", millrace?.tarball ?? ""], project);
+      };
+      for (const [name, text] of Object.entries(files)) await writeFile(join(project, name), text);
+      const millrace = packed.find(({ manifest }) => manifest.name === "millrace");
+      await succeed(["npm", "install", "--no-fund", millrace?.tarball ?? ""], project);
 
-    const node = startChild(join(project, "node_modules/millrace/dist/bin.js"), {
-      args: ["run", "job.js", "--health-port", "0", "--json"],
-      nodeOptions: ["--import", "./loaded.js"],
-      env: {
-        MILLRACE_SERVERS: server.url,
-        NODE_COMPILE_CACHE: "",
-        NODE_DISABLE_COMPILE_CACHE: "1",
-      },
-      cwd: project,
-    });
-    await node.line(/"healthUrl"/, 90_000);
-    const isUsage = (message: unknown): message is Usage => typeof message === "object";
-    // Without files: how much of Node's own is resident is the kernel's choice, 47 MB on one
-    // machine and 67 on another, and of a process that runs more of it 30 MB more.
-    const bare = startChild(join(project, "bare.js"), {
-      nodeOptions: ["--import", "./loaded.js"],
-      cwd: project,
-    });
-    bare.send({});
-    const nothing = await bare.message(isUsage, 60_000);
-    await bare.kill();
-    // 41 MB more, by hand, and 318 files; 1,019 before packages were bundled. The start leaves a
-    // young generation of 16 MB, which is 1 MB once it was collected.
-    const usage = await eventually(
-      async () => {
-        node.send({});
-        const now = await node.message(isUsage, 15_000);
-        return now.ownMb - nothing.ownMb < MOST_MB && now.young <= 4 ? now : undefined;
-      },
-      {
-        withinMs: 60_000,
-        describe: `an idle node has given back what its start left, and takes less than ${MOST_MB} MB of its own more than a Node process without it`,
-      },
-    );
-    expect(usage.files).toBeLessThan(450);
-    expect(usage.client, "node:http was imported as a whole").toBe(false);
-    node.signal("SIGTERM");
-    expect(await node.exit(90_000)).toEqual({ code: 0, signal: null });
-  }, 300_000);
+      const node = startChild(join(project, "node_modules/millrace/dist/bin.js"), {
+        args: ["run", "job.js", "--health-port", "0", "--json"],
+        nodeOptions: ["--import", "./loaded.js"],
+        env: {
+          MILLRACE_SERVERS: server.url,
+          NODE_COMPILE_CACHE: "",
+          NODE_DISABLE_COMPILE_CACHE: "1",
+        },
+        cwd: project,
+      });
+      await node.line(/"healthUrl"/, 90_000);
+      const isUsage = (message: unknown): message is Usage => typeof message === "object";
+      // Without files: how much of Node's own is resident is the kernel's choice, 47 MB on one
+      // machine and 67 on another, and of a process that runs more of it 30 MB more.
+      const bare = startChild(join(project, "bare.js"), {
+        nodeOptions: ["--import", "./loaded.js"],
+        cwd: project,
+      });
+      bare.send({});
+      const nothing = await bare.message(isUsage, 60_000);
+      await bare.kill();
+      // 41 MB more, by hand, and 318 files; 1,019 before packages were bundled. The start leaves a
+      // young generation of 16 MB, which is 1 MB once it was collected.
+      const usage = await eventually(
+        async () => {
+          node.send({});
+          const now = await node.message(isUsage, 15_000);
+          return now.ownMb - nothing.ownMb < MOST_MB && now.young <= 4 ? now : undefined;
+        },
+        {
+          withinMs: 60_000,
+          describe: `an idle node has given back what its start left, and takes less than ${MOST_MB} MB of its own more than a Node process without it`,
+        },
+      );
+      expect(usage.files).toBeLessThan(450);
+      expect(usage.client, "node:http was imported as a whole").toBe(false);
+      node.signal("SIGTERM");
+      expect(await node.exit(90_000)).toEqual({ code: 0, signal: null });
+    },
+    300_000,
+  );
 
   for (const manager of PACKAGE_MANAGERS) {
     const reason = missing.get(manager);
