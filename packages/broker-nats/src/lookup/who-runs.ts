@@ -1,4 +1,4 @@
-import type { MeantRun, RunningJob, Stoppable } from "@millrace/core";
+import { isMeantRun, type MeantRun, type RunningJob, type Stoppable } from "@millrace/core";
 import {
   headers,
   type Msg,
@@ -27,7 +27,9 @@ export async function whoRuns(
   if (createdAt !== undefined) meant.set(CREATED_AT, String(createdAt));
   try {
     const reply = await nc.request(names.whoRuns, id, { timeout: timeoutMs, headers: meant });
-    return reply.json<RunningJob>();
+    const running = reply.json<RunningJob>();
+    // A node of an earlier version answers for another job of the id.
+    return isMeantRun(running, { queue, createdAt }) ? running : undefined;
   } catch (error) {
     if (error instanceof TimeoutError || error instanceof NoRespondersError) return undefined;
     if (

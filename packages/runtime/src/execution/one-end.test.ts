@@ -149,3 +149,19 @@ test("this run has buried the job and is refused its record, and nobody answers 
   await clock.advance("10s");
   expect(await left()).toEqual({ ends: ["succeeded by n2"], letters: 0, unsettled: 0 });
 });
+
+test("this run has buried the job and is not told whether its record is there, and its lease is over: another's end counts, and it takes its letter back", async () => {
+  const { clock, broker, release, endElsewhere, left } = await runningTwice();
+  const settling = vi.spyOn(broker, "settle");
+  broker.failNext("record", new MillraceError("request-timeout", "no answer"));
+  release.fail(new Error("charged already"));
+  await clock.advance(10);
+  expect((await left()).letters).toBe(1);
+  endElsewhere();
+  // The other run acks the message: nobody comes to this letter any more.
+  const [delivery] = settling.mock.calls[0] ?? [];
+  if (delivery === undefined) throw new Error("it is being settled");
+  await broker.settle(delivery, [{ do: "ack" }]);
+  await clock.advance("1m");
+  expect(await left()).toEqual({ ends: ["succeeded by n2"], letters: 0, unsettled: 0 });
+});

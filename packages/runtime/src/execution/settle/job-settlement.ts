@@ -49,8 +49,8 @@ export class JobSettlement {
   #completed = false;
   /** The broker has an end of it that this run has not recorded. */
   #isContested = false;
-  /** It has written a letter that does not count. */
-  #hasStrayLetter = false;
+  /** It may have written a letter, which does not count where another's end is on record. */
+  #mayHaveStray = false;
   /** It has failed for so long that hooks which can be spared no longer keep it. */
   #sparing = false;
 
@@ -99,14 +99,14 @@ export class JobSettlement {
         error = next;
       }
     }
-    if (this.#hasStrayLetter && this.#settlement.state === "abandoned")
+    if (this.#mayHaveStray && this.#settlement.state === "abandoned")
       await takeLetterBack(this.#options, this.#pauses(), () => !this.#abandoned);
     return this.#carriedOut();
   }
 
   #isRefused(): void {
     this.#isContested = true;
-    this.#hasStrayLetter ||= this.#settlement.steps.some(
+    this.#mayHaveStray ||= this.#settlement.steps.some(
       (step) => step.do === "bury" && this.#isConfirmed(step),
     );
   }
@@ -114,8 +114,10 @@ export class JobSettlement {
   /** Rejects where it has to be tried again. Never throws. */
   #tryOnce(): Promise<void> {
     const { host, delivery, input } = this.#options;
-    if (!delivery.lease.isHeld())
+    if (!delivery.lease.isHeld()) {
+      this.#mayHaveStray ||= this.#settlement.steps.some(isOwnLetter);
       this.#settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
+    }
     // With a lost lease there is nothing to carry out and nothing to give back.
     if (this.#settlement.steps.length === 0) return Promise.resolve();
     const isPlain =
@@ -167,10 +169,9 @@ export class JobSettlement {
     return !this.#asked && isToBeAsked(this.#input, this.#options.admission);
   }
 
-  /** It ends with a letter of its own, and not of a job that was to follow it. */
   get #buries(): boolean {
     if (this.#asked) return false;
-    return this.#settlement.steps.some((step) => step.do === "bury" && step.once === undefined);
+    return this.#settlement.steps.some(isOwnLetter);
   }
 
   /**
@@ -229,7 +230,7 @@ export class JobSettlement {
     this.#input = await completion(host.broker, this.#input, this.#recorded);
     this.#settlement = settle(this.#input);
     this.#completed = true;
-    this.#hasStrayLetter = false;
+    this.#mayHaveStray = false;
   }
 
   #remedy(error: unknown): Settlement | undefined {
@@ -341,4 +342,9 @@ export class JobSettlement {
       alsoSettle,
     };
   }
+}
+
+/** A letter of the job itself, and not of one that was to follow it. */
+function isOwnLetter(step: SettlementStep): boolean {
+  return step.do === "bury" && step.once === undefined;
 }

@@ -10,6 +10,8 @@ import type { ExecutionHost } from "../execution-host.ts";
 import type { SettlementHook } from "./settlement-hook.ts";
 import type { JobSettlementOptions } from "./settlement-options.ts";
 
+const TRIES_FOR_LEASES = 20;
+
 type Of = Pick<JobSettlementOptions, "host" | "delivery" | "input">;
 
 /**
@@ -29,15 +31,16 @@ export function letterWithdrawal({ broker }: Pick<ExecutionHost, "broker">): Set
 }
 
 /**
- * This run has buried the job, was refused its record because another's end counts, and has lost
- * its lease. The message is the other's to ack, so nobody else comes to this letter; and to take
- * back what one has written oneself needs no lease. Tries for as long as a lease. Never rejects.
+ * This run has buried the job, or may have, and has lost its lease before its own end was on
+ * record. Where another's is, the message is the other's to ack, so nobody else comes to this
+ * letter; and to take back what one has written oneself needs no lease. Tries for twenty leases,
+ * because a server may be killed again and again. Never rejects.
  */
 export async function takeLetterBack(of: Of, pause: Pause, isWanted: () => boolean): Promise<void> {
   const { host, delivery, input } = of;
   const { envelope } = input;
   const { message } = delivery;
-  const untilMono = host.clock.monotonic() + host.settlements.leaseMs;
+  const untilMono = host.clock.monotonic() + TRIES_FOR_LEASES * host.settlements.leaseMs;
   for (let tries = 0; isWanted(); tries += 1) {
     try {
       const end = await rivalEndOf(of);
