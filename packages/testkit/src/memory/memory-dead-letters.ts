@@ -64,7 +64,8 @@ export class DeadLetterShelf {
       storedAt: at,
     }));
     const newest = Math.max(...all.map(({ storedAt }) => storedAt));
-    return all.slice(-limit).filter(({ storedAt }) => storedAt >= newest - withinMs);
+    const newestOnes = limit < 1 ? [] : all.slice(-limit);
+    return newestOnes.filter(({ storedAt }) => storedAt >= newest - withinMs);
   }
 
   remove(sequence: number): boolean {
