@@ -22,6 +22,15 @@ export function traceColumns<Row extends { readonly traceId?: string | undefined
   rows: readonly Row[],
   traceUrl: string | undefined,
 ): readonly Column<Row>[] {
-  if (rows.every(({ traceId }) => traceId === undefined)) return [];
-  return [{ title: "TRACE", isWhole: true, cell: ({ traceId }) => shownTrace(traceId, traceUrl) }];
+  return traceColumnsOf(rows, ({ traceId }) => traceId, traceUrl);
+}
+
+/** The same, where a row's trace stands elsewhere. */
+export function traceColumnsOf<Row>(
+  rows: readonly Row[],
+  traceOf: (row: Row) => string | undefined,
+  traceUrl: string | undefined,
+): readonly Column<Row>[] {
+  if (rows.every((row) => traceOf(row) === undefined)) return [];
+  return [{ title: "TRACE", isWhole: true, cell: (row) => shownTrace(traceOf(row), traceUrl) }];
 }

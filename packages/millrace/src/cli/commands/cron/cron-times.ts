@@ -4,7 +4,7 @@ import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { shownRecord, showValue } from "@millrace/telemetry/masking";
 import { type Column, table } from "../../show/table.ts";
-import { shownTrace } from "../../show/trace.ts";
+import { traceColumnsOf } from "../../show/trace.ts";
 import { withClient } from "../../with-client.ts";
 import { timeOf } from "./cron-list.ts";
 
@@ -34,15 +34,6 @@ const COLUMNS: readonly Column<ScheduleEvent>[] = [
   { title: "STATE", cell: ({ id, latest }) => latest?.state ?? (id === undefined ? "" : "?") },
 ];
 
-/** Of the jobs that have a record. */
-function tracesOf(
-  events: readonly ScheduleEvent[],
-  traceUrl: string | undefined,
-): readonly Column<ScheduleEvent>[] {
-  if (events.every(({ latest }) => latest?.traceId === undefined)) return [];
-  return [{ title: "TRACE", cell: ({ latest }) => shownTrace(latest?.traceId, traceUrl) }];
-}
-
 export const cronHistory = command({
   name: "cron history",
   summary:
@@ -66,7 +57,14 @@ export const cronHistory = command({
       text: (paint) =>
         events.length === 0
           ? "nothing was due so far\n"
-          : table([...COLUMNS, ...tracesOf(events, config.traceUrl)], events, paint),
+          : table(
+              [
+                ...COLUMNS,
+                ...traceColumnsOf(events, ({ latest }) => latest?.traceId, config.traceUrl),
+              ],
+              events,
+              paint,
+            ),
     };
   },
 });
