@@ -387,6 +387,7 @@ export type {
 export type { Cause } from "./settlement/cause.ts";
 export {
   type CausesOf,
+  type CountsFailures,
   type CausesQuery,
   findCauses,
   type FoundCauses,

@@ -132,7 +132,7 @@ export class NatsLocks implements LockStore {
       const entry = await this.#bucket.read(name);
       // Of before this lock: who says so has been replaced, and refused the write as well.
       if (entry !== undefined && entry.revision < lock.token) throw undecided(name);
-      const own = write !== undefined && entry?.value?.write === write ? entry : undefined;
+      const own = ifOf(entry, write);
       if (own?.revision === expected) throw undecided(name);
       expected = own?.revision;
     }
@@ -192,8 +192,7 @@ export class NatsLocks implements LockStore {
   /** What was written for this holding without its learning of it. */
   async #own(name: string, write: string | undefined): Promise<LockEntry | undefined> {
     if (write === undefined) return undefined;
-    const entry = await this.#bucket.read(name);
-    return entry?.value?.write === write ? entry : undefined;
+    return ifOf(await this.#bucket.read(name), write);
   }
 
   /**
@@ -202,6 +201,11 @@ export class NatsLocks implements LockStore {
   #readNow(name: string, retries = false): Promise<[LockEntry | undefined, number]> {
     return Promise.all([this.#bucket.read(name, retries), this.#bucket.serverNow(retries)]);
   }
+}
+
+/** The entry, where it was written for this holding. */
+function ifOf(entry: LockEntry | undefined, write: string): LockEntry | undefined {
+  return entry?.value?.write === write ? entry : undefined;
 }
 
 /**

@@ -200,16 +200,10 @@ export class NatsBatches implements BatchStore {
   }
 
   left(batch: string): Promise<number> {
-    const { jsm, names } = this.#server;
-    return request(`count the jobs of the batch ${batch}`, () =>
-      behindBarrier(this.#server, names.batchStream, () =>
-        orWithoutStream(0, async () => {
-          const { state } = await jsm.streams.info(names.batchStream, {
-            subjects_filter: names.batchMember(batch, ">"),
-          });
-          return Object.keys(state.subjects ?? {}).length;
-        }),
-      ),
+    return behindBarrier(
+      this.#server,
+      this.#server.names.batchStream,
+      async () => (await this.#open(batch)).size,
     );
   }
 

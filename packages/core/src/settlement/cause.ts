@@ -45,18 +45,12 @@ export function causesOf(
   failures: readonly FailureGroup[],
 ): readonly Cause[] {
   const causes = new Map<string, Cause>();
-  for (const group of letters) {
-    const key = causeKey(group);
+  const add = (key: string, one: Cause): void => {
     const before = causes.get(key);
-    const one = ofLetters(group);
     causes.set(key, before === undefined ? one : together(before, one));
-  }
-  for (const group of failures) {
-    const key = causeKey(group);
-    const before = causes.get(key);
-    const one = ofFailures(group);
-    causes.set(key, before === undefined ? one : together(before, one));
-  }
+  };
+  for (const group of letters) add(causeKey(group), ofLetters(group));
+  for (const group of failures) add(causeKey(group), ofFailures(group));
   return [...causes.values()].toSorted(
     (a, b) => weight(b) - weight(a) || b.letters - a.letters || b.lastAt - a.lastAt,
   );

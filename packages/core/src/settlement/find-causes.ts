@@ -28,14 +28,17 @@ export interface CausesOf {
       readonly where?: string;
     }): Promise<readonly DeadLetterGroup[]>;
   };
-  readonly index?: {
-    failures(query: {
-      readonly queue?: string;
-      readonly where?: string;
-      readonly fingerprints?: readonly string[];
-      readonly limit?: number;
-    }): Promise<readonly FailureGroup[]>;
-  };
+  readonly index?: CountsFailures;
+}
+
+/** Who counts the attempts that failed. */
+export interface CountsFailures {
+  failures(query: {
+    readonly queue?: string;
+    readonly where?: string;
+    readonly fingerprints?: readonly string[];
+    readonly limit?: number;
+  }): Promise<readonly FailureGroup[]>;
 }
 
 /** Causes, those of which most failed first. */
@@ -89,11 +92,9 @@ export async function findCauses(
   };
 }
 
-type Index = NonNullable<CausesOf["index"]>;
-
 async function thatFit(
-  index: Index,
-  query: Parameters<Index["failures"]>[0],
+  index: CountsFailures,
+  query: Parameters<CountsFailures["failures"]>[0],
 ): Promise<readonly FailureGroup[] | undefined> {
   try {
     return await index.failures(query);
@@ -107,7 +108,7 @@ async function thatFit(
 /** They may be too few to be among the most frequent ones, or fit by their letter alone. */
 async function failuresOf(
   letters: readonly DeadLetterGroup[],
-  index: Index | undefined,
+  index: CountsFailures | undefined,
   ofQueue: { readonly queue?: string },
 ): Promise<readonly FailureGroup[]> {
   const fingerprints = [...new Set(letters.flatMap(({ fingerprint }) => fingerprint ?? []))];

@@ -1,5 +1,5 @@
 import type { FleetQueueChange } from "../fleet/fleet.ts";
-import { fields, optionalText, wrong } from "./asked.ts";
+import { fields, optionalText, requireNone, wrong } from "./asked.ts";
 
 type Duration = NonNullable<FleetQueueChange["rate"]>["per"];
 
@@ -47,8 +47,7 @@ export function askedQueue(given: unknown): {
   readonly settings: { readonly maxJobs?: number; readonly maxBytes?: number };
 } {
   const { queue, maxJobs = "", maxBytes = "", ...odd } = fields(given, "body");
-  const [name] = Object.keys(odd);
-  if (name !== undefined) throw wrong(name.slice(0, 50), "left out");
+  requireNone(odd);
   if (typeof queue !== "string") throw wrong("queue", "a name");
   const most = (field: string, value: unknown): { readonly [Name in string]?: number } => {
     if (typeof value !== "string") throw wrong(field, "a text");

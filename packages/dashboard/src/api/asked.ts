@@ -128,8 +128,7 @@ export function askedTarget(given: unknown): FleetOperationTarget {
 /** Another time of one job: one of the two. */
 export function askedWhen(given: unknown): FleetTime {
   const { delay, at, ...odd } = fields(given, "body");
-  const [name] = Object.keys(odd);
-  if (name !== undefined) throw wrong(name.slice(0, 50), "left out");
+  requireNone(odd);
   if (typeof delay === "string" && at === undefined) return { delay: delay.trim() as Duration };
   if (typeof at === "string" && delay === undefined) return { at: askedTime(at.trim()) };
   throw wrong("delay, at", "one of them, a text");
@@ -185,18 +184,17 @@ export function askedReason(given: unknown): { readonly reason?: string } {
 /** A value that is left out is none, which arrives as null. */
 export function askedSignal(given: unknown): { readonly name: string; readonly value: unknown } {
   const signal = fields(given, "body");
-  const odd = Object.keys(signal).find((key) => key !== "name" && key !== "value");
-  if (odd !== undefined) throw wrong(odd.slice(0, 50), "left out");
+  const { name: _name, value, ...odd } = signal;
+  requireNone(odd);
   const name = optionalText(signal, "name");
   if (name === undefined) throw wrong("name", "a text");
-  return { name, value: signal["value"] };
+  return { name, value };
 }
 
 /** Another payload: the whole one, or what changes of it. One that is left out is a slip. */
 export function askedEdit(given: unknown): { readonly payload: unknown; readonly merge: boolean } {
   const { value: payload, merge, ...odd } = fields(given, "body");
-  const [name] = Object.keys(odd);
-  if (name !== undefined) throw wrong(name.slice(0, 50), "left out");
+  requireNone(odd);
   if (payload === undefined) throw wrong("value", "the payload");
   if (typeof merge !== "boolean") throw wrong("merge", "true or false");
   return { payload, merge };
@@ -205,8 +203,7 @@ export function askedEdit(given: unknown): { readonly payload: unknown; readonly
 /** The event of a machine. */
 export function askedEvent(given: unknown): { readonly type: string } {
   const { value, ...odd } = fields(given, "body");
-  const [name] = Object.keys(odd);
-  if (name !== undefined) throw wrong(name.slice(0, 50), "left out");
+  requireNone(odd);
   const event = fields(value, "value");
   if (typeof event["type"] !== "string") throw wrong("value.type", "a text");
   return event as { readonly type: string };
@@ -219,8 +216,7 @@ export function askedMachine(given: unknown): {
   readonly input: unknown;
 } {
   const { machine, id, value: input, ...odd } = fields(given, "body");
-  const [name] = Object.keys(odd);
-  if (name !== undefined) throw wrong(name.slice(0, 50), "left out");
+  requireNone(odd);
   if (typeof machine !== "string") throw wrong("machine", "a text");
   if (typeof id !== "string") throw wrong("id", "a text");
   return { machine: machine.trim(), id: id.trim(), input };
@@ -229,10 +225,15 @@ export function askedMachine(given: unknown): {
 /** A question with one box to tick, which says that more is meant. */
 export function askedTick(given: unknown, name: string): boolean {
   const { [name]: ticked = false, reason: _reason, ...odd } = fields(given, "body");
-  const [other] = Object.keys(odd);
-  if (other !== undefined) throw wrong(other.slice(0, 50), "left out");
+  requireNone(odd);
   if (typeof ticked !== "boolean") throw wrong(name, "true or false");
   return ticked;
+}
+
+/** What is left of the fields once those that are known were taken. */
+export function requireNone(odd: Readonly<Record<string, unknown>>): void {
+  const [name] = Object.keys(odd);
+  if (name !== undefined) throw wrong(name.slice(0, 50), "left out");
 }
 
 export function fields(given: unknown, what: string): Readonly<Record<string, unknown>> {

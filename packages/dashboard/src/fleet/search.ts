@@ -1,7 +1,7 @@
-import type { FailureGroup } from "@millrace/core";
+import type { CountsFailures } from "@millrace/core";
 
 /** An index of jobs that the page searches. What `openJobIndex` of `millrace` makes is one. */
-export interface DashboardSearch {
+export interface DashboardSearch extends CountsFailures {
   search(search: {
     readonly where?: string;
     readonly state?: SearchedState;
@@ -23,12 +23,6 @@ export interface DashboardSearch {
     readonly stepMs: number;
     readonly queue?: string;
   }): Promise<readonly SearchedRate[]>;
-  failures(query: {
-    readonly queue?: string;
-    readonly where?: string;
-    readonly fingerprints?: readonly string[];
-    readonly limit?: number;
-  }): Promise<readonly FailureGroup[]>;
   rebuild(): Promise<void>;
 }
 

@@ -1,9 +1,10 @@
 import { type Cause, findCauses } from "@millrace/core";
-import { shownError, showValue } from "@millrace/telemetry/masking";
+import { showValue } from "@millrace/telemetry/masking";
 import { flag, text, whole } from "../../config/field-kinds.ts";
 import { maskOf } from "../../config/mask-of.ts";
 import { openJobIndex } from "../../search/job-index.ts";
 import { command } from "../command.ts";
+import { maskedMessage } from "../show/masked-message.ts";
 import { type Column, table } from "../show/table.ts";
 import { withClient } from "../with-client.ts";
 
@@ -84,10 +85,3 @@ export const errors = command({
     };
   },
 });
-
-function maskedMessage(
-  { error: type = "", message }: Cause,
-  show: Parameters<typeof shownError>[1],
-): Pick<Cause, "message"> {
-  return message === undefined ? {} : { message: shownError({ type, message }, show).message };
-}

@@ -5,7 +5,6 @@ import {
   type HistoryRecord,
   type JobRef,
   MillraceError,
-  optionNames,
   refuseUnknown,
   toMs,
 } from "@millrace/core";
@@ -15,13 +14,11 @@ import {
   type HandledJob,
   type JobHandle,
   jobHandle,
+  RESULT_NAMES,
   type ResultOptions,
 } from "../jobs/job-handle.ts";
 import { awaitEnd, resultOf } from "../jobs/job-result.ts";
 
-const RESULT_NAMES = optionNames<ResultOptions>({
-  ...{ timeout: true, signal: true, appearsWithin: true },
-});
 type WaitOptions = Pick<ResultOptions, "timeout" | "signal">;
 
 /** The jobs of a chain, for who has enqueued it. */

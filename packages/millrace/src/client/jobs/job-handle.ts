@@ -31,7 +31,7 @@ export interface ResultOptions {
   readonly appearsWithin?: Duration;
 }
 
-const RESULT_NAMES = optionNames<ResultOptions>({
+export const RESULT_NAMES = optionNames<ResultOptions>({
   ...{ timeout: true, signal: true, appearsWithin: true },
 });
 type ProgressOptions = Pick<ResultOptions, "signal" | "appearsWithin">;

@@ -9,6 +9,7 @@ import { flag, oneOf, text, whole } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { shownError, showValue } from "@millrace/telemetry/masking";
+import { maskedMessage } from "../../show/masked-message.ts";
 import { type Column, table } from "../../show/table.ts";
 import { traceColumns } from "../../show/trace.ts";
 import { withClient } from "../../with-client.ts";
@@ -86,15 +87,6 @@ const GROUP_COLUMNS: readonly Column<DeadLetterGroup>[] = [
     cell: ({ error, message }) => (error === undefined ? "" : `${error}: ${message ?? ""}`),
   },
 ];
-
-function maskedMessage(
-  { error: type, message }: DeadLetterGroup,
-  show: Parameters<typeof shownError>[1],
-): Pick<DeadLetterGroup, "message"> {
-  return type === undefined || message === undefined
-    ? {}
-    : { message: shownError({ type, message }, show).message };
-}
 
 export const deadList = command({
   name: "dead list",
