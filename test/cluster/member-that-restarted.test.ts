@@ -13,6 +13,9 @@ const STREAM = "r3-journal";
 const WITHIN_MS = 60_000;
 /** For as long a member that was to lead a stream first answers for its leader. */
 const ANSWERS_MS = 11_000;
+/** How often a member is killed until one has answered before it had caught up. */
+const ROUNDS = 5;
+const MESSAGES = 20;
 const run = { queue: "orders", id: "o-1", createdAt: 1 };
 
 /** A connection to one member and no other, as soon as it takes any. */
@@ -28,6 +31,18 @@ async function connectToMember(url: string): Promise<NatsConnection> {
     { withinMs: WITHIN_MS, describe: "the member takes connections" },
   );
   return found as NatsConnection;
+}
+
+/** How many messages the member says the stream has, to one who takes its word. */
+async function listen(member: NatsConnection, until: number): Promise<readonly number[]> {
+  const told: number[] = [];
+  const jsm = await jetstreamManager(member, { checkAPI: false });
+  while (performance.now() < until)
+    await jsm.streams.info(STREAM).then(
+      ({ state }) => told.push(state.messages),
+      () => "it says nothing, which is right",
+    );
+  return told;
 }
 
 for (const target of serversUnderTest()) {
@@ -51,33 +66,32 @@ for (const target of serversUnderTest()) {
         const first = cluster.members.find(({ name }) => name === leader);
         expect(first, "the stream has a leader").toBeDefined();
         if (first === undefined) return;
-        await first.kill();
-        for (let n = 1; n < 20; n += 1) await write(n);
-        await nc.close();
-
-        const restarted = first.restart();
-        const member = await connectToMember(first.url);
-        const until = performance.now() + ANSWERS_MS;
+        // Connected beforehand: a first connect to a member that starts can outlast the fault.
         await using there = await connect({ ...options, servers: first.url });
-        await using bystander = member;
-        /** What the member says to who takes its word. */
-        const told: number[] = [];
-        const listening = (async () => {
-          const raw = await jetstreamManager(bystander, { checkAPI: false });
+        let length = 1;
+        let told = Infinity;
+        // On a busy machine a member can catch up before anybody asks it: then it is killed again.
+        // Newer servers find the leader before they say anything.
+        const rounds = target.generation === "2.10" ? ROUNDS : 1;
+        for (let round = 0; round < rounds && told >= length; round += 1) {
+          await first.kill();
+          for (let n = 0; n < MESSAGES; n += 1) {
+            await write(length);
+            length += 1;
+          }
+          const restarted = first.restart();
+          await using member = await connectToMember(first.url);
+          const until = performance.now() + ANSWERS_MS;
+          const listening = listen(member, until);
+          const seen = new Set<number>();
           while (performance.now() < until)
-            await raw.streams.info(STREAM).then(
-              ({ state }) => told.push(state.messages),
-              () => "it says nothing, which is right",
-            );
-        })();
-        const seen = new Set<number>();
-        while (performance.now() < until)
-          seen.add((await untilAnswered(() => there.broker.journal.read(run))).length);
-        await listening;
-        await restarted;
-        expect([...seen]).toEqual([20]);
-        // Else this was no test. Newer servers find the leader before they say anything.
-        if (target.generation === "2.10") expect(Math.min(...told)).toBeLessThan(20);
+            seen.add((await untilAnswered(() => there.broker.journal.read(run))).length);
+          told = Math.min(...(await listening));
+          await restarted;
+          expect([...seen]).toEqual([length]);
+        }
+        // Else this was no test.
+        if (target.generation === "2.10") expect(told).toBeLessThan(length);
       }, 240_000);
     },
   );
