@@ -50,6 +50,30 @@ test("a node that was cut off says at once that it is there again", async () => 
   expect(clock.now() - updatedAt).toBeLessThanOrEqual(1_000);
 });
 
+test("a node whose heartbeat failed tries again soon, ever less often while it fails", async () => {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock });
+  const nodes = await broker.documents(NODES_BUCKET);
+  const open = broker.documents.bind(broker);
+  broker.documents = async (bucket) => (bucket === NODES_BUCKET ? nodes : open(bucket));
+  await simulatedNode({ jobs: [job], clock, broker });
+  await clock.advance(0);
+  const put = nodes.put.bind(nodes);
+  const tried: number[] = [];
+  let fails = true;
+  nodes.put = (...given) => {
+    tried.push(clock.now());
+    const error = new MillraceError("request-timeout", "The node was frozen meanwhile.");
+    return fails ? Promise.reject(error) : put(...given);
+  };
+  await clock.advance("60s");
+  const waits = tried.map((at, n) => at - (tried[n - 1] ?? at)).slice(1, 9);
+  expect(waits).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+  fails = false;
+  await clock.advance("31s");
+  expect(tried.slice(-2).reduce((first, last) => last - first)).toBe(10_000);
+});
+
 test("an idle node sends one write a heartbeat and one read a minute", async () => {
   const clock = new SimulatedClock();
   const broker = new MemoryBroker({ clock });

@@ -31,6 +31,8 @@ export interface PresenceHost {
 
 /** A watch that died without a word is found out by then, in heartbeats. */
 const LOOK_EVERY = 6;
+/** After one heartbeat that failed it waits for twice as long, after two for four times, and so on. */
+const SOON_MS = 125;
 /** In heartbeats, on average. */
 const SWEEP_EVERY = 30;
 
@@ -60,6 +62,8 @@ export class Presence {
   #sweepAt: number;
   #timer: Timer | undefined;
   #beating: Promise<void> | undefined;
+  /** How often in a row it could not say that it is there. */
+  #missed = 0;
   /** What is being written is no longer all. */
   #stale = false;
 
@@ -121,7 +125,9 @@ export class Presence {
 
   #beatLater(): void {
     if (this.#stores === undefined) return;
-    this.#timer = this.#host.clock.setTimer(HEARTBEAT_MS, () => this.changed());
+    const waitMs =
+      this.#missed === 0 ? HEARTBEAT_MS : Math.min(HEARTBEAT_MS, 2 ** this.#missed * SOON_MS);
+    this.#timer = this.#host.clock.setTimer(waitMs, () => this.changed());
   }
 
   #report(): NodeReport {
@@ -130,12 +136,17 @@ export class Presence {
     return { ...report(), instance, sentAt, obeys: this.#obeys, everyMs: HEARTBEAT_MS };
   }
 
-  /** Never rejects: what fails is tried again with the next heartbeat. */
+  /**
+   * Never rejects. A heartbeat that fails is sent again soon: the write of a node that was frozen may
+   * fail as it thaws, and others may be about to take it for dead.
+   */
   async #beat({ nodes, orders }: Stores): Promise<void> {
     const { node, log } = this.#host;
     this.#beats += 1;
+    this.#missed += 1;
     try {
       this.#revision = await nodes.put(node, this.#report());
+      this.#missed = 0;
       if (this.#beats % LOOK_EVERY === 0) await this.#look(orders);
       if (this.#beats < this.#sweepAt) return;
       this.#sweepAt = this.#beats + this.#nextSweep();
