@@ -17,13 +17,22 @@ export async function progressOf(
   queue: string,
   stored: StoredClaim,
 ): Promise<Progress> {
-  const { claim, since } = stored;
-  const records = await broker.history.read({ id: claim.id, queue });
-  return judgeRecords(
-    records.filter(
-      ({ generation, at }) => generation >= (claim.generation ?? 0) && at >= since - CLOCK_SLACK_MS,
-    ),
-  );
+  const records = await broker.history.read({ id: stored.claim.id, queue });
+  return judgeRecords(records.filter((record) => isOfClaim(record, stored)));
+}
+
+/**
+ * Whether a record is of the enqueue that the claim is of. The id may have been used before, by a
+ * job that ended a moment ago: a record says when the first message of its enqueue was stored.
+ */
+function isOfClaim(
+  { generation, at, firstStoredAt, life = 0 }: HistoryRecord,
+  { claim, since }: StoredClaim,
+): boolean {
+  if (generation < (claim.generation ?? 0)) return false;
+  // A job that was brought back has the first message of its first life.
+  const from = life > 0 ? at : (firstStoredAt ?? at);
+  return from >= since - CLOCK_SLACK_MS;
 }
 
 function judgeRecords(records: readonly HistoryRecord[]): Progress {

@@ -31,7 +31,7 @@ export interface PresenceHost {
 
 /** A watch that died without a word is found out by then, in heartbeats. */
 const LOOK_EVERY = 6;
-/** After one heartbeat that failed it waits for twice as long, after two for four times, and so on. */
+/** After one heartbeat that failed it waits twice as long, after two four times, and so on. */
 const SOON_MS = 125;
 /** In heartbeats, on average. */
 const SWEEP_EVERY = 30;
@@ -137,8 +137,8 @@ export class Presence {
   }
 
   /**
-   * Never rejects. A heartbeat that fails is sent again soon: the write of a node that was frozen may
-   * fail as it thaws, and others may be about to take it for dead.
+   * Never rejects. A heartbeat that fails is sent again soon: the write of a node that was frozen
+   * may fail as it thaws, and others may be about to take it for dead.
    */
   async #beat({ nodes, orders }: Stores): Promise<void> {
     const { node, log } = this.#host;

@@ -19,6 +19,22 @@ describe("a producer that meets a held key", () => {
     expect(ran).toEqual([1]);
   });
 
+  test("running: nor is it freed by the record of an earlier job of its id", async () => {
+    const { enqueue, node, ran, runs, clock } = await scene({ key, while: "running" });
+    await node();
+    let open = (): void => {};
+    runs(() => new Promise<void>((resolve) => (open = resolve)));
+    await enqueue(1);
+    await clock.advance("110s");
+    open();
+    await clock.advance("20s");
+    // The server has forgotten the id by now, and the job ended a moment ago.
+    expect(await enqueue(1, { once: false })).toMatchObject({ id: "v1", duplicate: false });
+    expect(ran).toEqual([1, 1]);
+    expect(await enqueue(2)).toMatchObject({ id: "v1", conflict: { kind: "kept" } });
+    open();
+  });
+
   test("replaces: the older job gives way when a node meets it, and says to whom", async () => {
     const { enqueue, node, ran, ends } = await scene({ key, onConflict: "replace" });
     await enqueue(1);
