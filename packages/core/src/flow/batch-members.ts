@@ -2,6 +2,7 @@ import type { BatchEnd } from "../broker/batch-store.ts";
 import type { Broker, WaitingJob } from "../broker/broker.ts";
 import type { JobRef } from "../envelope/envelope.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
+import { enqueuedAt } from "../settlement/one-end.ts";
 import { CLOCK_SLACK_MS } from "../time/clock-slack.ts";
 import { batchEnd, callBack } from "./call-back.ts";
 
@@ -65,7 +66,7 @@ async function endOfKeptSince(
   // One that names the batch tells so by itself: then the queue need not be searched.
   const before = await broker.history.read(job);
   const own = before.findLast(
-    (record) => record.batch === batch && storedAt(record) >= since - CLOCK_SLACK_MS,
+    (record) => record.batch === batch && enqueuedAt(record) >= since - CLOCK_SLACK_MS,
   );
   if (own !== undefined) return endOf(batch, ofEnqueue(before, own));
   const where = ({ envelope }: WaitingJob): boolean => envelope.batch === batch;
@@ -73,14 +74,10 @@ async function endOfKeptSince(
     return undefined;
   const records = await broker.history.read(job);
   const last = records.findLast(
-    (record) => record.unkeyed === undefined && storedAt(record) >= since,
+    (record) => record.unkeyed === undefined && enqueuedAt(record) >= since,
   );
   if (last !== undefined) return endOf(batch, ofEnqueue(records, last));
   return "refused";
-}
-
-function storedAt({ firstStoredAt, at }: HistoryRecord): number {
-  return firstStoredAt ?? at;
 }
 
 function ofEnqueue(

@@ -67,6 +67,11 @@ export function firstStoredAt(
   return envelope.firstStoredAt ?? Math.floor(envelope.sharedSince ?? storedAt);
 }
 
+/** When the job of a record was enqueued; where an older version wrote it, when it was settled. */
+export function enqueuedAt({ firstStoredAt: storedAt, at }: HistoryRecord): number {
+  return storedAt ?? at;
+}
+
 /** What tells a job's enqueue from others of its id, as far as its first message says it. */
 export function firstMessageOf(envelope: Envelope, message: QueueMessage): FirstMessage {
   const at = firstStoredAt(envelope, message);

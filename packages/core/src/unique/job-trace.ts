@@ -1,5 +1,6 @@
 import type { Broker } from "../broker/broker.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
+import { enqueuedAt } from "../settlement/one-end.ts";
 import { CLOCK_SLACK_MS } from "../time/clock-slack.ts";
 import type { StoredClaim } from "./unique-claim.ts";
 
@@ -25,13 +26,11 @@ export async function progressOf(
  * Whether a record is of the enqueue that the claim is of. The id may have been used before, by a
  * job that ended a moment ago: a record says when the first message of its enqueue was stored.
  */
-function isOfClaim(
-  { generation, at, firstStoredAt, life = 0 }: HistoryRecord,
-  { claim, since }: StoredClaim,
-): boolean {
+function isOfClaim(record: HistoryRecord, { claim, since }: StoredClaim): boolean {
+  const { generation, at, life = 0 } = record;
   if (generation < (claim.generation ?? 0)) return false;
   // A job that was brought back has the first message of its first life.
-  const from = life > 0 ? at : (firstStoredAt ?? at);
+  const from = life > 0 ? at : enqueuedAt(record);
   return from >= since - CLOCK_SLACK_MS;
 }
 
