@@ -22,13 +22,10 @@ async function delay(
   dueAt: (index: number) => number,
 ): Promise<void> {
   /** What was delayed before may come meanwhile. */
-  const arrived = () =>
-    worker.got.filter(({ envelope }) => jobs.some(({ id }) => id === envelope.id));
+  const ids = new Set(jobs.map(({ id }) => id));
+  const arrived = () => worker.got.filter(({ envelope }) => ids.has(envelope.id));
   await broker.enqueue(jobs);
-  await eventually(() => arrived().length === jobs.length, {
-    withinMs: 15_000,
-    describe: () => `${jobs.length} deliveries; there were ${arrived().length}`,
-  });
+  while (arrived().length < jobs.length) await worker.nth(worker.got.length + 1);
   await Promise.all(
     arrived().map(({ delivery, envelope }) => {
       const next = {
