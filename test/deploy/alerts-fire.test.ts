@@ -51,9 +51,9 @@ const TROUBLE: Readonly<Record<string, Series>> = {
     [`millrace_queue_depth${MAIL}`]: "200x100",
   },
   MillraceNatsSlow: { 'millrace_nats_rtt_seconds{instance="a"}': "1x100" },
-  MillraceLoopBlocked: {
-    'millrace_loop_blocked_seconds_total{instance="a"}': "0x85 40x20",
-    'millrace_loop_blocked_seconds_total{instance="b"}': "12x100",
+  MillraceLoopStalled: {
+    'millrace_loop_stalled_seconds_total{instance="a"}': "0x85 40x20",
+    'millrace_loop_stalled_seconds_total{instance="b"}': "12x100",
   },
   // Behind is as wrong as ahead.
   MillraceClockOff: { 'millrace_clock_ahead_seconds{instance="a"}': "-300x100" },
@@ -103,7 +103,7 @@ const CALM: Series = {
   'millrace_fleet_nodes{state="running"}': "2x100",
   'millrace_fleet_nodes{state="lost"}': "0x100",
   // Of another day.
-  'millrace_loop_blocked_seconds_total{instance="a"}': "20x100",
+  'millrace_loop_stalled_seconds_total{instance="a"}': "20x100",
 };
 
 const promtool = process.env["PROMTOOL"] ?? "promtool";
@@ -143,7 +143,7 @@ describe.skipIf(why !== "")(`in Prometheus' engine${why}`, () => {
     ["MillraceDeadLetters", 'millrace_jobs_dead_total{queue="mail",reason="fatal"}'],
     ["MillraceLeasesLost", `millrace_leases_lost_total${MAIL}`],
     ["MillraceScheduleMissed", 'millrace_schedule_missed_total{schedule="s"}'],
-    ["MillraceLoopBlocked", 'millrace_loop_blocked_seconds_total{instance="a"}'],
+    ["MillraceLoopStalled", 'millrace_loop_stalled_seconds_total{instance="a"}'],
   ])("%s fires at the very first of them", async (alert, series) => {
     const firing = `group by (alertname) (ALERTS{alertname="${alert}",alertstate="firing"})`;
     const samples = [{ labels: `{alertname="${alert}"}`, value: 1 }];

@@ -176,9 +176,9 @@ describeServer(
         await client.enqueue(crunch, enough);
         // A node whose loop stands still answers no scrape; the dashboard says that it is silent.
         await fires("MillraceNodeSilent");
-        expect(await firing()).not.toContain("MillraceLoopBlocked");
+        expect(await firing()).not.toContain("MillraceLoopStalled");
         await writeFile(enough, "");
-        await fires("MillraceLoopBlocked");
+        await fires("MillraceLoopStalled");
         await becomes(
           "the node takes jobs again",
           async () => !(await firing()).has("MillraceQueueWithoutNode"),

@@ -81,15 +81,15 @@ describeEachServer(
       expect(bank.paid()).toEqual([]);
     });
 
-    it("a pass that it wrote itself lets no job through a gate", async () => {
+    it("a permit that it wrote itself lets no job through a gate", async () => {
       await bank.operator.enqueue(capped, { key: "k" }, { id: "first" });
       await eventually(() => bank.ran.some(({ id }) => id === "first"), {
         withinMs: 20_000,
         describe: "the first runs",
       });
-      const pass = { "Millrace-Gate": '"cap/mail/k"', "Millrace-Pass": '"0 1"' };
+      const permit = { "Millrace-Gate": '"cap/mail/k"', "Millrace-Permit": '"0 1"' };
       const forged = { id: "forged", name: "mail.capped", payload: { key: "k" } };
-      await bank.send(forged, { headers: pass });
+      await bank.send(forged, { headers: permit });
       await eventually(async () => (await bank.operator.broker.blocked.count()) === 1, {
         withinMs: 20_000,
         describe: "it is blocked like any other",

@@ -28,7 +28,7 @@ export class BlockedClient implements BlockedStore {
     queue: string,
     gate: string,
     count: number,
-    { passes = [] }: ReleaseOptions = {},
+    { permits = [] }: ReleaseOptions = {},
   ): Promise<number> {
     const { blocked } = this.#line.server;
     const oldest = await this.#line.call({
@@ -37,7 +37,7 @@ export class BlockedClient implements BlockedStore {
     });
     let moved = 0;
     for (const [index, job] of oldest.entries())
-      if (await this.#move(job, passes[index])) moved += 1;
+      if (await this.#move(job, permits[index])) moved += 1;
     return moved;
   }
 
@@ -105,7 +105,7 @@ export class BlockedClient implements BlockedStore {
     });
   }
 
-  async #move(job: BlockedMessage, pass: string | undefined): Promise<boolean> {
+  async #move(job: BlockedMessage, permit: string | undefined): Promise<boolean> {
     const { server } = this.#line;
     const { queue, gate, publication, sequence, storedAt } = job;
     const envelope = blockedJob(job)?.envelope;
@@ -115,7 +115,7 @@ export class BlockedClient implements BlockedStore {
       "millrace-gate": gate,
       "millrace-blocked-at": String(storedAt),
     };
-    if (pass !== undefined) headers["millrace-pass"] = pass;
+    if (permit !== undefined) headers["millrace-permit"] = permit;
     let arrived = 0;
     const { duplicate } = await this.#line.call({
       point: `wake ${name}`,
@@ -131,7 +131,7 @@ export class BlockedClient implements BlockedStore {
       act: () => void server.blocked.remove(sequence),
     });
     // As the real broker: of one that was sent again the first copy may be the one that is there,
-    // and then the pass is in it.
+    // and then the permit is in it.
     return !duplicate || arrived > 1;
   }
 }

@@ -31,7 +31,7 @@ export function judgeNodes(
       warn(
         `node ${name}`,
         `has not been heard of for ${formatSeconds(silentMs)}`,
-        "It died, was cut off, or its event loop is blocked. Its jobs come back when their leases have run out; look at its log.",
+        "It died, was cut off, or its event loop is stalled. Its jobs come back when their leases have run out; look at its log.",
       ),
     );
   const there = nodes.filter(({ silentMs }) => silentMs <= SILENT_MS);

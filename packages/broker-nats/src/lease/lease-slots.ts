@@ -101,7 +101,7 @@ export abstract class LeaseSlots implements Leases {
     });
   }
 
-  /** @returns whether the event loop stood still before this turn of it, at `nowMs` */
+  /** @returns whether the event loop stalled before this turn of it, at `nowMs` */
   protected turned(nowMs: number): boolean {
     const stoodStill = elapsedMs(this.#lastTurnMs, nowMs) > 2 * this.turnMs;
     this.receivedAfterMs = this.#lastTurnMs;

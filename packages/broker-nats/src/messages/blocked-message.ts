@@ -38,7 +38,7 @@ export function wokenMessage(
   },
   queue: string,
   names: Names,
-  pass: string | undefined,
+  permit: string | undefined,
 ): RecordPublication {
   const { headers } = blocked;
   const lane = laneOf(headers);
@@ -50,7 +50,7 @@ export function wokenMessage(
       "Millrace-Gate": headers["millrace-gate"] ?? "",
       "Millrace-Blocked-At": String(Math.floor(blocked.storedAt)),
       ...(lane === undefined ? {} : { "Millrace-Lane": lane }),
-      ...(pass === undefined ? {} : { "Millrace-Pass": encodeGate(pass) }),
+      ...(permit === undefined ? {} : { "Millrace-Permit": encodeGate(permit) }),
     },
   };
 }
@@ -61,14 +61,14 @@ export function laneOf(headers: ReceivedHeaders): Lane | undefined {
   return lane === "high" || lane === "low" ? lane : undefined;
 }
 
-/** A woken job's headers as the port promises them: the gate and the pass as they were given. */
+/** A woken job's headers as the port promises them: the gate and the permit as they were given. */
 export function readWokenHeaders(headers: ReceivedHeaders): ReceivedHeaders {
   const gate = headers["millrace-gate"];
-  const pass = headers["millrace-pass"];
+  const permit = headers["millrace-permit"];
   if (gate === undefined) return headers;
   return {
     ...headers,
     "millrace-gate": decodeGate(gate),
-    ...(pass === undefined ? {} : { "millrace-pass": decodeGate(pass) }),
+    ...(permit === undefined ? {} : { "millrace-permit": decodeGate(permit) }),
   };
 }

@@ -56,7 +56,7 @@ export class NatsBlocked implements BlockedStore {
     queue: string,
     gate: string,
     count: number,
-    { passes = [] }: ReleaseOptions = {},
+    { permits = [] }: ReleaseOptions = {},
   ): Promise<number> {
     const filter = this.#filter(queue, gate);
     let moved = 0;
@@ -70,7 +70,7 @@ export class NatsBlocked implements BlockedStore {
       const gone = await Promise.all(oldest.map((blocked) => this.#wasMovedLongAgo(blocked)));
       const mine = await Promise.all(
         oldest.map((blocked, index) =>
-          this.#move(queue, blocked, passes[base + index], gone[index] === true),
+          this.#move(queue, blocked, permits[base + index], gone[index] === true),
         ),
       );
       moved += mine.filter(Boolean).length;
@@ -147,19 +147,19 @@ export class NatsBlocked implements BlockedStore {
   async #move(
     queue: string,
     blocked: StreamMessage,
-    pass: string | undefined,
+    permit: string | undefined,
     wasMoved: boolean,
   ): Promise<boolean> {
     const { jsm, names } = this.#server;
     let mine = false;
     if (!wasMoved) {
-      const publication = wokenMessage(blocked, queue, names, pass);
+      const publication = wokenMessage(blocked, queue, names, permit);
       const { subject, data, headers } = publication;
       let ack = await this.#publisher.publish(subject, data, headers);
       const job = this.#ownWords.mayBeAnothers(ack) ? this.#jobOf(blocked)?.envelope : undefined;
       if (job !== undefined) ack = await this.#ownWords.insist({ publication, job }, ack);
       const { duplicate, attempts } = ack;
-      // Of one that was sent again the first copy may be the one that is there, and then the pass
+      // Of one that was sent again the first copy may be the one that is there, and then the permit
       // is in it.
       mine = !duplicate || attempts > 1;
     }

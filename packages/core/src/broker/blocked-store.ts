@@ -27,14 +27,14 @@ export interface BlockedQuery {
 
 /**
  * What a released job brings along: its message's headers `millrace-gate` (where it waited),
- * `millrace-blocked-at` (since when, epoch milliseconds of the broker's clock) and `millrace-pass`.
+ * `millrace-blocked-at` (since when, epoch milliseconds of the broker's clock) and `millrace-permit`.
  */
 export interface ReleaseOptions {
   /**
    * The first for the first job that is moved, and so on: what the releaser hands over to let it
    * in.
    */
-  readonly passes?: readonly string[];
+  readonly permits?: readonly string[];
 }
 
 /**

@@ -166,11 +166,11 @@ export const METRICS = {
     labels: byQueue,
     about: "Rows of an outbox that this relay has brought to their queue",
   },
-  millrace_loop_blocked_seconds_total: {
+  millrace_loop_stalled_seconds_total: {
     kind: "counter",
     unit: "s",
     labels: [],
-    about: "How long this node's event loop stood still, in standstills of 5 s and more",
+    about: "How long this node's event loop was stalled, counting stalls of 5 s and more",
   },
   millrace_job_duration_seconds: {
     kind: "histogram",

@@ -233,7 +233,7 @@ export class Admission implements StageOwner {
     this.#definition = host.registry.get(envelope.name, envelope.queue);
     const cancellation = host.cancellations.of(envelope);
     if (cancellation !== undefined) {
-      if (message.origin !== "runtime" || message.headers["millrace-pass"] === undefined)
+      if (message.origin !== "runtime" || message.headers["millrace-permit"] === undefined)
         return this.#refuse({ kind: "cancelled", reason: cancellation.reason });
       // Whoever let it in handed it a permit: it goes through the limit, to hand that on instead of
       // keeping it from others.

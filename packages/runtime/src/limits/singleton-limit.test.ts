@@ -186,6 +186,6 @@ describe("a singleton whose release an outage swallowed", () => {
     waiting.failing = undefined;
     await clock.advance("2s");
     expect(await locks.list()).toEqual([]);
-    expect(waiting.passes).toHaveLength(1);
+    expect(waiting.permits).toHaveLength(1);
   });
 });

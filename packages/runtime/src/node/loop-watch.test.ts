@@ -9,10 +9,10 @@ function scene(log?: Logger, isCounting = true) {
     ...silentLogger,
     warn: (fields, message) => void lines.push({ ...fields, message }),
   };
-  const blocked: number[] = [];
+  const stalled: number[] = [];
   const counting: Pick<MetricsCollector, "increment"> = {
     increment: (name, _labels, by = 1) => {
-      if (name === "millrace_loop_blocked_seconds_total") blocked.push(by);
+      if (name === "millrace_loop_stalled_seconds_total") stalled.push(by);
     },
   };
   const time = { now: 0 };
@@ -35,7 +35,7 @@ function scene(log?: Logger, isCounting = true) {
   });
   return {
     lines,
-    blocked,
+    stalled,
     watch,
     timers: () => timers.length,
     pass: (ms: number) => {
@@ -46,34 +46,34 @@ function scene(log?: Logger, isCounting = true) {
 }
 
 test("a loop that stood still is counted, and a line with the jobs that ran, the longest first", () => {
-  const { lines, blocked, pass } = scene();
+  const { lines, stalled, pass } = scene();
   pass(1_000);
   pass(101_000);
   pass(1_000);
-  expect(blocked).toEqual([100]);
+  expect(stalled).toEqual([100]);
   expect(lines).toEqual([
     {
-      blockedMs: 100_000,
+      stalledMs: 100_000,
       running: 2,
       jobs: [
         { job: "a", name: "prime", queue: "work" },
         { job: "b", name: "quick", queue: "work" },
       ],
-      message: expect.stringContaining("the event loop stood still") as string,
+      message: expect.stringContaining("the event loop stalled") as string,
     },
   ]);
 });
 
 test("one that is late as on a busy machine is none", () => {
-  const { lines, blocked, pass } = scene();
+  const { lines, stalled, pass } = scene();
   for (let n = 0; n < 10; n += 1) pass(5_900);
-  expect([...lines, ...blocked]).toEqual([]);
+  expect([...lines, ...stalled]).toEqual([]);
 });
 
 test("it counts also where there is no log", () => {
-  const { blocked, pass } = scene(silentLogger);
+  const { stalled, pass } = scene(silentLogger);
   pass(8_000);
-  expect(blocked).toEqual([7]);
+  expect(stalled).toEqual([7]);
 });
 
 test("it leaves no timer behind, and sets none where nobody is told", async () => {

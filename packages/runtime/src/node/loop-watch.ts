@@ -10,7 +10,7 @@ import {
 
 const EVERY_MS = 1_000;
 /** A machine that is busy keeps a loop waiting for a second or two; this is somebody's doing. */
-const BLOCKED_MS = 5_000;
+const STALLED_MS = 5_000;
 /** So many jobs are named, the longest running first. */
 const NAMED = 5;
 
@@ -22,7 +22,7 @@ export interface LoopWatchOptions {
 }
 
 /**
- * Says in the log, and counts, when the event loop stood still, and which jobs ran then: one of
+ * Says in the log, and counts, when the event loop stalled, and which jobs ran then: one of
  * them computed without a pause, unless the whole process was frozen. Said afterwards, because
  * nothing can be said meanwhile.
  */
@@ -31,10 +31,10 @@ export function watchLoop({ clock, log, metrics, running }: LoopWatchOptions): S
   if (log === silentLogger && metrics === noMetrics) return { stop: async () => {} };
   const look = (dueMono: number): ReturnType<Clock["setTimer"]> =>
     clock.setTimer(EVERY_MS, () => {
-      const blockedMs = clock.monotonic() - dueMono;
-      if (blockedMs >= BLOCKED_MS) {
-        metrics.increment("millrace_loop_blocked_seconds_total", {}, blockedMs / 1_000);
-        tell(log, blockedMs, running());
+      const stalledMs = clock.monotonic() - dueMono;
+      if (stalledMs >= STALLED_MS) {
+        metrics.increment("millrace_loop_stalled_seconds_total", {}, stalledMs / 1_000);
+        tell(log, stalledMs, running());
       }
       timer = look(clock.monotonic() + EVERY_MS);
     });
@@ -42,13 +42,13 @@ export function watchLoop({ clock, log, metrics, running }: LoopWatchOptions): S
   return { stop: async () => timer.cancel() };
 }
 
-function tell(log: Logger, blockedMs: number, running: readonly RunningJob[]): void {
+function tell(log: Logger, stalledMs: number, running: readonly RunningJob[]): void {
   const jobs = [...running]
     .toSorted((one, other) => one.startedAt - other.startedAt)
     .slice(0, NAMED)
     .map(({ id, name, queue }) => ({ job: id, name, queue }));
   log.warn(
-    { blockedMs: Math.round(blockedMs), running: running.length, jobs },
-    "the event loop stood still: a job computes without a pause, or the process was frozen",
+    { stalledMs: Math.round(stalledMs), running: running.length, jobs },
+    "the event loop stalled: a job computes without a pause, or the process was frozen",
   );
 }

@@ -84,7 +84,7 @@ export const blockedCases: readonly ConformanceCase[] = [
       const worker = await scene.worker();
       const { blocked } = scene.broker;
       const jobs = await block(scene, worker, ["a", "a", "b", "a"], { lane: "low" });
-      assert.equal(await blocked.release(scene.queue, "a", 2, { passes: ["p/1 ü"] }), 2);
+      assert.equal(await blocked.release(scene.queue, "a", 2, { permits: ["p/1 ü"] }), 2);
       const first = (await worker.delivery(4)).message;
       const second = (await worker.delivery(5)).message;
       assert.deepEqual(
@@ -94,7 +94,10 @@ export const blockedCases: readonly ConformanceCase[] = [
       assert.deepEqual(envelopeOf(first), jobs[0]);
       assert.deepEqual([first.origin, first.lane], ["runtime", "low"]);
       assert.deepEqual(
-        [first, second].map(({ headers }) => [headers["millrace-gate"], headers["millrace-pass"]]),
+        [first, second].map(({ headers }) => [
+          headers["millrace-gate"],
+          headers["millrace-permit"],
+        ]),
         [
           ["a", "p/1 ü"],
           ["a", undefined],

@@ -63,11 +63,11 @@ export class MemoryBlocked implements BlockedStore {
     queue: string,
     gate: string,
     count: number,
-    { passes = [] }: ReleaseOptions = {},
+    { permits = [] }: ReleaseOptions = {},
   ): Promise<number> {
     this.#reach();
     const oldest = this.#rack.entries(queue, gate).slice(0, count);
-    oldest.forEach(([sequence, job], index) => this.#move(sequence, job, passes[index]));
+    oldest.forEach(([sequence, job], index) => this.#move(sequence, job, permits[index]));
     return oldest.length;
   }
 
@@ -124,14 +124,14 @@ export class MemoryBlocked implements BlockedStore {
   #move(
     sequence: number,
     { queue, gate, storedAt, publication }: Blocked,
-    pass: string | undefined,
+    permit: string | undefined,
   ): void {
     const headers: Record<string, string> = {
       ...publication.headers,
       "millrace-gate": gate,
       "millrace-blocked-at": String(storedAt),
     };
-    if (pass !== undefined) headers["millrace-pass"] = pass;
+    if (permit !== undefined) headers["millrace-permit"] = permit;
     this.#queue(queue).publish({ ...publication, headers });
     this.#rack.take(sequence);
   }

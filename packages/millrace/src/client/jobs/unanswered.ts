@@ -13,7 +13,7 @@ export interface UnansweredJob {
 
 /**
  * The jobs of a queue that the server handed to nodes which do not answer: their event loop is
- * blocked, they are cut off, frozen or dead. The jobs run, or come back when their leases are over.
+ * stalled, they are cut off, frozen or dead. The jobs run, or come back when their leases are over.
  * Empty where every node that serves the queue is heard of: what they do not name has just begun,
  * or just ended.
  *

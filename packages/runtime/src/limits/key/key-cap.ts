@@ -4,7 +4,7 @@ import { type Entrant, type Limit, mayBeBlockedAlready, type Entry, PASSED } fro
 import type { LimitsOf } from "./key-limits.ts";
 import { KeyPermits } from "./key-permits.ts";
 import type { PermitHost } from "./permit-host.ts";
-import { readPass } from "./permit.ts";
+import { readPermit } from "./permit.ts";
 
 /**
  * Keys that this node knows something of, before it forgets those of which there is nothing to
@@ -48,11 +48,11 @@ export class KeyCap implements Limit {
         refusal: { kind: "blocked", gate: permits.gate },
         afterwards: () => permits.blockedUnasked(limit),
       };
-    const { "millrace-gate": gate, "millrace-pass": pass } = message.headers;
+    const { "millrace-gate": gate, "millrace-permit": offered } = message.headers;
     const letIn = message.origin === "runtime" && gate === permits.gate;
     const permit = await permits.enter(
       limit,
-      letIn ? { pass: pass === undefined ? undefined : readPass(pass) } : undefined,
+      letIn ? { offered: offered === undefined ? undefined : readPermit(offered) } : undefined,
     );
     if (permit === undefined)
       return {

@@ -45,10 +45,10 @@ describe("a permit that changes hands", () => {
     waiting.count = 1;
     await first.blocked();
     if (permit !== undefined) await first.leave(permit);
-    const pass = waiting.lastPass;
-    expect(await first.enter(1, { pass })).toMatchObject({ state: "used" });
+    const offered = waiting.lastPermit;
+    expect(await first.enter(1, { offered })).toMatchObject({ state: "used" });
     // A server that was killed delivers the message once more, as if for the first time.
-    expect(await second.enter(1, { pass })).toBeUndefined();
+    expect(await second.enter(1, { offered })).toBeUndefined();
   });
 
   test("is offered under a token that was never offered before", async () => {
@@ -59,8 +59,8 @@ describe("a permit that changes hands", () => {
     for (let job = 0; job < 3; job += 1) {
       await first.blocked();
       if (permit !== undefined) await first.leave(permit);
-      tokens.push(waiting.lastPass.token);
-      permit = await first.enter(1, { pass: waiting.lastPass });
+      tokens.push(waiting.lastPermit.token);
+      permit = await first.enter(1, { offered: waiting.lastPermit });
     }
     expect(new Set(tokens).size).toBe(3);
   });
@@ -73,9 +73,9 @@ describe("a permit that changes hands", () => {
       waiting.count = 1;
       await first.blocked();
       if (permit !== undefined) await first.leave(permit);
-      const pass = waiting.lastPass;
+      const offered = waiting.lastPermit;
       const taker = where === "another node" ? second : first;
-      const taken = await Promise.all([taker.enter(1, { pass }), taker.enter(1, { pass })]);
+      const taken = await Promise.all([taker.enter(1, { offered }), taker.enter(1, { offered })]);
       expect(taken.filter((one) => one !== undefined)).toHaveLength(1);
     },
   );
@@ -100,9 +100,9 @@ describe("a permit that changes hands", () => {
     waiting.count = 1;
     await first.blocked();
     if (permit !== undefined) await first.leave(permit);
-    const pass = waiting.lastPass;
-    await expect(second.enter(1, { pass })).rejects.toBe(TIMEOUT);
-    const taken = await second.enter(1, { pass });
+    const offered = waiting.lastPermit;
+    await expect(second.enter(1, { offered })).rejects.toBe(TIMEOUT);
+    const taken = await second.enter(1, { offered });
     expect(taken).toMatchObject({ state: "used" });
     await clock.advance("5s");
     expect(taken?.state).toBe("used");
@@ -120,7 +120,7 @@ describe("a permit that changes hands", () => {
     const claim = { holder: "n1 (1 of 1)", leaseMs: LEASE_MS };
     const theirs = await locks.acquire(permit.lock.name, claim);
     if (theirs === undefined) throw new Error("it was not free");
-    expect(await first.enter(1, { pass: theirs })).toMatchObject({ state: "used" });
+    expect(await first.enter(1, { offered: theirs })).toMatchObject({ state: "used" });
     expect(told).toBe(1);
     await clock.advance(0);
   });
@@ -168,9 +168,9 @@ describe("a permit whose lease is nearly over when the answer comes", () => {
     waiting.count = 1;
     await first.blocked();
     if (permit !== undefined) await first.leave(permit);
-    const pass = waiting.lastPass;
+    const offered = waiting.lastPermit;
     beLate(LATE_MS);
-    const taken = first.enter(1, { pass });
+    const taken = first.enter(1, { offered });
     await clock.advance(LATE_MS);
     expect(await taken).toMatchObject({ state: "used", fromMs: clock.monotonic() });
     const { leftMs } = (await locks.look(permitLock("q", "k", 0))) ?? {};
@@ -200,11 +200,11 @@ describe("what could not be given back", () => {
     waiting.count = 1;
     if (permit !== undefined) await first.leave(permit).catch(() => {});
     await clock.advance("2s");
-    expect(waiting.passes).toEqual([]);
+    expect(waiting.permits).toEqual([]);
     down = false;
     waiting.failing = undefined;
     await clock.advance("1s");
-    expect(waiting.passes).toHaveLength(1);
+    expect(waiting.permits).toHaveLength(1);
     expect(await locks.list("cap/")).toEqual([]);
   });
 

@@ -4,7 +4,7 @@ import { capGate, permitLock } from "../gate-names.ts";
 import { PermitClaims } from "./permit-claims.ts";
 import type { PermitHost } from "./permit-host.ts";
 import { PERMIT_MS } from "./permit-times.ts";
-import { isOverdue, type Permit, permitHolder, type PermitState, writePass } from "./permit.ts";
+import { isOverdue, type Permit, permitHolder, type PermitState, writePermit } from "./permit.ts";
 
 /**
  * One key's permits as this node sees them: those it has, and what it believes of the others. While
@@ -73,13 +73,13 @@ export class KeyPermits {
    */
   async enter(
     limit: number,
-    letIn?: { readonly pass: HeldLock | undefined },
+    letIn?: { readonly offered: HeldLock | undefined },
   ): Promise<Permit | undefined> {
     this.#limit = limit;
-    const pass = letIn?.pass;
+    const offered = letIn?.offered;
     if (letIn !== undefined) this.#fullUntilMs = 0;
     const permit =
-      (pass === undefined ? undefined : await this.#takeOver(pass)) ??
+      (offered === undefined ? undefined : await this.#takeOver(offered)) ??
       this.#takeIdle() ??
       (await this.#takeFree());
     if (permit === undefined) {
@@ -167,21 +167,22 @@ export class KeyPermits {
   }
 
   /** The permit that a job was let in with: still here, or another node's that offered it. */
-  async #takeOver(pass: HeldLock): Promise<Permit | undefined> {
-    const index = Number(pass.name.slice(pass.name.lastIndexOf("/") + 1));
-    if (index >= this.#limit || pass.name !== permitLock(this.#queue, this.#key, index))
+  async #takeOver(offered: HeldLock): Promise<Permit | undefined> {
+    const index = Number(offered.name.slice(offered.name.lastIndexOf("/") + 1));
+    if (index >= this.#limit || offered.name !== permitLock(this.#queue, this.#key, index))
       return undefined;
     for (const permit of this.#permits) {
       if (permit.index !== index) continue;
-      if (permit.state === "offered" && permit.lock.token === pass.token) return this.#take(permit);
-      if (permit.lock.token >= pass.token) return undefined;
+      if (permit.state === "offered" && permit.lock.token === offered.token)
+        return this.#take(permit);
+      if (permit.lock.token >= offered.token) return undefined;
       // Taken over elsewhere, and offered from there before this node knew.
       this.#lose(permit);
     }
     const { node, leaseMs } = this.#host;
     const claim = { holder: permitHolder(node, index, this.#limit), leaseMs };
     return this.#take(
-      this.#keep({ index, claim, lock: pass, fromMs: this.#now(), state: "offered" }),
+      this.#keep({ index, claim, lock: offered, fromMs: this.#now(), state: "offered" }),
     );
   }
 
@@ -248,8 +249,8 @@ export class KeyPermits {
   }
 
   async #letIn(permit: Permit | undefined): Promise<boolean> {
-    const passes = permit === undefined ? [] : [writePass(permit)];
-    return (await this.#host.blocked.release(this.#queue, this.#gate, 1, { passes })) > 0;
+    const permits = permit === undefined ? [] : [writePermit(permit)];
+    return (await this.#host.blocked.release(this.#queue, this.#gate, 1, { permits })) > 0;
   }
 
   /** Takes what is free for blocked jobs, as long as there are both. */

@@ -37,14 +37,14 @@ export function isOverdue({ claim, fromMs }: Permit, now: number): boolean {
 }
 
 /** A permit in a message: what its next holder takes it over by. */
-export function writePass({ lock: { name, token } }: Permit): string {
+export function writePermit({ lock: { name, token } }: Permit): string {
   return JSON.stringify({ name, token });
 }
 
 /** @returns undefined for what no node wrote */
-export function readPass(pass: string): HeldLock | undefined {
+export function readPermit(text: string): HeldLock | undefined {
   try {
-    const value = JSON.parse(pass) as Partial<HeldLock> | null;
+    const value = JSON.parse(text) as Partial<HeldLock> | null;
     return typeof value?.name === "string" && typeof value.token === "number"
       ? { name: value.name, token: value.token }
       : undefined;
