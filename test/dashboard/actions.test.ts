@@ -143,6 +143,24 @@ describe("what the page changes as the command does", () => {
     ]);
   });
 
+  test("an operation purges what waits, delayed jobs only where that is asked for", async () => {
+    const { get, post, t } = await scene();
+    await t.enqueue(send, { n: 1 }, { id: "later", delay: "5h" });
+    await t.clock.advance("1s");
+    await t.client.queues.pause("mail");
+    await t.enqueue(send, { n: 2 }, { id: "now" });
+    await t.clock.advance("1s");
+    const purge = async (where: string): Promise<unknown> =>
+      (await post("operations", { kind: "jobs-cancel", filter: { queue: "mail", where } })).json();
+    const waiting = "state=queued OR state=blocked";
+    expect(await purge(waiting)).toMatchObject({ count: 1 });
+    expect(await purge(`${waiting} OR state=delayed`)).toMatchObject({ count: 2 });
+    expect((await get<readonly Line[]>("audit")).map(({ which }) => which)).toEqual([
+      `queue=mail where=${waiting} OR state=delayed`,
+      `queue=mail where=${waiting}`,
+    ]);
+  });
+
   test("none of it is done for a viewer, or for another site", async () => {
     const [viewed, owned] = [await scene({ user: () => BOB }), await scene()];
     const cross = { ...OF_THE_PAGE, "sec-fetch-site": "cross-site" };

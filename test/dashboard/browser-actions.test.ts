@@ -9,7 +9,7 @@ vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
 describeInBrowser("what the dashboard changes as the command does", (browserOf) => {
   describeServer("of a fleet", "newest", (server) => {
-    test("an operator gives one delayed job another time, and purges what is delayed", async () => {
+    test("an operator gives one delayed job another time, and purges what is delayed by an operation that is taken back", async () => {
       const { client, served } = await fleet(server);
       await client.enqueue(send, { to: "ann" }, { id: "letter", delay: "1h" });
       const due = async (): Promise<number | undefined> =>
@@ -29,21 +29,33 @@ describeInBrowser("what the dashboard changes as the command does", (browserOf) 
       expect(await due()).toBeGreaterThan((first ?? 0) + 3 * 3_600_000);
 
       await page.goto(`${served.url}queues/mail`);
-      await page.getByRole("button", { name: "Purge" }).click();
-      const purge = page.getByRole("dialog", { name: "Cancel 0 waiting jobs of mail?" });
-      await purge.getByRole("link", { name: "delayed" }).click();
-      await heading(page, "Jobs");
-      await page.getByRole("button", { name: "Cancel all that match" }).waitFor();
-      await page.goBack();
-      await page.getByRole("button", { name: "Purge" }).click();
+      await page.getByRole("button", { name: "Purge", exact: true }).click();
+      const purge = page.getByRole("dialog", { name: "Cancel all jobs that wait in mail?" });
+      await purge.getByText("0 jobs match now.").waitFor();
       await purge.getByLabel("2 delayed jobs too, retries among them").check();
+      await purge.getByText("2 jobs match now.").waitFor();
       expect(await violations(page)).toEqual([]);
+      await purge.getByLabel(/^Why/).fill("the list was wrong");
       await purge.getByRole("button", { name: "Purge" }).click();
-      await page.getByText("2 jobs of mail cancelled.").waitFor();
+      await heading(page, "Cancel jobs");
+      await page.getByText("2 of 2 done", { exact: true }).waitFor();
       expect(await client.jobs.count({ state: "delayed", queue: "mail" })).toBe(0);
+      await eventually(async () => (await client.job("letter")).state === "cancelled", {
+        ...{ withinMs: 60_000, describe: "a node has taken the letter out" },
+      });
+      await page.getByRole("button", { name: "Undo" }).click();
+      const undo = page.getByRole("dialog", { name: "Enqueue 2 jobs anew?" });
+      await undo.getByRole("button", { name: "Undo" }).click();
+      await page.getByText(/^undoes=/).waitFor();
+      await page.getByText("2 of 2 done", { exact: true }).waitFor();
+      await eventually(
+        async () => (await client.jobs.count({ state: "delayed", queue: "mail" })) === 2,
+        { withinMs: 60_000, describe: "both wait for their time again" },
+      );
       const audit = await client.audit.list();
       expect(audit.map(({ action, by }) => `${by}: ${action}`)).toEqual([
-        "ada@example.com: queues purge",
+        "ada@example.com: cancel undo",
+        "ada@example.com: jobs cancel",
         "ada@example.com: jobs reschedule",
       ]);
       expect(trouble).toEqual([]);

@@ -108,7 +108,15 @@ describeInBrowser("buttons of the dashboard", (browserOf) => {
       await page.getByText(/^Paused .* by ada@example.com: the bank is away$/).waitFor();
       for (const id of ["m-1", "m-2", "m-3"]) await client.enqueue(send, { to: id }, { id });
       await page.getByRole("link", { name: "3", exact: true }).first().waitFor();
-      await act(page, page, { label: "Purge", question: "Cancel 3 waiting jobs of mail?" });
+      // No node takes out what an operation cancels now, and its question says so.
+      await page.getByRole("button", { name: "Purge", exact: true }).click();
+      const slow = page.getByRole("dialog", { name: "Cancel all jobs that wait in mail?" });
+      await slow.getByText("3 jobs match now.").waitFor();
+      await slow.getByText(/The queue is paused. Cancelled jobs stay in it/).waitFor();
+      await slow.getByRole("button", { name: "Keep as it is" }).click();
+      await act(page, page, {
+        ...{ label: "Purge at once", question: "Cancel 3 waiting jobs of mail at once?" },
+      });
       await page.getByText("3 jobs of mail cancelled.").waitFor();
       expect(await client.job("m-2")).toMatchObject({ state: "cancelled" });
       // The one for later stays.

@@ -41,7 +41,7 @@ const PLACES: Readonly<Record<string, Place>> = {
     },
   },
   "queues purge": {
-    ...{ button: "Purge", path: "queues/mail/purge", flags: ["delayed"] },
+    ...{ button: "Purge at once", path: "queues/mail/purge", flags: ["delayed"] },
     without: { yes: ASKS },
   },
   "queues set": {

@@ -15,6 +15,7 @@ interface OperationActionProps {
     readonly at?: string;
   };
   readonly danger?: boolean;
+  readonly onOpen?: () => void;
   /** What it does to each, and what can't be undone. */
   readonly children: ReactNode;
 }

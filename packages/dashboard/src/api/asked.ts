@@ -152,10 +152,10 @@ function askedLiveFilter(given: unknown): FleetLiveFilter {
   if (odd !== undefined)
     throw wrong(`filter.${odd.slice(0, 50)}`, `one of ${LIVE_FILTERS.join(", ")}`);
   const [queue, state, where] = LIVE_FILTERS.map((key) => optionalText(filter, key));
-  if (state === undefined || !LIVE.includes(state))
-    throw wrong("filter.state", `one of ${LIVE.join(", ")}`);
+  const saysWhich = state === undefined ? (where ?? "").trim() !== "" : LIVE.includes(state);
+  if (!saysWhich) throw wrong("filter.state", `one of ${LIVE.join(", ")}`);
   return {
-    state: state as LiveState,
+    ...(state === undefined ? {} : { state: state as LiveState }),
     ...(queue === undefined || queue === "" ? {} : { queue }),
     ...(where === undefined || where === "" ? {} : { where }),
   };
