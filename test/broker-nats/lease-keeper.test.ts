@@ -4,7 +4,7 @@ import { connect } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
 import type { MillraceError } from "@millrace/core";
 import { patientManager } from "../harness/administrator.ts";
-import type { Lease } from "../../packages/broker-nats/src/lease/lease.ts";
+import type { LeaseId } from "../../packages/broker-nats/src/lease/lease.ts";
 import { LeaseKeeper } from "../../packages/broker-nats/src/lease/lease-keeper.ts";
 import { ConfirmedAcker } from "../../packages/broker-nats/src/pull/ack.ts";
 import type { Delivery } from "../../packages/broker-nats/src/pull/delivery.ts";
@@ -55,7 +55,7 @@ describeOnOwnServers("LeaseKeeper", (start) => {
     await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc, { ackWaitMs: ACK_WAIT_MS });
-    const lost: Lease[] = [];
+    const lost: LeaseId[] = [];
     const keeper = await LeaseKeeper.open({
       connection: { servers: server.url },
       ackWaitMs: ACK_WAIT_MS,
@@ -176,7 +176,7 @@ describeOnOwnServers("LeaseKeeper", (start) => {
     await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });
     await workQueue(nc, { ackWaitMs: ACK_WAIT_MS });
-    const lost: [Lease, number][] = [];
+    const lost: [LeaseId, number][] = [];
     const keeper = await LeaseKeeper.open({
       connection: { servers: server.url },
       ackWaitMs: ACK_WAIT_MS,
@@ -227,7 +227,7 @@ describeOnOwnServers("LeaseKeeper", (start) => {
 
 describe("LeaseKeeper", () => {
   test("leases held while the worker keeps failing are lost in time", async () => {
-    const lost: Lease[] = [];
+    const lost: LeaseId[] = [];
     const problems: MillraceError[] = [];
     const failing =
       "const { parentPort } = require('node:worker_threads'); parentPort.postMessage({ kind: 'ready' }); setTimeout(() => { throw new Error('broken'); }, 50);";

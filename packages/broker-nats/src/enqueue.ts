@@ -9,7 +9,7 @@ import {
   requireQueueName,
   tooFarAhead,
 } from "@millrace/core";
-import type { OutcomeReader, Publication } from "./publish/batch.ts";
+import type { OutcomeReader, OutgoingMessage } from "./publish/batch.ts";
 import { enqueueMessage, type ProducerLimits } from "./messages/envelope-message.ts";
 import { lastSequence } from "./publish/pub-ack.ts";
 import type { Names } from "./topology/subjects.ts";
@@ -17,7 +17,7 @@ import type { Names } from "./topology/subjects.ts";
 /** One by one, or many confirmed as one. */
 export interface BulkPublisher {
   publishMany<Result>(
-    items: Iterable<Publication>,
+    items: Iterable<OutgoingMessage>,
     reader: OutcomeReader<Result>,
     signal?: AbortSignal,
   ): Promise<Result[]>;
@@ -50,10 +50,10 @@ export async function enqueue(
   const sent: Envelope[] = [];
   /** A job whose name and queue were found right. */
   let checked: Envelope | undefined;
-  function* messages(): Generator<Publication> {
+  function* messages(): Generator<OutgoingMessage> {
     for (let index = 0; index < jobs.length; index += 1) {
       const job = jobs[index] as Envelope;
-      let message: Publication;
+      let message: OutgoingMessage;
       try {
         requireId(job.id);
         // Jobs that are enqueued together mostly share these two.

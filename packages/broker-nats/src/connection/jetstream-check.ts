@@ -21,7 +21,7 @@ const ELECTION_MS = 15_000;
 const NOT_ENABLED = new Set([10039, 10076]);
 const UNAVAILABLE = new Set([10008, 10009]);
 
-type Verdict = "enabled" | "disabled" | "not-now";
+type Availability = "enabled" | "disabled" | "not-now";
 
 export interface JetStreamWait {
   readonly signal?: AbortSignal | undefined;
@@ -41,12 +41,12 @@ export async function requireJetStream(
   const patienceMs = nc.info?.cluster === undefined ? PATIENCE_MS : ELECTION_MS;
   for (let deadline = clock.monotonic() + patienceMs; ;) {
     signal?.throwIfAborted();
-    const verdict = await ask(nc);
-    if (verdict === "enabled") return;
-    if (verdict === "disabled" && nc.info?.jetstream !== true)
+    const found = await ask(nc);
+    if (found === "enabled") return;
+    if (found === "disabled" && nc.info?.jetstream !== true)
       throw new MillraceError("jetstream-disabled", DISABLED);
     if (clock.monotonic() > deadline) {
-      if (verdict === "disabled") throw new MillraceError("jetstream-disabled", DISABLED);
+      if (found === "disabled") throw new MillraceError("jetstream-disabled", DISABLED);
       const error = new MillraceError("broker-unavailable", NO_ANSWER);
       if (onSilence === undefined) throw error;
       onSilence(error);
@@ -56,7 +56,7 @@ export async function requireJetStream(
   }
 }
 
-async function ask(nc: NatsConnection): Promise<Verdict> {
+async function ask(nc: NatsConnection): Promise<Availability> {
   try {
     const reply = await nc.request("$JS.API.INFO", new Uint8Array(0), { timeout: PATIENCE_MS });
     const code = reply.json<{ error?: { err_code?: number } }>().error?.err_code ?? 0;

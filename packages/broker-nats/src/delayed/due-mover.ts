@@ -3,7 +3,7 @@ import { machineOf } from "../machine/machine.ts";
 import { ack, nak } from "../pull/ack.ts";
 import type { Delivery } from "../pull/delivery.ts";
 import { PullSubscription } from "../pull/pull-subscription.ts";
-import type { Publication, RecordPublication } from "../publish/batch.ts";
+import type { OutgoingMessage, EditableMessage } from "../publish/batch.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { OwnWords } from "../publish/own-words.ts";
 import type { EarlierCopies } from "../lookup/earlier-copies.ts";
@@ -17,7 +17,7 @@ import { type DueJob, readDelayedHeaders } from "../messages/delayed-headers.ts"
 import { postponeMs } from "../messages/delayed-message.ts";
 import { readPlace } from "../messages/delayed-place.ts";
 import { DueTimes } from "./due-times.ts";
-import { hasRun } from "../lookup/has-run.ts";
+import { hasRun } from "../lookup/moved-job-check.ts";
 import { forwardHeaders } from "../messages/forward-headers.ts";
 import { RoomByBytes } from "./room-by-bytes.ts";
 
@@ -240,11 +240,11 @@ function soonest({ delivery, job }: Timed): number {
   return Math.max(job.notBefore, delivery.publishedAtMs);
 }
 
-function* publications(names: Names, jobs: readonly Timed[]): Generator<Publication> {
+function* publications(names: Names, jobs: readonly Timed[]): Generator<OutgoingMessage> {
   for (const timed of jobs) yield forwarded(names, timed);
 }
 
-function forwarded(names: Names, { delivery, job }: Timed): RecordPublication {
+function forwarded(names: Names, { delivery, job }: Timed): EditableMessage {
   const { queue, lane, messageId, reserved } = job;
   const headers = forwardHeaders(delivery.headers, messageId);
   // The door of those that waited at a gate shows no lane.

@@ -35,7 +35,7 @@ const YOUNG_MB = 4;
  * clock. (That clock stands still while a machine is suspended.)
  *
  * @example
- * const onLost = (lease: Lease) => abort(lease);
+ * const onLost = (lease: LeaseId) => abort(lease);
  * const keeper = await LeaseKeeper.open({ connection, ackWaitMs: 30_000, onLost });
  * const lease = keeper.register(delivery.ackSubject);
  * if (keeper.isHeld(lease)) ack(nc, delivery.ackSubject);

@@ -1,5 +1,5 @@
 import { MillraceError } from "../errors.ts";
-import type { Lease } from "./lease.ts";
+import type { LeaseId } from "./lease.ts";
 import {
   GENERATIONS,
   LeaseSegment,
@@ -40,29 +40,29 @@ export abstract class LeaseSlots implements Leases {
   protected abstract grown(segment: LeaseSegment): void;
 
   /** The lease counts from the last turn of the event loop before: see `receivedAfterMs`. */
-  register(ackSubject: string, ackWaitMs: number = this.#owner.ackWaitMs): Lease {
+  register(ackSubject: string, ackWaitMs: number = this.#owner.ackWaitMs): LeaseId {
     if (ackSubject.length > MAX_SUBJECT_BYTES || ackWaitMs < this.#owner.ackWaitMs)
       throw unusable(ackSubject, ackWaitMs, this.#owner.ackWaitMs);
     return this.#take(ackSubject, ackWaitMs, this.receivedAfterMs);
   }
 
-  registerLock(order: LockOrder, leaseMs: number, ageMs: number): Lease | undefined {
+  registerLock(order: LockOrder, leaseMs: number, ageMs: number): LeaseId | undefined {
     const text = writeLockOrder(order);
     const fits = Buffer.byteLength(text) <= MAX_SUBJECT_BYTES;
     if (!fits || leaseMs * 2 < this.#owner.ackWaitMs) return undefined;
     return this.#take(text, leaseMs, (this.#nowMs() - ageMs) | 0);
   }
 
-  confirmedMs(lease: Lease): number {
+  confirmedMs(lease: LeaseId): number {
     const number = Math.floor(lease / GENERATIONS);
     return this.#segmentOf(number).confirmedMs(number % SLOTS_PER_SEGMENT);
   }
 
-  sinceConfirmedMs(lease: Lease): number {
+  sinceConfirmedMs(lease: LeaseId): number {
     return elapsedMs(this.confirmedMs(lease), this.#nowMs());
   }
 
-  isHeld(lease: Lease): boolean {
+  isHeld(lease: LeaseId): boolean {
     const number = Math.floor(lease / GENERATIONS);
     const segment = this.#segmentOf(number);
     const slot = number % SLOTS_PER_SEGMENT;
@@ -73,11 +73,11 @@ export abstract class LeaseSlots implements Leases {
     return false;
   }
 
-  stateOf(lease: Lease): LeaseState {
+  stateOf(lease: LeaseId): LeaseState {
     return { buffer: this.#segmentOf(Math.floor(lease / GENERATIONS)).buffer, lease };
   }
 
-  release(lease: Lease): void {
+  release(lease: LeaseId): void {
     const number = Math.floor(lease / GENERATIONS);
     if (this.#segmentOf(number).free(number % SLOTS_PER_SEGMENT, lease % GENERATIONS))
       this.#free.push(number);
@@ -87,7 +87,7 @@ export abstract class LeaseSlots implements Leases {
   protected lost(number: number, generation: number): void {
     // Released while the message was on its way: nobody is concerned any more.
     if (this.#segmentOf(number).isLost(number % SLOTS_PER_SEGMENT, generation))
-      this.#owner.onLost((number * GENERATIONS + generation) as Lease);
+      this.#owner.onLost((number * GENERATIONS + generation) as LeaseId);
   }
 
   /** Looks at all of them, while nobody extends any. */
@@ -96,7 +96,7 @@ export abstract class LeaseSlots implements Leases {
       for (let slot = 0; slot < SLOTS_PER_SEGMENT; slot += 1) {
         const generation = segment.heldGeneration(slot);
         if (generation !== undefined)
-          this.isHeld(((s * SLOTS_PER_SEGMENT + slot) * GENERATIONS + generation) as Lease);
+          this.isHeld(((s * SLOTS_PER_SEGMENT + slot) * GENERATIONS + generation) as LeaseId);
       }
     });
   }
@@ -109,12 +109,12 @@ export abstract class LeaseSlots implements Leases {
     return stoodStill;
   }
 
-  #take(text: string, leaseMs: number, confirmedMs: number): Lease {
+  #take(text: string, leaseMs: number, confirmedMs: number): LeaseId {
     if (this.#free.length === 0) this.#grow();
     const number = this.#free.pop() as number;
     const slot = number % SLOTS_PER_SEGMENT;
     const generation = this.#segmentOf(number).take(slot, text, leaseMs, confirmedMs);
-    return (number * GENERATIONS + generation) as Lease;
+    return (number * GENERATIONS + generation) as LeaseId;
   }
 
   #segmentOf(number: number): LeaseSegment {

@@ -1,3 +1,3 @@
 declare const lease: unique symbol;
 /** Names one registration; a slot's later tenants have other names. */
-export type Lease = number & { readonly [lease]: true };
+export type LeaseId = number & { readonly [lease]: true };

@@ -1,5 +1,5 @@
 import type { MillraceError } from "../errors.ts";
-import type { Lease } from "./lease.ts";
+import type { LeaseId } from "./lease.ts";
 import type { LockOrder } from "./lock-order.ts";
 import type { LeaseState } from "./thread-lease.ts";
 
@@ -10,27 +10,27 @@ export interface Leases {
    *
    * @throws MillraceError `lease-unusable`
    */
-  register(ackSubject: string, ackWaitMs: number): Lease;
+  register(ackSubject: string, ackWaitMs: number): LeaseId;
   /**
    * The same for a lock: from half of its lease on what the order says is done, and then every
    * third. `onLost` is never called for it.
    *
    * @returns undefined where such a lease is looked at too seldom, or the order is too long
    */
-  registerLock(order: LockOrder, leaseMs: number, ageMs: number): Lease | undefined;
+  registerLock(order: LockOrder, leaseMs: number, ageMs: number): LeaseId | undefined;
   /**
    * When the last confirmed extension was sent, on the clock of `sinceConfirmedMs`. Means something
    * until the lease is released.
    */
-  confirmedMs(lease: Lease): number;
+  confirmedMs(lease: LeaseId): number;
   /** How long ago that was. */
-  sinceConfirmedMs(lease: Lease): number;
+  sinceConfirmedMs(lease: LeaseId): number;
   /** Ask right before settling. Once false it stays false. */
-  isHeld(lease: Lease): boolean;
+  isHeld(lease: LeaseId): boolean;
   /** What `isHeld` of `thread-lease.ts` needs. */
-  stateOf(lease: Lease): LeaseState;
+  stateOf(lease: LeaseId): LeaseState;
   /** Stops extending. Safe to call again, and for a lease that was lost. */
-  release(lease: Lease): void;
+  release(lease: LeaseId): void;
   /** Stops extending everything. Safe to call again. */
   close(): Promise<void>;
 }
@@ -43,7 +43,7 @@ export interface LeasesOwner {
    * The lease can't be relied on any more: abort what runs on it and settle nothing. Release it all
    * the same.
    */
-  onLost(lease: Lease): void;
+  onLost(lease: LeaseId): void;
   /**
    * Resolves when everything has been read that the server had sent on the deliveries' connection
    * before this was called. Asked once the event loop was stalled, so that what comes afterwards is

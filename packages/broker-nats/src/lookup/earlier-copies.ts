@@ -1,5 +1,5 @@
 import { type Envelope, isSameEnqueue, NO_MEMORY } from "@millrace/core";
-import { hasRun } from "./has-run.ts";
+import { hasRun } from "./moved-job-check.ts";
 import { request } from "../jetstream-errors.ts";
 import { machineOf } from "../machine/machine.ts";
 import { endsOf, scan } from "../reads/scan.ts";

@@ -2,12 +2,12 @@ import { type Msg, type NatsConnection, NoRespondersError, RequestError } from "
 import { randomBytes } from "node:crypto";
 import { MillraceError } from "../errors.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
-import type { Publication } from "../publish/batch.ts";
+import type { OutgoingMessage } from "../publish/batch.ts";
 import { JetStreamRefusal, judgePubAck } from "../publish/pub-ack.ts";
 import { encodeHeaders, rawHeaders } from "../wire/headers.ts";
 
 /** A message whose headers are bytes already, or absent. */
-interface Encoded extends Publication {
+interface Encoded extends OutgoingMessage {
   readonly headers: Uint8Array | undefined;
 }
 
@@ -63,19 +63,19 @@ export function isUnheard(error: unknown): boolean {
 }
 
 function outcomeOf(reply: Msg, subject: string): BatchOutcome {
-  const verdict = judgePubAck(reply, subject, 1);
-  if (verdict instanceof MillraceError) {
-    const code = refusalCode(verdict);
+  const meaning = judgePubAck(reply, subject, 1);
+  if (meaning instanceof MillraceError) {
+    const code = refusalCode(meaning);
     if (code === CONTAINS_DUPLICATE) return { kind: "duplicate" };
     if (code !== undefined && NO_BATCH.has(code)) return { kind: "closed" };
-    throw verdict;
+    throw meaning;
   }
-  if (typeof verdict === "symbol")
+  if (typeof meaning === "symbol")
     throw new MillraceError(
       "broker-unavailable",
       `The server could not store the messages for ${subject} at the moment. Try again.`,
     );
-  return { kind: "stored", lastSequence: verdict.sequence };
+  return { kind: "stored", lastSequence: meaning.sequence };
 }
 
 /** JetStream's own code, where the error is a refusal. */

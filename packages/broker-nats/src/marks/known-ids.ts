@@ -37,12 +37,12 @@ async function isKnown(nc: NatsConnection, { subject, id }: AskedId): Promise<bo
   const reply = await request("ask for a message id", () =>
     nc.request(subject, new Uint8Array(), { headers, timeout: TIMEOUT_MS }),
   );
-  const verdict = judgePubAck(reply, subject, 1);
-  if (verdict instanceof MillraceError) {
-    if (refusalCode(verdict) === WRONG_LAST_MESSAGE_ID) return false;
-    throw verdict;
+  const meaning = judgePubAck(reply, subject, 1);
+  if (meaning instanceof MillraceError) {
+    if (refusalCode(meaning) === WRONG_LAST_MESSAGE_ID) return false;
+    throw meaning;
   }
-  if (typeof verdict === "symbol" || !verdict.duplicate)
+  if (typeof meaning === "symbol" || !meaning.duplicate)
     throw new MillraceError("broker-unavailable", `The server did not tell about the id ${id}.`);
   return true;
 }

@@ -15,7 +15,7 @@ import { requireNear } from "../enqueue.ts";
 import type { ServerFeatures } from "../connection/server-features.ts";
 import { request } from "../jetstream-errors.ts";
 import { machineOf } from "../machine/machine.ts";
-import type { Publication } from "../publish/batch.ts";
+import type { OutgoingMessage } from "../publish/batch.ts";
 import { enqueueMessage, type ProducerLimits } from "../messages/envelope-message.ts";
 import { lastMessage } from "../reads/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
@@ -27,7 +27,7 @@ import { ensureMarkDoor } from "./mark-door.ts";
 import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 
 type Documents = Parameters<typeof explainClosed>[3];
-type Encoded = Publication & { readonly headers: Uint8Array };
+type Encoded = OutgoingMessage & { readonly headers: Uint8Array };
 
 /** A job of a batch, as far as it has come. */
 type Item =

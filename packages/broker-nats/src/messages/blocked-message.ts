@@ -1,6 +1,6 @@
 import type { Envelope, Lane } from "@millrace/core";
 import { forwardHeaders } from "./forward-headers.ts";
-import type { Publication, RecordPublication } from "../publish/batch.ts";
+import type { OutgoingMessage, EditableMessage } from "../publish/batch.ts";
 import { sharedMessageId } from "./envelope-message.ts";
 import type { Names } from "../topology/subjects.ts";
 import type { ReceivedHeaders } from "../wire/read-headers.ts";
@@ -9,11 +9,11 @@ import { gateToken } from "./gate-token.ts";
 
 /** A job that waits at a gate, from the message that its queue would get. */
 export function blockedMessage(
-  requeue: RecordPublication,
+  requeue: EditableMessage,
   envelope: Envelope,
   gate: string,
   names: Names,
-): Publication {
+): OutgoingMessage {
   return {
     subject: names.blocked(envelope.queue, gateToken(gate)),
     data: requeue.data,
@@ -39,7 +39,7 @@ export function wokenMessage(
   queue: string,
   names: Names,
   permit: string | undefined,
-): RecordPublication {
+): EditableMessage {
   const { headers } = blocked;
   const lane = laneOf(headers);
   return {

@@ -1,5 +1,5 @@
 import type { Envelope } from "@millrace/core";
-import type { Publication, RecordPublication } from "../publish/batch.ts";
+import type { OutgoingMessage, EditableMessage } from "../publish/batch.ts";
 import type { Names } from "../topology/subjects.ts";
 import { sharedMessageId } from "./envelope-message.ts";
 import { delayedHeaders, moveHeaders } from "./delayed-headers.ts";
@@ -28,12 +28,12 @@ export interface DelayedWay {
 
 /** A job that waits for its time, from the message that its queue would get. */
 export function delayedMessage(
-  requeue: RecordPublication,
+  requeue: EditableMessage,
   envelope: Envelope,
   notBefore: number,
   names: Names,
   way: DelayedWay,
-): RecordPublication {
+): EditableMessage {
   const { queue, id } = envelope;
   const place = placeOf(envelope);
   const due = names.due(queue, id, place);
@@ -66,12 +66,12 @@ export interface MovedFrom {
 
 /** A delayed job at another time: takes the place of its message in one write, or is refused. */
 export function movedMessage(
-  requeue: RecordPublication,
+  requeue: EditableMessage,
   envelope: Envelope,
   notBefore: number,
   names: Names,
   from: MovedFrom,
-): Publication {
+): OutgoingMessage {
   const { queue, id } = envelope;
   return {
     subject: from.subject,

@@ -8,7 +8,7 @@ import {
   writeEnvelope,
   writeFittingEnvelope,
 } from "@millrace/core";
-import type { Publication, RecordPublication } from "../publish/batch.ts";
+import type { OutgoingMessage, EditableMessage } from "../publish/batch.ts";
 import { encodeHeaders, type HeaderRecord } from "../wire/headers.ts";
 import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 import type { Names } from "../topology/subjects.ts";
@@ -34,7 +34,7 @@ export function enqueueMessage(
   names: Names,
   limits: ProducerLimits,
   place: "shared" | "keyed" = "shared",
-): Publication {
+): OutgoingMessage {
   const { id, queue, lane } = envelope;
   if (needsProgramDoor(envelope)) {
     const { headers, ...message } = programMessage(envelope, names, limits);
@@ -60,7 +60,7 @@ export function programMessage(
   envelope: Envelope,
   names: Names,
   limits: ProducerLimits,
-): RecordPublication {
+): EditableMessage {
   const { queue, lane } = envelope;
   const headers = {
     ...envelopeHeaders(envelope),
@@ -95,7 +95,7 @@ export function requeueMessage(
   names: Names,
   maxBytes: number,
   rules: EncodeRules = AS_IT_IS,
-): RecordPublication {
+): EditableMessage {
   const headers = envelopeHeaders(envelope);
   return {
     subject: names.requeue(envelope.queue, envelope.lane),

@@ -1,6 +1,6 @@
 import type { Msg } from "@nats-io/nats-core";
 import { type PubAck, type RefusalWords, refusal } from "./pub-ack.ts";
-import type { Verdict } from "../requests/in-flight-request.ts";
+import type { ReplyMeaning } from "../requests/in-flight-request.ts";
 
 /** What the server says of a fast batch, or of one message of it. */
 export type BatchAnswer =
@@ -10,7 +10,7 @@ export type BatchAnswer =
   | {
       readonly kind: "refused";
       readonly place: number;
-      readonly verdict: Verdict<PubAck>;
+      readonly meaning: ReplyMeaning<PubAck>;
       readonly closes: boolean;
     }
   /** This one is stored, by a server that knows nothing of batches. */
@@ -51,7 +51,7 @@ export function readBatchAnswer(reply: Msg, subject: string): BatchAnswer {
     const code = error.err_code ?? 0;
     if (code === DISABLED) return { kind: "closed" };
     if (NO_BATCH.has(code)) return LOST;
-    return { kind: "refused", place, verdict: refusal(error, subject), closes: type === "err" };
+    return { kind: "refused", place, meaning: refusal(error, subject), closes: type === "err" };
   }
   if (stream === undefined || seq === 0) return LOST;
   const ack = { stream, duplicate, attempts: 1 };

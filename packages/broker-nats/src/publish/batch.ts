@@ -7,7 +7,7 @@ import type { PubAck } from "./pub-ack.ts";
  * A message to store. Its `Nats-Msg-Id` is what makes a retry store it once; one without may be
  * stored twice, and is only for what a second copy does no harm.
  */
-export interface Publication {
+export interface OutgoingMessage {
   readonly subject: string;
   readonly data: Uint8Array;
   /** As a record, or as the bytes that `encodeHeaders` made of one. */
@@ -15,7 +15,7 @@ export interface Publication {
 }
 
 /** A message whose headers can still be added to. */
-export interface RecordPublication extends Publication {
+export interface EditableMessage extends OutgoingMessage {
   readonly headers: HeaderRecord;
 }
 
@@ -46,9 +46,9 @@ export const AS_OUTCOME: OutcomeReader<PublishOutcome> = {
  * promise for each.
  */
 export class Batch<Result> implements RequestSource<PubAck>, Requester<PubAck> {
-  readonly #items: Iterator<Publication>;
+  readonly #items: Iterator<OutgoingMessage>;
   readonly #requestOf: (
-    item: Publication,
+    item: OutgoingMessage,
     requester: Requester<PubAck>,
     index: number,
   ) => InFlightRequest<PubAck>;
@@ -62,9 +62,9 @@ export class Batch<Result> implements RequestSource<PubAck>, Requester<PubAck> {
   #settled = 0;
 
   constructor(
-    items: Iterator<Publication>,
+    items: Iterator<OutgoingMessage>,
     requestOf: (
-      item: Publication,
+      item: OutgoingMessage,
       requester: Requester<PubAck>,
       index: number,
     ) => InFlightRequest<PubAck>,
@@ -116,7 +116,7 @@ export class Batch<Result> implements RequestSource<PubAck>, Requester<PubAck> {
     this.#settle(this.#reader.failed(error, index), index);
   }
 
-  #pull(): Publication | undefined {
+  #pull(): OutgoingMessage | undefined {
     try {
       const item = this.#items.next();
       if (item.done !== true) return item.value;

@@ -8,7 +8,7 @@ import {
   type Requester,
   RETRY,
   UNHEARD,
-  type Verdict,
+  type ReplyMeaning,
 } from "../requests/in-flight-request.ts";
 import { encodeHeaders } from "../wire/headers.ts";
 import { readStatus } from "../wire/read-headers.ts";
@@ -16,7 +16,7 @@ import {
   AS_OUTCOME,
   Batch,
   type OutcomeReader,
-  type Publication,
+  type OutgoingMessage,
   type PublishOutcome,
 } from "./batch.ts";
 import { headersOfCopy } from "./first-copy.ts";
@@ -100,7 +100,7 @@ export class ConfirmedPublisher {
   publish(
     subject: string,
     data: Uint8Array,
-    headers: Publication["headers"],
+    headers: OutgoingMessage["headers"],
     revoked?: () => MillraceError | undefined,
   ): Promise<PubAck> {
     const refused = revoked?.();
@@ -121,7 +121,7 @@ export class ConfirmedPublisher {
    * @param index passed back with the outcome
    * @throws MillraceError `payload-too-large`, `invalid-header`: then the requester hears nothing
    */
-  send(publication: Publication, requester: Requester<PubAck>, index: number): void {
+  send(publication: OutgoingMessage, requester: Requester<PubAck>, index: number): void {
     this.#window.send(this.request(publication, requester, index));
   }
 
@@ -138,14 +138,14 @@ export class ConfirmedPublisher {
    * @param signal once it is aborted nothing goes out any more, and what is not confirmed has
    *   failed
    */
-  publishMany(items: Iterable<Publication>): Promise<PublishOutcome[]>;
+  publishMany(items: Iterable<OutgoingMessage>): Promise<PublishOutcome[]>;
   publishMany<Result>(
-    items: Iterable<Publication>,
+    items: Iterable<OutgoingMessage>,
     reader: OutcomeReader<Result>,
     signal?: AbortSignal,
   ): Promise<Result[]>;
   publishMany(
-    items: Iterable<Publication>,
+    items: Iterable<OutgoingMessage>,
     reader: OutcomeReader<unknown> = AS_OUTCOME,
     signal?: AbortSignal,
   ): Promise<unknown[]> {
@@ -159,7 +159,7 @@ export class ConfirmedPublisher {
 
   async #publishUntil(
     signal: AbortSignal,
-    items: Iterable<Publication>,
+    items: Iterable<OutgoingMessage>,
     reader: OutcomeReader<unknown>,
   ): Promise<unknown[]> {
     let abort = (): void => {};
@@ -200,14 +200,14 @@ export class ConfirmedPublisher {
   }
 
   readonly #requestOf = (
-    item: Publication,
+    item: OutgoingMessage,
     requester: Requester<PubAck>,
     index: number,
   ): InFlightRequest<PubAck> => this.request(item, requester, index);
 
   /** @throws MillraceError `payload-too-large`, `invalid-header` */
   request(
-    { subject, data, headers }: Publication,
+    { subject, data, headers }: OutgoingMessage,
     requester: Requester<PubAck>,
     index: number,
   ): InFlightRequest<PubAck> {
@@ -224,10 +224,10 @@ export class ConfirmedPublisher {
     return newRequest({ subject, data, headers: encoded, requester, index });
   }
 
-  #judge(reply: Msg, request: InFlightRequest<PubAck>): Verdict<PubAck> {
+  #judge(reply: Msg, request: InFlightRequest<PubAck>): ReplyMeaning<PubAck> {
     if (reply.data.length > 0) {
-      const verdict = judgePubAck(reply, request.subject, request.sends);
-      return !this.#tellsUndecided && isNotAgreedOn(verdict) ? RETRY : verdict;
+      const meaning = judgePubAck(reply, request.subject, request.sends);
+      return !this.#tellsUndecided && isNotAgreedOn(meaning) ? RETRY : meaning;
     }
     if (readStatus(reply).code === 503) {
       void this.#lookUp(request.subject);

@@ -6,7 +6,7 @@ import {
   type InFlightRequest,
   revocationOf,
   type Requester,
-  type Verdict,
+  type ReplyMeaning,
 } from "../requests/in-flight-request.ts";
 import { machineOf } from "../machine/machine.ts";
 import { every } from "../machine/timers.ts";
@@ -14,7 +14,7 @@ import { atEndOfTurn } from "../wire/end-of-turn.ts";
 import { encodeHeaders } from "../wire/headers.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { publishFrame } from "../wire/publish-frame.ts";
-import { Batch, type OutcomeReader, type Publication } from "./batch.ts";
+import { Batch, type OutcomeReader, type OutgoingMessage } from "./batch.ts";
 import { readBatchAnswer, takesBatches } from "./batch-answer.ts";
 import type { ConfirmedPublisher } from "./confirmed-publisher.ts";
 import { FastBatch, type Operation, OPERATION } from "./fast-batch.ts";
@@ -121,13 +121,13 @@ export class FastBatches {
   }
 
   /** @throws as `ConfirmedPublisher.send` */
-  send(publication: Publication, requester: Requester<PubAck>, index: number): void {
+  send(publication: OutgoingMessage, requester: Requester<PubAck>, index: number): void {
     this.#give(this.#publisher.request(publication, requester, index));
   }
 
   /** As `ConfirmedPublisher.publishMany`, but takes all items at once. */
   publishMany<Result>(
-    items: Iterable<Publication>,
+    items: Iterable<OutgoingMessage>,
     reader: OutcomeReader<Result>,
   ): Promise<Result[]> {
     return new Promise((resolve, reject) => {
@@ -137,7 +137,7 @@ export class FastBatches {
   }
 
   readonly #requestOf = (
-    item: Publication,
+    item: OutgoingMessage,
     requester: Requester<PubAck>,
     index: number,
   ): InFlightRequest<PubAck> => this.#publisher.request(item, requester, index);
@@ -245,7 +245,7 @@ export class FastBatches {
         const refused = batch.take(answer.place);
         // What ends a batch was refused itself.
         if (refused === undefined) return this.#giveUp(batch);
-        this.#settle(refused, answer.verdict);
+        this.#settle(refused, answer.meaning);
         // The server waits for more.
         if (!answer.closes && answer.place === batch.length && batch !== this.#current)
           this.#end(batch, answer.place);
@@ -259,12 +259,12 @@ export class FastBatches {
     }
   }
 
-  #settle(request: InFlightRequest<PubAck> | undefined, verdict: Verdict<PubAck>): void {
+  #settle(request: InFlightRequest<PubAck> | undefined, meaning: ReplyMeaning<PubAck>): void {
     if (request === undefined) return;
     this.#pending -= 1;
-    if (verdict instanceof MillraceError) request.requester.failed(verdict, request.index);
-    else if (typeof verdict === "symbol") this.#giveAlone(request);
-    else request.requester.done(verdict, request.index);
+    if (meaning instanceof MillraceError) request.requester.failed(meaning, request.index);
+    else if (typeof meaning === "symbol") this.#giveAlone(request);
+    else request.requester.done(meaning, request.index);
   }
 
   /** What has no answer goes out one by one. */

@@ -13,13 +13,13 @@ import { runtimeEnvelope } from "../messages/runtime-envelope.ts";
 import { messageAt } from "../reads/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { MillraceError } from "../errors.ts";
-import type { RecordPublication } from "./batch.ts";
+import type { EditableMessage } from "./batch.ts";
 import type { ConfirmedPublisher } from "./confirmed-publisher.ts";
 import type { PubAck } from "./pub-ack.ts";
 
 /** What the runtime publishes into a queue. */
 export interface OwnWord {
-  readonly publication: RecordPublication;
+  readonly publication: EditableMessage;
   readonly job: JobRef & Pick<Envelope, "generation" | "sentFrom">;
   readonly revoked?: (() => MillraceError | undefined) | undefined;
 }

@@ -1,6 +1,6 @@
 import type { Msg } from "@nats-io/nats-core";
 import { NOT_AGREED_ON } from "../error-codes.ts";
-import { RETRY, type Verdict } from "../requests/in-flight-request.ts";
+import { RETRY, type ReplyMeaning } from "../requests/in-flight-request.ts";
 import { MillraceError, type NatsErrorCode } from "../errors.ts";
 
 /** Proof that the stream holds the message. */
@@ -59,7 +59,7 @@ let known: { readonly start: Uint8Array; readonly stream: string } | undefined;
  * Reads an acknowledgement of the server. The plain form, which nearly all have, is read without a
  * JSON parser, and mostly without making a string.
  */
-export function judgePubAck(reply: Msg, subject: string, attempts: number): Verdict<PubAck> {
+export function judgePubAck(reply: Msg, subject: string, attempts: number): ReplyMeaning<PubAck> {
   const { data } = reply;
   if (known !== undefined && startsWith(data, known.start)) {
     const sequence = readSequence(data, known.start.length);
@@ -107,7 +107,7 @@ function readSequence(data: Uint8Array, from: number): number {
   return sequence;
 }
 
-function jsonAck(text: string, subject: string, attempts: number): Verdict<PubAck> {
+function jsonAck(text: string, subject: string, attempts: number): ReplyMeaning<PubAck> {
   let ack: PubAckJson;
   try {
     ack = JSON.parse(text) as PubAckJson;
@@ -133,11 +133,11 @@ function jsonAck(text: string, subject: string, attempts: number): Verdict<PubAc
 }
 
 /** Refused because of a write that may come to nothing: it proves nothing. */
-export function isNotAgreedOn(verdict: unknown): boolean {
+export function isNotAgreedOn(failure: unknown): boolean {
   return (
-    verdict instanceof MillraceError &&
-    verdict.cause instanceof JetStreamRefusal &&
-    verdict.cause.errCode === NOT_AGREED_ON
+    failure instanceof MillraceError &&
+    failure.cause instanceof JetStreamRefusal &&
+    failure.cause.errCode === NOT_AGREED_ON
   );
 }
 
@@ -189,7 +189,7 @@ const MEANING: ReadonlyMap<number, readonly [NatsErrorCode, string]> = new Map<
 export function refusal(
   { err_code: errCode = 0, description = "no description" }: RefusalWords,
   subject: string,
-): Verdict<PubAck> {
+): ReplyMeaning<PubAck> {
   if (PASSING.has(errCode)) return RETRY;
   const [code, advice] = meaning(errCode, description);
   return new MillraceError(

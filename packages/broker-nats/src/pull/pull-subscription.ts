@@ -24,8 +24,8 @@ type Phase = "running" | "paused" | "stopped";
 const SERVING_MS = 50;
 
 /**
- * Pulls from a durable consumer no more than its owner has free slots, so that no delivery waits
- * while its lease runs. While slots are free a pull is always outstanding: a new message is one hop
+ * Pulls from a durable consumer what its owner's plan says (for the lanes of a queue:
+ * `work/lane-plan.ts`). While slots are free a pull is always outstanding: a new message is one hop
  * away.
  *
  * The owner calls `slotFreed` whenever a slot becomes free. Refills are batched: one pull for a

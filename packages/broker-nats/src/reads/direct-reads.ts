@@ -1,7 +1,11 @@
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { MillraceError } from "@millrace/core";
 import { RequestWindow } from "../requests/request-window.ts";
-import { newRequest, type InFlightRequest, type Verdict } from "../requests/in-flight-request.ts";
+import {
+  newRequest,
+  type InFlightRequest,
+  type ReplyMeaning,
+} from "../requests/in-flight-request.ts";
 import { readAppended, readStatus } from "../wire/read-headers.ts";
 import type { LastMessage } from "./leader-reads.ts";
 
@@ -60,7 +64,7 @@ export class DirectReads {
   }
 }
 
-function judge(reply: Msg): Verdict<Found> {
+function judge(reply: Msg): ReplyMeaning<Found> {
   const isEmpty = reply.data.length === 0;
   const status = isEmpty ? readStatus(reply).code : 0;
   if (status !== 0) return status === NOT_FOUND ? undefined : ASK_LEADER;

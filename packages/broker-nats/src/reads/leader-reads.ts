@@ -8,7 +8,7 @@ import {
   newRequest,
   type InFlightRequest,
   RETRY,
-  type Verdict,
+  type ReplyMeaning,
 } from "../requests/in-flight-request.ts";
 import { apiCode, asMillraceError } from "../jetstream-errors.ts";
 import { NO_MESSAGE, STREAM_NOT_FOUND } from "../error-codes.ts";
@@ -58,10 +58,10 @@ export class LeaderReads {
       timeoutMs,
       repeatable: true,
       judge: (reply, request) => {
-        const verdict = judge(reply, request);
-        const isAbsent = MillraceError.is(verdict) && apiCode(verdict.cause) === STREAM_NOT_FOUND;
+        const meaning = judge(reply, request);
+        const isAbsent = MillraceError.is(meaning) && apiCode(meaning.cause) === STREAM_NOT_FOUND;
         const stream = request.subject.slice(GET.length);
-        return isAbsent && isClustered(nc) && !absence.counts(stream) ? RETRY : verdict;
+        return isAbsent && isClustered(nc) && !absence.counts(stream) ? RETRY : meaning;
       },
       timedOut,
     });
@@ -100,7 +100,7 @@ interface Answer {
   readonly error?: { code: number; err_code: number; description: string };
 }
 
-function judge(reply: Msg, { subject }: InFlightRequest<Found>): Verdict<Found> {
+function judge(reply: Msg, { subject }: InFlightRequest<Found>): ReplyMeaning<Found> {
   // Nobody answers while the stream has no leader; the next attempt may find one.
   if (reply.data.length === 0) return RETRY;
   let answer: Answer;

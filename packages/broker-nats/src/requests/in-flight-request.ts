@@ -10,7 +10,7 @@ export const RETRY: unique symbol = Symbol("retry");
 export const UNHEARD: unique symbol = Symbol("unheard");
 
 /** What a reply means: a value, an error, or that it must be sent again. */
-export type Verdict<T> = T | MillraceError | typeof RETRY | typeof UNHEARD;
+export type ReplyMeaning<T> = T | MillraceError | typeof RETRY | typeof UNHEARD;
 
 /** Who waits for an answer. `index` is the sender's own, passed back as it is. */
 export interface Requester<T> {

@@ -15,7 +15,7 @@ import {
   RETRY,
   revocationOf,
   UNHEARD,
-  type Verdict,
+  type ReplyMeaning,
 } from "./in-flight-request.ts";
 import { Slots } from "./slots.ts";
 
@@ -33,7 +33,7 @@ export interface RequestWindowOptions<T> {
   readonly timeoutMs: number;
   /** What is said when a message is sent again. Default: the same. */
   readonly headersOfCopy?: (headers: Uint8Array) => Uint8Array;
-  judge(reply: Msg, request: InFlightRequest<T>): Verdict<T>;
+  judge(reply: Msg, request: InFlightRequest<T>): ReplyMeaning<T>;
   timedOut(request: InFlightRequest<T>): MillraceError;
   /** Told of each that had no answer in its time, before it is asked for again. */
   unanswered?(request: InFlightRequest<T>): void;
@@ -186,13 +186,13 @@ export class RequestWindow<T> {
     const [token, copy] = addresseeOf(msg.subject.slice(this.#prefix.length));
     const request = this.#inFlight.get(token);
     if (request === undefined) return;
-    const verdict = this.#options.judge(msg, request);
-    if (verdict instanceof MillraceError && copy < request.sends) return this.#await(request);
-    if (verdict === RETRY) return;
-    if (verdict === UNHEARD) return void (request.unheard += 1);
+    const meaning = this.#options.judge(msg, request);
+    if (meaning instanceof MillraceError && copy < request.sends) return this.#await(request);
+    if (meaning === RETRY) return;
+    if (meaning === UNHEARD) return void (request.unheard += 1);
     this.#inFlight.remove(request);
-    if (verdict instanceof MillraceError) request.requester.failed(verdict, request.index);
-    else request.requester.done(verdict, request.index);
+    if (meaning instanceof MillraceError) request.requester.failed(meaning, request.index);
+    else request.requester.done(meaning, request.index);
     if (this.#waiting.size > 0 && this.#inFlight.size <= this.#refillAt) this.#fill();
     if (this.#inFlight.size === 0) this.#settleIdle();
   }

@@ -7,7 +7,7 @@ import {
 } from "@millrace/core";
 import { machineOf } from "../machine/machine.ts";
 import { sleep } from "../machine/timers.ts";
-import type { Publication } from "../publish/batch.ts";
+import type { OutgoingMessage } from "../publish/batch.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
@@ -45,7 +45,7 @@ export class RecordWriter {
   }
 
   /** An end goes where the job's ends lie, and is taken as the first there. */
-  publication({ record }: RecordStep, after = 0): Publication {
+  publication({ record }: RecordStep, after = 0): OutgoingMessage {
     const { server, limits } = this.#options;
     const { queue, id, state } = record;
     return {
@@ -84,7 +84,7 @@ export class RecordWriter {
 function endHeaders(
   { state, firstStoredAt }: HistoryRecord,
   after: number,
-): Publication["headers"] {
+): OutgoingMessage["headers"] {
   if (state === "requeued") return undefined;
   // One that follows a job without having run is no end of a run, and is taken in any case.
   if (firstStoredAt === undefined) return { [STATE]: state };

@@ -13,7 +13,7 @@ import { delayedMessage } from "../messages/delayed-message.ts";
 import type { Delays } from "../delayed/delays.ts";
 import type { Requester } from "../requests/in-flight-request.ts";
 import { ack } from "../pull/ack.ts";
-import type { Publication, RecordPublication } from "../publish/batch.ts";
+import type { OutgoingMessage, EditableMessage } from "../publish/batch.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { FastBatches } from "../publish/fast-batches.ts";
 import type { OwnWords } from "../publish/own-words.ts";
@@ -58,7 +58,7 @@ export class Settler {
     // A holder that settles nothing lets go: the message comes again when its lease runs out.
     if (steps.length === 0) delivery.lease.end();
     return new Promise((resolve, reject) =>
-      new Passage(this, delivery, steps, resolve, reject).goOn(),
+      new SettlementRun(this, delivery, steps, resolve, reject).goOn(),
     );
   }
 
@@ -134,7 +134,7 @@ export class Settler {
   #publication(
     step: Exclude<SettlementStep, { readonly do: "ack" }>,
     delivery: NatsDelivery,
-  ): Publication {
+  ): OutgoingMessage {
     switch (step.do) {
       case "requeue":
         return this.#requeued(step.envelope);
@@ -155,7 +155,7 @@ export class Settler {
     }
   }
 
-  #requeued(envelope: Envelope, rules?: EncodeRules): RecordPublication {
+  #requeued(envelope: Envelope, rules?: EncodeRules): EditableMessage {
     const { server, delays, limits } = this.#options;
     // Judged by the queue's limit in any case: a delayed job must fit into its queue when it is
     // due.
@@ -170,13 +170,13 @@ export class Settler {
         });
   }
 
-  #blocked(envelope: Envelope, gate: string): Publication {
+  #blocked(envelope: Envelope, gate: string): OutgoingMessage {
     const { server, limits } = this.#options;
     const requeue = requeueMessage(envelope, server.names, limits.queue);
     return blockedMessage(requeue, envelope, gate, server.names);
   }
 
-  #buried({ message }: NatsDelivery, { letter, once }: BuryStep): Publication {
+  #buried({ message }: NatsDelivery, { letter, once }: BuryStep): OutgoingMessage {
     const { server, limits } = this.#options;
     const headers = {
       ...writeDeadLetterHeaders(letter, limits.server),
@@ -200,14 +200,14 @@ export class Settler {
  * An object that is called back instead of an async function with a promise for each step: this is
  * done for every job.
  */
-class Passage implements Requester<PubAck> {
+class SettlementRun implements Requester<PubAck> {
   readonly #settler: Settler;
   readonly #delivery: NatsDelivery;
   readonly #steps: readonly SettlementStep[];
   readonly #resolve: () => void;
   readonly #reject: (error: unknown) => void;
   #index = 0;
-  /** Once in a passage: what is refused after that has another reason. */
+  /** Once in a run: what is refused after that has another reason. */
   #hasRemade = false;
 
   constructor(

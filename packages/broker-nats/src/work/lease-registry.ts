@@ -1,5 +1,5 @@
 import type { LockKeeping } from "@millrace/core";
-import type { Lease as LeaseId } from "../lease/lease.ts";
+import type { LeaseId } from "../lease/lease.ts";
 import type { Leases, LeasesOwner } from "../lease/leases.ts";
 import type { LockOrder } from "../lease/lock-order.ts";
 import { NatsLease } from "./nats-lease.ts";

@@ -1,5 +1,5 @@
 import type { Lease, ThreadLease } from "@millrace/core";
-import type { Lease as LeaseId } from "../lease/lease.ts";
+import type { LeaseId } from "../lease/lease.ts";
 import { leaseModule } from "../lease/lease-thread.ts";
 import type { Leases } from "../lease/leases.ts";
 

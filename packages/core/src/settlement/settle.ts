@@ -23,10 +23,10 @@ import {
  * @throws MillraceError `illegal-transition` where the outcome can't follow the state
  */
 export function settle(input: SettlementInput): Settlement {
-  const verdict = judge(input);
-  const { state, effects } = nextTransition(input.from, verdict.event);
-  const settled = count(input, verdict, effects);
-  const notBefore = state === "requeued" ? verdict.notBefore : undefined;
+  const decision = judge(input);
+  const { state, effects } = nextTransition(input.from, decision.event);
+  const settled = count(input, decision, effects);
+  const notBefore = state === "requeued" ? decision.notBefore : undefined;
   const next = state === "requeued" ? nextGeneration(settled, input, notBefore) : settled;
   const reason = state === "dead" || state === "expired" ? deadReason(input.outcome) : undefined;
   const settlement: { -readonly [K in keyof Settlement]: Settlement[K] } = {
@@ -42,12 +42,12 @@ export function settle(input: SettlementInput): Settlement {
 /**
  * What the policy makes of an outcome: the machine's event, and when a next attempt would be due.
  */
-interface Verdict {
+interface PolicyDecision {
   readonly event: ExecutionEvent;
   readonly notBefore?: number;
 }
 
-function judge(input: SettlementInput): Verdict {
+function judge(input: SettlementInput): PolicyDecision {
   const { outcome, now } = input;
   switch (outcome.kind) {
     case "succeeded":
@@ -86,7 +86,7 @@ function judgeFailure(
   type: "FAIL" | "TIMEOUT",
   error: RecordedError,
   wish: Extract<Outcome, { kind: "failed" }>["retry"],
-): Verdict {
+): PolicyDecision {
   const { envelope, policy, now, random } = input;
   const attempts = envelope.attempts + 1;
   if (wish === "never" || attempts >= (envelope.maxAttempts ?? policy.attempts))
@@ -112,7 +112,7 @@ function timeAhead({ from, envelope, now }: SettlementInput): { notBefore?: numb
 
 function count(
   input: SettlementInput,
-  { event }: Verdict,
+  { event }: PolicyDecision,
   effects: readonly ExecutionEffect[],
 ): Envelope {
   const { envelope, outcome } = input;

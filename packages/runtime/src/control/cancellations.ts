@@ -14,7 +14,7 @@ import {
   type Stoppable,
 } from "@millrace/core";
 import { KnownAfterOutage } from "../execution/recall/known-after-outage.ts";
-import { SweepRounds } from "../service/sweep-rounds.ts";
+import { SweepRounds } from "./sweep-rounds.ts";
 import { sweepCancellations } from "./sweep-cancellations.ts";
 
 /**

@@ -9,7 +9,7 @@ import { outcomeOfAbort } from "./interpret.ts";
 import { outcomeOfEnd, type WhereItIs } from "./recall/look-for-end.ts";
 import { Recall } from "./recall/recall.ts";
 import { reportRedelivered } from "./report.ts";
-import { isSuspect } from "./recall/suspects.ts";
+import { isSuspect } from "./recall/quarantine.ts";
 
 /**
  * The job to run; or the outcome under which it is settled without a run, where `yields` says that
@@ -110,7 +110,7 @@ export class Admission implements StageOwner {
 
   /** In one turn, where nothing is to be asked. */
   run(): AdmissionResult | Promise<AdmissionResult> {
-    if (this.#crashes > 0) this.#of.host.suspects.arrived(this);
+    if (this.#crashes > 0) this.#of.host.quarantine.arrived(this);
     const answer = this.#decide();
     if (!(answer instanceof Promise)) return answer;
     return new Promise((resolve, reject) => {
@@ -189,7 +189,7 @@ export class Admission implements StageOwner {
     this.end();
     // Where it was settled they are left already; otherwise nobody waits for this.
     void this.#entered?.leave(undefined);
-    this.#of.host.suspects.left(this);
+    this.#of.host.quarantine.left(this);
   }
 
   #interrupt(outcome: Outcome): void {
@@ -228,8 +228,8 @@ export class Admission implements StageOwner {
   #admit(isPoison: boolean): AdmissionResult | Promise<Answer> {
     const { host, delivery, envelope, abort } = this.#of;
     const { message, deliveryCount } = delivery;
-    const verdict = host.verdict?.(envelope, message) ?? this.#refusal;
-    if (verdict !== undefined) return this.#refuse(verdict);
+    const unrun = host.settleUnrun?.(envelope, message) ?? this.#refusal;
+    if (unrun !== undefined) return this.#refuse(unrun);
     this.#definition = host.registry.get(envelope.name, envelope.queue);
     const cancellation = host.cancellations.of(envelope);
     if (cancellation !== undefined) {
@@ -310,14 +310,14 @@ export class Admission implements StageOwner {
   }
 
   #quarantine(admitted: Admitted): AdmissionResult | Promise<Answer> {
-    const { suspects, poisonAfter, clock } = this.#of.host;
+    const { quarantine, poisonAfter, clock } = this.#of.host;
     if (!isSuspect(this.#crashes, poisonAfter)) {
-      if (this.#crashes > 0) suspects.cleared(this);
+      if (this.#crashes > 0) quarantine.cleared(this);
       return this.#finish(admitted);
     }
     if (!this.#stage.enter("quarantined")) return "unknown";
     const turn = Promise.withResolvers<void>();
-    const awayMs = suspects.ask(this, turn.resolve);
+    const awayMs = quarantine.ask(this, turn.resolve);
     return awayMs === undefined
       ? this.#beginQuarantine(admitted, turn.promise)
       : this.#refuse({ kind: "deferred", untilMs: clock.now() + awayMs });

@@ -23,7 +23,7 @@ import type { RecentEnds } from "./recall/recent-ends.ts";
 import type { SettlementHook } from "./settle/settlement-hook.ts";
 import type { SettlementWatch } from "./settle/settlement-watch.ts";
 import type { ThreadContext } from "../thread/thread-context.ts";
-import type { Suspects } from "./recall/suspects.ts";
+import type { Quarantine } from "./recall/quarantine.ts";
 import type { BegunRuns } from "./recall/begun-runs.ts";
 
 /** What all executions of a node share. */
@@ -46,7 +46,7 @@ export interface ExecutionHost {
   readonly parked: ParkedJobs;
   readonly settlements: SettlementWatch;
   readonly failures: FailureLog;
-  readonly suspects: Suspects;
+  readonly quarantine: Quarantine;
   readonly begunRuns: BegunRuns;
   readonly recentEnds: RecentEnds;
   /** Whether this node has the same message in hand by an earlier delivery. */
@@ -60,7 +60,7 @@ export interface ExecutionHost {
   /** For what handlers enqueue. */
   readonly producer: Producer;
   /** Of a node that runs nothing: the outcome under which each job is settled. */
-  readonly verdict?: ((envelope: Envelope, message: QueueMessage) => Outcome) | undefined;
+  readonly settleUnrun?: ((envelope: Envelope, message: QueueMessage) => Outcome) | undefined;
   /** In [0, 1). */
   readonly random: () => number;
   /** Calls the job's handler through the node's middleware, on this thread or on one of its own. */

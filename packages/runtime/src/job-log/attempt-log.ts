@@ -8,7 +8,7 @@ const EVERY_MS = 250;
 const FULL_PAGE_BYTES = 32_768;
 
 /** Where an attempt's pages go: its node's `JobLogs`. */
-export interface LogDesk {
+export interface AttemptLogHost {
   readonly config: JobLogConfig;
   readonly clock: Clock;
   readonly node: string;
@@ -24,7 +24,7 @@ export interface LogDesk {
  * at a time. What there is no room for is counted instead.
  */
 export class AttemptLog {
-  readonly #desk: LogDesk;
+  readonly #host: AttemptLogHost;
   readonly #envelope: Envelope;
   readonly #token: number;
   #lines: JobLogLine[] = [];
@@ -38,19 +38,19 @@ export class AttemptLog {
   #isWriting = false;
   #isOver = false;
 
-  constructor(desk: LogDesk, envelope: Envelope, token: number) {
-    this.#desk = desk;
+  constructor(host: AttemptLogHost, envelope: Envelope, token: number) {
+    this.#host = host;
     this.#envelope = envelope;
     this.#token = token;
   }
 
   add(said: Omit<Said, "at">): void {
     if (this.#isOver) return;
-    const { config, clock } = this.#desk;
+    const { config, clock } = this.#host;
     if (this.#keptLines >= config.maxLines || this.#keptBytes >= config.maxBytes)
       return void (this.#left += 1);
     const { line, bytes } = lineOf({ ...said, at: clock.now() }, config.mask);
-    if (this.#keptBytes + bytes > config.maxBytes || !this.#desk.takeRoom(bytes))
+    if (this.#keptBytes + bytes > config.maxBytes || !this.#host.takeRoom(bytes))
       return void (this.#left += 1);
     this.#keptLines += 1;
     this.#keptBytes += bytes;
@@ -81,13 +81,13 @@ export class AttemptLog {
     this.#isWriting = true;
     const { createdAt, attempts } = this.#envelope;
     const page: JobLogPage = {
-      ...{ createdAt, attempt: attempts + 1, node: this.#desk.node, token: this.#token },
+      ...{ createdAt, attempt: attempts + 1, node: this.#host.node, token: this.#token },
       ...{ page: this.#pages, lines },
       ...(left === 0 ? {} : { left }),
     };
     this.#pages += 1;
-    void this.#desk.append(this.#envelope, page).then((isKept) => {
-      this.#desk.freeRoom(bytes);
+    void this.#host.append(this.#envelope, page).then((isKept) => {
+      this.#host.freeRoom(bytes);
       if (!isKept) this.#left += left + lines.length;
       this.#isWriting = false;
       this.#next();

@@ -6,7 +6,7 @@ import {
   type Logger,
   recordError,
 } from "@millrace/core";
-import { AttemptLog, type LogDesk } from "./attempt-log.ts";
+import { AttemptLog, type AttemptLogHost } from "./attempt-log.ts";
 import type { JobLogConfig } from "./job-log-options.ts";
 import { keptLogger } from "./kept-logger.ts";
 
@@ -23,7 +23,7 @@ export interface JobLogsOptions {
 }
 
 /** Keeps what a node's handlers log. */
-export class JobLogs implements LogDesk {
+export class JobLogs implements AttemptLogHost {
   readonly config: JobLogConfig;
   readonly clock: Clock;
   readonly node: string;

@@ -20,7 +20,7 @@ export interface NodeInternals {
    * Settles every job by this instead of running it, and takes no notice of what is set for the
    * queues.
    */
-  readonly verdict?: ExecutionHost["verdict"];
+  readonly settleUnrun?: ExecutionHost["settleUnrun"];
   /** Makes the ids of what handlers enqueue. Default: a UUID version 7. */
   readonly newId?: () => string;
   /** Of a node that others listen to before it has a broker. Default: a bus of its own. */
@@ -81,7 +81,7 @@ export function nodeBase(config: NodeConfig, internals: NodeInternals): NodeBase
     queues: servedQueues(registry, config.queues),
     controls: new QueueControlsView({ broker, clock, log }),
     instance: newJobId(clock.now()),
-    isFleet: internals.verdict === undefined,
+    isFleet: internals.settleUnrun === undefined,
     instrumentationFailed,
   };
 }

@@ -8,7 +8,7 @@ import { type StraySignals, strayWarnings } from "../execution/attempt/stray-sig
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import type { ThreadContext } from "../thread/thread-context.ts";
 import { RecentEnds } from "../execution/recall/recent-ends.ts";
-import { Suspects } from "../execution/recall/suspects.ts";
+import { Quarantine } from "../execution/recall/quarantine.ts";
 import { BegunRuns } from "../execution/recall/begun-runs.ts";
 import { batchHook } from "../execution/settle/batch-hook.ts";
 import { watchSettlements } from "../execution/settle/trouble-log.ts";
@@ -126,7 +126,7 @@ function executionHost(base: NodeBase, parts: HostParts): ExecutionHost {
       maxParked: (queue) =>
         controls.of(queue).maxParked ?? config.queues.get(queue)?.maxParked ?? config.maxParked,
     }),
-    suspects: new Suspects(),
+    quarantine: new Quarantine(),
     begunRuns: new BegunRuns(broker, { node, instance: base.instance }, config.leaseMs),
     sendsTo: (queue) => controls.of(queue).sendsTo ?? config.queues.get(queue)?.sendsTo ?? NOWHERE,
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the
@@ -141,7 +141,7 @@ function executionHost(base: NodeBase, parts: HostParts): ExecutionHost {
       invokedHook(broker),
     ],
     producer: new Producer(brokerOutlet(publishing), clock, base.internals.newId),
-    verdict: base.internals.verdict,
+    settleUnrun: base.internals.settleUnrun,
     random: config.random,
     call: handlerCall(base, parts),
   };

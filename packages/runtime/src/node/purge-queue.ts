@@ -167,14 +167,14 @@ function purgingNode({
       ...{ broker, clock, log, jobs: [nothing], slots: SLOTS, grace: "10s" },
     },
     {
-      verdict: (envelope, message) =>
-        verdict(envelope, message, delayed === true ? Infinity : clock.now()),
+      settleUnrun: (envelope, message) =>
+        purgeOutcome(envelope, message, delayed === true ? Infinity : clock.now()),
     },
   );
 }
 
 /** A delayed job that no node has moved yet lies in the queue and doesn't wait in it. */
-function verdict(
+function purgeOutcome(
   { notBefore }: Envelope,
   { origin }: Pick<QueueMessage, "origin">,
   dueBy: number,

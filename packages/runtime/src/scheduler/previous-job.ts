@@ -1,4 +1,9 @@
-import { type Previous, recordError, type ScheduleState, type Stoppable } from "@millrace/core";
+import {
+  type PreviousState,
+  recordError,
+  type ScheduleState,
+  type Stoppable,
+} from "@millrace/core";
 import { reportFailed } from "./report-ticks.ts";
 import type { SchedulerHost } from "./scheduler-host.ts";
 import { whereabouts } from "./whereabouts.ts";
@@ -10,7 +15,7 @@ export class PreviousJob {
   readonly #host: SchedulerHost;
   readonly #schedule: string;
   readonly #onEnd: () => void;
-  #known: { readonly id: string; readonly is: Previous } | undefined;
+  #known: { readonly id: string; readonly is: PreviousState } | undefined;
   /** Tells of the end of the job that a queued tick waits for. */
   #following: { readonly id: string; readonly end: Promise<Stoppable> } | undefined;
 
@@ -21,7 +26,7 @@ export class PreviousJob {
     this.#onEnd = onEnd;
   }
 
-  is(job: TickedJob): Previous {
+  is(job: TickedJob): PreviousState {
     if (job === undefined) return "ended";
     return this.#known?.id === job.id ? this.#known.is : "unknown";
   }

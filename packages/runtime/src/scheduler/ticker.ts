@@ -3,7 +3,7 @@ import {
   type DocumentStore,
   leadershipOf,
   MillraceError,
-  plan,
+  planTick,
   readScheduleState,
   readStoredSchedule,
   SCHEDULES,
@@ -43,7 +43,7 @@ export interface TickerOptions {
 }
 
 /**
- * Leads one schedule: does what `plan` says, one thing after another, and sleeps until the next
+ * Leads one schedule: does what `planTick` says, one thing after another, and sleeps until the next
  * tick. `asleep ⇄ busy ⇄ busy and nudged`, and `stopped` from anywhere.
  *
  * A tick takes three writes, and the process may end between any two: the intent (compare-and-set),
@@ -174,7 +174,7 @@ export class Ticker {
     const schedule = this.#schedule;
     const now = this.#clock.now();
     const { job } = known.state;
-    const next = plan(schedule, known.state, now, this.#previous.is(job));
+    const next = planTick(schedule, known.state, now, this.#previous.is(job));
     // Of one that is gone the state is gone too, and what tells of the former may come later.
     if (known.revision === 0 && next.do !== "wait") {
       const stored = await this.#stored();

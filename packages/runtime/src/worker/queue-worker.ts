@@ -36,7 +36,8 @@ const YIELDING_A_SLOT = 4;
 
 /**
  * Runs one queue's jobs on one node. Owns the slots: a delivery takes one when it arrives and frees
- * it when its settlement is confirmed, and no more is pulled than there are free ones.
+ * it when its settlement is confirmed. An idle lane's standing pull may bring a job while no slot
+ * is free; it waits in the broker's prefetch buffer and has the next one.
  */
 export class QueueWorker {
   readonly queue: string;

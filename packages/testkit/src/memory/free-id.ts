@@ -1,4 +1,4 @@
-import type { Publication } from "./publication.ts";
+import type { NewMessage } from "./publication.ts";
 
 interface Seen {
   readonly sequence: number;
@@ -14,7 +14,7 @@ interface Seen {
  * @param recall what the queue remembers of an id
  */
 export function freeId(
-  { messageId, followsAt, own }: Pick<Publication, "messageId" | "followsAt" | "own">,
+  { messageId, followsAt, own }: Pick<NewMessage, "messageId" | "followsAt" | "own">,
   recall: (messageId: string) => Seen | undefined,
 ): string | number {
   let id = messageId;
@@ -27,7 +27,7 @@ export function freeId(
   return id;
 }
 
-export function withId<P extends Pick<Publication, "messageId" | "headers">>(
+export function withId<P extends Pick<NewMessage, "messageId" | "headers">>(
   publication: P,
   id: string,
 ): P {

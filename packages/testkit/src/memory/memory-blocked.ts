@@ -10,13 +10,13 @@ import {
   type ReleaseOptions,
 } from "@millrace/core";
 import type { MemoryQueue } from "./memory-queue.ts";
-import type { Publication } from "./publication.ts";
+import type { NewMessage } from "./publication.ts";
 
 export interface Blocked {
   readonly queue: string;
   readonly gate: string;
   readonly storedAt: number;
-  readonly publication: Publication;
+  readonly publication: NewMessage;
 }
 
 /** All blocked jobs, shared by every connection. */

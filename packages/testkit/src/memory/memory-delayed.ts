@@ -9,14 +9,14 @@ import {
   type Timer,
   waitsForOwnStart,
 } from "@millrace/core";
-import type { Publication } from "./publication.ts";
+import type { NewMessage } from "./publication.ts";
 
 /** A delayed job as it is kept. */
 export interface Delayed {
   readonly queue: string;
   readonly notBefore: number;
   readonly storedAt: number;
-  readonly publication: Publication;
+  readonly publication: NewMessage;
 }
 
 export interface DelayedOfId {

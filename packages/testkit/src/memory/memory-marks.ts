@@ -7,14 +7,14 @@ import {
   MillraceError,
 } from "@millrace/core";
 import type { MemoryServer } from "./memory-server.ts";
-import type { Publication } from "./publication.ts";
+import type { NewMessage } from "./publication.ts";
 
 export interface MemoryMarksOptions {
   readonly server: MemoryServer;
   /** Throws where the connection can't be used. */
   readonly reach: () => void;
   /** Throws a MillraceError where the job can't be sent. */
-  readonly publication: (job: Envelope) => Publication;
+  readonly publication: (job: Envelope) => NewMessage;
   /** The error of a closed queue, with who closed it. */
   readonly closed: (queue: string) => MillraceError;
 }
@@ -56,7 +56,7 @@ export class MemoryMarks implements MarkStore {
     queue.requireRoomFor(going);
     mark.onStored?.(queue.mark(mark.name, mark.value));
     return jobs.map(({ id }, index): EnqueueResult => {
-      const one = made[index] as Publication | MillraceError;
+      const one = made[index] as NewMessage | MillraceError;
       return one instanceof MillraceError
         ? { ok: false, id, queue: mark.queue, error: one }
         : { ok: true, id, queue: mark.queue, ...queue.publish(one) };
@@ -87,7 +87,7 @@ export class MemoryMarks implements MarkStore {
     }
   }
 
-  #made(job: Envelope): Publication | MillraceError {
+  #made(job: Envelope): NewMessage | MillraceError {
     try {
       return this.#options.publication(job);
     } catch (error) {

@@ -14,7 +14,7 @@ import {
   type TakenOut,
   type Timer,
 } from "@millrace/core";
-import { type Publication, sizeOf } from "./publication.ts";
+import { type NewMessage, sizeOf } from "./publication.ts";
 import { freeId, withId } from "./free-id.ts";
 
 /** A stored message and how often it was handed out. */
@@ -42,7 +42,7 @@ export interface Consumer {
 }
 
 /** What a message id was used for. */
-interface Seen extends Pick<Publication, "followsAt" | "own"> {
+interface Seen extends Pick<NewMessage, "followsAt" | "own"> {
   readonly sequence: number;
   readonly forgetAtMs: number;
 }
@@ -96,7 +96,7 @@ export class MemoryQueue {
   }
 
   /** @throws MillraceError `queue-closed` to producers, `queue-full` */
-  publish(publication: Publication): { readonly sequence: number; readonly duplicate: boolean } {
+  publish(publication: NewMessage): { readonly sequence: number; readonly duplicate: boolean } {
     const { followsAt, own, ...rest } = publication;
     if (this.intake === "closed" && rest.origin !== "runtime")
       throw queueClosed(this.name, undefined);
@@ -135,7 +135,7 @@ export class MemoryQueue {
   }
 
   /** @throws MillraceError `queue-full` where it can't take all of them */
-  requireRoomFor(publications: readonly Publication[]): void {
+  requireRoomFor(publications: readonly NewMessage[]): void {
     const unknown = publications.filter(({ messageId }) => this.#recall(messageId) === undefined);
     this.#requireRoom(
       unknown.reduce((sum, one) => sum + sizeOf(one), 0),

@@ -24,7 +24,7 @@ export function sizeOf({ body, headers }: Pick<QueueMessage, "body" | "headers">
 }
 
 /** What is published: a message but for what the queue itself gives it. */
-export interface Publication extends Omit<QueueMessage, "queue" | "sequence" | "storedAt"> {
+export interface NewMessage extends Omit<QueueMessage, "queue" | "sequence" | "storedAt"> {
   readonly messageId: string;
   /** Of a job that follows another, when that one succeeded: two of one id are two jobs. */
   readonly followsAt?: number;
@@ -45,7 +45,7 @@ export function enqueueOf(
   now: number,
   { maxDelayMs, maxValues, maxMessageBytes }: Limits,
   own = false,
-): Publication {
+): NewMessage {
   const isNew = job.generation === 0;
   const far = isNew ? tooFarAhead(job.notBefore, now, maxDelayMs) : undefined;
   if (far !== undefined) throw new MillraceError("invalid-option", `The job ${job.id}: ${far}.`);
@@ -65,9 +65,9 @@ export function enqueueOf(
 /** The same, where the job's id is a key: only such a one is known by it while it waits. */
 export function keyedOf(
   job: Envelope,
-  publication: Publication,
+  publication: NewMessage,
   keys: ReadonlySet<string> | undefined,
-): Publication {
+): NewMessage {
   const isKey = publication.origin === "producer" && isKeyed(job, keys);
   return isKey ? { ...publication, key: job.id } : publication;
 }
@@ -81,7 +81,7 @@ const REQUEUE_GROWTH_BYTES = 1_024;
  * An envelope as the runtime republishes it.
  * @throws MillraceError `payload-too-large` where it does not fit even without its errors
  */
-export function requeueOf(envelope: Envelope, maxMessageBytes: number): Publication {
+export function requeueOf(envelope: Envelope, maxMessageBytes: number): NewMessage {
   const headerBytes = sizeOf(ownPublication(envelope, new Uint8Array()));
   const limit = maxMessageBytes + REQUEUE_GROWTH_BYTES - headerBytes;
   const publication = ownPublication(envelope, writeFittingEnvelope(envelope, limit));
@@ -92,7 +92,7 @@ export function requeueOf(envelope: Envelope, maxMessageBytes: number): Publicat
 }
 
 /** Its id names its enqueue: another job may have the id once the queue has forgotten it. */
-function ownPublication(envelope: Envelope, body: Uint8Array): Publication {
+function ownPublication(envelope: Envelope, body: Uint8Array): NewMessage {
   const publication = publicationOf(envelope, "runtime", body);
   if (envelope.firstStoredAt === undefined) return publication;
   const messageId = `${publication.messageId}/${envelope.firstStoredAt}`;
@@ -107,7 +107,7 @@ export function publicationOf(
   envelope: Envelope,
   origin: QueueMessage["origin"],
   body: Uint8Array,
-): Publication {
+): NewMessage {
   const messageId = messageIdOf(envelope);
   return {
     messageId,

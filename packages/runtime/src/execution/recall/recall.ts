@@ -90,7 +90,7 @@ export class Recall {
    * it while it was looked for.
    */
   async #runs(): Promise<boolean> {
-    return this.#options.host.verdict !== undefined && (await this.#isHeld());
+    return this.#options.host.settleUnrun !== undefined && (await this.#isHeld());
   }
 
   async #isHeld(): Promise<boolean> {
@@ -108,9 +108,9 @@ export class Recall {
   async #waitBehindEarlier(): Promise<void> {
     const { host, delivery, suspect, crashes, isWanted, pause } = this.#options;
     for (let tries = 0; isWanted() && host.hasInHand(delivery); tries += 1) {
-      host.suspects.cleared(suspect);
+      host.quarantine.cleared(suspect);
       await pause(tries);
-      if (crashes > 0 && isWanted()) host.suspects.arrived(suspect);
+      if (crashes > 0 && isWanted()) host.quarantine.arrived(suspect);
       this.#waitedUntil = host.clock.now();
     }
   }

@@ -19,7 +19,7 @@ import { letterWithdrawal, rivalEndOf, takeLetterBack } from "./withdraw-letter.
 import { lookForEnd, outcomeOfEnd, type WhereItIs } from "../recall/look-for-end.ts";
 import { Pause } from "../pause.ts";
 import { isToBeAsked } from "./settlement-input.ts";
-import { type Failure, remedy } from "./settlement-fallback.ts";
+import { type Failure, fallback } from "./settlement-fallback.ts";
 import { recordSteps, reportSettled, reportTrouble } from "../report.ts";
 import {
   hooksFor,
@@ -87,7 +87,7 @@ export class JobSettlement {
     for (let tries = 0; ; tries += 1) {
       if (MillraceError.is(error, "already-ended")) this.#isRefused();
       else {
-        const other = this.#remedy(error);
+        const other = this.#fallback(error);
         if (other !== undefined) this.#settlement = trace?.settling(input, other) ?? other;
         else await this.#troubled(error, tries);
       }
@@ -233,8 +233,8 @@ export class JobSettlement {
     this.#mayHaveStray = false;
   }
 
-  #remedy(error: unknown): Settlement | undefined {
-    return remedy(this.#failure(error), this.#input, this.#options.host.clock.now());
+  #fallback(error: unknown): Settlement | undefined {
+    return fallback(this.#failure(error), this.#input, this.#options.host.clock.now());
   }
 
   #failure(error: unknown): Failure {

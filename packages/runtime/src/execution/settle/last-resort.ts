@@ -50,7 +50,7 @@ const PASSING = [
 ] as const;
 
 /**
- * What is left where a settlement has failed for a lease and has no remedy. Pure. Nothing here
+ * What is left where a settlement has failed for a lease and has no fallback. Pure. Nothing here
  * loses the job: it stays in its queue, or its bytes go into a letter.
  */
 export function lastResort(stuck: StuckSettlement): LastResort {

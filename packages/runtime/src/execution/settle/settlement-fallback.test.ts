@@ -14,7 +14,7 @@ import {
   UNSETTLED,
 } from "@millrace/core";
 import { expect, test } from "vitest";
-import { remedy } from "./settlement-fallback.ts";
+import { fallback } from "./settlement-fallback.ts";
 
 const AGAIN: RetryPolicy = { attempts: 9, delayMs: () => 0 };
 const NOW = 1_000;
@@ -60,7 +60,7 @@ function fail(
   input: SettlementInput,
 ) {
   const step = settlement.steps.find((one) => one.do === at);
-  return remedy({ error: new MillraceError(code, "no"), settlement, step }, input, NOW);
+  return fallback({ error: new MillraceError(code, "no"), settlement, step }, input, NOW);
 }
 
 const ask = (
@@ -85,7 +85,7 @@ test.each([
     steps: [{ do: "record", record: { state: "succeeded", outputDropped } }, { do: "ack" }],
   });
   expect(other?.steps[0]).not.toHaveProperty("record.output");
-  // And there is no other remedy after it.
+  // And there is no other fallback after it.
   expect(other && fail(other, "record", code, input)).toBeUndefined();
 });
 
@@ -106,7 +106,7 @@ test("a dead letter that is refused is tried again as it is", () => {
 });
 
 test.each<ErrorCode>(["publish-timeout", "request-timeout", "lease-lost"])(
-  "%s has no remedy but time",
+  "%s has no fallback but time",
   (code) => {
     expect(ask("record", code, DONE).other).toBeUndefined();
     expect(ask("enqueue", code, DONE, { next: NEXT }).other).toBeUndefined();
@@ -191,10 +191,10 @@ function asMessage({ queue, body, headers }: DeadLetter): QueueMessage {
   return { queue, body, headers, origin: "runtime", sequence: 1, storedAt: 0 };
 }
 
-test("an error of another family has no remedy", () => {
+test("an error of another family has no fallback", () => {
   const input = inputOf(FAILED);
   const settlement = settle(input);
   const [step] = settlement.steps;
   const error = new Error("payload-too-large");
-  expect(remedy({ error, settlement, step }, input, NOW)).toBeUndefined();
+  expect(fallback({ error, settlement, step }, input, NOW)).toBeUndefined();
 });

@@ -38,15 +38,14 @@ export interface Failure {
 }
 
 /**
- * What to do when a settlement can't be carried out as it stands. Pure. Each remedy takes something
- * away, so that the next failure of the same kind finds none left, and keeps the very steps that
- * are confirmed.
+ * Says what to do when a settlement can't be carried out as it stands. Pure. Each fallback drops
+ * one thing, so it cannot repeat, and keeps the very steps that are confirmed.
  *
  * @param now epoch milliseconds
  * @returns another settlement for the same delivery, or undefined where the same one is to be tried
  *   again
  */
-export function remedy(
+export function fallback(
   { error, settlement, step }: Failure,
   input: SettlementInput,
   now: number,

@@ -3,9 +3,9 @@ import { type Clock, type Logger, recordError, type Timer } from "@millrace/core
 const EVERY_MS = 15 * 60_000;
 
 /**
- * Calls for a sweep now and then, while there is something to sweep: a node that hears of nothing
- * sets no timer. The pause is drawn anew each time, so that the nodes of a fleet do not sweep at
- * once; several that do harm nothing.
+ * Sweeps the cancellations now and then, while there are any: a node that hears of none sets no
+ * timer. The pause is drawn anew each time, so that the nodes of a fleet do not sweep at once. It
+ * does no harm if several do.
  */
 export class SweepRounds {
   readonly #host: { readonly clock: Clock; readonly log: Logger; readonly random: () => number };

@@ -4,10 +4,10 @@ import { nextTicks, ticksAfter, ticksBetween } from "./ticks.ts";
 import type { StoredSchedule } from "./stored-schedule.ts";
 
 /** What is known about the schedule's previous job. */
-export type Previous = "ended" | "going" | "unknown";
+export type PreviousState = "ended" | "going" | "unknown";
 
 /** The next thing that a leader has to do about a schedule. */
-export type Plan =
+export type TickPlan =
   /** An intent is on record: find out whether its job is there, and enqueue it where it is not. */
   | { readonly do: "resolve" }
   /** Ask what has become of the previous job, then plan again. */
@@ -29,12 +29,12 @@ export type Plan =
 const COUNTED = 1_000;
 
 /** Decides from what is on record and what time it is. One tick at a time, the oldest first. */
-export function plan(
+export function planTick(
   schedule: StoredSchedule,
   state: ScheduleState,
   now: number,
-  previous: Previous,
-): Plan {
+  previous: PreviousState,
+): TickPlan {
   if (state.intent !== undefined) return { do: "resolve" };
   if (state.pausedAt !== undefined) return { do: "wait", until: undefined, onEnd: false };
   // Where the times were changed since, what was due by the old ones counts no more.
@@ -65,7 +65,7 @@ export function plan(
 }
 
 /** Of the ticks that are later than `lateAfterMs`, those that the policy leaves out. */
-function missedTicks(schedule: StoredSchedule, decided: number, now: number): Plan | undefined {
+function missedTicks(schedule: StoredSchedule, decided: number, now: number): TickPlan | undefined {
   const edge = now - schedule.lateAfterMs - 1;
   const kept = madeUpFor(schedule.missed);
   // One more than are made up for: the newest that is not.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Plan, plan, type Previous } from "./plan.ts";
+import { type TickPlan, planTick, type PreviousState } from "./next-tick.ts";
 import type { OverlapPolicy } from "./schedule.ts";
 import { scheduleDefinition } from "./schedule-definition.ts";
 import { NEW_STATE, type ScheduleState } from "./schedule-state.ts";
@@ -23,21 +23,25 @@ function planAt(
   minutes: number,
   state: Partial<ScheduleState> = {},
   fields: Partial<StoredSchedule> = {},
-  previous: Previous = "unknown",
-): Plan {
-  return plan(schedule(fields), { ...NEW_STATE, ...state }, START + minutes * MINUTE, previous);
+  previous: PreviousState = "unknown",
+): TickPlan {
+  return planTick(schedule(fields), { ...NEW_STATE, ...state }, START + minutes * MINUTE, previous);
 }
 
 const at = (minutes: number): number => START + minutes * MINUTE;
-const fire = (minutes: number, cancel = false): Plan => ({ do: "fire", tick: at(minutes), cancel });
-const wait = (minutes: number | undefined, onEnd = false): Plan => ({
+const fire = (minutes: number, cancel = false): TickPlan => ({
+  do: "fire",
+  tick: at(minutes),
+  cancel,
+});
+const wait = (minutes: number | undefined, onEnd = false): TickPlan => ({
   do: "wait",
   until: minutes === undefined ? undefined : at(minutes),
   onEnd,
 });
 
 describe("in its time", () => {
-  test.each<[what: string, at: number, state: Partial<ScheduleState>, plan: Plan]>([
+  test.each<[what: string, at: number, state: Partial<ScheduleState>, plan: TickPlan]>([
     ["before the first tick", 0.5, {}, wait(1)],
     ["at a tick", 1, {}, fire(1)],
     ["a moment after it", 1.05, {}, fire(1)],
@@ -62,14 +66,14 @@ describe("in its time", () => {
 });
 
 describe("what was missed", () => {
-  const skip = (minutes: number, count: number): Plan => ({
+  const skip = (minutes: number, count: number): TickPlan => ({
     do: "skip",
     reason: "missed",
     upTo: at(minutes),
     count,
   });
 
-  test.each<[missed: StoredSchedule["missed"], first: Plan, then: Plan]>([
+  test.each<[missed: StoredSchedule["missed"], first: TickPlan, then: TickPlan]>([
     ["skip", skip(5, 5), wait(6)],
     ["once", skip(4, 4), fire(5)],
     [{ all: 2 }, skip(3, 3), fire(4)],
@@ -100,14 +104,14 @@ describe("what was missed", () => {
 
 describe("overlap", () => {
   const job = { id: "cron:it:x", queue: "reports", tick: at(1) };
-  const one = (reason: "overlap" | "queue-full"): Plan => ({
+  const one = (reason: "overlap" | "queue-full"): TickPlan => ({
     do: "skip",
     reason,
     upTo: at(2),
     count: 1,
   });
 
-  test.each<[OverlapPolicy, Previous, Plan]>([
+  test.each<[OverlapPolicy, PreviousState, TickPlan]>([
     ["allow", "unknown", fire(2)],
     ["skip", "unknown", { do: "look" }],
     ["skip", "ended", fire(2)],
@@ -126,7 +130,7 @@ describe("overlap", () => {
     expect(planAt(1, {}, { overlap: "skip" })).toEqual(fire(1));
   });
 
-  test.each<[what: string, minutes: number, last: number, Previous, Plan]>([
+  test.each<[what: string, minutes: number, last: number, PreviousState, TickPlan]>([
     ["asks first", 1.5, 1, "unknown", { do: "look" }],
     ["waits for the end", 1.5, 1, "going", wait(2, true)],
     ["leaves later ones out", 2, 1, "going", one("queue-full")],

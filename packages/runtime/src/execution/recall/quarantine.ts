@@ -9,7 +9,7 @@ const LONGEST_AWAY_MS = 60_000;
  * bury them with it. Here one suspect runs at a time, and the others are sent away before it
  * begins.
  */
-export class Suspects {
+export class Quarantine {
   /** Redelivered, and not known yet what becomes of them: still in danger. */
   readonly #undecided = new Set<object>();
   #inTurn: { readonly job: object; start: (() => void) | undefined } | undefined;
