@@ -51,11 +51,23 @@ test("migrate makes the tables, once and again; status and retry read them", asy
   outbox(opened()).enqueue(mail, { to: "ada" });
   const { queues } = (await millraceHere(["outbox", "status", ...of, "--json"])).json<Status>();
   expect(queues).toMatchObject([{ queue: "mail", waiting: 1, setAside: 0 }]);
-  opened().exec(
-    "UPDATE millrace_outbox SET set_aside_at = 1, reason = 'undecodable', detail = 'no job'",
-  );
-  const shown = await millraceHere(["outbox", "status", ...of]);
-  expect(shown.out).toContain("undecodable: no job");
+  const setAside = (headers: unknown): void =>
+    void opened()
+      .prepare(
+        "UPDATE millrace_outbox SET set_aside_at = 1, reason = 'undecodable', detail = 'no job', headers = ?",
+      )
+      .run(JSON.stringify(headers));
+  for (const none of [null, { traceparent: 7 }, { traceparent: "?" }]) {
+    setAside(none);
+    const shown = await millraceHere(["outbox", "status", ...of]);
+    expect(shown.out).toMatch(/ ago +undecodable: no job$/m);
+  }
+  const traceId = "a".repeat(32);
+  setAside({ traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
+  const traced = await millraceHere(["outbox", "status", ...of, "--json"]);
+  expect(traced.json<Status>().setAside).toMatchObject([{ traceId }]);
+  const linked = ["outbox", "status", ...of, "--trace-url", "http://jaeger/{traceId}"];
+  expect((await millraceHere(linked)).out).toContain(`http://jaeger/${traceId}  undecodable`);
   expect((await millraceHere(["outbox", "retry", "shop", ...of, "--json"])).json()).toEqual({
     retried: 0,
   });

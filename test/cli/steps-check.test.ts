@@ -16,6 +16,7 @@ vi.setConfig({ testTimeout: patient(240_000) });
 const fixture = (name: string): string => join(import.meta.dirname, `fixtures/${name}.ts`);
 const trial = defineJob({ name: "trial", queue: "trials" });
 const IDS = ["t-renamed", "t-same", "t-throws"];
+const TRACE = "a".repeat(32);
 
 /** Its wait is on record, and no node has it in hand. */
 async function waitsForApproval(client: Millrace, id: string): Promise<boolean> {
@@ -37,7 +38,8 @@ describeEachServer("millrace steps check", (server) => {
       async () => (await client.queues.list()).some(({ queue }) => queue === "trials"),
       { withinMs: 60_000, describe: "the queue is there" },
     );
-    for (const id of IDS) await client.enqueue(trial, {}, { id });
+    const headers = { traceparent: `00-${TRACE}-00f067aa0ba902b7-01` };
+    for (const id of IDS) await client.enqueue(trial, {}, { id, headers });
     for (const id of IDS)
       await eventually(() => waitsForApproval(client, id), {
         ...{ withinMs: 60_000, describe: `${id} waits for its approval` },
@@ -45,8 +47,10 @@ describeEachServer("millrace steps check", (server) => {
 
     const same = await check(fixture("trial"));
     expect(same).toMatchObject({ code: 0 });
-    expect(same.out).toMatch(/^JOB +NAME +OUTCOME +RECORDED +WHERE\n/);
-    expect(same.out).toMatch(/trials\/t-same +trial +goes-on +1 +approval: open\n/);
+    expect(same.out).toMatch(/^JOB +NAME +OUTCOME +RECORDED +TRACE +WHERE\n/);
+    expect(same.out).toMatch(/trials\/t-same +trial +goes-on +1 +a{32} +approval: open\n/);
+    const linked = await check(fixture("trial"), "--trace-url", "http://jaeger/{traceId}");
+    expect(linked.out).toContain(`http://jaeger/${TRACE}  approval: open\n`);
     expect(same.out).toContain("3 runs were replayed, 0 would break\n");
 
     const folder = await mkdtemp(join(tmpdir(), "millrace-runs-"));
@@ -56,9 +60,11 @@ describeEachServer("millrace steps check", (server) => {
     const changed = await check(fixture("changed-trial"), "--save", file);
     expect(changed).toMatchObject({ code: 1 });
     expect(changed.out).toMatch(
-      /trials\/t-renamed +trial +early +0 +take the money: new, before .*: (charge|approval), /,
+      /trials\/t-renamed +trial +early +0 +a{32} +take the money: new, before .*: (charge|approval), /,
     );
-    expect(changed.out).toMatch(/trials\/t-throws +trial +throws +0 +Error: password=\*\*\*/);
+    expect(changed.out).toMatch(
+      /trials\/t-throws +trial +throws +0 +a{32} +Error: password=\*\*\*/,
+    );
     expect(changed.out).toMatch(/trials\/t-same +trial +goes-on/);
     expect(changed.out).not.toContain("hunter2");
     expect(changed.out).toContain("3 runs were replayed, 2 would break\n");

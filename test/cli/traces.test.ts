@@ -118,6 +118,59 @@ describeServer("traces of jobs that the command shows", "newest", (server) => {
     expect((await client.operations.items(undone.id))[0]).toMatchObject({ traceId: trace(8) });
   });
 
+  test("stand beside what an operation could not change, with the reason", async () => {
+    const { client, headers, run } = await fleet();
+    await client.enqueue(dies, null, { id: "j2", headers: headers(2) });
+    const hasDied = (times: number) =>
+      eventually(async () => (await client.job("j2")).history.length === times, {
+        ...{ withinMs: 60_000, describe: `j2 has died ${times} times` },
+      });
+    await hasDied(1);
+    const retry = await client.operations.start({ kind: "dead-retry", filter: { queue: "work" } });
+    await client.operations.run(retry.id);
+    await hasDied(2);
+    const undo = await run("operations", "undo", retry.id, "--trace-url", JAEGER);
+    const line = `failed j2 \\(trace http://jaeger:16686/trace/${trace(2)}\\): .*undo-impossible`;
+    expect(undo.out).toMatch(new RegExp(line, "m"));
+    const id = /operation (\S+) has begun/.exec(undo.err)?.[1] ?? "";
+    for (const items of [[], ["--items"]]) {
+      const get = ["operations", "get", id, ...items];
+      expect((await run(...get, "--trace-url", JAEGER)).out).toMatch(new RegExp(line, "m"));
+      expect((await run(...get)).out).toMatch(
+        new RegExp(`^failed j2 \\(trace ${trace(2)}\\): `, "m"),
+      );
+      expect((await run(...get, "--json")).json()).toMatchObject({
+        failures: [{ id: "j2", traceId: trace(2) }],
+      });
+    }
+  });
+
+  test("stand beside the last job of a cause and in records", async () => {
+    const { client, headers, run } = await fleet();
+    await client.enqueue(dies, null, { id: "j2", headers: headers(2) });
+    for (const args of [["dead", "list", "--group"], ["errors"], ["records"]]) {
+      await eventually(async () => (await run(...args)).out.includes("j2"), {
+        ...{ withinMs: 60_000, describe: `${args.join(" ")} shows j2` },
+      });
+      const [row] = (await run(...args, "--json")).json<object[]>();
+      expect([args, row]).toMatchObject([
+        args,
+        { [args[0] === "records" ? "traceId" : "lastTraceId"]: trace(2) },
+      ]);
+      expect((await run(...args)).out).toMatch(new RegExp(` j2 .*  ${trace(2)}  `, "m"));
+      expect((await run(...args, "--trace-url", JAEGER)).out).toMatch(
+        new RegExp(` j2 .*  http://jaeger:16686/trace/${trace(2)}  `, "m"),
+      );
+    }
+    const retry = ["dead", "retry", "j2", "--reason", "expired"];
+    expect((await run(...retry)).out).toMatch(
+      new RegExp(`^failed j2 \\(trace ${trace(2)}\\): `, "m"),
+    );
+    expect((await run(...retry, "--json")).json()).toMatchObject({
+      failed: [{ id: "j2", traceId: trace(2) }],
+    });
+  });
+
   test("stand beside what a schedule has enqueued", async () => {
     const spans = recordSpansInMemory();
     onTestFinished(() => spans.stop());

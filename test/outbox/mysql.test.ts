@@ -186,11 +186,15 @@ describe.each<MysqlKind>(["MariaDB", "MySQL"])("%s", (kind) => {
 
     test("a row that can't be published is set aside with its reason, and tried again on demand", async () => {
       await client.query("INSERT INTO millrace_outbox (id, queue, body) VALUES ('x', 'mail', '?')");
+      const traceId = "a".repeat(32);
+      const headers = JSON.stringify({ traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
+      await client.query("UPDATE millrace_outbox SET headers = ?", [headers]);
       await outbox(client).enqueue(mail, { to: "a" }, { id: "a" });
       await relay();
       await waitingIs(0);
       expect((await queued()).map(({ id }) => id)).toEqual(["a"]);
-      expect(await store.listSetAside(10)).toMatchObject([{ id: "x", reason: "undecodable" }]);
+      const aside = { id: "x", reason: "undecodable", traceId };
+      expect(await store.listSetAside(10)).toMatchObject([aside]);
       const body = Buffer.from('{"name":"mail.send","payload":{"to":"x"}}');
       await client.query("UPDATE millrace_outbox SET body = ?", [body]);
       expect(await store.retry("reports")).toBe(0);

@@ -30,6 +30,8 @@ export interface Cause {
   readonly nodes: DeadLetterGroup["nodes"];
   readonly nodeCount: number;
   readonly lastId: string;
+  /** Of that one, where it was traced. */
+  readonly lastTraceId?: string;
   readonly message?: string;
 }
 

@@ -32,6 +32,8 @@ export interface DeadLetterGroup {
   readonly nodeCount: number;
   /** Of the last one: to look at one of them. */
   readonly lastId: string;
+  /** Of that one, where it was traced. */
+  readonly lastTraceId?: string;
   /** The last one's message, with what varies. */
   readonly message?: string;
 }

@@ -34,6 +34,8 @@ export interface FailureGroup {
   readonly nodeCount: number;
   /** The job of the last one. */
   readonly lastId: string;
+  /** Of that one, where it was traced. */
+  readonly lastTraceId?: string;
   /** The last one's message, with what varies. */
   readonly message: string;
 }

@@ -11,6 +11,7 @@ export interface CauseRow {
   readonly frame: string | null;
   readonly message: string;
   readonly last_id: string;
+  readonly last_trace_id: string | null;
   readonly first_at: number;
   readonly last_at: number;
   readonly failures: number;

@@ -67,8 +67,8 @@ const DEAD = { state: "dead", outcome: "failed", reason: "attempts-exhausted" } 
 test("a job that failed twice and then succeeded is a cause with two failures of one job", () => {
   const { learn, causes, jobsOf } = filled();
   learn([
-    { id: "a", at: 10, message: "after 5 s" },
-    { id: "a", at: 20, message: "after 7 s" },
+    { id: "a", at: 20, message: "after 7 s", more: { traceId: "7".repeat(32) } },
+    { id: "a", at: 10, message: "after 5 s", more: { traceId: "5".repeat(32) } },
     { id: "a", at: 30 },
     { id: "fine", at: 40 },
   ]);
@@ -80,7 +80,7 @@ test("a job that failed twice and then succeeded is a cause with two failures of
     ...{ failures: 2, died: 0, jobs: 1, firstAt: 10, lastAt: 20 },
     perHour: [{ at: 0, failures: 2, died: 0 }],
     ...{ nodes: [{ node: "web-1", count: 2 }], nodeCount: 1 },
-    ...{ lastId: "a", message: "after 7 s" },
+    ...{ lastId: "a", lastTraceId: "7".repeat(32), message: "after 7 s" },
   });
   const { fingerprint = "" } = cause ?? {};
   expect(jobsOf(`fingerprint:${fingerprint}`)).toEqual(["a"]);

@@ -23,15 +23,16 @@ export class FailureCauses {
 
   count({ ended, cause, job }: Extract<News, { readonly kind: "record" }>): void {
     if (cause === undefined) return;
-    const { queue, name, id, error, node = "" } = job;
+    const { queue, name, id, error, node = "", traceId = null } = job;
     const at = Math.trunc(job.at);
     const died = ended === "dead" ? 1 : 0;
     const row = this.#prepare(
-      `insert into cause (queue, name, fingerprint, error, pattern, frame, message, last_id, first_at, last_at, failures, died, jobs)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, 0)
+      `insert into cause (queue, name, fingerprint, error, pattern, frame, message, last_id, last_trace_id, first_at, last_at, failures, died, jobs)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, 0)
        on conflict (fingerprint, queue, name) do update set
          message = iif(excluded.last_at >= last_at, excluded.message, message),
          last_id = iif(excluded.last_at >= last_at, excluded.last_id, last_id),
+         last_trace_id = iif(excluded.last_at >= last_at, excluded.last_trace_id, last_trace_id),
          first_at = iif(failures <= 0, excluded.first_at, min(first_at, excluded.first_at)),
          last_at = max(last_at, excluded.last_at),
          failures = failures + 1,
@@ -39,7 +40,7 @@ export class FailureCauses {
        returning key`,
     ).get(
       ...[queue, name, cause.fingerprint, cause.type, cause.pattern, cause.frame ?? null],
-      ...[error?.message ?? "", id, at, at, died],
+      ...[error?.message ?? "", id, traceId, at, at, died],
     );
     this.#prepare(
       `insert into failed (cause, hour, node, failures, died) values (?, ?, ?, 1, ?)
@@ -116,6 +117,7 @@ export class FailureCauses {
       nodes: nodes.slice(0, MOST_NODES),
       nodeCount: nodes.length,
       ...{ lastId: row.last_id, message },
+      ...(row.last_trace_id === null ? {} : { lastTraceId: row.last_trace_id }),
     };
   }
 

@@ -1,5 +1,5 @@
 /** Another one is made anew. */
-export const SCHEMA_VERSION = "7";
+export const SCHEMA_VERSION = "8";
 
 /**
  * Times are epoch milliseconds. `words` and `leaf.value` are in small letters. `cause.jobs` is how
@@ -69,6 +69,7 @@ create table cause (
   frame text,
   message text not null,
   last_id text not null,
+  last_trace_id text,
   first_at integer not null,
   last_at integer not null,
   failures integer not null,

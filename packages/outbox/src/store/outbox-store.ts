@@ -62,6 +62,8 @@ export interface SetAsideRow {
   readonly detail: string;
   /** How long ago. */
   readonly ageMs: number;
+  /** Of the job or message, where who wrote the row was traced. */
+  readonly traceId?: string;
 }
 
 /** That a job's effects are committed. */

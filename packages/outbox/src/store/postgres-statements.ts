@@ -128,7 +128,7 @@ FROM (
 ORDER BY queue`;
 
 export const SET_ASIDE = `
-SELECT seq::float8 AS seq, id, queue, reason, detail,
+SELECT seq::float8 AS seq, id, queue, reason, detail, headers::text AS headers,
   (extract(epoch FROM clock_timestamp() - set_aside_at) * 1000)::float8 AS age
 FROM millrace_outbox WHERE set_aside_at IS NOT NULL ORDER BY seq LIMIT $1`;
 

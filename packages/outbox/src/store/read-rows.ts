@@ -1,3 +1,4 @@
+import { tracePart } from "@millrace/core";
 import type { Row } from "../database/transaction.ts";
 import type { OutboxRow, OutboxStatus, SetAsideRow } from "./outbox-store.ts";
 
@@ -44,5 +45,18 @@ export function asSetAside(row: Row): SetAsideRow {
     reason: String(row["reason"]),
     detail: String(row["detail"]),
     ageMs: Math.max(0, Number(row["age"])),
+    ...traceOf(String(row["headers"])),
   };
+}
+
+/** Of rows that any writer may have made: what can't be read has no trace. */
+function traceOf(headers: string): Pick<SetAsideRow, "traceId"> {
+  try {
+    const read = JSON.parse(headers) as { readonly traceparent?: unknown } | null;
+    return typeof read?.traceparent === "string"
+      ? tracePart({ traceparent: read.traceparent })
+      : {};
+  } catch {
+    return {};
+  }
 }

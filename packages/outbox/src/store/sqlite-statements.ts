@@ -80,7 +80,7 @@ FROM (
 GROUP BY queue ORDER BY queue`;
 
 export const SET_ASIDE = `
-SELECT seq, id, queue, reason, detail, ${NOW} - set_aside_at AS age
+SELECT seq, id, queue, reason, detail, headers, ${NOW} - set_aside_at AS age
 FROM millrace_outbox WHERE set_aside_at IS NOT NULL ORDER BY seq LIMIT ?`;
 
 export const RETRY = `

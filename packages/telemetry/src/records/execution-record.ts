@@ -17,7 +17,7 @@ export interface ExecutionRecord {
   readonly node: string;
   readonly state: SettledExecution["state"];
   readonly outcome: SettledExecution["outcome"];
-  /** Missing in what comes from the history. */
+  /** Missing in what comes from a history that an older version wrote. */
   readonly createdAt?: number;
   readonly startedAt?: number;
   /** When it was settled. */

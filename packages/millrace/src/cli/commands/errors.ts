@@ -6,6 +6,7 @@ import { openJobIndex } from "../../search/job-index.ts";
 import { command } from "../command.ts";
 import { maskedMessage } from "../show/masked-message.ts";
 import { type Column, table } from "../show/table.ts";
+import { traceColumnsOf } from "../show/trace.ts";
 import { withClient } from "../with-client.ts";
 
 const COLUMNS: readonly Column<Cause>[] = [
@@ -26,6 +27,8 @@ const COLUMNS: readonly Column<Cause>[] = [
   { title: "FIRST", cell: ({ firstAt }) => new Date(firstAt).toISOString() },
   { title: "LAST", cell: ({ lastAt }) => new Date(lastAt).toISOString() },
   { title: "LAST ID", cell: ({ lastId }) => lastId },
+];
+const WHY: readonly Column<Cause>[] = [
   { title: "FRAME", cell: ({ frame = "" }) => frame },
   {
     title: "ERROR",
@@ -50,7 +53,7 @@ export const errors = command({
     dead: { kind: flag, about: "Only causes of which there are dead letters now" },
     limit: { kind: whole(1, 9_999), about: "At most this many (default 100)" },
   },
-  fields: ["connection", "namespace", "masking", "index"],
+  fields: ["connection", "namespace", "masking", "index", "tracing"],
   examples: [
     ["millrace errors", "Of which cause most attempts failed in the last seven days, and so on"],
     [
@@ -81,7 +84,11 @@ export const errors = command({
     const causes = found.causes.map((cause) => ({ ...cause, ...maskedMessage(cause, show) }));
     return {
       json: causes,
-      text: (paint) => (causes.length === 0 ? "nothing failed\n" : table(COLUMNS, causes, paint)),
+      text: (paint) => {
+        if (causes.length === 0) return "nothing failed\n";
+        const traces = traceColumnsOf(causes, ({ lastTraceId }) => lastTraceId, config.traceUrl);
+        return table([...COLUMNS, ...traces, ...WHY], causes, paint);
+      },
     };
   },
 });

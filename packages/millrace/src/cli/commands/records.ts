@@ -16,6 +16,7 @@ import {
 } from "../../records/record-stores.ts";
 import { command } from "../command.ts";
 import { type Column, table } from "../show/table.ts";
+import { traceColumns } from "../show/trace.ts";
 import { ago } from "../time-kinds.ts";
 import { withClient } from "../with-client.ts";
 
@@ -51,12 +52,12 @@ const COLUMNS: readonly Column<ExecutionRecord>[] = [
     cell: ({ retryDelayMs }) => (retryDelayMs === undefined ? "-" : formatMs(retryDelayMs)),
   },
   { title: "NODE", cell: ({ node }) => node },
-  {
-    title: "ERROR",
-    cell: ({ error, reason }) =>
-      error === undefined ? (reason ?? "") : `${error.type}: ${error.message}`,
-  },
 ];
+const ERROR: Column<ExecutionRecord> = {
+  title: "ERROR",
+  cell: ({ error, reason }) =>
+    error === undefined ? (reason ?? "") : `${error.type}: ${error.message}`,
+};
 
 export const records = command({
   name: "records",
@@ -82,7 +83,7 @@ export const records = command({
       about: "Where to look; default: what the configuration names, else the history stream",
     },
   },
-  fields: ["connection", "namespace", "masking", "records"],
+  fields: ["connection", "namespace", "masking", "records", "tracing"],
   examples: [
     [
       "millrace records --records-dir records --outcome failed --since 1h",
@@ -103,7 +104,10 @@ export const records = command({
     const found = await find(query, from, config);
     return {
       json: found,
-      text: (paint) => (found.length === 0 ? "no records\n" : table(COLUMNS, found, paint)),
+      text: (paint) =>
+        found.length === 0
+          ? "no records\n"
+          : table([...COLUMNS, ...traceColumns(found, config.traceUrl), ERROR], found, paint),
     };
   },
 });

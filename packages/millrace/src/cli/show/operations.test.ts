@@ -14,7 +14,7 @@ const OPERATION: Operation = {
 
 test("failures are masked as the configuration says, and those that are not named are counted", () => {
   const mask = createMask({ patterns: [/C-\d+/u] });
-  const { json, text, exitCode } = operationReport(OPERATION, mask);
+  const { json, text, exitCode } = operationReport(OPERATION, mask, undefined);
   const said = text((_colour, words) => words);
   expect(said).toContain("failed a: customer *** is not known (invalid-payload)\n");
   expect(said).toContain("24 more failed. Which: millrace operations get op --items\n");

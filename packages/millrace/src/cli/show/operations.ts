@@ -4,6 +4,7 @@ import type { Report } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Paint } from "../io.ts";
 import { clean } from "./clean.ts";
+import { traceWords } from "./trace.ts";
 
 /** `40 of 500 done, 2 failed`. */
 export function howFar({ done, total, gone, failed }: Operation): string {
@@ -29,24 +30,38 @@ export function maskedOperation(operation: Operation, mask: Mask): Operation {
   return { ...operation, failures };
 }
 
+/** The things that could not be changed, each with its reason and its trace. */
+export function failureLines(
+  { id, failed, failures }: Pick<Operation, "id" | "failed" | "failures">,
+  traceUrl: string | undefined,
+  paint: Paint,
+): string {
+  const more = failed - failures.length;
+  return [
+    ...failures.map(
+      ({ id: job, traceId, code, message }) =>
+        `${paint("red", "failed")} ${clean(job)}${traceWords(traceId, traceUrl)}: ${clean(message, 500)} (${code})\n`,
+    ),
+    ...(more > 0
+      ? [`${more} more failed. Which: millrace operations get ${clean(id)} --items\n`]
+      : []),
+  ].join("");
+}
+
 /** What became of one; it failed where not everything could be changed. */
-export function operationReport(stored: Operation, mask: Mask): Report {
+export function operationReport(
+  stored: Operation,
+  mask: Mask,
+  traceUrl: string | undefined,
+): Report {
   const operation = maskedOperation(stored, mask);
-  const { id, failed, failures, progress } = operation;
+  const { id, failed, progress } = operation;
   const isWhole = progress.state === "done" && failed === 0;
   return {
     json: operation,
     text: (paint: Paint) =>
       [
-        ...failures.map(
-          ({ id: job, code, message }) =>
-            `${paint("red", "failed")} ${clean(job)}: ${clean(message, 500)} (${code})\n`,
-        ),
-        ...(failed > failures.length
-          ? [
-              `${failed - failures.length} more failed. Which: millrace operations get ${clean(id)} --items\n`,
-            ]
-          : []),
+        failureLines(operation, traceUrl, paint),
         `operation ${clean(id)} ${progress.state}: ${howFar(operation)}\n`,
         ...(progress.state === "running" ? [goesOn(id)] : []),
       ].join(""),

@@ -1,4 +1,5 @@
 import { traceLink } from "../../config/field-kinds.ts";
+import { clean } from "./clean.ts";
 import type { Column } from "./table.ts";
 
 /** A job's trace, and its page where the configuration says where traces are shown. */
@@ -15,6 +16,12 @@ export function traceFacts(
 export function shownTrace(traceId: string | undefined, traceUrl: string | undefined): string {
   if (traceId === undefined) return "-";
   return traceUrl === undefined ? traceId : traceLink(traceUrl, traceId);
+}
+
+/** ` (trace …)` behind a job that a line names; nothing where it was not traced. */
+export function traceWords(traceId: string | undefined, traceUrl: string | undefined): string {
+  if (traceId === undefined) return "";
+  return ` (trace ${clean(shownTrace(traceId, traceUrl), Number.POSITIVE_INFINITY)})`;
 }
 
 /** A column of traces, where one of the jobs was traced. */

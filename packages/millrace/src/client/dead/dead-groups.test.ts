@@ -19,13 +19,16 @@ async function* each(letters: readonly StoredDeadLetter[]): AsyncGenerator<Store
 
 test("letters are counted by what they died of, the most frequent first", async () => {
   const timeout = (message: string) => ({ type: "TimeoutError", message });
+  const traced = (digit: string) => ({
+    traceparent: `00-${digit.repeat(32)}-00f067aa0ba902b7-01`,
+  });
   const { name: _none, ...nameless } = letter({ id: "u", at: 13, reason: "undecodable" });
   const groups = await groupLetters(
     each([
       letter({ id: "a", at: 10, error: timeout("after 5 s") }),
       letter({ id: "x", at: 11, queue: "img", error: timeout("after 5 s") }),
-      letter({ id: "b", at: 30, error: timeout("after 9 s") }),
-      letter({ id: "late", at: 20, error: timeout("after 7 s") }),
+      letter({ ...{ id: "b", at: 30 }, error: timeout("after 9 s"), headers: traced("b") }),
+      letter({ ...{ id: "late", at: 20 }, error: timeout("after 7 s"), headers: traced("c") }),
       letter({ id: "e", at: 12, reason: "expired" }),
       nameless,
     ]),
@@ -51,9 +54,10 @@ test("letters are counted by what they died of, the most frequent first", async 
     nodes: [{ node: "n", count: 3 }],
     nodeCount: 1,
     lastId: "b",
+    lastTraceId: "b".repeat(32),
     message: "after 9 s",
   });
-  for (const field of ["error", "fingerprint", "pattern", "frame"])
+  for (const field of ["error", "fingerprint", "pattern", "frame", "lastTraceId"])
     expect(groups[1]).not.toHaveProperty(field);
   expect(await groupLetters(each([]), MASK)).toEqual([]);
 });

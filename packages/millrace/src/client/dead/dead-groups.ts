@@ -3,6 +3,7 @@ import {
   errorFingerprint,
   type ErrorFingerprint,
   type StoredDeadLetter,
+  traceIdOf,
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
 
@@ -62,11 +63,13 @@ function mostOf(nodes: ReadonlyMap<string, number>): DeadLetterGroup["nodes"] {
 
 function withLetter(
   group: Counted["group"] | undefined,
-  { id, queue, name, reason, error, at }: StoredDeadLetter,
+  { id, queue, name, reason, error, at, headers }: StoredDeadLetter,
   print: ErrorFingerprint | undefined,
 ): Counted["group"] {
   const isLast = group === undefined || at >= group.lastAt;
-  const last = isLast ? { lastId: id, message: error?.message } : group;
+  const last = isLast
+    ? { lastId: id, lastTraceId: traceIdOf(headers), message: error?.message }
+    : group;
   return {
     queue,
     ...(name === undefined ? {} : { name }),
@@ -76,6 +79,7 @@ function withLetter(
     firstAt: Math.min(group?.firstAt ?? at, at),
     lastAt: Math.max(group?.lastAt ?? at, at),
     lastId: last.lastId,
+    ...(last.lastTraceId === undefined ? {} : { lastTraceId: last.lastTraceId }),
     ...(last.message === undefined ? {} : { message: last.message }),
   };
 }

@@ -24,6 +24,8 @@ export type OperationProgress =
 export interface OperationFailure {
   readonly id: string;
   readonly queue: string;
+  /** Of the job, where it was traced. */
+  readonly traceId?: string;
   readonly code: ErrorCode;
   readonly message: string;
 }
@@ -83,7 +85,7 @@ export function withBegun(operation: StoredOperation, until: number): StoredOper
 /** One more was seen to. */
 export function withOutcome(
   operation: StoredOperation,
-  { id, queue }: { readonly id: string; readonly queue: string },
+  { id, queue, traceId }: Pick<OperationFailure, "id" | "queue" | "traceId">,
   outcome: ItemOutcome,
   place: number,
 ): StoredOperation {
@@ -92,13 +94,14 @@ export function withOutcome(
   const exceptions = { ...next.exceptions, [place]: outcome };
   if (outcome.what === "gone") return { ...next, gone: next.gone + 1, exceptions };
   const { code, message } = outcome;
+  const failed = { id, queue, ...(traceId === undefined ? {} : { traceId }) };
   return {
     ...next,
     failed: next.failed + 1,
     exceptions,
     failures:
       next.failures.length < MOST_FAILURES
-        ? [...next.failures, { id, queue, code, message }]
+        ? [...next.failures, { ...failed, code, message }]
         : next.failures,
   };
 }

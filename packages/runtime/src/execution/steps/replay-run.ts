@@ -11,6 +11,7 @@ import {
   type RecordedRun,
   recordError,
   refuseUnknown,
+  tracePart,
   silentLogger,
   validate,
 } from "@millrace/core";
@@ -39,7 +40,7 @@ export async function replayRun(
 ): Promise<ReplayedRun> {
   refuseUnknown(options, NAMES, "replayRun()");
   const run = readRun(recorded);
-  const { id, queue, name } = run.envelope;
+  const { id, queue, name, headers } = run.envelope;
   const abort = new AbortController();
   const steps = new ReplayedSteps(
     run,
@@ -50,7 +51,7 @@ export async function replayRun(
   steps.close();
   abort.abort(new MillraceError("cancelled", "The replay is over."));
   return {
-    ...{ job: { id, queue, name }, replayed: steps.replayed, at: steps.at },
+    ...{ job: { id, queue, name }, ...tracePart(headers), replayed: steps.replayed, at: steps.at },
     ...{ notAsked: steps.notAsked, breaks: BREAKS.includes(found.outcome) },
     ...found,
   };

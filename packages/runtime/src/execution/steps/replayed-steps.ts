@@ -40,6 +40,8 @@ export type ReplayOutcome =
 /** What became of a recorded run that was replayed with the handlers of today. */
 export interface ReplayedRun {
   readonly job: JobRef & { readonly name: string };
+  /** Of the job, where it was traced. */
+  readonly traceId?: string;
   readonly outcome: ReplayOutcome;
   /** Whether it would break: `mismatch`, `early`, `throws` and `unanswered`. */
   readonly breaks: boolean;

@@ -24,9 +24,8 @@ const MAX_OUTPUT_CHARS = 4_096;
 
 /**
  * The records that the settlement itself has put into the history stream: nothing to set up,
- * nothing is written twice, and none is ever dropped. They know no payload, no trace id and no
- * creation time, and are kept as long as the stream keeps them. A query without an id finds the
- * latest record of each job.
+ * nothing is written twice, and none is ever dropped. They know no payload, and are kept as long as
+ * the stream keeps them. A query without an id finds the latest record of each job.
  *
  * @throws MillraceError `invalid-option`
  */
@@ -68,7 +67,8 @@ async function queryHistory(
 
 function fromHistory(record: HistoryRecord, mask: Mask): ExecutionRecord {
   const { id, name, queue, node, state, outcome, at, startedAt, durationMs, notBefore } = record;
-  const { attempts, generation, sequence, reason, error, parent, output } = record;
+  const { attempts, generation, sequence, createdAt, reason, error, traceId, parent, output } =
+    record;
   return {
     recordId: `${queue}/${id}/${generation}/${sequence ?? 0}`,
     id,
@@ -78,12 +78,14 @@ function fromHistory(record: HistoryRecord, mask: Mask): ExecutionRecord {
     node,
     state,
     outcome,
+    ...(createdAt === undefined ? {} : { createdAt }),
     ...(startedAt === undefined ? {} : { startedAt }),
     at,
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(state === "requeued" ? { retryDelayMs: Math.max(0, (notBefore ?? at) - at) } : {}),
     ...(reason === undefined ? {} : { reason }),
     ...(error === undefined ? {} : { error: mask.error(error) }),
+    ...(traceId === undefined ? {} : { traceId }),
     ...(parent === undefined ? {} : { parent }),
     ...(output === undefined
       ? {}

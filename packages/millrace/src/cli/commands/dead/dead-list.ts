@@ -11,7 +11,7 @@ import { command } from "../../command.ts";
 import { shownError, showValue } from "@millrace/telemetry/masking";
 import { maskedMessage } from "../../show/masked-message.ts";
 import { type Column, table } from "../../show/table.ts";
-import { traceColumns } from "../../show/trace.ts";
+import { traceColumns, traceColumnsOf } from "../../show/trace.ts";
 import { withClient } from "../../with-client.ts";
 
 export const REASONS = [
@@ -81,6 +81,8 @@ const GROUP_COLUMNS: readonly Column<DeadLetterGroup>[] = [
   { title: "FINGERPRINT", cell: ({ fingerprint = "" }) => fingerprint },
   { title: "LAST", cell: ({ lastAt }) => new Date(lastAt).toISOString() },
   { title: "LAST ID", cell: ({ lastId }) => lastId },
+];
+const GROUP_WHY: readonly Column<DeadLetterGroup>[] = [
   { title: "FRAME", cell: ({ frame = "" }) => frame },
   {
     title: "ERROR",
@@ -122,8 +124,11 @@ export const deadList = command({
       ).map((group) => ({ ...group, ...maskedMessage(group, show) }));
       return {
         json: groups,
-        text: (paint) =>
-          groups.length === 0 ? "no dead letters\n" : table(GROUP_COLUMNS, groups, paint),
+        text: (paint) => {
+          if (groups.length === 0) return "no dead letters\n";
+          const traces = traceColumnsOf(groups, ({ lastTraceId }) => lastTraceId, config.traceUrl);
+          return table([...GROUP_COLUMNS, ...traces, ...GROUP_WHY], groups, paint);
+        },
       };
     }
     const found = await withClient(config, (client) =>

@@ -1,4 +1,10 @@
-import { type DeadLetterResult, MillraceError, requireId, tallyLetters } from "@millrace/core";
+import {
+  type DeadLetterResult,
+  MillraceError,
+  requireId,
+  tallyLetters,
+  tracePart,
+} from "@millrace/core";
 import { createMask } from "@millrace/telemetry/masking";
 import { audited } from "../../../client/audit.ts";
 import { parseDeadFilter } from "../../../client/dead/dead-filter.ts";
@@ -13,6 +19,7 @@ import { EXIT } from "../../exit-codes.ts";
 import { clean } from "../../show/clean.ts";
 import { beginHere, runHere } from "../../run-operation.ts";
 import { detachedReport, maskedOperation, operationReport } from "../../show/operations.ts";
+import { traceWords } from "../../show/trace.ts";
 import { withClient } from "../../with-client.ts";
 import { withTracedClient } from "../../with-traced-client.ts";
 import { filterFlags, filterOf } from "./dead-list.ts";
@@ -38,7 +45,7 @@ export const deadRetry = command({
   usage: "ID… | --all | --filter TERMS",
   args: { min: 0, max: 10_000 },
   flags: askedSelection,
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "tracing"],
   examples: [
     ["millrace dead retry invoice-17 invoice-18", "These two"],
     [
@@ -66,7 +73,7 @@ export const deadDiscard = command({
   usage: "ID… | --all | --filter TERMS",
   args: { min: 0, max: 10_000 },
   flags: askedSelection,
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "tracing"],
   examples: [["millrace dead discard invoice-17 --yes", "Without asking, as a script needs it"]],
   async run(call) {
     requireSelection(call);
@@ -95,14 +102,15 @@ async function settleAll(
     const { id, failures } = operation;
     const items = await client.operations.items(id);
     const done = items.filter(({ outcome }) => outcome === "done");
-    const report = operationReport(operation, mask);
+    const report = operationReport(operation, mask, config.traceUrl);
     return {
       ...report,
       json: {
         operation,
         [DONE[kind]]: done.map(({ id: job, queue }) => ({ id: job, queue })),
-        failed: failures.map(({ id: job, queue, code, message }) => ({
-          ...{ id: job, queue, error: { code, message } },
+        failed: failures.map(({ code, message, ...which }) => ({
+          ...which,
+          error: { code, message },
         })),
       },
     };
@@ -126,16 +134,21 @@ function meant({
   return `every dead letter${queue === undefined ? "" : ` of queue ${clean(queue)}`}${reason === undefined ? "" : ` with reason ${reason}`}${filter === undefined ? "" : ` that fits ${clean(filter)}`}`;
 }
 
+type Act = (client: Millrace, filter: DeadLetterFilter) => Promise<readonly DeadLetterResult[]>;
+
+/** With the trace of the job whose letter it is, where that was traced. */
+type TracedResult = DeadLetterResult & { readonly traceId?: string };
+
 async function settleLetters(
   call: CommandCall<typeof selection>,
   done: "retried" | "discarded",
-  act: (client: Millrace, filter: DeadLetterFilter) => Promise<readonly DeadLetterResult[]>,
+  act: Act,
 ): Promise<Report> {
   requireSelection(call);
   const filter = filterOf(call.flags);
   const mask = maskOf(call.config);
-  const settle = async (client: Millrace): Promise<readonly DeadLetterResult[]> => {
-    const each: DeadLetterResult[] = [];
+  const settle = async (client: Millrace): Promise<readonly TracedResult[]> => {
+    const each: TracedResult[] = [];
     for (const id of call.args) each.push(...(await settleOne(client, { ...filter, id }, act)));
     return each;
   };
@@ -151,17 +164,16 @@ async function settleLetters(
   return {
     json: {
       [done]: succeeded.map(({ id, queue }) => ({ id, queue })),
-      failed: failed.map(({ id, queue, error }) => ({
-        id,
-        queue,
+      failed: failed.map(({ error, ok: _ok, ...which }) => ({
+        ...which,
         error: { code: error.code, message: mask.text(error.message) },
       })),
     },
     text: (paint) =>
       [
         ...failed.map(
-          ({ id, error }) =>
-            `${paint("red", "failed")} ${id}: ${clean(mask.text(error.message), 500)} (${error.code})\n`,
+          ({ id, error, traceId }) =>
+            `${paint("red", "failed")} ${id}${traceWords(traceId, call.config.traceUrl)}: ${clean(mask.text(error.message), 500)} (${error.code})\n`,
         ),
         `${done} ${succeeded.length} ${succeeded.length === 1 ? "letter" : "letters"}\n`,
       ].join(""),
@@ -176,13 +188,15 @@ async function settleLetters(
 async function settleOne(
   client: Millrace,
   filter: DeadLetterFilter & { readonly id: string },
-  act: (client: Millrace, filter: DeadLetterFilter) => Promise<readonly DeadLetterResult[]>,
-): Promise<readonly DeadLetterResult[]> {
+  act: Act,
+): Promise<readonly TracedResult[]> {
   const { id, queue } = filter;
+  let trace: Pick<TracedResult, "traceId"> = {};
   try {
-    await client.dead.show(id, queue === undefined ? {} : { queue });
+    const letter = await client.dead.show(id, queue === undefined ? {} : { queue });
+    trace = tracePart(letter.headers);
     const results = await act(client, filter);
-    if (results.length > 0) return results;
+    if (results.length > 0) return results.map((result) => ({ ...result, ...trace }));
     throw new MillraceError("job-not-found", `No dead letter with id ${id} fits the filters.`);
   } catch (error) {
     if (
@@ -190,7 +204,7 @@ async function settleOne(
       (error.code !== "job-not-found" && error.code !== "ambiguous-id")
     )
       throw error;
-    return [{ ok: false, id, queue: queue ?? "", error }];
+    return [{ ok: false, id, queue: queue ?? "", ...trace, error }];
   }
 }
 

@@ -6,7 +6,13 @@ import { command } from "../../command.ts";
 import type { Paint } from "../../io.ts";
 import { beginHere, runHere } from "../../run-operation.ts";
 import { clean } from "../../show/clean.ts";
-import { filterText, howFar, maskedOperation, operationReport } from "../../show/operations.ts";
+import {
+  failureLines,
+  filterText,
+  howFar,
+  maskedOperation,
+  operationReport,
+} from "../../show/operations.ts";
 import { type Column, facts, table } from "../../show/table.ts";
 import { traceColumns } from "../../show/trace.ts";
 import { withClient } from "../../with-client.ts";
@@ -73,7 +79,11 @@ export const operationsGet = command({
           facts(
             COLUMNS.map(({ title, cell }) => [title, clean(cell(operation), 500)]),
             paint,
-          ) + (items === undefined ? "" : `\n${itemTable(items, config.traceUrl, paint)}`),
+          ) +
+          (items === undefined
+            ? failureLines(operation, config.traceUrl, paint)
+            : failureLines({ ...operation, failed: 0 }, config.traceUrl, paint) +
+              `\n${itemTable(items, config.traceUrl, paint)}`),
       };
     });
   },
@@ -85,13 +95,13 @@ export const operationsRun = command({
   usage: "ID",
   args: { min: 1, max: 1 },
   flags: {},
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "tracing"],
   examples: [
     ["millrace operations run 001795569586662-b44535c0a6", "What a dead terminal has left"],
   ],
   run: ({ args: [id = ""], config, io }) =>
     withClient(config, async (client) =>
-      operationReport(await runHere(client, io, id), maskOf(config)),
+      operationReport(await runHere(client, io, id), maskOf(config), config.traceUrl),
     ),
 });
 
@@ -101,7 +111,7 @@ export const operationsUndo = command({
   usage: "ID",
   args: { min: 1, max: 1 },
   flags: { reason: { kind: { ...text, placeholder: "<text>" }, about: "Why, for the audit" } },
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "tracing"],
   examples: [
     ["millrace operations undo 001795569586662-b44535c0a6", "Discarded letters are there again"],
   ],
@@ -109,7 +119,8 @@ export const operationsUndo = command({
     withClient(config, async (client) => {
       const note = reason === undefined ? {} : { reason };
       const undo = await beginHere(io, () => client.operations.undo(id, note));
-      return operationReport(await runHere(client, io, undo.id), maskOf(config));
+      const undone = await runHere(client, io, undo.id);
+      return operationReport(undone, maskOf(config), config.traceUrl);
     }),
 });
 

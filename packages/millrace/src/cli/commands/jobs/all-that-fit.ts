@@ -11,7 +11,7 @@ import { detachedReport, operationReport } from "../../show/operations.ts";
 
 interface HowToAsk {
   readonly io: CliIo;
-  readonly config: Parameters<typeof maskOf>[0];
+  readonly config: Parameters<typeof maskOf>[0] & { readonly traceUrl?: string };
   readonly yes: boolean | undefined;
   /** Somebody else carries it out. */
   readonly detach: boolean | undefined;
@@ -32,7 +32,7 @@ export async function changeAll(
   const start = (): Promise<Operation> => client.operations.start(request);
   if (detach === true) return detachedReport(await start());
   const { id } = await beginHere(io, start);
-  return operationReport(await runHere(client, io, id), maskOf(config));
+  return operationReport(await runHere(client, io, id), maskOf(config), config.traceUrl);
 }
 
 /** The flags of a command that takes a job's id or `--all`. */

@@ -3,6 +3,7 @@ import type { OutboxStatus, SetAsideRow } from "@millrace/outbox";
 import { withOutbox } from "../../../outbox/configured-outbox.ts";
 import { command } from "../../command.ts";
 import { type Column, table } from "../../show/table.ts";
+import { traceColumns } from "../../show/trace.ts";
 
 const QUEUES: readonly Column<OutboxStatus>[] = [
   { title: "QUEUE", cell: ({ queue }) => queue },
@@ -17,6 +18,8 @@ const ROWS: readonly Column<SetAsideRow>[] = [
   { title: "QUEUE", cell: ({ queue }) => queue },
   { title: "ID", cell: ({ id }) => id },
   { title: "SET ASIDE", cell: ({ ageMs }) => `${formatSeconds(ageMs)} ago` },
+];
+const WHY: readonly Column<SetAsideRow>[] = [
   { title: "WHY", cell: ({ reason, detail }) => `${reason}: ${detail}` },
 ];
 
@@ -28,7 +31,7 @@ export const outboxStatus = command({
   usage: "",
   args: { min: 0, max: 0 },
   flags: {},
-  fields: ["outbox"],
+  fields: ["outbox", "tracing"],
   examples: [["millrace outbox status --outbox-sqlite shop.db", "Of a SQLite database"]],
   async run({ config }) {
     const [queues, setAside] = await withOutbox(config, async (store) => [
@@ -37,10 +40,12 @@ export const outboxStatus = command({
     ]);
     return {
       json: { queues, setAside },
-      text: (paint) =>
-        queues.length === 0
-          ? "the outbox is empty\n"
-          : `${table(QUEUES, queues, paint)}${setAside.length === 0 ? "" : `\n${table(ROWS, setAside, paint)}`}`,
+      text: (paint) => {
+        if (queues.length === 0) return "the outbox is empty\n";
+        const columns = [...ROWS, ...traceColumns(setAside, config.traceUrl), ...WHY];
+        const aside = setAside.length === 0 ? "" : `\n${table(columns, setAside, paint)}`;
+        return `${table(QUEUES, queues, paint)}${aside}`;
+      },
     };
   },
 });

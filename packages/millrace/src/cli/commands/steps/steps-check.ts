@@ -11,6 +11,7 @@ import { command } from "../../command.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { clean } from "../../show/clean.ts";
 import { type Column, table } from "../../show/table.ts";
+import { traceColumns } from "../../show/trace.ts";
 import { withClient } from "../../with-client.ts";
 
 const TIMEOUT_MS = 10_000;
@@ -20,8 +21,11 @@ const COLUMNS: readonly Column<ReplayedRun>[] = [
   { title: "NAME", cell: ({ job }) => clean(job.name, 100) },
   { title: "OUTCOME", cell: ({ outcome }) => outcome },
   { title: "RECORDED", align: "right", cell: ({ replayed }) => String(replayed) },
-  { title: "WHERE", cell: (run) => clean(whereOf(run), 400) },
 ];
+const WHERE: Column<ReplayedRun> = {
+  title: "WHERE",
+  cell: (run) => clean(whereOf(run), 400),
+};
 
 export const stepsCheck = command({
   name: "steps check",
@@ -44,7 +48,7 @@ export const stepsCheck = command({
     },
     "show-payload": { kind: flag, about: "Show errors as they are" },
   },
-  fields: ["connection", "namespace", "masking"],
+  fields: ["connection", "namespace", "masking", "tracing"],
   examples: [
     ["millrace steps check jobs.ts", "Whether each run could go on with these handlers"],
     ["millrace steps check jobs.ts --save runs.json", "The same, and keeps the runs for tests"],
@@ -71,7 +75,9 @@ export const stepsCheck = command({
     return {
       json: { checked: replayed.length, breaking, truncated: cut.length > 0, runs: replayed },
       text: (paint) =>
-        (replayed.length === 0 ? "" : `${table(COLUMNS, replayed, paint)}\n`) +
+        (replayed.length === 0
+          ? ""
+          : `${table([...COLUMNS, ...traceColumns(replayed, config.traceUrl), WHERE], replayed, paint)}\n`) +
         `${replayed.length} runs were replayed, ${breaking} would break\n` +
         cut.map((queue) => `${cutText(queue)}\n`).join(""),
       exitCode: breaking === 0 && cut.length === 0 ? EXIT.ok : EXIT.failed,
