@@ -6,6 +6,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fileCycles } from "./file-cycles.mjs";
 import { folderCycles } from "./folder-cycles.mjs";
+import { withoutComments } from "./imports.mjs";
 
 /** The packages each package may import, by folder name. */
 export const ARROWS = {
@@ -123,17 +124,6 @@ function* shapeBreaches(name, file, source) {
 }
 
 const packageName = (folder) => (folder === "millrace" ? "millrace" : `@millrace/${folder}`);
-
-/**
- * Blanks comments (a docstring's example imports nothing); strings stay, since the imports are
- * strings.
- */
-function withoutComments(source) {
-  return source.replace(
-    /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g,
-    (_all, text) => text ?? "",
-  );
-}
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const root = dirname(dirname(fileURLToPath(import.meta.url)));

@@ -13,6 +13,7 @@ const steps = [
   ["types", bin("tsc"), ["--noEmit", "-p", "tsconfig.json"]],
   ["page types", bin("tsc"), ["--noEmit", "-p", "packages/dashboard/page"]],
   ["boundaries", node, ["scripts/check-boundaries.mjs"]],
+  ["diagrams", node, ["scripts/draw-architecture.mjs", "--check"]],
   ["dead code", bin("knip"), ["--no-config-hints"]],
   ["build", node, ["scripts/build.mjs"]],
   ["packages", node, ["scripts/check-packages.mjs"]],
