@@ -168,6 +168,7 @@ describeInBrowser("buttons of the dashboard", (browserOf) => {
         ...{ label: "Discard", question: "Discard the dead letter of gone?" },
       });
       await page.getByText("1 letter discarded.").waitFor();
+      await page.getByRole("button", { name: "Discard" }).waitFor({ state: "detached" });
       expect(await client.dead.list({ where: "id=gone OR id=again" })).toEqual([]);
       expect(await client.audit.list()).toMatchObject([
         ...[{ action: "dead discard" }, { action: "dead retry" }],

@@ -28,14 +28,17 @@ function mean({ data, width }: PNG, blockX: number, blockY: number, channel: num
   return Math.round(sum / BLOCK ** 2);
 }
 
-/** The share of blocks whose colours differ, from 0 to 1; 1 where the sizes do. */
+/**
+ * How many blocks have other colours; infinitely many where the sizes differ. No share: on a page
+ * that is four screens high a badge is as large as on another one.
+ */
 export function difference(one: PNG, other: PNG): number {
-  if (one.width !== other.width || one.height !== other.height) return 1;
+  if (one.width !== other.width || one.height !== other.height) return Number.POSITIVE_INFINITY;
   let off = 0;
   for (let at = 0; at < one.data.length; at += 4)
     if ([0, 1, 2].some((channel) => isOff(one.data[at + channel], other.data[at + channel])))
       off += 1;
-  return off / (one.width * one.height);
+  return off;
 }
 
 function isOff(one = 0, other = 0): boolean {

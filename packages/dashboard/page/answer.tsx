@@ -29,6 +29,20 @@ export function Answer<View>({ of, children }: AnswerProps<View>): ReactElement 
   );
 }
 
+/**
+ * What stands below something that is asked for by itself, and whose height nobody knows before:
+ * it comes once that has its place, and does not jump.
+ */
+export function After({
+  of: { data, error },
+  children,
+}: {
+  readonly of: Pick<UseQueryResult, "data" | "error">;
+  readonly children: ReactNode;
+}): ReactNode {
+  return data === undefined && error === null ? null : children;
+}
+
 interface PageProps {
   readonly title: string;
   readonly actions?: ReactNode;

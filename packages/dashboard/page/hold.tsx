@@ -21,15 +21,17 @@ function Waiting({ job: { queue, id, state } }: { readonly job: JobView }): Reac
   return (
     <section aria-labelledby="hold">
       <h2 id="hold">What it waits for</h2>
-      <Answer of={answer}>
-        {({ hold }) =>
-          hold === undefined ? (
-            <p className="quiet">Nothing is known to hold it: its turn comes.</p>
-          ) : (
-            <HoldWords hold={hold} queue={queue} />
-          )
-        }
-      </Answer>
+      <div className={`hold ${state}`}>
+        <Answer of={answer}>
+          {({ hold }) =>
+            hold === undefined ? (
+              <p className="quiet">Nothing is known to hold it: its turn comes.</p>
+            ) : (
+              <HoldWords hold={hold} queue={queue} />
+            )
+          }
+        </Answer>
+      </div>
     </section>
   );
 }
@@ -142,7 +144,7 @@ function Holders({ hold: { limit, locks, jobs } }: Omit<HoldProps<"gate">, "queu
       </p>
     );
   return (
-    <ul>
+    <ul role="region" aria-label="Who has it" tabIndex={0}>
       {jobs.map((job) => (
         <li key={`${job.queue}/${job.id}`}>
           <Link className="id" href={jobAddress(job)}>

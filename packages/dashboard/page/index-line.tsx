@@ -18,16 +18,18 @@ export function IndexLine(): ReactElement | null {
       </p>
     );
   if (index === undefined)
-    return <p className="quiet">The index of jobs is asked how far it is.</p>;
+    return <p className="quiet index">The index of jobs is asked how far it is.</p>;
   return (
-    <div className={index.state === "failing" ? "notice warning" : "quiet"}>
-      {wordsOf(index)}
-      {index.oldestAt === undefined ? null : (
-        <>
-          , the oldest from <Moment at={index.oldestAt} />
-        </>
-      )}
-      .{" "}
+    <div className={index.state === "failing" ? "notice warning" : "quiet index"}>
+      <span>
+        {wordsOf(index)}
+        {index.oldestAt === undefined ? null : (
+          <>
+            , the oldest from <Moment at={index.oldestAt} />
+          </>
+        )}
+        .
+      </span>{" "}
       <Action
         label="Rebuild the index"
         path="search/rebuild"

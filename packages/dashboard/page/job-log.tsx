@@ -1,21 +1,12 @@
+import type { UseQueryResult } from "@tanstack/react-query";
 import type { ReactElement } from "react";
-import type { LogLineView, LogRunView } from "../src/api/log-views.ts";
+import type { JobLogView, LogLineView, LogRunView } from "../src/api/log-views.ts";
 import { Answer } from "./answer.tsx";
 import { count, counted } from "./number.ts";
-import { useJobLog } from "./questions.ts";
 import { ClockTime } from "./time.tsx";
 
 /** What the handlers of each attempt logged, the newest attempt open. */
-export function JobLog({
-  queue,
-  id,
-  isLive,
-}: {
-  readonly queue: string;
-  readonly id: string;
-  readonly isLive: boolean;
-}): ReactElement {
-  const log = useJobLog(queue, id, isLive);
+export function JobLog({ of: log }: { readonly of: UseQueryResult<JobLogView> }): ReactElement {
   return (
     <section aria-labelledby="log">
       <h2 id="log">Log</h2>

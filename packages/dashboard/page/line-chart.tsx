@@ -1,4 +1,4 @@
-import { type ReactElement, useEffect, useRef } from "react";
+import { type ReactElement, useLayoutEffect, useRef } from "react";
 import UPlot from "uplot";
 import { colourOf } from "./colour-of.ts";
 import { dayOf, hourOf } from "./time.tsx";
@@ -16,12 +16,16 @@ export interface ChartLine {
 /** Lines over time, and what they come to in words for who does not see them. */
 export function LineChart({
   title,
+  shortestS = 0,
   words,
   at,
   lines,
   shown,
 }: {
-  readonly title: string;
+  /** Where no heading says it already. */
+  readonly title?: string;
+  /** A line that has just begun is not stretched over the whole width. */
+  readonly shortestS?: number;
   readonly words: string;
   readonly at: readonly number[];
   readonly lines: readonly ChartLine[];
@@ -30,10 +34,11 @@ export function LineChart({
 }): ReactElement {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot>(undefined);
-  const drawn = useRef({ lines, shown });
-  drawn.current = { lines, shown };
+  const drawn = useRef({ lines, shown, shortestS });
+  drawn.current = { lines, shown, shortestS };
   const names = lines.map(({ name }) => name).join();
-  useEffect(() => {
+  // Before anything is painted: what is below would jump when the canvas came.
+  useLayoutEffect(() => {
     const element = place.current;
     if (element === null || names === "") return;
     const made = new UPlot(optionsOf(element, drawn.current), [[]], element);
@@ -48,7 +53,7 @@ export function LineChart({
       plot.current = undefined;
     };
   }, [names]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     plot.current?.setData([
       at.map((ms) => ms / 1_000),
       ...lines.map(({ values }) => [...values]),
@@ -56,17 +61,20 @@ export function LineChart({
   }, [at, lines]);
   return (
     <figure>
-      <h3>{title}</h3>
+      {title === undefined ? null : <h3>{title}</h3>}
       <div ref={place} className="chart" aria-hidden="true" />
       <figcaption>{words}</figcaption>
     </figure>
   );
 }
 
-function optionsOf(
-  element: HTMLElement,
-  { lines, shown }: { readonly lines: readonly ChartLine[]; shown(value: number): string },
-): UPlot.Options {
+interface Drawn {
+  readonly lines: readonly ChartLine[];
+  readonly shortestS: number;
+  shown(value: number): string;
+}
+
+function optionsOf(element: HTMLElement, { lines, shown, shortestS }: Drawn): UPlot.Options {
   const axis = {
     stroke: colourOf(element, "quiet"),
     grid: { stroke: colourOf(element, "line"), width: 1 },
@@ -79,7 +87,16 @@ function optionsOf(
     legend: { show: true, live: false },
     axes: [timeAxis(axis), { ...axis, size: 56, values: (_plot, values) => values.map(shown) }],
     padding: [8, 16, 0, 0],
-    scales: { y: { range: (_plot, _min, max) => [0, Math.max(max, 1)] } },
+    scales: {
+      ...(shortestS === 0
+        ? {}
+        : {
+            x: {
+              range: (_plot, min, max): UPlot.Range.MinMax => [Math.min(min, max - shortestS), max],
+            },
+          }),
+      y: { range: (_plot, _min, max) => [0, Math.max(max, 1)] },
+    },
     series: [
       {},
       ...lines.map(({ name, colour, dash }) => ({
@@ -91,7 +108,7 @@ function optionsOf(
 }
 
 /** The lower one. */
-export function timeAxis(axis: UPlot.Axis): UPlot.Axis {
+function timeAxis(axis: UPlot.Axis): UPlot.Axis {
   return { ...axis, size: 28, values: (_plot, values) => timeWords(values) };
 }
 

@@ -1,5 +1,5 @@
 import { type ReactElement, useMemo, useState } from "react";
-import type { PlotsView } from "../src/api/plots-views.ts";
+import type { EndedView, PlotsView } from "../src/api/plots-views.ts";
 import { Answer } from "./answer.tsx";
 import { type ChartLine, LineChart } from "./line-chart.tsx";
 import { count } from "./number.ts";
@@ -12,6 +12,17 @@ const RANGES: readonly (readonly [string, string])[] = [
   ["24h", "24 hours"],
   ["7d", "7 days"],
 ];
+const NO_SAMPLES = {
+  ...{ at: [], queued: [], running: [], delayed: [], blocked: [], dead: [] },
+  ...{ oldestAgeMs: [], slots: [], used: [] },
+};
+const NO_ENDS = {
+  ...{ at: [], succeeded: [], failed: [], dead: [] },
+  ...{ p50Ms: [], p95Ms: [], waited50Ms: [], waited95Ms: [] },
+};
+/** Before the first answer. */
+const NOT_YET_SAMPLED: PlotsView = { from: 0, to: 0, sampled: NO_SAMPLES };
+const NOT_YET: PlotsView = { ...NOT_YET_SAMPLED, ended: NO_ENDS };
 const SOLID: number[] = [];
 const DASHED = [6, 3];
 const DOTTED = [2, 2];
@@ -26,7 +37,10 @@ export function Plots({
 }): ReactElement {
   const [range, setRange] = useState("1h");
   const plots = usePlots(range, queue);
-  const grafana = useSession().data?.grafana;
+  const session = useSession().data;
+  const grafana = session?.grafana;
+  // As high as they will be, so that what is below does not jump.
+  const view = plots.data ?? (session?.search === true ? NOT_YET : NOT_YET_SAMPLED);
   return (
     <section aria-labelledby="over-time">
       <h2 id="over-time">Over time</h2>
@@ -47,17 +61,14 @@ export function Plots({
           </a>
         )}
       </div>
-      <Answer of={plots}>
-        {(view) =>
-          of === "slots" ? (
-            <div className="plots">
-              <Slots view={view} />
-            </div>
-          ) : (
-            <Charts view={view} of={of} />
-          )
-        }
-      </Answer>
+      {plots.error === null ? null : <Answer of={plots}>{() => null}</Answer>}
+      {of === "slots" ? (
+        <div className="plots">
+          <Slots view={view} />
+        </div>
+      ) : (
+        <Charts view={view} of={of} />
+      )}
     </section>
   );
 }
@@ -96,7 +107,7 @@ function Charts({
         <>
           <LineChart
             title="Attempts that ended"
-            words={`${count(sum(ended.succeeded))} succeeded, ${count(sum(ended.failed))} failed and were tried again, ${count(sum(ended.dead))} died.`}
+            words={endedWords(ended)}
             at={ended.at}
             lines={charts.ended}
             shown={count}
@@ -162,6 +173,11 @@ function linesOf({ ended, sampled }: PlotsView): Readonly<Record<Plot, readonly 
   };
 }
 
+function endedWords(ended: EndedView): string {
+  if (ended === NO_ENDS) return "";
+  return `${count(sum(ended.succeeded))} succeeded, ${count(sum(ended.failed))} failed and were tried again, ${count(sum(ended.dead))} died.`;
+}
+
 function numbers(values: readonly (number | null)[]): readonly number[] {
   return values.filter((value) => value !== null);
 }
@@ -183,11 +199,13 @@ const NO_SAMPLE =
   "No sample has been taken in this time: one is taken each minute while a dashboard runs.";
 
 function ageWords(ages: Lengths): string {
+  if (ages === NO_SAMPLES.oldestAgeMs) return "";
   const known = numbers(ages);
   return known.length === 0 ? NO_SAMPLE : `At most ${duration(Math.max(...known))}.`;
 }
 
 function lengthWords(half: Lengths, most: Lengths): string {
+  if (most === NO_ENDS.p95Ms || most === NO_ENDS.waited95Ms) return "";
   if (numbers(half).length === 0) return "No attempt ended in this time.";
   return `Half of them at most ${lastLength(half)}, 95 of 100 at most ${lastLength(most)}, where they ended last.`;
 }
@@ -201,6 +219,7 @@ function lastWords<Field extends string>(
   sampled: Readonly<Record<Field, readonly (number | null)[]>>,
   fields: readonly Field[],
 ): string {
+  if (sampled === NO_SAMPLES) return "";
   const last = fields.map((field) => [field, numbers(sampled[field]).at(-1)] as const);
   if (last.every(([, value]) => value === undefined)) return NO_SAMPLE;
   return `In the last sample: ${last.map(([field, value]) => `${count(value ?? 0)} ${field}`).join(", ")}.`;

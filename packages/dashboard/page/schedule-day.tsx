@@ -1,7 +1,6 @@
 import type { ReactElement } from "react";
 import type { ScheduleDayView } from "../src/api/schedule-day-views.ts";
 import { counted } from "./number.ts";
-import { useScheduleDay } from "./questions.ts";
 import { duration, hourOf } from "./time.tsx";
 
 type Line = ScheduleDayView["lines"][number];
@@ -10,8 +9,11 @@ const HOUR_MS = 3_600_000;
 const MARK_EVERY_MS = 4 * HOUR_MS;
 
 /** The next 24 hours, a row for each schedule. */
-export function ScheduleDay(): ReactElement | null {
-  const { data } = useScheduleDay();
+export function ScheduleDay({
+  day: data,
+}: {
+  readonly day: ScheduleDayView | undefined;
+}): ReactElement | null {
   if (data === undefined || data.lines.length === 0) return null;
   const { from, until, lines } = data;
   const at = (time: number): string => `${((time - from) / (until - from)) * 100}%`;

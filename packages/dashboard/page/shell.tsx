@@ -43,6 +43,8 @@ export function Shell(): ReactElement {
   const live = useLive();
   const session = useSession();
   const title = session.data?.title ?? "";
+  // What the header shows decides how high it is: a page that came first would jump.
+  if (session.data === undefined && session.failureCount === 0) return <main id="main" />;
   return (
     <>
       <a className="skip" href="#main">

@@ -10,7 +10,7 @@ import {
   jobsAddress,
   ofNode,
 } from "../addresses.ts";
-import { Answer, Page } from "../answer.tsx";
+import { After, Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { LetterActions } from "../letter-actions.tsx";
 import { LineChart } from "../line-chart.tsx";
@@ -65,24 +65,26 @@ export function CausePage(): ReactElement {
           <OverTime of={found} now={causes.dataUpdatedAt} />
         </>
       )}
-      <Answer of={letters}>
-        {(rows) => (
-          <section aria-labelledby="letters">
-            <h2 id="letters">Dead letters, the oldest first</h2>
-            <p className="quiet">
-              Retry and discard are about these. Jobs that failed and are tried again by themselves,
-              or have succeeded since, stay as they are.
-            </p>
-            <DataTable
-              label="Letters"
-              columns={COLUMNS}
-              rows={rows}
-              rowKey={({ queue, id }) => `${queue}/${id}`}
-              empty={<p>No letter of this cause is left.</p>}
-            />
-          </section>
-        )}
-      </Answer>
+      <After of={causes}>
+        <Answer of={letters}>
+          {(rows) => (
+            <section aria-labelledby="letters">
+              <h2 id="letters">Dead letters, the oldest first</h2>
+              <p className="quiet">
+                Retry and discard are about these. Jobs that failed and are tried again by
+                themselves, or have succeeded since, stay as they are.
+              </p>
+              <DataTable
+                label="Letters"
+                columns={COLUMNS}
+                rows={rows}
+                rowKey={({ queue, id }) => `${queue}/${id}`}
+                empty={<p>No letter of this cause is left.</p>}
+              />
+            </section>
+          )}
+        </Answer>
+      </After>
     </Page>
   );
 }
@@ -265,11 +267,13 @@ function Example({
       <h2 id="example">
         The last one: <Link href={jobAddress({ queue, id })}>{id}</Link>
       </h2>
-      {error === undefined ? null : (
-        <pre tabIndex={0} role="region" aria-label="Stack of the last one">
-          {error.stack ?? `${error.type}: ${error.message}`}
-        </pre>
-      )}
+      <div className="stack">
+        {error === undefined ? null : (
+          <pre tabIndex={0} role="region" aria-label="Stack of the last one">
+            {error.stack ?? `${error.type}: ${error.message}`}
+          </pre>
+        )}
+      </div>
     </section>
   );
 }

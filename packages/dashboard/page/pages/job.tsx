@@ -3,7 +3,7 @@ import { Link } from "wouter";
 import type { JobView, LetterView, RefView } from "../../src/api/views.ts";
 import { Action } from "../action.tsx";
 import { jobAddress, queueAddress } from "../addresses.ts";
-import { Answer, Page } from "../answer.tsx";
+import { After, Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
 import { ExecutionChart } from "../execution-chart.tsx";
 import { Masked, type Reveal, useReveal } from "../reveal.tsx";
@@ -12,7 +12,7 @@ import { Hold } from "../hold.tsx";
 import { JobLog } from "../job-log.tsx";
 import { Json } from "../json.tsx";
 import { count, counted } from "../number.ts";
-import { useJob } from "../questions.ts";
+import { useJob, useJobLog } from "../questions.ts";
 import { RescheduleJob } from "../reschedule-job.tsx";
 import { StateBadge } from "../state-badge.tsx";
 import { Steps } from "../steps.tsx";
@@ -46,7 +46,7 @@ export function JobPage({ queue, id }: RefView): ReactElement {
 }
 
 function JobActions({
-  job: { id, queue, state },
+  job: { id, queue, state, letter },
   payload,
 }: {
   readonly job: JobView;
@@ -74,7 +74,7 @@ function JobActions({
         </Action>
       ) : null}
       {state === "delayed" ? <RescheduleJob queue={queue} id={id} /> : null}
-      {state === "dead" ? (
+      {state === "dead" && letter !== undefined ? (
         <>
           <Action
             label="Enqueue again"
@@ -135,6 +135,7 @@ interface JobProps {
 
 function Job({ job, now, reveal }: JobProps): ReactElement {
   const { name, queue, state, attempts, createdAt, parent, children, progress, letter } = job;
+  const log = useJobLog(queue, job.id, LIVE.includes(state));
   return (
     <>
       <dl className="facts">
@@ -189,10 +190,8 @@ function Job({ job, now, reveal }: JobProps): ReactElement {
         <Waterfall job={job} now={now} />
         <ExecutionChart job={job} />
       </section>
-      {job.hasFamily ? <Family of={{ queue, id: job.id }} /> : null}
       <Steps job={job} isLive={LIVE.includes(state)} />
       <Errors job={job} />
-      <JobLog queue={queue} id={job.id} isLive={LIVE.includes(state)} />
       {job.result === undefined ? null : (
         <section aria-labelledby="result">
           <h2 id="result">Result</h2>
@@ -202,6 +201,9 @@ function Job({ job, now, reveal }: JobProps): ReactElement {
       )}
       {letter === undefined ? null : <Letter letter={letter} reveal={reveal} />}
       <Children count={children.count} jobs={children.jobs} />
+      {/* What is asked for by itself comes last: it moves nothing when it comes. */}
+      <JobLog of={log} />
+      <After of={log}>{job.hasFamily ? <Family of={{ queue, id: job.id }} /> : null}</After>
     </>
   );
 }

@@ -142,7 +142,11 @@ function Filter({
         </label>
         <label>
           Queue
-          <select value={filter.queue} onChange={(event) => set("queue", event.target.value)}>
+          <select
+            className="name"
+            value={filter.queue}
+            onChange={(event) => set("queue", event.target.value)}
+          >
             <option value="">all</option>
             {known.map((queue) => (
               <option key={queue}>{queue}</option>

@@ -3,7 +3,7 @@ import { Link } from "wouter";
 import type { ChartView, MachineView } from "../../src/api/machine-views.ts";
 import { Action } from "../action.tsx";
 import { jobAddress } from "../addresses.ts";
-import { Answer, Page } from "../answer.tsx";
+import { After, Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
 import { RemoveMachine, StopMachine } from "../change-machine.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
@@ -61,7 +61,8 @@ function Standing({
   readonly reveal: Reveal;
 }): ReactElement {
   const { status, state, version, startedAt, changedAt, error, trouble, failedEvent } = view;
-  const { chart } = useMachineChart(view.machine, version).data ?? {};
+  const charted = useMachineChart(view.machine, version);
+  const { chart } = charted.data ?? {};
   return (
     <>
       {failedEvent === undefined ? null : (
@@ -90,6 +91,17 @@ function Standing({
         </dd>
       </dl>
       <Drawn view={view} chart={chart} />
+      <After of={charted}>
+        <Rest view={view} chart={chart} reveal={reveal} />
+      </After>
+    </>
+  );
+}
+
+/** Below the chart. */
+function Rest({ view, chart, reveal }: Charted & { readonly reveal: Reveal }): ReactElement {
+  return (
+    <>
       <Waiting view={view} chart={chart} />
       <h2>Context</h2>
       <Json value={reveal.data?.context ?? view.context} label="Context" />

@@ -1,8 +1,8 @@
-import type { ReactElement } from "react";
+import type { ReactElement, ReactNode } from "react";
 import { Link, useSearchParams } from "wouter";
-import type { MachineRowView } from "../../src/api/machine-views.ts";
+import type { ChartView, MachineRowView } from "../../src/api/machine-views.ts";
 import { machineAddress } from "../addresses.ts";
-import { Answer, Page } from "../answer.tsx";
+import { After, Answer, Page } from "../answer.tsx";
 import { StartMachine } from "../change-machine.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { MachineChartDrawn } from "../machine-chart.tsx";
@@ -59,30 +59,32 @@ export function MachinesPage(): ReactElement {
           </select>
         </label>
       </form>
-      {filter.machine === "" ? null : <Counted machine={filter.machine} />}
-      <Answer of={machines}>
-        {({ rows, next }) => (
-          <>
-            <DataTable
-              label="Machines"
-              columns={COLUMNS}
-              rows={rows}
-              rowKey={({ machine, id }) => `${machine}.${id}`}
-              empty={
-                <p>
-                  No such machines{next === undefined ? "" : " among those that were looked at"}. A
-                  durable machine is a chart whose state is stored: <code>defineMachine()</code>.
-                </p>
-              }
-            />
-            <Paging
-              isFirst={filter.after === ""}
-              next={next}
-              onPage={(after) => ask({ after: String(after ?? "") })}
-            />
-          </>
-        )}
-      </Answer>
+      <Counted machine={filter.machine}>
+        <Answer of={machines}>
+          {({ rows, next }) => (
+            <>
+              <DataTable
+                label="Machines"
+                columns={COLUMNS}
+                rows={rows}
+                rowKey={({ machine, id }) => `${machine}.${id}`}
+                empty={
+                  <p>
+                    No such machines{next === undefined ? "" : " among those that were looked at"}.
+                    A durable machine is a chart whose state is stored: <code>defineMachine()</code>
+                    .
+                  </p>
+                }
+              />
+              <Paging
+                isFirst={filter.after === ""}
+                next={next}
+                onPage={(after) => ask({ after: String(after ?? "") })}
+              />
+            </>
+          )}
+        </Answer>
+      </Counted>
     </Page>
   );
 }
@@ -106,9 +108,35 @@ function Paging(props: {
   );
 }
 
+interface CountedProps {
+  readonly machine: string;
+  /** The list of them. */
+  readonly children: ReactNode;
+}
+
+/** Where one name is asked for, its chart is above the list. */
+function Counted({ machine, children }: CountedProps): ReactNode {
+  return machine === "" ? children : <Named machine={machine}>{children}</Named>;
+}
+
+function Named({ machine, children }: CountedProps): ReactElement {
+  const charted = useMachineChart(machine);
+  return (
+    <>
+      <Chart machine={machine} chart={charted.data?.chart} />
+      <After of={charted}>{children}</After>
+    </>
+  );
+}
+
 /** Of one name: how many are in each state of the newest chart. */
-function Counted({ machine }: { readonly machine: string }): ReactElement | null {
-  const { chart } = useMachineChart(machine).data ?? {};
+function Chart({
+  machine,
+  chart,
+}: {
+  readonly machine: string;
+  readonly chart: ChartView | undefined;
+}): ReactElement | null {
   const { byState = {} } = useMachineCounts(machine).data ?? {};
   if (chart === undefined) return null;
   const counted = Object.entries(byState).map(([path, count]) => `${count} in ${path}`);

@@ -3,7 +3,7 @@ import { Link } from "wouter";
 import type { NodeView } from "../../src/api/views.ts";
 import { Action } from "../action.tsx";
 import { jobsAddress, ofNode, queueAddress } from "../addresses.ts";
-import { Answer, Page } from "../answer.tsx";
+import { After, Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { count, mebibytes } from "../number.ts";
@@ -17,7 +17,9 @@ export function NodesPage(): ReactElement {
   return (
     <Page title="Nodes">
       <Answer of={overview}>{({ nodes }) => <NodesTable nodes={nodes} actions />}</Answer>
-      <Plots of="slots" />
+      <After of={overview}>
+        <Plots of="slots" />
+      </After>
     </Page>
   );
 }

@@ -4,40 +4,44 @@ import type { ScheduleView } from "../../src/api/views.ts";
 import { Action } from "../action.tsx";
 import { AddSchedule } from "../add-schedule.tsx";
 import { jobAddress, queueAddress } from "../addresses.ts";
-import { Answer, Page } from "../answer.tsx";
+import { After, Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
 import { ChangeSchedule } from "../change-schedule.tsx";
 import { count } from "../number.ts";
-import { useSchedules } from "../questions.ts";
+import { useScheduleDay, useSchedules } from "../questions.ts";
 import { ScheduleDay } from "../schedule-day.tsx";
 import { ClockTime, duration, Moment } from "../time.tsx";
 
 export function SchedulesPage(): ReactElement {
   const schedules = useSchedules();
+  const day = useScheduleDay();
   return (
     <Page title="Schedules" actions={<AddSchedule />}>
-      <ScheduleDay />
-      <Answer of={schedules}>
-        {(all) =>
-          all.length === 0 ? (
-            <div className="empty">
-              <p>
-                No schedules yet. A node brings those of its code along (<code>defineSchedule</code>
-                ), or add one, for each night at three:
-              </p>
-              <pre>npx millrace cron add nightly &#39;0 3 * * *&#39; report --queue reports</pre>
-            </div>
-          ) : (
-            <ul className="cards">
-              {all.map((schedule) => (
-                <li key={schedule.name}>
-                  <Schedule schedule={schedule} />
-                </li>
-              ))}
-            </ul>
-          )
-        }
-      </Answer>
+      <ScheduleDay day={day.data} />
+      <After of={day}>
+        <Answer of={schedules}>
+          {(all) =>
+            all.length === 0 ? (
+              <div className="empty">
+                <p>
+                  No schedules yet. A node brings those of its code along (
+                  <code>defineSchedule</code>
+                  ), or add one, for each night at three:
+                </p>
+                <pre>npx millrace cron add nightly &#39;0 3 * * *&#39; report --queue reports</pre>
+              </div>
+            ) : (
+              <ul className="cards">
+                {all.map((schedule) => (
+                  <li key={schedule.name}>
+                    <Schedule schedule={schedule} />
+                  </li>
+                ))}
+              </ul>
+            )
+          }
+        </Answer>
+      </After>
     </Page>
   );
 }
