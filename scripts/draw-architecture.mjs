@@ -39,8 +39,16 @@ function section(title, arrows) {
 }
 
 function flowchart(arrows) {
-  return ["```mermaid", "flowchart LR", ...arrows.map((arrow) => `  ${arrow}`), "```"].join("\n");
+  const boxes = new Set(arrows.flatMap((arrow) => arrow.split(" --> ")));
+  const lines = [
+    ...[...boxes].toSorted().map((box) => `${nameOf(box)}["${box}"]`),
+    ...arrows.map((arrow) => arrow.split(" --> ").map(nameOf).join(" --> ")),
+  ];
+  return ["```mermaid", "flowchart LR", ...lines.map((line) => `  ${line}`), "```"].join("\n");
 }
+
+/** Mermaid reads a dash in a name as the beginning of an arrow. */
+const nameOf = (box) => box.replaceAll("-", "_");
 
 /** Which folder of a package takes values from which; types leave nothing in compiled code. */
 function foldersOf(sourceDir, sourceOf) {

@@ -25,9 +25,9 @@ interface Members {
  * lead a stream first answers from what it had on its disk, whoever leads meanwhile; so does one
  * that finds no leader (`jsStreamInfoRequest` and `jsConsumerInfoRequest` in the server's
  * jetstream_api.go, from 2.10 to 2.15 at least). A leader doesn't count itself among the replicas;
- * any other member names it there, or knows of none. One that begins names itself, and no replica
- * of a stream that has some; where that lasts, all others were removed from the stream, and it is
- * the leader. A member that has no part in a consumer yet names nobody.
+ * any other member names it there, or knows of none. A server that has just started names itself,
+ * and no replica of a stream that has some. If that lasts, all others were removed from the stream,
+ * and it is the leader. A member that has no part in a consumer yet names nobody.
  *
  * @returns of one connection: whether an answer to a question on this subject stands. An error is
  *   nobody's description, and stands.

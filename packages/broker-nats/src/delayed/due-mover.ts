@@ -56,10 +56,11 @@ interface Timed {
 }
 
 /**
- * Forwards delayed jobs to their queues. Takes both forms, whatever the server: those that its
- * schedules release a second early, and those that are postponed, by giving them back with a delay.
- * The last stretch is a timer's. The forward is confirmed before the ack, and its message id makes
- * a second one harmless; so any number of movers may run, and each may die at any point.
+ * Forwards delayed jobs to their queues. Takes delayed jobs from the server's schedules, which
+ * release them a second early, and postponed messages, which it gives back with a delay. It works
+ * on every server version. A timer covers the last stretch. The forward is confirmed before the
+ * ack, and its message id makes a second one harmless; so any number of movers may run, and each
+ * may die at any point.
  */
 export class DueMover implements Stoppable {
   readonly #options: DueMoverOptions;
@@ -188,7 +189,7 @@ export class DueMover implements Stoppable {
 
   /**
    * Without those that are in their queue already, or have run. A mover that had one when it was
-   * moved here forwarded it all the same. One that died between the forward and the ack left it
+   * moved here forwarded it all the same. A mover that died between the forward and the ack left it
    * here.
    */
   async #notForwardedBefore(jobs: readonly Timed[]): Promise<readonly Timed[]> {

@@ -7,7 +7,7 @@ interface QueueSaid {
   readonly stuckBy?: unknown;
 }
 
-/** Of what nodes say of themselves, the jobs that they can't settle. Pure. */
+/** The jobs that nodes say they can't settle. Pure. */
 export function judgeSettlements(
   nodes: readonly { readonly name: string; readonly report: unknown }[],
 ): readonly Finding[] {

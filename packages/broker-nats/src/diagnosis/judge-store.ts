@@ -166,7 +166,7 @@ function judgeBucket(
   clustered: boolean,
 ): readonly Finding[] {
   const findings: Finding[] = [];
-  // Of one copy a direct get is as good as any: so claims on unique keys are read.
+  // A stream of one replica needs no leader for a direct get: claims on unique keys are read so.
   if (clustered && stream.allow_direct && stream.num_replicas > 1)
     findings.push(
       warn(

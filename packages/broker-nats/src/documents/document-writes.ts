@@ -41,9 +41,9 @@ export function writeNamer({ newId }: Pick<Machine, "newId">): () => string {
 }
 
 /**
- * Writes once. Where the answer got lost (a leader died with it), it is looked up whether the write
- * is there, and only what isn't is written again, over the same revision: a first copy that still
- * comes then refuses the second, or is refused by it.
+ * Writes once. If the answer got lost (a leader died with it), the store looks whether the write is
+ * there, and writes again only if it is not, over the same revision. A first copy that still comes
+ * then refuses the second, or is refused by it.
  *
  * @returns the revision
  * @throws MillraceError `conflict` where somebody else wrote; `publish-timeout` and its kin, after

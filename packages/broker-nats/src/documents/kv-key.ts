@@ -11,7 +11,7 @@ export function toKvKey(key: string): string {
   return key.replaceAll(":", "=");
 }
 
-/** Of tokens that are ids and are written as they are, as nearly all keys. */
+/** Keys whose tokens are ids and are written as they are, as nearly all keys. */
 const PLAIN = /^[A-Za-z0-9_-]{1,128}(?:\.[A-Za-z0-9_-]{1,128})*$/;
 
 export function fromKvKey(key: string): string {

@@ -146,7 +146,7 @@ export class KeyedEnqueue {
     if (code !== "queue-not-found" && code !== "permission-denied") return false;
     if (code === "queue-not-found") {
       const shared = await lookUpStream(this.#nc, this.#names.jobs(queue, lane));
-      // Who may not ask is told by the publish itself.
+      // A producer that may not ask is told by the publish itself.
       if (shared === "not-permitted") return true;
       if (shared !== "exists") return false;
     }

@@ -76,8 +76,8 @@ export class SkippedJobs {
    * above the ack floor of its consumer. All lanes' consumers count, for an older node gives the
    * normal lane's what it does not know.
    *
-   * What a consumer has passed without handing out anything, a cluster does not tell. But where it
-   * has nothing to hand out, it has passed all that was there some seconds ago.
+   * A cluster does not say which messages a consumer passed without delivering any. But a consumer
+   * that has nothing to deliver has passed all that was there some seconds ago.
    */
   async #places(stream: string, until: number | undefined): Promise<Places> {
     const passed = new Map<LaneName, number>();
@@ -93,9 +93,9 @@ export class SkippedJobs {
   }
 
   /**
-   * The publish is on the condition that the message is still the last on its subject. So of two
-   * nodes one stores it, and one that died in between is gone on from: where the condition does not
-   * hold, the job is there again, or its message is gone.
+   * The publish is on the condition that the message is still the last on its subject. So only one
+   * of two nodes stores it, and a node continues where a dead one stopped. If the condition does
+   * not hold, the job is there again, or its message is gone.
    */
   async #bringBack(queue: string, message: LeaderMessage): Promise<void> {
     const { server, publisher } = this.#parts;

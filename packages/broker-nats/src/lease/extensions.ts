@@ -89,9 +89,9 @@ export class Extensions {
     const reply = `${link.prefix}${number}.${generation}.${nowMs}`;
     const order = readLockOrder(subject);
     if (order === undefined) link.nc.publish(subject, WORKING, { reply });
-    // A lock's holder renews by itself when this is due: that it can't shows at half of the lease.
-    // What could not then can't yet, or it would have registered its renewal. From there on each
-    // third counts, so that an election of the servers has time to end.
+    // A lock's holder normally renews its lock itself. If it has not by half of the lease, it still
+    // can't: this thread does so from then on. From there on each third counts, so that an election
+    // of the servers has time to end.
     else if (
       this.#extender.isExtending(number, generation) ||
       elapsedMs(segment.confirmedMs(slot), nowMs) >= segment.leaseMs(slot) / 2

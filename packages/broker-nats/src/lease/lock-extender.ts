@@ -77,7 +77,7 @@ export class LockExtender {
     // Whatever else the server says, between two leaders for instance, tells nothing of the lock.
     if (message === undefined)
       return { kind: error?.err_code === NO_MESSAGE ? "superseded" : "unknown" };
-    // Of before the last write that was confirmed: a leader says so that has been replaced.
+    // The answer is older than the last confirmed write: a leader that has been replaced gave it.
     if (message.seq < extension.token) return { kind: "unknown" };
     if (!decode(message.data).includes(write)) return { kind: "superseded" };
     extension.token = message.seq;

@@ -130,7 +130,8 @@ export class NatsLocks implements LockStore {
       const token = await this.#bucket.write(name, value, expected, timeoutMs);
       if (token !== undefined) return this.#next(lock, { name, token });
       const entry = await this.#bucket.read(name);
-      // Of before this lock: who says so has been replaced, and refused the write as well.
+      // The answer is older than this lock: a leader that has been replaced gave it, and refused
+      // the write too.
       if (entry !== undefined && entry.revision < lock.token) throw undecided(name);
       const own = ifOf(entry, write);
       if (own?.revision === expected) throw undecided(name);

@@ -9,7 +9,7 @@ import { type DedupeWindows, SURELY } from "../topology/dedupe-windows.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
 import { generationsIn } from "./generation-ids.ts";
 
-/** Of so many at the gates of a queue the oldest are looked at. */
+/** How many of the oldest jobs at a queue's gates are looked at. */
 const MOST = 50_000;
 const MOST_BYTES = 64 * 2 ** 20;
 const LONGEST_READING_MS = 60_000;

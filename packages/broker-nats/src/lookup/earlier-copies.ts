@@ -63,7 +63,7 @@ export class EarlierCopies {
    * would be overtaken.
    */
   prepare(queue: string): void {
-    // Who has to know it asks again, and fails then.
+    // A caller that has to know asks again, and fails then.
     this.#windows.of(queue).catch(() => {});
   }
 

@@ -5,8 +5,8 @@ import type { ServerAccess } from "../store/server-access.ts";
 import { generationsIn, type IdGeneration } from "./generation-ids.ts";
 
 /**
- * Of so many retries in a queue the first are looked at: a look must not take longer than the run
- * that it may save.
+ * How many retries of a queue are looked at: a look must not take longer than the run that it may
+ * save.
  */
 const MOST = 50_000;
 

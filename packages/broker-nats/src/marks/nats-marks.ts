@@ -223,7 +223,7 @@ export class NatsMarks implements MarkStore {
       throw error;
     }
     this.#ready.add(queue);
-    // Whoever was here before may have died with several, and each takes a place of a job.
+    // An earlier relay may have died with several, and each takes a place of a job.
     await this.#removeOlder(mark);
     return true;
   }
@@ -250,8 +250,8 @@ export class NatsMarks implements MarkStore {
 }
 
 /**
- * Of a batch one of whose messages is too large for the stream the server says that it is
- * incomplete, and not which one it is.
+ * If a message of a batch is too large for the stream, the server only says that the batch is
+ * incomplete, and not which message it is.
  */
 function tooLarge(messages: readonly Encoded[], most: number): MillraceError | undefined {
   const sizes = messages.map(({ headers, data }) => headers.length + data.length + BATCH_ROOM);

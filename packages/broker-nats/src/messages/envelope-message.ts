@@ -22,9 +22,9 @@ export interface ProducerLimits {
 }
 
 /**
- * A job as it is enqueued. One that was settled before (a dead letter that is tried again) goes
- * through the runtime's door: on the producers' its counters would be ignored, and its next requeue
- * would repeat a message id.
+ * A job as it is enqueued. A job that was settled before (a dead letter that is retried) goes
+ * through the runtime's door. On the producers' door its counters would be ignored, and its next
+ * requeue would repeat a message id.
  *
  * @param place `keyed`: on the subject that is its job's alone, and only where no message is there
  * @throws MillraceError `unserializable-payload`, `payload-too-large`

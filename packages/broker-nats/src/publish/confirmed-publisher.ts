@@ -62,7 +62,7 @@ export interface ConfirmedPublisherOptions {
 export class ConfirmedPublisher {
   readonly #nc: NatsConnection;
   readonly #window: RequestWindow<PubAck>;
-  /** What was sent so often to nobody has waited for longer than elections take. */
+  /** A message that was sent to nobody so often has waited for longer than elections take. */
   readonly #unheardAtMost: number;
   /** Subjects that nobody answered for, being looked up. */
   readonly #lookups = new Set<string>();

@@ -101,7 +101,8 @@ export class FastBatches {
     this.#isOpen = false;
     try {
       this.#listen();
-      // Of no batch at a place where none can begin: some servers take a first one for a beginning.
+      // A message of no batch, at a place where no batch can begin: some servers take a first one
+      // for a beginning.
       const reply = `${this.#prefix}${ASKED}${FLOW}2.${OPERATION.ping}.$FI`;
       publishFrame(this.#nc, this.#asks, NOTHING, reply, ONLY_A_BATCH);
     } catch {

@@ -69,9 +69,9 @@ export class OwnWords {
   }
 
   /**
-   * The same where it was published already, and the server called it a duplicate. Where it is not,
-   * it goes out under an id that names what lies under the first: so whoever repeats this comes by
-   * the same ids.
+   * The same where it was published already, and the server called it a duplicate. If it is not, it
+   * goes out under an id that names what lies under the first, so that a repetition uses the same
+   * ids.
    */
   async insist(word: OwnWord, first: PubAck): Promise<PubAck> {
     const { subject, data, headers } = word.publication;

@@ -54,7 +54,7 @@ async function subjectsFrom(
     { timeout: TIMEOUT_MS },
   );
   const page = reply.json<SubjectsPage>();
-  // Of a stream that can't be asked it is not known that nothing waits in it.
+  // A stream that can't be asked is not known to be empty.
   if (page.error !== undefined) throw new JetStreamApiError(page.error);
   return page;
 }

@@ -24,8 +24,8 @@ const PLACE = ["Nats-Sequence", "Nats-Time-Stamp"];
 
 /**
  * Reads single messages by direct gets: a fifth of the server's work, as it writes no JSON and asks
- * nobody. Whoever has a copy of the stream answers, so that only the one who has the only copy
- * surely knows of the newest write.
+ * nobody. Any member with a copy of the stream answers. Only a member with the only copy surely
+ * knows of the newest write.
  */
 export class DirectReads {
   readonly #nc: NatsConnection;

@@ -46,7 +46,9 @@ type Found = LastMessage | undefined;
 export class LeaderReads {
   readonly #window: RequestWindow<Found>;
 
-  /** @param timeoutMs over an outage too. Default: as an election takes */
+  /**
+   * @param timeoutMs how long a read may take, outages included. Default: the time of an election
+   */
   constructor(
     nc: NatsConnection,
     timeoutMs = nc.info?.cluster === undefined ? TIMEOUT_MS : ELECTIONS_MS,

@@ -109,8 +109,8 @@ export async function* scan(
 }
 
 /**
- * Whether the leader still holds the message: what a member that is behind shows may be settled
- * since.
+ * Whether the leader still has the message. A replica that is behind may still show one that was
+ * settled.
  */
 export async function isThere(
   { jsm }: ServerAccess,

@@ -240,8 +240,8 @@ export class RequestWindow<T> {
   }
 
   /**
-   * What was revoked meanwhile is not sent once more: whoever may act in its sender's place may
-   * have acted.
+   * A message that was revoked meanwhile is not sent again: another may have acted in its sender's
+   * place.
    */
   #transmitAgain(request: InFlightRequest<T>): void {
     const revoked = revocationOf(request);

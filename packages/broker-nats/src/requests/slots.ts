@@ -49,7 +49,7 @@ export class Slots<T extends Tokened> {
     this.#free.push(slot);
   }
 
-  /** Those that pass at this moment, in the order in which they were put. */
+  /** The things that pass at this moment, in the order in which they were put. */
   inOrder(passes: (thing: T) => boolean): readonly T[] {
     return this.#things
       .filter((thing): thing is T => thing !== undefined && passes(thing))

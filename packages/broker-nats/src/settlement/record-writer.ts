@@ -20,7 +20,7 @@ import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 const CONFLICT_PAUSE_MS = 50;
 /** For who can't read the record. */
 const STATE = "Millrace-State";
-/** Of first ends, nearly all of them: the same bytes each time. */
+/** The headers of first ends, nearly all of them: the same bytes each time. */
 const firstHeaders = new Map<string, Uint8Array>();
 /** Subject and framing around a record's body. */
 const RECORD_ROOM = 1024;
@@ -86,7 +86,7 @@ function endHeaders(
   after: number,
 ): OutgoingMessage["headers"] {
   if (state === "requeued") return undefined;
-  // One that follows a job without having run is no end of a run, and is taken in any case.
+  // A job that ended without a run of its own is no end of a run, and is taken in any case.
   if (firstStoredAt === undefined) return { [STATE]: state };
   if (after > 0) return { [STATE]: state, [EXPECTED_SEQUENCE]: `${after}` };
   let headers = firstHeaders.get(state);

@@ -72,7 +72,8 @@ export class NatsArrivals implements ArrivalStore {
       if ((await this.#handedOutUntil(stream, lane)) >= position) return "handed-out";
       // It was there: whoever has removed it since may have been this request, sent once before.
       if (!(await removeMessage(jsm, stream, position))) return "doubtful";
-      // One that is out is delivered no more; it may have been between the look and its removal.
+      // A removed message is delivered no more. It may have been delivered between the look and its
+      // removal.
       return (await this.#handedOutUntil(stream, lane)) < position ? "taken" : "doubtful";
     });
   }

@@ -75,8 +75,8 @@ export class NatsBatches implements BatchStore {
       )
         joining.push(tokenOf(member));
     if (joining.length > 0) await this.#write(batch, joining);
-    // One that has left meanwhile would stay for ever: whoever took it out does not come again. So
-    // would one that a call wrote which died before it came to this.
+    // A job that has left meanwhile would stay for ever: the node that removed it does not come
+    // again. So would one that a call wrote which died before it came to this.
     const since = await this.#ends(batch);
     if (since.size === 0) return;
     for (const token of await this.#open(batch))

@@ -16,8 +16,8 @@ import { readStream } from "../reads/read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 /**
- * Of its own, with a small window and little patience: lines stand in the way of no settlement, and
- * don't heap up in an outage.
+ * A publisher of its own, with a small window and little patience: lines don't delay a settlement,
+ * and don't heap up in an outage.
  */
 const PUBLISHER = { window: 64, timeoutMs: 10_000 };
 const USUAL_LIMIT = 100;

@@ -70,7 +70,7 @@ async function unhosted(
   return waiting;
 }
 
-/** Of those that are given back until their time, none is looked at. */
+/** Messages that were given back until their time are not looked at. */
 const DOORS: readonly (readonly [InboxDoor, "inboxStream" | "timerStream"])[] = [
   ["inbox", "inboxStream"],
   ["mend", "inboxStream"],

@@ -159,8 +159,7 @@ export class NatsBlocked implements BlockedStore {
       const job = this.#ownWords.mayBeAnothers(ack) ? this.#jobOf(blocked)?.envelope : undefined;
       if (job !== undefined) ack = await this.#ownWords.insist({ publication, job }, ack);
       const { duplicate, attempts } = ack;
-      // Of one that was sent again the first copy may be the one that is there, and then the permit
-      // is in it.
+      // If it was sent again, the stored copy may be the first one, and the permit is in that.
       mine = !duplicate || attempts > 1;
     }
     await request(`let a blocked job into the queue ${queue}`, () =>
@@ -170,8 +169,9 @@ export class NatsBlocked implements BlockedStore {
   }
 
   /**
-   * One that crashed between the publication and the removal leaves the job here. Soon afterwards
-   * its id tells, which the queue remembers; later, the copy in the queue does, or a record.
+   * A node that crashed between the publication and the removal leaves the job here. Soon
+   * afterwards its id shows it, which the queue remembers; later, the copy in the queue or a record
+   * does.
    */
   async #wasMovedLongAgo(blocked: StreamMessage): Promise<boolean> {
     const queue = this.#server.names.readBlockedSubject(blocked.subject)?.queue;

@@ -2,10 +2,11 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import { apiCode } from "../jetstream-errors.ts";
 import { NO_MESSAGE } from "../error-codes.ts";
 
-/** Of one that lay among others. */
+/** The message is gone, and lay between others. */
 const SEQUENCE_NOT_FOUND = 10043;
 /**
- * Of one that lay before the stream's first, and of whatever else fails: why is said in words only.
+ * The message lay before the stream's first, or something else failed: the server says which in
+ * words only.
  */
 const DELETE_FAILED = 10057;
 

@@ -21,8 +21,8 @@ const SLOTS = 64;
 const AGAIN_AFTER_MS = 1_000;
 /**
  * In a cluster a job is looked for once more: a leader that was cut off, or stood still, answers
- * for up to 20 s as if nothing had come since. The signal is confirmed before. One that was held
- * back would hold a place of those that may be under way, and a flood would take all of them.
+ * for up to 20 s as if nothing had come since. The signal is confirmed before. A message that was
+ * held back would take a place of those that may be under way, and a flood would take all places.
  */
 const SECOND_LOOK_MS = 30_000;
 /** As many wait for their second look; what comes beyond that has none. */

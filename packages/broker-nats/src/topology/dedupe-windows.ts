@@ -13,8 +13,8 @@ import type { ServerAccess } from "../store/server-access.ts";
 /** A queue's dedupe window is an operator's setting that seldom changes. */
 const BELIEVED_MS = 60_000;
 /**
- * Of the window: for so long a job's id is surely remembered, although clocks differ and what was
- * published took its time.
+ * The share of the window for which a job's id is surely remembered, although clocks differ and
+ * publishing takes time.
  */
 export const SURELY = 0.5;
 

@@ -99,8 +99,7 @@ async function ensureLanes(
       ...(await Promise.all([ensure("high", normal), ensure("low", normal)])),
     ];
     wantedMs = Math.max(...granted);
-    // One that was made anew by hand may have had another lease: then all are brought to the
-    // longest.
+    // A consumer that was made anew by hand may have another lease. Then all get the longest one.
     if (granted.every((each) => each === wantedMs)) return wantedMs;
   }
 }

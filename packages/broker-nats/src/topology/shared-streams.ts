@@ -37,7 +37,10 @@ export class SharedStreams {
     return this.#made;
   }
 
-  /** One of them was removed under way. Whoever finds that out first makes them again for all. */
+  /**
+   * One of them was removed under way. The first caller that finds this out makes them again for
+   * all.
+   */
   remake(): Promise<void> {
     if (this.#remaking !== undefined) return this.#remaking;
     this.#made = undefined;

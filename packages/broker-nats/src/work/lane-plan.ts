@@ -42,10 +42,10 @@ const STANDING: Pull = { batch: 1 };
 /**
  * What to ask of a lane.
  *
- * Of an idle lane one job: it must be one hop away. Such a pull takes no slot, so a job may come
- * when there is none; it goes into the buffer. Of the one busy lane as much as there are slots.
- * Where lanes contend, what was dealt, by pulls that don't wait: a lane that turns out to be empty
- * gives its slots back within a round trip.
+ * An idle lane is asked for one job, so that a new job is one hop away. Such a pull takes no slot:
+ * a job may come when none is free, and goes into the buffer. The only busy lane is asked for as
+ * many jobs as there are slots. Lanes that contend are asked for what was dealt to them, by pulls
+ * that don't wait: a lane that turns out to be empty gives its slots back within a round trip.
  */
 export function planPull(view: LaneView): Pull | undefined {
   const { state, outstanding, dealt, free, rivals, otherAskedForMore } = view;

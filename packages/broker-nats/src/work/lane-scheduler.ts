@@ -65,7 +65,7 @@ export class LaneScheduler {
           missing -= 1;
         }
       }
-      // One that can't ask at the moment, after a fault, leaves its slots to the others.
+      // A lane that can't ask at the moment, after a fault, leaves its slots to the others.
       const stuck = [...able].filter((seat) => !asks(seat));
       if (stuck.length === 0) return;
       for (const seat of stuck) {

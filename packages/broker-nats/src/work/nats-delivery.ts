@@ -12,8 +12,8 @@ export class NatsDelivery implements Delivery {
   readonly lease: NatsLease;
   readonly ackSubject: string;
   /**
-   * Of a settlement that is not over: what the server has confirmed of it. Written by the settler,
-   * which does none of it again.
+   * What the server has confirmed of a settlement that is not over. Written by the settler, which
+   * does none of it again.
    */
   confirmed: readonly SettlementStep[] | undefined;
 

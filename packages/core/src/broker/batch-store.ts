@@ -50,7 +50,7 @@ export interface BatchStore {
    */
   replace(batch: Batch, revision: number): Promise<boolean>;
   /**
-   * These jobs belong to it, and no others. One that has ended already stays ended; one that was
+   * These jobs belong to it, and no others. A job that has ended stays ended. A job that was
    * refused may still come.
    */
   join(batch: string, members: readonly JobRef[]): Promise<void>;
@@ -73,8 +73,9 @@ export interface BatchStore {
   /** @returns undefined where there is no such batch, or it was removed */
   find(batch: string): Promise<StoredBatch | undefined>;
   /**
-   * Those that have ended, each once, in no promised order; complete also where some leave again
-   * meanwhile. One that was refused and has joined again is still among them until it ends.
+   * The jobs that have ended, each once, in no promised order. The list is complete even if some
+   * leave again meanwhile. A job that was refused and has joined again is still among them until it
+   * ends.
    *
    * @param options.most once more are known, no more are read: there may be others then
    */

@@ -32,18 +32,18 @@ export interface FindOptions {
   /** Default: all queues. */
   readonly queue?: string;
   /**
-   * Of what lies in queues only what was stored before this, epoch milliseconds of the broker's
-   * clock: a queue knows the ids of what came later by itself, and need not be searched for it.
+   * Jobs in queues count only if they were stored before this, epoch milliseconds of the broker's
+   * clock. A queue knows the ids of later ones by itself, so it need not be searched for them.
    */
   readonly storedBefore?: number;
   /**
-   * Of what lies in the queue only the message at this place, which is one read: what an enqueue
-   * says of a duplicate. The queue has to be named.
+   * Only the message at this place of the queue counts, which is one read: an enqueue names it for
+   * a duplicate. The queue has to be named.
    */
   readonly place?: number;
   /**
-   * Of what waits for its time or at a gate only what was enqueued before this, epoch milliseconds
-   * of the broker's clock: another job of the id may have come later.
+   * Delayed and blocked jobs count only if they were enqueued before this, epoch milliseconds of
+   * the broker's clock: another job of the id may have come later.
    */
   readonly enqueuedBefore?: number;
   /** Only a job for which it holds: another of its id may lie before it. Default: any. */

@@ -74,10 +74,10 @@ export interface DelayedStore {
   of(job: JobRef): Promise<readonly Envelope[]>;
   /**
    * Gives a job another time, or sends it to its queue now. It stays the same job: no attempt, no
-   * new generation. Of several that wait under the id and are meant, it is the newest. Needs a
-   * mover (`Broker.moveDueJobs`) that brings it to its queue, as every delayed job does.
+   * new generation. If several wait under the id and are meant, it is the newest. Needs a mover
+   * (`Broker.moveDueJobs`) that brings it to its queue, as every delayed job does.
    *
-   * One that is brought forward to be cancelled says so itself from then on: a node that has not
+   * A job that is brought forward to be cancelled says so in its own message: a node that has not
    * heard of the cancellation would run it, long before its time.
    *
    * @param notBefore epoch milliseconds; a time that has passed is `"now"`

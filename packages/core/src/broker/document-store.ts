@@ -46,8 +46,9 @@ export interface DocumentStore {
   /** What can't be read counts as absent, and is reported. */
   get(key: string): Promise<Document | undefined>;
   /**
-   * The same for whoever must not take what can't be read for what was never written: a machine
-   * that goes on, for one that nobody has started.
+   * Like `get`, but throws if a document is unreadable. For callers that must not take an
+   * unreadable document for a missing one, such as a machine that goes on for one that nobody has
+   * started.
    */
   find(key: string): Promise<Document | UnreadableDocument | undefined>;
   /**
@@ -59,8 +60,8 @@ export interface DocumentStore {
   peek(key: string): Promise<Document | undefined>;
   list(): Promise<readonly Document[]>;
   /**
-   * A part of what `list` reads: its work follows `limit`, not the number of documents. One that is
-   * written between two pages moves to where the newest are.
+   * A part of what `list` reads: its work follows `limit`, not the number of documents. A document
+   * that is written between two pages moves to where the newest are.
    */
   page(query: DocumentPageQuery): Promise<DocumentPage>;
   /**
@@ -81,9 +82,8 @@ export interface DocumentStore {
    */
   forgetRemoved(options: { readonly olderThanMs: number }): Promise<void>;
   /**
-   * Removes a document so that nothing is left of it, where a removal may leave a mark behind for
-   * each key. Watchers are not told: for documents that come and go by the thousand and that nobody
-   * watches.
+   * Removes a document. Unlike `remove`, it leaves no tombstone, and watchers are not told. For
+   * documents that come and go by the thousand and that nobody watches.
    *
    * @param expected the revision that is to go
    * @returns false where the document is at another revision, or gone
@@ -96,8 +96,9 @@ export interface DocumentStore {
   now(): Promise<number>;
   /**
    * Calls for each document that changes from now on, also for those that changed during an outage,
-   * once it is over. Of changes to one document in quick succession perhaps only the last is told:
-   * what is there is always told in the end. Watch first, then list: then nothing is missed.
+   * once it is over. If one document changes several times in quick succession, perhaps only the
+   * last change is told. The last one is always told. Watch first, then list: then nothing is
+   * missed.
    *
    * @param only the one key that is watched. Default: all
    */
@@ -108,8 +109,8 @@ export interface DocumentStore {
   /**
    * Calls for each document that somebody puts from now on, as soon as the connection hears of it:
    * perhaps before it is stored, so the store may yet refuse it. What is put while the connection
-   * is down goes by unheard. It needs nothing that is elected, which `watch` does: beside a watch,
-   * for who must not learn of it seconds later.
+   * is down goes by unheard. It needs no elected leader, which `watch` does. Use it beside `watch`
+   * if seconds matter.
    */
   hearPuts(
     listener: (put: { readonly key: string; readonly value: unknown }) => void,

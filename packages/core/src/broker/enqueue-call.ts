@@ -20,8 +20,8 @@ export interface EnqueueCall {
   readonly keys?: ReadonlySet<string>;
   /**
    * All jobs are of one queue, and are stored as one or not at all. If they are not, each has the
-   * error that kept them from it: `server-too-old` before NATS 2.12. Those that are there already
-   * are duplicates, and keep no other from being stored.
+   * error that kept them from it: `server-too-old` before NATS 2.12. Jobs that are there already
+   * are duplicates, and the others are stored all the same.
    */
   readonly together?: boolean;
   /**

@@ -13,7 +13,7 @@ export interface InboxBody {
   readonly kind: "event" | "start" | "stop";
   /** JSON: the event, or the input of a start. */
   readonly data: Uint8Array;
-  /** What is sent twice under one id counts once. Left out: it counts each time. */
+  /** Event id: the same id sent twice counts once. Left out: each event counts. */
   readonly eventId?: string;
   /** The trace that it is sent in, as `traceHeaders` gives it. */
   readonly headers?: Readonly<Record<string, string>>;

@@ -37,9 +37,9 @@ export interface StepWriteOptions {
 }
 
 /**
- * What the steps of jobs came to, until their jobs have ended. Of each step one record, and the
- * first one counts: two holders of one job, of which one does not know yet that it has lost it,
- * never read two different ones.
+ * What the steps of jobs came to, until their jobs have ended. Each step has one record, and the
+ * first one counts. So two holders of one job, one of which does not know yet that it has lost it,
+ * never read different records.
  */
 export interface JournalStore {
   /** Each recorded step of a run once, in no promised order. Whatever was confirmed is there. */

@@ -59,7 +59,7 @@ export interface LockStore {
   acquire(name: string, claim: LockClaim): Promise<HeldLock | undefined>;
   /**
    * The same lock with a new lease and a new token. Fails early enough to be tried again within the
-   * lease. Of two calls at the same time one has it, whatever object they share.
+   * lease. If two calls ask at the same time, one gets the lock, whatever object they share.
    *
    * @throws MillraceError `lock-lost`: another took it or it was released. Any other code: try
    *   again.

@@ -22,9 +22,9 @@ export interface MarkWrite {
 }
 
 /**
- * Jobs and a mark that are stored together or not at all. Whoever tries again reads the mark first,
- * and so knows whether the jobs are stored, however long ago that was. A mark is no job: it is
- * never delivered, counted or listed.
+ * Jobs and a mark that are stored together or not at all. A retry reads the mark first, and so
+ * knows whether the jobs are stored, however long ago that was. A mark is no job: it is never
+ * delivered, counted or listed.
  */
 export interface MarkStore {
   /** Undefined where nothing was stored under this name yet, or there is no such queue. */

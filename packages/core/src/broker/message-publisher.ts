@@ -19,7 +19,7 @@ export type MessageResult =
 export interface MessagePublisher {
   /**
    * Every message is confirmed by the stream that stored it or has its own error, in the order
-   * given. One that is not to be stored is confirmed once the server has it.
+   * given. A message that is not to be stored is confirmed once the server has it.
    *
    * Errors that no later try can mend by itself: `stream-not-found`, where no stream takes the
    * subject; `permission-denied`; `payload-too-large`, `invalid-header`, `invalid-name`,

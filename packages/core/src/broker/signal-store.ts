@@ -13,7 +13,7 @@ export interface SignalBody {
   readonly data: Uint8Array;
   /** Left out: JSON. */
   readonly contentType?: string;
-  /** What is sent twice under one id counts once. Left out: it counts each time. */
+  /** Signal id: the same id sent twice counts once. Left out: each signal counts. */
   readonly signalId?: string;
 }
 

@@ -57,9 +57,9 @@ export interface Delivery {
   readonly deliveryCount: number;
   readonly lease: Lease;
   /**
-   * Of a settlement that failed on its way, or of which only a part was asked for: the steps that
-   * are confirmed. None of them is done again when the settlement is tried again, so a settlement
-   * that takes its place keeps these very steps.
+   * The confirmed steps of a settlement that failed on its way, or of which only a part was asked
+   * for. None of them is done again when the settlement is tried again, so a settlement that takes
+   * its place keeps these very steps.
    */
   readonly confirmed?: readonly SettlementStep[] | undefined;
 }

@@ -83,7 +83,7 @@ export function dealTokens(before: RateBucket, request: TokenRequest): TokenDeal
     ([name, { until }]) => name !== holder && until > now,
   );
   const room = Math.max(0, rate.limit - others.reduce((sum, [, { count }]) => sum + count, 0));
-  // More than it was given before nobody can give back.
+  // A holder cannot return more tokens than it got.
   const unused = Math.min(Math.max(0, request.unused), before.held[holder]?.count ?? 0);
   const refill = wentBack ? 0 : (at - before.at) / perToken;
   const tokens = Math.min(room, before.tokens + unused + refill);

@@ -14,8 +14,8 @@ export interface FoundMachine {
 }
 
 /**
- * A machine's document. One that can't be read is told apart from none: whoever takes it for none
- * would drop what comes to it, or start it anew.
+ * A machine's document. An unreadable machine is told apart from a missing one: a host that took it
+ * for missing would drop what comes to it, or start it anew.
  */
 export async function findMachine(
   documents: DocumentStore,

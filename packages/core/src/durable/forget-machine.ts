@@ -18,7 +18,8 @@ export interface SeenMachine extends MachineRef {
  *
  * Another life of its id may begin as soon as its document is gone, and two may be at this for one
  * machine. So no timer goes that was asked for after the machine was seen, and the document goes by
- * its revision. One that still waits for its timers loses them only once its document is gone.
+ * its revision. A machine that still waits for its timers loses them only once its document is
+ * gone.
  *
  * @param mayGo asked of the document as it stands
  * @returns false where it does not stand as it was seen any more

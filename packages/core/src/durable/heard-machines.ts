@@ -9,7 +9,7 @@ export interface SentBy {
 /** The last event of each machine that was heard: its revision, its number there, and when. */
 export type HeardMachines = Readonly<Record<string, readonly [rev: number, n: number, at: number]>>;
 
-/** A sender's event comes a second time while its host may not know that it was sent. */
+/** An event can arrive twice, if its sender's host crashed before noting that it was sent. */
 const REMEMBERED_MS = 10 * 60_000;
 const MOST_SENDERS = 500;
 

@@ -18,8 +18,8 @@ export type StoredMigration =
 /**
  * Stores a machine as its definition's version has it, without an event that comes to it.
  *
- * Where a host may still be at what follows from the last event, the document stays: that host
- * would take the new one for another host's, which has done that too.
+ * If a host may still be at work on what follows from the last event, the document stays. That host
+ * would take the new one for another host's, which has done that work too.
  */
 export async function migrateStored(
   broker: Pick<Broker, "documents" | "inbox">,

@@ -17,7 +17,7 @@ export interface Kept {
 /**
  * Takes a job out of its batch that its queue dropped as a duplicate, unless what the queue has is
  * a job of this batch: that one's node takes it out. No node does so of another's, so it would keep
- * the batch open for ever. One that has ended counts by its end, any other as refused.
+ * the batch open for ever. A job that has ended counts by its end, any other as refused.
  *
  * @returns how it left; undefined where it stays, until it has ended
  */

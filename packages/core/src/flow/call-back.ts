@@ -11,10 +11,10 @@ export interface BatchEnded<Input = unknown> {
 }
 
 /**
- * Enqueues the callback of a batch whose jobs have all ended, then forgets the batch. Whoever finds
- * that none is left calls this; it may be several at once, and one of them again after a crash: the
- * callback's id makes them one, and what it says was decided by who closed the batch. Nothing is
- * done where a job that had been refused has joined again.
+ * Enqueues the callback of a batch whose jobs have all ended, then forgets the batch. Every node
+ * that finds that no job is left calls this. It may be several at once, and one of them again after
+ * a crash. The callback's id makes them one, and the node that closed the batch decided what it
+ * says. Nothing is done where a job that had been refused has joined again.
  *
  * @param publish enqueues it, confirmed
  * @param repeated it may have been done before, so long ago that the queue has forgotten the id
@@ -26,7 +26,7 @@ export async function callBack(
   repeated: boolean,
 ): Promise<void> {
   const closed = await closeBatch(broker, id);
-  // Whoever removed it may have died in between.
+  // The node that removed it may have died in between.
   if (closed === "gone" && repeated) await broker.batches.removeRest(id);
   if (closed === "gone" || closed === "open") return;
   const callback = callbackOf(closed);

@@ -49,8 +49,8 @@ export interface CancelledJob<Input = unknown> extends EndedJob<Input> {
 }
 
 /**
- * A job that takes what it is told. Of a definition this is the part in which its input stands only
- * as something that is taken, so that a job which needs less than it is told will do.
+ * A job that takes what it is told. The part of a definition that only takes the input. So a job
+ * that needs less than it is told fits too.
  */
 export type OutcomeJob<Told> = {
   readonly name: string;

@@ -103,7 +103,8 @@ export const METRICS = {
     kind: "counter",
     unit: "{event}",
     labels: ["machine", "kind", "outcome"],
-    about: "What came to machines, by kind and outcome: taken, repeated, failed or dropped",
+    about:
+      "Events and promise results for machines, by kind and outcome: taken, repeated, failed or dropped",
   },
   millrace_machine_timers_fired_total: {
     kind: "counter",

@@ -203,7 +203,7 @@ function checkedTags(tags: readonly string[]): readonly string[] {
 export function checkedHeaders(
   headers: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
-  // Of a Map or a Headers there would be no entry, and nobody would be told.
+  // A Map or a Headers object has no entries here, and nobody would be told.
   if (Object.prototype.toString.call(headers) !== "[object Object]")
     throw new MillraceError("invalid-option", "headers: must be a plain object of strings.");
   for (const [name, value] of Object.entries(headers)) {

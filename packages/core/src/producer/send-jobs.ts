@@ -97,8 +97,8 @@ export async function claimKeys(
 
 /**
  * Publishes prepared jobs, each after its unique key was claimed, and gives each its own result in
- * the order given. Of several with the same key the order counts, as if they were sent one after
- * the other.
+ * the order given. Jobs with the same key count in their order, as if they were sent one after the
+ * other.
  *
  * A claim takes one write, the publish another; nothing follows. A producer that dies in between
  * leaves a claim that nobody respects for longer than its lease.

@@ -37,7 +37,7 @@ export function planTick(
 ): TickPlan {
   if (state.intent !== undefined) return { do: "resolve" };
   if (state.pausedAt !== undefined) return { do: "wait", until: undefined, onEnd: false };
-  // Where the times were changed since, what was due by the old ones counts no more.
+  // If the schedule's times were changed since, ticks of the old times don't count.
   const decided = Math.max(state.lastTick ?? 0, schedule.since);
   const missed = missedTicks(schedule, decided, now);
   if (missed !== undefined) return missed;
@@ -64,7 +64,7 @@ export function planTick(
   }
 }
 
-/** Of the ticks that are later than `lateAfterMs`, those that the policy leaves out. */
+/** The ticks that are later than `lateAfterMs` and that the policy leaves out. */
 function missedTicks(schedule: StoredSchedule, decided: number, now: number): TickPlan | undefined {
   const edge = now - schedule.lateAfterMs - 1;
   const kept = madeUpFor(schedule.missed);

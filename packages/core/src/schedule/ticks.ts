@@ -22,11 +22,11 @@ const END_OF_TIME_MS = Date.UTC(9_000, 0);
  * The ticks of a rule after an instant, in their order, epoch milliseconds. Endless unless the
  * expression ends.
  *
- * Where clocks are put forward, a time that they leave out runs once, at the moment of the change,
+ * If clocks are put forward, a time that they leave out runs once, at the moment of the change,
  * together with all others that were left out. Only an expression that names every hour does
- * without, as it has the next hour's run, unless less than an hour was left out. Where clocks are
- * put back, a time that comes twice runs the first time only; an expression whose hours are `*` or
- * `*` with a step runs both times.
+ * without, as it has the next hour's run, unless less than an hour was left out. If clocks are put
+ * back, a time that comes twice runs the first time only. An expression whose hours are `*` or `*`
+ * with a step runs both times.
  */
 export function* ticksAfter(rule: TickRule, after: number): Generator<number, void, undefined> {
   const cron = new CronExpression(rule.cron);

@@ -11,8 +11,8 @@ export class Zone {
   readonly name: string;
   readonly #format: Intl.DateTimeFormat;
   /**
-   * The latest search for a change: asking the platform for each day anew would be most of the work
-   * of a tick.
+   * The latest search for a change, kept: asking the platform for each day anew was most of the
+   * work of a tick.
    */
   #searched: {
     readonly from: number;

@@ -33,9 +33,9 @@ export function isAfterEnd(record: HistoryRecord, end: HistoryRecord): boolean {
 }
 
 /**
- * A job is known by its first message (docs/decisions/settlement.md). Of a duplicate that a killed
- * server took, the time of creation is the same as well. A producer that writes the same time for
- * every job of an id doesn't use the id again so soon.
+ * A job is known by its first message (docs/decisions/settlement.md). If a killed server took a
+ * duplicate, its time of creation is the same too. A producer that writes the same time for every
+ * job of an id doesn't use the id again so soon.
  */
 function isOfSameJob(one: HistoryRecord, other: HistoryRecord): boolean {
   const windowMs = one.createdAt === other.createdAt ? DUPLICATE_WITHIN_MS : 0;
@@ -61,7 +61,7 @@ export function inOrderOfMessages(records: readonly HistoryRecord[]): readonly H
 }
 
 /**
- * Of two records of a job in the order of storing: whether the earlier one tells where the job is.
+ * Whether the earlier of two records of a job, in the order of storing, tells where the job is.
  */
 export function outranks(earlier: HistoryRecord, later: HistoryRecord): boolean {
   return isAfterEnd(later, earlier) || isOvertaken(later, earlier);

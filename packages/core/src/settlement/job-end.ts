@@ -92,8 +92,9 @@ function isGoodEnd({ state }: HistoryRecord): boolean {
 }
 
 /**
- * The letter of a job that has ended otherwise: of the message itself, or of one before it. Who
- * buried that may have died before the record, while another handed the message on without knowing.
+ * The letter of a job that has ended otherwise: of the message itself, or of one before it. The
+ * node that buried it may have died before the record, while another handed the message on without
+ * knowing.
  *
  * @param life of the end
  */

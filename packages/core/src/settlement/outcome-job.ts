@@ -26,7 +26,7 @@ const LONGEST_ID = 128;
  */
 export function outcomeJob(ended: Envelope, end: RecordedEnd): Envelope | undefined {
   const { tells } = end;
-  // Of a later life its own message tells: it may have been edited.
+  // A later life is told by its own message: it may have been edited.
   if (tells === undefined || (end.life ?? 0) !== (ended.life ?? 0)) return undefined;
   return {
     ...UNSETTLED,

@@ -53,8 +53,8 @@ export type SettlementStep =
    */
   | { readonly do: "enqueue"; readonly envelope: Envelope; readonly tells?: true }
   /**
-   * `once`: of another job than the one that is settled. Whoever buries it with the same words,
-   * over whichever delivery, buries it once.
+   * `once`: of another job than the one that is settled. If it is buried twice with the same words,
+   * over whichever delivery, it is buried once.
    */
   | { readonly do: "bury"; readonly letter: DeadLetter; readonly once?: string }
   /**

@@ -14,7 +14,7 @@ export interface StepsOptions {
    * with no attempt counted, until a node comes by that has that version. `"reject"`: it is dead,
    * with the error `journal-mismatch`. Default: `"run"`.
    *
-   * One that began with a newer version is always left to nodes that have it.
+   * A job that began with a newer version is always left to nodes that have it.
    */
   readonly olderRuns?: OlderRuns;
 }

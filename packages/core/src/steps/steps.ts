@@ -93,7 +93,8 @@ export interface Steps {
    * Waits for a signal: what anybody sends to this job under this name. Gives its value, or
    * `undefined` where none has come in time. Meanwhile the job waits as in a sleep, and goes on as
    * soon as a signal is there. One that came before is taken at once; each is taken by one step,
-   * the oldest first. One that does not satisfy the schema is passed over, with a line in the log.
+   * the oldest first. A signal that does not satisfy the schema is passed over, with a line in the
+   * log.
    *
    * @throws MillraceError `invalid-name` where the name isn't made of A-Z a-z 0-9 _ : -
    * @example

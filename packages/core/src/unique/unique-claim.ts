@@ -14,8 +14,8 @@ export const CLAIM_LEASE_MS = 10_000;
 /** For how long a claim whose job was seen is believed without another look through the queue. */
 export const SEEN_FOR_MS = 300_000;
 /**
- * How long a freed key is remembered: a job that was enqueued while the key was held, by a producer
- * that knows of no claims, is still told from one that came afterwards.
+ * How long a freed key is remembered. So a duplicate is recognised that a producer without claims
+ * enqueued while the key was held.
  */
 export const FREED_MEMORY_MS = 600_000;
 /**
@@ -117,8 +117,8 @@ export function cleared({ through: _met, ...claim }: UniqueClaim): UniqueClaim {
 
 /**
  * The claim with its job let through, where its key has been contested for long enough; else
- * undefined. One that was let through before and never came keeps others waiting for no longer than
- * a freed key is remembered.
+ * undefined. If a job that was let through before never arrives, others wait at most as long as a
+ * freed key is remembered.
  */
 export function letThrough({ claim, since, updatedAt }: StoredClaim): UniqueClaim | undefined {
   const { id, state, contested, through } = claim;
@@ -138,13 +138,13 @@ export function successor(
   const { claim, since } = by;
   const { replaced, contested = since, through } = claim;
   const carried = { ...fresh, ...(through === undefined ? {} : { through }) };
-  // It runs beside the new one, which only displaces those that gave way to it.
+  // The started job keeps running: the new one only replaces jobs that gave way to it.
   if (isThrough(claim, claim.id))
     return { ...carried, ...(replaced === undefined ? {} : { replaced }) };
   return { ...carried, replaced: givenWay(by), ...(debounces ? {} : { contested }) };
 }
 
-/** Those that give way to a claim which takes the place of this one. */
+/** The jobs that give way to a claim which takes the place of this one. */
 function givenWay({ claim }: StoredClaim): readonly string[] {
   return [claim.id, ...(claim.replaced ?? [])].slice(0, REPLACED_KEPT);
 }

@@ -105,8 +105,8 @@ export class UniqueClaims {
     const { claim, revision } = stored;
     const again: Claimed = { kind: "claimed", revision, before: undefined, again: true };
     const isOwn = claim.id === fresh.id && claim.state !== "freed";
-    // A job that is brought back is another life of the one that its claim names. Where nobody came
-    // to free the key of the life before, its end would free the key of this one.
+    // A job that is brought back is another life of the one that its claim names. If nobody freed
+    // the key of the life before, its end would free the key of this one.
     if (isOwn && fresh.generation !== undefined) {
       if ((claim.generation ?? 0) >= fresh.generation) return again;
       const taken = await this.write(key, nextLife(claim, fresh), revision);
@@ -201,7 +201,7 @@ export class UniqueClaims {
     return young ? { kind: "undecided", leftMs: CLAIM_LEASE_MS - ageMs } : { kind: "free" };
   }
 
-  /** Those that ask at the same time read the queue once. */
+  /** Callers that ask at the same time read the queue once. */
   #lookFor(key: UniqueKey, stored: StoredClaim): ReturnType<typeof whereabouts> {
     const name = `${key.document} ${stored.revision}`;
     const under = this.#looks.get(name);

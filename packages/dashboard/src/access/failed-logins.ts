@@ -6,8 +6,8 @@ const WINDOW_MS = 60_000;
 const ADDRESSES = 10_000;
 
 /**
- * How often each address gave a wrong password. Whoever did so ten times within a minute is not
- * listened to before the minute is over, whatever it says.
+ * How often each address gave a wrong password. An address that did so ten times within a minute is
+ * refused until the minute is over, whatever it sends.
  */
 export class FailedLogins {
   readonly #clock: Clock;

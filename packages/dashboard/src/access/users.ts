@@ -11,7 +11,7 @@ export interface DashboardAccount extends DashboardUser {
 const SHORTEST_PASSWORD = 12;
 const NAME = /^[\p{L}\p{N}._@-]{1,64}$/u;
 
-/** Whoever a proxy names and nothing else is said of. */
+/** The account of users whom a proxy names and the configuration does not. */
 const ANYBODY = "*";
 
 /**

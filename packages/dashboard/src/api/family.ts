@@ -108,7 +108,10 @@ class Walk {
     };
   }
 
-  /** One that was looked up, or that another has named the next of, says more itself. */
+  /**
+   * How many later jobs no record names. A job that was looked up, or whose predecessor names it,
+   * is not among them.
+   */
   #later(): number {
     const goesOn = new Set([...this.#links.values()].map(({ from }) => from));
     let later = 0;

@@ -25,7 +25,7 @@ export function revealedMachine(name: string, id: string, asking: Asking): Promi
   });
 }
 
-/** Who asked is written down before anything is read: without a record nothing is told. */
+/** The audit names the user before anything is read: without a record nothing is shown. */
 function onRecord(
   action: string,
   filter: FleetFilter,

@@ -39,8 +39,8 @@ export interface Locks {
     query?: { readonly queue?: string; readonly limit?: number } & CallLimits,
   ): Promise<readonly GateStatus[]>;
   /**
-   * Frees a lock whose holder is gone for good. One that lives finds out at its next renewal,
-   * within a third of its lease: until then two may believe that they hold it.
+   * Frees a lock whose holder is gone for good. A living holder finds out at its next renewal,
+   * within a third of its lease. Until then two may believe that they hold it.
    *
    * @param options.holder only from this one, who may renew meanwhile. Default: whoever has it now
    * @returns what was released; undefined where nobody has it, or another than `holder`

@@ -61,7 +61,7 @@ export interface NodeStatus {
 
 /** The nodes of a namespace, and what is ordered of them. */
 export interface Nodes {
-  /** By name. One that died is `lost` for ten minutes, and then gone. */
+  /** By name. A node that died is `lost` for ten minutes, and then gone. */
   list(limits?: CallLimits): Promise<readonly NodeStatus[]>;
   /**
    * The node takes no new jobs within moments, and lets what runs end; it stays up. Holds for the

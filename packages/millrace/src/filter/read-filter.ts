@@ -1,7 +1,7 @@
 import { FilterError } from "./filter-error.ts";
 import type { FilterTree, Operator } from "./filter-tree.ts";
 
-/** A longer one is nobody's hand. */
+/** No person types a longer filter. */
 const LONGEST = 4_000;
 /** Brackets and minus signs within one another. */
 const DEEPEST = 50;

@@ -178,8 +178,8 @@ async function notStoredBefore(
 }
 
 /**
- * Those that no earlier try has brought to the queue, which may have dropped one for another job of
- * its id.
+ * The jobs that no earlier try brought to the queue. The queue may have dropped one for another job
+ * of its id.
  *
  * @param rememberedMs for how long before now the queue knew an id at the first try
  */

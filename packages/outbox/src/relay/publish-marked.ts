@@ -68,7 +68,8 @@ export async function publishMarked(marked: MarkedClaim): Promise<void> {
     try {
       await publishPart(marked, part, part.length === 1 ? orRefused(publish) : publish);
     } catch (error) {
-      // Of one that is too large for its stream the server refuses all: it is looked for.
+      // If one message is too large for its stream, the server refuses them all: the relay looks
+      // for it.
       const mayBeFewer = MillraceError.is(error, "queue-full") || isForGood(error);
       if (!mayBeFewer || part.length === 1) throw error;
       size = Math.ceil(part.length / 2);

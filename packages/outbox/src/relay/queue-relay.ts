@@ -56,7 +56,7 @@ export class QueueRelay {
   /** The mark of each queue, where it was this relay that stored it last, as far as it knows. */
   readonly #stored = new Map<string, Mark>();
   readonly #troubles = new Map<string, Trouble>();
-  /** When a queue was first found missing, or one that a batch calls back; `Clock.monotonic()`. */
+  /** Since when a queue (or a batch's callback queue) is missing; `Clock.monotonic()`. */
   readonly #missingSince = new Map<string, number>();
   /** The last claim of each line of messages that this relay has made. */
   readonly #own = new Map<string, string>();
@@ -132,12 +132,11 @@ export class QueueRelay {
   }
 
   /**
-   * The mark is known before the claim. A claim that is read later than a mark was published after
-   * it, or not at all; the other way round a claim that others have finished meanwhile would be
-   * taken for one that nobody has published. So a mark that this relay has stored itself is as good
-   * as one that it reads: if another relay has published the claim since, the mark has changed, and
-   * the publish is refused. A claim that others have made is not left to that: they may have
-   * published it already, and the mark is read.
+   * Read the mark before the claim. A claim that is read later than the mark was not published
+   * before it. The other way round, a claim that others finished meanwhile would look unpublished.
+   * A mark that this relay stored itself is as good as one that it reads: if another relay has
+   * published the claim since, the mark has changed, and the publish is refused. For a claim that
+   * others have made, the mark is read, because they may have published it already.
    *
    * @returns undefined where there are no rows
    */

@@ -22,7 +22,7 @@ export function readRow(queue: string, row: OutboxRow): ReadRow {
   const read = readEnvelope({
     queue,
     ...(lane === null ? {} : { lane }),
-    // Whoever may write to the database is trusted as a program that enqueues is.
+    // A program that may write to the database is trusted like one that enqueues.
     origin: "program",
     body,
     headers: { ...headers, "nats-msg-id": id },

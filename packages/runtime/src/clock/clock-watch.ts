@@ -91,7 +91,7 @@ class ClockWatch {
       this.#said = "unknown";
       log.warn(
         { error: recordError(error) },
-        "the server's time could not be read: what the node stamps is by this machine's clock, as far as it was corrected before",
+        "cannot read the server's time; stamping by this machine's clock with the last correction",
       );
     }
   }

@@ -10,7 +10,7 @@ export async function cancelJob(
   const cancellations = await broker.documents(CANCELLATIONS_BUCKET);
   const cancellation = { reason: cancelReason(reason), at: now };
   await cancellations.put(cancellationKey(job), cancellation);
-  // One that waits for its time would be settled no sooner than that.
+  // A delayed job would be settled no sooner than its time.
   const brought = await broker.delayed.move(job.id, job.queue, "now", { cancellation });
   // Nor one that is blocked at a gate, before it is let in.
   if (!brought) await broker.blocked.releaseJob(job.queue, job.id);

@@ -174,8 +174,8 @@ export class MachineEffects {
   }
 
   /**
-   * Its id tells whoever takes it that it was sent before. One who comes so late that this may be
-   * forgotten leaves it to whoever went on with the machine.
+   * Its id tells whoever takes it that it was sent before. A host that comes so late that this may
+   * be forgotten leaves it to the host that went on with the machine.
    *
    * @returns false where there is no room for it
    */
@@ -206,9 +206,9 @@ export class MachineEffects {
   }
 
   /**
-   * One tick is kept for a machine. Of two hosts that ask at once, the one that comes last may ask
-   * for the later time; so each looks, once it has asked, whether there is a newer document, and
-   * then asks for that one's time.
+   * One tick is kept for a machine. If two hosts ask at once, the last one may ask for the later
+   * time. So each looks, once it has asked, whether there is a newer document, and then asks for
+   * that document's time.
    */
   async #tick(shelved: Shelved, at: number): Promise<void> {
     const { broker, clock } = this.#options;

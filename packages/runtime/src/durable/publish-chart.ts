@@ -15,7 +15,8 @@ const MOST_WRITERS = 20;
 
 /**
  * Stores the picture of a machine's chart where pages find it, beside those of its other versions.
- * Of two programs with one version and different charts the one that begins last is believed.
+ * If two programs have different charts under one version, the chart of the one that starts last
+ * counts.
  */
 export async function publishChart(
   broker: Pick<Broker, "documents">,

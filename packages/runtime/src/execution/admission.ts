@@ -235,8 +235,8 @@ export class Admission implements StageOwner {
     if (cancellation !== undefined) {
       if (message.origin !== "runtime" || message.headers["millrace-permit"] === undefined)
         return this.#refuse({ kind: "cancelled", reason: cancellation.reason });
-      // Whoever let it in handed it a permit: it goes through the limit, to hand that on instead of
-      // keeping it from others.
+      // The node that let it in handed it a permit. It goes through the limit, to hand the permit
+      // on instead of keeping it from others.
       abort.abort("cancelled", cancellation.reason);
     }
     const admitted = admit({

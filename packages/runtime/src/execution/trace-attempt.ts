@@ -48,8 +48,8 @@ export function traceAttempt(
 }
 
 /**
- * Of a job that never ran, only the end is told: that it was blocked, deferred or handed back says
- * nothing about the job.
+ * The trace of a job that never ran has only the end. That it was blocked, deferred or handed back
+ * says nothing about the job.
  */
 export function traceEndUnrun(
   host: ExecutionHost,

@@ -99,7 +99,7 @@ export class Sweeper implements Stoppable {
       this.#lease = undefined;
       return IDLE_PERIOD_MS;
     }
-    // Whoever waited to follow has waited enough.
+    // A node that waited to follow has waited enough.
     if (!(await this.#leads())) return 0;
     const gates = await blocked.gates();
     for (let at = 0; at < gates.length && this.#mayGoOn; at += AT_A_TIME)
@@ -183,7 +183,7 @@ export class Sweeper implements Stoppable {
   }
 }
 
-/** Whoever waits to follow a sweeper asks again soon, and an outage is told of by others. */
+/** A node that waits to follow a sweeper asks again soon, and others report an outage. */
 function unalarmed(log: Logger): Logger {
   return {
     debug: (fields, message) => log.debug(fields, message),

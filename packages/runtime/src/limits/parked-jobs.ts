@@ -77,14 +77,14 @@ export class ParkedJobs {
     return undefined;
   }
 
-  /** Whoever looks why the queue fills is to find it. */
+  /** A person who looks why the queue fills finds this line. */
   #warn(queue: string, most: number): void {
     const now = this.#host.clock.monotonic();
     if (now - (this.#warnedAt.get(queue) ?? Number.NEGATIVE_INFINITY) < WARN_EVERY_MS) return;
     this.#warnedAt.set(queue, now);
     this.#host.log.warn(
       { queue, maxParked: most },
-      "as many jobs of the queue are blocked at gates as may be; what comes now waits in the slots of the nodes",
+      "the queue's limit of blocked jobs is reached; further jobs occupy slots",
     );
   }
 

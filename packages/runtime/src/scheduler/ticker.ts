@@ -175,7 +175,7 @@ export class Ticker {
     const now = this.#clock.now();
     const { job } = known.state;
     const next = planTick(schedule, known.state, now, this.#previous.is(job));
-    // Of one that is gone the state is gone too, and what tells of the former may come later.
+    // If the schedule is gone, its state is gone too, and the news of the former may come later.
     if (known.revision === 0 && next.do !== "wait") {
       const stored = await this.#stored();
       if (stored === undefined) return { sleepMs: LONGEST_SLEEP_MS };

@@ -52,7 +52,7 @@ async function waitingCopies(
   const first = await broker.findWaiting(id, { queue, where: isTicks });
   if (first === undefined) return undefined;
   if (first.state === "queued") return [first.envelope];
-  // Of what waits elsewhere nothing was enqueued before all time, so this looks in the queue alone.
+  // No delayed or blocked job was enqueued before all time, so this looks in the queue alone.
   const queued = await broker.findWaiting(id, { queue, enqueuedBefore: 0, where: isTicks });
   return [first, ...(queued === undefined ? [] : [queued])].map(({ envelope }) => envelope);
 }

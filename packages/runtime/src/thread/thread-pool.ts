@@ -83,7 +83,7 @@ export class ThreadPool {
             worker.unref();
             this.#idle.push({ module, worker });
           } else void worker.terminate();
-          // Of what an earlier job had left in its thread this one has seen nothing.
+          // This job has seen nothing of what an earlier job had left in its thread.
           const isAnothers = isUsed && !begun && !context.signal.aborted && !this.#closed;
           if (isAnothers) converse(this.#spawn(module), false);
           else settle(resolve, reject);

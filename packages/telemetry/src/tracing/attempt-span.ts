@@ -116,7 +116,7 @@ export class AttemptSpan implements AttemptTrace {
 
   settling(_input: SettlementInput, settlement: Settlement): Settlement {
     if (this.#config.propagation === "none") return settlement;
-    // Of most settlements nothing is published but the record.
+    // Most settlements publish nothing but the record.
     if (!settlement.steps.some(carries)) return settlement;
     const steps = settlement.steps.map((step) => this.#carrying(step));
     const again = steps.find((step) => step.do === "requeue" || step.do === "block");

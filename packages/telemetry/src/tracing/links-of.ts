@@ -19,7 +19,7 @@ export function linksOf(
   const creation = creationOf(from);
   const links: Link[] = [];
   if (propagation === "link" && creation !== undefined) links.push({ context: creation });
-  // Of a job that came without a trace the first attempt is the parent of the others.
+  // If a job came without a trace, its first attempt is the parent of the others.
   if (previous !== undefined && previous.spanId !== creation?.spanId)
     links.push({ context: previous });
   return links.length === 0 ? undefined : links;

@@ -30,7 +30,7 @@ interface Kept {
   given: Timer | undefined;
 }
 
-/** Whoever was given it and doesn't answer has died, or is as good as dead. */
+/** A host that was given it and doesn't answer counts as dead. */
 const ANSWERS_WITHIN_MS = 10_000;
 const AGAIN_AFTER_MS = 1_000;
 

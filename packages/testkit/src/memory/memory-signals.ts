@@ -30,7 +30,7 @@ interface Kept {
   isHeard: boolean;
 }
 
-/** Whoever was told and doesn't answer has died, or is as good as dead. */
+/** A follower that was told and doesn't answer counts as dead. */
 const ANSWERS_WITHIN_MS = 5_000;
 const TOLD_AGAIN_AFTER_MS = 1_000;
 

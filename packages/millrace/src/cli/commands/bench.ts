@@ -15,7 +15,7 @@ export const bench = command({
     jobs: { kind: whole(100, 1_000_000), about: "Jobs to enqueue and run; default 10000" },
     payload: { kind: whole(0, 500_000), about: "Bytes of each job's payload; default 100" },
     slots: { kind: whole(1, 10_000), about: "Slots of the one node; default 100" },
-    replicas: { kind: replicaCount, about: "Of the streams; default 1" },
+    replicas: { kind: replicaCount, about: "Replicas of the streams; default 1" },
   },
   fields: ["connection"],
   examples: [

@@ -51,7 +51,8 @@ const flags = {
   },
   "on-conflict": {
     kind: { ...text, placeholder: "<keep|replace|2s>" },
-    about: "Where the key is held: keep that job (default), replace it, or debounce by a duration",
+    about:
+      "If another job holds the key: keep that job (default), replace it, or debounce by a duration",
   },
 } as const;
 

@@ -55,7 +55,7 @@ export const errors = command({
   },
   fields: ["connection", "namespace", "masking", "index", "tracing"],
   examples: [
-    ["millrace errors", "Of which cause most attempts failed in the last seven days, and so on"],
+    ["millrace errors", "The most frequent causes of failed attempts in the last seven days"],
     [
       "millrace errors --job-index jobs.db --queue mail --filter 'age<1h'",
       "What failed in one queue within the last hour, out of an index that is kept in a file",

@@ -80,7 +80,7 @@ export const records = command({
     limit: { kind: whole(1, 100_000), about: "At most this many (default 50)" },
     from: {
       kind: oneOf(...RECORD_STORES, "history"),
-      about: "Where to look; default: what the configuration names, else the history stream",
+      about: "Which store to read (default: the configured one, else the history stream)",
     },
   },
   fields: ["connection", "namespace", "masking", "records", "tracing"],

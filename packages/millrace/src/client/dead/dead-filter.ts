@@ -6,7 +6,10 @@ import { parseFilter } from "../../filter/filter-test.ts";
 /** Whether a letter is meant. */
 export type LetterTest = (letter: StoredDeadLetter) => boolean;
 
-/** Who may count what fits could else guess a secret letter by letter: all is masked first. */
+/**
+ * Everything is masked first: otherwise a caller that counts matches could guess a secret letter by
+ * letter.
+ */
 const fieldsOf = (mask: Mask): FilterFields<StoredDeadLetter> => ({
   texts: {
     id: ({ id }) => id,

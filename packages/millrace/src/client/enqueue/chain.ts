@@ -104,7 +104,8 @@ async function onRecord(
     const since = await onRecordSince(broker, first);
     return since === undefined ? undefined : { duplicate: true, onRecordSince: since };
   } catch (error) {
-    // Who may only publish can't look: the id is known as long as the queue remembers it.
+    // A producer that may only publish can't look: the id is known as long as the queue remembers
+    // it.
     if (MillraceError.is(error, "permission-denied")) return undefined;
     throw error;
   }

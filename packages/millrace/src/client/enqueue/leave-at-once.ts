@@ -18,9 +18,9 @@ export interface EnqueuedBatch {
 }
 
 /**
- * Takes out of a batch the jobs that no node will take out: each was refused, or its queue has
- * another of its id, which has ended or is none of this batch. It would keep the batch open for
- * ever.
+ * Removes jobs from a batch that will never run, and that no node will remove: each was refused, or
+ * its queue has another job of its id, which has ended or is none of this batch. Such a job would
+ * keep the batch open for ever.
  *
  * @returns what became of the jobs
  */

@@ -43,9 +43,10 @@ export async function endOnRecord(
 }
 
 /**
- * Who was told "duplicate" knows where the first message of the job lies or lay, and not when the
- * job was made: another before it may have the same id and live on. The job's records say both, and
- * its earliest place is that first message's, or a later one where the server had taken it twice.
+ * A caller that was told "duplicate" knows where the job's first message lies or lay, but not when
+ * the job was made: an earlier job may have the same id and live on. The job's records say both,
+ * and its earliest place is that first message's, or a later one where the server had taken it
+ * twice.
  *
  * @returns the job with its time of creation; as it is where nobody can say it; undefined where all
  *   records are of jobs that came before it

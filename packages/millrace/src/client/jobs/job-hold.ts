@@ -98,7 +98,7 @@ export async function holdOf(
     if (state === "blocked") return await gateHold(broker, waiting);
     return state === "queued" ? await queueHold(broker, queue) : undefined;
   } catch (error) {
-    // Who may look a job up may not see what others do.
+    // A caller that may look a job up may still not see other jobs.
     if (MillraceError.is(error, "permission-denied")) return undefined;
     throw error;
   }

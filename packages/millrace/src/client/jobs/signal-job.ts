@@ -14,7 +14,7 @@ import { type CallLimits } from "../call-limits.ts";
 
 /** What may be said of a signal beside its value. */
 export interface SignalOptions extends CallLimits {
-  /** What is sent twice under one id is one signal. Default: an id of its own. */
+  /** Signal id: the same id sent twice counts once. Default: an id of its own. */
   readonly id?: string;
 }
 

@@ -64,8 +64,9 @@ export interface MachineHandle<Chart extends AnyStateMachine = AnyStateMachine> 
    */
   start(input?: MachineInputOf<Chart>, limits?: CallLimits): Promise<void>;
   /**
-   * Sends it an event. Has returned when the event is stored. One that the chart does not take in
-   * its state does nothing, as always in XState; so does one for a machine that nobody has started.
+   * Sends it an event. Has returned when the event is stored. An event that the chart does not take
+   * in its state does nothing, as always in XState. So does an event for a machine that nobody has
+   * started.
    *
    * @throws MillraceError `invalid-message`; as `start`
    */

@@ -86,7 +86,7 @@ export interface Machines {
    * Its state, its timers and the events that it keeps for other machines are lost. Its jobs go on,
    * and nobody hears of their end. What waits in its inbox is dropped when a node comes to it.
    *
-   * One that can't be read is forgotten with `force` only.
+   * An unreadable machine is forgotten with `force` only.
    *
    * @returns false where there is none, or where it changed at this very moment
    * @throws MillraceError `machine-unreadable`; `machine-active` where it has not ended: `stop()`

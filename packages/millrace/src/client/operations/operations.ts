@@ -251,7 +251,7 @@ function isUndone(kind: OperationKind): kind is keyof typeof UNDO_KINDS {
   return Object.hasOwn(UNDO_KINDS, kind);
 }
 
-/** Who takes an operation back that is being taken back is given what does it. */
+/** If an operation is being taken back already, the caller gets the undo that does it. */
 async function openUndo(broker: Broker, id: string): Promise<Operation | undefined> {
   const all = await listOperations(await operationsBucket(broker));
   const found = all.find((one) => isOpen(one) && one.filter["undoes"] === id);
@@ -313,8 +313,8 @@ async function plannedOf(broker: Broker, operation: StoredOperation): Promise<re
 }
 
 /**
- * An undo that waits for another of the same operation: nobody is at it, perhaps for long. Whoever
- * begins with it at this moment finds nothing to do.
+ * An undo that waits for another of the same operation: nobody is at it, perhaps for long. A
+ * process that begins with it at this moment finds nothing to do.
  */
 async function endUnbegun(broker: Broker, id: string): Promise<void> {
   const store = await operationsBucket(broker);
@@ -343,7 +343,7 @@ async function askToStop(broker: Broker, id: string, by: string): Promise<void> 
       await store.put(id, { ...operation, progress: { state: "stopping", by, at } }, revision);
       return;
     } catch (error) {
-      // Whoever is at it has written how far it is.
+      // The process that carries it out has written how far it is.
       if (!MillraceError.is(error, "revision-conflict")) throw error;
     }
   }

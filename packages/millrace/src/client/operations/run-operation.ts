@@ -36,8 +36,8 @@ export interface OperationHost {
 export type RunEnd = "ended" | "held" | "interrupted";
 
 /**
- * Goes on with an operation under its lock until it has ended. Of what is in doubt nothing is done
- * twice: a retried job is looked for before it is published again.
+ * Goes on with an operation under its lock until it has ended. Nothing doubtful is done twice: a
+ * retried job is looked for before it is published again.
  *
  * @throws MillraceError `operation-not-found`; `lock-lost`; of a server that is away. Calling again
  *   is safe
@@ -53,7 +53,7 @@ export async function runOperation(
   const lease = await takeLock(
     { locks: broker.locks, clock, log: silentLogger, random: Math.random },
     {
-      // Of two that take the same one back, one waits for the other.
+      // If two take the same one back, one waits for the other.
       name: `operation/${typeof undoes === "string" ? undoes : id}`,
       holder: `${hostname()}:${process.pid}`,
       leaseMs: LEASE_MS,

@@ -260,7 +260,7 @@ async function takeBack(
     await broker.deadLetters.add(letterAfterLife(keptLetter(kept), revived, broker), once);
   const letter = known ?? (await sameLetter(broker, kept));
   if (letter === undefined) throw cannot(job, "its letter could not be stored.");
-  // Whoever died with it had taken it out.
+  // The process that died with it had taken it out.
   if (!waits || arrival === undefined) return true;
   const taken = await broker.arrivals.takeOut(job.queue, arrival.position);
   if (taken === "taken") {

@@ -47,7 +47,7 @@ export class OneTransaction {
     if (this.#state === "none") return;
     throw new MillraceError(
       "invalid-option",
-      "A job has one transaction, and this run has begun it already: the second would be taken for the first one come again. Do all of its work in one, or enqueue another job for the rest.",
+      "A job may call transaction() once per run, and this run already did: a second call would be taken for a repetition of the first. Do all of the work in one, or enqueue another job for the rest.",
     );
   }
 }

@@ -5,9 +5,9 @@ import { LOST_AFTER_MS } from "../../presence/node-report.ts";
 const BUCKET = "suspects";
 
 /**
- * Which suspects were started on their turn, kept where a crash can't take it. A delivery count
- * alone would bury the wrong ones: the server also counts a delivery that reached a process in its
- * last moments and never ran.
+ * Records on the server which suspects began to run on their turn: a crash can't take it from
+ * there. A delivery count alone would bury the wrong ones: the server also counts a delivery that
+ * reached a process in its last moments and never ran.
  */
 export class BegunRuns {
   readonly #broker: Broker;
@@ -64,7 +64,7 @@ export class BegunRuns {
     return waitedMs >= missedMs + this.#patienceMs ? true : undefined;
   }
 
-  /** It ended with an outcome. A note that stays behind is of a message that never comes again. */
+  /** It ended with an outcome. A note left behind is harmless: its message is gone. */
   async over(envelope: Envelope): Promise<void> {
     await (await this.#store()).remove(keyOf(envelope));
   }

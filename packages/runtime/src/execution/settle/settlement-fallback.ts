@@ -110,7 +110,7 @@ function waiting(
   };
 }
 
-/** Whoever is told of an end is told as much of it as fits into a message. */
+/** Shortens the outcome job until it fits into a message. */
 function lessTold(
   settlement: Settlement,
   step: EnqueueStep,

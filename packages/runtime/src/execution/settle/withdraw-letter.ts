@@ -16,8 +16,8 @@ type Of = Pick<JobSettlementOptions, "host" | "delivery" | "input">;
 
 /**
  * Another run may have buried the job and have lost its lease before its record. Then this end
- * counts, and that letter is taken away: before the ack, for nobody comes after it. Whoever meets
- * the message after a crash in between finds this end on record, and the letter beside it.
+ * counts, and that letter is taken away: before the ack, for nobody comes after it. A node that
+ * gets the message after a crash in between finds this end on record, and the letter beside it.
  */
 export function letterWithdrawal({ broker }: Pick<ExecutionHost, "broker">): SettlementHook {
   return {

@@ -9,8 +9,8 @@ import {
 } from "@millrace/core";
 
 /**
- * Writes the end of a called job into the journal of the run that has called it. Whoever writes it
- * once more changes nothing.
+ * Writes the end of a called job into the journal of the run that has called it. A second write of
+ * it changes nothing.
  *
  * @param at epoch milliseconds
  */

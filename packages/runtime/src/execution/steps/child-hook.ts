@@ -48,7 +48,7 @@ async function tell(
   return wakeRun(broker, parent);
 }
 
-/** Whoever doesn't wait for it any more has ended, or has given it up. */
+/** A job that doesn't wait for it any more has ended, or has given it up. */
 async function isAwaited(broker: Server, parent: CalledBy, child: string): Promise<boolean> {
   const stored = await broker.journal.read(parent, { once: true });
   return stored

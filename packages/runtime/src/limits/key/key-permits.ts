@@ -101,7 +101,7 @@ export class KeyPermits {
     this.#mayBeBlocked = true;
     const idle = this.#findIdle();
     if (idle !== undefined) return this.#passOn(idle);
-    // Whoever uses one looks for blocked jobs when it leaves.
+    // A job that uses a permit looks for blocked jobs when it leaves.
     if (this.#permits.size > 0) return;
     this.#lookAgain ??= this.#host.clock.setTimer(PERMIT_MS.lookAgain, () => {
       this.#lookAgain = undefined;
@@ -187,8 +187,8 @@ export class KeyPermits {
   }
 
   /**
-   * Of all that come with this offer, one has it: the others' token is no longer the lock's.
-   * Rejects where that isn't known; then it can be asked again.
+   * Only one of all that come with this offer gets the permit: the others' token is no longer the
+   * lock's. Rejects where that isn't known; then it can be asked again.
    */
   async #take(permit: Permit): Promise<Permit | undefined> {
     this.#become(permit, "taking");

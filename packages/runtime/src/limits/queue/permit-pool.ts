@@ -23,8 +23,8 @@ const RETRY_MS = 1_000;
 /**
  * One node's permits of a queue's cap. It looks for more when it is told to: first it tries each
  * permit once; where all are taken, it stands in line, and whoever is first there waits for all of
- * them at once, woken by a release or the end of a lease. Whoever got one leaves the line, so
- * everybody has a turn.
+ * them at once, woken by a release or the end of a lease. A job that got one leaves the line, so
+ * every job has a turn.
  *
  * The search is `none`, or one under way that ends by itself when the wish is met and by `rest()`
  * or `close()` before.

@@ -76,7 +76,7 @@ function againstHolder(stored: StoredClaim, met: Meeting): Verdict {
     : { do: "ask", stored };
 }
 
-/** Whoever was replaced had not started. */
+/** A job that was replaced had not started. */
 function mayHaveStarted({ claim }: StoredClaim, { id, earlier }: Meeting): boolean {
   return earlier === "run" || (earlier === "perhaps" && claim.replaced?.includes(id) !== true);
 }

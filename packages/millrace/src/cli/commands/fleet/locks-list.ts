@@ -28,7 +28,7 @@ export const locksList = command({
     },
   },
   fields: ["connection", "namespace"],
-  examples: [["millrace locks list --prefix user/", "Those that applications hold"]],
+  examples: [["millrace locks list --prefix user/", "Locks that applications hold"]],
   async run({ flags, config }) {
     const held = await withClient(config, ({ locks }) =>
       locks.list(flags.prefix === undefined ? {} : { prefix: flags.prefix }),

@@ -37,7 +37,8 @@ export const jobsCancel = command({
     yes: { kind: flag, about: ASKS_FIRST },
     detach: {
       kind: flag,
-      about: "With --all: write down which, for a dashboard or `operations run` to do",
+      about:
+        "With --all: only create the operation; a dashboard or `operations run` carries it out",
     },
     wait: { kind: flag, about: "Wait until the job is settled" },
     timeout: {

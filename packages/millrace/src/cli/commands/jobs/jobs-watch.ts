@@ -20,8 +20,8 @@ export const jobsWatch = command({
   usage: "",
   args: { min: 0, max: 0 },
   flags: {
-    queue: { kind: { ...text, placeholder: "<queue>" }, about: "Of one queue only" },
-    name: { kind: { ...text, placeholder: "<name>" }, about: "Of one handler only" },
+    queue: { kind: { ...text, placeholder: "<queue>" }, about: "Show one queue only" },
+    name: { kind: { ...text, placeholder: "<name>" }, about: "Show one handler only" },
     state: { kind: oneOf(...RECORDED_STATES), about: "Only what ends so" },
     count: { kind: whole(1, 1_000_000), about: "End after so many lines" },
     for: { kind: duration, about: "End after this time" },

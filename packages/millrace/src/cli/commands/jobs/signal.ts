@@ -15,7 +15,7 @@ export const signal = command({
     queue: jobQueueFlag,
     "signal-id": {
       kind: { ...text, placeholder: "<id>" },
-      about: "What is sent twice under one id is one signal (default: a new UUID)",
+      about: "Signal id; the same id sent twice counts once (default: a new UUID)",
     },
   },
   fields: ["connection", "namespace"],

@@ -50,7 +50,7 @@ export const machinesSend = command({
   flags: {
     "event-id": {
       kind: { ...text, placeholder: "<id>" },
-      about: "What is sent twice under one id is one event (default: a new UUID)",
+      about: "Event id; the same id sent twice counts once (default: a new UUID)",
     },
   },
   fields: ["connection", "namespace"],
@@ -122,7 +122,7 @@ export const machinesRemove = command({
   fields: ["connection", "namespace"],
   examples: [
     ["millrace machines remove order o-17 --yes", "Without asking"],
-    ["millrace machines remove order o-17 --force", "One that is stuck; says first what is lost"],
+    ["millrace machines remove order o-17 --force", "A stuck machine; says first what is lost"],
   ],
   async run({ args: [machine = "", id = ""], flags, config, io }) {
     const force = flags.force === true;

@@ -12,7 +12,7 @@ export const machinesChart = command({
   flags: {
     "chart-version": {
       kind: whole(1, Number.MAX_SAFE_INTEGER),
-      about: "Of the chart (default: the newest)",
+      about: "The chart's version (default: the newest)",
     },
   },
   fields: ["connection", "namespace"],

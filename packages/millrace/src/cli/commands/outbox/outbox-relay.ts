@@ -14,7 +14,7 @@ export const outboxRelay = command({
   examples: [
     [
       "MILLRACE_OUTBOX_POSTGRES=postgres://app@db/shop millrace outbox relay",
-      "Of a PostgreSQL database",
+      "A relay for a PostgreSQL database",
     ],
   ],
   async run({ config, json, io }) {

@@ -9,7 +9,7 @@ export const outboxRetry = command({
   args: { min: 0, max: 1 },
   flags: {},
   fields: ["outbox"],
-  examples: [["millrace outbox retry mail --outbox-sqlite shop.db", "Those of one queue"]],
+  examples: [["millrace outbox retry mail --outbox-sqlite shop.db", "Retry the rows of one queue"]],
   async run({ args: [queue], config }) {
     const wanted = queue === undefined ? undefined : requireQueueName(queue);
     const count = await withOutbox(config, (store) => store.retry(wanted));

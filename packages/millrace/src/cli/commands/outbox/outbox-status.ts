@@ -32,7 +32,7 @@ export const outboxStatus = command({
   args: { min: 0, max: 0 },
   flags: {},
   fields: ["outbox", "tracing"],
-  examples: [["millrace outbox status --outbox-sqlite shop.db", "Of a SQLite database"]],
+  examples: [["millrace outbox status --outbox-sqlite shop.db", "The outbox of a SQLite database"]],
   async run({ config }) {
     const [queues, setAside] = await withOutbox(config, async (store) => [
       await store.status(),
