@@ -51,6 +51,32 @@ test("jobs are found by what they were given, in the language of filters, and by
   );
 });
 
+test("what waits is found by what it carries, and the page is told how far that was looked for", async () => {
+  const { get, post, t } = await indexed();
+  await t.enqueue(charge, { n: 42, apiKey: "k-123456" }, { id: "later", delay: "1h" });
+  await t.clock.advance("1s");
+  await t.client.queues.pause("mail");
+  for (let n = 0; n < 3; n += 1)
+    await t.client.enqueue(send, { n }, { id: `w${n}`, tags: [n === 1 ? "vip" : "plain"] });
+  const found = (filter: string, rest: string): Promise<Found> => get<Found>(asked(filter, rest));
+  expect(await found("payload.n:1 OR tag:none", "&state=queued")).toMatchObject({
+    ...{ jobs: [{ id: "w1" }], looked: 3, more: false },
+  });
+  expect(ids(await found("tag:vip OR payload.n=2", "&state=queued&name=SEND"))).toEqual([
+    "w1",
+    "w2",
+  ]);
+  expect(ids(await found("tag:vip", "&state=queued&name=charge"))).toEqual([]);
+  expect(ids(await found("payload.n>40", "&state=delayed"))).toEqual(["later"]);
+  expect(ids(await found("payload~k-1 OR k-123456", "&state=delayed"))).toEqual([]);
+  expect(await found("payload.n>=0", "&state=queued&limit=1")).toMatchObject({
+    ...{ jobs: [{ id: "w0" }], looked: 1, more: true },
+  });
+  const filter = { state: "queued", queue: "mail", where: "tag:vip" };
+  const begun = await post("operations", { kind: "jobs-cancel", filter });
+  expect(await begun.json()).toMatchObject({ count: 1 });
+});
+
 test("jobs that match are counted, and the dead ones of them are retried by an operation", async () => {
   const { get, post, bankIs, t } = await indexed();
   const count = (query: string): Promise<unknown> => get(`jobs/count?${query}`);

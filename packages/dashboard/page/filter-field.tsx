@@ -1,14 +1,17 @@
 import { type ReactElement, useId, useState } from "react";
 import { useCompletions, useSession } from "./questions.ts";
 
-/** A filter of jobs: of all in the index, where there is one. */
-export function JobFilterField(field: Field): ReactElement {
+/** A filter of jobs: of those in a state now, or of all in the index, where there is one. */
+export function JobFilterField({
+  ofNow,
+  ...field
+}: Field & { readonly ofNow: boolean }): ReactElement {
   const hasIndex = useSession().data?.search === true;
   return (
     <FilterField
       {...field}
       label={hasIndex ? "Search" : "Filter"}
-      hint={hasIndex ? INDEX_HINT : TERMS_HINT}
+      hint={ofNow ? LIVE_HINT : hasIndex ? INDEX_HINT : TERMS_HINT}
       completesBy={hasIndex ? "search" : undefined}
     />
   );
@@ -78,4 +81,5 @@ function FilterField({
 
 const TERMS_HINT = "error~timeout took>5s age<2h";
 const INDEX_HINT = "payload.customer:42 error~timeout -state:succeeded";
+const LIVE_HINT = "payload.customer:42 tag:vip age>1h";
 const DEAD_HINT = "error=TimeoutError message~refused payload.customer:42";

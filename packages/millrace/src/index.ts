@@ -160,7 +160,8 @@ export type {
 } from "./client/queues/queues.ts";
 export type { EventsQuery } from "./client/events.ts";
 export type { JobEvent } from "./client/follow-events.ts";
-export type { Jobs, JobsQuery } from "./client/jobs/jobs.ts";
+export type { FoundLiveJobs } from "./client/jobs/find-live.ts";
+export type { Jobs, JobsQuery, LiveJobSearch } from "./client/jobs/jobs.ts";
 export type { RecordedState, WatchQuery } from "./client/jobs/watch-records.ts";
 export type { LiveJob, LiveState } from "./client/jobs/live-jobs.ts";
 export type { JobLogEntry, JobLogsOptions } from "./client/jobs/job-logs.ts";

@@ -30,7 +30,11 @@ export class NatsDelayedJobs implements DelayedStore {
   list(query: DelayedQuery = {}): Promise<readonly DelayedJob[]> {
     return request("list the delayed jobs", async () => {
       if (query.queue !== undefined) requireQueueName(query.queue);
-      return (await readDelayed(this.#options.server, query)).map(listed);
+      const found = await readDelayed(this.#options.server, query);
+      return found.map((one) => ({
+        ...listed(one),
+        ...(query.envelopes === true && one.read.ok ? { envelope: one.read.envelope } : {}),
+      }));
     });
   }
 

@@ -26,6 +26,8 @@ export interface DelayedJob {
   readonly position: number;
   /** The trace that its headers name. */
   readonly traceId?: string;
+  /** All of it, where that was asked for and can be read. */
+  readonly envelope?: Envelope;
 }
 
 export interface DelayedQuery {
@@ -34,6 +36,8 @@ export interface DelayedQuery {
   readonly limit?: number;
   /** Only jobs after this position: the greatest of the page before. */
   readonly after?: number;
+  /** Each with its envelope, for who looks into payloads. */
+  readonly envelopes?: true;
 }
 
 /** What a move is for, and of which job only. */

@@ -7,6 +7,7 @@ import { type DataColumn, DataTable } from "../data-table.tsx";
 import { JobFilterField } from "../filter-field.tsx";
 import { IndexLine } from "../index-line.tsx";
 import { Matching, OperationAction } from "../operation-action.tsx";
+import { count } from "../number.ts";
 import { QUEUE_COLUMN } from "../queue-column.tsx";
 import { RescheduleAll } from "../reschedule-all.tsx";
 import { RetryAll } from "../retry-all.tsx";
@@ -58,7 +59,7 @@ export function JobsPage(): ReactElement {
       <Filter filter={filter} set={set} />
       {LIVE.includes(filter.state) ? null : <IndexLine />}
       <Answer of={jobs}>
-        {({ jobs: rows, more }) => (
+        {({ jobs: rows, more, looked }) => (
           <>
             <DataTable
               label="Jobs"
@@ -76,7 +77,9 @@ export function JobsPage(): ReactElement {
               <p className="quiet">
                 {isSearched
                   ? `More jobs fit than these ${filter.limit}, which are the latest.`
-                  : `Only the latest ${filter.limit} were looked at. Look at more, or name a queue.`}
+                  : looked === undefined
+                    ? `Only the latest ${filter.limit} were looked at. Look at more, or name a queue.`
+                    : moreWords(rows.length, looked, filter)}
               </p>
             ) : null}
           </>
@@ -84,6 +87,14 @@ export function JobsPage(): ReactElement {
       </Answer>
     </Page>
   );
+}
+
+/** How far a look at what is in a state now has come. */
+function moreWords(found: number, looked: number, { limit, state }: JobsFilter): string {
+  if (found >= Number(limit))
+    return `More jobs may fit than these ${limit}, the first in the queue.`;
+  const all = "What is done to all that match looks at all of them.";
+  return `Only the first ${count(looked)} ${state} jobs were looked at. Name a queue. ${all}`;
 }
 
 /** What can be done to all that match, not only to those that are listed. */
@@ -163,6 +174,7 @@ function Filter({
         </label>
         <JobFilterField
           key={filter.filter}
+          ofNow={LIVE.includes(filter.state)}
           terms={filter.filter}
           set={(terms) => set("filter", terms)}
         />

@@ -139,7 +139,8 @@ function listedJobs(
     ...(filter === undefined || filter.trim() === "" ? {} : { where: filter }),
   };
   // Where a job is now, only the server knows.
-  if (search === undefined || asked.kind === "live") return reads.jobs(reading, asked, query);
+  if (asked.kind === "live") return reads.liveJobs(reading, asked.state, query);
+  if (search === undefined) return reads.jobs(reading, asked.state, query);
   return searchedJobs(search, {
     ...query,
     ...(asked.state === undefined ? {} : { state: asked.state }),

@@ -1,11 +1,11 @@
 import { MillraceError, type StoredDeadLetter } from "@millrace/core";
 import { shownError, type ShowValue } from "@millrace/telemetry/masking";
 import type { Reading } from "./reading.ts";
-import type { Fleet, FleetAuditRecord } from "../fleet/fleet.ts";
+import type { Fleet, FleetAuditRecord, LiveState, RecordedState } from "../fleet/fleet.ts";
 import type { FleetSchedule } from "../fleet/fleet-schedules.ts";
 import { problemsOf } from "../fleet/problems.ts";
-import type { AskedState } from "./asked.ts";
 import { limitsView } from "./limits.ts";
+import { termsOf } from "./search.ts";
 import * as shown from "./show.ts";
 import type {
   AuditView,
@@ -51,20 +51,35 @@ export async function queueDetail(
   };
 }
 
+/** For one answer, which is asked for anew while the page is open. */
+const MOST_LOOKED = 20_000;
+
+/** Jobs that are in a state now. */
+export async function liveJobs(
+  { fleet }: Reading,
+  state: LiveState,
+  { queue, name, where, limit }: JobsQuestion,
+): Promise<JobsView> {
+  const { jobs, looked, more } = await fleet.jobs.search({
+    ...{ state, limit, most: MOST_LOOKED, within: "2s" },
+    ...(queue === undefined ? {} : { queue }),
+    ...termsOf(name, where),
+  });
+  return { jobs: jobs.map(shown.liveRow), more, looked };
+}
+
+interface JobsQuestion {
+  readonly queue?: string;
+  readonly name?: string;
+  readonly where?: string;
+  readonly limit: number;
+}
+
+/** Of the history. */
 export async function jobs(
   { fleet, show }: Reading,
-  asked: AskedState,
-  {
-    queue,
-    name,
-    where,
-    limit,
-  }: {
-    readonly queue?: string;
-    readonly name?: string;
-    readonly where?: string;
-    readonly limit: number;
-  },
+  state: RecordedState | undefined,
+  { queue, name, where, limit }: JobsQuestion,
 ): Promise<JobsView> {
   const query = {
     limit,
@@ -75,14 +90,10 @@ export async function jobs(
   const isMore = (shownCount: number): boolean => where !== undefined || shownCount >= limit;
   const isMeant = (job: { readonly name: string }): boolean =>
     name === undefined || job.name.includes(name);
-  if (asked.kind === "live") {
-    const found = await fleet.jobs.list({ ...query, state: asked.state });
-    return { jobs: found.filter(isMeant).map(shown.liveRow), more: isMore(found.length) };
-  }
   // The history is looked at without the state, so that it is known whether there may be more.
   const found = await fleet.jobs.list(query);
   const meant = found.filter(
-    (record) => isMeant(record) && (asked.state === undefined || record.state === asked.state),
+    (record) => isMeant(record) && (state === undefined || record.state === state),
   );
   return {
     jobs: meant.map((record) => shown.recordRow(record, show)),

@@ -23,18 +23,26 @@ export async function searchedJobs(
     readonly limit: number;
   },
 ): Promise<JobsView> {
+  const { jobs, more } = await search.search({
+    limit,
+    ...termsOf(name, where),
+    ...(state === undefined ? {} : { state }),
+    ...(queue === undefined ? {} : { queue }),
+  });
+  return { jobs: jobs.map(searchedRow), more };
+}
+
+/** Both, as one filter. */
+export function termsOf(
+  name: string | undefined,
+  where: string | undefined,
+): { readonly where?: string } {
   // Brackets, because the filter may hold an OR.
   const terms = [
     ...(name === undefined ? [] : [`name~"${name.replaceAll(/["\\]/g, String.raw`\$&`)}"`]),
     ...(where === undefined ? [] : [name === undefined ? where : `(${where})`]),
   ];
-  const { jobs, more } = await search.search({
-    limit,
-    ...(terms.length === 0 ? {} : { where: terms.join(" ") }),
-    ...(state === undefined ? {} : { state }),
-    ...(queue === undefined ? {} : { queue }),
-  });
-  return { jobs: jobs.map(searchedRow), more };
+  return terms.length === 0 ? {} : { where: terms.join(" ") };
 }
 
 /** All of it was masked before it was kept. */

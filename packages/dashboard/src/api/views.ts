@@ -151,6 +151,8 @@ export interface JobsView {
   readonly jobs: readonly JobRowView[];
   /** Whether there may be more than were looked at. */
   readonly more: boolean;
+  /** How many were looked at, where these are told by it. */
+  readonly looked?: number;
 }
 
 export interface RefView {

@@ -110,17 +110,23 @@ export type RecordedState = HistoryRecord["state"];
 export interface FleetJobs {
   get(id: string, options: { readonly queue: string; readonly hold?: boolean }): Promise<FleetJob>;
   list(query: {
-    readonly state: LiveState;
-    readonly queue?: string;
-    readonly limit?: number;
-    readonly where?: string;
-  }): Promise<readonly FleetLiveJob[]>;
-  list(query: {
     readonly state?: RecordedState;
     readonly queue?: string;
     readonly limit?: number;
     readonly where?: string;
   }): Promise<readonly HistoryRecord[]>;
+  search(query: {
+    readonly state: LiveState;
+    readonly queue?: string;
+    readonly where?: string;
+    readonly limit: number;
+    readonly most: number;
+    readonly within: Duration;
+  }): Promise<{
+    readonly jobs: readonly FleetLiveJob[];
+    readonly looked: number;
+    readonly more: boolean;
+  }>;
   watch(query: { readonly signal: AbortSignal }): AsyncIterable<HistoryRecord>;
 }
 

@@ -85,7 +85,7 @@ export function createClient(broker: Broker, clock: Clock, parts: ClientParts = 
       clientHealth(broker, clock, { ...limits, ...callLimits(own, "health()") }),
     events: (query = {}) => eventsOf(broker, clock, calls.read(query)),
     batches: calls.each("batches", batchesOf(broker), BATCHES_LIMITS),
-    jobs: calls.jobs(jobsOf(broker, lookUpJob(broker, now), now)),
+    jobs: calls.jobs(jobsOf(broker, lookUpJob(broker, now), { clock, mask })),
     queues: calls.each("queues", queuesOf(broker, clock), QUEUES_LIMITS),
     nodes: calls.each("nodes", nodesOf(broker), NODES_LIMITS),
     locks: calls.each("locks", locksOf(broker), LOCKS_LIMITS),

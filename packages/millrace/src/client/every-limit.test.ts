@@ -78,6 +78,7 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
   jobs: {
     get: (of, limits) => of.get("a", limits),
     list: (of, limits) => of.list(limits),
+    search: (of, limits) => of.search({ state: "queued", ...limits }),
     count: (of, limits) => of.count({ state: "dead", ...limits }),
     watch: { goesOn: (of, limits) => first(of.watch(limits)) },
   },

@@ -82,6 +82,7 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
   jobs: {
     get: (of) => of.get("a", bad()),
     list: [(of) => of.list(bad()), (of) => of.list(bad({ state: "running" }))],
+    search: (of) => of.search(bad({ state: "running" })),
     count: (of) => of.count(bad({ state: "dead" })),
     watch: (of) => of.watch(bad()),
   },

@@ -22,6 +22,7 @@ const CALLS: Readonly<Record<string, (t: TestRuntime) => unknown>> = {
   "dead.list 0": ({ client }) => client.dead.list({ limit: 0 }),
   "audit.list NaN": ({ client }) => client.audit.list({ limit: Number.NaN }),
   "delayed.list NaN": ({ client }) => client.delayed.list({ limit: Number.NaN }),
+  "jobs.search most": ({ client }) => client.jobs.search({ state: "queued", most: Infinity }),
   "jobs.list Infinity": ({ client }) => client.jobs.list({ limit: Infinity }),
   "machines.list Infinity": ({ client }) => client.machines.list({ limit: Infinity }),
   "locks.gates -1": ({ client }) => client.locks.gates({ limit: -1 }),

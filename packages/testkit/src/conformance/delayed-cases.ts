@@ -60,6 +60,11 @@ export const delayedCases: readonly ConformanceCase[] = [
       const all = idsOf(await scene.broker.delayed.list({ limit: 10_000 }));
       for (const { id } of [later, sooner, other]) assert.ok(all.includes(id), `${id} is missing`);
       assert.deepEqual(idsOf(await scene.broker.delayed.list({ queue: elsewhere })), [other.id]);
+      const whole = await scene.broker.delayed.list({ queue: scene.queue, envelopes: true });
+      assert.deepEqual(
+        whole.map(({ envelope }) => envelope),
+        [sooner, later],
+      );
     },
   ),
 

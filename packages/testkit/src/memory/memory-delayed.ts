@@ -78,11 +78,11 @@ export class MemoryDelayed {
     return [...this.#jobs.values()].filter((job) => queue === undefined || job.queue === queue);
   }
 
-  page({ queue, limit = 100, after = 0 }: DelayedQuery): readonly DelayedJob[] {
+  page({ queue, limit = 100, after = 0, envelopes }: DelayedQuery): readonly DelayedJob[] {
     return this.list(queue)
       .filter(({ position }) => position > after)
       .slice(0, limit)
-      .map(listed)
+      .map((kept) => listed(kept, envelopes === true))
       .filter((job) => job !== undefined)
       .sort((a, b) => a.notBefore - b.notBefore);
   }
@@ -150,12 +150,13 @@ function keyOf({ queue, publication }: Delayed): string {
   return `${queue} ${publication.messageId} ${publication.followsAt ?? ""}`;
 }
 
-function listed(kept: Kept): DelayedJob | undefined {
+function listed(kept: Kept, withEnvelope: boolean): DelayedJob | undefined {
   const read = readEnvelope(messageOfDelayed(kept));
   if (!read.ok) return undefined;
   const { id, queue, name, lane, generation, attempts } = read.envelope;
   const { notBefore, storedAt, position } = kept;
   return {
+    ...(withEnvelope ? { envelope: read.envelope } : {}),
     ...{ id, queue, name, notBefore, generation, attempts, storedAt, position },
     byProducer: waitsForOwnStart(read.envelope),
     ...(lane === undefined ? {} : { lane }),

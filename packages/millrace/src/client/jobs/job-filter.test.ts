@@ -1,6 +1,7 @@
 import type { HistoryRecord } from "@millrace/core";
 import { expect, test } from "vitest";
-import { parseJobFilter } from "./job-filter.ts";
+import { createMask } from "@millrace/telemetry/masking";
+import { parseJobFilter, parseLiveJobFilter } from "./job-filter.ts";
 import type { LiveJob } from "./live-jobs.ts";
 
 const NOW = Date.parse("2030-01-01T12:00:00Z");
@@ -15,6 +16,13 @@ const RECORD: HistoryRecord = {
 const LIVE: LiveJob = {
   ...{ id: "order-8", name: "invoice.send", queue: "mail", state: "blocked", attempts: 0 },
   ...{ gate: "customer-42", storedAt: NOW - 60_000 },
+};
+const CARGO = {
+  payload: {
+    ...{ customer: { id: 42 }, items: [{ sku: "a" }, { sku: "b" }], total: 150 },
+    ...{ apiKey: "k-123456", note: "hush now" },
+  },
+  tags: ["vip", "eu"],
 };
 
 test.each([
@@ -38,9 +46,38 @@ test.each([
   // How long it takes isn't known yet.
   ["took>0s", false],
   ["took<1h", false],
-])("of a job that has not ended, %s: %s", (filter, expected) =>
-  expect(parseJobFilter(filter, NOW)(LIVE)).toBe(expected),
-);
+  ["payload.customer.id:42 tag:VIP", true],
+  ["payload.items.sku=b", true],
+  ["payload.total>100 -payload.total>200", true],
+  ["tag=v*", true],
+  ["tag=late", false],
+  ["-tag:late -payload.customer.id:7", true],
+  // A word is looked for in what the job carries, too.
+  ["vip", true],
+  ["nobody", false],
+  // Masked before it is looked at.
+  ["payload.apiKey~k-123", false],
+  ["k-123456", false],
+  ["payload.note~hush", false],
+])("of a job that has not ended, %s: %s", (filter, expected) => {
+  const { fits } = parseLiveJobFilter(filter, NOW, createMask({ patterns: [/hush/g] }));
+  expect(fits({ job: LIVE, carries: CARGO })).toBe(expected);
+});
+
+test.each([
+  ["payload.customer:42", true],
+  ["state=queued (name=a OR -tag:b)", true],
+  ["a word", true],
+  ["state=queued age>1h -gate:x", false],
+])("whether %s can be told only by what a job carries: %s", (filter, expected) => {
+  const test = parseLiveJobFilter(filter, NOW, createMask());
+  expect(test.asksCargo).toBe(expected);
+});
+
+test("of a job that can't be read, nobody says that something is not in it", () => {
+  const { fits } = parseLiveJobFilter("-payload.customer:42", NOW, createMask());
+  expect(fits({ job: LIVE })).toBe(false);
+});
 
 test("what can't be asked is refused with its place and what can be", () => {
   expect(() => parseJobFilter("state=dead payload.customer=42", NOW)).toThrow(

@@ -1,10 +1,13 @@
-import type { HistoryRecord } from "@millrace/core";
+import type { Envelope, HistoryRecord } from "@millrace/core";
+import { type Mask, showValue } from "@millrace/telemetry/masking";
 import type { FilterFields } from "../../filter/filter-fields.ts";
-import { parseFilter } from "../../filter/filter-test.ts";
+import { filterTest, parseFilter } from "../../filter/filter-test.ts";
+import type { FilterTree } from "../../filter/filter-tree.ts";
+import { readFilter } from "../../filter/read-filter.ts";
 import type { LiveJob } from "./live-jobs.ts";
 
 /** A job that has not ended, or the record of how a delivery of one ended. */
-export type FilteredJob = LiveJob | HistoryRecord;
+type FilteredJob = LiveJob | HistoryRecord;
 
 const FIELDS: FilterFields<FilteredJob> = {
   texts: {
@@ -27,13 +30,76 @@ const FIELDS: FilterFields<FilteredJob> = {
 };
 
 /**
- * Reads a filter on jobs, in the language of `docs/filters.md`: `name=mail.* -error~timeout`.
+ * Reads a filter on records, in the language of `docs/filters.md`: `name=mail.* -error~timeout`.
  *
  * @param now epoch milliseconds, for `age`
  * @throws FilterError (`invalid-filter`) with the place at which it goes wrong
  * @example
  * const test = parseJobFilter("name=invoice.* error~timeout took>5s", Date.now());
  */
-export function parseJobFilter(text: string, now: number): (job: FilteredJob) => boolean {
+export function parseJobFilter(text: string, now: number): (job: HistoryRecord) => boolean {
   return parseFilter(text, now, FIELDS);
+}
+
+/** What was met where jobs wait or run, with what it carries where that was looked at. */
+export interface SeenJob {
+  readonly job: LiveJob;
+  readonly carries?: Pick<Envelope, "payload" | "tags">;
+}
+
+export interface LiveJobTest {
+  readonly fits: (seen: SeenJob) => boolean;
+  /** Whether it can be told of a job only by what it carries. */
+  readonly asksCargo: boolean;
+}
+
+/**
+ * Reads a filter on jobs that have not ended: what they carry is known of them, too. Who may count
+ * what fits could guess a secret letter by letter: payloads are masked first.
+ *
+ * @throws FilterError (`invalid-filter`)
+ */
+export function parseLiveJobFilter(text: string, now: number, mask: Mask): LiveJobTest {
+  const tree = readFilter(text);
+  const fits = filterTest(tree, now, liveFieldsOf(mask));
+  if (!asksCargo(tree)) return { fits, asksCargo: false };
+  // Of what can't be read nobody can say that something is not in it.
+  return { fits: (seen) => seen.carries !== undefined && fits(seen), asksCargo: true };
+}
+
+/** Of no filter. */
+export const EVERY_LIVE_JOB: LiveJobTest = { fits: () => true, asksCargo: false };
+
+function liveFieldsOf(mask: Mask): FilterFields<SeenJob> {
+  const show = showValue(false, mask);
+  return {
+    texts: { ...ofTheJob(FIELDS.texts), tag: ({ carries }) => carries?.tags ?? [] },
+    numbers: ofTheJob(FIELDS.numbers),
+    durations: ofTheJob(FIELDS.durations),
+    at: ({ job }) => FIELDS.at(job),
+    payload: ({ carries }) => show(carries?.payload),
+    words: [...FIELDS.words, "tag"],
+  };
+}
+
+function ofTheJob<Value>(
+  table: Readonly<Record<string, (job: FilteredJob) => Value>>,
+): Readonly<Record<string, (seen: SeenJob) => Value>> {
+  return Object.fromEntries(
+    Object.entries(table).map(([field, read]) => [field, ({ job }: SeenJob) => read(job)]),
+  );
+}
+
+function asksCargo(tree: FilterTree): boolean {
+  switch (tree.kind) {
+    case "and":
+    case "or":
+      return tree.of.some(asksCargo);
+    case "not":
+      return asksCargo(tree.of);
+    case "text":
+      return true;
+    case "term":
+      return tree.field === "tag" || tree.field === "payload" || tree.field.startsWith("payload.");
+  }
 }

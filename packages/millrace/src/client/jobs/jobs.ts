@@ -1,13 +1,23 @@
 import {
   type Broker,
+  type Clock,
+  type Duration,
   type HistoryRecord,
   MillraceError,
   optionNames,
   refuseUnknown,
   requireQueueName,
+  toMs,
 } from "@millrace/core";
 import { snapshotsOf } from "../queues/snapshots.ts";
-import { parseJobFilter } from "./job-filter.ts";
+import type { Mask } from "@millrace/telemetry/masking";
+import { findLive, type FoundLiveJobs } from "./find-live.ts";
+import {
+  EVERY_LIVE_JOB,
+  type LiveJobTest,
+  parseJobFilter,
+  parseLiveJobFilter,
+} from "./job-filter.ts";
 import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "./live-jobs.ts";
 import type { JobQuery, JobStatus } from "./job-status.ts";
 import { type RecordedState, type WatchQuery, watchRecords } from "./watch-records.ts";
@@ -20,6 +30,20 @@ export interface JobsQuery extends CallLimits {
   readonly limit?: number;
   /** What has to hold: `name=mail.* error~timeout age<2h`. See `docs/filters.md`. */
   readonly where?: string;
+}
+
+/** Which jobs that have not ended are looked for. */
+export interface LiveJobSearch extends CallLimits {
+  readonly state: LiveState;
+  readonly queue?: string;
+  /** What has to hold: `payload.customer:42 tag:vip age>1h`. See `docs/filters.md`. */
+  readonly where?: string;
+  /** How many to find, from 1 to 10,000. Default 50. */
+  readonly limit?: number;
+  /** How many to look at, from 1 to 1,000,000. Default 100,000. */
+  readonly most?: number;
+  /** How long to look. Default: for as long as it takes. */
+  readonly within?: Duration;
 }
 
 /** The jobs of a namespace, for looking at them. */
@@ -40,6 +64,16 @@ export interface Jobs {
    * among them whose latest record has it.
    */
   list(query?: RecordedQuery): Promise<readonly HistoryRecord[]>;
+  /**
+   * Looks through the jobs that are in a state now, the first in the queue first, until enough fit
+   * or enough were looked at, and says how far it has looked.
+   *
+   * @throws MillraceError `invalid-filter`, `queue-not-found`, `invalid-option`
+   * @example
+   * const where = "payload.customer:42 tag:vip";
+   * const { jobs, looked, more } = await millrace.jobs.search({ state: "queued", where });
+   */
+  search(query: LiveJobSearch): Promise<FoundLiveJobs>;
   /**
    * How many jobs are in a state now, over all queues or in one; `dead` counts dead letters.
    *
@@ -63,21 +97,33 @@ export interface Jobs {
 type RecordedQuery = JobsQuery & { readonly state?: RecordedState };
 
 const MOST = 10_000;
+const MOST_LOOKED = 1_000_000;
+const DEFAULT_LOOKED = 100_000;
 
 const LIST_NAMES = optionNames<RecordedQuery>({
   ...{ queue: true, limit: true, where: true, state: true, ...LIMITS },
+});
+const SEARCH_NAMES = optionNames<LiveJobSearch>({
+  ...{ queue: true, limit: true, where: true, state: true, most: true, within: true, ...LIMITS },
 });
 const COUNT_NAMES = optionNames<Parameters<Jobs["count"]>[0]>({
   ...{ state: true, queue: true, ...LIMITS },
 });
 export const JOBS_LIMITS: LimitsPlaces<Omit<Jobs, "watch">> = {
-  ...{ get: among(1), list: among(0), count: among(0) },
+  ...{ get: among(1), list: among(0), search: among(0), count: among(0) },
 };
 const WATCH_NAMES = optionNames<WatchQuery>({
   ...{ queue: true, name: true, state: true, signal: true },
 });
 
-export function jobsOf(broker: Broker, get: Jobs["get"], now: () => number): Jobs {
+export function jobsOf(
+  broker: Broker,
+  get: Jobs["get"],
+  { clock, mask }: { readonly clock: Clock; readonly mask: Mask },
+): Jobs {
+  const now = (): number => clock.now();
+  const liveTest = (where: string | undefined): LiveJobTest =>
+    where === undefined ? EVERY_LIVE_JOB : parseLiveJobFilter(where, now(), mask);
   function list(query: JobsQuery & { readonly state: LiveState }): Promise<readonly LiveJob[]>;
   function list(query?: RecordedQuery): Promise<readonly HistoryRecord[]>;
   async function list(
@@ -85,14 +131,18 @@ export function jobsOf(broker: Broker, get: Jobs["get"], now: () => number): Job
   ): Promise<readonly LiveJob[] | readonly HistoryRecord[]> {
     refuseUnknown(given, LIST_NAMES, "jobs.list()");
     const { queue, state, limit = 50, where } = given;
-    if (!Number.isSafeInteger(limit) || limit < 1 || limit > MOST)
-      throw wrong("limit", `a whole number from 1 to ${MOST}`, limit);
+    requireCount("limit", limit, MOST);
     const query = { limit, ...(queue === undefined ? {} : { queue: requireQueueName(queue) }) };
     if (state !== undefined && !isState(state))
       throw wrong("state", [...LIVE_STATES, ...RECORDED_STATES].join(", "), state);
-    const fits = where === undefined ? () => true : parseJobFilter(where, now());
     const live = LIVE_STATES.find((one) => one === state);
-    if (live !== undefined) return (await liveJobs(broker, live, query)).filter(fits);
+    if (live !== undefined) {
+      const test = liveTest(where);
+      if (where === undefined) return liveJobs(broker, live, query);
+      const bounds = { limit: Infinity, most: limit, isOver: () => false };
+      return (await findLive(broker, live, { queue, test }, bounds)).jobs;
+    }
+    const fits = where === undefined ? () => true : parseJobFilter(where, now());
     const records = await broker.history.recent(query);
     return records.filter(
       (record) => (state === undefined || record.state === state) && fits(record),
@@ -101,6 +151,17 @@ export function jobsOf(broker: Broker, get: Jobs["get"], now: () => number): Job
   return {
     get,
     list,
+    async search(given) {
+      refuseUnknown(given, SEARCH_NAMES, "jobs.search()");
+      const { state, queue, where, limit = 50, most = DEFAULT_LOOKED, within } = given;
+      requireCount("limit", limit, MOST);
+      requireCount("most", most, MOST_LOOKED);
+      if (!LIVE_STATES.includes(state)) throw wrong("state", LIVE_STATES.join(", "), state);
+      if (queue !== undefined) requireQueueName(queue);
+      const end = within === undefined ? Infinity : clock.monotonic() + toMs(within, "within");
+      const isOver = (): boolean => clock.monotonic() >= end;
+      return findLive(broker, state, { queue, test: liveTest(where) }, { limit, most, isOver });
+    },
     async count(given) {
       refuseUnknown(given, COUNT_NAMES, "jobs.count()");
       const { state, queue } = given;
@@ -139,6 +200,11 @@ export const RECORDED_STATES = [
 
 function isState(state: string): boolean {
   return [...LIVE_STATES, ...RECORDED_STATES].some((known) => known === state);
+}
+
+function requireCount(field: string, count: number, most: number): void {
+  if (!Number.isSafeInteger(count) || count < 1 || count > most)
+    throw wrong(field, `a whole number from 1 to ${most}`, count);
 }
 
 function wrong(field: string, expected: string, value: unknown): MillraceError {

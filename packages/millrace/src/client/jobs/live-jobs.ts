@@ -1,5 +1,8 @@
 import {
+  type BlockedJob,
   type Broker,
+  type DelayedJob,
+  type Envelope,
   type Lane,
   type QueueSnapshot,
   type RunningJob,
@@ -49,6 +52,8 @@ export interface LiveQuery {
 
 /** How long nodes have to say what they run. */
 const RUNNING_MS = 500;
+/** Messages from the front of a queue, among which those are that silent nodes have. */
+const MOST_UNANSWERED = 10_000;
 
 /**
  * The jobs in one of the states of those that have not ended: queued in the order of arrival,
@@ -79,54 +84,69 @@ async function queuedJobs(
   broker: Broker,
   { queue, limit }: LiveQuery,
 ): Promise<readonly LiveJob[]> {
-  const where = queue === undefined ? {} : { queue };
-  const running = await broker.listRunning({ timeoutMs: RUNNING_MS, ...where });
-  const queues = await snapshotsOf(broker, queue);
-  const unanswered = await allUnanswered(broker, { limit, queues, running });
-  const runs = new Set(
-    [...running, ...unanswered.map(({ job }) => job.envelope)].map(
-      (job) => `${job.queue}.${job.id}`,
-    ),
-  );
+  const { runs, queues } = await whatRuns(broker, { queue, limit });
   const jobs: LiveJob[] = [];
   for (const { queue: name } of queues) {
     // What runs is asked for as well, because it lies in front.
     const found = await broker.listWaiting(name, { limit: limit - jobs.length + runs.size });
     for (const { envelope, state, storedAt } of found) {
       if (state !== "queued" || runs.has(`${envelope.queue}.${envelope.id}`)) continue;
-      const { id, attempts, lane, notBefore, createdAt } = envelope;
-      jobs.push({
-        ...{ id, queue: envelope.queue, name: envelope.name, state, attempts, storedAt },
-        createdAt,
-        ...(lane === undefined ? {} : { lane }),
-        ...(notBefore === undefined ? {} : { notBefore }),
-        ...tracePart(envelope.headers),
-      });
+      jobs.push(queuedJob(envelope, storedAt));
       if (jobs.length === limit) return jobs;
     }
   }
   return jobs;
 }
 
+/**
+ * What lies in its queue because it runs: as `queue.id`.
+ */
+export async function whatRuns(
+  broker: Broker,
+  { queue, limit }: { readonly queue?: string | undefined; readonly limit?: number },
+): Promise<{ readonly runs: ReadonlySet<string>; readonly queues: readonly QueueSnapshot[] }> {
+  const where = queue === undefined ? {} : { queue };
+  const running = await broker.listRunning({ timeoutMs: RUNNING_MS, ...where });
+  const queues = await snapshotsOf(broker, queue);
+  const unanswered = await allUnanswered(broker, { limit, queues, running });
+  const all = [...running, ...unanswered.map(({ job }) => job.envelope)];
+  return { runs: new Set(all.map((job) => `${job.queue}.${job.id}`)), queues };
+}
+
+export function queuedJob(envelope: Envelope, storedAt: number): LiveJob {
+  const { id, queue, name, attempts, lane, notBefore, createdAt, headers } = envelope;
+  return {
+    ...{ id, queue, name, state: "queued", attempts, storedAt, createdAt },
+    ...(lane === undefined ? {} : { lane }),
+    ...(notBefore === undefined ? {} : { notBefore }),
+    ...tracePart(headers),
+  };
+}
+
 async function delayedJobs(broker: Broker, query: LiveQuery): Promise<readonly LiveJob[]> {
-  const found = await broker.delayed.list(query);
-  return found.map(({ id, queue, name, lane, notBefore, attempts, storedAt, traceId }) => ({
-    ...{ id, queue, name, state: "delayed" as const, attempts, storedAt, notBefore },
+  return (await broker.delayed.list(query)).map(delayedJob);
+}
+
+export function delayedJob(job: DelayedJob): LiveJob {
+  const { id, queue, name, lane, notBefore, attempts, storedAt, traceId } = job;
+  return {
+    ...{ id, queue, name, state: "delayed", attempts, storedAt, notBefore },
     ...(lane === undefined ? {} : { lane }),
     ...(traceId === undefined ? {} : { traceId }),
-  }));
+  };
 }
 
 async function blockedJobs(broker: Broker, query: LiveQuery): Promise<readonly LiveJob[]> {
-  const found = await broker.blocked.list(query);
-  return found.map(
-    ({ envelope: { id, queue, name, lane, attempts, createdAt, headers }, gate, storedAt }) => ({
-      ...{ id, queue, name, state: "blocked" as const, attempts, storedAt, gate },
-      createdAt,
-      ...(lane === undefined ? {} : { lane }),
-      ...tracePart(headers),
-    }),
-  );
+  return (await broker.blocked.list(query)).map(blockedJob);
+}
+
+export function blockedJob({ envelope, gate, storedAt }: BlockedJob): LiveJob {
+  const { id, queue, name, lane, attempts, createdAt, headers } = envelope;
+  return {
+    ...{ id, queue, name, state: "blocked", attempts, storedAt, gate, createdAt },
+    ...(lane === undefined ? {} : { lane }),
+    ...tracePart(headers),
+  };
 }
 
 async function runningJobs(
@@ -160,11 +180,11 @@ async function runningJobs(
 async function allUnanswered(
   broker: Broker,
   {
-    limit,
+    limit = MOST_UNANSWERED,
     queues,
     running,
   }: {
-    readonly limit: number;
+    readonly limit: number | undefined;
     readonly queues: readonly QueueSnapshot[];
     readonly running: readonly RunningJob[];
   },
@@ -176,7 +196,11 @@ async function allUnanswered(
     // As many as the server counts: then nobody is missing.
     if (held <= said.length) continue;
     nodes ??= knownNodes(broker);
-    const options = { limit: limit + held, running: said, nodes: await nodes };
+    const options = {
+      limit: Math.min(limit, MOST_UNANSWERED) + held,
+      running: said,
+      nodes: await nodes,
+    };
     found.push(...(await unansweredJobs(broker, queue, options)));
   }
   return found;

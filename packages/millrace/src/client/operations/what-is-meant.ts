@@ -17,8 +17,9 @@ import {
   letterTest,
   matching,
 } from "../dead/dead-matching.ts";
-import { parseJobFilter } from "../jobs/job-filter.ts";
-import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "../jobs/live-jobs.ts";
+import { seenJobs } from "../jobs/find-live.ts";
+import { EVERY_LIVE_JOB, parseLiveJobFilter } from "../jobs/job-filter.ts";
+import { LIVE_STATES, type LiveJob, type LiveState } from "../jobs/live-jobs.ts";
 import type { RescheduleOptions } from "../jobs/reschedule-job.ts";
 import type { PlanItem } from "./operation-plan.ts";
 
@@ -28,7 +29,7 @@ export interface LiveJobFilter {
   readonly queue?: string;
   /** The job's name, exactly. */
   readonly name?: string;
-  /** What has to hold: `name=mail.* attempts>3 age>1h`. See `docs/filters.md`. */
+  /** What has to hold: `payload.customer:42 attempts>3 age>1h`. See `docs/filters.md`. */
   readonly where?: string;
 }
 
@@ -69,12 +70,15 @@ export async function whatIsMeant(
   refuseUndefined(target.filter, "an operation");
   switch (target.kind) {
     case "jobs-cancel":
-      return liveItems(broker, target.filter, now, ({ createdAt }) => markOf(createdAt));
+      return liveItems(broker, { filter: target.filter, now, mask }, ({ createdAt }) =>
+        markOf(createdAt),
+      );
     case "jobs-reschedule": {
       const { filter } = target;
       refuseUnknown(filter, DELAYED_NAMES, "a filter of delayed jobs");
       const to = startTime(target, now);
-      return liveItems(broker, { ...filter, state: "delayed" }, now, ({ notBefore }) => ({
+      const delayed = { filter: { ...filter, state: "delayed" }, now, mask } as const;
+      return liveItems(broker, delayed, ({ notBefore }) => ({
         ...markOf(notBefore),
         ...(to === undefined ? {} : { to }),
       }));
@@ -119,10 +123,16 @@ async function letterItems(
   return items;
 }
 
+interface MeantJobs {
+  readonly filter: LiveJobFilter;
+  readonly now: number;
+  readonly mask: Mask;
+}
+
+/** Looks through all that wait or run, however many these are. */
 async function liveItems(
   broker: Broker,
-  filter: LiveJobFilter,
-  now: number,
+  { filter, now, mask }: MeantJobs,
   rest: (job: LiveJob) => Pick<PlanItem, "mark" | "to">,
 ): Promise<readonly PlanItem[]> {
   refuseUnknown(filter, LIVE_NAMES, "a filter of jobs");
@@ -132,20 +142,23 @@ async function liveItems(
       "invalid-option",
       `state: must be one of ${LIVE_STATES.join(", ")}; got ${state}.`,
     );
-  const query = { limit: MOST_ITEMS + 1, ...(queue === undefined ? {} : { queue }) };
-  const fits = where === undefined ? () => true : parseJobFilter(where, now);
+  const { fits, asksCargo } =
+    where === undefined ? EVERY_LIVE_JOB : parseLiveJobFilter(where, now, mask);
+  const scan = { asksCargo, ...(queue === undefined ? {} : { queue }) };
   const items = new Map<string, PlanItem>();
   // A job that moves on meanwhile is met where it goes: what runs is looked for last.
   for (const one of state === undefined ? LIVE_STATES : [state])
-    for (const job of await liveJobs(broker, one, query)) {
-      if (name !== undefined && job.name !== name) continue;
-      if (!fits(job)) continue;
-      items.set(`${job.queue}/${job.id}`, {
-        ...{ id: job.id, queue: job.queue, ...rest(job) },
-        ...traceOf(job.traceId),
-      });
-    }
-  if (items.size > MOST_ITEMS) throw tooMany("jobs");
+    for await (const page of seenJobs(broker, one, scan))
+      for (const seen of page) {
+        const { job } = seen;
+        if (name !== undefined && job.name !== name) continue;
+        if (!fits(seen)) continue;
+        items.set(`${job.queue}/${job.id}`, {
+          ...{ id: job.id, queue: job.queue, ...rest(job) },
+          ...traceOf(job.traceId),
+        });
+        if (items.size > MOST_ITEMS) throw tooMany("jobs");
+      }
   return [...items.values()];
 }
 

@@ -46,7 +46,7 @@ export const jobsCancel = command({
       about: "With --wait: no longer than this (default: for as long as it takes)",
     },
   },
-  fields: ["connection", "namespace", "tracing"],
+  fields: ["connection", "namespace", "masking", "tracing"],
   examples: [
     [
       `millrace jobs cancel 0195c1f2-7a55-7c3e-9a1b-3f8f5b0c2d11 --reason withdrawn`,

@@ -66,15 +66,23 @@ export const jobsList = command({
     filter: {
       kind: { ...text, placeholder: "<terms>" },
       about:
-        "Only those that fit: 'name=mail.* error~timeout -age>2h', 'took>5s OR attempts>3' (docs filters)",
+        "Only those that fit: 'name=mail.* error~timeout -age>2h', 'payload.customer:42 OR tag:vip' (docs filters)",
     },
-    limit: { kind: whole(1, 10_000), about: "How many to look at (default 50)" },
+    limit: {
+      kind: whole(1, 10_000),
+      about:
+        "How many to look at (default 50); with --filter and a state of now: how many to find, among 100,000",
+    },
     "show-payload": { kind: flag, about: "Show results as they are (with --json)" },
   },
   fields: ["connection", "namespace", "masking", "index", "tracing"],
   examples: [
     ["millrace jobs list --queue mail --limit 20", "The 20 latest jobs of the queue mail"],
     ["millrace jobs list --state running", "What every node runs now"],
+    [
+      "millrace jobs list --state queued --filter 'payload.customer:42 tag:vip'",
+      "What waits for one customer, found in payloads and tags",
+    ],
     [
       "millrace jobs list --limit 5000 --filter 'error~timeout age<2h'",
       "What ran into a timeout in the last two hours, among the latest 5,000",
@@ -88,7 +96,7 @@ export const jobsList = command({
       "The jobs that failed of one cause, also those that succeeded later",
     ],
   ],
-  async run({ flags, config }) {
+  async run({ flags, config, io }) {
     const { queue, state, limit = 50, filter } = flags;
     const { traceUrl } = config;
     if (config.jobIndex !== undefined)
@@ -100,9 +108,13 @@ export const jobsList = command({
       ...(filter === undefined ? {} : { where: filter }),
     };
     if (live !== undefined) {
-      const jobs = await withClient(config, (client) =>
-        client.jobs.list({ ...query, state: live }),
-      );
+      const jobs = await withClient(config, async (client) => {
+        if (filter === undefined) return client.jobs.list({ ...query, state: live });
+        const found = await client.jobs.search({ ...query, state: live });
+        if (found.more)
+          io.err(`looked at ${found.looked} ${live} jobs, and not at all: more may fit\n`);
+        return found.jobs;
+      });
       return {
         json: jobs,
         text: (paint) =>

@@ -35,7 +35,7 @@ export const jobsReschedule = command({
       about: "With --all: write down which, for a dashboard or `operations run` to do",
     },
   },
-  fields: ["connection", "namespace", "tracing"],
+  fields: ["connection", "namespace", "masking", "tracing"],
   examples: [
     ["millrace jobs reschedule order-7 --delay 1h", "In an hour from now"],
     ["millrace jobs reschedule order-7 --queue mail --delay 0s", "Now"],

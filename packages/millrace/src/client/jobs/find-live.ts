@@ -1,0 +1,198 @@
+import {
+  type Arrival,
+  type Broker,
+  type Envelope,
+  type JobRef,
+  MillraceError,
+} from "@millrace/core";
+import type { LiveJobTest, SeenJob } from "./job-filter.ts";
+import {
+  blockedJob,
+  delayedJob,
+  type LiveJob,
+  liveJobs,
+  type LiveState,
+  queuedJob,
+  whatRuns,
+} from "./live-jobs.ts";
+
+/** What was found among jobs in a state, and how far was looked. */
+export interface FoundLiveJobs {
+  readonly jobs: readonly LiveJob[];
+  /** So many jobs were looked at. */
+  readonly looked: number;
+  /** Not all were looked at: more may fit. */
+  readonly more: boolean;
+}
+
+export interface LiveScan {
+  readonly queue?: string;
+  /** What jobs carry is asked for, too. */
+  readonly asksCargo: boolean;
+  /** Whether it has taken long enough. Of what runs it is not looked then what it carries. */
+  readonly isOver?: () => boolean;
+}
+
+const PAGE = 1_000;
+/** More than all nodes run. */
+const MOST_RUNNING = 100_000;
+
+/**
+ * The first of the jobs that fit, in the order of `seenJobs`.
+ *
+ * @param bounds.limit so many are enough
+ * @param bounds.most so many are looked at
+ * @param bounds.isOver whether it has taken long enough
+ */
+export async function findLive(
+  broker: Broker,
+  state: LiveState,
+  { queue, test }: { readonly queue?: string | undefined; readonly test: LiveJobTest },
+  { limit, most, isOver }: SearchBounds,
+): Promise<FoundLiveJobs> {
+  const { fits, asksCargo } = test;
+  const scan = { asksCargo, isOver, ...(queue === undefined ? {} : { queue }) };
+  const jobs: LiveJob[] = [];
+  let looked = 0;
+  for await (const page of seenJobs(broker, state, scan)) {
+    if (looked > 0 && page.length > 0 && isOver()) return { jobs, looked, more: true };
+    for (const seen of page) {
+      if (looked === most || jobs.length === limit) return { jobs, looked, more: true };
+      looked += 1;
+      if (fits(seen)) jobs.push(seen.job);
+    }
+  }
+  return { jobs, looked, more: false };
+}
+
+interface SearchBounds {
+  readonly limit: number;
+  readonly most: number;
+  readonly isOver: () => boolean;
+}
+
+/**
+ * All jobs that are in a state of those that have not ended, a page at a time. Each queue is read
+ * up to where it ended when the reading of it began. A look at things in motion.
+ *
+ * @throws MillraceError `queue-not-found` of the one that is named
+ */
+export async function* seenJobs(
+  broker: Broker,
+  state: LiveState,
+  scan: LiveScan,
+): AsyncGenerator<readonly SeenJob[], void, undefined> {
+  switch (state) {
+    case "queued":
+      return yield* queued(broker, scan);
+    case "delayed":
+      return yield* delayed(broker, scan);
+    case "blocked":
+      return yield* blocked(broker, scan);
+    case "running":
+      return yield* running(broker, scan);
+  }
+}
+
+type Pages = AsyncGenerator<readonly SeenJob[], void, undefined>;
+
+async function* queued(broker: Broker, { queue }: LiveScan): Pages {
+  const { runs, queues } = await whatRuns(broker, { queue });
+  for (const { queue: name } of queues)
+    for await (const part of partsOf(broker, name, queue !== undefined))
+      yield part
+        .filter(({ envelope }) => !runs.has(`${name}.${envelope.id}`))
+        .map(({ envelope, storedAt }) => ({
+          job: queuedJob(envelope, storedAt),
+          carries: envelope,
+        }));
+}
+
+/** What lies in a queue now, a part at a time. */
+async function* partsOf(
+  broker: Broker,
+  queue: string,
+  isNamed: boolean,
+): AsyncGenerator<readonly Arrival[], void, undefined> {
+  let end: number | undefined;
+  for (let after = 0; ;) {
+    let part;
+    try {
+      part = await broker.arrivals.stretch(queue, { after, limit: PAGE });
+    } catch (error) {
+      // Of all queues one was removed meanwhile.
+      if (!isNamed && MillraceError.is(error, "queue-not-found")) return;
+      throw error;
+    }
+    // Or producers that are as fast would keep it from ever ending.
+    end ??= part.newest;
+    const last = end;
+    yield part.jobs.filter(({ position }) => position <= last);
+    if (part.until >= last) return;
+    after = part.until;
+  }
+}
+
+async function* delayed(broker: Broker, { queue, asksCargo }: LiveScan): Pages {
+  const where = {
+    limit: PAGE,
+    ...(queue === undefined ? {} : { queue }),
+    ...(asksCargo ? { envelopes: true as const } : {}),
+  };
+  for (let after = 0; ;) {
+    const page = await broker.delayed.list({ ...where, after });
+    if (page.length === 0) return;
+    yield page.map((one) => ({
+      job: delayedJob(one),
+      ...(one.envelope === undefined ? {} : { carries: one.envelope }),
+    }));
+    after = Math.max(...page.map(({ position }) => position));
+  }
+}
+
+async function* blocked(broker: Broker, { queue }: LiveScan): Pages {
+  const where = { limit: PAGE, ...(queue === undefined ? {} : { queue }) };
+  for (let after = 0; ;) {
+    const page = await broker.blocked.list({ ...where, after });
+    const last = page.at(-1);
+    if (last === undefined) return;
+    yield page.map((one) => ({ job: blockedJob(one), carries: one.envelope }));
+    after = last.sequence;
+  }
+}
+
+/** What runs lies in its queue until it is settled. What is not there any more has ended. */
+async function* running(broker: Broker, { queue, asksCargo, isOver }: LiveScan): Pages {
+  const query = { limit: MOST_RUNNING, ...(queue === undefined ? {} : { queue }) };
+  const jobs = await liveJobs(broker, "running", query);
+  if (!asksCargo) {
+    yield jobs.map((job) => ({ job }));
+    return;
+  }
+  const envelopes = await envelopesOf(broker, jobs, isOver);
+  yield jobs.flatMap((job) => {
+    const carries = envelopes.get(keyOf(job));
+    return carries === undefined ? [] : [{ job, carries }];
+  });
+}
+
+async function envelopesOf(
+  broker: Broker,
+  jobs: readonly JobRef[],
+  isOver: LiveScan["isOver"] = () => false,
+): Promise<ReadonlyMap<string, Envelope>> {
+  const found = new Map<string, Envelope>();
+  for (const queue of new Set(jobs.map((job) => job.queue))) {
+    const missing = new Set(jobs.filter((job) => job.queue === queue).map(({ id }) => id));
+    for await (const part of partsOf(broker, queue, false)) {
+      for (const { envelope } of part)
+        if (missing.delete(envelope.id)) found.set(keyOf(envelope), envelope);
+      if (missing.size === 0 || isOver()) break;
+    }
+  }
+  return found;
+}
+
+function keyOf({ queue, id }: JobRef): string {
+  return `${queue}/${id}`;
+}
