@@ -6,6 +6,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fileCycles } from "./file-cycles.mjs";
 import { folderCycles } from "./folder-cycles.mjs";
+import { largeFolders } from "./folder-sizes.mjs";
 import { withoutComments } from "./imports.mjs";
 
 /** The packages each package may import, by folder name. */
@@ -68,6 +69,7 @@ export function findBreaches(packagesDir) {
     );
     breaches.push(
       ...folderCycles(sourceDir, sourceOf).map((what) => `packages/${name}/src: ${what}`),
+      ...largeFolders(sourceDir).map((what) => `packages/${name}/src: ${what}`),
       ...circles.map((files) => `packages/${name}/src: import one another: ${files}`),
     );
     for (const entry of readdirSync(sourceDir, { recursive: true })) {

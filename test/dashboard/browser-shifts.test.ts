@@ -1,5 +1,5 @@
 // Nothing jumps: neither while a page is opened, however late its answers come, nor while jobs do.
-import type { CausesView } from "../../packages/dashboard/src/api/error-views.ts";
+import type { CausesView } from "../../packages/dashboard/src/api/views/error-views.ts";
 import type { Page, Request, Route } from "playwright-core";
 import { expect, test, vi } from "vitest";
 import { within } from "../harness/deadline.ts";

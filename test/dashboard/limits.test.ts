@@ -1,6 +1,6 @@
 import { defineJob } from "millrace";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { HoldAnswerView } from "../../packages/dashboard/src/api/hold-views.ts";
+import type { HoldAnswerView } from "../../packages/dashboard/src/api/views/hold-views.ts";
 import { ADA, BOB, OF_THE_PAGE, type Scene, scene, send } from "./scene.ts";
 
 const close = defineJob<string>({ name: "books.close", queue: "books", singleton: true });

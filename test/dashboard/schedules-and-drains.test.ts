@@ -1,7 +1,7 @@
 // A schedule that is changed from the page, and a queue that is drained from it.
 import { defineJob } from "millrace";
 import { describe, expect, test } from "vitest";
-import type { AuditView, ScheduleView } from "../../packages/dashboard/src/api/views.ts";
+import type { AuditView, ScheduleView } from "../../packages/dashboard/src/api/views/views.ts";
 import { ADA, scene, send } from "./scene.ts";
 
 const HOURLY = { name: "hourly", cron: "0 * * * *", job: "mail.send", queue: "mail" } as const;

@@ -112,6 +112,19 @@ describe("check-boundaries", () => {
     );
   });
 
+  it("refuses a folder of more files than 24, and counts no tests", async () => {
+    const named = (count: number, ending: string) =>
+      Array.from({ length: count }, (_, n) => [`a/b/x${n}${ending}`, "export {};"]);
+    const fits = Object.fromEntries([...named(24, ".ts"), ...named(9, ".test.ts")]) as Record<
+      string,
+      string
+    >;
+    expect(await breachesIn("core", fits)).toBe("");
+    expect(await breachesIn("core", { ...fits, "a/b/y.tsx": "export {};" })).toBe(
+      "packages/core/src: a/b holds 25 files: 24 at most, by duty\n",
+    );
+  });
+
   it("allows folders that import one another's types, in tests, and through the file above them", async () => {
     const files = {
       "a/x.ts": 'import { y } from "../b/y.ts";\nexport type X = typeof y;',
@@ -138,6 +151,7 @@ describe("check-boundaries", () => {
       "check-boundaries.mjs",
       "file-cycles.mjs",
       "folder-cycles.mjs",
+      "folder-sizes.mjs",
       "imports.mjs",
     ])
       await copyFile(join(ROOT, "scripts", script), join(dir, "scripts", script));

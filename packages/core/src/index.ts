@@ -130,7 +130,7 @@ export {
   MAX_EVENT_BYTES,
   MAX_WAITING_EVENTS,
   NotNow,
-} from "./broker/inbox-store.ts";
+} from "./broker/stores/inbox-store.ts";
 export { limitsOfQueue, requireQueueSettings } from "./broker/queue-settings.ts";
 export {
   type BatchCounts,
@@ -370,20 +370,20 @@ export type {
   BatchSummary,
   EndedMember,
   StoredBatch,
-} from "./broker/batch-store.ts";
+} from "./broker/stores/batch-store.ts";
 export type {
   BlockedGate,
   BlockedJob,
   BlockedQuery,
   BlockedStore,
   ReleaseOptions,
-} from "./broker/blocked-store.ts";
+} from "./broker/stores/blocked-store.ts";
 export type {
   BuriedJob,
   DeadLetterQuery,
   DeadLetterStore,
   StoredDeadLetter,
-} from "./broker/dead-letter-store.ts";
+} from "./broker/stores/dead-letter-store.ts";
 export type { Cause } from "./settlement/cause.ts";
 export {
   type CausesOf,
@@ -396,7 +396,12 @@ export type { DeadLetterGroup } from "./settlement/dead-letter-group.ts";
 export type { FailureGroup } from "./settlement/failure-group.ts";
 export { type DeadLetterResult, tallyLetters } from "./settlement/dead-letter-result.ts";
 export { inPlaces, isKeyed } from "./broker/keyed-jobs.ts";
-export type { DelayedJob, DelayedQuery, DelayedStore, MeantMove } from "./broker/delayed-store.ts";
+export type {
+  DelayedJob,
+  DelayedQuery,
+  DelayedStore,
+  MeantMove,
+} from "./broker/stores/delayed-store.ts";
 export type {
   Document,
   DocumentOptions,
@@ -404,7 +409,7 @@ export type {
   DocumentPageQuery,
   DocumentStore,
   UnreadableDocument,
-} from "./broker/document-store.ts";
+} from "./broker/stores/document-store.ts";
 export type {
   HistoryQuery,
   HistoryStore,
@@ -413,7 +418,7 @@ export type {
   Stretch,
   StretchQuery,
   TailQuery,
-} from "./broker/history-store.ts";
+} from "./broker/stores/history-store.ts";
 export type {
   JournalStore,
   RunRef,
@@ -421,16 +426,16 @@ export type {
   StepReadOptions,
   StepWriteOptions,
   StoredStep,
-} from "./broker/journal-store.ts";
+} from "./broker/stores/journal-store.ts";
 export type {
   Arrival,
   ArrivalQuery,
   Arrivals,
   ArrivalStore,
   TakenOut,
-} from "./broker/arrival-store.ts";
-export type { JobLogStore, StoredLogPage } from "./broker/job-log-store.ts";
-export type { ProgressStore } from "./broker/progress-store.ts";
+} from "./broker/stores/arrival-store.ts";
+export type { JobLogStore, StoredLogPage } from "./broker/stores/job-log-store.ts";
+export type { ProgressStore } from "./broker/stores/progress-store.ts";
 export {
   MAX_SIGNAL_BYTES,
   MAX_WAITING_SIGNALS,
@@ -438,7 +443,7 @@ export {
   type SignalRef,
   type SignalStore,
   type StoredSignal,
-} from "./broker/signal-store.ts";
+} from "./broker/stores/signal-store.ts";
 export { checkProgress, type ProgressReport } from "./job/progress-report.ts";
 export { LaneTurns } from "./broker/lane-turns.ts";
 export {
@@ -450,13 +455,19 @@ export {
   type LaneWeights,
 } from "./broker/lanes.ts";
 export { LONGEST_LEASE_MS, requireLease, requireLockName } from "./broker/lock-limits.ts";
-export type { Mark, MarkStore, MarkWrite } from "./broker/mark-store.ts";
+export type { Mark, MarkStore, MarkWrite } from "./broker/stores/mark-store.ts";
 export type {
   MessagePublisher,
   MessageResult,
   OutgoingMessage,
 } from "./broker/message-publisher.ts";
-export type { HeldLock, LockClaim, LockKeeping, LockStore, LockView } from "./broker/lock-store.ts";
+export type {
+  HeldLock,
+  LockClaim,
+  LockKeeping,
+  LockStore,
+  LockView,
+} from "./broker/stores/lock-store.ts";
 
 export { changeControls } from "./control/change-controls.ts";
 export {

@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, type ReactElement, type ReactNode, useId, useRef, useState } from "react";
-import type { ChangeView } from "../src/api/views.ts";
+import type { ChangeView } from "../src/api/views/views.ts";
 import { change } from "./api.ts";
 import { useSession } from "./questions.ts";
 import { useTell } from "./told.tsx";

@@ -1,5 +1,5 @@
-import type { RefView } from "../src/api/views.ts";
-import type { CauseView } from "../src/api/error-views.ts";
+import type { RefView } from "../src/api/views/views.ts";
+import type { CauseView } from "../src/api/views/error-views.ts";
 import { pathOf, queryOf } from "./api.ts";
 
 /** Where things are shown. */

@@ -1,4 +1,4 @@
-import type { FailureView, ChangeView } from "../src/api/views.ts";
+import type { FailureView, ChangeView } from "../src/api/views/views.ts";
 
 /** An answer of the API that says why not. */
 export class ApiFailure extends Error {

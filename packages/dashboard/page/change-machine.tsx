@@ -1,6 +1,6 @@
 import { type ReactElement, useState } from "react";
 import { useLocation } from "wouter";
-import type { MachineView } from "../src/api/machine-views.ts";
+import type { MachineView } from "../src/api/views/machine-views.ts";
 import { Action } from "./action.tsx";
 import { machineAddress } from "./addresses.ts";
 import { pathOf } from "./api.ts";

@@ -1,5 +1,5 @@
 import { type ReactElement, useState } from "react";
-import type { ScheduleView } from "../src/api/views.ts";
+import type { ScheduleView } from "../src/api/views/views.ts";
 import { Action } from "./action.tsx";
 import { pathOf } from "./api.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ChartView } from "../src/api/machine-views.ts";
+import type { ChartView } from "../src/api/views/machine-views.ts";
 import { chartLayout, isDrawable, type Place } from "./chart-layout.ts";
 
 const state = (path: string, kind: ChartView["states"][number]["kind"] = "atomic") => {

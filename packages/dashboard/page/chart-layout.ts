@@ -1,5 +1,5 @@
 import { graphlib, layout } from "@dagrejs/dagre";
-import type { ChartStateView, ChartView } from "../src/api/machine-views.ts";
+import type { ChartStateView, ChartView } from "../src/api/views/machine-views.ts";
 
 /** A rectangle, by its middle. */
 export interface Place {

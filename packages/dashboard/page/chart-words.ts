@@ -1,4 +1,4 @@
-import type { ChartView, MachineView } from "../src/api/machine-views.ts";
+import type { ChartView, MachineView } from "../src/api/views/machine-views.ts";
 
 type Passage = Pick<MachineView["trail"][number], "event" | "active">;
 

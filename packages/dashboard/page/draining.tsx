@@ -1,6 +1,6 @@
 import { Fragment, type ReactElement, useState } from "react";
 import { Link } from "wouter";
-import type { QueueView } from "../src/api/views.ts";
+import type { QueueView } from "../src/api/views/views.ts";
 import { jobsAddress } from "./addresses.ts";
 import { count, counted } from "./number.ts";
 

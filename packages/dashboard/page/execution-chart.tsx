@@ -1,6 +1,6 @@
 import { type ReactElement, useState } from "react";
 import { Link } from "wouter";
-import type { JobView } from "../src/api/views.ts";
+import type { JobView } from "../src/api/views/views.ts";
 import { Answer } from "./answer.tsx";
 import { executionState, executionTrail } from "./execution-trail.ts";
 import { MachineChartDrawn } from "./machine-chart.tsx";

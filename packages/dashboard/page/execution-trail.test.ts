@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { AttemptView } from "../src/api/views.ts";
+import type { AttemptView } from "../src/api/views/views.ts";
 import { executionState, executionTrail } from "./execution-trail.ts";
 
 const ended = (state: string, outcome: string, startedAt?: number): AttemptView => ({

@@ -1,5 +1,5 @@
-import type { MachineView } from "../src/api/machine-views.ts";
-import type { AttemptView, JobView } from "../src/api/views.ts";
+import type { MachineView } from "../src/api/views/machine-views.ts";
+import type { AttemptView, JobView } from "../src/api/views/views.ts";
 
 type Trail = MachineView["trail"];
 

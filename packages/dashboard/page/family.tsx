@@ -1,8 +1,8 @@
 import { graphlib, layout } from "@dagrejs/dagre";
 import { type ReactElement, useMemo } from "react";
 import { Link } from "wouter";
-import type { BatchView, FamilyMemberView, FamilyView } from "../src/api/family-views.ts";
-import type { RefView } from "../src/api/views.ts";
+import type { BatchView, FamilyMemberView, FamilyView } from "../src/api/views/family-views.ts";
+import type { RefView } from "../src/api/views/views.ts";
 import { jobAddress } from "./addresses.ts";
 import { count, counted } from "./number.ts";
 import { useFamily } from "./questions.ts";

@@ -1,7 +1,7 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type { DelayReasonView, HoldingNodeView, JobHoldView } from "../src/api/hold-views.ts";
-import type { JobView } from "../src/api/views.ts";
+import type { DelayReasonView, HoldingNodeView, JobHoldView } from "../src/api/views/hold-views.ts";
+import type { JobView } from "../src/api/views/views.ts";
 import { jobAddress, queueAddress } from "./addresses.ts";
 import { Answer } from "./answer.tsx";
 import { count, counted } from "./number.ts";

@@ -1,5 +1,5 @@
 import type { ReactElement } from "react";
-import type { IndexView } from "../src/api/search-views.ts";
+import type { IndexView } from "../src/api/views/search-views.ts";
 import { Action } from "./action.tsx";
 import { count } from "./number.ts";
 import { useIndex, useSession } from "./questions.ts";

@@ -1,6 +1,6 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { ReactElement } from "react";
-import type { JobLogView, LogLineView, LogRunView } from "../src/api/log-views.ts";
+import type { JobLogView, LogLineView, LogRunView } from "../src/api/views/log-views.ts";
 import { Answer } from "./answer.tsx";
 import { count, counted } from "./number.ts";
 import { ClockTime } from "./time.tsx";

@@ -1,5 +1,5 @@
 import type { ReactElement } from "react";
-import type { DeadFilterView } from "../src/api/dead-views.ts";
+import type { DeadFilterView } from "../src/api/views/dead-views.ts";
 import { Matching, OperationAction } from "./operation-action.tsx";
 
 /** What can be done with all letters that a filter means, counted first. */

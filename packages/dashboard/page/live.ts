@@ -1,6 +1,6 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import type { LiveView } from "../src/api/views.ts";
+import type { LiveView } from "../src/api/views/views.ts";
 import { liveUrl, read } from "./api.ts";
 
 /**

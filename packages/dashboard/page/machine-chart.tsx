@@ -1,5 +1,5 @@
 import { type ReactElement, useMemo } from "react";
-import type { ChartView, ChartWayView, MachineView } from "../src/api/machine-views.ts";
+import type { ChartView, ChartWayView, MachineView } from "../src/api/views/machine-views.ts";
 import {
   chartLayout,
   isDrawable,

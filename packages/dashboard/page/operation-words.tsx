@@ -1,5 +1,5 @@
 import type { ReactElement } from "react";
-import type { OperationView } from "../src/api/views.ts";
+import type { OperationView } from "../src/api/views/views.ts";
 import { count } from "./number.ts";
 
 const KINDS: Readonly<Record<string, string>> = {

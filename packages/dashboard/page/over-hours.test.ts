@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { CauseView } from "../src/api/error-views.ts";
+import type { CauseView } from "../src/api/views/error-views.ts";
 import { barsOf, eachHour, hoursOf } from "./over-hours.ts";
 
 const HOUR = 3_600_000;

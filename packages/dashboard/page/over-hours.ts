@@ -1,4 +1,4 @@
-import type { CauseView } from "../src/api/error-views.ts";
+import type { CauseView } from "../src/api/views/error-views.ts";
 
 const HOUR_MS = 3_600_000;
 export const BARS = 24;

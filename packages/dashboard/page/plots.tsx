@@ -1,5 +1,5 @@
 import { type ReactElement, useMemo, useState } from "react";
-import type { EndedView, PlotsView } from "../src/api/plots-views.ts";
+import type { EndedView, PlotsView } from "../src/api/views/plots-views.ts";
 import { Answer } from "./answer.tsx";
 import { type ChartLine, LineChart } from "./line-chart.tsx";
 import { count } from "./number.ts";

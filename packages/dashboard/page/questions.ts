@@ -5,12 +5,12 @@ import type {
   MachinesPageView,
   RuntimeMachinesView,
   MachineView,
-} from "../src/api/machine-views.ts";
-import type { LimitsPageView } from "../src/api/limits-views.ts";
-import type { ScheduleDayView } from "../src/api/schedule-day-views.ts";
-import type { HoldAnswerView } from "../src/api/hold-views.ts";
-import type { FamilyView } from "../src/api/family-views.ts";
-import type { JobLogView } from "../src/api/log-views.ts";
+} from "../src/api/views/machine-views.ts";
+import type { LimitsPageView } from "../src/api/views/limits-views.ts";
+import type { ScheduleDayView } from "../src/api/views/schedule-day-views.ts";
+import type { HoldAnswerView } from "../src/api/views/hold-views.ts";
+import type { FamilyView } from "../src/api/views/family-views.ts";
+import type { JobLogView } from "../src/api/views/log-views.ts";
 import type {
   AuditView,
   CountView,
@@ -23,12 +23,12 @@ import type {
   RefView,
   ScheduleView,
   SessionView,
-} from "../src/api/views.ts";
-import type { DeadFilterView, DeadRowView } from "../src/api/dead-views.ts";
-import type { CausesView } from "../src/api/error-views.ts";
-import type { CompletionsView, IndexView } from "../src/api/search-views.ts";
-import type { PlotsView } from "../src/api/plots-views.ts";
-import type { OutboxView } from "../src/api/outbox-views.ts";
+} from "../src/api/views/views.ts";
+import type { DeadFilterView, DeadRowView } from "../src/api/views/dead-views.ts";
+import type { CausesView } from "../src/api/views/error-views.ts";
+import type { CompletionsView, IndexView } from "../src/api/views/search-views.ts";
+import type { PlotsView } from "../src/api/views/plots-views.ts";
+import type { OutboxView } from "../src/api/views/outbox-views.ts";
 import { leftIn } from "./draining.tsx";
 import { pathOf, queryOf, read } from "./api.ts";
 import { DOCTOR_PLACE, OUTBOX_PLACE, PLACES } from "./places.ts";

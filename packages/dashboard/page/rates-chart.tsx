@@ -1,5 +1,5 @@
 import { type ReactElement, useMemo } from "react";
-import type { RateView } from "../src/api/views.ts";
+import type { RateView } from "../src/api/views/views.ts";
 import { type ChartLine, LineChart } from "./line-chart.tsx";
 import { count } from "./number.ts";
 

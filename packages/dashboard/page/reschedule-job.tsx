@@ -1,5 +1,5 @@
 import type { ReactElement } from "react";
-import type { RefView } from "../src/api/views.ts";
+import type { RefView } from "../src/api/views/views.ts";
 import { Action } from "./action.tsx";
 import { pathOf } from "./api.ts";
 import { useWhen, WhenField } from "./when-field.tsx";

@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import type { ReactElement } from "react";
-import type { RevealedView } from "../src/api/views.ts";
+import type { RevealedView } from "../src/api/views/views.ts";
 import { post } from "./api.ts";
 import { useSession } from "./questions.ts";
 

@@ -1,5 +1,5 @@
 import type { ReactElement } from "react";
-import type { ScheduleDayView } from "../src/api/schedule-day-views.ts";
+import type { ScheduleDayView } from "../src/api/views/schedule-day-views.ts";
 import { counted } from "./number.ts";
 import { duration, hourOf } from "./time.tsx";
 

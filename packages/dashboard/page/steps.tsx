@@ -1,7 +1,7 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type { StepView } from "../src/api/step-view.ts";
-import type { JobView, RefView } from "../src/api/views.ts";
+import type { StepView } from "../src/api/views/step-view.ts";
+import type { JobView, RefView } from "../src/api/views/views.ts";
 import { Action } from "./action.tsx";
 import { jobAddress } from "./addresses.ts";
 import { pathOf } from "./api.ts";

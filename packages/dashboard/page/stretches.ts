@@ -1,4 +1,4 @@
-import type { JobView } from "../src/api/views.ts";
+import type { JobView } from "../src/api/views/views.ts";
 
 /** A piece of a job's time. */
 export interface Stretch {

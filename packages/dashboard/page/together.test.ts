@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { CauseView } from "../src/api/error-views.ts";
+import type { CauseView } from "../src/api/views/error-views.ts";
 import { together } from "./together.ts";
 
 const cause = (more: Partial<CauseView>): CauseView => ({

@@ -1,4 +1,4 @@
-import type { CauseView, FailedView } from "../src/api/error-views.ts";
+import type { CauseView, FailedView } from "../src/api/views/error-views.ts";
 
 /** Without a fingerprint several causes may be meant: all of them as one, and the last of them. */
 export function together(causes: readonly CauseView[]): CauseView | undefined {

@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type { JobView } from "../src/api/views.ts";
+import type { JobView } from "../src/api/views/views.ts";
 import { causeAddress } from "./addresses.ts";
 import { stretchesOf } from "./stretches.ts";
 import { ClockTime, duration } from "./time.tsx";

@@ -77,9 +77,9 @@ export type { Chain, ChainHandle } from "./client/enqueue/chain.ts";
 export { connect, type ConnectOptions } from "./client/connect.ts";
 export type { MillraceWithOutbox } from "./client/with-outbox.ts";
 export { diagnose, type Finding } from "@millrace/broker-nats";
-export type { Cron, ScheduleChange } from "./client/cron.ts";
-export type { ScheduleStatus } from "./client/schedule-documents.ts";
-export type { ScheduleEvent } from "./client/schedule-history.ts";
+export type { Cron, ScheduleChange } from "./client/schedules/cron.ts";
+export type { ScheduleStatus } from "./client/schedules/schedule-documents.ts";
+export type { ScheduleEvent } from "./client/schedules/schedule-history.ts";
 export {
   type Cause,
   type CausesOf,
@@ -162,7 +162,7 @@ export type { EventsQuery } from "./client/events.ts";
 export type { JobEvent } from "./client/follow-events.ts";
 export type { FoundLiveJobs } from "./client/jobs/find-live.ts";
 export type { Jobs, JobsQuery, LiveJobSearch } from "./client/jobs/jobs.ts";
-export type { RecordedState, WatchQuery } from "./client/jobs/watch-records.ts";
+export type { RecordedState, WatchQuery } from "./client/jobs/results/watch-records.ts";
 export type { LiveJob, LiveState } from "./client/jobs/live-jobs.ts";
 export type { JobLogEntry, JobLogsOptions } from "./client/jobs/job-logs.ts";
 export type { JobQuery, JobState, JobStatus } from "./client/jobs/job-status.ts";

@@ -1,5 +1,5 @@
 import type { Document, DocumentPage, DocumentPageQuery, DocumentStore } from "@millrace/core";
-import type { DocumentBucket } from "../../../packages/testkit/src/memory/memory-documents.ts";
+import type { DocumentBucket } from "../../../packages/testkit/src/memory/stores/memory-documents.ts";
 import type { Line } from "./line.ts";
 
 type Change = Parameters<Parameters<DocumentStore["watch"]>[0]>[0];

@@ -41,8 +41,8 @@ import {
   writeEnvelope,
 } from "@millrace/core";
 import { needsProgramDoor } from "../../../packages/core/src/flow/reach.ts";
-import { buriedIdOf } from "../../../packages/testkit/src/memory/memory-dead-letters.ts";
-import { messageOfDelayed } from "../../../packages/testkit/src/memory/memory-delayed.ts";
+import { buriedIdOf } from "../../../packages/testkit/src/memory/stores/memory-dead-letters.ts";
+import { messageOfDelayed } from "../../../packages/testkit/src/memory/stores/memory-delayed.ts";
 import {
   anyWaitingJob,
   keyedOf,

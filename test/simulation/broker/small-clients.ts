@@ -11,7 +11,7 @@ import type {
   SignalStore,
 } from "@millrace/core";
 import { type InboxMessage, type InboxStore, requireQueueName } from "@millrace/core";
-import { MemoryDelayedStore } from "../../../packages/testkit/src/memory/memory-delayed-store.ts";
+import { MemoryDelayedStore } from "../../../packages/testkit/src/memory/stores/memory-delayed-store.ts";
 import type { Line } from "./line.ts";
 
 const FOLLOWER_LOOKS_MS = 1_000;

@@ -1,4 +1,4 @@
-import { BatchShelf } from "../../../packages/testkit/src/memory/memory-batches.ts";
+import { BatchShelf } from "../../../packages/testkit/src/memory/stores/memory-batches.ts";
 
 /** All batches of a server, and which there are. */
 export class SimBatches extends BatchShelf {

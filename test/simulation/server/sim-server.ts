@@ -10,15 +10,15 @@ import {
   type RunningJob,
 } from "@millrace/core";
 import { SimBatches } from "./sim-batches.ts";
-import { DeadLetterShelf } from "../../../packages/testkit/src/memory/memory-dead-letters.ts";
-import { MemoryDelayed } from "../../../packages/testkit/src/memory/memory-delayed.ts";
-import { DocumentBucket } from "../../../packages/testkit/src/memory/memory-documents.ts";
-import { JobLogShelf } from "../../../packages/testkit/src/memory/memory-job-logs.ts";
-import { InboxShelf } from "../../../packages/testkit/src/memory/memory-inbox.ts";
-import { JournalShelf } from "../../../packages/testkit/src/memory/memory-journal.ts";
-import { HistoryTape } from "../../../packages/testkit/src/memory/memory-history.ts";
-import { SignalShelf } from "../../../packages/testkit/src/memory/memory-signals.ts";
-import { ProgressBoard } from "../../../packages/testkit/src/memory/memory-progress.ts";
+import { DeadLetterShelf } from "../../../packages/testkit/src/memory/stores/memory-dead-letters.ts";
+import { MemoryDelayed } from "../../../packages/testkit/src/memory/stores/memory-delayed.ts";
+import { DocumentBucket } from "../../../packages/testkit/src/memory/stores/memory-documents.ts";
+import { JobLogShelf } from "../../../packages/testkit/src/memory/stores/memory-job-logs.ts";
+import { InboxShelf } from "../../../packages/testkit/src/memory/stores/memory-inbox.ts";
+import { JournalShelf } from "../../../packages/testkit/src/memory/stores/memory-journal.ts";
+import { HistoryTape } from "../../../packages/testkit/src/memory/stores/memory-history.ts";
+import { SignalShelf } from "../../../packages/testkit/src/memory/stores/memory-signals.ts";
+import { ProgressBoard } from "../../../packages/testkit/src/memory/stores/memory-progress.ts";
 import { WORLD_BEGAN } from "../engine/process.ts";
 import type { Timeline } from "../engine/timeline.ts";
 import { DedupeWindow } from "./dedupe-window.ts";

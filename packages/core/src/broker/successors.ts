@@ -1,6 +1,6 @@
 import type { Envelope } from "../envelope/envelope.ts";
 import type { IdMemory } from "../settlement/one-end.ts";
-import type { StoredDeadLetter } from "./dead-letter-store.ts";
+import type { StoredDeadLetter } from "./stores/dead-letter-store.ts";
 
 /** What there is of a job beside one message of it, and beside the history. */
 export interface Successors {

@@ -1,4 +1,4 @@
-import type { Document, DocumentStore } from "../broker/document-store.ts";
+import type { Document, DocumentStore } from "../broker/stores/document-store.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import {
   changedControls,

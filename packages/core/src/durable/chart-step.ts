@@ -1,6 +1,6 @@
 import { type AnyMachineSnapshot, initialTransition, transition } from "xstate";
 import { Buffer } from "node:buffer";
-import { MAX_EVENT_BYTES, MAX_WAITING_EVENTS } from "../broker/inbox-store.ts";
+import { MAX_EVENT_BYTES, MAX_WAITING_EVENTS } from "../broker/stores/inbox-store.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { recordError } from "../errors/recorded-error.ts";
 import type { MachineDefinition } from "./define-machine.ts";

@@ -1,4 +1,4 @@
-import type { DocumentStore } from "../broker/document-store.ts";
+import type { DocumentStore } from "../broker/stores/document-store.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { isNoMachine, type MachineDocument, machineKey, readMachine } from "./machine-document.ts";
 import type { MachineRef } from "./machine-names.ts";

@@ -1,5 +1,5 @@
 import type { Broker } from "../broker/broker.ts";
-import type { Document } from "../broker/document-store.ts";
+import type { Document } from "../broker/stores/document-store.ts";
 import {
   type MachineDocument,
   machineKey,

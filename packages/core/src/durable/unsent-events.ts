@@ -1,4 +1,4 @@
-import { MAX_EVENT_BYTES, MAX_WAITING_EVENTS } from "../broker/inbox-store.ts";
+import { MAX_EVENT_BYTES, MAX_WAITING_EVENTS } from "../broker/stores/inbox-store.ts";
 import { type MachineDocument, machineKey, type SentEvent } from "./machine-document.ts";
 
 /** Until they are sent once more, at first. It doubles with each time that all are refused. */

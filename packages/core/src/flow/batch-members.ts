@@ -1,4 +1,4 @@
-import type { BatchEnd } from "../broker/batch-store.ts";
+import type { BatchEnd } from "../broker/stores/batch-store.ts";
 import type { Broker, WaitingJob } from "../broker/broker.ts";
 import type { JobRef } from "../envelope/envelope.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";

@@ -1,4 +1,4 @@
-import type { BatchEnd, BatchSummary } from "../broker/batch-store.ts";
+import type { BatchEnd, BatchSummary } from "../broker/stores/batch-store.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { type Closed, closeBatch } from "./close-batch.ts";

@@ -1,4 +1,4 @@
-import type { Batch, BatchEnd, BatchSummary, EndedMember } from "../broker/batch-store.ts";
+import type { Batch, BatchEnd, BatchSummary, EndedMember } from "../broker/stores/batch-store.ts";
 import type { Broker } from "../broker/broker.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 

@@ -1,4 +1,4 @@
-import type { Batch } from "../broker/batch-store.ts";
+import type { Batch } from "../broker/stores/batch-store.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { JobRef } from "../envelope/envelope.ts";
 import { isCalledBack } from "./call-back.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { StoredDeadLetter } from "../broker/dead-letter-store.ts";
-import type { StoredRecord } from "../broker/history-store.ts";
+import type { StoredDeadLetter } from "../broker/stores/dead-letter-store.ts";
+import type { StoredRecord } from "../broker/stores/history-store.ts";
 import type { HistoryRecord } from "./history-record.ts";
 import { endOf, type JobTrail } from "./job-end.ts";
 import { writeEnvelope } from "../envelope/write-envelope.ts";

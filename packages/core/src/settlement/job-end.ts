@@ -1,5 +1,5 @@
-import type { StoredDeadLetter } from "../broker/dead-letter-store.ts";
-import type { StoredRecord } from "../broker/history-store.ts";
+import type { StoredDeadLetter } from "../broker/stores/dead-letter-store.ts";
+import type { StoredRecord } from "../broker/stores/history-store.ts";
 import type { Successors } from "../broker/successors.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";

@@ -1,4 +1,4 @@
-import type { StoredDeadLetter } from "../broker/dead-letter-store.ts";
+import type { StoredDeadLetter } from "../broker/stores/dead-letter-store.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 
 /**

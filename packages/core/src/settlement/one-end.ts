@@ -1,5 +1,5 @@
 import type { EnqueueRef, FirstMessage } from "../envelope/enqueue-ref.ts";
-import type { StoredRecord } from "../broker/history-store.ts";
+import type { StoredRecord } from "../broker/stores/history-store.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
 import { MillraceError } from "../errors/millrace-error.ts";

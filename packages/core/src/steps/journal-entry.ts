@@ -1,4 +1,4 @@
-import type { StepRef } from "../broker/journal-store.ts";
+import type { StepRef } from "../broker/stores/journal-store.ts";
 import type { JobRef } from "../envelope/envelope.ts";
 import { decodeBody, encodeMsgpack, requireSendable } from "../envelope/body.ts";
 import { MillraceError } from "../errors/millrace-error.ts";

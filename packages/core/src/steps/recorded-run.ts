@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import type { StoredStep } from "../broker/journal-store.ts";
+import type { StoredStep } from "../broker/stores/journal-store.ts";
 import { decodeBody, encodeMsgpack } from "../envelope/body.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";

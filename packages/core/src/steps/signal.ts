@@ -1,5 +1,5 @@
-import type { SignalBody } from "../broker/signal-store.ts";
-import { MAX_SIGNAL_BYTES } from "../broker/signal-store.ts";
+import type { SignalBody } from "../broker/stores/signal-store.ts";
+import { MAX_SIGNAL_BYTES } from "../broker/stores/signal-store.ts";
 import { decodeBody, encodeMsgpack } from "../envelope/body.ts";
 import { isId } from "../envelope/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";

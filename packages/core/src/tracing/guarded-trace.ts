@@ -1,4 +1,4 @@
-import type { StepRef } from "../broker/journal-store.ts";
+import type { StepRef } from "../broker/stores/journal-store.ts";
 import type { Settlement, SettlementInput } from "../settlement/settlement.ts";
 import type { AttemptTrace, EndedWait } from "./instrumentation.ts";
 

@@ -1,5 +1,5 @@
 import type { ServerEndpoint } from "../broker/broker.ts";
-import type { StepRef } from "../broker/journal-store.ts";
+import type { StepRef } from "../broker/stores/journal-store.ts";
 import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import type { MillraceError } from "../errors/millrace-error.ts";
 import type { AnyJob } from "../job/define-job.ts";

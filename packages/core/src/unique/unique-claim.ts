@@ -1,4 +1,4 @@
-import type { Document } from "../broker/document-store.ts";
+import type { Document } from "../broker/stores/document-store.ts";
 import type { UniqueRule } from "../job/coordination.ts";
 
 export type UniqueWhile = UniqueRule<never>["while"];

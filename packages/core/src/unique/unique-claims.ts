@@ -1,5 +1,5 @@
 import type { Broker } from "../broker/broker.ts";
-import type { DocumentStore } from "../broker/document-store.ts";
+import type { DocumentStore } from "../broker/stores/document-store.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { wasPerhapsWritten } from "../errors/perhaps-written.ts";

@@ -1,5 +1,5 @@
 import type { ReactElement } from "react";
-import type { AuditView } from "../../src/api/views.ts";
+import type { AuditView } from "../../src/api/views/views.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { useAudit } from "../questions.ts";

@@ -1,7 +1,7 @@
 import { type ReactElement, useMemo } from "react";
 import { Link, useSearchParams } from "wouter";
-import type { DeadFilterView, DeadRowView } from "../../src/api/dead-views.ts";
-import type { CauseView } from "../../src/api/error-views.ts";
+import type { DeadFilterView, DeadRowView } from "../../src/api/views/dead-views.ts";
+import type { CauseView } from "../../src/api/views/error-views.ts";
 import {
   causeAddress,
   type CauseRef,

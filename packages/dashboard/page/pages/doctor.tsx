@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import type { ReactElement } from "react";
-import type { DoctorView } from "../../src/api/views.ts";
+import type { DoctorView } from "../../src/api/views/views.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { counted } from "../number.ts";

@@ -1,6 +1,6 @@
 import { type ReactElement, useMemo } from "react";
 import { Link, useSearchParams } from "wouter";
-import type { CausesView, CauseView } from "../../src/api/error-views.ts";
+import type { CausesView, CauseView } from "../../src/api/views/error-views.ts";
 import { causeAddress, failedJobsAddress, refOf } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";

@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type { JobView, LetterView, RefView } from "../../src/api/views.ts";
+import type { JobView, LetterView, RefView } from "../../src/api/views/views.ts";
 import { Action } from "../action.tsx";
 import { jobAddress, queueAddress } from "../addresses.ts";
 import { After, Answer, Page } from "../answer.tsx";

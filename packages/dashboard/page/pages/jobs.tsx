@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { Link, useSearchParams } from "wouter";
-import type { JobRowView } from "../../src/api/views.ts";
+import type { JobRowView } from "../../src/api/views/views.ts";
 import { jobAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";

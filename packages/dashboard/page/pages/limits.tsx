@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type { GateView, LockView, QueueLimitsView } from "../../src/api/limits-views.ts";
+import type { GateView, LockView, QueueLimitsView } from "../../src/api/views/limits-views.ts";
 import { Action } from "../action.tsx";
 import { jobAddress, jobsAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";

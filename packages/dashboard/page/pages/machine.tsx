@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type { ChartView, MachineView } from "../../src/api/machine-views.ts";
+import type { ChartView, MachineView } from "../../src/api/views/machine-views.ts";
 import { Action } from "../action.tsx";
 import { jobAddress } from "../addresses.ts";
 import { After, Answer, Page } from "../answer.tsx";

@@ -1,6 +1,6 @@
 import type { ReactElement, ReactNode } from "react";
 import { Link, useSearchParams } from "wouter";
-import type { ChartView, MachineRowView } from "../../src/api/machine-views.ts";
+import type { ChartView, MachineRowView } from "../../src/api/views/machine-views.ts";
 import { machineAddress } from "../addresses.ts";
 import { After, Answer, Page } from "../answer.tsx";
 import { StartMachine } from "../change-machine.tsx";

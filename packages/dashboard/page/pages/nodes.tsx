@@ -1,6 +1,6 @@
 import { Fragment, type ReactElement } from "react";
 import { Link } from "wouter";
-import type { NodeView } from "../../src/api/views.ts";
+import type { NodeView } from "../../src/api/views/views.ts";
 import { Action } from "../action.tsx";
 import { jobsAddress, ofNode, queueAddress } from "../addresses.ts";
 import { After, Answer, Page } from "../answer.tsx";

@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { Link, useLocation } from "wouter";
-import type { OperationView } from "../../src/api/views.ts";
+import type { OperationView } from "../../src/api/views/views.ts";
 import { Action } from "../action.tsx";
 import { jobAddress, operationAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";

@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type { OperationView } from "../../src/api/views.ts";
+import type { OperationView } from "../../src/api/views/views.ts";
 import { operationAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";

@@ -1,5 +1,5 @@
 import type { ReactElement } from "react";
-import type { OutboxQueueView, OutboxRowView } from "../../src/api/outbox-views.ts";
+import type { OutboxQueueView, OutboxRowView } from "../../src/api/views/outbox-views.ts";
 import { Action } from "../action.tsx";
 import { Answer, Page } from "../answer.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";

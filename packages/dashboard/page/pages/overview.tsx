@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type { OverviewView, ProblemView, QueueView } from "../../src/api/views.ts";
+import type { OverviewView, ProblemView, QueueView } from "../../src/api/views/views.ts";
 import { jobsAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { CreateQueue } from "../create-queue.tsx";

@@ -1,6 +1,11 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type { LimitsView, MarkView, QueueDetailView, QueueView } from "../../src/api/views.ts";
+import type {
+  LimitsView,
+  MarkView,
+  QueueDetailView,
+  QueueView,
+} from "../../src/api/views/views.ts";
 import { Action } from "../action.tsx";
 import { Draining, leftIn } from "../draining.tsx";
 import { jobsAddress } from "../addresses.ts";

@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type { RuntimeMachinesView, RuntimeMachineView } from "../../src/api/machine-views.ts";
+import type { RuntimeMachinesView, RuntimeMachineView } from "../../src/api/views/machine-views.ts";
 import { Answer, Page } from "../answer.tsx";
 import { MachineChartDrawn } from "../machine-chart.tsx";
 import { counted } from "../number.ts";

@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type { ScheduleView } from "../../src/api/views.ts";
+import type { ScheduleView } from "../../src/api/views/views.ts";
 import { Action } from "../action.tsx";
 import { AddSchedule } from "../add-schedule.tsx";
 import { jobAddress, queueAddress } from "../addresses.ts";

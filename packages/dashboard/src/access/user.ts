@@ -1,4 +1,4 @@
-import type { Role } from "../api/views.ts";
+import type { Role } from "../api/views/views.ts";
 
 /** Who asks. The name stands in the audit. */
 export interface DashboardUser {

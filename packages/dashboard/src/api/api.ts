@@ -13,9 +13,9 @@ import {
   askedStatus,
   askedTarget,
   askedVersion,
-} from "./asked.ts";
+} from "./changes/asked.ts";
 import { type ApiContext, type ApiHost, param } from "./api-host.ts";
-import { addChanges } from "./change-routes.ts";
+import { addChanges } from "./changes/change-routes.ts";
 import { doctorView } from "./doctor.ts";
 import { causes } from "./errors.ts";
 import { family } from "./family.ts";
@@ -31,7 +31,7 @@ import { runtimeMachines } from "./runtime-machines.ts";
 import { scheduleDay } from "./schedule-day.ts";
 import { completions, indexView, LONGEST_FILTER, searchedJobs } from "./search.ts";
 import { deadRow, operationView } from "./show.ts";
-import type { CountView, JobsView, SessionView } from "./views.ts";
+import type { CountView, JobsView, SessionView } from "./views/views.ts";
 
 /** What the page asks for and what it changes, as JSON. */
 export function apiOf(host: ApiHost): Hono<DashboardEnv> {

@@ -1,7 +1,7 @@
 import type { ShowValue } from "@millrace/telemetry/masking";
 import type { DashboardDoctor, DashboardFinding } from "../fleet/doctor.ts";
-import { givenPart } from "./given-part.ts";
-import type { DoctorView } from "./views.ts";
+import { givenPart } from "./changes/given-part.ts";
+import type { DoctorView } from "./views/views.ts";
 
 /** What has to be done comes first. */
 const ORDER: Readonly<Record<DashboardFinding["status"], number>> = {

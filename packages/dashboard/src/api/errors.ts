@@ -1,7 +1,7 @@
 import { type Cause, findCauses } from "@millrace/core";
 import { shownError, type ShowValue } from "@millrace/telemetry/masking";
 import type { DashboardSearch } from "../fleet/search.ts";
-import { type CausesView, type CauseView, MOST_CAUSES } from "./error-views.ts";
+import { type CausesView, type CauseView, MOST_CAUSES } from "./views/error-views.ts";
 import type { Reading } from "./reading.ts";
 
 /** Why jobs fail: dead letters, and failed attempts where there is an index that counts them. */

@@ -1,6 +1,6 @@
 import { type ErrorCode, MillraceError } from "@millrace/core";
 import { maskText } from "@millrace/telemetry/masking";
-import type { FailureView } from "./views.ts";
+import type { FailureView } from "./views/views.ts";
 
 export type FailureStatus = 400 | 401 | 403 | 404 | 409 | 500 | 503;
 

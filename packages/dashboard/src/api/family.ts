@@ -1,8 +1,8 @@
 import { MillraceError } from "@millrace/core";
 import type { FleetJob } from "../fleet/fleet.ts";
-import type { BatchView, FamilyMemberView, FamilyView } from "./family-views.ts";
+import type { BatchView, FamilyMemberView, FamilyView } from "./views/family-views.ts";
 import type { Reading } from "./reading.ts";
-import type { RefView } from "./views.ts";
+import type { RefView } from "./views/views.ts";
 
 /** Each is some reads of the server. */
 const MOST = 40;

@@ -1,6 +1,6 @@
 import type { ShowValue } from "@millrace/telemetry/masking";
 import type { Fleet } from "../fleet/fleet.ts";
-import type { HoldAnswerView, JobHoldView } from "./hold-views.ts";
+import type { HoldAnswerView, JobHoldView } from "./views/hold-views.ts";
 
 /** What a job waits for. It is asked for apart from the job: all locks are read for it. */
 export async function jobHold(

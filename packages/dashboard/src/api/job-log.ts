@@ -1,6 +1,6 @@
 import { shownLine, type ShowValue } from "@millrace/telemetry/masking";
 import type { Fleet, FleetLogEntry } from "../fleet/fleet.ts";
-import type { JobLogView, LogRunView } from "./log-views.ts";
+import type { JobLogView, LogRunView } from "./views/log-views.ts";
 
 /** So many lines are shown, the newest; the command shows all. */
 const MOST_LINES = 2_000;

@@ -1,10 +1,10 @@
 import type { ShowValue } from "@millrace/telemetry/masking";
 import type { FleetGate, FleetLimits } from "../fleet/fleet.ts";
-import { askedLimits, askedLock, askedQueue } from "./asked-limits.ts";
-import type { Asking } from "./changes.ts";
-import type { GateView, LimitsPageView, QueueLimitsView } from "./limits-views.ts";
+import { askedLimits, askedLock, askedQueue } from "./changes/asked-limits.ts";
+import type { Asking } from "./changes/changes.ts";
+import type { GateView, LimitsPageView, QueueLimitsView } from "./views/limits-views.ts";
 import type { Reading } from "./reading.ts";
-import type { ChangeView, LimitsView } from "./views.ts";
+import type { ChangeView, LimitsView } from "./views/views.ts";
 
 const MOST_LOCKS = 500;
 const MOST_GATES = 100;

@@ -7,7 +7,7 @@ import type {
   MachineRowView,
   MachinesPageView,
   MachineView,
-} from "./machine-views.ts";
+} from "./views/machine-views.ts";
 import type { Reading } from "./reading.ts";
 
 const PAGE = 200;

@@ -1,11 +1,11 @@
 import { MillraceError } from "@millrace/core";
 import type { ShowValue } from "@millrace/telemetry/masking";
 import type { DashboardOutbox } from "../fleet/outbox.ts";
-import { fields } from "./asked.ts";
-import type { Asking } from "./changes.ts";
-import { givenPart } from "./given-part.ts";
-import type { ChangeView } from "./views.ts";
-import type { OutboxView } from "./outbox-views.ts";
+import { fields } from "./changes/asked.ts";
+import type { Asking } from "./changes/changes.ts";
+import { givenPart } from "./changes/given-part.ts";
+import type { ChangeView } from "./views/views.ts";
+import type { OutboxView } from "./views/outbox-views.ts";
 
 const MOST_ROWS = 100;
 

@@ -1,7 +1,7 @@
 import { MillraceError } from "@millrace/core";
 import type { FleetQueueSample, FleetSample } from "../fleet/fleet.ts";
 import type { DashboardSearch, SearchedRate } from "../fleet/search.ts";
-import type { EndedView, PlotsView, SampledView } from "./plots-views.ts";
+import type { EndedView, PlotsView, SampledView } from "./views/plots-views.ts";
 import type { Reading } from "./reading.ts";
 
 const MINUTE_MS = 60_000;

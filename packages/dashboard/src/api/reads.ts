@@ -15,7 +15,7 @@ import type {
   QueueDetailView,
   RateView,
   ScheduleView,
-} from "./views.ts";
+} from "./views/views.ts";
 
 export async function overview(
   { fleet, show, now }: Reading,

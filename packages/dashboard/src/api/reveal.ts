@@ -1,9 +1,9 @@
 import { showValue } from "@millrace/telemetry/masking";
 import type { FleetFilter } from "../fleet/fleet.ts";
-import type { Asking } from "./changes.ts";
+import type { Asking } from "./changes/changes.ts";
 import { machine } from "./machines.ts";
 import { job } from "./reads.ts";
-import type { RevealedView } from "./views.ts";
+import type { RevealedView } from "./views/views.ts";
 
 const show = showValue(true);
 

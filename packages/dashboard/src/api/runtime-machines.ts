@@ -1,5 +1,5 @@
 import type { Reading } from "./reading.ts";
-import type { RuntimeMachinesView } from "./machine-views.ts";
+import type { RuntimeMachinesView } from "./views/machine-views.ts";
 
 /** The lock under which one node leads the schedules of a namespace. */
 const LEADER_LOCK = "leader/scheduler";

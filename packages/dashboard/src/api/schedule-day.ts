@@ -1,5 +1,5 @@
 import type { Reading } from "./reading.ts";
-import type { ScheduleDayView } from "./schedule-day-views.ts";
+import type { ScheduleDayView } from "./views/schedule-day-views.ts";
 
 const DAY_MS = 86_400_000;
 /** Of a schedule; what comes more often is a line without gaps anyway. */

@@ -1,9 +1,9 @@
 import { maskText } from "@millrace/telemetry/masking";
 import type { DashboardSearch, SearchedJob, SearchedState } from "../fleet/search.ts";
-import type { Asking } from "./changes.ts";
-import { givenPart } from "./given-part.ts";
-import type { CompletionsView, IndexView } from "./search-views.ts";
-import type { ChangeView, JobRowView, JobsView } from "./views.ts";
+import type { Asking } from "./changes/changes.ts";
+import { givenPart } from "./changes/given-part.ts";
+import type { CompletionsView, IndexView } from "./views/search-views.ts";
+import type { ChangeView, JobRowView, JobsView } from "./views/views.ts";
 
 export const LONGEST_FILTER = 4_000;
 

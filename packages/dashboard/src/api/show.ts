@@ -13,7 +13,7 @@ import {
   type ShowValue,
 } from "@millrace/telemetry/masking";
 import type { FleetJob, FleetLiveJob, FleetQueue } from "../fleet/fleet.ts";
-import type { StepView } from "./step-view.ts";
+import type { StepView } from "./views/step-view.ts";
 import type {
   AttemptView,
   JobRowView,
@@ -23,8 +23,8 @@ import type {
   NodeView,
   OperationView,
   QueueView,
-} from "./views.ts";
-import type { DeadRowView } from "./dead-views.ts";
+} from "./views/views.ts";
+import type { DeadRowView } from "./views/dead-views.ts";
 
 /** What is known, as a page is told. All of these mask what a producer or a handler wrote. */
 

@@ -14,9 +14,9 @@ import type {
   Stoppable,
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
-import type { JobHoldView } from "../api/hold-views.ts";
-import type { StepView } from "../api/step-view.ts";
-import type { NodeView, OperationView } from "../api/views.ts";
+import type { JobHoldView } from "../api/views/hold-views.ts";
+import type { StepView } from "../api/views/step-view.ts";
+import type { NodeView, OperationView } from "../api/views/views.ts";
 import type { FleetDeadFilter, FleetDeadLetters } from "./fleet-dead.ts";
 import type { FleetMachine, FleetMachines } from "./fleet-machines.ts";
 import type { FleetSchedules } from "./fleet-schedules.ts";

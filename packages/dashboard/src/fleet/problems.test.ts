@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { NodeView, QueueView } from "../api/views.ts";
+import type { NodeView, QueueView } from "../api/views/views.ts";
 import { problemsOf } from "./problems.ts";
 
 const QUEUE: QueueView = {

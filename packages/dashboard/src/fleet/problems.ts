@@ -1,5 +1,5 @@
 import { formatSeconds } from "@millrace/core";
-import type { NodeView, ProblemView, QueueView } from "../api/views.ts";
+import type { NodeView, ProblemView, QueueView } from "../api/views/views.ts";
 
 /** From this age on a job that waits is worth a word. */
 const OLD_MS = 10 * 60_000;

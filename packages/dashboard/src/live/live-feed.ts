@@ -1,5 +1,5 @@
 import { type Clock, type HistoryRecord, MillraceError, type Timer } from "@millrace/core";
-import type { LiveView, RateView, RefView } from "../api/views.ts";
+import type { LiveView, RateView, RefView } from "../api/views/views.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { Rates } from "./rates.ts";
 

@@ -1,5 +1,5 @@
 import type { HistoryRecord } from "@millrace/core";
-import type { RateView } from "../api/views.ts";
+import type { RateView } from "../api/views/views.ts";
 
 const STEP_MS = 5_000;
 /** A quarter of an hour. */

@@ -61,7 +61,7 @@ import { queues } from "./commands/queues/queues.ts";
 import { records } from "./commands/records.ts";
 import { run } from "./commands/run.ts";
 import { signal } from "./commands/jobs/signal.ts";
-import { stepsCheck } from "./commands/steps/steps-check.ts";
+import { stepsCheck } from "./commands/steps-check.ts";
 import { top } from "./commands/top.ts";
 import { ui } from "./commands/ui.ts";
 

@@ -1,7 +1,7 @@
 import { systemClock } from "@millrace/core";
 import type { Millrace } from "../client/millrace.ts";
 import type { Operation } from "../client/operations/operation.ts";
-import { interruptible } from "./interrupt.ts";
+import { interruptible } from "./serving/interrupt.ts";
 import type { CliIo } from "./io.ts";
 import { howFar } from "./show/operations.ts";
 

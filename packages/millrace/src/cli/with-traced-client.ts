@@ -1,7 +1,7 @@
 import { MillraceError, recordError } from "@millrace/core";
 import type { Millrace } from "../client/millrace.ts";
 import type { Config } from "../config/fields.ts";
-import type { CliTelemetry } from "./cli-telemetry.ts";
+import type { CliTelemetry } from "./serving/cli-telemetry.ts";
 import type { CliIo } from "./io.ts";
 import { withClient } from "./with-client.ts";
 
@@ -30,7 +30,7 @@ export async function withTracedClient<Result>(
 /** Not even looked at without such a variable: a command is to be quick. */
 async function telemetryOf(config: Config, io: Io): Promise<CliTelemetry | undefined> {
   if (!Object.keys(io.env).some((name) => name.startsWith("OTEL_"))) return undefined;
-  const { cliTelemetry } = await import("./cli-telemetry.ts");
+  const { cliTelemetry } = await import("./serving/cli-telemetry.ts");
   try {
     return await cliTelemetry(config, io);
   } catch (error) {

@@ -7,7 +7,7 @@ import {
   wasEnqueuedSince,
 } from "@millrace/core";
 import { HOPELESS } from "./jobs/hopeless.ts";
-import type { AwaitedJob } from "./jobs/awaited-job.ts";
+import type { AwaitedJob } from "./jobs/results/awaited-job.ts";
 
 /** How long a job that nobody knows may take to appear, where its reader does not say. */
 export const APPEARS_WITHIN_MS = 5_000;

@@ -12,7 +12,7 @@ import type { Millrace } from "./millrace.ts";
 import { callLimits, type CallLimits } from "./call-limits.ts";
 import { clientCalls } from "./client-calls.ts";
 import { clientHealth } from "./client-health.ts";
-import { cron, CRON_LIMITS } from "./cron.ts";
+import { cron, CRON_LIMITS } from "./schedules/cron.ts";
 import { DEAD_LIMITS, deadLetters } from "./dead/dead-letters.ts";
 import { DELAYED_LIMITS, delayedJobs } from "./jobs/delayed.ts";
 import { LOCKS_LIMITS, locksOf } from "./locks.ts";

@@ -8,7 +8,7 @@ import {
 } from "@millrace/core";
 import { followEvents, type JobEvent } from "./follow-events.ts";
 import { RECORDED_STATES } from "./jobs/jobs.ts";
-import type { RecordedState } from "./jobs/watch-records.ts";
+import type { RecordedState } from "./jobs/results/watch-records.ts";
 
 /** Which events, and from where on. */
 export interface EventsQuery {

@@ -8,9 +8,9 @@ import {
   type StretchQuery,
   type HistoryRecord,
 } from "@millrace/core";
-import { endsAtOnce } from "./jobs/ends-at-once.ts";
+import { endsAtOnce } from "./jobs/results/ends-at-once.ts";
 import { HOPELESS } from "./jobs/hopeless.ts";
-import type { RecordedState } from "./jobs/watch-records.ts";
+import type { RecordedState } from "./jobs/results/watch-records.ts";
 
 /** What became of a job: one event for each attempt that ended. */
 export interface JobEvent extends HistoryRecord {

@@ -13,7 +13,7 @@ import type { AnyStateMachine } from "xstate";
 import type { Audit } from "./audit.ts";
 import type { CallLimits } from "./call-limits.ts";
 import type { ClientHealth } from "./client-health.ts";
-import type { Cron } from "./cron.ts";
+import type { Cron } from "./schedules/cron.ts";
 import type { DeadLetters } from "./dead/dead-letters.ts";
 import type { BatchHandle } from "./enqueue/batch.ts";
 import type { Chain } from "./enqueue/chain.ts";

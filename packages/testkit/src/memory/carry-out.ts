@@ -1,5 +1,5 @@
 import type { Envelope, QueueMessage, SettlementStep } from "@millrace/core";
-import { buriedIdOf } from "./memory-dead-letters.ts";
+import { buriedIdOf } from "./stores/memory-dead-letters.ts";
 import type { MemoryServer } from "./memory-server.ts";
 import { requeueOf } from "./publication.ts";
 

@@ -15,9 +15,9 @@ import {
   type WaitingJob,
 } from "@millrace/core";
 import type { Connection } from "./connection.ts";
-import { messageOfBlocked } from "./memory-blocked.ts";
-import { buriedIdOf } from "./memory-dead-letters.ts";
-import { messageOfDelayed } from "./memory-delayed.ts";
+import { messageOfBlocked } from "./stores/memory-blocked.ts";
+import { buriedIdOf } from "./stores/memory-dead-letters.ts";
+import { messageOfDelayed } from "./stores/memory-delayed.ts";
 import type { MemoryServer } from "./memory-server.ts";
 import { anyWaitingJob, waitingJob } from "./publication.ts";
 

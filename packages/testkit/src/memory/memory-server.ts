@@ -10,20 +10,20 @@ import {
   type QueueSnapshot,
   type RunningJob,
 } from "@millrace/core";
-import { BatchShelf } from "./memory-batches.ts";
-import { BlockedRack } from "./memory-blocked.ts";
-import { DeadLetterShelf } from "./memory-dead-letters.ts";
-import { MemoryDelayed } from "./memory-delayed.ts";
-import { DocumentBucket } from "./memory-documents.ts";
-import { JobLogShelf } from "./memory-job-logs.ts";
-import { JournalShelf } from "./memory-journal.ts";
-import { HistoryTape } from "./memory-history.ts";
-import { InboxShelf } from "./memory-inbox.ts";
-import { LockTable } from "./memory-locks.ts";
-import { MessageShelf } from "./memory-messages.ts";
-import { ProgressBoard } from "./memory-progress.ts";
+import { BatchShelf } from "./stores/memory-batches.ts";
+import { BlockedRack } from "./stores/memory-blocked.ts";
+import { DeadLetterShelf } from "./stores/memory-dead-letters.ts";
+import { MemoryDelayed } from "./stores/memory-delayed.ts";
+import { DocumentBucket } from "./stores/memory-documents.ts";
+import { JobLogShelf } from "./stores/memory-job-logs.ts";
+import { JournalShelf } from "./stores/memory-journal.ts";
+import { HistoryTape } from "./stores/memory-history.ts";
+import { InboxShelf } from "./stores/memory-inbox.ts";
+import { LockTable } from "./stores/memory-locks.ts";
+import { MessageShelf } from "./stores/memory-messages.ts";
+import { ProgressBoard } from "./stores/memory-progress.ts";
 import type { MemoryQueue } from "./memory-queue.ts";
-import { SignalShelf } from "./memory-signals.ts";
+import { SignalShelf } from "./stores/memory-signals.ts";
 
 const HISTORY_LIMIT = 10_000;
 

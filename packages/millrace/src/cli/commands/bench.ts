@@ -1,7 +1,7 @@
 import { replicaCount, whole } from "../../config/field-kinds.ts";
 import type { BenchResult, Spread } from "./measure.ts";
 import { command } from "../command.ts";
-import { interruptible } from "../interrupt.ts";
+import { interruptible } from "../serving/interrupt.ts";
 import type { Paint } from "../io.ts";
 import { facts } from "../show/table.ts";
 

@@ -9,12 +9,12 @@ import { readConfig } from "../../config/read-config.ts";
 import { text, whole } from "../../config/field-kinds.ts";
 import { loadJobs, loadMachines, loadSchedules } from "../../node/load-jobs.ts";
 import { command } from "../command.ts";
-import { exitOnSignals } from "../early-signals.ts";
+import { exitOnSignals } from "../serving/early-signals.ts";
 import { EXIT } from "../exit-codes.ts";
 import { hello } from "../hello-job.ts";
 import type { CliIo, Paint } from "../io.ts";
-import { type Serving, serving, startServing } from "../serve.ts";
-import { serveUi } from "../serve-ui.ts";
+import { type Serving, serving, startServing } from "../serving/serve.ts";
+import { serveUi } from "../serving/serve-ui.ts";
 
 const USUAL_PORT = 4222;
 const OWN_DIR = ".millrace";

@@ -2,10 +2,10 @@ import { MillraceError } from "@millrace/core";
 import type { Config } from "../../config/fields.ts";
 import { loadJobs, loadMachines, loadSchedules } from "../../node/load-jobs.ts";
 import { command } from "../command.ts";
-import { exitOnSignals } from "../early-signals.ts";
+import { exitOnSignals } from "../serving/early-signals.ts";
 import { EXIT } from "../exit-codes.ts";
 import { type GroupMember, groupMember } from "../processes/group-member.ts";
-import { runningText, serving, startServing } from "../serve.ts";
+import { runningText, serving, startServing } from "../serving/serve.ts";
 
 export const run = command({
   name: "run",

@@ -5,7 +5,7 @@ import type { Config } from "../../config/fields.ts";
 import { duration, flag } from "../../config/field-kinds.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
-import { interruptible } from "../interrupt.ts";
+import { interruptible } from "../serving/interrupt.ts";
 import type { CliIo, Screen } from "../io.ts";
 import { clean } from "../show/clean.ts";
 import { frame, type TopView } from "../top/frame.ts";

@@ -1,13 +1,13 @@
 import { tuneEngine } from "@millrace/runtime";
 import { withoutUser } from "../../node/early-node.ts";
 import { flag } from "../../config/field-kinds.ts";
-import { boundYoungGeneration } from "../bound-young-generation.ts";
+import { boundYoungGeneration } from "../processes/bound-young-generation.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
-import { growSlowly } from "../grow-slowly.ts";
-import { aborted, interruptible } from "../interrupt.ts";
-import { openInBrowser } from "../open-in-browser.ts";
-import { serveUi } from "../serve-ui.ts";
+import { growSlowly } from "../processes/grow-slowly.ts";
+import { aborted, interruptible } from "../serving/interrupt.ts";
+import { openInBrowser } from "../processes/open-in-browser.ts";
+import { serveUi } from "../serving/serve-ui.ts";
 
 const YOUNG_MB = 32;
 

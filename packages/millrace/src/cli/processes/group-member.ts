@@ -1,4 +1,4 @@
-import type { Serving } from "../serve.ts";
+import type { Serving } from "../serving/serve.ts";
 
 /** What a process of a group tells the one that started it. */
 export type MemberMessage =

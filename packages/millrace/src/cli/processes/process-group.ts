@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { get } from "node:http";
 import type { Probes } from "@millrace/runtime";
-import type { Serving } from "../serve.ts";
+import type { Serving } from "../serving/serve.ts";
 import { MEMBER, type MemberMessage } from "./group-member.ts";
 import { mergePages, type ProcessPage } from "./merge-pages.ts";
 

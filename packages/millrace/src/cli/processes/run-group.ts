@@ -2,10 +2,10 @@ import { totalmem } from "node:os";
 import { startHealthServer } from "@millrace/runtime";
 import type { Config } from "../../config/fields.ts";
 import { healthUrl } from "../../node/health-url.ts";
-import { SIGNALS } from "../early-signals.ts";
+import { SIGNALS } from "../serving/early-signals.ts";
 import type { ExitCode } from "../exit-codes.ts";
 import type { CliIo } from "../io.ts";
-import { runningText } from "../serve.ts";
+import { runningText } from "../serving/serve.ts";
 import { heapShare } from "./heap-share.ts";
 import { ProcessGroup } from "./process-group.ts";
 

@@ -9,7 +9,7 @@ import {
   toMs,
 } from "@millrace/core";
 import { cancelJob } from "../jobs/cancel-job.ts";
-import { endOnRecord } from "../jobs/end-on-record.ts";
+import { endOnRecord } from "../jobs/results/end-on-record.ts";
 import {
   type HandledJob,
   type JobHandle,
@@ -17,7 +17,7 @@ import {
   RESULT_NAMES,
   type ResultOptions,
 } from "../jobs/job-handle.ts";
-import { awaitEnd, resultOf } from "../jobs/job-result.ts";
+import { awaitEnd, resultOf } from "../jobs/results/job-result.ts";
 
 type WaitOptions = Pick<ResultOptions, "timeout" | "signal">;
 

@@ -12,9 +12,9 @@ import {
   toMs,
   type WaitingJob,
 } from "@millrace/core";
-import { endOnRecord, isFinal, isOfAnother } from "./end-on-record.ts";
-import { awaitEnd } from "./job-result.ts";
-import type { AwaitedJob } from "./awaited-job.ts";
+import { endOnRecord, isFinal, isOfAnother } from "./results/end-on-record.ts";
+import { awaitEnd } from "./results/job-result.ts";
+import type { AwaitedJob } from "./results/awaited-job.ts";
 import { isNewer } from "./job-status.ts";
 import { waitWithin } from "../wait-within.ts";
 import { LIMITS } from "../call-limits.ts";

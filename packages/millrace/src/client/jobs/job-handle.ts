@@ -12,8 +12,8 @@ import { cancelJob, type CancelOptions, type CancelResult } from "./cancel-job.t
 import { type JobLogEntry, type JobLogsOptions, readJobLogs } from "./job-logs.ts";
 import { followProgress } from "./job-progress.ts";
 import { APPEARS_WITHIN_MS } from "../appearance.ts";
-import { awaitResult } from "./job-result.ts";
-import type { AwaitedJob } from "./awaited-job.ts";
+import { awaitResult } from "./results/job-result.ts";
+import type { AwaitedJob } from "./results/awaited-job.ts";
 import { rescheduleJob, type RescheduleOptions, type RescheduleResult } from "./reschedule-job.ts";
 import { findJob, type JobStatus } from "./job-status.ts";
 import { type CallLimits } from "../call-limits.ts";

@@ -6,10 +6,10 @@ import {
   type StoredLogPage,
   type Timer,
 } from "@millrace/core";
-import { endsAtOnce } from "./ends-at-once.ts";
+import { endsAtOnce } from "./results/ends-at-once.ts";
 import { HOPELESS } from "./hopeless.ts";
-import { ResultWait } from "./job-result.ts";
-import type { AwaitedJob } from "./awaited-job.ts";
+import { ResultWait } from "./results/job-result.ts";
+import type { AwaitedJob } from "./results/awaited-job.ts";
 
 /** A line that a handler logged, and where. */
 export interface JobLogEntry extends JobLogLine {

@@ -5,10 +5,10 @@ import {
   type ProgressReport,
   type Stoppable,
 } from "@millrace/core";
-import { endsAtOnce } from "./ends-at-once.ts";
+import { endsAtOnce } from "./results/ends-at-once.ts";
 import { HOPELESS } from "./hopeless.ts";
-import { ResultWait } from "./job-result.ts";
-import type { AwaitedJob } from "./awaited-job.ts";
+import { ResultWait } from "./results/job-result.ts";
+import type { AwaitedJob } from "./results/awaited-job.ts";
 
 const LOOK_AGAIN_MS = 1_000;
 

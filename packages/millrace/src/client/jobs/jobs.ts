@@ -20,7 +20,7 @@ import {
 } from "./job-filter.ts";
 import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "./live-jobs.ts";
 import type { JobQuery, JobStatus } from "./job-status.ts";
-import { type RecordedState, type WatchQuery, watchRecords } from "./watch-records.ts";
+import { type RecordedState, type WatchQuery, watchRecords } from "./results/watch-records.ts";
 import { among, type CallLimits, LIMITS, type LimitsPlaces } from "../call-limits.ts";
 
 /** Which jobs to look at. */

@@ -7,7 +7,7 @@ import {
   refuseUnknown,
   startTime,
 } from "@millrace/core";
-import type { AwaitedJob } from "./awaited-job.ts";
+import type { AwaitedJob } from "./results/awaited-job.ts";
 import { findJob } from "./job-status.ts";
 
 /** When a delayed job is to start instead: one of the two. `delay` counts from now. */

@@ -20,7 +20,7 @@ import { readable } from "../dead/dead-discard.ts";
 import { lettersOfId } from "../dead/dead-matching.ts";
 import { claimAnew } from "../dead/dead-revive.ts";
 import { letterAfterLife, revivedEnvelope } from "../dead/dead-retry.ts";
-import { isFinal } from "../jobs/end-on-record.ts";
+import { isFinal } from "../jobs/results/end-on-record.ts";
 import { livesAgain } from "../dead/lives-again.ts";
 import { type Act, isAway, outcomeOf } from "./act.ts";
 import { type Anew, keptEnvelope, keptLetter, type KeptThing, KeptThings } from "./kept-things.ts";

@@ -1,6 +1,6 @@
 import { formatMs, MillraceError } from "@millrace/core";
 import { audited } from "../../../client/audit.ts";
-import type { ScheduleChange } from "../../../client/cron.ts";
+import type { ScheduleChange } from "../../../client/schedules/cron.ts";
 import type { Millrace } from "../../../client/millrace.ts";
 import { text } from "../../../config/field-kinds.ts";
 import { command } from "../../command.ts";

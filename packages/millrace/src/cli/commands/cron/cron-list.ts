@@ -1,4 +1,4 @@
-import type { ScheduleStatus } from "../../../client/schedule-documents.ts";
+import type { ScheduleStatus } from "../../../client/schedules/schedule-documents.ts";
 import { flag } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";

@@ -1,4 +1,4 @@
-import type { ScheduleEvent } from "../../../client/schedule-history.ts";
+import type { ScheduleEvent } from "../../../client/schedules/schedule-history.ts";
 import { flag, whole } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";

@@ -7,7 +7,7 @@ import { duration, flag, text } from "../../../config/field-kinds.ts";
 import { command, type Report } from "../../command.ts";
 import { ASKS_FIRST, confirmed } from "../../confirm.ts";
 import { EXIT } from "../../exit-codes.ts";
-import { interruptible } from "../../interrupt.ts";
+import { interruptible } from "../../serving/interrupt.ts";
 import { clean } from "../../show/clean.ts";
 import { withClient } from "../../with-client.ts";
 

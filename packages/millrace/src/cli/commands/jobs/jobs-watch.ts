@@ -4,7 +4,7 @@ import { duration, flag, oneOf, text, whole } from "../../../config/field-kinds.
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { EXIT } from "../../exit-codes.ts";
-import { interruptible } from "../../interrupt.ts";
+import { interruptible } from "../../serving/interrupt.ts";
 import type { Paint } from "../../io.ts";
 import { clean } from "../../show/clean.ts";
 import { shownRecord, showValue } from "@millrace/telemetry/masking";

@@ -2,7 +2,7 @@ import { maskOf } from "../../../config/mask-of.ts";
 import { requireOutbox } from "../../../outbox/configured-outbox.ts";
 import { command } from "../../command.ts";
 import { EXIT } from "../../exit-codes.ts";
-import { interruptible } from "../../interrupt.ts";
+import { interruptible } from "../../serving/interrupt.ts";
 
 export const outboxRelay = command({
   name: "outbox relay",
@@ -23,7 +23,7 @@ export const outboxRelay = command({
     const [{ cliLogger, prettyOnTerminals }, { maskedLogger }, { serveRelay }] = await Promise.all([
       import("../../log.ts"),
       import("@millrace/telemetry"),
-      import("../../serve-relay.ts"),
+      import("../../serving/serve-relay.ts"),
     ]);
     const colours = io.paintErr("red", "x") !== "x";
     const bare = cliLogger(config.logLevel, await prettyOnTerminals(), colours);

@@ -3,7 +3,7 @@ import { audited } from "../../../client/audit.ts";
 import { duration, flag, text } from "../../../config/field-kinds.ts";
 import { command } from "../../command.ts";
 import { EXIT } from "../../exit-codes.ts";
-import { interruptible } from "../../interrupt.ts";
+import { interruptible } from "../../serving/interrupt.ts";
 import { clean } from "../../show/clean.ts";
 import { withClient } from "../../with-client.ts";
 

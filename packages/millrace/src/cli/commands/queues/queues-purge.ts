@@ -4,7 +4,7 @@ import { flag } from "../../../config/field-kinds.ts";
 import { command } from "../../command.ts";
 import { ASKS_FIRST, confirmed } from "../../confirm.ts";
 import { EXIT } from "../../exit-codes.ts";
-import { interruptible } from "../../interrupt.ts";
+import { interruptible } from "../../serving/interrupt.ts";
 import { clean } from "../../show/clean.ts";
 import { withClient } from "../../with-client.ts";
 

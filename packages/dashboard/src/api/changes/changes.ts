@@ -1,0 +1,186 @@
+import { type DeadLetterResult, MillraceError, tallyLetters } from "@millrace/core";
+import type { ShowValue } from "@millrace/telemetry/masking";
+import type { DashboardUser } from "../../access/user.ts";
+import type { Drains } from "../../fleet/drains.ts";
+import type { Fleet, FleetIntent } from "../../fleet/fleet.ts";
+import {
+  askedEdit,
+  askedFilter,
+  askedReason,
+  askedSignal,
+  askedTarget,
+  askedTick,
+  askedWhen,
+  fields,
+  filterWords,
+} from "./asked.ts";
+import type { ChangeView } from "../views/views.ts";
+
+/** A change that was asked for: of what, by whom, and what was said with it. */
+export interface Asking {
+  readonly fleet: Fleet;
+  readonly drains: Drains;
+  readonly show: ShowValue;
+  readonly user: DashboardUser;
+  readonly body: unknown;
+}
+
+/** One thing was changed. */
+export const ONE: ChangeView = { count: 1, failed: [] };
+/** A group may have failed as a whole; the first few say why. */
+const MOST_FAILURES = 20;
+
+export async function settleLetters(
+  action: "retry" | "discard",
+  { fleet, show, user, body }: Asking,
+): Promise<ChangeView> {
+  const filter = askedFilter(fields(body, "body")["filter"]);
+  const results = await fleet.audit.perform(
+    { action: `dead ${action}`, filter: filterWords(filter), by: user.name },
+    () => fleet.dead[action](filter),
+    tallyLetters,
+  );
+  return { count: tallyLetters(results).count, failed: failuresOf(results, show) };
+}
+
+/** Carried out by whoever serves operations, as this dashboard does. */
+export async function startOperation({ fleet, user, body }: Asking): Promise<ChangeView> {
+  const { kind: _kind, filter: _filter, delay: _delay, ...note } = fields(body, "body");
+  const { id, total } = await fleet.operations.start({
+    ...askedTarget(body),
+    ...askedReason(note),
+    by: user.name,
+  });
+  return { count: total, failed: [], operation: id };
+}
+
+/** Another operation, which takes the first one back. */
+export async function undoOperation(
+  id: string,
+  { fleet, user, body }: Asking,
+): Promise<ChangeView> {
+  const undo = await fleet.operations.undo(id, { ...askedReason(body), by: user.name });
+  return { count: undo.total, failed: [], operation: undo.id };
+}
+
+export async function stopOperation(id: string, { fleet, user }: Asking): Promise<ChangeView> {
+  const { done } = await fleet.operations.stop(id, { by: user.name });
+  return { count: done, failed: [] };
+}
+
+function failuresOf(results: readonly DeadLetterResult[], show: ShowValue): ChangeView["failed"] {
+  return results
+    .flatMap((result) =>
+      result.ok ? [] : [{ id: result.id, message: String(show(result.error.message)) }],
+    )
+    .slice(0, MOST_FAILURES);
+}
+
+export async function changeQueue(
+  queue: string,
+  action: string,
+  { fleet, drains, user, body }: Asking,
+): Promise<ChangeView> {
+  const note = askedReason(body);
+  const intent: FleetIntent = {
+    ...{ action: `queues ${action}`, filter: { queue }, by: user.name, ...note },
+  };
+  switch (action) {
+    case "pause":
+      await fleet.audit.perform(intent, () =>
+        fleet.queues.pause(queue, { ...note, by: user.name }),
+      );
+      return ONE;
+    case "drain":
+      return {
+        count: await drains.begin(queue, intent, { ...note, by: user.name }),
+        failed: [],
+      };
+    case "resume":
+      await fleet.audit.perform(intent, () => fleet.queues.resume(queue));
+      return ONE;
+    case "purge": {
+      const delayed = askedTick(body, "delayed");
+      const { cancelled } = await drains.purge((signal) =>
+        fleet.audit.perform(
+          { ...intent, filter: { queue, delayed } },
+          () => fleet.queues.purge(queue, { by: user.name, delayed, signal }),
+          ({ cancelled, dead }) => ({ count: cancelled + dead }),
+        ),
+      );
+      return { count: cancelled, failed: [] };
+    }
+    default:
+      throw unknownAction(action);
+  }
+}
+
+export async function cancelJob(queue: string, id: string, asking: Asking): Promise<ChangeView> {
+  const { fleet, user, body } = asking;
+  const { reason = `cancelled by ${user.name}` } = askedReason(body);
+  const { state } = await fleet.audit.perform(
+    { action: "jobs cancel", filter: { queue, id }, by: user.name, reason },
+    () => fleet.cancel(id, { queue, reason }),
+    ({ state }) => ({ count: state === "cancelling" || state === "cancelled" ? 1 : 0 }),
+  );
+  return state === "cancelling" || state === "cancelled"
+    ? ONE
+    : { count: 0, failed: [{ id, message: `It has ended already: ${state}.` }] };
+}
+
+/** Gives one that waits for its time another. */
+export async function rescheduleJob(
+  queue: string,
+  id: string,
+  { fleet, user, body }: Asking,
+): Promise<ChangeView> {
+  const when = askedWhen(body);
+  const to = when.at?.toISOString() ?? `in ${when.delay}`;
+  await fleet.audit.perform(
+    { action: "jobs reschedule", filter: { queue, id, to }, by: user.name },
+    () => fleet.handle(id, queue).reschedule(when),
+  );
+  return ONE;
+}
+
+/** The payload is not in the audit: it may be anything. */
+export async function editJob(
+  queue: string,
+  id: string,
+  { fleet, user, body }: Asking,
+): Promise<ChangeView> {
+  const { payload, merge } = askedEdit(body);
+  await fleet.audit.perform({ action: "dead edit", filter: { queue, id }, by: user.name }, () =>
+    fleet.dead.edit(id, payload, { queue, merge }),
+  );
+  return ONE;
+}
+
+/** What was sent is not in the audit: it may be anything. */
+export async function signalJob(
+  queue: string,
+  id: string,
+  { fleet, user, body }: Asking,
+): Promise<ChangeView> {
+  const { name, value } = askedSignal(body);
+  await fleet.audit.perform(
+    { action: "jobs signal", filter: { queue, id, signal: name }, by: user.name },
+    () => fleet.signal(queue, id, name, value),
+  );
+  return ONE;
+}
+
+/** An order to a node is in the audit by itself. */
+export async function orderNode(
+  name: string,
+  action: string,
+  { fleet, user, body }: Asking,
+): Promise<ChangeView> {
+  if (action !== "quiet" && action !== "resume" && action !== "stop") throw unknownAction(action);
+  await fleet.nodes[action](name, { ...askedReason(body), by: user.name });
+  return ONE;
+}
+
+export function unknownAction(action: string): MillraceError {
+  return new MillraceError("invalid-option", `There is no action called ${action.slice(0, 50)}.`);
+}

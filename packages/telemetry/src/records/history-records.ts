@@ -1,0 +1,102 @@
+import {
+  type HistoryRecord,
+  type HistoryStore,
+  optionNames,
+  refuseUnknown,
+  requireMethod,
+} from "@millrace/core";
+import { type Mask, createMask } from "../masking/create-mask.ts";
+import { boundedValue } from "./bounded-value.ts";
+import { type ExecutionRecord, matches } from "./execution-record.ts";
+import { isRecorded } from "./draft-record.ts";
+import { newest } from "./newest.ts";
+import type { RecordHandler, RecordQuery } from "./record-handler.ts";
+
+interface HistoryRecordsOptions {
+  readonly mask?: Mask;
+}
+
+const NAMES = optionNames<HistoryRecordsOptions>({ mask: true });
+
+/** How many jobs are looked at, at most, for records that fit a filter. */
+const MAX_JOBS = 10_000;
+const MAX_OUTPUT_CHARS = 4_096;
+
+/**
+ * The records that the settlement itself has put into the history stream: nothing to set up,
+ * nothing is written twice, and none is ever dropped. They know no payload, and are kept as long as
+ * the stream keeps them. A query without an id finds the latest record of each job.
+ *
+ * @throws MillraceError `invalid-option`
+ */
+export function historyRecords(
+  history: HistoryStore,
+  options: HistoryRecordsOptions = {},
+): RecordHandler {
+  refuseUnknown(options, NAMES, "historyRecords()");
+  requireMethod(history, "history", "read");
+  const { mask = createMask() } = options;
+  return {
+    name: "history",
+    // What is settled is in the stream before an execution log hears of it.
+    write: () => Promise.resolve(),
+    query: (query) => queryHistory(history, query, mask),
+    close: () => Promise.resolve(),
+  };
+}
+
+async function queryHistory(
+  history: HistoryStore,
+  query: RecordQuery,
+  mask: Mask,
+): Promise<readonly ExecutionRecord[]> {
+  const { id, queue, limit } = query;
+  const inQueue = queue === undefined ? {} : { queue };
+  const isFiltered =
+    query.name !== undefined || query.outcome !== undefined || query.state !== undefined;
+  const found =
+    id === undefined
+      ? await history.recent({ ...inQueue, limit: isFiltered ? MAX_JOBS : limit })
+      : await history.read({ id, ...inQueue });
+  const records = found.filter(isRecorded).map((record) => fromHistory(record, mask));
+  return newest(
+    records.filter((record) => matches(record, query)),
+    limit,
+  );
+}
+
+function fromHistory(record: HistoryRecord, mask: Mask): ExecutionRecord {
+  const { id, name, queue, node, state, outcome, at, startedAt, durationMs, notBefore } = record;
+  const { attempts, generation, sequence, createdAt, reason, error, traceId, parent, output } =
+    record;
+  return {
+    recordId: `${queue}/${id}/${generation}/${sequence ?? 0}`,
+    id,
+    name,
+    queue,
+    attempt: attempts + (countsAttempt(record) ? 0 : 1),
+    node,
+    state,
+    outcome,
+    ...(createdAt === undefined ? {} : { createdAt }),
+    ...(startedAt === undefined ? {} : { startedAt }),
+    at,
+    ...(durationMs === undefined ? {} : { durationMs }),
+    ...(state === "requeued" ? { retryDelayMs: Math.max(0, (notBefore ?? at) - at) } : {}),
+    ...(reason === undefined ? {} : { reason }),
+    ...(error === undefined ? {} : { error: mask.error(error) }),
+    ...(traceId === undefined ? {} : { traceId }),
+    ...(parent === undefined ? {} : { parent }),
+    ...(output === undefined
+      ? {}
+      : { output: mask(boundedValue(output, { left: MAX_OUTPUT_CHARS })) }),
+  };
+}
+
+/**
+ * A history record says how many attempts are counted; only of those that count it is this
+ * attempt's own number.
+ */
+function countsAttempt({ outcome, attempts }: HistoryRecord): boolean {
+  return attempts > 0 && ["succeeded", "failed", "timed-out"].includes(outcome);
+}
