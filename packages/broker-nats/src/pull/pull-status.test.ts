@@ -10,7 +10,7 @@ test.each([
     { "nats-pending-messages": "3" },
     { kind: "ended", undelivered: 3, isDry: true },
   ],
-  [409, "Consumer Deleted", {}, { kind: "consumer-missing" }],
+  [409, "Consumer Deleted", {}, { kind: "consumer-missing", isCertain: true }],
   [
     409,
     "Leadership Change",
@@ -36,7 +36,7 @@ test.each([
   ],
   [409, "Consumer is push based", {}, { kind: "refused", description: "Consumer is push based" }],
   [400, "Bad Request", {}, { kind: "refused", description: "400 Bad Request" }],
-  [503, "", {}, { kind: "consumer-missing" }],
+  [503, "", {}, { kind: "consumer-missing", isCertain: false }],
 ])("%i %s", (code, description, headers, expected) => {
   expect(pullNews({ code, description }, headers)).toEqual(expected);
 });

@@ -17,8 +17,8 @@ export type PullNews =
   | { readonly kind: "batch-too-large"; readonly limit: number }
   /** Only pulls for fewer bytes are served. */
   | { readonly kind: "bytes-too-many"; readonly limit: number }
-  /** The consumer was deleted, or never was, or has no leader. */
-  | { readonly kind: "consumer-missing" }
+  /** The consumer was deleted, or never was; or it has no leader, where nobody answers for it. */
+  | { readonly kind: "consumer-missing"; readonly isCertain: boolean }
   /** The request itself is wrong; asking again changes nothing. */
   | { readonly kind: "refused"; readonly description: string };
 
@@ -36,7 +36,7 @@ export function pullNews(status: MessageStatus, headers: ReceivedHeaders): PullN
     case 408:
       return { kind: "ended", undelivered, isDry: true };
     case 503:
-      return { kind: "consumer-missing" };
+      return { kind: "consumer-missing", isCertain: false };
     case 409:
       return conflict(status.description, undelivered);
     default:
@@ -46,7 +46,7 @@ export function pullNews(status: MessageStatus, headers: ReceivedHeaders): PullN
 
 function conflict(description: string, undelivered: number | undefined): PullNews {
   const text = description.toLowerCase();
-  if (text.includes("consumer deleted")) return { kind: "consumer-missing" };
+  if (text.includes("consumer deleted")) return { kind: "consumer-missing", isCertain: true };
   if (text.includes("leadership change") || text.includes("server shutdown"))
     return { kind: "interrupted", undelivered };
   if (text.includes("batch completed")) return { kind: "ended", undelivered: 0, isDry: false };

@@ -294,7 +294,7 @@ export class PullSubscription {
         this.#maxBytes = news.limit;
         return this.#refill();
       case "consumer-missing":
-        return void this.#replaceConsumer();
+        return void this.#replaceConsumer(news.isCertain ? undefined : ELECTION_MS);
       case "refused":
         inbox.ledger.ended(token, undefined);
         return this.#refused(news.description);
@@ -311,14 +311,14 @@ export class PullSubscription {
     this.#backOff();
   }
 
-  async #replaceConsumer(): Promise<void> {
+  async #replaceConsumer(longestMs: number | undefined): Promise<void> {
     this.#retire();
     try {
       await this.#options.onConsumerMissing?.();
     } catch (cause) {
       this.#report("consumer-not-found", "is gone and could not be created again.", cause);
     }
-    this.#backOff();
+    this.#backOff(longestMs);
   }
 
   /** Opens or refills again after a while. */

@@ -18,7 +18,8 @@ const LOOK_AGAIN_MS = 1_000;
  * go of all it holds when the reading ends: `return()` ends it at once, also while a report is
  * waited for.
  *
- * @throws MillraceError `connection-closed`, `permission-denied` …; the signal's reason
+ * @throws MillraceError `job-not-found` where nobody knows the job, as of `awaitResult`;
+ *   `connection-closed`, `permission-denied` …; the signal's reason
  */
 export function followProgress(
   broker: Broker,

@@ -31,3 +31,25 @@ test.each(["ends", "rejects"] as const)(
     expect(given).toEqual([1]);
   },
 );
+
+test.each(["ends", "rejects"] as const)(
+  "a signal lets go of what a reading holds, also where nobody asks any more (it %s)",
+  async (atSignal) => {
+    const letGo = Promise.withResolvers<void>();
+    const stop = new AbortController();
+    async function* reading(): AsyncGenerator<number, void, undefined> {
+      try {
+        for (let n = 1; ; n += 1) yield n;
+      } finally {
+        letGo.resolve();
+      }
+    }
+    const read = endsAtOnce(reading(), () => {}, { signal: stop.signal, atSignal });
+    expect(await read.next()).toEqual({ done: false, value: 1 });
+    stop.abort(new Error("the tab was closed"));
+    await letGo.promise;
+    const next = read.next();
+    if (atSignal === "ends") expect(await next).toEqual({ done: true, value: undefined });
+    else await expect(next).rejects.toThrow("the tab was closed");
+  },
+);

@@ -17,32 +17,47 @@ export function endsAtOnce<T>(
   { signal, atSignal }: ReadingEnds,
 ): AsyncIterableIterator<T, void, undefined> {
   let asked = 0;
+  let isLeft = false;
   const left = async (): Promise<IteratorResult<T, void>> => {
     if (atSignal === "rejects") signal?.throwIfAborted();
     return { done: true, value: undefined };
   };
-  const ask = (): Promise<IteratorResult<T, void>> => {
+  // Also while nobody asks: who has seen the signal may never ask again.
+  const leave = (): void => {
+    isLeft = true;
+    end();
+    reading.return().catch(() => {});
+  };
+  const forget = (): void => signal?.removeEventListener("abort", leave);
+  const ask = async (): Promise<IteratorResult<T, void>> => {
     asked += 1;
-    return reading.next().finally(() => (asked -= 1));
+    try {
+      const next = await reading.next();
+      if (next.done === true) forget();
+      return next;
+    } catch (error) {
+      forget();
+      throw error;
+    } finally {
+      asked -= 1;
+    }
   };
   return {
     next: () => {
       if (signal === undefined) return ask();
       // What it was asked for before it has not answered: an outage keeps it.
-      if (signal.aborted) return asked > 0 ? left() : ask();
+      if (signal.aborted) return asked > 0 || isLeft ? left() : ask();
+      signal.addEventListener("abort", leave, { once: true });
       return new Promise((resolve, reject) => {
-        const abort = (): void => {
-          void left().then(resolve, reject);
-          // What it still gives is nobody's: at the next value it holds nothing any more.
-          end();
-          reading.return().catch(() => {});
-        };
+        const abort = (): void => void left().then(resolve, reject);
         signal.addEventListener("abort", abort, { once: true });
-        const forget = (): void => signal.removeEventListener("abort", abort);
-        ask().finally(forget).then(resolve, reject);
+        ask()
+          .finally(() => signal.removeEventListener("abort", abort))
+          .then(resolve, reject);
       });
     },
     return: async () => {
+      forget();
       end();
       const ended = reading.return();
       // A generator can't be told to return before it has answered, and an outage may keep it.
