@@ -284,15 +284,24 @@ export { brokerOutlet, type JobOutlet, Producer } from "./producer/producer.ts";
 
 export { CLAIM_HEADER, claimHeaderOf, type NotedClaim } from "./unique/claim-header.ts";
 export {
+  displacedBy,
+  displacedIn,
+  farDue,
+  mayBeAwaited,
+  successor,
+  successorSeen,
+  withDisplaced,
+} from "./unique/succession.ts";
+export {
   CLAIM_LEASE_MS,
   cleared,
+  type Displaced,
   FREED_MEMORY_MS,
   isThrough,
   letThrough,
   moved,
   readClaim,
   type StoredClaim,
-  successor,
   UNIQUE_BUCKET,
   type UniqueClaim,
   windowEnd,

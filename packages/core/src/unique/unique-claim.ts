@@ -24,8 +24,22 @@ export const FREED_MEMORY_MS = 600_000;
  * served.
  */
 export const CONTESTED_FOR_MS = 1_000;
-/** So many of the jobs that gave way are named in a claim, the latest first. */
-const REPLACED_KEPT = 16;
+/**
+ * A job that gave way and waits for a far time. Its claim is another's by then, or forgotten, so
+ * that it would run: it is ended as soon as its successor is known to exist.
+ */
+export interface Displaced {
+  readonly id: string;
+  /** The job to which it gave way. */
+  readonly by: string;
+  /** For when it waits, epoch milliseconds. */
+  readonly due: number;
+  /**
+   * A node has met the successor. Until then that may be a job that never comes, as its producer
+   * has died.
+   */
+  readonly seen?: true;
+}
 
 /**
  * Who holds a unique key. One document a queue and key; every change is a compare-and-set.
@@ -50,6 +64,13 @@ export interface UniqueClaim {
   readonly replaceable?: true;
   /** Jobs that gave way to this one, the latest first. */
   readonly replaced?: readonly string[];
+  /**
+   * Until when its own job waits for its time, epoch milliseconds; absent where it comes before a
+   * freed key is forgotten.
+   */
+  readonly due?: number;
+  /** Of those that gave way the ones that wait for such a time, whoever holds the key since. */
+  readonly displaced?: readonly Displaced[];
   /**
    * Since when the jobs of the key have given way without a start, by the server's clock. Absent
    * under `debounce`, where that is what was asked for.
@@ -127,26 +148,6 @@ export function letThrough({ claim, since, updatedAt }: StoredClaim): UniqueClai
     return undefined;
   if (through !== undefined && updatedAt - through.since < FREED_MEMORY_MS) return undefined;
   return { ...claim, since, through: { id, since: updatedAt } };
-}
-
-/** What a claim takes over from the one in whose place it comes. */
-export function successor(
-  fresh: UniqueClaim,
-  by: StoredClaim,
-  { debounces }: { readonly debounces: boolean },
-): UniqueClaim {
-  const { claim, since } = by;
-  const { replaced, contested = since, through } = claim;
-  const carried = { ...fresh, ...(through === undefined ? {} : { through }) };
-  // The started job keeps running: the new one only replaces jobs that gave way to it.
-  if (isThrough(claim, claim.id))
-    return { ...carried, ...(replaced === undefined ? {} : { replaced }) };
-  return { ...carried, replaced: givenWay(by), ...(debounces ? {} : { contested }) };
-}
-
-/** The jobs that give way to a claim which takes the place of this one. */
-function givenWay({ claim }: StoredClaim): readonly string[] {
-  return [claim.id, ...(claim.replaced ?? [])].slice(0, REPLACED_KEPT);
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { wasPerhapsWritten } from "../errors/perhaps-written.ts";
 import { progressOf, whereabouts } from "./job-trace.ts";
+import { farDue, givenBack, successor, withDisplaced } from "./succession.ts";
 import {
   CLAIM_LEASE_MS,
   isThrough,
@@ -11,7 +12,6 @@ import {
   readClaim,
   SEEN_FOR_MS,
   type StoredClaim,
-  successor,
   UNIQUE_BUCKET,
   type UniqueClaim,
   windowEnd,
@@ -119,10 +119,10 @@ export class UniqueClaims {
       case "changed":
         return undefined;
       case "free": {
-        // A job that was let through is still to be met.
+        // A job that was let through is still to be met, and so are those that wait for a far time.
         const { through } = claim;
-        const carries = through !== undefined;
-        const next = carries ? { ...fresh, through } : fresh;
+        const carries = through !== undefined || claim.displaced !== undefined;
+        const next = withDisplaced(through === undefined ? fresh : { ...fresh, through }, claim);
         const taken = await this.write(key, next, revision);
         if (taken === undefined) return undefined;
         return { kind: "claimed", revision: taken, before: carries ? claim : undefined };
@@ -198,7 +198,30 @@ export class UniqueClaims {
     if (where === "there") return this.#seen(key, stored);
     // What it has left behind is judged at the next look.
     if (where === "ended") return { kind: "changed" };
-    return young ? { kind: "undecided", leftMs: CLAIM_LEASE_MS - ageMs } : { kind: "free" };
+    if (young) return { kind: "undecided", leftMs: CLAIM_LEASE_MS - ageMs };
+    return this.#giveBack(key, stored);
+  }
+
+  /** Its job never came: the key is that of the job which was to give way, where that is there. */
+  async #giveBack(key: UniqueKey, stored: StoredClaim): Promise<Standing> {
+    for (let claim = givenBack(stored); claim !== undefined;) {
+      const back = { ...stored, claim };
+      const where = await whereabouts(this.#broker, key.queue, back);
+      if (where === "there") {
+        await this.write(key, moved(back, "seen"), stored.revision);
+        return { kind: "changed" };
+      }
+      claim = where === "ended" ? undefined : givenBack(back);
+    }
+    return { kind: "free" };
+  }
+
+  /** Whether there was such a job since then. Reads the queue through if it has no record yet. */
+  async wasThere({ queue }: UniqueKey, id: string, since: number): Promise<boolean> {
+    const claim = { id, state: "claimed" } as const;
+    const stored = { ...{ claim, since }, revision: 0, updatedAt: since };
+    if ((await progressOf(this.#broker, queue, stored)).kind !== "unknown") return true;
+    return (await whereabouts(this.#broker, queue, stored)) !== "nowhere";
   }
 
   /** Callers that ask at the same time read the queue once. */
@@ -291,18 +314,22 @@ function tooContended({ queue, key }: UniqueKey): MillraceError {
 }
 
 /** For how long the key is held, the claim knows better than who brings its job back. */
-function nextLife({ while: during, through }: UniqueClaim, fresh: UniqueClaim): UniqueClaim {
-  return {
+function nextLife(claim: UniqueClaim, fresh: UniqueClaim): UniqueClaim {
+  const { while: during, through } = claim;
+  const next = {
     ...fresh,
     ...(during === undefined ? {} : { while: during }),
     ...(through === undefined ? {} : { through }),
   };
+  return withDisplaced(next, claim);
 }
 
-function freshClaim(plan: UniquePlan, { id, generation }: Envelope): UniqueClaim {
+function freshClaim(plan: UniquePlan, envelope: Envelope): UniqueClaim {
+  const { id, generation, notBefore, createdAt } = envelope;
   return {
     id,
     state: "claimed",
+    ...farDue(notBefore, plan.while, createdAt),
     ...(plan.while === undefined ? {} : { while: plan.while }),
     ...(plan.onConflict === "keep" ? {} : { replaceable: true }),
     ...(generation === 0 ? {} : { generation }),

@@ -23,6 +23,8 @@ export interface Meeting {
   readonly earlier: "none" | "perhaps" | "run";
   readonly while: UniqueRule<never>["while"];
   readonly onConflict: UniqueRule<never>["onConflict"];
+  /** When it may start, epoch milliseconds. */
+  readonly notBefore: number | undefined;
   /** The node's own clock, epoch milliseconds. */
   readonly now: number;
 }
@@ -62,6 +64,7 @@ export function meetingOf(
       attempts > 0 || interruptions > 0 || snoozes > 0 ? "run" : crashes > 0 ? "perhaps" : "none",
     while: job?.unique?.while ?? "pending",
     onConflict: job?.unique?.onConflict ?? "keep",
+    notBefore: envelope.notBefore,
     now,
   };
 }
@@ -72,6 +75,7 @@ function enqueuedAt(
   { origin, storedAt }: QueueMessage,
 ): number {
   if (origin !== "runtime") return storedAt;
-  // A batch's callback is made with the batch, and enqueued when that is over.
-  return closes === undefined ? createdAt : (firstStoredAt ?? storedAt);
+  // The server's clock, and not the producer's. A batch's callback is made with the batch, and
+  // enqueued when that is over.
+  return firstStoredAt ?? (closes === undefined ? createdAt : storedAt);
 }

@@ -13,6 +13,7 @@ const met: Meeting = {
   earlier: "none",
   while: "running",
   onConflict: "keep",
+  notBefore: undefined,
   now: 2_000,
 };
 

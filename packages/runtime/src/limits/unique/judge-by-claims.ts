@@ -1,12 +1,14 @@
-import type { StoredClaim, UniqueClaims, UniqueKey } from "@millrace/core";
+import type { Standing, StoredClaim, UniqueClaims, UniqueKey } from "@millrace/core";
 import type { Meeting } from "./job-meeting.ts";
 import {
   displaces,
+  gaveWay,
   givesWay,
   isContested,
   judgeMeeting,
   judgeStanding,
   type Judged,
+  unnamed,
   type Verdict,
 } from "./judge-meeting.ts";
 
@@ -38,7 +40,34 @@ export async function judgeByClaims(
   if (contested && !displaces(met, stored) && witness.overtaken(key, met, stored))
     return givesWay(stored, met);
   const young = contested ? "undecided" : "look";
-  return judgeStanding(stored, await claims.standing(key, stored, { young }), met);
+  const standing = await claims.standing(key, stored, { young });
+  if (!(await keepsItsKey(claims, key, met, { stored, standing })))
+    return judgeStanding(stored, standing, met);
+  const without = unnamed(stored, met);
+  const alone = judgeMeeting(without, met);
+  if (alone.do !== "ask") return alone;
+  return standing.kind === "held"
+    ? judgeStanding(without, { ...standing, by: unnamed(standing.by, met) }, met)
+    : judgeStanding(without, { kind: "free" }, met);
+}
+
+/**
+ * Whether the job was to give way to one that never came. A window that is over doesn't tell
+ * whether its job was ever there.
+ */
+async function keepsItsKey(
+  claims: UniqueClaims,
+  key: UniqueKey,
+  met: Meeting,
+  { stored, standing }: { readonly stored: StoredClaim; readonly standing: Standing },
+): Promise<boolean> {
+  const gave = gaveWay(stored, met);
+  if (gave === undefined || gave.seen) return false;
+  const isInDoubt =
+    standing.kind === "free"
+      ? standing.since !== undefined
+      : standing.kind === "held" && gave.by !== standing.by.claim.id;
+  return isInDoubt && !(await claims.wasThere(key, gave.by, met.enqueuedAt));
 }
 
 /**

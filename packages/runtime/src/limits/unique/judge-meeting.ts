@@ -1,5 +1,9 @@
 import {
   cleared,
+  CLAIM_LEASE_MS,
+  displacedBy,
+  displacedIn,
+  farDue,
   isEarlierLife,
   isThrough,
   mayBeReplaced,
@@ -9,6 +13,7 @@ import {
   successor,
   type UniqueClaim,
   windowEnd,
+  withDisplaced,
 } from "@millrace/core";
 import type { Meeting } from "./job-meeting.ts";
 
@@ -17,6 +22,12 @@ import type { Meeting } from "./job-meeting.ts";
  * claim still stands has to be found out first.
  */
 export type Verdict = Judged | { readonly do: "ask"; readonly stored: StoredClaim };
+
+/** A job that gave way, and what to. `seen`: that certainly exists. */
+export interface GaveWay {
+  readonly by: string;
+  readonly seen: boolean;
+}
 
 export type Judged =
   /** It may run. `frees`: the claim that its end frees. */
@@ -39,6 +50,8 @@ export type Judged =
   | { readonly do: "cancel"; readonly reason: string; readonly stored: StoredClaim }
   /** It stays for another look, as it can't be known yet. */
   | { readonly do: "defer"; readonly untilMs: number; readonly stored: StoredClaim }
+  /** It is there: those that gave way to it have to be ended first, as nobody else would do it. */
+  | { readonly do: "end-displaced"; readonly stored: StoredClaim }
   /** Somebody else wrote meanwhile: read again. */
   | { readonly do: "again" };
 
@@ -57,9 +70,13 @@ export function judgeMeeting(stored: StoredClaim | undefined, met: Meeting): Ver
   if (stored === undefined) {
     return met.earlier !== "none" && met.while !== "running" ? PASS : take(fresh(met), 0, met);
   }
+  if (displacedBy(stored.claim, met.id).length > 0) return { do: "end-displaced", stored };
   if (stored.claim.id === met.id) return own(stored, met);
   if (isThrough(stored.claim, met.id) && met.while === "pending")
     return { do: "go-through", claim: unmarked(stored), expected: stored.revision };
+  const gave = displacedIn(stored.claim, met.id);
+  if (gave?.seen === true && met.earlier !== "run")
+    return { do: "cancel", reason: replacedBy(gave.by), stored };
   return stored.claim.state === "freed" ? afterFreed(stored, met) : againstHolder(stored, met);
 }
 
@@ -70,15 +87,35 @@ export function judgeMeeting(stored: StoredClaim | undefined, met: Meeting): Ver
 function againstHolder(stored: StoredClaim, met: Meeting): Verdict {
   const { claim, revision } = stored;
   const end = windowEnd(stored);
-  if (end !== undefined && end <= met.enqueuedAt) return take(fresh(met), revision, met);
+  if (end !== undefined && end <= met.enqueuedAt)
+    return take(freshAfter(claim, met), revision, met);
+  if (wasOver(met, stored)) return PASS;
   return mayHaveStarted(stored, met) && (claim.while ?? met.while) !== "running"
     ? PASS
     : { do: "ask", stored };
 }
 
 /** A job that was replaced had not started. */
-function mayHaveStarted({ claim }: StoredClaim, { id, earlier }: Meeting): boolean {
-  return earlier === "run" || (earlier === "perhaps" && claim.replaced?.includes(id) !== true);
+function mayHaveStarted(stored: StoredClaim, met: Meeting): boolean {
+  const { earlier } = met;
+  return earlier === "run" || (earlier === "perhaps" && gaveWay(stored, met) === undefined);
+}
+
+/** The claim without what it says of a job that was to give way to one that never came. */
+export function unnamed(stored: StoredClaim, { id }: Meeting): StoredClaim {
+  const { displaced = [], replaced, ...claim } = stored.claim;
+  const names = replaced?.filter((one) => one !== id) ?? [];
+  const others = displaced.filter((one) => one.id !== id);
+  const without = names.length === 0 ? claim : { ...claim, replaced: names };
+  return { ...stored, claim: withDisplaced(without, { displaced: others }) };
+}
+
+/** What the claim says of a job that was replaced. */
+export function gaveWay({ claim }: StoredClaim, { id }: Meeting): GaveWay | undefined {
+  const displaced = displacedIn(claim, id);
+  if (displaced !== undefined) return { by: displaced.by, seen: displaced.seen === true };
+  if (claim.replaced?.includes(id) !== true) return undefined;
+  return { by: claim.id, seen: claim.state !== "claimed" };
 }
 
 /** The answer to `ask`. */
@@ -96,7 +133,7 @@ export function judgeStanding(stored: StoredClaim, standing: Standing, met: Meet
       return met.earlier !== "none" ||
         standing.since === undefined ||
         standing.since <= met.enqueuedAt
-        ? take(fresh(met), stored.revision, met)
+        ? take(freshAfter(stored.claim, met), stored.revision, met)
         : { do: "cancel", reason: wasHeld(stored, met), stored };
     case "held": {
       const { by } = standing;
@@ -118,7 +155,7 @@ function own(stored: StoredClaim, met: Meeting): Judged {
   };
   if (claim.state === "freed") {
     // It has ended, and was brought back to life by something that knows of no claims.
-    return during === "running" ? take(fresh(met), revision, met) : PASS;
+    return during === "running" ? take(freshAfter(claim, met), revision, met) : PASS;
   }
   if (during === "pending")
     return { do: "take", claim: moved(stored, "freed"), expected: revision };
@@ -138,24 +175,35 @@ function afterFreed(stored: StoredClaim, met: Meeting): Judged {
   // Under a rule by which the latest wins, one that came after the job that has started is not
   // served by it.
   const isNewer = met.onConflict !== "keep" && isLater(met, stored);
-  const isReplaced = stored.claim.replaced?.includes(met.id) === true;
+  const isReplaced = gaveWay(stored, met) !== undefined;
   if (!mayRunAgain && (isReplaced || (met.enqueuedAt < updatedAt && !isNewer)))
     return { do: "cancel", reason: wasHeld(stored, met), stored };
-  return take(fresh(met), revision, met);
+  return take(freshAfter(stored.claim, met), revision, met);
+}
+
+/**
+ * Whether a job's own window was over before the one of the claim began: then neither is in the
+ * other's way, however late it comes. Its message was stored after its key was claimed, so it may
+ * have had the key for longer than it seems.
+ */
+function wasOver(met: Meeting, stored: StoredClaim): boolean {
+  const end = windowEnd(stored);
+  if (end === undefined || gaveWay(stored, met) !== undefined) return false;
+  const windowMs = end - stored.since;
+  return met.enqueuedAt + windowMs - Math.min(CLAIM_LEASE_MS, windowMs / 2) <= stored.since;
 }
 
 /** Whether a job that came later takes the key of one that waits. */
 export function displaces(met: Meeting, by: StoredClaim): boolean {
-  if (by.claim.replaced?.includes(met.id) === true) return false;
+  if (gaveWay(by, met) !== undefined) return false;
   return met.onConflict !== "keep" && isLater(met, by) && mayBeReplaced(by);
 }
 
 /** It is settled in favour of the holder, or of another that came later than it. */
-export function givesWay(by: StoredClaim, { id }: Meeting): Judged {
+export function givesWay(by: StoredClaim, met: Meeting): Judged {
+  const gave = gaveWay(by, met);
   const reason =
-    by.claim.replaced?.includes(id) === true
-      ? replacedBy(by)
-      : `Its unique key is held by ${by.claim.id}.`;
+    gave === undefined ? `Its unique key is held by ${by.claim.id}.` : replacedBy(gave.by);
   return { do: "cancel", reason, stored: by };
 }
 
@@ -183,9 +231,14 @@ function isLater({ enqueuedAt, sequence }: Meeting, { since, claim }: StoredClai
   return sequence !== undefined && claim.sequence !== undefined && sequence > claim.sequence;
 }
 
+/** The same in the place of another. */
+function freshAfter(claim: UniqueClaim, met: Meeting): UniqueClaim {
+  return withDisplaced(fresh(met), claim);
+}
+
 /** The claim of a job that came without one. */
 function fresh(met: Meeting): UniqueClaim {
-  const { id, generation, enqueuedAt, sequence, while: during, onConflict } = met;
+  const { id, generation, enqueuedAt, sequence, while: during, onConflict, notBefore, now } = met;
   return {
     id,
     state: "seen",
@@ -193,6 +246,7 @@ function fresh(met: Meeting): UniqueClaim {
     ...(sequence === undefined ? {} : { sequence }),
     while: during,
     ...(onConflict === "keep" ? {} : { replaceable: true }),
+    ...farDue(notBefore, during, now),
     ...(generation === 0 ? {} : { generation }),
   };
 }
@@ -210,12 +264,13 @@ function take(claim: UniqueClaim, expected: number, met: Meeting): Judged {
   return { do: "take", claim, expected };
 }
 
-function wasHeld(stored: StoredClaim, { id }: Meeting): string {
-  return stored.claim.replaced?.includes(id) === true
-    ? replacedBy(stored)
-    : `Its unique key was held by ${stored.claim.id} when it was enqueued.`;
+function wasHeld(stored: StoredClaim, met: Meeting): string {
+  const gave = gaveWay(stored, met);
+  return gave === undefined
+    ? `Its unique key was held by ${stored.claim.id} when it was enqueued.`
+    : replacedBy(gave.by);
 }
 
-function replacedBy({ claim }: StoredClaim): string {
-  return `Replaced by ${claim.id}, which was enqueued later with the same unique key.`;
+export function replacedBy(id: string): string {
+  return `Replaced by ${id}, which was enqueued later with the same unique key.`;
 }

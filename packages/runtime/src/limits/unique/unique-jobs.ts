@@ -1,5 +1,6 @@
 import { type Broker, type Clock, type Logger, UniqueClaims } from "@millrace/core";
 import type { Registry } from "../../registry/registry.ts";
+import { DisplacedJobs } from "./displaced-jobs.ts";
 import { UniqueLimit } from "./unique-limit.ts";
 import { UniqueHolds } from "./unique-holds.ts";
 import { UniqueRelease } from "./unique-release.ts";
@@ -21,16 +22,18 @@ export function uniqueJobs(host: {
 }): UniqueJobs {
   const claims = new UniqueClaims(host.broker);
   const holds = new UniqueHolds();
+  const displaced = new DisplacedJobs({ broker: host.broker, claims, registry: host.registry });
   const sweeper = new UniqueSweeper(host);
   return {
     limit: new UniqueLimit({
       broker: host.broker,
       claims,
       holds,
+      displaced,
       clock: host.clock,
       onMet: () => sweeper.wake(),
     }),
-    release: new UniqueRelease({ claims, holds, registry: host.registry, clock: host.clock }),
+    release: new UniqueRelease({ ...host, claims, holds, displaced }),
     sweeper,
   };
 }

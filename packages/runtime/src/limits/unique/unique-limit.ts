@@ -16,6 +16,7 @@ import {
 } from "@millrace/core";
 import { type Entrant, type Limit, type Entry, PASSED } from "../limit.ts";
 import { ClaimAges } from "./claim-ages.ts";
+import type { DisplacedJobs } from "./displaced-jobs.ts";
 import { type Meeting, meetingOf, uniqueKeyOf } from "./job-meeting.ts";
 import { judgeByClaims, judgePeeked } from "./judge-by-claims.ts";
 import type { Judged } from "./judge-meeting.ts";
@@ -26,6 +27,7 @@ export interface UniqueLimitHost {
   readonly broker: Pick<Broker, "solitary">;
   readonly claims: UniqueClaims;
   readonly holds: UniqueHolds;
+  readonly displaced: DisplacedJobs;
   readonly clock: Clock;
   /** A unique job was met on this node. */
   readonly onMet: () => void;
@@ -84,7 +86,7 @@ export class UniqueLimit implements Limit {
   }
 
   async #judge(envelope: Envelope, key: UniqueKey, met: Meeting): Promise<Entry> {
-    const { claims, holds } = this.#host;
+    const { claims, holds, displaced } = this.#host;
     let isThrough = false;
     for (let round = 0; round < ROUNDS; round += 1) {
       const asMet = this.#asKnown(envelope, met);
@@ -116,6 +118,9 @@ export class UniqueLimit implements Limit {
         case "cancel":
           await this.#letThrough(key, verdict.stored);
           return this.#refuse(envelope, key, { kind: "cancelled", reason: verdict.reason });
+        case "end-displaced":
+          await displaced.endFor(key, verdict.stored, met.id);
+          continue;
         case "again":
           continue;
       }

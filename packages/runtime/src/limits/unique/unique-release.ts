@@ -1,5 +1,6 @@
 import {
   type Clock,
+  displacedBy,
   type Envelope,
   moved,
   type Settlement,
@@ -9,6 +10,7 @@ import {
 } from "@millrace/core";
 import type { Settled, SettlementHook } from "../../execution/settle/settlement-hook.ts";
 import type { Registry } from "../../registry/registry.ts";
+import type { DisplacedJobs } from "./displaced-jobs.ts";
 import { type Meeting, meetingOf, uniqueKeyOf } from "./job-meeting.ts";
 import { judgeByClaims } from "./judge-by-claims.ts";
 import type { UniqueHolds } from "./unique-holds.ts";
@@ -16,6 +18,7 @@ import type { UniqueHolds } from "./unique-holds.ts";
 export interface UniqueReleaseHost {
   readonly claims: UniqueClaims;
   readonly holds: UniqueHolds;
+  readonly displaced: DisplacedJobs;
   readonly registry: Registry;
   readonly clock: Clock;
 }
@@ -50,7 +53,7 @@ export class UniqueRelease implements SettlementHook {
   }
 
   async beforeAck({ envelope, message, settlement, recorded }: Settled): Promise<void> {
-    const { claims, clock, holds, registry } = this.#host;
+    const { claims, clock, displaced, holds, registry } = this.#host;
     const job = registry.get(envelope.name, envelope.queue);
     const hold = holds.of(envelope);
     const key = hold?.key ?? uniqueKeyOf(envelope, job);
@@ -70,7 +73,13 @@ export class UniqueRelease implements SettlementHook {
       typeof (claim.while ?? job?.unique?.while) !== "object";
     for (;;) {
       const stored = await claims.read(key);
-      if (stored === undefined || !frees(stored)) return;
+      if (stored === undefined) return;
+      // It ends without a start, and was there all the same.
+      if (displacedBy(stored.claim, envelope.id).length > 0) {
+        await displaced.endFor(key, stored, envelope.id);
+        continue;
+      }
+      if (!frees(stored)) return;
       if (await this.#free(key, stored)) return;
     }
   }
@@ -80,10 +89,15 @@ export class UniqueRelease implements SettlementHook {
    * when the job is due.
    */
   async #claimEarly(key: UniqueKey, met: Meeting): Promise<void> {
-    const { claims } = this.#host;
+    const { claims, displaced } = this.#host;
     for (let round = 0; round < ROUNDS; round += 1) {
       const verdict = await judgeByClaims(claims, key, met);
       if (verdict.do === "again") continue;
+      if (verdict.do === "end-displaced") {
+        await displaced.endFor(key, verdict.stored, met.id);
+        continue;
+      }
+      if (verdict.do === "cancel") await displaced.endIfReplaced(key, verdict.stored, met.id);
       if (verdict.do !== "take" && verdict.do !== "wait") return;
       // Its own claim is there already, and would be marked as started.
       if ((await claims.read(key))?.claim.id === met.id) return;

@@ -4,6 +4,7 @@ import {
   type Document,
   FREED_MEMORY_MS,
   type Logger,
+  mayBeAwaited,
   readClaim,
   recordError,
   type Timer,
@@ -88,10 +89,11 @@ export class UniqueSweeper {
 
 /**
  * A window's key is remembered as long as a freed one: what was enqueued while it was held may be
- * met later.
+ * met later. Where a job that gave way is still to come, the claim tells so until then.
  */
 function isStale(document: Document, now: number): boolean {
   const stored = readClaim(document);
   const freedAt = stored.claim.state === "freed" ? stored.updatedAt : windowEnd(stored);
-  return freedAt !== undefined && now - freedAt > FREED_MEMORY_MS;
+  if (freedAt === undefined || now - freedAt <= FREED_MEMORY_MS) return false;
+  return !mayBeAwaited(stored.claim, now);
 }

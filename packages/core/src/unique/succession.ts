@@ -1,0 +1,123 @@
+import {
+  type Displaced,
+  FREED_MEMORY_MS,
+  isThrough,
+  type StoredClaim,
+  type UniqueClaim,
+  type UniqueWhile,
+} from "./unique-claim.ts";
+
+/** So many of the jobs that gave way are named in a claim, the latest first. */
+const REPLACED_KEPT = 16;
+/** So many are kept of a key, the latest: each goes as soon as its successor was met. */
+const DISPLACED_KEPT = 64;
+
+/**
+ * What a claim says of its job's time. A key that is freed by a start or an end is remembered for
+ * long enough to tell of jobs that come soon; a window is over whatever comes.
+ */
+export function farDue(
+  notBefore: number | undefined,
+  during: UniqueWhile | undefined,
+  now: number,
+): Pick<UniqueClaim, "due"> {
+  const leastMs = typeof during === "object" ? 0 : FREED_MEMORY_MS;
+  return notBefore !== undefined && notBefore - now > leastMs ? { due: notBefore } : {};
+}
+
+/** What a claim takes over from the one in whose place it comes. */
+export function successor(
+  fresh: UniqueClaim,
+  by: StoredClaim,
+  { debounces }: { readonly debounces: boolean },
+): UniqueClaim {
+  const { claim, since } = by;
+  const { replaced, contested = since, through } = claim;
+  const carried = { ...fresh, ...(through === undefined ? {} : { through }) };
+  // The started job keeps running: the new one only replaces jobs that gave way to it.
+  if (isThrough(claim, claim.id))
+    return withDisplaced({ ...carried, ...(replaced === undefined ? {} : { replaced }) }, claim);
+  const next = { ...carried, replaced: givenWay(by), ...(debounces ? {} : { contested }) };
+  return withDisplaced(next, handedOn(claim, fresh.id));
+}
+
+/** The jobs that give way to a claim which takes the place of this one. */
+function givenWay({ claim }: StoredClaim): readonly string[] {
+  return [claim.id, ...(claim.replaced ?? [])].slice(0, REPLACED_KEPT);
+}
+
+/** A claim that comes in the place of another, with the jobs of the key that wait for a far time. */
+export function withDisplaced(
+  fresh: UniqueClaim,
+  { displaced = [] }: Pick<UniqueClaim, "displaced">,
+): UniqueClaim {
+  const others = displaced.filter(({ id }) => id !== fresh.id).slice(-DISPLACED_KEPT);
+  const { displaced: _own, ...claim } = fresh;
+  return others.length === 0 ? claim : { ...claim, displaced: others };
+}
+
+/** Those of a claim that is displaced itself, and its own job. */
+export function handedOn(
+  { id, due, displaced = [] }: UniqueClaim,
+  by: string,
+): Pick<UniqueClaim, "displaced"> {
+  const own = due === undefined ? [] : [{ id, by, due }];
+  // Who displaces a claim displaces all that gave way to it.
+  return { displaced: [...displaced.map((one) => passedTo(one, id, by)), ...own] };
+}
+
+function passedTo(one: Displaced, from: string, to: string): Displaced {
+  return one.by === from && one.seen === undefined ? { ...one, by: to } : one;
+}
+
+/**
+ * The claim as the job had it that was to give way to one that never came; undefined where there
+ * was none.
+ */
+export function givenBack({ claim, since }: StoredClaim): UniqueClaim | undefined {
+  const { replaced: [id, ...replaced] = [], displaced = [], ...others } = claim;
+  if (id === undefined) return undefined;
+  const own = displaced.find((one) => one.id === id);
+  // It gave way to one that came, and so have all behind it.
+  if (own?.seen === true) return undefined;
+  const { due: _its, generation: _life, sequence: _place, ...kept } = others;
+  const back: UniqueClaim = {
+    ...{ ...kept, id, since },
+    ...(replaced.length === 0 ? {} : { replaced }),
+    ...(own === undefined ? {} : { due: own.due }),
+  };
+  return withDisplaced(back, { displaced: displaced.map((one) => passedTo(one, claim.id, id)) });
+}
+
+/** What the claim knows of a job that gave way, if it does. */
+export function displacedIn({ displaced }: UniqueClaim, id: string): Displaced | undefined {
+  return displaced?.find((one) => one.id === id);
+}
+
+/** Those that gave way to a job, and have not been ended for it. */
+export function displacedBy({ displaced = [] }: UniqueClaim, by: string): readonly Displaced[] {
+  return displaced.filter((one) => one.by === by && one.seen === undefined);
+}
+
+/**
+ * The claim once its successor was met.
+ *
+ * @param ended jobs that need not be known any more
+ */
+export function successorSeen(
+  stored: StoredClaim,
+  by: string,
+  ended: ReadonlySet<string>,
+): UniqueClaim {
+  const { claim, since } = stored;
+  const displaced = (claim.displaced ?? [])
+    .filter((one) => one.by !== by || !ended.has(one.id))
+    .map((one): Displaced => (one.by === by ? { ...one, seen: true } : one));
+  const state = claim.id === by && claim.state === "claimed" ? "seen" : claim.state;
+  return withDisplaced({ ...claim, state, since }, { displaced });
+}
+
+/** Whether a job is still to come that has to meet the claim, or it would run. */
+export function mayBeAwaited({ displaced = [] }: UniqueClaim, now: number): boolean {
+  return displaced.some(({ due }) => now - due <= FREED_MEMORY_MS);
+}

@@ -1,0 +1,178 @@
+import { MillraceError, UNIQUE_BUCKET } from "@millrace/core";
+import { describe, expect, test } from "vitest";
+import { key, scene } from "../../fixtures/unique-scene.ts";
+
+const replaced = expect.stringMatching(/^cancelled: Replaced by v\d+,/);
+
+/** Its claim is written, its job is not published. */
+async function dies(made: Awaited<ReturnType<typeof scene>>, version: number) {
+  made.broker.failNext("enqueue", new MillraceError("publish-timeout", "no answer"));
+  await expect(made.enqueue(version)).rejects.toMatchObject({ code: "publish-timeout" });
+}
+
+describe.each(["pending", "running", { window: "1h" }] as const)(
+  "while %j: a job for later that was replaced",
+  (during) => {
+    const rule = { key, while: during, onConflict: "replace" } as const;
+
+    test("never runs, however long after its successor it was due, and ends with that one's start", async () => {
+      const made = await scene(rule);
+      await made.node();
+      await made.enqueue(1, { delay: "3h" });
+      await made.clock.advance("30m");
+      expect(await made.enqueue(2)).toMatchObject({ conflict: { kind: "replaced", id: "v1" } });
+      await made.clock.advance("1s");
+      expect((await made.ends(1)).at(-1)).toEqual(replaced);
+      expect(await made.broker.delayed.count()).toBe(0);
+      await made.clock.advance("4h");
+      expect(made.ran).toEqual([2]);
+      expect(await (await made.broker.documents(UNIQUE_BUCKET)).list()).toEqual([]);
+    });
+
+    test("never runs, whatever came after them and however many there were", async () => {
+      const made = await scene(rule);
+      await made.node();
+      for (let version = 1; version <= 80; version += 1) {
+        await made.enqueue(version, { delay: "3h" });
+        await made.clock.advance("1s");
+      }
+      expect(await made.broker.delayed.count()).toBe(1);
+      await made.enqueue(81);
+      await made.clock.advance("61m");
+      await made.enqueue(82);
+      await made.clock.advance("4h");
+      expect(made.ran).toEqual([81, 82]);
+    });
+
+    test("never runs, where no node was there until it was due", async () => {
+      const made = await scene(rule);
+      await made.enqueue(1, { delay: "3h" });
+      await made.clock.advance("30m");
+      await made.enqueue(2);
+      await made.clock.advance("4h");
+      await made.node();
+      await made.clock.advance("1m");
+      expect(made.ran).toEqual([2]);
+      expect((await made.ends(1)).at(-1)).toEqual(replaced);
+    });
+
+    test("never runs, where its successor ended without a start", async () => {
+      const made = await scene(rule);
+      await made.enqueue(1, { delay: "3h" });
+      await made.enqueue(2, { expiresIn: "1m" });
+      await made.clock.advance("2m");
+      await made.node();
+      await made.clock.advance("4h");
+      expect(made.ran).toEqual([]);
+      expect((await made.ends(1)).at(-1)).toEqual(replaced);
+    });
+
+    test("has its key back and runs, where its successor never came", async () => {
+      const made = await scene(rule);
+      await made.node();
+      await made.enqueue(1, { delay: "3h" });
+      await made.clock.advance("1s");
+      await dies(made, 2);
+      await made.clock.advance("4h");
+      expect(made.ran).toEqual([1]);
+    });
+  },
+);
+
+describe.each(["pending", "running"] as const)("while %s", (during) => {
+  test("a key comes back to a job for later, and not to the next, where its successor never came", async () => {
+    const made = await scene({ key, while: during, onConflict: "replace" });
+    await made.node();
+    await made.enqueue(1, { delay: "3h" });
+    await dies(made, 2);
+    await made.clock.advance("11s");
+    expect(await made.enqueue(3, { unique: { key: "a", onConflict: "keep" } })).toMatchObject({
+      id: "v1",
+      conflict: { kind: "kept" },
+    });
+    expect(await made.enqueue(4)).toMatchObject({ conflict: { kind: "replaced", id: "v1" } });
+    await made.clock.advance("4h");
+    expect(made.ran).toEqual([4]);
+    expect((await made.ends(1)).at(-1)).toMatch(/^cancelled: Replaced by v4,/);
+  });
+});
+
+describe("a window", () => {
+  test.each(["6m", "8m", "12m", "1h"])(
+    "keep: a job that comes %s later is not cancelled for one of a later window",
+    async (delay) => {
+      const made = await scene({ key, while: { window: "5m" } });
+      await made.node();
+      await made.enqueue(1, { delay });
+      for (let version = 2; version <= 12; version += 1) {
+        await made.clock.advance("301s");
+        expect(await made.enqueue(version)).toMatchObject({ duplicate: false });
+      }
+      await made.clock.advance("2h");
+      expect(made.ran.toSorted((a, b) => a - b)).toEqual([...Array(12).keys()].map((n) => n + 1));
+    },
+  );
+
+  test("replace: a job for later is not ended for one that never came, with a later window open", async () => {
+    const made = await scene({ key, while: { window: "1h" }, onConflict: "replace" });
+    await made.node();
+    await made.enqueue(1, { delay: "2h" });
+    await made.clock.advance("1m");
+    await dies(made, 2);
+    await made.clock.advance("61m");
+    expect(await made.enqueue(3)).not.toHaveProperty("conflict");
+    await made.clock.advance("2h");
+    expect(made.ran).toEqual([3, 1]);
+  });
+
+  test("replace: a job for later that was replaced before a later window opened never runs", async () => {
+    const made = await scene({ key, while: { window: "5m" }, onConflict: "replace" });
+    await made.enqueue(1, { delay: "2h" });
+    await made.enqueue(2);
+    await made.clock.advance("6m");
+    expect(await made.enqueue(3)).not.toHaveProperty("conflict");
+    await made.node();
+    await made.clock.advance("3h");
+    expect(made.ran.toSorted()).toEqual([2, 3]);
+    expect((await made.ends(1)).at(-1)).toMatch(/^cancelled: Replaced by v2,/);
+  });
+
+  test("two jobs that claimed nothing exclude each other, whichever of them is met first", async () => {
+    const made = await scene({ key, while: { window: "5m" } });
+    await made.publish(1, { priority: "low" });
+    await made.clock.advance("1s");
+    await made.publish(2);
+    await made.node(1);
+    await made.clock.advance("1m");
+    expect(made.ran).toHaveLength(1);
+  });
+});
+
+test("another job that has a replaced one's id waits for its own time", async () => {
+  const made = await scene({ key, onConflict: "replace" });
+  await made.node();
+  await made.enqueue(1, { delay: "3h" });
+  await made.clock.advance("30m");
+  await made.publish(1, { uniqueKey: "another", notBefore: made.clock.now() + 5_400_000 });
+  expect(await made.broker.delayed.count()).toBe(2);
+  await made.enqueue(2);
+  await made.clock.advance("1s");
+  expect(await made.broker.delayed.count()).toBe(1);
+  await made.clock.advance("4h");
+  expect(made.ran).toEqual([2, 1]);
+});
+
+test("a job that has run keeps the far retry that it was promised", async () => {
+  const made = await scene(
+    { key, while: "running", onConflict: "replace" },
+    { retry: { attempts: 2, backoff: "fixed", base: "3h", jitter: false } },
+  );
+  await made.node();
+  made.runs((version, attempt) => {
+    if (version === 1 && attempt === 1) throw new Error("no");
+  });
+  await made.enqueue(1);
+  expect(await made.enqueue(2)).toMatchObject({ id: "v1", conflict: { kind: "kept" } });
+  await made.clock.advance("4h");
+  expect(made.ran).toEqual([1, 1]);
+});

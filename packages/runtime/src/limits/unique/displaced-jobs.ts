@@ -1,0 +1,74 @@
+import {
+  type AnyJob,
+  type Broker,
+  displacedBy,
+  displacedIn,
+  type Envelope,
+  type StoredClaim,
+  successorSeen,
+  type UniqueClaims,
+  type UniqueKey,
+} from "@millrace/core";
+import type { Registry } from "../../registry/registry.ts";
+import { uniqueKeyOf } from "./job-meeting.ts";
+import { replacedBy } from "./judge-meeting.ts";
+
+export interface DisplacedJobsHost {
+  readonly broker: Pick<Broker, "delayed">;
+  readonly claims: UniqueClaims;
+  readonly registry: Pick<Registry, "get">;
+}
+
+/**
+ * Ends jobs that were replaced and wait for a far time, as soon as a node has met their successor:
+ * they are brought forward to be cancelled. One that is not there yet is still known by the claim,
+ * whenever it comes.
+ */
+export class DisplacedJobs {
+  readonly #host: DisplacedJobsHost;
+
+  constructor(host: DisplacedJobsHost) {
+    this.#host = host;
+  }
+
+  /**
+   * Ends those that gave way to a job which was met. Where another wrote the claim meanwhile, that
+   * is read again and this is asked again.
+   */
+  async endFor(key: UniqueKey, stored: StoredClaim, by: string): Promise<void> {
+    const ended = new Set<string>();
+    for (const { id } of displacedBy(stored.claim, by))
+      if (await this.#end(key, { id, by })) ended.add(id);
+    await this.#host.claims.write(key, successorSeen(stored, by, ended), stored.revision);
+  }
+
+  /** A job that has just begun to wait: who replaced it may have looked for it too early. */
+  async endIfReplaced(key: UniqueKey, stored: StoredClaim, id: string): Promise<void> {
+    const displaced = displacedIn(stored.claim, id);
+    if (displaced?.seen === true) await this.#end(key, displaced);
+  }
+
+  /** @returns whether such a job waited, and is on its way to its end now */
+  async #end(
+    key: UniqueKey,
+    { id, by }: { readonly id: string; readonly by: string },
+  ): Promise<boolean> {
+    const { delayed } = this.#host.broker;
+    let moved = false;
+    for (const envelope of await delayed.of({ queue: key.queue, id })) {
+      if (!this.#isMeant(key, envelope)) continue;
+      const { createdAt } = envelope;
+      const cancellation = { reason: replacedBy(by), createdAt };
+      if (await delayed.move(id, key.queue, "now", { cancellation, createdAt })) moved = true;
+    }
+    return moved;
+  }
+
+  /** Another job may have the id by now. One that has run keeps the retry that it was promised. */
+  #isMeant(key: UniqueKey, envelope: Envelope): boolean {
+    const { name, queue, attempts, interruptions, snoozes } = envelope;
+    if (attempts + interruptions + snoozes > 0) return false;
+    const job: AnyJob | undefined = this.#host.registry.get(name, queue);
+    return uniqueKeyOf(envelope, job)?.document === key.document;
+  }
+}
