@@ -9,6 +9,7 @@ import {
   decidesNoBatch,
   everybodyLeads,
   followsBeforeRecord,
+  forgetsTheReplaced,
   goesByIds,
   keepsPermitTokens,
   looksAtOneGeneration,
@@ -106,6 +107,11 @@ const MUTANTS: readonly Mutant[] = [
     it: "a unique key is taken without comparing whose it is",
     realm: seizesUniqueKeys,
     ...{ seed: 37, faults: ["kill"], is: "overlap" },
+  },
+  {
+    it: "a job for later that was replaced is not named by the claim of those that come after it",
+    realm: forgetsTheReplaced,
+    ...{ seed: 49, faults: [], is: "replaced-ran" },
   },
   {
     it: "who stands for the lead of the schedules leads, whoever else does",

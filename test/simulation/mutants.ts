@@ -7,7 +7,7 @@ import {
   readScheduleState,
   SCHEDULE_STATE,
 } from "@millrace/core";
-import { UNIQUE_BUCKET } from "../../packages/core/src/unique/unique-claim.ts";
+import { UNIQUE_BUCKET, type UniqueClaim } from "../../packages/core/src/unique/unique-claim.ts";
 import { withLastingTokens } from "./lasting-tokens.ts";
 import { otherwise, reordered, spoilt, unfenced, withDocuments } from "./spoilt-realm.ts";
 import { portRealm } from "./world/port-realm.ts";
@@ -277,4 +277,12 @@ export const takesTwice: RealmOf = spoilt((broker) => ({
       return stored.map(({ signalId: _named, ...one }) => one);
     },
   }),
+}));
+
+/** A claim names no jobs that wait for a far time and gave way. */
+export const forgetsTheReplaced: RealmOf = withDocuments(UNIQUE_BUCKET, (store) => ({
+  put: async (key, value, expected) => {
+    const { displaced: _forgotten, due: _either, ...claim } = value as UniqueClaim;
+    return store.put(key, claim, expected);
+  },
 }));

@@ -61,6 +61,7 @@ export interface Evidence {
   /** Jobs that a killed server handed out once more, because it had forgotten the first time. */
   readonly forgotten: readonly Extract<Entry, { is: "forgotten" }>[];
   readonly asked: readonly Extract<Entry, { is: "asked" }>[];
+  readonly replaced: readonly Extract<Entry, { is: "replaced" }>[];
   readonly limited: readonly Extract<Entry, { is: "limited" }>[];
   readonly schedules: readonly Extract<Entry, { is: "schedule-ended" }>[];
   readonly steps: readonly StepSeen[];
@@ -134,6 +135,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
   const crashes: number[] = [];
   const forgotten: Extract<Entry, { is: "forgotten" }>[] = [];
   const asked: Extract<Entry, { is: "asked" }>[] = [];
+  const replaced: Extract<Entry, { is: "replaced" }>[] = [];
   const limited: Extract<Entry, { is: "limited" }>[] = [];
   const schedules: Extract<Entry, { is: "schedule-ended" }>[] = [];
   /** Whose letter was removed last, and of which life, by queue and id. */
@@ -271,6 +273,9 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
       case "asked":
         asked.push(entry);
         break;
+      case "replaced":
+        replaced.push(entry);
+        break;
       case "limited":
         limited.push(entry);
         break;
@@ -292,7 +297,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
   }
   return {
     ...{ jobs, batches, queueOf, deaths, crashes, asked, limited, schedules, steps },
-    ...{ signalled, taken, healedMs, silences, freezes, forgotten },
+    ...{ signalled, taken, healedMs, silences, freezes, forgotten, replaced },
   };
 }
 

@@ -3,12 +3,13 @@ import { fencingToken } from "../../../packages/runtime/src/execution/attempt/fe
 import { WORLD_BEGAN } from "../engine/process.ts";
 import { type Evidence, type JobSeen, livesOf } from "./evidence.ts";
 import { isForeign } from "./judge-ends.ts";
+import { hasGivenWay } from "./judge-replaced.ts";
 import { untilMs } from "./judge-runs.ts";
 import { idOf } from "./turns.ts";
 import type { Violation } from "./violation.ts";
 
 const PURGED = "purged";
-const KEY_IS_HELD = "Its unique key is held by ";
+const KEY_IS_HELD = /^Its unique key (is|was) held by /;
 const PARKED_FULL = "parked-full";
 /** Takes hardly any jobs, and parks no more than it takes. */
 const NARROW = "narrow";
@@ -31,7 +32,7 @@ export function* judgeOrders(evidence: Evidence): Generator<Violation> {
       if (reason === PARKED_FULL && !hasQuota)
         yield { is: "unasked", job, detail: "it found no room to wait, and there is no quota" };
       if (state !== "cancelled") continue;
-      if (hasComeTooLate(seen, reason)) continue;
+      if (hasComeTooLate(seen, reason) || hasGivenWay(seen, reason, evidence)) continue;
       const isPurged = reason === PURGED;
       if (!(isPurged ? wasAsked("purge", queue) : wasAsked("cancel", idOf(seen.job))))
         yield { is: "unasked", job, detail: `it was cancelled: ${reason}` };
@@ -48,7 +49,7 @@ function hasComeTooLate(
   { plannedMs = 0, confirmedMs = Infinity }: JobSeen,
   reason: string | undefined,
 ): boolean {
-  return reason?.startsWith(KEY_IS_HELD) === true && confirmedMs - plannedMs > CLAIM_LEASE_MS;
+  return KEY_IS_HELD.test(reason ?? "") && confirmedMs - plannedMs > CLAIM_LEASE_MS;
 }
 
 /** Tokens grow by generations first. */

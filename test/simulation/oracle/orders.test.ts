@@ -144,6 +144,30 @@ describe("what an operator does, before the oracle of the simulation", () => {
     expect(kinds([...enqueued(10_999), end])).toEqual(["unasked"]);
   });
 
+  it("gives way to a job that was there, and never begins once its replacer was told so", () => {
+    const enqueued = (job: string, atMs: number): (Fact & { readonly atMs: number })[] => [
+      { ...planned(job), kind: "job latest", atMs } as Fact & { readonly atMs: number },
+      { is: "confirmed", job, duplicate: false, atMs: atMs + 5 },
+    ];
+    const both = [...enqueued("j1", 1_000), ...enqueued("j2", 2_000)];
+    const told: Fact = { is: "replaced", job: "j1", by: "j2" };
+    const end = (reason: string): Fact =>
+      recorded("j1", {
+        ...{ state: "cancelled", outcome: "cancelled", at: BEGAN + 3_000 },
+        reason,
+      });
+    const replaced = "Replaced by j2, which was enqueued later with the same unique key.";
+    expect(kinds([...both, recorded("j2"), told, end(replaced)])).toEqual([]);
+    expect(kinds([...both, recorded("j2"), end(replaced.replace("j2", "j3"))])).toEqual([
+      "unasked",
+    ]);
+    expect(kinds([...both, recorded("j2"), end("Its unique key is held by j2.")])).toEqual([]);
+    const run = [began(1, "j1"), ended(1, "j1", "succeeded"), recorded("j1")];
+    const late = run.map((fact) => ({ ...fact, atMs: 9_000 }));
+    expect(kinds([...both, recorded("j2"), told, ...late])).toEqual(["replaced-ran"]);
+    expect(kinds([...both, ...run, recorded("j2"), told])).toEqual([]);
+  });
+
   it("lets no more of a queue run at once, and start, than its limits say", () => {
     const limited = (limit: number): Fact => ({
       ...{ is: "limited", queue: "work", concurrency: limit },

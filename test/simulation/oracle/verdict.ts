@@ -4,6 +4,7 @@ import { judgeEnds } from "./judge-ends.ts";
 import { judgeFlows } from "./judge-flows.ts";
 import { judgeOutcomes } from "./judge-outcomes.ts";
 import { judgeOrders } from "./judge-orders.ts";
+import { judgeReplaced } from "./judge-replaced.ts";
 import { judgeRuns, type Limits } from "./judge-runs.ts";
 import { judgeSignals } from "./judge-signals.ts";
 import { judgeSteps } from "./judge-steps.ts";
@@ -45,6 +46,7 @@ export function verdict({
     ...judgeFlows(evidence),
     ...(telling === undefined ? [] : judgeOutcomes(evidence, telling)),
     ...judgeOrders(evidence),
+    ...judgeReplaced(evidence),
     ...judgeSchedules(evidence, schedules),
     ...judgeSteps(evidence),
     ...judgeSignals(evidence),

@@ -33,6 +33,8 @@ export type ViolationKind =
   | "tick"
   /** Cancelled, purged or brought back, and nobody had asked for that. */
   | "unasked"
+  /** It began after a producer had been told that another job takes its place. */
+  | "replaced-ran"
   /** Purged while it ran. */
   | "purged-running"
   /** A step was run once more although somebody had been given what it came to. */

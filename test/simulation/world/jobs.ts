@@ -55,6 +55,8 @@ const queueOf = {
   tick: "work",
   renewed: "renewed",
   told: "work",
+  latest: "work",
+  newest: "work",
 } as const;
 export type JobName = keyof typeof queueOf;
 export const QUEUES = ["work", "narrow", "money", "shop"] as const;
@@ -69,7 +71,12 @@ const coordinated = {
   capped: { concurrency: { key: keyOfInput, limit: 2 } },
   rated: { rateLimit: { key: keyOfInput, limit: 5, per: "2s" } },
   unique: { unique: { key: keyOfInput, while: "running", onConflict: "keep" } },
+  latest: { unique: { key: keyOfInput, while: "pending", onConflict: "replace" } },
+  newest: { unique: { key: keyOfInput, while: { window: "4s" }, onConflict: "replace" } },
 } as const;
+
+/** Jobs that give way to later ones of their key. */
+export const REPLACING = ["latest", "newest"] as const satisfies readonly JobName[];
 
 /** How many jobs of a name may run at once with one key. */
 export const LIMITS = {

@@ -11,6 +11,8 @@ export type Fact =
       readonly links?: number;
     }
   | { readonly is: "confirmed"; readonly job: string; readonly duplicate: boolean }
+  /** A producer was told that its job takes the place of another, which had not started. */
+  | { readonly is: "replaced"; readonly job: string; readonly by: string }
   | { readonly is: "refused"; readonly job: string; readonly code: string }
   | {
       readonly is: "began";

@@ -10,6 +10,8 @@ const LEAST_MS = 122_000;
 export const LONGEST_OUTAGE_MS = 300_000;
 /** Of the faults that last: crashes, kills, cuts and elections. */
 const LONG = 0.3;
+/** A job that waits for so long need not wait for longer. */
+const MOST_LONGER_MS = 60_000;
 /** Plans come for so long: before, in and after an outage. */
 const SPREAD_MS = 300_000;
 
@@ -46,7 +48,9 @@ function later(plan: Plan, dice: Dice): Plan {
     ...plan,
     atMs: plan.atMs + byMs,
     // Some come due in or after an outage.
-    delayMs: plan.delayMs * (dice(`${plan.name} long delay`) < 0.5 ? 10 : 1),
+    delayMs:
+      plan.delayMs *
+      (plan.delayMs < MOST_LONGER_MS && dice(`${plan.name} long delay`) < 0.5 ? 10 : 1),
     script: {
       ...plan.script,
       ...(brokenUntilMs === undefined ? {} : { brokenUntilMs: brokenUntilMs + byMs }),

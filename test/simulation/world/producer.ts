@@ -150,6 +150,8 @@ export class ProducerProcess {
       return false;
     }
     ledger.note({ is: "confirmed", job: as, duplicate: handle.duplicate });
+    if (handle.conflict?.kind === "replaced")
+      ledger.note({ is: "replaced", job: handle.conflict.id, by: as });
     if (awaited) void this.#await(as, handle);
     if (cancelAfterMs !== undefined) void this.#cancel(handle, cancelAfterMs);
     const { dice } = this.#options;

@@ -1,6 +1,7 @@
 import { between, byWeight, type Dice, oneOf } from "../engine/dice.ts";
 import type { JobName, Script } from "./jobs.ts";
 import { type Order, ordersOf } from "./orders.ts";
+import { replacingPlans } from "./replacing.ts";
 
 /** A job, a chain or a batch that somebody enqueues at its time. */
 export interface Plan {
@@ -87,7 +88,10 @@ export function settingOf(dice: Dice): Setting {
     room: between(dice, "room", 3, mood === "crowded" ? 5 : 30),
     faultsUntilMs,
     orders: ordersOf(dice, { leaseMs, faultsUntilMs }),
-    plans: Array.from({ length: jobs }, (_, index) => planOf(dice, `j${index}`, climate)),
+    plans: [
+      ...Array.from({ length: jobs }, (_, index) => planOf(dice, `j${index}`, climate)),
+      ...replacingPlans(dice),
+    ],
   };
 }
 
@@ -174,7 +178,7 @@ function partsOf(
 
 function jobName(dice: Dice, name: string, mood: Mood): JobName {
   return (
-    byWeight<Exclude<JobName, "link" | "callback" | "shop" | "tick" | "renewed" | "told">>(
+    byWeight<"plain" | "narrow" | "single" | "capped" | "rated" | "unique" | "money">(
       dice,
       `${name} job`,
       {

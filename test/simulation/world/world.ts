@@ -178,7 +178,8 @@ async function live(
   ledger.note({ is: "healed" });
   const quiet = (): boolean =>
     planned && realm.leftovers().length === 0 && fleet.running.length === 0;
-  for (let waited = 0; waited < LIVENESS_MS && !quiet(); waited += LOOK_MS)
+  const longestMs = LIVENESS_MS + Math.max(0, ...plans.map(({ delayMs }) => delayMs));
+  for (let waited = 0; waited < longestMs && !quiet(); waited += LOOK_MS)
     await timeline.run(LOOK_MS);
   await timeline.run(LEASES_AFTERWARDS * setting.leaseMs);
   const leftovers = await lastingLeftovers(realm, timeline);

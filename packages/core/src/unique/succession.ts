@@ -14,15 +14,15 @@ const DISPLACED_KEPT = 64;
 
 /**
  * What a claim says of its job's time. A key that is freed by a start or an end is remembered for
- * long enough to tell of jobs that come soon; a window is over whatever comes.
+ * long enough to tell of jobs that come soon; a window is over although its job may still wait.
  */
 export function farDue(
   notBefore: number | undefined,
   during: UniqueWhile | undefined,
   now: number,
 ): Pick<UniqueClaim, "due"> {
-  const leastMs = typeof during === "object" ? 0 : FREED_MEMORY_MS;
-  return notBefore !== undefined && notBefore - now > leastMs ? { due: notBefore } : {};
+  if (typeof during === "object") return { due: Math.max(now, notBefore ?? 0) };
+  return notBefore !== undefined && notBefore - now > FREED_MEMORY_MS ? { due: notBefore } : {};
 }
 
 /** What a claim takes over from the one in whose place it comes. */
@@ -46,7 +46,7 @@ function givenWay({ claim }: StoredClaim): readonly string[] {
   return [claim.id, ...(claim.replaced ?? [])].slice(0, REPLACED_KEPT);
 }
 
-/** A claim that comes in the place of another, with the jobs of the key that wait for a far time. */
+/** A claim that comes in the place of another, with its jobs that wait for a far time. */
 export function withDisplaced(
   fresh: UniqueClaim,
   { displaced = [] }: Pick<UniqueClaim, "displaced">,
@@ -94,27 +94,39 @@ export function displacedIn({ displaced }: UniqueClaim, id: string): Displaced |
   return displaced?.find((one) => one.id === id);
 }
 
-/** Those that gave way to a job, and have not been ended for it. */
-export function displacedBy({ displaced = [] }: UniqueClaim, by: string): readonly Displaced[] {
-  return displaced.filter((one) => one.by === by && one.seen === undefined);
+/**
+ * Those that gave way to a job, and have not been ended for it. One that gave way itself came later
+ * than those before it.
+ */
+export function displacedBy(
+  { displaced = [] }: UniqueClaim,
+  successor: string,
+): readonly Displaced[] {
+  const place = displaced.findIndex(({ id }) => id === successor);
+  const own = displaced[place];
+  return displaced.filter(
+    ({ by, seen }, at) =>
+      seen === undefined && (by === successor || (at < place && by === own?.by)),
+  );
 }
 
 /**
- * The claim once its successor was met.
+ * The claim once a job was met.
  *
  * @param ended jobs that need not be known any more
  */
 export function successorSeen(
   stored: StoredClaim,
-  by: string,
+  successor: string,
   ended: ReadonlySet<string>,
 ): UniqueClaim {
   const { claim, since } = stored;
+  const over = new Set(displacedBy(claim, successor));
   const displaced = (claim.displaced ?? [])
-    .filter((one) => one.by !== by || !ended.has(one.id))
-    .map((one): Displaced => (one.by === by ? { ...one, seen: true } : one));
-  const state = claim.id === by && claim.state === "claimed" ? "seen" : claim.state;
-  return withDisplaced({ ...claim, state, since }, { displaced });
+    .filter((one) => !over.has(one) || !ended.has(one.id))
+    .map((one): Displaced => (over.has(one) ? { ...one, by: successor, seen: true } : one));
+  const isWaiting = claim.id === successor && claim.state === "claimed";
+  return withDisplaced({ ...claim, state: isWaiting ? "seen" : claim.state, since }, { displaced });
 }
 
 /** Whether a job is still to come that has to meet the claim, or it would run. */

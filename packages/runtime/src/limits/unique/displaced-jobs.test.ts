@@ -113,6 +113,16 @@ describe("a window", () => {
     },
   );
 
+  test("that is over is in nobody's way, whatever rule the next of its key has", async () => {
+    const made = await scene({ key, while: { window: "5m" } });
+    await made.node();
+    await made.enqueue(1, { delay: "7m" });
+    await made.clock.advance("6m");
+    await made.enqueue(2, { unique: { key: "a", while: "pending" } });
+    await made.clock.advance("5m");
+    expect(made.ran).toEqual([2, 1]);
+  });
+
   test("replace: a job for later is not ended for one that never came, with a later window open", async () => {
     const made = await scene({ key, while: { window: "1h" }, onConflict: "replace" });
     await made.node();
@@ -131,6 +141,19 @@ describe("a window", () => {
     await made.enqueue(2);
     await made.clock.advance("6m");
     expect(await made.enqueue(3)).not.toHaveProperty("conflict");
+    await made.node();
+    await made.clock.advance("3h");
+    expect(made.ran.toSorted()).toEqual([2, 3]);
+    expect((await made.ends(1)).at(-1)).toMatch(/^cancelled: Replaced by v2,/);
+  });
+
+  test("replace: nor does one that lay in its queue until a later window had opened", async () => {
+    const made = await scene({ key, while: { window: "5m" }, onConflict: "replace" });
+    await made.enqueue(1);
+    await made.clock.advance("1m");
+    await made.enqueue(2, { delay: "2h" });
+    await made.clock.advance("6m");
+    await made.enqueue(3, { delay: "2h" });
     await made.node();
     await made.clock.advance("3h");
     expect(made.ran.toSorted()).toEqual([2, 3]);

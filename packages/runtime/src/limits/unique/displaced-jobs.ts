@@ -1,6 +1,7 @@
 import {
   type AnyJob,
   type Broker,
+  type Clock,
   displacedBy,
   displacedIn,
   type Envelope,
@@ -17,6 +18,7 @@ export interface DisplacedJobsHost {
   readonly broker: Pick<Broker, "delayed">;
   readonly claims: UniqueClaims;
   readonly registry: Pick<Registry, "get">;
+  readonly clock: Clock;
 }
 
 /**
@@ -37,8 +39,10 @@ export class DisplacedJobs {
    */
   async endFor(key: UniqueKey, stored: StoredClaim, by: string): Promise<void> {
     const ended = new Set<string>();
-    for (const { id } of displacedBy(stored.claim, by))
-      if (await this.#end(key, { id, by })) ended.add(id);
+    // One that is due is in its queue, or comes there.
+    const now = this.#host.clock.now();
+    for (const { id, due } of displacedBy(stored.claim, by))
+      if (due > now && (await this.#end(key, { id, by }))) ended.add(id);
     await this.#host.claims.write(key, successorSeen(stored, by, ended), stored.revision);
   }
 

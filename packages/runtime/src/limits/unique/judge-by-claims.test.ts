@@ -1,7 +1,7 @@
 import { type StoredClaim, type UniqueClaim, type UniqueClaims, UniqueKey } from "@millrace/core";
 import { expect, test } from "vitest";
 import type { Meeting } from "./job-meeting.ts";
-import { judgeMeeting } from "./judge-meeting.ts";
+import { judgeMeeting, judgeStanding } from "./judge-meeting.ts";
 import { judgePeeked } from "./judge-by-claims.ts";
 
 const KEY = new UniqueKey("search", "doc-7");
@@ -70,4 +70,12 @@ test("no job runs beside another's claim by a peek alone", async () => {
   const retry: Meeting = { ...met, earlier: "run", while: "pending" };
   expect(await judged(undefined, undefined, retry)).toEqual({ does: "pass", reads: 1 });
   expect(await judged(freed, freed, retry)).toEqual({ does: "pass", reads: 1 });
+});
+
+test("a job that was replaced does not run where its holder was lost and its successor has ended", () => {
+  const by = stored({ id: "other", state: "seen", while: "running", replaced: ["mine"] });
+  const lost: Meeting = { ...met, earlier: "perhaps" };
+  expect(judgeStanding(by, { kind: "free", since: 1_500 }, lost)).toMatchObject({ do: "cancel" });
+  const retry: Meeting = { ...met, earlier: "run" };
+  expect(judgeStanding(by, { kind: "free", since: 1_500 }, retry)).toMatchObject({ do: "take" });
 });

@@ -130,7 +130,7 @@ export function judgeStanding(stored: StoredClaim, standing: Standing, met: Meet
         stored,
       };
     case "free":
-      return met.earlier !== "none" ||
+      return mayHaveStarted(stored, met) ||
         standing.since === undefined ||
         standing.since <= met.enqueuedAt
         ? take(freshAfter(stored.claim, met), stored.revision, met)
@@ -171,7 +171,7 @@ function own(stored: StoredClaim, met: Meeting): Judged {
 function afterFreed(stored: StoredClaim, met: Meeting): Judged {
   const { revision, updatedAt } = stored;
   const mayRunAgain = mayHaveStarted(stored, met);
-  if (mayRunAgain && met.while !== "running") return PASS;
+  if ((mayRunAgain && met.while !== "running") || wasOver(met, stored)) return PASS;
   // Under a rule by which the latest wins, one that came after the job that has started is not
   // served by it.
   const isNewer = met.onConflict !== "keep" && isLater(met, stored);
@@ -182,14 +182,14 @@ function afterFreed(stored: StoredClaim, met: Meeting): Judged {
 }
 
 /**
- * Whether a job's own window was over before the one of the claim began: then neither is in the
- * other's way, however late it comes. Its message was stored after its key was claimed, so it may
- * have had the key for longer than it seems.
+ * Whether a job's own window was over before the claim was made: then neither is in the other's
+ * way, however late it comes. Its message was stored after its key was claimed, so it may have had
+ * the key for longer than it seems.
  */
 function wasOver(met: Meeting, stored: StoredClaim): boolean {
-  const end = windowEnd(stored);
-  if (end === undefined || gaveWay(stored, met) !== undefined) return false;
-  const windowMs = end - stored.since;
+  const window = [stored.claim.while, met.while].find((during) => typeof during === "object");
+  if (window === undefined || gaveWay(stored, met) !== undefined) return false;
+  const { windowMs } = window;
   return met.enqueuedAt + windowMs - Math.min(CLAIM_LEASE_MS, windowMs / 2) <= stored.since;
 }
 

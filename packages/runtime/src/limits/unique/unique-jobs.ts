@@ -22,7 +22,7 @@ export function uniqueJobs(host: {
 }): UniqueJobs {
   const claims = new UniqueClaims(host.broker);
   const holds = new UniqueHolds();
-  const displaced = new DisplacedJobs({ broker: host.broker, claims, registry: host.registry });
+  const displaced = new DisplacedJobs({ ...host, claims });
   const sweeper = new UniqueSweeper(host);
   return {
     limit: new UniqueLimit({
