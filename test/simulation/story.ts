@@ -8,6 +8,8 @@ export function tellEntry(entry: Entry): string {
       return `${at}planned   ${entry.queue}/${entry.job} (${entry.kind})`;
     case "confirmed":
       return `${at}confirmed ${entry.job}${entry.duplicate ? " as a duplicate" : ""}`;
+    case "replaced":
+      return `${at}replaced  ${entry.job} by ${entry.by}`;
     case "refused":
       return `${at}refused   ${entry.job}: ${entry.code}`;
     case "began":

@@ -1,4 +1,4 @@
-import type { HistoryRecord } from "@millrace/core";
+import type { Duration, HistoryRecord } from "@millrace/core";
 import { connect, createNode } from "millrace";
 import { expect, it } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
@@ -35,7 +35,7 @@ describeEachServer("a job for later that was replaced", (server) => {
       client,
       ran,
       ended,
-      enqueue: (version: number, delay?: string) =>
+      enqueue: (version: number, delay?: Duration) =>
         client.enqueue(
           job,
           { doc: "a", version },

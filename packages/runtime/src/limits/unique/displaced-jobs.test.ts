@@ -98,7 +98,7 @@ describe.each(["pending", "running"] as const)("while %s", (during) => {
 });
 
 describe("a window", () => {
-  test.each(["6m", "8m", "12m", "1h"])(
+  test.each(["6m", "8m", "12m", "1h"] as const)(
     "keep: a job that comes %s later is not cancelled for one of a later window",
     async (delay) => {
       const made = await scene({ key, while: { window: "5m" } });
