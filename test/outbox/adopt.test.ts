@@ -85,6 +85,22 @@ describe.skipIf(missing !== undefined)(
       });
     });
 
+    test("a table that is adopted again under another name makes one job of a row", async () => {
+      await adopt({ ...EVENTS, table: "events", id: "id", deleteRows: true });
+      await adopt(EVENTS);
+      await insert(1);
+      expect([await ids(), await left()]).toEqual([["1"], 1]);
+      await pool.query("DROP TABLE IF EXISTS happenings; ALTER TABLE events RENAME TO happenings");
+      await adopt({ ...EVENTS, table: "happenings", deleteRows: true });
+      await pool.query("INSERT INTO happenings VALUES (2, 'order.placed', '{}', '{}')");
+      expect(await ids()).toEqual(["1", "2"]);
+      const { rows } = await pool.query(
+        "SELECT proname FROM pg_proc WHERE proname LIKE 'millrace_adopt_%events%'",
+      );
+      expect(rows).toEqual([]);
+      await pool.query("DROP TABLE happenings");
+    });
+
     test("rows that can be no job are refused when they are written", async () => {
       await adopt({ ...EVENTS, queue: { column: "kind" } });
       await expect(insert(1)).rejects.toThrow(/is no queue name/);

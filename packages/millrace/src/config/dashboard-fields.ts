@@ -45,7 +45,7 @@ export const DASHBOARD_FIELDS = {
     about: "File with the same, one a line, instead of `uiUsers`: a mounted secret.",
   }),
   /**
-   * Addresses and networks (`10.0.0.0/8`) of proxies in front of the dashboard. They say from which
+   * Addresses (`10.0.0.7`) and networks of proxies in front of the dashboard. They say from which
    * address a request comes (`x-forwarded-for`).
    */
   uiProxies: field({
@@ -54,7 +54,7 @@ export const DASHBOARD_FIELDS = {
     flag: "ui-proxies",
     env: ["MILLRACE_UI_PROXIES"],
     about:
-      "Addresses and networks (`10.0.0.0/8`) of proxies in front of the dashboard. They say from which address a request comes (`x-forwarded-for`).",
+      "Addresses (`10.0.0.7`) and networks of proxies in front of the dashboard. They say from which address a request comes (`x-forwarded-for`).",
   }),
   /**
    * Header in which those proxies name who has logged in to them: `X-Forwarded-User`. Whom they

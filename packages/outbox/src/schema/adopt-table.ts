@@ -38,9 +38,12 @@ const NAMES = optionNames<AdoptedTable>({
   ...{ deleteRows: true, existing: true },
 });
 
+const PREFIX = "millrace_adopt_";
+
 /**
  * SQL that makes each row of a table, from now on, a job of the same transaction: by a trigger that
- * calls `millrace_enqueue`. It may be run again, with other columns too. For PostgreSQL.
+ * calls `millrace_enqueue`. It may be run again, with other columns too, and under another name
+ * of the same table. For PostgreSQL.
  *
  * Rows that are written meanwhile are neither missed nor taken twice: the trigger's lock keeps
  * writers out until the end of the transaction.
@@ -67,10 +70,33 @@ BEGIN
   PERFORM ${call(adopted, "NEW.")};${removal}
   RETURN NULL;
 END $millrace$;
-DROP TRIGGER IF EXISTS ${trigger} ON ${from};
+${dropOthers(from, trigger)}DROP TRIGGER IF EXISTS ${trigger} ON ${from};
 CREATE TRIGGER ${trigger} AFTER INSERT ON ${from}
   FOR EACH ROW EXECUTE FUNCTION ${trigger}();
 ${existing === undefined ? "" : takeExisting(adopted, from, existing)}COMMIT;
+`;
+}
+
+/**
+ * Triggers that the same table was given under other names: with a schema before it or without,
+ * before it was renamed. Each would make a job of every row once more, or fail.
+ */
+function dropOthers(from: string, trigger: string): string {
+  const named = literal(trigger.slice(1, -1));
+  return `DO $millrace$
+DECLARE other record;
+BEGIN
+  FOR other IN
+    SELECT tgname, tgfoid FROM pg_trigger
+    WHERE tgrelid = ${literal(from)}::regclass AND NOT tgisinternal
+      AND starts_with(tgname, '${PREFIX}') AND tgname <> ${named}
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', other.tgname, ${literal(from)});
+    IF NOT EXISTS (SELECT 1 FROM pg_trigger WHERE tgfoid = other.tgfoid) THEN
+      EXECUTE format('DROP FUNCTION %s', other.tgfoid::regprocedure);
+    END IF;
+  END LOOP;
+END $millrace$;
 `;
 }
 
@@ -81,7 +107,7 @@ ${existing === undefined ? "" : takeExisting(adopted, from, existing)}COMMIT;
 function triggerOf(table: string): string {
   const shown = table.replaceAll(/[^A-Za-z0-9_]/g, "_").slice(0, 35);
   const hash = createHash("sha256").update(table).digest("hex").slice(0, 12);
-  return `millrace_adopt_${shown}_${hash}`;
+  return `${PREFIX}${shown}_${hash}`;
 }
 
 /** In the order of their ids, where they have any. */
