@@ -82,7 +82,6 @@ export function apiCode(thrown: unknown): number | undefined {
   return thrown instanceof JetStreamApiError ? thrown.code : undefined;
 }
 
-export { STREAM_NOT_FOUND };
 export const CONSUMER_NOT_FOUND = 10014;
 
 /** Asks a stream that is only made when it is needed: where there is none it holds nothing. */

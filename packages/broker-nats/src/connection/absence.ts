@@ -21,9 +21,8 @@ const STANDS_MS = 3_000;
  */
 export class Absence {
   readonly #nc: NatsConnection;
-  /** Since when it was said again and again, and when it was said last. */
-  #since = Number.NEGATIVE_INFINITY;
-  #last = Number.NEGATIVE_INFINITY;
+  /** Of each stream since when it was said again and again, and when last; the latest last. */
+  readonly #said = new Map<string, { readonly since: number; readonly last: number }>();
   readonly #making = new Map<string, number>();
 
   constructor(nc: NatsConnection) {
@@ -33,9 +32,14 @@ export class Absence {
   /** Whether "no such stream", which was said just now, counts. Otherwise it is asked for again. */
   counts(stream: string): boolean {
     const now = machineOf(this.#nc).clock.monotonic();
-    if (now - this.#last > STANDS_MS) this.#since = now;
-    this.#last = now;
-    return now - this.#since >= AGAIN_MS || this.#making.has(stream);
+    for (const [name, { last }] of this.#said) {
+      if (now - last <= STANDS_MS) break;
+      this.#said.delete(name);
+    }
+    const { since } = this.#said.get(stream) ?? { since: now };
+    this.#said.delete(stream);
+    this.#said.set(stream, { since, last: now });
+    return now - since >= AGAIN_MS || this.#making.has(stream);
   }
 
   /**

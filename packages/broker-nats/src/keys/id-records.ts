@@ -1,5 +1,6 @@
 import { type JobRef, MillraceError } from "@millrace/core";
-import { apiCode, asMillraceError, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
+import { apiCode, asMillraceError } from "../jetstream-errors.ts";
 import { Believed } from "../machine/believed.ts";
 import { LeaderReads } from "../reads/leader-reads.ts";
 import type { ServerAccess } from "../store/server-access.ts";

@@ -1,5 +1,6 @@
 import type { StreamConfig } from "@nats-io/jetstream";
-import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
+import { apiCode, request } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { queueNotFound } from "../store/queues.ts";
 import { takesSubject } from "../topology/unlisted-subjects.ts";

@@ -1,5 +1,6 @@
 import type { ConsumerInfo } from "@nats-io/jetstream";
-import { apiCode, CONSUMER_NOT_FOUND, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
+import { apiCode, CONSUMER_NOT_FOUND } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 
 /** What the server says of a lane's consumer; undefined of a lane that was never worked. */

@@ -1,5 +1,6 @@
 import type { JetStreamManager, MsgRequest, StoredMsg } from "@nats-io/jetstream";
-import { apiCode, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
+import { apiCode } from "../jetstream-errors.ts";
 import { parseHeaders, type ReceivedHeaders } from "../wire/read-headers.ts";
 
 /**

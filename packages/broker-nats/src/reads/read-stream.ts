@@ -1,7 +1,8 @@
 import { AckPolicy, DeliverPolicy, type JetStreamManager, ReplayPolicy } from "@nats-io/jetstream";
 import { type Msg, nanos, type NatsConnection } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
-import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
+import { apiCode, request } from "../jetstream-errors.ts";
 import { parseAckSubject } from "../pull/ack-subject.ts";
 import { pullBytes } from "../pull/pull-size.ts";
 import { pullNews } from "../pull/pull-status.ts";

@@ -1,6 +1,7 @@
 import type { StreamInfo } from "@nats-io/jetstream";
 import { serverFeatures } from "../connection/server-features.ts";
-import { apiCode, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
+import { apiCode } from "../jetstream-errors.ts";
 import { nextMessage } from "./next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { readBatch } from "./direct-batch.ts";

@@ -8,7 +8,8 @@ import {
   type StoredDeadLetter,
   type TailQuery,
 } from "@millrace/core";
-import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
+import { apiCode, request } from "../jetstream-errors.ts";
 import { readDeadLetter, writeDeadLetterHeaders } from "../messages/dead-letter-headers.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { readStream } from "../reads/read-stream.ts";

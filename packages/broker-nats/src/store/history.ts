@@ -15,7 +15,8 @@ import {
 } from "@millrace/core";
 import { machineOf } from "../machine/machine.ts";
 import { subscribe } from "../connection/subscribe.ts";
-import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
+import { apiCode, request } from "../jetstream-errors.ts";
 import { readHistoryRecord } from "../messages/history-message.ts";
 import type { JobEnds } from "../settlement/job-ends.ts";
 import { HistoryFollower, recordKey } from "./history-follower.ts";

@@ -8,7 +8,8 @@ import {
   type Stoppable,
 } from "@millrace/core";
 import { subscribe } from "../connection/subscribe.ts";
-import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
+import { apiCode, request } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import { progressStream } from "../topology/streams.ts";

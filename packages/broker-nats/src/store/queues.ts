@@ -10,7 +10,8 @@ import {
 } from "@millrace/core";
 import type { JetStreamManager, StreamConfig, StreamInfo } from "@nats-io/jetstream";
 import { millis } from "@nats-io/nats-core";
-import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
+import { apiCode, request } from "../jetstream-errors.ts";
 import { queueStreams } from "./queue-streams.ts";
 import { endsOf } from "../reads/scan.ts";
 import type { ServerFeatures } from "../connection/server-features.ts";

@@ -1,7 +1,7 @@
 import { JetStreamApiError, type JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { expect, it } from "vitest";
-import { STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { DedupeWindows } from "./dedupe-windows.ts";
 import { Names } from "./subjects.ts";

@@ -6,7 +6,8 @@ import {
   type StoredRecord,
 } from "@millrace/core";
 import { millis } from "@nats-io/nats-core";
-import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
+import { apiCode, request } from "../jetstream-errors.ts";
 import { machineOf } from "../machine/machine.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 

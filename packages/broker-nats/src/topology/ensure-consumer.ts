@@ -7,13 +7,8 @@ import {
   ReplayPolicy,
 } from "@nats-io/jetstream";
 import { millis, nanos } from "@nats-io/nats-core";
-import {
-  apiCode,
-  asMillraceError,
-  CONSUMER_NOT_FOUND,
-  request,
-  STREAM_NOT_FOUND,
-} from "../jetstream-errors.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
+import { apiCode, asMillraceError, CONSUMER_NOT_FOUND, request } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { lacksKeyedDoor, openKeyedDoor } from "./keyed-door.ts";
 import { noSuchQueue, type StoredSubjects, storedSubjects } from "./unlisted-subjects.ts";

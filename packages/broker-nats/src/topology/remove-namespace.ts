@@ -2,7 +2,8 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { brokerConfig, type NatsBrokerOptions } from "../broker-options.ts";
 import { connectNats } from "../connection/connect-nats.ts";
 import { retryingRequests } from "../connection/retrying-requests.ts";
-import { apiCode, request, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
+import { apiCode, request } from "../jetstream-errors.ts";
 
 /**
  * Removes every stream and bucket of a namespace, with all that is in them. For namespaces that

@@ -1,6 +1,7 @@
 import { MillraceError } from "@millrace/core";
 import type { JetStreamManager } from "@nats-io/jetstream";
-import { apiCode, asMillraceError, STREAM_NOT_FOUND } from "../jetstream-errors.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
+import { apiCode, asMillraceError } from "../jetstream-errors.ts";
 import type { Names } from "./subjects.ts";
 
 export interface StoredSubjects {
