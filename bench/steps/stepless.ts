@@ -10,7 +10,7 @@ import {
 } from "@millrace/core";
 import { MemoryBroker } from "@millrace/testkit";
 import { invokedHook } from "../../packages/runtime/src/durable/invoked-hook.ts";
-import { SecondLooks } from "../../packages/runtime/src/execution/settle/second-looks.ts";
+import { secondLooks } from "../../packages/runtime/src/execution/settle/second-looks.ts";
 import { childHook } from "../../packages/runtime/src/execution/steps/child-hook.ts";
 import { journalHook } from "../../packages/runtime/src/execution/steps/journal-hook.ts";
 
@@ -34,7 +34,7 @@ export async function stepless(): Promise<Stepless> {
   const [, jobUs] = /^a node +([\d.]+) µs/m.exec(stdout) ?? [];
   if (jobUs === undefined) throw new Error(`no figure in: ${stdout}`);
   const broker = new MemoryBroker();
-  const looks = new SecondLooks({ broker, clock: systemClock, log: silentLogger });
+  const looks = secondLooks({ broker, clock: systemClock, log: silentLogger });
   const hooks = [
     childHook(broker, systemClock, looks),
     invokedHook(broker),

@@ -1,4 +1,4 @@
-import { MillraceError, type SignalRef, type Stoppable, type Timer } from "@millrace/core";
+import { MillraceError, SecondLooks, type SignalRef, type Stoppable } from "@millrace/core";
 import { isClustered } from "../connection/retrying-requests.ts";
 import { machineOf } from "../machine/machine.ts";
 import { ack, nak } from "../pull/ack.ts";
@@ -19,22 +19,13 @@ export interface SignalFollowerOptions {
 /** So many are looked at side by side: each costs some requests and no processor time. */
 const SLOTS = 64;
 const AGAIN_AFTER_MS = 1_000;
-/**
- * In a cluster a job is looked for once more: a leader that was cut off, or stood still, answers
- * for up to 20 s as if nothing had come since. The signal is confirmed before. A message that was
- * held back would take a place of those that may be under way, and a flood would take all places.
- */
-const SECOND_LOOK_MS = 30_000;
-/** As many wait for their second look; what comes beyond that has none. */
-const MOST_SECOND_LOOKS = 10_000;
 
 /** Hears of signals with all other nodes, each of one of them. */
 export class SignalFollower implements Stoppable {
   readonly #options: SignalFollowerOptions;
   readonly #pull: PullSubscription;
   readonly #hearing = new Set<Promise<void>>();
-  readonly #secondLooks = new Set<Timer>();
-  #stopped = false;
+  readonly #looks: SecondLooks;
 
   static async start(options: SignalFollowerOptions): Promise<SignalFollower> {
     const { jsm, names } = options.server;
@@ -45,6 +36,15 @@ export class SignalFollower implements Stoppable {
   private constructor(options: SignalFollowerOptions) {
     this.#options = options;
     const { nc, jsm, names } = options.server;
+    this.#looks = new SecondLooks({
+      broker: {
+        get solitary() {
+          return !isClustered(nc);
+        },
+      },
+      clock: machineOf(nc).clock,
+      onFailed: (error) => this.#failed(error),
+    });
     this.#pull = new PullSubscription({
       nc,
       stream: names.signalStream,
@@ -60,10 +60,9 @@ export class SignalFollower implements Stoppable {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    for (const timer of this.#secondLooks) timer.cancel();
+    const looks = this.#looks.stop();
     await this.#pull.stop();
-    await Promise.all(this.#hearing);
+    await Promise.all([...this.#hearing, looks]);
   }
 
   #take(delivery: Delivery): void {
@@ -82,25 +81,14 @@ export class SignalFollower implements Stoppable {
       const signal = names.readSignal(subject);
       if (signal !== undefined) await hear(signal);
       if (nc.isClosed()) return;
+      // One that was held back for its second look would hold a place of those that may be under
+      // way, and a flood would take all of them.
       ack(nc, ackSubject);
-      if (signal !== undefined && isClustered(nc)) this.#lookAgain(signal);
+      if (signal !== undefined) this.#looks.later(subject, () => hear(signal));
     } catch (error) {
       this.#failed(error);
       if (!nc.isClosed()) nak(nc, ackSubject, AGAIN_AFTER_MS);
     }
-  }
-
-  #lookAgain(signal: SignalRef): void {
-    const { server, hear } = this.#options;
-    if (this.#stopped || this.#secondLooks.size >= MOST_SECOND_LOOKS) return;
-    const timer = machineOf(server.nc).clock.setTimer(SECOND_LOOK_MS, () => {
-      this.#secondLooks.delete(timer);
-      const look = hear(signal)
-        .catch((error: unknown) => this.#failed(error))
-        .finally(() => this.#hearing.delete(look));
-      this.#hearing.add(look);
-    });
-    this.#secondLooks.add(timer);
   }
 
   #failed(error: unknown): void {

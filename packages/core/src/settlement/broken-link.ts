@@ -1,5 +1,5 @@
 import { flowPlace } from "../envelope/flow-place.ts";
-import type { Envelope } from "../envelope/envelope.ts";
+import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import { messageIdOf } from "../envelope/envelope.ts";
 import { writeEnvelope, writeEnvelopeWithoutPayload } from "../envelope/write-envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
@@ -18,7 +18,7 @@ import type { SettlementInput, SettlementStep } from "./settlement.ts";
  *   has to be given a payload
  */
 export function brokenLink(
-  { envelope, now, node }: Pick<SettlementInput, "envelope" | "now" | "node">,
+  { envelope, now, node }: Pick<SettlementInput, "now" | "node"> & { readonly envelope: JobRef },
   following: Envelope,
   error: RecordedError,
   payload: "kept" | "lost" = "kept",

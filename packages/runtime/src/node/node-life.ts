@@ -117,7 +117,7 @@ export class NodeLife {
       config.executionLog.close(closeTimeMs(config.graceMs)),
     ]);
     work.failures.close();
-    work.secondLooks.stop();
+    void work.looks.stop();
     // The last settlements have told of themselves. The machine waits for this no longer than for
     // the rest.
     await config.instrumentation?.shutdown().catch(base.instrumentationFailed);

@@ -1,4 +1,10 @@
-import { brokerOutlet, MillraceError, Producer, type RunningJob } from "@millrace/core";
+import {
+  brokerOutlet,
+  MillraceError,
+  Producer,
+  type RunningJob,
+  type SecondLooks,
+} from "@millrace/core";
 import { invokedHook } from "../durable/invoked-hook.ts";
 import { cancellationHook } from "../control/cancellation-hook.ts";
 import { Cancellations } from "../control/cancellations.ts";
@@ -12,7 +18,7 @@ import { Quarantine } from "../execution/recall/quarantine.ts";
 import { BegunRuns } from "../execution/recall/begun-runs.ts";
 import { batchHook } from "../execution/settle/batch-hook.ts";
 import { watchSettlements } from "../execution/settle/trouble-log.ts";
-import { SecondLooks } from "../execution/settle/second-looks.ts";
+import { secondLooks } from "../execution/settle/second-looks.ts";
 import { childHook } from "../execution/steps/child-hook.ts";
 import { journalHook } from "../execution/steps/journal-hook.ts";
 import { signalHook } from "../execution/steps/signal-hook.ts";
@@ -36,7 +42,7 @@ export interface NodeWork {
   readonly recentEnds: RecentEnds;
   readonly settlements: ReturnType<typeof watchSettlements>;
   readonly failures: FailureLog;
-  readonly secondLooks: SecondLooks;
+  readonly looks: SecondLooks;
   /** Whether jobs may wait for signals here. */
   readonly hasSteps: boolean;
   readonly running: () => readonly RunningJob[];
@@ -50,9 +56,9 @@ export function nodeWork(base: NodeBase): NodeWork {
   const { broker, instrumentation, metrics, leaseMs } = config;
   const strays = strayWarnings(log);
   if (registry.jobs.some((job) => job.isolation === "thread")) threadMain();
-  const secondLooks = new SecondLooks({ broker, clock, log });
+  const looks = secondLooks({ broker, clock, log });
   const parts = {
-    secondLooks,
+    looks,
     strays,
     threads: new ThreadPool(clock, config.threads, instrumentation?.threadModule, strays),
     limits: nodeLimits({
@@ -69,7 +75,7 @@ export function nodeWork(base: NodeBase): NodeWork {
     recentEnds: new RecentEnds(broker, clock, leaseMs),
     settlements: watchSettlements({ clock, metrics, log, leaseMs }, base.events),
     failures: new FailureLog(log, clock),
-    stepHooks: [signalHook(broker, registry, secondLooks), journalHook(broker, registry)].filter(
+    stepHooks: [signalHook(broker, registry, looks), journalHook(broker, registry)].filter(
       (hook) => hook !== undefined,
     ),
     hasInHand: (delivery) =>
@@ -96,7 +102,7 @@ interface HostParts extends Pick<
   "failures" | "hasInHand" | "recentEnds" | "settlements"
 > {
   readonly strays: StraySignals;
-  readonly secondLooks: SecondLooks;
+  readonly looks: SecondLooks;
   readonly threads: ThreadPool;
   readonly limits: NodeLimits;
   readonly unique: UniqueJobs;
@@ -134,10 +140,10 @@ function executionHost(base: NodeBase, parts: HostParts): ExecutionHost {
     limits: [refuseStaleTicks(broker, clock), ...parts.limits.limits, unique.limit],
     hooks: [
       unique.release,
-      batchHook({ broker: publishing, clock, node, looks: parts.secondLooks }),
+      batchHook({ broker: publishing, clock, node, looks: parts.looks }),
       cancellationHook(broker, cancellations),
       ...parts.stepHooks,
-      childHook(broker, clock, parts.secondLooks),
+      childHook(broker, clock, parts.looks),
       invokedHook(broker),
     ],
     producer: new Producer(brokerOutlet(publishing), clock, base.internals.newId),

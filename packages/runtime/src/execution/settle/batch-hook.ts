@@ -10,9 +10,9 @@ import {
   type Lease,
   MillraceError,
   recordError,
+  type SecondLooks,
 } from "@millrace/core";
 import { isHopeless, NO_ROOM_MS } from "./settlement-fallback.ts";
-import type { SecondLooks } from "./second-looks.ts";
 import type { Settled, SettlementHook } from "./settlement-hook.ts";
 
 export interface BatchHookHost {
@@ -29,6 +29,13 @@ interface Member extends JobRef {
   readonly end: BatchEnd;
   /** When it left, epoch milliseconds. */
   readonly at: number;
+}
+
+/** A callback, and the job after which it is enqueued. */
+interface Following {
+  readonly after: JobRef;
+  readonly callback: Envelope;
+  readonly lease?: Lease;
 }
 
 /**
@@ -67,7 +74,12 @@ async function lookAgain(
   // Called back; or another was made since, whose job of this id has not ended.
   if (found === undefined || found.createdAt > at) return;
   if ((await batches.leave(batch, { id, queue }, end)) !== false) return;
-  await callBack(host.broker, batch, (callback) => enqueue(host, callback), true);
+  await callBack(
+    host.broker,
+    batch,
+    (callback) => followLater(host, { id, queue }, callback),
+    true,
+  );
 }
 
 /** Straight to its queue, among the delayed jobs where that is full. */
@@ -94,16 +106,36 @@ async function follow(
   { envelope, lease, alsoSettle }: Settled,
   callback: Envelope,
 ): Promise<void> {
+  await enqueueOrBury(host, { after: envelope, callback, lease }, alsoSettle);
+}
+
+/**
+ * The same when nothing is settled any more: of what is buried the letter alone is kept, as no
+ * record is written but with a settlement.
+ */
+async function followLater(host: BatchHookHost, after: JobRef, callback: Envelope): Promise<void> {
+  await enqueueOrBury(host, { after, callback }, async (steps) => {
+    for (const step of steps)
+      if (step.do === "bury")
+        await host.broker.deadLetters.add(step.letter, step.once ?? callback.id);
+  });
+}
+
+async function enqueueOrBury(
+  host: BatchHookHost,
+  { after, callback, lease }: Following,
+  settle: Settled["alsoSettle"],
+): Promise<void> {
   try {
     await enqueue(host, callback, lease);
   } catch (error) {
     if (!isHopeless(error)) throw error;
-    const from = { envelope, now: host.clock.now(), node: host.node };
+    const from = { envelope: after, now: host.clock.now(), node: host.node };
     try {
-      await alsoSettle(brokenLink(from, callback, recordError(error)));
+      await settle(brokenLink(from, callback, recordError(error)));
     } catch (refused) {
       if (!MillraceError.is(refused, "payload-too-large")) throw refused;
-      await alsoSettle(brokenLink(from, callback, recordError(error), "lost"));
+      await settle(brokenLink(from, callback, recordError(error), "lost"));
     }
   }
 }

@@ -1,9 +1,16 @@
-import { type Broker, defineJob, silentLogger, UNSETTLED, writeSignal } from "@millrace/core";
+import {
+  type Broker,
+  defineJob,
+  MillraceError,
+  silentLogger,
+  UNSETTLED,
+  writeSignal,
+} from "@millrace/core";
 import { type MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test, vi } from "vitest";
 import { latch, QUEUE, type SimulatedNode, simulatedNode } from "../../fixtures/simulated-node.ts";
 import { defineStepsJob } from "../../fixtures/steps-scene.ts";
-import { SecondLooks } from "./second-looks.ts";
+import { secondLooks } from "./second-looks.ts";
 
 /** A broker whose server is a member of a cluster: a leader may answer that was replaced. */
 function ofCluster(broker: MemoryBroker, isCluster = true): void {
@@ -163,6 +170,25 @@ describe("a batch", () => {
     expect(over).toMatchObject([{ batch: { total: 2 } }]);
   });
 
+  test("whose callback can't be enqueued then either is told of by a dead letter with the reason", async () => {
+    const { broker, clock, over, open: go } = await scene();
+    vi.spyOn(broker.batches, "left").mockResolvedValueOnce(1);
+    go();
+    await clock.advance("29s");
+    const refused = new MillraceError("permission-denied", "no right");
+    vi.spyOn(broker, "requeue").mockRejectedValueOnce(refused);
+    await clock.advance("3s");
+    expect(over).toEqual([]);
+    expect(await broker.deadLetters.list()).toMatchObject([
+      {
+        id: "b:callback",
+        reason: "chain-broken",
+        error: { message: expect.stringContaining("no right") },
+      },
+    ]);
+    expect(await broker.batches.find("b")).toBeUndefined();
+  });
+
   test("that was made since keeps its jobs, whose ids were used before", async () => {
     const { broker, clock, over, open: go } = await scene();
     go();
@@ -179,7 +205,7 @@ describe("a batch", () => {
 describe("second looks", () => {
   function setUp(solitary = false) {
     const clock = new SimulatedClock();
-    const looks = new SecondLooks({ broker: { solitary }, clock, log: silentLogger });
+    const looks = secondLooks({ broker: { solitary }, clock, log: silentLogger });
     return { clock, looks, look: vi.fn(async () => {}) };
   }
 
@@ -212,7 +238,7 @@ describe("second looks", () => {
     await clock.advance("1m");
     expect(look).toHaveBeenCalledTimes(10_000);
     looks.later("a", look);
-    looks.stop();
+    await looks.stop();
     looks.later("b", look);
     const alone = setUp(true);
     alone.looks.later("a", alone.look);

@@ -5,8 +5,8 @@ import {
   type Clock,
   type HistoryRecord,
   readEntry,
+  type SecondLooks,
 } from "@millrace/core";
-import type { SecondLooks } from "../settle/second-looks.ts";
 import { recordedEnd, type SettlementHook } from "../settle/settlement-hook.ts";
 import { writeChildEnd } from "./child-end.ts";
 import { wakeRun } from "./wake-job.ts";

@@ -1,7 +1,6 @@
-import type { Broker, SettlementStep } from "@millrace/core";
+import type { Broker, SecondLooks, SettlementStep } from "@millrace/core";
 import type { Settled, SettlementHook } from "../settle/settlement-hook.ts";
 import type { Registry } from "../../registry/registry.ts";
-import type { SecondLooks } from "../settle/second-looks.ts";
 import { wakeIfAnswered, wakeRun } from "./wake-job.ts";
 
 /**
