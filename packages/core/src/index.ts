@@ -241,6 +241,7 @@ export {
 export { type Schema, validate } from "./job/schema.ts";
 
 export {
+  mustBe,
   requireCount,
   requireLimit,
   requireFlag,
@@ -534,6 +535,7 @@ export type {
   ThreadTracing,
 } from "./tracing/instrumentation.ts";
 export { GuardedTrace } from "./tracing/guarded-trace.ts";
+export { withOwn } from "./broker/with-own.ts";
 export { instrumentedBroker } from "./tracing/instrumented-broker.ts";
 export type { MachineTransition } from "./tracing/machine-transition.ts";
 export { traceHeaders } from "./tracing/trace-headers.ts";

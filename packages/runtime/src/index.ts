@@ -31,7 +31,8 @@ export {
 } from "./presence/node-report.ts";
 export { keyHash, readGate } from "./limits/gate-names.ts";
 export { permitPrefix, slotsOf } from "./limits/queue/permit-share.ts";
-export { rateKey, RATES_BUCKET } from "./limits/queue/token-cache.ts";
+export { RATES_BUCKET } from "./limits/gate-names.ts";
+export { rateKey } from "./limits/queue/token-cache.ts";
 export { collectJobs } from "./registry/collect-jobs.ts";
 export { collectMachines } from "./registry/collect-machines.ts";
 export { collectSchedules } from "./registry/collect-schedules.ts";

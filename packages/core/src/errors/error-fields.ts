@@ -1,3 +1,5 @@
+import { attempt, clip } from "./foreign-value.ts";
+
 /**
  * Names the fields of an error that are kept where an attempt's failure is recorded: of a class, by
  * a static property, or of one error. Without it type, message and stack are kept.
@@ -76,7 +78,7 @@ function plain(value: unknown, room: { values: number }, depth: number): unknown
   if (--room.values < 0) return undefined;
   switch (typeof value) {
     case "string":
-      return clip(value);
+      return clip(value, MAX_TEXT);
     case "number":
       // No decoder gives -0 back.
       if (value === 0) return 0;
@@ -86,7 +88,7 @@ function plain(value: unknown, room: { values: number }, depth: number): unknown
     case "boolean":
       return value;
     case "bigint":
-      return clip(value.toString());
+      return clip(value.toString(), MAX_TEXT);
     case "object":
       return value === null ? null : plainObject(value, room, depth);
     default:
@@ -122,19 +124,6 @@ function changed(value: unknown, change: (text: string) => string): unknown {
   );
 }
 
-function clip(text: string): string {
-  return (text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT - 1)}…`).toWellFormed();
-}
-
 function bytesOf(fields: RecordedFields): number {
   return new TextEncoder().encode(JSON.stringify(fields)).length;
-}
-
-/** Getters, traps and `toJSON` of a foreign value may throw. */
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,5 @@
 import { ownFields, type RecordedFields } from "./error-fields.ts";
+import { attempt, clip } from "./foreign-value.ts";
 import { MillraceError } from "./millrace-error.ts";
 
 /**
@@ -65,22 +66,8 @@ function record(type: string, message: string, stack?: unknown): RecordedError {
     : base;
 }
 
-function clip(text: string, limit: number): string {
-  // A cut may leave half a character, which no encoding has.
-  return (text.length <= limit ? text : `${text.slice(0, limit - 1)}…`).toWellFormed();
-}
-
 function readText(read: () => unknown): string {
   return attempt(() => String(read())) ?? "(unreadable)";
-}
-
-/** Getters, traps and `toString` of a foreign value may throw. */
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }
 
 function inspectBriefly(value: unknown): string {

@@ -3,6 +3,7 @@ import type { EnqueueResult } from "../broker/enqueue-call.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { Clock } from "../time/clock.ts";
 import { type MetricsCollector, noMetrics } from "./metrics-collector.ts";
+import { withOwn } from "../broker/with-own.ts";
 
 /**
  * A broker that counts what is enqueued through it, and times it; everything else goes straight to
@@ -38,15 +39,7 @@ export function countingBroker(broker: Broker, metrics: MetricsCollector, clock:
     tell([envelope], [stored], startedAt);
     return published;
   };
-  const own: Partial<Broker> = { enqueue, requeue };
-  return new Proxy(broker, {
-    // The broker's own getters and methods need itself as `this`: they have private fields.
-    get(target, key) {
-      if (key in own) return Reflect.get(own, key) as unknown;
-      const value: unknown = Reflect.get(target, key);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });
+  return withOwn(broker, { enqueue, requeue });
 }
 
 /** Jobs of one name that follow each other, as all of a bulk enqueue do, are counted at once. */

@@ -1,8 +1,8 @@
 import type { ErrorCode } from "../errors/codes.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 
-/** From JavaScript an option may be anything, and most of that would be silently wrong. */
-function wrong(
+/** The error of an option: from JavaScript it may be anything, and most would be silently wrong. */
+export function mustBe(
   field: string,
   expected: string,
   value: unknown,
@@ -27,7 +27,7 @@ export function requireOptions(
   if (typeof value === "object" && value !== null) return;
   // It may be something else that was given in the wrong place, and nothing to be shown.
   const shown = value === null ? "null" : `a ${typeof value}`;
-  throw wrong(within, `an object with the options of ${of}`, shown, code);
+  throw mustBe(within, `an object with the options of ${of}`, shown, code);
 }
 
 /**
@@ -38,13 +38,13 @@ export function requireOptions(
 export function requireSignal(value: unknown, of: string, code?: ErrorCode): void {
   const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>;
   if (typeof aborted !== "boolean" || typeof addEventListener !== "function")
-    throw wrong("signal", `an AbortSignal for ${of}`, value, code);
+    throw mustBe("signal", `an AbortSignal for ${of}`, value, code);
 }
 
 /** @throws MillraceError `invalid-option` */
 export function requireText(value: string, field: string): string {
   if (typeof value === "string" && value !== "") return value;
-  throw wrong(field, "a text that is not empty", value);
+  throw mustBe(field, "a text that is not empty", value);
 }
 
 /**
@@ -59,7 +59,7 @@ export function requireMethod<Of extends object>(
   method: keyof Of & string,
 ): Of {
   if (typeof (value as Of | null | undefined)?.[method] === "function") return value;
-  throw wrong(field, `an object with a method ${method}()`, value);
+  throw mustBe(field, `an object with a method ${method}()`, value);
 }
 
 /** @throws MillraceError `invalid-option` */
@@ -71,7 +71,7 @@ export function requireCount(
 ): number {
   if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
   const range = most === Number.MAX_SAFE_INTEGER ? `from ${least}` : `from ${least} to ${most}`;
-  throw wrong(field, `a whole number ${range}`, value);
+  throw mustBe(field, `a whole number ${range}`, value);
 }
 
 /**
@@ -82,13 +82,13 @@ export function requireCount(
 export function requireLimit(limit: number, least = 1): number {
   if (limit === Number.POSITIVE_INFINITY) return limit;
   if (Number.isSafeInteger(limit) && limit >= least) return limit;
-  throw wrong("limit", `a whole number from ${least}, or Infinity for all`, limit);
+  throw mustBe("limit", `a whole number from ${least}, or Infinity for all`, limit);
 }
 
 /** @throws MillraceError `invalid-option` */
 export function requireFlag(value: boolean, field: string): boolean {
   if (typeof value === "boolean") return value;
-  throw wrong(field, "true or false", value);
+  throw mustBe(field, "true or false", value);
 }
 
 /**
@@ -99,6 +99,6 @@ export function requireFlag(value: boolean, field: string): boolean {
 export function requireNote(note: { readonly by?: string; readonly reason?: string }): void {
   for (const field of ["by", "reason"] as const) {
     const value: unknown = note[field];
-    if (value !== undefined && typeof value !== "string") throw wrong(field, "a text", value);
+    if (value !== undefined && typeof value !== "string") throw mustBe(field, "a text", value);
   }
 }

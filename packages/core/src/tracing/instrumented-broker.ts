@@ -1,6 +1,7 @@
 import type { Envelope } from "../envelope/envelope.ts";
 import type { Instrumentation, Publication, Published } from "./instrumentation.ts";
 import type { Broker, ServerEndpoint } from "../broker/broker.ts";
+import { withOwn } from "../broker/with-own.ts";
 
 const DONE = { ok: true } as const;
 
@@ -42,15 +43,7 @@ export function instrumentedBroker(
     });
     return published;
   };
-  const own: Partial<Broker> = { enqueue, requeue };
-  return new Proxy(broker, {
-    // The broker's own getters and methods need itself as `this`: they have private fields.
-    get(target, key) {
-      if (key in own) return Reflect.get(own, key) as unknown;
-      const value: unknown = Reflect.get(target, key);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });
+  return withOwn(broker, { enqueue, requeue });
 }
 
 /** The jobs' own fate counts, whatever becomes of what surrounds them. */

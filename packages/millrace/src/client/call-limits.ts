@@ -7,6 +7,7 @@ import {
   optionNames,
   refuseUnknown,
   toMs,
+  withOwn,
 } from "@millrace/core";
 import { waitWithin } from "./wait-within.ts";
 
@@ -124,14 +125,8 @@ export async function limited<T>(
 }
 
 function enqueueingUntil(broker: Broker, signal: AbortSignal): Broker {
-  const enqueue: Broker["enqueue"] = (jobs, call) => broker.enqueue(jobs, { ...call, signal });
-  return new Proxy(broker, {
-    // The broker's own getters and methods need itself as `this`: they have private fields.
-    get(target, key) {
-      if (key === "enqueue") return enqueue;
-      const value: unknown = Reflect.get(target, key);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
+  return withOwn(broker, {
+    enqueue: (jobs, call) => broker.enqueue(jobs, { ...call, signal }),
   });
 }
 

@@ -1,7 +1,7 @@
 import {
   type Broker,
   type Clock,
-  MillraceError,
+  mustBe,
   optionNames,
   refuseUnknown,
   requireQueueName,
@@ -41,17 +41,10 @@ export function eventsOf(
   const { queue, after } = filter;
   if (queue !== undefined) requireQueueName(queue);
   if (after !== undefined && !(Number.isSafeInteger(after) && after >= 0))
-    throw wrong("after", "the position of an event, or 0", after);
+    throw mustBe("after", "the position of an event, or 0", after);
   const states = state === undefined ? RECORDED_STATES : [state].flat();
   const unknown = states.find((one) => !RECORDED_STATES.includes(one));
   if (unknown !== undefined || states.length === 0)
-    throw wrong("state", `one or some of ${RECORDED_STATES.join(", ")}`, unknown ?? "none");
+    throw mustBe("state", `one or some of ${RECORDED_STATES.join(", ")}`, unknown ?? "none");
   return followEvents(broker, clock, { ...filter, states: new Set(states) });
-}
-
-function wrong(field: string, expected: string, value: unknown): MillraceError {
-  return new MillraceError(
-    "invalid-option",
-    `${field}: must be ${expected}; got ${String(value)}.`,
-  );
 }

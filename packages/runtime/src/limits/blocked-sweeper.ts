@@ -9,9 +9,8 @@ import {
 } from "@millrace/core";
 import type { HeldLease } from "../lock/lock-request.ts";
 import { takeLock } from "../lock/take-lock.ts";
-import { permitLock, readGate } from "./gate-names.ts";
+import { permitLock, RATES_BUCKET, readGate } from "./gate-names.ts";
 import { roomWithinHorizon } from "./key/gcra.ts";
-import { RATES_BUCKET } from "./key/key-rate.ts";
 import { limitInHolder } from "./key/permit.ts";
 import { rateDocument, readRateState } from "./key/rate-reserver.ts";
 import { ServerClock } from "../clock/server-clock.ts";

@@ -1,5 +1,8 @@
 import { createHash } from "node:crypto";
 
+/** Holds the state of every rate: of queues and of keys. */
+export const RATES_BUCKET = "rates";
+
 /** What is waited for, told by a gate's name. */
 export type GateKind =
   | { readonly kind: "singleton"; readonly lock: string }

@@ -3,7 +3,7 @@ import {
   type Clock,
   type Duration,
   type HistoryRecord,
-  MillraceError,
+  mustBe,
   optionNames,
   refuseUnknown,
   requireQueueName,
@@ -134,7 +134,7 @@ export function jobsOf(
     requireCount("limit", limit, MOST);
     const query = { limit, ...(queue === undefined ? {} : { queue: requireQueueName(queue) }) };
     if (state !== undefined && !isState(state))
-      throw wrong("state", [...LIVE_STATES, ...RECORDED_STATES].join(", "), state);
+      throw mustBe("state", [...LIVE_STATES, ...RECORDED_STATES].join(", "), state);
     const live = LIVE_STATES.find((one) => one === state);
     if (live !== undefined) {
       const test = liveTest(where);
@@ -156,7 +156,7 @@ export function jobsOf(
       const { state, queue, where, limit = 50, most = DEFAULT_LOOKED, within } = given;
       requireCount("limit", limit, MOST);
       requireCount("most", most, MOST_LOOKED);
-      if (!LIVE_STATES.includes(state)) throw wrong("state", LIVE_STATES.join(", "), state);
+      if (!LIVE_STATES.includes(state)) throw mustBe("state", LIVE_STATES.join(", "), state);
       if (queue !== undefined) requireQueueName(queue);
       const end = within === undefined ? Infinity : clock.monotonic() + toMs(within, "within");
       const isOver = (): boolean => clock.monotonic() >= end;
@@ -165,7 +165,7 @@ export function jobsOf(
     async count(given) {
       refuseUnknown(given, COUNT_NAMES, "jobs.count()");
       const { state, queue } = given;
-      if (!COUNTED.includes(state)) throw wrong("state", COUNTED.join(", "), state);
+      if (!COUNTED.includes(state)) throw mustBe("state", COUNTED.join(", "), state);
       const where = queue === undefined ? queue : requireQueueName(queue);
       const snapshots = await snapshotsOf(broker, where);
       return snapshots.reduce((sum, snapshot) => sum + snapshot[state], 0);
@@ -175,7 +175,7 @@ export function jobsOf(
       const { queue, state } = query;
       if (queue !== undefined) requireQueueName(queue);
       if (state !== undefined && !RECORDED_STATES.includes(state))
-        throw wrong("state", RECORDED_STATES.join(", "), state);
+        throw mustBe("state", RECORDED_STATES.join(", "), state);
       return watchRecords(broker, query);
     },
   };
@@ -204,12 +204,5 @@ function isState(state: string): boolean {
 
 function requireCount(field: string, count: number, most: number): void {
   if (!Number.isSafeInteger(count) || count < 1 || count > most)
-    throw wrong(field, `a whole number from 1 to ${most}`, count);
-}
-
-function wrong(field: string, expected: string, value: unknown): MillraceError {
-  return new MillraceError(
-    "invalid-option",
-    `${field}: must be ${expected}; got ${String(value)}.`,
-  );
+    throw mustBe(field, `a whole number from 1 to ${most}`, count);
 }

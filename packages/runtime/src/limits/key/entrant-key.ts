@@ -30,3 +30,10 @@ export function keyOfPayload(
 function causeOf(error: unknown): unknown {
   return error instanceof Error && error.cause !== undefined ? error.cause : error;
 }
+
+/** Whether its producer gave the job a key. */
+export function hasOwnKey(
+  envelope: Envelope,
+): envelope is Envelope & { readonly concurrencyKey: string } {
+  return envelope.concurrencyKey !== undefined && envelope.concurrencyKey !== "";
+}

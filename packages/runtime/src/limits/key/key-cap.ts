@@ -1,5 +1,5 @@
 import type { AnyJob, Envelope } from "@millrace/core";
-import { type EntrantKey, keyOfPayload } from "./entrant-key.ts";
+import { type EntrantKey, hasOwnKey, keyOfPayload } from "./entrant-key.ts";
 import { type Entrant, type Limit, mayBeBlockedAlready, type Entry, PASSED } from "../limit.ts";
 import type { LimitsOf } from "./key-limits.ts";
 import { KeyPermits } from "./key-permits.ts";
@@ -98,8 +98,4 @@ function concurrencyKey(envelope: Envelope, job: AnyJob): EntrantKey {
   // Without a function only a producer's key can have brought the job here.
   if (job.concurrency === undefined) return { key: "" };
   return keyOfPayload(envelope, job.concurrency.key, "concurrency.key");
-}
-
-function hasOwnKey(envelope: Envelope): envelope is Envelope & { readonly concurrencyKey: string } {
-  return envelope.concurrencyKey !== undefined && envelope.concurrencyKey !== "";
 }

@@ -1,13 +1,11 @@
 import type { AnyJob, Broker, Clock, DocumentStore, Envelope } from "@millrace/core";
-import { type EntrantKey, keyOfPayload } from "./entrant-key.ts";
+import { type EntrantKey, hasOwnKey, keyOfPayload } from "./entrant-key.ts";
 import { type Entrant, type Limit, mayBeBlockedAlready, type Entry, PASSED } from "../limit.ts";
-import { rateGate } from "../gate-names.ts";
+import { rateGate, RATES_BUCKET } from "../gate-names.ts";
 import type { Rate } from "./gcra.ts";
 import type { LimitsOf } from "./key-limits.ts";
 import { RateReserver } from "./rate-reserver.ts";
 import { ServerClock } from "../../clock/server-clock.ts";
-
-export const RATES_BUCKET = "rates";
 
 /** Not worth a way through the delayed jobs. */
 const AT_ONCE_MS = 20;
@@ -110,8 +108,4 @@ function rateKey(envelope: Envelope, job: AnyJob): EntrantKey {
   if (job.rateLimit !== undefined)
     return keyOfPayload(envelope, job.rateLimit.key, "rateLimit.key");
   return { key: envelope.concurrencyKey ?? "" };
-}
-
-function hasOwnKey({ concurrencyKey }: Envelope): boolean {
-  return concurrencyKey !== undefined && concurrencyKey !== "";
 }

@@ -10,6 +10,7 @@ import {
   type Timer,
 } from "@millrace/core";
 import { ServerClock } from "../../clock/server-clock.ts";
+import { RATES_BUCKET } from "../gate-names.ts";
 
 export interface TokenCacheOptions {
   readonly broker: Broker;
@@ -22,8 +23,6 @@ export interface TokenCacheOptions {
   /** There are more tokens than before. */
   readonly onGain: () => void;
 }
-
-export const RATES_BUCKET = "rates";
 
 export function rateKey(queue: string): string {
   return `queue.${queue}`;
