@@ -249,6 +249,7 @@ export {
   requireNote,
   requireText,
 } from "./options/option-values.ts";
+export { defined } from "./options/defined.ts";
 export { optionNames, refuseUndefined, refuseUnknown } from "./options/known-options.ts";
 export { type EnqueuedJob, type EnqueueItemResult, unanswered } from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, callBack } from "./flow/call-back.ts";

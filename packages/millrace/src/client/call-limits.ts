@@ -1,6 +1,7 @@
 import {
   type Broker,
   type Clock,
+  defined,
   type Duration,
   formatMs,
   MillraceError,
@@ -72,10 +73,7 @@ export function ownLimits(
   // What is no object the method refuses.
   if (how === "kept" || typeof options !== "object" || options === null) return {};
   const { timeout, signal } = options;
-  return callLimits(
-    { ...(timeout === undefined ? {} : { timeout }), ...(signal === undefined ? {} : { signal }) },
-    doing,
-  );
+  return callLimits({ ...defined({ timeout, signal }) }, doing);
 }
 
 export interface LimitedHost {

@@ -1,4 +1,4 @@
-import type { Broker, Stoppable } from "@millrace/core";
+import { type Broker, defined, type Stoppable } from "@millrace/core";
 import {
   alone,
   among,
@@ -222,8 +222,7 @@ function bothLimits(of: CallLimits, own: CallLimits = {}): CallLimits | undefine
   const { signal } = eitherSignal(own.signal, of.signal);
   if (timeout === undefined && signal === undefined) return undefined;
   return {
-    ...(timeout === undefined ? {} : { timeout }),
-    ...(signal === undefined ? {} : { signal }),
+    ...defined({ timeout, signal }),
   };
 }
 

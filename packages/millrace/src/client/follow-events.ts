@@ -1,12 +1,13 @@
 import {
   type Broker,
   type Clock,
+  defined,
+  type HistoryRecord,
   MillraceError,
   type PlacedRecord,
   type Stoppable,
   type Stretch,
   type StretchQuery,
-  type HistoryRecord,
 } from "@millrace/core";
 import { endsAtOnce } from "./jobs/results/ends-at-once.ts";
 import { HOPELESS } from "./jobs/hopeless.ts";
@@ -115,8 +116,7 @@ async function nextStretch(
   const { history } = broker;
   const kind = kindOf(states);
   const query: Omit<StretchQuery, "after"> = {
-    ...(queue === undefined ? {} : { queue }),
-    ...(kind === undefined ? {} : { kind }),
+    ...defined({ queue, kind }),
   };
   if (after !== undefined) return history.stretch({ ...query, after });
   const { oldest, newest } = await history.stretch({ ...query, after: Number.MAX_SAFE_INTEGER });

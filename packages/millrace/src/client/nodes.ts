@@ -1,5 +1,6 @@
 import {
   type Broker,
+  defined,
   MillraceError,
   optionNames,
   refuseUnknown,
@@ -162,9 +163,7 @@ function statusOf(
       : { order: { at, by, ...(reason === undefined ? {} : { reason }) } }),
     ...{ host, pid, startedAt },
     ...seen,
-    ...(version === undefined ? {} : { version }),
-    ...(engine === undefined ? {} : { engine }),
-    ...(memory === undefined ? {} : { memory }),
+    ...defined({ version, engine, memory }),
     queues,
   };
 }

@@ -1,3 +1,4 @@
+import { defined } from "@millrace/core";
 import type { NatsBrokerOptions, NatsConnectionOptions } from "@millrace/broker-nats";
 import type { Config } from "./fields.ts";
 
@@ -16,8 +17,7 @@ export function connectionOptions(config: Config, name: string): NatsBrokerOptio
     maxValues: config.maxValues,
     maxDelayMs: config.maxDelayMs,
     jobLogs: { maxAgeMs: config.jobLogsKeepMs, maxBytes: config.jobLogsMaxMb * MIB },
-    ...(auth === undefined ? {} : { auth }),
-    ...(tls === undefined ? {} : { tls }),
+    ...defined({ auth, tls }),
   };
 }
 
@@ -44,9 +44,7 @@ function tlsOf({
 }: Config): NatsConnectionOptions["tls"] {
   if (tlsCaFile === undefined && tlsCertFile === undefined && !tlsHandshakeFirst) return undefined;
   return {
-    ...(tlsCaFile === undefined ? {} : { caFile: tlsCaFile }),
-    ...(tlsCertFile === undefined ? {} : { certFile: tlsCertFile }),
-    ...(tlsKeyFile === undefined ? {} : { keyFile: tlsKeyFile }),
+    ...defined({ caFile: tlsCaFile, certFile: tlsCertFile, keyFile: tlsKeyFile }),
     ...(tlsHandshakeFirst ? { handshakeFirst: true } : {}),
   };
 }

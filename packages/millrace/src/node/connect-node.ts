@@ -1,6 +1,7 @@
 import { connectBroker, leaseThread } from "@millrace/broker-nats";
 import {
   type Broker,
+  defined,
   type EventBus,
   type Logger,
   type MetricsCollector,
@@ -67,8 +68,7 @@ export async function prepareNode(given: NodeOptions): Promise<PreparedNode> {
   const { broker: own, waitForServer = true } = given;
   const config = await codeConfig({
     fields: rest,
-    ...(configFile === undefined ? {} : { configFile }),
-    ...(env === undefined ? {} : { env }),
+    ...defined({ configFile, env }),
   });
   const metrics = namespacedMetrics(given.metrics ?? noMetrics, config.namespace);
   const options = { ...given, metrics };
@@ -183,8 +183,7 @@ async function configuredRelay(
     broker,
     store,
     logger,
-    ...(metrics === undefined ? {} : { metrics }),
-    ...(clock === undefined ? {} : { clock }),
+    ...defined({ metrics, clock }),
   });
 }
 
@@ -196,11 +195,7 @@ function ports({
   clock,
 }: NodeOptions): Partial<RuntimeNodeOptions> {
   return {
-    ...(middleware === undefined ? {} : { middleware }),
-    ...(metrics === undefined ? {} : { metrics }),
-    ...(executionLog === undefined ? {} : { executionLog }),
-    ...(instrumentation === undefined ? {} : { instrumentation }),
-    ...(clock === undefined ? {} : { clock }),
+    ...defined({ middleware, metrics, executionLog, instrumentation, clock }),
   };
 }
 
@@ -212,8 +207,7 @@ function nodeFields(config: Config): Partial<RuntimeNodeOptions> {
     grace: graceMs,
     lease: leaseMs,
     poisonAfter,
-    ...(jobMemoryMb === undefined ? {} : { jobMemoryMb }),
-    ...(maxParked === undefined ? {} : { maxParked }),
+    ...defined({ jobMemoryMb, maxParked }),
   };
 }
 

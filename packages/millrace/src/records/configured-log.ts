@@ -1,4 +1,4 @@
-import type { ExecutionLog, Logger, MetricsCollector } from "@millrace/core";
+import { defined, type ExecutionLog, type Logger, type MetricsCollector } from "@millrace/core";
 import { executionRecords } from "@millrace/telemetry/records";
 import type { Config } from "../config/fields.ts";
 import { maskOf } from "../config/mask-of.ts";
@@ -22,7 +22,6 @@ export function configuredLog(
   return executionRecords({
     handlers: stores.map((store) => openStore(store, config)),
     mask: maskOf(config),
-    ...(own.log === undefined ? {} : { log: own.log }),
-    ...(own.metrics === undefined ? {} : { metrics: own.metrics }),
+    ...defined({ log: own.log, metrics: own.metrics }),
   });
 }

@@ -1,4 +1,4 @@
-import { MillraceError, optionNames, refuseUnknown, requireCount } from "@millrace/core";
+import { defined, MillraceError, optionNames, refuseUnknown, requireCount } from "@millrace/core";
 
 /** Which causes of failed attempts are meant. Everything that is given must hold. */
 export interface FailuresQuery {
@@ -37,7 +37,6 @@ export function askedFailures(query: FailuresQuery, now: number): AskedFailures 
   return {
     ...{ limit, now },
     ...(where.trim() === "" ? {} : { where }),
-    ...(queue === undefined ? {} : { queue }),
-    ...(fingerprints === undefined ? {} : { fingerprints }),
+    ...defined({ queue, fingerprints }),
   };
 }

@@ -1,6 +1,7 @@
 import {
   type Broker,
   type Clock,
+  defined,
   type ErrorCode,
   type FailureGroup,
   MillraceError,
@@ -196,8 +197,7 @@ class FollowedIndex implements JobIndex {
     return thread.ask("search", {
       ...{ limit, now: clock.now() },
       ...(where === undefined || where.trim() === "" ? {} : { filter: where }),
-      ...(state === undefined ? {} : { state }),
-      ...(queue === undefined ? {} : { queue }),
+      ...defined({ state, queue }),
     });
   }
 

@@ -1,5 +1,6 @@
 import {
   type AnyStateMachine,
+  defined,
   type ExecutionLog,
   type Instrumentation,
   instrumentedBroker,
@@ -8,11 +9,11 @@ import {
   type JobDefinition,
   type MachineDefinition,
   type Middleware,
+  type OnceOptions,
   optionNames,
   type RecordedRun,
   refuseUnknown,
   type StoredDeadLetter,
-  type OnceOptions,
 } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { createNode, type MillraceNode } from "@millrace/runtime";
@@ -140,8 +141,7 @@ export async function createTestRuntime(options: TestRuntimeOptions): Promise<Te
     machines,
     slots,
     middleware: [handlers.middleware, ...middleware],
-    ...(instrumentation === undefined ? {} : { instrumentation }),
-    ...(executionLog === undefined ? {} : { executionLog }),
+    ...defined({ instrumentation, executionLog }),
     clock,
     random,
     jobLogs: { level: "debug" },

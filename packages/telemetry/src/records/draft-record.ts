@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import {
+  defined,
   type Envelope,
   type RecordedError,
   type SettledExecution,
@@ -90,10 +91,7 @@ function baseOf(
     at,
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(state === "requeued" ? { retryDelayMs: Math.max(0, (notBefore ?? at) - at) } : {}),
-    ...(reason === undefined ? {} : { reason }),
-    ...(trace === undefined ? {} : { traceId: trace }),
-    ...(parent === undefined ? {} : { parent }),
-    ...(envelope.tags === undefined ? {} : { tags: envelope.tags }),
+    ...defined({ reason, traceId: trace, parent, tags: envelope.tags }),
   };
 }
 

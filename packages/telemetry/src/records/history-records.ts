@@ -1,4 +1,5 @@
 import {
+  defined,
   type HistoryRecord,
   type HistoryStore,
   optionNames,
@@ -78,15 +79,13 @@ function fromHistory(record: HistoryRecord, mask: Mask): ExecutionRecord {
     node,
     state,
     outcome,
-    ...(createdAt === undefined ? {} : { createdAt }),
-    ...(startedAt === undefined ? {} : { startedAt }),
+    ...defined({ createdAt, startedAt }),
     at,
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(state === "requeued" ? { retryDelayMs: Math.max(0, (notBefore ?? at) - at) } : {}),
     ...(reason === undefined ? {} : { reason }),
     ...(error === undefined ? {} : { error: mask.error(error) }),
-    ...(traceId === undefined ? {} : { traceId }),
-    ...(parent === undefined ? {} : { parent }),
+    ...defined({ traceId, parent }),
     ...(output === undefined
       ? {}
       : { output: mask(boundedValue(output, { left: MAX_OUTPUT_CHARS })) }),

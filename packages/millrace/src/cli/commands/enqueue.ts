@@ -3,8 +3,9 @@ import { resolve } from "node:path";
 import {
   decodeBody,
   DEFAULT_QUEUE,
-  type Duration,
+  defined,
   defineJob,
+  type Duration,
   type EnqueueOptions,
   MillraceError,
 } from "@millrace/core";
@@ -105,8 +106,7 @@ function optionsOf(given: CommandCall<typeof flags>["flags"]): EnqueueOptions {
     ...(given["expires-in"] === undefined ? {} : { expiresIn: given["expires-in"] as Duration }),
     ...(given["max-attempts"] === undefined ? {} : { maxAttempts: given["max-attempts"] }),
     ...(given.timeout === undefined ? {} : { timeout: given.timeout as Duration }),
-    ...(given.priority === undefined ? {} : { priority: given.priority }),
-    ...(given.tags === undefined ? {} : { tags: given.tags }),
+    ...defined({ priority: given.priority, tags: given.tags }),
     ...uniqueOf(given),
   };
 }

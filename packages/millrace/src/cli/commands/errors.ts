@@ -1,4 +1,4 @@
-import { type Cause, findCauses } from "@millrace/core";
+import { type Cause, defined, findCauses } from "@millrace/core";
 import { showValue } from "@millrace/telemetry/masking";
 import { flag, text, whole } from "../../config/field-kinds.ts";
 import { maskOf } from "../../config/mask-of.ts";
@@ -75,8 +75,7 @@ export const errors = command({
         { dead: client.dead, index },
         {
           ...{ limit, deadOnly },
-          ...(queue === undefined ? {} : { queue }),
-          ...(filter === undefined ? {} : { where: filter }),
+          ...defined({ queue, where: filter }),
         },
       );
     });

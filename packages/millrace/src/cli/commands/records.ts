@@ -1,4 +1,4 @@
-import { formatMs } from "@millrace/core";
+import { defined, formatMs } from "@millrace/core";
 import {
   type ExecutionRecord,
   historyRecords,
@@ -95,11 +95,7 @@ export const records = command({
     const { queue, name, id, outcome, since, limit = 50, from } = flags;
     const query: RecordQuery = {
       limit,
-      ...(queue === undefined ? {} : { queue }),
-      ...(name === undefined ? {} : { name }),
-      ...(id === undefined ? {} : { id }),
-      ...(outcome === undefined ? {} : { outcome }),
-      ...(since === undefined ? {} : { since }),
+      ...defined({ queue, name, id, outcome, since }),
     };
     const found = await find(query, from, config);
     return {

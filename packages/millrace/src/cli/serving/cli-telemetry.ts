@@ -1,4 +1,4 @@
-import { type Instrumentation, MillraceError } from "@millrace/core";
+import { defined, type Instrumentation, MillraceError } from "@millrace/core";
 import { hasSdk, telemetry, wantsSdk } from "@millrace/telemetry/tracing";
 import type { Config } from "../../config/fields.ts";
 import type { CliIo } from "../io.ts";
@@ -25,8 +25,7 @@ export async function cliTelemetry(
   const version = await serviceVersion(cwd);
   const sdk = startTelemetrySdk({
     serviceName: "millrace",
-    ...(version === undefined ? {} : { serviceVersion: version }),
-    ...(nodeName === undefined ? {} : { nodeId: nodeName }),
+    ...defined({ serviceVersion: version, nodeId: nodeName }),
   });
   return { instrumentation: telemetry(), shutdown: () => sdk.shutdown() };
 }

@@ -1,6 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { connectBroker } from "@millrace/broker-nats";
-import { MillraceError, namespacedMetrics, silentLogger, systemClock } from "@millrace/core";
+import {
+  defined,
+  MillraceError,
+  namespacedMetrics,
+  silentLogger,
+  systemClock,
+} from "@millrace/core";
 import { fleetReadings } from "@millrace/runtime";
 import { createClient } from "../../client/client.ts";
 import { whoAmI } from "../../client/who-am-i.ts";
@@ -59,13 +65,9 @@ export async function serveUi(
     serveDashboard({
       ...{ millrace, port, host: config.uiHost, accounts, localName: whoAmI() },
       title: config.namespace,
-      ...(config.uiProxies === undefined ? {} : { proxies: config.uiProxies }),
-      ...(config.uiUserHeader === undefined ? {} : { userHeader: config.uiUserHeader }),
-      ...(outbox === undefined ? {} : { outbox }),
+      ...defined({ proxies: config.uiProxies, userHeader: config.uiUserHeader, outbox }),
       doctor: () => findingsOf(config, "millrace-ui-doctor", outbox),
-      ...(search === undefined ? {} : { search }),
-      ...(config.grafanaUrl === undefined ? {} : { grafana: config.grafanaUrl }),
-      ...(config.traceUrl === undefined ? {} : { traceUrl: config.traceUrl }),
+      ...defined({ search, grafana: config.grafanaUrl, traceUrl: config.traceUrl }),
       metrics: () => metrics.page(),
       onDefect,
     });

@@ -1,5 +1,6 @@
 import {
   type DeadLetterGroup,
+  defined,
   errorFingerprint,
   type ErrorFingerprint,
   type StoredDeadLetter,
@@ -79,8 +80,7 @@ function withLetter(
     firstAt: Math.min(group?.firstAt ?? at, at),
     lastAt: Math.max(group?.lastAt ?? at, at),
     lastId: last.lastId,
-    ...(last.lastTraceId === undefined ? {} : { lastTraceId: last.lastTraceId }),
-    ...(last.message === undefined ? {} : { message: last.message }),
+    ...defined({ lastTraceId: last.lastTraceId, message: last.message }),
   };
 }
 

@@ -1,6 +1,7 @@
 import {
   type Broker,
   type DeadReason,
+  defined,
   errorFingerprint,
   optionNames,
   refuseUnknown,
@@ -69,8 +70,7 @@ export async function* matching(
     const page = await broker.deadLetters.list({
       limit: PAGE,
       after,
-      ...(queue === undefined ? {} : { queue }),
-      ...(id === undefined ? {} : { id }),
+      ...defined({ queue, id }),
     });
     for (const letter of page) {
       left?.throwIfAborted();

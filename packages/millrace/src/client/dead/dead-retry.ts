@@ -2,9 +2,10 @@ import {
   type Broker,
   type DeadLetter,
   DEFAULT_MAX_DELAY_MS,
+  defined,
   type Envelope,
-  firstOfNextLife,
   type FirstMessage,
+  firstOfNextLife,
   messageOfLetter,
   MillraceError,
   readEnvelope,
@@ -88,11 +89,9 @@ export function letterAfterLife(
   const { follows: _follows, closes: _closes, ...kept } = readLetter(letter, limits);
   const envelope: Envelope = {
     ...kept,
-    ...(follows === undefined ? {} : { follows }),
-    ...(closes === undefined ? {} : { closes }),
+    ...defined({ follows, closes }),
     ...{ id: letter.id, generation },
-    ...(life === undefined ? {} : { life }),
-    ...(sentFrom === undefined ? {} : { sentFrom }),
+    ...defined({ life, sentFrom }),
   };
   return { ...rest, door: "runtime", body: writeEnvelope(envelope) };
 }
@@ -149,8 +148,7 @@ export function editedEnvelope(
 /** The job's next life is of the same enqueue. */
 function ofSameEnqueue({ firstStoredAt, unkeyed }: FirstMessage): FirstMessage {
   return {
-    ...(firstStoredAt === undefined ? {} : { firstStoredAt }),
-    ...(unkeyed === undefined ? {} : { unkeyed }),
+    ...defined({ firstStoredAt, unkeyed }),
   };
 }
 

@@ -1,7 +1,8 @@
 import {
   type Broker,
-  CLOCK_SLACK_MS,
   type Clock,
+  CLOCK_SLACK_MS,
+  defined,
   type Envelope,
   type FirstMessage,
   isSameEnqueue,
@@ -142,8 +143,7 @@ export class BegunLives {
         if (life === 0) continue;
         const sign: LifeSign = {
           ...{ generation, createdAt },
-          ...(firstStoredAt === undefined ? {} : { firstStoredAt }),
-          ...(unkeyed === undefined ? {} : { unkeyed }),
+          ...defined({ firstStoredAt, unkeyed }),
         };
         held.lives.set(id, [...(held.lives.get(id) ?? []), sign]);
       }

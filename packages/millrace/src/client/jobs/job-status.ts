@@ -1,13 +1,14 @@
 import {
   type Broker,
+  defined,
   flowPlace,
   type FlowPlace,
   type HistoryRecord,
   type JobRef,
   MillraceError,
-  recordedPlace,
   type ProgressReport,
   type RecordedError,
+  recordedPlace,
   type RunningJob,
   traceIdOf,
   type WaitingJob,
@@ -153,8 +154,7 @@ export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus
     attempts: last?.attempts ?? waiting?.envelope.attempts ?? 0,
     ...(parent === undefined ? {} : { parent }),
     ...(waiting === undefined ? recordedPlace(last ?? {}) : flowPlace(waiting.envelope)),
-    ...(traceId === undefined ? {} : { traceId }),
-    ...(stepCount === undefined ? {} : { stepCount }),
+    ...defined({ traceId, stepCount }),
     history,
     ...(state === "succeeded" && last?.output !== undefined ? { result: last.output } : {}),
     ...(state !== "succeeded" && error !== undefined ? { error } : {}),
@@ -182,8 +182,7 @@ async function withSilence(
   return {
     ...status,
     state: "running",
-    ...(silentMs === undefined ? {} : { silentMs }),
-    ...(node === undefined ? {} : { silentNode: node }),
+    ...defined({ silentMs, silentNode: node }),
   };
 }
 

@@ -1,6 +1,7 @@
 import {
   type Broker,
   type DeadLetter,
+  defined,
   type DocumentStore,
   type Envelope,
   type Lane,
@@ -123,8 +124,7 @@ export function keptJob(envelope: Envelope, now: number): KeptThing {
     letter: {
       ...{ id, name, queue, reason: "unsettled", attempts, at: now, node: "", door: "runtime" },
       ...{ body: writeEnvelope(envelope), headers },
-      ...(firstStoredAt === undefined ? {} : { firstStoredAt }),
-      ...(unkeyed === undefined ? {} : { unkeyed }),
+      ...defined({ firstStoredAt, unkeyed }),
     },
     ...(lane === undefined ? {} : { lane }),
     steps: [],

@@ -1,6 +1,7 @@
 import {
   type Broker,
   CONTROLS_BUCKET,
+  defined,
   type LockView,
   type QueueControls,
   type QueueSnapshot,
@@ -87,8 +88,7 @@ function sizeOf(snapshot: QueueSnapshot | undefined): Pick<QueueLimits, "size"> 
   if (maxJobs === undefined && maxBytes === undefined) return {};
   return {
     size: {
-      ...(maxJobs === undefined ? {} : { maxJobs }),
-      ...(maxBytes === undefined ? {} : { maxBytes }),
+      ...defined({ maxJobs, maxBytes }),
       jobs: queued + running,
     },
   };

@@ -2,6 +2,7 @@ import {
   type Broker,
   type ControlMark,
   CONTROLS_BUCKET,
+  defined,
   type QueueControls,
   type QueueSnapshot,
   readControls,
@@ -53,9 +54,6 @@ function withMarks(
 ): QueueStatus {
   return {
     ...snapshot,
-    ...(paused === undefined ? {} : { paused }),
-    ...(closed === undefined ? {} : { closed }),
-    ...(sendsTo === undefined ? {} : { sendsTo }),
-    ...(maxParked === undefined ? {} : { maxParked }),
+    ...defined({ paused, closed, sendsTo, maxParked }),
   };
 }

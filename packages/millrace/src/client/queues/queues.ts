@@ -4,6 +4,7 @@ import {
   type Clock,
   type ControlMark,
   CONTROLS_BUCKET,
+  defined,
   type Duration,
   MAX_REASON,
   MillraceError,
@@ -218,8 +219,7 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
       const controls = await change(queue, {
         ...limitsChange({ concurrency, rate }, ""),
         ...(perKey === undefined ? {} : { perKey: limitsChange(perKey, "perKey.") }),
-        ...(sendsTo === undefined ? {} : { sendsTo }),
-        ...(maxParked === undefined ? {} : { maxParked }),
+        ...defined({ sendsTo, maxParked }),
       });
       if (Object.keys(settings).length > 0) await broker.queues.ensure(queue, settings);
       return controls;

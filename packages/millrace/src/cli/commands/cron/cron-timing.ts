@@ -1,4 +1,4 @@
-import { type Duration, type MissedPolicy, OVERLAP_POLICIES } from "@millrace/core";
+import { defined, type Duration, type MissedPolicy, OVERLAP_POLICIES } from "@millrace/core";
 import { type FieldKind, oneOf, text } from "../../../config/field-kinds.ts";
 import type { CommandCall } from "../../command.ts";
 import { durationText } from "../../time-kinds.ts";
@@ -41,8 +41,7 @@ export function timingOf(given: CommandCall<ReturnType<typeof timingFlags>>["fla
   return {
     ...(given.timezone === undefined ? {} : { timezone: given.timezone }),
     ...(given.jitter === undefined ? {} : { jitter: given.jitter as Duration }),
-    ...(given.missed === undefined ? {} : { missed: given.missed }),
-    ...(given.overlap === undefined ? {} : { overlap: given.overlap }),
+    ...defined({ missed: given.missed, overlap: given.overlap }),
     ...(given["late-after"] === undefined ? {} : { lateAfter: given["late-after"] as Duration }),
   };
 }

@@ -1,6 +1,7 @@
 import {
   type DeadLetterGroup,
   type DeadReason,
+  defined,
   type StoredDeadLetter,
   tracePart,
 } from "@millrace/core";
@@ -52,9 +53,7 @@ export function filterOf({
   readonly filter?: string;
 }): Pick<DeadLetterFilter, "queue" | "reason" | "where"> {
   return {
-    ...(filter === undefined ? {} : { where: filter }),
-    ...(queue === undefined ? {} : { queue }),
-    ...(reason === undefined ? {} : { reason }),
+    ...defined({ where: filter, queue, reason }),
   };
 }
 

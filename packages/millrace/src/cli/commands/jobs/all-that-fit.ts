@@ -1,3 +1,4 @@
+import { defined } from "@millrace/core";
 import type { Millrace } from "../../../client/millrace.ts";
 import type { Operation } from "../../../client/operations/operation.ts";
 import type { OperationRequest } from "../../../client/operations/operations.ts";
@@ -58,8 +59,6 @@ export function filterOf({ queue, name, filter: where }: AllFlags): {
   readonly where?: string;
 } {
   return {
-    ...(queue === undefined ? {} : { queue }),
-    ...(name === undefined ? {} : { name }),
-    ...(where === undefined ? {} : { where }),
+    ...defined({ queue, name, where }),
   };
 }

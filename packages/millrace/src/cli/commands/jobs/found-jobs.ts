@@ -1,4 +1,4 @@
-import { MillraceError } from "@millrace/core";
+import { defined, MillraceError } from "@millrace/core";
 import type { Config } from "../../../config/fields.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import type { IndexedJob } from "../../../search/indexed-job.ts";
@@ -40,8 +40,7 @@ export async function foundJobs(
       await index.caughtUp();
       const found = await index.search({
         limit,
-        ...(where === undefined ? {} : { where }),
-        ...(queue === undefined ? {} : { queue }),
+        ...defined({ where, queue }),
         ...(state === undefined ? {} : { state: state as IndexedJob["state"] }),
       });
       return found.jobs;

@@ -1,4 +1,4 @@
-import { type Duration, MillraceError } from "@millrace/core";
+import { defined, type Duration, MillraceError } from "@millrace/core";
 import type { CancelResult } from "../../../client/jobs/cancel-job.ts";
 import { flag, oneOf, text } from "../../../config/field-kinds.ts";
 import type { OperationRequest } from "../../../client/operations/operations.ts";
@@ -68,8 +68,7 @@ export const jobsCancel = command({
     if (id === undefined) return cancelAll(call);
     const result = await withClient(config, (client) =>
       client.cancel(id, {
-        ...(flags.queue === undefined ? {} : { queue: flags.queue }),
-        ...(flags.reason === undefined ? {} : { reason: flags.reason }),
+        ...defined({ queue: flags.queue, reason: flags.reason }),
         wait: flags.wait === true ? ((flags.timeout as Duration | undefined) ?? true) : false,
       }),
     );

@@ -1,4 +1,4 @@
-import { formatMs, type HistoryRecord } from "@millrace/core";
+import { defined, formatMs, type HistoryRecord } from "@millrace/core";
 import { batchOfJob, type BatchStatus } from "../../../client/jobs/batches.ts";
 import { chainOf, type ChainMember } from "../../../client/jobs/job-chain.ts";
 import type { JobStatus } from "../../../client/jobs/job-status.ts";
@@ -68,8 +68,7 @@ export const jobsGet = command({
       const batchStatus = await batchOfJob(client.batches, found);
       return {
         ...found,
-        ...(chain === undefined ? {} : { chain }),
-        ...(batchStatus === undefined ? {} : { batchStatus }),
+        ...defined({ chain, batchStatus }),
       };
     });
     const show = showValue(flags["show-payload"], maskOf(config));

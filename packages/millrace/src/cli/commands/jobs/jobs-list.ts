@@ -1,3 +1,4 @@
+import { defined } from "@millrace/core";
 import { RECORDED_STATES } from "../../../client/jobs/jobs.ts";
 import { LIVE_STATES, type LiveJob, type LiveState } from "../../../client/jobs/live-jobs.ts";
 import { flag, oneOf, text, whole } from "../../../config/field-kinds.ts";
@@ -104,8 +105,7 @@ export const jobsList = command({
     const live = LIVE_STATES.find((one) => one === state);
     const query = {
       limit,
-      ...(queue === undefined ? {} : { queue }),
-      ...(filter === undefined ? {} : { where: filter }),
+      ...defined({ queue, where: filter }),
     };
     if (live !== undefined) {
       const jobs = await withClient(config, async (client) => {

@@ -1,4 +1,4 @@
-import { activeStates, MACHINE_STATUSES, type MachineSnapshot } from "@millrace/core";
+import { activeStates, defined, MACHINE_STATUSES, type MachineSnapshot } from "@millrace/core";
 import { oneOf, text, whole } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
@@ -41,11 +41,7 @@ export const machinesList = command({
     const { status, state, limit, after } = flags;
     const { machines, next } = await withClient(config, (client) =>
       client.machines.list({
-        ...(machine === undefined ? {} : { machine }),
-        ...(status === undefined ? {} : { status }),
-        ...(state === undefined ? {} : { state }),
-        ...(limit === undefined ? {} : { limit }),
-        ...(after === undefined ? {} : { after }),
+        ...defined({ machine, status, state, limit, after }),
       }),
     );
     const show = maskOf(config);

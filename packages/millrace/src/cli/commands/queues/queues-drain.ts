@@ -1,3 +1,4 @@
+import { defined } from "@millrace/core";
 import type { QueueStatus } from "../../../client/queues/queue-status.ts";
 import { audited } from "../../../client/audit.ts";
 import { duration, flag, text } from "../../../config/field-kinds.ts";
@@ -33,8 +34,7 @@ export const queuesDrain = command({
             queues.drain(queue, {
               signal,
               onProgress: (now) => io.progress(`${clean(queue)}: ${leftOf(now)}${pausedNote(now)}`),
-              ...(delayed === undefined ? {} : { delayed }),
-              ...(timeout === undefined ? {} : { timeout }),
+              ...defined({ delayed, timeout }),
               ...why,
             }),
           () => ({ count: 1 }),

@@ -1,4 +1,4 @@
-import { type QueueControls, MillraceError } from "@millrace/core";
+import { defined, MillraceError, type QueueControls } from "@millrace/core";
 import { audited } from "../../../client/audit.ts";
 import {
   countFrom0OrNone,
@@ -71,17 +71,12 @@ function changeOf(given: CommandCall<typeof flags>["flags"]): QueueChange {
   const maxParked = given["max-parked"];
   const key = { concurrency: given["key-concurrency"], rate: given["key-rate"] };
   const perKey = {
-    ...(key.concurrency === undefined ? {} : { concurrency: key.concurrency }),
-    ...(key.rate === undefined ? {} : { rate: key.rate }),
+    ...defined({ concurrency: key.concurrency, rate: key.rate }),
   };
   return {
-    ...(concurrency === undefined ? {} : { concurrency }),
-    ...(rate === undefined ? {} : { rate }),
+    ...defined({ concurrency, rate }),
     ...(Object.keys(perKey).length === 0 ? {} : { perKey }),
-    ...(sendsTo === undefined ? {} : { sendsTo }),
-    ...(maxParked === undefined ? {} : { maxParked }),
-    ...(maxJobs === undefined ? {} : { maxJobs }),
-    ...(maxBytes === undefined ? {} : { maxBytes }),
+    ...defined({ sendsTo, maxParked, maxJobs, maxBytes }),
   };
 }
 
