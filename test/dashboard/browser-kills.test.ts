@@ -106,6 +106,40 @@ describeInBrowser("kills under an open page", (browserOf) => {
       }
     });
 
+    test("a node that stalls: its job is with one that is not heard of, then lost, and then it goes on", async () => {
+      const { client, ui, node, openTheBank } = await scene(server);
+      const stalled = await node();
+      await client.enqueue(settle, undefined, { id: "s-1" });
+      const { url } = await ui();
+      const { page, trouble } = await open(browserOf(), url);
+      const books = page.getByRole("row", { name: /^books/ });
+      await books.getByRole("link", { name: "1", exact: true }).waitFor();
+      await stalled.freeze();
+      await books.getByText("1 not heard of").waitFor();
+      await page.getByRole("link", { name: /^Node worker-1 has not been heard of for/ }).waitFor();
+      await books.getByRole("link", { name: "books" }).click();
+      const said = page.getByText(/^1 job that counts as running is/);
+      await said.filter({ hasText: /with a node that is not heard of for [\d.]+s/ }).waitFor();
+      expect(await violations(page)).toEqual([]);
+      await said.filter({ hasText: /lost: their node is not heard of for [\d.]+s/ }).waitFor();
+      await page.getByText("1 lost", { exact: true }).waitFor();
+      expect(await violations(page)).toEqual([]);
+      await page.getByRole("link", { name: "Overview" }).click();
+      await page.getByRole("link", { name: "1 job of queue books is lost." }).waitFor();
+      await books.getByText("1 lost").waitFor();
+      await books.getByRole("link", { name: "1", exact: true }).click();
+      await page.getByText(/^its node is not heard of for/).waitFor();
+      stalled.signal("SIGCONT");
+      await openTheBank();
+      await eventually(async () => (await client.job("s-1")).state === "succeeded", {
+        ...{ withinMs: PATIENCE_MS, describe: "the job has succeeded" },
+      });
+      await page.goto(`${url}queues/books`);
+      await heading(page, "Queue books");
+      await said.waitFor({ state: "detached" });
+      expect(trouble).toEqual([]);
+    });
+
     test.each([
       { status: 502, body: "no" },
       { status: 200, contentType: "text/html", body: "<h1>Sign in</h1>" },
@@ -157,11 +191,11 @@ describeInBrowser("kills under an open page", (browserOf) => {
       await isLive(overview);
       await first.kill();
       await overview
-        .getByRole("link", { name: /^Node worker-1 has been silent for/ })
+        .getByRole("link", { name: /^Node worker-1 has not been heard of for/ })
         .waitFor({ timeout: PATIENCE_MS });
       await node();
       await overview
-        .getByRole("link", { name: /^Node worker-1 has been silent for/ })
+        .getByRole("link", { name: /^Node worker-1 has not been heard of for/ })
         .waitFor({ state: "detached", timeout: PATIENCE_MS });
       await openTheBank();
       const result = page.getByRole("region", { name: "Result as JSON" });

@@ -1,6 +1,8 @@
 import { defineJob } from "millrace";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { HoldAnswerView } from "../../packages/dashboard/src/api/views/hold-views.ts";
+import type { LimitsPageView } from "../../packages/dashboard/src/api/views/limits-views.ts";
+import type { JobsView } from "../../packages/dashboard/src/api/views/views.ts";
 import { ADA, BOB, OF_THE_PAGE, type Scene, scene, send } from "./scene.ts";
 
 const close = defineJob<string>({ name: "books.close", queue: "books", singleton: true });
@@ -133,6 +135,28 @@ describe("limits and locks", () => {
       { action: "locks release", by: ADA.name, outcome: "1 done" },
       { action: "locks release", by: ADA.name, outcome: "0 done" },
     ]);
+  });
+
+  test("a key that is a secret is shown masked in each list, and its lock is released all the same", async () => {
+    const end = Promise.withResolvers<void>();
+    const keyed = defineJob<string>({
+      ...{ name: "books.keyed", queue: "keyed" },
+      concurrency: { key: (secret: string) => secret, limit: 1 },
+    });
+    const { get, post, t } = await scene({ jobs: [keyed.handler(() => end.promise)] });
+    onTestFinished(() => end.resolve());
+    const secret = ["AKIA", "IOSFODNN7EXAMPLE"].join("");
+    for (const id of ["k-1", "k-2"]) await t.enqueue(keyed, secret, { id });
+    await t.clock.advance("1s");
+    const { locks, gates } = await get<LimitsPageView>("limits");
+    const list = await get<JobsView>("jobs?state=blocked");
+    expect(gates).toHaveLength(1);
+    expect(list.jobs).toMatchObject([{ id: "k-2" }]);
+    expect(JSON.stringify([locks, gates, list])).not.toContain(secret);
+    const shown = locks.find(({ name }) => name.startsWith("cap/keyed/"));
+    expect(shown).toBeDefined();
+    const released = await post("locks/release", { name: shown?.name, holder: shown?.holder });
+    expect(await released.json()).toEqual({ count: 1, failed: [] });
   });
 
   test("are neither set nor released by a viewer or by another site", async () => {

@@ -233,7 +233,7 @@ async function grace({ run, shows, node }: Night, { early }: Early): Promise<Tes
 async function deadFleet({ shows, run, json }: Night, last: TestChild): Promise<void> {
   await last.kill();
   await run("enqueue", "welcome", "1", "--queue", "mail", "--id", "w3");
-  await shows("queues", /^mail .* LOST: the node of 1 running is gone$/m);
+  await shows("queues", /^mail .* LOST: the node of 1 running is not heard of for \d/m);
   const found = await shows("doctor", /(warn|fail) {2}nodes: no node says that it is there/);
   expect(found.out).toMatch(/warn {2}node n-last: has not been heard of for \d+/);
   expect(found.out).toContain("Start nodes.");

@@ -497,6 +497,7 @@ export {
 export { dealTokens, readBucket } from "./control/rate-bucket.ts";
 export { queueClosed } from "./control/queue-closed.ts";
 export { readControls } from "./control/read-controls.ts";
+export { isSilent, unheardIn, type UnheardJobs } from "./control/unheard-jobs.ts";
 
 export type { Events } from "./events/catalogue.ts";
 export { EventBus } from "./events/event-bus.ts";

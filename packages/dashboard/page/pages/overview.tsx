@@ -11,6 +11,7 @@ import { useOverview } from "../questions.ts";
 import { Plots } from "../plots.tsx";
 import { RatesChart } from "../rates-chart.tsx";
 import { duration } from "../time.tsx";
+import { unheardWords } from "../unheard.tsx";
 import { NodesTable } from "./nodes.tsx";
 
 /** Is anything wrong? Each number leads to its list. */
@@ -87,9 +88,17 @@ function counter(
       queue[id] === 0 ? (
         <span className="quiet">0</span>
       ) : (
-        <Link href={jobsAddress({ state, queue: queue.queue })}>{count(queue[id])}</Link>
+        <>
+          <Link href={jobsAddress({ state, queue: queue.queue })}>{count(queue[id])}</Link>
+          {id === "running" ? <Besides queue={queue} /> : null}
+        </>
       ),
   };
+}
+
+function Besides({ queue }: { readonly queue: QueueView }): ReactElement | null {
+  const words = unheardWords(queue);
+  return words === undefined ? null : <span className="critical second-line">{words}</span>;
 }
 
 const QUEUES: readonly DataColumn<QueueView>[] = [

@@ -17,6 +17,7 @@ import { PurgeQueue } from "../purge-queue.tsx";
 import { useQueue } from "../questions.ts";
 import { rateWords, SetLimits } from "../set-limits.tsx";
 import { duration, Moment } from "../time.tsx";
+import { Unheard, unheardWords } from "../unheard.tsx";
 
 export function QueuePage({ queue }: { readonly queue: string }): ReactElement {
   const detail = useQueue(queue);
@@ -92,6 +93,7 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
   const list = (state: string): string => jobsAddress({ state, queue: queue.queue });
   return (
     <>
+      <Unheard queue={queue} />
       <Mark what="Paused" mark={queue.paused} />
       {queue.open ? null : (
         <>
@@ -101,7 +103,12 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
       )}
       <dl className="tiles">
         <Tile name="queued" value={queue.queued} href={list("queued")} />
-        <Tile name="running" value={queue.running} href={list("running")} />
+        <Tile
+          name="running"
+          value={queue.running}
+          href={list("running")}
+          besides={unheardWords(queue)}
+        />
         <Tile name="delayed" value={queue.delayed} href={list("delayed")} />
         <Tile name="blocked" value={queue.blocked} href={list("blocked")} />
         <Tile
@@ -222,16 +229,19 @@ function Tile({
   name,
   value,
   href,
+  besides,
 }: {
   readonly name: string;
   readonly value: number;
   readonly href: string;
+  readonly besides?: string | undefined;
 }): ReactElement {
   return (
     <div>
       <dt>{name}</dt>
       <dd>
         <Link href={href}>{count(value)}</Link>
+        {besides === undefined ? null : <span className="critical besides">{besides}</span>}
       </dd>
     </div>
   );

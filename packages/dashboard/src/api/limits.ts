@@ -22,7 +22,7 @@ export async function limits({
     queues: queues.map(queueLimitsView),
     gates: gates.map((gate) => gateView(gate, show)),
     locks: locks.slice(0, MOST_LOCKS).map(({ name, holder, since, leaseMs, leftMs }) => ({
-      ...{ name, holder, leaseMs, leftMs },
+      ...{ name: String(show(name)), holder, leaseMs, leftMs },
       ...(since === undefined ? {} : { since }),
     })),
     moreLocks: Math.max(0, locks.length - MOST_LOCKS),
@@ -99,13 +99,34 @@ export async function createQueue({ fleet, user, body }: Asking): Promise<Change
   return { count: isNew ? 1 : 0, failed: [] };
 }
 
-export async function releaseLock({ fleet, user, body }: Asking): Promise<ChangeView> {
-  const { name, holder } = askedLock(body);
+export async function releaseLock({ fleet, show, user, body }: Asking): Promise<ChangeView> {
+  const asked = askedLock(body);
+  const { holder } = asked;
+  const name = await lockCalled(asked, fleet, show);
+  if (name === undefined) return { count: 0, failed: [{ id: asked.name, message: ALIKE }] };
   const released = await fleet.audit.perform(
     { action: "locks release", filter: { name, holder }, by: user.name },
     () => fleet.locks.release(name, { holder }),
     (lock) => ({ count: lock === undefined ? 0 : 1 }),
   );
   if (released !== undefined) return { count: 1, failed: [] };
-  return { count: 0, failed: [{ id: name, message: `${holder} does not hold it any more.` }] };
+  return {
+    count: 0,
+    failed: [{ id: asked.name, message: `${holder} does not hold it any more.` }],
+  };
+}
+
+const ALIKE =
+  "More than one lock of this holder looks like that once it is masked: release it with millrace locks release.";
+
+/** The page knows a lock by its masked name. @returns undefined where that is no one's alone */
+async function lockCalled(
+  { name, holder }: { readonly name: string; readonly holder: string },
+  fleet: Asking["fleet"],
+  show: ShowValue,
+): Promise<string | undefined> {
+  const held = (await fleet.locks.list()).filter((lock) => lock.holder === holder);
+  if (held.some((lock) => lock.name === name)) return name;
+  const [only, ...others] = held.filter((lock) => String(show(lock.name)) === name);
+  return others.length > 0 ? undefined : (only?.name ?? name);
 }

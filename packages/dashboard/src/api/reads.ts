@@ -56,7 +56,7 @@ const MOST_LOOKED = 20_000;
 
 /** Jobs that are in a state now. */
 export async function liveJobs(
-  { fleet }: Reading,
+  { fleet, show }: Reading,
   state: LiveState,
   { queue, name, where, limit }: JobsQuestion,
 ): Promise<JobsView> {
@@ -65,7 +65,7 @@ export async function liveJobs(
     ...(queue === undefined ? {} : { queue }),
     ...termsOf(name, where),
   });
-  return { jobs: jobs.map(shown.liveRow), more, looked };
+  return { jobs: jobs.map((live) => shown.liveRow(live, show)), more, looked };
 }
 
 interface JobsQuestion {

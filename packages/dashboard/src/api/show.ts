@@ -1,9 +1,11 @@
 import {
   errorFingerprint,
+  formatSeconds,
   type HistoryRecord,
   type RecordedError,
   type StoredDeadLetter,
   traceIdOf,
+  unheardIn,
 } from "@millrace/core";
 import {
   payloadOf,
@@ -47,6 +49,7 @@ export function queueView(
     ...(maxParked === undefined ? {} : { maxParked }),
     ...(status.paused === undefined ? {} : { paused: markView(status.paused, show) }),
     ...(status.closed === undefined ? {} : { closed: markView(status.closed, show) }),
+    ...unheardIn(status, nodes),
     slots: serving.reduce((sum, { slots }) => sum + slots, 0),
     nodes: serving.length,
   };
@@ -85,15 +88,19 @@ export function nodeView(node: NodeView, show: ShowValue): NodeView {
   };
 }
 
-export function liveRow(job: FleetLiveJob): JobRowView {
-  const { id, queue, name, state, attempts, notBefore, node, gate, traceId } = job;
+/** A gate's name holds a key, which a producer wrote. */
+export function liveRow(job: FleetLiveJob, show: ShowValue): JobRowView {
+  const { id, queue, name, state, attempts, notBefore, node, gate, traceId, silentMs } = job;
+  const shownGate = gate === undefined ? undefined : String(show(gate));
+  const why =
+    silentMs === undefined ? shownGate : `its node is not heard of for ${formatSeconds(silentMs)}`;
   const at = job.startedAt ?? job.storedAt;
   return {
     ...{ id, queue, name, state, attempts },
     ...(at === undefined ? {} : { at }),
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(node === undefined ? {} : { node }),
-    ...(gate === undefined ? {} : { why: gate }),
+    ...(why === undefined ? {} : { why }),
     ...(traceId === undefined ? {} : { traceId }),
   };
 }

@@ -163,6 +163,8 @@ export interface FleetLiveJob {
   readonly gate?: string;
   readonly notBefore?: number;
   readonly node?: string;
+  /** Of one that was handed to a node which does not answer. */
+  readonly silentMs?: number;
   readonly startedAt?: number;
   readonly traceId?: string;
 }

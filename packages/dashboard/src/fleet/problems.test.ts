@@ -19,6 +19,11 @@ test.each<[string, Partial<QueueView>, readonly string[]]>([
     ["critical: 2 jobs in queue mail, which no node serves."],
   ],
   [
+    "jobs of a node that is gone",
+    { running: 2, lost: 2, silentMs: 44_000 },
+    ["critical: 2 jobs of queue mail are lost."],
+  ],
+  [
     "a full queue",
     { queued: 9, running: 1, maxJobs: 10 },
     ["critical: Queue mail is full and refuses producers."],
@@ -48,12 +53,14 @@ test("of nodes and of the connection, and what is critical comes first", () => {
     nodes: [
       { ...NODE, state: "lost", silentMs: 90_400 },
       { ...NODE, name: "n2", queues: [stuck] },
+      { ...NODE, name: "n3", silentMs: 16_000 },
     ],
   });
   expect(found.map(({ severity, text }) => `${severity}: ${text}`)).toEqual([
     "critical: There is no connection to the server: what is shown is old.",
-    "critical: Node n1 has been silent for 1.5m.",
+    "critical: Node n1 has not been heard of for 1.5m.",
     "critical: Node n2 can't settle 3 jobs.",
+    "warning: Node n3 has not been heard of for 16s.",
     "warning: 1 dead letter in queue mail.",
   ]);
 });

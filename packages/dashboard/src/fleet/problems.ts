@@ -1,4 +1,4 @@
-import { formatSeconds } from "@millrace/core";
+import { formatSeconds, isSilent } from "@millrace/core";
 import type { NodeView, ProblemView, QueueView } from "../api/views/views.ts";
 
 /** From this age on a job that waits is worth a word. */
@@ -22,8 +22,9 @@ export function problemsOf({
 
   if (!connected) critical("There is no connection to the server: what is shown is old.", "");
   for (const { name, state, silentMs, queues: served } of nodes) {
-    if (state === "lost")
-      critical(`Node ${name} has been silent for ${formatSeconds(silentMs)}.`, "nodes");
+    const silence = `Node ${name} has not been heard of for ${formatSeconds(silentMs)}.`;
+    if (state === "lost") critical(silence, "nodes");
+    else if (isSilent({ silentMs })) warning(silence, "nodes");
     const stuck = served.reduce((sum, queue) => sum + (queue.stuck ?? 0), 0);
     if (stuck > 0) critical(`Node ${name} can't settle ${jobs(stuck)}.`, "nodes");
   }
@@ -34,6 +35,11 @@ export function problemsOf({
       critical(`Queue ${name} is full and refuses producers.`, link);
     if (queue.nodes === 0 && queue.queued > 0)
       critical(`${jobs(queue.queued)} in queue ${name}, which no node serves.`, link);
+    if (queue.lost !== undefined)
+      critical(
+        `${jobs(queue.lost)} of queue ${name} ${queue.lost === 1 ? "is" : "are"} lost.`,
+        link,
+      );
     if (queue.paused !== undefined)
       warning(`Queue ${name} is paused, with ${jobs(queue.queued)} queued.`, link);
     else if (queue.queued > 0 && queue.oldestAgeMs >= OLD_MS)

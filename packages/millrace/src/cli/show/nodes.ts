@@ -1,5 +1,4 @@
-import { CLOCK_OFF_MS, formatSeconds } from "@millrace/core";
-import { isSilent } from "../../client/is-silent.ts";
+import { CLOCK_OFF_MS, formatSeconds, isSilent } from "@millrace/core";
 import type { NodeStatus } from "../../client/nodes.ts";
 import type { Paint } from "../io.ts";
 import { type Column, table } from "./table.ts";

@@ -8,7 +8,14 @@ test.each([
   [{ intake: "open", maxParked: 0 }, "active, parks up to 0"],
   [{ intake: "open", queued: 7, running: 2, maxJobs: 10 }, "active, takes up to 10"],
   [{ intake: "open", queued: 7, running: 3, maxJobs: 10 }, "FULL, takes up to 10"],
-  [{ intake: "open", running: 3, lost: 3 }, "LOST: the node of 3 running is gone"],
+  [
+    { intake: "open", running: 3, lost: 3, silentMs: 44_400 },
+    "LOST: the node of 3 running is not heard of for 44s",
+  ],
+  [
+    { intake: "open", running: 3, unheard: 3, silentMs: 16_000 },
+    "the node of 3 running is not heard of for 16s",
+  ],
   [
     { intake: "open", sendsTo: ["print"], maxParked: 50 },
     "active, sends on to print, parks up to 50",

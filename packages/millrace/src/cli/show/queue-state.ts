@@ -1,23 +1,20 @@
-import { type ControlMark, formatMs } from "@millrace/core";
+import { type ControlMark, formatMs, formatSeconds, type UnheardJobs } from "@millrace/core";
 import type { QueueStatus } from "../../client/queues/queue-status.ts";
-import type { LostJobs } from "./lost-jobs.ts";
 
 type ShownState = Pick<
   QueueStatus,
   "intake" | "paused" | "closed" | "sendsTo" | "maxParked" | "queued" | "running" | "maxJobs"
 > &
-  LostJobs;
+  UnheardJobs;
 
 /** `active`, or why it is not: `PAUSED for 5m (deploy)`, `CLOSED for 1h`, `FULL`. */
-export function queueState(
-  { intake, paused, closed, sendsTo = [], maxParked, queued, running, maxJobs, lost }: ShownState,
-  now: number,
-): string {
+export function queueState(state: ShownState, now: number): string {
+  const { intake, paused, closed, sendsTo = [], maxParked, queued, running, maxJobs } = state;
   const words = [
     ...(paused === undefined ? [] : [marked("PAUSED", paused, now)]),
     ...(intake === "open" ? [] : [marked("CLOSED", closed, now)]),
     ...(maxJobs !== undefined && queued + running >= maxJobs ? ["FULL"] : []),
-    ...(lost === undefined ? [] : [`LOST: the node of ${lost} running is gone`]),
+    ...unheardWords(state),
   ];
   const further = [
     ...(sendsTo.length === 0 ? [] : [`sends on to ${sendsTo.join(", ")}`]),
@@ -25,6 +22,13 @@ export function queueState(
     ...(maxJobs === undefined ? [] : [`takes up to ${maxJobs}`]),
   ];
   return [words.length === 0 ? "active" : words.join(", "), ...further].join(", ");
+}
+
+/** Nobody knows of a node that is silent whether it is gone or stalled: so it says for how long. */
+function unheardWords({ lost, unheard, silentMs = 0 }: UnheardJobs): readonly string[] {
+  const since = `not heard of for ${formatSeconds(silentMs)}`;
+  if (lost !== undefined) return [`LOST: the node of ${lost} running is ${since}`];
+  return unheard === undefined ? [] : [`the node of ${unheard} running is ${since}`];
 }
 
 function marked(word: string, mark: ControlMark | undefined, now: number): string {

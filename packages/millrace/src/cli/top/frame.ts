@@ -1,9 +1,8 @@
-import { formatMs, type LockView } from "@millrace/core";
+import { formatMs, isSilent, type LockView } from "@millrace/core";
 import type { NodeStatus } from "../../client/nodes.ts";
 import type { QueueStatus } from "../../client/queues/queue-status.ts";
 import type { Paint } from "../io.ts";
 import { clean } from "../show/clean.ts";
-import { isSilent } from "../../client/is-silent.ts";
 import { nodesTable, slots, used } from "../show/nodes.ts";
 import { QUEUE_COUNTS } from "../show/queue-counts.ts";
 import { queueState } from "../show/queue-state.ts";

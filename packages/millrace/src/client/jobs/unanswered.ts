@@ -1,5 +1,10 @@
-import { type Broker, MillraceError, type RunningJob, type WaitingJob } from "@millrace/core";
-import { isSilent } from "../is-silent.ts";
+import {
+  type Broker,
+  isSilent,
+  MillraceError,
+  type RunningJob,
+  type WaitingJob,
+} from "@millrace/core";
 import { nodesOf, type NodeStatus } from "../nodes.ts";
 
 /** A job that was handed to a node which does not say that it runs it. */

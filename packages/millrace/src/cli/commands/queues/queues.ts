@@ -1,14 +1,13 @@
-import { formatMs } from "@millrace/core";
+import { formatMs, unheardIn, type UnheardJobs } from "@millrace/core";
 import { command } from "../../command.ts";
 import { clean } from "../../show/clean.ts";
 import { QUEUE_COUNTS } from "../../show/queue-counts.ts";
-import { lostIn, type LostJobs } from "../../show/lost-jobs.ts";
 import { queueState } from "../../show/queue-state.ts";
 import { type Column, table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
 import type { QueueStatus } from "../../../client/queues/queue-status.ts";
 
-const columns = (now: number): readonly Column<QueueStatus & LostJobs>[] => [
+const columns = (now: number): readonly Column<QueueStatus & UnheardJobs>[] => [
   ...QUEUE_COUNTS,
   {
     title: "OLDEST",
@@ -28,7 +27,7 @@ export const queues = command({
   examples: [
     [
       "millrace queues --json",
-      "For scripts: [{queue, intake, queued, running, delayed, blocked, dead, oldestAgeMs, paused?, closed?, sendsTo?, maxParked?, maxJobs?, maxBytes?, lost?}]",
+      "For scripts: [{queue, intake, queued, running, delayed, blocked, dead, oldestAgeMs, paused?, closed?, sendsTo?, maxParked?, maxJobs?, maxBytes?, lost?, unheard?, silentMs?}]",
     ],
   ],
   async run({ config }) {
@@ -36,7 +35,7 @@ export const queues = command({
       // What nodes say is beside the point where it can't be read.
       const [statuses, fleet] = await Promise.all([all.list(), nodes.list().catch(() => [])]);
       const sorted = statuses.toSorted((a, b) => (a.queue < b.queue ? -1 : 1));
-      return sorted.map((status) => ({ ...status, ...lostIn(status, fleet) }));
+      return sorted.map((status) => ({ ...status, ...unheardIn(status, fleet) }));
     });
     return {
       json: rows,

@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { unheardIn } from "./unheard-jobs.ts";
+
+const MAIL = { queue: "mail", running: 2 };
+const node = (state: string, silentMs: number, queues = [{ queue: "mail" }]) => ({
+  ...{ state, silentMs, queues },
+});
+const lost = node("lost", 44_000);
+const late = node("running", 16_000);
+const heard = node("running", 9_000);
+
+test("what nobody is there to run is lost, and not running", () => {
+  expect(unheardIn(MAIL, [lost, node("lost", 90_000)])).toEqual({ lost: 2, silentMs: 44_000 });
+  expect(unheardIn(MAIL, [lost, { ...heard, queues: [] }])).toEqual({ lost: 2, silentMs: 44_000 });
+  // It runs them, or is given them at once.
+  expect(unheardIn(MAIL, [lost, heard])).toEqual({});
+  expect(unheardIn(MAIL, [node("draining", 100)])).toEqual({});
+  // Nobody can say.
+  expect(unheardIn(MAIL, [])).toEqual({});
+  expect(unheardIn({ ...MAIL, running: 0 }, [lost])).toEqual({});
+});
+
+test("what a node has that may only be too busy to say that it is there is not called lost", () => {
+  expect(unheardIn(MAIL, [late])).toEqual({ unheard: 2, silentMs: 16_000 });
+  expect(unheardIn(MAIL, [lost, late])).toEqual({ unheard: 2, silentMs: 16_000 });
+  expect(unheardIn(MAIL, [late, heard])).toEqual({});
+});
