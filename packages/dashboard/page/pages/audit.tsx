@@ -14,6 +14,7 @@ export function AuditPage(): ReactElement {
         {(records) => (
           <DataTable
             label="Changes"
+            isOfLatest
             columns={COLUMNS}
             rows={records}
             rowKey={({ id }) => id}

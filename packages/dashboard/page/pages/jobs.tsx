@@ -63,6 +63,7 @@ export function JobsPage(): ReactElement {
           <>
             <DataTable
               label="Jobs"
+              isOfLatest
               columns={rows.some(({ traceId }) => traceId !== undefined) ? TRACED_COLUMNS : COLUMNS}
               rows={rows}
               rowKey={({ queue, id }) => `${queue}/${id}`}

@@ -18,6 +18,7 @@ export function OperationsPage(): ReactElement {
         {(rows) => (
           <DataTable
             label="Operations"
+            isOfLatest
             columns={COLUMNS}
             rows={rows}
             rowKey={({ id }) => id}
