@@ -1,5 +1,5 @@
-// A list that is looked at holds still: what comes while somebody points at a row, or has come to it
-// by the keyboard, waits above it, and is told.
+// A list that is looked at holds still: what comes while somebody points at a row, or has come to
+// it by the keyboard, waits above it, and is told.
 import type { Locator, Page } from "playwright-core";
 import { expect, test, vi } from "vitest";
 import { violations } from "../harness/accessibility.ts";

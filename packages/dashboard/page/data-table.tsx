@@ -7,7 +7,7 @@ import {
   tableFeatures,
   useTable,
 } from "@tanstack/react-table";
-import { type ReactElement, type ReactNode, useMemo } from "react";
+import { type MouseEvent, type ReactElement, type ReactNode, useMemo } from "react";
 import { count } from "./number.ts";
 import { type Holding, useHeldRows } from "./use-held-rows.ts";
 
@@ -124,17 +124,15 @@ function Waiting<Row>({
 }: {
   readonly held: Holding<Row>;
 }): ReactElement {
+  const show = ({ detail }: MouseEvent): void => {
+    takeIn();
+    // By the keyboard: the button that has the focus goes away.
+    if (detail === 0) around.ref.current?.querySelector<HTMLElement>(".scroll")?.focus();
+  };
   return (
     <div className="waiting-rows" role="status">
       {waiting === 0 ? null : (
-        <button
-          type="button"
-          onClick={({ detail }) => {
-            takeIn();
-            // By the keyboard: the button that has the focus goes away.
-            if (detail === 0) around.ref.current?.querySelector<HTMLElement>(".scroll")?.focus();
-          }}
-        >
+        <button type="button" onClick={show}>
           {count(waiting)} new
         </button>
       )}

@@ -144,27 +144,29 @@ function Holders({ hold: { limit, locks, jobs } }: Omit<HoldProps<"gate">, "queu
       </p>
     );
   return (
-    <ul role="region" aria-label="Who has it" tabIndex={0}>
-      {jobs.map((job) => (
-        <li key={`${job.queue}/${job.id}`}>
-          <Link className="id" href={jobAddress(job)}>
-            {job.id}
-          </Link>{" "}
-          has it, on {job.node}, since <Moment at={job.startedAt} />
-        </li>
-      ))}
-      {jobs.length > 0
-        ? null
-        : locks.map(({ name, holder, since }) => (
-            <li key={name}>
-              {holder} has it
-              {since === undefined ? null : (
-                <>
-                  , since <Moment at={since} />
-                </>
-              )}
-            </li>
-          ))}
-    </ul>
+    <div className="holders" role="region" aria-label="Who has it" tabIndex={0}>
+      <ul>
+        {jobs.map((job) => (
+          <li key={`${job.queue}/${job.id}`}>
+            <Link className="id" href={jobAddress(job)}>
+              {job.id}
+            </Link>{" "}
+            has it, on {job.node}, since <Moment at={job.startedAt} />
+          </li>
+        ))}
+        {jobs.length > 0
+          ? null
+          : locks.map(({ name, holder, since }) => (
+              <li key={name}>
+                {holder} has it
+                {since === undefined ? null : (
+                  <>
+                    , since <Moment at={since} />
+                  </>
+                )}
+              </li>
+            ))}
+      </ul>
+    </div>
   );
 }

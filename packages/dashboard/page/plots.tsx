@@ -7,6 +7,8 @@ import { usePlots, useSession } from "./questions.ts";
 import { duration } from "./time.tsx";
 
 const RANGES: readonly (readonly [string, string])[] = [
+  ["5m", "5 minutes"],
+  ["15m", "15 minutes"],
   ["1h", "the last hour"],
   ["6h", "6 hours"],
   ["24h", "24 hours"],

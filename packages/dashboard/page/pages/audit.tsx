@@ -1,6 +1,9 @@
 import type { ReactElement } from "react";
 import type { AuditView } from "../../src/api/views/views.ts";
+import { MOST_CHANGES } from "../../src/api/most.ts";
 import { Answer, Page } from "../answer.tsx";
+import { CutList } from "../cut-list.tsx";
+import { count } from "../number.ts";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { useAudit } from "../questions.ts";
 import { Moment } from "../time.tsx";
@@ -12,16 +15,22 @@ export function AuditPage(): ReactElement {
     <Page title="Audit">
       <Answer of={audit}>
         {(records) => (
-          <DataTable
-            label="Changes"
-            isOfLatest
-            columns={COLUMNS}
-            rows={records}
-            rowKey={({ id }) => id}
-            empty={
-              <p>Nobody has changed anything yet. Each change is kept here, with who made it.</p>
-            }
-          />
+          <>
+            <DataTable
+              label="Changes"
+              isOfLatest
+              columns={COLUMNS}
+              rows={records}
+              rowKey={({ id }) => id}
+              empty={
+                <p>Nobody has changed anything yet. Each change is kept here, with who made it.</p>
+              }
+            />
+            <CutList of={records} most={MOST_CHANGES}>
+              The last {count(MOST_CHANGES)} changes.{" "}
+              <code>npx millrace audit list --limit 1000</code> has earlier ones.
+            </CutList>
+          </>
         )}
       </Answer>
     </Page>

@@ -10,7 +10,9 @@ import {
   jobsAddress,
   ofNode,
 } from "../addresses.ts";
+import { MOST_LETTERS } from "../../src/api/most.ts";
 import { After, Answer, Page } from "../answer.tsx";
+import { CutList } from "../cut-list.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { LetterActions } from "../letter-actions.tsx";
 import { LineChart } from "../line-chart.tsx";
@@ -81,6 +83,9 @@ export function CausePage(): ReactElement {
                 rowKey={({ queue, id }) => `${queue}/${id}`}
                 empty={<p>No letter of this cause is left.</p>}
               />
+              <CutList of={rows} most={MOST_LETTERS}>
+                The {count(MOST_LETTERS)} oldest. <code>npx millrace dead list</code> has more.
+              </CutList>
             </section>
           )}
         </Answer>

@@ -3,7 +3,9 @@ import { Link } from "wouter";
 import type { GateView, LockView, QueueLimitsView } from "../../src/api/views/limits-views.ts";
 import { Action } from "../action.tsx";
 import { jobAddress, jobsAddress } from "../addresses.ts";
+import { MOST_GATES } from "../../src/api/most.ts";
 import { Answer, Page } from "../answer.tsx";
+import { CutList } from "../cut-list.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { count, counted } from "../number.ts";
 import { QUEUE_COLUMN } from "../queue-column.tsx";
@@ -33,6 +35,9 @@ export function LimitsPage(): ReactElement {
                   </p>
                 }
               />
+              <CutList of={gates} most={MOST_GATES}>
+                Only {count(MOST_GATES)} gates are shown: there may be more.
+              </CutList>
             </section>
             <section aria-labelledby="limits">
               <h2 id="limits">Limits of queues</h2>

@@ -2,7 +2,10 @@ import type { ReactElement } from "react";
 import { Link } from "wouter";
 import type { OperationView } from "../../src/api/views/views.ts";
 import { operationAddress } from "../addresses.ts";
+import { MOST_OPERATIONS } from "../../src/api/most.ts";
 import { Answer, Page } from "../answer.tsx";
+import { CutList } from "../cut-list.tsx";
+import { count } from "../number.ts";
 import { type DataColumn, DataTable } from "../data-table.tsx";
 import { howFar, kindWords, OperationProgress, whichWords } from "../operation-words.tsx";
 import { useOperations } from "../questions.ts";
@@ -16,19 +19,25 @@ export function OperationsPage(): ReactElement {
     <Page title="Operations">
       <Answer of={operations}>
         {(rows) => (
-          <DataTable
-            label="Operations"
-            isOfLatest
-            columns={COLUMNS}
-            rows={rows}
-            rowKey={({ id }) => id}
-            empty={
-              <p>
-                Nobody has changed many things at once. Retry or discard all dead letters of a
-                cause, or cancel or reschedule all jobs that a filter on the page Jobs finds.
-              </p>
-            }
-          />
+          <>
+            <DataTable
+              label="Operations"
+              isOfLatest
+              columns={COLUMNS}
+              rows={rows}
+              rowKey={({ id }) => id}
+              empty={
+                <p>
+                  Nobody has changed many things at once. Retry or discard all dead letters of a
+                  cause, or cancel or reschedule all jobs that a filter on the page Jobs finds.
+                </p>
+              }
+            />
+            <CutList of={rows} most={MOST_OPERATIONS}>
+              The last {count(MOST_OPERATIONS)} operations.{" "}
+              <code>npx millrace operations list</code> has earlier ones.
+            </CutList>
+          </>
         )}
       </Answer>
     </Page>

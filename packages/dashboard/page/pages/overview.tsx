@@ -1,7 +1,7 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
 import type { OverviewView, ProblemView, QueueView } from "../../src/api/views/views.ts";
-import { jobsAddress } from "../addresses.ts";
+import { jobsAddress, oldestAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { CreateQueue } from "../create-queue.tsx";
 import { type DataColumn, DataTable } from "../data-table.tsx";
@@ -136,14 +136,19 @@ const QUEUES: readonly DataColumn<QueueView>[] = [
     title: "oldest",
     align: "right",
     value: ({ oldestAgeMs }) => oldestAgeMs,
-    cell: ({ oldestAgeMs }) => (oldestAgeMs === 0 ? "–" : duration(oldestAgeMs)),
+    cell: (queue) =>
+      queue.oldestAgeMs === 0 ? (
+        "–"
+      ) : (
+        <Link href={oldestAddress(queue)}>{duration(queue.oldestAgeMs)}</Link>
+      ),
   },
   {
     id: "slots",
     title: "slots",
     align: "right",
     value: ({ slots }) => slots,
-    cell: ({ slots, nodes }) => (nodes === 0 ? "no node" : count(slots)),
+    cell: ({ slots, nodes }) => <Link href="/nodes">{nodes === 0 ? "no node" : count(slots)}</Link>,
   },
 ];
 

@@ -8,7 +8,7 @@ import type {
 } from "../../src/api/views/views.ts";
 import { Action } from "../action.tsx";
 import { Draining, leftIn } from "../draining.tsx";
-import { jobsAddress } from "../addresses.ts";
+import { jobsAddress, oldestAddress } from "../addresses.ts";
 import { Answer, Page } from "../answer.tsx";
 import { pathOf } from "../api.ts";
 import { count, counted } from "../number.ts";
@@ -119,12 +119,22 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
       </dl>
       <dl className="facts">
         <dt>Oldest job</dt>
-        <dd>{queue.oldestAgeMs === 0 ? "none" : `${duration(queue.oldestAgeMs)} old`}</dd>
+        <dd>
+          {queue.oldestAgeMs === 0 ? (
+            "none"
+          ) : (
+            <Link href={oldestAddress(queue)}>{duration(queue.oldestAgeMs)} old</Link>
+          )}
+        </dd>
         <dt>Served by</dt>
         <dd>
-          {queue.nodes === 0
-            ? "no node: nothing runs until one with jobs of this queue starts"
-            : `${counted(queue.nodes, "node")} with ${counted(queue.slots, "slot")}`}
+          {queue.nodes === 0 ? (
+            "no node: nothing runs until one with jobs of this queue starts"
+          ) : (
+            <Link href="/nodes">
+              {counted(queue.nodes, "node")} with {counted(queue.slots, "slot")}
+            </Link>
+          )}
         </dd>
         <Takes queue={queue} />
         {limits === undefined ? null : <Limits limits={limits} />}

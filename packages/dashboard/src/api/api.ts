@@ -25,6 +25,7 @@ import { limits } from "./limits.ts";
 import { machine, machineChart, machineCounts, machines } from "./machines.ts";
 import { outboxView } from "./outbox.ts";
 import type { Reading } from "./reading.ts";
+import { MOST_LETTERS, MOST_OPERATIONS } from "./most.ts";
 import * as reads from "./reads.ts";
 import { plots } from "./plots.ts";
 import { runtimeMachines } from "./runtime-machines.ts";
@@ -101,7 +102,9 @@ function addReads(
   ]);
   addErrorReads(read, reading, search);
   read("/operations", async () =>
-    (await fleet.operations.list()).slice(0, 100).map((one) => operationView(one, show)),
+    (await fleet.operations.list())
+      .slice(0, MOST_OPERATIONS)
+      .map((one) => operationView(one, show)),
   );
   read(
     "/operations/count",
@@ -191,7 +194,7 @@ function addErrorReads(read: Read, reading: Reading, search: DashboardSearch | u
     "/dead/letters",
     async (context) => {
       const filter = askedFilter(askedJson(context.req.query("filter") ?? "{}"));
-      const letters = await fleet.dead.list({ ...filter, limit: 100 });
+      const letters = await fleet.dead.list({ ...filter, limit: MOST_LETTERS });
       return letters.map((letter) => deadRow(letter, show));
     },
     ["filter"],

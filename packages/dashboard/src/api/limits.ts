@@ -3,11 +3,11 @@ import type { FleetGate, FleetLimits } from "../fleet/fleet.ts";
 import { askedLimits, askedLock, askedQueue } from "./changes/asked-limits.ts";
 import type { Asking } from "./changes/changes.ts";
 import type { GateView, LimitsPageView, QueueLimitsView } from "./views/limits-views.ts";
+import { MOST_GATES } from "./most.ts";
 import type { Reading } from "./reading.ts";
 import type { ChangeView, LimitsView } from "./views/views.ts";
 
 const MOST_LOCKS = 500;
-const MOST_GATES = 100;
 
 export async function limits({
   fleet,

@@ -5,8 +5,10 @@ import type { EndedView, PlotsView, SampledView } from "./views/plots-views.ts";
 import type { Reading } from "./reading.ts";
 
 const MINUTE_MS = 60_000;
-/** A range, and its steps: some two hundred points. */
+/** A range, and its steps: no shorter than a sample and a minute of the index, up to 180 points. */
 const RANGES: Readonly<Record<string, readonly [rangeMs: number, stepMs: number]>> = {
+  "5m": [5 * MINUTE_MS, MINUTE_MS],
+  "15m": [15 * MINUTE_MS, MINUTE_MS],
   "1h": [60 * MINUTE_MS, MINUTE_MS],
   "6h": [360 * MINUTE_MS, 2 * MINUTE_MS],
   "24h": [1_440 * MINUTE_MS, 10 * MINUTE_MS],

@@ -5,6 +5,7 @@ import type { Fleet, FleetAuditRecord, LiveState, RecordedState } from "../fleet
 import type { FleetSchedule } from "../fleet/fleet-schedules.ts";
 import { problemsOf } from "../fleet/problems.ts";
 import { limitsView } from "./limits.ts";
+import { MOST_CHANGES } from "./most.ts";
 import { termsOf } from "./search.ts";
 import * as shown from "./show.ts";
 import type {
@@ -161,7 +162,7 @@ async function scheduleView(
 }
 
 export async function audit({ fleet, show }: Reading): Promise<readonly AuditView[]> {
-  return (await fleet.audit.list({ limit: 200 })).map((record) => auditView(record, show));
+  return (await fleet.audit.list({ limit: MOST_CHANGES })).map((record) => auditView(record, show));
 }
 
 function auditView(

@@ -1,0 +1,5 @@
+/** How many of a list are told. Where there may be more, the page says so. */
+export const MOST_CHANGES = 200;
+export const MOST_OPERATIONS = 100;
+export const MOST_LETTERS = 100;
+export const MOST_GATES = 100;
