@@ -56,6 +56,17 @@ describeInBrowser("payloads of the dashboard", (browserOf) => {
         .getByText('"charged": 99')
         .waitFor();
       expect(await client.audit.list()).toMatchObject([{ action: "dead edit" }, record]);
+      // A job that waits has its payload on its page, too.
+      const options = { id: "third", delay: "1h", tags: ["vip"] } as const;
+      await client.enqueue(charge, { customer: "eve", amount: 3, apiKey: KEY } as never, options);
+      await page.goto(`${served.url}jobs/billing/third`);
+      await heading(page, "Job third");
+      await payload.getByText('"eve"').waitFor();
+      await page.getByText("Tags: vip").waitFor();
+      expect(await page.getByText(KEY).count()).toBe(0);
+      expect(await violations(page)).toEqual([]);
+      await page.getByRole("button", { name: "Show what is masked" }).click();
+      await payload.getByText(KEY).waitFor();
       expect(trouble).toEqual([]);
     });
   });

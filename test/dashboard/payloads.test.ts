@@ -51,6 +51,25 @@ describe("who has the right to payloads", () => {
     ]);
   });
 
+  test("sees the payload of a job that waits, which is masked for everybody else", async () => {
+    const { get, post, t } = await secrets(EVE);
+    const input = { n: 3, apiKey: "k-123456" };
+    await t.client.enqueue(charge, input, { id: "later", delay: "1h", tags: ["vip"] });
+    await t.clock.advance("1s");
+    const path = "jobs/billing/later";
+    expect(await get(path)).toMatchObject({
+      cargo: { payload: { n: 3, apiKey: "***" }, tags: ["vip"] },
+    });
+    expect(JSON.stringify(await get(path))).not.toMatch(SECRETS);
+    expect(await (await post(`${path}/reveal`, {})).json()).toMatchObject({ payload: input });
+    expect(await get("audit")).toMatchObject([
+      { action: "jobs reveal", by: EVE.name, which: "queue=billing id=later" },
+    ]);
+    await t.clock.advance("2h");
+    // It has died meanwhile: its letter has the payload.
+    expect(await get(path)).not.toHaveProperty("cargo");
+  });
+
   test("leaves a record of what was not found, too", async () => {
     const { get, post } = await secrets(EVE);
     expect((await post("jobs/billing/none/reveal", {})).status).toBe(404);

@@ -165,7 +165,7 @@ export type { Jobs, JobsQuery, LiveJobSearch } from "./client/jobs/jobs.ts";
 export type { RecordedState, WatchQuery } from "./client/jobs/results/watch-records.ts";
 export type { LiveJob, LiveState } from "./client/jobs/live-jobs.ts";
 export type { JobLogEntry, JobLogsOptions } from "./client/jobs/job-logs.ts";
-export type { JobQuery, JobState, JobStatus } from "./client/jobs/job-status.ts";
+export type { JobCargo, JobQuery, JobState, JobStatus } from "./client/jobs/job-status.ts";
 export type { DelayReason, HoldingJob, JobHold } from "./client/jobs/job-hold.ts";
 export type { JobStep } from "./client/jobs/job-steps.ts";
 export type { SendSignal, SignalOptions } from "./client/jobs/signal-job.ts";

@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type { JobView, LetterView, RefView } from "../../src/api/views/views.ts";
+import type { CargoView, JobView, LetterView, RefView } from "../../src/api/views/views.ts";
 import { Action } from "../action.tsx";
 import { jobAddress, queueAddress } from "../addresses.ts";
 import { After, Answer, Page } from "../answer.tsx";
@@ -200,11 +200,33 @@ function Job({ job, now, reveal }: JobProps): ReactElement {
         </section>
       )}
       {letter === undefined ? null : <Letter letter={letter} reveal={reveal} />}
+      {job.cargo === undefined ? null : <Cargo cargo={job.cargo} reveal={reveal} />}
       <Children count={children.count} jobs={children.jobs} />
       {/* What is asked for by itself comes last: it moves nothing when it comes. */}
       <JobLog of={log} />
       <After of={log}>{job.hasFamily ? <Family of={{ queue, id: job.id }} /> : null}</After>
     </>
+  );
+}
+
+/** What a job carries that waits or runs. */
+function Cargo({
+  cargo,
+  reveal,
+}: Pick<JobProps, "reveal"> & { readonly cargo: CargoView }): ReactElement {
+  const { payload, headers } = { ...cargo, ...reveal.data };
+  const { tags = [] } = cargo;
+  return (
+    <section aria-labelledby="payload">
+      <h2 id="payload">Payload</h2>
+      <Json value={payload} label="Payload" />
+      {tags.length === 0 ? null : <p>Tags: {tags.join(", ")}</p>}
+      <details>
+        <summary>Headers</summary>
+        <Json value={headers} label="Headers" />
+      </details>
+      <Masked reveal={reveal} />
+    </section>
   );
 }
 

@@ -107,7 +107,7 @@ export async function job(
   queue: string,
   id: string,
 ): Promise<JobView> {
-  const found = await fleet.jobs.get(id, { queue });
+  const found = await fleet.jobs.get(id, { queue, payload: true });
   return shown.jobView(found, await letterOf(fleet, found), show);
 }
 

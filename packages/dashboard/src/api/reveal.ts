@@ -9,8 +9,9 @@ const show = showValue(true);
 
 export function revealedJob(queue: string, id: string, asking: Asking): Promise<RevealedView> {
   return onRecord("jobs reveal", { queue, id }, asking, async () => {
-    const { letter, result } = await job({ ...asking, show }, queue, id);
+    const { letter, result, cargo } = await job({ ...asking, show }, queue, id);
     return {
+      ...(cargo === undefined ? {} : { headers: cargo.headers, payload: cargo.payload }),
       ...(letter === undefined ? {} : { headers: letter.headers }),
       ...(letter?.payload === undefined ? {} : { payload: letter.payload }),
       ...(result === undefined ? {} : { result }),

@@ -18,6 +18,7 @@ import type { FleetJob, FleetLiveJob, FleetQueue } from "../fleet/fleet.ts";
 import type { StepView } from "./views/step-view.ts";
 import type {
   AttemptView,
+  CargoView,
   JobRowView,
   JobView,
   LetterView,
@@ -125,7 +126,7 @@ export function jobView(
   show: ShowValue,
 ): JobView {
   const { id, queue, name, state, attempts, parent, history, result, error, progress } = job;
-  const { steps, stepCount, follows, next, batch, closes } = job;
+  const { steps, stepCount, follows, next, batch, closes, cargo } = job;
   const traceId = job.traceId ?? (letter && traceIdOf(letter.headers));
   const createdAt = history.at(-1)?.createdAt;
   const report = progress === undefined ? undefined : shownReport(progress, show);
@@ -154,8 +155,19 @@ export function jobView(
           },
         }),
     ...(letter === undefined ? {} : { letter: letterView(letter, show) }),
+    ...(cargo === undefined ? {} : { cargo: cargoView(cargo, show) }),
     ...(steps === undefined ? {} : { steps: steps.map((step) => stepView(step, show)) }),
     ...(stepCount === undefined ? {} : { stepCount }),
+  };
+}
+
+function cargoView(
+  { payload, headers, tags }: NonNullable<FleetJob["cargo"]>,
+  show: ShowValue,
+): CargoView {
+  return {
+    ...{ payload: show(payload), headers: show(headers) },
+    ...(tags === undefined ? {} : { tags }),
   };
 }
 

@@ -108,7 +108,10 @@ export type LiveState = "queued" | "delayed" | "blocked" | "running";
 export type RecordedState = HistoryRecord["state"];
 
 export interface FleetJobs {
-  get(id: string, options: { readonly queue: string; readonly hold?: boolean }): Promise<FleetJob>;
+  get(
+    id: string,
+    options: { readonly queue: string; readonly hold?: boolean; readonly payload?: boolean },
+  ): Promise<FleetJob>;
   list(query: {
     readonly state?: RecordedState;
     readonly queue?: string;
@@ -145,6 +148,11 @@ export interface FleetJob extends FlowPlace {
   readonly stepCount?: number;
   readonly traceId?: string;
   readonly hold?: JobHoldView;
+  readonly cargo?: {
+    readonly payload: unknown;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly tags?: readonly string[];
+  };
 }
 
 export interface FleetBatch extends BatchCounts {

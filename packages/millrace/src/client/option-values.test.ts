@@ -17,6 +17,7 @@ const CALLS: Readonly<Record<string, (t: TestRuntime) => unknown>> = {
   "cron.next Infinity": ({ client }) => client.cron.next("s", Number.POSITIVE_INFINITY),
   "cron.history NaN": ({ client }) => client.cron.history("s", Number.NaN),
   "enqueueMany atomic": ({ client }) => client.enqueueMany(job, [], js({ atomic: 1 })),
+  "job payload": ({ client }) => client.job("j", js({ payload: "yes" })),
   "job hold": ({ client }) => client.job("j", js({ hold: 1 })),
   "dead.list NaN": ({ client }) => client.dead.list({ limit: Number.NaN }),
   "dead.list 0": ({ client }) => client.dead.list({ limit: 0 }),

@@ -201,10 +201,18 @@ export interface JobView {
   readonly error?: ErrorView;
   readonly progress?: { readonly value: number; readonly note?: string; readonly at: number };
   readonly letter?: LetterView;
+  /** Of a job that waits or runs. */
+  readonly cargo?: CargoView;
   /** Of a job with steps, as long as they are on record. */
   readonly steps?: readonly StepView[];
   /** How many there were, also when they are not. */
   readonly stepCount?: number;
+}
+
+export interface CargoView {
+  readonly payload: unknown;
+  readonly headers: unknown;
+  readonly tags?: readonly string[];
 }
 
 export interface LetterView {

@@ -15,7 +15,7 @@ import { type SentSignal, signalJob, type SignalOptions } from "./signal-job.ts"
 import { among, LIMITS } from "../call-limits.ts";
 
 const JOB_NAMES = optionNames<NonNullable<Parameters<Millrace["job"]>[1]>>({
-  ...{ queue: true, hold: true, ...LIMITS },
+  ...{ queue: true, hold: true, payload: true, ...LIMITS },
 });
 const CANCEL_NAMES = optionNames<NonNullable<Parameters<Millrace["cancel"]>[1]>>({
   ...{ queue: true, reason: true, wait: true, ...LIMITS },
@@ -26,10 +26,11 @@ const SIGNAL_NAMES = optionNames<SignalOptions>({ id: true, ...LIMITS });
 export function lookUpJob(broker: Broker, now: () => number): Millrace["job"] {
   return async (id, options = {}) => {
     refuseUnknown(options, JOB_NAMES, "job()");
-    const { queue, hold = false } = options;
+    const { queue, hold = false, payload = false } = options;
     requireFlag(hold, "hold");
+    requireFlag(payload, "payload");
     const where = queue === undefined ? queue : requireQueueName(queue);
-    return findJob(broker, requireId(id), where, now, hold);
+    return findJob(broker, requireId(id), where, now, { hold, payload });
   };
 }
 

@@ -33,6 +33,15 @@ export interface JobQuery {
    * the rights to read what nodes and operators say.
    */
   readonly hold?: boolean;
+  /** The payload of a job that waits or runs is told too. */
+  readonly payload?: boolean;
+}
+
+/** What a job carries, as it is stored: nothing of it is masked. */
+export interface JobCargo {
+  readonly payload: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly tags?: readonly string[];
 }
 
 /** All that is known about one job. */
@@ -52,6 +61,8 @@ export interface JobStatus extends FlowPlace {
   readonly silentNode?: string;
   /** What keeps it from running, where that was asked for: `{ hold: true }`. */
   readonly hold?: JobHold;
+  /** Of a job that waits or runs, where that was asked for: `{ payload: true }`. */
+  readonly cargo?: JobCargo;
   /** The job in whose handler this one was enqueued. */
   readonly parent?: JobRef;
   /** The trace that shows its last attempt, or its publish where it has had none. */
@@ -86,7 +97,8 @@ const WHO_RUNS_MS = 400;
 /**
  * Looks a job up.
  *
- * @param isHoldAsked whether what holds it is looked for too, which asks much of the server
+ * @param asks.hold whether what holds it is looked for too, which asks much of the server
+ * @param asks.payload whether what it carries is told
  * @throws MillraceError `job-not-found`, `ambiguous-id`
  */
 export async function findJob(
@@ -94,7 +106,7 @@ export async function findJob(
   id: string,
   queue: string | undefined,
   now: () => number,
-  isHoldAsked = false,
+  asks: Pick<JobQuery, "hold" | "payload"> = {},
 ): Promise<JobStatus> {
   const where = queue === undefined ? {} : { queue };
   // A running job's message stays in its queue until it is settled, so only for a job that is found
@@ -112,8 +124,13 @@ export async function findJob(
   if (status !== undefined) {
     const held = status.state === "queued" ? await withSilence(broker, status, waiting) : status;
     const shown = await withSteps(broker, await withProgress(broker, held), traces, now());
-    const hold = isHoldAsked ? await holdOf(broker, shown, waiting) : undefined;
-    return hold === undefined ? shown : { ...shown, hold };
+    const hold = asks.hold === true ? await holdOf(broker, shown, waiting) : undefined;
+    const cargo = asks.payload === true ? cargoOf(shown, waiting) : undefined;
+    return {
+      ...shown,
+      ...(hold === undefined ? {} : { hold }),
+      ...(cargo === undefined ? {} : { cargo }),
+    };
   }
   throw new MillraceError(
     "job-not-found",
@@ -228,6 +245,13 @@ export function distinct(records: readonly HistoryRecord[]): readonly HistoryRec
 }
 
 const LIVE: ReadonlySet<JobState> = new Set<JobState>(["queued", "delayed", "blocked", "running"]);
+
+/** One that runs lies in its queue until it is settled. */
+function cargoOf({ state }: JobStatus, waiting: WaitingJob | undefined): JobCargo | undefined {
+  if (!LIVE.has(state) || waiting === undefined) return undefined;
+  const { payload = null, headers, tags } = waiting.envelope;
+  return { payload, headers, ...(tags === undefined ? {} : { tags }) };
+}
 
 async function withProgress(broker: Broker, status: JobStatus): Promise<JobStatus> {
   if (!LIVE.has(status.state)) return status;

@@ -1,7 +1,7 @@
 import { defined, formatMs, type HistoryRecord } from "@millrace/core";
 import { batchOfJob, type BatchStatus } from "../../../client/jobs/batches.ts";
 import { chainOf, type ChainMember } from "../../../client/jobs/job-chain.ts";
-import type { JobStatus } from "../../../client/jobs/job-status.ts";
+import type { JobCargo, JobStatus } from "../../../client/jobs/job-status.ts";
 import { flag, text } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
@@ -10,7 +10,13 @@ import { flowFacts } from "../../show/flow.ts";
 import { holdFacts, shownHold } from "../../show/hold.ts";
 import { fieldFacts } from "../../show/field-facts.ts";
 import { clean } from "../../show/clean.ts";
-import { shownError, shownRecord, shownReport, showValue } from "@millrace/telemetry/masking";
+import {
+  shownError,
+  shownRecord,
+  shownReport,
+  type ShowValue,
+  showValue,
+} from "@millrace/telemetry/masking";
 import { traceFacts } from "../../show/trace.ts";
 import { goneSteps, shownStep, stepsTable } from "../../show/steps.ts";
 import { shownRef } from "../../show/shown-ref.ts";
@@ -49,7 +55,7 @@ export const jobsGet = command({
     },
     "show-payload": {
       kind: flag,
-      about: "Show results, errors and notes as they are",
+      about: "Show payloads, headers, results, errors and notes as they are",
     },
   },
   fields: ["connection", "namespace", "masking", "tracing"],
@@ -63,7 +69,7 @@ export const jobsGet = command({
     const [id = ""] = args;
     const status = await withClient(config, async (client): Promise<ShownJob> => {
       const where = flags.queue === undefined ? {} : { queue: flags.queue };
-      const found = await client.job(id, { ...where, hold: true });
+      const found = await client.job(id, { ...where, hold: true, payload: true });
       const chain = await chainOf(client.job.bind(client), found);
       const batchStatus = await batchOfJob(client.batches, found);
       return {
@@ -75,6 +81,7 @@ export const jobsGet = command({
     const shown: ShownJob = {
       ...status,
       ...(status.hold === undefined ? {} : { hold: shownHold(status.hold, show) }),
+      ...(status.cargo === undefined ? {} : { cargo: shownCargo(status.cargo, show) }),
       history: status.history.map((record) => shownRecord(record, show)),
       ...(status.result === undefined ? {} : { result: show(status.result) }),
       ...(status.error === undefined ? {} : { error: shownError(status.error, show) }),
@@ -86,6 +93,14 @@ export const jobsGet = command({
     return { json: shown, text: (paint) => statusText(shown, paint, config.traceUrl) };
   },
 });
+
+function shownCargo({ payload, headers, tags }: JobCargo, show: ShowValue): JobCargo {
+  return {
+    payload: show(payload),
+    headers: show(headers) as JobCargo["headers"],
+    ...(tags === undefined ? {} : { tags }),
+  };
+}
 
 /** A job with its chain and its batch. */
 interface ShownJob extends JobStatus {
@@ -111,6 +126,7 @@ function statusText(job: ShownJob, paint: Paint, traceUrl: string | undefined): 
     silentMs,
     silentNode,
     hold,
+    cargo,
   } = job;
   const about = facts(
     [
@@ -129,6 +145,7 @@ function statusText(job: ShownJob, paint: Paint, traceUrl: string | undefined): 
       ...flowFacts(job, queue),
       ...goneSteps(steps, stepCount),
       ...traceFacts(traceId, traceUrl),
+      ...cargoFacts(cargo),
       ...(result === undefined ? [] : [["result", clean(JSON.stringify(result), 1_000)] as const]),
       ...(error === undefined
         ? []
@@ -142,6 +159,17 @@ function statusText(job: ShownJob, paint: Paint, traceUrl: string | undefined): 
     ...(history.length === 0 ? [] : [table(HISTORY, history, paint)]),
   ];
   return [about, ...tables].join("\n");
+}
+
+function cargoFacts(cargo: JobCargo | undefined): readonly (readonly [string, string])[] {
+  if (cargo === undefined) return [];
+  const { payload, tags } = cargo;
+  return [
+    ["payload", clean(JSON.stringify(payload) ?? "", 1_000)],
+    ...(tags === undefined || tags.length === 0
+      ? []
+      : [["tags", clean(tags.join(", "), 1_000)] as const]),
+  ];
 }
 
 const CHILDREN_SHOWN = 10;
