@@ -55,7 +55,7 @@ export interface NodeStatus {
   readonly version?: string;
   /** What the node's process runs on: `Node.js 24.1.0`. */
   readonly engine?: string;
-  /** Of its machine's memory, all that the process holds, and of that what JavaScript takes. */
+  /** The memory that the process holds, and how much of it JavaScript takes. */
   readonly memory?: { readonly rssBytes: number; readonly heapBytes: number };
   readonly queues: readonly QueueReport[];
 }

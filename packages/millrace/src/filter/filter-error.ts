@@ -2,7 +2,7 @@ import { MillraceError } from "@millrace/core";
 
 /** A filter that can't be read. `code` is `invalid-filter`. */
 export class FilterError extends MillraceError {
-  /** Of the character at which it goes wrong, counted from 1. */
+  /** The place of the character at which it goes wrong, counted from 1. */
   readonly position: number;
 
   constructor(position: number, expected: string, got: string) {
@@ -10,7 +10,7 @@ export class FilterError extends MillraceError {
     this.position = position;
   }
 
-  /** One that comes from a thread, where it was thrown. */
+  /** Makes the error anew that a thread threw. */
   static again({
     position,
     text,

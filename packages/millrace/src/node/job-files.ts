@@ -11,8 +11,8 @@ const MODULE = /^[^.].*\.(?:ts|mts|js|mjs)$/;
 const NO_JOBS = /\.(?:test|spec)\.[a-z]+$|\.d\.m?ts$/;
 
 /**
- * The files meant by a list of files and folders. Of a folder: the modules right in it, by name,
- * without tests and declarations.
+ * The files meant by a list of files and folders. A folder stands for the modules right in it, by
+ * name, without tests and declarations.
  */
 export function jobFilesOf(files: readonly string[], directory: string): readonly JobFile[] {
   return files.flatMap((path): JobFile[] => {

@@ -9,7 +9,7 @@ export interface FailuresQuery {
    * `at` and `age` mean its last failure. See `docs/filters.md`.
    */
   readonly where?: string;
-  /** Of these causes, by their fingerprints; at most 10,000. */
+  /** Only these causes, by their fingerprints; at most 10,000. */
   readonly fingerprints?: readonly string[];
   /** From 1 to 10,000. Default 500. */
   readonly limit?: number;

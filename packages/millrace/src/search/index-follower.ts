@@ -20,7 +20,7 @@ export interface Progress {
   readonly newest: number;
   /** Records behind the position, where none are missing between. */
   readonly behind: number;
-  /** Of what was heard, more came at once than could be held. */
+  /** More was heard at once than could be held. */
   readonly unheard: number;
 }
 
@@ -34,7 +34,7 @@ const PAGE = 1_000;
 /** Records that are asked for and written at once. */
 const STRETCH = 2_000;
 const LETTER_PAGE = 200;
-/** Of what waits elsewhere, as many as this are read for their payloads, of each queue. */
+/** How many delayed and blocked jobs of each queue are read for their payloads. */
 const MOST_WAITING = 20_000;
 /** Held until they are written, which is after each stretch: so many, and payloads so long. */
 const MOST_HEARD = 20_000;
@@ -149,7 +149,7 @@ export class IndexFollower {
       await this.#write(heard.slice(at, at + PAGE), this.#cursors);
   }
 
-  /** Those in which something moved, and from time to time all. */
+  /** Queues in which something moved, and from time to time all. */
   async #readQueues(): Promise<ReadQueues> {
     const { broker, clock } = this.#options;
     const ends = new Map<string, { oldest: number; newest: number }>();
@@ -276,8 +276,8 @@ export class IndexFollower {
 
   /**
    * Where the history is another one, or was cut off before it was read, nobody knows what became
-   * of the jobs: it is read anew. One that is cut off faster than it can be read would be read anew
-   * for ever, so that is done from time to time.
+   * of the jobs: it is read anew. A history that is cut off faster than it can be read would be
+   * read anew for ever, so that is done from time to time.
    */
   async #isSameHistory(): Promise<boolean> {
     const { position, positionAt } = this.#cursors;

@@ -3,7 +3,7 @@ import type { IndexedJob } from "./indexed-job.ts";
 import type { Cargo } from "./index-calls.ts";
 import { leafValue } from "./narrow.ts";
 
-/** Of one job. One that fails otherwise each time is not found by all that it failed of. */
+/** Of one job. A job that fails for another cause each time is not found by all of them. */
 const MOST_CAUSES = 50;
 
 /** A row of the table `job`. */

@@ -27,7 +27,7 @@ import { narrow } from "./narrow.ts";
 
 /** Rows that one statement deletes. */
 const PRUNE_BATCH = 1_000;
-/** Of what is allowed, so much is left full, so that it is not soon too much again. */
+/** How much of the allowed size is left full, so that it is not exceeded again soon. */
 const ROOM = 0.9;
 /** And of what is allowed, so much may be of what was heard and is in no stream. */
 const HEARD_SHARE = 0.25;

@@ -4,7 +4,7 @@ import { createHook } from "node:async_hooks";
 const LISTENING = new Set([
   ...["TCPServerWrap", "PipeServerWrap", "FSEventWrap", "StatWatcher", "SignalWrap", "TTYWrap"],
 ]);
-/** One that a pool keeps open is as good as one that waits for an answer. */
+/** A connection that a pool keeps open counts like one that waits for an answer. */
 const CONNECTIONS = new Set(["TCPSocketWrap", "TLSWrap", "UDPWrap"]);
 /** A test runner has some of its own, and they come and go. Those that handlers set are known. */
 const TIMER = "Timeout";

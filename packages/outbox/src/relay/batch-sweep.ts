@@ -44,7 +44,7 @@ async function isRemoved(broker: Broker, id: string): Promise<boolean> {
 
 /**
  * The callback of a batch that goes on is in no queue, and who looks for it looks through all of
- * it. One that waits runs some time, and has a record then: a later sweep finds that.
+ * it. A waiting job runs some time, and has a record then: a later sweep finds that.
  */
 function onRecord({ history }: Broker): Pick<Broker, "history" | "findWaiting"> {
   return { history, findWaiting: async () => undefined };

@@ -34,8 +34,8 @@ interface Found {
  * Forgets that the effects of jobs are committed, once the jobs can't come again: their history
  * says how they ended, and no dead letter of them is left that could be retried, nor was one for as
  * long as an operation can be undone. A job of which nothing is known any more is forgotten by its
- * age. One that has ended may still have a run that was cut off and has not noticed, so its record
- * has to be old.
+ * age. A job that has ended may still have a run that was cut off and has not noticed, so its
+ * record has to be old.
  */
 export function doneSweep(options: DoneSweepOptions): Sweep {
   const { broker, store, logger, keepDoneMs } = options;
@@ -80,7 +80,7 @@ async function fateOf(
   // Looking through a queue is slow, and decides nothing yet.
   if (goneForMs !== undefined && goneForMs < GONE_FOR_GOOD_MS) return "gone";
   if ((await broker.findWaiting(id, { queue })) !== undefined) return "there";
-  // One that moved from one place to another meanwhile has left a record.
+  // A job that moved from one place to another meanwhile has left a record.
   if ((await recorded()).length !== before.length) return "there";
   if (goneForMs === undefined) return "gone";
   // Between two looks it may have been put back, retried and discarded once more.

@@ -4,8 +4,8 @@ import type { Claim, OutboxStore } from "../store/outbox-store.ts";
 
 /**
  * Makes a batch known, then puts its jobs into the place of its row: no job can end before its
- * batch is there. Whatever of it is repeated after a crash is the same again. Of one that was over
- * before, nothing is enqueued, as a client does it.
+ * batch is there. Whatever of it is repeated after a crash is the same again. A batch that was over
+ * before enqueues nothing, as with a client.
  *
  * @returns whether it was over before
  * @throws MillraceError `queue-not-found` where the callback's queue does not exist: all waits

@@ -1,7 +1,7 @@
 import { type Logger, recordError } from "@millrace/core";
 import type { Sweep } from "./sweeps.ts";
 
-/** Of what is younger a run or a relay may still be at work. */
+/** A run or a relay may still be at work on younger rows. */
 const SETTLED_MS = 3_600_000;
 /** How often everything is looked through. */
 const SWEEP_EVERY_MS = 3_600_000;

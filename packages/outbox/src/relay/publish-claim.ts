@@ -164,7 +164,10 @@ function readable(queue: string, claim: Claim, marks: MarkStore | undefined): Re
   return { items, batches, refused };
 }
 
-/** Those that an earlier try may not have brought to the queue: all of them, where it knows ids. */
+/**
+ * The jobs that an earlier try may not have brought to the queue: all of them, if the queue knows
+ * ids.
+ */
 async function notStoredBefore(
   broker: Broker,
   queue: string,

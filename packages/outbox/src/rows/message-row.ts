@@ -55,13 +55,13 @@ const CONTENT_TYPE = "content-type";
 const JSON_TYPE = "application/json";
 /** A header's name and value are followed by their separators. */
 const HEADER_OVERHEAD = 4;
-/** Of a header that orders the server to do something, or says something of a job. */
+/** Headers that order the server to do something, or say something of a job. */
 const RESERVED = /^(?:nats-|millrace-)/i;
 /** No queue has such a name. */
 const LINE_END = ".>";
 
 /**
- * The row of a message. Those whose subjects begin with the same token wait in one line, in the
+ * The row of a message. Messages whose subjects begin with the same token wait in one line, in the
  * place of a queue.
  *
  * @throws MillraceError `invalid-name`, `invalid-option`, `unserializable-payload`,

@@ -27,8 +27,8 @@ export interface AdoptedTable {
   /** Removes each row once it is a job; needs `id`, which is then unique. Default: it stays. */
   readonly deleteRows?: boolean;
   /**
-   * Of the rows that are there already, those that this condition is true of become jobs too:
-   * `sent_at IS NULL`. Default: none.
+   * Existing rows for which this condition is true become jobs too: `sent_at IS NULL`. Default:
+   * none.
    */
   readonly existing?: string;
 }

@@ -49,7 +49,7 @@ export function asSetAside(row: Row): SetAsideRow {
   };
 }
 
-/** Of rows that any writer may have made: what can't be read has no trace. */
+/** Any writer may have made the rows: a trace that can't be read counts as none. */
 function traceOf(headers: string): Pick<SetAsideRow, "traceId"> {
   try {
     const read = JSON.parse(headers) as { readonly traceparent?: unknown } | null;

@@ -183,7 +183,7 @@ export class Cancellations {
     this.#options.onCancel(job.queue, job.id);
   }
 
-  /** Of a queue that is served here, and then there may be something to sweep. */
+  /** Names the job if its queue is served here. Then there may be something to sweep. */
   #jobOf(key: string): { readonly queue: string; readonly id: string } | undefined {
     const [queue = "", id = ""] = key.split(".");
     if (!this.#options.queues.includes(queue)) return undefined;

@@ -114,7 +114,7 @@ export class MachineHost implements Stoppable {
     for (let conflicts = 0; ; conflicts += 1) {
       try {
         const { document } = await this.#takeOnce(message);
-        // One that was found on the way, before this one, is dropped when it is delivered.
+        // An event that was found on the way, before this one, is dropped when it is delivered.
         if (document === undefined) this.#reports.dropped(message);
         return;
       } catch (error) {

@@ -16,7 +16,7 @@ export interface Shelved {
   readonly revision: number;
 }
 
-/** Of a read that says nothing of newer documents: what it was for is tried again. */
+/** The error of a read that says nothing of newer documents: what it was for is tried again. */
 export function oldDocument(): MillraceError {
   return new MillraceError("conflict", "The machine's document that was read is an old one.");
 }

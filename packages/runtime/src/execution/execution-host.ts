@@ -59,7 +59,7 @@ export interface ExecutionHost {
   readonly hooks: readonly SettlementHook[];
   /** For what handlers enqueue. */
   readonly producer: Producer;
-  /** Of a node that runs nothing: the outcome under which each job is settled. */
+  /** Set on a node that runs nothing: the outcome under which each job is settled. */
   readonly settleUnrun?: ((envelope: Envelope, message: QueueMessage) => Outcome) | undefined;
   /** In [0, 1). */
   readonly random: () => number;

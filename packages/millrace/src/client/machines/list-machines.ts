@@ -77,7 +77,8 @@ export async function listMachines(
 }
 
 /**
- * All machines of a name, the longest unchanged first. One that changes meanwhile comes once more.
+ * All machines of a name, the longest unchanged first. A machine that changes meanwhile comes once
+ * more.
  */
 export async function* eachMachine(
   documents: DocumentStore,

@@ -41,8 +41,8 @@ export interface RemoveMachineOptions extends CallLimits {
 export interface MachineCount {
   readonly byStatus: Readonly<Record<MachineStatus, number>>;
   /**
-   * Those that are active, by the path of the state that they are in: `{ "waiting.quiet": 12 }`. In
-   * parallel regions one machine is in several.
+   * Counts the active machines by the path of their state: `{ "waiting.quiet": 12 }`. In parallel
+   * regions one machine is in several.
    */
   readonly byState: Readonly<Record<string, number>>;
 }
@@ -50,9 +50,9 @@ export interface MachineCount {
 /** Looking at durable machines, and forgetting them. */
 export interface Machines {
   /**
-   * A page of them, those that changed last first. One that changes between two pages moves to the
-   * beginning. A page looks at 10,000 machines at most: where few are asked for, it may have fewer
-   * than `limit`, even none, and a `next` all the same.
+   * A page of them, those that changed last first. A machine that changes between two pages moves
+   * to the beginning. A page looks at 10,000 machines at most: where few are asked for, it may have
+   * fewer than `limit`, even none, and a `next` all the same.
    *
    * @example
    * const waiting = { machine: "order", state: "approval" };

@@ -18,7 +18,7 @@ const PART_SHARE = 0.5;
 /** A dead letter as it was before an operation changed it, or a job that waited. */
 export interface KeptThing {
   readonly letter: DeadLetter;
-  /** Of a job that waited: it stands in no body. */
+  /** Set for a job that waited: its body does not say it. */
   readonly lane?: Lane;
   /** What was on record of its steps, as it was written. */
   readonly steps: readonly Uint8Array[];

@@ -2,7 +2,7 @@ import type { ErrorCode } from "@millrace/core";
 import type { AuditValue } from "../audit.ts";
 
 /**
- * What is done to each of many things. Those that end in `-undo` take another operation back; a
+ * What is done to each of many things. Kinds that end in `-undo` take another operation back. A
  * reschedule is taken back by another reschedule.
  */
 export type OperationKind =
@@ -61,7 +61,10 @@ export type ItemOutcome = { readonly what: "done" } | Exception;
 
 /** An operation as it is stored, with what is needed to go on with it. */
 export interface StoredOperation extends Operation {
-  /** Of the lock under which it was written last: who has an older one writes no more. */
+  /**
+   * The token of the lock under which it was written last. A process with an older token writes no
+   * more.
+   */
   readonly token: number;
   /** So many things have been seen to, in the order of the plan. */
   readonly position: number;

@@ -87,7 +87,7 @@ export interface Operations {
    * await millrace.operations.run(id);
    */
   start(request: OperationRequest & CallLimits): Promise<Operation>;
-  /** Newest first. Those that ended are kept for 90 days, the latest 1,000 of them. */
+  /** Newest first. Operations that ended are kept for 90 days, the latest 1,000 of them. */
   list(limits?: CallLimits): Promise<readonly Operation[]>;
   /** @throws MillraceError `operation-not-found` */
   get(id: string, limits?: CallLimits): Promise<Operation>;

@@ -28,7 +28,7 @@ export async function serveOperations(
   const stop = new AbortController();
   let timer: Timer | undefined;
 
-  /** Those that can't be gone on with now: the others must have their turn beside them. */
+  /** Operations that can't be continued now: the others must have their turn beside them. */
   const waiting = new Set<string>();
 
   const run = async (id: string): Promise<void> => {

@@ -54,7 +54,7 @@ interface UndoneThing {
   /** In the plan of the operation that is taken back. */
   readonly place: number;
   readonly kept: KeptThing;
-  /** Of a retried job: where it lies in its queue now. */
+  /** Where a retried job lies in its queue now. */
   readonly arrival: Arrival | undefined;
 }
 
@@ -313,7 +313,7 @@ async function runs(broker: Broker, { id, queue }: JobRef): Promise<boolean> {
   return (await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS, queue })) !== undefined;
 }
 
-/** Of a job that was taken out: nobody else is going to. */
+/** Frees the key of a job that was taken out: nobody else is going to. */
 async function freeKey(broker: Broker, { id, queue, uniqueKey }: Envelope): Promise<void> {
   if (uniqueKey === undefined) return;
   const claims = new UniqueClaims(broker);
@@ -323,7 +323,7 @@ async function freeKey(broker: Broker, { id, queue, uniqueKey }: Envelope): Prom
     await claims.write(key, { ...found.claim, state: "freed" }, found.revision);
 }
 
-/** One that does not say which job of the id it means would mean the new one. */
+/** A cancellation that does not say which job of the id it means would mean the new one. */
 async function withdrawNameless(broker: Broker, job: JobRef): Promise<void> {
   const documents = await broker.documents(CANCELLATIONS_BUCKET);
   const key = cancellationKey(job);

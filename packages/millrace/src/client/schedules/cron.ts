@@ -40,7 +40,7 @@ const CHANGE_NAMES = optionNames<ScheduleChange>({
 
 /** The schedules of a namespace. */
 export interface Cron {
-  /** By name. One that can't be read is left out; nodes warn of it. */
+  /** By name. A schedule that can't be read is left out; nodes warn of it. */
   list(limits?: CallLimits): Promise<readonly ScheduleStatus[]>;
   /**
    * Stores a schedule, for nodes to carry out. The same again changes nothing. A schedule of a

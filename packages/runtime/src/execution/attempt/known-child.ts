@@ -11,9 +11,9 @@ import { Pause } from "../pause.ts";
 const PATIENCE_MS = 30_000;
 
 /**
- * Whether an earlier attempt of a job has enqueued this child already, as the history tells. One
- * that waits is known to its queue by its id; but a server that was killed has forgotten the ids of
- * what had left the queue.
+ * Whether an earlier attempt of a job has enqueued this child already, as the history tells. A
+ * waiting job is known to its queue by its id. But a server that was killed has forgotten the ids
+ * of jobs that had left the queue.
  *
  * @throws MillraceError `request-timeout` and others, where the history can't be read for half a
  *   minute

@@ -47,9 +47,9 @@ export class BegunRuns {
   }
 
   /**
-   * Whether the node that began a run died in it. One that lives lost its lease otherwise: it was
-   * frozen, or cut off, or waited for the server to take its outcome; nothing is proved against the
-   * job.
+   * Whether the node that began a run died in it. A holder that lives lost its lease otherwise: it
+   * was frozen, or cut off, or waited for the server to take its outcome. Nothing is proved against
+   * the job.
    *
    * @param since the server's clock, epoch milliseconds: a heartbeat after it counts
    * @returns undefined where that is not known yet

@@ -1,4 +1,4 @@
-/** Those that were sent away come back one after another, not all at once. */
+/** Jobs that were sent away come back one after another, not all at once. */
 const SPACING_MS = 250;
 const LONGEST_AWAY_MS = 60_000;
 

@@ -24,7 +24,7 @@ const WITHIN_MS = 2_000;
 const WITHIN_AT_START_MS = 60_000;
 const MOST = 20_000;
 /**
- * Letters are as large as their jobs. Those that matter were under way when the server died: no
+ * Letters are as large as their jobs. The ends that matter were under way when the server died: no
  * more than the fleet has slots.
  */
 const MOST_LETTERS = 1_000;
@@ -148,7 +148,7 @@ export class RecentEnds {
   }
 
   /**
-   * Of a job for later the first message leaves the queue at once, and a copy would come due in the
+   * The first message of a job for later leaves the queue at once, and a copy would come due in the
    * same moment: two runs side by side, which no fence can tell apart.
    */
   #mayBeCopy(
@@ -181,7 +181,7 @@ export class RecentEnds {
     if (losses === this.#losses) this.#lostAtMs = undefined;
   }
 
-  /** Those of the outage before are kept as well, within the same limit: the oldest go. */
+  /** The ends of the outage before are kept too, within the same limit: the oldest go. */
   #note(job: JobRef, storedAt: number): void {
     const key = keyOf(job);
     const latest = Math.max(storedAt, this.#ends.get(key) ?? 0);

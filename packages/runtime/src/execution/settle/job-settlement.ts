@@ -45,7 +45,7 @@ export class JobSettlement {
   #stray: StoredDeadLetter | undefined;
   /** Whether it was over before it is settled here. */
   #asked = false;
-  /** Of a recalled job: it is known what is left to be done. */
+  /** Set for a recalled job: it is known what is left to be done. */
   #completed = false;
   /** The broker has an end of it that this run has not recorded. */
   #isContested = false;

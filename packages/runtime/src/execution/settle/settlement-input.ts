@@ -94,8 +94,8 @@ function sharedUnseen(
 }
 
 /**
- * Nothing is to be asked of a job that nobody else can have had, nor of one whose end was found.
- * One that is sent to wait and was not asked about is when it comes again.
+ * Nothing is to be asked of a job that nobody else can have had, nor of one whose end was found. A
+ * job that is sent to wait and was not asked about is asked about when it comes again.
  */
 export function isToBeAsked(
   { sharedSince, outcome }: Pick<SettlementInput, "sharedSince" | "outcome">,

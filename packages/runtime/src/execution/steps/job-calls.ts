@@ -202,7 +202,7 @@ export class JobCalls {
   }
 
   /**
-   * Of a job that ended while the letter of this one was discarded, and so had no journal into
+   * For a called job that ended while this one's letter was discarded: there was no journal into
    * which its end could be written. Once the letter is back, so is the journal.
    */
   async #findMissedEnd({ state, child, life }: CallEntry): Promise<void> {

@@ -32,7 +32,7 @@ export function journalHook(
     beforeAck: async ({ envelope, settlement, recorded }) => {
       if (!isLastWord(recorded?.state ?? settlement.state)) return;
       const { id, queue, createdAt } = envelope;
-      // Of a recalled job it isn't known: that may be an old one, whose id another has by now.
+      // It isn't known for a recalled job: that may be an old one, whose id another has by now.
       const until = settlement.state === "recalled" ? 0 : (signalsUntil.get(envelope) ?? 0);
       await Promise.all([
         broker.journal.remove({ id, queue, createdAt }),
