@@ -167,20 +167,15 @@ type Met =
  * allowed.
  */
 async function meet(broker: Broker, clock: Clock, job: CancelledJob): Promise<Met> {
-  const { id, queue, closesBatch } = job;
-  const ofBatch = {
-    where: ({ envelope }: WaitingJob): boolean => envelope.closes?.id === closesBatch,
-  };
+  const { id, queue, closesBatch, onRecordSince } = job;
+  const isOfAny = closesBatch === undefined && onRecordSince === undefined;
+  const where = (waiting: WaitingJob): boolean => isOwn(waiting, job);
   for (let look = 1; ; look += 1) {
-    // Who runs it does not say of which batch it is the callback.
-    const running =
-      closesBatch === undefined
-        ? broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS, queue })
-        : Promise.resolve(undefined);
-    const waiting = broker.findWaiting(id, {
-      queue,
-      ...(closesBatch === undefined ? {} : ofBatch),
-    });
+    // Who runs it says neither of which batch it is the callback nor when it was stored.
+    const running = isOfAny
+      ? broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS, queue })
+      : Promise.resolve(undefined);
+    const waiting = broker.findWaiting(id, { queue, ...(isOfAny ? {} : { where }) });
     const first = await firstFound(running, waiting);
     if (first !== undefined) {
       const createdAt = "envelope" in first ? first.envelope.createdAt : first.createdAt;
@@ -193,9 +188,7 @@ async function meet(broker: Broker, clock: Clock, job: CancelledJob): Promise<Me
       };
     }
     const records = await broker.history.read(job);
-    const last = records.findLast(
-      (record) => closesBatch === undefined || !isOfAnother(record, job),
-    );
+    const last = records.findLast((record) => isOfAny || !isOfAnother(record, job));
     if (last !== undefined && isFinal(last)) return { ended: stateOf(last) };
     // Its last record sent it on, so it must be somewhere.
     if (last === undefined || look === LOOKS)
@@ -205,6 +198,15 @@ async function meet(broker: Broker, clock: Clock, job: CancelledJob): Promise<Me
       );
     await new Promise<void>((resolve) => void clock.setTimer(PAUSE_MS, resolve));
   }
+}
+
+/** Another job may have its id by now: a batch's own, or one that was stored later. */
+function isOwn(
+  { envelope, storedAt }: WaitingJob,
+  { closesBatch, onRecordSince }: CancelledJob,
+): boolean {
+  if (closesBatch !== undefined && envelope.closes?.id !== closesBatch) return false;
+  return onRecordSince === undefined || (envelope.firstStoredAt ?? storedAt) <= onRecordSince;
 }
 
 async function endedSince(
