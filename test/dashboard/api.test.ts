@@ -338,13 +338,41 @@ describe("what the dashboard changes", () => {
     ]);
   });
 
+  test("one job's cancellation and one letter's discard are taken back", async () => {
+    const of = await withDeadJobs(1);
+    await of.t.enqueue(send, { n: 7 }, { id: "later", delay: "1h" });
+    const undone = async (path: string, body: object): Promise<string> => {
+      await of.t.clock.advance("1s");
+      const { operation } = (await (await of.post(path, body)).json()) as { operation: string };
+      await of.t.clock.advance("10s");
+      const undo = await of.post(`operations/${operation}/undo`, {});
+      expect(await undo.json()).toMatchObject({ count: 1 });
+      await of.t.clock.advance("10s");
+      return operation;
+    };
+    const operation = await undone("jobs/mail/later/cancel", { reason: "a slip" });
+    expect(await of.get("jobs/mail/later")).toMatchObject({
+      ...{ state: "delayed", cargo: { headers: { "undone-operation": operation } } },
+    });
+    await undone("dead/discard", { filter: { queue: "billing", id: "c0" } });
+    expect(await of.get("jobs/billing/c0")).toMatchObject({ letter: { id: "c0" } });
+    const audit = await of.get<readonly { action: string; reason?: string }[]>("audit");
+    expect(audit.map(({ action, reason }) => `${action} ${reason ?? ""}`.trim())).toEqual([
+      ...["discard undo", "dead discard", "cancel undo", "jobs cancel a slip"],
+    ]);
+  });
+
   test("a job is cancelled, a schedule run and paused, a node quieted", async () => {
     const { get, post, t } = await scene();
     await t.enqueue(send, { n: 1 }, { id: "later", delay: "1h" });
     expect(await (await post("jobs/mail/later/cancel", {})).json()).toEqual({
-      count: 1,
-      failed: [],
+      ...{ count: 1, failed: [], operation: expect.any(String) },
     });
+    await t.clock.advance("1s");
+    expect(await (await post("jobs/mail/later/cancel", {})).json()).toEqual({
+      ...{ count: 0, failed: [{ id: "later", message: "It has ended already: cancelled." }] },
+    });
+    expect((await post("jobs/mail/nowhere/cancel", {})).status).toBe(404);
     await t.drain({ maxTime: "1h" });
     expect(await get("jobs/mail/later")).toMatchObject({ state: "cancelled" });
     expect(await (await post("schedules/nightly/run", {})).json()).toMatchObject({

@@ -170,7 +170,13 @@ describeInBrowser("buttons of the dashboard", (browserOf) => {
       await page.getByText("1 letter discarded.").waitFor();
       await page.getByRole("button", { name: "Discard" }).waitFor({ state: "detached" });
       expect(await client.dead.list({ where: "id=gone OR id=again" })).toEqual([]);
-      expect(await client.audit.list()).toMatchObject([
+      const before = await client.audit.list();
+      await page.getByRole("link", { name: "How far it is, and undo" }).click();
+      await act(page, page, { label: "Undo", question: "Put 1 dead letter back?" });
+      await eventually(async () => (await client.dead.list({ id: "gone" })).length === 1, {
+        ...{ withinMs: PATIENCE_MS, describe: "the letter is there again" },
+      });
+      expect(before).toMatchObject([
         ...[{ action: "dead discard" }, { action: "dead retry" }],
         { action: "jobs cancel", by: "ada@example.com", reason: "she has left" },
       ]);

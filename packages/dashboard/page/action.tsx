@@ -152,6 +152,8 @@ function useAct(
       const [failure] = result.failed;
       tell({
         text: done(result),
+        // Who goes there at once needs no link.
+        ...(afterwards === undefined ? { operation: result.operation } : {}),
         ...(failure === undefined
           ? {}
           : { trouble: `${result.failed.length} failed. ${failure.id}: ${failure.message}` }),

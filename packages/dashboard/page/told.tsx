@@ -1,9 +1,13 @@
+import { Link } from "wouter";
 import { createContext, type ReactElement, type ReactNode, use, useState } from "react";
+import { operationAddress } from "./addresses.ts";
 
 /** What a change did, for whoever asked for it. */
 interface Told {
   readonly text: string;
   readonly trouble?: string;
+  /** That did it, where its page takes it back. */
+  readonly operation?: string | undefined;
 }
 
 const TellContext = createContext<(told: Told) => void>(() => {});
@@ -24,6 +28,12 @@ export function Teller({ children }: { readonly children: ReactNode }): ReactEle
             <span>
               {told.text}
               {told.trouble === undefined ? "" : ` ${told.trouble}`}
+              {told.operation === undefined ? null : (
+                <>
+                  {" "}
+                  <Link href={operationAddress(told.operation)}>How far it is, and undo</Link>
+                </>
+              )}
             </span>
             <button type="button" onClick={() => setTold(undefined)}>
               Close

@@ -46,7 +46,7 @@ export function JobPage({ queue, id }: RefView): ReactElement {
 }
 
 function JobActions({
-  job: { id, queue, state, letter },
+  job: { id, queue, state, attempts, letter },
   payload,
 }: {
   readonly job: JobView;
@@ -68,8 +68,10 @@ function JobActions({
           }
         >
           <p>
-            If it waits, it is not run. If it runs, its handler is told to stop. This can&rsquo;t be
-            undone.
+            If it waits, it is not run. If it runs, its handler is told to stop.{" "}
+            {state === "running" || attempts > 0
+              ? "This can’t be undone, because it has begun."
+              : "For seven days the operation that does it can be undone, unless the job is of a batch, or a step or a machine waits for it."}
           </p>
         </Action>
       ) : null}
@@ -94,7 +96,10 @@ function JobActions({
             body={body}
             done={({ count: gone }) => `${counted(gone, "letter")} discarded.`}
           >
-            <p>Its payload is deleted for good. The history keeps that it died.</p>
+            <p>
+              The history keeps that it died. For seven days the operation that does it can be
+              undone; then its payload is deleted for good.
+            </p>
           </Action>
         </>
       ) : null}

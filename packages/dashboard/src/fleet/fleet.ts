@@ -264,6 +264,7 @@ export interface FleetNodes {
 
 export interface FleetLiveFilter {
   readonly state?: LiveState;
+  readonly id?: string;
   readonly queue?: string;
   readonly where?: string;
 }
@@ -273,7 +274,7 @@ export type FleetOperationTarget =
   | { readonly kind: "jobs-cancel"; readonly filter: FleetLiveFilter }
   | ({
       readonly kind: "jobs-reschedule";
-      readonly filter: Omit<FleetLiveFilter, "state">;
+      readonly filter: Omit<FleetLiveFilter, "state" | "id">;
     } & FleetTime);
 
 export interface FleetOperations {

@@ -68,8 +68,8 @@ export function addChanges(
 
 /** Of many things at once. */
 function addManyChanges(change: Change): void {
-  change("/dead/retry", (asking) => changes.settleLetters("retry", asking));
-  change("/dead/discard", (asking) => changes.settleLetters("discard", asking));
+  change("/dead/retry", (asking) => changes.retryLetters(asking));
+  change("/dead/discard", (asking) => changes.discardLetters(asking));
   change("/operations", (asking) => changes.startOperation(asking));
   change("/operations/:id/stop", (asking, context) =>
     changes.stopOperation(param(context, "id"), asking),

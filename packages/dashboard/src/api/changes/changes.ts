@@ -30,17 +30,22 @@ export const ONE: ChangeView = { count: 1, failed: [] };
 /** A group may have failed as a whole; the first few say why. */
 const MOST_FAILURES = 20;
 
-export async function settleLetters(
-  action: "retry" | "discard",
-  { fleet, show, user, body }: Asking,
-): Promise<ChangeView> {
+export async function retryLetters({ fleet, show, user, body }: Asking): Promise<ChangeView> {
   const filter = askedFilter(fields(body, "body")["filter"]);
   const results = await fleet.audit.perform(
-    { action: `dead ${action}`, filter: filterWords(filter), by: user.name },
-    () => fleet.dead[action](filter),
+    { action: "dead retry", filter: filterWords(filter), by: user.name },
+    () => fleet.dead.retry(filter),
     tallyLetters,
   );
   return { count: tallyLetters(results).count, failed: failuresOf(results, show) };
+}
+
+/** As an operation, which keeps what it discards and can be undone. */
+export async function discardLetters({ fleet, user, body }: Asking): Promise<ChangeView> {
+  const filter = askedFilter(fields(body, "body")["filter"]);
+  const target = { kind: "dead-discard", filter, by: user.name } as const;
+  const { id, total } = await fleet.operations.start(target);
+  return { count: total, failed: [], operation: id };
 }
 
 /** Carried out by whoever serves operations, as this dashboard does. */
@@ -115,18 +120,19 @@ export async function changeQueue(
   }
 }
 
+/** As an operation, which keeps a job that waits and can be undone. */
 export async function cancelJob(queue: string, id: string, asking: Asking): Promise<ChangeView> {
   const { fleet, user, body } = asking;
-  const { reason = `cancelled by ${user.name}` } = askedReason(body);
-  const { state } = await fleet.audit.perform(
-    { action: "jobs cancel", filter: { queue, id }, by: user.name, reason },
-    () => fleet.cancel(id, { queue, reason }),
-    ({ state }) => ({ count: state === "cancelling" || state === "cancelled" ? 1 : 0 }),
-  );
-  return state === "cancelling" || state === "cancelled"
-    ? ONE
-    : { count: 0, failed: [{ id, message: `It has ended already: ${state}.` }] };
+  const note = { reason: `cancelled by ${user.name}`, ...askedReason(body), by: user.name };
+  const { state } = await fleet.jobs.get(id, { queue });
+  if (!LIVE.includes(state))
+    return { count: 0, failed: [{ id, message: `It has ended already: ${state}.` }] };
+  const target = { kind: "jobs-cancel", filter: { queue, id }, ...note } as const;
+  const { id: operation, total } = await fleet.operations.start(target);
+  return { count: total, failed: [], operation };
 }
+
+const LIVE: readonly string[] = ["queued", "delayed", "blocked", "running"];
 
 /** Gives one that waits for its time another. */
 export async function rescheduleJob(

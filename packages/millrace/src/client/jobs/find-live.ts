@@ -94,6 +94,21 @@ export async function* seenJobs(
   }
 }
 
+/** One that waits or runs: it lies in its queue until it is settled, and is `queued` there. */
+export async function seenJob(
+  broker: Broker,
+  { id, queue }: { readonly id: string; readonly queue: string | undefined },
+): Promise<SeenJob | undefined> {
+  const found = await broker.findWaiting(id, queue === undefined ? {} : { queue });
+  if (found === undefined) return undefined;
+  const { envelope, storedAt, state, gate } = found;
+  const job = {
+    ...{ ...queuedJob(envelope, storedAt), state },
+    ...(gate === undefined ? {} : { gate }),
+  };
+  return { job, carries: envelope };
+}
+
 type Pages = AsyncGenerator<readonly SeenJob[], void, undefined>;
 
 async function* queued(broker: Broker, { queue }: LiveScan): Pages {

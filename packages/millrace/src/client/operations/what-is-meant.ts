@@ -17,8 +17,8 @@ import {
   letterTest,
   matching,
 } from "../dead/dead-matching.ts";
-import { seenJobs } from "../jobs/find-live.ts";
-import { EVERY_LIVE_JOB, parseLiveJobFilter } from "../jobs/job-filter.ts";
+import { seenJob, seenJobs } from "../jobs/find-live.ts";
+import { EVERY_LIVE_JOB, parseLiveJobFilter, type SeenJob } from "../jobs/job-filter.ts";
 import { LIVE_STATES, type LiveJob, type LiveState } from "../jobs/live-jobs.ts";
 import type { RescheduleOptions } from "../jobs/reschedule-job.ts";
 import type { PlanItem } from "./operation-plan.ts";
@@ -27,6 +27,8 @@ import type { PlanItem } from "./operation-plan.ts";
 export interface LiveJobFilter {
   readonly state?: LiveState;
   readonly queue?: string;
+  /** One job, of the queue that is named. */
+  readonly id?: string;
   /** The job's name, exactly. */
   readonly name?: string;
   /** What has to hold: `payload.customer:42 attempts>3 age>1h`. See `docs/filters.md`. */
@@ -34,7 +36,7 @@ export interface LiveJobFilter {
 }
 
 /** Which delayed jobs are meant: no others can have another time. */
-export type DelayedJobFilter = Omit<LiveJobFilter, "state">;
+export type DelayedJobFilter = Omit<LiveJobFilter, "state" | "id">;
 
 /** A change of many things that is asked for. */
 export type OperationTarget =
@@ -50,7 +52,7 @@ export const MOST_ITEMS = 100_000;
 
 /** With a mistyped one, every job would be meant. */
 const LIVE_NAMES = optionNames<LiveJobFilter>({
-  ...{ state: true, queue: true, name: true, where: true },
+  ...{ state: true, queue: true, id: true, name: true, where: true },
 });
 const DELAYED_NAMES = optionNames<DelayedJobFilter>({ queue: true, name: true, where: true });
 
@@ -136,7 +138,7 @@ async function liveItems(
   rest: (job: LiveJob) => Pick<PlanItem, "mark" | "to">,
 ): Promise<readonly PlanItem[]> {
   refuseUnknown(filter, LIVE_NAMES, "a filter of jobs");
-  const { state, queue, name, where } = requirePlace(filter);
+  const { state, queue, id, name, where } = requirePlace(filter);
   if (state !== undefined && !LIVE_STATES.includes(state))
     throw new MillraceError(
       "invalid-option",
@@ -145,20 +147,27 @@ async function liveItems(
   const { fits, asksCargo } =
     where === undefined ? EVERY_LIVE_JOB : parseLiveJobFilter(where, now, mask);
   const scan = { asksCargo, ...(queue === undefined ? {} : { queue }) };
+  if (id !== undefined && queue === undefined)
+    throw new MillraceError("invalid-option", "queue: needed with an id, which another may have.");
   const items = new Map<string, PlanItem>();
+  const consider = (seen: SeenJob): void => {
+    const { job } = seen;
+    if (name !== undefined && job.name !== name) return;
+    if (!fits(seen)) return;
+    items.set(`${job.queue}/${job.id}`, {
+      ...{ id: job.id, queue: job.queue, ...rest(job) },
+      ...traceOf(job.traceId),
+    });
+    if (items.size > MOST_ITEMS) throw tooMany("jobs");
+  };
+  if (id !== undefined) {
+    const one = await seenJob(broker, { id, queue });
+    if (one !== undefined && (state ?? one.job.state) === one.job.state) consider(one);
+    return [...items.values()];
+  }
   // A job that moves on meanwhile is met where it goes: what runs is looked for last.
   for (const one of state === undefined ? LIVE_STATES : [state])
-    for await (const page of seenJobs(broker, one, scan))
-      for (const seen of page) {
-        const { job } = seen;
-        if (name !== undefined && job.name !== name) continue;
-        if (!fits(seen)) continue;
-        items.set(`${job.queue}/${job.id}`, {
-          ...{ id: job.id, queue: job.queue, ...rest(job) },
-          ...traceOf(job.traceId),
-        });
-        if (items.size > MOST_ITEMS) throw tooMany("jobs");
-      }
+    for await (const page of seenJobs(broker, one, scan)) for (const seen of page) consider(seen);
   return [...items.values()];
 }
 
