@@ -289,7 +289,7 @@ export { CLAIM_HEADER, claimHeaderOf, type NotedClaim } from "./unique/claim-hea
 export {
   displacedBy,
   displacedIn,
-  farDue,
+  dueOf,
   mayBeAwaited,
   successor,
   successorSeen,

@@ -13,16 +13,16 @@ const REPLACED_KEPT = 16;
 const DISPLACED_KEPT = 64;
 
 /**
- * What a claim says of its job's time. A key that is freed by a start or an end is remembered for
- * long enough to tell of jobs that come soon; a window is over although its job may still wait.
+ * What a claim says of its job's time. However soon that is: the job may be given a later one. A
+ * window is over although its job may still wait.
  */
-export function farDue(
+export function dueOf(
   notBefore: number | undefined,
   during: UniqueWhile | undefined,
   now: number,
 ): Pick<UniqueClaim, "due"> {
   if (typeof during === "object") return { due: Math.max(now, notBefore ?? 0) };
-  return notBefore !== undefined && notBefore - now > FREED_MEMORY_MS ? { due: notBefore } : {};
+  return notBefore !== undefined && notBefore > now ? { due: notBefore } : {};
 }
 
 /** What a claim takes over from the one in whose place it comes. */
@@ -46,7 +46,7 @@ function givenWay({ claim }: StoredClaim): readonly string[] {
   return [claim.id, ...(claim.replaced ?? [])].slice(0, REPLACED_KEPT);
 }
 
-/** A claim that comes in the place of another, with its jobs that wait for a far time. */
+/** A claim that comes in the place of another, with its jobs that wait for their time. */
 export function withDisplaced(
   fresh: UniqueClaim,
   { displaced = [] }: Pick<UniqueClaim, "displaced">,

@@ -25,14 +25,14 @@ export const FREED_MEMORY_MS = 600_000;
  */
 export const CONTESTED_FOR_MS = 1_000;
 /**
- * A job that gave way and waits for a far time. Its claim is another's by then, or forgotten, so
+ * A job that gave way and waits for its time. Its claim is another's by then, or forgotten, so
  * that it would run: it is ended as soon as its successor is known to exist.
  */
 export interface Displaced {
   readonly id: string;
   /** The job to which it gave way. */
   readonly by: string;
-  /** For when it waits, epoch milliseconds. */
+  /** For when it was enqueued, epoch milliseconds: it may have been given a later time since. */
   readonly due: number;
   /**
    * A node has met the successor. Until then that may be a job that never comes, as its producer
@@ -65,8 +65,8 @@ export interface UniqueClaim {
   /** Jobs that gave way to this one, the latest first. */
   readonly replaced?: readonly string[];
   /**
-   * Until when its own job waits for its time, epoch milliseconds; absent where it comes before a
-   * freed key is forgotten.
+   * Until when its own job waited for its time as this was written, epoch milliseconds: it may have
+   * been given another since.
    */
   readonly due?: number;
   /** Of those that gave way the ones that wait for such a time, whoever holds the key since. */

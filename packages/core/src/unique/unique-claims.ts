@@ -4,7 +4,7 @@ import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { wasPerhapsWritten } from "../errors/perhaps-written.ts";
 import { progressOf, whereabouts } from "./job-trace.ts";
-import { farDue, givenBack, successor, withDisplaced } from "./succession.ts";
+import { dueOf, givenBack, successor, withDisplaced } from "./succession.ts";
 import {
   CLAIM_LEASE_MS,
   isThrough,
@@ -329,7 +329,7 @@ function freshClaim(plan: UniquePlan, envelope: Envelope): UniqueClaim {
   return {
     id,
     state: "claimed",
-    ...farDue(notBefore, plan.while, createdAt),
+    ...dueOf(notBefore, plan.while, createdAt),
     ...(plan.while === undefined ? {} : { while: plan.while }),
     ...(plan.onConflict === "keep" ? {} : { replaceable: true }),
     ...(generation === 0 ? {} : { generation }),

@@ -1,5 +1,6 @@
 import { MillraceError, UNIQUE_BUCKET } from "@millrace/core";
 import { describe, expect, test } from "vitest";
+import { QUEUE } from "../../fixtures/simulated-node.ts";
 import { key, scene } from "../../fixtures/unique-scene.ts";
 
 const replaced = expect.stringMatching(/^cancelled: Replaced by v\d+,/);
@@ -66,6 +67,24 @@ describe.each(["pending", "running", { window: "1h" }] as const)(
       expect(made.ran).toEqual([]);
       expect((await made.ends(1)).at(-1)).toEqual(replaced);
     });
+
+    test.each(["5m", "1h"] as const)(
+      "never runs, though its delay of %s was made longer before it was replaced",
+      async (delay) => {
+        const made = await scene(rule);
+        await made.node();
+        await made.enqueue(1, { delay });
+        await made.clock.advance("1s");
+        const until = made.clock.now() + 10_800_000;
+        expect(await made.broker.delayed.move("v1", QUEUE, until)).toBe(true);
+        await made.clock.advance("50m");
+        expect(await made.enqueue(2)).toMatchObject({ conflict: { kind: "replaced", id: "v1" } });
+        await made.clock.advance("1s");
+        expect((await made.ends(1)).at(-1)).toEqual(replaced);
+        await made.clock.advance("4h");
+        expect(made.ran).toEqual([2]);
+      },
+    );
 
     test("has its key back and runs, where its successor never came", async () => {
       const made = await scene(rule);

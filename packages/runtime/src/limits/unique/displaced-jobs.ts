@@ -1,7 +1,6 @@
 import {
   type AnyJob,
   type Broker,
-  type Clock,
   displacedBy,
   displacedIn,
   type Envelope,
@@ -18,11 +17,10 @@ export interface DisplacedJobsHost {
   readonly broker: Pick<Broker, "delayed">;
   readonly claims: UniqueClaims;
   readonly registry: Pick<Registry, "get">;
-  readonly clock: Clock;
 }
 
 /**
- * Ends jobs that were replaced and wait for a far time, as soon as a node has met their successor:
+ * Ends jobs that were replaced and wait for their time, as soon as a node has met their successor:
  * they are brought forward to be cancelled. One that is not there yet is still known by the claim,
  * whenever it comes.
  */
@@ -39,10 +37,12 @@ export class DisplacedJobs {
    */
   async endFor(key: UniqueKey, stored: StoredClaim, by: string): Promise<void> {
     const ended = new Set<string>();
-    // One that is due is in its queue, or comes there.
-    const now = this.#host.clock.now();
-    for (const { id, due } of displacedBy(stored.claim, by))
-      if (due > now && (await this.#end(key, { id, by }))) ended.add(id);
+    // Also one that was due: it may have been given a later time.
+    await Promise.all(
+      displacedBy(stored.claim, by).map(async ({ id }) => {
+        if (await this.#end(key, { id, by })) ended.add(id);
+      }),
+    );
     await this.#host.claims.write(key, successorSeen(stored, by, ended), stored.revision);
   }
 

@@ -3,7 +3,7 @@ import {
   CLAIM_LEASE_MS,
   displacedBy,
   displacedIn,
-  farDue,
+  dueOf,
   isEarlierLife,
   isThrough,
   mayBeReplaced,
@@ -246,7 +246,7 @@ function fresh(met: Meeting): UniqueClaim {
     ...(sequence === undefined ? {} : { sequence }),
     while: during,
     ...(onConflict === "keep" ? {} : { replaceable: true }),
-    ...farDue(notBefore, during, now),
+    ...dueOf(notBefore, during, now),
     ...(generation === 0 ? {} : { generation }),
   };
 }
