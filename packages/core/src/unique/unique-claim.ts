@@ -142,11 +142,13 @@ export function cleared({ through: _met, ...claim }: UniqueClaim): UniqueClaim {
  * freed key is remembered.
  */
 export function letThrough({ claim, since, updatedAt }: StoredClaim): UniqueClaim | undefined {
-  const { id, state, contested, through } = claim;
+  const { id, state, contested, through, due = 0 } = claim;
   const isWaiting = state === "claimed" || state === "seen";
   if (!isWaiting || contested === undefined || updatedAt - contested < CONTESTED_FOR_MS)
     return undefined;
   if (through !== undefined && updatedAt - through.since < FREED_MEMORY_MS) return undefined;
+  // Until a far time it would give way to nobody, although it keeps nobody waiting.
+  if (due - updatedAt > FREED_MEMORY_MS) return undefined;
   return { ...claim, since, through: { id, since: updatedAt } };
 }
 

@@ -68,6 +68,19 @@ describe.each(["pending", "running", { window: "1h" }] as const)(
       expect((await made.ends(1)).at(-1)).toEqual(replaced);
     });
 
+    test("never runs, though a job that was due had given way to it", async () => {
+      const made = await scene(rule);
+      await made.node();
+      await made.enqueue(1, { delay: "30s" });
+      await made.clock.advance("10s");
+      await made.enqueue(2, { delay: "3h" });
+      await made.clock.advance("10m");
+      expect(await made.enqueue(3)).toMatchObject({ conflict: { kind: "replaced", id: "v2" } });
+      await made.clock.advance("4h");
+      expect(made.ran).toEqual([3]);
+      expect((await made.ends(2)).at(-1)).toMatch(/^cancelled: Replaced by v3,/);
+    });
+
     test.each(["5m", "1h"] as const)(
       "never runs, though its delay of %s was made longer before it was replaced",
       async (delay) => {
