@@ -17,10 +17,11 @@ describeOnOwnServers("a consumer between two leaders", (start) => {
   // `leaderless-pull.test.ts` has what a cluster says at that time.
   test.each([
     ["nobody leads it", 503, "No Responders", undefined],
-    ["nobody leads it, and it can't be looked at", 503, "No Responders", new Error("no leader")],
+    ["nobody leads it, and it can't be looked at", 503, "No Responders", "fails"],
+    ["nobody leads it, and nobody answers who looks for it", 503, "No Responders", "waits"],
     ["its leader has changed", 409, "Leadership Change", undefined],
     ["its leader shuts down", 409, "Server Shutdown", undefined],
-  ])("is asked again within a second, for as long as %s", async (_, code, text, lookFails) => {
+  ])("is asked again within a second, for as long as %s", async (_, code, text, look) => {
     await using server = await start();
     const dial = () => connect({ servers: server.url, noAsyncTraces: true });
     await using between = await dial();
@@ -37,10 +38,13 @@ describeOnOwnServers("a consumer between two leaders", (start) => {
     });
     await between.flush();
     const problems: string[] = [];
+    let looks = 0;
     const pulls = new PullSubscription({
       ...{ nc, stream: "Q", consumer: "W", freeSlots: () => 1, onMessage: () => {} },
       async onConsumerMissing() {
-        if (lookFails !== undefined) throw lookFails;
+        looks += 1;
+        if (look === "fails") throw new Error("no leader");
+        if (look === "waits") await new Promise(() => {});
       },
       onProblem: ({ code: problem }) => void problems.push(problem),
     });
@@ -51,9 +55,8 @@ describeOnOwnServers("a consumer between two leaders", (start) => {
       await nc.flush();
       await clock.advance("1s");
     }
-    expect(problems).toEqual(
-      lookFails === undefined ? [] : problems.map(() => "consumer-not-found"),
-    );
+    expect(problems).toEqual(look === "fails" ? problems.map(() => "consumer-not-found") : []);
+    if (look === "waits") expect(looks).toBe(1);
     // Its clock stands: it would wait for ever for pulls to be served.
     await pulls.stop(0);
   });

@@ -4,6 +4,7 @@ import { machineOf } from "../machine/machine.ts";
 import { watchConnection } from "../connection/connection-events.ts";
 import { readHeaders, readStatus } from "../wire/read-headers.ts";
 import { Backoff, ELECTION_MS } from "./backoff.ts";
+import { ConsumerLook } from "./consumer-look.ts";
 import { Delivery } from "./delivery.ts";
 import { PullInbox } from "./pull-inbox.ts";
 import { type PullProblem, pullProblem } from "./pull-problem.ts";
@@ -42,6 +43,7 @@ export class PullSubscription {
   readonly #unwatch: () => void;
   readonly #backoff: Backoff;
   readonly #silence: SilenceWatch;
+  readonly #look: ConsumerLook;
   /** All that was asked for has come. */
   readonly #served: Signal;
   readonly #drains = new Set<Promise<void>>();
@@ -63,6 +65,7 @@ export class PullSubscription {
     this.#clock = clock;
     this.#backoff = new Backoff(clock, random);
     this.#served = new Signal(clock);
+    this.#look = new ConsumerLook(options);
     this.#lastActivityMs = clock.monotonic();
     this.#expiresMs = options.expiresMs ?? 30_000;
     this.#heartbeatMs = Math.min(options.heartbeatMs ?? 2_000, this.#expiresMs / 2);
@@ -248,13 +251,9 @@ export class PullSubscription {
     this.#lastActivityMs = this.#clock.monotonic();
     const ackSubject = msg.reply ?? "";
     if (ackSubject === "") {
-      if (inbox === this.#inbox)
-        this.#act(
-          inbox,
-          msg.subject.slice(inbox.prefix.length),
-          pullNews(readStatus(msg), readHeaders(msg)),
-        );
-      return;
+      if (inbox !== this.#inbox) return;
+      const token = msg.subject.slice(inbox.prefix.length);
+      return this.#act(inbox, token, pullNews(readStatus(msg), readHeaders(msg)));
     }
     inbox.ledger.received();
     this.#backoff.reset();
@@ -294,7 +293,7 @@ export class PullSubscription {
         this.#maxBytes = news.limit;
         return this.#refill();
       case "consumer-missing":
-        return void this.#replaceConsumer(news.isCertain ? undefined : ELECTION_MS);
+        return void this.#replaceConsumer(news.isCertain);
       case "refused":
         inbox.ledger.ended(token, undefined);
         return this.#refused(news.description);
@@ -311,14 +310,12 @@ export class PullSubscription {
     this.#backOff();
   }
 
-  async #replaceConsumer(longestMs: number | undefined): Promise<void> {
+  /** One that nobody answers for may have a new leader soon: it is asked again meanwhile. */
+  async #replaceConsumer(isCertain: boolean): Promise<void> {
     this.#retire();
-    try {
-      await this.#options.onConsumerMissing?.();
-    } catch (cause) {
-      this.#report("consumer-not-found", "is gone and could not be created again.", cause);
-    }
-    this.#backOff(longestMs);
+    const look = this.#look.begin();
+    if (isCertain) await look;
+    this.#backOff(isCertain ? undefined : ELECTION_MS);
   }
 
   /** Opens or refills again after a while. */
@@ -344,7 +341,7 @@ export class PullSubscription {
     if (status.type === "close") void this.stop(0);
   }
 
-  #report(code: PullProblem, what: string, cause?: unknown): void {
-    this.#options.onProblem?.(pullProblem(this.#options, code, what, cause));
+  #report(code: PullProblem, what: string): void {
+    this.#options.onProblem?.(pullProblem(this.#options, code, what));
   }
 }
