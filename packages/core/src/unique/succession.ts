@@ -80,7 +80,7 @@ export function givenBack({ claim, since }: StoredClaim): UniqueClaim | undefine
   const own = displaced.find((one) => one.id === id);
   // It gave way to one that came, and so have all behind it.
   if (own?.seen === true) return undefined;
-  const { due: _its, generation: _life, sequence: _place, ...kept } = others;
+  const { due: _its, generation: _life, sequence: _place, contested: _over, ...kept } = others;
   const back: UniqueClaim = {
     ...{ ...kept, id, since },
     ...(replaced.length === 0 ? {} : { replaced }),

@@ -139,16 +139,19 @@ export function cleared({ through: _met, ...claim }: UniqueClaim): UniqueClaim {
 /**
  * The claim with its job let through, where its key has been contested for long enough; else
  * undefined. If a job that was let through before never arrives, others wait at most as long as a
- * freed key is remembered.
+ * freed key is remembered. A job that waits for its time isn't kept from its start by the others,
+ * so it is not let through.
  */
-export function letThrough({ claim, since, updatedAt }: StoredClaim): UniqueClaim | undefined {
-  const { id, state, contested, through, due = 0 } = claim;
+export function letThrough(
+  { claim, since, updatedAt }: StoredClaim,
+  now: number,
+): UniqueClaim | undefined {
+  const { id, state, contested, through, due } = claim;
+  if (due !== undefined && due > now) return undefined;
   const isWaiting = state === "claimed" || state === "seen";
   if (!isWaiting || contested === undefined || updatedAt - contested < CONTESTED_FOR_MS)
     return undefined;
   if (through !== undefined && updatedAt - through.since < FREED_MEMORY_MS) return undefined;
-  // Until a far time it would give way to nobody, although it keeps nobody waiting.
-  if (due - updatedAt > FREED_MEMORY_MS) return undefined;
   return { ...claim, since, through: { id, since: updatedAt } };
 }
 

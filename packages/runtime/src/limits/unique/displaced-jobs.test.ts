@@ -112,6 +112,34 @@ describe.each(["pending", "running", { window: "1h" }] as const)(
 );
 
 describe.each(["pending", "running"] as const)("while %s", (during) => {
+  test("a job that waits for its time can be replaced until then, whatever gave way to it", async () => {
+    const made = await scene({ key, while: during, onConflict: "replace" });
+    await made.enqueue(1);
+    await made.clock.advance("2s");
+    await made.enqueue(2, { delay: "6h" });
+    await made.node();
+    await made.clock.advance("1h");
+    expect(await made.enqueue(3)).toMatchObject({
+      id: "v3",
+      conflict: { kind: "replaced", id: "v2" },
+    });
+    await made.clock.advance("6h");
+    expect(made.ran).toEqual([3]);
+  });
+
+  test("a key that came back to a job for later is not contested", async () => {
+    const made = await scene({ key, while: during, onConflict: "replace" });
+    await made.node();
+    await made.enqueue(1, { delay: "20s" });
+    await dies(made, 2);
+    // Its time tells by now, and its key is its own again.
+    await made.clock.advance("15s");
+    await made.enqueue(3, { unique: { key: "a", onConflict: "keep" } });
+    const [claim] = await (await made.broker.documents(UNIQUE_BUCKET)).list();
+    expect(claim?.value).toMatchObject({ id: "v1", state: "seen" });
+    expect(claim?.value).not.toHaveProperty("contested");
+  });
+
   test("a key comes back to a job for later, and not to the next, where its successor never came", async () => {
     const made = await scene({ key, while: during, onConflict: "replace" });
     await made.node();

@@ -171,7 +171,7 @@ export class UniqueLimit implements Limit {
    * would give way to each other for ever.
    */
   async #letThrough(key: UniqueKey, stored: StoredClaim): Promise<void> {
-    const claim = letThrough(stored);
+    const claim = letThrough(stored, this.#host.clock.now());
     if (claim !== undefined) await this.#host.claims.write(key, claim, stored.revision);
   }
 
