@@ -291,6 +291,7 @@ export {
   displacedIn,
   dueOf,
   mayBeAwaited,
+  remembered,
   successor,
   successorSeen,
   withDisplaced,

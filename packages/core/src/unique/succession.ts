@@ -38,12 +38,24 @@ export function successor(
   if (isThrough(claim, claim.id))
     return withDisplaced({ ...carried, ...(replaced === undefined ? {} : { replaced }) }, claim);
   const next = { ...carried, replaced: givenWay(by), ...(debounces ? {} : { contested }) };
-  return withDisplaced(next, handedOn(claim, fresh.id));
+  return withDisplaced(next, handedOn(by, fresh.id));
 }
 
 /** The jobs that give way to a claim which takes the place of this one. */
 function givenWay({ claim }: StoredClaim): readonly string[] {
   return [claim.id, ...(claim.replaced ?? [])].slice(0, REPLACED_KEPT);
+}
+
+/**
+ * What the next claim of a free key has to tell of those that gave way before. By the time of the
+ * last write, which certainly has passed.
+ */
+export function remembered({ claim, updatedAt }: StoredClaim): Pick<UniqueClaim, "displaced"> {
+  return { displaced: (claim.displaced ?? []).filter((one) => isRecent(one, updatedAt)) };
+}
+
+function isRecent({ due }: Displaced, now: number): boolean {
+  return now - due <= FREED_MEMORY_MS;
 }
 
 /** A claim that comes in the place of another, with its jobs that wait for their time. */
@@ -56,14 +68,16 @@ export function withDisplaced(
   return others.length === 0 ? claim : { ...claim, displaced: others };
 }
 
-/** Those of a claim that is displaced itself, and its own job. */
-export function handedOn(
-  { id, due, displaced = [] }: UniqueClaim,
-  by: string,
-): Pick<UniqueClaim, "displaced"> {
+/**
+ * Those of a claim that is displaced itself, and its own job. Who displaces a claim displaces all
+ * that gave way to it.
+ */
+function handedOn({ claim, updatedAt }: StoredClaim, by: string): Pick<UniqueClaim, "displaced"> {
+  const { id, due, displaced = [] } = claim;
   const own = due === undefined ? [] : [{ id, by, due }];
-  // Who displaces a claim displaces all that gave way to it.
-  return { displaced: [...displaced.map((one) => passedTo(one, id, by)), ...own] };
+  // Nobody has looked yet for those whose successor was not met: they may have been put off.
+  const others = displaced.filter((one) => one.seen === undefined || isRecent(one, updatedAt));
+  return { displaced: [...others.map((one) => passedTo(one, id, by)), ...own] };
 }
 
 function passedTo(one: Displaced, from: string, to: string): Displaced {
@@ -111,25 +125,28 @@ export function displacedBy(
 }
 
 /**
- * The claim once a job was met.
+ * The claim once a job was met. Those that gave way to it and were not found may lie in their queue
+ * for a while.
  *
  * @param ended jobs that need not be known any more
  */
 export function successorSeen(
   stored: StoredClaim,
   successor: string,
-  ended: ReadonlySet<string>,
+  { ended, now }: { readonly ended: ReadonlySet<string>; readonly now: number },
 ): UniqueClaim {
   const { claim, since } = stored;
   const over = new Set(displacedBy(claim, successor));
   const displaced = (claim.displaced ?? [])
     .filter((one) => !over.has(one) || !ended.has(one.id))
-    .map((one): Displaced => (over.has(one) ? { ...one, by: successor, seen: true } : one));
+    .map((one): Displaced =>
+      over.has(one) ? { ...one, by: successor, due: Math.max(one.due, now), seen: true } : one,
+    );
   const isWaiting = claim.id === successor && claim.state === "claimed";
   return withDisplaced({ ...claim, state: isWaiting ? "seen" : claim.state, since }, { displaced });
 }
 
 /** Whether a job is still to come that has to meet the claim, or it would run. */
 export function mayBeAwaited({ displaced = [] }: UniqueClaim, now: number): boolean {
-  return displaced.some(({ due }) => now - due <= FREED_MEMORY_MS);
+  return displaced.some((one) => isRecent(one, now));
 }

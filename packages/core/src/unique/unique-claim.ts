@@ -32,7 +32,10 @@ export interface Displaced {
   readonly id: string;
   /** The job to which it gave way. */
   readonly by: string;
-  /** For when it was enqueued, epoch milliseconds: it may have been given a later time since. */
+  /**
+   * For when it was enqueued, epoch milliseconds: it may have been given a later time since. Where
+   * its successor was met later than that, when it was.
+   */
   readonly due: number;
   /**
    * A node has met the successor. Until then that may be a job that never comes, as its producer

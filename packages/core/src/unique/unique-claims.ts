@@ -4,7 +4,7 @@ import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { wasPerhapsWritten } from "../errors/perhaps-written.ts";
 import { progressOf, whereabouts } from "./job-trace.ts";
-import { dueOf, givenBack, successor, withDisplaced } from "./succession.ts";
+import { dueOf, givenBack, remembered, successor, withDisplaced } from "./succession.ts";
 import {
   CLAIM_LEASE_MS,
   isThrough,
@@ -109,7 +109,7 @@ export class UniqueClaims {
     // the key of the life before, its end would free the key of this one.
     if (isOwn && fresh.generation !== undefined) {
       if ((claim.generation ?? 0) >= fresh.generation) return again;
-      const taken = await this.write(key, nextLife(claim, fresh), revision);
+      const taken = await this.write(key, nextLife(stored, fresh), revision);
       return taken === undefined
         ? undefined
         : { kind: "claimed", revision: taken, before: undefined };
@@ -121,11 +121,16 @@ export class UniqueClaims {
       case "free": {
         // A job that was let through is still to be met, and so are those that wait for a far time.
         const { through } = claim;
-        const carries = through !== undefined || claim.displaced !== undefined;
-        const next = withDisplaced(through === undefined ? fresh : { ...fresh, through }, claim);
+        const own = through === undefined ? fresh : { ...fresh, through };
+        const next = withDisplaced(own, remembered(stored));
+        const carries = through !== undefined || next.displaced !== undefined;
         const taken = await this.write(key, next, revision);
         if (taken === undefined) return undefined;
-        return { kind: "claimed", revision: taken, before: carries ? claim : undefined };
+        return {
+          kind: "claimed",
+          revision: taken,
+          before: carries ? { ...claim, since: stored.since } : undefined,
+        };
       }
       case "undecided":
         // An enqueue that is repeated, its first answer lost, has claimed the key already.
@@ -314,14 +319,14 @@ function tooContended({ queue, key }: UniqueKey): MillraceError {
 }
 
 /** For how long the key is held, the claim knows better than who brings its job back. */
-function nextLife(claim: UniqueClaim, fresh: UniqueClaim): UniqueClaim {
-  const { while: during, through } = claim;
+function nextLife(stored: StoredClaim, fresh: UniqueClaim): UniqueClaim {
+  const { while: during, through } = stored.claim;
   const next = {
     ...fresh,
     ...(during === undefined ? {} : { while: during }),
     ...(through === undefined ? {} : { through }),
   };
-  return withDisplaced(next, claim);
+  return withDisplaced(next, remembered(stored));
 }
 
 function freshClaim(plan: UniquePlan, envelope: Envelope): UniqueClaim {

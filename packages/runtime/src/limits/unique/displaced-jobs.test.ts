@@ -112,6 +112,21 @@ describe.each(["pending", "running", { window: "1h" }] as const)(
 );
 
 describe.each(["pending", "running"] as const)("while %s", (during) => {
+  test.each([undefined, 3_600_000])(
+    "ends with a successor that claimed nothing, and comes %s ms later",
+    async (inMs) => {
+      const made = await scene({ key, while: during, onConflict: "replace" });
+      await made.node();
+      await made.enqueue(1, { delay: "3h" });
+      await made.clock.advance("1m");
+      await made.publish(2, inMs === undefined ? {} : { notBefore: made.clock.now() + inMs });
+      await made.clock.advance("1s");
+      expect((await made.ends(1)).at(-1)).toEqual(replaced);
+      await made.clock.advance("4h");
+      expect(made.ran).toEqual([2]);
+    },
+  );
+
   test("a job that waits for its time can be replaced until then, whatever gave way to it", async () => {
     const made = await scene({ key, while: during, onConflict: "replace" });
     await made.enqueue(1);

@@ -1,6 +1,7 @@
 import {
   type AnyJob,
   type Broker,
+  type Clock,
   displacedBy,
   displacedIn,
   type Envelope,
@@ -10,14 +11,18 @@ import {
   type UniqueKey,
 } from "@millrace/core";
 import type { Registry } from "../../registry/registry.ts";
-import { uniqueKeyOf } from "./job-meeting.ts";
+import { type Meeting, uniqueKeyOf } from "./job-meeting.ts";
 import { replacedBy } from "./judge-meeting.ts";
 
 export interface DisplacedJobsHost {
   readonly broker: Pick<Broker, "delayed">;
   readonly claims: UniqueClaims;
   readonly registry: Pick<Registry, "get">;
+  readonly clock: Clock;
 }
+
+/** Each round somebody else wrote in between. What is left undone is judged when the job is met. */
+const ROUNDS = 20;
 
 /**
  * Ends jobs that were replaced and wait for their time, as soon as a node has met their successor:
@@ -34,8 +39,14 @@ export class DisplacedJobs {
   /**
    * Ends those that gave way to a job which was met. Where another wrote the claim meanwhile, that
    * is read again and this is asked again.
+   *
+   * @returns the claim as it stands then
    */
-  async endFor(key: UniqueKey, stored: StoredClaim, by: string): Promise<void> {
+  async endFor(
+    key: UniqueKey,
+    stored: StoredClaim,
+    by: string,
+  ): Promise<Pick<StoredClaim, "claim" | "revision"> | undefined> {
     const ended = new Set<string>();
     // Also one that was due: it may have been given a later time.
     await Promise.all(
@@ -43,7 +54,31 @@ export class DisplacedJobs {
         if (await this.#end(key, { id, by })) ended.add(id);
       }),
     );
-    await this.#host.claims.write(key, successorSeen(stored, by, ended), stored.revision);
+    const claim = successorSeen(stored, by, { ended, now: this.#host.clock.now() });
+    const revision = await this.#host.claims.write(key, claim, stored.revision);
+    return revision === undefined ? undefined : { claim, revision };
+  }
+
+  /**
+   * The same for a job that a node has just given its key, which costs nothing where no other gave
+   * way to it.
+   *
+   * @returns the claim as it stands then, or as it was given where another has written since
+   */
+  async endForTaken(
+    key: UniqueKey,
+    taken: Pick<StoredClaim, "claim" | "revision">,
+    { id, enqueuedAt }: Pick<Meeting, "id" | "enqueuedAt">,
+  ): Promise<Pick<StoredClaim, "claim" | "revision">> {
+    const since = taken.claim.since ?? enqueuedAt;
+    let stored: StoredClaim | undefined = { ...taken, since, updatedAt: since };
+    for (let round = 0; round < ROUNDS; round += 1) {
+      if (stored === undefined || displacedBy(stored.claim, id).length === 0) break;
+      const ended = await this.endFor(key, stored, id);
+      if (ended !== undefined) return round === 0 ? ended : taken;
+      stored = await this.#host.claims.read(key);
+    }
+    return taken;
   }
 
   /** A job that has just begun to wait: who replaced it may have looked for it too early. */

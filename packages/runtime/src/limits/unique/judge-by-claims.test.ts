@@ -2,7 +2,7 @@ import { type StoredClaim, type UniqueClaim, type UniqueClaims, UniqueKey } from
 import { expect, test } from "vitest";
 import type { Meeting } from "./job-meeting.ts";
 import { judgeMeeting, judgeStanding } from "./judge-meeting.ts";
-import { judgePeeked } from "./judge-by-claims.ts";
+import { judgeByClaims, judgePeeked } from "./judge-by-claims.ts";
 
 const KEY = new UniqueKey("search", "doc-7");
 const met: Meeting = {
@@ -70,6 +70,21 @@ test("no job runs beside another's claim by a peek alone", async () => {
   const retry: Meeting = { ...met, earlier: "run", while: "pending" };
   expect(await judged(undefined, undefined, retry)).toEqual({ does: "pass", reads: 1 });
   expect(await judged(freed, freed, retry)).toEqual({ does: "pass", reads: 1 });
+});
+
+test("a job that was replaced does not run where its key was taken since by one that never came", async () => {
+  const displaced = [{ id: "mine", by: "third", due: 1_200 }];
+  const by = stored({ id: "other", state: "claimed", while: "running", displaced });
+  const judge = async (was: readonly string[]) => {
+    const claims: Pick<UniqueClaims, "read" | "standing" | "wasThere"> = {
+      read: async () => by,
+      standing: async () => ({ kind: "free" }),
+      wasThere: async (_key, id) => was.includes(id),
+    };
+    return (await judgeByClaims(claims as UniqueClaims, KEY, met)).do;
+  };
+  expect(await judge(["third"])).toBe("cancel");
+  expect(await judge([])).toBe("take");
 });
 
 test("a job that was replaced does not run where its holder was lost and its successor has ended", () => {

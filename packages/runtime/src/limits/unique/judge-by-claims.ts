@@ -65,7 +65,7 @@ async function keepsItsKey(
   if (gave === undefined || gave.seen) return false;
   const isInDoubt =
     standing.kind === "free"
-      ? standing.since !== undefined
+      ? standing.since !== undefined || gave.by !== stored.claim.id
       : standing.kind === "held" && gave.by !== standing.by.claim.id;
   return isInDoubt && !(await claims.wasThere(key, gave.by, met.enqueuedAt));
 }

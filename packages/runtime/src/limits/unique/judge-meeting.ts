@@ -8,6 +8,7 @@ import {
   isThrough,
   mayBeReplaced,
   moved,
+  remembered,
   type Standing,
   type StoredClaim,
   successor,
@@ -88,7 +89,7 @@ function againstHolder(stored: StoredClaim, met: Meeting): Verdict {
   const { claim, revision } = stored;
   const end = windowEnd(stored);
   if (end !== undefined && end <= met.enqueuedAt)
-    return take(freshAfter(claim, met), revision, met);
+    return take(freshAfter(stored, met), revision, met);
   if (wasOver(met, stored)) return PASS;
   return mayHaveStarted(stored, met) && (claim.while ?? met.while) !== "running"
     ? PASS
@@ -118,7 +119,13 @@ export function gaveWay({ claim }: StoredClaim, { id }: Meeting): GaveWay | unde
   return { by: claim.id, seen: claim.state !== "claimed" };
 }
 
-/** The answer to `ask`. */
+/** Whether it gave way to another than the one that has the claim. */
+function gaveWayBefore(stored: StoredClaim, met: Meeting): boolean {
+  const gave = gaveWay(stored, met);
+  return gave !== undefined && gave.by !== stored.claim.id;
+}
+
+/** The answer to `ask`, of a job that did not give way to one that never came. */
 export function judgeStanding(stored: StoredClaim, standing: Standing, met: Meeting): Judged {
   switch (standing.kind) {
     case "changed":
@@ -131,9 +138,10 @@ export function judgeStanding(stored: StoredClaim, standing: Standing, met: Meet
       };
     case "free":
       return mayHaveStarted(stored, met) ||
-        standing.since === undefined ||
-        standing.since <= met.enqueuedAt
-        ? take(freshAfter(stored.claim, met), stored.revision, met)
+        (standing.since === undefined
+          ? !gaveWayBefore(stored, met)
+          : standing.since <= met.enqueuedAt)
+        ? take(freshAfter(stored, met), stored.revision, met)
         : { do: "cancel", reason: wasHeld(stored, met), stored };
     case "held": {
       const { by } = standing;
@@ -155,7 +163,7 @@ function own(stored: StoredClaim, met: Meeting): Judged {
   };
   if (claim.state === "freed") {
     // It has ended, and was brought back to life by something that knows of no claims.
-    return during === "running" ? take(freshAfter(claim, met), revision, met) : PASS;
+    return during === "running" ? take(freshAfter(stored, met), revision, met) : PASS;
   }
   if (during === "pending")
     return { do: "take", claim: moved(stored, "freed"), expected: revision };
@@ -178,7 +186,7 @@ function afterFreed(stored: StoredClaim, met: Meeting): Judged {
   const isReplaced = gaveWay(stored, met) !== undefined;
   if (!mayRunAgain && (isReplaced || (met.enqueuedAt < updatedAt && !isNewer)))
     return { do: "cancel", reason: wasHeld(stored, met), stored };
-  return take(freshAfter(stored.claim, met), revision, met);
+  return take(freshAfter(stored, met), revision, met);
 }
 
 /**
@@ -232,8 +240,8 @@ function isLater({ enqueuedAt, sequence }: Meeting, { since, claim }: StoredClai
 }
 
 /** The same in the place of another. */
-function freshAfter(claim: UniqueClaim, met: Meeting): UniqueClaim {
-  return withDisplaced(fresh(met), claim);
+function freshAfter(stored: StoredClaim, met: Meeting): UniqueClaim {
+  return withDisplaced(fresh(met), remembered(stored));
 }
 
 /** The claim of a job that came without one. */

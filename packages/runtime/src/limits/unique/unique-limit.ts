@@ -100,9 +100,9 @@ export class UniqueLimit implements Limit {
           holds.note(envelope, { key, frees: verdict.frees });
           return PASSED;
         case "take": {
-          const revision = await this.#write(envelope, key, verdict.claim, verdict.expected);
-          if (revision === undefined) continue;
-          holds.note(envelope, { key, frees: toBeFreed(verdict.claim, revision, met) });
+          const taken = await this.#take(envelope, key, verdict, met);
+          if (taken === undefined) continue;
+          holds.note(envelope, { key, frees: toBeFreed(taken.claim, taken.revision, met) });
           return PASSED;
         }
         case "wait":
@@ -137,6 +137,23 @@ export class UniqueLimit implements Limit {
   #refuse(envelope: Envelope, key: UniqueKey, refusal: Outcome): Entry {
     this.#host.holds.note(envelope, { key, frees: undefined });
     return { refusal };
+  }
+
+  /** Nobody else would end those that gave way to the job: it runs, and is not met again. */
+  async #take(
+    envelope: Envelope,
+    key: UniqueKey,
+    { claim, expected }: { readonly claim: UniqueClaim; readonly expected: number },
+    met: Meeting,
+  ): Promise<Pick<StoredClaim, "claim" | "revision"> | undefined> {
+    const revision = await this.#write(envelope, key, claim, expected);
+    if (revision === undefined) return undefined;
+    try {
+      return await this.#host.displaced.endForTaken(key, { claim, revision }, met);
+    } catch (error) {
+      this.#perhapsFreed.add(envelope);
+      throw error;
+    }
   }
 
   /**

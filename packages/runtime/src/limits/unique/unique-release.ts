@@ -5,6 +5,7 @@ import {
   moved,
   type Settlement,
   type StoredClaim,
+  type UniqueClaim,
   type UniqueClaims,
   type UniqueKey,
 } from "@millrace/core";
@@ -101,11 +102,11 @@ export class UniqueRelease implements SettlementHook {
       if (verdict.do !== "take" && verdict.do !== "wait") return;
       // Its own claim is there already, and would be marked as started.
       if ((await claims.read(key))?.claim.id === met.id) return;
-      if (
-        (await claims.write(key, { ...verdict.claim, state: "seen" }, verdict.expected)) !==
-        undefined
-      )
-        return;
+      const claim: UniqueClaim = { ...verdict.claim, state: "seen" };
+      const revision = await claims.write(key, claim, verdict.expected);
+      if (revision === undefined) continue;
+      await displaced.endForTaken(key, { claim, revision }, met);
+      return;
     }
   }
 
