@@ -72,8 +72,9 @@ interface SearchBounds {
 }
 
 /**
- * All jobs that are in a state of those that have not ended, a page at a time. Each queue is read
- * up to where it ended when the reading of it began. A look at things in motion.
+ * All jobs that are in a state of those that have not ended, a page at a time: those that were when
+ * the reading began, of a queue those that lay in it when the reading of it began. A look at things
+ * in motion.
  *
  * @throws MillraceError `queue-not-found` of the one that is named
  */
@@ -154,9 +155,12 @@ async function* delayed(broker: Broker, { queue, asksCargo }: LiveScan): Pages {
     ...(queue === undefined ? {} : { queue }),
     ...(asksCargo ? { envelopes: true as const } : {}),
   };
-  for (let after = 0; ;) {
+  // What comes meanwhile lies behind these, and would keep it from ever ending.
+  let left = await broker.delayed.count(queue);
+  for (let after = 0; left > 0;) {
     const page = await broker.delayed.list({ ...where, after });
     if (page.length === 0) return;
+    left -= page.length;
     yield page.map((one) => ({
       job: delayedJob(one),
       ...(one.envelope === undefined ? {} : { carries: one.envelope }),
@@ -167,10 +171,12 @@ async function* delayed(broker: Broker, { queue, asksCargo }: LiveScan): Pages {
 
 async function* blocked(broker: Broker, { queue }: LiveScan): Pages {
   const where = { limit: PAGE, ...(queue === undefined ? {} : { queue }) };
-  for (let after = 0; ;) {
+  let left = await broker.blocked.count(queue);
+  for (let after = 0; left > 0;) {
     const page = await broker.blocked.list({ ...where, after });
     const last = page.at(-1);
     if (last === undefined) return;
+    left -= page.length;
     yield page.map((one) => ({ job: blockedJob(one), carries: one.envelope }));
     after = last.sequence;
   }

@@ -4,7 +4,7 @@ import type { FilterFields } from "../../filter/filter-fields.ts";
 import { filterTest, parseFilter } from "../../filter/filter-test.ts";
 import type { FilterTree } from "../../filter/filter-tree.ts";
 import { readFilter } from "../../filter/read-filter.ts";
-import type { LiveJob } from "./live-jobs.ts";
+import type { LiveJob, LiveState } from "./live-jobs.ts";
 
 /** A job that has not ended, or the record of how a delivery of one ended. */
 type FilteredJob = LiveJob | HistoryRecord;
@@ -51,6 +51,8 @@ export interface LiveJobTest {
   readonly fits: (seen: SeenJob) => boolean;
   /** Whether it can be told of a job only by what it carries. */
   readonly asksCargo: boolean;
+  /** Whether any job in this state could fit. */
+  readonly allows: (state: LiveState) => boolean;
 }
 
 /**
@@ -62,13 +64,16 @@ export interface LiveJobTest {
 export function parseLiveJobFilter(text: string, now: number, mask: Mask): LiveJobTest {
   const tree = readFilter(text);
   const fits = filterTest(tree, now, liveFieldsOf(mask));
-  if (!asksCargo(tree)) return { fits, asksCargo: false };
+  const allows = (state: LiveState): boolean => byState(tree, state) !== false;
+  if (!asksCargo(tree)) return { fits, asksCargo: false, allows };
   // Of what can't be read nobody can say that something is not in it.
-  return { fits: (seen) => seen.carries !== undefined && fits(seen), asksCargo: true };
+  return { fits: (seen) => seen.carries !== undefined && fits(seen), asksCargo: true, allows };
 }
 
 /** Of no filter. */
-export const EVERY_LIVE_JOB: LiveJobTest = { fits: () => true, asksCargo: false };
+export const EVERY_LIVE_JOB: LiveJobTest = {
+  ...{ fits: () => true, asksCargo: false, allows: () => true },
+};
 
 function liveFieldsOf(mask: Mask): FilterFields<SeenJob> {
   const show = showValue(false, mask);
@@ -101,5 +106,31 @@ function asksCargo(tree: FilterTree): boolean {
       return true;
     case "term":
       return tree.field === "tag" || tree.field === "payload" || tree.field.startsWith("payload.");
+  }
+}
+
+const STATE_ALONE: FilterFields<LiveState> = {
+  ...{ texts: { state: (state) => state }, numbers: {}, durations: {}, words: [] },
+  ...{ at: () => undefined, payload: "a state" },
+};
+
+/** @returns undefined where what else a job is decides */
+function byState(tree: FilterTree, state: LiveState): boolean | undefined {
+  switch (tree.kind) {
+    case "and":
+    case "or": {
+      const parts = tree.of.map((part) => byState(part, state));
+      const decides = tree.kind === "or";
+      if (parts.includes(decides)) return decides;
+      return parts.includes(undefined) ? undefined : !decides;
+    }
+    case "not": {
+      const inner = byState(tree.of, state);
+      return inner === undefined ? undefined : !inner;
+    }
+    case "text":
+      return undefined;
+    case "term":
+      return tree.field === "state" ? filterTest(tree, 0, STATE_ALONE)(state) : undefined;
   }
 }

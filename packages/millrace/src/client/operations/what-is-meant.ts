@@ -10,6 +10,7 @@ import {
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
 import type { AuditValue } from "../audit.ts";
+import type { CallLimits } from "../call-limits.ts";
 import type { LetterTest } from "../dead/dead-filter.ts";
 import {
   type DeadLetterFilter,
@@ -21,6 +22,7 @@ import { seenJob, seenJobs } from "../jobs/find-live.ts";
 import { EVERY_LIVE_JOB, parseLiveJobFilter, type SeenJob } from "../jobs/job-filter.ts";
 import { LIVE_STATES, type LiveJob, type LiveState } from "../jobs/live-jobs.ts";
 import type { RescheduleOptions } from "../jobs/reschedule-job.ts";
+import { snapshotsOf } from "../queues/snapshots.ts";
 import type { PlanItem } from "./operation-plan.ts";
 
 /** Which jobs that have not ended are meant. Everything that is given must hold. */
@@ -65,21 +67,32 @@ const DELAYED_NAMES = optionNames<DelayedJobFilter>({ queue: true, name: true, w
  */
 export async function whatIsMeant(
   broker: Broker,
-  target: OperationTarget,
+  target: OperationTarget & Pick<CallLimits, "signal">,
   now: number,
   mask: Mask,
 ): Promise<readonly PlanItem[]> {
+  const items = await meantItems(broker, target, { now, mask, signal: target.signal });
+  // Who left meanwhile wants none of it.
+  target.signal?.throwIfAborted();
+  return items;
+}
+
+async function meantItems(
+  broker: Broker,
+  target: OperationTarget,
+  { now, mask, signal }: MeantWhen,
+): Promise<readonly PlanItem[]> {
   refuseUndefined(target.filter, "an operation");
   switch (target.kind) {
-    case "jobs-cancel":
-      return liveItems(broker, { filter: target.filter, now, mask }, ({ createdAt }) =>
-        markOf(createdAt),
-      );
+    case "jobs-cancel": {
+      const { filter } = target;
+      return liveItems(broker, { filter, now, mask, signal }, ({ createdAt }) => markOf(createdAt));
+    }
     case "jobs-reschedule": {
       const { filter } = target;
       refuseUnknown(filter, DELAYED_NAMES, "a filter of delayed jobs");
       const to = startTime(target, now);
-      const delayed = { filter: { ...filter, state: "delayed" }, now, mask } as const;
+      const delayed = { filter: { ...filter, state: "delayed" }, now, mask, signal } as const;
       return liveItems(broker, delayed, ({ notBefore }) => ({
         ...markOf(notBefore),
         ...(to === undefined ? {} : { to }),
@@ -87,7 +100,7 @@ export async function whatIsMeant(
     }
     case "dead-retry":
     case "dead-discard":
-      return letterItems(broker, target.filter, letterTest(target.filter, now, mask));
+      return letterItems(broker, target.filter, letterTest(target.filter, now, mask), signal);
     default: {
       const { kind } = target as { readonly kind: unknown };
       throw new MillraceError(
@@ -114,27 +127,34 @@ async function letterItems(
   broker: Broker,
   filter: DeadLetterFilter,
   fits: LetterTest,
+  signal: AbortSignal | undefined,
 ): Promise<readonly PlanItem[]> {
   const end = await lastSequence(broker, filter, fits);
   const items: PlanItem[] = [];
   for await (const { id, queue, sequence, headers } of matching(broker, filter, fits)) {
     if (sequence > end) break;
+    signal?.throwIfAborted();
     const item = { id, queue, mark: sequence, ...traceOf(traceIdOf(headers)) };
     if (items.push(item) > MOST_ITEMS) throw tooMany("dead letters");
   }
   return items;
 }
 
-interface MeantJobs {
-  readonly filter: LiveJobFilter;
+interface MeantWhen {
   readonly now: number;
   readonly mask: Mask;
+  /** Nobody waits for the answer any more. */
+  readonly signal: AbortSignal | undefined;
+}
+
+interface MeantJobs extends MeantWhen {
+  readonly filter: LiveJobFilter;
 }
 
 /** Looks through all that wait or run, however many these are. */
 async function liveItems(
   broker: Broker,
-  { filter, now, mask }: MeantJobs,
+  { filter, now, mask, signal }: MeantJobs,
   rest: (job: LiveJob) => Pick<PlanItem, "mark" | "to">,
 ): Promise<readonly PlanItem[]> {
   refuseUnknown(filter, LIVE_NAMES, "a filter of jobs");
@@ -144,7 +164,7 @@ async function liveItems(
       "invalid-option",
       `state: must be one of ${LIVE_STATES.join(", ")}; got ${state}.`,
     );
-  const { fits, asksCargo } =
+  const { fits, asksCargo, allows } =
     where === undefined ? EVERY_LIVE_JOB : parseLiveJobFilter(where, now, mask);
   const scan = { asksCargo, ...(queue === undefined ? {} : { queue }) };
   if (id !== undefined && queue === undefined)
@@ -165,9 +185,14 @@ async function liveItems(
     if (one !== undefined && (state ?? one.job.state) === one.job.state) consider(one);
     return [...items.values()];
   }
+  // Only who reads a queue is told that it is not there.
+  if (queue !== undefined && !allows("queued")) await snapshotsOf(broker, queue);
   // A job that moves on meanwhile is met where it goes: what runs is looked for last.
-  for (const one of state === undefined ? LIVE_STATES : [state])
-    for await (const page of seenJobs(broker, one, scan)) for (const seen of page) consider(seen);
+  for (const one of (state === undefined ? LIVE_STATES : [state]).filter(allows))
+    for await (const page of seenJobs(broker, one, scan)) {
+      signal?.throwIfAborted();
+      for (const seen of page) consider(seen);
+    }
   return [...items.values()];
 }
 

@@ -1,0 +1,94 @@
+import { type BlockedJob, type Broker, type DelayedJob, type Envelope } from "@millrace/core";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
+import { expect, test } from "vitest";
+import { createClient } from "../client.ts";
+import type { OperationTarget } from "../operations/what-is-meant.ts";
+
+/** Of a producer that delays a job, and of one that blocks one, for each page that is read. */
+class EverMore {
+  readonly broker: Broker;
+  readonly clock = new SimulatedClock();
+  readonly asked: string[] = [];
+  /** What happens meanwhile. */
+  onPage = (): void => undefined;
+
+  constructor(atFirst: number) {
+    this.broker = new MemoryBroker({ clock: this.clock });
+    const { delayed: later, blocked: held } = this.broker;
+    const page = <Job>(what: string, make: (place: number) => Job, after = 0): Promise<Job[]> => {
+      this.asked.push(what);
+      if (this.asked.length > 100) throw new Error("it would never end");
+      this.onPage();
+      return Promise.resolve([make(after + 1)]);
+    };
+    const count = (): Promise<number> => Promise.resolve(atFirst);
+    later.list = (query) => page("delayed", delayed, query?.after);
+    held.list = (query) => page("blocked", blocked, query?.after);
+    later.count = count;
+    held.count = count;
+  }
+}
+
+function delayed(position: number): DelayedJob {
+  return {
+    ...{ id: `later-${position}`, queue: "mail", name: "mail.send", notBefore: 10, generation: 0 },
+    ...{ attempts: 0, byProducer: true, storedAt: 1, position },
+  };
+}
+
+function blocked(sequence: number): BlockedJob {
+  const envelope: Envelope = {
+    ...{ id: `blocked-${sequence}`, queue: "mail", name: "mail.send", payload: 1, headers: {} },
+    ...{ attempts: 0, generation: 0, interruptions: 0, crashes: 0, snoozes: 0, createdAt: 1 },
+  };
+  return { envelope, gate: "key/a", sequence, storedAt: 1 };
+}
+
+function cancelling(where: string): OperationTarget {
+  return { kind: "jobs-cancel", filter: { where } };
+}
+
+test.each(["state=delayed", "state=blocked"])(
+  "a look at what has %s ends, though more comes while it is read",
+  async (where) => {
+    const { broker, clock } = new EverMore(3);
+    const client = createClient(broker, clock);
+    expect(await client.operations.count(cancelling(where))).toBe(3);
+    expect(await client.operations.count(cancelling(`${where} name=other`))).toBe(0);
+  },
+);
+
+test.each([
+  ["state=queued", []],
+  ["state=queued OR state=blocked", ["blocked"]],
+  ["state=d* name=mail.send", ["delayed"]],
+  ["-state=delayed", ["blocked"]],
+  ["-(state=delayed name=other)", ["blocked", "delayed"]],
+  ["name=mail.send", ["blocked", "delayed"]],
+])("of what %s leaves out, nothing is read", async (where, expected) => {
+  const of = new EverMore(1);
+  await createClient(of.broker, of.clock).operations.count(cancelling(where));
+  expect([...new Set(of.asked)].toSorted()).toEqual(expected);
+});
+
+test("a queue that is not there is refused, also where the filter leaves out what lies in it", async () => {
+  const { broker, clock } = new EverMore(0);
+  const filter = { queue: "nowhere", where: "state=delayed" };
+  const counted = createClient(broker, clock).operations.count({ kind: "jobs-cancel", filter });
+  await expect(counted).rejects.toMatchObject({ code: "queue-not-found" });
+});
+
+test("an operation that nobody waits for any more is not begun, and its look ends", async () => {
+  const of = new EverMore(50);
+  const client = createClient(of.broker, of.clock);
+  const leaving = new AbortController();
+  of.onPage = () => void (of.asked.length === 2 && leaving.abort(new Error("gone")));
+  const started = client.operations.start({
+    ...cancelling("state=delayed"),
+    signal: leaving.signal,
+  });
+  await expect(started).rejects.toThrow("gone");
+  await of.clock.advance("1m");
+  expect(of.asked).toHaveLength(2);
+  expect(await client.operations.list()).toEqual([]);
+});
