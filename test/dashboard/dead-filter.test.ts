@@ -40,7 +40,7 @@ test("causes and letters are those that fit, by what is in the payload too", asy
 test("what the client's own mask hides is neither shown nor found, nor counted", async () => {
   const { t } = await letters();
   const millrace = await connect({ broker: t.client.broker, clock: t.clock, maskKeys: ["n"] });
-  const dashboard = createDashboard({ millrace, clock: t.clock, authorize: () => BOB });
+  const dashboard = createDashboard({ millrace, clock: t.clock, authorize: () => ADA });
   onTestFinished(() => dashboard.close());
   const get = async (path: string): Promise<unknown> =>
     (await dashboard(new Request(`${ORIGIN}/api/${path}`))).json();

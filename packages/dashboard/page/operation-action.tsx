@@ -62,6 +62,8 @@ export function Matching({
         {error.message}
       </p>
     );
+  if (data?.more === true)
+    return <p className="notice warning">To count what matches takes too long here.</p>;
   return (
     <p>
       {data === undefined ? "Counting…" : <strong>{counted(data.count, one)} match now.</strong>}

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { askRefusal } from "../access/request-check.ts";
+import { requireRight } from "../access/rights.ts";
 import type { DashboardEnv } from "../access/user.ts";
 import type { OnceAMoment } from "../fleet/once-a-moment.ts";
 import type { DashboardSearch } from "../fleet/search.ts";
@@ -16,6 +17,7 @@ import {
 } from "./changes/asked.ts";
 import { type ApiContext, type ApiHost, param } from "./api-host.ts";
 import { addChanges } from "./changes/change-routes.ts";
+import { countsInTurn } from "./counting.ts";
 import { doctorView } from "./doctor.ts";
 import { causes } from "./errors.ts";
 import { family } from "./family.ts";
@@ -106,14 +108,13 @@ function addReads(
       .slice(0, MOST_OPERATIONS)
       .map((one) => operationView(one, show)),
   );
-  read(
-    "/operations/count",
-    async (context): Promise<CountView> => {
-      const target = askedTarget(askedJson(context.req.query("target") ?? "{}"));
-      return { count: await fleet.operations.count(target) };
-    },
-    ["target"],
-  );
+  const count = countsInTurn(fleet);
+  // Only operators are asked whether they are sure, and it may read all that waits.
+  api.get("/operations/count", async (context) => {
+    requireRight(context.get("user"), "operator");
+    const target = askedTarget(askedJson(context.req.query("target") ?? "{}"));
+    return context.json(await count(target, context.req.raw.signal));
+  });
   read("/operations/:id", async (context) =>
     operationView(await fleet.operations.get(param(context, "id")), show),
   );

@@ -278,7 +278,9 @@ export type FleetOperationTarget =
     } & FleetTime);
 
 export interface FleetOperations {
-  count(target: FleetOperationTarget): Promise<number>;
+  count(
+    target: FleetOperationTarget & { readonly signal?: AbortSignal; readonly timeout?: Duration },
+  ): Promise<number>;
   start(request: FleetOperationTarget & FleetNote): Promise<OperationView>;
   list(): Promise<readonly OperationView[]>;
   get(id: string): Promise<OperationView>;

@@ -304,7 +304,7 @@ export interface DoctorView {
 
 export interface CountView {
   readonly count: number;
-  /** Of jobs: whether there are more, which were not counted. */
+  /** Whether there are more, which were not counted. */
   readonly more?: boolean;
 }
 

@@ -1,0 +1,32 @@
+import { MillraceError } from "@millrace/core";
+import type { Fleet, FleetOperationTarget } from "../fleet/fleet.ts";
+import type { CountView } from "./views/views.ts";
+
+/** For somebody who waits for it before a dialog. */
+const COUNT_TIME = "10s";
+
+/**
+ * Counts what operations would be about, one after the other: each may read all that waits, and
+ * several at once would hold up everybody who looks at the page.
+ *
+ * @param signal of the request: who has left needs no answer
+ * @returns `more` alone where it can't be counted in this time
+ */
+export function countsInTurn(
+  fleet: Pick<Fleet, "operations">,
+): (target: FleetOperationTarget, signal: AbortSignal) => Promise<CountView> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (target, signal) => {
+    const count = async (): Promise<CountView> => {
+      try {
+        return { count: await fleet.operations.count({ ...target, signal, timeout: COUNT_TIME }) };
+      } catch (error) {
+        if (MillraceError.is(error, "request-timeout")) return { count: 0, more: true };
+        throw error;
+      }
+    };
+    const mine = last.then(count);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+}
