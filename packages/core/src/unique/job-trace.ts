@@ -1,4 +1,4 @@
-import type { Broker } from "../broker/broker.ts";
+import type { Broker, WaitingJob } from "../broker/broker.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
 import { enqueuedAt } from "../settlement/one-end.ts";
 import { CLOCK_SLACK_MS } from "../time/clock-slack.ts";
@@ -42,6 +42,10 @@ function judgeRecords(records: readonly HistoryRecord[]): Progress {
   return started === undefined ? { kind: "waits" } : { kind: "has-started", at: started };
 }
 
+/** `since`: when the first message of its enqueue was stored. */
+export type Whereabouts =
+  { readonly kind: "there"; readonly since: number } | { readonly kind: "ended" | "nowhere" };
+
 /**
  * Where the job behind a claim is: it waits, is delayed or is in a node's hands (`there`); it has
  * ended meanwhile (`ended`); or it is nowhere. Reads the queue through, so it is asked once for a
@@ -54,17 +58,24 @@ export async function whereabouts(
   broker: Broker,
   queue: string,
   stored: StoredClaim,
-): Promise<"there" | "ended" | "nowhere"> {
-  const { id } = stored.claim;
-  if ((await broker.findWaiting(id, { queue })) !== undefined) return "there";
+): Promise<Whereabouts> {
+  const look = () => broker.findWaiting(stored.claim.id, { queue });
+  const waiting = await look();
+  if (waiting !== undefined) return isThere(waiting);
   switch ((await progressOf(broker, queue, stored)).kind) {
     case "unknown":
-      return "nowhere";
+      return { kind: "nowhere" };
     case "has-ended":
-      return "ended";
+      return { kind: "ended" };
     case "waits":
-    case "has-started":
+    case "has-started": {
       // It moved while it was looked for, or it was purged: a second look tells.
-      return (await broker.findWaiting(id, { queue })) === undefined ? "nowhere" : "there";
+      const moved = await look();
+      return moved === undefined ? { kind: "nowhere" } : isThere(moved);
+    }
   }
+}
+
+function isThere({ envelope, storedAt }: WaitingJob): Whereabouts {
+  return { kind: "there", since: envelope.firstStoredAt ?? storedAt };
 }

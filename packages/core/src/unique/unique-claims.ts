@@ -199,7 +199,7 @@ export class UniqueClaims {
     const young = claim.state === "claimed" && ageMs < CLAIM_LEASE_MS;
     if (young && of === "held") return { kind: "held", by: stored };
     if (young && of === "undecided") return { kind: "undecided", leftMs: CLAIM_LEASE_MS - ageMs };
-    const where = await this.#lookFor(key, stored);
+    const { kind: where } = await this.#lookFor(key, stored);
     if (where === "there") return this.#seen(key, stored);
     // What it has left behind is judged at the next look.
     if (where === "ended") return { kind: "changed" };
@@ -212,11 +212,13 @@ export class UniqueClaims {
     for (let claim = givenBack(stored); claim !== undefined;) {
       const back = { ...stored, claim };
       const where = await whereabouts(this.#broker, key.queue, back);
-      if (where === "there") {
-        await this.write(key, moved(back, "seen"), stored.revision);
+      if (where.kind === "there") {
+        // As old as that job: who came later than it may replace it.
+        const { since } = where;
+        await this.write(key, moved({ ...back, since }, "seen"), stored.revision);
         return { kind: "changed" };
       }
-      claim = where === "ended" ? undefined : givenBack(back);
+      claim = where.kind === "ended" ? undefined : givenBack(back);
     }
     return { kind: "free" };
   }
@@ -226,7 +228,7 @@ export class UniqueClaims {
     const claim = { id, state: "claimed" } as const;
     const stored = { ...{ claim, since }, revision: 0, updatedAt: since };
     if ((await progressOf(this.#broker, queue, stored)).kind !== "unknown") return true;
-    return (await whereabouts(this.#broker, queue, stored)) !== "nowhere";
+    return (await whereabouts(this.#broker, queue, stored)).kind !== "nowhere";
   }
 
   /** Callers that ask at the same time read the queue once. */

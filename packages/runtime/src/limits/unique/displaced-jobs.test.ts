@@ -1,4 +1,4 @@
-import { MillraceError, UNIQUE_BUCKET } from "@millrace/core";
+import { MillraceError, UNIQUE_BUCKET, UniqueKey } from "@millrace/core";
 import { describe, expect, test } from "vitest";
 import { QUEUE } from "../../fixtures/simulated-node.ts";
 import { key, scene } from "../../fixtures/unique-scene.ts";
@@ -142,6 +142,31 @@ describe.each(["pending", "running"] as const)("while %s", (during) => {
     expect(made.ran).toEqual([3]);
   });
 
+  test("a job that claimed nothing does not give way to an older one whose key came back", async () => {
+    const made = await scene({ key, while: during, onConflict: "replace" });
+    await made.enqueue(1, { delay: "1h" });
+    await made.clock.advance("1s");
+    await made.publish(2);
+    await made.clock.advance("1s");
+    await dies(made, 3);
+    await made.node();
+    await made.clock.advance("2h");
+    expect(made.ran).toEqual([2]);
+    expect((await made.ends(1)).at(-1)).toEqual(replaced);
+  });
+
+  test("a key is as old as the job to which it came back", async () => {
+    const made = await scene({ key, while: during, onConflict: "replace" });
+    const since = made.clock.now();
+    await made.enqueue(1);
+    await made.clock.advance("7s");
+    await dies(made, 2);
+    await made.clock.advance("15s");
+    await made.enqueue(3, { unique: { key: "a", onConflict: "keep" } });
+    const [claim] = await (await made.broker.documents(UNIQUE_BUCKET)).list();
+    expect(claim?.value).toMatchObject({ id: "v1", since });
+  });
+
   test("a key that came back to a job for later is not contested", async () => {
     const made = await scene({ key, while: during, onConflict: "replace" });
     await made.node();
@@ -244,6 +269,22 @@ describe("a window", () => {
     await made.clock.advance("1m");
     expect(made.ran).toHaveLength(1);
   });
+});
+
+test("a claim that stands again, as a publish was refused, is as old as before", async () => {
+  const made = await scene({ key, onConflict: "replace" });
+  const since = made.clock.now();
+  const claims = await made.broker.documents(UNIQUE_BUCKET);
+  const displaced = [{ id: "v1", by: "v2", due: since + 3_600_000 }];
+  await claims.put(
+    new UniqueKey(QUEUE, "a").document,
+    { id: "v2", state: "claimed", displaced },
+    0,
+  );
+  await made.clock.advance("11s");
+  made.broker.failNext("enqueue", new MillraceError("queue-full", "full"));
+  await expect(made.enqueue(3)).rejects.toMatchObject({ code: "queue-full" });
+  expect((await claims.list())[0]?.value).toEqual({ id: "v2", state: "claimed", since, displaced });
 });
 
 test("another job that has a replaced one's id waits for its own time", async () => {

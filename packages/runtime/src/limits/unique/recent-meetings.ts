@@ -32,21 +32,25 @@ export class RecentMeetings implements Witness {
     const rank = rankOf(met.id, stored);
     for (const [id, seen] of this.#keys.get(document) ?? []) {
       if (id === met.id) continue;
-      const other = rankOf(id, stored);
-      if (other < rank || (other === rank && isLater(seen, met))) return true;
+      // A job that the claim does not name came without one, and may be later than those it names.
+      const isBefore =
+        rank === undefined
+          ? id === stored.claim.id || isLater(seen, met)
+          : (rankOf(id, stored) ?? Number.POSITIVE_INFINITY) < rank;
+      if (isBefore) return true;
     }
     return false;
   }
 }
 
 /**
- * In the order of the claims, the latest first: the holder, then those that gave way to it, then
- * all others.
+ * In the order of the claims, the latest first: the holder, then those that gave way to it;
+ * undefined for a job that is not named.
  */
-function rankOf(id: string, { claim }: StoredClaim): number {
+function rankOf(id: string, { claim }: StoredClaim): number | undefined {
   if (claim.id === id) return -1;
   const place = claim.replaced?.indexOf(id) ?? -1;
-  return place === -1 ? Number.POSITIVE_INFINITY : place;
+  return place === -1 ? undefined : place;
 }
 
 function isLater(one: Seen, other: Seen): boolean {
