@@ -362,6 +362,18 @@ describe("what the dashboard changes", () => {
     ]);
   });
 
+  test("a job whose cancellation is answered is cancelled, though nobody serves operations", async () => {
+    const of = await scene();
+    await of.dashboard.close();
+    await of.t.enqueue(send, { n: 1 }, { id: "later", delay: "1h" });
+    await of.t.clock.advance("1s");
+    const answer = await of.post("jobs/mail/later/cancel", {});
+    expect(await answer.json()).toMatchObject({ count: 1, failed: [] });
+    expect(await of.t.client.operations.list()).toMatchObject([
+      { kind: "jobs-cancel", done: 1, progress: { state: "done" } },
+    ]);
+  });
+
   test("a job is cancelled, a schedule run and paused, a node quieted", async () => {
     const { get, post, t } = await scene();
     await t.enqueue(send, { n: 1 }, { id: "later", delay: "1h" });

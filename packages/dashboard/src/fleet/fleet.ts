@@ -286,6 +286,7 @@ export interface FleetOperations {
   get(id: string): Promise<OperationView>;
   stop(id: string, note: { readonly by: string }): Promise<OperationView>;
   undo(id: string, note: FleetNote): Promise<OperationView>;
+  run(id: string, limits: { readonly timeout: Duration }): Promise<OperationView>;
   serve(options: { readonly onDefect?: (error: unknown) => void }): Promise<Stoppable>;
 }
 

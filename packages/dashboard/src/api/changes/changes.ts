@@ -120,18 +120,27 @@ export async function changeQueue(
   }
 }
 
-/** As an operation, which keeps a job that waits and can be undone. */
+/**
+ * As an operation, which keeps a job that waits and can be undone. It is carried out before the
+ * answer, however many operations others are at.
+ */
 export async function cancelJob(queue: string, id: string, asking: Asking): Promise<ChangeView> {
-  const { fleet, user, body } = asking;
+  const { fleet, show, user, body } = asking;
   const note = { reason: `cancelled by ${user.name}`, ...askedReason(body), by: user.name };
   const { state } = await fleet.jobs.get(id, { queue });
   if (!LIVE.includes(state))
     return { count: 0, failed: [{ id, message: `It has ended already: ${state}.` }] };
   const target = { kind: "jobs-cancel", filter: { queue, id }, ...note } as const;
-  const { id: operation, total } = await fleet.operations.start(target);
-  return { count: total, failed: [], operation };
+  const { id: operation } = await fleet.operations.start(target);
+  // Not by whoever comes to it: who is told that it is being cancelled relies on that.
+  const { done, failures } = await fleet.operations.run(operation, { timeout: CANCEL_WITHIN });
+  if (done > 0) return { count: done, failed: [], operation };
+  const message = failures[0]?.message ?? "It ended, or moved on, before it could be cancelled.";
+  return { count: 0, failed: [{ id, message: String(show(message)) }], operation };
 }
 
+/** Then it is not known whether it is, and the answer says so: `request-timeout`. */
+const CANCEL_WITHIN = "10s";
 const LIVE: readonly string[] = ["queued", "delayed", "blocked", "running"];
 
 /** Gives one that waits for its time another. */

@@ -237,6 +237,30 @@ test("two who serve do not work on one operation at once, and one that comes whi
   expect([...charged.values()]).toEqual(Array.from({ length: 30 }, () => 1));
 });
 
+test("whoever waits for what another carries out hears of its end at once", async () => {
+  const of = await scene(1);
+  const serving = await of.another().client.operations.serve();
+  onTestFinished(() => serving.stop());
+  const { id } = await of.client.operations.start(ALL);
+  // The clock stands still: a look a second later would never come.
+  expect(await of.client.operations.run(id)).toMatchObject({ done: 1 });
+});
+
+test("a job that is missed on its way from place to place is looked for again", async () => {
+  const of = await scene(0);
+  await of.client.enqueue(send, { n: 1 }, { id: "later", delay: "1h" });
+  const find = of.broker.findWaiting.bind(of.broker);
+  let looks = 0;
+  of.broker.findWaiting = async (id, options) => {
+    looks += 1;
+    return looks === 1 ? undefined : find(id, options);
+  };
+  const filter = { queue: "mail", id: "later" };
+  expect(await of.client.operations.start({ kind: "jobs-cancel", filter })).toMatchObject({
+    total: 1,
+  });
+});
+
 test("a letter that can't be retried is said to have failed, with why, and the rest is retried", async () => {
   const of = await scene(3);
   const { client, broker } = of;

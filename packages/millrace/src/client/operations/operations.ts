@@ -35,6 +35,7 @@ import {
   operationsBucket,
   trimOperations,
 } from "./operation-store.ts";
+import { endOfAnother } from "./end-of-another.ts";
 import { runOperation } from "./run-operation.ts";
 import { serveOperations, type ServeOperationsOptions } from "./serve-operations.ts";
 import { type OperationTarget, targetWords, whatIsMeant } from "./what-is-meant.ts";
@@ -130,8 +131,6 @@ export interface Operations {
   serve(options?: ServeOperationsOptions): Promise<Stoppable>;
 }
 
-const AGAIN_MS = 1_000;
-
 const TIMED_NAMES = optionNames<
   Extract<OperationRequest, { kind: "jobs-reschedule" }> & CallLimits
 >({
@@ -155,8 +154,6 @@ export const OPERATIONS_LIMITS: LimitsPlaces<Omit<Operations, "serve">> = {
 export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operations {
   const get = async (id: string): Promise<Operation> =>
     shownOperation((await getOperation(await operationsBucket(broker), id)).operation);
-  const pause = (): Promise<void> =>
-    new Promise((resolve) => void clock.setTimer(AGAIN_MS, resolve));
   return {
     async count(target) {
       // A request may be counted before it is started.
@@ -196,7 +193,7 @@ export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operatio
           const end = await runOperation({ broker, clock }, id, over);
           const operation = await get(id);
           if (end !== "held" || !isOpen(operation) || over.aborted) return operation;
-          await pause();
+          await endOfAnother(broker, id, clock);
         }
       });
     },

@@ -140,6 +140,9 @@ async function letterItems(
   return items;
 }
 
+/** Between two places a job can be missed in both. */
+const LOOKS = 3;
+
 interface MeantWhen {
   readonly now: number;
   readonly mask: Mask;
@@ -181,7 +184,9 @@ async function liveItems(
     if (items.size > MOST_ITEMS) throw tooMany("jobs");
   };
   if (id !== undefined) {
-    const one = await seenJob(broker, { id, queue });
+    let one: SeenJob | undefined;
+    for (let look = 0; one === undefined && look < LOOKS; look += 1)
+      one = await seenJob(broker, { id, queue });
     if (one !== undefined && (state ?? one.job.state) === one.job.state) consider(one);
     return [...items.values()];
   }
