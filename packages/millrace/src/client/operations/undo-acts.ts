@@ -25,10 +25,9 @@ import { livesAgain } from "../dead/lives-again.ts";
 import { type Act, isAway, outcomeOf } from "./act.ts";
 import { type Anew, keptEnvelope, keptLetter, type KeptThing, KeptThings } from "./kept-things.ts";
 import type { PlanItem } from "./operation-plan.ts";
+import { Patience, PATIENCE_MS } from "./patience.ts";
 import { jobKey, QueueReader } from "./queue-reader.ts";
 
-/** Until then a node has to have settled a job that it has in hand. */
-const PATIENCE_MS = 5_000;
 const REST_MS = 100;
 const WHO_RUNS_MS = 400;
 
@@ -46,7 +45,7 @@ interface Undoing {
    */
   readonly once: string;
   readonly inDoubt: boolean;
-  readonly deadline: number;
+  readonly patience: Patience;
 }
 
 interface UndoneThing {
@@ -75,7 +74,9 @@ export async function undoActOf(
   const things = await KeptThings.of(broker, undoes);
   const reader = new QueueReader(broker);
   const undo = UNDOS[kind];
+  const patience = new Patience(broker, clock);
   return async ({ items, inDoubt, requireHeld }, next) => {
+    patience.beginStep();
     const read = async ({ id: job, queue, mark: place = -1 }: PlanItem) => ({
       ...{ job: { id: job, queue }, place, kept: await things.read(place) },
     });
@@ -84,7 +85,6 @@ export async function undoActOf(
     const arrivals = await reader.find(waiting);
     for (const { job, place, kept } of all) {
       requireHeld();
-      const deadline = clock.monotonic() + PATIENCE_MS;
       const undoing = {
         broker,
         clock,
@@ -92,7 +92,7 @@ export async function undoActOf(
         undoes,
         once: `undo/${id}/${place}`,
         inDoubt,
-        deadline,
+        patience,
       };
       const undone = async (): Promise<boolean> => {
         if (kept === undefined) throw cannot(job, "nothing of it was kept, or not any more.");
@@ -146,7 +146,7 @@ async function putBack(
  */
 async function enqueueAnew(
   { job, place, kept }: UndoneThing,
-  { broker, clock, things, undoes, inDoubt, deadline }: Undoing,
+  { broker, clock, things, undoes, inDoubt, patience }: Undoing,
 ): Promise<boolean> {
   const before = keptEnvelope(broker, kept);
   if (before.attempts > 0 || before.interruptions > 0 || before.snoozes > 0)
@@ -161,7 +161,7 @@ async function enqueueAnew(
   const { reservedAt: _, runnableAt: _at, sharedSince: _shared, ...producers } = before;
   const { notBefore = 0, expiresAt = now + 1, ...rest } = producers;
   if (expiresAt <= now) throw cannot(job, "its time to start has passed.");
-  const end = await endOf(broker, { job, before, clock, deadline });
+  const end = await endOf(broker, { job, before, clock, patience });
   if (end.state !== "cancelled") throw cannot(job, `it had ended: ${end.state}.`);
   const ran = await recordsOf(broker, job, before);
   if (end.attempts > 0 || ran.some(({ startedAt }) => startedAt !== undefined))
@@ -216,12 +216,13 @@ async function endOf(
     job,
     before,
     clock,
-    deadline,
-  }: Pick<Undoing, "clock" | "deadline"> & {
+    patience,
+  }: Pick<Undoing, "clock" | "patience"> & {
     readonly job: JobRef;
     readonly before: Envelope;
   },
 ): Promise<HistoryRecord> {
+  const deadline = patience.deadlineOf(job.queue);
   for (;;) {
     const ofThisLife = ({ life = 0 }: HistoryRecord): boolean => life >= (before.life ?? 0);
     const end = (await recordsOf(broker, job, before)).filter(ofThisLife).findLast(isFinal);
@@ -229,6 +230,7 @@ async function endOf(
     if (clock.monotonic() >= deadline) break;
     await rest(clock);
   }
+  await patience.ranOut(job.queue);
   throw cannot(
     job,
     "it is cancelled and no node has settled it yet. Start a node of its queue or resume it, then undo the operation again.",
@@ -242,7 +244,7 @@ async function endOf(
  */
 async function takeBack(
   { job, kept, arrival }: UndoneThing,
-  { broker, clock, once, inDoubt, deadline }: Undoing,
+  { broker, clock, once, inDoubt }: Undoing,
 ): Promise<boolean> {
   const revived = revivedEnvelope(keptLetter(kept), clock.now(), broker);
   const isHad = (): Promise<boolean> => hasBegun(broker, job, revived);
@@ -268,6 +270,7 @@ async function takeBack(
     return true;
   }
   if (taken !== "handed-out") {
+    const deadline = clock.monotonic() + PATIENCE_MS;
     while (clock.monotonic() < deadline && !(await isHad())) await rest(clock);
     if (!(await isHad()))
       throw cannot(

@@ -141,6 +141,28 @@ test("what waits cancelled in a paused queue stays there until a node has settle
   expect(of.ran.get("c1")).toEqual([{ n: 1 }]);
 });
 
+test.each(["paused", "unserved"])(
+  "the undo of what a queue that is %s still holds waits for its nodes once, and not job by job",
+  async (what) => {
+    const of = await scene();
+    const { client, clock } = of;
+    await client.queues.pause(QUEUE);
+    for (let n = 0; n < 45; n += 1) await client.enqueue(charge, { n }, { id: `c${n}` });
+    const { id } = await client.operations.start(CANCEL);
+    expect(await client.operations.run(id)).toMatchObject({ done: 45 });
+    if (what === "unserved") {
+      await of.stopNode();
+      await client.queues.resume(QUEUE);
+    }
+    let isOver = false;
+    const undo = await client.operations.undo(id);
+    const undone = client.operations.run(undo.id).finally(() => (isOver = true));
+    await clock.advance("10s");
+    expect(isOver).toBe(true);
+    expect(await undone).toMatchObject({ done: 0, failed: 45 });
+  },
+);
+
 test("a cancelled job that no node has settled yet stays as it is, and says so", async () => {
   const of = await scene();
   const { client, clock } = of;
