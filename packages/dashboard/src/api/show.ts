@@ -167,7 +167,7 @@ function cargoView(
 ): CargoView {
   return {
     ...{ payload: show(payload), headers: show(headers) },
-    ...(tags === undefined ? {} : { tags }),
+    ...(tags === undefined ? {} : { tags: tags.map((tag) => String(show(tag))) }),
   };
 }
 

@@ -35,7 +35,7 @@ test.each([
   ["attempts>=3 node=n1", true],
   ["gate~customer", false],
 ])("of a record, %s: %s", (filter, expected) =>
-  expect(parseJobFilter(filter, NOW)(RECORD)).toBe(expected),
+  expect(parseJobFilter(filter, NOW, createMask())(RECORD)).toBe(expected),
 );
 
 test.each([
@@ -64,6 +64,26 @@ test.each([
   expect(fits({ job: LIVE, carries: CARGO })).toBe(expected);
 });
 
+test.each(["gate~sk_live", "tag~sk_live", "sk_live"])(
+  "a secret in a gate's name or a tag is not guessed letter by letter with %s",
+  (filter) => {
+    const secret = "sk_live_4eC39HqLyjWDarjtT1zdp7dc";
+    const { fits } = parseLiveJobFilter(filter, NOW, createMask({ patterns: [/sk_live_\w+/g] }));
+    const job = { ...LIVE, gate: `customer-${secret}` };
+    expect(fits({ job, carries: { ...CARGO, tags: [secret] } })).toBe(false);
+  },
+);
+
+test.each(["message~hush", "reason~hush", "hush"])(
+  "nor one in the history's messages and reasons with %s",
+  (filter) => {
+    const error = { type: "Error", message: "hush", stack: "" };
+    const record = { ...RECORD, error, reason: "hush" };
+    const mask = createMask({ patterns: [/hush/g] });
+    expect(parseJobFilter(filter, NOW, mask)(record)).toBe(false);
+  },
+);
+
 test.each([
   ["payload.customer:42", true],
   ["state=queued (name=a OR -tag:b)", true],
@@ -80,11 +100,13 @@ test("of a job that can't be read, nobody says that something is not in it", () 
 });
 
 test("what can't be asked is refused with its place and what can be", () => {
-  expect(() => parseJobFilter("state=dead payload.customer=42", NOW)).toThrow(
+  expect(() => parseJobFilter("state=dead payload.customer=42", NOW, createMask())).toThrow(
     expect.objectContaining({
       code: "invalid-filter",
       message: expect.stringMatching(/got payload\.customer=42 at character 12/) as string,
     }),
   );
-  expect(() => parseJobFilter("took>soon", NOW)).toThrow(/a duration .* got took>soon/);
+  expect(() => parseJobFilter("took>soon", NOW, createMask())).toThrow(
+    /a duration .* got took>soon/,
+  );
 });

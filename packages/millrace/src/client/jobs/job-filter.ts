@@ -33,12 +33,34 @@ const FIELDS: FilterFields<FilteredJob> = {
  * Reads a filter on records, in the language of `docs/filters.md`: `name=mail.* -error~timeout`.
  *
  * @param now epoch milliseconds, for `age`
+ * @param mask hides secrets before they are looked at
  * @throws FilterError (`invalid-filter`) with the place at which it goes wrong
  * @example
- * const test = parseJobFilter("name=invoice.* error~timeout took>5s", Date.now());
+ * const test = parseJobFilter("name=invoice.* error~timeout took>5s", Date.now(), createMask());
  */
-export function parseJobFilter(text: string, now: number): (job: HistoryRecord) => boolean {
-  return parseFilter(text, now, FIELDS);
+export function parseJobFilter(
+  text: string,
+  now: number,
+  mask: Mask,
+): (job: HistoryRecord) => boolean {
+  return parseFilter(text, now, { ...FIELDS, texts: maskedTexts(mask) });
+}
+
+/** A gate's name holds a key, which a producer wrote; of a tag and an error nobody knows. */
+const MAY_HOLD_SECRETS = ["message", "reason", "gate"] as const;
+
+/** Who sees only what fits could guess a secret letter by letter. */
+function maskedTexts(mask: Mask): FilterFields<FilteredJob>["texts"] {
+  const { texts } = FIELDS;
+  const masked = MAY_HOLD_SECRETS.map((field) => {
+    const read = texts[field];
+    return [field, (job: FilteredJob) => maskedText(mask, read?.(job) ?? "")] as const;
+  });
+  return { ...texts, ...Object.fromEntries(masked) };
+}
+
+function maskedText(mask: Mask, text: string | readonly string[]): string | readonly string[] {
+  return typeof text === "string" ? mask.text(text) : text.map((one) => mask.text(one));
 }
 
 /** What was met where jobs wait or run, with what it carries where that was looked at. */
@@ -57,7 +79,7 @@ export interface LiveJobTest {
 
 /**
  * Reads a filter on jobs that have not ended: what they carry is known of them, too. Who may count
- * what fits could guess a secret letter by letter: payloads are masked first.
+ * what fits could guess a secret letter by letter: what a producer wrote is masked first.
  *
  * @throws FilterError (`invalid-filter`)
  */
@@ -78,7 +100,10 @@ export const EVERY_LIVE_JOB: LiveJobTest = {
 function liveFieldsOf(mask: Mask): FilterFields<SeenJob> {
   const show = showValue(false, mask);
   return {
-    texts: { ...ofTheJob(FIELDS.texts), tag: ({ carries }) => carries?.tags ?? [] },
+    texts: {
+      ...ofTheJob(maskedTexts(mask)),
+      tag: ({ carries }) => maskedText(mask, carries?.tags ?? []),
+    },
     numbers: ofTheJob(FIELDS.numbers),
     durations: ofTheJob(FIELDS.durations),
     at: ({ job }) => FIELDS.at(job),

@@ -142,7 +142,7 @@ export function jobsOf(
       const bounds = { limit: Infinity, most: limit, isOver: () => false };
       return (await findLive(broker, live, { queue, test }, bounds)).jobs;
     }
-    const fits = where === undefined ? () => true : parseJobFilter(where, now());
+    const fits = where === undefined ? () => true : parseJobFilter(where, now(), mask);
     const records = await broker.history.recent(query);
     return records.filter(
       (record) => (state === undefined || record.state === state) && fits(record),
