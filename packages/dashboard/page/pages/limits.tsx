@@ -3,6 +3,7 @@ import { Link } from "wouter";
 import type { GateView, LockView, QueueLimitsView } from "../../src/api/views/limits-views.ts";
 import { Action } from "../action.tsx";
 import { jobAddress, jobsAddress } from "../addresses.ts";
+import { gateKey, lockKey } from "../alike.ts";
 import { MOST_GATES } from "../../src/api/most.ts";
 import { Answer, Page } from "../answer.tsx";
 import { CutList } from "../cut-list.tsx";
@@ -27,7 +28,7 @@ export function LimitsPage(): ReactElement {
                 label="What waits"
                 columns={GATES}
                 rows={gates}
-                rowKey={({ queue, gate }) => `${queue} ${gate}`}
+                rowKey={gateKey}
                 empty={
                   <p>
                     No job waits for a limit. One that would be one too many of its key, or a second
@@ -60,7 +61,7 @@ export function LimitsPage(): ReactElement {
                 label="Locks"
                 columns={LOCKS}
                 rows={locks}
-                rowKey={({ name }) => name}
+                rowKey={lockKey}
                 empty={<p>No lock is held.</p>}
               />
               {moreLocks === 0 ? null : (

@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { gateKey, lockKey } from "./alike.ts";
+import { heldRows } from "./held-rows.ts";
+
+const lock = (holder: string, since: number) => ({
+  ...{ name: "cap/keyed/***", holder, since, leaseMs: 30_000, leftMs: 20_000 },
+});
+const gate = (id: string) => ({
+  ...{ queue: "keyed", gate: "cap/***", jobs: 1, next: { id, name: "n", since: 1 }, holders: [] },
+});
+
+test("a lock that looks like another once it is masked does not take its place beside Release", () => {
+  const [mine, others, later] = [lock("node-1", 1), lock("node-2", 1), lock("node-2", 2)];
+  const rowsOf = (locks: readonly ReturnType<typeof lock>[]) =>
+    locks.map((one) => ({ id: lockKey(one), holder: one.holder, since: one.since }));
+  const before = rowsOf([mine, others, later]);
+  expect(heldRows(before, rowsOf([later, others, mine]), false).rows).toEqual(before);
+});
+
+test("nor does a gate, and one whose name hides nothing stays where it is when its next is let in", () => {
+  expect(gateKey(gate("a"))).not.toBe(gateKey(gate("b")));
+  expect(gateKey({ ...gate("a"), gate: "cap/42" })).toBe(gateKey({ ...gate("b"), gate: "cap/42" }));
+});
