@@ -12,15 +12,16 @@ export function unheardWords({ lost, unheard }: QueueView): string | undefined {
 
 /** Of a queue whose nodes are not heard of: what that means for its jobs, and what to do. */
 export function Unheard({ queue }: { readonly queue: QueueView }): ReactElement | null {
-  const { lost, unheard, silentMs = 0 } = queue;
+  const { lost, unheard, silentMs } = queue;
   const jobs = lost ?? unheard;
   if (jobs === undefined) return null;
   const that = jobs === 1 ? "that counts" : "that count";
   return (
     <p className={`notice ${lost === undefined ? "warning" : "critical"}`}>
       {counted(jobs, "job")} {that} as running {jobs === 1 ? "is" : "are"}{" "}
-      {lost === undefined ? "with a node that is" : "lost: their node is"} not heard of for{" "}
-      {duration(silentMs)}, and no other serves this queue.{" "}
+      {silentMs === undefined
+        ? "lost: no node serves this queue."
+        : `${lost === undefined ? "with a node that is" : "lost: their node is"} not heard of for ${duration(silentMs)}, and no other serves this queue.`}{" "}
       {lost === undefined
         ? "It may only be too busy to say that it is there: a handler that never waits holds up its whole process. Look at its log if that goes on."
         : "Nothing has to be enqueued again: start a node with the jobs of this queue, and they run."}{" "}

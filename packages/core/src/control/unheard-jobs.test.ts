@@ -15,8 +15,9 @@ test("what nobody is there to run is lost, and not running", () => {
   // It runs them, or is given them at once.
   expect(unheardIn(MAIL, [lost, heard])).toEqual({});
   expect(unheardIn(MAIL, [node("draining", 100)])).toEqual({});
-  // Nobody can say.
-  expect(unheardIn(MAIL, [])).toEqual({});
+  // Reports of nodes that died are forgotten some time later: nobody runs them all the same.
+  expect(unheardIn(MAIL, [])).toEqual({ lost: 2 });
+  expect(unheardIn(MAIL, [{ ...heard, queues: [] }])).toEqual({ lost: 2 });
   expect(unheardIn({ ...MAIL, running: 0 }, [lost])).toEqual({});
 });
 

@@ -8,11 +8,11 @@ export function isSilent({ silentMs }: { readonly silentMs: number }): boolean {
 
 /** Jobs that count as running, of whose nodes nothing has been heard since. */
 export interface UnheardJobs {
-  /** Of nodes that are taken for dead. */
+  /** Of nodes that are taken for dead, or were so long ago that nobody knows them any more. */
   readonly lost?: number;
   /** Of nodes that may just be too busy to say that they are there. */
   readonly unheard?: number;
-  /** Since the one of these nodes that was heard of last. */
+  /** Since the one of these nodes that was heard of last; absent where none is known any more. */
   readonly silentMs?: number;
 }
 
@@ -34,8 +34,9 @@ export function unheardIn(
 ): UnheardJobs {
   const holders = fleet.filter((node) => node.queues.some((one) => one.queue === queue));
   const isUnheard = (node: ServingNode): boolean => node.state === "lost" || isSilent(node);
-  // Of a queue that no node has been heard of for long, nothing is known.
-  if (running === 0 || holders.length === 0 || !holders.every(isUnheard)) return {};
+  if (running === 0 || !holders.every(isUnheard)) return {};
+  // The report of a node that died is forgotten some time later. Its jobs are not.
+  if (holders.length === 0) return { lost: running };
   const silentMs = Math.min(...holders.map((node) => node.silentMs));
   const areLost = holders.every(({ state }) => state === "lost");
   return areLost ? { lost: running, silentMs } : { unheard: running, silentMs };

@@ -48,11 +48,11 @@ export interface QueueView {
   readonly maxParked?: number;
   readonly paused?: MarkView;
   readonly closed?: MarkView;
-  /** Of what runs: jobs of nodes that are taken for dead, where no other node serves the queue. */
+  /** Of what runs: jobs of nodes that are taken for dead or forgotten, where no other serves it. */
   readonly lost?: number;
   /** The same of nodes that may only be too busy to say that they are there. */
   readonly unheard?: number;
-  /** For how long nothing has been heard of any of these nodes. */
+  /** For how long nothing has been heard of any of these nodes; absent where none is known. */
   readonly silentMs?: number;
   /** Over all nodes that are there. */
   readonly slots: number;

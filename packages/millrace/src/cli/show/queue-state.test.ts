@@ -12,6 +12,7 @@ test.each([
     { intake: "open", running: 3, lost: 3, silentMs: 44_400 },
     "LOST: the node of 3 running is not heard of for 44s",
   ],
+  [{ intake: "open", running: 3, lost: 3 }, "LOST: no node is known that could have the 3 running"],
   [
     { intake: "open", running: 3, unheard: 3, silentMs: 16_000 },
     "the node of 3 running is not heard of for 16s",

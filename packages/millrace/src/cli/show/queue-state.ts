@@ -25,7 +25,9 @@ export function queueState(state: ShownState, now: number): string {
 }
 
 /** Nobody knows of a node that is silent whether it is gone or stalled: so it says for how long. */
-function unheardWords({ lost, unheard, silentMs = 0 }: UnheardJobs): readonly string[] {
+function unheardWords({ lost, unheard, silentMs }: UnheardJobs): readonly string[] {
+  if (silentMs === undefined)
+    return lost === undefined ? [] : [`LOST: no node is known that could have the ${lost} running`];
   const since = `not heard of for ${formatSeconds(silentMs)}`;
   if (lost !== undefined) return [`LOST: the node of ${lost} running is ${since}`];
   return unheard === undefined ? [] : [`the node of ${unheard} running is ${since}`];

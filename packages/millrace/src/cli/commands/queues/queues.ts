@@ -33,9 +33,12 @@ export const queues = command({
   async run({ config }) {
     const rows = await withClient(config, async ({ queues: all, nodes }) => {
       // What nodes say is beside the point where it can't be read.
-      const [statuses, fleet] = await Promise.all([all.list(), nodes.list().catch(() => [])]);
+      const [statuses, fleet] = await Promise.all([
+        all.list(),
+        nodes.list().catch(() => undefined),
+      ]);
       const sorted = statuses.toSorted((a, b) => (a.queue < b.queue ? -1 : 1));
-      return sorted.map((status) => ({ ...status, ...unheardIn(status, fleet) }));
+      return sorted.map((status) => ({ ...status, ...(fleet && unheardIn(status, fleet)) }));
     });
     return {
       json: rows,
