@@ -31,7 +31,8 @@ export async function plots(
     );
   const [rangeMs, stepMs] = known;
   const to = now();
-  const from = Math.floor((to - rangeMs) / stepMs) * stepMs;
+  // The range's number of steps, as their sums are told as its own: the last is not over yet.
+  const from = Math.ceil((to - rangeMs) / stepMs) * stepMs;
   const steps = Array.from(
     { length: Math.ceil((to - from) / stepMs) },
     (_, n) => from + n * stepMs,
