@@ -1,7 +1,16 @@
-import { type BlockedJob, type Broker, type DelayedJob, type Envelope } from "@millrace/core";
+import {
+  type BlockedJob,
+  type Broker,
+  defined,
+  defineJob,
+  type DelayedJob,
+  type Envelope,
+} from "@millrace/core";
+import { createNode } from "@millrace/runtime";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { createClient } from "../client.ts";
+import type { FoundLiveJobs } from "./find-live.ts";
 import type { OperationTarget } from "../operations/what-is-meant.ts";
 
 /** Of a producer that delays a job, and of one that blocks one, for each page that is read. */
@@ -76,6 +85,56 @@ test("a queue that is not there is refused, also where the filter leaves out wha
   const filter = { queue: "nowhere", where: "state=delayed" };
   const counted = createClient(broker, clock).operations.count({ kind: "jobs-cancel", filter });
   await expect(counted).rejects.toMatchObject({ code: "queue-not-found" });
+});
+
+/** One runs in each of two queues. */
+async function twoRun() {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock });
+  const client = createClient(broker, clock);
+  const release = Promise.withResolvers<void>();
+  const jobs = ["a", "b"].map((queue) =>
+    defineJob<{ readonly n: number }>({ name: `${queue}.run`, queue }),
+  );
+  const handled = jobs.map((job) => job.handler(() => release.promise));
+  const node = createNode({ broker, clock, jobs: handled });
+  await node.start();
+  onTestFinished(async () => {
+    release.resolve();
+    await node.stop();
+  });
+  for (const job of jobs) await client.enqueue(job, { n: 1 });
+  await clock.advance("1s");
+  let reads = 0;
+  const { arrivals } = broker;
+  const stretch = arrivals.stretch.bind(arrivals);
+  arrivals.stretch = (...query) => {
+    reads += 1;
+    return stretch(...query);
+  };
+  const search = async (where: string, within?: number): Promise<FoundLiveJobs> => {
+    const found = client.jobs.search({ state: "running", where, ...defined({ within }) });
+    // Nodes have a while to say what they run.
+    await clock.advance("1s");
+    return found;
+  };
+  return { search, reads: () => reads };
+}
+
+test("a search of what runs says that it has not looked at all of it", async () => {
+  const { search } = await twoRun();
+  expect(await search("payload.n:1")).toMatchObject({ looked: 2, more: false });
+  const short = await search("payload.n:1", 0);
+  expect(short).toMatchObject({ looked: 1, more: true });
+  expect(short.jobs).toHaveLength(1);
+});
+
+test("of what runs and can't fit, whatever it carries, nothing is read", async () => {
+  const { search, reads } = await twoRun();
+  expect(await search("payload.n:1 name=other", 0)).toEqual({ jobs: [], looked: 2, more: false });
+  expect(reads()).toBe(0);
+  expect(await search("payload.n:1 queue=b", 0)).toMatchObject({ looked: 2, more: false });
+  expect(reads()).toBe(1);
 });
 
 test("an operation that nobody waits for any more is not begun, and its look ends", async () => {

@@ -31,6 +31,8 @@ export interface LiveScan {
   readonly asksCargo: boolean;
   /** Whether it has taken long enough. Of what runs it is not looked then what it carries. */
   readonly isOver?: () => boolean;
+  /** Of what runs: whether what the job carries matters at all. */
+  readonly mayFit?: LiveJobTest["mayFit"];
 }
 
 const PAGE = 1_000;
@@ -50,19 +52,24 @@ export async function findLive(
   { queue, test }: { readonly queue?: string | undefined; readonly test: LiveJobTest },
   { limit, most, isOver }: SearchBounds,
 ): Promise<FoundLiveJobs> {
-  const { fits, asksCargo } = test;
-  const scan = { asksCargo, isOver, ...(queue === undefined ? {} : { queue }) };
+  const { fits, asksCargo, mayFit } = test;
+  const scan = { asksCargo, isOver, mayFit, ...(queue === undefined ? {} : { queue }) };
   const jobs: LiveJob[] = [];
   let looked = 0;
+  let more = false;
   for await (const page of seenJobs(broker, state, scan)) {
     if (looked > 0 && page.length > 0 && isOver()) return { jobs, looked, more: true };
     for (const seen of page) {
       if (looked === most || jobs.length === limit) return { jobs, looked, more: true };
+      if (seen.unread === true) {
+        more = true;
+        continue;
+      }
       looked += 1;
       if (fits(seen)) jobs.push(seen.job);
     }
   }
-  return { jobs, looked, more: false };
+  return { jobs, looked, more };
 }
 
 interface SearchBounds {
@@ -183,35 +190,54 @@ async function* blocked(broker: Broker, { queue }: LiveScan): Pages {
 }
 
 /** What runs lies in its queue until it is settled. What is not there any more has ended. */
-async function* running(broker: Broker, { queue, asksCargo, isOver }: LiveScan): Pages {
+async function* running(
+  broker: Broker,
+  { queue, asksCargo, isOver, mayFit = () => true }: LiveScan,
+): Pages {
   const query = { limit: MOST_RUNNING, ...(queue === undefined ? {} : { queue }) };
   const jobs = await liveJobs(broker, "running", query);
   if (!asksCargo) {
     yield jobs.map((job) => ({ job }));
     return;
   }
-  const envelopes = await envelopesOf(broker, jobs, isOver);
+  const { found, unread } = await envelopesOf(broker, jobs.filter(mayFit), isOver);
   yield jobs.flatMap((job) => {
-    const carries = envelopes.get(keyOf(job));
-    return carries === undefined ? [] : [{ job, carries }];
+    const carries = found.get(keyOf(job));
+    if (carries !== undefined) return [{ job, carries }];
+    if (unread.has(keyOf(job))) return [{ job, unread: true as const }];
+    return mayFit(job) ? [] : [{ job }];
   });
+}
+
+interface FoundEnvelopes {
+  readonly found: ReadonlyMap<string, Envelope>;
+  /** It was over before they were reached. */
+  readonly unread: ReadonlySet<string>;
 }
 
 async function envelopesOf(
   broker: Broker,
   jobs: readonly JobRef[],
   isOver: LiveScan["isOver"] = () => false,
-): Promise<ReadonlyMap<string, Envelope>> {
+): Promise<FoundEnvelopes> {
   const found = new Map<string, Envelope>();
+  const missing = new Map(jobs.map((job) => [keyOf(job), job]));
   for (const queue of new Set(jobs.map((job) => job.queue))) {
-    const missing = new Set(jobs.filter((job) => job.queue === queue).map(({ id }) => id));
+    const ofQueue = jobs.filter((job) => job.queue === queue).map(keyOf);
+    let left = ofQueue.length;
     for await (const part of partsOf(broker, queue, false)) {
       for (const { envelope } of part)
-        if (missing.delete(envelope.id)) found.set(keyOf(envelope), envelope);
-      if (missing.size === 0 || isOver()) break;
+        if (missing.delete(keyOf(envelope))) {
+          found.set(keyOf(envelope), envelope);
+          left -= 1;
+        }
+      if (left === 0) break;
+      if (isOver()) return { found, unread: new Set(missing.keys()) };
     }
+    for (const key of ofQueue) missing.delete(key);
+    if (missing.size > 0 && isOver()) break;
   }
-  return found;
+  return { found, unread: new Set(missing.keys()) };
 }
 
 function keyOf({ queue, id }: JobRef): string {

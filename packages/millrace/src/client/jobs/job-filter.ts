@@ -2,7 +2,8 @@ import type { Envelope, HistoryRecord } from "@millrace/core";
 import { type Mask, showValue } from "@millrace/telemetry/masking";
 import type { FilterFields } from "../../filter/filter-fields.ts";
 import { filterTest, parseFilter } from "../../filter/filter-test.ts";
-import type { FilterTree } from "../../filter/filter-tree.ts";
+import type { FilterTree, Term } from "../../filter/filter-tree.ts";
+import { partlyTest } from "../../filter/partly.ts";
 import { readFilter } from "../../filter/read-filter.ts";
 import type { LiveJob, LiveState } from "./live-jobs.ts";
 
@@ -67,6 +68,8 @@ function maskedText(mask: Mask, text: string | readonly string[]): string | read
 export interface SeenJob {
   readonly job: LiveJob;
   readonly carries?: Pick<Envelope, "payload" | "tags">;
+  /** What it carries was not looked at, for want of time: it may fit. */
+  readonly unread?: true;
 }
 
 export interface LiveJobTest {
@@ -75,6 +78,8 @@ export interface LiveJobTest {
   readonly asksCargo: boolean;
   /** Whether any job in this state could fit. */
   readonly allows: (state: LiveState) => boolean;
+  /** Whether the job could fit, whatever it carries. */
+  readonly mayFit: (job: LiveJob) => boolean;
 }
 
 /**
@@ -85,16 +90,26 @@ export interface LiveJobTest {
  */
 export function parseLiveJobFilter(text: string, now: number, mask: Mask): LiveJobTest {
   const tree = readFilter(text);
-  const fits = filterTest(tree, now, liveFieldsOf(mask));
-  const allows = (state: LiveState): boolean => byState(tree, state) !== false;
-  if (!asksCargo(tree)) return { fits, asksCargo: false, allows };
+  const fields = liveFieldsOf(mask);
+  const fits = filterTest(tree, now, fields);
+  const byState = partlyTest(tree, (term) =>
+    term.field === "state" ? filterTest(term, now, STATE_ALONE) : undefined,
+  );
+  const byItself = partlyTest(tree, (term) =>
+    isOfCargo(term) ? undefined : filterTest(term, now, fields),
+  );
+  const may = {
+    allows: (state: LiveState) => byState(state) !== false,
+    mayFit: (job: LiveJob) => byItself({ job }) !== false,
+  };
+  if (!asksCargo(tree)) return { ...may, fits, asksCargo: false };
   // Of what can't be read nobody can say that something is not in it.
-  return { fits: (seen) => seen.carries !== undefined && fits(seen), asksCargo: true, allows };
+  return { ...may, fits: (seen) => seen.carries !== undefined && fits(seen), asksCargo: true };
 }
 
 /** Of no filter. */
 export const EVERY_LIVE_JOB: LiveJobTest = {
-  ...{ fits: () => true, asksCargo: false, allows: () => true },
+  ...{ fits: () => true, asksCargo: false, allows: () => true, mayFit: () => true },
 };
 
 function liveFieldsOf(mask: Mask): FilterFields<SeenJob> {
@@ -130,32 +145,15 @@ function asksCargo(tree: FilterTree): boolean {
     case "text":
       return true;
     case "term":
-      return tree.field === "tag" || tree.field === "payload" || tree.field.startsWith("payload.");
+      return isOfCargo(tree);
   }
+}
+
+function isOfCargo({ field }: Term): boolean {
+  return field === "tag" || field === "payload" || field.startsWith("payload.");
 }
 
 const STATE_ALONE: FilterFields<LiveState> = {
   ...{ texts: { state: (state) => state }, numbers: {}, durations: {}, words: [] },
   ...{ at: () => undefined, payload: "a state" },
 };
-
-/** @returns undefined where what else a job is decides */
-function byState(tree: FilterTree, state: LiveState): boolean | undefined {
-  switch (tree.kind) {
-    case "and":
-    case "or": {
-      const parts = tree.of.map((part) => byState(part, state));
-      const decides = tree.kind === "or";
-      if (parts.includes(decides)) return decides;
-      return parts.includes(undefined) ? undefined : !decides;
-    }
-    case "not": {
-      const inner = byState(tree.of, state);
-      return inner === undefined ? undefined : !inner;
-    }
-    case "text":
-      return undefined;
-    case "term":
-      return tree.field === "state" ? filterTest(tree, 0, STATE_ALONE)(state) : undefined;
-  }
-}

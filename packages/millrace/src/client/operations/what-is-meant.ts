@@ -167,9 +167,9 @@ async function liveItems(
       "invalid-option",
       `state: must be one of ${LIVE_STATES.join(", ")}; got ${state}.`,
     );
-  const { fits, asksCargo, allows } =
+  const { fits, asksCargo, allows, mayFit } =
     where === undefined ? EVERY_LIVE_JOB : parseLiveJobFilter(where, now, mask);
-  const scan = { asksCargo, ...(queue === undefined ? {} : { queue }) };
+  const scan = { asksCargo, mayFit, ...(queue === undefined ? {} : { queue }) };
   if (id !== undefined && queue === undefined)
     throw new MillraceError("invalid-option", "queue: needed with an id, which another may have.");
   const items = new Map<string, PlanItem>();
