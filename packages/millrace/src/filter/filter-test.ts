@@ -25,17 +25,36 @@ export function filterTest<Thing>(
   now: number,
   fields: FilterFields<Thing>,
 ): Test<Thing> {
+  return treeTest(tree, now, { ...fields, leaves: leavesOnce(fields) });
+}
+
+interface ReadFields<Thing> extends FilterFields<Thing> {
+  /** Undefined where nobody can say what a payload holds. */
+  readonly leaves: ((thing: Thing) => readonly Leaf[]) | undefined;
+}
+
+/** A filter may have hundreds of terms on payloads, and to mask one and look into it takes long. */
+function leavesOnce<Thing>({ payload }: FilterFields<Thing>): ReadFields<Thing>["leaves"] {
+  if (typeof payload === "string") return undefined;
+  let last: { readonly thing: Thing; readonly leaves: readonly Leaf[] } | undefined;
+  return (thing) => {
+    if (last?.thing !== thing) last = { thing, leaves: leavesOf(payload(thing)) };
+    return last.leaves;
+  };
+}
+
+function treeTest<Thing>(tree: FilterTree, now: number, fields: ReadFields<Thing>): Test<Thing> {
   switch (tree.kind) {
     case "and": {
-      const tests = tree.of.map((part) => filterTest(part, now, fields));
+      const tests = tree.of.map((part) => treeTest(part, now, fields));
       return (thing) => tests.every((test) => test(thing));
     }
     case "or": {
-      const tests = tree.of.map((part) => filterTest(part, now, fields));
+      const tests = tree.of.map((part) => treeTest(part, now, fields));
       return (thing) => tests.some((test) => test(thing));
     }
     case "not": {
-      const test = filterTest(tree.of, now, fields);
+      const test = treeTest(tree.of, now, fields);
       return (thing) => !test(thing);
     }
     case "text":
@@ -47,18 +66,17 @@ export function filterTest<Thing>(
 
 function textAnywhere<Thing>(
   text: string,
-  { texts, words, payload }: FilterFields<Thing>,
+  { texts, words, leaves }: ReadFields<Thing>,
 ): Test<Thing> {
   const part = text.toLowerCase();
   const holds = (value: string): boolean => value.toLowerCase().includes(part);
   const read = words.flatMap((word) => ownOf(texts, word) ?? []);
   return (thing) =>
     read.some((textOf) => [textOf(thing)].flat().some(holds)) ||
-    (typeof payload === "function" &&
-      leavesOf(payload(thing)).some(({ value }) => holds(String(value))));
+    leaves?.(thing).some(({ value }) => holds(String(value))) === true;
 }
 
-function termTest<Thing>(term: Term, now: number, fields: FilterFields<Thing>): Test<Thing> {
+function termTest<Thing>(term: Term, now: number, fields: ReadFields<Thing>): Test<Thing> {
   const { field, value } = term;
   const { texts, numbers, durations, at } = fields;
   const textOf = ownOf(texts, field);
@@ -92,14 +110,13 @@ function fieldNames<Thing>({ texts, numbers, durations, payload }: FilterFields<
   return [...known, "at", "age", ...more].join(", ");
 }
 
-function payloadTest<Thing>(term: Term, { payload }: FilterFields<Thing>): Test<Thing> {
-  if (typeof payload === "string") throw wrong(term, payload);
+function payloadTest<Thing>(term: Term, { payload, leaves }: ReadFields<Thing>): Test<Thing> {
+  if (leaves === undefined) throw wrong(term, String(payload));
   const path = term.field === "payload" ? undefined : term.field.slice("payload.".length);
   const { fits, wanted } = leafTest(term);
   return (thing) =>
-    leavesOf(payload(thing)).some(
-      (leaf) => (path === undefined || leaf.path === path) && fits(leaf),
-    ) === wanted;
+    leaves(thing).some((leaf) => (path === undefined || leaf.path === path) && fits(leaf)) ===
+    wanted;
 }
 
 interface Wanted<Value> {

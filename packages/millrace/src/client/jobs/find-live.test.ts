@@ -137,6 +137,31 @@ test("of what runs and can't fit, whatever it carries, nothing is read", async (
   expect(reads()).toBe(1);
 });
 
+test("a search lets others have their turn, and ends in its time, while it looks through a page", async () => {
+  const clock = new SimulatedClock();
+  const client = createClient(new MemoryBroker({ clock }), clock);
+  await client.queues.ensure("mail");
+  const send = defineJob<{ readonly n: number }>({ name: "mail.send", queue: "mail" });
+  await client.enqueueMany(
+    send,
+    Array.from({ length: 500 }, (_, n) => ({ input: { n } })),
+  );
+  const search = async (within: number): Promise<FoundLiveJobs> => {
+    const found = client.jobs.search({ state: "queued", where: "payload.n:499", within });
+    // Nodes have a while to say what they run.
+    await clock.advance("1s");
+    return found;
+  };
+  expect(await search(0)).toMatchObject({ looked: 50, more: true });
+  let turns = 0;
+  let isOver = false;
+  const count = (): void => void (isOver || ((turns += 1), setImmediate(count)));
+  const found = search(60_000).finally(() => void (isOver = true));
+  count();
+  expect(await found).toMatchObject({ looked: 500, more: false });
+  expect(turns).toBeGreaterThanOrEqual(500 / 50);
+});
+
 test("an operation that nobody waits for any more is not begun, and its look ends", async () => {
   const of = new EverMore(50);
   const client = createClient(of.broker, of.clock);

@@ -36,6 +36,8 @@ export interface LiveScan {
 }
 
 const PAGE = 1_000;
+/** So many are handed on in one turn of the event loop: a filter may take long for each. */
+const AT_ONCE = 50;
 /** More than all nodes run. */
 const MOST_RUNNING = 100_000;
 
@@ -79,7 +81,7 @@ interface SearchBounds {
 }
 
 /**
- * All jobs that are in a state of those that have not ended, a page at a time: those that were when
+ * All jobs that are in a state of those that have not ended, some at a time: those that were when
  * the reading began, of a queue those that lay in it when the reading of it began. A look at things
  * in motion.
  *
@@ -90,6 +92,16 @@ export async function* seenJobs(
   state: LiveState,
   scan: LiveScan,
 ): AsyncGenerator<readonly SeenJob[], void, undefined> {
+  for await (const page of pagesOf(broker, state, scan))
+    for (let from = 0; from < page.length; from += AT_ONCE) {
+      if (from > 0) await new Promise((resolve) => setImmediate(resolve));
+      yield page.slice(from, from + AT_ONCE);
+    }
+}
+
+type Pages = AsyncGenerator<readonly SeenJob[], void, undefined>;
+
+async function* pagesOf(broker: Broker, state: LiveState, scan: LiveScan): Pages {
   switch (state) {
     case "queued":
       return yield* queued(broker, scan);
@@ -116,8 +128,6 @@ export async function seenJob(
   };
   return { job, carries: envelope };
 }
-
-type Pages = AsyncGenerator<readonly SeenJob[], void, undefined>;
 
 async function* queued(broker: Broker, { queue }: LiveScan): Pages {
   const { runs, queues } = await whatRuns(broker, { queue });
@@ -221,7 +231,7 @@ async function envelopesOf(
   isOver: LiveScan["isOver"] = () => false,
 ): Promise<FoundEnvelopes> {
   const found = new Map<string, Envelope>();
-  const missing = new Map(jobs.map((job) => [keyOf(job), job]));
+  const missing = new Set(jobs.map(keyOf));
   for (const queue of new Set(jobs.map((job) => job.queue))) {
     const ofQueue = jobs.filter((job) => job.queue === queue).map(keyOf);
     let left = ofQueue.length;
@@ -232,12 +242,12 @@ async function envelopesOf(
           left -= 1;
         }
       if (left === 0) break;
-      if (isOver()) return { found, unread: new Set(missing.keys()) };
+      if (isOver()) return { found, unread: missing };
     }
     for (const key of ofQueue) missing.delete(key);
     if (missing.size > 0 && isOver()) break;
   }
-  return { found, unread: new Set(missing.keys()) };
+  return { found, unread: missing };
 }
 
 function keyOf({ queue, id }: JobRef): string {

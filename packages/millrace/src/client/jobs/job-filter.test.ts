@@ -94,6 +94,21 @@ test.each([
   expect(test.asksCargo).toBe(expected);
 });
 
+test("what a job carries is masked once, however many terms ask for it", () => {
+  const mask = createMask();
+  let masked = 0;
+  const counting = Object.assign((value: unknown) => {
+    masked += 1;
+    return mask(value);
+  }, mask);
+  const many = Array.from({ length: 100 }, (_, n) => `payload.n:${n} OR -w${n}x`).join(" ");
+  const { fits } = parseLiveJobFilter(`${many} payload.customer.id:7`, NOW, counting);
+  for (let n = 1; n <= 3; n += 1) {
+    expect(fits({ job: LIVE, carries: CARGO })).toBe(false);
+    expect(masked).toBe(n);
+  }
+});
+
 test("of a job that can't be read, nobody says that something is not in it", () => {
   const { fits } = parseLiveJobFilter("-payload.customer:42", NOW, createMask());
   expect(fits({ job: LIVE })).toBe(false);
