@@ -124,6 +124,7 @@ describeInBrowser("what the dashboard changes as the command does", (browserOf) 
       const stop = page.getByRole("dialog", { name: "Stop claim c-9?" });
       await stop.getByText(/^It ends as it stands/).waitFor();
       await stop.getByRole("button", { name: "Stop" }).click();
+      await stop.waitFor({ state: "detached" });
       await page.getByRole("button", { name: "Stop" }).waitFor({ state: "detached" });
       expect(await client.machine("claim", "c-9").snapshot()).toMatchObject({ status: "stopped" });
       await page.getByRole("button", { name: "Forget" }).click();

@@ -67,10 +67,13 @@ export function queryOf(fields: Readonly<Record<string, string | undefined | nul
 
 async function answerOf<View>(response: Response): Promise<View> {
   const answer: unknown = await response.json().catch(() => undefined);
-  if (response.ok) return answer as View;
-  throw isFailure(answer)
-    ? new ApiFailure(answer)
-    : new Error(`The dashboard's server answered with ${response.status}.`);
+  if (response.ok && answer !== undefined) return answer as View;
+  if (isFailure(answer)) throw new ApiFailure(answer);
+  throw new Error(
+    response.ok
+      ? "Something else answered in the dashboard's place: a proxy may ask you to sign in. Load the page again."
+      : `The dashboard's server answered with ${response.status}.`,
+  );
 }
 
 function isFailure(answer: unknown): answer is FailureView {
