@@ -10,9 +10,10 @@ import { type Duration, toMs } from "../time/duration.ts";
 /** What may be said about one job when it is enqueued. Times: a `Date` or epoch milliseconds. */
 export interface EnqueueOptions {
   /**
-   * The idempotency key: enqueueing again with it stores nothing while the job is on record. In
-   * chains, batches and an outbox: for as long as the queue remembers ids, two minutes unless its
-   * settings say otherwise. Default: a new UUID version 7.
+   * The idempotency key: enqueueing again with it stores nothing while the job is on record. The
+   * same holds for the id of a chain. Members of a batch with an id are known while its callback is
+   * on record. In an outbox, and in a batch without an id: for as long as the queue remembers ids,
+   * two minutes unless its settings say otherwise. Default: a new UUID version 7.
    */
   readonly id?: string;
   /** Not before this long from now. Excludes `at`. */

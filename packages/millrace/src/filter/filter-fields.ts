@@ -12,6 +12,11 @@ export interface FilterFields<Thing> {
   readonly payload: ((thing: Thing) => unknown) | string;
   /** Where words without a field are looked for, besides the payload. */
   readonly words: readonly string[];
+  /**
+   * Whether something of a field is hidden by a mask: then nobody can say that it does not hold a
+   * text. Fields as terms name them, `payload.some.field` too. Default: nothing is hidden.
+   */
+  readonly hides?: (thing: Thing, field: string) => boolean;
 }
 
 /** A value in a payload, with the way to it. */
@@ -19,6 +24,19 @@ export interface Leaf {
   /** `customer.id`; a list's places are no part of it. */
   readonly path: string;
   readonly value: string | number;
+}
+
+/** Whether a mask has hidden something of a payload, or of the field `path` in it. */
+export function hidesPart(payload: unknown, masked: unknown, path: string | undefined): boolean {
+  const [before, after] = [payload, masked].map((value) =>
+    leavesOf(value).filter((leaf) => path === undefined || isAlong(leaf.path, path)),
+  );
+  return JSON.stringify(before) !== JSON.stringify(after);
+}
+
+/** The one lies in the other, or is the other. */
+function isAlong(one: string, other: string): boolean {
+  return one === other || one.startsWith(`${other}.`) || other.startsWith(`${one}.`);
 }
 
 /** What a payload holds beyond that, nobody looks for. */

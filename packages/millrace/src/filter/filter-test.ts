@@ -2,12 +2,14 @@ import { toMs } from "@millrace/core";
 import { FilterError } from "./filter-error.ts";
 import { type FilterFields, type Leaf, leavesOf } from "./filter-fields.ts";
 import type { FilterTree, Term } from "./filter-tree.ts";
+import { type Partly, partlyTest } from "./partly.ts";
 import { readFilter } from "./read-filter.ts";
 
 type Test<Thing> = (thing: Thing) => boolean;
 
 /**
- * Reads a filter into a test.
+ * Reads a filter into a test. What a mask hides can't be told: a thing fits only if it does so
+ * whatever is hidden, so that `-tag=4111…` does not take in a job whose tag is that number, masked.
  *
  * @param now epoch milliseconds, for `age`
  * @throws FilterError naming the term and its place
@@ -25,7 +27,13 @@ export function filterTest<Thing>(
   now: number,
   fields: FilterFields<Thing>,
 ): Test<Thing> {
-  return treeTest(tree, now, { ...fields, leaves: leavesOnce(fields) });
+  const read = { ...fields, leaves: leavesOnce(fields) };
+  const told = partlyTest(
+    tree,
+    (term) => unlessHidden(termTest(term, now, read), read, term),
+    (text) => unlessHidden(textAnywhere(text, read), read),
+  );
+  return (thing) => told(thing) === true;
 }
 
 interface ReadFields<Thing> extends FilterFields<Thing> {
@@ -43,25 +51,20 @@ function leavesOnce<Thing>({ payload }: FilterFields<Thing>): ReadFields<Thing>[
   };
 }
 
-function treeTest<Thing>(tree: FilterTree, now: number, fields: ReadFields<Thing>): Test<Thing> {
-  switch (tree.kind) {
-    case "and": {
-      const tests = tree.of.map((part) => treeTest(part, now, fields));
-      return (thing) => tests.every((test) => test(thing));
-    }
-    case "or": {
-      const tests = tree.of.map((part) => treeTest(part, now, fields));
-      return (thing) => tests.some((test) => test(thing));
-    }
-    case "not": {
-      const test = treeTest(tree.of, now, fields);
-      return (thing) => !test(thing);
-    }
-    case "text":
-      return textAnywhere(tree.text, fields);
-    case "term":
-      return termTest(tree, now, fields);
-  }
+/** Undefined where only what is hidden could make it otherwise. */
+function unlessHidden<Thing>(
+  test: Test<Thing>,
+  { hides, words, leaves }: ReadFields<Thing>,
+  term?: Term,
+): Partly<Thing> {
+  if (hides === undefined) return test;
+  const fields = term === undefined ? [...words, ...(leaves ? ["payload"] : [])] : [term.field];
+  // What is hidden can only add to what was found.
+  const isOpen = term?.operator === "!=" || term?.operator === "!~";
+  return (thing) => {
+    const fits = test(thing);
+    return fits === isOpen && fields.some((field) => hides(thing, field)) ? undefined : fits;
+  };
 }
 
 function textAnywhere<Thing>(

@@ -1,21 +1,23 @@
 import type { FilterTree, Term } from "./filter-tree.ts";
 
-type Partly<Thing> = (thing: Thing) => boolean | undefined;
+export type Partly<Thing> = (thing: Thing) => boolean | undefined;
 
 /**
  * What a filter says of a thing of which not all is known.
  *
- * @param known a test of the terms that can be told
+ * @param known a test of the terms that can be told; it says undefined of what it can't tell
+ * @param word the same of a word without a field
  * @returns undefined where what is not known decides
  */
 export function partlyTest<Thing>(
   tree: FilterTree,
-  known: (term: Term) => ((thing: Thing) => boolean) | undefined,
+  known: (term: Term) => Partly<Thing> | undefined,
+  word: (text: string) => Partly<Thing> = () => () => undefined,
 ): Partly<Thing> {
   switch (tree.kind) {
     case "and":
     case "or": {
-      const parts = tree.of.map((part) => partlyTest(part, known));
+      const parts = tree.of.map((part) => partlyTest(part, known, word));
       const decides = tree.kind === "or";
       return (thing) => {
         const told = parts.map((part) => part(thing));
@@ -24,14 +26,14 @@ export function partlyTest<Thing>(
       };
     }
     case "not": {
-      const inner = partlyTest(tree.of, known);
+      const inner = partlyTest(tree.of, known, word);
       return (thing) => {
         const told = inner(thing);
         return told === undefined ? undefined : !told;
       };
     }
     case "text":
-      return () => undefined;
+      return word(tree.text);
     case "term":
       return known(tree) ?? (() => undefined);
   }

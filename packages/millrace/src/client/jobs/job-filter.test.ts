@@ -74,6 +74,31 @@ test.each(["gate~sk_live", "tag~sk_live", "sk_live"])(
   },
 );
 
+test.each([
+  "-tag=4111111111111111",
+  "tag!=4111111111111111",
+  "-gate~4111",
+  "gate!~4111",
+  "-payload.card=4111111111111111",
+  "-payload~4111",
+  "-4111",
+  "-(tag=4111111111111111 OR id=nobody)",
+])("a job is not taken in by %s where a mask hides that", (filter) => {
+  const card = "4111111111111111";
+  const { fits } = parseLiveJobFilter(filter, NOW, createMask());
+  const carries = { ...CARGO, payload: { card, customer: 7 }, tags: [card, "vip"] };
+  expect(fits({ job: { ...LIVE, gate: `cap/acct/${card}` }, carries })).toBe(false);
+});
+
+test.each(["-tag=late -payload.customer=8", "tag=vip", "-payload.customer:8 -queue=nobody"])(
+  "and is by %s, which asks for nothing that is hidden",
+  (filter) => {
+    const { fits } = parseLiveJobFilter(filter, NOW, createMask());
+    const carries = { ...CARGO, payload: { card: "4111111111111111", customer: 7 }, tags: ["vip"] };
+    expect(fits({ job: LIVE, carries })).toBe(true);
+  },
+);
+
 test.each(["message~hush", "reason~hush", "hush"])(
   "nor one in the history's messages and reasons with %s",
   (filter) => {

@@ -1,6 +1,6 @@
 import type { Envelope, HistoryRecord } from "@millrace/core";
 import { type Mask, showValue } from "@millrace/telemetry/masking";
-import type { FilterFields } from "../../filter/filter-fields.ts";
+import { type FilterFields, hidesPart } from "../../filter/filter-fields.ts";
 import { filterTest, parseFilter } from "../../filter/filter-test.ts";
 import type { FilterTree, Term } from "../../filter/filter-tree.ts";
 import { partlyTest } from "../../filter/partly.ts";
@@ -44,7 +44,8 @@ export function parseJobFilter(
   now: number,
   mask: Mask,
 ): (job: HistoryRecord) => boolean {
-  return parseFilter(text, now, { ...FIELDS, texts: maskedTexts(mask) });
+  const hides = (job: FilteredJob, field: string): boolean => hidesText(mask, FIELDS, job, field);
+  return parseFilter(text, now, { ...FIELDS, texts: maskedTexts(mask), hides });
 }
 
 /** A gate's name holds a key, which a producer wrote; of a tag and an error nobody knows. */
@@ -62,6 +63,20 @@ function maskedTexts(mask: Mask): FilterFields<FilteredJob>["texts"] {
 
 function maskedText(mask: Mask, text: string | readonly string[]): string | readonly string[] {
   return typeof text === "string" ? mask.text(text) : text.map((one) => mask.text(one));
+}
+
+function hidesText(
+  mask: Mask,
+  { texts }: typeof FIELDS,
+  job: FilteredJob,
+  field: string,
+): boolean {
+  if (!MAY_HOLD_SECRETS.some((one) => one === field)) return false;
+  return hidesAny(mask, texts[field]?.(job) ?? "");
+}
+
+function hidesAny(mask: Mask, text: string | readonly string[]): boolean {
+  return [text].flat().some((one) => mask.text(one) !== one);
 }
 
 /** What was met where jobs wait or run, with what it carries where that was looked at. */
@@ -124,6 +139,12 @@ function liveFieldsOf(mask: Mask): FilterFields<SeenJob> {
     at: ({ job }) => FIELDS.at(job),
     payload: ({ carries }) => show(carries?.payload),
     words: [...FIELDS.words, "tag"],
+    hides: ({ job, carries }, field) => {
+      if (field === "tag") return hidesAny(mask, carries?.tags ?? []);
+      if (!field.startsWith("payload")) return hidesText(mask, FIELDS, job, field);
+      const path = field === "payload" ? undefined : field.slice("payload.".length);
+      return hidesPart(carries?.payload, show(carries?.payload), path);
+    },
   };
 }
 
