@@ -1,6 +1,6 @@
 import { connect as connectNats } from "@nats-io/transport-node";
 import { launchCluster } from "@millrace/nats-server";
-import { connect } from "millrace";
+import { connect, createNode, defineJob } from "millrace";
 import { describe, expect, test } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { REPLICAS } from "../harness/cluster/mode.ts";
@@ -8,6 +8,7 @@ import { outOfCluster } from "../harness/cluster/out-of-cluster.ts";
 import { nameOf, serversUnderTest } from "../harness/servers.ts";
 
 const PURGE = "$JS.API.STREAM.PURGE.";
+const ship = defineJob({ name: "orders.ship", queue: "orders" });
 
 /**
  * A leader of 2.10 that was just elected answers before it has applied what the one before it
@@ -27,6 +28,10 @@ for (const target of serversUnderTest()) {
       const options = { servers: url, namespace: "r3", replicas: REPLICAS };
       await using client = await connect({ ...options, env: {} });
       const { journal, signals, delayed } = client.broker;
+      // It makes the streams: one that is missing would be asked again until its absence counts.
+      const node = await createNode({ ...options, env: {}, jobs: [ship.handler(() => null)] });
+      await node.start();
+      await node.stop();
       await using nc = await connectNats({ servers: url });
       const purged: string[] = [];
       nc.subscribe(`${PURGE}>`, {

@@ -26,12 +26,32 @@ export interface Leaf {
   readonly value: string | number;
 }
 
-/** Whether a mask has hidden something of a payload, or of the field `path` in it. */
-export function hidesPart(payload: unknown, masked: unknown, path: string | undefined): boolean {
-  const [before, after] = [payload, masked].map((value) =>
-    leavesOf(value).filter((leaf) => path === undefined || isAlong(leaf.path, path)),
-  );
-  return JSON.stringify(before) !== JSON.stringify(after);
+/** Where in a payload a mask has hidden something. */
+export function hiddenPaths(payload: unknown, masked: unknown): readonly string[] {
+  const [before, after] = [leavesOf(payload), leavesOf(masked)];
+  const isIn = (leaves: readonly Leaf[]) => {
+    const known = new Set(leaves.map((leaf) => JSON.stringify(leaf)));
+    return (leaf: Leaf) => known.has(JSON.stringify(leaf));
+  };
+  const [isShown, wasThere] = [isIn(after), isIn(before)];
+  const changed = [
+    ...before.filter((leaf) => !isShown(leaf)),
+    ...after.filter((leaf) => !wasThere(leaf)),
+  ];
+  return changed.map(({ path }) => path);
+}
+
+/**
+ * Whether something of a field that is the payload, or lies in it, is hidden.
+ *
+ * @param hidden where in the payload; undefined: it can't be read
+ */
+export function hidesPayload(field: string, hidden: () => readonly string[] | undefined): boolean {
+  if (field !== "payload" && !field.startsWith("payload.")) return false;
+  const paths = hidden();
+  if (paths === undefined || field === "payload") return paths === undefined || paths.length > 0;
+  const asked = field.slice("payload.".length);
+  return paths.some((path) => isAlong(path, asked));
 }
 
 /** The one lies in the other, or is the other. */
@@ -57,4 +77,13 @@ export function leavesOf(payload: unknown): readonly Leaf[] {
   };
   walk(payload, "");
   return leaves;
+}
+
+/** Remembers the last answer: the terms of a filter ask it of one thing after the other. */
+export function onceEach<Thing, Value>(read: (thing: Thing) => Value): (thing: Thing) => Value {
+  let last: { readonly thing: Thing; readonly value: Value } | undefined;
+  return (thing) => {
+    if (last?.thing !== thing) last = { thing, value: read(thing) };
+    return last.value;
+  };
 }

@@ -1,6 +1,6 @@
 import { toMs } from "@millrace/core";
 import { FilterError } from "./filter-error.ts";
-import { type FilterFields, type Leaf, leavesOf } from "./filter-fields.ts";
+import { type FilterFields, type Leaf, leavesOf, onceEach } from "./filter-fields.ts";
 import type { FilterTree, Term } from "./filter-tree.ts";
 import { type Partly, partlyTest } from "./partly.ts";
 import { readFilter } from "./read-filter.ts";
@@ -44,11 +44,7 @@ interface ReadFields<Thing> extends FilterFields<Thing> {
 /** A filter may have hundreds of terms on payloads, and to mask one and look into it takes long. */
 function leavesOnce<Thing>({ payload }: FilterFields<Thing>): ReadFields<Thing>["leaves"] {
   if (typeof payload === "string") return undefined;
-  let last: { readonly thing: Thing; readonly leaves: readonly Leaf[] } | undefined;
-  return (thing) => {
-    if (last?.thing !== thing) last = { thing, leaves: leavesOf(payload(thing)) };
-    return last.leaves;
-  };
+  return onceEach((thing) => leavesOf(payload(thing)));
 }
 
 /** Undefined where only what is hidden could make it otherwise. */

@@ -20,9 +20,13 @@ export function partlyTest<Thing>(
       const parts = tree.of.map((part) => partlyTest(part, known, word));
       const decides = tree.kind === "or";
       return (thing) => {
-        const told = parts.map((part) => part(thing));
-        if (told.includes(decides)) return decides;
-        return told.includes(undefined) ? undefined : !decides;
+        let isKnown = true;
+        for (const part of parts) {
+          const told = part(thing);
+          if (told === decides) return decides;
+          if (told === undefined) isKnown = false;
+        }
+        return isKnown ? !decides : undefined;
       };
     }
     case "not": {

@@ -97,3 +97,27 @@ test.each([
     }),
   );
 });
+
+test.each([
+  ["-message~4111", false],
+  ["message!~4111", false],
+  ["-4111", false],
+  ["-payload.card=4111111111111111", false],
+  ["payload.card!=4111111111111111", false],
+  ["-payload~4111", false],
+  ["-payload.customer:8", true],
+  ["-name:other", true],
+])("a letter is taken in by %s, where a mask hides a card in it: %s", (filter, expected) => {
+  const card = "4111111111111111";
+  const letter = {
+    ...LETTER,
+    error: { type: "Declined", message: `no money on ${card}` },
+    body: new TextEncoder().encode(JSON.stringify({ payload: { card, customer: 7 } })),
+    headers: { "content-type": "application/json" },
+  };
+  expect(parseDeadFilter(filter, NOW, createMask())(letter)).toBe(expected);
+});
+
+test("of a letter that can't be read, nobody says that something is not in it", () => {
+  expect(parseDeadFilter("-payload.customer:42", NOW, createMask())(BARE)).toBe(false);
+});

@@ -1,6 +1,11 @@
 import type { Envelope, HistoryRecord } from "@millrace/core";
 import { type Mask, showValue } from "@millrace/telemetry/masking";
-import { type FilterFields, hidesPart } from "../../filter/filter-fields.ts";
+import {
+  type FilterFields,
+  hiddenPaths,
+  hidesPayload,
+  onceEach,
+} from "../../filter/filter-fields.ts";
 import { filterTest, parseFilter } from "../../filter/filter-test.ts";
 import type { FilterTree, Term } from "../../filter/filter-tree.ts";
 import { partlyTest } from "../../filter/partly.ts";
@@ -65,12 +70,7 @@ function maskedText(mask: Mask, text: string | readonly string[]): string | read
   return typeof text === "string" ? mask.text(text) : text.map((one) => mask.text(one));
 }
 
-function hidesText(
-  mask: Mask,
-  { texts }: typeof FIELDS,
-  job: FilteredJob,
-  field: string,
-): boolean {
+function hidesText(mask: Mask, { texts }: typeof FIELDS, job: FilteredJob, field: string): boolean {
   if (!MAY_HOLD_SECRETS.some((one) => one === field)) return false;
   return hidesAny(mask, texts[field]?.(job) ?? "");
 }
@@ -129,6 +129,8 @@ export const EVERY_LIVE_JOB: LiveJobTest = {
 
 function liveFieldsOf(mask: Mask): FilterFields<SeenJob> {
   const show = showValue(false, mask);
+  const shown = onceEach(({ carries }: SeenJob) => show(carries?.payload));
+  const hidden = onceEach((seen: SeenJob) => hiddenPaths(seen.carries?.payload, shown(seen)));
   return {
     texts: {
       ...ofTheJob(maskedTexts(mask)),
@@ -137,13 +139,12 @@ function liveFieldsOf(mask: Mask): FilterFields<SeenJob> {
     numbers: ofTheJob(FIELDS.numbers),
     durations: ofTheJob(FIELDS.durations),
     at: ({ job }) => FIELDS.at(job),
-    payload: ({ carries }) => show(carries?.payload),
+    payload: shown,
     words: [...FIELDS.words, "tag"],
-    hides: ({ job, carries }, field) => {
+    hides: (seen, field) => {
+      const { job, carries } = seen;
       if (field === "tag") return hidesAny(mask, carries?.tags ?? []);
-      if (!field.startsWith("payload")) return hidesText(mask, FIELDS, job, field);
-      const path = field === "payload" ? undefined : field.slice("payload.".length);
-      return hidesPart(carries?.payload, show(carries?.payload), path);
+      return hidesText(mask, FIELDS, job, field) || hidesPayload(field, () => hidden(seen));
     },
   };
 }
