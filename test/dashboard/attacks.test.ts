@@ -147,9 +147,17 @@ describe("every answer", () => {
       const answer = await dashboard(new Request(`${ORIGIN}/${path}`));
       expect(await answer.text()).not.toContain("@millrace");
     }
-    for (const basePath of ['/"><script>', "/a/../b", "/a b"])
+    for (const basePath of ['/"><script>', "/a/../b", "/a b", "/api", "/api/jobs", "/assets/"])
       expect(() => createDashboard({ millrace: t.client, basePath, authorize: () => ADA })).toThrow(
         expect.objectContaining({ code: "invalid-option" }),
+      );
+  });
+
+  test("below a path that begins like its own it answers whether the mount is taken off or not", async () => {
+    const { dashboard } = await scene({ basePath: "/api/fleet" });
+    for (const path of ["/api/fleet/api/overview", "/api/overview"])
+      expect(await (await dashboard(new Request(`${ORIGIN}${path}`))).json()).toHaveProperty(
+        "queues",
       );
   });
 });

@@ -62,11 +62,15 @@ export function Matching({
         {error.message}
       </p>
     );
-  if (data?.more === true)
-    return <p className="notice warning">To count what matches takes too long here.</p>;
+  if (data?.more === true) return <TooLongToCount />;
   return (
     <p>
       {data === undefined ? "Counting…" : <strong>{counted(data.count, one)} match now.</strong>}
     </p>
   );
+}
+
+/** How many there are is not known then, and is not said: "0 match" would be a lie. */
+export function TooLongToCount(): ReactElement {
+  return <p className="notice warning">To count what matches takes too long here.</p>;
 }

@@ -1,6 +1,6 @@
 import type { ReactElement } from "react";
 import { count, counted } from "./number.ts";
-import { OperationAction } from "./operation-action.tsx";
+import { OperationAction, TooLongToCount } from "./operation-action.tsx";
 import { type JobsFilter, useJobCount, useMatching, useSession } from "./questions.ts";
 import { whichDead } from "./which-jobs.ts";
 
@@ -39,6 +39,7 @@ function Retriable({
       </p>
     );
   if (letters.data === undefined || (isOfAll && all.data === undefined)) return <p>Counting…</p>;
+  if (letters.data.more === true) return <TooLongToCount />;
   const dead = letters.data.count;
   if (all.data === undefined)
     return (

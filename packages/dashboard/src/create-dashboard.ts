@@ -169,6 +169,11 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     feed.close();
     await Promise.all(services.map((service) => service.close()));
   };
+  const own = ownPathAt(base, app.routes);
+  if (own !== undefined) {
+    void close();
+    throw isOwnPath(base, own);
+  }
   return Object.assign(answer, { close, [Symbol.asyncDispose]: close });
 }
 
@@ -216,6 +221,27 @@ function basePathOf(path: string): string {
   const base = `/${path}/`.replaceAll(/\/+/g, "/");
   if (/^[\w\-./~%]+$/.test(base) && !base.split("/").includes("..")) return base;
   throw new MillraceError("invalid-option", `basePath: must be a path such as /admin/jobs.`);
+}
+
+/**
+ * Which path of the dashboard's own begins like this, if any: whether a framework has taken the
+ * mount's path off a request can't be told there.
+ */
+function ownPathAt(base: string, routes: readonly { readonly path: string }[]): string | undefined {
+  const place = base.split("/").filter((segment) => segment !== "");
+  if (place.length === 0) return undefined;
+  const paths = routes.map(({ path }) => path).filter((path) => !path.includes("*"));
+  return paths.find((path) => {
+    const own = path.split("/").slice(1);
+    return place.every((segment, n) => own[n] === segment || own[n]?.startsWith(":"));
+  });
+}
+
+function isOwnPath(base: string, own: string): MillraceError {
+  return new MillraceError(
+    "invalid-option",
+    `basePath: ${base} is a path of the dashboard's own (${own}). Take another, such as /admin/jobs.`,
+  );
 }
 
 /** A link that leads nowhere would be found out only by whoever needs it. */

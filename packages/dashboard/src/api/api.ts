@@ -3,6 +3,7 @@ import { askRefusal } from "../access/request-check.ts";
 import { requireRight } from "../access/rights.ts";
 import type { DashboardEnv } from "../access/user.ts";
 import type { OnceAMoment } from "../fleet/once-a-moment.ts";
+import { takeTurns } from "../fleet/take-turns.ts";
 import type { DashboardSearch } from "../fleet/search.ts";
 import { liveStream } from "../live/live-stream.ts";
 import {
@@ -19,7 +20,7 @@ import { type ApiContext, type ApiHost, param } from "./api-host.ts";
 import { addChanges } from "./changes/change-routes.ts";
 import { countsInTurn } from "./counting.ts";
 import { doctorView } from "./doctor.ts";
-import { causes } from "./errors.ts";
+import { causes, LETTERS_TIME } from "./errors.ts";
 import { family } from "./family.ts";
 import { jobHold } from "./job-hold.ts";
 import { jobLog } from "./job-log.ts";
@@ -178,11 +179,12 @@ function addJobReads(read: Read, reading: Reading, search: DashboardSearch | und
 
 function addErrorReads(read: Read, reading: Reading, search: DashboardSearch | undefined): void {
   const { fleet, show } = reading;
+  const inTurn = takeTurns();
   read(
     "/errors",
     (context) => {
       const { queue = "", filter = "", dead = "" } = context.req.query();
-      return causes(reading, search, { queue, filter, dead });
+      return causes(reading, inTurn, search, { queue, filter, dead });
     },
     ["queue", "filter", "dead"],
   );
@@ -195,7 +197,9 @@ function addErrorReads(read: Read, reading: Reading, search: DashboardSearch | u
     "/dead/letters",
     async (context) => {
       const filter = askedFilter(askedJson(context.req.query("filter") ?? "{}"));
-      const letters = await fleet.dead.list({ ...filter, limit: MOST_LETTERS });
+      const letters = await inTurn(() =>
+        fleet.dead.list({ ...filter, limit: MOST_LETTERS }, { timeout: LETTERS_TIME }),
+      );
       return letters.map((letter) => deadRow(letter, show));
     },
     ["filter"],

@@ -1,5 +1,6 @@
 import { MillraceError } from "@millrace/core";
 import type { Fleet, FleetOperationTarget } from "../fleet/fleet.ts";
+import { takeTurns } from "../fleet/take-turns.ts";
 import type { CountView } from "./views/views.ts";
 
 /** For somebody who waits for it before a dialog. */
@@ -15,18 +16,14 @@ const COUNT_TIME = "10s";
 export function countsInTurn(
   fleet: Pick<Fleet, "operations">,
 ): (target: FleetOperationTarget, signal: AbortSignal) => Promise<CountView> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (target, signal) => {
-    const count = async (): Promise<CountView> => {
+  const inTurn = takeTurns();
+  return (target, signal) =>
+    inTurn(async () => {
       try {
         return { count: await fleet.operations.count({ ...target, signal, timeout: COUNT_TIME }) };
       } catch (error) {
         if (MillraceError.is(error, "request-timeout")) return { count: 0, more: true };
         throw error;
       }
-    };
-    const mine = last.then(count);
-    last = mine.catch(() => undefined);
-    return mine;
-  };
+    });
 }

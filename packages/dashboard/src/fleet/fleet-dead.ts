@@ -2,6 +2,7 @@ import type {
   DeadLetterGroup,
   DeadLetterResult,
   DeadReason,
+  Duration,
   StoredDeadLetter,
 } from "@millrace/core";
 
@@ -15,10 +16,18 @@ export interface FleetDeadFilter {
   readonly where?: string;
 }
 
+/** After this time a call fails with `request-timeout`. */
+export interface FleetTimeLimit {
+  readonly timeout?: Duration;
+}
+
 export interface FleetDeadLetters {
   complete(filter: string): Promise<readonly { readonly filter: string; readonly about: string }[]>;
-  list(filter: FleetDeadFilter & { readonly limit?: number }): Promise<readonly StoredDeadLetter[]>;
-  groups(filter?: FleetDeadFilter): Promise<readonly DeadLetterGroup[]>;
+  list(
+    filter: FleetDeadFilter & { readonly limit?: number },
+    limits?: FleetTimeLimit,
+  ): Promise<readonly StoredDeadLetter[]>;
+  groups(filter?: FleetDeadFilter, limits?: FleetTimeLimit): Promise<readonly DeadLetterGroup[]>;
   show(id: string, options: { readonly queue: string }): Promise<StoredDeadLetter>;
   edit(
     id: string,
