@@ -1,15 +1,18 @@
 import { toMs } from "@millrace/core";
 import { FilterError } from "./filter-error.ts";
-import { type FilterFields, type Leaf, leavesOf, onceEach } from "./filter-fields.ts";
+import { type FilterFields, onceEach } from "./filter-fields.ts";
 import type { FilterTree, Term } from "./filter-tree.ts";
+import { FoldedText } from "./folded-text.ts";
 import { type Partly, partlyTest } from "./partly.ts";
 import { readFilter } from "./read-filter.ts";
+import { hidesAt, type Leaf, type SeenPayload } from "./seen-payload.ts";
 
 type Test<Thing> = (thing: Thing) => boolean;
 
 /**
- * Reads a filter into a test. What a mask hides can't be told: a thing fits only if it does so
- * whatever is hidden, so that `-tag=4111…` does not take in a job whose tag is that number, masked.
+ * Reads a filter into a test. What a mask hides can't be told, nor what lies beyond the part of a
+ * payload that is looked at: a thing fits only if it does so whatever that is, so that `-tag=4111…`
+ * does not take in a job whose tag is that number, masked.
  *
  * @param now epoch milliseconds, for `age`
  * @throws FilterError naming the term and its place
@@ -27,61 +30,83 @@ export function filterTest<Thing>(
   now: number,
   fields: FilterFields<Thing>,
 ): Test<Thing> {
-  const read = { ...fields, leaves: leavesOnce(fields) };
+  const read = readOnce(fields);
   const told = partlyTest(
     tree,
-    (term) => unlessHidden(termTest(term, now, read), read, term),
-    (text) => unlessHidden(textAnywhere(text, read), read),
+    (term) => termTest(term, now, read),
+    (text) => wordTest(text, read),
   );
   return (thing) => told(thing) === true;
 }
 
-interface ReadFields<Thing> extends FilterFields<Thing> {
-  /** Undefined where nobody can say what a payload holds. */
-  readonly leaves: ((thing: Thing) => readonly Leaf[]) | undefined;
+/** A filter may have hundreds of terms, and to mask and to lower what they ask about takes long. */
+interface ReadFields<Thing> extends Omit<FilterFields<Thing>, "texts" | "payload"> {
+  readonly texts: Readonly<Record<string, KnownTexts<Thing>>>;
+  /** A text: why nobody can say. */
+  readonly payload: ((thing: Thing) => SeenPayload) | string;
+  /** Where words without a field are looked for. */
+  readonly anywhere: KnownTexts<Thing>;
 }
 
-/** A filter may have hundreds of terms on payloads, and to mask one and look into it takes long. */
-function leavesOnce<Thing>({ payload }: FilterFields<Thing>): ReadFields<Thing>["leaves"] {
-  if (typeof payload === "string") return undefined;
-  return onceEach((thing) => leavesOf(payload(thing)));
+interface KnownTexts<Thing> {
+  readonly of: (thing: Thing) => readonly FoldedText[];
+  /** Whether something of them is not known. */
+  readonly isPart: Test<Thing>;
 }
 
-/** Undefined where only what is hidden could make it otherwise. */
-function unlessHidden<Thing>(
-  test: Test<Thing>,
-  { hides, words, leaves }: ReadFields<Thing>,
-  term?: Term,
-): Partly<Thing> {
-  if (hides === undefined) return test;
-  const fields = term === undefined ? [...words, ...(leaves ? ["payload"] : [])] : [term.field];
-  // What is hidden can only add to what was found.
-  const isOpen = term?.operator === "!=" || term?.operator === "!~";
-  return (thing) => {
-    const fits = test(thing);
-    return fits === isOpen && fields.some((field) => hides(thing, field)) ? undefined : fits;
+function readOnce<Thing>(fields: FilterFields<Thing>): ReadFields<Thing> {
+  const texts = Object.fromEntries(
+    Object.entries(fields.texts).map(([field, read]) => {
+      const of = onceEach((thing: Thing) =>
+        [read(thing)].flat().map((text) => new FoldedText(text)),
+      );
+      const isPart: Test<Thing> = (thing) =>
+        of(thing).some(({ isMasked }) => isMasked) || fields.hides?.(thing, field) === true;
+      return [field, { of, isPart }] as const;
+    }),
+  );
+  const payload = typeof fields.payload === "string" ? fields.payload : onceEach(fields.payload);
+  const words = fields.words.flatMap((word) => ownOf(texts, word) ?? []);
+  const leavesOf = (thing: Thing): readonly FoldedText[] =>
+    typeof payload === "string" ? [] : payload(thing).leaves.map(({ folded }) => folded);
+  return {
+    ...fields,
+    ...{ texts, payload },
+    anywhere: {
+      of: onceEach((thing) => [...words.flatMap(({ of }) => of(thing)), ...leavesOf(thing)]),
+      isPart: onceEach(
+        (thing) =>
+          words.some(({ isPart }) => isPart(thing)) ||
+          (typeof payload === "function" && hidesAt(payload(thing), undefined)),
+      ),
+    },
   };
 }
 
-function textAnywhere<Thing>(
-  text: string,
-  { texts, words, leaves }: ReadFields<Thing>,
-): Test<Thing> {
-  const part = text.toLowerCase();
-  const holds = (value: string): boolean => value.toLowerCase().includes(part);
-  const read = words.flatMap((word) => ownOf(texts, word) ?? []);
-  return (thing) =>
-    read.some((textOf) => [textOf(thing)].flat().some(holds)) ||
-    leaves?.(thing).some(({ value }) => holds(String(value))) === true;
+/**
+ * Undefined where only what is not known could make it otherwise: it can but add to what is found.
+ *
+ * @param wanted whether something has to be found, or nothing may
+ */
+function partly<Thing>(finds: Test<Thing>, isPart: Test<Thing>, wanted = true): Partly<Thing> {
+  return (thing) => {
+    if (finds(thing)) return wanted;
+    return isPart(thing) ? undefined : !wanted;
+  };
 }
 
-function termTest<Thing>(term: Term, now: number, fields: ReadFields<Thing>): Test<Thing> {
+function wordTest<Thing>(text: string, { anywhere }: ReadFields<Thing>): Partly<Thing> {
+  const part = text.toLowerCase();
+  return partly((thing) => anywhere.of(thing).some((one) => one.holds(part)), anywhere.isPart);
+}
+
+function termTest<Thing>(term: Term, now: number, fields: ReadFields<Thing>): Partly<Thing> {
   const { field, value } = term;
-  const { texts, numbers, durations, at } = fields;
-  const textOf = ownOf(texts, field);
-  if (textOf !== undefined) {
+  const { numbers, durations, at } = fields;
+  const texts = ownOf(fields.texts, field);
+  if (texts !== undefined) {
     const { fits, wanted } = textTest(term);
-    return (thing) => [textOf(thing)].flat().some(fits) === wanted;
+    return partly((thing) => texts.of(thing).some(fits), texts.isPart, wanted);
   }
   if (field === "payload" || field.startsWith("payload.")) return payloadTest(term, fields);
   if (field === "age") {
@@ -103,19 +128,24 @@ function termTest<Thing>(term: Term, now: number, fields: ReadFields<Thing>): Te
   return (thing) => fits(numberOf(thing));
 }
 
-function fieldNames<Thing>({ texts, numbers, durations, payload }: FilterFields<Thing>): string {
+function fieldNames<Thing>({ texts, numbers, durations, payload }: ReadFields<Thing>): string {
   const known = [texts, numbers, durations].flatMap((table) => Object.keys(table));
   const more = typeof payload === "function" ? ["payload.<field>"] : [];
   return [...known, "at", "age", ...more].join(", ");
 }
 
-function payloadTest<Thing>(term: Term, { payload, leaves }: ReadFields<Thing>): Test<Thing> {
-  if (leaves === undefined) throw wrong(term, String(payload));
+function payloadTest<Thing>(term: Term, { payload }: ReadFields<Thing>): Partly<Thing> {
+  if (typeof payload === "string") throw wrong(term, payload);
   const path = term.field === "payload" ? undefined : term.field.slice("payload.".length);
   const { fits, wanted } = leafTest(term);
-  return (thing) =>
-    leaves(thing).some((leaf) => (path === undefined || leaf.path === path) && fits(leaf)) ===
-    wanted;
+  return partly(
+    (thing) =>
+      payload(thing).leaves.some(
+        (leaf) => (path === undefined || leaf.path === path) && fits(leaf),
+      ),
+    (thing) => hidesAt(payload(thing), path),
+    wanted,
+  );
 }
 
 interface Wanted<Value> {
@@ -130,8 +160,7 @@ function leafTest(term: Term): Wanted<Leaf> {
     case "<":
     case ">=":
     case "<=": {
-      const limit = numberOf(term, term.value);
-      const compares = comparison(term, limit);
+      const compares = comparison(term, numberOf(term, term.value));
       return {
         fits: ({ value }) => {
           const number = typeof value === "number" ? value : amountOf(value);
@@ -142,25 +171,27 @@ function leafTest(term: Term): Wanted<Leaf> {
     }
     default: {
       const { fits, wanted } = textTest(term);
-      return { fits: ({ value }) => fits(String(value)), wanted };
+      return { fits: ({ folded }) => fits(folded), wanted };
     }
   }
 }
 
-function textTest(term: Term): Wanted<string> {
+function textTest(term: Term): Wanted<FoldedText> {
   const { operator, value } = term;
   const part = value.toLowerCase();
   switch (operator) {
     case "=":
-    case "!=":
-      return { fits: wholeText(value), wanted: operator === "=" };
+    case "!=": {
+      const whole = wholeText(value);
+      return { fits: ({ text }) => whole(text), wanted: operator === "=" };
+    }
     case ":": {
       const whole = wholeText(part);
-      return { fits: (text) => whole(text.toLowerCase()), wanted: true };
+      return { fits: ({ lower }) => whole(lower), wanted: true };
     }
     case "~":
     case "!~":
-      return { fits: (text) => text.toLowerCase().includes(part), wanted: operator === "~" };
+      return { fits: (text) => text.holds(part), wanted: operator === "~" };
     default:
       throw wrong(term, ":, =, !=, ~ or !~ after a text's field");
   }
@@ -191,7 +222,7 @@ function numberTest(term: Term, limit: number): (value: number | undefined) => b
   return (value) => value !== undefined && compares(value);
 }
 
-function comparison(term: Term, limit: number): (value: number) => boolean {
+function comparison(term: Term, limit: Amount): (value: Amount) => boolean {
   switch (term.operator) {
     case ":":
     case "=":
@@ -216,14 +247,23 @@ function countOf(term: Term, value: string): number {
   throw wrong(term, "a whole number");
 }
 
-function numberOf(term: Term, value: string): number {
+function numberOf(term: Term, value: string): Amount {
   const number = amountOf(value);
   if (number !== undefined) return number;
   throw wrong(term, "a number after <, >, <= or >=");
 }
 
-function amountOf(text: string): number | undefined {
-  return /^-?\d+(?:\.\d+)?(?:e[+-]?\d{1,3})?$/i.test(text) ? Number(text) : undefined;
+/** Ids and amounts that are larger than a number holds exactly come as texts. */
+type Amount = number | bigint;
+
+/** To read more of them exactly takes ever longer, and a payload may hold a million. */
+const MOST_DIGITS = 400;
+
+function amountOf(text: string): Amount | undefined {
+  if (!/^-?\d+(?:\.\d+)?(?:e[+-]?\d{1,3})?$/i.test(text)) return undefined;
+  const number = Number(text);
+  const isRounded = !Number.isSafeInteger(number) && /^-?\d+$/.test(text);
+  return isRounded && text.length <= MOST_DIGITS ? BigInt(text) : number;
 }
 
 function timeOf(term: Term, value: string): number {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import type { FilterFields } from "./filter-fields.ts";
 import type { FilterTree, Term } from "./filter-tree.ts";
+import { seePayload } from "./seen-payload.ts";
 
 export const NOW = Date.parse("2030-01-01T12:00:00Z");
 
@@ -16,7 +17,7 @@ export const THING_FIELDS: FilterFields<Thing> = {
   numbers: { attempts: ({ attempts }) => attempts },
   durations: { took: ({ attempts }) => attempts * 1_000 },
   at: ({ at }) => at,
-  payload: ({ payload }) => payload,
+  payload: ({ payload }) => seePayload(payload),
   words: ["id"],
 };
 
@@ -24,14 +25,47 @@ export const THING_FIELDS: FilterFields<Thing> = {
 const word = fc.stringMatching(/^[abAB1]{1,3}$/);
 const value = fc.oneof(word, fc.string({ maxLength: 5 }), fc.constantFrom("a*", "*", "1", "true"));
 
-export const payloads: fc.Arbitrary<unknown> = fc.letrec((again) => ({
-  payload: fc.oneof(
-    { maxDepth: 3 },
-    fc.oneof(word, fc.integer({ min: -3, max: 30 }), fc.boolean(), fc.constant(null)),
-    fc.array(again("payload"), { maxLength: 3 }),
-    fc.dictionary(fc.constantFrom("a", "b", "customer"), again("payload"), { maxKeys: 3 }),
-  ),
-})).payload;
+const plainLeaf = fc.oneof(word, fc.integer({ min: -3, max: 30 }), fc.boolean(), fc.constant(null));
+
+function payloadsOf(leaves: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
+  return fc.letrec((again) => ({
+    payload: fc.oneof(
+      { maxDepth: 3 },
+      leaves,
+      fc.array(again("payload"), { maxLength: 3 }),
+      fc.dictionary(fc.constantFrom("a", "b", "customer"), again("payload"), { maxKeys: 3 }),
+    ),
+  })).payload;
+}
+
+export const payloads: fc.Arbitrary<unknown> = payloadsOf(plainLeaf);
+
+/** Stands where a payload or a text holds a secret. */
+const HOLE = "\0";
+const around = fc.tuple(fc.option(word, { nil: "" }), fc.option(word, { nil: "" }));
+
+/** Texts that hold secrets. */
+export const holedTexts: fc.Arbitrary<string> = around.map((parts) => parts.join(HOLE));
+export const holedPayloads: fc.Arbitrary<unknown> = payloadsOf(
+  fc.oneof(plainLeaf, fc.constant(HOLE), holedTexts),
+);
+/** What may stand behind a mask. */
+export const secrets: fc.Arbitrary<string | number | boolean> = fc.oneof(
+  word,
+  fc.integer({ min: -3, max: 30 }),
+  fc.boolean(),
+);
+
+/** The same with something in place of what is secret. */
+export function filled(value: unknown, secret: string | number | boolean): unknown {
+  if (value === HOLE) return secret;
+  if (typeof value === "string") return value.replaceAll(HOLE, String(secret));
+  if (Array.isArray(value)) return value.map((item: unknown) => filled(item, secret));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, filled(item, secret)]),
+  );
+}
 
 export const things: fc.Arbitrary<Thing> = fc.record({
   id: word,

@@ -2,11 +2,24 @@ import { MillraceError } from "@millrace/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { FilterError } from "./filter-error.ts";
-import { type FilterFields, leavesOf } from "./filter-fields.ts";
+import type { FilterFields } from "./filter-fields.ts";
 import { filterTest, parseFilter } from "./filter-test.ts";
 import type { FilterTree } from "./filter-tree.ts";
 import { readFilter } from "./read-filter.ts";
-import { NOW, things, THING_FIELDS, trees, written } from "./filter.fixture.ts";
+import { seePayload } from "./seen-payload.ts";
+import {
+  filled,
+  holedPayloads,
+  holedTexts,
+  NOW,
+  payloads,
+  secrets,
+  type Thing,
+  things,
+  THING_FIELDS,
+  trees,
+  written,
+} from "./filter.fixture.ts";
 
 test("what is written as a filter is read as the same filter", () => {
   fc.assert(
@@ -61,7 +74,7 @@ test("a word is found wherever it stands, and != is what = is not", () => {
     fc.property(things, (thing) => {
       const quoted = (value: unknown): string =>
         `"${String(value).replaceAll(/["\\]/g, String.raw`\$&`)}"`;
-      for (const { path, value } of leavesOf(thing.payload)) {
+      for (const { path, value } of seePayload(thing.payload).leaves) {
         expect(parseFilter(quoted(value), NOW, THING_FIELDS)(thing)).toBe(true);
         if (!/^[a-z.]+$/.test(path) || String(value).includes("*")) continue;
         expect(parseFilter(`payload.${path}=${quoted(value)}`, NOW, THING_FIELDS)(thing)).toBe(
@@ -72,6 +85,64 @@ test("a word is found wherever it stands, and != is what = is not", () => {
         );
       }
     }),
+  );
+});
+
+test("what fits does so whatever a mask hides of it, where it is masked now and where it was", () => {
+  fc.assert(
+    fc.property(
+      trees,
+      things,
+      holedTexts,
+      holedPayloads,
+      secrets,
+      secrets,
+      (tree, thing, ...of) => {
+        const [id, payload, secret, other] = of;
+        // An id stands for any text that may be masked.
+        const holed = { ...thing, id, payload };
+        const thingOf = (secret: string | number | boolean): Thing => ({
+          ...(filled(holed, secret) as Thing),
+          id: String(filled(id, secret)),
+        });
+        const [shown, plain] = [thingOf("***"), thingOf(secret)];
+        const fields: FilterFields<Thing> = {
+          ...THING_FIELDS,
+          payload: () => seePayload(shown.payload, plain.payload),
+        };
+        const fits = (one: FilterTree, by = fields): boolean => filterTest(one, NOW, by)(shown);
+        for (const by of [fields, THING_FIELDS]) {
+          expect(fits(tree, by) && fits({ kind: "not", of: tree }, by)).toBe(false);
+          if (fits(tree, by))
+            for (const what of [plain, thingOf(other)])
+              expect(filterTest(tree, NOW, THING_FIELDS)(what), written(tree)).toBe(true);
+        }
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
+
+test("and whatever lies beyond the part of a payload that is looked at", () => {
+  const filler = fc.oneof(fc.constantFrom("a", "b1", 7), fc.boolean());
+  const rest = fc.tuple(payloads, payloads);
+  fc.assert(
+    fc.property(trees, things, filler, rest, rest, (tree, thing, item, rest, other) => {
+      const large = { customer: Array.from({ length: 1_001 }, () => item) };
+      const thingWith = ([a, b]: readonly unknown[], of: object): Thing => ({
+        ...thing,
+        payload: { ...of, a, b },
+      });
+      const test = filterTest(tree, NOW, THING_FIELDS);
+      const against = filterTest({ kind: "not", of: tree }, NOW, THING_FIELDS);
+      const cut = thingWith(rest, large);
+      expect(test(cut) && against(cut)).toBe(false);
+      // Of a list one item has to fit: a thousand of the same are as one.
+      if (test(cut))
+        for (const beyond of [rest, other])
+          expect(test(thingWith(beyond, { customer: item })), written(tree)).toBe(true);
+    }),
+    { numRuns: 500 },
   );
 });
 

@@ -1,10 +1,7 @@
-import { leavesOf } from "../filter/filter-fields.ts";
-import type { IndexedJob } from "./indexed-job.ts";
+import { type Leaf, seePayload } from "../filter/seen-payload.ts";
+import { type IndexedJob, MOST_CAUSES } from "./indexed-job.ts";
 import type { Cargo } from "./index-calls.ts";
 import { leafValue } from "./narrow.ts";
-
-/** Of one job. A job that fails for another cause each time is not found by all of them. */
-const MOST_CAUSES = 50;
 
 /** A row of the table `job`. */
 export interface JobRow {
@@ -94,7 +91,7 @@ export function withCause(causes: string | null, fingerprint: string | undefined
 export function wordsOf(row: NewRow): string {
   const { id, name, queue, error_type, error_message, reason } = row;
   const tags = row.tags === null ? [] : (JSON.parse(row.tags) as readonly string[]);
-  const leaves = leavesOfRow(row).map(({ value }) => String(value));
+  const leaves = leavesOfRow(row).map(({ folded }) => folded.text);
   return [id, name, queue, error_type ?? "", error_message ?? "", reason ?? "", ...tags, ...leaves]
     .join("\n")
     .toLowerCase();
@@ -107,6 +104,6 @@ export function leafRows(
   return leavesOfRow(row).map(({ path, value }) => [path, leafValue(value)] as const);
 }
 
-function leavesOfRow({ payload }: Pick<NewRow, "payload">): ReturnType<typeof leavesOf> {
-  return payload === null ? [] : leavesOf(JSON.parse(payload));
+function leavesOfRow({ payload }: Pick<NewRow, "payload">): readonly Leaf[] {
+  return payload === null ? [] : seePayload(JSON.parse(payload)).leaves;
 }

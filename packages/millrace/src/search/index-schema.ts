@@ -1,5 +1,5 @@
 /** Another one is made anew. */
-export const SCHEMA_VERSION = "8";
+export const SCHEMA_VERSION = "9";
 
 /**
  * Times are epoch milliseconds. `words` and `leaf.value` are in small letters. `cause.jobs` is how

@@ -1,5 +1,6 @@
 import type { HistoryRecord } from "@millrace/core";
 import type { FilterFields } from "../filter/filter-fields.ts";
+import { seePayload, UNSEEN } from "../filter/seen-payload.ts";
 
 /** A job as the index knows it: how it last stood on record. Times are epoch milliseconds. */
 export interface IndexedJob {
@@ -20,10 +21,14 @@ export interface IndexedJob {
   readonly fingerprints?: readonly string[];
   /** Its trace, where it was traced. */
   readonly traceId?: string;
+  /** Masked. Absent where it has none, or nobody has seen what it carries. */
   readonly tags?: readonly string[];
   /** Masked. Absent where nobody has seen it, or where it is larger than 16 KiB. */
   readonly payload?: unknown;
 }
+
+/** Of one job. A job that fails for another cause each time is not found by all of them. */
+export const MOST_CAUSES = 50;
 
 export const INDEX_FIELDS: FilterFields<IndexedJob> = {
   texts: {
@@ -41,8 +46,11 @@ export const INDEX_FIELDS: FilterFields<IndexedJob> = {
   numbers: { attempts: ({ attempts }) => attempts },
   durations: { took: ({ durationMs }) => durationMs },
   at: ({ at }) => at,
-  payload: ({ payload }) => payload,
+  payload: ({ payload }) => (payload === undefined ? UNSEEN : seePayload(payload)),
   words: ["id", "name", "queue", "error", "message", "reason", "tag"],
+  hides: ({ tags, payload, fingerprints = [] }, field) =>
+    (field === "tag" && tags === undefined && payload === undefined) ||
+    (field === "fingerprint" && fingerprints.length >= MOST_CAUSES),
 };
 
 /** What the fields are, for who completes a filter. */

@@ -136,8 +136,9 @@ function leaf(path: string, operator: Term["operator"], value: string): Narrowin
   if (COMPARES.has(operator)) {
     const [limit, isAbove] = [Number(value), operator.startsWith(">")];
     // SQLite may read the last digit of a number otherwise than JavaScript does.
-    const slack = Math.abs(limit) * 1e-9;
-    const sql = `${at} and cast(value as real) ${isAbove ? ">=" : "<="} ?)`;
+    const slack = Number.isFinite(limit) ? Math.abs(limit) * 1e-9 : 0;
+    const isCut = `length(value) = ${LEAF_CHARACTERS}`;
+    const sql = `${at} and (${isCut} or cast(value as real) ${isAbove ? ">=" : "<="} ?))`;
     return { sql, values: [path, limit + (isAbove ? -slack : slack)], exact: false };
   }
   if (operator === "~" || value.includes("*"))

@@ -1,5 +1,6 @@
 import {
   type Arrival,
+  decodeBody,
   type Envelope,
   errorFingerprint,
   type ErrorFingerprint,
@@ -9,7 +10,7 @@ import {
   type StoredDeadLetter,
   tracePart,
 } from "@millrace/core";
-import { payloadOf, shownError, type ShowValue } from "@millrace/telemetry/masking";
+import { shownError, type ShowValue } from "@millrace/telemetry/masking";
 import type { Cargo, EndedHow, News } from "./index-calls.ts";
 
 /** A larger payload is not looked into. */
@@ -67,7 +68,7 @@ export function heardNews(
   at: number,
   show: ShowValue,
 ): { readonly news: News; readonly length: number } {
-  const { cargo, length } = measured(show(envelope.payload), envelope.tags);
+  const { cargo, length } = measured(show(envelope.payload), shownTags(envelope.tags, show));
   return { news: { ...{ kind: "heard", at, ...enqueueOf(envelope) }, cargo }, length };
 }
 
@@ -79,11 +80,10 @@ export function waitingNews(envelope: Envelope, show: ShowValue): News {
 export function letterNews(letter: StoredDeadLetter, show: ShowValue): News | undefined {
   const { id, queue, name, attempts, at, node, reason, error } = letter;
   if (name === undefined) return undefined;
-  const read = payloadOf(letter, show);
   const shown = error === undefined ? undefined : shownError(error, show);
   return {
     ...{ kind: "cargo", id, queue, createdAt: 0, life: 0 },
-    cargo: bounded("payload" in read ? read.payload : undefined, undefined),
+    cargo: letterCargo(letter, show),
     // Where its record is gone already.
     job: {
       ...{ id, queue, name, state: "dead", attempts, at, node, reason },
@@ -93,6 +93,19 @@ export function letterNews(letter: StoredDeadLetter, show: ShowValue): News | un
         : { error: { type: shown.type, message: shown.message.slice(0, MOST_TEXT) } }),
     },
   };
+}
+
+/** Empty where it can't be read, or could not be written with its payload. */
+function letterCargo({ body, headers }: StoredDeadLetter, show: ShowValue): Cargo {
+  try {
+    const read = decodeBody(body, headers["content-type"]);
+    if (typeof read !== "object" || read === null || !("payload" in read)) return {};
+    const tags: unknown = "tags" in read ? read.tags : undefined;
+    const list = Array.isArray(tags) ? (tags as readonly unknown[]) : undefined;
+    return bounded(show(read.payload), shownTags(list, show));
+  } catch {
+    return {};
+  }
 }
 
 function enqueueOf({ id, queue, createdAt, life = 0 }: Envelope): {
@@ -105,7 +118,15 @@ function enqueueOf({ id, queue, createdAt, life = 0 }: Envelope): {
 }
 
 function cargoOf({ payload, tags }: Envelope, show: ShowValue): Cargo {
-  return bounded(show(payload), tags);
+  return bounded(show(payload), shownTags(tags, show));
+}
+
+/** A producer may write anything into one. */
+function shownTags(
+  tags: readonly unknown[] | undefined,
+  show: ShowValue,
+): readonly string[] | undefined {
+  return tags?.map((tag) => String(show(tag)));
 }
 
 function bounded(payload: unknown, tags: readonly string[] | undefined): Cargo {

@@ -118,6 +118,35 @@ test.each([
   expect(parseDeadFilter(filter, NOW, createMask())(letter)).toBe(expected);
 });
 
+test.each([
+  ["-message~4111", false],
+  ["message!~4111", false],
+  ["-4111", false],
+  ["-error:4111*", false],
+  ["message~money", true],
+  ["-message~money", false],
+])("and by %s, where its node has masked it: %s", (filter, expected) => {
+  const letter = { ...LETTER, error: { type: "Declined-***", message: "no money on ***" } };
+  expect(parseDeadFilter(filter, NOW, createMask())(letter)).toBe(expected);
+});
+
+test("a letter's payload and message are masked once, however many terms ask for them", () => {
+  const mask = createMask();
+  let [payloads, texts] = [0, 0];
+  const counting = Object.assign((value: unknown) => ((payloads += 1), mask(value)), mask, {
+    text: (given: string): string => ((texts += 1), mask.text(given)),
+  });
+  const terms = Array.from({ length: 20 }, (_, n) => `-payload.a:${n} -message~m${n} -w${n}x`);
+  const fits = parseDeadFilter(terms.join(" "), NOW, counting);
+  const body = new TextEncoder().encode(JSON.stringify({ payload: { customer: 7 } }));
+  const headers = { "content-type": "application/json" };
+  expect(fits({ ...LETTER, body, headers })).toBe(true);
+  expect([payloads, texts]).toEqual([1, 1]);
+});
+
 test("of a letter that can't be read, nobody says that something is not in it", () => {
-  expect(parseDeadFilter("-payload.customer:42", NOW, createMask())(BARE)).toBe(false);
+  const fits = parseDeadFilter("-payload.customer:42", NOW, createMask());
+  expect(fits(BARE)).toBe(false);
+  const body = new TextEncoder().encode(JSON.stringify({ name: "without its payload" }));
+  expect(fits({ ...BARE, body, headers: { "content-type": "application/json" } })).toBe(false);
 });

@@ -1,12 +1,9 @@
-import { errorFingerprint, type StoredDeadLetter } from "@millrace/core";
-import { type Mask, payloadOf, showValue } from "@millrace/telemetry/masking";
-import {
-  type FilterFields,
-  hiddenPaths,
-  hidesPayload,
-  onceEach,
-} from "../../filter/filter-fields.ts";
+import { decodeBody, errorFingerprint, type StoredDeadLetter } from "@millrace/core";
+import { type Mask, showValue, type ShowValue } from "@millrace/telemetry/masking";
+import type { FilterFields } from "../../filter/filter-fields.ts";
 import { parseFilter } from "../../filter/filter-test.ts";
+import { maskedTexts } from "../../filter/masked-texts.ts";
+import { seePayload, type SeenPayload, UNSEEN } from "../../filter/seen-payload.ts";
 
 /** Whether a letter is meant. */
 export type LetterTest = (letter: StoredDeadLetter) => boolean;
@@ -16,40 +13,38 @@ export type LetterTest = (letter: StoredDeadLetter) => boolean;
  * letter.
  */
 function fieldsOf(mask: Mask): FilterFields<StoredDeadLetter> {
-  const payloadBy = (show: (value: unknown) => unknown) =>
-    onceEach((letter: StoredDeadLetter) => payloadOf(letter, show));
-  const [shown, plain] = [payloadBy(showValue(false, mask)), payloadBy((value) => value)];
-  const valueOf = (read: ReturnType<typeof payloadOf>): unknown =>
-    "payload" in read ? read.payload : undefined;
-  const hidden = onceEach((letter: StoredDeadLetter) =>
-    hiddenPaths(valueOf(plain(letter)), valueOf(shown(letter))),
-  );
+  const texts: FilterFields<StoredDeadLetter>["texts"] = {
+    id: ({ id }) => id,
+    name: ({ name }) => name ?? "",
+    queue: ({ queue }) => queue,
+    // A filter on jobs, `state:dead attempts>3`, means the same letters.
+    state: () => "dead",
+    reason: ({ reason }) => reason,
+    node: ({ node }) => node,
+    error: ({ error }) => error?.type ?? "",
+    message: ({ error }) => error?.message ?? "",
+    fingerprint: ({ error }) =>
+      error === undefined ? "" : errorFingerprint(error, mask.text).fingerprint,
+  };
   return {
-    texts: {
-      id: ({ id }) => id,
-      name: ({ name }) => name ?? "",
-      queue: ({ queue }) => queue,
-      // A filter on jobs, `state:dead attempts>3`, means the same letters.
-      state: () => "dead",
-      reason: ({ reason }) => reason,
-      node: ({ node }) => node,
-      error: ({ error }) => error?.type ?? "",
-      message: ({ error }) => mask.text(error?.message ?? ""),
-      fingerprint: ({ error }) =>
-        error === undefined ? "" : errorFingerprint(error, mask.text).fingerprint,
-    },
+    ...maskedTexts(texts, ["message"], mask),
     numbers: { attempts: ({ attempts }) => attempts },
     durations: {},
     at: ({ at }) => at,
-    payload: (letter) => valueOf(shown(letter)),
+    payload: (letter) => seenPayload(letter, showValue(false, mask)),
     words: ["id", "name", "queue", "reason", "error", "message"],
-    hides: (letter, field) => {
-      const message = letter.error?.message ?? "";
-      if (field === "message") return mask.text(message) !== message;
-      // Of what can't be read nobody can say that something is not in it.
-      return hidesPayload(field, () => ("payload" in shown(letter) ? hidden(letter) : undefined));
-    },
   };
+}
+
+function seenPayload({ body, headers }: StoredDeadLetter, show: ShowValue): SeenPayload {
+  try {
+    const read = decodeBody(body, headers["content-type"]);
+    // Where a payload could not be written, a letter was stored without it.
+    if (typeof read !== "object" || read === null || !("payload" in read)) return UNSEEN;
+    return seePayload(show(read.payload), read.payload);
+  } catch {
+    return UNSEEN;
+  }
 }
 
 /**

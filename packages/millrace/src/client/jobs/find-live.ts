@@ -5,6 +5,7 @@ import {
   type JobRef,
   MillraceError,
 } from "@millrace/core";
+import { Turns } from "../../filter/turns.ts";
 import type { LiveJobTest, SeenJob } from "./job-filter.ts";
 import {
   blockedJob,
@@ -36,8 +37,8 @@ export interface LiveScan {
 }
 
 const PAGE = 1_000;
-/** So many are handed on in one turn of the event loop: a filter may take long for each. */
-const AT_ONCE = 50;
+/** No filter takes long for these, unless it looks at what they carry. */
+const FEW = 50;
 /** More than all nodes run. */
 const MOST_RUNNING = 100_000;
 
@@ -92,11 +93,14 @@ export async function* seenJobs(
   state: LiveState,
   scan: LiveScan,
 ): AsyncGenerator<readonly SeenJob[], void, undefined> {
-  for await (const page of pagesOf(broker, state, scan))
-    for (let from = 0; from < page.length; from += AT_ONCE) {
-      if (from > 0) await new Promise((resolve) => setImmediate(resolve));
-      yield page.slice(from, from + AT_ONCE);
+  for await (const page of pagesOf(broker, state, scan)) {
+    const turns = new Turns();
+    const takesLong = scan.asksCargo || page.length > FEW;
+    for (const seen of page) {
+      if (takesLong && turns.isOver) await turns.next();
+      yield [seen];
     }
+  }
 }
 
 type Pages = AsyncGenerator<readonly SeenJob[], void, undefined>;

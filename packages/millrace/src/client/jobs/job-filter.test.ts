@@ -134,6 +134,40 @@ test("what a job carries is masked once, however many terms ask for it", () => {
   }
 });
 
+test("and so are its gate, its tags, its message and its reason", () => {
+  const mask = createMask();
+  let masked = 0;
+  const text = (given: string): string => ((masked += 1), mask.text(given));
+  const counting = Object.assign((value: unknown) => mask(value), mask, { text });
+  const asking = (filter: string): number => {
+    masked = 0;
+    const { fits, mayFit } = parseLiveJobFilter(filter, NOW, counting);
+    const carries = { payload: { customer: { id: 42 } }, tags: ["vip"] };
+    expect([mayFit(LIVE), fits({ job: LIVE, carries })]).toEqual([true, true]);
+    return masked;
+  };
+  const once = "-message~x -reason~x -gate~x -tag~x payload.customer.id:42";
+  const few = asking(once);
+  const many = ["message", "reason", "gate", "tag"].map((field) => `-${field}~x -${field}:y`);
+  expect(asking(`${many.join(" ")} -w1 -w2 -w3 ${once}`)).toBe(few);
+});
+
+test.each(["-message~4111", "message!~4111", "-4111", "-reason:4111*", "-gate~4111", "-tag:4111*"])(
+  "%s takes in nothing for what was masked when it was stored",
+  (filter) => {
+    const error = { type: "Declined", message: "no money on ***" };
+    const record = { ...RECORD, error, reason: "***" };
+    const live = { ...LIVE, gate: "cap/acct/***" };
+    const carries = { payload: null, tags: ["***"] };
+    if (!/gate|tag/.test(filter))
+      expect(parseJobFilter(filter, NOW, createMask())(record)).toBe(false);
+    if (!/message|reason/.test(filter))
+      expect(parseLiveJobFilter(filter, NOW, createMask()).fits({ job: live, carries })).toBe(
+        false,
+      );
+  },
+);
+
 test("of a job that can't be read, nobody says that something is not in it", () => {
   const { fits } = parseLiveJobFilter("-payload.customer:42", NOW, createMask());
   expect(fits({ job: LIVE })).toBe(false);

@@ -1,15 +1,12 @@
 import type { Envelope, HistoryRecord } from "@millrace/core";
 import { type Mask, showValue } from "@millrace/telemetry/masking";
-import {
-  type FilterFields,
-  hiddenPaths,
-  hidesPayload,
-  onceEach,
-} from "../../filter/filter-fields.ts";
+import type { FilterFields } from "../../filter/filter-fields.ts";
 import { filterTest, parseFilter } from "../../filter/filter-test.ts";
 import type { FilterTree, Term } from "../../filter/filter-tree.ts";
+import { maskedTexts } from "../../filter/masked-texts.ts";
 import { partlyTest } from "../../filter/partly.ts";
 import { readFilter } from "../../filter/read-filter.ts";
+import { seePayload, UNSEEN } from "../../filter/seen-payload.ts";
 import type { LiveJob, LiveState } from "./live-jobs.ts";
 
 /** A job that has not ended, or the record of how a delivery of one ended. */
@@ -49,35 +46,14 @@ export function parseJobFilter(
   now: number,
   mask: Mask,
 ): (job: HistoryRecord) => boolean {
-  const hides = (job: FilteredJob, field: string): boolean => hidesText(mask, FIELDS, job, field);
-  return parseFilter(text, now, { ...FIELDS, texts: maskedTexts(mask), hides });
+  return parseFilter(text, now, {
+    ...FIELDS,
+    ...maskedTexts(FIELDS.texts, MAY_HOLD_SECRETS, mask),
+  });
 }
 
 /** A gate's name holds a key, which a producer wrote; of a tag and an error nobody knows. */
 const MAY_HOLD_SECRETS = ["message", "reason", "gate"] as const;
-
-/** Who sees only what fits could guess a secret letter by letter. */
-function maskedTexts(mask: Mask): FilterFields<FilteredJob>["texts"] {
-  const { texts } = FIELDS;
-  const masked = MAY_HOLD_SECRETS.map((field) => {
-    const read = texts[field];
-    return [field, (job: FilteredJob) => maskedText(mask, read?.(job) ?? "")] as const;
-  });
-  return { ...texts, ...Object.fromEntries(masked) };
-}
-
-function maskedText(mask: Mask, text: string | readonly string[]): string | readonly string[] {
-  return typeof text === "string" ? mask.text(text) : text.map((one) => mask.text(one));
-}
-
-function hidesText(mask: Mask, { texts }: typeof FIELDS, job: FilteredJob, field: string): boolean {
-  if (!MAY_HOLD_SECRETS.some((one) => one === field)) return false;
-  return hidesAny(mask, texts[field]?.(job) ?? "");
-}
-
-function hidesAny(mask: Mask, text: string | readonly string[]): boolean {
-  return [text].flat().some((one) => mask.text(one) !== one);
-}
 
 /** What was met where jobs wait or run, with what it carries where that was looked at. */
 export interface SeenJob {
@@ -129,23 +105,18 @@ export const EVERY_LIVE_JOB: LiveJobTest = {
 
 function liveFieldsOf(mask: Mask): FilterFields<SeenJob> {
   const show = showValue(false, mask);
-  const shown = onceEach(({ carries }: SeenJob) => show(carries?.payload));
-  const hidden = onceEach((seen: SeenJob) => hiddenPaths(seen.carries?.payload, shown(seen)));
+  const texts: FilterFields<SeenJob>["texts"] = {
+    ...ofTheJob(FIELDS.texts),
+    tag: ({ carries }) => carries?.tags ?? [],
+  };
   return {
-    texts: {
-      ...ofTheJob(maskedTexts(mask)),
-      tag: ({ carries }) => maskedText(mask, carries?.tags ?? []),
-    },
+    ...maskedTexts(texts, [...MAY_HOLD_SECRETS, "tag"], mask),
     numbers: ofTheJob(FIELDS.numbers),
     durations: ofTheJob(FIELDS.durations),
     at: ({ job }) => FIELDS.at(job),
-    payload: shown,
+    payload: ({ carries }) =>
+      carries === undefined ? UNSEEN : seePayload(show(carries.payload), carries.payload),
     words: [...FIELDS.words, "tag"],
-    hides: (seen, field) => {
-      const { job, carries } = seen;
-      if (field === "tag") return hidesAny(mask, carries?.tags ?? []);
-      return hidesText(mask, FIELDS, job, field) || hidesPayload(field, () => hidden(seen));
-    },
   };
 }
 

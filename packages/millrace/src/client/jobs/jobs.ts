@@ -9,6 +9,7 @@ import {
   requireQueueName,
   toMs,
 } from "@millrace/core";
+import { Turns } from "../../filter/turns.ts";
 import { snapshotsOf } from "../queues/snapshots.ts";
 import type { Mask } from "@millrace/telemetry/masking";
 import { findLive, type FoundLiveJobs } from "./find-live.ts";
@@ -143,10 +144,14 @@ export function jobsOf(
       return (await findLive(broker, live, { queue, test }, bounds)).jobs;
     }
     const fits = where === undefined ? () => true : parseJobFilter(where, now(), mask);
-    const records = await broker.history.recent(query);
-    return records.filter(
-      (record) => (state === undefined || record.state === state) && fits(record),
-    );
+    const records: HistoryRecord[] = [];
+    const recent = await broker.history.recent(query);
+    const turns = new Turns();
+    for (const record of recent) {
+      if (where !== undefined && turns.isOver) await turns.next();
+      if ((state === undefined || record.state === state) && fits(record)) records.push(record);
+    }
+    return records;
   }
   return {
     get,
