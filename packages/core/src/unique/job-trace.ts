@@ -1,5 +1,6 @@
 import type { Broker, WaitingJob } from "../broker/broker.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
+import { isEarlierLife } from "../envelope/lives.ts";
 import { enqueuedAt } from "../settlement/one-end.ts";
 import { CLOCK_SLACK_MS } from "../time/clock-slack.ts";
 import type { StoredClaim } from "./unique-claim.ts";
@@ -29,8 +30,10 @@ export async function progressOf(
 function isOfClaim(record: HistoryRecord, { claim, since }: StoredClaim): boolean {
   const { generation, at, life = 0 } = record;
   if (generation < (claim.generation ?? 0)) return false;
-  // A job that was brought back has the first message of its first life.
-  const from = life > 0 ? at : enqueuedAt(record);
+  // A job that was brought back has the first message of its first life, which is older than its
+  // own claim. The claim of a first life is of a job that has only that one.
+  const isBroughtBack = life > 0 && isEarlierLife(0, claim.generation ?? 0);
+  const from = isBroughtBack ? at : enqueuedAt(record);
   return from >= since - CLOCK_SLACK_MS;
 }
 

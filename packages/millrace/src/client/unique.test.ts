@@ -63,6 +63,33 @@ test("a dead letter that is retried claims its key anew, or stays where it is", 
   expect(await t.enqueue(job, { doc: "a" }, { id: "next" })).toMatchObject({ id: "next" });
 });
 
+test("a job holds its key though an earlier one of its id, which was retried, has just ended", async () => {
+  let fails = true;
+  let end = (): void => {};
+  const held = job.handler(() => {
+    if (fails) throw new Error("no");
+    return new Promise<void>((resolve) => (end = resolve));
+  });
+  await using t = await createTestRuntime({ jobs: [held] });
+  await t.enqueue(job, { doc: "a" }, { id: "x" });
+  await t.drain();
+  await t.clock.advance("5m");
+  fails = false;
+  await t.client.dead.retry({});
+  await t.clock.advance("1s");
+  end();
+  await t.clock.advance("1s");
+  const again = await t.enqueue(job, { doc: "a" }, { id: "x", once: false });
+  expect(again).toMatchObject({ id: "x", duplicate: false });
+  await t.clock.advance("1s");
+  await t.assertState("x", "running");
+  expect(await t.enqueue(job, { doc: "a" }, { id: "other" })).toMatchObject({
+    ...{ id: "x", conflict: { kind: "kept" } },
+  });
+  end();
+  await t.drain();
+});
+
 test("a retried dead letter holds its key though its last node died before it freed the key", async () => {
   await using t = await createTestRuntime({ jobs: [handled] });
   await t.enqueue(job, { doc: "a", fails: true }, { id: "dead" });
