@@ -17,6 +17,7 @@ export {
   type Cancellation,
   CANCELLATIONS_BUCKET,
   cancellationKey,
+  cancellationKeys,
   cancelReason,
   readCancellation,
   isMeant,

@@ -1,4 +1,4 @@
-import type { Envelope } from "../envelope/envelope.ts";
+import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import { MAX_REASON } from "../envelope/text-limits.ts";
 
 /**
@@ -23,8 +23,24 @@ export const CANCELLATIONS_BUCKET = "cancellations";
 
 const NO_REASON = "no reason given";
 
-export function cancellationKey(job: { readonly queue: string; readonly id: string }): string {
-  return `${job.queue}.${job.id}`;
+/**
+ * Where a cancellation lies: under a key of its own for each creation, so that none ever takes the
+ * place of one that means another job of the id.
+ *
+ * @param createdAt of the job that is meant. Default: whichever comes next under the id
+ */
+export function cancellationKey({ queue, id }: JobRef, createdAt?: number): string {
+  return createdAt === undefined ? `${queue}.${id}` : `${queue}.${id}.${createdAt}`;
+}
+
+/**
+ * Where a document may lie that means this very job: under the shorter key another program may have
+ * said which one it means, or not. See `isMeant`.
+ */
+export function cancellationKeys(
+  job: Pick<Envelope, "queue" | "id" | "createdAt">,
+): readonly string[] {
+  return [cancellationKey(job, job.createdAt), cancellationKey(job)];
 }
 
 /**

@@ -24,6 +24,22 @@ describe("the sweep", () => {
     expect(await from.open()).toEqual(["elsewhere.gone"]);
   });
 
+  test("removes one of a job that is gone while another of its id waits", async () => {
+    const { clock, server, from } = scene();
+    const end = latch();
+    const job = jobThat(() => end.promise, { timeout: "10d" });
+    const { enqueue } = await simulatedNode({ jobs: [job], slots: 1, clock, server });
+    await enqueue("t.job", null, { id: "busy" });
+    await enqueue("t.job", null, { id: "waits", createdAt: 7 });
+    await from.put({ createdAt: 7 }, `${QUEUE}.waits.7`);
+    await from.put({ createdAt: 6 }, `${QUEUE}.waits.6`);
+    await clock.advance(aDay);
+    expect(await from.open()).toEqual([`${QUEUE}.waits.7`]);
+    end.open();
+    await clock.advance(0);
+    expect(await from.open()).toEqual([]);
+  });
+
   test("sets no timer on a node that heard of no cancellation, and none stays behind", async () => {
     const { clock, server, from } = scene();
     const { node } = await simulatedNode({ jobs: [jobThat(() => 1)], clock, server });

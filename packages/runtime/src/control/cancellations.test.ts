@@ -159,6 +159,18 @@ describe("a waiting job", () => {
     expect(await from.open()).toEqual([KEY]);
   });
 
+  test("has its cancellation removed when it is settled, and no other's of its id", async () => {
+    const { clock, server, from } = scene();
+    const { enqueue, history } = await simulatedNode({ jobs: [jobThat(() => 1)], clock, server });
+    const [now, another] = [clock.now(), clock.now() + 86_400_000];
+    await from.put({ createdAt: now }, `${KEY}.${now}`);
+    await from.put({ createdAt: another }, `${KEY}.${another}`);
+    await from.put({ createdAt: another });
+    await enqueue("t.job");
+    expect(await history()).toMatchObject([CANCELLED]);
+    expect(await from.open()).toEqual([`${KEY}.${another}`, KEY]);
+  });
+
   test("is not run by a node that was cut off when it was cancelled, before that node knows", async () => {
     const { clock, server, from } = scene();
     const listed = latch();

@@ -2,7 +2,7 @@ import {
   type Broker,
   CANCELLATIONS_BUCKET,
   type Cancellation,
-  cancellationKey,
+  cancellationKeys,
   type Clock,
   type Document,
   type DocumentStore,
@@ -72,10 +72,9 @@ export class Cancellations {
   of(envelope: Envelope): Cancellation | undefined {
     if (envelope.cancelled !== undefined) return { reason: envelope.cancelled };
     if (this.#open.size === 0 && this.#heard.size === 0) return undefined;
-    const key = cancellationKey(envelope);
-    return [this.#open.get(key), this.#heard.get(key)].find(
-      (found) => found !== undefined && isMeant(found, envelope),
-    );
+    return cancellationKeys(envelope)
+      .flatMap((key) => [this.#open.get(key), this.#heard.get(key)])
+      .find((found) => found !== undefined && isMeant(found, envelope));
   }
 
   /**
@@ -126,18 +125,25 @@ export class Cancellations {
 
   /** The job has ended: its cancellation is over, whatever became of the job. Never rejects. */
   async close(envelope: Envelope): Promise<void> {
-    const key = cancellationKey(envelope);
-    const revision = this.#open.get(key)?.revision;
-    const [wasOpen, wasHeard] = [this.#open.delete(key), this.#heard.delete(key)];
-    if (!wasOpen && !wasHeard) return;
     try {
-      await this.#remove(key, revision, envelope);
+      for (const key of cancellationKeys(envelope)) await this.#closeAt(key, envelope);
     } catch (error) {
       this.#options.log.debug(
         { job: envelope.id, error: recordError(error) },
         "the cancellation of a job that has ended stays behind until it is swept",
       );
     }
+  }
+
+  /** What means another job of the id stays. */
+  async #closeAt(key: string, envelope: Envelope): Promise<void> {
+    const [open, heard] = [this.#open.get(key), this.#heard.get(key)];
+    const isOver = (found: Cancellation | undefined): boolean =>
+      found !== undefined && isMeant(found, envelope);
+    const revision = isOver(open) ? open?.revision : undefined;
+    if (isOver(open)) this.#open.delete(key);
+    if (isOver(heard)) this.#heard.delete(key);
+    if (isOver(open) || isOver(heard)) await this.#remove(key, revision, envelope);
   }
 
   /** @param revision undefined where it was only heard of */

@@ -1,4 +1,13 @@
-import { type Broker, type DocumentStore, MillraceError } from "@millrace/core";
+import {
+  type Broker,
+  type Cancellation,
+  type DocumentStore,
+  isMeant,
+  type JobRef,
+  MillraceError,
+  readCancellation,
+  type WaitingJob,
+} from "@millrace/core";
 
 /** Until then a job that is on its way between two places might not be seen in either. */
 const YOUNG_MS = 3_600_000;
@@ -20,11 +29,14 @@ export async function sweepCancellations(
   const listed = (await documents.list()).filter(({ key }) => open.has(key));
   const now = listed.length === 0 ? 0 : await documents.now();
   const old = listed.filter(({ updatedAt }) => now - updatedAt > YOUNG_MS).slice(0, MOST_LOOKS);
-  for (const { key, revision } of old) {
+  for (const { key, revision, value } of old) {
     const [queue = "", id = ""] = key.split(".");
     // Twice, because a job that moves from one place to another while it is looked for is seen in
     // neither.
-    if ((await isThere(broker, queue, id)) || (await isThere(broker, queue, id))) continue;
+    const job = { queue, id };
+    const cancellation = readCancellation(value);
+    if ((await isThere(broker, job, cancellation)) || (await isThere(broker, job, cancellation)))
+      continue;
     try {
       await documents.remove(key, revision);
     } catch (error) {
@@ -35,7 +47,15 @@ export async function sweepCancellations(
   await documents.forgetRemoved({ olderThanMs: TRACES_MS });
 }
 
-async function isThere(broker: Broker, queue: string, id: string): Promise<boolean> {
-  const running = await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS, queue });
-  return running !== undefined || (await broker.findWaiting(id, { queue })) !== undefined;
+/** Another job of the id may wait for long: it keeps no cancellation that does not mean it. */
+async function isThere(
+  broker: Broker,
+  { queue, id }: JobRef,
+  cancellation: Cancellation,
+): Promise<boolean> {
+  const { createdAt } = cancellation;
+  const running = await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS, queue, createdAt });
+  if (running !== undefined) return true;
+  const where = ({ envelope }: WaitingJob): boolean => isMeant(cancellation, envelope);
+  return (await broker.findWaiting(id, { queue, where })) !== undefined;
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import {
   type Broker,
-  cancellationKey,
+  cancellationKeys,
   CANCELLATIONS_BUCKET,
   decodeBody,
   encodeMsgpack,
@@ -10,6 +10,7 @@ import {
   type StoredDeadLetter,
   UniqueClaims,
 } from "@millrace/core";
+import { withdrawCancellations } from "../jobs/withdraw-cancellations.ts";
 import { aloneIfSteps, type LetterHost } from "./alone-with-letter.ts";
 import { BegunLives, onRecord, waitingLife } from "./lives-again.ts";
 
@@ -49,12 +50,11 @@ export async function manyReviver(host: LetterHost): Promise<Revive> {
     const { sequence } = letter;
     if ((await lives.noOther(revived)) !== undefined)
       return (await broker.deadLetters.remove(sequence)) ? "removed" : "gone";
-    const key = cancellationKey(letter);
-    const isCancelled = cancelled.has(key);
+    const isCancelled = cancellationKeys(revived).some((key) => cancelled.has(key));
     return aloneIfSteps(host, revived, async (requireAlone) => {
       if (!(await isThere(broker, letter))) return "gone";
       requireHeld?.();
-      if (isCancelled) await documents.remove(key);
+      if (isCancelled) await withdrawCancellations(broker, revived);
       await claimAnew(claims, revived);
       requireAlone();
       await broker.requeue(revived);
@@ -91,11 +91,8 @@ export async function reviveEdited(
   if (known === "ended-well") throw endedWell(letter);
   if (before !== undefined) return void (await broker.deadLetters.remove(letter.sequence));
   await aloneIfSteps(host, edited, async (requireAlone) => {
-    const documents = await broker.documents(CANCELLATIONS_BUCKET);
-    const key = cancellationKey(letter);
-    const isCancelled = (await documents.get(key)) !== undefined;
     if (!(await isThere(broker, letter))) throw letterGone(letter);
-    if (isCancelled) await documents.remove(key);
+    await withdrawCancellations(broker, edited);
     await claimAnew(new UniqueClaims(broker), edited);
     requireAlone();
     const published = await broker.requeue(edited);

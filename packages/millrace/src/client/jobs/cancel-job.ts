@@ -127,7 +127,8 @@ async function askForEnd(
 
   const documents = await broker.documents(CANCELLATIONS_BUCKET);
   over.throwIfAborted();
-  const key = cancellationKey(job);
+  // A key of its own: a cancellation of another job of the id stays as it is.
+  const key = cancellationKey(job, met.createdAt);
   const cancellation = {
     reason: cancelReason(reason),
     ...(met.createdAt === undefined ? {} : { createdAt: met.createdAt }),

@@ -2,8 +2,6 @@ import {
   type Arrival,
   type Broker,
   calledBy,
-  cancellationKey,
-  CANCELLATIONS_BUCKET,
   type Clock,
   type Envelope,
   firstOfNextLife,
@@ -11,7 +9,6 @@ import {
   invokedBy,
   type JobRef,
   MillraceError,
-  readCancellation,
   readEntry,
   UniqueClaims,
   UniqueKey,
@@ -21,6 +18,7 @@ import { lettersOfId } from "../dead/dead-matching.ts";
 import { claimAnew } from "../dead/dead-revive.ts";
 import { letterAfterLife, revivedEnvelope } from "../dead/dead-retry.ts";
 import { isFinal } from "../jobs/results/end-on-record.ts";
+import { withdrawCancellations } from "../jobs/withdraw-cancellations.ts";
 import { livesAgain } from "../dead/lives-again.ts";
 import { type Act, isAway, outcomeOf } from "./act.ts";
 import { type Anew, keptEnvelope, keptLetter, type KeptThing, KeptThings } from "./kept-things.ts";
@@ -46,6 +44,8 @@ interface Undoing {
   readonly once: string;
   readonly inDoubt: boolean;
   readonly patience: Patience;
+  /** The latest that was enqueued anew of each id: what comes next is none of its copies. */
+  readonly latest: Map<string, Anew>;
 }
 
 interface UndoneThing {
@@ -75,6 +75,7 @@ export async function undoActOf(
   const reader = new QueueReader(broker);
   const undo = UNDOS[kind];
   const patience = new Patience(broker, clock);
+  const latest = new Map<string, Anew>();
   return async ({ items, inDoubt, requireHeld }, next) => {
     patience.beginStep();
     const read = async ({ id: job, queue, mark: place = -1 }: PlanItem) => ({
@@ -93,6 +94,7 @@ export async function undoActOf(
         once: `undo/${id}/${place}`,
         inDoubt,
         patience,
+        latest,
       };
       const undone = async (): Promise<boolean> => {
         if (kept === undefined) throw cannot(job, "nothing of it was kept, or not any more.");
@@ -146,7 +148,7 @@ async function putBack(
  */
 async function enqueueAnew(
   { job, place, kept }: UndoneThing,
-  { broker, clock, things, undoes, inDoubt, patience }: Undoing,
+  { broker, clock, things, undoes, inDoubt, patience, latest }: Undoing,
 ): Promise<boolean> {
   const before = keptEnvelope(broker, kept);
   if (before.attempts > 0 || before.interruptions > 0 || before.snoozes > 0)
@@ -166,12 +168,14 @@ async function enqueueAnew(
   const ran = await recordsOf(broker, job, before);
   if (end.attempts > 0 || ran.some(({ startedAt }) => startedAt !== undefined))
     throw cannot(job, "it had begun.");
-  await withdrawNameless(broker, job);
   const all = await broker.history.read(job);
-  const latest = Math.max(before.generation, ...all.map(({ generation }) => generation));
+  const other = latest.get(jobKey(job));
+  const last = Math.max(
+    ...[before.generation, other?.generation ?? 0, ...all.map(({ generation }) => generation)],
+  );
   const { createdAt, generation, firstStoredAt } = said ?? {
-    createdAt: Math.max(now, before.createdAt + 1),
-    ...{ generation: firstOfNextLife(latest), firstStoredAt: now },
+    createdAt: Math.max(now, before.createdAt + 1, (other?.createdAt ?? 0) + 1),
+    ...{ generation: firstOfNextLife(last), firstStoredAt: now },
   };
   const anew: Envelope = {
     ...rest,
@@ -181,6 +185,7 @@ async function enqueueAnew(
     ...{ createdAt, generation, firstStoredAt, unkeyed: createdAt },
     headers: { ...before.headers, "undone-operation": undoes },
   };
+  await withdrawCancellations(broker, anew);
   await claimAnew(new UniqueClaims(broker), anew);
   if (said === undefined) await things.sayAnew(place, { createdAt, generation, firstStoredAt });
   try {
@@ -190,6 +195,7 @@ async function enqueueAnew(
     if (MillraceError.is(error) && !isAway(error)) await things.unsayAnew(place);
     throw error;
   }
+  latest.set(jobKey(job), { createdAt, generation, firstStoredAt });
   return true;
 }
 
@@ -324,15 +330,6 @@ async function freeKey(broker: Broker, { id, queue, uniqueKey }: Envelope): Prom
   const found = await claims.read(key);
   if (found?.claim.id === id && found.claim.state !== "freed")
     await claims.write(key, { ...found.claim, state: "freed" }, found.revision);
-}
-
-/** A cancellation that does not say which job of the id it means would mean the new one. */
-async function withdrawNameless(broker: Broker, job: JobRef): Promise<void> {
-  const documents = await broker.documents(CANCELLATIONS_BUCKET);
-  const key = cancellationKey(job);
-  const found = await documents.get(key);
-  if (found !== undefined && readCancellation(found.value).createdAt === undefined)
-    await documents.remove(key, found.revision);
 }
 
 /** Whether anything is on record of the life that a retry has begun, or of one after it. */
