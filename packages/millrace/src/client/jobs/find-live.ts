@@ -30,6 +30,8 @@ export interface LiveScan {
   readonly queue?: string;
   /** What jobs carry is asked for, too. */
   readonly asksCargo: boolean;
+  /** When each was enqueued is asked for: of a delayed job only its envelope says it. */
+  readonly asksCreation?: boolean;
   /** Whether it has taken long enough. Of what runs it is not looked then what it carries. */
   readonly isOver?: () => boolean;
   /** Of what runs: whether what the job carries matters at all. */
@@ -170,11 +172,14 @@ async function* partsOf(
   }
 }
 
-async function* delayed(broker: Broker, { queue, asksCargo }: LiveScan): Pages {
+async function* delayed(
+  broker: Broker,
+  { queue, asksCargo, asksCreation = false }: LiveScan,
+): Pages {
   const where = {
     limit: PAGE,
     ...(queue === undefined ? {} : { queue }),
-    ...(asksCargo ? { envelopes: true as const } : {}),
+    ...(asksCargo || asksCreation ? { envelopes: true as const } : {}),
   };
   // What comes meanwhile lies behind these, and would keep it from ever ending.
   let left = await broker.delayed.count(queue);

@@ -34,7 +34,7 @@ export interface LiveJob {
    * The job runs there, or comes back when its lease is over.
    */
   readonly silentMs?: number;
-  /** When it was enqueued, by its envelope; not known of a delayed job. */
+  /** When it was enqueued, by its envelope; of a delayed job known only where that was read. */
   readonly createdAt?: number;
   /** The trace of its attempt under way, else the one in which it was enqueued. */
   readonly traceId?: string;
@@ -128,11 +128,12 @@ async function delayedJobs(broker: Broker, query: LiveQuery): Promise<readonly L
 }
 
 export function delayedJob(job: DelayedJob): LiveJob {
-  const { id, queue, name, lane, notBefore, attempts, storedAt, traceId } = job;
+  const { id, queue, name, lane, notBefore, attempts, storedAt, traceId, envelope } = job;
   return {
     ...{ id, queue, name, state: "delayed", attempts, storedAt, notBefore },
     ...(lane === undefined ? {} : { lane }),
     ...(traceId === undefined ? {} : { traceId }),
+    ...(envelope === undefined ? {} : { createdAt: envelope.createdAt }),
   };
 }
 

@@ -2,7 +2,6 @@ import {
   type Broker,
   cancelReason,
   type Clock,
-  type Envelope,
   MillraceError,
   type StoredDeadLetter,
 } from "@millrace/core";
@@ -15,8 +14,9 @@ import { type Act, type ActStep, outcomeOf } from "./act.ts";
 import { keptJob, keptLetter, KeptThings } from "./kept-things.ts";
 import type { StoredOperation } from "./operation.ts";
 import type { PlanItem } from "./operation-plan.ts";
-import { jobKey, QueueReader } from "./queue-reader.ts";
+import { QueueReader } from "./queue-reader.ts";
 import { undoActOf } from "./undo-acts.ts";
+import { thoseThatWait } from "./what-waits.ts";
 
 export async function actOf(
   broker: Broker,
@@ -107,27 +107,19 @@ function onLetters(
 function cancels(broker: Broker, clock: Clock, things: KeptThings, reason: string): Act {
   const reader = new QueueReader(broker);
   return async ({ items, from, requireHeld }, next) => {
-    // What is delayed or blocked is found by its id, and would be missing in the queue.
-    const elsewhere = await Promise.all(
-      items.map(({ id, queue }) => broker.findWaiting(id, { queue, storedBefore: 0 })),
-    );
-    const queued = await reader.find(items.filter((_, index) => elsewhere[index] === undefined));
+    const waiting = await thoseThatWait(broker, reader, items);
     for (const [index, item] of items.entries()) {
-      const found = elsewhere[index]?.envelope ?? queued.get(jobKey(item))?.envelope;
+      const found = waiting.get(item);
       const cancelled = async (): Promise<boolean> => {
-        if (isMeant(found, item)) await things.keep(from + index, keptJob(found, clock.now()));
+        // What an earlier try has cancelled already is not as it was.
+        if (found !== undefined && found.cancelled === undefined)
+          await things.keep(from + index, keptJob(found, clock.now()));
         requireHeld();
         return cancel(broker, clock, item, reason);
       };
       next(await outcomeOf(cancelled));
     }
   };
-}
-
-/** What an earlier try has cancelled already is not as it was. */
-function isMeant(found: Envelope | undefined, { mark }: PlanItem): found is Envelope {
-  if (found === undefined || found.cancelled !== undefined) return false;
-  return mark === undefined || mark === found.createdAt;
 }
 
 /** Those of the items that are left. */
@@ -155,7 +147,12 @@ async function cancel(
   { id, queue, mark }: PlanItem,
   reason: string,
 ): Promise<boolean> {
-  const job = { id, queue, ...(mark === undefined ? {} : { createdAt: mark }) };
+  if (mark === undefined)
+    throw new MillraceError(
+      "invalid-envelope",
+      `The delayed job ${id} of the queue ${queue} could not be read, so it is not known which job of the id was meant. None was cancelled.`,
+    );
+  const job = { id, queue, createdAt: mark };
   try {
     const { state } = await cancelJob(broker, clock, job, cancelReason(reason), {});
     return state === "cancelling" || state === "cancelled";

@@ -1,9 +1,26 @@
-import { type Arrival, type Broker, type JobRef, MillraceError } from "@millrace/core";
+import {
+  type Arrival,
+  type Broker,
+  type Envelope,
+  type JobRef,
+  MillraceError,
+} from "@millrace/core";
 
 const STRETCH = 500;
 
-export function jobKey({ queue, id }: JobRef): string {
-  return `${queue}/${id}`;
+/** A job that is looked for. */
+export interface SoughtJob extends JobRef {
+  /** Of several of the id, the one that was created then. Default: the latest of them. */
+  readonly createdAt?: number;
+}
+
+export function jobKey({ queue, id, createdAt }: SoughtJob): string {
+  return createdAt === undefined ? `${queue}/${id}` : `${queue}/${id}/${createdAt}`;
+}
+
+/** Under which it may be looked for. */
+function keysOf({ queue, id, createdAt }: Envelope): readonly string[] {
+  return [jobKey({ queue, id }), jobKey({ queue, id, createdAt })];
 }
 
 /**
@@ -19,16 +36,16 @@ export class QueueReader {
   }
 
   /** By `jobKey`. What is not there is left out. */
-  async find(jobs: readonly JobRef[]): Promise<ReadonlyMap<string, Arrival>> {
+  async find(jobs: readonly SoughtJob[]): Promise<ReadonlyMap<string, Arrival>> {
     const found = new Map<string, Arrival>();
     for (const queue of new Set(jobs.map((job) => job.queue))) {
-      const wanted = new Set(jobs.filter((job) => job.queue === queue).map(({ id }) => id));
-      for (const arrival of await this.#search(queue, wanted)) {
-        const key = jobKey(arrival.envelope);
-        const other = found.get(key);
-        if (other === undefined || other.envelope.generation <= arrival.envelope.generation)
-          found.set(key, arrival);
-      }
+      const wanted = new Set(jobs.filter((job) => job.queue === queue).map(jobKey));
+      for (const arrival of await this.#search(queue, wanted))
+        for (const key of keysOf(arrival.envelope).filter((one) => wanted.has(one))) {
+          const other = found.get(key);
+          if (other === undefined || other.envelope.generation <= arrival.envelope.generation)
+            found.set(key, arrival);
+        }
     }
     return found;
   }
@@ -46,10 +63,10 @@ export class QueueReader {
         const stretch = await this.#stretch(queue, after);
         if (stretch === undefined) return found;
         for (const arrival of stretch.jobs) {
-          const { id } = arrival.envelope;
-          if (!wanted.has(id)) continue;
+          const keys = keysOf(arrival.envelope).filter((key) => wanted.has(key));
+          if (keys.length === 0) continue;
           found.push(arrival);
-          missing.delete(id);
+          for (const key of keys) missing.delete(key);
           this.#positions.set(queue, arrival.position);
         }
         if (stretch.until >= stretch.newest) break;

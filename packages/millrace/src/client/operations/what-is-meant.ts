@@ -24,6 +24,7 @@ import { LIVE_STATES, type LiveJob, type LiveState } from "../jobs/live-jobs.ts"
 import type { RescheduleOptions } from "../jobs/reschedule-job.ts";
 import { snapshotsOf } from "../queues/snapshots.ts";
 import type { PlanItem } from "./operation-plan.ts";
+import { jobKey } from "./queue-reader.ts";
 
 /** Which jobs that have not ended are meant. Everything that is given must hold. */
 export interface LiveJobFilter {
@@ -86,7 +87,8 @@ async function meantItems(
   switch (target.kind) {
     case "jobs-cancel": {
       const { filter } = target;
-      return liveItems(broker, { filter, now, mask, signal }, ({ createdAt }) => markOf(createdAt));
+      const cancelled = { filter, now, mask, signal, asksCreation: true };
+      return liveItems(broker, cancelled, ({ createdAt }) => markOf(createdAt));
     }
     case "jobs-reschedule": {
       const { filter } = target;
@@ -152,12 +154,13 @@ interface MeantWhen {
 
 interface MeantJobs extends MeantWhen {
   readonly filter: LiveJobFilter;
+  readonly asksCreation?: boolean;
 }
 
 /** Looks through all that wait or run, however many these are. */
 async function liveItems(
   broker: Broker,
-  { filter, now, mask, signal }: MeantJobs,
+  { filter, now, mask, signal, asksCreation = false }: MeantJobs,
   rest: (job: LiveJob) => Pick<PlanItem, "mark" | "to">,
 ): Promise<readonly PlanItem[]> {
   refuseUnknown(filter, LIVE_NAMES, "a filter of jobs");
@@ -169,7 +172,7 @@ async function liveItems(
     );
   const { fits, asksCargo, allows, mayFit } =
     where === undefined ? EVERY_LIVE_JOB : parseLiveJobFilter(where, now, mask);
-  const scan = { asksCargo, mayFit, ...(queue === undefined ? {} : { queue }) };
+  const scan = { asksCargo, asksCreation, mayFit, ...(queue === undefined ? {} : { queue }) };
   if (id !== undefined && queue === undefined)
     throw new MillraceError("invalid-option", "queue: needed with an id, which another may have.");
   const items = new Map<string, PlanItem>();
@@ -177,7 +180,8 @@ async function liveItems(
     const { job } = seen;
     if (name !== undefined && job.name !== name) return;
     if (!fits(seen)) return;
-    items.set(`${job.queue}/${job.id}`, {
+    // Several jobs may have the id. One that moves on meanwhile is met twice.
+    items.set(jobKey(asksCreation ? job : { id: job.id, queue: job.queue }), {
       ...{ id: job.id, queue: job.queue, ...rest(job) },
       ...traceOf(job.traceId),
     });

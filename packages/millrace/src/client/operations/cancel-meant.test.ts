@@ -1,0 +1,104 @@
+import { defineJob } from "@millrace/core";
+import { createNode } from "@millrace/runtime";
+import { expect, onTestFinished, test } from "vitest";
+import { keptEnvelope, KeptThings } from "./kept-things.ts";
+import { CANCEL, charge, QUEUE, scene } from "./undo.fixture.ts";
+
+test("a job that was enqueued since is not cancelled for a delayed one of its id that has ended", async () => {
+  const of = await scene();
+  const { client, clock } = of;
+  of.bankIsUp();
+  await client.enqueue(charge, { n: 1 }, { id: "x", delay: "1h" });
+  await clock.advance("1s");
+  expect(await client.delayed.list()).toHaveLength(1);
+  const { id } = await client.operations.start(CANCEL);
+  await clock.advance("2h");
+  await client.queues.pause(QUEUE);
+  await client.enqueue(charge, { n: 2 }, { id: "x", once: false });
+  expect(await client.operations.run(id)).toMatchObject({ done: 0, gone: 1 });
+  await client.queues.resume(QUEUE);
+  await of.drain();
+  expect(of.ran.get("x")).toEqual([{ n: 1 }, { n: 2 }]);
+});
+
+test("a delayed job that can't be read is not cancelled as any of its id, and the operation says so", async () => {
+  const of = await scene();
+  const { client: asking, broker } = of.another();
+  await of.client.enqueue(charge, { n: 1 }, { id: "x", delay: "1h" });
+  await of.clock.advance("1s");
+  const list = broker.delayed.list.bind(broker.delayed);
+  broker.delayed.list = async (query) =>
+    (await list(query)).map(({ envelope: _, ...unread }) => unread);
+  const { id } = await asking.operations.start(CANCEL);
+  const ended = await of.client.operations.run(id);
+  expect(ended).toMatchObject({ done: 0, failed: 1, failures: [{ code: "invalid-envelope" }] });
+  expect(await of.client.job("x")).toMatchObject({ state: "delayed" });
+});
+
+test("two jobs of one id are two things, which are both cancelled and both come back", async () => {
+  const of = await scene();
+  const { client, clock } = of;
+  of.bankIsUp();
+  await client.queues.pause(QUEUE);
+  await client.enqueue(charge, { n: 1 }, { id: "x" });
+  await clock.advance("5m");
+  await client.enqueue(charge, { n: 2 }, { id: "x", once: false });
+  const { id, total } = await client.operations.start(CANCEL);
+  expect(total).toBe(2);
+  expect(await client.operations.run(id)).toMatchObject({ done: 2 });
+  const things = await KeptThings.of(client.broker, id);
+  const kept = [await things.read(0), await things.read(1)];
+  expect(kept.map((one) => one && keptEnvelope(client.broker, one).payload)).toEqual([
+    ...[{ n: 1 }, { n: 2 }],
+  ]);
+  await client.queues.resume(QUEUE);
+  await of.drain();
+  expect(of.ran.size).toBe(0);
+  await clock.advance("1s");
+  const undo = await client.operations.undo(id);
+  expect(await client.operations.run(undo.id)).toMatchObject({ done: 2, failed: 0 });
+  await of.drain();
+  expect(of.ran.get("x")).toEqual([{ n: 1 }, { n: 2 }]);
+});
+
+test("a job that a node puts at a gate while it is looked for is kept, and comes back", async () => {
+  const of = await scene();
+  const { client, clock } = of;
+  const gated = defineJob<{ readonly n: number }>({
+    ...{ name: "gated", queue: "gated", concurrency: { key: () => "one", limit: 1 } },
+  });
+  const ends = new Map<string, () => void>();
+  const handled = gated.handler(
+    ({ job: { id } }) => new Promise<void>((resolve) => void ends.set(id, resolve)),
+  );
+  const node = createNode({
+    ...{ broker: of.another().broker, clock, random: () => 0.5, name: "gate" },
+    jobs: [handled],
+  });
+  await node.start();
+  onTestFinished(() => node.stop());
+  await client.enqueue(gated, { n: 1 }, { id: "first" });
+  await client.enqueue(gated, { n: 2 }, { id: "second" });
+  await clock.advance("1s");
+  const filter = { queue: "gated", state: "blocked" } as const;
+  const { id, total } = await client.operations.start({ kind: "jobs-cancel", filter });
+  expect(total).toBe(1);
+  const { client: runner, broker } = of.another();
+  const find = broker.findWaiting.bind(broker);
+  let looks = 0;
+  // At the first look it lay in its queue, and where it is blocked at the second.
+  broker.findWaiting = async (job, options) => {
+    looks += 1;
+    return looks === 1 ? undefined : find(job, options);
+  };
+  expect(await runner.operations.run(id)).toMatchObject({ done: 1 });
+  await clock.advance("1s");
+  expect(await client.job("second")).toMatchObject({ state: "cancelled" });
+  const { id: undo } = await client.operations.undo(id);
+  expect(await client.operations.run(undo)).toMatchObject({ done: 1, failed: 0 });
+  ends.get("first")?.();
+  await clock.advance("1s");
+  expect(await client.job("second")).toMatchObject({ state: "running" });
+  ends.get("second")?.();
+  await clock.advance("1s");
+});

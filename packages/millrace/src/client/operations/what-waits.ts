@@ -1,0 +1,60 @@
+import type { Broker, Envelope } from "@millrace/core";
+import { isFinal } from "../jobs/results/end-on-record.ts";
+import type { PlanItem } from "./operation-plan.ts";
+import { jobKey, type QueueReader, type SoughtJob } from "./queue-reader.ts";
+
+/** Between two places a job can be missed in both. */
+const LOOKS = 3;
+
+/** The very jobs that are meant, where they wait or run. */
+export async function thoseThatWait(
+  broker: Broker,
+  reader: QueueReader,
+  items: readonly PlanItem[],
+): Promise<ReadonlyMap<PlanItem, Envelope>> {
+  const found = new Map<PlanItem, Envelope>();
+  let missing = items;
+  for (let look = 1; missing.length > 0 && look <= LOOKS; look += 1) {
+    if (look > 1) missing = await thoseSentOn(broker, missing);
+    // What is delayed or blocked is found by its id, and would be missing in the queue.
+    const elsewhere = await Promise.all(missing.map((item) => notQueued(broker, item)));
+    const left = missing.filter((_, index) => elsewhere[index] === undefined);
+    const queued = await reader.find(left.map(soughtJob));
+    for (const [index, item] of missing.entries()) {
+      const envelope = elsewhere[index] ?? queued.get(jobKey(soughtJob(item)))?.envelope;
+      if (envelope !== undefined) found.set(item, envelope);
+    }
+    missing = left.filter((item) => !found.has(item));
+  }
+  return found;
+}
+
+async function notQueued(
+  broker: Broker,
+  { id, queue, mark }: PlanItem,
+): Promise<Envelope | undefined> {
+  const waiting = await broker.findWaiting(id, {
+    ...{ queue, storedBefore: 0 },
+    where: ({ envelope }) => envelope.createdAt === mark,
+  });
+  return waiting?.envelope;
+}
+
+function soughtJob({ id, queue, mark }: PlanItem): SoughtJob {
+  return { id, queue, ...(mark === undefined ? {} : { createdAt: mark }) };
+}
+
+/** Their last record sends them on, so they must be somewhere. */
+async function thoseSentOn(
+  broker: Broker,
+  items: readonly PlanItem[],
+): Promise<readonly PlanItem[]> {
+  const isSentOn = await Promise.all(
+    items.map(async ({ id, queue, mark }) => {
+      const records = await broker.history.read({ id, queue });
+      const last = records.findLast(({ createdAt = mark }) => createdAt === mark);
+      return last !== undefined && !isFinal(last);
+    }),
+  );
+  return items.filter((_, index) => isSentOn[index]);
+}
