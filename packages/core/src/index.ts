@@ -291,13 +291,17 @@ export {
   displacedBy,
   displacedIn,
   dueOf,
+  lookedFor,
   mayBeAwaited,
   remembered,
   successor,
   successorSeen,
+  successorsOf,
   withDisplaced,
+  withoutName,
 } from "./unique/succession.ts";
 export {
+  asItStands,
   CLAIM_LEASE_MS,
   cleared,
   type Displaced,
@@ -311,7 +315,7 @@ export {
   type UniqueClaim,
   windowEnd,
 } from "./unique/unique-claim.ts";
-export { mayBeReplaced, type Standing, UniqueClaims } from "./unique/unique-claims.ts";
+export { hasCome, mayBeReplaced, type Standing, UniqueClaims } from "./unique/unique-claims.ts";
 export { UniqueKey } from "./unique/unique-key.ts";
 export type { UniqueConflict, UniquePlan } from "./unique/unique-plan.ts";
 
@@ -410,11 +414,12 @@ export type { DeadLetterGroup } from "./settlement/dead-letter-group.ts";
 export type { FailureGroup } from "./settlement/failure-group.ts";
 export { type DeadLetterResult, tallyLetters } from "./settlement/dead-letter-result.ts";
 export { inPlaces, isKeyed } from "./broker/keyed-jobs.ts";
-export type {
-  DelayedJob,
-  DelayedQuery,
-  DelayedStore,
-  MeantMove,
+export {
+  type DelayedJob,
+  type DelayedQuery,
+  type DelayedStore,
+  type MeantMove,
+  ON_ITS_WAY_MS,
 } from "./broker/stores/delayed-store.ts";
 export type {
   Document,

@@ -4,7 +4,10 @@ import type { Violation } from "./violation.ts";
 const REPLACED_BY = /^Replaced by (\S+), which was enqueued later/;
 const HELD_BY = /^Its unique key (?:is|was) held by ([^ .]+)/;
 
-/** Who was replaced never begins, from when anybody was told so. */
+/**
+ * Who was replaced never begins, from when anybody was told so: whatever becomes of the one that
+ * took its place, a dead letter that never began included.
+ */
 export function* judgeReplaced({ replaced, jobs, queueOf }: Evidence): Generator<Violation> {
   for (const { job, by, atMs } of replaced) {
     const seen = jobs.get(`${queueOf.get(job)}/${job}`);

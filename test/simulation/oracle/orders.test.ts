@@ -166,6 +166,17 @@ describe("what an operator does, before the oracle of the simulation", () => {
     const late = run.map((fact) => ({ ...fact, atMs: 9_000 }));
     expect(kinds([...both, recorded("j2"), told, ...late])).toEqual(["replaced-ran"]);
     expect(kinds([...both, ...run, recorded("j2"), told])).toEqual([]);
+    // Its replacer found no room to wait, and is a dead letter.
+    const quota = {
+      is: "limited",
+      queue: "work",
+      concurrency: undefined,
+      rate: undefined,
+    } as const;
+    const full = recorded("j2", { state: "dead", outcome: "rejected", reason: "parked-full" });
+    const buried: Fact[] = [{ ...quota, maxParked: 1 }, ...both, full, told];
+    expect(kinds([...buried, end(replaced)])).toEqual([]);
+    expect(kinds([...buried, ...late])).toEqual(["replaced-ran"]);
   });
 
   it("lets no more of a queue run at once, and start, than its limits say", () => {

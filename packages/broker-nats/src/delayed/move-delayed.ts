@@ -4,6 +4,7 @@ import {
   type JobRef,
   type MeantMove,
   MillraceError,
+  ON_ITS_WAY_MS,
   requireId,
   requireQueueName,
   rescheduled,
@@ -34,12 +35,6 @@ export interface MoveOptions {
   readonly ensureStreams: () => Promise<void>;
 }
 
-/**
- * In its last two seconds a job is not moved any more: from 1,250 ms before its time a mover may
- * hold it and will forward it, whatever is written. The rest is for clocks that differ and for the
- * write itself.
- */
-const ON_ITS_WAY_MS = 2_000;
 /**
  * A write may be repeated for this long, and must not be while a mover may hold what it replaces.
  */
@@ -85,6 +80,8 @@ export async function moveDelayed(
     moveId = newId();
     const now = options.now();
     const remainingMs = found.notBefore - now;
+    // From 1,250 ms before its time a mover may hold it and will forward it, whatever is written.
+    // The rest is for clocks that differ and for the write itself.
     if (remainingMs < ON_ITS_WAY_MS) return false;
     const envelope = rescheduled(found.envelope, notBefore, now, {
       maxDelayMs: options.maxDelayMs,

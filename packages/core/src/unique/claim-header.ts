@@ -20,18 +20,15 @@ export interface NotedClaim {
 }
 
 /**
- * Only of a claim that displaced no other and can't be displaced by its successor: there the
+ * Only of a claim that tells of no other job and can't be displaced by its successor: there the
  * revision says all that a read would.
  */
 export function withClaimHeader(
   envelope: Envelope,
   plan: UniquePlan,
-  claimed: { readonly revision: number; readonly before: unknown; readonly again?: true },
+  claimed: { readonly revision: number; readonly alone?: true },
 ): Envelope {
-  const note =
-    claimed.before === undefined && claimed.again === undefined
-      ? noteOf(envelope, plan, claimed.revision)
-      : undefined;
+  const note = claimed.alone === true ? noteOf(envelope, plan, claimed.revision) : undefined;
   if (note === undefined) return envelope;
   return { ...envelope, headers: { ...envelope.headers, [CLAIM_HEADER]: note } };
 }

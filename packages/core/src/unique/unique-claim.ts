@@ -19,6 +19,11 @@ export const SEEN_FOR_MS = 300_000;
  */
 export const FREED_MEMORY_MS = 600_000;
 /**
+ * How long a job that gave way is known where no node has met its successor: that one may lie in a
+ * queue that is paused.
+ */
+export const UNMET_MEMORY_MS = 86_400_000;
+/**
  * For how long the jobs of a key give way to each other, under `replace`, before one of them is let
  * through. Otherwise a key that is enqueued faster than a node can start its job would never be
  * served.
@@ -33,8 +38,8 @@ export interface Displaced {
   /** The job to which it gave way. */
   readonly by: string;
   /**
-   * For when it was enqueued, epoch milliseconds: it may have been given a later time since. Where
-   * its successor was met later than that, when it was.
+   * The last of these, epoch milliseconds: its time (it may have been given a later one since),
+   * when it gave way, the ends of its own window and of its successor's, and when that one was met.
    */
   readonly due: number;
   /**
@@ -42,6 +47,8 @@ export interface Displaced {
    * has died.
    */
   readonly seen?: true;
+  /** It was looked for since, or there is no need to: it can't wait for another time. */
+  readonly sought?: true;
 }
 
 /**
@@ -72,6 +79,8 @@ export interface UniqueClaim {
    * been given another since.
    */
   readonly due?: number;
+  /** That time was so near that the job can't be given another. */
+  readonly brief?: true;
   /** Of those that gave way the ones that wait for such a time, whoever holds the key since. */
   readonly displaced?: readonly Displaced[];
   /**
@@ -85,6 +94,8 @@ export interface UniqueClaim {
    * meets it.
    */
   readonly through?: { readonly id: string; readonly since: number };
+  /** Since when a freed key is free, where that is not when this was written. */
+  readonly freedAt?: number;
   /** Of a job that was brought back: records of earlier lives say nothing about this one. */
   readonly generation?: number;
 }
@@ -93,6 +104,7 @@ export interface UniqueClaim {
 export interface StoredClaim {
   readonly claim: UniqueClaim;
   readonly revision: number;
+  /** When it was written; of a freed key, since when that is free. */
   readonly updatedAt: number;
   /** When its job was enqueued, by the server's clock. */
   readonly since: number;
@@ -105,15 +117,25 @@ export interface StoredClaim {
 export function readClaim({ value, revision, updatedAt }: Document): StoredClaim {
   if (typeof value === "object" && value !== null) {
     const claim = value as Partial<UniqueClaim>;
-    const since = typeof claim.since === "number" ? claim.since : updatedAt;
+    const since = timeOr(claim.since, updatedAt);
+    const at = claim.state === "freed" ? timeOr(claim.freedAt, updatedAt) : updatedAt;
     if (typeof claim.id === "string" && isState(claim.state))
-      return { claim: claim as UniqueClaim, revision, updatedAt, since };
+      return { claim: claim as UniqueClaim, revision, updatedAt: at, since };
   }
   return { claim: { id: "", state: "freed" }, revision, updatedAt: 0, since: 0 };
 }
 
+function timeOr(time: unknown, otherwise: number): number {
+  return typeof time === "number" ? time : otherwise;
+}
+
 function isState(state: unknown): state is UniqueClaim["state"] {
   return state === "claimed" || state === "seen" || state === "started" || state === "freed";
+}
+
+/** The same claim, to be written once more: with the time that the new document no longer shows. */
+export function asItStands({ claim, since, updatedAt }: StoredClaim): UniqueClaim {
+  return claim.state === "freed" ? { ...claim, since, freedAt: updatedAt } : { ...claim, since };
 }
 
 /**

@@ -4,8 +4,16 @@ import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { wasPerhapsWritten } from "../errors/perhaps-written.ts";
 import { progressOf, whereabouts } from "./job-trace.ts";
-import { dueOf, givenBack, remembered, successor, withDisplaced } from "./succession.ts";
 import {
+  freshClaim,
+  givenBack,
+  nextLife,
+  remembered,
+  successor,
+  withDisplaced,
+} from "./succession.ts";
+import {
+  asItStands,
   CLAIM_LEASE_MS,
   isThrough,
   moved,
@@ -42,6 +50,8 @@ export type Claimed =
        * place.
        */
       readonly before: UniqueClaim | undefined;
+      /** It tells of no other job, so that its own job may start by its revision alone. */
+      readonly alone?: true;
       /** The job that gives way. */
       readonly displaced?: string;
       /** An earlier try to enqueue this very job has made the claim: its message may be there. */
@@ -57,6 +67,9 @@ export type Written =
    * itself for a duplicate of whoever has it now.
    */
   | { readonly kind: "refused"; readonly perhapsDone: boolean };
+
+/** Where a claim lies, and where its job is looked for. */
+export type ClaimPlace = Pick<UniqueKey, "queue" | "document">;
 
 /** Each round somebody else wrote between a look and the write that follows it. */
 const ROUNDS = 100;
@@ -86,10 +99,11 @@ export class UniqueClaims {
     const fresh = freshClaim(plan, envelope);
     for (let round = 0; round < ROUNDS; round += 1) {
       const revision = await this.write(key, fresh, 0);
-      if (revision !== undefined) return { kind: "claimed", revision, before: undefined };
+      if (revision !== undefined)
+        return { kind: "claimed", revision, before: undefined, alone: true };
       const stored = await this.read(key);
       if (stored === undefined) continue;
-      const claimed = await this.#contend(key, stored, fresh, plan);
+      const claimed = await this.#contend(key, stored, { fresh, now: envelope.createdAt }, plan);
       if (claimed !== undefined) return claimed;
     }
     throw tooContended(key);
@@ -99,7 +113,7 @@ export class UniqueClaims {
   async #contend(
     key: UniqueKey,
     stored: StoredClaim,
-    fresh: UniqueClaim,
+    { fresh, now }: { readonly fresh: UniqueClaim; readonly now: number },
     plan: UniquePlan,
   ): Promise<Claimed | undefined> {
     const { claim, revision } = stored;
@@ -122,15 +136,13 @@ export class UniqueClaims {
         // A job that was let through is still to be met, and so are those that wait for a far time.
         const { through } = claim;
         const own = through === undefined ? fresh : { ...fresh, through };
-        const next = withDisplaced(own, remembered(stored));
-        const carries = through !== undefined || next.displaced !== undefined;
+        const next = withDisplaced(own, remembered(stored, { came: hasCome(stored, standing) }));
         const taken = await this.write(key, next, revision);
         if (taken === undefined) return undefined;
-        return {
-          kind: "claimed",
-          revision: taken,
-          before: carries ? { ...claim, since: stored.since } : undefined,
-        };
+        const isAlone = through === undefined && next.displaced === undefined;
+        // What a free key is remembered for, and whom it names, must not go with a refused publish.
+        const before = isAlone && claim.state !== "freed" ? undefined : asItStands(stored);
+        return { kind: "claimed", revision: taken, before, ...(isAlone ? { alone: true } : {}) };
       }
       case "undecided":
         // An enqueue that is repeated, its first answer lost, has claimed the key already.
@@ -141,10 +153,10 @@ export class UniqueClaims {
         if (plan.onConflict === "keep" || !mayBeReplaced(standing.by))
           return { kind: "kept", id: claim.id };
         const debounces = typeof plan.onConflict === "object";
-        const next = successor(fresh, standing.by, { debounces });
+        const next = successor(fresh, standing.by, { debounces, now });
         const taken = await this.write(key, next, standing.by.revision);
         if (taken === undefined) return undefined;
-        const before = { ...claim, since: stored.since };
+        const before = asItStands(stored);
         const displaced = isThrough(claim, claim.id) ? {} : { displaced: claim.id };
         return { kind: "claimed", revision: taken, before, ...displaced };
       }
@@ -173,7 +185,7 @@ export class UniqueClaims {
    *   reads the queue through
    */
   async standing(
-    key: UniqueKey,
+    key: ClaimPlace,
     stored: StoredClaim,
     { young: of }: { readonly young: "held" | "undecided" | "look" },
   ): Promise<Standing> {
@@ -208,7 +220,7 @@ export class UniqueClaims {
   }
 
   /** Its job never came: the key is that of the job which was to give way, where that is there. */
-  async #giveBack(key: UniqueKey, stored: StoredClaim): Promise<Standing> {
+  async #giveBack(key: ClaimPlace, stored: StoredClaim): Promise<Standing> {
     for (let claim = givenBack(stored); claim !== undefined;) {
       const back = { ...stored, claim };
       const where = await whereabouts(this.#broker, key.queue, back);
@@ -232,7 +244,7 @@ export class UniqueClaims {
   }
 
   /** Callers that ask at the same time read the queue once. */
-  #lookFor(key: UniqueKey, stored: StoredClaim): ReturnType<typeof whereabouts> {
+  #lookFor(key: ClaimPlace, stored: StoredClaim): ReturnType<typeof whereabouts> {
     const name = `${key.document} ${stored.revision}`;
     const under = this.#looks.get(name);
     if (under !== undefined) return under;
@@ -244,7 +256,7 @@ export class UniqueClaims {
   }
 
   /** Noted in the claim, so that the queue is read through once and not for each contender. */
-  async #seen(key: UniqueKey, stored: StoredClaim): Promise<Standing> {
+  async #seen(key: ClaimPlace, stored: StoredClaim): Promise<Standing> {
     const claim = moved(stored, stored.claim.state === "started" ? "started" : "seen");
     const revision = await this.write(key, claim, stored.revision);
     return revision === undefined
@@ -267,13 +279,13 @@ export class UniqueClaims {
    * @param expected the revision that was read, 0 where there is to be none
    * @returns the new revision, or undefined where another writer was first
    */
-  async write(key: UniqueKey, claim: UniqueClaim, expected: number): Promise<number | undefined> {
+  async write(key: ClaimPlace, claim: UniqueClaim, expected: number): Promise<number | undefined> {
     const written = await this.tryToWrite(key, claim, expected);
     return written.kind === "written" ? written.revision : undefined;
   }
 
   /** The same, for who has to know whether its own write may have been carried out. */
-  async tryToWrite(key: UniqueKey, claim: UniqueClaim, expected: number): Promise<Written> {
+  async tryToWrite(key: ClaimPlace, claim: UniqueClaim, expected: number): Promise<Written> {
     const documents = this.#opened ?? (await this.#open());
     try {
       const revision = await documents.put(key.document, claim, expected);
@@ -313,32 +325,17 @@ export function mayBeReplaced({ claim }: StoredClaim): boolean {
   );
 }
 
+/**
+ * Whether the job of a claim that stands no longer was there. A window that is over doesn't tell,
+ * and has all its jobs by name.
+ */
+export function hasCome(stored: StoredClaim, { since }: { readonly since?: number }): boolean {
+  return stored.claim.state === "freed" || (since !== undefined && windowEnd(stored) === undefined);
+}
+
 function tooContended({ queue, key }: UniqueKey): MillraceError {
   return new MillraceError(
     "revision-conflict",
     `The unique key ${JSON.stringify(key)} of queue ${queue} changed hands at each of ${ROUNDS} looks. Try again.`,
   );
-}
-
-/** For how long the key is held, the claim knows better than who brings its job back. */
-function nextLife(stored: StoredClaim, fresh: UniqueClaim): UniqueClaim {
-  const { while: during, through } = stored.claim;
-  const next = {
-    ...fresh,
-    ...(during === undefined ? {} : { while: during }),
-    ...(through === undefined ? {} : { through }),
-  };
-  return withDisplaced(next, remembered(stored));
-}
-
-function freshClaim(plan: UniquePlan, envelope: Envelope): UniqueClaim {
-  const { id, generation, notBefore, createdAt } = envelope;
-  return {
-    id,
-    state: "claimed",
-    ...dueOf(notBefore, plan.while, createdAt),
-    ...(plan.while === undefined ? {} : { while: plan.while }),
-    ...(plan.onConflict === "keep" ? {} : { replaceable: true }),
-    ...(generation === 0 ? {} : { generation }),
-  };
 }

@@ -40,6 +40,12 @@ export interface DelayedQuery {
   readonly envelopes?: true;
 }
 
+/**
+ * In its last two seconds a job is not moved any more: it may be on its way to its queue, and can't
+ * be called back.
+ */
+export const ON_ITS_WAY_MS = 2_000;
+
 /** What a move is for, and of which job only. */
 export interface MeantMove {
   /** It is brought forward to be cancelled. Its time of creation, where it has one, must fit. */

@@ -5,6 +5,8 @@ import {
   displacedBy,
   displacedIn,
   type Envelope,
+  lookedFor,
+  ON_ITS_WAY_MS,
   type StoredClaim,
   successorSeen,
   type UniqueClaims,
@@ -40,6 +42,9 @@ export class DisplacedJobs {
    * Ends those that gave way to a job which was met. Where another wrote the claim meanwhile, that
    * is read again and this is asked again.
    *
+   * The claim says so before any is looked for: a key that is enqueued faster than its jobs are
+   * looked for has another holder by then, and all would be looked for once more for each.
+   *
    * @returns the claim as it stands then
    */
   async endFor(
@@ -47,16 +52,39 @@ export class DisplacedJobs {
     stored: StoredClaim,
     by: string,
   ): Promise<Pick<StoredClaim, "claim" | "revision"> | undefined> {
+    const { claims, clock } = this.#host;
+    const ids = displacedBy(stored.claim, by)
+      .filter(({ sought }) => sought === undefined)
+      .map(({ id }) => id);
+    const claim = successorSeen(stored, by, clock.now());
+    const revision = await claims.write(key, claim, stored.revision);
+    if (revision === undefined) return undefined;
+    if (ids.length === 0) return { claim, revision };
     const ended = new Set<string>();
     // Also one that was due: it may have been given a later time.
     await Promise.all(
-      displacedBy(stored.claim, by).map(async ({ id }) => {
+      ids.map(async (id) => {
         if (await this.#end(key, { id, by })) ended.add(id);
       }),
     );
-    const claim = successorSeen(stored, by, { ended, now: this.#host.clock.now() });
-    const revision = await this.#host.claims.write(key, claim, stored.revision);
-    return revision === undefined ? undefined : { claim, revision };
+    return this.#noteSought(key, { ...stored, claim, revision }, { ids: new Set(ids), ended });
+  }
+
+  /** @returns the claim as it stands then, where nobody else has written it meanwhile */
+  async #noteSought(
+    key: UniqueKey,
+    seen: StoredClaim,
+    { ids, ended }: { readonly ids: ReadonlySet<string>; readonly ended: ReadonlySet<string> },
+  ): Promise<Pick<StoredClaim, "claim" | "revision"> | undefined> {
+    const { claims } = this.#host;
+    let stored: StoredClaim | undefined = seen;
+    for (let round = 0; round < ROUNDS && stored !== undefined; round += 1) {
+      const claim = lookedFor(stored, ids, ended);
+      const revision = await claims.write(key, claim, stored.revision);
+      if (revision !== undefined) return round === 0 ? { claim, revision } : undefined;
+      stored = await claims.read(key);
+    }
+    return undefined;
   }
 
   /**
@@ -68,23 +96,35 @@ export class DisplacedJobs {
   async endForTaken(
     key: UniqueKey,
     taken: Pick<StoredClaim, "claim" | "revision">,
-    { id, enqueuedAt }: Pick<Meeting, "id" | "enqueuedAt">,
+    id: string,
   ): Promise<Pick<StoredClaim, "claim" | "revision">> {
-    const since = taken.claim.since ?? enqueuedAt;
-    let stored: StoredClaim | undefined = { ...taken, since, updatedAt: since };
+    if (displacedBy(taken.claim, id).length === 0) return taken;
     for (let round = 0; round < ROUNDS; round += 1) {
+      const stored = await this.#host.claims.read(key);
       if (stored === undefined || displacedBy(stored.claim, id).length === 0) break;
       const ended = await this.endFor(key, stored, id);
-      if (ended !== undefined) return round === 0 ? ended : taken;
-      stored = await this.#host.claims.read(key);
+      if (ended !== undefined) return stored.revision === taken.revision ? ended : taken;
     }
     return taken;
   }
 
   /** A job that has just begun to wait: who replaced it may have looked for it too early. */
-  async endIfReplaced(key: UniqueKey, stored: StoredClaim, id: string): Promise<void> {
+  async endIfReplaced(
+    key: UniqueKey,
+    stored: StoredClaim,
+    { id, notBefore = 0 }: Pick<Meeting, "id" | "notBefore">,
+  ): Promise<void> {
+    if (notBefore - this.#host.clock.now() < ON_ITS_WAY_MS) return;
     const displaced = displacedIn(stored.claim, id);
     if (displaced?.seen === true) await this.#end(key, displaced);
+  }
+
+  /** Whether the job waits for its time still, whatever time its claim tells. */
+  async waits(key: UniqueKey, id: string): Promise<boolean> {
+    const { broker, clock } = this.#host;
+    const jobs = await broker.delayed.of({ queue: key.queue, id });
+    const now = clock.now();
+    return jobs.some((job) => this.#isMeant(key, job) && (job.notBefore ?? 0) > now);
   }
 
   /** @returns whether such a job waited, and is on its way to its end now */

@@ -94,3 +94,39 @@ test("a job that was replaced does not run where its holder was lost and its suc
   const retry: Meeting = { ...met, earlier: "run" };
   expect(judgeStanding(by, { kind: "free", since: 1_500 }, retry)).toMatchObject({ do: "take" });
 });
+
+test("a job gives way to one between that was there, where the one that is named never came", async () => {
+  const displaced = [
+    { id: "mine", by: "third", due: 1_200 },
+    { id: "second", by: "third", due: 1_300 },
+  ];
+  const by = stored({ id: "other", state: "claimed", while: "running", displaced });
+  const judge = async (was: readonly string[]) => {
+    const claims: Pick<UniqueClaims, "read" | "standing" | "wasThere"> = {
+      read: async () => by,
+      standing: async () => ({ kind: "free" }),
+      wasThere: async (_key, id) => was.includes(id),
+    };
+    return judgeByClaims(claims as UniqueClaims, KEY, met);
+  };
+  expect(await judge(["second"])).toMatchObject({
+    do: "cancel",
+    reason: expect.stringContaining("Replaced by second,"),
+  });
+  expect(await judge([])).toMatchObject({ do: "take" });
+});
+
+test("a job that gave way itself looks for nobody before it, and does once its key is its own", async () => {
+  const displaced = [
+    { id: "first", by: "third", due: 1_100 },
+    { id: "mine", by: "third", due: 1_200 },
+  ];
+  const by = stored({ id: "third", state: "claimed", replaced: ["mine", "first"], displaced });
+  expect(judgeMeeting(by, met)).toMatchObject({ do: "ask" });
+  const back = stored({
+    id: "mine",
+    state: "seen",
+    displaced: [{ id: "first", by: "mine", due: 1 }],
+  });
+  expect(judgeMeeting(back, met)).toMatchObject({ do: "end-displaced" });
+});

@@ -1,10 +1,18 @@
-import type { Standing, StoredClaim, UniqueClaims, UniqueKey } from "@millrace/core";
+import {
+  type Standing,
+  type StoredClaim,
+  successorsOf,
+  type UniqueClaims,
+  type UniqueKey,
+} from "@millrace/core";
 import type { Meeting } from "./job-meeting.ts";
 import {
   displaces,
   gaveWay,
+  gavingWayTo,
   givesWay,
   isContested,
+  judgeClaim,
   judgeMeeting,
   judgeStanding,
   type Judged,
@@ -41,33 +49,44 @@ export async function judgeByClaims(
     return givesWay(stored, met);
   const young = contested ? "undecided" : "look";
   const standing = await claims.standing(key, stored, { young });
-  if (!(await keepsItsKey(claims, key, met, { stored, standing })))
-    return judgeStanding(stored, standing, met);
+  if (!isInDoubt(stored, standing, met)) return judgeStanding(stored, standing, met);
+  const came = await firstThere(claims, key, met, { stored, standing });
+  if (came !== undefined) {
+    const known = gavingWayTo(stored, met, came);
+    return standing.kind === "held"
+      ? givesWay(gavingWayTo(standing.by, met, came), met)
+      : judgeStanding(known, standing, met);
+  }
+  // Those before it are ended once it has the key: only then does the claim say that it keeps it.
   const without = unnamed(stored, met);
-  const alone = judgeMeeting(without, met);
+  const alone = judgeClaim(without, met);
   if (alone.do !== "ask") return alone;
   return standing.kind === "held"
     ? judgeStanding(without, { ...standing, by: unnamed(standing.by, met) }, met)
     : judgeStanding(without, { kind: "free" }, met);
 }
 
+/** Whether the job may have been to give way to one that never came. */
+function isInDoubt(stored: StoredClaim, standing: Standing, met: Meeting): boolean {
+  const gave = gaveWay(stored, met);
+  if (gave === undefined || gave.seen) return false;
+  return standing.kind === "free" || (standing.kind === "held" && gave.by !== standing.by.claim.id);
+}
+
 /**
- * Whether the job was to give way to one that never came. A window that is over doesn't tell
- * whether its job was ever there.
+ * The first that was there of those to which the job gave way: the one that the claim names, or one
+ * before it. A window that is over doesn't tell whether its job was ever there.
  */
-async function keepsItsKey(
+async function firstThere(
   claims: UniqueClaims,
   key: UniqueKey,
   met: Meeting,
   { stored, standing }: { readonly stored: StoredClaim; readonly standing: Standing },
-): Promise<boolean> {
-  const gave = gaveWay(stored, met);
-  if (gave === undefined || gave.seen) return false;
-  const isInDoubt =
-    standing.kind === "free"
-      ? standing.since !== undefined || gave.by !== stored.claim.id
-      : standing.kind === "held" && gave.by !== standing.by.claim.id;
-  return isInDoubt && !(await claims.wasThere(key, gave.by, met.enqueuedAt));
+): Promise<string | undefined> {
+  const never = standing.kind === "free" && standing.since === undefined ? stored.claim.id : "";
+  for (const id of successorsOf(stored.claim, met.id))
+    if (id !== never && (await claims.wasThere(key, id, met.enqueuedAt))) return id;
+  return undefined;
 }
 
 /**

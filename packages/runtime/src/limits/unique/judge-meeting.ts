@@ -1,9 +1,11 @@
 import {
+  asItStands,
   cleared,
   CLAIM_LEASE_MS,
   displacedBy,
   displacedIn,
   dueOf,
+  hasCome,
   isEarlierLife,
   isThrough,
   mayBeReplaced,
@@ -71,10 +73,19 @@ export function judgeMeeting(stored: StoredClaim | undefined, met: Meeting): Ver
   if (stored === undefined) {
     return met.earlier !== "none" && met.while !== "running" ? PASS : take(fresh(met), 0, met);
   }
-  if (displacedBy(stored.claim, met.id).length > 0) return { do: "end-displaced", stored };
+  // One that gave way itself leaves that to whoever holds the key: each of many would look for all
+  // before it.
+  const gaveWayItself = displacedIn(stored.claim, met.id) !== undefined;
+  if (!gaveWayItself && displacedBy(stored.claim, met.id).length > 0)
+    return { do: "end-displaced", stored };
+  return judgeClaim(stored, met);
+}
+
+/** The same of a job that has nobody to end before it may run. */
+export function judgeClaim(stored: StoredClaim, met: Meeting): Verdict {
   if (stored.claim.id === met.id) return own(stored, met);
   if (isThrough(stored.claim, met.id) && met.while === "pending")
-    return { do: "go-through", claim: unmarked(stored), expected: stored.revision };
+    return { do: "go-through", claim: cleared(asItStands(stored)), expected: stored.revision };
   const gave = displacedIn(stored.claim, met.id);
   if (gave?.seen === true && met.earlier !== "run")
     return { do: "cancel", reason: replacedBy(gave.by), stored };
@@ -102,13 +113,30 @@ function mayHaveStarted(stored: StoredClaim, met: Meeting): boolean {
   return earlier === "run" || (earlier === "perhaps" && gaveWay(stored, met) === undefined);
 }
 
-/** The claim without what it says of a job that was to give way to one that never came. */
+/**
+ * The claim without what it says of a job that was to give way to one that never came. Those before
+ * it gave way to it.
+ */
 export function unnamed(stored: StoredClaim, { id }: Meeting): StoredClaim {
   const { displaced = [], replaced, ...claim } = stored.claim;
   const names = replaced?.filter((one) => one !== id) ?? [];
-  const others = displaced.filter((one) => one.id !== id);
+  const place = displaced.findIndex((one) => one.id === id);
+  const by = displaced[place]?.by;
+  const others = displaced
+    .map((one, at) =>
+      at < place && one.by === by && one.seen === undefined ? { ...one, by: id } : one,
+    )
+    .filter((one) => one.id !== id);
   const without = names.length === 0 ? claim : { ...claim, replaced: names };
   return { ...stored, claim: withDisplaced(without, { displaced: others }) };
+}
+
+/** The claim as it would be had the job given way to that one, which certainly exists. */
+export function gavingWayTo(stored: StoredClaim, { id }: Meeting, by: string): StoredClaim {
+  const { displaced = [], ...claim } = stored.claim;
+  const others = displaced.filter((one) => one.id !== id);
+  const own = { id, by, due: displacedIn(stored.claim, id)?.due ?? stored.updatedAt };
+  return { ...stored, claim: withDisplaced(claim, { displaced: [...others, own] }) };
 }
 
 /** What the claim says of a job that was replaced. */
@@ -141,13 +169,13 @@ export function judgeStanding(stored: StoredClaim, standing: Standing, met: Meet
         (standing.since === undefined
           ? !gaveWayBefore(stored, met)
           : standing.since <= met.enqueuedAt)
-        ? take(freshAfter(stored, met), stored.revision, met)
+        ? take(freshAfter(stored, met, standing), stored.revision, met)
         : { do: "cancel", reason: wasHeld(stored, met), stored };
     case "held": {
       const { by } = standing;
       if (!displaces(met, by)) return givesWay(by, met);
-      const debounces = typeof met.onConflict === "object";
-      return take(successor(fresh(met), by, { debounces }), by.revision, met);
+      const [debounces, { now }] = [typeof met.onConflict === "object", met];
+      return take(successor(fresh(met), by, { debounces, now }), by.revision, met);
     }
   }
 }
@@ -228,20 +256,19 @@ function asideMs({ now, enqueuedAt }: Meeting, { leftMs }: { readonly leftMs: nu
   return Math.min(leftMs, ASIDE_MOST_MS, Math.max(ASIDE_MS, Math.ceil((now - enqueuedAt) / 2)));
 }
 
-/** The claim as it stands, without its note of the job that was met. */
-function unmarked({ claim, since }: StoredClaim): UniqueClaim {
-  return { ...cleared(claim), since };
-}
-
 /** Whether a job was enqueued after the one that has the claim. Several fit into a millisecond. */
 function isLater({ enqueuedAt, sequence }: Meeting, { since, claim }: StoredClaim): boolean {
   if (enqueuedAt !== since) return enqueuedAt > since;
   return sequence !== undefined && claim.sequence !== undefined && sequence > claim.sequence;
 }
 
-/** The same in the place of another. */
-function freshAfter(stored: StoredClaim, met: Meeting): UniqueClaim {
-  return withDisplaced(fresh(met), remembered(stored));
+/** The same in the place of another, which is freed or stands no longer. */
+function freshAfter(
+  stored: StoredClaim,
+  met: Meeting,
+  standing: { readonly since?: number } = {},
+): UniqueClaim {
+  return withDisplaced(fresh(met), remembered(stored, { came: hasCome(stored, standing) }));
 }
 
 /** The claim of a job that came without one. */

@@ -1,6 +1,12 @@
 import { MillraceError, UniqueClaims, UniqueKey } from "@millrace/core";
 import { describe, expect, test } from "vitest";
-import { latch, makeNode, QUEUE, stopInTime } from "../../fixtures/simulated-node.ts";
+import {
+  latch,
+  makeNode,
+  QUEUE,
+  simulatedNode,
+  stopInTime,
+} from "../../fixtures/simulated-node.ts";
 import { key, scene } from "../../fixtures/unique-scene.ts";
 
 describe("a producer that dies between claim and publish", () => {
@@ -82,6 +88,24 @@ describe("a producer that dies between claim and publish", () => {
     expect(made.ran).toEqual([2]);
   });
 
+  test("a publish that was refused leaves a free key as free as it was, and as long", async () => {
+    const made = await scene({ key });
+    const claims = await made.broker.documents("unique");
+    await made.publish(1);
+    await made.clock.advance("1s");
+    await claims.put(new UniqueKey(QUEUE, "a").document, { id: "v0", state: "freed" }, 0);
+    await made.clock.advance("1s");
+    await made.publish(2);
+    await made.clock.advance("1s");
+    made.broker.failNext("enqueue", new MillraceError("queue-full", "full"));
+    await expect(made.enqueue(3)).rejects.toMatchObject({ code: "queue-full" });
+    await made.node(1);
+    expect(made.ran).toEqual([2]);
+    expect(await made.ends(1)).toEqual([
+      "cancelled: Its unique key was held by v0 when it was enqueued.",
+    ]);
+  });
+
   test("a job that waits for longer than the lease keeps its key, and its queue is read through once", async () => {
     const made = await scene({ key });
     await made.enqueue(1);
@@ -142,6 +166,54 @@ describe("crashes of nodes", () => {
     await node();
     await clock.advance("31s");
     expect(ran).toEqual([2]);
+    await stopInTime(first.node, clock);
+  });
+
+  test.each(["has run", "was buried"])(
+    "replace: nor where its successor %s, and the key is another's since",
+    async (end) => {
+      const { enqueue, clock, server, job, ran, node, ends } = await scene({
+        ...{ key, onConflict: "replace" },
+      });
+      const first = makeNode({ jobs: [job.handler(() => "done")], clock, server, name: "n0" });
+      await first.node.start();
+      first.broker.documents = () => new Promise(() => {});
+      await enqueue(1);
+      first.broker.crashHolder();
+      const jobs = [job.handler(({ input }) => void ran.push(input.version))];
+      await simulatedNode({ jobs, clock, server, name: "n2", maxParked: 0 });
+      await enqueue(2, end === "has run" ? {} : { delay: "1h" });
+      expect((await ends(2)).at(-1)).toMatch(end === "has run" ? "succeeded" : "dead: parked-full");
+      await enqueue(3);
+      await node();
+      await clock.advance("31s");
+      expect(ran).toEqual(end === "has run" ? [2, 3] : [3]);
+      expect((await ends(1)).at(-1)).toMatch(/^cancelled: Replaced by v2,/);
+      await stopInTime(first.node, clock);
+    },
+  );
+
+  test("replace: a job for later that was given a later time is not let through at its first", async () => {
+    const { enqueue, clock, server, job, ran, node, broker } = await scene({
+      ...{ key, onConflict: "replace" },
+    });
+    const jobs = [job.handler(() => "done")];
+    const first = makeNode({ jobs, clock, server, name: "n0", slots: 1 });
+    await first.node.start();
+    first.broker.documents = () => new Promise(() => {});
+    await enqueue(1);
+    await node();
+    await clock.advance("2s");
+    await enqueue(2, { delay: "5m" });
+    await clock.advance("1s");
+    expect(await broker.delayed.move("v2", QUEUE, clock.now() + 6 * 3_600_000)).toBe(true);
+    await clock.advance("6m");
+    // The first comes again, and gives way once more.
+    first.broker.crashHolder();
+    await clock.advance("1m");
+    expect(await enqueue(3)).toMatchObject({ conflict: { kind: "replaced", id: "v2" } });
+    await clock.advance("6h");
+    expect(ran).toEqual([3]);
     await stopInTime(first.node, clock);
   });
 

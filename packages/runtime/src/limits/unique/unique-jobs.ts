@@ -23,7 +23,7 @@ export function uniqueJobs(host: {
   const claims = new UniqueClaims(host.broker);
   const holds = new UniqueHolds();
   const displaced = new DisplacedJobs({ ...host, claims });
-  const sweeper = new UniqueSweeper(host);
+  const sweeper = new UniqueSweeper({ ...host, claims });
   return {
     limit: new UniqueLimit({
       broker: host.broker,

@@ -149,7 +149,7 @@ export class UniqueLimit implements Limit {
     const revision = await this.#write(envelope, key, claim, expected);
     if (revision === undefined) return undefined;
     try {
-      return await this.#host.displaced.endForTaken(key, { claim, revision }, met);
+      return await this.#host.displaced.endForTaken(key, { claim, revision }, met.id);
     } catch (error) {
       this.#perhapsFreed.add(envelope);
       throw error;
@@ -188,8 +188,12 @@ export class UniqueLimit implements Limit {
    * would give way to each other for ever.
    */
   async #letThrough(key: UniqueKey, stored: StoredClaim): Promise<void> {
-    const claim = letThrough(stored, this.#host.clock.now());
-    if (claim !== undefined) await this.#host.claims.write(key, claim, stored.revision);
+    const { claims, clock, displaced } = this.#host;
+    const claim = letThrough(stored, clock.now());
+    if (claim === undefined) return;
+    // It may have been given a later time than its claim tells.
+    if (claim.due !== undefined && (await displaced.waits(key, claim.id))) return;
+    await claims.write(key, claim, stored.revision);
   }
 
   /**

@@ -1,6 +1,7 @@
 import {
   type Clock,
   displacedBy,
+  displacedIn,
   type Envelope,
   moved,
   type Settlement,
@@ -8,6 +9,7 @@ import {
   type UniqueClaim,
   type UniqueClaims,
   type UniqueKey,
+  withoutName,
 } from "@millrace/core";
 import type { Settled, SettlementHook } from "../../execution/settle/settlement-hook.ts";
 import type { Registry } from "../../registry/registry.ts";
@@ -67,21 +69,32 @@ export class UniqueRelease implements SettlementHook {
     if (hold?.frees !== undefined && (await this.#free(key, hold.frees))) return;
     // A window is freed by time alone. A message of a life that is over may come again when the job
     // was brought back: then the claim is the new life's.
+    const { id } = envelope;
     const frees = ({ claim }: StoredClaim): boolean =>
-      claim.id === envelope.id &&
+      claim.id === id &&
       (claim.generation ?? 0) <= envelope.generation &&
       claim.state !== "freed" &&
       typeof (claim.while ?? job?.unique?.while) !== "object";
     for (;;) {
       const stored = await claims.read(key);
       if (stored === undefined) return;
-      // It ends without a start, and was there all the same.
-      if (displacedBy(stored.claim, envelope.id).length > 0) {
-        await displaced.endFor(key, stored, envelope.id);
+      const { claim } = stored;
+      const own = displacedIn(claim, id);
+      // It ends without a start, and was there all the same. Once its own successor was met, that
+      // one ends them all.
+      if (own?.seen !== true && displacedBy(claim, id).length > 0) {
+        await displaced.endFor(key, stored, id);
         continue;
       }
-      if (!frees(stored)) return;
-      if (await this.#free(key, stored)) return;
+      if (frees(stored)) {
+        if (await this.#free(key, stored)) return;
+      } else {
+        // Who looks for it just now will drop its name.
+        const isSought = own?.seen === true && own.sought === undefined;
+        if (own === undefined || isSought) return;
+        if ((await claims.write(key, withoutName(stored, id), stored.revision)) !== undefined)
+          return;
+      }
     }
   }
 
@@ -98,14 +111,14 @@ export class UniqueRelease implements SettlementHook {
         await displaced.endFor(key, verdict.stored, met.id);
         continue;
       }
-      if (verdict.do === "cancel") await displaced.endIfReplaced(key, verdict.stored, met.id);
+      if (verdict.do === "cancel") await displaced.endIfReplaced(key, verdict.stored, met);
       if (verdict.do !== "take" && verdict.do !== "wait") return;
       // Its own claim is there already, and would be marked as started.
       if ((await claims.read(key))?.claim.id === met.id) return;
       const claim: UniqueClaim = { ...verdict.claim, state: "seen" };
       const revision = await claims.write(key, claim, verdict.expected);
       if (revision === undefined) continue;
-      await displaced.endForTaken(key, { claim, revision }, met);
+      await displaced.endForTaken(key, { claim, revision }, met.id);
       return;
     }
   }

@@ -2,19 +2,24 @@ import {
   type Broker,
   type Clock,
   type Document,
+  type DocumentStore,
   FREED_MEMORY_MS,
+  hasCome,
   type Logger,
   mayBeAwaited,
+  MillraceError,
   readClaim,
   recordError,
   type Timer,
   UNIQUE_BUCKET,
+  type UniqueClaims,
   windowEnd,
 } from "@millrace/core";
 
 export interface UniqueSweeperHost {
   readonly node: string;
   readonly broker: Broker;
+  readonly claims: UniqueClaims;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -23,11 +28,15 @@ const SWEEP_EVERY_MS = 300_000;
 const LOCK = "leader/unique-sweeper";
 /** Longer than a sweep takes; two at once do no harm. */
 const LOCK_LEASE_MS = 60_000;
+/** A claim that nobody has written for so long may be of a job that never came, or was purged. */
+const LOOKED_FOR_AFTER_MS = 86_400_000;
+/** For so long a sweep looks for such jobs: each look may read a queue from end to end. */
+const LOOKS_MS = 10_000;
 
 /**
- * Erases claims that say nothing any more: keys that were freed a while ago, and windows that are
- * over. One node of the fleet at a time, and only where unique jobs are met. What it leaves undone
- * stands in nobody's way.
+ * Erases claims that say nothing any more: keys that were freed a while ago, windows that are over,
+ * and, after a day, those whose job is nowhere. One node of the fleet at a time, and only where
+ * unique jobs are met. What it leaves undone stands in nobody's way.
  */
 export class UniqueSweeper {
   readonly #host: UniqueSweeperHost;
@@ -80,11 +89,47 @@ export class UniqueSweeper {
   async #eraseStale(): Promise<void> {
     const documents = await this.#host.broker.documents(UNIQUE_BUCKET);
     const [claims, now] = [await documents.list(), await documents.now()];
+    const old: Document[] = [];
     for (const document of claims) {
       if (this.#state === "stopped") return;
       if (isStale(document, now)) await documents.erase(document.key, document.revision);
+      else if (isOld(document, now)) old.push(document);
+    }
+    await this.#eraseAbandoned(documents, old, now);
+  }
+
+  /** One whose job is there is written anew by the look, so that others have their turn. */
+  async #eraseAbandoned(
+    documents: DocumentStore,
+    old: readonly Document[],
+    now: number,
+  ): Promise<void> {
+    const { claims, clock, log } = this.#host;
+    const until = clock.monotonic() + LOOKS_MS;
+    for (const document of old) {
+      if (this.#state === "stopped" || clock.monotonic() >= until) return;
+      const { key, revision } = document;
+      const stored = readClaim(document);
+      const place = { queue: key.slice(0, key.lastIndexOf(".")), document: key };
+      try {
+        const standing = await claims.standing(place, stored, { young: "look" });
+        if (standing.kind !== "free" || mayBeAwaited(stored.claim, now)) continue;
+        // The node that has its job just now frees the key itself.
+        const isOver = !hasCome(stored, standing) || now - (standing.since ?? 0) > FREED_MEMORY_MS;
+        if (isOver) await documents.erase(key, revision);
+      } catch (error) {
+        if (!MillraceError.is(error)) throw error;
+        log.debug({ key, error: recordError(error) }, "an old claim on a unique key stays for now");
+      }
     }
   }
+}
+
+/** A window's is erased when that is over. */
+function isOld(document: Document, now: number): boolean {
+  const stored = readClaim(document);
+  const isFree = stored.claim.state === "freed" || windowEnd(stored) !== undefined;
+  return !isFree && now - stored.updatedAt > LOOKED_FOR_AFTER_MS;
 }
 
 /**

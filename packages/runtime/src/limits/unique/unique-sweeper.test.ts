@@ -1,0 +1,24 @@
+import { UNIQUE_BUCKET, type UniqueClaim, UniqueKey } from "@millrace/core";
+import { expect, test } from "vitest";
+import { QUEUE } from "../../fixtures/simulated-node.ts";
+import { key, scene } from "../../fixtures/unique-scene.ts";
+
+test("a claim that nobody frees is swept after a day, where its job is nowhere", async () => {
+  const made = await scene({ key, while: "running" });
+  const claims = await made.broker.documents(UNIQUE_BUCKET);
+  const claimOf = (name: string) => new UniqueKey(QUEUE, name).document;
+  const gone: UniqueClaim = { id: "gone", state: "claimed", while: "running" };
+  await claims.put(claimOf("died"), gone, 0);
+  await claims.put(claimOf("purged"), { ...gone, state: "seen" }, 0);
+  await made.enqueue(1, { delay: "3d" });
+  await made.clock.advance("23h");
+  await made.node();
+  await made.enqueue(2, { unique: { key: "b" } });
+  const left = async () =>
+    new Set((await claims.list()).map(({ value }) => (value as UniqueClaim).id));
+  await made.clock.advance("30m");
+  expect(await left()).toEqual(new Set(["gone", "v1"]));
+  await made.clock.advance("1h");
+  expect(await left()).toEqual(new Set(["v1"]));
+  expect(await made.enqueue(3)).toMatchObject({ id: "v1", conflict: { kind: "kept" } });
+});
