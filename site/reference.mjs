@@ -12,7 +12,7 @@ const IMPORTS = {
   "millrace/testing": "../packages/millrace/src/testing/index.ts",
   "millrace/telemetry": "../packages/millrace/src/telemetry/index.ts",
   "millrace/outbox": "../packages/millrace/src/outbox/index.ts",
-  "millrace/dashboard": "../packages/millrace/src/dashboard/index.ts",
+  "millrace/dashboard": "../packages/millrace/src/dashboard.ts",
   "@millrace/testkit": "../packages/testkit/src/index.ts",
 };
 
