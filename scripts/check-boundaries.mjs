@@ -64,14 +64,12 @@ export function findBreaches(packagesDir) {
     if (!(name in ARROWS))
       breaches.push(`packages/${name}: has no place among the arrows of check-boundaries`);
     const sourceOf = (file) => withoutComments(readFileSync(file, "utf8"));
-    const circles = fileCycles(sourceDir, sourceOf).filter(
-      (files) => CIRCLES[name]?.includes(files) !== true,
-    );
-    breaches.push(
-      ...folderCycles(sourceDir, sourceOf).map((what) => `packages/${name}/src: ${what}`),
-      ...largeFolders(sourceDir).map((what) => `packages/${name}/src: ${what}`),
-      ...circles.map((files) => `packages/${name}/src: import one another: ${files}`),
-    );
+    for (const part of ["src", "page"])
+      breaches.push(
+        ...layoutBreaches(name, join(packagesDir, name, part), sourceOf).map(
+          (what) => `packages/${name}/${part}: ${what}`,
+        ),
+      );
     for (const entry of readdirSync(sourceDir, { recursive: true })) {
       if (!entry.endsWith(".ts")) continue;
       const file = join(sourceDir, entry);
@@ -85,6 +83,18 @@ export function findBreaches(packagesDir) {
     }
   }
   return breaches;
+}
+
+function layoutBreaches(name, dir, sourceOf) {
+  if (!existsSync(dir)) return [];
+  const circles = fileCycles(dir, sourceOf).filter(
+    (files) => CIRCLES[name]?.includes(files) !== true,
+  );
+  return [
+    ...folderCycles(dir, sourceOf),
+    ...largeFolders(dir),
+    ...circles.map((files) => `import one another: ${files}`),
+  ];
 }
 
 function* importBreaches(name, file, source, packageDir) {

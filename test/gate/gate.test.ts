@@ -123,6 +123,10 @@ describe("check-boundaries", () => {
     expect(await breachesIn("core", { ...fits, "a/b/y.tsx": "export {};" })).toBe(
       "packages/core/src: a/b holds 25 files: 24 at most, by duty\n",
     );
+    const page = Array.from({ length: 25 }, (_, n) => [`../page/x${n}.tsx`, "export {};"]);
+    expect(await breachesIn("core", { "x.ts": "", ...Object.fromEntries(page) })).toBe(
+      "packages/core/page: . holds 25 files: 24 at most, by duty\n",
+    );
   });
 
   it("allows folders that import one another's types, in tests, and through the file above them", async () => {

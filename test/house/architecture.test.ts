@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, globSync, readFileSync } from "node:fs";
-import { basename, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { expect, test } from "vitest";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -31,6 +31,14 @@ test("the files from pull to ack are there, are at most 15, and do not grow", ()
   expect(files.filter((file) => !existsSync(join(PACKAGES, file)))).toEqual([]);
   const lines = files.reduce((sum, file) => sum + source(file).split("\n").length - 1, 0);
   expect(lines).toBeLessThanOrEqual(CORRIDOR_LINES);
+});
+
+test("no folder of a package holds one file alone", () => {
+  const entries = globSync("*/{src,page}/**", { cwd: PACKAGES });
+  const isAlone = (folder: string): boolean =>
+    entries.filter((entry) => dirname(entry) === folder).length === 1;
+  const folders = new Set(entries.map((entry) => dirname(entry)));
+  expect([...folders].filter((folder) => folder.includes("/") && isAlone(folder))).toEqual([]);
 });
 
 test("XState machines are those of a node and of a lock, and the chart of an execution", () => {

@@ -4,11 +4,11 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { Router } from "wouter";
-import { ApiFailure } from "./api.ts";
-import { applyStoredTimes } from "./exact-times.ts";
-import { Shell } from "./shell.tsx";
-import { applyTheme, storedTheme } from "./theme.ts";
-import { Teller } from "./told.tsx";
+import { ApiFailure } from "./questions/api.ts";
+import { applyStoredTimes } from "./words/exact-times.ts";
+import { Shell } from "./shell/shell.tsx";
+import { applyTheme, storedTheme } from "./shell/theme.ts";
+import { Teller } from "./actions/told.tsx";
 
 const queries = new QueryClient({
   defaultOptions: {

@@ -1,12 +1,12 @@
 import type { ReactElement } from "react";
 import type { AuditView } from "../../src/api/views/views.ts";
 import { MOST_CHANGES } from "../../src/api/most.ts";
-import { Answer, Page } from "../answer.tsx";
-import { CutList } from "../cut-list.tsx";
-import { count } from "../number.ts";
-import { type DataColumn, DataTable } from "../data-table.tsx";
-import { useAudit } from "../questions.ts";
-import { Moment } from "../time.tsx";
+import { Answer, Page } from "../questions/answer.tsx";
+import { CutList } from "../tables/cut-list.tsx";
+import { count } from "../words/number.ts";
+import { type DataColumn, DataTable } from "../tables/data-table.tsx";
+import { useAudit } from "../questions/questions.ts";
+import { Moment } from "../words/time.tsx";
 
 /** Who changed what, from here and from the command line. */
 export function AuditPage(): ReactElement {

@@ -9,18 +9,18 @@ import {
   jobAddress,
   jobsAddress,
   ofNode,
-} from "../addresses.ts";
+} from "../words/addresses.ts";
 import { MOST_LETTERS } from "../../src/api/most.ts";
-import { After, Answer, Page } from "../answer.tsx";
-import { CutList } from "../cut-list.tsx";
-import { type DataColumn, DataTable } from "../data-table.tsx";
-import { LetterActions } from "../letter-actions.tsx";
-import { LineChart } from "../line-chart.tsx";
-import { count, counted } from "../number.ts";
-import { eachHour } from "../over-hours.ts";
-import { useCauses, useJob, useLetters } from "../questions.ts";
-import { Moment } from "../time.tsx";
-import { together } from "../together.ts";
+import { After, Answer, Page } from "../questions/answer.tsx";
+import { CutList } from "../tables/cut-list.tsx";
+import { type DataColumn, DataTable } from "../tables/data-table.tsx";
+import { LetterActions } from "../errors/letter-actions.tsx";
+import { LineChart } from "../plots/line-chart.tsx";
+import { count, counted } from "../words/number.ts";
+import { eachHour } from "../errors/over-hours.ts";
+import { useCauses, useJob, useLetters } from "../questions/questions.ts";
+import { Moment } from "../words/time.tsx";
+import { together } from "../errors/together.ts";
 
 /** One cause: an example with its stack, its letters, and what can be done with all of them. */
 export function CausePage(): ReactElement {

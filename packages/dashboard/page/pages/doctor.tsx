@@ -1,11 +1,11 @@
 import { useQueryClient } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import type { DoctorView } from "../../src/api/views/views.ts";
-import { Answer, Page } from "../answer.tsx";
-import { type DataColumn, DataTable } from "../data-table.tsx";
-import { counted } from "../number.ts";
-import { useDoctor } from "../questions.ts";
-import { StateBadge } from "../state-badge.tsx";
+import { Answer, Page } from "../questions/answer.tsx";
+import { type DataColumn, DataTable } from "../tables/data-table.tsx";
+import { counted } from "../words/number.ts";
+import { useDoctor } from "../questions/questions.ts";
+import { StateBadge } from "../words/state-badge.tsx";
 
 type Finding = DoctorView["findings"][number];
 

@@ -1,17 +1,17 @@
 import { type ReactElement, useMemo } from "react";
 import { Link, useSearchParams } from "wouter";
 import type { CausesView, CauseView } from "../../src/api/views/error-views.ts";
-import { causeAddress, failedJobsAddress, refOf } from "../addresses.ts";
-import { Answer, Page } from "../answer.tsx";
-import { type DataColumn, DataTable } from "../data-table.tsx";
-import { DeadFilterField } from "../filter-field.tsx";
-import { IndexLine } from "../index-line.tsx";
-import { LetterActions } from "../letter-actions.tsx";
-import { count, counted } from "../number.ts";
-import { BARS, barsOf, type Hours, hoursOf } from "../over-hours.ts";
-import { useCauses, useSession } from "../questions.ts";
-import { Sparkline } from "../sparkline.tsx";
-import { duration, Moment } from "../time.tsx";
+import { causeAddress, failedJobsAddress, refOf } from "../words/addresses.ts";
+import { Answer, Page } from "../questions/answer.tsx";
+import { type DataColumn, DataTable } from "../tables/data-table.tsx";
+import { DeadFilterField } from "../tables/filter-field.tsx";
+import { IndexLine } from "../tables/index-line.tsx";
+import { LetterActions } from "../errors/letter-actions.tsx";
+import { count, counted } from "../words/number.ts";
+import { BARS, barsOf, type Hours, hoursOf } from "../errors/over-hours.ts";
+import { useCauses, useSession } from "../questions/questions.ts";
+import { Sparkline } from "../plots/sparkline.tsx";
+import { duration, Moment } from "../words/time.tsx";
 
 /** Why jobs fail, the most frequent cause first. What is shown stands in the address. */
 export function ErrorsPage(): ReactElement {

@@ -1,21 +1,21 @@
 import type { ReactElement } from "react";
 import { Link, useSearchParams } from "wouter";
 import type { JobRowView } from "../../src/api/views/views.ts";
-import { jobAddress } from "../addresses.ts";
-import { Answer, Page } from "../answer.tsx";
-import { type DataColumn, DataTable } from "../data-table.tsx";
-import { JobFilterField } from "../filter-field.tsx";
-import { IndexLine } from "../index-line.tsx";
-import { Matching, OperationAction } from "../operation-action.tsx";
-import { count } from "../number.ts";
-import { QUEUE_COLUMN } from "../queue-column.tsx";
-import { RescheduleAll } from "../reschedule-all.tsx";
-import { RetryAll } from "../retry-all.tsx";
-import { type JobsFilter, useJobs, useOverview, useSession } from "../questions.ts";
-import { StateBadge } from "../state-badge.tsx";
-import { duration, Moment } from "../time.tsx";
-import { TraceMark } from "../trace.tsx";
-import { type Which, whichLive } from "../which-jobs.ts";
+import { jobAddress } from "../words/addresses.ts";
+import { Answer, Page } from "../questions/answer.tsx";
+import { type DataColumn, DataTable } from "../tables/data-table.tsx";
+import { JobFilterField } from "../tables/filter-field.tsx";
+import { IndexLine } from "../tables/index-line.tsx";
+import { Matching, OperationAction } from "../actions/operation-action.tsx";
+import { count } from "../words/number.ts";
+import { QUEUE_COLUMN } from "../tables/queue-column.tsx";
+import { RescheduleAll } from "../actions/reschedule-all.tsx";
+import { RetryAll } from "../actions/retry-all.tsx";
+import { type JobsFilter, useJobs, useOverview, useSession } from "../questions/questions.ts";
+import { StateBadge } from "../words/state-badge.tsx";
+import { duration, Moment } from "../words/time.tsx";
+import { TraceMark } from "../job/trace.tsx";
+import { type Which, whichLive } from "../actions/which-jobs.ts";
 
 const STATES: readonly (readonly [string, string])[] = [
   ["", "settled last, any state"],

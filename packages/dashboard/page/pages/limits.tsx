@@ -1,18 +1,18 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
 import type { GateView, LockView, QueueLimitsView } from "../../src/api/views/limits-views.ts";
-import { Action } from "../action.tsx";
-import { jobAddress, jobsAddress } from "../addresses.ts";
-import { gateKey, lockKey } from "../alike.ts";
+import { Action } from "../actions/action.tsx";
+import { jobAddress, jobsAddress } from "../words/addresses.ts";
+import { gateKey, lockKey } from "../tables/alike.ts";
 import { MOST_GATES } from "../../src/api/most.ts";
-import { Answer, Page } from "../answer.tsx";
-import { CutList } from "../cut-list.tsx";
-import { type DataColumn, DataTable } from "../data-table.tsx";
-import { count, counted } from "../number.ts";
-import { QUEUE_COLUMN } from "../queue-column.tsx";
-import { useLimits } from "../questions.ts";
-import { rateWords, SetLimits } from "../set-limits.tsx";
-import { duration, Moment } from "../time.tsx";
+import { Answer, Page } from "../questions/answer.tsx";
+import { CutList } from "../tables/cut-list.tsx";
+import { type DataColumn, DataTable } from "../tables/data-table.tsx";
+import { count, counted } from "../words/number.ts";
+import { QUEUE_COLUMN } from "../tables/queue-column.tsx";
+import { useLimits } from "../questions/questions.ts";
+import { rateWords, SetLimits } from "../actions/set-limits.tsx";
+import { duration, Moment } from "../words/time.tsx";
 
 /** What holds jobs back: who has what, and what waits because of it. */
 export function LimitsPage(): ReactElement {

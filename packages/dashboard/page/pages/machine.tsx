@@ -1,19 +1,19 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
 import type { ChartView, MachineView } from "../../src/api/views/machine-views.ts";
-import { Action } from "../action.tsx";
-import { jobAddress } from "../addresses.ts";
-import { After, Answer, Page } from "../answer.tsx";
-import { pathOf } from "../api.ts";
-import { RemoveMachine, StopMachine } from "../change-machine.tsx";
-import { type DataColumn, DataTable } from "../data-table.tsx";
-import { Json } from "../json.tsx";
-import { Masked, type Reveal, useReveal } from "../reveal.tsx";
-import { MachineChartDrawn } from "../machine-chart.tsx";
-import { useMachine, useMachineChart } from "../questions.ts";
-import { StateBadge } from "../state-badge.tsx";
-import { eventWords } from "../chart-words.ts";
-import { Moment } from "../time.tsx";
+import { Action } from "../actions/action.tsx";
+import { jobAddress } from "../words/addresses.ts";
+import { After, Answer, Page } from "../questions/answer.tsx";
+import { pathOf } from "../words/paths.ts";
+import { RemoveMachine, StopMachine } from "../machines/change-machine.tsx";
+import { type DataColumn, DataTable } from "../tables/data-table.tsx";
+import { Json } from "../words/json.tsx";
+import { Masked, type Reveal, useReveal } from "../actions/reveal.tsx";
+import { MachineChartDrawn } from "../machines/machine-chart.tsx";
+import { useMachine, useMachineChart } from "../questions/questions.ts";
+import { StateBadge } from "../words/state-badge.tsx";
+import { eventWords } from "../machines/chart-words.ts";
+import { Moment } from "../words/time.tsx";
 
 interface MachineName {
   readonly machine: string;

@@ -1,14 +1,14 @@
 import type { ReactElement, ReactNode } from "react";
 import { Link, useSearchParams } from "wouter";
 import type { ChartView, MachineRowView } from "../../src/api/views/machine-views.ts";
-import { machineAddress } from "../addresses.ts";
-import { After, Answer, Page } from "../answer.tsx";
-import { StartMachine } from "../change-machine.tsx";
-import { type DataColumn, DataTable } from "../data-table.tsx";
-import { MachineChartDrawn } from "../machine-chart.tsx";
-import { useMachineChart, useMachineCounts, useMachines } from "../questions.ts";
-import { StateBadge } from "../state-badge.tsx";
-import { Moment } from "../time.tsx";
+import { machineAddress } from "../words/addresses.ts";
+import { After, Answer, Page } from "../questions/answer.tsx";
+import { StartMachine } from "../machines/change-machine.tsx";
+import { type DataColumn, DataTable } from "../tables/data-table.tsx";
+import { MachineChartDrawn } from "../machines/machine-chart.tsx";
+import { useMachineChart, useMachineCounts, useMachines } from "../questions/questions.ts";
+import { StateBadge } from "../words/state-badge.tsx";
+import { Moment } from "../words/time.tsx";
 
 /** Durable machines, those that changed last first. */
 export function MachinesPage(): ReactElement {

@@ -1,16 +1,16 @@
 import { Fragment, type ReactElement } from "react";
 import { Link } from "wouter";
 import type { NodeView } from "../../src/api/views/views.ts";
-import { Action } from "../action.tsx";
-import { jobsAddress, ofNode, queueAddress } from "../addresses.ts";
-import { After, Answer, Page } from "../answer.tsx";
-import { pathOf } from "../api.ts";
-import { type DataColumn, DataTable } from "../data-table.tsx";
-import { count, mebibytes } from "../number.ts";
-import { Plots } from "../plots.tsx";
-import { useOverview } from "../questions.ts";
-import { StateBadge } from "../state-badge.tsx";
-import { duration, Moment } from "../time.tsx";
+import { Action } from "../actions/action.tsx";
+import { jobsAddress, ofNode, queueAddress } from "../words/addresses.ts";
+import { After, Answer, Page } from "../questions/answer.tsx";
+import { pathOf } from "../words/paths.ts";
+import { type DataColumn, DataTable } from "../tables/data-table.tsx";
+import { count, mebibytes } from "../words/number.ts";
+import { Plots } from "../plots/plots.tsx";
+import { useOverview } from "../questions/questions.ts";
+import { StateBadge } from "../words/state-badge.tsx";
+import { duration, Moment } from "../words/time.tsx";
 
 export function NodesPage(): ReactElement {
   const overview = useOverview();

@@ -1,16 +1,16 @@
 import type { ReactElement } from "react";
 import { Link, useLocation } from "wouter";
 import type { OperationView } from "../../src/api/views/views.ts";
-import { Action } from "../action.tsx";
-import { jobAddress, operationAddress } from "../addresses.ts";
-import { Answer, Page } from "../answer.tsx";
-import { pathOf } from "../api.ts";
-import { type DataColumn, DataTable } from "../data-table.tsx";
-import { kindWords, OperationProgress, whichWords } from "../operation-words.tsx";
-import { counted } from "../number.ts";
-import { useOperation } from "../questions.ts";
-import { StateBadge } from "../state-badge.tsx";
-import { Moment } from "../time.tsx";
+import { Action } from "../actions/action.tsx";
+import { jobAddress, operationAddress } from "../words/addresses.ts";
+import { Answer, Page } from "../questions/answer.tsx";
+import { pathOf } from "../words/paths.ts";
+import { type DataColumn, DataTable } from "../tables/data-table.tsx";
+import { kindWords, OperationProgress, whichWords } from "../words/operation-words.tsx";
+import { counted } from "../words/number.ts";
+import { useOperation } from "../questions/questions.ts";
+import { StateBadge } from "../words/state-badge.tsx";
+import { Moment } from "../words/time.tsx";
 
 /** One change of many things: how far it is, what failed, and the way to stop it. */
 export function OperationPage({ id }: { readonly id: string }): ReactElement {

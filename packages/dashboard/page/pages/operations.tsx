@@ -1,16 +1,16 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
 import type { OperationView } from "../../src/api/views/views.ts";
-import { operationAddress } from "../addresses.ts";
+import { operationAddress } from "../words/addresses.ts";
 import { MOST_OPERATIONS } from "../../src/api/most.ts";
-import { Answer, Page } from "../answer.tsx";
-import { CutList } from "../cut-list.tsx";
-import { count } from "../number.ts";
-import { type DataColumn, DataTable } from "../data-table.tsx";
-import { howFar, kindWords, OperationProgress, whichWords } from "../operation-words.tsx";
-import { useOperations } from "../questions.ts";
-import { StateBadge } from "../state-badge.tsx";
-import { Moment } from "../time.tsx";
+import { Answer, Page } from "../questions/answer.tsx";
+import { CutList } from "../tables/cut-list.tsx";
+import { count } from "../words/number.ts";
+import { type DataColumn, DataTable } from "../tables/data-table.tsx";
+import { howFar, kindWords, OperationProgress, whichWords } from "../words/operation-words.tsx";
+import { useOperations } from "../questions/questions.ts";
+import { StateBadge } from "../words/state-badge.tsx";
+import { Moment } from "../words/time.tsx";
 
 /** Changes of many things, from wherever they were asked for. */
 export function OperationsPage(): ReactElement {

@@ -1,11 +1,11 @@
 import type { ReactElement } from "react";
 import type { OutboxQueueView, OutboxRowView } from "../../src/api/views/outbox-views.ts";
-import { Action } from "../action.tsx";
-import { Answer, Page } from "../answer.tsx";
-import { type DataColumn, DataTable } from "../data-table.tsx";
-import { count, counted } from "../number.ts";
-import { useOutbox } from "../questions.ts";
-import { duration } from "../time.tsx";
+import { Action } from "../actions/action.tsx";
+import { Answer, Page } from "../questions/answer.tsx";
+import { type DataColumn, DataTable } from "../tables/data-table.tsx";
+import { count, counted } from "../words/number.ts";
+import { useOutbox } from "../questions/questions.ts";
+import { duration } from "../words/time.tsx";
 
 /** What was committed and is not published: how much, since when, and why not. */
 export function OutboxPage(): ReactElement {

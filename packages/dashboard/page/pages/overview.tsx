@@ -1,17 +1,17 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
 import type { OverviewView, ProblemView, QueueView } from "../../src/api/views/views.ts";
-import { jobsAddress, oldestAddress } from "../addresses.ts";
-import { Answer, Page } from "../answer.tsx";
-import { CreateQueue } from "../create-queue.tsx";
-import { type DataColumn, DataTable } from "../data-table.tsx";
-import { count } from "../number.ts";
-import { QUEUE_COLUMN } from "../queue-column.tsx";
-import { useOverview } from "../questions.ts";
-import { Plots } from "../plots.tsx";
-import { RatesChart } from "../rates-chart.tsx";
-import { duration } from "../time.tsx";
-import { unheardWords } from "../unheard.tsx";
+import { jobsAddress, oldestAddress } from "../words/addresses.ts";
+import { Answer, Page } from "../questions/answer.tsx";
+import { CreateQueue } from "../actions/create-queue.tsx";
+import { type DataColumn, DataTable } from "../tables/data-table.tsx";
+import { count } from "../words/number.ts";
+import { QUEUE_COLUMN } from "../tables/queue-column.tsx";
+import { useOverview } from "../questions/questions.ts";
+import { Plots } from "../plots/plots.tsx";
+import { RatesChart } from "../plots/rates-chart.tsx";
+import { duration } from "../words/time.tsx";
+import { unheardWords } from "../words/unheard.tsx";
 import { NodesTable } from "./nodes.tsx";
 
 /** Is anything wrong? Each number leads to its list. */

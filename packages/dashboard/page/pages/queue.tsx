@@ -6,18 +6,18 @@ import type {
   QueueDetailView,
   QueueView,
 } from "../../src/api/views/views.ts";
-import { Action } from "../action.tsx";
-import { Draining, leftIn } from "../draining.tsx";
-import { jobsAddress, oldestAddress } from "../addresses.ts";
-import { Answer, Page } from "../answer.tsx";
-import { pathOf } from "../api.ts";
-import { count, counted } from "../number.ts";
-import { Plots } from "../plots.tsx";
-import { PurgeQueue } from "../purge-queue.tsx";
-import { useQueue } from "../questions.ts";
-import { rateWords, SetLimits } from "../set-limits.tsx";
-import { duration, Moment } from "../time.tsx";
-import { Unheard, unheardWords } from "../unheard.tsx";
+import { Action } from "../actions/action.tsx";
+import { Draining, leftIn } from "../words/draining.tsx";
+import { jobsAddress, oldestAddress } from "../words/addresses.ts";
+import { Answer, Page } from "../questions/answer.tsx";
+import { pathOf } from "../words/paths.ts";
+import { count, counted } from "../words/number.ts";
+import { Plots } from "../plots/plots.tsx";
+import { PurgeQueue } from "../actions/purge-queue.tsx";
+import { useQueue } from "../questions/questions.ts";
+import { rateWords, SetLimits } from "../actions/set-limits.tsx";
+import { duration, Moment } from "../words/time.tsx";
+import { Unheard, unheardWords } from "../words/unheard.tsx";
 
 export function QueuePage({ queue }: { readonly queue: string }): ReactElement {
   const detail = useQueue(queue);

@@ -1,10 +1,10 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
 import type { RuntimeMachinesView, RuntimeMachineView } from "../../src/api/views/machine-views.ts";
-import { Answer, Page } from "../answer.tsx";
-import { MachineChartDrawn } from "../machine-chart.tsx";
-import { counted } from "../number.ts";
-import { useRuntimeMachines } from "../questions.ts";
+import { Answer, Page } from "../questions/answer.tsx";
+import { MachineChartDrawn } from "../machines/machine-chart.tsx";
+import { counted } from "../words/number.ts";
+import { useRuntimeMachines } from "../questions/questions.ts";
 
 /** The machines by which the runtime itself works, as they are defined. */
 export function RuntimeMachinesPage(): ReactElement {

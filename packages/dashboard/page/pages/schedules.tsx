@@ -1,16 +1,16 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
 import type { ScheduleView } from "../../src/api/views/views.ts";
-import { Action } from "../action.tsx";
-import { AddSchedule } from "../add-schedule.tsx";
-import { jobAddress, queueAddress } from "../addresses.ts";
-import { After, Answer, Page } from "../answer.tsx";
-import { pathOf } from "../api.ts";
-import { ChangeSchedule } from "../change-schedule.tsx";
-import { count } from "../number.ts";
-import { useScheduleDay, useSchedules } from "../questions.ts";
-import { ScheduleDay } from "../schedule-day.tsx";
-import { ClockTime, duration, Moment } from "../time.tsx";
+import { Action } from "../actions/action.tsx";
+import { AddSchedule } from "../actions/add-schedule.tsx";
+import { jobAddress, queueAddress } from "../words/addresses.ts";
+import { After, Answer, Page } from "../questions/answer.tsx";
+import { pathOf } from "../words/paths.ts";
+import { ChangeSchedule } from "../actions/change-schedule.tsx";
+import { count } from "../words/number.ts";
+import { useScheduleDay, useSchedules } from "../questions/questions.ts";
+import { ScheduleDay } from "../plots/schedule-day.tsx";
+import { ClockTime, duration, Moment } from "../words/time.tsx";
 
 export function SchedulesPage(): ReactElement {
   const schedules = useSchedules();

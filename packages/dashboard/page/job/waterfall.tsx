@@ -1,0 +1,102 @@
+import type { ReactElement } from "react";
+import { Link } from "wouter";
+import type { JobView } from "../../src/api/views/views.ts";
+import { causeAddress } from "../words/addresses.ts";
+import { stretchesOf } from "./stretches.ts";
+import { ClockTime, duration } from "../words/time.tsx";
+
+/** Of the whole, in percent: what took no time is seen all the same. */
+const THINNEST = 0.5;
+
+/** What the job did with its time: waiting, each attempt, delays, one row each. */
+export function Waterfall({
+  job,
+  now,
+}: {
+  readonly job: JobView;
+  readonly now: number;
+}): ReactElement {
+  const stretches = stretchesOf(job, now);
+  const [first] = stretches;
+  const last = stretches.at(-1);
+  if (first === undefined || last === undefined)
+    return (
+      <p className="quiet">
+        Nothing has been settled yet. The first row is drawn when the first attempt ends.
+      </p>
+    );
+  const whole = Math.max(1, last.to - first.from);
+  return (
+    <ol className="waterfall" aria-label="What happened, in order">
+      {stretches.map((stretch) => {
+        const { kind, from, to, words, node } = stretch;
+        return (
+          <li key={`${kind}${from}${to}`}>
+            <span className="what">
+              {words}
+              {node === undefined ? null : <span className="quiet"> on {node}</span>}
+            </span>
+            <span className="track" aria-hidden="true">
+              <span
+                className={`bar ${kind}`}
+                style={{
+                  left: `${Math.min(100 - THINNEST, ((from - first.from) / whole) * 100)}%`,
+                  width: `${Math.max(THINNEST, ((to - from) / whole) * 100)}%`,
+                }}
+              />
+            </span>
+            <span className="took">
+              <ClockTime at={from} /> <span>{duration(Math.max(0, to - from))}</span>
+            </span>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+/** Each attempt's error, the newest first. */
+export function Errors({
+  job: { queue, name, history },
+}: {
+  readonly job: Pick<JobView, "queue" | "name" | "history">;
+}): ReactElement | null {
+  const failed = history.filter(({ error }) => error !== undefined).toReversed();
+  if (failed.length === 0) return null;
+  return (
+    <section aria-labelledby="errors">
+      <h2 id="errors">Errors</h2>
+      {failed.map(({ attempts, at, error, fingerprint = null }, index) => (
+        <details key={`${attempts}${at}`} open={index === 0}>
+          <summary>
+            Attempt {attempts}, <ClockTime at={at} />: <strong>{error?.type}</strong>{" "}
+            {error?.message}
+          </summary>
+          <p>
+            <Link
+              href={causeAddress({
+                ...{ queue, name, error: error?.type ?? null, fingerprint, reason: null },
+              })}
+            >
+              All that failed of this
+            </Link>
+          </p>
+          {error?.fields === undefined ? null : (
+            <pre
+              tabIndex={0}
+              role="region"
+              aria-label={`Fields of the error of attempt ${attempts}`}
+            >
+              {JSON.stringify(error.fields, null, 2)}
+            </pre>
+          )}
+          {error?.stack === undefined ? null : (
+            <pre tabIndex={0} role="region" aria-label={`Stack of attempt ${attempts}`}>
+              {error.stack}
+            </pre>
+          )}
+        </details>
+      ))}
+    </section>
+  );
+}

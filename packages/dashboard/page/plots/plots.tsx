@@ -1,0 +1,228 @@
+import { type ReactElement, useMemo, useState } from "react";
+import type { EndedView, PlotsView } from "../../src/api/views/plots-views.ts";
+import { Answer } from "../questions/answer.tsx";
+import { type ChartLine, LineChart } from "./line-chart.tsx";
+import { count } from "../words/number.ts";
+import { usePlots, useSession } from "../questions/questions.ts";
+import { duration } from "../words/time.tsx";
+
+const RANGES: readonly (readonly [string, string])[] = [
+  ["5m", "5 minutes"],
+  ["15m", "15 minutes"],
+  ["1h", "the last hour"],
+  ["6h", "6 hours"],
+  ["24h", "24 hours"],
+  ["7d", "7 days"],
+];
+const NO_SAMPLES = {
+  ...{ at: [], queued: [], running: [], delayed: [], blocked: [], dead: [] },
+  ...{ oldestAgeMs: [], slots: [], used: [] },
+};
+const NO_ENDS = {
+  ...{ at: [], succeeded: [], failed: [], dead: [] },
+  ...{ p50Ms: [], p95Ms: [], waited50Ms: [], waited95Ms: [] },
+};
+/** Before the first answer. */
+const NOT_YET_SAMPLED: PlotsView = { from: 0, to: 0, sampled: NO_SAMPLES };
+const NOT_YET: PlotsView = { ...NOT_YET_SAMPLED, ended: NO_ENDS };
+const SOLID: number[] = [];
+const DASHED = [6, 3];
+const DOTTED = [2, 2];
+
+/** How the fleet, or a queue, was over time; of the fleet perhaps only its slots. */
+export function Plots({
+  queue = "",
+  of = queue === "" ? "fleet" : "queue",
+}: {
+  readonly queue?: string;
+  readonly of?: "fleet" | "queue" | "slots";
+}): ReactElement {
+  const [range, setRange] = useState("1h");
+  const plots = usePlots(range, queue);
+  const session = useSession().data;
+  const grafana = session?.grafana;
+  // As high as they will be, so that what is below does not jump.
+  const view = plots.data ?? (session?.search === true ? NOT_YET : NOT_YET_SAMPLED);
+  return (
+    <section aria-labelledby="over-time">
+      <h2 id="over-time">Over time</h2>
+      <div className="filter">
+        <label>
+          Range
+          <select value={range} onChange={(event) => setRange(event.target.value)}>
+            {RANGES.map(([value, words]) => (
+              <option key={value} value={value}>
+                {words}
+              </option>
+            ))}
+          </select>
+        </label>
+        {grafana === undefined ? null : (
+          <a href={grafana} target="_blank" rel="noreferrer">
+            More in Grafana
+          </a>
+        )}
+      </div>
+      {plots.error === null ? null : <Answer of={plots}>{() => null}</Answer>}
+      {of === "slots" ? (
+        <div className="plots">
+          <Slots view={view} />
+        </div>
+      ) : (
+        <Charts view={view} of={of} />
+      )}
+    </section>
+  );
+}
+
+/** How many of the nodes' slots were used. */
+function Slots({ view }: { readonly view: PlotsView }): ReactElement {
+  const lines = useMemo(() => linesOf(view).slots, [view]);
+  return (
+    <LineChart
+      title="Slots"
+      words={lastWords(view.sampled, ["used", "slots"])}
+      at={view.sampled.at}
+      lines={lines}
+      shown={count}
+    />
+  );
+}
+
+function Charts({
+  view,
+  of,
+}: {
+  readonly view: PlotsView;
+  readonly of: "fleet" | "queue";
+}): ReactElement {
+  const { ended, sampled } = view;
+  const charts = useMemo(() => linesOf(view), [view]);
+  return (
+    <div className="plots">
+      {ended === undefined ? (
+        <p className="quiet">
+          How attempts ended, and how long they waited and ran, is counted in an index of jobs, and
+          there is none here. <code>millrace ui</code> keeps one; in code give <code>search</code>.
+        </p>
+      ) : (
+        <>
+          <LineChart
+            title="Attempts that ended"
+            words={endedWords(ended)}
+            at={ended.at}
+            lines={charts.ended}
+            shown={count}
+          />
+          <LineChart
+            title="How long they waited"
+            words={lengthWords(ended.waited50Ms, ended.waited95Ms)}
+            at={ended.at}
+            lines={charts.waited}
+            shown={duration}
+          />
+          <LineChart
+            title="How long they ran"
+            words={lengthWords(ended.p50Ms, ended.p95Ms)}
+            at={ended.at}
+            lines={charts.took}
+            shown={duration}
+          />
+        </>
+      )}
+      <LineChart
+        title="Jobs that wait and run"
+        words={lastWords(sampled, ["queued", "running", "delayed", "blocked", "dead"])}
+        at={sampled.at}
+        lines={charts.jobs}
+        shown={count}
+      />
+      <LineChart
+        title="Age of the oldest job"
+        words={ageWords(sampled.oldestAgeMs)}
+        at={sampled.at}
+        lines={charts.age}
+        shown={duration}
+      />
+      {of === "fleet" ? <Slots view={view} /> : null}
+    </div>
+  );
+}
+
+type Plot = "ended" | "waited" | "took" | "jobs" | "age" | "slots";
+
+function linesOf({ ended, sampled }: PlotsView): Readonly<Record<Plot, readonly ChartLine[]>> {
+  return {
+    ended: [
+      { name: "succeeded", colour: "good", dash: SOLID, values: ended?.succeeded ?? [] },
+      { name: "failed", colour: "warning", dash: DASHED, values: ended?.failed ?? [] },
+      { name: "dead", colour: "critical", dash: DOTTED, values: ended?.dead ?? [] },
+    ],
+    waited: lengthLines(ended?.waited50Ms, ended?.waited95Ms),
+    took: lengthLines(ended?.p50Ms, ended?.p95Ms),
+    jobs: [
+      { name: "queued", colour: "busy", dash: SOLID, values: sampled.queued },
+      { name: "running", colour: "good", dash: DASHED, values: sampled.running },
+      { name: "delayed", colour: "quiet", dash: DOTTED, values: sampled.delayed },
+      { name: "blocked", colour: "warning", dash: DASHED, values: sampled.blocked },
+      { name: "dead", colour: "critical", dash: DOTTED, values: sampled.dead },
+    ],
+    age: [{ name: "oldest", colour: "warning", dash: SOLID, values: sampled.oldestAgeMs }],
+    slots: [
+      { name: "used", colour: "busy", dash: SOLID, values: sampled.used },
+      { name: "slots", colour: "quiet", dash: DASHED, values: sampled.slots },
+    ],
+  };
+}
+
+function endedWords(ended: EndedView): string {
+  if (ended === NO_ENDS) return "";
+  return `${count(sum(ended.succeeded))} succeeded, ${count(sum(ended.failed))} failed and were tried again, ${count(sum(ended.dead))} died.`;
+}
+
+function numbers(values: readonly (number | null)[]): readonly number[] {
+  return values.filter((value) => value !== null);
+}
+
+type Lengths = readonly (number | null)[];
+
+function lengthLines(half: Lengths = [], most: Lengths = []): readonly ChartLine[] {
+  return [
+    { name: "half", colour: "good", dash: SOLID, values: half },
+    { name: "95 of 100", colour: "warning", dash: DASHED, values: most },
+  ];
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+const NO_SAMPLE =
+  "No sample has been taken in this time: one is taken each minute while a dashboard runs.";
+
+function ageWords(ages: Lengths): string {
+  if (ages === NO_SAMPLES.oldestAgeMs) return "";
+  const known = numbers(ages);
+  return known.length === 0 ? NO_SAMPLE : `At most ${duration(Math.max(...known))}.`;
+}
+
+function lengthWords(half: Lengths, most: Lengths): string {
+  if (most === NO_ENDS.p95Ms || most === NO_ENDS.waited95Ms) return "";
+  if (numbers(half).length === 0) return "No attempt ended in this time.";
+  return `Half of them at most ${lastLength(half)}, 95 of 100 at most ${lastLength(most)}, where they ended last.`;
+}
+
+function lastLength(values: Lengths): string {
+  const last = numbers(values).at(-1);
+  return last === undefined ? "–" : duration(last);
+}
+
+function lastWords<Field extends string>(
+  sampled: Readonly<Record<Field, readonly (number | null)[]>>,
+  fields: readonly Field[],
+): string {
+  if (sampled === NO_SAMPLES) return "";
+  const last = fields.map((field) => [field, numbers(sampled[field]).at(-1)] as const);
+  if (last.every(([, value]) => value === undefined)) return NO_SAMPLE;
+  return `In the last sample: ${last.map(([field, value]) => `${count(value ?? 0)} ${field}`).join(", ")}.`;
+}

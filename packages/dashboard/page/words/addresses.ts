@@ -1,0 +1,73 @@
+import type { QueueView, RefView } from "../../src/api/views/views.ts";
+import type { CauseView } from "../../src/api/views/error-views.ts";
+import { pathOf, queryOf } from "./paths.ts";
+
+/** Where things are shown. */
+
+export const queueAddress = (queue: string): string => `/${pathOf("queues", queue)}`;
+
+export const jobAddress = ({ queue, id }: RefView): string => `/${pathOf("jobs", queue, id)}`;
+
+export const machineAddress = (machine: string, id: string): string =>
+  `/${pathOf("machines", machine, id)}`;
+
+export const jobsAddress = (filter: {
+  readonly state?: string;
+  readonly queue?: string;
+  readonly name?: string;
+  /** In the language of filters. */
+  readonly filter?: string;
+}): string => `/jobs${queryOf(filter)}`;
+
+/** A term of a filter: of this node. */
+export const ofNode = (node: string): string => `node:${JSON.stringify(node)}`;
+
+/** A cause of errors, as its address names it. */
+export interface CauseRef {
+  readonly queue: string;
+  readonly name: string | null;
+  readonly error: string | null;
+  readonly fingerprint: string | null;
+  /** Of letters; null: of any. */
+  readonly reason: string | null;
+}
+
+/**
+ * A name or an error that is left out stands for letters that have none; without a fingerprint all
+ * letters with that type of error are meant.
+ */
+export const causeAddress = (cause: CauseRef, filter = ""): string => {
+  const { queue, name, reason, error, fingerprint } = cause;
+  return `/errors/cause${queryOf({ queue, name, reason, error, fingerprint, filter })}`;
+};
+
+/** Letters without an error are told apart by their reason, and no others. */
+export const refOf = (
+  cause: Pick<CauseView, "queue" | "name" | "error" | "fingerprint" | "reasons">,
+): CauseRef => {
+  const { queue, name, error, fingerprint, reasons } = cause;
+  return {
+    ...{ queue, name, error, fingerprint },
+    reason: fingerprint === null ? (reasons[0] ?? null) : null,
+  };
+};
+
+/** The jobs of which an attempt failed so, whatever became of them. */
+export const failedJobsAddress = ({
+  queue,
+  name,
+  fingerprint,
+}: Pick<CauseRef, "queue" | "name" | "fingerprint">): string =>
+  jobsAddress({
+    queue,
+    filter: `fingerprint:${fingerprint ?? ""}${name === null ? "" : ` name=${JSON.stringify(name)}`}`,
+  });
+
+export const operationAddress = (id: string): string => `/${pathOf("operations", id)}`;
+
+/** The list in which the oldest job of a queue is: what was enqueued first was handed out first. */
+export function oldestAddress({ queue, running }: OldestOf): string {
+  return jobsAddress({ state: running > 0 ? "running" : "queued", queue });
+}
+
+type OldestOf = Pick<QueueView, "queue" | "running">;
