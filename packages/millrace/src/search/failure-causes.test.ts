@@ -176,7 +176,7 @@ test("what is older is forgotten by the hour, and a cause with its last job", ()
 test("messages that never repeat make no index larger than it may be", () => {
   const { store, learn, causes } = filled();
   const word = (n: number): string =>
-    String(n).replaceAll(/\d/g, (digit) => "abcdefghij".charAt(Number(digit)));
+    String(n).replaceAll(/\d/g, (digit) => "ghijklmnop".charAt(Number(digit)));
   learn(
     Array.from({ length: 3_000 }, (_, n) => ({
       ...{ id: `j${n}`, at: n * HOUR_MS, message: `no ${word(n)} here` },
@@ -189,4 +189,13 @@ test("messages that never repeat make no index larger than it may be", () => {
   const most = causes({ limit: 10_000 });
   expect(most).toHaveLength(left.jobs);
   expect(most.every(({ jobs }) => jobs === 1)).toBe(true);
+});
+
+test("of a job with more causes than the index knows, nobody says that it did not fail of another", () => {
+  const { learn, jobsOf } = filled();
+  const words = Array.from({ length: 51 }, (_, n) => "ghijklmnop".charAt(n % 10).repeat(n + 1));
+  learn(words.map((message, at) => ({ id: "many", at, message })));
+  learn([{ id: "few", at: 100, message: "no route" }]);
+  expect(jobsOf("-fingerprint:000000000000")).toEqual(["few"]);
+  expect(jobsOf("fingerprint!=000000000000")).toEqual(["few"]);
 });

@@ -92,3 +92,18 @@ test("the tags of a dead job are read from its letter", () => {
   expect(found("tag:vip payload.customer:7")).toBe(1);
   expect([found("-tag:vip"), found("tag~4111"), found("-tag:4111*")]).toEqual([0, 0, 0]);
 });
+
+test.each([
+  ["payload.n>1e220", 1],
+  ["payload.n>1e251", 0],
+  ["payload.n>=1e999", 0],
+  ["payload.long>=1e999", 1],
+])("a number of more digits than an index looks up is found by %s: %s", (filter, count) => {
+  const store = new IndexStore("", "");
+  onTestFinished(() => store.close());
+  const payload = { n: `1${"0".repeat(250)}`, long: "1e999" };
+  const place = { id: "x", queue: "mail", createdAt: 1, life: 0 };
+  const job = { ...place, name: "send", state: "queued", attempts: 0, at: 1, payload } as const;
+  store.write([{ kind: "arrival", position: 1, ...place, job }], NOTHING_READ);
+  expect(store.search({ filter, limit: 9, now: 1 }).jobs).toHaveLength(count);
+});
