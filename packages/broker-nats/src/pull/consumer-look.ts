@@ -1,6 +1,11 @@
 import { pullProblem } from "./pull-problem.ts";
 import type { PullSubscriptionOptions } from "./pull-subscription-options.ts";
 
+interface Look {
+  readonly ended: Promise<void>;
+  readonly isCertain: boolean;
+}
+
 /**
  * The look for a consumer that nobody answers for: it may be gone, or between two leaders. It waits
  * longer for a leader than the consumer is without one, so only what needs a new consumer should
@@ -8,18 +13,29 @@ import type { PullSubscriptionOptions } from "./pull-subscription-options.ts";
  */
 export class ConsumerLook {
   readonly #options: PullSubscriptionOptions;
-  #underWay: Promise<void> | undefined;
+  #underWay: Look | undefined;
 
   constructor(options: PullSubscriptionOptions) {
     this.#options = options;
   }
 
-  /** Never rejects. Callers that ask at the same time share a look. */
-  begin(): Promise<void> {
-    this.#underWay ??= this.#run().finally(() => {
-      this.#underWay = undefined;
-    });
-    return this.#underWay;
+  /**
+   * Never rejects. Callers that ask at the same time share a look.
+   *
+   * @param isCertain a leader has said that the consumer is gone: a look that was begun before that
+   *   may wait for a leader, and is not waited for
+   */
+  begin(isCertain: boolean): Promise<void> {
+    const other = this.#underWay;
+    if (other !== undefined && (other.isCertain || !isCertain)) return other.ended;
+    const look: Look = {
+      isCertain,
+      ended: this.#run().finally(() => {
+        if (this.#underWay === look) this.#underWay = undefined;
+      }),
+    };
+    this.#underWay = look;
+    return look.ended;
   }
 
   async #run(): Promise<void> {

@@ -313,7 +313,7 @@ export class PullSubscription {
   /** One that nobody answers for may have a new leader soon: it is asked again meanwhile. */
   async #replaceConsumer(isCertain: boolean): Promise<void> {
     this.#retire();
-    const look = this.#look.begin();
+    const look = this.#look.begin(isCertain);
     if (isCertain) await look;
     this.#backOff(isCertain ? undefined : ELECTION_MS);
   }
