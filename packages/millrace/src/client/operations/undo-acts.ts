@@ -77,7 +77,7 @@ export async function undoActOf(
   const patience = new Patience(broker, clock);
   const latest = new Map<string, Anew>();
   return async ({ items, inDoubt, requireHeld }, next) => {
-    patience.beginStep();
+    await patience.beginStep();
     const read = async ({ id: job, queue, mark: place = -1 }: PlanItem) => ({
       ...{ job: { id: job, queue }, place, kept: await things.read(place) },
     });
@@ -232,7 +232,10 @@ async function endOf(
   for (;;) {
     const ofThisLife = ({ life = 0 }: HistoryRecord): boolean => life >= (before.life ?? 0);
     const end = (await recordsOf(broker, job, before)).filter(ofThisLife).findLast(isFinal);
-    if (end !== undefined) return end;
+    if (end !== undefined) {
+      patience.settled(job.queue, end.at);
+      return end;
+    }
     if (clock.monotonic() >= deadline) break;
     await rest(clock);
   }

@@ -163,6 +163,49 @@ test.each(["paused", "unserved"])(
   },
 );
 
+test("the undo of what a queue holds that had no node waits for one that comes meanwhile", async () => {
+  const of = await scene();
+  const { client, clock } = of;
+  await client.queues.pause(QUEUE);
+  for (let n = 0; n < 45; n += 1) await client.enqueue(charge, { n }, { id: `c${n}` });
+  const { id } = await client.operations.start(CANCEL);
+  await client.operations.run(id);
+  await of.stopNode();
+  await client.queues.resume(QUEUE);
+  const { broker, client: runner } = of.another();
+  const seconds = (): Promise<void> =>
+    new Promise((resolve) => void clock.setTimer(2_000, resolve));
+  // The second step begins when a node is there, which has settled nothing yet.
+  const history = broker.history.read.bind(broker.history);
+  let isThere = false;
+  broker.history.read = async (job) => {
+    if (job.id === "c19" && !isThere) {
+      isThere = true;
+      await startNode();
+    }
+    return history(job);
+  };
+  const startNode = async (): Promise<void> => {
+    const { broker: slow } = of.another();
+    const settle = slow.settle.bind(slow);
+    slow.settle = async (...given) => {
+      await seconds();
+      return settle(...given);
+    };
+    const node = createNode({
+      ...{ broker: slow, clock, random: () => 0.5, name: "later", slots: 50 },
+      jobs: [charge.handler(() => undefined)],
+    });
+    await node.start();
+    onTestFinished(() => node.stop());
+    while (!(await client.nodes.list()).some(({ state }) => state === "running"))
+      await new Promise((resolve) => setImmediate(resolve));
+  };
+  const undone = runner.operations.run((await client.operations.undo(id)).id);
+  await clock.advance("20s");
+  expect(await undone).toMatchObject({ done: 25, failed: 20 });
+});
+
 test("a cancelled job that no node has settled yet stays as it is, and says so", async () => {
   const of = await scene();
   const { client, clock } = of;
