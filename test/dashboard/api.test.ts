@@ -374,6 +374,31 @@ describe("what the dashboard changes", () => {
     ]);
   });
 
+  test("a letter whose discard is answered is discarded, though nobody serves operations", async () => {
+    const of = await withDeadJobs(1);
+    await of.dashboard.close();
+    const discard = { filter: { queue: "billing", id: "c0" } };
+    expect(await (await of.post("dead/discard", discard)).json()).toMatchObject({
+      ...{ count: 1, failed: [] },
+    });
+    expect(await of.t.client.dead.list()).toEqual([]);
+    expect(await (await of.post("dead/discard", discard)).json()).toMatchObject({
+      ...{ count: 0, failed: [{ id: "c0", message: expect.stringContaining("before") as string }] },
+    });
+  });
+
+  test("what an operation was to look for is masked where operations are shown", async () => {
+    const of = await withDeadJobs(1);
+    const filter = { queue: "billing", where: 'message~"password=hunter2"' };
+    await of.post("operations", { kind: "dead-discard", filter });
+    const [shown] = await of.get<readonly { readonly id: string }[]>("operations");
+    for (const path of ["operations", `operations/${shown?.id}`, "audit"]) {
+      const text = JSON.stringify(await of.get(path));
+      expect(text).toContain("billing");
+      expect(text).not.toContain("hunter2");
+    }
+  });
+
   test("a job is cancelled, a schedule run and paused, a node quieted", async () => {
     const { get, post, t } = await scene();
     await t.enqueue(send, { n: 1 }, { id: "later", delay: "1h" });

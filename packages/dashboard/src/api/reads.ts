@@ -171,11 +171,8 @@ function auditView(
 ): AuditView {
   return {
     ...{ id, at, by, action },
-    which: Object.entries(filter)
-      .map(([name, value]) => {
-        const text = Array.isArray(value) ? value.join(",") : String(value);
-        return `${name}=${String(show(text))}`;
-      })
+    which: Object.entries(shown.shownFilter(filter, show))
+      .map(([name, value]) => `${name}=${Array.isArray(value) ? value.join(",") : String(value)}`)
       .join(" "),
     outcome:
       outcome.state === "done"

@@ -219,10 +219,25 @@ export function deadRow(letter: StoredDeadLetter, show: ShowValue): DeadRowView 
 }
 
 export function operationView(operation: OperationView, show: ShowValue): OperationView {
-  const { reason, failures } = operation;
+  const { reason, failures, filter } = operation;
   return {
     ...operation,
+    filter: shownFilter(filter, show),
     ...(reason === undefined ? {} : { reason: String(show(reason)) }),
     failures: failures.map((failure) => ({ ...failure, message: String(show(failure.message)) })),
   };
+}
+
+/** What was looked for may be a secret: a payload's, an error's. */
+export function shownFilter(
+  filter: OperationView["filter"],
+  show: ShowValue,
+): OperationView["filter"] {
+  const shown = (text: string): string => String(show(text));
+  return Object.fromEntries(
+    Object.entries(filter).map(([name, value]) => {
+      if (typeof value === "string") return [name, shown(value)];
+      return [name, typeof value === "object" ? value.map(shown) : value];
+    }),
+  );
 }

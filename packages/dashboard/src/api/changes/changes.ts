@@ -40,12 +40,19 @@ export async function retryLetters({ fleet, show, user, body }: Asking): Promise
   return { count: tallyLetters(results).count, failed: failuresOf(results, show) };
 }
 
-/** As an operation, which keeps what it discards and can be undone. */
-export async function discardLetters({ fleet, user, body }: Asking): Promise<ChangeView> {
+/**
+ * As an operation, which keeps what it discards and can be undone. One letter is discarded before
+ * the answer, however many operations others are at.
+ */
+export async function discardLetters(asking: Asking): Promise<ChangeView> {
+  const { fleet, user, body } = asking;
   const filter = askedFilter(fields(body, "body")["filter"]);
   const target = { kind: "dead-discard", filter, by: user.name } as const;
   const { id, total } = await fleet.operations.start(target);
-  return { count: total, failed: [], operation: id };
+  if (filter.id === undefined) return { count: total, failed: [], operation: id };
+  return carriedOut(asking, id, {
+    ...{ id: filter.id, message: "It was retried, or discarded, before it could be discarded." },
+  });
 }
 
 /** Carried out by whoever serves operations, as this dashboard does. */
@@ -125,22 +132,37 @@ export async function changeQueue(
  * answer, however many operations others are at.
  */
 export async function cancelJob(queue: string, id: string, asking: Asking): Promise<ChangeView> {
-  const { fleet, show, user, body } = asking;
+  const { fleet, user, body } = asking;
   const note = { reason: `cancelled by ${user.name}`, ...askedReason(body), by: user.name };
   const { state } = await fleet.jobs.get(id, { queue });
   if (!LIVE.includes(state))
     return { count: 0, failed: [{ id, message: `It has ended already: ${state}.` }] };
   const target = { kind: "jobs-cancel", filter: { queue, id }, ...note } as const;
   const { id: operation } = await fleet.operations.start(target);
-  // Not by whoever comes to it: who is told that it is being cancelled relies on that.
-  const { done, failures } = await fleet.operations.run(operation, { timeout: CANCEL_WITHIN });
+  return carriedOut(asking, operation, {
+    ...{ id, message: "It ended, or moved on, before it could be cancelled." },
+  });
+}
+
+/**
+ * Not by whoever comes to it: who is told that it is done relies on that.
+ *
+ * @param otherwise what is said where nothing was done, and nothing failed
+ */
+async function carriedOut(
+  { fleet, show }: Asking,
+  operation: string,
+  otherwise: ChangeView["failed"][number],
+): Promise<ChangeView> {
+  const { done, failures } = await fleet.operations.run(operation, { timeout: CARRIED_OUT_WITHIN });
   if (done > 0) return { count: done, failed: [], operation };
-  const message = failures[0]?.message ?? "It ended, or moved on, before it could be cancelled.";
+  const { id } = otherwise;
+  const message = failures[0]?.message ?? otherwise.message;
   return { count: 0, failed: [{ id, message: String(show(message)) }], operation };
 }
 
 /** Then it is not known whether it is, and the answer says so: `request-timeout`. */
-const CANCEL_WITHIN = "10s";
+const CARRIED_OUT_WITHIN = "10s";
 const LIVE: readonly string[] = ["queued", "delayed", "blocked", "running"];
 
 /** Gives one that waits for its time another. */

@@ -1,7 +1,7 @@
 import { createMask } from "@millrace/telemetry/masking";
 import { expect, test } from "vitest";
 import type { Operation } from "../../client/operations/operation.ts";
-import { operationReport } from "./operations.ts";
+import { maskedOperation, operationReport } from "./operations.ts";
 
 const OPERATION: Operation = {
   ...{ id: "op", kind: "dead-retry", filter: {}, by: "ada", at: 1 },
@@ -11,6 +11,14 @@ const OPERATION: Operation = {
   ],
   progress: { state: "done", at: 2 },
 };
+
+test("what was looked for is masked as the configuration says", () => {
+  const mask = createMask({ patterns: [/C-\d+/u] });
+  const filter = { queue: "mail", where: "message~C-1234", names: ["C-7", "other"], all: true };
+  expect(maskedOperation({ ...OPERATION, filter }, mask).filter).toEqual({
+    ...{ queue: "mail", where: "message~***", names: ["***", "other"], all: true },
+  });
+});
 
 test("failures are masked as the configuration says, and those that are not named are counted", () => {
   const mask = createMask({ patterns: [/C-\d+/u] });

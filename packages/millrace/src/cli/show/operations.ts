@@ -21,13 +21,22 @@ export function filterText({ filter }: Pick<Operation, "filter">): string {
     .join(" ");
 }
 
-/** What failures say may have secrets that only this configuration knows. */
+/** What was looked for, and what failures say, may have secrets that this configuration knows. */
 export function maskedOperation(operation: Operation, mask: Mask): Operation {
   const failures = operation.failures.map((failure) => ({
     ...failure,
     message: mask.text(failure.message),
   }));
-  return { ...operation, failures };
+  return { ...operation, filter: maskedFilter(operation.filter, mask), failures };
+}
+
+export function maskedFilter(filter: Operation["filter"], mask: Mask): Operation["filter"] {
+  return Object.fromEntries(
+    Object.entries(filter).map(([name, value]) => {
+      if (typeof value === "string") return [name, mask.text(value)];
+      return [name, typeof value === "object" ? value.map((one) => mask.text(one)) : value];
+    }),
+  );
 }
 
 /** The things that could not be changed, each with its reason and its trace. */

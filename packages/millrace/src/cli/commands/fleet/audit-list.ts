@@ -1,6 +1,8 @@
 import type { AuditOutcome, AuditRecord, AuditValue } from "../../../client/audit.ts";
 import { duration, text, whole } from "../../../config/field-kinds.ts";
+import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
+import { maskedFilter } from "../../show/operations.ts";
 import { type Column, table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
 
@@ -26,13 +28,19 @@ export const auditList = command({
   fields: ["connection", "namespace"],
   examples: [["millrace audit list --action dead --since 7d", "Who retried what this week"]],
   async run({ flags: { action, since, limit = 50 }, config }) {
-    const records = await withClient(config, async (client) =>
+    const listed = await withClient(config, async (client) =>
       client.audit.list({
         limit,
         ...(action === undefined ? {} : { action }),
         ...(since === undefined ? {} : { since: (await client.broker.serverNow()) - since }),
       }),
     );
+    const mask = maskOf(config);
+    const records = listed.map((record) => ({
+      ...record,
+      filter: maskedFilter(record.filter, mask),
+      ...(record.reason === undefined ? {} : { reason: mask.text(record.reason) }),
+    }));
     return {
       json: records,
       text: (paint) =>
