@@ -102,8 +102,27 @@ describeEachServer("looking into a queue", (server) => {
     await server.calm();
     const jobs = Array.from({ length: 5 }, () => jobFor("q", { payload: "x".repeat(700_000) }));
     await broker.enqueue(jobs);
+    const ids = jobs.map(({ id }) => id);
     const listed = await broker.listWaiting("q", { limit: 10 });
-    expect(listed.map(({ envelope }) => envelope.id)).toEqual(jobs.map(({ id }) => id));
+    expect(listed.map(({ envelope }) => envelope.id)).toEqual(ids);
+    const page = await broker.listWaiting("q", { limit: 10, bytes: 1_000_000 });
+    expect(page.map(({ envelope }) => envelope.id)).toEqual(ids.slice(0, 2));
+    const after = page.at(-1)?.position ?? 0;
+    const rest = await broker.listWaiting("q", { limit: 10, after });
+    expect(rest.map(({ envelope }) => envelope.id)).toEqual(ids.slice(2));
+  });
+
+  test("says how long ago a worker that nobody knows of was handed a job", async () => {
+    const broker = await connected({ servers: server.url, namespace: server.namespace() });
+    await broker.queues.ensure("q");
+    await broker.enqueue([jobFor("q"), jobFor("q")]);
+    expect(await broker.queues.snapshot("q")).not.toHaveProperty("activeMs");
+    const worker = await CollectingWorker.start(broker, "q");
+    await worker.nth(2);
+    const { running, activeMs } = await broker.queues.snapshot("q");
+    expect(running).toBe(2);
+    expect(activeMs).toBeGreaterThanOrEqual(0);
+    expect(activeMs).toBeLessThan(15_000);
   });
 
   test("whose stream serves no batches falls back to one message at a time", async () => {

@@ -27,7 +27,7 @@ for (const target of serversUnderTest()) {
       const [url = ""] = cluster.urls;
       const options = { servers: url, namespace: "r3", replicas: REPLICAS };
       await using client = await connect({ ...options, env: {} });
-      const { journal, signals, delayed } = client.broker;
+      const { journal, signals, delayed, blocked } = client.broker;
       // It makes the streams: one that is missing would be asked again until its absence counts.
       const node = await createNode({ ...options, env: {}, jobs: [ship.handler(() => null)] });
       await node.start();
@@ -55,6 +55,14 @@ for (const target of serversUnderTest()) {
       expect(await delayed.of(signal)).toEqual([]);
       await nc.flush();
       expect(purged).toEqual(["r3-journal", "r3-signals", "r3-delayed"]);
+      purged.length = 0;
+
+      for (const once of [false, true]) {
+        expect(await delayed.newest({ once })).toBeGreaterThanOrEqual(0);
+        expect(await blocked.newest({ once })).toBeGreaterThanOrEqual(0);
+      }
+      await nc.flush();
+      expect(purged).toEqual(["r3-delayed", "r3-blocked"]);
       const { inbox } = client.broker;
       const machine = { machine: "order", id: "o-1" };
       await inbox.send(machine, { kind: "event", data });

@@ -10,12 +10,12 @@ async function slowScene() {
   await t.enqueue(send, { n: 1 }, { id: "later", delay: "1h" });
   await t.clock.advance("1s");
   const { delayed } = t.broker;
-  const count = delayed.count.bind(delayed);
+  const list = delayed.list.bind(delayed);
   const looks = { begun: 0, go: Promise.withResolvers<void>() };
-  delayed.count = async (queue) => {
+  delayed.list = async (query) => {
     looks.begun += 1;
     await looks.go.promise;
-    return count(queue);
+    return list(query);
   };
   const ask = async (name: string, signal?: AbortSignal): Promise<Response> => {
     const filter = { where: `state=delayed name=${name}` };

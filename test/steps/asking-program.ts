@@ -31,6 +31,7 @@ const dying = withMethods(broker, {
   delayed: {
     list: (query) => delayed.list(query),
     count: (queue) => delayed.count(queue),
+    newest: (options) => delayed.newest(options),
     of: (job) => delayed.of(job),
     move: async (...job) => {
       at("before the wake");

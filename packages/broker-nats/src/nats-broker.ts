@@ -30,6 +30,7 @@ import {
   type Successors,
   type FindOptions,
   type WaitingJob,
+  type WaitingQuery,
   type WorkOptions,
   type WorkSubscription,
   recordError,
@@ -253,11 +254,8 @@ export class NatsBroker implements Broker {
     return findWaiting(this.#server, this.blocked, id, options);
   }
 
-  listWaiting(
-    queue: string,
-    options: { readonly limit?: number } = {},
-  ): Promise<readonly WaitingJob[]> {
-    return listWaiting(this.#server, queue, options.limit);
+  listWaiting(queue: string, query?: WaitingQuery): Promise<readonly WaitingJob[]> {
+    return listWaiting(this.#server, queue, query);
   }
 
   whoRuns(...asked: Parameters<Broker["whoRuns"]>): Promise<RunningJob | undefined> {

@@ -374,6 +374,7 @@ export type {
   QueueStore,
   ServerEndpoint,
   WaitingJob,
+  WaitingQuery,
 } from "./broker/broker.ts";
 export { isMeantRun, type MeantRun, type RunningJob } from "./broker/running-job.ts";
 export type { EnqueueCall, EnqueueResult } from "./broker/enqueue-call.ts";
@@ -419,6 +420,7 @@ export {
   type DelayedQuery,
   type DelayedStore,
   type MeantMove,
+  type NewestOptions,
   ON_ITS_WAY_MS,
 } from "./broker/stores/delayed-store.ts";
 export type {

@@ -37,6 +37,7 @@ import {
   type Stoppable,
   type Successors,
   type WaitingJob,
+  type WaitingQuery,
   type WorkOptions,
   type WorkSubscription,
 } from "@millrace/core";
@@ -215,11 +216,8 @@ export class MemoryBroker implements Broker {
     return this.#lookup.findWaiting(id, options);
   }
 
-  listWaiting(
-    queue: string,
-    options?: { readonly limit?: number },
-  ): Promise<readonly WaitingJob[]> {
-    return this.#lookup.listWaiting(queue, options);
+  listWaiting(queue: string, query?: WaitingQuery): Promise<readonly WaitingJob[]> {
+    return this.#lookup.listWaiting(queue, query);
   }
 
   whoRuns(id: string, meant: MeantRun = {}): Promise<RunningJob | undefined> {

@@ -8,6 +8,7 @@ import {
   messageIdOf,
   type ReleaseOptions,
 } from "@millrace/core";
+import { withinBytes } from "../../../packages/testkit/src/memory/stores/within-bytes.ts";
 import { type BlockedMessage, blockedJob } from "../server/sim-blocked.ts";
 import type { Line } from "./line.ts";
 
@@ -74,18 +75,22 @@ export class BlockedClient implements BlockedStore {
     });
   }
 
-  list({ queue, gate, limit = DEFAULT_LIMIT, after = 0 }: BlockedQuery = {}): Promise<
-    readonly BlockedJob[]
-  > {
+  list(query: BlockedQuery = {}): Promise<readonly BlockedJob[]> {
+    const { queue, gate, limit = DEFAULT_LIMIT, after = 0, until = Infinity, bytes } = query;
     const { blocked } = this.#line.server;
     return this.#line.call({
       point: "list blocked",
-      act: () =>
-        blocked
+      act: () => {
+        const part = blocked
           .list(queue, gate)
-          .filter(({ sequence }) => sequence > after)
-          .slice(0, limit)
-          .flatMap((job) => blockedJob(job) ?? []),
+          .filter(({ sequence }) => sequence > after && sequence <= until);
+        const page = withinBytes(
+          part.slice(0, limit),
+          bytes,
+          ({ publication }) => publication.body,
+        );
+        return page.flatMap((job) => blockedJob(job) ?? []);
+      },
     });
   }
 
@@ -93,6 +98,13 @@ export class BlockedClient implements BlockedStore {
     return this.#line.call({
       point: "count blocked",
       act: () => this.#line.server.blocked.list(queue).length,
+    });
+  }
+
+  newest(): Promise<number> {
+    return this.#line.call({
+      point: "newest blocked",
+      act: () => this.#line.server.blocked.newest,
     });
   }
 

@@ -36,6 +36,7 @@ import {
   type Stoppable,
   type Successors,
   type WaitingJob,
+  type WaitingQuery,
   type WorkOptions,
   type WorkSubscription,
   writeEnvelope,
@@ -234,14 +235,17 @@ export class SimBroker implements Broker {
 
   listWaiting(
     queue: string,
-    { limit = 100 }: { limit?: number } = {},
+    { limit = 100, after = 0 }: WaitingQuery = {},
   ): Promise<readonly WaitingJob[]> {
     const { server } = this.#line;
     return this.#line.call({
       point: `list ${queue}`,
       act: () =>
         [
-          ...server.queue(queue).messages.map((job) => anyWaitingJob(job, "queued")),
+          ...server
+            .queue(queue)
+            .messages.filter(({ sequence }) => sequence > after)
+            .map((job) => ({ ...anyWaitingJob(job, "queued"), position: job.sequence })),
           ...server.delayed
             .list(queue)
             .toSorted((a, b) => a.notBefore - b.notBefore)

@@ -59,6 +59,7 @@ export function delayedClient(line: Line, maxMessageBytes: number): DelayedStore
   return {
     list: (query) => line.call({ point: "list delayed", act: () => delayed.page(query ?? {}) }),
     count: (queue) => line.call({ point: "count delayed", act: () => delayed.list(queue).length }),
+    newest: () => line.call({ point: "newest delayed", act: () => delayed.newest }),
     of: async (job) => await line.call({ point: `delayed ${job.id}`, act: () => store.of(job) }),
     move: async (...order) =>
       await line.call({ point: `move ${order[0]}`, act: () => store.move(...order) }),

@@ -35,6 +35,11 @@ export class SimBlocked {
     this.#ids.note(messageId, { sequence, atMs: nowMs });
   }
 
+  /** The sequence of the newest one there ever was. */
+  get newest(): number {
+    return this.#lastSequence;
+  }
+
   /** @returns false where it is gone already */
   remove(sequence: number): boolean {
     return this.#messages.delete(sequence);

@@ -7,6 +7,7 @@ import {
   type JobRef,
   tracePart,
   type MeantMove,
+  type NewestOptions,
   requireId,
   requireQueueName,
   waitsForOwnStart,
@@ -15,6 +16,7 @@ import { request } from "../jetstream-errors.ts";
 import { delayedOf } from "../lookup/delayed-of.ts";
 import { type DelayedMessage, readDelayed } from "../lookup/read-delayed.ts";
 import { behindBarrier } from "../reads/behind-barrier.ts";
+import { newestPosition } from "../reads/newest-position.ts";
 import { endsOf } from "../reads/scan.ts";
 import { countMessages } from "../reads/count-messages.ts";
 import { moveDelayed, type MoveOptions } from "./move-delayed.ts";
@@ -50,6 +52,12 @@ export class NatsDelayedJobs implements DelayedStore {
         count += await countMessages(server, ends, subject);
       return count;
     });
+  }
+
+  newest(options?: NewestOptions): Promise<number> {
+    const { server } = this.#options;
+    const doing = "look for the newest delayed job";
+    return newestPosition(server, { stream: server.names.delayedStream, doing }, options);
   }
 
   of({ id, queue }: JobRef): Promise<readonly Envelope[]> {

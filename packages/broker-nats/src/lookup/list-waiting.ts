@@ -4,6 +4,7 @@ import {
   type LaneName,
   requireQueueName,
   type WaitingJob,
+  type WaitingQuery,
 } from "@millrace/core";
 import { request } from "../jetstream-errors.ts";
 import { laneConsumer } from "../reads/lane-consumer.ts";
@@ -19,14 +20,16 @@ const DEFAULT_LIMIT = 100;
 export function listWaiting(
   server: ServerAccess,
   queue: string,
-  limit = DEFAULT_LIMIT,
+  query: WaitingQuery = {},
 ): Promise<readonly WaitingJob[]> {
   return request(`list what waits in the queue ${queue}`, async () => {
     requireQueueName(queue);
-    const queued = await listQueued(server, queue, limit);
-    const delayed = await readDelayed(server, { queue, limit: limit - queued.length });
+    const { limit = DEFAULT_LIMIT, after = 0, bytes = Number.POSITIVE_INFINITY } = query;
+    const { jobs, held } = await listQueued(server, queue, { limit, after, bytes });
+    const room = { limit: held < bytes ? limit - jobs.length : 0, bytes: bytes - held };
+    const delayed = await readDelayed(server, { queue, ...room });
     return [
-      ...queued,
+      ...jobs,
       ...delayed.map(({ read, message }): WaitingJob => ({
         envelope: read.ok ? read.envelope : envelopeOfUnreadable(message, read),
         state: "delayed",
@@ -39,16 +42,17 @@ export function listWaiting(
 async function listQueued(
   server: ServerAccess,
   queue: string,
-  limit: number,
-): Promise<readonly WaitingJob[]> {
+  { limit, after, bytes }: Required<WaitingQuery>,
+): Promise<{ readonly jobs: readonly WaitingJob[]; readonly held: number }> {
   const ends = await endsOf(server, server.names.queueStream(queue));
   if (ends === undefined) throw queueNotFound(queue);
   const jobs: WaitingJob[] = [];
-  if (limit < 1) return jobs;
+  let held = 0;
+  if (limit < 1) return { jobs, held };
   const handedOut = await handedOutUntil(server, ends.stream);
   for await (const messages of scan(server, {
     ends,
-    from: ends.first,
+    from: Math.max(after + 1, ends.first),
     until: ends.last,
     wanted: limit,
   })) {
@@ -60,13 +64,15 @@ async function listQueued(
         envelope: read.ok ? read.envelope : envelopeOfUnreadable(message, read),
         state: "queued",
         storedAt: message.storedAt,
+        position: message.sequence,
         // What was settled is not in the stream any more.
         ...(message.sequence <= handedOut[message.lane ?? "normal"] ? { isHandedOut: true } : {}),
       });
-      if (jobs.length >= limit) return jobs;
+      held += message.body.length;
+      if (jobs.length >= limit || held >= bytes) return { jobs, held };
     }
   }
-  return jobs;
+  return { jobs, held };
 }
 
 /** The last message that each lane's consumer has delivered. */

@@ -12,32 +12,45 @@ export interface DelayedMessage {
 /** A page of the delayed stream by position, its jobs sorted by their times. */
 export async function readDelayed(
   server: ServerAccess,
-  { queue, limit = 100, after = 0 }: DelayedQuery,
+  query: DelayedQuery,
 ): Promise<readonly DelayedMessage[]> {
+  const { queue, limit = 100 } = query;
   /** By job, so that one whose schedule fires between the two looks is there once. */
   const found = new Map<string, DelayedMessage>();
+  let end = Number.POSITIVE_INFINITY;
   // Held ones first: one that fires meanwhile is met again among those that are due.
-  for (const subject of queue === undefined ? [undefined] : server.names.delayedOf(queue))
-    for (const [key, job] of await readSubject(server, subject, limit, after)) found.set(key, job);
+  for (const subject of queue === undefined ? [undefined] : server.names.delayedOf(queue)) {
+    const { jobs, until } = await readSubject(server, subject, { ...query, limit });
+    for (const [key, job] of jobs) found.set(key, job);
+    end = Math.min(end, until);
+  }
   return [...found.values()]
+    .filter(({ message }) => message.sequence <= end)
     .sort((a, b) => a.message.sequence - b.message.sequence)
     .slice(0, limit)
     .sort((a, b) => a.notBefore - b.notBefore);
 }
 
+interface SubjectJobs {
+  readonly jobs: ReadonlyMap<string, DelayedMessage>;
+  /** What lies behind was not read, for its bytes. */
+  readonly until: number;
+}
+
 async function readSubject(
   server: ServerAccess,
   subject: string | undefined,
-  limit: number,
-  after: number,
-): Promise<ReadonlyMap<string, DelayedMessage>> {
+  { limit, after = 0, until, bytes = Number.POSITIVE_INFINITY }: DelayedQuery & { limit: number },
+): Promise<SubjectJobs> {
   const jobs = new Map<string, DelayedMessage>();
+  const all = { jobs, until: Number.POSITIVE_INFINITY };
   const ends = limit < 1 ? undefined : await endsOf(server, server.names.delayedStream);
-  if (ends === undefined) return jobs;
+  if (ends === undefined) return all;
+  let held = 0;
   const range = {
     ends,
     from: Math.max(after + 1, ends.first),
-    until: ends.last,
+    until: until ?? ends.last,
     wanted: limit,
     ...(subject === undefined ? {} : { subject }),
   };
@@ -50,8 +63,10 @@ async function readSubject(
         stored.subject.slice(stored.subject.indexOf(".", server.names.namespace.length + 1)),
         job,
       );
-      if (jobs.size >= limit) return jobs;
+      held += stored.data.length;
+      if (jobs.size >= limit) return all;
+      if (held >= bytes) return { jobs, until: stored.sequence };
     }
   }
-  return jobs;
+  return all;
 }

@@ -25,6 +25,8 @@ export interface StreamRange {
   readonly filter: string;
   /** The first sequence to look at. Default 1. */
   readonly from?: number;
+  /** The last one. Default: the last there is at the moment. */
+  readonly until?: number;
   /** Most messages. Default: all there are at the moment. */
   readonly limit?: number;
   /** Nothing more is asked for once so many bytes have come. Default: all there are. */
@@ -33,7 +35,7 @@ export interface StreamRange {
   readonly leaderReads?: number;
 }
 
-interface BatchRange extends Required<Omit<StreamRange, "leaderReads" | "bytes">> {
+interface BatchRange extends Required<Omit<StreamRange, "leaderReads" | "bytes" | "until">> {
   /** How many more messages and bytes fit, asked before each batch. */
   readonly room: () => { readonly messages: number; readonly bytes: number };
 }
@@ -78,7 +80,7 @@ export async function* readStream(
   };
   let from = Math.max(1, range.from ?? 1);
   /** What comes later is not waited for: there may always be more. Known once batches are read. */
-  let until: number | undefined;
+  let { until } = range;
   const { leaderReads: atFirst = LEADER_READS } = range;
   for (let leaderReads = atFirst; left > 0 && held < bytes; leaderReads -= 1) {
     if (leaderReads === 0) {

@@ -4,16 +4,19 @@ import {
   type BlockedQuery,
   type BlockedStore,
   type Cancellation,
+  defined,
   type Envelope,
   type FindOptions,
   isLookedFor,
   isMeant,
+  type NewestOptions,
   readEnvelope,
   type ReleaseOptions,
   requireId,
   requireQueueName,
 } from "@millrace/core";
 import type { EarlierCopies } from "../lookup/earlier-copies.ts";
+import { newestPosition } from "../reads/newest-position.ts";
 import { endsOf } from "../reads/scan.ts";
 import { orWithoutStream, request } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
@@ -21,7 +24,7 @@ import type { OwnWords } from "../publish/own-words.ts";
 import { countMessages } from "../reads/count-messages.ts";
 import { headersOf, nextMessage } from "../reads/next-message.ts";
 import { removeMessage } from "./remove-message.ts";
-import { readStream, type StreamMessage } from "../reads/read-stream.ts";
+import { readStream, type StreamMessage, type StreamRange } from "../reads/read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
 import { decodeGate } from "../messages/gate-header.ts";
 import { gateToken } from "../messages/gate-token.ts";
@@ -61,7 +64,9 @@ export class NatsBlocked implements BlockedStore {
     const filter = this.#filter(queue, gate);
     let moved = 0;
     for (let from = 1; moved < count;) {
-      const oldest = await this.#read(filter, Math.min(count - moved, BATCH), from);
+      const oldest = await this.#read(filter, {
+        ...{ limit: Math.min(count - moved, BATCH), from },
+      });
       const last = oldest.at(-1);
       if (last === undefined) break;
       const base = moved;
@@ -104,10 +109,18 @@ export class NatsBlocked implements BlockedStore {
     return gates;
   }
 
-  async list({ queue, gate, limit, after }: BlockedQuery = {}): Promise<readonly BlockedJob[]> {
+  async list(query: BlockedQuery = {}): Promise<readonly BlockedJob[]> {
+    const { queue, gate, limit = DEFAULT_LIMIT, after = 0, until, bytes } = query;
     const filter = this.#filter(queue, gate);
-    const blocked = await this.#read(filter, limit ?? DEFAULT_LIMIT, (after ?? 0) + 1);
-    return blocked.flatMap((message) => this.#jobOf(message) ?? []);
+    for (let from = after + 1; ;) {
+      const part = { limit, from, ...defined({ until, bytes }) };
+      const messages = await this.#read(filter, part);
+      const jobs = messages.flatMap((message) => this.#jobOf(message) ?? []);
+      const last = messages.at(-1);
+      // An empty page is the end: what can't be read must not look like it.
+      if (jobs.length > 0 || last === undefined) return jobs;
+      from = last.sequence + 1;
+    }
   }
 
   count(queue?: string): Promise<number> {
@@ -117,6 +130,12 @@ export class NatsBlocked implements BlockedStore {
       if (queue === undefined) return ends.messages;
       return countMessages(this.#server, ends, this.#filter(queue));
     });
+  }
+
+  newest(options?: NewestOptions): Promise<number> {
+    const { blockedStream: stream } = this.#server.names;
+    const doing = "look for the newest blocked job";
+    return newestPosition(this.#server, { stream, doing }, options);
   }
 
   async purge(queue: string, gate?: string): Promise<number> {
@@ -190,10 +209,13 @@ export class NatsBlocked implements BlockedStore {
     return names.blocked(of, gate === undefined ? "*" : gateToken(gate));
   }
 
-  async #read(filter: string, limit: number, from: number): Promise<readonly StreamMessage[]> {
+  async #read(
+    filter: string,
+    part: Pick<StreamRange, "from" | "until" | "limit" | "bytes">,
+  ): Promise<readonly StreamMessage[]> {
     const { nc, jsm, names } = this.#server;
     const messages: StreamMessage[] = [];
-    const range = { stream: names.blockedStream, filter, limit, from };
+    const range = { stream: names.blockedStream, filter, ...part };
     for await (const message of readStream(nc, jsm, range)) messages.push(message);
     return messages;
   }

@@ -131,23 +131,29 @@ export class NatsQueues implements QueueStore {
     const info = await request(`look at the queue ${queue}`, () =>
       streamOf(jsm, names.queueStream(requireQueueName(queue)), queue, names.mark(queue, ">")),
     );
-    const [running, delayed, blocked, dead] = await request(`look at the queue ${queue}`, () =>
-      Promise.all([
-        this.#running(info.config.name),
-        this.#count(names.delayedStream, names.delayedOf(queue)),
-        this.#count(names.blockedStream, [names.blocked(queue, "*")]),
-        this.#count(names.deadStream, [names.dead(queue)]),
-      ]),
+    const [{ running, active }, delayed, blocked, dead] = await request(
+      `look at the queue ${queue}`,
+      () =>
+        Promise.all([
+          this.#running(info.config.name),
+          this.#count(names.delayedStream, names.delayedOf(queue)),
+          this.#count(names.blockedStream, [names.blocked(queue, "*")]),
+          this.#count(names.deadStream, [names.dead(queue)]),
+        ]),
     );
     const marks = Object.values(info.state.subjects ?? {}).reduce((sum, count) => sum + count, 0);
     const messages = info.state.messages - marks;
     const first = marks === 0 ? info.state.first_ts : await this.#firstJobAt(info);
     const now = Date.parse(info.ts ?? "");
+    const activeMs = running === 0 || active === undefined ? undefined : now - active;
     return {
       queue,
       intake: intakeOf(info.config.subjects, names, queue),
       queued: Math.max(0, messages - running),
       running,
+      ...(activeMs === undefined || Number.isNaN(activeMs)
+        ? {}
+        : { activeMs: Math.max(0, activeMs) }),
       delayed,
       blocked,
       dead,
@@ -172,11 +178,19 @@ export class NatsQueues implements QueueStore {
     }
   }
 
-  async #running(stream: string): Promise<number> {
-    const lanes = Object.values(LANE_CONSUMERS).map((name) =>
+  /** `active`: when a lane last delivered a job, or heard of the end of one. */
+  async #running(stream: string): Promise<{ running: number; active: number | undefined }> {
+    const asked = Object.values(LANE_CONSUMERS).map((name) =>
       laneConsumer(this.#server, stream, name),
     );
-    return (await Promise.all(lanes)).reduce((sum, lane) => sum + (lane?.num_ack_pending ?? 0), 0);
+    const lanes = (await Promise.all(asked)).filter((lane) => lane !== undefined);
+    const times = lanes
+      .flatMap(({ delivered, ack_floor: acked }) => [delivered.last_active, acked.last_active])
+      .flatMap((at) => (at === undefined ? [] : Date.parse(String(at))));
+    return {
+      running: lanes.reduce((sum, { num_ack_pending: pending }) => sum + pending, 0),
+      active: times.length === 0 ? undefined : Math.max(...times),
+    };
   }
 
   async #count(stream: string, filters: readonly string[]): Promise<number> {

@@ -176,10 +176,9 @@ export interface Broker {
    * stays in its queue until it is settled, so it is among them (`isHandedOut`). What
    * can't be read as a job is there too, under the id it would be buried by and without a name.
    *
-   * @param options.limit default 100
    * @throws MillraceError `queue-not-found`
    */
-  listWaiting(queue: string, options?: { readonly limit?: number }): Promise<readonly WaitingJob[]>;
+  listWaiting(queue: string, query?: WaitingQuery): Promise<readonly WaitingJob[]>;
 
   /**
    * Who runs this job now, asked of the nodes themselves. Jobs of several queues may have one id,
@@ -260,6 +259,11 @@ export interface QueueSnapshot {
   readonly dead: number;
   /** Whether producers are taken or refused. */
   readonly intake: QueueIntake;
+  /**
+   * Where some are running: how long ago a job was last handed to a worker, or settled by one.
+   * Absent where that is not known.
+   */
+  readonly activeMs?: number;
   /** Age of the oldest unsettled job; 0 where there is none. */
   readonly oldestAgeMs: number;
   /** What it takes before it refuses producers; absent where there is no limit. */
@@ -309,12 +313,23 @@ export interface QueueStore {
   remove(queue: string): Promise<void>;
 }
 
+export interface WaitingQuery {
+  /** Default 100. */
+  readonly limit?: number;
+  /** Of the queue itself only jobs after this position, for paging. */
+  readonly after?: number;
+  /** The list ends once its jobs hold so many bytes; it has one job at least. Default: never. */
+  readonly bytes?: number;
+}
+
 export interface WaitingJob {
   readonly envelope: Envelope;
   readonly state: "queued" | "delayed" | "blocked";
   readonly storedAt: number;
   /** Of `listWaiting`: it was delivered to a node, which has not settled it. */
   readonly isHandedOut?: true;
+  /** Of `listWaiting`: its place in the queue itself. */
+  readonly position?: number;
   /** Of `findWaiting`: where it is blocked. */
   readonly gate?: string;
 }

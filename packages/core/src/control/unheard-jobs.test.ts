@@ -21,6 +21,13 @@ test("what nobody is there to run is lost, and not running", () => {
   expect(unheardIn({ ...MAIL, running: 0 }, [lost])).toEqual({});
 });
 
+test("what a purge has, or a node that has not said yet that it is there, is not lost", () => {
+  expect(unheardIn({ ...MAIL, activeMs: 3_000 }, [])).toEqual({});
+  expect(unheardIn({ ...MAIL, activeMs: 3_000 }, [lost])).toEqual({});
+  expect(unheardIn({ ...MAIL, activeMs: 16_000 }, [lost])).toEqual({ lost: 2, silentMs: 44_000 });
+  expect(unheardIn({ ...MAIL, activeMs: 16_000 }, [])).toEqual({ lost: 2 });
+});
+
 test("what a node has that may only be too busy to say that it is there is not called lost", () => {
   expect(unheardIn(MAIL, [late])).toEqual({ unheard: 2, silentMs: 16_000 });
   expect(unheardIn(MAIL, [lost, late])).toEqual({ unheard: 2, silentMs: 16_000 });

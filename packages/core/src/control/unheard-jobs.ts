@@ -16,6 +16,12 @@ export interface UnheardJobs {
   readonly silentMs?: number;
 }
 
+interface WorkedQueue {
+  readonly queue: string;
+  readonly running: number;
+  readonly activeMs?: number;
+}
+
 interface ServingNode {
   readonly state: string;
   readonly silentMs: number;
@@ -27,14 +33,18 @@ interface ServingNode {
  * as delivered until another node pulls from the queue, and does not say which leases have run out;
  * but where no node that is heard of serves the queue, nobody can say that any of its jobs runs.
  * Where one does, they come back at once.
+ *
+ * Where jobs were handed out or settled a moment ago somebody is at work who has not said so: a
+ * purge, or a node that has only just come.
  */
 export function unheardIn(
-  { queue, running }: { readonly queue: string; readonly running: number },
+  { queue, running, activeMs = Infinity }: WorkedQueue,
   fleet: readonly ServingNode[],
 ): UnheardJobs {
   const holders = fleet.filter((node) => node.queues.some((one) => one.queue === queue));
   const isUnheard = (node: ServingNode): boolean => node.state === "lost" || isSilent(node);
   if (running === 0 || !holders.every(isUnheard)) return {};
+  if (!isSilent({ silentMs: activeMs })) return {};
   // The report of a node that died is forgotten some time later. Its jobs are not.
   if (holders.length === 0) return { lost: running };
   const silentMs = Math.min(...holders.map((node) => node.silentMs));

@@ -13,11 +13,13 @@ import {
   type Stoppable,
   type Successors,
   type WaitingJob,
+  type WaitingQuery,
 } from "@millrace/core";
 import type { Connection } from "./connection.ts";
 import { messageOfBlocked } from "./stores/memory-blocked.ts";
 import { buriedIdOf } from "./stores/memory-dead-letters.ts";
 import { messageOfDelayed } from "./stores/memory-delayed.ts";
+import { withinBytes } from "./stores/within-bytes.ts";
 import type { MemoryServer } from "./memory-server.ts";
 import { anyWaitingJob, waitingJob } from "./publication.ts";
 
@@ -104,20 +106,27 @@ export class MemoryLookup {
 
   async listWaiting(
     queue: string,
-    { limit = 100 }: { readonly limit?: number } = {},
+    { limit = 100, after = 0, bytes }: WaitingQuery = {},
   ): Promise<readonly WaitingJob[]> {
     this.#connection.reach();
     const held = this.#server.queue(requireQueueName(queue));
-    const queued = held.stored.map((job) => ({
-      ...anyWaitingJob(job, "queued"),
-      ...(held.isHandedOut(job.sequence) ? { isHandedOut: true as const } : {}),
+    const stored = held.stored.filter(({ sequence }) => sequence > after);
+    const queued = stored.map((message) => ({
+      message,
+      job: {
+        ...anyWaitingJob(message, "queued"),
+        position: message.sequence,
+        ...(held.isHandedOut(message.sequence) ? { isHandedOut: true as const } : {}),
+      },
     }));
     const delayed = this.#server.delayed
       .list(queue)
       .slice(0, Math.max(0, limit - queued.length))
       .sort((a, b) => a.notBefore - b.notBefore)
-      .map((job) => anyWaitingJob(messageOfDelayed(job), "delayed"));
-    return [...queued, ...delayed].slice(0, limit);
+      .map(messageOfDelayed)
+      .map((message) => ({ message, job: anyWaitingJob(message, "delayed") }));
+    const part = [...queued, ...delayed].slice(0, limit);
+    return withinBytes(part, bytes, ({ message }) => message.body).map(({ job }) => job);
   }
 
   async whoRuns(id: string, meant: MeantRun): Promise<RunningJob | undefined> {

@@ -1,5 +1,6 @@
 import type { Cancellation } from "../../control/cancellation.ts";
 import type { Envelope } from "../../envelope/envelope.ts";
+import type { NewestOptions } from "./delayed-store.ts";
 
 /** A gate at which jobs of a queue wait. */
 export interface BlockedGate {
@@ -23,6 +24,10 @@ export interface BlockedQuery {
   readonly limit?: number;
   /** Only jobs after this position, for paging. */
   readonly after?: number;
+  /** Only jobs up to this position. What `newest` said is all there were. */
+  readonly until?: number;
+  /** The page ends once its jobs hold so many bytes; it has one job at least. Default: never. */
+  readonly bytes?: number;
 }
 
 /**
@@ -67,6 +72,8 @@ export interface BlockedStore {
    * How many wait, at whatever gate: of one queue, or of all, which is one question to the server.
    */
   count(queue?: string): Promise<number>;
+  /** As `DelayedStore.newest`. */
+  newest(options?: NewestOptions): Promise<number>;
   /** Removes what waits in the queue, at one gate or at all. @returns how many */
   purge(queue: string, gate?: string): Promise<number>;
 }

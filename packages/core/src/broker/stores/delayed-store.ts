@@ -36,6 +36,10 @@ export interface DelayedQuery {
   readonly limit?: number;
   /** Only jobs after this position: the greatest of the page before. */
   readonly after?: number;
+  /** Only jobs up to this position. What `newest` said is all there were. */
+  readonly until?: number;
+  /** The page ends once its jobs hold so many bytes; it has one job at least. Default: never. */
+  readonly bytes?: number;
   /** Each with its envelope, for who looks into payloads. */
   readonly envelopes?: true;
 }
@@ -45,6 +49,14 @@ export interface DelayedQuery {
  * be called back.
  */
 export const ON_ITS_WAY_MS = 2_000;
+
+export interface NewestOptions {
+  /**
+   * Nobody looks again: what was confirmed right before a cluster chose another leader must not
+   * lie behind what is said. Where that takes a write, it is made. Default false.
+   */
+  readonly once?: boolean;
+}
 
 /** What a move is for, and of which job only. */
 export interface MeantMove {
@@ -77,6 +89,11 @@ export interface DelayedStore {
   list(query?: DelayedQuery): Promise<readonly DelayedJob[]>;
   /** How many wait; of one queue, or of all. */
   count(queue?: string): Promise<number>;
+  /**
+   * The position behind which what comes, or is moved, from now on lies: that of the newest job
+   * that ever waited here, where one did.
+   */
+  newest(options?: NewestOptions): Promise<number>;
   /**
    * All that wait under an id, in the order in which they were stored: an id may be used again
    * while its first job waits.

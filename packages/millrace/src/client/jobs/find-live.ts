@@ -1,6 +1,7 @@
 import {
   type Arrival,
   type Broker,
+  defined,
   type Envelope,
   type JobRef,
   MillraceError,
@@ -16,6 +17,7 @@ import {
   queuedJob,
   whatRuns,
 } from "./live-jobs.ts";
+import { PAGE_BYTES } from "./waiting-pages.ts";
 
 /** What was found among jobs in a state, and how far was looked. */
 export interface FoundLiveJobs {
@@ -36,6 +38,20 @@ export interface LiveScan {
   readonly isOver?: () => boolean;
   /** Of what runs: whether what the job carries matters at all. */
   readonly mayFit?: LiveJobTest["mayFit"];
+  /** Told where not all could be looked at that may be there. */
+  readonly onCut?: () => void;
+  /**
+   * How far an earlier look came: it is gone on from there. Nobody looks again at what is left out.
+   */
+  readonly reached?: Reached;
+}
+
+/** How far each place was looked through: what has come, or was moved, since lies behind it. */
+export class Reached {
+  delayed = 0;
+  blocked = 0;
+  /** Those that are read. */
+  queues: Map<string, number> | undefined;
 }
 
 const PAGE = 1_000;
@@ -58,10 +74,11 @@ export async function findLive(
   { limit, most, isOver }: SearchBounds,
 ): Promise<FoundLiveJobs> {
   const { fits, asksCargo, mayFit } = test;
-  const scan = { asksCargo, isOver, mayFit, ...(queue === undefined ? {} : { queue }) };
   const jobs: LiveJob[] = [];
   let looked = 0;
   let more = false;
+  const onCut = (): void => void (more = true);
+  const scan = { asksCargo, isOver, mayFit, onCut, ...(queue === undefined ? {} : { queue }) };
   for await (const page of seenJobs(broker, state, scan)) {
     if (looked > 0 && page.length > 0 && isOver()) return { jobs, looked, more: true };
     for (const seen of page) {
@@ -135,26 +152,53 @@ export async function seenJob(
   return { job, carries: envelope };
 }
 
-async function* queued(broker: Broker, { queue }: LiveScan): Pages {
-  const { runs, queues } = await whatRuns(broker, { queue });
-  for (const { queue: name } of queues)
-    for await (const part of partsOf(broker, name, queue !== undefined))
-      yield part
-        .filter(({ envelope }) => !runs.has(`${name}.${envelope.id}`))
-        .map(({ envelope, storedAt }) => ({
-          job: queuedJob(envelope, storedAt),
-          carries: envelope,
-        }));
+async function* queued(broker: Broker, { queue, reached }: LiveScan): Pages {
+  const before = reached?.queues;
+  const asked = before === undefined ? await whatRuns(broker, { queue }) : undefined;
+  const ends = before ?? new Map<string, number>();
+  if (reached !== undefined) reached.queues = ends;
+  let runs = asked?.runs;
+  for (const name of asked?.queues.map((one) => one.queue) ?? [...ends.keys()]) {
+    const isNamed = queue !== undefined && before === undefined;
+    const of = { queue: name, isNamed, after: ends.get(name) ?? 0 };
+    for await (const part of partsOf(broker, of, (end) => void ends.set(name, end))) {
+      if (part.length === 0) continue;
+      // Where nothing has come since, nobody need be asked.
+      runs ??= (await whatRuns(broker, { queue })).runs;
+      yield seenIn(part, runs, reached !== undefined);
+    }
+  }
 }
 
-/** What lies in a queue now, a part at a time. */
+/** @param withRunning those that run are there too, marked as such */
+function seenIn(
+  part: readonly Arrival[],
+  runs: ReadonlySet<string>,
+  withRunning: boolean,
+): readonly SeenJob[] {
+  return part.flatMap(({ envelope, storedAt, position }) => {
+    const seen = { job: queuedJob(envelope, storedAt), carries: envelope };
+    if (!runs.has(`${envelope.queue}.${envelope.id}`)) return seen;
+    return withRunning ? { ...seen, ranAt: position } : [];
+  });
+}
+
+/**
+ * What lies in a queue now, a part at a time.
+ *
+ * @param told called with the position up to which it is read
+ */
 async function* partsOf(
   broker: Broker,
-  queue: string,
-  isNamed: boolean,
+  {
+    queue,
+    isNamed,
+    after: from = 0,
+  }: { readonly queue: string; readonly isNamed: boolean; readonly after?: number },
+  told: (end: number) => void = () => undefined,
 ): AsyncGenerator<readonly Arrival[], void, undefined> {
   let end: number | undefined;
-  for (let after = 0; ;) {
+  for (let after = from; ;) {
     let part;
     try {
       part = await broker.arrivals.stretch(queue, { after, limit: PAGE });
@@ -164,7 +208,7 @@ async function* partsOf(
       throw error;
     }
     // Or producers that are as fast would keep it from ever ending.
-    end ??= part.newest;
+    if (end === undefined) told((end = part.newest));
     const last = end;
     yield part.jobs.filter(({ position }) => position <= last);
     if (part.until >= last) return;
@@ -174,19 +218,20 @@ async function* partsOf(
 
 async function* delayed(
   broker: Broker,
-  { queue, asksCargo, asksCreation = false }: LiveScan,
+  { queue, asksCargo, asksCreation = false, reached }: LiveScan,
 ): Pages {
   const where = {
-    limit: PAGE,
+    ...{ limit: PAGE, bytes: PAGE_BYTES },
     ...(queue === undefined ? {} : { queue }),
     ...(asksCargo || asksCreation ? { envelopes: true as const } : {}),
   };
-  // What comes meanwhile lies behind these, and would keep it from ever ending.
-  let left = await broker.delayed.count(queue);
-  for (let after = 0; left > 0;) {
-    const page = await broker.delayed.list({ ...where, after });
+  // What comes meanwhile lies behind it, and would keep it from ever ending.
+  const until = await broker.delayed.newest({ once: reached !== undefined });
+  let after = reached?.delayed ?? 0;
+  if (reached !== undefined) reached.delayed = until;
+  while (after < until) {
+    const page = await broker.delayed.list({ ...where, after, until });
     if (page.length === 0) return;
-    left -= page.length;
     yield page.map((one) => ({
       job: delayedJob(one),
       ...(one.envelope === undefined ? {} : { carries: one.envelope }),
@@ -195,14 +240,15 @@ async function* delayed(
   }
 }
 
-async function* blocked(broker: Broker, { queue }: LiveScan): Pages {
-  const where = { limit: PAGE, ...(queue === undefined ? {} : { queue }) };
-  let left = await broker.blocked.count(queue);
-  for (let after = 0; left > 0;) {
-    const page = await broker.blocked.list({ ...where, after });
+async function* blocked(broker: Broker, { queue, reached }: LiveScan): Pages {
+  const where = { limit: PAGE, bytes: PAGE_BYTES, ...(queue === undefined ? {} : { queue }) };
+  const until = await broker.blocked.newest({ once: reached !== undefined });
+  let after = reached?.blocked ?? 0;
+  if (reached !== undefined) reached.blocked = until;
+  while (after < until) {
+    const page = await broker.blocked.list({ ...where, after, until });
     const last = page.at(-1);
     if (last === undefined) return;
-    left -= page.length;
     yield page.map((one) => ({ job: blockedJob(one), carries: one.envelope }));
     after = last.sequence;
   }
@@ -211,9 +257,9 @@ async function* blocked(broker: Broker, { queue }: LiveScan): Pages {
 /** What runs lies in its queue until it is settled. What is not there any more has ended. */
 async function* running(
   broker: Broker,
-  { queue, asksCargo, isOver, mayFit = () => true }: LiveScan,
+  { queue, asksCargo, isOver, mayFit = () => true, onCut }: LiveScan,
 ): Pages {
-  const query = { limit: MOST_RUNNING, ...(queue === undefined ? {} : { queue }) };
+  const query = { limit: MOST_RUNNING, ...defined({ queue, onCut }) };
   const jobs = await liveJobs(broker, "running", query);
   if (!asksCargo) {
     yield jobs.map((job) => ({ job }));
@@ -244,7 +290,7 @@ async function envelopesOf(
   for (const queue of new Set(jobs.map((job) => job.queue))) {
     const ofQueue = jobs.filter((job) => job.queue === queue).map(keyOf);
     let left = ofQueue.length;
-    for await (const part of partsOf(broker, queue, false)) {
+    for await (const part of partsOf(broker, { queue, isNamed: false })) {
       for (const { envelope } of part)
         if (missing.delete(keyOf(envelope))) {
           found.set(keyOf(envelope), envelope);

@@ -61,6 +61,8 @@ export interface SeenJob {
   readonly carries?: Pick<Envelope, "payload" | "tags">;
   /** What it carries was not looked at, for want of time: it may fit. */
   readonly unread?: true;
+  /** It ran when its queue was read, where it lay at this position. */
+  readonly ranAt?: number;
 }
 
 export interface LiveJobTest {

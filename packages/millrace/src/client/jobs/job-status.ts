@@ -191,9 +191,9 @@ async function withSilence(
   const { running } = await broker.queues.snapshot(status.queue);
   if (running === 0) return status;
   const nodes = await knownNodes(broker);
-  const options = { limit: running + IN_FRONT, running: [], nodes };
-  const held = await unansweredJobs(broker, status.queue, options);
-  const found = held.find(({ job }) => job.envelope.id === status.id);
+  const options = { limit: running + IN_FRONT, missing: running, running: [], nodes };
+  const { jobs } = await unansweredJobs(broker, status.queue, options);
+  const found = jobs.find(({ job }) => job.envelope.id === status.id);
   if (found === undefined) return status;
   const { node, silentMs } = found;
   return {

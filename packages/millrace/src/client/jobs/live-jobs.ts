@@ -1,6 +1,7 @@
 import {
   type BlockedJob,
   type Broker,
+  defined,
   type DelayedJob,
   type Envelope,
   type Lane,
@@ -10,6 +11,7 @@ import {
 } from "@millrace/core";
 import { snapshotsOf } from "../queues/snapshots.ts";
 import { knownNodes, type UnansweredJob, unansweredJobs } from "./unanswered.ts";
+import { PAGE_BYTES, waitingPages } from "./waiting-pages.ts";
 
 /** A job that has not ended, as far as it is known where it is. Times are epoch milliseconds. */
 export interface LiveJob {
@@ -48,6 +50,8 @@ export type LiveState = (typeof LIVE_STATES)[number];
 export interface LiveQuery {
   readonly queue?: string;
   readonly limit: number;
+  /** Told where not all could be looked at that may be there. */
+  readonly onCut?: () => void;
 }
 
 /** How long nodes have to say what they run. */
@@ -88,12 +92,12 @@ async function queuedJobs(
   const jobs: LiveJob[] = [];
   for (const { queue: name } of queues) {
     // What runs is asked for as well, because it lies in front.
-    const found = await broker.listWaiting(name, { limit: limit - jobs.length + runs.size });
-    for (const { envelope, state, storedAt } of found) {
-      if (state !== "queued" || runs.has(`${envelope.queue}.${envelope.id}`)) continue;
-      jobs.push(queuedJob(envelope, storedAt));
-      if (jobs.length === limit) return jobs;
-    }
+    for await (const page of waitingPages(broker, name, limit - jobs.length + runs.size))
+      for (const { envelope, storedAt } of page) {
+        if (runs.has(`${envelope.queue}.${envelope.id}`)) continue;
+        jobs.push(queuedJob(envelope, storedAt));
+        if (jobs.length === limit) return jobs;
+      }
   }
   return jobs;
 }
@@ -103,7 +107,7 @@ async function queuedJobs(
  */
 export async function whatRuns(
   broker: Broker,
-  { queue, limit }: { readonly queue?: string | undefined; readonly limit?: number },
+  { queue, limit }: { readonly queue?: string | undefined; readonly limit?: number | undefined },
 ): Promise<{ readonly runs: ReadonlySet<string>; readonly queues: readonly QueueSnapshot[] }> {
   const where = queue === undefined ? {} : { queue };
   const running = await broker.listRunning({ timeoutMs: RUNNING_MS, ...where });
@@ -123,8 +127,21 @@ export function queuedJob(envelope: Envelope, storedAt: number): LiveJob {
   };
 }
 
-async function delayedJobs(broker: Broker, query: LiveQuery): Promise<readonly LiveJob[]> {
-  return (await broker.delayed.list(query)).map(delayedJob);
+async function delayedJobs(
+  broker: Broker,
+  { queue, limit }: LiveQuery,
+): Promise<readonly LiveJob[]> {
+  const jobs: DelayedJob[] = [];
+  // One that is moved meanwhile would be there twice.
+  const until = await broker.delayed.newest();
+  for (let after = 0; after < until && jobs.length < limit;) {
+    const where = { limit: limit - jobs.length, after, until, bytes: PAGE_BYTES };
+    const page = await broker.delayed.list({ ...where, ...defined({ queue }) });
+    if (page.length === 0) break;
+    jobs.push(...page);
+    after = Math.max(...page.map(({ position }) => position));
+  }
+  return jobs.toSorted((a, b) => a.notBefore - b.notBefore).map(delayedJob);
 }
 
 export function delayedJob(job: DelayedJob): LiveJob {
@@ -137,8 +154,20 @@ export function delayedJob(job: DelayedJob): LiveJob {
   };
 }
 
-async function blockedJobs(broker: Broker, query: LiveQuery): Promise<readonly LiveJob[]> {
-  return (await broker.blocked.list(query)).map(blockedJob);
+async function blockedJobs(
+  broker: Broker,
+  { queue, limit }: LiveQuery,
+): Promise<readonly LiveJob[]> {
+  const jobs: LiveJob[] = [];
+  for (let after = 0; jobs.length < limit;) {
+    const where = { limit: limit - jobs.length, after, bytes: PAGE_BYTES };
+    const page = await broker.blocked.list({ ...where, ...defined({ queue }) });
+    const last = page.at(-1);
+    if (last === undefined) break;
+    jobs.push(...page.map(blockedJob));
+    after = last.sequence;
+  }
+  return jobs;
 }
 
 export function blockedJob({ envelope, gate, storedAt }: BlockedJob): LiveJob {
@@ -152,7 +181,7 @@ export function blockedJob({ envelope, gate, storedAt }: BlockedJob): LiveJob {
 
 async function runningJobs(
   broker: Broker,
-  { queue, limit }: LiveQuery,
+  { queue, limit, onCut }: LiveQuery,
 ): Promise<readonly LiveJob[]> {
   const where = queue === undefined ? {} : { queue };
   const found = await broker.listRunning({ timeoutMs: RUNNING_MS, ...where });
@@ -166,7 +195,7 @@ async function runningJobs(
       attempts: attempt - 1,
     }));
   const queues = await snapshotsOf(broker, queue);
-  const unanswered = await allUnanswered(broker, { limit, queues, running: found });
+  const unanswered = await allUnanswered(broker, { limit, queues, running: found, onCut });
   const silent = unanswered.map(({ job: { envelope, storedAt }, node, silentMs }) => ({
     ...{ id: envelope.id, queue: envelope.queue, name: envelope.name, state: "running" as const },
     ...{ attempts: envelope.attempts, storedAt, createdAt: envelope.createdAt },
@@ -184,10 +213,12 @@ async function allUnanswered(
     limit = MOST_UNANSWERED,
     queues,
     running,
+    onCut,
   }: {
     readonly limit: number | undefined;
     readonly queues: readonly QueueSnapshot[];
     readonly running: readonly RunningJob[];
+    readonly onCut?: LiveQuery["onCut"];
   },
 ): Promise<readonly UnansweredJob[]> {
   const found: UnansweredJob[] = [];
@@ -199,10 +230,13 @@ async function allUnanswered(
     nodes ??= knownNodes(broker);
     const options = {
       limit: Math.min(limit, MOST_UNANSWERED) + held,
+      missing: held - said.length,
       running: said,
       nodes: await nodes,
     };
-    found.push(...(await unansweredJobs(broker, queue, options)));
+    const { jobs, isCut } = await unansweredJobs(broker, queue, options);
+    found.push(...jobs);
+    if (isCut) onCut?.();
   }
   return found;
 }

@@ -6,6 +6,7 @@ import {
   type WaitingJob,
 } from "@millrace/core";
 import { nodesOf, type NodeStatus } from "../nodes.ts";
+import { waitingPages } from "./waiting-pages.ts";
 
 /** A job that was handed to a node which does not say that it runs it. */
 export interface UnansweredJob {
@@ -16,6 +17,16 @@ export interface UnansweredJob {
   readonly silentMs?: number;
 }
 
+/** The jobs that were found, and whether others may be behind what was looked at. */
+export interface UnansweredJobs {
+  readonly jobs: readonly UnansweredJob[];
+  readonly isCut: boolean;
+}
+
+const NONE: UnansweredJobs = { jobs: [], isCut: false };
+/** Of a queue: 64 MiB of what jobs carry. */
+const MOST_PAGES = 16;
+
 /**
  * The jobs of a queue that the server handed to nodes which do not answer: their event loop is
  * stalled, they are cut off, frozen or dead. The jobs run, or come back when their leases are over.
@@ -23,6 +34,7 @@ export interface UnansweredJob {
  * or just ended.
  *
  * @param limit messages of the queue that are looked at, from the front
+ * @param missing so many are handed out beside those that nodes say
  * @param running what nodes say
  * @param nodes those that are known (`knownNodes`)
  */
@@ -31,25 +43,37 @@ export async function unansweredJobs(
   queue: string,
   {
     limit,
+    missing,
     running,
     nodes,
   }: {
     readonly limit: number;
+    readonly missing: number;
     readonly running: readonly RunningJob[];
     readonly nodes: readonly NodeStatus[] | undefined;
   },
-): Promise<readonly UnansweredJob[]> {
-  if (nodes === undefined) return [];
+): Promise<UnansweredJobs> {
+  if (nodes === undefined) return NONE;
   const serving = nodes.filter(({ queues }) => queues.some((one) => one.queue === queue));
   const silent = serving.filter(isSilent);
-  if (serving.length > 0 && silent.length === 0) return [];
+  if (serving.length > 0 && silent.length === 0) return NONE;
   const known = new Set(running.map(({ queue: of, id }) => `${of}.${id}`));
   const [only, ...others] = silent;
   const whose = only === undefined || others.length > 0 ? {} : { node: only.name };
   const since = only === undefined ? {} : { silentMs: Math.max(...silent.map((n) => n.silentMs)) };
-  return (await broker.listWaiting(queue, { limit }))
-    .filter(({ isHandedOut, envelope: { id } }) => isHandedOut && !known.has(`${queue}.${id}`))
-    .map((job) => ({ job, ...whose, ...since }));
+  const jobs: UnansweredJob[] = [];
+  let [looked, pages] = [0, 0];
+  for await (const page of waitingPages(broker, queue, limit)) {
+    for (const job of page)
+      if (job.isHandedOut === true && !known.has(`${queue}.${job.envelope.id}`))
+        jobs.push({ job, ...whose, ...since });
+    looked += page.length;
+    pages += 1;
+    // All that the server counts: the rest of the queue waits.
+    if (jobs.length >= missing) return { jobs, isCut: false };
+    if (looked >= limit || pages === MOST_PAGES) return { jobs, isCut: true };
+  }
+  return { jobs, isCut: false };
 }
 
 /** @returns undefined where that is not to be known */

@@ -429,3 +429,22 @@ test("a plan of several pages says of each thing what became of it", async () =>
     ...["c3", "c503"],
   ]);
 });
+
+test("a count of letters that nobody waits for any more ends", async () => {
+  const of = await scene(1);
+  const { client, broker } = of;
+  const [letter] = await broker.deadLetters.list();
+  const leaving = new AbortController();
+  let pages = 0;
+  // As of producers whose jobs die as fast as letters are read.
+  broker.deadLetters.list = async ({ after = 0, limit = 100 } = {}) => {
+    pages += 1;
+    if (pages === 2) leaving.abort(new Error("gone"));
+    if (pages > 50 || letter === undefined) return [];
+    return Array.from({ length: limit }, (_, n) => ({ ...letter, sequence: after + n + 1 }));
+  };
+  const counted = client.operations.count({ ...ALL, signal: leaving.signal });
+  await expect(counted).rejects.toThrow("gone");
+  await of.clock.advance("1s");
+  expect(pages).toBe(2);
+});

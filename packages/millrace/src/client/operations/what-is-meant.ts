@@ -18,9 +18,10 @@ import {
   letterTest,
   matching,
 } from "../dead/dead-matching.ts";
-import { seenJob, seenJobs } from "../jobs/find-live.ts";
+import { seenJob } from "../jobs/find-live.ts";
 import { EVERY_LIVE_JOB, parseLiveJobFilter, type SeenJob } from "../jobs/job-filter.ts";
 import { LIVE_STATES, type LiveJob, type LiveState } from "../jobs/live-jobs.ts";
+import { lookThrough } from "../jobs/look-through.ts";
 import type { RescheduleOptions } from "../jobs/reschedule-job.ts";
 import { snapshotsOf } from "../queues/snapshots.ts";
 import type { PlanItem } from "./operation-plan.ts";
@@ -60,8 +61,8 @@ const LIVE_NAMES = optionNames<LiveJobFilter>({
 const DELAYED_NAMES = optionNames<DelayedJobFilter>({ queue: true, name: true, where: true });
 
 /**
- * The things that are meant now, the oldest first. What comes to fit while they are looked for may
- * be among them or not.
+ * The things that are meant now, the oldest first. What fits all the time while they are looked for
+ * is among them, wherever it moves. What comes to fit meanwhile may be among them or not.
  *
  * @throws MillraceError `invalid-option` where there are more than 100,000, or the filter can't be
  *   read; `queue-not-found`
@@ -131,11 +132,10 @@ async function letterItems(
   fits: LetterTest,
   signal: AbortSignal | undefined,
 ): Promise<readonly PlanItem[]> {
-  const end = await lastSequence(broker, filter, fits);
+  const end = await lastSequence(broker, filter, fits, signal);
   const items: PlanItem[] = [];
-  for await (const { id, queue, sequence, headers } of matching(broker, filter, fits)) {
+  for await (const { id, queue, sequence, headers } of matching(broker, filter, fits, signal)) {
     if (sequence > end) break;
-    signal?.throwIfAborted();
     const item = { id, queue, mark: sequence, ...traceOf(traceIdOf(headers)) };
     if (items.push(item) > MOST_ITEMS) throw tooMany("dead letters");
   }
@@ -196,12 +196,8 @@ async function liveItems(
   }
   // Only who reads a queue is told that it is not there.
   if (queue !== undefined && !allows("queued")) await snapshotsOf(broker, queue);
-  // A job that moves on meanwhile is met where it goes: what runs is looked for last.
-  for (const one of (state === undefined ? LIVE_STATES : [state]).filter(allows))
-    for await (const page of seenJobs(broker, one, scan)) {
-      signal?.throwIfAborted();
-      for (const seen of page) consider(seen);
-    }
+  const states = (state === undefined ? LIVE_STATES : [state]).filter(allows);
+  await lookThrough(broker, { ...scan, states, signal }, consider);
   return [...items.values()];
 }
 

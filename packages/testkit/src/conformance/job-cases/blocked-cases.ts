@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Envelope } from "@millrace/core";
+import type { BlockedQuery, Envelope } from "@millrace/core";
 import {
   type ConformanceCase,
   conformanceCase,
@@ -73,6 +73,18 @@ export const blockedCases: readonly ConformanceCase[] = [
         (await blocked.list(after)).map(({ envelope }) => envelope.id),
         [jobs[1]?.id],
       );
+      const { queue } = scene;
+      const listed = async (query: BlockedQuery): Promise<readonly string[]> =>
+        (await blocked.list({ queue, ...query })).map(({ envelope }) => envelope.id);
+      const until = all[1]?.sequence ?? 0;
+      assert.deepEqual(
+        await listed({ until }),
+        jobs.slice(0, 2).map(({ id }) => id),
+      );
+      assert.equal((await listed({ bytes: 1 })).length, 1);
+      assert.equal((await listed({ bytes: 100_000 })).length, 3);
+      for (const once of [false, true])
+        assert.ok((await blocked.newest({ once })) >= (all[2]?.sequence ?? 1));
       const found = await scene.broker.findWaiting(jobs[2]?.id ?? "", { queue: scene.queue });
       assert.deepEqual([found?.state, found?.envelope, found?.gate], ["blocked", jobs[2], GATE]);
     },

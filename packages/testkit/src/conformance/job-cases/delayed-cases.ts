@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { DelayedJob, Envelope } from "@millrace/core";
+import type { DelayedJob, DelayedQuery, Envelope } from "@millrace/core";
 import {
   type ConformanceCase,
   conformanceCase,
@@ -90,6 +90,30 @@ export const delayedCases: readonly ConformanceCase[] = [
         pages.map((page) => page.toReversed()),
         [ids.slice(0, 3), ids.slice(3, 6), ids.slice(6)],
       );
+    },
+  ),
+
+  conformanceCase(
+    "delayed: a page ends where it is to, by position or by bytes, and what is moved lies behind the newest",
+    async (scene) => {
+      const { delayed } = scene.broker;
+      const payload = "x".repeat(1_000);
+      const ids: string[] = [];
+      for (let n = 0; n < 3; n += 1)
+        ids.push((await delay(scene, (9 - n) * MINUTE_MS, { payload })).id);
+      const [first = "", second = "", third = ""] = ids;
+      const newest = await delayed.newest({ once: true });
+      const { queue } = scene;
+      const later = Math.round(scene.harness.now()) + 20 * MINUTE_MS;
+      assert.equal(await delayed.move(second, queue, later), true);
+      assert.ok((await delayed.newest()) > newest);
+      const listed = async (query: DelayedQuery): Promise<readonly string[]> =>
+        idsOf(await delayed.list({ queue, ...query })).toSorted();
+      assert.deepEqual(await listed({ until: newest }), [first, third].toSorted());
+      assert.deepEqual(await listed({ after: newest }), [second]);
+      assert.deepEqual(await listed({ bytes: 1 }), [first]);
+      assert.deepEqual(await listed({ bytes: 1_500 }), [first, third].toSorted());
+      assert.equal((await listed({ bytes: 100_000 })).length, 3);
     },
   ),
 
@@ -320,6 +344,15 @@ export const delayedCases: readonly ConformanceCase[] = [
         two.map(({ envelope }) => envelope.id),
         jobs.slice(0, 2).map(({ id }) => id),
       );
+      const { queue } = scene;
+      const after = all[0]?.position ?? 0;
+      const rest = await scene.broker.listWaiting(queue, { after });
+      assert.deepEqual(
+        rest.map(({ envelope, position }) => [envelope.id, position === undefined]),
+        [...jobs.slice(1).map(({ id }) => [id, false]), [later.id, true]],
+      );
+      assert.equal((await scene.broker.listWaiting(queue, { bytes: 1 })).length, 1);
+      assert.equal((await scene.broker.listWaiting(queue, { bytes: 100_000 })).length, 4);
       assert.deepEqual(await scene.broker.listWaiting(await scene.anotherQueue()), []);
       await rejectsWith("queue-not-found", scene.broker.listWaiting(scene.harness.queueName()));
     },

@@ -44,6 +44,7 @@ export function spoiltDelayed(honest: MemoryBroker, spoilt: Partial<DelayedStore
   return {
     list: (query) => delayed.list(query),
     count: (queue) => delayed.count(queue),
+    newest: () => delayed.newest(),
     of: (job) => delayed.of(job),
     move: (...given) => delayed.move(...given),
     ...spoilt,

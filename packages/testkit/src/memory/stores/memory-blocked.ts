@@ -11,6 +11,7 @@ import {
 } from "@millrace/core";
 import type { MemoryQueue } from "../memory-queue.ts";
 import type { NewMessage } from "../publication.ts";
+import { withinBytes } from "./within-bytes.ts";
 
 export interface Blocked {
   readonly queue: string;
@@ -32,6 +33,11 @@ export class BlockedRack {
     if (this.#known.has(known)) return;
     this.#known.add(known);
     this.#jobs.set((this.#lastSequence += 1), job);
+  }
+
+  /** The sequence of the newest one there ever was. */
+  get newest(): number {
+    return this.#lastSequence;
   }
 
   take(sequence: number): void {
@@ -97,20 +103,27 @@ export class MemoryBlocked implements BlockedStore {
     return [...gates.values()];
   }
 
-  async list({ queue, gate, limit = 100, after = 0 }: BlockedQuery = {}): Promise<
-    readonly BlockedJob[]
-  > {
+  async list(query: BlockedQuery = {}): Promise<readonly BlockedJob[]> {
+    const { queue, gate, limit = 100, after = 0, until = Infinity, bytes } = query;
     this.#reach();
-    return this.#rack
+    const part = this.#rack
       .entries(queue, gate)
-      .filter(([sequence]) => sequence > after)
+      .filter(([sequence]) => sequence > after && sequence <= until)
       .slice(0, limit)
-      .flatMap(([sequence, job]) => jobOf(sequence, job) ?? []);
+      .map(([sequence, job]) => ({ ...job, sequence }));
+    return withinBytes(part, bytes, ({ publication }) => publication.body).flatMap(
+      ({ sequence, ...job }) => jobOf(sequence, job) ?? [],
+    );
   }
 
   async count(queue?: string): Promise<number> {
     this.#reach();
     return this.#rack.entries(queue).length;
+  }
+
+  async newest(): Promise<number> {
+    this.#reach();
+    return this.#rack.newest;
   }
 
   async purge(queue: string, gate?: string): Promise<number> {

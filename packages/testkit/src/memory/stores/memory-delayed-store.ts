@@ -43,6 +43,11 @@ export class MemoryDelayedStore implements DelayedStore {
     return this.#options.delayed.list(queue).length;
   }
 
+  async newest(): Promise<number> {
+    this.#options.reach();
+    return this.#options.delayed.newest;
+  }
+
   async of(job: JobRef): Promise<readonly Envelope[]> {
     this.#options.reach();
     const { id, queue } = requirePlace(job);

@@ -10,6 +10,7 @@ import {
   waitsForOwnStart,
 } from "@millrace/core";
 import type { NewMessage } from "../publication.ts";
+import { withinBytes } from "./within-bytes.ts";
 
 /** A delayed job as it is kept. */
 export interface Delayed {
@@ -78,10 +79,17 @@ export class MemoryDelayed {
     return [...this.#jobs.values()].filter((job) => queue === undefined || job.queue === queue);
   }
 
-  page({ queue, limit = 100, after = 0, envelopes }: DelayedQuery): readonly DelayedJob[] {
-    return this.list(queue)
-      .filter(({ position }) => position > after)
-      .slice(0, limit)
+  /** The position of the newest one there ever was. */
+  get newest(): number {
+    return this.#lastPosition;
+  }
+
+  page(query: DelayedQuery): readonly DelayedJob[] {
+    const { queue, limit = 100, after = 0, until = Infinity, bytes, envelopes } = query;
+    const part = this.list(queue)
+      .filter(({ position }) => position > after && position <= until)
+      .slice(0, limit);
+    return withinBytes(part, bytes, ({ publication }) => publication.body)
       .map((kept) => listed(kept, envelopes === true))
       .filter((job) => job !== undefined)
       .sort((a, b) => a.notBefore - b.notBefore);

@@ -27,7 +27,7 @@ export const queues = command({
   examples: [
     [
       "millrace queues --json",
-      "For scripts: [{queue, intake, queued, running, delayed, blocked, dead, oldestAgeMs, paused?, closed?, sendsTo?, maxParked?, maxJobs?, maxBytes?, lost?, unheard?, silentMs?}]",
+      "For scripts: [{queue, intake, queued, running, delayed, blocked, dead, oldestAgeMs, paused?, closed?, sendsTo?, maxParked?, maxJobs?, maxBytes?, activeMs?, lost?, unheard?, silentMs?}]",
     ],
   ],
   async run({ config }) {

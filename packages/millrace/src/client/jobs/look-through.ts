@@ -1,0 +1,78 @@
+import { type Broker, MillraceError } from "@millrace/core";
+import { type LiveScan, Reached, seenJobs } from "./find-live.ts";
+import type { SeenJob } from "./job-filter.ts";
+import type { LiveState } from "./live-jobs.ts";
+
+/** From where jobs move on first. */
+const PLACES = ["delayed", "blocked", "queued"] as const;
+/**
+ * So often each place is looked at: a job that has moved lies at the end of where it is now, which
+ * takes a moment to read, and can be missed again only by moving back within that moment.
+ */
+const LOOKS = 3;
+
+export interface Looking extends Omit<LiveScan, "isOver" | "onCut" | "reached"> {
+  readonly states: readonly LiveState[];
+  /** Nobody waits for it any more. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Looks through all that waits or runs. None of the jobs that are there from its beginning to its
+ * end is missed, wherever they move meanwhile: into the queue, back to a gate, to another time.
+ *
+ * @param consider may be told of a job again, as it was met last
+ * @throws MillraceError `queue-not-found` of the one that is named; the signal's reason
+ */
+export async function lookThrough(
+  broker: Broker,
+  { states, signal, ...rest }: Looking,
+  consider: (seen: SeenJob) => void,
+): Promise<void> {
+  const reached = new Reached();
+  const scan = { ...rest, reached, isOver: () => signal?.aborted === true };
+  const ran = new Map<string, SeenJob>();
+  const look = async (state: LiveState): Promise<number> => {
+    let met = 0;
+    for await (const page of seenJobs(broker, state, scan)) {
+      signal?.throwIfAborted();
+      met += page.length;
+      for (const seen of page) {
+        if (seen.ranAt === undefined) consider(seen);
+        else ran.set(keyOf(seen), seen);
+        if (state === "running") ran.delete(keyOf(seen));
+      }
+    }
+    signal?.throwIfAborted();
+    return met;
+  };
+  for (let times = 1; times <= LOOKS; times += 1) {
+    let met = 0;
+    for (const place of PLACES) if (states.includes(place)) met += await look(place);
+    if (times > 1 && met === 0) break;
+  }
+  if (!states.includes("running")) return;
+  await look("running");
+  for (const seen of ran.values()) {
+    signal?.throwIfAborted();
+    // It came back to its queue, where it was passed over.
+    if (await isStillThere(broker, seen)) consider(seen);
+  }
+}
+
+async function isStillThere(
+  broker: Broker,
+  { job: { queue }, ranAt = 0 }: SeenJob,
+): Promise<boolean> {
+  try {
+    const { jobs } = await broker.arrivals.stretch(queue, { after: ranAt - 1, limit: 1 });
+    return jobs[0]?.position === ranAt;
+  } catch (error) {
+    if (MillraceError.is(error, "queue-not-found")) return false;
+    throw error;
+  }
+}
+
+function keyOf({ job: { queue, id } }: SeenJob): string {
+  return `${queue}/${id}`;
+}
