@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
+import { recordRun } from "./record/record.ts";
 import { chart } from "./report/chart.ts";
 import { render } from "./report/render.ts";
 import type { Verdict } from "./report/verdict.ts";
@@ -61,6 +62,8 @@ async function bench(options: BenchOptions): Promise<void> {
   process.stdout.write(options.json ? report : `${render(verdicts)}\n`);
   if (options.out !== undefined) await writeFile(options.out, report);
   if (options.chart !== undefined) await writeFile(options.chart, chart(verdicts));
+  if (options.record !== undefined)
+    await recordRun(options.record, { server: natsVersion, rounds, verdicts });
   // A contender of this process may have set it.
   process.exitCode ||= options.smoke ? guardHeld(verdicts) : goalsReached(verdicts);
 }

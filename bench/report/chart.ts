@@ -1,4 +1,5 @@
 import type { Figure } from "../scenarios/figure.ts";
+import { escaped } from "./escaped.ts";
 import type { Result, Verdict } from "./verdict.ts";
 
 const WIDTH = 860;
@@ -93,8 +94,4 @@ function ms(value: number): string {
 
 function text(x: number, y: number, kind: string, content: string): string {
   return `<text class="${kind}" x="${x}" y="${y}">${escaped(content)}</text>`;
-}
-
-function escaped(content: string): string {
-  return content.replace(/[&<>]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }

@@ -19,6 +19,8 @@ test.each([
   [["--outstanding", "many"], /--outstanding must be a whole number above 0; got "many"/],
   [["--durability", "ram"], /--durability must be one of page-cache, disk, both; got "ram"/],
   [["--server", "3"], /--server must be one of newest, 2.10; got "3"/],
+  [["--record", "bench.json"], /--record must be a file whose name ends with .jsonl/],
+  [["--record", "bench.jsonl", "--smoke"], /so few jobs say nothing about speed/],
   [["--nothing"], /nothing/],
 ])("%j is refused", (args, message) => {
   expect(() => read(...args)).toThrow(UsageError);

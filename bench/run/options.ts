@@ -17,6 +17,8 @@ export interface BenchOptions {
   readonly outstanding: number | undefined;
   readonly out: string | undefined;
   readonly chart: string | undefined;
+  /** A file of JSON lines that keeps the shares of each run with its commit. */
+  readonly record: string | undefined;
 }
 
 export const HELP = `Measures Millrace beside the bare NATS client and beside other job runtimes, on private servers that it starts and removes.
@@ -33,6 +35,7 @@ export const HELP = `Measures Millrace beside the bare NATS client and beside ot
   --json               the results as JSON on the standard output
   --out FILE           the results as JSON in a file
   --chart FILE         a chart of the results, SVG
+  --record FILE.jsonl  adds the shares with the commit to a file, and draws all its runs (FILE.svg)
   --list               lists the scenarios
   --help               this
 
@@ -63,6 +66,7 @@ export function readOptions(args: readonly string[], scenarios: readonly string[
     outstanding: wholeNumber("--outstanding", values.outstanding),
     out: values.out,
     chart: values.chart,
+    record: recordFile(values.record, values.smoke),
   };
 }
 
@@ -83,6 +87,7 @@ function parsed(args: readonly string[]) {
         outstanding: { type: "string" },
         out: { type: "string" },
         chart: { type: "string" },
+        record: { type: "string" },
       },
     }).values;
   } catch (error) {
@@ -93,6 +98,14 @@ function parsed(args: readonly string[]) {
 function durabilitiesOf(given: string): readonly Durability[] {
   const named = oneOf("--durability", given, [...DURABILITIES, "both"] as const);
   return named === "both" ? DURABILITIES : [named];
+}
+
+function recordFile(given: string | undefined, isSmoke: boolean): string | undefined {
+  if (given === undefined) return undefined;
+  if (isSmoke) throw new UsageError("--record and --smoke: so few jobs say nothing about speed");
+  if (!given.endsWith(".jsonl"))
+    throw new UsageError(`--record must be a file whose name ends with .jsonl; got "${given}"`);
+  return given;
 }
 
 function oneOf<const T extends string>(option: string, given: string, allowed: readonly T[]): T {

@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { readOptions } from "../../bench/run/options.ts";
 import { problemOf as problemOfLine } from "../docs/shell-lines.ts";
 
 interface Step {
@@ -31,8 +32,9 @@ const FILES = globSync(".github/workflows/*.yml", { cwd: ROOT });
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
 const { packageManager } = JSON.parse(read("package.json")) as { readonly packageManager: string };
 
-test("there are workflows that check, test, release and publish the site", () => {
+test("there are workflows that check, test, measure, release and publish the site", () => {
   expect(FILES.map((file) => file.split("/").at(-1)).toSorted()).toEqual([
+    "bench.yml",
     "check.yml",
     "docs.yml",
     "release.yml",
@@ -92,6 +94,14 @@ test("the pages are deployed from the main branch, which their environment takes
     workflow_run: { workflows: ["release"], types: ["completed"] },
   });
   expect((parse(read(".github/workflows/release.yml")) as { name: string }).name).toBe("release");
+});
+
+test("the bench of each night is asked for what there is, and may write its branch", () => {
+  const { jobs } = parse(read(".github/workflows/bench.yml")) as Workflow;
+  expect(jobs["record"]?.permissions).toEqual({ contents: "write" });
+  const [, ...args] = jobs["record"]?.steps.at(-1)?.run?.trim().split(" ") ?? [];
+  const options = readOptions([...args, "--record", "bench.jsonl"], []);
+  expect(options).toMatchObject({ peers: false, durabilities: ["page-cache"], rounds: 5 });
 });
 
 test("only the release and the site have an identity, and the release gets its packages by no token", () => {
@@ -157,10 +167,11 @@ test.skipIf(actionlint === undefined)(
 function problemOf(line: string): string | undefined {
   if (line.startsWith("echo ")) return undefined;
   if (!line.startsWith(".")) return problemOfLine(line.replace(/^exec /, ""), []);
-  const file = join(ROOT, line);
+  const [program = ""] = line.split(" ");
+  const file = join(ROOT, program);
   const canRun = existsSync(file) && (statSync(file).mode & 0o111) !== 0;
-  if (!canRun) return `${line} can't be run`;
-  const own = read(line).split("\n").slice(1);
+  if (!canRun) return `${program} can't be run`;
+  const own = read(program).split("\n").slice(1);
   return own
     .filter((one) => /^(exec )?(npm|npx) /.test(one))
     .map(problemOf)
