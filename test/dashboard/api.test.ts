@@ -188,6 +188,22 @@ describe("what the dashboard changes", () => {
     ]);
   });
 
+  test("many more than the dialog said are not begun with: the answer says how many there are", async () => {
+    const of = await withDeadJobs(45);
+    const target = { kind: "dead-discard", filter: GROUP };
+    const refused = await of.post("operations", { ...target, counted: 40 });
+    expect(refused.status).toBe(409);
+    expect(await refused.json()).toMatchObject({
+      error: {
+        code: "more-than-confirmed",
+        message: expect.stringMatching(/^45 things fit by now, and at most 44/) as string,
+      },
+    });
+    expect((await of.post("operations", { ...target, counted: "41" })).status).toBe(400);
+    expect(await of.get("operations")).toEqual([]);
+    expect((await of.post("operations", { ...target, counted: 41 })).status).toBe(200);
+  });
+
   test("all jobs that match are cancelled, and what a dashboard that died has left is taken up", async () => {
     const of = await scene();
     await of.dashboard.close();

@@ -13,6 +13,7 @@ export {
 export { errorFingerprint, type ErrorFingerprint } from "./errors/error-fingerprint.ts";
 export { isUnfit } from "./errors/unfit.ts";
 
+export { atMostConfirmed } from "./control/at-most-confirmed.ts";
 export {
   type Cancellation,
   CANCELLATIONS_BUCKET,

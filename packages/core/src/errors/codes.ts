@@ -27,6 +27,8 @@ export const ERROR_CODES = {
   "stream-not-found": "No stream takes the subject of a message that was to be stored.",
   "queue-full": "The queue has reached its limit and takes no more jobs. Nothing was dropped.",
   "operation-not-found": "No operation of this id is kept, or its plan is gone.",
+  "more-than-confirmed":
+    "More things fit than were confirmed, so an operation was not begun. The message says how many.",
   "undo-impossible":
     "One thing of an operation that is undone can't be taken back; the message says why.",
   "schedule-not-found": "No schedule of this name is stored.",

@@ -21,6 +21,8 @@ interface ActionProps {
   /** Ask why; the answer is sent as `reason`. */
   readonly asksWhy?: boolean;
   readonly danger?: boolean;
+  /** Whether it is known by now what will be changed. Default: it is. */
+  readonly isReady?: boolean;
   /** In words, when it is done: `500 letters retried`. */
   readonly done: (result: ChangeView) => string;
   /** What else happens then. */
@@ -31,7 +33,7 @@ interface ActionProps {
 
 /** A button that says first what it will do, then does it, then says what became of it. */
 export function Action(props: ActionProps): ReactElement | null {
-  const { label, question, children, asksWhy = false, danger = false } = props;
+  const { label, question, children, asksWhy = false, danger = false, isReady = true } = props;
   const { asksValue, valueAtFirst } = props;
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
@@ -92,7 +94,7 @@ export function Action(props: ActionProps): ReactElement | null {
             <button
               type="submit"
               className={danger ? "danger main" : "main"}
-              disabled={act.isPending}
+              disabled={act.isPending || !isReady}
             >
               {act.isPending ? "Working…" : label}
             </button>

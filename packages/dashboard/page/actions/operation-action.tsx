@@ -3,7 +3,7 @@ import { useLocation } from "wouter";
 import { Action } from "./action.tsx";
 import { operationAddress } from "../words/addresses.ts";
 import { counted } from "../words/number.ts";
-import { useMatching } from "../questions/questions.ts";
+import { useCounted, useMatching } from "../questions/questions.ts";
 
 interface OperationActionProps {
   readonly label: string;
@@ -14,25 +14,33 @@ interface OperationActionProps {
     readonly delay?: string;
     readonly at?: string;
   };
+  /** What is counted before anybody can confirm it: the target, where that is all that it says. */
+  readonly counts?: object;
   readonly danger?: boolean;
   readonly onOpen?: () => void;
   /** What it does to each, and what can't be undone. */
   readonly children: ReactNode;
 }
 
-/** Begins a change of many things, and shows how far it is. */
+/**
+ * Begins a change of many things, and shows how far it is. What stands in the dialog counts them:
+ * `Matching`, or what else asks for the same.
+ */
 export function OperationAction({
   target,
+  counts = target,
   children,
   ...action
 }: OperationActionProps): ReactElement {
   const [, setLocation] = useLocation();
+  const { data, error } = useCounted(counts);
   return (
     <Action
       {...action}
       asksWhy
       path="operations"
-      body={target}
+      body={data === undefined || data.more === true ? target : { ...target, counted: data.count }}
+      isReady={data !== undefined || error !== null}
       done={({ count }) => `An operation on ${counted(count, "thing")} has begun.`}
       afterwards={({ operation }) => {
         if (operation !== undefined) setLocation(operationAddress(operation));

@@ -16,6 +16,7 @@ export function RescheduleAll({ which: { filter, words } }: RescheduleAllProps):
       label="Reschedule all that match"
       question={`Give ${words} another time?`}
       target={{ ...target, ...body }}
+      counts={target}
     >
       <Matching target={target} one="job" />
       <WhenField when={when} set={set} />

@@ -228,8 +228,21 @@ export const useCompletions = (
 
 /** How many things an operation would be about. Asked once: it may read much. */
 export const useMatching = (target: object): UseQueryResult<CountView> =>
-  useAnswer(
-    ["matching", target],
-    `operations/count${queryOf({ target: JSON.stringify(target) })}`,
-    false,
-  );
+  useQuery(matchingOf(target));
+
+/** The same as far as it is known: nobody asks for it. */
+export const useCounted = (target: object): UseQueryResult<CountView> =>
+  useQuery({ ...matchingOf(target), enabled: false });
+
+interface Question<View> {
+  readonly queryKey: readonly unknown[];
+  readonly queryFn: (context: { readonly signal: AbortSignal }) => Promise<View>;
+}
+
+function matchingOf(target: object): Question<CountView> {
+  const path = `operations/count${queryOf({ target: JSON.stringify(target) })}`;
+  return {
+    queryKey: ["matching", target],
+    queryFn: ({ signal }) => read<CountView>(path, signal),
+  };
+}

@@ -281,7 +281,9 @@ export interface FleetOperations {
   count(
     target: FleetOperationTarget & { readonly signal?: AbortSignal; readonly timeout?: Duration },
   ): Promise<number>;
-  start(request: FleetOperationTarget & FleetNote): Promise<OperationView>;
+  start(
+    request: FleetOperationTarget & FleetNote & { readonly atMost?: number },
+  ): Promise<OperationView>;
   list(): Promise<readonly OperationView[]>;
   get(id: string): Promise<OperationView>;
   stop(id: string, note: { readonly by: string }): Promise<OperationView>;

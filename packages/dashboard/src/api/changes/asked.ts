@@ -1,4 +1,5 @@
 import {
+  atMostConfirmed,
   type DeadReason,
   type Duration,
   MACHINE_STATUSES,
@@ -179,6 +180,15 @@ export function askedJson(text: string): unknown {
 export function askedReason(given: unknown): { readonly reason?: string } {
   const reason = optionalText(fields(given, "body"), "reason")?.trim();
   return reason === undefined || reason === "" ? {} : { reason: reason.slice(0, 500) };
+}
+
+/** How many things the dialog said there are, where it could count them. */
+export function askedCount(given: unknown): { readonly atMost?: number } {
+  const { counted } = fields(given, "body");
+  if (counted === undefined) return {};
+  if (typeof counted !== "number" || !Number.isSafeInteger(counted) || counted < 0)
+    throw wrong("counted", "a whole number from 0 up");
+  return { atMost: atMostConfirmed(counted) };
 }
 
 /** A value that is left out is none, which arrives as null. */

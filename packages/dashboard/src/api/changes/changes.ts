@@ -4,6 +4,7 @@ import type { DashboardUser } from "../../access/user.ts";
 import type { Drains } from "../../fleet/drains.ts";
 import type { Fleet, FleetIntent } from "../../fleet/fleet.ts";
 import {
+  askedCount,
   askedEdit,
   askedFilter,
   askedReason,
@@ -60,6 +61,7 @@ export async function startOperation({ fleet, user, body }: Asking): Promise<Cha
   const { kind: _kind, filter: _filter, delay: _delay, ...note } = fields(body, "body");
   const { id, total } = await fleet.operations.start({
     ...askedTarget(body),
+    ...askedCount(body),
     ...askedReason(note),
     by: user.name,
   });

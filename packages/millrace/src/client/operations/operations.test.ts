@@ -86,6 +86,22 @@ test("all letters that fit when it began are retried once each, and those that c
   ]);
 });
 
+test("who has confirmed a number changes no more: where more fit by now, nothing is begun", async () => {
+  const of = await scene(5);
+  const { client } = of;
+  for (const atMost of [4, 0, -1])
+    await expect(client.operations.start({ ...DISCARD, atMost })).rejects.toMatchObject({
+      code: "more-than-confirmed",
+      message: expect.stringMatching(/^5 things fit by now/) as string,
+    });
+  await expect(client.operations.start({ ...DISCARD, atMost: Number.NaN })).rejects.toMatchObject({
+    code: "invalid-option",
+  });
+  expect(await client.operations.list()).toEqual([]);
+  expect(await client.audit.list()).toEqual([]);
+  expect(await client.operations.start({ ...DISCARD, atMost: 5 })).toMatchObject({ total: 5 });
+});
+
 test("what another has changed before is not counted as done, and says so", async () => {
   const of = await scene(5);
   const { client } = of;

@@ -35,6 +35,7 @@ import {
   operationsBucket,
   trimOperations,
 } from "./operation-store.ts";
+import { type Confirmed, requireConfirmed } from "./confirmed.ts";
 import { endOfAnother } from "./end-of-another.ts";
 import { runOperation } from "./run-operation.ts";
 import { serveOperations, type ServeOperationsOptions } from "./serve-operations.ts";
@@ -57,7 +58,7 @@ export interface OperationNote {
 }
 
 /** What is asked for, by whom and why. */
-export type OperationRequest = OperationTarget & OperationNote;
+export type OperationRequest = OperationTarget & OperationNote & Confirmed;
 
 /** One of the things of an operation. `left`: it was not its turn, or not yet. */
 export interface OperationItem {
@@ -81,7 +82,7 @@ export interface Operations {
    * alone.
    *
    * @throws MillraceError `invalid-option` where more than 100,000 fit, or the filter can't be
-   *   read; `queue-not-found`
+   *   read; `more-than-confirmed`; `queue-not-found`
    * @example
    * const filter = { queue: "mail", error: "TimeoutError" };
    * const { id, total } = await millrace.operations.start({ kind: "dead-retry", filter });
@@ -134,12 +135,13 @@ export interface Operations {
 const TIMED_NAMES = optionNames<
   Extract<OperationRequest, { kind: "jobs-reschedule" }> & CallLimits
 >({
-  ...{ kind: true, filter: true, by: true, reason: true, delay: true, at: true, ...LIMITS },
+  ...{ kind: true, filter: true, by: true, reason: true, delay: true, at: true },
+  ...{ atMost: true, ...LIMITS },
 });
 const REQUEST_NAMES = optionNames<
   Exclude<OperationRequest, { kind: "jobs-reschedule" }> & CallLimits
 >({
-  ...{ kind: true, filter: true, by: true, reason: true, ...LIMITS },
+  ...{ kind: true, filter: true, by: true, reason: true, atMost: true, ...LIMITS },
 });
 const NOTE_NAMES = optionNames<OperationNote & CallLimits>({ by: true, reason: true, ...LIMITS });
 const STOP_NAMES = optionNames<NonNullable<Parameters<Operations["stop"]>[1]>>({
@@ -164,6 +166,7 @@ export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operatio
       refuseUnknown(request, namesOf(request), "operations.start()");
       const now = clock.now();
       const items = await whatIsMeant(broker, request, now, mask);
+      requireConfirmed(items.length, request);
       return begin(broker, request, targetWords(request, now), items);
     },
     list: async () => (await listOperations(await operationsBucket(broker))).map(shownOperation),

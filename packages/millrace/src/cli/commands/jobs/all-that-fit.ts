@@ -1,4 +1,4 @@
-import { defined } from "@millrace/core";
+import { atMostConfirmed, defined } from "@millrace/core";
 import type { Millrace } from "../../../client/millrace.ts";
 import type { Operation } from "../../../client/operations/operation.ts";
 import type { OperationRequest } from "../../../client/operations/operations.ts";
@@ -30,7 +30,9 @@ export async function changeAll(
   const count = await client.operations.count(request);
   if (!(await confirmed(io, yes, question(count))))
     return { json: null, text: () => `${otherwise}\n`, exitCode: EXIT.failed };
-  const start = (): Promise<Operation> => client.operations.start(request);
+  // Who does not ask has confirmed no number.
+  const agreed = yes === true ? {} : { atMost: atMostConfirmed(count) };
+  const start = (): Promise<Operation> => client.operations.start({ ...request, ...agreed });
   if (detach === true) return detachedReport(await start());
   const { id } = await beginHere(io, start);
   return operationReport(await runHere(client, io, id), maskOf(config), config.traceUrl);
