@@ -19,6 +19,10 @@ export class ConsumerLook {
     this.#options = options;
   }
 
+  get isUnderWay(): boolean {
+    return this.#underWay !== undefined;
+  }
+
   /**
    * Never rejects. Callers that ask at the same time share a look.
    *

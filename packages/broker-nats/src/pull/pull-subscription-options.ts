@@ -33,6 +33,11 @@ export interface PullSubscriptionOptions {
    * resume after it.
    */
   onConsumerMissing?(): Promise<void>;
+  /**
+   * Nobody answered for the consumer, or its server fell silent: it was gone by `goneAtMs`, on the
+   * monotonic clock. So may be the pulls of others of its stream that were not heard of since.
+   */
+  onGone?(goneAtMs: number): void;
   /** For the log: pulls are tried again whatever it is. */
   onProblem?(error: MillraceError): void;
   /** A pull the server doesn't serve ends after this. Default 30,000. */

@@ -73,10 +73,10 @@ export class PullSubscription {
       clock,
       heartbeatMs: this.#heartbeatMs,
       isExpected: () => this.outstanding === 0,
-      onSilence: () => {
+      onSilence: (goneAtMs) => {
         this.#report("broker-unavailable", "sent no heartbeat for a pull. Pulling anew.");
-        this.#retire();
-        this.#open();
+        this.askAnew();
+        options.onGone?.(goneAtMs);
       },
     });
     this.#plan =
@@ -126,6 +126,13 @@ export class PullSubscription {
     if (this.#phase === "running" && this.outstanding > 0) this.#retire();
   }
 
+  /** What was asked for may be lost: it is asked for in place of that, by a new inbox. */
+  askAnew(): void {
+    if (this.outstanding === 0 || !this.#mayAsk()) return;
+    this.#retire();
+    this.#open();
+  }
+
   /**
    * Pulls no more until `resume`. Resolves when everything on its way has been handed over. As with
    * `stop`, pulls that are being served are first left a moment.
@@ -134,13 +141,13 @@ export class PullSubscription {
     if (this.#phase === "running") this.#phase = "paused";
     if (this.outstanding > 0 && !this.#nc.isClosed()) await this.#served.within(SERVING_MS);
     // Resumed meanwhile, it goes on with the inbox it has.
-    if (this.#isRunning()) return;
+    if (this.#mayAsk()) return;
     this.#retire();
     await Promise.all(this.#drains);
   }
 
-  #isRunning(): boolean {
-    return this.#phase === "running";
+  #mayAsk(): boolean {
+    return this.#phase === "running" && !this.#nc.isClosed() && !this.#nc.isDraining();
   }
 
   resume(): void {
@@ -176,13 +183,7 @@ export class PullSubscription {
   }
 
   #open(): void {
-    if (
-      this.#phase !== "running" ||
-      this.#inbox !== undefined ||
-      this.#nc.isClosed() ||
-      this.#nc.isDraining()
-    )
-      return;
+    if (this.#inbox !== undefined || !this.#mayAsk()) return;
     const inbox = new PullInbox(this.#nc, (error, msg) =>
       error ? this.#refused(String(error)) : this.#receive(inbox, msg),
     );
@@ -212,8 +213,7 @@ export class PullSubscription {
 
   #refill(): void {
     const inbox = this.#inbox;
-    if (inbox === undefined || this.#backoff.isWaiting || this.#phase !== "running") return;
-    if (this.#nc.isClosed() || this.#nc.isDraining()) return;
+    if (inbox === undefined || this.#backoff.isWaiting || !this.#mayAsk()) return;
     const { outstanding } = inbox.ledger;
     const pull = this.#plan(outstanding);
     if (pull === undefined) return;
@@ -313,9 +313,11 @@ export class PullSubscription {
   /** One that nobody answers for may have a new leader soon: it is asked again meanwhile. */
   async #replaceConsumer(isCertain: boolean): Promise<void> {
     this.#retire();
+    const isNews = !isCertain && !this.#look.isUnderWay;
     const look = this.#look.begin(isCertain);
     if (isCertain) await look;
     this.#backOff(isCertain ? undefined : ELECTION_MS);
+    if (isNews) this.#options.onGone?.(this.#clock.monotonic());
   }
 
   /** Opens or refills again after a while. */

@@ -7,11 +7,13 @@ export interface SilenceWatchOptions {
   readonly heartbeatMs: number;
   /** Nothing is asked for, so nothing is to be heard. */
   readonly isExpected: () => boolean;
-  readonly onSilence: () => void;
+  /** `goneAtMs`: by then a server that lives would have been heard; on the monotonic clock. */
+  readonly onSilence: (goneAtMs: number) => void;
 }
 
 /** Half heartbeats. */
 const MOST_SILENT_TICKS = 5;
+const A_HEARTBEAT_TICKS = 2;
 
 /**
  * Some pulls end without a word: one that meets its consumer's deletion half-way, and from 2.11 one
@@ -44,8 +46,11 @@ export class SilenceWatch {
   }
 
   #tick(): void {
-    if (this.#options.isExpected()) this.#ticks = 0;
+    const { clock, heartbeatMs, isExpected, onSilence } = this.#options;
+    if (isExpected()) this.#ticks = 0;
     this.#ticks += 1;
-    if (this.#ticks > MOST_SILENT_TICKS) this.#options.onSilence();
+    if (this.#ticks <= MOST_SILENT_TICKS) return;
+    const sinceMs = (heartbeatMs / 2) * (MOST_SILENT_TICKS - A_HEARTBEAT_TICKS);
+    onSilence(clock.monotonic() - sinceMs);
   }
 }

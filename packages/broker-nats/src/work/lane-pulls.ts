@@ -43,7 +43,10 @@ interface LaneSeat extends Seat {
  * are taken back.
  */
 const LASTING_MS = 50;
-/** The normal lane shows soon whether the server is there; the others need not say it as often. */
+/**
+ * The normal lane shows soon whether the server is there; the others need not say it as often, and
+ * ask anew when that lane finds it gone.
+ */
 const HEARTBEATS_MS: Readonly<Record<LaneName, number>> = {
   high: 7_500,
   normal: 2_000,
@@ -165,10 +168,21 @@ export class LanePulls {
         if (seat !== undefined) this.#become(seat, "cold");
       },
       onConsumerMissing,
+      onGone: (goneAtMs) => this.#askOthersAnew(name, goneAtMs),
       onProblem,
     });
     seat = { name, pull, state: "unknown", dealt: 0 };
     return seat;
+  }
+
+  /**
+   * The lanes' consumers are of one stream, so what leads one is often gone for all. A lane that
+   * was heard of since keeps its pull: what is sent in the moment in which one is taken back is
+   * late.
+   */
+  #askOthersAnew(lane: LaneName, goneAtMs: number): void {
+    for (const { name, pull } of this.#seats)
+      if (name !== lane && pull.lastActivityMs <= goneAtMs) pull.askAnew();
   }
 
   #seat(lane: LaneName): LaneSeat {
