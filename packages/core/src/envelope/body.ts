@@ -2,6 +2,7 @@ import { Decoder, Encoder } from "@msgpack/msgpack";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { DEFAULT_MAX_VALUES } from "./body-limits.ts";
 import { scanJson } from "./json-scan.ts";
+import { fieldBesideEntries } from "./list-fields.ts";
 import { measureBody, TooManyValues } from "./measure-body.ts";
 import { NOT_PLAIN, PlainDecoder } from "./plain-decoder.ts";
 import { PlainEncoder } from "./plain-encoder.ts";
@@ -197,6 +198,9 @@ function refuseCode(key: string, value: unknown): unknown {
     throw new Error(`${key === "" ? "it" : pathOf([key])} is a bigint; send it as a string`);
   if (typeof value === "number" && !Number.isFinite(value))
     throw new Error(`${key === "" ? "it" : pathOf([key])} is ${value}, which JSON has not`);
+  const beside = Array.isArray(value) ? fieldBesideEntries(value) : undefined;
+  if (beside !== undefined)
+    throw new Error(`a list in it has a field "${beside.slice(0, 40)}" beside its entries`);
   return value;
 }
 

@@ -1,3 +1,4 @@
+import { fieldBesideEntries } from "./list-fields.ts";
 import { isWideInteger } from "./value-path.ts";
 
 /**
@@ -33,7 +34,7 @@ export class PlainEncoder {
    * @param maxValues as many values, keys of maps among them, are written: what holds more is left
    *   to who refuses it
    * @param exact whether a whole number beyond 2^53 is left to who refuses it, too
-   * @param wellFormed the same of text with half a character
+   * @param wellFormed the same of text with half a character, and of fields beside a list's entries
    * @returns undefined where the value is not plain
    */
   encode(
@@ -101,6 +102,8 @@ export class PlainEncoder {
   #list(value: readonly unknown[], depth: number): boolean {
     // A class of lists may say by a `toJSON` what it is sent as.
     if (Object.getPrototypeOf(value) !== Array.prototype) return false;
+    // What was read has none.
+    if (this.#wellFormed && fieldBesideEntries(value) !== undefined) return false;
     if (!this.#header(value.length, 0x90, 0xdc)) return false;
     for (const entry of value) {
       // The library writes a hole or an undefined of a list as null.

@@ -34,8 +34,12 @@ class Rows extends Array<number> {
     return `${this.length} rows`;
   }
 }
+class Sparse extends Array<number> {}
 const HOLES: unknown[] = [undefined];
 HOLES[2] = 1;
+const ENDS_IN_HOLES: unknown[] = [1];
+ENDS_IN_HOLES.length = 3;
+const HIDDEN = Object.defineProperty({ a: 1, [Symbol("s")]: 2 }, "b", { value: 3 });
 const cycle: { list: unknown[] } = { list: [] };
 cycle.list.push({ back: cycle });
 const elsewhere = (code: string): unknown => runInNewContext(code);
@@ -51,6 +55,12 @@ describe("what arrives as JSON.stringify would say it", () => {
     ["an instance's own fields", { to: new Address() }, { to: { city: "Ulm" } }],
     ["a boxed number", { n: new Number(3), t: new String("x") }, { n: 3, t: "x" }],
     ["undefined and holes", { a: undefined, l: HOLES }, { l: [null, null, 1] }],
+    ["holes at the end", { l: ENDS_IN_HOLES }, { l: [1, null, null] }],
+    [
+      "what an object hides",
+      { o: HIDDEN, l: Object.assign([1], { [Symbol("s")]: 2 }) },
+      { o: { a: 1 }, l: [1] },
+    ],
   ])("%s", (_what, payload, expected) => {
     expect(arrived(payload)).toEqual(expected);
     expect(JSON.parse(JSON.stringify({ payload }))).toEqual({
@@ -119,6 +129,19 @@ describe("what would be altered or lost is refused, with its place", () => {
     ["half a character in a key", { a: { "\ud800": 1 } }, "payload.a has a key with half"],
     ["a key that reaches a prototype", JSON.parse('{"a":{"__proto__":1}}'), "payload.a has a key"],
     ["a toJSON that throws", { a: { toJSON: () => JSON.parse("secret") } }, "toJSON of payload.a"],
+    ["what a match has", { found: /l(m)/.exec("Ulm") }, 'payload.found is a list with a field "'],
+    ["a field of a list", { l: [[], Object.assign([1, 2], { a: 1 })] }, "payload.l[1] is a list"],
+    ["a field of a list with holes", Object.assign(HOLES.slice(0, 1), { "01": 1 }), 'field "01"'],
+    [
+      "a field of an empty list",
+      Object.assign([], { "-1": 1 }),
+      'payload is a list with a field "-1"',
+    ],
+    [
+      "a field of a class of lists",
+      { l: Object.assign(new Sparse(2), { a: 1 }) },
+      "payload.l is a",
+    ],
     ["what a toJSON gives", { a: { toJSON: () => [new Set()] } }, "payload.a[0] is a Set"],
   ])("%s", (_what, payload, message) => {
     expect(() => arrived(payload)).toThrow(

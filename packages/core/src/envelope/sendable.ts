@@ -1,5 +1,6 @@
 import { types } from "node:util";
 import { TooManyValues } from "./measure-body.ts";
+import { fieldBesideEntries } from "./list-fields.ts";
 import { isWideInteger, pathOf, wideInteger } from "./value-path.ts";
 
 export interface EncodeRules {
@@ -182,8 +183,16 @@ function whatIsLost(here: object): string | undefined {
   if (types.isAnyArrayBuffer(here) || ArrayBuffer.isView(here))
     return `is ${aNamed(here)}; send its bytes as a Uint8Array, or its numbers as an array`;
   if (types.isPromise(here)) return "is a Promise; await it first";
-  if (Array.isArray(here) || isPlain(here) || Object.keys(here).length > 0) return undefined;
+  if (Array.isArray(here)) return besideEntries(here);
+  if (isPlain(here) || Object.keys(here).length > 0) return undefined;
   return `is ${aNamed(here)}, of which nothing would arrive; give it a toJSON method, or send plain data`;
+}
+
+function besideEntries(list: readonly unknown[]): string | undefined {
+  const field = fieldBesideEntries(list);
+  return field === undefined
+    ? undefined
+    : `is a list with a field "${field.slice(0, 40)}" beside its entries, which would not arrive; send a plain object, or a copy of the list: [...list]`;
 }
 
 /** Also of another realm, as where a test runner has one of its own. */

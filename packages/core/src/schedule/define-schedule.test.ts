@@ -148,6 +148,7 @@ describe("the input", () => {
 
   test.each<[place: string, input: unknown]>([
     ["input.at", { kind: "x", at: new Date(0) }],
+    ["input.l[0]", { kind: "x", l: [Object.assign([1], { a: 1 })] }],
     ["input.bytes", { kind: "x", bytes: new Uint8Array(2) }],
     ["input.list[1]", { kind: "x", list: [1, undefined] }],
     ["input.n", { kind: "x", n: Number.NaN }],

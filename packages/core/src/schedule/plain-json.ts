@@ -1,4 +1,5 @@
 import { MAX_DEPTH } from "../envelope/body.ts";
+import { fieldBesideEntries } from "../envelope/list-fields.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 
 /** Every node reads all schedules, and makes a job of each at its time. */
@@ -40,7 +41,7 @@ function plainValue(value: unknown, at: Place): unknown {
   if (typeof value === "number" && isKept(value)) return value;
   // It has too many already; how many is of no use to anybody.
   if (budget.values < 0) return null;
-  if (Array.isArray(value))
+  if (Array.isArray(value) && fieldBesideEntries(value) === undefined)
     return value.map((item, index) => plainValue(item, deeper(at, `[${index}]`)));
   if (typeof value === "object") {
     const prototype: unknown = Object.getPrototypeOf(value);
@@ -84,6 +85,7 @@ function tooLarge(place: string, limit: string): MillraceError {
 }
 
 function nameOf(value: unknown): string {
+  if (Array.isArray(value)) return "a list with a field beside its entries";
   if (typeof value === "object" && value !== null)
     return `a ${value.constructor?.name ?? "object"}`;
   if (typeof value === "string") return "half a character (a lone surrogate)";

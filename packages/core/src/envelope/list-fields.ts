@@ -1,0 +1,13 @@
+const INDEX = /^(?:0|[1-9]\d{0,9})$/;
+
+/**
+ * A field that a list has beside its entries, as what `match()` gives has `index`: no format that
+ * we write has a place for it. A list's indices come first among its keys, so the last one tells.
+ */
+export function fieldBesideEntries(list: readonly unknown[]): string | undefined {
+  const last = Object.keys(list).at(-1);
+  if (last === undefined) return undefined;
+  if (list.length > 0 && last === String(list.length - 1)) return undefined;
+  // Of a list that ends in holes it is an entry's, too.
+  return INDEX.test(last) && Number(last) < list.length ? undefined : last;
+}
