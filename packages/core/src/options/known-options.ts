@@ -73,9 +73,21 @@ function unknownOption(
   code: ErrorCode = "invalid-option",
 ): MillraceError {
   const shown = name.slice(0, 80);
-  const meant = nearest(shown, names);
-  const help =
-    meant === undefined ? `Options: ${[...names].join(", ")}.` : `Did you mean ${meant}?`;
   const path = within === undefined ? shown : `${within}.${shown}`;
-  return new MillraceError(code, `${path}: ${of} has no such option. ${help}`);
+  return new MillraceError(
+    code,
+    `${path}: ${of} has no such option. ${whatIsMeant(shown, names, of)}`,
+  );
+}
+
+/** Their options say what jobs are to be: how long the call itself may take is the client's. */
+const ENQUEUES: ReadonlySet<string> = new Set([
+  ...["an enqueue", "enqueueMany()", "a batch", "a job of a chain"],
+]);
+
+function whatIsMeant(name: string, names: ReadonlySet<string>, of: string): string {
+  if ((name === "signal" || name === "timeout") && ENQUEUES.has(of))
+    return `A client has it for all its calls: client.with({ ${name} }).`;
+  const meant = nearest(name, names);
+  return meant === undefined ? `Options: ${[...names].join(", ")}.` : `Did you mean ${meant}?`;
 }

@@ -67,6 +67,32 @@ describe("each call of a client", () => {
     expect(await t.broker.queues.snapshot("work")).toMatchObject({ queued: 0, delayed: 0 });
   });
 
+  test("one that enqueues says where its signal and its time are given", async () => {
+    await using t = await createTestRuntime({ jobs: [handled] });
+    const { client } = t;
+    const signal = new AbortController().signal;
+    const given = (name: string) =>
+      expect.objectContaining({
+        code: "invalid-option",
+        message: expect.stringMatching(
+          new RegExp(`^${name}: .* has no such option\\. .* client\\.with\\({ ${name} }\\)\\.$`),
+        ) as string,
+      }) as Error;
+    await expect(client.enqueue(job, 1, js({ signal }))).rejects.toThrow(given("signal"));
+    expect(await client.enqueueMany(job, [js({ input: 1, signal })])).toMatchObject([
+      { ok: false, error: given("signal") },
+    ]);
+    await expect(client.chain(job, 1, js({ signal })).enqueue()).rejects.toThrow(given("signal"));
+    expect(() => client.chain(job, 1).next(job, js({ signal }))).toThrow(given("signal"));
+    const batch = { callback: { job: js(job), input: null as never } };
+    for (const [name, value] of Object.entries({ signal, timeout: "1s" })) {
+      await expect(client.enqueueMany(job, [], js({ [name]: value }))).rejects.toThrow(given(name));
+      await expect(
+        client.batch([planJob(job, 1)], js({ ...batch, [name]: value })),
+      ).rejects.toThrow(given(name));
+    }
+  });
+
   test("an option that is left out with undefined is left out", async () => {
     await using t = await createTestRuntime({ jobs: [handled] });
     await t.client.enqueue(job, 1, js({ id: "a", once: undefined, whatever: undefined }));
