@@ -9,7 +9,7 @@ import { readCommandLine } from "./command-line.ts";
 
 /**
  * What a node costs that has nothing to do: its processor time and memory, with ten queues, after
- * it has settled.
+ * it has settled. The memory is what `ps` says; `bench:idle-memory` counts as a container does.
  *
  *     pnpm bench:idle [--queues 10] [--seconds 30]
  */
@@ -45,7 +45,7 @@ async function measure(): Promise<void> {
   await once(node, "exit");
   const share = (after.cpuMs - before.cpuMs) / (seconds * 10);
   process.stdout.write(
-    `nats-server ${server.version}, ${queues} idle queues, ${seconds} s: ${share.toFixed(2)} % of a core, ${Math.round(after.rssBytes / 2 ** 20)} MB\n`,
+    `nats-server ${server.version}, ${queues} idle queues, ${seconds} s: ${share.toFixed(2)} % of a core, ${Math.round(after.rssBytes / 2 ** 20)} MB resident\n`,
   );
 }
 
