@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect, defineJob, defineSchedule, fatal, runNode } from "millrace";
+import { connect, defineJob, defineMachine, defineSchedule, fatal, runNode } from "millrace";
 import { telemetry } from "millrace/telemetry";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { type PromiseActorLogic, setup } from "xstate";
 import { eventually } from "../harness/deadline.ts";
 import { recordSpansInMemory } from "../harness/sdk-spans.ts";
 import { describeServer } from "../harness/servers.ts";
@@ -17,6 +18,14 @@ const fine = defineJob({ name: "fine", ...OWN });
 const dies = defineJob({ name: "dies", ...OWN });
 const held = defineJob({ name: "held", ...OWN, singleton: true });
 const nobody = defineJob({ name: "nobody", queue: "idle" });
+const pays = defineMachine({
+  name: "pays",
+  machine: setup({ actors: { pay: {} as PromiseActorLogic<unknown> } }).createMachine({
+    initial: "paying",
+    states: { paying: { invoke: { id: "payment", src: "pay" } } },
+  }),
+  jobs: { pay: nobody },
+});
 
 /** The trace of a job, by its place. */
 const trace = (n: number): string => String(n).padStart(32, "a");
@@ -42,7 +51,12 @@ describeServer("traces of jobs that the command shows", "newest", (server) => {
       await node.stop({ immediate: true });
     });
     const headers = (n: number) => ({ traceparent: `00-${trace(n)}-00f067aa0ba902b7-01` });
-    return { client, headers, run: (...args: readonly string[]) => millraceHere(args, { env }) };
+    return {
+      ...{ client, headers, run: (...args: readonly string[]) => millraceHere(args, { env }) },
+      /** The command as it is where a variable asks for traces. */
+      traced: (...args: readonly string[]) =>
+        millraceHere(args, { env: { ...env, OTEL_SERVICE_NAME: "shop" } }),
+    };
   }
 
   test("stand beside each, as an id or as the address of its page", async () => {
@@ -75,6 +89,14 @@ describeServer("traces of jobs that the command shows", "newest", (server) => {
     await sees(3, /^ID .* STARTED +TRACE$/m, "jobs", "list", "--state", "running");
     await send(4, held);
     await sees(4, /^ID .* SINCE +TRACE$/m, "jobs", "list", "--state", "blocked");
+    const waits = await run("jobs", "get", "j4");
+    expect(waits.out).toMatch(new RegExp(`^waits for .* now j3 \\(trace ${trace(3)}\\) on `, "m"));
+    expect((await run("jobs", "get", "j4", "--trace-url", JAEGER)).out).toContain(
+      `now j3 (trace http://jaeger:16686/trace/${trace(3)}) on `,
+    );
+    expect((await run("jobs", "get", "j4", "--json")).json()).toMatchObject({
+      hold: { jobs: [{ id: "j3", traceId: trace(3) }] },
+    });
     await send(5, fine, { delay: "1h" });
     await sees(5, /^ID .* DUE +TRACE$/m, "jobs", "list", "--state", "delayed");
     await send(6, nobody);
@@ -194,6 +216,79 @@ describeServer("traces of jobs that the command shows", "newest", (server) => {
     expect((await run(...history)).out).toMatch(/^AT .* STATE +TRACE$/m);
     expect((await run(...history, "--trace-url", JAEGER)).out).toMatch(
       /succeeded +http:\/\/jaeger:16686\/trace\/[0-9a-f]{32}$/m,
+    );
+  });
+
+  test("stand beside a job that a command publishes, where it publishes it in a trace", async () => {
+    const spans = recordSpansInMemory();
+    onTestFinished(() => spans.stop());
+    const { client, headers, run, traced } = await fleet({
+      schedules: [defineSchedule({ name: "yearly", cron: "0 0 1 1 *", job: fine, input: null })],
+    });
+    await client.queues.ensure("idle");
+    await client.enqueue(dies, null, { id: "j2", headers: headers(2) });
+    await eventually(async () => (await run("dead", "list")).out.includes("j2"), {
+      ...{ withinMs: 60_000, describe: "the letter is there" },
+    });
+    /** An SDK hands on a span a moment after it has ended. */
+    const isPublished = (traceId: string | undefined) =>
+      eventually(
+        async () =>
+          spans
+            .spans()
+            .some((span) => span.name.startsWith("publish ") && span.traceId === traceId),
+        { withinMs: 20_000, describe: `a publish in the trace ${traceId}` },
+      );
+    const edit = ["dead", "edit", "j2"];
+    for (const [index, args] of [
+      ["enqueue", "nobody", "--queue", "idle"],
+      ["cron", "run", "yearly"],
+    ].entries()) {
+      const { traceId } = (await traced(...args, "--json")).json<{ traceId?: string }>();
+      expect([index, traceId]).toEqual([index, expect.stringMatching(/^[0-9a-f]{32}$/)]);
+      await isPublished(traceId);
+      const { out } = await traced(...args, "--trace-url", JAEGER);
+      expect(out).toMatch(
+        /^enqueued \S+ on queue \S+ \(trace http:\/\/jaeger:16686\/trace\/\S+\)$/m,
+      );
+      await isPublished(/[0-9a-f]{32}/.exec(out)?.[0]);
+      expect((await run(...args, "--json")).json()).not.toHaveProperty("traceId");
+    }
+    const { edited } = (await traced(...edit, "1", "--json")).json<{
+      edited: { traceId?: string }[];
+    }>();
+    expect(edited).toMatchObject([{ id: "j2", queue: "work" }]);
+    await isPublished(edited[0]?.traceId);
+    // One that was there before is in the trace of its own publish.
+    const again = ["enqueue", "nobody", "--queue", "idle", "--id", "once"];
+    expect((await traced(...again)).out).toMatch(/^enqueued once on queue idle \(trace /);
+    expect((await traced(...again)).out).toBe("already enqueued once on queue idle\n");
+  });
+
+  test("stand beside the jobs that a machine waits for", async () => {
+    const spans = recordSpansInMemory();
+    onTestFinished(() => spans.stop());
+    const { client, run } = await fleet({ machines: [pays], instrumentation: telemetry() });
+    await client.queues.ensure("idle");
+    await client.machine("pays", "p-1").start();
+    const get = ["machines", "get", "pays", "p-1"];
+    const [job, traceId] = await eventually(
+      async () => {
+        const shown = await run(...get, "--json");
+        if (shown.code !== 0) return undefined;
+        const { payment } = shown.json<{
+          jobs: Record<string, { job: string; traceId?: string }>;
+        }>().jobs;
+        return payment?.traceId === undefined ? undefined : [payment.job, payment.traceId];
+      },
+      { withinMs: 60_000, everyMs: 200, describe: "the machine waits for its job" },
+    );
+    expect(traceId).toBe((await client.job(job ?? "", { queue: "idle" })).traceId);
+    expect((await run(...get)).out).toMatch(
+      new RegExp(`^waits for +payment: job ${job} \\(idle\\) \\(trace ${traceId}\\)$`, "m"),
+    );
+    expect((await run(...get, "--trace-url", JAEGER)).out).toContain(
+      ` (trace http://jaeger:16686/trace/${traceId})`,
     );
   });
 

@@ -3,25 +3,29 @@ import type { Millrace } from "../client/millrace.ts";
 import type { Config } from "../config/fields.ts";
 import type { CliTelemetry } from "./serving/cli-telemetry.ts";
 import type { CliIo } from "./io.ts";
+import { type PublishedTrace, rememberTrace } from "./published-trace.ts";
 import { withClient } from "./with-client.ts";
 
 type Io = Pick<CliIo, "env" | "cwd" | "err">;
 
 /**
  * As `withClient`, for what publishes jobs: with spans where an `OTEL_…` variable says where to
- * export. Telemetry never keeps a job from being enqueued: what is wrong with it is a note.
+ * export. Telemetry never keeps a job from being enqueued: what is wrong with it is a note. Without
+ * such a variable a job is published in no trace.
  */
 export async function withTracedClient<Result>(
   config: Config,
   io: Io,
-  act: (client: Millrace) => Promise<Result>,
+  act: (client: Millrace, publishedTrace: PublishedTrace) => Promise<Result>,
 ): Promise<Result> {
   const telemetry = await telemetryOf(config, io);
-  if (telemetry === undefined) return withClient(config, act);
-  const { instrumentation } = telemetry;
+  if (telemetry === undefined) return withClient(config, (client) => act(client, () => undefined));
+  const { instrumentation, publishedTrace } = rememberTrace(telemetry.instrumentation);
   const onTrouble = (error: unknown): void => io.err(`not traced: ${recordError(error).message}\n`);
   try {
-    return await withClient(config, act, { instrumentation, onTrouble });
+    return await withClient(config, (client) => act(client, publishedTrace), {
+      ...{ instrumentation, onTrouble },
+    });
   } finally {
     await telemetry.shutdown();
   }

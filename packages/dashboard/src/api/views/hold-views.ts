@@ -41,6 +41,7 @@ export interface HoldingJobView {
   readonly name: string;
   readonly node: string;
   readonly startedAt: number;
+  readonly traceId?: string;
 }
 
 export interface HoldingLockView {

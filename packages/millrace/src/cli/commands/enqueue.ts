@@ -11,6 +11,7 @@ import {
 } from "@millrace/core";
 import { list, oneOf, text, whole } from "../../config/field-kinds.ts";
 import { command, type CommandCall } from "../command.ts";
+import { traceWords } from "../show/trace.ts";
 import { durationText, time } from "../time-kinds.ts";
 import { withTracedClient } from "../with-traced-client.ts";
 
@@ -64,7 +65,7 @@ export const enqueue = command({
   usage: "NAME [PAYLOAD|-|@FILE]",
   args: { min: 1, max: 2 },
   flags,
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "tracing"],
   examples: [
     [
       `millrace enqueue mail.welcome '{"to":"ada@example.com"}' --queue mail`,
@@ -79,11 +80,21 @@ export const enqueue = command({
     const [name = "", source] = args;
     const job = defineJob({ name, queue: given.queue ?? DEFAULT_QUEUE });
     const payload = parsePayload(await payloadText(source, io));
-    const { id, queue, duplicate, conflict } = await withTracedClient(config, io, (client) =>
-      client.enqueue(job, payload, optionsOf(given)),
+    const { id, queue, duplicate, conflict, traceId } = await withTracedClient(
+      config,
+      io,
+      async (client, publishedTrace) => {
+        const sent = await client.enqueue(job, payload, optionsOf(given));
+        // One that was there before is in the trace of its own publish.
+        const isNew = !sent.duplicate && sent.conflict?.kind !== "kept";
+        return {
+          ...{ id: sent.id, queue: sent.queue, duplicate: sent.duplicate, conflict: sent.conflict },
+          traceId: isNew ? publishedTrace(sent) : undefined,
+        };
+      },
     );
     return {
-      json: { id, queue, duplicate, ...(conflict === undefined ? {} : { conflict }) },
+      json: { id, queue, duplicate, ...defined({ conflict, traceId }) },
       text: (paint) => {
         const done =
           conflict?.kind === "kept"
@@ -92,7 +103,7 @@ export const enqueue = command({
               ? paint("yellow", "already enqueued")
               : paint("green", "enqueued");
         const instead = conflict?.kind === "replaced" ? `, in place of ${conflict.id}` : "";
-        return `${done} ${id} on queue ${queue}${instead}\n`;
+        return `${done} ${id} on queue ${queue}${instead}${traceWords(traceId, config.traceUrl)}\n`;
       },
     };
   },

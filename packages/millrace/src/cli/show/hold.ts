@@ -4,6 +4,7 @@ import type { DelayReason, JobHold } from "../../client/jobs/job-hold.ts";
 import type { LimitUse } from "../../client/queues/queue-limits.ts";
 import { clean } from "./clean.ts";
 import { shownRef } from "./shown-ref.ts";
+import { traceWords } from "./trace.ts";
 
 const WHY: Readonly<Record<DelayReason, string>> = {
   delay: "its producer's delay",
@@ -34,16 +35,17 @@ export function shownHold(hold: JobHold, show: ShowValue): JobHold {
 export function holdFacts(
   hold: JobHold | undefined,
   queue: string,
+  traceUrl: string | undefined,
 ): readonly (readonly [string, string])[] {
-  return hold === undefined ? [] : [["waits for", clean(holdText(hold, queue), 1_000)]];
+  return hold === undefined ? [] : [["waits for", clean(holdText(hold, queue, traceUrl), 1_000)]];
 }
 
-function holdText(hold: JobHold, queue: string): string {
+function holdText(hold: JobHold, queue: string, traceUrl: string | undefined): string {
   switch (hold.kind) {
     case "time":
       return `${time(hold.until)}: ${WHY[hold.why]}`;
     case "gate":
-      return gateText(hold, queue);
+      return gateText(hold, queue, traceUrl);
     case "paused": {
       const { since, by, reason } = hold;
       const whose = by === undefined ? "" : ` by ${by}`;
@@ -67,17 +69,22 @@ function holdText(hold: JobHold, queue: string): string {
 
 type GateHold = Extract<JobHold, { kind: "gate" }>;
 
-function gateText(hold: GateHold, queue: string): string {
+function gateText(hold: GateHold, queue: string, traceUrl: string | undefined): string {
   const { gate, limit, key = "", since, before, waiting } = hold;
   const what = limit === undefined ? gate : `${LIMITS[limit]} ${key}`;
   const place = `${before ?? "more than 100"} before it of ${waiting} that wait`;
-  return `${what}, since ${time(since)}, ${place}; ${holders(hold, queue)}`;
+  return `${what}, since ${time(since)}, ${place}; ${holders(hold, queue, traceUrl)}`;
 }
 
-function holders({ limit, locks, jobs }: GateHold, queue: string): string {
-  const running = jobs.map(
-    (job) => `${shownRef(job, queue)} on ${job.node} since ${time(job.startedAt)}`,
-  );
+function holders(
+  { limit, locks, jobs }: GateHold,
+  queue: string,
+  traceUrl: string | undefined,
+): string {
+  const running = jobs.map((job) => {
+    const which = `${shownRef(job, queue)}${traceWords(job.traceId, traceUrl)}`;
+    return `${which} on ${job.node} since ${time(job.startedAt)}`;
+  });
   const holding = locks.map(({ holder, since }) =>
     since === undefined ? holder : `${holder} since ${time(since)}`,
   );

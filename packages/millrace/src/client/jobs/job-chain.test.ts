@@ -24,10 +24,21 @@ test("of a long chain the jobs to come that nobody names are counted", async () 
   for (const id of ["long", "long:2"]) {
     const chain = await look(id);
     expect(chain.map(({ more }) => more ?? 0)).toEqual([...Array(11).fill(0), 3]);
-    const [fact] = flowFacts({ chain }, "default");
+    const [fact] = flowFacts({ chain }, "default", undefined);
     expect(fact?.[1]).toMatch(/ → long:12: not begun → and 3 more$/);
   }
   const whole = await look("short");
   expect(whole).toHaveLength(12);
   expect(whole.every((member) => member.more === undefined)).toBe(true);
+});
+
+test("a job of a chain that stands in another trace than the one that is looked at says so", () => {
+  const [first, second] = ["a".repeat(32), "b".repeat(32)];
+  const chain = [
+    { id: "one", queue: "q", state: "succeeded", traceId: first },
+    { id: "two", queue: "q", state: "running", traceId: second },
+  ] as const;
+  expect(flowFacts({ chain, traceId: first }, "q", undefined)).toEqual([
+    ["chain", `one: succeeded → two: running (trace ${second})`],
+  ]);
 });

@@ -1,4 +1,10 @@
-import { type ChainedJob, type JobRef, LONGEST_CHAIN, MillraceError } from "@millrace/core";
+import {
+  type ChainedJob,
+  defined,
+  type JobRef,
+  LONGEST_CHAIN,
+  MillraceError,
+} from "@millrace/core";
 import type { JobStatus } from "./job-status.ts";
 
 /** A job of a chain. */
@@ -7,6 +13,7 @@ export interface ChainMember extends JobRef {
   readonly name?: string;
   /** `not begun`: its turn has not come. */
   readonly state: JobStatus["state"] | "not begun" | "not known";
+  readonly traceId?: string;
   /** Of the last one that is named: how many come after it. Absent where none does. */
   readonly more?: number;
 }
@@ -56,8 +63,8 @@ function createdAt(job: JobStatus | undefined): number | undefined {
   return job?.history.at(-1)?.createdAt;
 }
 
-function memberOf({ id, queue, name, state }: JobStatus): ChainMember {
-  return { id, queue, name, state };
+function memberOf({ id, queue, name, state, traceId }: JobStatus): ChainMember {
+  return { id, queue, name, state, ...defined({ traceId }) };
 }
 
 async function known(lookUp: LookUp, { id, queue }: JobRef): Promise<JobStatus | undefined> {

@@ -1,6 +1,7 @@
 import {
   type Broker,
   type ControlMark,
+  defined,
   type Envelope,
   type HistoryRecord,
   type LockView,
@@ -36,6 +37,7 @@ export interface HoldingJob {
   readonly node: string;
   /** When its attempt began. */
   readonly startedAt: number;
+  readonly traceId?: string;
 }
 
 /** What keeps a job that waits from running, as far as that is known. Times: epoch milliseconds. */
@@ -149,6 +151,7 @@ async function gateHold(
       .map((job) => ({
         ...{ id: job.id, queue: job.queue, name: job.name, node: job.node },
         startedAt: job.startedAt,
+        ...defined({ traceId: job.traceId }),
       })),
   };
 }

@@ -1,6 +1,8 @@
+import { defined } from "@millrace/core";
 import { audited } from "../../../client/audit.ts";
 import type { Millrace } from "../../../client/millrace.ts";
 import { command } from "../../command.ts";
+import { traceWords } from "../../show/trace.ts";
 import { withClient } from "../../with-client.ts";
 import { withTracedClient } from "../../with-traced-client.ts";
 import { timeOf } from "./cron-list.ts";
@@ -71,16 +73,23 @@ export const cronResume = command({
 
 export const cronRun = command({
   ...ONE,
+  fields: ["connection", "namespace", "tracing"],
   name: "cron run",
   summary: "Enqueue a schedule's job now, beside its ticks, paused or not",
   examples: [["millrace cron run nightly", "To try it out"]],
   async run({ args: [name = ""], config, io }) {
-    const { id, queue } = await withTracedClient(config, io, (client) =>
-      changeSchedule(client, "cron run", name, () => client.cron.run(name)),
+    const { id, queue, traceId } = await withTracedClient(
+      config,
+      io,
+      async (client, publishedTrace) => {
+        const job = await changeSchedule(client, "cron run", name, () => client.cron.run(name));
+        return { id: job.id, queue: job.queue, traceId: publishedTrace(job) };
+      },
     );
+    const trace = traceWords(traceId, config.traceUrl);
     return {
-      json: { id, queue },
-      text: (paint) => `${paint("green", "enqueued")} ${id} on queue ${queue}\n`,
+      json: { id, queue, ...defined({ traceId }) },
+      text: (paint) => `${paint("green", "enqueued")} ${id} on queue ${queue}${trace}\n`,
     };
   },
 });

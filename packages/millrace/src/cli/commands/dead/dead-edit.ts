@@ -1,4 +1,4 @@
-import { MillraceError, type StoredDeadLetter } from "@millrace/core";
+import { defined, MillraceError, type StoredDeadLetter } from "@millrace/core";
 import { audited } from "../../../client/audit.ts";
 import { oldPayload } from "../../../client/dead/old-payload.ts";
 import { flag, text } from "../../../config/field-kinds.ts";
@@ -8,6 +8,7 @@ import { EXIT } from "../../exit-codes.ts";
 import { withTracedClient } from "../../with-traced-client.ts";
 import { parsePayload, payloadText } from "../enqueue.ts";
 import { jsonText } from "../../show/json-text.ts";
+import { traceWords } from "../../show/trace.ts";
 
 const flags = {
   queue: {
@@ -27,7 +28,7 @@ export const deadEdit = command({
   usage: "ID [PAYLOAD|-|@FILE]",
   args: { min: 1, max: 2 },
   flags,
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "tracing"],
   examples: [
     ["millrace dead edit invoice-17", "Opens the payload in $VISUAL or $EDITOR, then retries"],
     [`millrace dead edit invoice-17 '{"to":"ada@example.com"}' --merge`, "Changes one field"],
@@ -38,7 +39,7 @@ export const deadEdit = command({
       throw new MillraceError("invalid-option", "merge: needs a PAYLOAD that holds what changes.");
     const { queue, merge = false } = call.flags;
     const where = queue === undefined ? {} : { queue };
-    return withTracedClient(call.config, call.io, async (client) => {
+    return withTracedClient(call.config, call.io, async (client, publishedTrace) => {
       const letter = await client.dead.show(id, where);
       const payload = await newPayload(call, letter, source);
       if (payload === UNCHANGED)
@@ -53,10 +54,12 @@ export const deadEdit = command({
         () => client.dead.edit(id, payload, { queue: letter.queue, merge }),
         () => ({ count: 1 }),
       );
+      const traceId = publishedTrace(edited);
+      const trace = traceWords(traceId, call.config.traceUrl);
       return {
-        json: { edited: [edited] },
+        json: { edited: [{ ...edited, ...defined({ traceId }) }] },
         text: (paint) =>
-          `${paint("green", "retried")} ${edited.id} on queue ${edited.queue} with the new payload\n`,
+          `${paint("green", "retried")} ${edited.id} on queue ${edited.queue} with the new payload${trace}\n`,
       };
     });
   },

@@ -135,14 +135,14 @@ function statusText(job: ShownJob, paint: Paint, traceUrl: string | undefined): 
       ["queue", queue],
       ["state", state, stateColour(state)],
       ...(silentMs === undefined ? [] : [["node", shownSilence(silentNode, silentMs)] as const]),
-      ...holdFacts(hold, queue),
+      ...holdFacts(hold, queue, traceUrl),
       ["attempts", String(attempts)],
       ...(progress === undefined
         ? []
         : [["progress", clean(`${progress.value} ${progress.note ?? ""}`.trim(), 1_000)] as const]),
       ...(parent === undefined ? [] : [["parent", shownRef(parent, queue)] as const]),
       ...childrenFacts(history, queue),
-      ...flowFacts(job, queue),
+      ...flowFacts(job, queue, traceUrl),
       ...goneSteps(steps, stepCount),
       ...traceFacts(traceId, traceUrl),
       ...cargoFacts(cargo),

@@ -1,15 +1,23 @@
-import type { MachinePassage, MachineSnapshot } from "@millrace/core";
+import { defined, type MachinePassage, MillraceError, type MachineSnapshot } from "@millrace/core";
 import { showValue } from "@millrace/telemetry/masking";
+import { someAtATime } from "../../../client/enqueue/some-at-a-time.ts";
+import type { Millrace } from "../../../client/millrace.ts";
 import { flag } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import type { Paint } from "../../io.ts";
 import { shownMachine } from "../../show/machine.ts";
 import { type Column, facts, table } from "../../show/table.ts";
+import { traceWords } from "../../show/trace.ts";
 import { withClient } from "../../with-client.ts";
 import { stateText } from "./machines-list.ts";
 
-type Shown = Omit<MachineSnapshot, "matches">;
+type InvokedJob = MachineSnapshot["jobs"][string];
+
+/** With the traces of the jobs that it waits for. */
+interface Shown extends Omit<MachineSnapshot, "matches"> {
+  readonly jobs: Readonly<Record<string, InvokedJob & { readonly traceId?: string }>>;
+}
 
 const WAY: readonly Column<MachinePassage>[] = [
   { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
@@ -25,19 +33,45 @@ export const machinesGet = command({
   flags: {
     "show-payload": { kind: flag, about: "Show the context, output and errors as they are" },
   },
-  fields: ["connection", "namespace", "masking"],
+  fields: ["connection", "namespace", "masking", "tracing"],
   examples: [["millrace machines get order o-17", "Where the order o-17 stands"]],
   async run({ args: [machine = "", id = ""], flags, config }) {
-    const snapshot = await withClient(config, (client) => client.machine(machine, id).snapshot());
-    const shown = shownMachine(snapshot, showValue(flags["show-payload"], maskOf(config)));
-    return { json: shown, text: (paint) => machineText(shown, paint) };
+    const { snapshot, jobs } = await withClient(config, async (client) => {
+      const found = await client.machine(machine, id).snapshot();
+      return { snapshot: found, jobs: await withTraces(client, found.jobs) };
+    });
+    const show = showValue(flags["show-payload"], maskOf(config));
+    const shown: Shown = { ...shownMachine(snapshot, show), jobs };
+    return { json: shown, text: (paint) => machineText(shown, paint, config.traceUrl) };
   },
 });
 
-function machineText(shown: Shown, paint: Paint): string {
+async function withTraces(client: Millrace, jobs: MachineSnapshot["jobs"]): Promise<Shown["jobs"]> {
+  return Object.fromEntries(
+    await someAtATime(Object.entries(jobs), async ([actor, invoked]) => [
+      actor,
+      { ...invoked, ...defined({ traceId: await traceOf(client, invoked) }) },
+    ]),
+  );
+}
+
+/** None of a job that is not on record any more, or that may not be looked up. */
+async function traceOf(client: Millrace, { job, queue }: InvokedJob): Promise<string | undefined> {
+  try {
+    return (await client.job(job, { queue })).traceId;
+  } catch (error) {
+    if (MillraceError.is(error)) return undefined;
+    throw error;
+  }
+}
+
+function machineText(shown: Shown, paint: Paint, traceUrl: string | undefined): string {
   const { machine, id, status, value, context, output, error, jobs, timers, trouble } = shown;
   const waits = [
-    ...Object.entries(jobs).map(([actor, { job, queue }]) => `${actor}: job ${job} (${queue})`),
+    ...Object.entries(jobs).map(
+      ([actor, { job, queue, traceId }]) =>
+        `${actor}: job ${job} (${queue})${traceWords(traceId, traceUrl)}`,
+    ),
     ...timers.map(({ at, event }) => `${event.type} at ${new Date(at).toISOString()}`),
   ];
   const rows: [string, string][] = [
