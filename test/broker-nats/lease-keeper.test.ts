@@ -6,7 +6,6 @@ import type { MillraceError } from "@millrace/core";
 import { patientManager } from "../harness/administrator.ts";
 import type { LeaseId } from "../../packages/broker-nats/src/lease/lease.ts";
 import { LeaseKeeper } from "../../packages/broker-nats/src/lease/lease-keeper.ts";
-import { ConfirmedAcker } from "../../packages/broker-nats/src/pull/ack.ts";
 import type { Delivery } from "../../packages/broker-nats/src/pull/delivery.ts";
 import { PullSubscription } from "../../packages/broker-nats/src/pull/pull-subscription.ts";
 import { eventually } from "../harness/deadline.ts";
@@ -76,15 +75,13 @@ describeOnOwnServers("LeaseKeeper", (start) => {
       onMessage: () => (stolen += 1),
     });
     await nc.flush();
-    const acker = new ConfirmedAcker(nc);
-    await Promise.all(got.map((delivery) => acker.ack(delivery.ackSubject)));
+    await Promise.all(got.map(({ ackSubject }) => nc.request(ackSubject, "+ACK", { timeout: 10_000 })));
     for (const lease of leases) keeper.release(lease);
     expect(await redeliveries(nc)).toBe(0);
     expect(stolen).toBe(0);
     expect(lost).toEqual([]);
     expect((await (await patientManager(nc)).streams.info("Q")).state.messages).toBe(0);
     await thief.stop();
-    await acker.close();
     await keeper.close();
     await keeper.close();
   });

@@ -91,12 +91,6 @@ export function rawBytes(msg: Msg): Buffer {
   return Buffer.concat([Buffer.from(headers), msg.data]);
 }
 
-/** True without decoding anything when the message carries no header block. */
-export function hasHeaders(msg: Msg): boolean {
-  const hdr = (msg as MsgInternals)._msg?.hdr;
-  return hdr === undefined ? msg.headers !== undefined : hdr > 0;
-}
-
 function headerBlock(msg: Msg): string | undefined {
   const { _msg, _rdata } = msg as MsgInternals;
   if (_msg === undefined || _rdata === undefined) return undefined;

@@ -60,7 +60,6 @@ export const ERROR_CODES = {
   conflict: "A message was to be stored only if its subject had not changed, and it had.",
   "invalid-header": "A header's name or value can't be sent.",
   "invalid-message": "A message can't be sent as it is.",
-  "ack-timeout": "The server did not confirm an ack before the deadline: the job may come again.",
   "publish-timeout":
     "No confirmation came before the deadline: the message may or may not be stored. Publishing again with the same id is safe while the id is known: with an id of yours while its job is on record, else for two minutes.",
   "request-timeout": "The server did not answer a request before the deadline.",

@@ -298,7 +298,7 @@ test("a crash between the record of a cancelled job and its ack: recalled, and t
     server,
   });
   await from.put();
-  broker.failNext("ack", new MillraceError("ack-timeout", "no answer"));
+  broker.failNext("ack", new MillraceError("request-timeout", "no answer"));
   await enqueue("t.job");
   broker.loseLeases(QUEUE);
   await clock.advance("1s");
