@@ -230,7 +230,8 @@ class SettlementRun implements Requester<PubAck> {
       for (; this.#index < this.#steps.length; this.#index += 1) {
         const step = this.#steps[this.#index] as SettlementStep;
         if (this.#delivery.confirmed?.includes(step) === true) continue;
-        requireHeld(this.#delivery);
+        const over = this.revoked();
+        if (over !== undefined) throw over;
         if (step.do !== "ack") return this.#settler.send(step, this.#delivery, this.#index, this);
         this.#settler.ack(this.#delivery);
       }
@@ -245,17 +246,10 @@ class SettlementRun implements Requester<PubAck> {
   done(ack: PubAck): void {
     const step = this.#steps[this.#index];
     if (ack.duplicate && step !== undefined && this.#settler.mayBeAnothers(step, ack))
-      return void this.#lookWhoseItIs(step, ack);
-    this.#index += 1;
-    this.goOn();
-  }
-
-  async #lookWhoseItIs(step: RequeueStep, ack: PubAck): Promise<void> {
-    try {
-      await this.#settler.insist(step.envelope, ack, () => this.revoked());
-    } catch (error) {
-      return this.failed(asMillraceError(error, "look at what is there already"));
-    }
+      return void this.#confirmBy(
+        this.#settler.insist(step.envelope, ack, () => this.revoked()),
+        "look at what is there already",
+      );
     this.#index += 1;
     this.goOn();
   }
@@ -263,21 +257,14 @@ class SettlementRun implements Requester<PubAck> {
   failed(error: MillraceError): void {
     const step = this.#steps[this.#index];
     if (step?.do === "record" && MillraceError.is(error, "conflict"))
-      return void this.#recordAfterLast(step);
+      return void this.#confirmBy(
+        this.#settler.recordAfterLast(step, this.#delivery),
+        "record the end of a job",
+      );
     if (step === undefined || this.#hasRemade || !this.#settler.isStreamGone(error, step))
       return this.#fail(error);
     this.#hasRemade = true;
     void this.#remake();
-  }
-
-  async #recordAfterLast(step: RecordStep): Promise<void> {
-    try {
-      await this.#settler.recordAfterLast(step, this.#delivery);
-    } catch (error) {
-      return this.failed(asMillraceError(error, "record the end of a job"));
-    }
-    this.#index += 1;
-    this.goOn();
   }
 
   async #remake(): Promise<void> {
@@ -286,6 +273,17 @@ class SettlementRun implements Requester<PubAck> {
     } catch (error) {
       return this.#fail(error);
     }
+    this.goOn();
+  }
+
+  /** The server's answer alone does not confirm the step. */
+  async #confirmBy(further: Promise<void>, doing: string): Promise<void> {
+    try {
+      await further;
+    } catch (error) {
+      return this.failed(asMillraceError(error, doing));
+    }
+    this.#index += 1;
     this.goOn();
   }
 
@@ -306,11 +304,6 @@ class SettlementRun implements Requester<PubAck> {
     const { confirmed = [] } = this.#delivery;
     this.#delivery.confirmed = [...confirmed, ...this.#steps.slice(0, this.#index)];
   }
-}
-
-function requireHeld(delivery: NatsDelivery): void {
-  const over = overFor(delivery);
-  if (over !== undefined) throw over;
 }
 
 function overFor({ lease, message }: NatsDelivery): MillraceError | undefined {

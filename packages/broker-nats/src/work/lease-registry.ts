@@ -14,10 +14,8 @@ export interface LeaseRegistryOptions {
   readonly onProblem: (error: unknown, doing: string) => void;
 }
 
-/** Takes leases out at one keeper. */
-export interface LeaseTaker {
-  take(ackSubject: string, leaseMs: number): NatsLease;
-}
+/** Takes leases of one length out at one keeper. */
+export type LeaseTaker = (ackSubject: string) => NatsLease;
 
 interface Opened {
   readonly shortestMs: number;
@@ -45,14 +43,12 @@ export class LeaseRegistry {
       this.#opened.find(({ shortestMs }) => shortestMs <= leaseMs) ?? this.#open(leaseMs);
     const keeper = await opened.keeper;
     const { leases } = opened;
-    return {
-      take: (ackSubject, ackWaitMs) => {
-        const lease = new NatsLease(keeper.register(ackSubject, ackWaitMs), keeper, ({ id }) =>
-          leases.delete(id),
-        );
-        leases.set(lease.id, lease);
-        return lease;
-      },
+    return (ackSubject) => {
+      const lease = new NatsLease(keeper.register(ackSubject, leaseMs), keeper, ({ id }) =>
+        leases.delete(id),
+      );
+      leases.set(lease.id, lease);
+      return lease;
     };
   }
 

@@ -29,10 +29,9 @@ export interface QueueSubscriptionOptions {
 /** One worker's place at a queue. */
 export class QueueSubscription implements WorkSubscription {
   readonly #options: QueueSubscriptionOptions;
-  #taker: LeaseTaker;
+  /** Of what the queue's consumer grants; at least what was asked for. */
+  #takeLease: LeaseTaker;
   readonly #lanes: LanePulls;
-  /** What the queue's consumer grants; at least what was asked for. */
-  #leaseMs: number;
   #stopping: Promise<void> | undefined;
   readonly #look: SkippedLook;
 
@@ -43,24 +42,23 @@ export class QueueSubscription implements WorkSubscription {
     const weights = laneWeights(work.weights);
     const { leaseMs, addedKeys } = await ensureQueueConsumers(server, queue, work.leaseMs);
     options.requireOpen();
-    const taker = await leases.leasesFor(leaseMs);
+    const takeLease = await leases.leasesFor(leaseMs);
     // A subscription pulls from its first moment: one made now would take jobs that nobody settles.
     options.requireOpen();
-    const subscription = new QueueSubscription(options, taker, leaseMs, weights);
+    const subscription = new QueueSubscription(options, takeLease, leaseMs, weights);
     if (addedKeys) subscription.#look.begin();
     return subscription;
   }
 
   private constructor(
     options: QueueSubscriptionOptions,
-    taker: LeaseTaker,
+    takeLease: LeaseTaker,
     leaseMs: number,
     weights: LaneWeights,
   ) {
     const { server, queue, work, onProblem } = options;
     this.#options = options;
-    this.#taker = taker;
-    this.#leaseMs = leaseMs;
+    this.#takeLease = takeLease;
     this.#lanes = new LanePulls({
       nc: server.nc,
       stream: server.names.queueStream(queue),
@@ -115,14 +113,13 @@ export class QueueSubscription implements WorkSubscription {
       woken: false,
       key: undefined,
     };
-    return new NatsDelivery(raw, subject, this.#taker.take(raw.ackSubject, this.#leaseMs));
+    return new NatsDelivery(raw, subject, this.#takeLease(raw.ackSubject));
   }
 
   async #restoreConsumers(): Promise<void> {
     const { server, queue, work, leases } = this.#options;
     const { leaseMs, addedKeys } = await ensureQueueConsumers(server, queue, work.leaseMs);
-    this.#taker = await leases.leasesFor(leaseMs);
-    this.#leaseMs = leaseMs;
+    this.#takeLease = await leases.leasesFor(leaseMs);
     if (addedKeys) this.#look.begin();
   }
 }
