@@ -1,5 +1,4 @@
 import {
-  type AbortCause,
   type Delivery,
   type Envelope,
   envelopeOfUnreadable,
@@ -33,9 +32,11 @@ type Phase = "arriving" | "attempting" | "settling" | "settled" | "ended";
  * What comes from outside meanwhile (a lost lease, a cancellation, the node's stop) ends the step
  * that is under way, which answers then; the way goes on with that answer.
  */
-export class Execution implements AttemptOwner {
-  readonly #host: ExecutionHost;
-  readonly #delivery: Delivery;
+export class Execution implements AttemptOwner, JobInHand {
+  readonly host: ExecutionHost;
+  readonly delivery: Delivery;
+  /** Tells the handler to stop. What follows depends on whether it does. */
+  readonly abort: AbortSwitch;
   /** Called exactly once, when nothing of this execution is left to do. */
   readonly #onEnd: (execution: Execution) => void;
   /**
@@ -43,7 +44,6 @@ export class Execution implements AttemptOwner {
    * no slot.
    */
   readonly #onYield: ((execution: Execution) => void) | undefined;
-  readonly #abort: AbortSwitch;
   /**
    * Epoch milliseconds. Its token is of then: a server that was killed meanwhile hands the same
    * message to another, and both may begin in one moment.
@@ -55,7 +55,7 @@ export class Execution implements AttemptOwner {
   /** Set before the start, where the job is only to be handed back. */
   #declined = false;
   /** Set once its message was read, or could not be. */
-  #inHand: JobInHand | undefined;
+  #envelope: Envelope | undefined;
   /** Set where its message could be read. */
   #admission: Admission | undefined;
   #attempt: Attempt | undefined;
@@ -73,11 +73,11 @@ export class Execution implements AttemptOwner {
     onEnd: (execution: Execution) => void,
     onYield?: (execution: Execution) => void,
   ) {
-    this.#host = host;
-    this.#delivery = delivery;
+    this.host = host;
+    this.delivery = delivery;
     this.#cameAt = host.clock.now();
     this.#losses = host.recentEnds.losses;
-    this.#abort = new AbortSwitch(delivery.lease);
+    this.abort = new AbortSwitch(delivery.lease);
     this.#onEnd = onEnd;
     this.#onYield = onYield;
   }
@@ -87,14 +87,15 @@ export class Execution implements AttemptOwner {
     return this.#phase === "settled" || this.#phase === "ended" ? undefined : this.#report?.running;
   }
 
-  /** What it is about. */
-  get delivery(): Delivery {
-    return this.#delivery;
+  get envelope(): Envelope {
+    if (this.#envelope === undefined)
+      throw new MillraceError("illegal-transition", "A job went on before it was read.");
+    return this.#envelope;
   }
 
   /** Of its message's body. */
   get bytes(): number {
-    return this.#delivery.message.body.length;
+    return this.delivery.message.body.length;
   }
 
   /** Of its body, once that was read. */
@@ -109,7 +110,7 @@ export class Execution implements AttemptOwner {
   start(): void {
     // It was abandoned before its turn came.
     if (this.#phase === "ended") return;
-    this.#delivery.lease.onLost(() => this.#loseLease());
+    this.delivery.lease.onLost(() => this.#loseLease());
     try {
       const unreadable = this.#read();
       if (unreadable !== undefined) return void this.#settle(unreadable);
@@ -126,30 +127,21 @@ export class Execution implements AttemptOwner {
 
   /** @returns the outcome of a message that can't be read */
   #read(): Outcome | undefined {
-    const { message } = this.#delivery;
-    const { broker, sendsTo } = this.#host;
+    const { message } = this.delivery;
+    const { broker, sendsTo } = this.host;
     const read = readEnvelope(message, broker.maxValues, broker.maxDelayMs);
     if (!read.ok) {
-      this.#hold(envelopeOfUnreadable(message, read));
+      this.#envelope = envelopeOfUnreadable(message, read);
       return { kind: "rejected", reason: read.reason, error: read.error };
     }
     this.#values = read.values;
     const far = linkOutOfReach(read.envelope, sendsTo);
     // Without what may not follow, whatever becomes of it: an earlier holder may have had it
     // succeed when it still might.
-    const of = this.#hold(far === undefined ? read.envelope : withoutNext(read.envelope));
+    this.#envelope = far === undefined ? read.envelope : withoutNext(read.envelope);
     const refusal = far === undefined ? undefined : notAllowed(read.envelope, far);
-    this.#admission = new Admission(of, refusal, this.#declined);
+    this.#admission = new Admission(this, refusal, this.#declined);
     return undefined;
-  }
-
-  #hold(envelope: Envelope): JobInHand {
-    return (this.#inHand = {
-      host: this.#host,
-      delivery: this.#delivery,
-      envelope,
-      abort: this.#abort,
-    });
   }
 
   /** Runs it, or settles it without a run. */
@@ -161,15 +153,14 @@ export class Execution implements AttemptOwner {
       if (admitted.yields === true) this.#onYield?.(this);
       return void this.#settle(admitted.refusal);
     }
-    const of = this.#requireInHand();
     this.#phase = "attempting";
-    this.#report = new RunReport(of, this.#admission, this.#cameAt);
+    this.#report = new RunReport(this, this.#admission, this.#cameAt);
     this.#attempt = new Attempt(
       {
-        of,
+        of: this,
         job: admitted.job,
-        token: this.#admission?.entered?.token ?? tokenOf(of, this.#cameAt, this.#admission),
-        mayBeRepeated: mayBeRepeated(of.envelope, this.#delivery, this.#host.recentEnds),
+        token: this.#admission?.entered?.token ?? tokenOf(this, this.#cameAt, this.#admission),
+        mayBeRepeated: mayBeRepeated(this.envelope, this.delivery, this.host.recentEnds),
         listener: this.#report,
       },
       this,
@@ -185,8 +176,8 @@ export class Execution implements AttemptOwner {
 
   /** A fault of this code. */
   brokeOff(fault: unknown): void {
-    this.#host.log.error(
-      { job: this.#inHand?.envelope.id, error: recordError(fault) },
+    this.host.log.error(
+      { job: this.#envelope?.id, error: recordError(fault) },
       "a job's way broke off; the job comes back when its lease is over",
     );
     this.abandon();
@@ -209,7 +200,7 @@ export class Execution implements AttemptOwner {
 
   /** Whether its message was read. */
   get hasBegun(): boolean {
-    return this.#inHand !== undefined;
+    return this.#envelope !== undefined;
   }
 
   /** Whether its handler was ever called. */
@@ -222,17 +213,12 @@ export class Execution implements AttemptOwner {
     return this.#declined;
   }
 
-  /** Whether its handler was told to stop. */
-  get isAborted(): boolean {
-    return this.#abort.reason !== undefined;
-  }
-
   /**
    * Before the start: gives the job straight back without running it. It arrived after the node
    * began to stop.
    */
   refuse(): void {
-    this.abort("shutdown", "The node is stopping.");
+    this.abort.abort("shutdown", "The node is stopping.");
   }
 
   /**
@@ -243,21 +229,16 @@ export class Execution implements AttemptOwner {
     this.#declined = true;
   }
 
-  /** Tells the handler to stop. What follows depends on whether it does. */
-  abort(cause: AbortCause, message: string): void {
-    this.#abort.abort(cause, message);
-  }
-
   /**
    * A cancellation came in for a job of this id. Before the admission there is nothing to do,
    * because that asks; once it is being settled it is too late.
    */
   heedCancellation(id: string): void {
-    const envelope = this.#inHand?.envelope;
+    const envelope = this.#envelope;
     if (envelope?.id !== id) return;
-    const cancellation = this.#host.cancellations.of(envelope);
+    const cancellation = this.host.cancellations.of(envelope);
     if (cancellation === undefined) return;
-    if (this.#phase === "attempting") this.abort("cancelled", cancellation.reason);
+    if (this.#phase === "attempting") this.abort.abort("cancelled", cancellation.reason);
     if (this.#phase === "arriving") this.#admission?.heedCancellation(cancellation.reason);
   }
 
@@ -274,8 +255,8 @@ export class Execution implements AttemptOwner {
    * is left alone.
    */
   handBack(): void {
-    this.abort("shutdown", "The node has stopped.");
-    const { reason } = this.#abort;
+    this.abort.abort("shutdown", "The node has stopped.");
+    const { reason } = this.abort;
     if (this.#phase === "arriving") this.#admission?.handBack();
     else if (this.#phase === "attempting" && reason !== undefined)
       this.#attempt?.end(outcomeOfAbort(reason));
@@ -284,8 +265,8 @@ export class Execution implements AttemptOwner {
   /** Ends it without a word: the job comes back to another holder when its lease has run out. */
   abandon(): void {
     if (this.#isOver) return;
-    this.#host.broker.settle(this.#delivery, []).catch((error: unknown) => {
-      this.#host.log.debug(
+    this.host.broker.settle(this.delivery, []).catch((error: unknown) => {
+      this.host.log.debug(
         { error: recordError(error) },
         "a delivery was abandoned without its broker",
       );
@@ -294,7 +275,7 @@ export class Execution implements AttemptOwner {
   }
 
   #loseLease(): void {
-    this.#abort.loseLease();
+    this.abort.loseLease();
     this.#report?.end({ write: false });
     if (this.#phase === "arriving") this.#admission?.loseLease();
     this.#settlement?.cutShort();
@@ -303,26 +284,26 @@ export class Execution implements AttemptOwner {
   /** From here on whatever the handler says has no hearer. */
   #settlementOf(outcome: Outcome): JobSettlement {
     this.#phase = "settling";
-    this.#abort.rest();
+    this.abort.rest();
     this.#admission?.end();
     this.#attempt?.stop();
     // First of all: whoever follows the job hears its last word before its end.
     this.#report?.end({ write: outcome.kind !== "lease-lost" });
-    const { input, settlement } = settlementOf(this.#requireInHand(), {
+    const { input, settlement } = settlementOf(this, {
       outcome,
       admission: this.#admission,
       attempt: this.#attempt,
       report: this.#report,
     });
     return new JobSettlement({
-      host: this.#host,
-      delivery: this.#delivery,
+      host: this.host,
+      delivery: this.delivery,
       input,
       settlement,
       admission: this.#admission,
       trace: this.#report?.trace,
       progress: this.#report?.progress,
-      acrossOutage: this.#host.recentEnds.losses !== this.#losses,
+      acrossOutage: this.host.recentEnds.losses !== this.#losses,
     });
   }
 
@@ -334,17 +315,11 @@ export class Execution implements AttemptOwner {
   #end(): void {
     if (this.#isOver) return;
     this.#phase = "ended";
-    this.#abort.rest();
+    this.abort.rest();
     this.#attempt?.stop();
     this.#settlement?.abandon();
     this.#report?.abandon();
     this.#admission?.leave();
     this.#onEnd(this);
-  }
-
-  #requireInHand(): JobInHand {
-    if (this.#inHand === undefined)
-      throw new MillraceError("illegal-transition", "A job went on before it was read.");
-    return this.#inHand;
   }
 }

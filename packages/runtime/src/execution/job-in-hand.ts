@@ -2,10 +2,7 @@ import type { Delivery, Envelope } from "@millrace/core";
 import type { AbortSwitch } from "./attempt/abort-switch.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 
-/**
- * A job whose message was read, on its way through a node. One object for all steps of the way:
- * one for each of them is what every job would pay for.
- */
+/** A job whose message was read, on its way through a node: its execution, as each step sees it. */
 export interface JobInHand {
   readonly host: ExecutionHost;
   readonly delivery: Delivery;

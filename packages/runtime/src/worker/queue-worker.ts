@@ -81,7 +81,7 @@ export class QueueWorker {
       {
         slots: options.slots,
         used: () => this.#inSlots - this.#goingBack,
-        aborting: () => this.#count((execution) => execution.isAborted),
+        aborting: () => [...this.#executions].filter(({ abort }) => abort.reason).length,
         pull: () => this.#subscription?.slotFreed(),
         pause: async () => {
           await this.#subscription?.pause();
@@ -195,7 +195,7 @@ export class QueueWorker {
   }
 
   abortAll(cause: AbortCause, message: string): void {
-    for (const execution of this.#executions) execution.abort(cause, message);
+    for (const { abort } of this.#executions) abort.abort(cause, message);
   }
 
   /**
@@ -293,15 +293,9 @@ export class QueueWorker {
   }
 
   #abortLatest(count: number): void {
-    const latest = [...this.#executions].filter((execution) => !execution.isAborted).slice(-count);
-    for (const execution of latest)
-      execution.abort("lock-lost", "The permit that lets this job run could not be kept.");
-  }
-
-  #count(fits: (execution: Execution) => boolean): number {
-    let count = 0;
-    for (const execution of this.#executions) if (fits(execution)) count += 1;
-    return count;
+    const latest = [...this.#executions].filter(({ abort }) => !abort.reason).slice(-count);
+    for (const { abort } of latest)
+      abort.abort("lock-lost", "The permit that lets this job run could not be kept.");
   }
 
   readonly #release = (execution: Execution): void => {

@@ -44,15 +44,15 @@ export class AttemptContext implements ExecutionContext {
     this.input = input;
     this.trace = trace;
     this.#options = options;
+    const { abort, delivery, envelope, host } = options.of;
     const definition = options.job.steps;
     this.steps =
       definition === undefined
         ? undefined
         : new JobSteps({
-            ...options.of,
-            definition,
-            message: options.of.delivery.message,
-            lease: options.of.delivery.lease,
+            ...{ abort, definition, envelope, host },
+            message: delivery.message,
+            lease: delivery.lease,
             mayBeRepeated: options.mayBeRepeated,
             listener,
             trace,
