@@ -1,4 +1,4 @@
-import { type AnyJob, crashesOf, type Outcome, type StoredDeadLetter } from "@millrace/core";
+import { type AnyJob, crashesOf, type Outcome } from "@millrace/core";
 import { type Limit, limitsOn } from "../limits/limit.ts";
 import { EnteredLimits } from "../limits/entered-limits.ts";
 import { AdmissionStage, type StageOwner } from "./admission-stage.ts";
@@ -6,7 +6,7 @@ import { type Admitted, admit } from "./admit.ts";
 import type { JobInHand } from "./job-in-hand.ts";
 import { needsRoom, parkedFull } from "../limits/parked-full.ts";
 import { outcomeOfAbort } from "./interpret.ts";
-import { outcomeOfEnd, type WhereItIs } from "./recall/look-for-end.ts";
+import { type FoundEnd, outcomeOfEnd } from "./recall/look-for-end.ts";
 import { Recall } from "./recall/recall.ts";
 import { reportRedelivered } from "./report.ts";
 import { isSuspect } from "./recall/quarantine.ts";
@@ -40,9 +40,8 @@ export class Admission implements StageOwner {
   readonly #crashes: number;
   readonly #stage: AdmissionStage;
   #definition: AnyJob | undefined;
-  #recorded: WhereItIs | undefined;
-  #stray: StoredDeadLetter | undefined;
   #recall: Recall | undefined;
+  #found: FoundEnd | undefined;
   #hasBegunQuarantine = false;
   #entered: EnteredLimits | undefined;
   #limitedSince: number | undefined;
@@ -70,27 +69,14 @@ export class Admission implements StageOwner {
     return this.#definition;
   }
 
-  /** Of a recalled job: where it is, by an earlier holder's record or by what it published. */
-  get recorded(): WhereItIs | undefined {
-    return this.#recorded;
+  /** Set where it may have been over before it came. */
+  get recall(): Pick<Recall, "sharedSince" | "waitedUntil"> | undefined {
+    return this.#recall;
   }
 
-  /** Of a recalled job: the letter that it was buried as, which does not count. */
-  get stray(): StoredDeadLetter | undefined {
-    return this.#stray;
-  }
-
-  /**
-   * Another node may have it, or have had it, so that whether it was over had to be asked: since
-   * when, by the broker's clock.
-   */
-  get sharedSince(): number | undefined {
-    return this.#recall?.sharedSince;
-  }
-
-  /** Set where it waited here behind an earlier delivery of its message: until when. */
-  get waitedUntil(): number | undefined {
-    return this.#recall?.waitedUntil;
+  /** Set where it was over. */
+  get found(): FoundEnd | undefined {
+    return this.#found;
   }
 
   /** It is a suspect, and its turn is on record. */
@@ -219,10 +205,8 @@ export class Admission implements StageOwner {
     const found = (await this.#stage.ask(() => recall.ask()))?.answer;
     if (found === undefined || "isRunning" in found) return "unknown";
     if ("isPoison" in found) return this.#admit(found.isPoison);
-    const { outcome, recorded, stray } = outcomeOfEnd(found.end);
-    this.#recorded = recorded;
-    this.#stray = stray;
-    return this.#refuse(outcome);
+    this.#found = outcomeOfEnd(found.end);
+    return this.#refuse(this.#found.outcome);
   }
 
   #admit(isPoison: boolean): AdmissionResult | Promise<Answer> {

@@ -159,7 +159,7 @@ export class Execution implements AttemptOwner, JobInHand {
       {
         of: this,
         job: admitted.job,
-        token: this.#admission?.entered?.token ?? tokenOf(this, this.#cameAt, this.#admission),
+        token: this.#admission?.entered?.token ?? tokenOf(this, this.#cameAt, this.#admission?.recall),
         mayBeRepeated: mayBeRepeated(this.envelope, this.delivery, this.host.recentEnds),
         listener: this.#report,
       },

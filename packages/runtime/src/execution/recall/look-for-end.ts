@@ -39,12 +39,16 @@ export async function lookForEnd(
 /** Where a job is that is over for one of its messages: its end, or elsewhere in its queue. */
 export type WhereItIs = HistoryRecord | { readonly state: "requeued" };
 
-/** How a message is settled whose job is over, and where its job is then. */
-export function outcomeOfEnd(end: JobEnd): {
+/** What was found of a job that is over: how its message is settled, and where the job is then. */
+export interface FoundEnd {
   readonly outcome: Outcome;
+  /** By an earlier holder's record, or by what it published. */
   readonly recorded: WhereItIs | undefined;
+  /** The letter that it was buried as, which does not count. */
   readonly stray?: StoredDeadLetter | undefined;
-} {
+}
+
+export function outcomeOfEnd(end: JobEnd): FoundEnd {
   switch (end.kind) {
     case "buried":
       return { outcome: buriedAs(end.letter), recorded: undefined };

@@ -8,7 +8,6 @@ import {
   type Settlement,
   type SettlementInput,
   type SettlementStep,
-  type StoredDeadLetter,
   strayOf,
 } from "@millrace/core";
 import type { JobSettlementOptions } from "./settlement-options.ts";
@@ -16,7 +15,7 @@ import { completion } from "./completion.ts";
 import { lastResort } from "./last-resort.ts";
 import { endQuarantine, giveBackHeld } from "./give-back-held.ts";
 import { letterWithdrawal, rivalEndOf, takeLetterBack } from "./withdraw-letter.ts";
-import { lookForEnd, outcomeOfEnd, type WhereItIs } from "../recall/look-for-end.ts";
+import { type FoundEnd, lookForEnd, outcomeOfEnd } from "../recall/look-for-end.ts";
 import { Pause } from "../pause.ts";
 import { isToBeAsked } from "./settlement-input.ts";
 import { type Failure, fallback } from "./settlement-fallback.ts";
@@ -41,8 +40,8 @@ export class JobSettlement {
   #settlement: Settlement;
   #pause: Pause | undefined;
   #abandoned = false;
-  #recorded: WhereItIs | undefined;
-  #stray: StoredDeadLetter | undefined;
+  /** Of a recalled job. */
+  #found: Pick<FoundEnd, "recorded" | "stray"> | undefined;
   /** Whether it was over before it is settled here. */
   #asked = false;
   /** Set for a recalled job: it is known what is left to be done. */
@@ -58,8 +57,7 @@ export class JobSettlement {
     this.#options = options;
     this.#input = options.input;
     this.#settlement = options.settlement;
-    this.#recorded = options.admission?.recorded;
-    this.#stray = options.admission?.stray;
+    this.#found = options.admission?.found;
   }
 
   /**
@@ -190,8 +188,8 @@ export class JobSettlement {
     const { host, delivery, input } = this.#options;
     const { message } = delivery;
     const successors = await host.broker.successors(input.envelope, message);
-    this.#recorded = record;
-    this.#stray = strayOf(record, { envelope: input.envelope, message, successors }).stray;
+    const { stray } = strayOf(record, { envelope: input.envelope, message, successors });
+    this.#found = { recorded: record, stray };
     this.#recall({ kind: "recalled" });
   }
 
@@ -214,10 +212,9 @@ export class JobSettlement {
       const settlement = settle(this.#input);
       return void (this.#settlement = trace?.settling(this.#input, settlement) ?? settlement);
     }
-    const { outcome, recorded, stray } = outcomeOfEnd(end);
-    this.#recorded = recorded;
-    this.#stray = stray;
-    this.#recall(outcome);
+    const found = outcomeOfEnd(end);
+    this.#found = found;
+    this.#recall(found.outcome);
   }
 
   /**
@@ -226,8 +223,9 @@ export class JobSettlement {
    */
   async #complete(): Promise<void> {
     const { host } = this.#options;
-    if (this.#stray !== undefined) await host.broker.deadLetters.remove(this.#stray.sequence);
-    this.#input = await completion(host.broker, this.#input, this.#recorded);
+    const stray = this.#found?.stray;
+    if (stray !== undefined) await host.broker.deadLetters.remove(stray.sequence);
+    this.#input = await completion(host.broker, this.#input, this.#found?.recorded);
     this.#settlement = settle(this.#input);
     this.#completed = true;
     this.#mayHaveStray = false;
@@ -337,7 +335,7 @@ export class JobSettlement {
       envelope,
       message,
       settlement: this.#settlement,
-      recorded: this.#recorded,
+      recorded: this.#found?.recorded,
       lease,
       alsoSettle,
     };

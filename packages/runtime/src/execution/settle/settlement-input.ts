@@ -1,22 +1,24 @@
 import {
+  MillraceError,
   NO_RETRY,
   type Outcome,
   recordError,
+  type RetryPolicy,
   settle,
   type Settlement,
   type SettlementInput,
 } from "@millrace/core";
 import type { Admission } from "../admission.ts";
 import type { Attempt } from "../attempt/attempt.ts";
-import { decide } from "../decide.ts";
 import type { RunReport } from "../attempt/run-report.ts";
+import type { ExecutionHost } from "../execution-host.ts";
 import type { JobInHand } from "../job-in-hand.ts";
 import { maskOutcome } from "./mask-outcome.ts";
 
 /** What a settlement is made from beside the job. Everything but the outcome may be missing. */
 export interface Ended {
   readonly outcome: Outcome;
-  readonly admission: Pick<Admission, "definition" | "sharedSince"> | undefined;
+  readonly admission: Pick<Admission, "definition" | "recall"> | undefined;
   readonly attempt: Pick<Attempt, "children" | "stepCount"> | undefined;
   readonly report: Pick<RunReport, "trace" | "startedAt" | "startedMono" | "waitedMs"> | undefined;
 }
@@ -30,18 +32,45 @@ export function settlementOf(
 ): { readonly input: SettlementInput; readonly settlement: Settlement } {
   const { host } = of;
   const input = inputOf(of, ended);
-  const settlement = decide(input, host.broker.maxDelayMs, (error) =>
-    host.log.error(
-      { job: input.envelope.id, error: recordError(error) },
-      "the retry policy threw; the job is not tried again",
-    ),
-  );
+  const settlement = decide(input, host);
   if (settlement.state !== "requeued") return { input, settlement };
   const cancellation = host.cancellations.of(input.envelope);
   if (cancellation === undefined) return { input, settlement };
   // It would only be cancelled when it comes again, which may be much later.
   input.outcome = { kind: "cancelled", reason: cancellation.reason };
   return { input, settlement: settle(input) };
+}
+
+/**
+ * Whatever the job's retry policy does: it may put the job off for too long, which is then as long
+ * as a job may be put off. It may be the user's code, and throw: then the attempt is still counted,
+ * and the job is not tried again.
+ *
+ * @throws MillraceError `illegal-transition`: a defect of the runtime, not of the policy
+ */
+function decide(input: SettlementInput, { broker, log }: ExecutionHost): Settlement {
+  const { envelope, outcome, policy } = input;
+  const asks = outcome.kind === "failed" || outcome.kind === "timed-out";
+  try {
+    return settle(asks ? { ...input, policy: bounded(policy, broker.maxDelayMs) } : input);
+  } catch (error) {
+    if (MillraceError.is(error, "illegal-transition")) throw error;
+    log.error(
+      { job: envelope.id, error: recordError(error) },
+      "the retry policy threw; the job is not tried again",
+    );
+    return settle({ ...input, policy: NO_RETRY });
+  }
+}
+
+function bounded(policy: RetryPolicy, maxDelayMs: number): RetryPolicy {
+  return {
+    attempts: policy.attempts,
+    delayMs: (question) => {
+      const delayMs = policy.delayMs(question);
+      return delayMs === "never" ? delayMs : Math.min(delayMs, maxDelayMs);
+    },
+  };
 }
 
 function inputOf({ delivery, envelope, host }: JobInHand, ended: Ended): Input {
@@ -72,7 +101,7 @@ function inputOf({ delivery, envelope, host }: JobInHand, ended: Ended): Input {
   }
   const definition = admission?.definition ?? registry.get(envelope.name, envelope.queue);
   if (definition?.outcomes !== undefined) input.outcomeJobs = definition.outcomes;
-  const sharedSince = admission?.sharedSince ?? sharedUnseen(host, delivery, input);
+  const sharedSince = admission?.recall?.sharedSince ?? sharedUnseen(host, delivery, input);
   if (sharedSince !== undefined) input.sharedSince = sharedSince;
   return input;
 }
@@ -99,7 +128,7 @@ function sharedUnseen(
  */
 export function isToBeAsked(
   { sharedSince, outcome }: Pick<SettlementInput, "sharedSince" | "outcome">,
-  admission: Pick<Admission, "sharedSince"> | undefined,
+  admission: Pick<Admission, "recall"> | undefined,
 ): boolean {
   switch (outcome.kind) {
     case "recalled":
@@ -108,7 +137,7 @@ export function isToBeAsked(
       return false;
     case "blocked":
     case "deferred":
-      return admission?.sharedSince !== undefined;
+      return admission?.recall?.sharedSince !== undefined;
     default:
       return sharedSince !== undefined;
   }

@@ -12,7 +12,7 @@ export interface JobSettlementOptions {
   readonly settlement: Settlement;
   /** Of a message that could be read. */
   readonly admission:
-    Pick<Admission, "recorded" | "sharedSince" | "stray" | "entered" | "isQuarantined"> | undefined;
+    Pick<Admission, "recall" | "found" | "entered" | "isQuarantined"> | undefined;
   /** Of an attempt that is traced; its end is told here. */
   readonly trace: AttemptTrace | undefined;
   /** Where the handler has reported its progress. */
