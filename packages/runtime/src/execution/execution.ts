@@ -63,7 +63,8 @@ export class Execution implements AttemptOwner, JobInHand {
   #report: RunReport | undefined;
   /** Set once there is an outcome. */
   #settlement: JobSettlement | undefined;
-  #values: number | undefined;
+  /** Of its body, once that was read. */
+  values: number | undefined;
   /** Written by the node's `MemoryBudget`. */
   counted = 0;
 
@@ -98,11 +99,6 @@ export class Execution implements AttemptOwner, JobInHand {
     return this.delivery.message.body.length;
   }
 
-  /** Of its body, once that was read. */
-  get values(): number | undefined {
-    return this.#values;
-  }
-
   /**
    * Nothing of it is done before. Up to the handler's call in one turn, where nothing is to be
    * asked before: each `async` function, and each `await`, costs every job processor time.
@@ -134,7 +130,7 @@ export class Execution implements AttemptOwner, JobInHand {
       this.#envelope = envelopeOfUnreadable(message, read);
       return { kind: "rejected", reason: read.reason, error: read.error };
     }
-    this.#values = read.values;
+    this.values = read.values;
     const far = linkOutOfReach(read.envelope, sendsTo);
     // Without what may not follow, whatever becomes of it: an earlier holder may have had it
     // succeed when it still might.

@@ -143,9 +143,7 @@ export class QueueWorker {
 
   /** Its jobs that can't be settled. */
   get stuck(): StuckQueue | undefined {
-    const { settlements } = this.#host;
-    if (settlements.isQuiet) return undefined;
-    return settlements.stuck().find(({ queue }) => queue === this.queue);
+    return this.#host.settlements.stuck().find(({ queue }) => queue === this.queue);
   }
 
   /** `Clock.monotonic()` of the last sign of life of the queue; undefined before the first. */
@@ -154,7 +152,8 @@ export class QueueWorker {
     // A queue that nothing may be pulled from is silent.
     if (heard === undefined) return undefined;
     if (this.#host.memory.isShort) return this.#host.clock.monotonic();
-    return Math.max(heard, this.#limits.roomSince, this.#walledSince());
+    this.#mostInHand();
+    return Math.max(heard, this.#limits.roomSince, this.#walledMono);
   }
 
   get running(): readonly RunningJob[] {
@@ -257,18 +256,14 @@ export class QueueWorker {
 
   #freeSlots(): number {
     if (this.#refusing) return 0;
-    const free = this.slots - this.#inSlots;
-    if (this.#host.settlements.isQuiet) return this.#limits.room(free);
-    const most = this.#host.settlements.most(this.queue);
-    if (most === 0) this.#walledMono = this.#host.clock.monotonic();
-    return this.#limits.room(Math.max(0, Math.min(free, most - this.#inSlots)));
+    const most = Math.min(this.slots, this.#mostInHand());
+    return this.#limits.room(Math.max(0, most - this.#inSlots));
   }
 
-  #walledSince(): number {
-    const { settlements, clock } = this.#host;
-    if (!settlements.isQuiet && settlements.most(this.queue) === 0)
-      this.#walledMono = clock.monotonic();
-    return this.#walledMono;
+  #mostInHand(): number {
+    const most = this.#host.settlements.most(this.queue);
+    if (most === 0) this.#walledMono = this.#host.clock.monotonic();
+    return most;
   }
 
   #take(delivery: Delivery): void {

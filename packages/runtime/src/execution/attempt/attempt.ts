@@ -142,7 +142,8 @@ export class Attempt {
     const { abort, host } = this.#options.of;
     const steps = this.#context?.steps;
     if (steps !== undefined) {
-      const gainsaid = await this.#patiently(steps.handlerEnded(kind === "succeeded"));
+      this.#bePatient();
+      const gainsaid = await steps.handlerEnded(kind === "succeeded");
       if (gainsaid !== undefined) return gainsaid;
     }
     // It may have been told to stop meanwhile.
@@ -156,10 +157,9 @@ export class Attempt {
     try {
       const what = `The result of ${job.name}`;
       const output = validate<unknown>(job.output, given, "invalid-output", what);
-      return {
-        kind: "succeeded",
-        output: isThenable(output) ? await this.#patiently(output) : output,
-      };
+      if (!isThenable(output)) return { kind: "succeeded", output };
+      this.#bePatient();
+      return { kind: "succeeded", output: await output };
     } catch (error) {
       return { kind: "failed", error: withoutStack(error), retry: "policy" };
     }
@@ -189,12 +189,7 @@ export class Attempt {
     return interpret({ threw: error }, abort.reason, host.broker.maxDelayMs);
   }
 
-  /** To be awaited. It may have no end: once the attempt is over, nobody acts on what it gives. */
-  #patiently<T>(given: PromiseLike<T>): PromiseLike<T> {
-    this.#bePatient();
-    return given;
-  }
-
+  /** What is awaited now may have no end: once the attempt is over, nobody acts on it. */
   #bePatient(): void {
     if (this.#patience !== undefined) return;
     this.#start();

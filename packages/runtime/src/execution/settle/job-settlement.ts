@@ -80,12 +80,12 @@ export class JobSettlement {
   }
 
   async #tryAgain(first: unknown): Promise<FinalState | undefined> {
-    const { input, trace } = this.#options;
+    const { host, input, trace } = this.#options;
     let error = first;
     for (let tries = 0; ; tries += 1) {
       if (MillraceError.is(error, "already-ended")) this.#isRefused();
       else {
-        const other = this.#fallback(error);
+        const other = fallback(this.#failure(error), this.#input, host.clock.now());
         if (other !== undefined) this.#settlement = trace?.settling(input, other) ?? other;
         else await this.#troubled(error, tries);
       }
@@ -168,8 +168,7 @@ export class JobSettlement {
   }
 
   get #buries(): boolean {
-    if (this.#asked) return false;
-    return this.#settlement.steps.some(isOwnLetter);
+    return !this.#asked && this.#settlement.steps.some(isOwnLetter);
   }
 
   /**
@@ -229,10 +228,6 @@ export class JobSettlement {
     this.#settlement = settle(this.#input);
     this.#completed = true;
     this.#mayHaveStray = false;
-  }
-
-  #fallback(error: unknown): Settlement | undefined {
-    return fallback(this.#failure(error), this.#input, this.#options.host.clock.now());
   }
 
   #failure(error: unknown): Failure {
