@@ -1,21 +1,18 @@
 import {
   type FinalState,
-  type HistoryRecord,
   MillraceError,
-  type Outcome,
   recordError,
   settle,
   type Settlement,
   type SettlementInput,
   type SettlementStep,
-  strayOf,
 } from "@millrace/core";
 import type { JobSettlementOptions } from "./settlement-options.ts";
-import { completion } from "./completion.ts";
 import { lastResort } from "./last-resort.ts";
 import { endQuarantine, giveBackHeld } from "./give-back-held.ts";
-import { letterWithdrawal, rivalEndOf, takeLetterBack } from "./withdraw-letter.ts";
-import { type FoundEnd, lookForEnd, outcomeOfEnd } from "../recall/look-for-end.ts";
+import { letterWithdrawal, takeLetterBack } from "./withdraw-letter.ts";
+import { completed, type Decided, yieldToEnd, yieldToRival } from "./other-end.ts";
+import type { FoundEnd } from "../recall/look-for-end.ts";
 import { Pause } from "../pause.ts";
 import { isToBeAsked } from "./settlement-input.ts";
 import { type Failure, fallback } from "./settlement-fallback.ts";
@@ -41,7 +38,7 @@ export class JobSettlement {
   #pause: Pause | undefined;
   #abandoned = false;
   /** Of a recalled job. */
-  #found: Pick<FoundEnd, "recorded" | "stray"> | undefined;
+  #found: FoundEnd | undefined;
   /** Whether it was over before it is settled here. */
   #asked = false;
   /** Set for a recalled job: it is known what is left to be done. */
@@ -127,12 +124,32 @@ export class JobSettlement {
 
   async #tryWithCare(): Promise<void> {
     const { host, delivery } = this.#options;
-    if (this.#mustAsk) await this.#yieldToEnd();
-    else if (this.#isContested || this.#buries) await this.#yieldToRival();
-    if (this.#settlement.state === "recalled" && !this.#completed) await this.#complete();
+    if (this.#mustAsk) {
+      this.#decide(await yieldToEnd(this.#options, this.#decided));
+      this.#asked = true;
+    } else if (this.#isContested || this.#buries) {
+      this.#decide(await yieldToRival(this.#options, this.#decided));
+      this.#asked = true;
+      this.#isContested = false;
+    }
+    if (this.#settlement.state === "recalled" && !this.#completed) {
+      this.#decide(await completed(this.#options, this.#decided));
+      this.#completed = true;
+      this.#mayHaveStray = false;
+    }
     const hooks = this.#hooks();
     if (hooks.length === 0) await host.broker.settle(delivery, this.#settlement.steps);
     else await this.#withHooks(hooks);
+  }
+
+  get #decided(): Decided {
+    return { input: this.#input, settlement: this.#settlement, found: this.#found };
+  }
+
+  #decide({ input, settlement, found }: Decided): void {
+    this.#input = input;
+    this.#settlement = settlement;
+    this.#found = found;
   }
 
   #hooks(): readonly SettlementHook[] {
@@ -169,65 +186,6 @@ export class JobSettlement {
 
   get #buries(): boolean {
     return !this.#asked && this.#settlement.steps.some(isOwnLetter);
-  }
-
-  /**
-   * Another run's end is on record where the broker refused this run's, and may be before this run
-   * writes a letter: that is there before the record that may be refused.
-   */
-  async #yieldToRival(): Promise<void> {
-    const end = await rivalEndOf(this.#options);
-    this.#asked = true;
-    if (end !== undefined) await this.#yieldTo(end.record);
-    this.#isContested = false;
-  }
-
-  /** The end that counts is another run's: what is left to do here follows from that one. */
-  async #yieldTo(record: HistoryRecord): Promise<void> {
-    const { host, delivery, input } = this.#options;
-    const { message } = delivery;
-    const successors = await host.broker.successors(input.envelope, message);
-    const { stray } = strayOf(record, { envelope: input.envelope, message, successors });
-    this.#found = { recorded: record, stray };
-    this.#recall({ kind: "recalled" });
-  }
-
-  #recall(outcome: Outcome): void {
-    this.#input = { ...this.#options.input, from: "queued", outcome };
-    this.#settlement = settle(this.#input);
-  }
-
-  /**
-   * Whether another node has settled the job while it ran or waited here. Then that counts, and no
-   * second end is written beside it.
-   */
-  async #yieldToEnd(): Promise<void> {
-    const { host, delivery, input, trace } = this.#options;
-    const { end, letter } = await lookForEnd(host.broker, input.envelope, delivery.message);
-    this.#asked = true;
-    if (end === undefined) {
-      if (letter === undefined || this.#settlement.state !== "requeued") return;
-      this.#input = { ...this.#input, isBuriedBeside: true };
-      const settlement = settle(this.#input);
-      return void (this.#settlement = trace?.settling(this.#input, settlement) ?? settlement);
-    }
-    const found = outcomeOfEnd(end);
-    this.#found = found;
-    this.#recall(found.outcome);
-  }
-
-  /**
-   * What an earlier holder may have left undone behind its record, and what a run whose end does
-   * not count has left behind.
-   */
-  async #complete(): Promise<void> {
-    const { host } = this.#options;
-    const stray = this.#found?.stray;
-    if (stray !== undefined) await host.broker.deadLetters.remove(stray.sequence);
-    this.#input = await completion(host.broker, this.#input, this.#found?.recorded);
-    this.#settlement = settle(this.#input);
-    this.#completed = true;
-    this.#mayHaveStray = false;
   }
 
   #failure(error: unknown): Failure {
