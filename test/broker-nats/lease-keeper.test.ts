@@ -75,7 +75,9 @@ describeOnOwnServers("LeaseKeeper", (start) => {
       onMessage: () => (stolen += 1),
     });
     await nc.flush();
-    await Promise.all(got.map(({ ackSubject }) => nc.request(ackSubject, "+ACK", { timeout: 10_000 })));
+    await Promise.all(
+      got.map(({ ackSubject }) => nc.request(ackSubject, "+ACK", { timeout: 10_000 })),
+    );
     for (const lease of leases) keeper.release(lease);
     expect(await redeliveries(nc)).toBe(0);
     expect(stolen).toBe(0);

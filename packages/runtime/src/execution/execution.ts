@@ -19,6 +19,7 @@ import { mayBeRepeated } from "./attempt/may-be-repeated.ts";
 import { outcomeOfAbort } from "./interpret.ts";
 import { notAllowed, withoutNext } from "./attempt/not-allowed.ts";
 import { RunReport } from "./attempt/run-report.ts";
+import { letGo } from "./settle/give-back-held.ts";
 import { settlementOf } from "./settle/settlement-input.ts";
 import { JobSettlement } from "./settle/job-settlement.ts";
 
@@ -155,7 +156,8 @@ export class Execution implements AttemptOwner, JobInHand {
       {
         of: this,
         job: admitted.job,
-        token: this.#admission?.entered?.token ?? tokenOf(this, this.#cameAt, this.#admission?.recall),
+        token:
+          this.#admission?.entered?.token ?? tokenOf(this, this.#cameAt, this.#admission?.recall),
         mayBeRepeated: mayBeRepeated(this.envelope, this.delivery, this.host.recentEnds),
         listener: this.#report,
       },
@@ -261,12 +263,7 @@ export class Execution implements AttemptOwner, JobInHand {
   /** Ends it without a word: the job comes back to another holder when its lease has run out. */
   abandon(): void {
     if (this.#isOver) return;
-    this.host.broker.settle(this.delivery, []).catch((error: unknown) => {
-      this.host.log.debug(
-        { error: recordError(error) },
-        "a delivery was abandoned without its broker",
-      );
-    });
+    void letGo(this.host, this.delivery);
     this.#end();
   }
 

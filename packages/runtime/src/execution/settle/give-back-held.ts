@@ -1,4 +1,4 @@
-import { type Envelope, recordError, type Settlement } from "@millrace/core";
+import { type Delivery, type Envelope, recordError, type Settlement } from "@millrace/core";
 import type { ExecutionHost } from "../execution-host.ts";
 import { followUp, hooksFor, type Settled, type SettlementHook } from "./settlement-hook.ts";
 import type { JobSettlementOptions } from "./settlement-options.ts";
@@ -37,6 +37,13 @@ async function giveAllBack(
     await progress.forget();
   if (hooks.length > 0) await followUp(hooks, settled(), host.log);
   await admission?.entered?.leave(settlement);
+}
+
+/** Settles nothing: the job comes to somebody when its lease has run out. Never rejects. */
+export function letGo({ broker, log }: ExecutionHost, delivery: Delivery): Promise<void> {
+  return broker.settle(delivery, []).catch((error: unknown) => {
+    log.debug({ error: recordError(error) }, "a delivery was abandoned without its broker");
+  });
 }
 
 /** Not for an abandoned job: it is another's to settle, and its note may be of use there. */

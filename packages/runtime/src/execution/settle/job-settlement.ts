@@ -1,7 +1,6 @@
 import {
   type FinalState,
   MillraceError,
-  recordError,
   settle,
   type Settlement,
   type SettlementInput,
@@ -9,7 +8,7 @@ import {
 } from "@millrace/core";
 import type { JobSettlementOptions } from "./settlement-options.ts";
 import { lastResort } from "./last-resort.ts";
-import { endQuarantine, giveBackHeld } from "./give-back-held.ts";
+import { endQuarantine, giveBackHeld, letGo } from "./give-back-held.ts";
 import { letterWithdrawal, takeLetterBack } from "./withdraw-letter.ts";
 import { completed, type Decided, yieldToEnd, yieldToRival } from "./other-end.ts";
 import type { FoundEnd } from "../recall/look-for-end.ts";
@@ -246,9 +245,7 @@ export class JobSettlement {
     host.settlements.abandoned(input.envelope, this.#key);
     // Its holder lives, and lets it go for no fault of the job's.
     if (admission?.isQuarantined === true) await endQuarantine(host, input.envelope);
-    await host.broker.settle(delivery, []).catch((error: unknown) => {
-      host.log.debug({ error: recordError(error) }, "a delivery was abandoned without its broker");
-    });
+    await letGo(host, delivery);
     this.#settlement = settle({ ...input, outcome: { kind: "lease-lost" } });
   }
 

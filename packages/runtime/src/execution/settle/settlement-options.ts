@@ -11,8 +11,7 @@ export interface JobSettlementOptions {
   /** What is to be carried out. */
   readonly settlement: Settlement;
   /** Of a message that could be read. */
-  readonly admission:
-    Pick<Admission, "recall" | "found" | "entered" | "isQuarantined"> | undefined;
+  readonly admission: Pick<Admission, "recall" | "found" | "entered" | "isQuarantined"> | undefined;
   /** Of an attempt that is traced; its end is told here. */
   readonly trace: AttemptTrace | undefined;
   /** Where the handler has reported its progress. */
