@@ -58,6 +58,16 @@ describe("what the dashboard tells", () => {
     await expect(ids("limit=0")).rejects.toThrow(/400.*limit/);
   });
 
+  test("the oldest job of a queue, which may be gone when somebody asks", async () => {
+    const { get, t } = await scene();
+    await t.client.queues.pause("mail");
+    await t.clock.advance("1s");
+    expect(await get("queues/mail/oldest")).toEqual({});
+    for (const id of ["old", "young"]) await t.enqueue(send, { n: 1 }, { id });
+    expect(await get("queues/mail/oldest")).toEqual({ job: { queue: "mail", id: "old" } });
+    await expect(get("queues/nowhere/oldest")).rejects.toThrow(/queue-not-found/);
+  });
+
   test("a job with each attempt, its error, its payload, and no secret in any of them", async () => {
     const { get } = await withDeadJobs(1);
     const job = await get<Record<string, unknown>>("jobs/billing/c0");

@@ -1,28 +1,76 @@
 // Each number of the overview and of a queue leads to its list, and plots go from 5 minutes on.
-import { expect, test, vi } from "vitest";
+import { createNode, defineJob } from "millrace";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
 import { busy } from "./busy-fleet.ts";
 import { describeInBrowser, heading, open } from "./in-browser.ts";
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
+const desk = defineJob<string>({ name: "desk.work", queue: "desk" });
+
 describeInBrowser("numbers of the dashboard", (browserOf) => {
   describeServer("of a fleet", "newest", (server) => {
-    test("the age of the oldest job leads to where it is, slots to the nodes", async () => {
+    test("the age of the oldest job leads to it where it waits while a younger one runs", async () => {
+      const { client, connection, served } = await busy(server);
+      const first = Promise.withResolvers<void>();
+      const end = Promise.withResolvers<void>();
+      const node = await createNode({
+        ...{ ...connection, nodeName: "worker-3", slots: 1 },
+        jobs: [desk.handler(({ input }) => (input === "first" ? first : end).promise)],
+      });
+      onTestFinished(() => node.stop());
+      onTestFinished(() => {
+        first.resolve();
+        end.resolve();
+      });
+      await node.start();
+      const isRunning = (id: string) =>
+        eventually(async () => (await client.job(id, { queue: "desk" })).state === "running", {
+          ...{ withinMs: 60_000, describe: `${id} runs` },
+        });
+      await client.enqueue(desk, "first", { id: "first" });
+      await isRunning("first");
+      await client.enqueue(desk, "old", { id: "old", priority: "low" });
+      await client.enqueue(desk, "urgent", { id: "urgent", priority: "high" });
+      first.resolve();
+      await isRunning("urgent");
+      const { page, trouble } = await open(browserOf(), served.url);
+      const row = page.getByRole("row", { name: /^desk/ });
+      await row.getByRole("link", { name: /^[\d.]+(s|m|ms)$/ }).click();
+      await heading(page, "Job old");
+      await page.goBack();
+      await heading(page, "Overview");
+      end.resolve();
+      await eventually(async () => (await client.queues.snapshot("desk")).oldestAgeMs === 0, {
+        ...{ withinMs: 60_000, describe: "the desk is empty" },
+      });
+      await page.goto(`${served.url}queues/desk/oldest`);
+      await page.getByText("Nothing is left in the queue desk.").waitFor();
+      expect(trouble).toEqual([]);
+    });
+
+    test("the age of the oldest job leads to it where it runs, slots to the nodes", async () => {
       const { served } = await busy(server);
       const { page, trouble } = await open(browserOf(), served.url);
       const slow = page.getByRole("row", { name: /^slow/ });
       const age = /^[\d.]+(s|m|ms)$/;
       await slow.getByRole("link", { name: age }).click();
-      await page.getByRole("link", { name: "runs", exact: true }).waitFor();
-      expect(new URL(page.url()).search).toBe("?state=running&queue=slow");
+      await heading(page, "Job runs");
       await page.goBack();
       const slots = slow.getByRole("cell").last().getByRole("link");
       await slots.click();
       await heading(page, "Nodes");
+      const node = page.getByRole("row", { name: /^worker-1/ });
+      // Jobs that it has ended, after its slots.
+      await node.getByRole("cell").nth(3).getByRole("link").click();
+      await heading(page, "Jobs");
+      expect(new URL(page.url()).searchParams.get("filter")).toBe('node:"worker-1"');
+      await page.getByRole("link", { name: "dies", exact: true }).waitFor();
       await page.goto(`${served.url}queues/slow`);
       await page.getByRole("link", { name: / old$/ }).click();
-      await page.getByRole("link", { name: "runs", exact: true }).waitFor();
+      await heading(page, "Job runs");
       await page.goBack();
       await page.getByRole("link", { name: /^1 node with \d+ slots$/ }).click();
       await heading(page, "Nodes");

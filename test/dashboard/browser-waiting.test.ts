@@ -22,6 +22,21 @@ describeInBrowser("jobs that wait, on the dashboard", (browserOf) => {
       const rows = page.getByRole("region", { name: "Jobs, table" }).locator("tbody tr");
       await rows.nth(2).waitFor();
       const search = page.getByPlaceholder("payload.customer:42 tag:vip age>1h");
+      const options = `[...document.querySelectorAll("datalist option")].map(({ value }) => value)`;
+      for (const [typed, expected] of [
+        ["tag:", ["tag:vip", "tag:x"]],
+        ["payload.", ["payload.to:"]],
+        // They have no error.
+        ["err", []],
+      ] as const) {
+        await search.fill(typed);
+        await eventually(
+          async () => (await page.evaluate<string[]>(options)).join() === expected.join(),
+          {
+            ...{ withinMs: PATIENCE_MS, describe: `${typed} goes on as ${expected.join(" or ")}` },
+          },
+        );
+      }
       await search.fill("tag:vip -payload.to:eve");
       await search.press("Enter");
       await eventually(async () => (await rows.count()) === 1, {

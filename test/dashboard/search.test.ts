@@ -101,13 +101,34 @@ test("a filter is completed by fields, states, names and paths of payloads", asy
   const after = async (filter: string): Promise<readonly string[]> =>
     (
       await get<readonly { readonly filter: string }[]>(
-        `search/completions?filter=${encodeURIComponent(filter)}`,
+        `jobs/completions?filter=${encodeURIComponent(filter)}`,
       )
     ).map((one) => one.filter);
   expect(await after("payload.")).toEqual(["payload.apiKey:", "payload.n:"]);
   expect(await after("state:d")).toEqual(["state:dead"]);
   expect(await after("-name:b")).toEqual(["-name:billing.charge"]);
   expect(await after("error:")).toEqual(["error:CardDeclined"]);
+});
+
+test("a filter of jobs in a state now is completed by what those have, without an index too", async () => {
+  const { get, t } = await scene();
+  await t.enqueue(send, { n: 1 }, { id: "later", delay: "1h", tags: ["vip"] });
+  await t.clock.advance("1s");
+  const after = async (filter: string, which: string): Promise<readonly string[]> =>
+    (
+      await get<readonly { readonly filter: string }[]>(
+        `jobs/completions?${which}&filter=${encodeURIComponent(filter)}`,
+      )
+    ).map((one) => one.filter);
+  expect(await after("tag:", "state=delayed")).toEqual(["tag:vip"]);
+  expect(await after("-payload.", "state=delayed&queue=mail")).toEqual(["-payload.n:"]);
+  expect(await after("tag:", "state=delayed&queue=billing")).toEqual([]);
+  expect(await after("err", "state=delayed")).toEqual([]);
+  await expect(after("err", "state=dead")).rejects.toThrow(/index of jobs/);
+  const { get: search } = await indexed();
+  expect(await search("jobs/completions?state=dead&filter=err")).toMatchObject([
+    { filter: "error:" },
+  ]);
 });
 
 test("how far the index is can be seen by all; an operator has it made anew, which is in the audit", async () => {

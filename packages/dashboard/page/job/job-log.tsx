@@ -1,5 +1,5 @@
 import type { UseQueryResult } from "@tanstack/react-query";
-import type { ReactElement } from "react";
+import { type ReactElement, useState } from "react";
 import type { JobLogView, LogLineView, LogRunView } from "../../src/api/views/log-views.ts";
 import { Answer } from "../questions/answer.tsx";
 import { count, counted } from "../words/number.ts";
@@ -24,7 +24,7 @@ export function JobLog({ of: log }: { readonly of: UseQueryResult<JobLogView> })
               <Run
                 key={`${run.node} ${run.lines[0]?.at}`}
                 run={run}
-                isOpen={index === runs.length - 1}
+                isNewest={index === runs.length - 1}
               />
             ))}
           </>
@@ -45,11 +45,13 @@ function NoLines(): ReactElement {
 
 function Run({
   run: { attempt, node, lines },
-  isOpen,
+  isNewest,
 }: {
   readonly run: LogRunView;
-  readonly isOpen: boolean;
+  readonly isNewest: boolean;
 }): ReactElement {
+  // The next attempt does not shut what is being read.
+  const [isOpen] = useState(isNewest);
   const label = `Log of attempt ${attempt} on ${node}`;
   return (
     <details open={isOpen}>

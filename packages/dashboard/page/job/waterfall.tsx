@@ -1,6 +1,6 @@
-import type { ReactElement } from "react";
+import { type ReactElement, useState } from "react";
 import { Link } from "wouter";
-import type { JobView } from "../../src/api/views/views.ts";
+import type { AttemptView, JobView } from "../../src/api/views/views.ts";
 import { causeAddress } from "../words/addresses.ts";
 import { stretchesOf } from "./stretches.ts";
 import { ClockTime, duration } from "../words/time.tsx";
@@ -55,48 +55,64 @@ export function Waterfall({
   );
 }
 
+type Failed = Pick<JobView, "queue" | "name" | "history">;
+
 /** Each attempt's error, the newest first. */
-export function Errors({
-  job: { queue, name, history },
-}: {
-  readonly job: Pick<JobView, "queue" | "name" | "history">;
-}): ReactElement | null {
+export function Errors({ job }: { readonly job: Failed }): ReactElement | null {
+  const { history } = job;
   const failed = history.filter(({ error }) => error !== undefined).toReversed();
   if (failed.length === 0) return null;
   return (
     <section aria-labelledby="errors">
       <h2 id="errors">Errors</h2>
-      {failed.map(({ attempts, at, error, fingerprint = null }, index) => (
-        <details key={`${attempts}${at}`} open={index === 0}>
-          <summary>
-            Attempt {attempts}, <ClockTime at={at} />: <strong>{error?.type}</strong>{" "}
-            {error?.message}
-          </summary>
-          <p>
-            <Link
-              href={causeAddress({
-                ...{ queue, name, error: error?.type ?? null, fingerprint, reason: null },
-              })}
-            >
-              All that failed of this
-            </Link>
-          </p>
-          {error?.fields === undefined ? null : (
-            <pre
-              tabIndex={0}
-              role="region"
-              aria-label={`Fields of the error of attempt ${attempts}`}
-            >
-              {JSON.stringify(error.fields, null, 2)}
-            </pre>
-          )}
-          {error?.stack === undefined ? null : (
-            <pre tabIndex={0} role="region" aria-label={`Stack of attempt ${attempts}`}>
-              {error.stack}
-            </pre>
-          )}
-        </details>
+      {failed.map((attempt, index) => (
+        <Failure
+          key={`${attempt.attempts}${attempt.at}`}
+          job={job}
+          attempt={attempt}
+          isNewest={index === 0}
+        />
       ))}
     </section>
+  );
+}
+
+function Failure({
+  job: { queue, name },
+  attempt: { attempts, at, error, fingerprint },
+  isNewest,
+}: {
+  readonly job: Failed;
+  readonly attempt: AttemptView;
+  readonly isNewest: boolean;
+}): ReactElement {
+  // The next that fails does not shut what is being read.
+  const [isOpen] = useState(isNewest);
+  return (
+    <details open={isOpen}>
+      <summary>
+        Attempt {attempts}, <ClockTime at={at} />: <strong>{error?.type}</strong> {error?.message}
+      </summary>
+      <p>
+        <Link
+          href={causeAddress({
+            ...{ queue, name, error: error?.type ?? null, reason: null },
+            fingerprint: fingerprint ?? null,
+          })}
+        >
+          All that failed of this
+        </Link>
+      </p>
+      {error?.fields === undefined ? null : (
+        <pre tabIndex={0} role="region" aria-label={`Fields of the error of attempt ${attempts}`}>
+          {JSON.stringify(error.fields, null, 2)}
+        </pre>
+      )}
+      {error?.stack === undefined ? null : (
+        <pre tabIndex={0} role="region" aria-label={`Stack of attempt ${attempts}`}>
+          {error.stack}
+        </pre>
+      )}
+    </details>
   );
 }

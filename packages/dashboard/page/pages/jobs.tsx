@@ -176,6 +176,8 @@ function Filter({
         <JobFilterField
           key={filter.filter}
           ofNow={LIVE.includes(filter.state)}
+          state={filter.state}
+          queue={filter.queue}
           terms={filter.filter}
           set={(terms) => set("filter", terms)}
         />

@@ -89,7 +89,11 @@ const COLUMNS: readonly DataColumn<NodeView>[] = [
     title: "jobs ended",
     align: "right",
     value: (node) => sum(node, "ended"),
-    cell: (node) => count(sum(node, "ended")),
+    cell: (node) => {
+      const ended = sum(node, "ended");
+      if (ended === 0) return "0";
+      return <Link href={jobsAddress({ filter: ofNode(node.name) })}>{count(ended)}</Link>;
+    },
   },
   {
     id: "queues",

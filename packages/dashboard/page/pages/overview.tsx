@@ -140,7 +140,7 @@ const QUEUES: readonly DataColumn<QueueView>[] = [
       queue.oldestAgeMs === 0 ? (
         "–"
       ) : (
-        <Link href={oldestAddress(queue)}>{duration(queue.oldestAgeMs)}</Link>
+        <Link href={oldestAddress(queue.queue)}>{duration(queue.oldestAgeMs)}</Link>
       ),
   },
   {

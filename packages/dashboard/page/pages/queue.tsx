@@ -123,7 +123,7 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
           {queue.oldestAgeMs === 0 ? (
             "none"
           ) : (
-            <Link href={oldestAddress(queue)}>{duration(queue.oldestAgeMs)} old</Link>
+            <Link href={oldestAddress(queue.queue)}>{duration(queue.oldestAgeMs)} old</Link>
           )}
         </dd>
         <dt>Served by</dt>

@@ -17,6 +17,7 @@ import type {
   DoctorView,
   JobsView,
   JobView,
+  OldestView,
   OperationView,
   OverviewView,
   QueueDetailView,
@@ -83,6 +84,15 @@ export const useQueue = (queue: string): UseQueryResult<QueueDetailView> =>
       const isDraining = data?.queue.open === false && leftIn(data.queue) > 0;
       return isDraining ? SOON_MS : AGAIN_MS;
     },
+  });
+
+/** Of a moment: another one is the oldest the next time. */
+export const useOldest = (queue: string): UseQueryResult<OldestView> =>
+  useQuery({
+    queryKey: ["oldest", queue],
+    queryFn: ({ signal }) => read<OldestView>(pathOf("queues", queue, "oldest"), signal),
+    gcTime: 0,
+    refetchInterval: ({ state: { error } }) => (error === null ? false : AGAIN_MS),
   });
 
 export interface JobsFilter {
@@ -212,16 +222,20 @@ export const useIndex = (isThere: boolean): UseQueryResult<IndexView> =>
     enabled: isThere,
   });
 
+/** What a filter is about: dead letters, or jobs, and those in a state now among some of them. */
+export type Completed =
+  { readonly of: "dead" } | { readonly of: "jobs"; readonly state: string; readonly queue: string };
+
 /** How a filter may go on. The last ones stay while the next are asked for. */
 export const useCompletions = (
-  of: "search" | "dead",
+  { of, ...which }: Completed,
   filter: string,
   isAsked: boolean,
 ): UseQueryResult<CompletionsView> =>
   useQuery({
-    queryKey: [of, "completions", filter],
+    queryKey: ["completions", of, which, filter],
     queryFn: ({ signal }) =>
-      read<CompletionsView>(`${of}/completions${queryOf({ filter })}`, signal),
+      read<CompletionsView>(`${of}/completions${queryOf({ ...which, filter })}`, signal),
     placeholderData: (before) => before,
     enabled: isAsked,
   });

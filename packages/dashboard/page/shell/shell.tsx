@@ -1,6 +1,7 @@
-import { type ReactElement, useState } from "react";
+import { type ReactElement, useLayoutEffect, useRef, useState } from "react";
 import { Link, Route, Switch, useLocation } from "wouter";
 import { Page } from "../questions/answer.tsx";
+import { keepPlace } from "./keep-place.ts";
 import { Keyboard } from "./keyboard.tsx";
 import { type Live, type LiveState, useLive } from "../questions/live.ts";
 import { AuditPage } from "../pages/audit.tsx";
@@ -12,6 +13,7 @@ import { LimitsPage } from "../pages/limits.tsx";
 import { MachinePage } from "../pages/machine.tsx";
 import { MachinesPage } from "../pages/machines.tsx";
 import { NodesPage } from "../pages/nodes.tsx";
+import { OldestPage } from "../pages/oldest.tsx";
 import { OperationPage } from "../pages/operation.tsx";
 import { OperationsPage } from "../pages/operations.tsx";
 import { DoctorPage } from "../pages/doctor.tsx";
@@ -71,11 +73,21 @@ export function Shell(): ReactElement {
           )}
         </div>
       </header>
-      <main id="main" data-stale={isOld(live) ? "" : undefined}>
-        <Old live={live} />
-        <Places />
-      </main>
+      <Main live={live} />
     </>
+  );
+}
+
+function Main({ live }: { readonly live: Live }): ReactElement {
+  const [location] = useLocation();
+  const main = useRef<HTMLElement>(null);
+  // On another page there is another thing to point at.
+  useLayoutEffect(() => (main.current === null ? undefined : keepPlace(main.current)), [location]);
+  return (
+    <main id="main" ref={main} data-stale={isOld(live) ? "" : undefined}>
+      <Old live={live} />
+      <Places />
+    </main>
   );
 }
 
@@ -124,6 +136,7 @@ function Places(): ReactElement {
   return (
     <Switch>
       <Route path="/" component={OverviewPage} />
+      <Route path="/queues/:queue/oldest">{({ queue }) => <OldestPage queue={queue} />}</Route>
       <Route path="/queues/:queue">{({ queue }) => <QueuePage queue={queue} />}</Route>
       <Route path="/jobs" component={JobsPage} />
       <Route path="/jobs/:queue/:id">

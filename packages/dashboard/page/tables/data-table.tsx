@@ -8,7 +8,9 @@ import {
   useTable,
 } from "@tanstack/react-table";
 import { type MouseEvent, type ReactElement, type ReactNode, useMemo } from "react";
+import { useExactTimes } from "../words/exact-times.ts";
 import { count } from "../words/number.ts";
+import { useHeldColumns } from "./use-held-columns.ts";
 import { type Holding, useHeldRows } from "./use-held-rows.ts";
 
 const features = tableFeatures({
@@ -54,13 +56,7 @@ export function DataTable<Row extends object>({
   const definitions = useMemo(() => {
     const helper = createColumnHelper<typeof features, Row>();
     return helper.columns(
-      columns.map(({ id, title, value, cell }) =>
-        helper.accessor(value, {
-          id,
-          header: title,
-          cell: ({ row, getValue }) => (cell === undefined ? getValue() : cell(row.original)),
-        }),
-      ),
+      columns.map(({ id, title, value }) => helper.accessor(value, { id, header: title })),
     );
   }, [columns]);
   const data = useMemo(() => [...rows], [rows]);
@@ -69,6 +65,7 @@ export function DataTable<Row extends object>({
     .map(({ id }) => `${id} ${String(table.getColumn(id)?.getIsSorted())}`)
     .join();
   const held = useHeldRows(table.getRowModel().rows, order, isOfLatest);
+  const drawn = useHeldColumns(held.isHeld, `${held.taken} ${useExactTimes()}`);
   if (held.rows.length === 0) return <div className="empty">{empty}</div>;
   const isRight = (id: string): boolean =>
     columns.some((column) => column.id === id && column.align === "right");
@@ -76,7 +73,7 @@ export function DataTable<Row extends object>({
     <div {...held.around}>
       <Waiting held={held} />
       <div className="scroll" role="region" aria-label={`${label}, table`} tabIndex={0}>
-        <table>
+        <table ref={drawn}>
           <thead>
             {table.getHeaderGroups().map((group) => (
               <tr key={group.id}>
@@ -104,9 +101,9 @@ export function DataTable<Row extends object>({
           <tbody>
             {held.rows.map((row) => (
               <tr key={row.id}>
-                {row.getAllCells().map((cell) => (
-                  <td key={cell.id} className={isRight(cell.column.id) ? "right" : undefined}>
-                    <table.FlexRender cell={cell} />
+                {row.getAllCells().map(({ id, column }) => (
+                  <td key={id} className={isRight(column.id) ? "right" : undefined}>
+                    {shownIn(columns, column.id, row.original)}
                   </td>
                 ))}
               </tr>
@@ -116,6 +113,12 @@ export function DataTable<Row extends object>({
       </div>
     </div>
   );
+}
+
+/** Not as a component of the column's: with other columns each link would be another one. */
+function shownIn<Row>(columns: readonly DataColumn<Row>[], id: string, row: Row): ReactNode {
+  const column = columns.find((one) => one.id === id);
+  return column?.cell === undefined ? column?.value(row) : column.cell(row);
 }
 
 /** How many rows wait, and the way to take them in. */

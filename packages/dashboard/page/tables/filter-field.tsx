@@ -1,24 +1,34 @@
 import { type ReactElement, useId, useState } from "react";
-import { useCompletions, useSession } from "../questions/questions.ts";
+import { type Completed, useCompletions, useSession } from "../questions/questions.ts";
 
 /** A filter of jobs: of those in a state now, or of all in the index, where there is one. */
 export function JobFilterField({
   ofNow,
+  state,
+  queue,
   ...field
-}: Field & { readonly ofNow: boolean }): ReactElement {
+}: Field & {
+  readonly ofNow: boolean;
+  readonly state: string;
+  readonly queue: string;
+}): ReactElement {
   const hasIndex = useSession().data?.search === true;
   return (
     <FilterField
       {...field}
       label={hasIndex ? "Search" : "Filter"}
       hint={ofNow ? LIVE_HINT : hasIndex ? INDEX_HINT : TERMS_HINT}
-      completesBy={hasIndex ? "search" : undefined}
+      completed={{ of: "jobs", state, queue }}
+      // What the history alone holds, nobody has looked through.
+      completes={ofNow || hasIndex}
     />
   );
 }
 
 export function DeadFilterField(field: Field): ReactElement {
-  return <FilterField {...field} label="Filter" hint={DEAD_HINT} completesBy="dead" />;
+  return (
+    <FilterField {...field} label="Filter" hint={DEAD_HINT} completed={{ of: "dead" }} completes />
+  );
 }
 
 interface Field {
@@ -35,16 +45,17 @@ function FilterField({
   set,
   label,
   hint,
-  completesBy,
+  completed,
+  completes,
 }: Field & {
   readonly label: string;
   readonly hint: string;
-  readonly completesBy: "search" | "dead" | undefined;
+  readonly completed: Completed;
+  readonly completes: boolean;
 }): ReactElement {
   const [typed, setTyped] = useState(terms);
   const [isHere, setHere] = useState(false);
-  const next =
-    useCompletions(completesBy ?? "search", typed, completesBy !== undefined && isHere).data ?? [];
+  const next = useCompletions(completed, typed, completes && isHere).data ?? [];
   const list = useId();
   return (
     <>

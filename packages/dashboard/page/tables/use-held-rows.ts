@@ -4,6 +4,10 @@ import { heldRows } from "./held-rows.ts";
 export interface Holding<Row> {
   readonly rows: readonly Row[];
   readonly waiting: number;
+  /** Somebody is in the list. */
+  readonly isHeld: boolean;
+  /** How often they have asked for what waits. */
+  readonly taken: number;
   /** Takes in what waits, though somebody is in the list. */
   takeIn(): void;
   /** Of the element around the list, and all that belongs to it. */
@@ -29,7 +33,7 @@ export function useHeldRows<Row extends { readonly id: string }>(
   const around = useRef<HTMLDivElement>(null);
   const [isPointedAt, setPointedAt] = useState(false);
   const [hasFocus, setFocus] = useState(false);
-  const [, redraw] = useState(0);
+  const [taken, setTaken] = useState(0);
   const shown = useRef<{ readonly rows: readonly Row[]; readonly order: string }>(undefined);
   const isHeld = isPointedAt || hasFocus;
   const before = shown.current;
@@ -44,9 +48,10 @@ export function useHeldRows<Row extends { readonly id: string }>(
   });
   return {
     ...held,
+    ...{ isHeld, taken },
     takeIn: () => {
       shown.current = undefined;
-      redraw((times) => times + 1);
+      setTaken((times) => times + 1);
     },
     around: {
       ref: around,

@@ -1,4 +1,4 @@
-import type { QueueView, RefView } from "../../src/api/views/views.ts";
+import type { RefView } from "../../src/api/views/views.ts";
 import type { CauseView } from "../../src/api/views/error-views.ts";
 import { pathOf, queryOf } from "./paths.ts";
 
@@ -65,9 +65,5 @@ export const failedJobsAddress = ({
 
 export const operationAddress = (id: string): string => `/${pathOf("operations", id)}`;
 
-/** The list in which the oldest job of a queue is: what was enqueued first was handed out first. */
-export function oldestAddress({ queue, running }: OldestOf): string {
-  return jobsAddress({ state: running > 0 ? "running" : "queued", queue });
-}
-
-type OldestOf = Pick<QueueView, "queue" | "running">;
+/** Of the oldest job of a queue: the server knows whether it waits or runs. */
+export const oldestAddress = (queue: string): string => `/${pathOf("queues", queue, "oldest")}`;

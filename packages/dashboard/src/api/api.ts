@@ -90,6 +90,7 @@ function addReads(
   });
   read("/overview", () => reads.overview(reading, feed.rates()));
   read("/queues/:queue", (context) => reads.queueDetail(reading, param(context, "queue")));
+  read("/queues/:queue/oldest", (context) => reads.oldestJob(reading, param(context, "queue")));
   addJobReads(read, reading, search);
   read(
     "/plots",
@@ -100,9 +101,6 @@ function addReads(
     ["range", "queue"],
   );
   read("/search", () => indexView(search));
-  read("/search/completions", (context) => completions(search, context.req.query("filter") ?? ""), [
-    "filter",
-  ]);
   addErrorReads(read, reading, search);
   read("/operations", async () =>
     (await fleet.operations.list())
@@ -163,6 +161,11 @@ function addJobReads(read: Read, reading: Reading, search: DashboardSearch | und
     },
     OF_JOBS,
   );
+  read("/jobs/completions", (context) => completions(reading.fleet, search, context.req.query()), [
+    "state",
+    "queue",
+    "filter",
+  ]);
   read("/jobs/:queue/:id", (context) =>
     reads.job(reading, param(context, "queue"), param(context, "id")),
   );

@@ -12,6 +12,7 @@ import type {
   AuditView,
   JobsView,
   JobView,
+  OldestView,
   OverviewView,
   QueueDetailView,
   RateView,
@@ -50,6 +51,15 @@ export async function queueDetail(
     queue: shown.queueView(status, nodes, show),
     ...(own === undefined ? {} : { limits: limitsView(own) }),
   };
+}
+
+/** The job that the age of a queue's oldest is about, which may have ended since. */
+export async function oldestJob(
+  { fleet }: Pick<Reading, "fleet">,
+  queue: string,
+): Promise<OldestView> {
+  const oldest = await fleet.jobs.oldest(queue);
+  return oldest === undefined ? {} : { job: { queue: oldest.queue, id: oldest.id } };
 }
 
 /** For one answer, which is asked for anew while the page is open. */

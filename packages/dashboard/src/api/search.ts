@@ -1,6 +1,8 @@
 import { maskText } from "@millrace/telemetry/masking";
+import type { Fleet } from "../fleet/fleet.ts";
 import type { DashboardSearch, SearchedJob, SearchedState } from "../fleet/search.ts";
 import type { Asking } from "./changes/changes.ts";
+import { askedState } from "./changes/asked.ts";
 import { givenPart } from "./changes/given-part.ts";
 import type { CompletionsView, IndexView } from "./views/search-views.ts";
 import type { ChangeView, JobRowView, JobsView } from "./views/views.ts";
@@ -58,11 +60,19 @@ function searchedRow(job: SearchedJob): JobRowView {
   };
 }
 
+/** Of jobs in a state now by what those have, of all others by what is in the index. */
 export async function completions(
+  { jobs }: Pick<Fleet, "jobs">,
   search: DashboardSearch | undefined,
-  filter: string,
+  { state, queue, filter = "" }: Readonly<Record<string, string | undefined>>,
 ): Promise<CompletionsView> {
-  return givenPart(search, "index of jobs").complete(filter.slice(0, LONGEST_FILTER));
+  const asked = askedState(state);
+  const begun = filter.slice(0, LONGEST_FILTER);
+  if (asked.kind !== "live") return givenPart(search, "index of jobs").complete(begun);
+  return jobs.complete(begun, {
+    state: asked.state,
+    ...(queue === undefined || queue === "" ? {} : { queue }),
+  });
 }
 
 export async function indexView(search: DashboardSearch | undefined): Promise<IndexView> {

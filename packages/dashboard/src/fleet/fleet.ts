@@ -130,6 +130,11 @@ export interface FleetJobs {
     readonly looked: number;
     readonly more: boolean;
   }>;
+  complete(
+    filter: string,
+    which: { readonly state: LiveState; readonly queue?: string },
+  ): Promise<readonly { readonly filter: string; readonly about: string }[]>;
+  oldest(queue: string): Promise<FleetLiveJob | undefined>;
   watch(query: { readonly signal: AbortSignal }): AsyncIterable<HistoryRecord>;
 }
 

@@ -79,6 +79,8 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
     get: (of, limits) => of.get("a", limits),
     list: (of, limits) => of.list(limits),
     search: (of, limits) => of.search({ state: "queued", ...limits }),
+    complete: (of, limits) => of.complete("na", { state: "queued", ...limits }),
+    oldest: (of, limits) => of.oldest("work", limits),
     count: (of, limits) => of.count({ state: "dead", ...limits }),
     watch: { goesOn: (of, limits) => first(of.watch(limits)) },
   },

@@ -83,6 +83,8 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
     get: (of) => of.get("a", bad()),
     list: [(of) => of.list(bad()), (of) => of.list(bad({ state: "running" }))],
     search: (of) => of.search(bad({ state: "running" })),
+    complete: (of) => of.complete("na", bad({ state: "running" })),
+    oldest: (of) => of.oldest("work", bad()),
     count: (of) => of.count(bad({ state: "dead" })),
     watch: (of) => of.watch(bad()),
   },

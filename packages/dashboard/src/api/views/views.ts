@@ -123,6 +123,11 @@ export interface LimitsView {
   };
 }
 
+/** The oldest job in a queue, where there is one. */
+export interface OldestView {
+  readonly job?: RefView;
+}
+
 export interface QueueDetailView {
   readonly queue: QueueView;
   readonly limits?: LimitsView;

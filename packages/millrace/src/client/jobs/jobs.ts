@@ -12,6 +12,8 @@ import {
 import { Turns } from "../../filter/turns.ts";
 import { snapshotsOf } from "../queues/snapshots.ts";
 import type { Mask } from "@millrace/telemetry/masking";
+import type { Completion } from "../../filter/complete-filter.ts";
+import { completeLive } from "./searching/complete-live.ts";
 import { findLive, type FoundLiveJobs } from "./find-live.ts";
 import {
   EVERY_LIVE_JOB,
@@ -21,8 +23,9 @@ import {
 } from "./job-filter.ts";
 import { LIVE_STATES, type LiveJob, liveJobs, type LiveState } from "./live-jobs.ts";
 import type { JobQuery, JobStatus } from "./job-status.ts";
+import { oldestJob } from "./searching/oldest-job.ts";
 import { type RecordedState, type WatchQuery, watchRecords } from "./results/watch-records.ts";
-import { among, type CallLimits, LIMITS, type LimitsPlaces } from "../call-limits.ts";
+import { alone, among, type CallLimits, LIMITS, type LimitsPlaces } from "../call-limits.ts";
 
 /** Which jobs to look at. */
 export interface JobsQuery extends CallLimits {
@@ -45,6 +48,12 @@ export interface LiveJobSearch extends CallLimits {
   readonly most?: number;
   /** How long to look. Default: for as long as it takes. */
   readonly within?: Duration;
+}
+
+/** Of which jobs a filter is completed. */
+export interface LiveCompletion extends CallLimits {
+  readonly state: LiveState;
+  readonly queue?: string;
 }
 
 /** The jobs of a namespace, for looking at them. */
@@ -75,6 +84,25 @@ export interface Jobs {
    * const { jobs, looked, more } = await millrace.jobs.search({ state: "queued", where });
    */
   search(query: LiveJobSearch): Promise<FoundLiveJobs>;
+  /**
+   * How a filter of jobs in a state may go on that ends so far: by the fields that such jobs have,
+   * and by what stands in the first of them.
+   *
+   * @throws MillraceError `queue-not-found`, `invalid-option`
+   * @example
+   * const [first] = await millrace.jobs.complete("tag:", { state: "queued", queue: "mail" });
+   */
+  complete(filter: string, which: LiveCompletion): Promise<readonly Completion[]>;
+  /**
+   * The job that lies in a queue for the longest time: the one that `oldestAgeMs` of the queue's
+   * snapshot is about. It is `queued` or `running`. Undefined where the queue holds none; jobs that
+   * are delayed or blocked lie elsewhere.
+   *
+   * @throws MillraceError `queue-not-found`
+   * @example
+   * const oldest = await millrace.jobs.oldest("mail");
+   */
+  oldest(queue: string, limits?: CallLimits): Promise<LiveJob | undefined>;
   /**
    * How many jobs are in a state now, over all queues or in one; `dead` counts dead letters.
    *
@@ -107,11 +135,13 @@ const LIST_NAMES = optionNames<RecordedQuery>({
 const SEARCH_NAMES = optionNames<LiveJobSearch>({
   ...{ queue: true, limit: true, where: true, state: true, most: true, within: true, ...LIMITS },
 });
+const COMPLETE_NAMES = optionNames<LiveCompletion>({ queue: true, state: true, ...LIMITS });
 const COUNT_NAMES = optionNames<Parameters<Jobs["count"]>[0]>({
   ...{ state: true, queue: true, ...LIMITS },
 });
 export const JOBS_LIMITS: LimitsPlaces<Omit<Jobs, "watch">> = {
-  ...{ get: among(1), list: among(0), search: among(0), count: among(0) },
+  ...{ get: among(1), list: among(0), search: among(0), complete: among(1) },
+  ...{ oldest: alone(1), count: among(0) },
 };
 const WATCH_NAMES = optionNames<WatchQuery>({
   ...{ queue: true, name: true, state: true, signal: true },
@@ -161,12 +191,20 @@ export function jobsOf(
       const { state, queue, where, limit = 50, most = DEFAULT_LOOKED, within } = given;
       requireCount("limit", limit, MOST);
       requireCount("most", most, MOST_LOOKED);
-      if (!LIVE_STATES.includes(state)) throw mustBe("state", LIVE_STATES.join(", "), state);
+      requireLive(state);
       if (queue !== undefined) requireQueueName(queue);
       const end = within === undefined ? Infinity : clock.monotonic() + toMs(within, "within");
       const isOver = (): boolean => clock.monotonic() >= end;
       return findLive(broker, state, { queue, test: liveTest(where) }, { limit, most, isOver });
     },
+    async complete(filter, given) {
+      refuseUnknown(given, COMPLETE_NAMES, "jobs.complete()");
+      const { state, queue } = given;
+      requireLive(state);
+      if (queue !== undefined) requireQueueName(queue);
+      return completeLive(broker, filter, { state, queue, mask });
+    },
+    oldest: async (queue) => oldestJob(broker, requireQueueName(queue)),
     async count(given) {
       refuseUnknown(given, COUNT_NAMES, "jobs.count()");
       const { state, queue } = given;
@@ -205,6 +243,10 @@ export const RECORDED_STATES = [
 
 function isState(state: string): boolean {
   return [...LIVE_STATES, ...RECORDED_STATES].some((known) => known === state);
+}
+
+function requireLive(state: LiveState): void {
+  if (!LIVE_STATES.includes(state)) throw mustBe("state", LIVE_STATES.join(", "), state);
 }
 
 function requireCount(field: string, count: number, most: number): void {
