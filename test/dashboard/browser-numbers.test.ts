@@ -36,6 +36,10 @@ describeInBrowser("numbers of the dashboard", (browserOf) => {
       await client.enqueue(desk, "urgent", { id: "urgent", priority: "high" });
       first.resolve();
       await isRunning("urgent");
+      // The first is acknowledged by then, or it would still be the oldest.
+      await eventually(async () => (await client.jobs.oldest("desk"))?.id === "old", {
+        ...{ withinMs: 60_000, describe: "the one that waits is the oldest" },
+      });
       const { page, trouble } = await open(browserOf(), served.url);
       const row = page.getByRole("row", { name: /^desk/ });
       await row.getByRole("link", { name: /^[\d.]+(s|m|ms)$/ }).click();
