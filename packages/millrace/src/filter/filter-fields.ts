@@ -16,7 +16,8 @@ export interface FilterFields<Thing> {
   readonly words: readonly string[];
   /**
    * Whether something of a text's field is not known, besides what its mark shows to be masked:
-   * then nobody can say that it does not hold a text. Default: all is known.
+   * then nobody can say that it does not hold a text. Of a number or a length of time: whether it
+   * is not known. Default: all is known.
    */
   readonly hides?: (thing: Thing, field: string) => boolean;
 }

@@ -30,13 +30,22 @@ export function filterTest<Thing>(
   now: number,
   fields: FilterFields<Thing>,
 ): Test<Thing> {
+  const told = toldBy(tree, now, fields);
+  return (thing) => told(thing) === true;
+}
+
+/** What can be told by a filter: undefined where what is not known decides. */
+export function toldBy<Thing>(
+  tree: FilterTree,
+  now: number,
+  fields: FilterFields<Thing>,
+): Partly<Thing> {
   const read = readOnce(fields);
-  const told = partlyTest(
+  return partlyTest(
     tree,
     (term) => termTest(term, now, read),
     (text) => wordTest(text, read),
   );
-  return (thing) => told(thing) === true;
 }
 
 /** A filter may have hundreds of terms, and to mask and to lower what they ask about takes long. */
@@ -102,7 +111,7 @@ function wordTest<Thing>(text: string, { anywhere }: ReadFields<Thing>): Partly<
 
 function termTest<Thing>(term: Term, now: number, fields: ReadFields<Thing>): Partly<Thing> {
   const { field, value } = term;
-  const { numbers, durations, at } = fields;
+  const { numbers, durations, at, hides = () => false } = fields;
   const texts = ownOf(fields.texts, field);
   if (texts !== undefined) {
     const { fits, wanted } = textTest(term);
@@ -125,7 +134,7 @@ function termTest<Thing>(term: Term, now: number, fields: ReadFields<Thing>): Pa
   if (numberOf === undefined) throw wrong(term, `one of the fields ${fieldNames(fields)}`);
   const limit = lengthOf === undefined ? countOf(term, value) : durationOf(term, value);
   const fits = numberTest(term, limit);
-  return (thing) => fits(numberOf(thing));
+  return (thing) => (hides(thing, field) ? undefined : fits(numberOf(thing)));
 }
 
 function fieldNames<Thing>({ texts, numbers, durations, payload }: ReadFields<Thing>): string {

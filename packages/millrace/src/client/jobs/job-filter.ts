@@ -1,7 +1,7 @@
 import type { Envelope, HistoryRecord } from "@millrace/core";
 import { type Mask, showValue } from "@millrace/telemetry/masking";
 import type { FilterFields } from "../../filter/filter-fields.ts";
-import { filterTest, parseFilter } from "../../filter/filter-test.ts";
+import { filterTest, parseFilter, toldBy } from "../../filter/filter-test.ts";
 import type { FilterTree, Term } from "../../filter/filter-tree.ts";
 import { maskedTexts } from "../../filter/masked-texts.ts";
 import { partlyTest } from "../../filter/partly.ts";
@@ -46,9 +46,11 @@ export function parseJobFilter(
   now: number,
   mask: Mask,
 ): (job: HistoryRecord) => boolean {
+  const masked = maskedTexts(FIELDS.texts, MAY_HOLD_SECRETS, mask);
   return parseFilter(text, now, {
-    ...FIELDS,
-    ...maskedTexts(FIELDS.texts, MAY_HOLD_SECRETS, mask),
+    ...{ ...FIELDS, ...masked },
+    // No record says it.
+    hides: (job, field) => field === "lane" || masked.hides(job, field),
   });
 }
 
@@ -58,7 +60,7 @@ const MAY_HOLD_SECRETS = ["message", "reason", "gate"] as const;
 /** What was met where jobs wait or run, with what it carries where that was looked at. */
 export interface SeenJob {
   readonly job: LiveJob;
-  readonly carries?: Pick<Envelope, "payload" | "tags">;
+  readonly carries?: Pick<Envelope, "payload" | "tags" | "lane">;
   /** What it carries was not looked at, for want of time: it may fit. */
   readonly unread?: true;
   /** It ran when its queue was read, where it lay at this position. */
@@ -89,7 +91,7 @@ export function parseLiveJobFilter(text: string, now: number, mask: Mask): LiveJ
     term.field === "state" ? filterTest(term, now, STATE_ALONE) : undefined,
   );
   const byItself = partlyTest(tree, (term) =>
-    isOfCargo(term) ? undefined : filterTest(term, now, fields),
+    isOfCargo(term) ? undefined : toldBy(term, now, fields),
   );
   const may = {
     allows: (state: LiveState) => byState(state) !== false,
@@ -109,17 +111,47 @@ function liveFieldsOf(mask: Mask): FilterFields<SeenJob> {
   const show = showValue(false, mask);
   const texts: FilterFields<SeenJob>["texts"] = {
     ...ofTheJob(FIELDS.texts),
+    lane: ({ job, carries }) => job.lane ?? carries?.lane ?? "",
     tag: ({ carries }) => carries?.tags ?? [],
   };
+  const known = Object.fromEntries(
+    Object.entries(texts).map(([field, read]) => [
+      field,
+      (seen: SeenJob) => (isUnknown(seen, field) ? [] : read(seen)),
+    ]),
+  );
+  const masked = maskedTexts(known, [...MAY_HOLD_SECRETS, "tag"], mask);
   return {
-    ...maskedTexts(texts, [...MAY_HOLD_SECRETS, "tag"], mask),
+    ...masked,
+    hides: (seen, field) => isUnknown(seen, field) || masked.hides(seen, field),
     numbers: ofTheJob(FIELDS.numbers),
     durations: ofTheJob(FIELDS.durations),
     at: ({ job }) => FIELDS.at(job),
     payload: ({ carries }) =>
       carries === undefined ? UNSEEN : seePayload(show(carries.payload), carries.payload),
-    words: [...FIELDS.words, "tag"],
+    // Where something is known: with what isn't, the job would fit neither a word nor its negation.
+    words: ["id", "name", "queue", "tag"],
   };
+}
+
+/**
+ * Whether nobody can say it of this job. An error of an earlier attempt only the history knows; of
+ * what runs, nodes don't say in which lane it came.
+ */
+function isUnknown({ job, carries }: SeenJob, field: string): boolean {
+  switch (field) {
+    case "error":
+    case "message":
+    case "reason":
+    case "took":
+      return true;
+    case "lane":
+      return job.state === "running" && job.lane === undefined && carries === undefined;
+    case "node":
+      return job.state === "running" && job.node === undefined;
+    default:
+      return false;
+  }
 }
 
 function ofTheJob<Value>(

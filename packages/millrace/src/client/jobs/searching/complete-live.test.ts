@@ -58,6 +58,7 @@ test("and by no field of jobs that have ended, by nothing of another queue, and 
   for (const state of ["queued", "delayed", "blocked"] as const)
     expect(await next(state, "no")).toEqual([]);
   expect(await next("queued", "ga")).toEqual([]);
+  expect(await next("running", "la")).toEqual([]);
   expect(await next("queued", "tag:", "books")).toEqual([]);
   expect(await next("queued", `tag:${SECRET.slice(0, 4)}`)).toEqual([]);
   await expect(next("queued", "", "nowhere")).rejects.toMatchObject({ code: "queue-not-found" });

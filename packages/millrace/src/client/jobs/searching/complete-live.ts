@@ -19,17 +19,18 @@ const EVERY: Readonly<Record<string, string>> = {
   tag: "one of its tags",
   id: "its id",
   attempts: "attempts that have ended: attempts>3",
-  lane: "its priority",
   age: "for how long it has been there: age>1h",
   at: "since when it is there: at<2030-01-01T00:00Z",
   payload: "any field of its payload",
 };
 
-/** What a filter can ask of jobs in a state. */
+const WAITING: Readonly<Record<string, string>> = { ...EVERY, lane: "its priority" };
+
+/** What a filter can ask of jobs in a state. Of what runs, nodes don't say the lane. */
 const FIELD_WORDS: Readonly<Record<LiveState, Readonly<Record<string, string>>>> = {
-  ...{ queued: EVERY, delayed: EVERY },
+  ...{ queued: WAITING, delayed: WAITING },
   running: { ...EVERY, node: "who runs it" },
-  blocked: { ...EVERY, gate: "where it is blocked" },
+  blocked: { ...WAITING, gate: "where it is blocked" },
 };
 
 /**
