@@ -147,6 +147,37 @@ test("a job that comes back to its queue between these looks is in an operation"
   expect(await meant({})).toEqual(["a"]);
 });
 
+test.each([
+  [1, {}],
+  [2, {}],
+  // Nobody looks into queues then.
+  [2, { where: "state=running OR state=delayed" }],
+  // Its lease is over, and another is about to have it.
+  [2, {}, "unsaid"],
+])(
+  "a job that is put off after look %i at what is delayed is in an operation on %o",
+  async (look, filter, unsaid?: string) => {
+    const { clock, broker, client, enqueue, meant, end } = await scene();
+    await enqueue("a", 1);
+    const listRunning = broker.listRunning.bind(broker);
+    let asked = 0;
+    broker.listRunning = async (query) =>
+      (asked += 1) > 1 && unsaid !== undefined ? [] : listRunning(query);
+    const newest = broker.delayed.newest.bind(broker.delayed);
+    let looks = 0;
+    broker.delayed.newest = async (how) => {
+      const until = await newest(how);
+      if ((looks += 1) !== look) return until;
+      end(snooze("1h"));
+      await clock.advance("1s");
+      expect(await client.job("a")).toMatchObject({ state: "delayed" });
+      return until;
+    };
+    expect(await meant(filter)).toEqual(["a"]);
+    expect(looks).toBeGreaterThanOrEqual(look);
+  },
+);
+
 test("a job that ends between these looks is not in an operation", async () => {
   const { meant } = await runningScene(async ({ clock, client, end }) => {
     end(undefined);

@@ -46,17 +46,23 @@ export async function lookThrough(
     signal?.throwIfAborted();
     return met;
   };
+  /** Those that came back to their queues, where they were passed over. */
+  const considerReturned = async (): Promise<void> => {
+    for (const seen of ran.values()) {
+      signal?.throwIfAborted();
+      if (await isStillThere(broker, seen)) consider(seen);
+    }
+    ran.clear();
+  };
   for (let times = 1; times <= LOOKS; times += 1) {
     let met = 0;
     for (const place of PLACES) if (states.includes(place)) met += await look(place);
+    if (states.includes("running")) {
+      // Before the last look at the places: one that is put off meanwhile lies in one of them then.
+      if (times === 1) await look("running");
+      await considerReturned();
+    }
     if (times > 1 && met === 0) break;
-  }
-  if (!states.includes("running")) return;
-  await look("running");
-  for (const seen of ran.values()) {
-    signal?.throwIfAborted();
-    // It came back to its queue, where it was passed over.
-    if (await isStillThere(broker, seen)) consider(seen);
   }
 }
 
