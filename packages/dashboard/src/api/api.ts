@@ -151,6 +151,7 @@ function listedJobs(
 }
 
 function addJobReads(read: Read, reading: Reading, search: DashboardSearch | undefined): void {
+  const inTurn = takeTurns();
   read("/jobs", (context) => listedJobs(reading, search, context.req.query()), OF_JOBS);
   read(
     "/jobs/count",
@@ -161,11 +162,11 @@ function addJobReads(read: Read, reading: Reading, search: DashboardSearch | und
     },
     OF_JOBS,
   );
-  read("/jobs/completions", (context) => completions(reading.fleet, search, context.req.query()), [
-    "state",
-    "queue",
-    "filter",
-  ]);
+  read(
+    "/jobs/completions",
+    (context) => completions(reading.fleet, inTurn, search, context.req.query()),
+    ["state", "queue", "filter"],
+  );
   read("/jobs/:queue/:id", (context) =>
     reads.job(reading, param(context, "queue"), param(context, "id")),
   );

@@ -3,6 +3,7 @@ import type { Fleet } from "../fleet/fleet.ts";
 import type { DashboardSearch, SearchedJob, SearchedState } from "../fleet/search.ts";
 import type { Asking } from "./changes/changes.ts";
 import { askedState } from "./changes/asked.ts";
+import type { Turns } from "../fleet/take-turns.ts";
 import { givenPart } from "./changes/given-part.ts";
 import type { CompletionsView, IndexView } from "./views/search-views.ts";
 import type { ChangeView, JobRowView, JobsView } from "./views/views.ts";
@@ -60,19 +61,24 @@ function searchedRow(job: SearchedJob): JobRowView {
   };
 }
 
+/** Jobs are read for each letter that somebody types: for one after the other, and not for long. */
+const JOBS_TIME = "10s";
+
 /** Of jobs in a state now by what those have, of all others by what is in the index. */
 export async function completions(
   { jobs }: Pick<Fleet, "jobs">,
+  inTurn: Turns,
   search: DashboardSearch | undefined,
   { state, queue, filter = "" }: Readonly<Record<string, string | undefined>>,
 ): Promise<CompletionsView> {
   const asked = askedState(state);
   const begun = filter.slice(0, LONGEST_FILTER);
   if (asked.kind !== "live") return givenPart(search, "index of jobs").complete(begun);
-  return jobs.complete(begun, {
-    state: asked.state,
+  const which = {
+    ...({ state: asked.state, timeout: JOBS_TIME } as const),
     ...(queue === undefined || queue === "" ? {} : { queue }),
-  });
+  };
+  return inTurn(() => jobs.complete(begun, which));
 }
 
 export async function indexView(search: DashboardSearch | undefined): Promise<IndexView> {

@@ -132,7 +132,7 @@ export interface FleetJobs {
   }>;
   complete(
     filter: string,
-    which: { readonly state: LiveState; readonly queue?: string },
+    which: { readonly state: LiveState; readonly queue?: string; readonly timeout: Duration },
   ): Promise<readonly { readonly filter: string; readonly about: string }[]>;
   oldest(queue: string): Promise<FleetLiveJob | undefined>;
   watch(query: { readonly signal: AbortSignal }): AsyncIterable<HistoryRecord>;

@@ -1,7 +1,8 @@
 import { defineJob } from "@millrace/core";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createTestRuntime } from "../../../testing/test-runtime.ts";
 import type { LiveState } from "../live-jobs.ts";
+import { PAGE_BYTES } from "../waiting-pages.ts";
 
 const send = defineJob<{ readonly to: string; readonly apiKey?: string }>({
   ...{ name: "mail.send", queue: "mail" },
@@ -63,5 +64,58 @@ test("and by no field of jobs that have ended, by nothing of another queue, and 
   expect(await next("queued", `tag:${SECRET.slice(0, 4)}`)).toEqual([]);
   await expect(next("queued", "", "nowhere")).rejects.toMatchObject({ code: "queue-not-found" });
   await expect(next("dead" as "queued", "")).rejects.toMatchObject({ code: "invalid-option" });
+  end();
+});
+
+test("what a filter goes on by is no more than one page of jobs, over all queues", async () => {
+  const { t, next, end } = await fleet();
+  await using _runtime = t;
+  const asked: { readonly limit?: number; readonly bytes?: number }[] = [];
+  const { broker } = t;
+  const { delayed, blocked } = broker;
+  const listWaiting = broker.listWaiting.bind(broker);
+  const listDelayed = delayed.list.bind(delayed);
+  const listBlocked = blocked.list.bind(blocked);
+  broker.listWaiting = (queue, query) => (asked.push(query ?? {}), listWaiting(queue, query));
+  delayed.list = (query) => (asked.push(query ?? {}), listDelayed(query));
+  blocked.list = (query) => (asked.push(query ?? {}), listBlocked(query));
+  for (const name of ["a", "b", "c"]) {
+    await t.client.queues.ensure(name);
+    const job = defineJob<{ readonly n: number }>({ name: `${name}.run`, queue: name });
+    await t.enqueue(job, { n: 1 });
+  }
+  for (const [state, reads] of [
+    ...([
+      ["delayed", 1],
+      ["blocked", 1],
+      ["running", 1],
+      ["queued", 4],
+    ] as const),
+  ]) {
+    asked.length = 0;
+    await next(state, "payload.");
+    expect([state, asked.length]).toEqual([state, reads]);
+    const bytes = asked.reduce((sum, query) => sum + (query.bytes ?? Infinity), 0);
+    expect(bytes).toBeLessThanOrEqual(PAGE_BYTES + reads);
+  }
+  end();
+});
+
+test("others have their turn between the payloads that a filter goes on by", async () => {
+  const { t, next, end } = await fleet();
+  await using _runtime = t;
+  const inputs = Array.from({ length: 150 }, (_, n) => ({ input: { to: `t${n}` } }));
+  await t.client.enqueueMany(send, inputs);
+  // Each takes as long as others may wait.
+  let at = 0;
+  const time = vi.spyOn(performance, "now").mockImplementation(() => (at += 10));
+  onTestFinished(() => time.mockRestore());
+  let turns = 0;
+  let isOver = false;
+  const count = (): void => void (isOver || ((turns += 1), setImmediate(count)));
+  const found = next("queued", "payload.").finally(() => void (isOver = true));
+  count();
+  expect(await found).toEqual(["payload.apiKey:", "payload.to:"]);
+  expect(turns).toBeGreaterThanOrEqual(100);
   end();
 });

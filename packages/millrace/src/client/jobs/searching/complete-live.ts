@@ -1,14 +1,16 @@
 import { type Broker, type Envelope, MillraceError } from "@millrace/core";
-import { type Mask, showValue } from "@millrace/telemetry/masking";
+import { type Mask, type ShowValue, showValue } from "@millrace/telemetry/masking";
 import {
   type Completion,
   completeFilter,
   type KnownValues,
 } from "../../../filter/complete-filter.ts";
 import { seePayload } from "../../../filter/seen-payload.ts";
+import { Turns } from "../../../filter/turns.ts";
 import { snapshotsOf } from "../../queues/snapshots.ts";
 import type { LiveState } from "../live-jobs.ts";
 import { knownNodes } from "../unanswered.ts";
+import { PAGE_BYTES } from "../waiting-pages.ts";
 
 /** So many jobs say what stands in their fields. */
 const SOME = 200;
@@ -44,7 +46,8 @@ export async function completeLive(
 ): Promise<readonly Completion[]> {
   const seen = await someOf(broker, { state, queue });
   const nodes = state === "running" ? await nodeNames(broker, queue) : [];
-  return completeFilter(filter, FIELD_WORDS[state], { ...valuesOf(seen, mask), node: nodes });
+  const values = await valuesOf(seen, mask);
+  return completeFilter(filter, FIELD_WORDS[state], { ...values, node: nodes });
 }
 
 interface WhichLive {
@@ -58,7 +61,7 @@ interface Seen {
 }
 
 async function someOf(broker: Broker, { state, queue }: WhichLive): Promise<readonly Seen[]> {
-  const where = { limit: SOME, ...(queue === undefined ? {} : { queue }) };
+  const where = { limit: SOME, bytes: PAGE_BYTES, ...(queue === undefined ? {} : { queue }) };
   switch (state) {
     case "delayed": {
       const jobs = await broker.delayed.list({ ...where, envelopes: true });
@@ -72,20 +75,22 @@ async function someOf(broker: Broker, { state, queue }: WhichLive): Promise<read
   }
 }
 
-/** What runs lies in its queue, in front. */
+/** What runs lies in its queue, in front. All queues together are read as far as one would be. */
 async function someInQueues(
   broker: Broker,
   { state, queue }: { readonly state: "queued" | "running"; readonly queue: string | undefined },
 ): Promise<readonly Seen[]> {
   const queues = (await snapshotsOf(broker, queue)).filter((one) => one[state] > 0);
+  const bytes = Math.ceil(PAGE_BYTES / Math.max(1, Math.min(queues.length, SOME)));
   const seen: Seen[] = [];
   for (const { queue: name, running } of queues) {
     const inFront = state === "queued" ? running : 0;
-    const jobs = await listed(broker, name, Math.min(inFront, SOME) + SOME);
+    const limit = Math.min(inFront, SOME) + SOME;
+    const jobs = await listed(broker, name, { limit, bytes });
     seen.push(
       ...jobs
         .filter((job) => job.state === "queued" && isIn(state, job.isHandedOut))
-        .slice(0, SOME),
+        .slice(0, SOME - seen.length),
     );
     if (seen.length >= SOME) break;
   }
@@ -97,9 +102,13 @@ function isIn(state: "queued" | "running", isHandedOut: true | undefined): boole
 }
 
 /** A queue may be removed meanwhile. */
-async function listed(broker: Broker, queue: string, limit: number) {
+async function listed(
+  broker: Broker,
+  queue: string,
+  page: { readonly limit: number; readonly bytes: number },
+) {
   try {
-    return await broker.listWaiting(queue, { limit });
+    return await broker.listWaiting(queue, page);
   } catch (error) {
     if (MillraceError.is(error, "queue-not-found")) return [];
     throw error;
@@ -113,22 +122,30 @@ async function nodeNames(broker: Broker, queue: string | undefined): Promise<rea
     .map(({ name }) => name);
 }
 
+const READ: Readonly<Record<string, (one: Seen, show: ShowValue) => readonly string[]>> = {
+  name: ({ envelope }) => [envelope.name],
+  queue: ({ envelope }) => [envelope.queue],
+  lane: ({ envelope }) => (envelope.lane === undefined ? [] : [envelope.lane]),
+  tag: ({ envelope }) => envelope.tags ?? [],
+  gate: ({ gate }) => (gate === undefined ? [] : [gate]),
+  payload: ({ envelope }, show) =>
+    seePayload(show(envelope.payload)).leaves.map(({ path }) => path),
+};
+
 /** As a filter sees them. Of what is hidden nothing is told, and nothing could be asked. */
-function valuesOf(seen: readonly Seen[], mask: Mask): KnownValues {
+async function valuesOf(seen: readonly Seen[], mask: Mask): Promise<KnownValues> {
   const show = showValue(false, mask);
   const isShown = (text: string): boolean => text !== "" && mask.text(text) === text;
-  const each = (read: (one: Seen) => readonly (string | undefined)[]): readonly string[] => {
-    const values = seen.flatMap(read).filter((value) => value !== undefined);
-    return [...new Set(values.filter(isShown))].toSorted();
-  };
-  return {
-    name: each(({ envelope }) => [envelope.name]),
-    queue: each(({ envelope }) => [envelope.queue]),
-    lane: each(({ envelope }) => [envelope.lane]),
-    tag: each(({ envelope }) => envelope.tags ?? []),
-    gate: each(({ gate }) => [gate]),
-    payload: each(({ envelope }) =>
-      seePayload(show(envelope.payload)).leaves.flatMap(({ path }) => (path === "" ? [] : [path])),
-    ),
-  };
+  const fields = Object.entries(READ).map(([field, read]) => ({
+    ...{ field, read },
+    values: new Set<string>(),
+  }));
+  const turns = new Turns();
+  for (const one of seen) {
+    if (turns.isOver) await turns.next();
+    for (const { read, values } of fields)
+      for (const value of read(one, show))
+        if (!values.has(value) && isShown(value)) values.add(value);
+  }
+  return Object.fromEntries(fields.map(({ field, values }) => [field, [...values].toSorted()]));
 }
