@@ -3,7 +3,7 @@ import { MEANING } from "../servers/durability.ts";
 import type { Figure } from "../scenarios/figure.ts";
 import type { Result, Verdict } from "./verdict.ts";
 
-/** The verdicts as a Markdown table, for the terminal and for `docs/performance.md`. */
+/** The verdicts as a Markdown table, for the terminal and for `docs/performance-details.md`. */
 export function render(verdicts: readonly Verdict[]): string {
   const rows = verdicts.flatMap((verdict) => [
     ...verdict.results.map((result, index) => [

@@ -14,7 +14,7 @@ import { renderDimension, type Scaling } from "./render.ts";
 // processes of its own; rounds take the levels in turn.
 
 const NAMES = DIMENSIONS.map(({ name }) => name);
-const HELP = `Measures how rate, processor time and memory grow, and compares that with what docs/performance.md says.
+const HELP = `Measures how rate, processor time and memory grow, and compares that with what docs/performance-details.md says.
 
   pnpm bench:scale [options]
 

@@ -11,7 +11,7 @@ export interface Scaling {
 }
 
 /**
- * As Markdown, for the terminal and for `docs/performance.md`: medians over the rounds, then what
+ * As Markdown, for the terminal and for `docs/performance-details.md`: medians over the rounds, then what
  * must hold. A smoke run's figures prove nothing.
  */
 export function renderDimension(
