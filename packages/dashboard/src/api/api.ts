@@ -90,7 +90,10 @@ function addReads(
   });
   read("/overview", () => reads.overview(reading, feed.rates()));
   read("/queues/:queue", (context) => reads.queueDetail(reading, param(context, "queue")));
-  read("/queues/:queue/oldest", (context) => reads.oldestJob(reading, param(context, "queue")));
+  // The page goes on to that job: the answer of a moment ago may name one that has ended.
+  api.get("/queues/:queue/oldest", async (context) =>
+    context.json(await reads.oldestJob(reading, param(context, "queue"))),
+  );
   addJobReads(read, reading, search);
   read(
     "/plots",
