@@ -1,7 +1,6 @@
 // Each number of the overview and of a queue leads to its list, and plots go from 5 minutes on.
-import { createNode, defineJob } from "millrace";
-import { expect, onTestFinished, test, vi } from "vitest";
-import { eventually } from "../harness/deadline.ts";
+import { defineJob } from "millrace";
+import { expect, test, vi } from "vitest";
 import { describeServer } from "../harness/servers.ts";
 import { busy } from "./busy-fleet.ts";
 import { describeInBrowser, heading, open } from "./in-browser.ts";
@@ -12,44 +11,18 @@ const desk = defineJob<string>({ name: "desk.work", queue: "desk" });
 
 describeInBrowser("numbers of the dashboard", (browserOf) => {
   describeServer("of a fleet", "newest", (server) => {
-    test("the age of the oldest job leads to it where it waits while a younger one runs", async () => {
-      const { client, connection, served } = await busy(server);
-      const first = Promise.withResolvers<void>();
-      const end = Promise.withResolvers<void>();
-      const node = await createNode({
-        ...{ ...connection, nodeName: "worker-3", slots: 1 },
-        jobs: [desk.handler(({ input }) => (input === "first" ? first : end).promise)],
-      });
-      onTestFinished(() => node.stop());
-      onTestFinished(() => {
-        first.resolve();
-        end.resolve();
-      });
-      await node.start();
-      const isRunning = (id: string) =>
-        eventually(async () => (await client.job(id, { queue: "desk" })).state === "running", {
-          ...{ withinMs: 60_000, describe: `${id} runs` },
-        });
-      await client.enqueue(desk, "first", { id: "first" });
-      await isRunning("first");
+    test("the age of the oldest job leads to it where it waits, and to word of it where none is left", async () => {
+      const { client, served } = await busy(server);
+      await client.queues.ensure("desk");
       await client.enqueue(desk, "old", { id: "old", priority: "low" });
       await client.enqueue(desk, "urgent", { id: "urgent", priority: "high" });
-      first.resolve();
-      await isRunning("urgent");
-      // The first is acknowledged by then, or it would still be the oldest.
-      await eventually(async () => (await client.jobs.oldest("desk"))?.id === "old", {
-        ...{ withinMs: 60_000, describe: "the one that waits is the oldest" },
-      });
       const { page, trouble } = await open(browserOf(), served.url);
       const row = page.getByRole("row", { name: /^desk/ });
       await row.getByRole("link", { name: /^[\d.]+(s|m|ms)$/ }).click();
       await heading(page, "Job old");
       await page.goBack();
       await heading(page, "Overview");
-      end.resolve();
-      await eventually(async () => (await client.queues.snapshot("desk")).oldestAgeMs === 0, {
-        ...{ withinMs: 60_000, describe: "the desk is empty" },
-      });
+      await client.queues.purge("desk");
       await page.goto(`${served.url}queues/desk/oldest`);
       await page.getByText("Nothing is left in the queue desk.").waitFor();
       expect(trouble).toEqual([]);
