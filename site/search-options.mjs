@@ -25,7 +25,9 @@ export const searchOptions = {
     boostDocument: (id) =>
       /(decisions|reference)\//.test(id)
         ? 0.3
-        : /(wire-protocol|reliability|simulation|performance(-details)?|releasing|cli|errors)\./.test(id)
+        : /(wire-protocol|reliability|simulation|performance(-details)?|releasing|cli|errors)\./.test(
+              id,
+            )
           ? 0.6
           : 1,
   },
