@@ -121,6 +121,7 @@ describeOnOwnServers("lanes whose consumers are gone", (start) => {
 
   test.each(LANE_NAMES)("are asked anew once when nobody answers for the %s one", async (gone) => {
     const lanes = await idleLanes(start);
+    await lanes.clock.advance("1s");
     lanes.lose(gone);
     await lanes.areAsked(...LANE_NAMES.map((name) => (name === gone ? 1 : 2)));
     const asked = () => lanes.asked[gone].length;
@@ -133,6 +134,23 @@ describeOnOwnServers("lanes whose consumers are gone", (start) => {
     const others = LANE_NAMES.filter((name) => name !== gone);
     expect(others.map((name) => lanes.asked[name].length)).toEqual([2, 2]);
     expect(lanes.problems).toEqual([]);
+  });
+
+  test("are left alone where they are being served as nobody answers for one", async () => {
+    const lanes = await idleLanes(start);
+    await lanes.clock.advance("1s");
+    for (const lane of ["high", "low"] as const) lanes.alive(lane);
+    await lanes.settle();
+    lanes.lose("normal");
+    await lanes.settle();
+    await lanes.clock.advance("30ms");
+    lanes.alive("high");
+    await lanes.settle();
+    await lanes.clock.advance("30ms");
+    // The low one was heard of no more.
+    await until("the low one's pull", () => lanes.asked.low.length === 2);
+    await lanes.settle();
+    expect(lanes.asked.high).toHaveLength(1);
   });
 });
 

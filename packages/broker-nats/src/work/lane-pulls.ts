@@ -7,6 +7,7 @@ import {
 } from "@millrace/core";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
+import { quietly } from "../machine/timers.ts";
 import type { Delivery as RawDelivery } from "../pull/delivery.ts";
 import { isWorthAPull, type Pull } from "../pull/pull-size.ts";
 import { PullSubscription } from "../pull/pull-subscription.ts";
@@ -38,6 +39,8 @@ interface LaneSeat extends Seat {
   readonly pull: PullSubscription;
 }
 
+/** A lane that is being served is heard of again within this. */
+const SERVING_MS = 50;
 /**
  * All slots taken for so long: then other nodes should get what comes, and the pulls of idle lanes
  * are taken back.
@@ -178,11 +181,19 @@ export class LanePulls {
   /**
    * The lanes' consumers are of one stream, so what leads one is often gone for all. A lane that
    * was heard of since keeps its pull: what is sent in the moment in which one is taken back is
-   * late.
+   * late. So one that was heard of just now may be served, and has a moment to show it.
    */
   #askOthersAnew(lane: LaneName, goneAtMs: number): void {
-    for (const { name, pull } of this.#seats)
-      if (name !== lane && pull.lastActivityMs <= goneAtMs) pull.askAnew();
+    const { clock } = machineOf(this.#options.nc);
+    for (const { name, pull } of this.#seats) {
+      const heardAtMs = pull.lastActivityMs;
+      if (name === lane || heardAtMs > goneAtMs) continue;
+      const askAnew = (): void => {
+        if (pull.lastActivityMs === heardAtMs) pull.askAnew();
+      };
+      if (clock.monotonic() - heardAtMs >= SERVING_MS) askAnew();
+      else quietly(clock.setTimer(SERVING_MS, askAnew));
+    }
   }
 
   #seat(lane: LaneName): LaneSeat {

@@ -3,6 +3,7 @@ import {
   displacedBy,
   lookedFor,
   mayBeAwaited,
+  nextLife,
   remembered,
   successor,
   successorSeen,
@@ -53,6 +54,19 @@ test("of very many that gave way the latest are known", () => {
   const { displaced = [] } = ids.reduce((before, id) => after(before, id), waits("first"));
   expect(displaced).toHaveLength(64);
   expect(displaced.at(-1)).toMatchObject({ id: "j98", by: "j99" });
+});
+
+test("who gave way just now is known, though many gave way before", () => {
+  const before = Array.from({ length: 64 }, (_, n) => ({
+    ...{ id: `old${n}`, by: "x", due: 1_000 + n },
+    ...({ seen: true, sought: true } as const),
+  }));
+  const claim: UniqueClaim = { ...waits("b"), replaced: ["a2", "a1"], displaced: before };
+  const by = { ...stored(claim), updatedAt: 60_000 };
+  const next = nextLife(by, waits("c"));
+  expect(next.displaced).toHaveLength(64);
+  expect(idsOf(next)).toEqual(expect.arrayContaining(["a1", "a2", "old63"]));
+  expect(idsOf(next)).not.toContain("old0");
 });
 
 test("who was not found as its successor was met is known for ten minutes", () => {

@@ -100,8 +100,12 @@ export function remembered(
 }
 
 /** Whether a job that gave way may still come, with nothing else to say that it has. */
-function isRecent({ due, seen }: Displaced, now: number): boolean {
-  return now - due <= (seen === true ? FREED_MEMORY_MS : UNMET_MEMORY_MS);
+function isRecent(one: Displaced, now: number): boolean {
+  return now <= knownUntil(one);
+}
+
+function knownUntil({ due, seen }: Displaced): number {
+  return due + (seen === true ? FREED_MEMORY_MS : UNMET_MEMORY_MS);
 }
 
 /** A claim that comes in the place of another, with its jobs that wait for their time. */
@@ -109,9 +113,17 @@ export function withDisplaced(
   fresh: UniqueClaim,
   { displaced = [] }: Pick<UniqueClaim, "displaced">,
 ): UniqueClaim {
-  const others = displaced.filter(({ id }) => id !== fresh.id).slice(-DISPLACED_KEPT);
+  const others = latestOf(displaced.filter(({ id }) => id !== fresh.id));
   const { displaced: _own, ...claim } = fresh;
   return others.length === 0 ? claim : { ...claim, displaced: others };
+}
+
+/** Those that are known for longest, in their order: who gave way just now may come any moment. */
+function latestOf(displaced: readonly Displaced[]): readonly Displaced[] {
+  if (displaced.length <= DISPLACED_KEPT) return displaced;
+  const latest = displaced.toReversed().toSorted((a, b) => knownUntil(b) - knownUntil(a));
+  const kept = new Set(latest.slice(0, DISPLACED_KEPT));
+  return displaced.filter((one) => kept.has(one));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { defineJob } from "@millrace/core";
+import { defineJob, MillraceError } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { expect, onTestFinished, test } from "vitest";
 import { keptEnvelope, KeptThings } from "./kept-things.ts";
@@ -57,6 +57,42 @@ test("two jobs of one id are two things, which are both cancelled and both come 
   await clock.advance("1s");
   const undo = await client.operations.undo(id);
   expect(await client.operations.run(undo.id)).toMatchObject({ done: 2, failed: 0 });
+  await of.drain();
+  expect(of.ran.get("x")).toEqual([{ n: 1 }, { n: 2 }]);
+});
+
+test("an undo that is gone on with after a death enqueues neither of two jobs of one id twice", async () => {
+  const of = await scene();
+  const { client, clock } = of;
+  of.bankIsUp();
+  await client.queues.pause(QUEUE);
+  await client.enqueue(charge, { n: 1 }, { id: "x" });
+  await clock.advance("5m");
+  await client.enqueue(charge, { n: 2 }, { id: "x", once: false });
+  const { id } = await client.operations.start(CANCEL);
+  expect(await client.operations.run(id)).toMatchObject({ done: 2 });
+  await client.queues.resume(QUEUE);
+  await of.drain();
+  await client.queues.pause(QUEUE);
+  await clock.advance("1s");
+  const undo = await client.operations.undo(id);
+  const { client: first, broker } = of.another();
+  const requeue = broker.requeue.bind(broker);
+  let times = 0;
+  broker.requeue = async (...given) => {
+    const result = await requeue(...given);
+    times += 1;
+    if (times < 2) return result;
+    await broker.close();
+    throw new MillraceError("connection-closed", "killed");
+  };
+  await expect(first.operations.run(undo.id)).rejects.toMatchObject({ code: "connection-closed" });
+  // Longer than ids are remembered.
+  await clock.advance("10m");
+  const finished = client.operations.run(undo.id);
+  await clock.advance("1m");
+  expect(await finished).toMatchObject({ done: 2, failed: 0 });
+  await client.queues.resume(QUEUE);
   await of.drain();
   expect(of.ran.get("x")).toEqual([{ n: 1 }, { n: 2 }]);
 });

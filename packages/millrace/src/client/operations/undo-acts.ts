@@ -12,6 +12,7 @@ import {
   readEntry,
   UniqueClaims,
   UniqueKey,
+  type WaitingJob,
 } from "@millrace/core";
 import { readable } from "../dead/dead-discard.ts";
 import { lettersOfId } from "../dead/dead-matching.ts";
@@ -158,7 +159,10 @@ async function enqueueAnew(
   const caller = callerOf(before);
   if (caller !== undefined) throw cannot(job, `${caller}, which was told that it is cancelled.`);
   const said = await things.anewOf(place);
-  if (said !== undefined && (!inDoubt || (await isThere(broker, job, said)))) return inDoubt;
+  if (said !== undefined && (!inDoubt || (await isThere(broker, job, said)))) {
+    latest.set(jobKey(job), said);
+    return inDoubt;
+  }
   const now = await broker.serverNow();
   const { reservedAt: _, runnableAt: _at, sharedSince: _shared, ...producers } = before;
   const { notBefore = 0, expiresAt = now + 1, ...rest } = producers;
@@ -210,9 +214,10 @@ function callerOf(job: Envelope): string | undefined {
 
 async function isThere(broker: Broker, job: JobRef, said: Anew): Promise<boolean> {
   const { id, queue } = job;
-  const waiting = await broker.findWaiting(id, { queue });
-  if (waiting?.envelope.createdAt === said.createdAt) return true;
-  return (await broker.history.read(job)).some(({ createdAt }) => createdAt === said.createdAt);
+  const { createdAt: meant } = said;
+  const where = ({ envelope }: WaitingJob): boolean => envelope.createdAt === meant;
+  if ((await broker.findWaiting(id, { queue, where })) !== undefined) return true;
+  return (await broker.history.read(job)).some(({ createdAt }) => createdAt === meant);
 }
 
 /** How a cancelled job has ended. A node settles it, in its queue or when it has it in hand. */
