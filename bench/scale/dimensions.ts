@@ -5,8 +5,8 @@ import { BASE, type Dimension } from "./level.ts";
 const IDS_FORGOTTEN_MS = 130_000;
 
 /**
- * The growth that docs/performance-details.md promises. Rates of node processes depend on the machine's
- * processors; their cost doesn't.
+ * The growth that docs/performance-details.md promises. Rates of node processes depend on the
+ * machine's processors; their cost doesn't.
  */
 export const DIMENSIONS: readonly Dimension[] = [
   {

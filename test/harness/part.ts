@@ -8,6 +8,7 @@ export const VARIABLE = "MILLRACE_TEST_PART";
 export const LONG: Readonly<Record<string, string>> = {
   "bench/bench": "it measures",
   "bench/dashboard": "it measures",
+  "bench/idle-memory": "it measures",
   "bench/machines": "it measures",
   "bench/outbox": "it measures",
   "bench/scale/scale": "it measures",
