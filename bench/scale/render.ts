@@ -11,8 +11,8 @@ export interface Scaling {
 }
 
 /**
- * As Markdown, for the terminal and for `docs/performance-details.md`: medians over the rounds, then
- * what must hold. A smoke run's figures prove nothing.
+ * As Markdown, for the terminal and for `docs/performance-details.md`: medians over the rounds,
+ * then what must hold. A smoke run's figures prove nothing.
  */
 export function renderDimension(
   { name, question, measured, claims }: Scaling,
