@@ -214,10 +214,9 @@ function callerOf(job: Envelope): string | undefined {
 
 async function isThere(broker: Broker, job: JobRef, said: Anew): Promise<boolean> {
   const { id, queue } = job;
-  const { createdAt: meant } = said;
-  const where = ({ envelope }: WaitingJob): boolean => envelope.createdAt === meant;
+  const where = ({ envelope }: WaitingJob): boolean => envelope.createdAt === said.createdAt;
   if ((await broker.findWaiting(id, { queue, where })) !== undefined) return true;
-  return (await broker.history.read(job)).some(({ createdAt }) => createdAt === meant);
+  return (await broker.history.read(job)).some(({ createdAt }) => createdAt === said.createdAt);
 }
 
 /** How a cancelled job has ended. A node settles it, in its queue or when it has it in hand. */
