@@ -58,6 +58,7 @@ const maskingCases: Cases<typeof masking> = {
   shownError: "takes no options",
   shownLine: "takes no options",
   shownRecord: "takes no options",
+  showFilter: "takes no options",
   shownReport: "takes no options",
 };
 const recordsCases: Cases<typeof records> = {

@@ -9,6 +9,7 @@ import {
 } from "@millrace/core";
 import {
   payloadOf,
+  showFilter,
   shownError,
   shownRecord,
   shownReport,
@@ -236,6 +237,7 @@ export function shownFilter(
   const shown = (text: string): string => String(show(text));
   return Object.fromEntries(
     Object.entries(filter).map(([name, value]) => {
+      if (name === "where") return [name, showFilter(String(value), show)];
       if (typeof value === "string") return [name, shown(value)];
       return [name, typeof value === "object" ? value.map(shown) : value];
     }),

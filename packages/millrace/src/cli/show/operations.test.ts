@@ -20,6 +20,14 @@ test("what was looked for is masked as the configuration says", () => {
   });
 });
 
+test("and what was asked of a secret's field is hidden by the field's name", () => {
+  const mask = createMask({ keys: ["iban"] });
+  const where = "payload.iban:DE89 -payload.pin:4711 queue:mail";
+  expect(maskedOperation({ ...OPERATION, filter: { where } }, mask).filter).toEqual({
+    where: "payload.iban:*** -payload.pin:*** queue:mail",
+  });
+});
+
 test("failures are masked as the configuration says, and those that are not named are counted", () => {
   const mask = createMask({ patterns: [/C-\d+/u] });
   const { json, text, exitCode } = operationReport(OPERATION, mask, undefined);

@@ -1,4 +1,4 @@
-import type { Mask } from "@millrace/telemetry/masking";
+import { type Mask, showFilter, showValue } from "@millrace/telemetry/masking";
 import type { Operation } from "../../client/operations/operation.ts";
 import type { Report } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -33,6 +33,7 @@ export function maskedOperation(operation: Operation, mask: Mask): Operation {
 export function maskedFilter(filter: Operation["filter"], mask: Mask): Operation["filter"] {
   return Object.fromEntries(
     Object.entries(filter).map(([name, value]) => {
+      if (name === "where") return [name, showFilter(String(value), showValue(false, mask))];
       if (typeof value === "string") return [name, mask.text(value)];
       return [name, typeof value === "object" ? value.map((one) => mask.text(one)) : value];
     }),
