@@ -42,6 +42,7 @@ export function queueClient({ server }: Line, call: Line["call"]): QueueStore {
 export function deadLetterClient({ server }: Line, call: Line["call"]): DeadLetterStore {
   return {
     list: (query = {}) => call({ point: "list dead", act: () => server.deadLetters.list(query) }),
+    newest: () => call({ point: "newest dead", act: () => server.deadLetters.newest }),
     tail: (query) => call({ point: "tail dead", act: () => server.deadLetters.tail(query) }),
     add: (letter, once) =>
       call({

@@ -12,6 +12,7 @@ import { STREAM_NOT_FOUND } from "../error-codes.ts";
 import { apiCode, request } from "../jetstream-errors.ts";
 import { readDeadLetter, writeDeadLetterHeaders } from "../messages/dead-letter-headers.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import { newestPosition } from "../reads/newest-position.ts";
 import { readStream } from "../reads/read-stream.ts";
 import { tailBounds } from "../reads/stream-tail.ts";
 import { removeMessage } from "./remove-message.ts";
@@ -47,6 +48,11 @@ export class NatsDeadLetters implements DeadLetterStore {
       letters.push({ ...readDeadLetter(queue, id, data, headers), sequence });
     }
     return letters;
+  }
+
+  newest(): Promise<number> {
+    const { deadStream: stream } = this.#server.names;
+    return newestPosition(this.#server, { stream, doing: "look for the newest dead letter" });
   }
 
   async tail(query: TailQuery): Promise<readonly BuriedJob[]> {

@@ -20,6 +20,7 @@ function slowly(): {
     ...{ ...of, state: "succeeded", outcome: "succeeded", generation: 0 },
   }));
   broker.deadLetters.list = () => Promise.resolve(letters);
+  broker.deadLetters.newest = () => Promise.resolve(MANY);
   broker.history.recent = () => Promise.resolve(records);
   let at = 0;
   const time = vi.spyOn(performance, "now").mockImplementation(() => (at += 10));

@@ -27,6 +27,8 @@ export interface BuriedJob extends JobRef {
 export interface DeadLetterStore {
   /** Oldest first. */
   list(query?: DeadLetterQuery): Promise<readonly StoredDeadLetter[]>;
+  /** The position of the last letter that was ever stored, of whatever queue: 0 without one. */
+  newest(): Promise<number>;
   /**
    * The jobs whose letters were stored within some time of the newest letter there is, oldest
    * first: what was last buried before a server's crash.

@@ -16,13 +16,7 @@ import { serverClock } from "../server-clock.ts";
 import { completeDead } from "./complete-dead.ts";
 import { discardLetter } from "./dead-discard.ts";
 import { groupLetters } from "./dead-groups.ts";
-import {
-  type DeadLetterFilter,
-  lastSequence,
-  letterTest,
-  lettersOfId,
-  matching,
-} from "./dead-matching.ts";
+import { type DeadLetterFilter, letterTest, lettersOfId, matching } from "./dead-matching.ts";
 import { editedEnvelope, revivedEnvelope } from "./dead-retry.ts";
 import { mergePatch } from "./merge-patch.ts";
 import { oldPayload } from "./old-payload.ts";
@@ -118,13 +112,9 @@ export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLette
   ): Promise<readonly DeadLetterResult[]> => {
     refuseUndefined(filter, of);
     const fits = letterTest(filter, now(), mask);
-    // A retried job may die again at once: letters that came after the start are left alone.
-    const end = await lastSequence(broker, filter, fits, signal);
     const results: DeadLetterResult[] = [];
-    for await (const letter of matching(broker, filter, fits, signal)) {
-      if (letter.sequence > end) break;
+    for await (const letter of matching(broker, filter, fits, signal))
       results.push(await outcomeOf(letter, act));
-    }
     return results;
   };
 

@@ -56,7 +56,8 @@ function fingerprintOf({ error }: StoredDeadLetter, mask: Mask): string | null {
 }
 
 /**
- * The letters that are meant, oldest first.
+ * The letters that are meant, oldest first, of those that are there when the reading begins: as
+ * many may come as are read, and a retried job may die again at once.
  *
  * @param left ends it between two of them: nobody waits for it any more
  */
@@ -67,6 +68,7 @@ export async function* matching(
   left?: AbortSignal,
 ): AsyncGenerator<StoredDeadLetter> {
   const { queue, id } = filter;
+  const newest = await broker.deadLetters.newest();
   for (let after = 0; ;) {
     const page = await broker.deadLetters.list({
       limit: PAGE,
@@ -78,6 +80,7 @@ export async function* matching(
       // What masks nothing takes no time.
       if (asksOfMasked(filter) && turns.isOver) await turns.next();
       left?.throwIfAborted();
+      if (letter.sequence > newest) return;
       if (fits(letter)) yield letter;
     }
     left?.throwIfAborted();
@@ -100,15 +103,4 @@ export async function lettersOfId(
   const letters: StoredDeadLetter[] = [];
   for await (const letter of matching(broker, job, () => true)) letters.push(letter);
   return letters;
-}
-
-export async function lastSequence(
-  broker: Broker,
-  filter: DeadLetterFilter,
-  fits: LetterTest,
-  left?: AbortSignal,
-): Promise<number> {
-  let last = 0;
-  for await (const letter of matching(broker, filter, fits, left)) last = letter.sequence;
-  return last;
 }

@@ -452,7 +452,8 @@ test("a count of letters that nobody waits for any more ends", async () => {
   const [letter] = await broker.deadLetters.list();
   const leaving = new AbortController();
   let pages = 0;
-  // As of producers whose jobs die as fast as letters are read.
+  // Of these a look that is left reads no more than it has begun with.
+  broker.deadLetters.newest = () => Promise.resolve(10_000);
   broker.deadLetters.list = async ({ after = 0, limit = 100 } = {}) => {
     pages += 1;
     if (pages === 2) leaving.abort(new Error("gone"));

@@ -12,12 +12,7 @@ import type { Mask } from "@millrace/telemetry/masking";
 import type { AuditValue } from "../audit.ts";
 import type { CallLimits } from "../call-limits.ts";
 import type { LetterTest } from "../dead/dead-filter.ts";
-import {
-  type DeadLetterFilter,
-  lastSequence,
-  letterTest,
-  matching,
-} from "../dead/dead-matching.ts";
+import { type DeadLetterFilter, letterTest, matching } from "../dead/dead-matching.ts";
 import { seenJob } from "../jobs/find-live.ts";
 import { EVERY_LIVE_JOB, parseLiveJobFilter, type SeenJob } from "../jobs/job-filter.ts";
 import { LIVE_STATES, type LiveJob, type LiveState } from "../jobs/live-jobs.ts";
@@ -132,10 +127,8 @@ async function letterItems(
   fits: LetterTest,
   signal: AbortSignal | undefined,
 ): Promise<readonly PlanItem[]> {
-  const end = await lastSequence(broker, filter, fits, signal);
   const items: PlanItem[] = [];
   for await (const { id, queue, sequence, headers } of matching(broker, filter, fits, signal)) {
-    if (sequence > end) break;
     const item = { id, queue, mark: sequence, ...traceOf(traceIdOf(headers)) };
     if (items.push(item) > MOST_ITEMS) throw tooMany("dead letters");
   }

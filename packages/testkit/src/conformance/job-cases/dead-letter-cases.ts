@@ -118,6 +118,14 @@ export const deadLetterCases: readonly ConformanceCase[] = [
       const second = (await deadLetters.list({ queue: scene.queue, limit: 2 }))[1];
       assert.equal(await list({ limit: 2, after: second?.sequence ?? 0 }), "c2 b3");
       assert.equal(await list({ id: "b", after: second?.sequence ?? 0 }), "b3");
+      const last = (await deadLetters.list({ queue: scene.queue })).at(-1)?.sequence ?? 0;
+      assert.equal((await deadLetters.newest()) >= last, true);
+      await bury(scene, [letterOf(scene, "f", { attempts: 5 })]);
+      const added = (await deadLetters.list({ id: "f", queue: scene.queue }))[0]?.sequence ?? 0;
+      assert.equal((await deadLetters.newest()) >= added, true);
+      await deadLetters.remove(added);
+      // It was there.
+      assert.equal((await deadLetters.newest()) >= added, true);
       assert.deepEqual(await deadLetters.list({ queue: await scene.anotherQueue() }), []);
       await scene.showsAtOnce(
         "five dead letters",

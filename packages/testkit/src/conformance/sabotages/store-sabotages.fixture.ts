@@ -23,6 +23,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
       deadLetters: {
         list: ({ after = 1, ...query } = {}) =>
           honest.deadLetters.list({ ...query, after: after - 1 }),
+        newest: () => honest.deadLetters.newest(),
         tail: (query) => honest.deadLetters.tail(query),
         add: (letter, once) => honest.deadLetters.add(letter, once),
         remove: (n) => honest.deadLetters.remove(n),
@@ -35,6 +36,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     spoil: (honest) => ({
       deadLetters: {
         list: (query) => honest.deadLetters.list(query),
+        newest: () => honest.deadLetters.newest(),
         tail: (query) => honest.deadLetters.tail({ ...query, withinMs: 600_000 }),
         add: (letter, once) => honest.deadLetters.add(letter, once),
         remove: (n) => honest.deadLetters.remove(n),
@@ -49,6 +51,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
       return {
         deadLetters: {
           list: (query) => honest.deadLetters.list(query),
+          newest: () => honest.deadLetters.newest(),
           tail: (query) => honest.deadLetters.tail(query),
           add: (letter, once) => honest.deadLetters.add(letter, `${once}${(copies += 1)}`),
           remove: (n) => honest.deadLetters.remove(n),

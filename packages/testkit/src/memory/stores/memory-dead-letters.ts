@@ -68,6 +68,10 @@ export class DeadLetterShelf {
     return newestOnes.filter(({ storedAt }) => storedAt >= newest - withinMs);
   }
 
+  get newest(): number {
+    return this.#lastSequence;
+  }
+
   remove(sequence: number): boolean {
     return this.#letters.delete(sequence);
   }
@@ -108,6 +112,11 @@ export class MemoryDeadLetters implements DeadLetterStore {
   async list(query: DeadLetterQuery = {}): Promise<readonly StoredDeadLetter[]> {
     this.#reach();
     return this.#shelf.list(requirePlace(query));
+  }
+
+  async newest(): Promise<number> {
+    this.#reach();
+    return this.#shelf.newest;
   }
 
   async tail(query: TailQuery): Promise<readonly BuriedJob[]> {
