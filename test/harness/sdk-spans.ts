@@ -1,4 +1,4 @@
-import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import { context, metrics, propagation, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { NodeSDK } from "@opentelemetry/sdk-node";
 import {
   InMemorySpanExporter,
@@ -32,7 +32,11 @@ export function recordSpansInMemory(...others: readonly SpanProcessor[]): SpansI
   return {
     spans: () => exporter.getFinishedSpans().map(recorded),
     reset: () => exporter.reset(),
-    stop: () => sdk.shutdown(),
+    // What is registered stays so after a shutdown: the next one's spans would go to this one.
+    stop: async () => {
+      await sdk.shutdown();
+      for (const api of [trace, context, propagation, metrics]) api.disable();
+    },
   };
 }
 
