@@ -42,10 +42,14 @@ describeServer("a queue of more than 100,000 jobs", "newest", (server) => {
 });
 
 describeEachServer("a search for jobs that have not ended", (server) => {
-  const scene = async () => {
+  const connected = async () => {
     const connection = { servers: server.url, namespace: server.namespace(), env: {} };
     const client = await connect(connection);
     onTestFinished(() => client.close());
+    return { client, connection };
+  };
+  const scene = async () => {
+    const { client, connection } = await connected();
     const release = Promise.withResolvers<void>();
     const node = await createNode({
       ...{ ...connection, nodeName: "worker" },
@@ -117,8 +121,9 @@ describeEachServer("a search for jobs that have not ended", (server) => {
   });
 
   test("says how far it has looked, and finds no secret", async () => {
-    const { client } = await scene();
-    await client.queues.pause("mail");
+    // No node: one would have a job in hand where the queue was paused a moment ago.
+    const { client } = await connected();
+    await client.queues.ensure("mail");
     const items = Array.from({ length: 1_200 }, (_, n) => ({
       ...{ id: `m-${n}`, input: { to: n === 1_150 ? "ada" : "bob", n, apiKey: "k-123456" } },
       ...{ tags: ["vip"] },
