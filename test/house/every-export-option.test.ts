@@ -56,9 +56,9 @@ const maskingCases: Cases<typeof masking> = {
   payloadOf: "takes no options",
   showValue: "takes no options",
   shownError: "takes no options",
+  shownFilter: "takes no options",
   shownLine: "takes no options",
   shownRecord: "takes no options",
-  showFilter: "takes no options",
   shownReport: "takes no options",
 };
 const recordsCases: Cases<typeof records> = {

@@ -1,5 +1,5 @@
 import { MillraceError, type StoredDeadLetter } from "@millrace/core";
-import { shownError, type ShowValue } from "@millrace/telemetry/masking";
+import { shownError, shownFilter, type ShowValue } from "@millrace/telemetry/masking";
 import type { Reading } from "./reading.ts";
 import type { Fleet, FleetAuditRecord, LiveState, RecordedState } from "../fleet/fleet.ts";
 import type { FleetSchedule } from "../fleet/fleet-schedules.ts";
@@ -181,7 +181,7 @@ function auditView(
 ): AuditView {
   return {
     ...{ id, at, by, action },
-    which: Object.entries(shown.shownFilter(filter, show))
+    which: Object.entries(shownFilter(filter, show))
       .map(([name, value]) => `${name}=${Array.isArray(value) ? value.join(",") : String(value)}`)
       .join(" "),
     outcome:

@@ -9,8 +9,8 @@ import {
 } from "@millrace/core";
 import {
   payloadOf,
-  showFilter,
   shownError,
+  shownFilter,
   shownRecord,
   shownReport,
   type ShowValue,
@@ -227,19 +227,4 @@ export function operationView(operation: OperationView, show: ShowValue): Operat
     ...(reason === undefined ? {} : { reason: String(show(reason)) }),
     failures: failures.map((failure) => ({ ...failure, message: String(show(failure.message)) })),
   };
-}
-
-/** What was looked for may be a secret: a payload's, an error's. */
-export function shownFilter(
-  filter: OperationView["filter"],
-  show: ShowValue,
-): OperationView["filter"] {
-  const shown = (text: string): string => String(show(text));
-  return Object.fromEntries(
-    Object.entries(filter).map(([name, value]) => {
-      if (name === "where") return [name, showFilter(String(value), show)];
-      if (typeof value === "string") return [name, shown(value)];
-      return [name, typeof value === "object" ? value.map(shown) : value];
-    }),
-  );
 }

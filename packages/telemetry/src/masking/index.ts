@@ -9,7 +9,7 @@ export {
 export { SECRET_PATTERNS } from "./patterns.ts";
 export { isSecretKey } from "./secret-keys.ts";
 export { MASKED, type SecretPattern } from "./secret-pattern.ts";
-export { showFilter } from "./show-filter.ts";
+export { shownFilter } from "./show-filter.ts";
 export {
   payloadOf,
   shownError,

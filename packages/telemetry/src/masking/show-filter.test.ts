@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createMask } from "./create-mask.ts";
-import { showFilter } from "./show-filter.ts";
+import { showFilter, shownFilter } from "./show-filter.ts";
 import { showValue } from "./show-masked.ts";
 
 const SHOW = showValue(false, createMask({ keys: ["iban"] }));
@@ -27,6 +27,16 @@ test.each([
 
 test("who may see payloads sees what was asked", () =>
   expect(showFilter("payload.pin:4711", showValue(true))).toBe("payload.pin:4711"));
+
+test("of all that was looked for, texts are masked, and numbers and switches stay", () => {
+  const where = "payload.iban:DE89 -payload.password:opensesame state:dead";
+  const names = ["4111111111111111", "other"];
+  const filter = { queue: "mail", name: "token=abc", where, names, limit: 7, all: true };
+  expect(shownFilter(filter, SHOW)).toEqual({
+    ...{ queue: "mail", name: "token=***", names: ["***", "other"], limit: 7, all: true },
+    where: "payload.iban:*** -payload.password:*** state:dead",
+  });
+});
 
 test("a long filter is shown soon, whatever stands in it", () => {
   for (const part of ["payload.", "a.", '\\"', "-(", "x:"]) {

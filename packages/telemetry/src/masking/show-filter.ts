@@ -7,6 +7,25 @@ const FIELD = /([A-Za-z]+)((?:\.[^\s:=!~<>()"']+)?)(?:!=|!~|>=|<=|:|=|~|>|<)/y;
 const VALUE = /(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'()][^\s()]*)(?=[\s)]|$)/sy;
 
 /**
+ * What was looked for, for showing: any of its texts may be a secret, a payload's or an error's.
+ *
+ * @param filter whose `where` is a filter as somebody typed it
+ */
+export function shownFilter(
+  filter: Readonly<Record<string, string | number | boolean | readonly string[]>>,
+  show: ShowValue,
+): Readonly<Record<string, string | number | boolean | readonly string[]>> {
+  const shown = (text: string): string => String(show(text));
+  return Object.fromEntries(
+    Object.entries(filter).map(([name, value]) => {
+      if (name === "where") return [name, showFilter(String(value), show)];
+      if (typeof value === "string") return [name, shown(value)];
+      return [name, typeof value === "object" ? value.map(shown) : value];
+    }),
+  );
+}
+
+/**
  * A filter for showing: what is asked of a field of the payload may be a secret by the field's
  * name, as in `payload.pin:4711`, and any text may be one by its shape. One that can't be read is
  * hidden as a whole.

@@ -1,4 +1,4 @@
-import { type Mask, showFilter, showValue } from "@millrace/telemetry/masking";
+import { type Mask, shownFilter, showValue } from "@millrace/telemetry/masking";
 import type { Operation } from "../../client/operations/operation.ts";
 import type { Report } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -27,17 +27,7 @@ export function maskedOperation(operation: Operation, mask: Mask): Operation {
     ...failure,
     message: mask.text(failure.message),
   }));
-  return { ...operation, filter: maskedFilter(operation.filter, mask), failures };
-}
-
-export function maskedFilter(filter: Operation["filter"], mask: Mask): Operation["filter"] {
-  return Object.fromEntries(
-    Object.entries(filter).map(([name, value]) => {
-      if (name === "where") return [name, showFilter(String(value), showValue(false, mask))];
-      if (typeof value === "string") return [name, mask.text(value)];
-      return [name, typeof value === "object" ? value.map((one) => mask.text(one)) : value];
-    }),
-  );
+  return { ...operation, filter: shownFilter(operation.filter, showValue(false, mask)), failures };
 }
 
 /** The things that could not be changed, each with its reason and its trace. */

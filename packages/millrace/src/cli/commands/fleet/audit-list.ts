@@ -1,8 +1,9 @@
-import type { AuditOutcome, AuditRecord, AuditValue } from "../../../client/audit.ts";
+import { shownFilter, showValue } from "@millrace/telemetry/masking";
+import type { AuditOutcome, AuditRecord } from "../../../client/audit.ts";
 import { duration, text, whole } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
-import { maskedFilter } from "../../show/operations.ts";
+import { filterText } from "../../show/operations.ts";
 import { type Column, table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
 
@@ -10,7 +11,7 @@ const COLUMNS: readonly Column<AuditRecord>[] = [
   { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
   { title: "BY", cell: ({ by }) => by },
   { title: "ACTION", cell: ({ action }) => action },
-  { title: "WHICH", cell: ({ filter }) => which(filter) },
+  { title: "WHICH", cell: filterText },
   { title: "OUTCOME", cell: ({ outcome }) => outcomeText(outcome) },
   { title: "REASON", cell: ({ reason = "" }) => reason },
 ];
@@ -36,9 +37,10 @@ export const auditList = command({
       }),
     );
     const mask = maskOf(config);
+    const show = showValue(false, mask);
     const records = listed.map((record) => ({
       ...record,
-      filter: maskedFilter(record.filter, mask),
+      filter: shownFilter(record.filter, show),
       ...(record.reason === undefined ? {} : { reason: mask.text(record.reason) }),
     }));
     return {
@@ -48,12 +50,6 @@ export const auditList = command({
     };
   },
 });
-
-function which(filter: Readonly<Record<string, AuditValue>>): string {
-  return Object.entries(filter)
-    .map(([name, value]) => `${name}=${Array.isArray(value) ? value.join(",") : String(value)}`)
-    .join(" ");
-}
 
 function outcomeText(outcome: AuditOutcome): string {
   switch (outcome.state) {
