@@ -6,6 +6,7 @@ import {
   mustBe,
   optionNames,
   refuseUnknown,
+  requireCount,
   requireQueueName,
   toMs,
 } from "@millrace/core";
@@ -162,7 +163,7 @@ export function jobsOf(
   ): Promise<readonly LiveJob[] | readonly HistoryRecord[]> {
     refuseUnknown(given, LIST_NAMES, "jobs.list()");
     const { queue, state, limit = 50, where } = given;
-    requireCount("limit", limit, MOST);
+    requireCount(limit, "limit", 1, MOST);
     const query = { limit, ...(queue === undefined ? {} : { queue: requireQueueName(queue) }) };
     if (state !== undefined && !isState(state))
       throw mustBe("state", [...LIVE_STATES, ...RECORDED_STATES].join(", "), state);
@@ -189,8 +190,8 @@ export function jobsOf(
     async search(given) {
       refuseUnknown(given, SEARCH_NAMES, "jobs.search()");
       const { state, queue, where, limit = 50, most = DEFAULT_LOOKED, within } = given;
-      requireCount("limit", limit, MOST);
-      requireCount("most", most, MOST_LOOKED);
+      requireCount(limit, "limit", 1, MOST);
+      requireCount(most, "most", 1, MOST_LOOKED);
       requireLive(state);
       if (queue !== undefined) requireQueueName(queue);
       const end = within === undefined ? Infinity : clock.monotonic() + toMs(within, "within");
@@ -247,9 +248,4 @@ function isState(state: string): boolean {
 
 function requireLive(state: LiveState): void {
   if (!LIVE_STATES.includes(state)) throw mustBe("state", LIVE_STATES.join(", "), state);
-}
-
-function requireCount(field: string, count: number, most: number): void {
-  if (!Number.isSafeInteger(count) || count < 1 || count > most)
-    throw mustBe(field, `a whole number from 1 to ${most}`, count);
 }
