@@ -79,17 +79,15 @@ export async function findLive(
   let more = false;
   const onCut = (): void => void (more = true);
   const scan = { asksCargo, isOver, mayFit, onCut, ...(queue === undefined ? {} : { queue }) };
-  for await (const page of seenJobs(broker, state, scan)) {
-    if (looked > 0 && page.length > 0 && isOver()) return { jobs, looked, more: true };
-    for (const seen of page) {
-      if (looked === most || jobs.length === limit) return { jobs, looked, more: true };
-      if (seen.unread === true) {
-        more = true;
-        continue;
-      }
-      looked += 1;
-      if (fits(seen)) jobs.push(seen.job);
+  for await (const seen of seenJobs(broker, state, scan)) {
+    if (looked > 0 && isOver()) return { jobs, looked, more: true };
+    if (looked === most || jobs.length === limit) return { jobs, looked, more: true };
+    if (seen.unread === true) {
+      more = true;
+      continue;
     }
+    looked += 1;
+    if (fits(seen)) jobs.push(seen.job);
   }
   return { jobs, looked, more };
 }
@@ -101,7 +99,7 @@ interface SearchBounds {
 }
 
 /**
- * All jobs that are in a state of those that have not ended, some at a time: those that were when
+ * All jobs that are in a state of those that have not ended, one at a time: those that were when
  * the reading began, of a queue those that lay in it when the reading of it began. A look at things
  * in motion.
  *
@@ -111,13 +109,13 @@ export async function* seenJobs(
   broker: Broker,
   state: LiveState,
   scan: LiveScan,
-): AsyncGenerator<readonly SeenJob[], void, undefined> {
+): AsyncGenerator<SeenJob, void, undefined> {
   for await (const page of pagesOf(broker, state, scan)) {
     const turns = new Turns();
     const takesLong = scan.asksCargo || page.length > FEW;
     for (const seen of page) {
       if (takesLong && turns.isOver) await turns.next();
-      yield [seen];
+      yield seen;
     }
   }
 }
@@ -305,6 +303,6 @@ async function envelopesOf(
   return { found, unread: missing };
 }
 
-function keyOf({ queue, id }: JobRef): string {
+export function keyOf({ queue, id }: JobRef): string {
   return `${queue}/${id}`;
 }

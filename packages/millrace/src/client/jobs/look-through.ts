@@ -1,5 +1,5 @@
 import { type Broker, MillraceError } from "@millrace/core";
-import { type LiveScan, Reached, seenJobs } from "./find-live.ts";
+import { keyOf, type LiveScan, Reached, seenJobs } from "./find-live.ts";
 import type { SeenJob } from "./job-filter.ts";
 import type { LiveState } from "./live-jobs.ts";
 
@@ -34,14 +34,12 @@ export async function lookThrough(
   const ran = new Map<string, SeenJob>();
   const look = async (state: LiveState): Promise<number> => {
     let met = 0;
-    for await (const page of seenJobs(broker, state, scan)) {
+    for await (const seen of seenJobs(broker, state, scan)) {
       signal?.throwIfAborted();
-      met += page.length;
-      for (const seen of page) {
-        if (seen.ranAt === undefined) consider(seen);
-        else ran.set(keyOf(seen), seen);
-        if (state === "running") ran.delete(keyOf(seen));
-      }
+      met += 1;
+      if (seen.ranAt === undefined) consider(seen);
+      else ran.set(keyOf(seen.job), seen);
+      if (state === "running") ran.delete(keyOf(seen.job));
     }
     signal?.throwIfAborted();
     return met;
@@ -77,8 +75,4 @@ async function isStillThere(
     if (MillraceError.is(error, "queue-not-found")) return false;
     throw error;
   }
-}
-
-function keyOf({ job: { queue, id } }: SeenJob): string {
-  return `${queue}/${id}`;
 }
