@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import {
-  defined,
   type Envelope,
   type RecordedError,
   type SettledExecution,
@@ -91,7 +90,10 @@ function baseOf(
     at,
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(state === "requeued" ? { retryDelayMs: Math.max(0, (notBefore ?? at) - at) } : {}),
-    ...defined({ reason, traceId: trace, parent, tags: envelope.tags }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(trace === undefined ? {} : { traceId: trace }),
+    ...(parent === undefined ? {} : { parent }),
+    ...(envelope.tags === undefined ? {} : { tags: envelope.tags }),
   };
 }
 
