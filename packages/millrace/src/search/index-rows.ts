@@ -88,22 +88,23 @@ export function withCause(causes: string | null, fingerprint: string | undefined
 }
 
 /** Where words without a field are looked for: as `INDEX_FIELDS.words` and the payload say. */
-export function wordsOf(row: NewRow): string {
+export function wordsOf(row: NewRow, leaves: readonly Leaf[]): string {
   const { id, name, queue, error_type, error_message, reason } = row;
   const tags = row.tags === null ? [] : (JSON.parse(row.tags) as readonly string[]);
-  const leaves = leavesOfRow(row).map(({ folded }) => folded.text);
-  return [id, name, queue, error_type ?? "", error_message ?? "", reason ?? "", ...tags, ...leaves]
+  const values = leaves.map(({ folded }) => folded.text);
+  return [id, name, queue, error_type ?? "", error_message ?? "", reason ?? "", ...tags, ...values]
     .join("\n")
     .toLowerCase();
 }
 
 /** Each path with each of its values, once. */
 export function leafRows(
-  row: Pick<NewRow, "payload">,
+  leaves: readonly Leaf[],
 ): readonly (readonly [path: string, value: string])[] {
-  return leavesOfRow(row).map(({ path, value }) => [path, leafValue(value)] as const);
+  return leaves.map(({ path, value }) => [path, leafValue(value)] as const);
 }
 
-function leavesOfRow({ payload }: Pick<NewRow, "payload">): readonly Leaf[] {
+/** @param payload as the column has it */
+export function leavesOf(payload: NewRow["payload"]): readonly Leaf[] {
   return payload === null ? [] : seePayload(JSON.parse(payload)).leaves;
 }

@@ -5,6 +5,7 @@ import type { Cargo, News } from "./index-calls.ts";
 import {
   type JobRow,
   leafRows,
+  leavesOf,
   type NewRow,
   rowOf,
   withCargo,
@@ -100,7 +101,8 @@ export class JobTable {
 
   #put(found: JobRow | undefined, given: NewRow): void {
     const loaded = given.payload === null ? withCargo(given, this.#heard.take(given)) : given;
-    const row: NewRow = { ...loaded, words: wordsOf(loaded) };
+    const leaves = leavesOf(loaded.payload);
+    const row: NewRow = { ...loaded, words: wordsOf(loaded, leaves) };
     const values = COLUMNS.map((column) => row[column]);
     let key = found?.key;
     if (key === undefined) {
@@ -122,7 +124,7 @@ export class JobTable {
       const insert = this.#prepare(
         "insert or ignore into leaf (path, value, job) values (?, ?, ?)",
       );
-      for (const [path, value] of leafRows(row)) insert.run(path, value, key);
+      for (const [path, value] of leafRows(leaves)) insert.run(path, value, key);
     }
     this.#causes.changeOfJob(key, found, row);
   }
@@ -168,9 +170,9 @@ export class JobTable {
   }
 
   /** They are told by the payload, so that none of them needs a place in a second index. */
-  #deleteLeaves(key: number, of: Pick<NewRow, "payload">): void {
+  #deleteLeaves(key: number, { payload }: Pick<NewRow, "payload">): void {
     const remove = this.#prepare("delete from leaf where path = ? and value = ? and job = ?");
-    for (const [path, value] of leafRows(of)) remove.run(path, value, key);
+    for (const [path, value] of leafRows(leavesOf(payload))) remove.run(path, value, key);
   }
 }
 

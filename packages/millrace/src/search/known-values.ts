@@ -1,6 +1,6 @@
 import type { StatementSync } from "node:sqlite";
 import type { KnownValues } from "../filter/complete-filter.ts";
-import { leafRows } from "./index-rows.ts";
+import { leavesOf } from "./index-rows.ts";
 
 const MOST = 200;
 const RECENT = "(select * from job order by at desc limit 5000)";
@@ -27,7 +27,7 @@ export function knownValues(prepare: (sql: string) => StatementSync): KnownValue
 function pathsIn(rows: Iterable<Readonly<Record<string, unknown>>>): readonly string[] {
   const paths = new Set<string>();
   for (const { payload } of rows)
-    for (const [path] of leafRows({ payload: String(payload) })) paths.add(path);
+    for (const { path } of leavesOf(String(payload))) paths.add(path);
   paths.delete("");
   return [...paths].toSorted().slice(0, MOST);
 }
