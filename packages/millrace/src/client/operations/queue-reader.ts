@@ -40,19 +40,22 @@ export class QueueReader {
     const found = new Map<string, Arrival>();
     for (const queue of new Set(jobs.map((job) => job.queue))) {
       const wanted = new Set(jobs.filter((job) => job.queue === queue).map(jobKey));
-      for (const arrival of await this.#search(queue, wanted))
-        for (const key of keysOf(arrival.envelope).filter((one) => wanted.has(one))) {
-          const other = found.get(key);
-          if (other === undefined || other.envelope.generation <= arrival.envelope.generation)
-            found.set(key, arrival);
-        }
+      for (const [key, arrival] of await this.#search(queue, wanted)) {
+        const other = found.get(key);
+        if (other === undefined || other.envelope.generation <= arrival.envelope.generation)
+          found.set(key, arrival);
+      }
     }
     return found;
   }
 
-  async #search(queue: string, wanted: ReadonlySet<string>): Promise<readonly Arrival[]> {
+  /** Each of the keys with all that were met under it. */
+  async #search(
+    queue: string,
+    wanted: ReadonlySet<string>,
+  ): Promise<readonly (readonly [key: string, arrival: Arrival])[]> {
     const from = this.#positions.get(queue) ?? 0;
-    const found: Arrival[] = [];
+    const found: (readonly [string, Arrival])[] = [];
     const missing = new Set(wanted);
     const stretches = [
       [from, Number.POSITIVE_INFINITY],
@@ -62,13 +65,13 @@ export class QueueReader {
       for (let after = start; missing.size > 0 && after < end;) {
         const stretch = await this.#stretch(queue, after);
         if (stretch === undefined) return found;
-        for (const arrival of stretch.jobs) {
-          const keys = keysOf(arrival.envelope).filter((key) => wanted.has(key));
-          if (keys.length === 0) continue;
-          found.push(arrival);
-          for (const key of keys) missing.delete(key);
-          this.#positions.set(queue, arrival.position);
-        }
+        for (const arrival of stretch.jobs)
+          for (const key of keysOf(arrival.envelope)) {
+            if (!wanted.has(key)) continue;
+            found.push([key, arrival]);
+            missing.delete(key);
+            this.#positions.set(queue, arrival.position);
+          }
         if (stretch.until >= stretch.newest) break;
         after = stretch.until;
       }
