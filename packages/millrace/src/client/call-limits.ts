@@ -73,7 +73,7 @@ export function ownLimits(
   // What is no object the method refuses.
   if (how === "kept" || typeof options !== "object" || options === null) return {};
   const { timeout, signal } = options;
-  return callLimits({ ...defined({ timeout, signal }) }, doing);
+  return callLimits(defined({ timeout, signal }), doing);
 }
 
 export interface LimitedHost {

@@ -221,9 +221,7 @@ function bothLimits(of: CallLimits, own: CallLimits = {}): CallLimits | undefine
   const { timeout = of.timeout } = own;
   const { signal } = eitherSignal(own.signal, of.signal);
   if (timeout === undefined && signal === undefined) return undefined;
-  return {
-    ...defined({ timeout, signal }),
-  };
+  return defined({ timeout, signal });
 }
 
 /** The one that is aborted first, as an option; none where there is none. */

@@ -115,9 +115,7 @@ async function nextStretch(
 ): Promise<Stretch> {
   const { history } = broker;
   const kind = kindOf(states);
-  const query: Omit<StretchQuery, "after"> = {
-    ...defined({ queue, kind }),
-  };
+  const query: Omit<StretchQuery, "after"> = defined({ queue, kind });
   if (after !== undefined) return history.stretch({ ...query, after });
   const { oldest, newest } = await history.stretch({ ...query, after: Number.MAX_SAFE_INTEGER });
   return { oldest, newest, until: newest, records: NONE };

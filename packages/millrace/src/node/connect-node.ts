@@ -194,9 +194,7 @@ function ports({
   instrumentation,
   clock,
 }: NodeOptions): Partial<RuntimeNodeOptions> {
-  return {
-    ...defined({ middleware, metrics, executionLog, instrumentation, clock }),
-  };
+  return defined({ middleware, metrics, executionLog, instrumentation, clock });
 }
 
 function nodeFields(config: Config): Partial<RuntimeNodeOptions> {

@@ -26,8 +26,7 @@ export function knownValues(prepare: (sql: string) => StatementSync): KnownValue
 
 function pathsIn(rows: Iterable<Readonly<Record<string, unknown>>>): readonly string[] {
   const paths = new Set<string>();
-  for (const { payload } of rows)
-    for (const { path } of leavesOf(String(payload))) paths.add(path);
+  for (const { payload } of rows) for (const { path } of leavesOf(String(payload))) paths.add(path);
   paths.delete("");
   return [...paths].toSorted().slice(0, MOST);
 }

@@ -147,9 +147,7 @@ export function editedEnvelope(
 
 /** The job's next life is of the same enqueue. */
 function ofSameEnqueue({ firstStoredAt, unkeyed }: FirstMessage): FirstMessage {
-  return {
-    ...defined({ firstStoredAt, unkeyed }),
-  };
+  return defined({ firstStoredAt, unkeyed });
 }
 
 function tryRevived(

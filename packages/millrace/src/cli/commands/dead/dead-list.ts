@@ -52,9 +52,7 @@ export function filterOf({
   readonly reason?: DeadReason;
   readonly filter?: string;
 }): Pick<DeadLetterFilter, "queue" | "reason" | "where"> {
-  return {
-    ...defined({ where: filter, queue, reason }),
-  };
+  return defined({ where: filter, queue, reason });
 }
 
 type ShownLetter = StoredDeadLetter & { readonly traceId?: string };

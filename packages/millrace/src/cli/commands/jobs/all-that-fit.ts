@@ -60,7 +60,5 @@ export function filterOf({ queue, name, filter: where }: AllFlags): {
   readonly name?: string;
   readonly where?: string;
 } {
-  return {
-    ...defined({ queue, name, where }),
-  };
+  return defined({ queue, name, where });
 }

@@ -40,9 +40,7 @@ export const machinesList = command({
   async run({ args: [machine], flags, config }) {
     const { status, state, limit, after } = flags;
     const { machines, next } = await withClient(config, (client) =>
-      client.machines.list({
-        ...defined({ machine, status, state, limit, after }),
-      }),
+      client.machines.list(defined({ machine, status, state, limit, after })),
     );
     const show = maskOf(config);
     return {

@@ -69,10 +69,7 @@ function changeOf(given: CommandCall<typeof flags>["flags"]): QueueChange {
   const maxBytes = given["max-bytes"];
   const sendsTo = given["sends-to"];
   const maxParked = given["max-parked"];
-  const key = { concurrency: given["key-concurrency"], rate: given["key-rate"] };
-  const perKey = {
-    ...defined({ concurrency: key.concurrency, rate: key.rate }),
-  };
+  const perKey = defined({ concurrency: given["key-concurrency"], rate: given["key-rate"] });
   return {
     ...defined({ concurrency, rate }),
     ...(Object.keys(perKey).length === 0 ? {} : { perKey }),
