@@ -8,7 +8,7 @@ import { bareClient } from "../harness/bare-client.ts";
 import { clusterMode } from "../harness/cluster/mode.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
-import { broken } from "./jobs.ts";
+import { broken, leaky } from "./jobs.ts";
 import {
   type CommandOptions,
   type CommandResult,
@@ -152,6 +152,24 @@ describeEachServer("the command", (server) => {
     const refused = await run(["jobs", "get", "traced", "--trace-url", "https://traces.example"]);
     expect(refused).toMatchObject({ code: 2 });
     expect(refused.err).toContain("{traceId}");
+  });
+
+  test("what a job carries is masked, its tags too", async () => {
+    await ensureQueue();
+    await using client = await connect({ servers: server.url, namespace, env: {} });
+    const secret = "hunter2-hunter2";
+    const tags = ["vip", `password=${secret}`];
+    await client.enqueue(leaky, { password: secret }, { id: "tagged", tags });
+    const { out } = await run(["jobs", "get", "tagged"]);
+    expect(out).toMatch(/^tags +vip, password=\*\*\*$/m);
+    expect(out).not.toContain(secret);
+    const shown = await run(["jobs", "get", "tagged", "--json"]);
+    expect(shown.json()).toMatchObject({
+      cargo: { payload: { password: "***" }, tags: ["vip", "password=***"] },
+    });
+    expect(shown.out).not.toContain(secret);
+    const plain = await run(["jobs", "get", "tagged", "--show-payload", "--json"]);
+    expect(plain.json()).toMatchObject({ cargo: { payload: { password: secret }, tags } });
   });
 
   test("a delayed job is delayed until its time has come", async () => {

@@ -55,6 +55,7 @@ const maskingCases: Cases<typeof masking> = {
   maskText: "takes no options",
   payloadOf: "takes no options",
   showValue: "takes no options",
+  shownCargo: "takes no options",
   shownError: "takes no options",
   shownFilter: "takes no options",
   shownLine: "takes no options",

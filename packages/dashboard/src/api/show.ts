@@ -9,6 +9,7 @@ import {
 } from "@millrace/core";
 import {
   payloadOf,
+  shownCargo,
   shownError,
   shownFilter,
   shownRecord,
@@ -19,7 +20,6 @@ import type { FleetJob, FleetLiveJob, FleetQueue } from "../fleet/fleet.ts";
 import type { StepView } from "./views/step-view.ts";
 import type {
   AttemptView,
-  CargoView,
   JobRowView,
   JobView,
   LetterView,
@@ -156,19 +156,9 @@ export function jobView(
           },
         }),
     ...(letter === undefined ? {} : { letter: letterView(letter, show) }),
-    ...(cargo === undefined ? {} : { cargo: cargoView(cargo, show) }),
+    ...(cargo === undefined ? {} : { cargo: shownCargo(cargo, show) }),
     ...(steps === undefined ? {} : { steps: steps.map((step) => stepView(step, show)) }),
     ...(stepCount === undefined ? {} : { stepCount }),
-  };
-}
-
-function cargoView(
-  { payload, headers, tags }: NonNullable<FleetJob["cargo"]>,
-  show: ShowValue,
-): CargoView {
-  return {
-    ...{ payload: show(payload), headers: show(headers) },
-    ...(tags === undefined ? {} : { tags: tags.map((tag) => String(show(tag))) }),
   };
 }
 

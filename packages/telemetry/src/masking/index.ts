@@ -12,6 +12,7 @@ export { MASKED, type SecretPattern } from "./secret-pattern.ts";
 export { shownFilter } from "./show-filter.ts";
 export {
   payloadOf,
+  shownCargo,
   shownError,
   shownRecord,
   shownLine,

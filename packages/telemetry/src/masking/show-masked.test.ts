@@ -1,7 +1,7 @@
 import { type DeadLetter, encodeMsgpack, type HistoryRecord } from "@millrace/core";
 import { expect, test } from "vitest";
 import { createMask } from "./create-mask.ts";
-import { payloadOf, shownRecord, shownReport, showValue } from "./show-masked.ts";
+import { payloadOf, shownCargo, shownRecord, shownReport, showValue } from "./show-masked.ts";
 
 function letter(body: Uint8Array): DeadLetter {
   return { id: "j", queue: "q", reason: "fatal", attempts: 1, at: 1, node: "n", body, headers: {} };
@@ -25,6 +25,16 @@ test.each([[new Uint8Array([0xc1])], [encodeMsgpack([1])], [new Uint8Array()]])(
     expect(payloadOf(letter(body), showValue(true))).toHaveProperty("unreadable");
   },
 );
+
+test("what a job carries is masked, its tags too, or shown as it is", () => {
+  const cargo = { payload: { apiKey: "k" }, headers: { cookie: "c" }, tags: ["vip", "token=t"] };
+  expect(shownCargo(cargo, showValue(false))).toEqual({
+    ...{ payload: { apiKey: "***" }, headers: { cookie: "***" }, tags: ["vip", "token=***"] },
+  });
+  expect(shownCargo(cargo, showValue(true))).toEqual(cargo);
+  const { tags, ...rest } = cargo;
+  expect(shownCargo(rest, showValue(false))).not.toHaveProperty("tags");
+});
 
 test("errors, reasons and notes that were written before they were masked are masked when shown", () => {
   const show = showValue(false, createMask({ patterns: [/\bEMP-\d+/u] }));

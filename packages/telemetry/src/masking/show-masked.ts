@@ -42,6 +42,22 @@ export function shownRecord(record: HistoryRecord, show: ShowValue): HistoryReco
   };
 }
 
+/** What a job carries, as it is stored. */
+interface Cargo {
+  readonly payload: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly tags?: readonly string[];
+}
+
+/** What a job carries, for showing: all of it a producer wrote. */
+export function shownCargo({ payload, headers, tags }: Cargo, show: ShowValue): Cargo {
+  return {
+    payload: show(payload),
+    headers: show(headers) as Cargo["headers"],
+    ...(tags === undefined ? {} : { tags: tags.map((tag) => String(show(tag))) }),
+  };
+}
+
 /** Older records were written before errors were masked. */
 export function shownError(error: RecordedError, show: ShowValue): RecordedError {
   const { type, message, stack, fields } = error;

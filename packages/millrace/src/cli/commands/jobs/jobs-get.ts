@@ -11,10 +11,10 @@ import { holdFacts, shownHold } from "../../show/hold.ts";
 import { fieldFacts } from "../../show/field-facts.ts";
 import { clean } from "../../show/clean.ts";
 import {
+  shownCargo,
   shownError,
   shownRecord,
   shownReport,
-  type ShowValue,
   showValue,
 } from "@millrace/telemetry/masking";
 import { traceFacts } from "../../show/trace.ts";
@@ -55,7 +55,7 @@ export const jobsGet = command({
     },
     "show-payload": {
       kind: flag,
-      about: "Show payloads, headers, results, errors and notes as they are",
+      about: "Show payloads, headers, tags, results, errors and notes as they are",
     },
   },
   fields: ["connection", "namespace", "masking", "tracing"],
@@ -93,14 +93,6 @@ export const jobsGet = command({
     return { json: shown, text: (paint) => statusText(shown, paint, config.traceUrl) };
   },
 });
-
-function shownCargo({ payload, headers, tags }: JobCargo, show: ShowValue): JobCargo {
-  return {
-    payload: show(payload),
-    headers: show(headers) as JobCargo["headers"],
-    ...(tags === undefined ? {} : { tags }),
-  };
-}
 
 /** A job with its chain and its batch. */
 interface ShownJob extends JobStatus {
