@@ -114,6 +114,25 @@ test("the next claim of a free key names those that its job had replaced, if tha
   expect(idsOf(remembered(stored(claim), { came: false }))).toEqual([]);
 });
 
+test("a claim beside a job that was let through tells who gave way to that one, in their order", () => {
+  const claim = ["b", "c", "d"].reduce<UniqueClaim>((before, id) => after(before, id), {
+    ...waits("a"),
+    due: 3_000,
+  });
+  const { due: _none, ...own } = claim;
+  const through = { ...own, replaced: ["c", "x", "b", "a"], through: { id: "d", since: 1_000 } };
+  const next = after(through, "e");
+  expect(next).not.toHaveProperty("replaced");
+  expect(next.displaced).toEqual([
+    { id: "a", by: "d", due: 3_000 },
+    { id: "b", by: "d", due: 9e9 },
+    { id: "x", by: "d", due: 1_000, sought: true },
+    { id: "c", by: "d", due: 9e9 },
+  ]);
+  expect(displacedBy(next, "e")).toEqual([]);
+  expect([...successorsOf(next, "b")]).toEqual(["d", "c", "x"]);
+});
+
 test("a job gave way to the one that is named, or to any between", () => {
   const claim = ["b", "c", "d"].reduce((before, id) => after(before, id), waits("a"));
   expect([...successorsOf(claim, "a")]).toEqual(["d", "c", "b"]);

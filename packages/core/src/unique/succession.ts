@@ -66,13 +66,28 @@ export function successor(
   { debounces, now }: { readonly debounces: boolean; readonly now: number },
 ): UniqueClaim {
   const { claim, since } = by;
-  const { replaced, contested = since, through } = claim;
+  const { contested = since, through } = claim;
   const carried = { ...fresh, ...(through === undefined ? {} : { through }) };
-  // The started job keeps running: the new one only replaces jobs that gave way to it.
-  if (isThrough(claim, claim.id))
-    return withDisplaced({ ...carried, ...(replaced === undefined ? {} : { replaced }) }, claim);
+  // The new one replaces nobody: whoever gave way did so to the one that was let through.
+  if (isThrough(claim, claim.id)) return withDisplaced(carried, besideThrough(by));
   const next = { ...carried, replaced: givenWay(by), ...(debounces ? {} : { contested }) };
   return withDisplaced(next, handedOn(by, fresh, now));
+}
+
+/**
+ * What a claim has to tell that comes beside a job which was let through. If that one is there,
+ * nobody that gave way to it runs; else the key was never taken from them.
+ */
+function besideThrough({ claim, updatedAt }: StoredClaim): Pick<UniqueClaim, "displaced"> {
+  const { id: by, displaced = [], replaced = [] } = claim;
+  const known = new Map(displaced.map((one) => [one.id, one]));
+  const gone = replaced.toReversed().map((id): Displaced => {
+    const waits = known.get(id);
+    known.delete(id);
+    // It waits for no time, so there is nothing to look for.
+    return waits ?? { id, by, due: updatedAt, sought: true };
+  });
+  return { displaced: [...known.values(), ...gone] };
 }
 
 /** The jobs that give way to a claim which takes the place of this one. */

@@ -1,5 +1,4 @@
 import {
-  asItStands,
   cleared,
   CLAIM_LEASE_MS,
   displacedBy,
@@ -14,6 +13,7 @@ import {
   type Standing,
   type StoredClaim,
   successor,
+  successorSeen,
   type UniqueClaim,
   windowEnd,
   withDisplaced,
@@ -76,16 +76,26 @@ export function judgeMeeting(stored: StoredClaim | undefined, met: Meeting): Ver
   // One that gave way itself leaves that to whoever holds the key: each of many would look for all
   // before it.
   const gaveWayItself = displacedIn(stored.claim, met.id) !== undefined;
-  if (!gaveWayItself && displacedBy(stored.claim, met.id).length > 0)
+  const gaveWayToIt = gaveWayItself ? [] : displacedBy(stored.claim, met.id);
+  const needsLook = gaveWayToIt.some(({ sought }) => sought === undefined);
+  // One write less for a job that goes through: under load each is refused many times.
+  if (needsLook || (gaveWayToIt.length > 0 && !goesThrough(stored, met)))
     return { do: "end-displaced", stored };
   return judgeClaim(stored, met);
+}
+
+/** A job that was let through, where another has the claim by now. */
+function goesThrough({ claim }: StoredClaim, met: Meeting): boolean {
+  return claim.id !== met.id && isThrough(claim, met.id) && met.while === "pending";
 }
 
 /** The same of a job that has nobody to end before it may run. */
 export function judgeClaim(stored: StoredClaim, met: Meeting): Verdict {
   if (stored.claim.id === met.id) return own(stored, met);
-  if (isThrough(stored.claim, met.id) && met.while === "pending")
-    return { do: "go-through", claim: cleared(asItStands(stored)), expected: stored.revision };
+  if (goesThrough(stored, met)) {
+    const claim = cleared(successorSeen(stored, met.id, met.now));
+    return { do: "go-through", claim, expected: stored.revision };
+  }
   const gave = displacedIn(stored.claim, met.id);
   if (gave?.seen === true && met.earlier !== "run")
     return { do: "cancel", reason: replacedBy(gave.by), stored };
@@ -244,8 +254,9 @@ export function givesWay(by: StoredClaim, met: Meeting): Judged {
 }
 
 /** Whether jobs displace each other there, so that its holder may be another at every look. */
-export function isContested({ claim: { replaced, state } }: StoredClaim): boolean {
-  return replaced !== undefined && (state === "claimed" || state === "seen");
+export function isContested({ claim: { replaced, through, state } }: StoredClaim): boolean {
+  const isWaiting = state === "claimed" || state === "seen";
+  return isWaiting && (replaced !== undefined || through !== undefined);
 }
 
 /**
@@ -262,13 +273,19 @@ function isLater({ enqueuedAt, sequence }: Meeting, { since, claim }: StoredClai
   return sequence !== undefined && claim.sequence !== undefined && sequence > claim.sequence;
 }
 
-/** The same in the place of another, which is freed or stands no longer. */
+/**
+ * The same in the place of another, which is freed or stands no longer. A job that was let through
+ * is still to be met, or it would be taken for a duplicate.
+ */
 function freshAfter(
   stored: StoredClaim,
   met: Meeting,
   standing: { readonly since?: number } = {},
 ): UniqueClaim {
-  return withDisplaced(fresh(met), remembered(stored, { came: hasCome(stored, standing) }));
+  const { through } = stored.claim;
+  const isMet = through === undefined || isThrough(stored.claim, met.id);
+  const next = isMet ? fresh(met) : { ...fresh(met), through };
+  return withDisplaced(next, remembered(stored, { came: hasCome(stored, standing) }));
 }
 
 /** The claim of a job that came without one. */
