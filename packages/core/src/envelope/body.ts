@@ -2,7 +2,7 @@ import { Decoder, Encoder } from "@msgpack/msgpack";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { DEFAULT_MAX_VALUES } from "./body-limits.ts";
 import { scanJson } from "./json-scan.ts";
-import { fieldBesideEntries } from "./list-fields.ts";
+import { fieldBesideEntries, hasMoreFields } from "./list-fields.ts";
 import { measureBody, TooManyValues } from "./measure-body.ts";
 import { NOT_PLAIN, PlainDecoder } from "./plain-decoder.ts";
 import { PlainEncoder } from "./plain-encoder.ts";
@@ -89,7 +89,7 @@ function encodePlain(
 /** @throws MillraceError `unserializable-payload`, `payload-too-large` */
 export function encodeJson(value: unknown, rules: EncodeRules = AS_IT_IS): Uint8Array {
   try {
-    const text = JSON.stringify(value, refuseCode);
+    const text = JSON.stringify(value, refusing(rules.maxValues));
     refuseUnsafe(JSON.parse(text));
     const bytes = textEncoder.encode(text);
     scanJson(bytes, rules.maxValues, MAX_DEPTH);
@@ -188,6 +188,27 @@ export function formatOf(bytes: Uint8Array, contentType: string | undefined): Bo
   return first === 0x7b || first === 0x20 || first === 0x0a || first === 0x0d || first === 0x09
     ? "json"
     : "msgpack";
+}
+
+/**
+ * Refuses also what certainly holds too many values, before the text of it is made: each field that
+ * is not undefined is one, and its key another.
+ */
+function refusing(maxValues: number): (key: string, value: unknown) => unknown {
+  let room = maxValues;
+  return (key, given) => {
+    if (given !== undefined && --room < 0) throw new TooManyValues(maxValues);
+    if (typeof given === "object" && given !== null && holdsMore(given, room))
+      throw new TooManyValues(maxValues);
+    return refuseCode(key, given);
+  };
+}
+
+function holdsMore(value: object, room: number): boolean {
+  if (room === Number.POSITIVE_INFINITY) return false;
+  if (Array.isArray(value)) return value.length > room;
+  // Bytes and the like have a field for each entry, which the text would have too.
+  return hasMoreFields(value, room);
 }
 
 /** JSON would leave it out without a word, or make null of it, and the payload would be another. */

@@ -1,3 +1,14 @@
+/** Whether an object has more fields of its own than that. No more of them are read. */
+export function hasMoreFields(value: object, than: number): boolean {
+  let count = 0;
+  for (const key in value) {
+    if (!Object.hasOwn(value, key)) continue;
+    count += 1;
+    if (count > than) return true;
+  }
+  return false;
+}
+
 const INDEX = /^(?:0|[1-9]\d{0,9})$/;
 
 /**

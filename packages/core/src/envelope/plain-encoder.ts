@@ -83,9 +83,10 @@ export class PlainEncoder {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null) return false;
     const fields = value as Readonly<Record<string, unknown>>;
+    const most = this.#room / 2;
     let size = 0;
     // No `Object.keys`: its list would be as large as what is written.
-    for (const key in fields) if (fields[key] !== undefined) size += 1;
+    for (const key in fields) if (fields[key] !== undefined && ++size > most) return false;
     if (!this.#header(size, 0x80, 0xde)) return false;
     this.#room -= size;
     for (const key in fields) {
@@ -102,9 +103,10 @@ export class PlainEncoder {
   #list(value: readonly unknown[], depth: number): boolean {
     // A class of lists may say by a `toJSON` what it is sent as.
     if (Object.getPrototypeOf(value) !== Array.prototype) return false;
+    // A list of millions is not read through to be refused.
+    if (value.length > this.#room || !this.#header(value.length, 0x90, 0xdc)) return false;
     // What was read has none.
     if (this.#wellFormed && fieldBesideEntries(value) !== undefined) return false;
-    if (!this.#header(value.length, 0x90, 0xdc)) return false;
     for (const entry of value) {
       // The library writes a hole or an undefined of a list as null.
       if (!this.#write(entry === undefined ? null : entry, depth + 1)) return false;

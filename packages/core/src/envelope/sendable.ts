@@ -1,6 +1,6 @@
 import { types } from "node:util";
 import { TooManyValues } from "./measure-body.ts";
-import { fieldBesideEntries } from "./list-fields.ts";
+import { fieldBesideEntries, hasMoreFields } from "./list-fields.ts";
 import { isWideInteger, pathOf, wideInteger } from "./value-path.ts";
 
 export interface EncodeRules {
@@ -62,7 +62,7 @@ class Walk {
   }
 
   look(here: unknown): unknown {
-    if (--this.#room < 0) throw new TooManyValues(this.#rules.maxValues);
+    if (--this.#room < 0) throw this.#tooMany();
     if (this.#places.length >= this.#maxDepth)
       throw this.#refusal(`nests deeper than ${this.#maxDepth} levels`);
     return this.#take(here, true);
@@ -95,6 +95,8 @@ class Walk {
     if (types.isUint8Array(here)) return here;
     if (mayConvert && hasToJson(here)) return this.#converted(here);
     if (types.isBoxedPrimitive(here)) return this.#take(here.valueOf(), true);
+    // Before its keys are asked for: that makes a text of each place.
+    if (Array.isArray(here) && here.length > this.#room) throw this.#tooMany();
     const lost = whatIsLost(here);
     if (lost !== undefined) throw this.#refusal(lost);
     if (this.#around.includes(here)) throw this.#refusal("holds itself: it is in a cycle");
@@ -143,19 +145,20 @@ class Walk {
   }
 
   #map(here: object): object {
-    let copy: Record<string, unknown> | undefined;
-    for (const [key, field] of Object.entries(here)) {
+    const replaced: [string, unknown][] = [];
+    // Not Object.entries, which reads all of them before one is counted.
+    for (const key in here) {
+      if (!Object.hasOwn(here, key)) continue;
+      const field: unknown = (here as Readonly<Record<string, unknown>>)[key];
       if (field === undefined) continue;
       if (key === "__proto__") throw this.#refusal('has a key "__proto__"');
       if (this.#rules.wellFormed && !key.isWellFormed())
         throw this.#refusal("has a key with half a character (a lone surrogate)");
       this.#room -= 1;
       const taken = this.#within(key, field);
-      if (taken === field) continue;
-      copy ??= { ...here };
-      copy[key] = taken;
+      if (taken !== field) replaced.push([key, taken]);
     }
-    return copy ?? here;
+    return replaced.length === 0 ? here : { ...here, ...Object.fromEntries(replaced) };
   }
 
   #within(place: Place, entry: unknown): unknown {
@@ -163,6 +166,10 @@ class Walk {
     const taken = this.look(entry);
     this.#places.pop();
     return taken;
+  }
+
+  #tooMany(): TooManyValues {
+    return new TooManyValues(this.#rules.maxValues);
   }
 
   #refusal(why: string): Unsendable {
@@ -184,7 +191,7 @@ function whatIsLost(here: object): string | undefined {
     return `is ${aNamed(here)}; send its bytes as a Uint8Array, or its numbers as an array`;
   if (types.isPromise(here)) return "is a Promise; await it first";
   if (Array.isArray(here)) return besideEntries(here);
-  if (isPlain(here) || Object.keys(here).length > 0) return undefined;
+  if (isPlain(here) || hasMoreFields(here, 0)) return undefined;
   return `is ${aNamed(here)}, of which nothing would arrive; give it a toJSON method, or send plain data`;
 }
 

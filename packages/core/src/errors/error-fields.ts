@@ -106,10 +106,11 @@ function plainObject(value: object, room: { values: number }, depth: number): un
   if (Array.isArray(value))
     return value.slice(0, MAX_VALUES).map((item) => plain(item, room, depth + 1) ?? null);
   const copy: Record<string, unknown> = {};
-  for (const [key, item] of Object.entries(value)) {
+  for (const key in value) {
     if (room.values <= 0) break;
+    if (!Object.hasOwn(value, key)) continue;
     if (key === "__proto__" || key.length > MAX_KEY || !key.isWellFormed()) continue;
-    const kept = plain(item, room, depth + 1);
+    const kept = plain((value as Readonly<Record<string, unknown>>)[key], room, depth + 1);
     if (kept !== undefined) copy[key] = kept;
   }
   return copy;
