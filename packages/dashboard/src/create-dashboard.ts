@@ -113,9 +113,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   const base = basePathOf(options.basePath ?? "/");
   const feed = new LiveFeed(millrace, clock);
   const known = new OnceAMoment(clock, MOMENT_MS);
-  const unlisten = millrace.onStatus(() => known.forget());
   const drains = new Drains(millrace, options.onDefect);
-  const services = [...servicesOf(options, clock), drains];
   const app = new Hono<DashboardEnv>();
 
   app.use(async (context, next) => {
@@ -162,6 +160,11 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     return context.json(body, status);
   });
 
+  const own = ownPathAt(base, app.routes);
+  if (own !== undefined) throw isOwnPath(base, own);
+
+  const unlisten = millrace.onStatus(() => known.forget());
+  const services = [...servicesOf(options, clock), drains];
   const answer = async (request: Request): Promise<Response> =>
     secured(await app.fetch(below(base, request)));
   const close = async (): Promise<void> => {
@@ -169,11 +172,6 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     feed.close();
     await Promise.all(services.map((service) => service.close()));
   };
-  const own = ownPathAt(base, app.routes);
-  if (own !== undefined) {
-    void close();
-    throw isOwnPath(base, own);
-  }
   return Object.assign(answer, { close, [Symbol.asyncDispose]: close });
 }
 

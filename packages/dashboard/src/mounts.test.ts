@@ -73,3 +73,18 @@ test.each<[string, (dashboard: Handler) => Listener]>([
   expect({ status: change.status, body: await change.json() }).toMatchObject({ status: 200 });
   expect(paused).toEqual(["mail"]);
 });
+
+test("one that is refused for its path has begun nothing", () => {
+  const begun: string[] = [];
+  const begins = (what: string) => () => void begun.push(what);
+  const fleet = {
+    onStatus: begins("status"),
+    operations: { serve: begins("operations") },
+    samples: { serve: begins("samples") },
+  } as unknown as Fleet;
+  const authorize = () => ({ name: "ada", role: "operator" }) as const;
+  expect(() => createDashboard({ millrace: fleet, basePath: "/api", authorize })).toThrow(
+    /a path of the dashboard's own/,
+  );
+  expect(begun).toEqual([]);
+});
