@@ -67,43 +67,41 @@ export function DataTable<Row extends object>({
   const held = useHeldRows(table.getRowModel().rows, order, isOfLatest);
   const drawn = useHeldColumns(held.isHeld, `${held.taken} ${useExactTimes()}`);
   if (held.rows.length === 0) return <div className="empty">{empty}</div>;
-  const isRight = (id: string): boolean =>
-    columns.some((column) => column.id === id && column.align === "right");
   return (
     <div {...held.around}>
       <Waiting held={held} />
       <div className="scroll" role="region" aria-label={`${label}, table`} tabIndex={0}>
         <table ref={drawn}>
           <thead>
-            {table.getHeaderGroups().map((group) => (
-              <tr key={group.id}>
-                {group.headers.map((header) => {
-                  const sorted = header.column.getIsSorted();
-                  return (
-                    <th
-                      key={header.id}
-                      scope="col"
-                      className={isRight(header.column.id) ? "right" : undefined}
-                      aria-sort={sorted === false ? "none" : `${sorted}ending`}
-                    >
-                      <button type="button" onClick={header.column.getToggleSortingHandler()}>
-                        <table.FlexRender header={header} />
-                        <span aria-hidden="true" className="sort">
-                          {sorted === false ? "" : sorted === "asc" ? "▲" : "▼"}
-                        </span>
-                      </button>
-                    </th>
-                  );
-                })}
-              </tr>
-            ))}
+            <tr>
+              {columns.map(({ id, title, align }) => {
+                const column = table.getColumn(id);
+                const sorted = column?.getIsSorted() ?? false;
+                return (
+                  <th
+                    key={id}
+                    scope="col"
+                    className={align}
+                    aria-sort={sorted === false ? "none" : `${sorted}ending`}
+                  >
+                    <button type="button" onClick={column?.getToggleSortingHandler()}>
+                      {title}
+                      <span aria-hidden="true" className="sort">
+                        {sorted === false ? "" : sorted === "asc" ? "▲" : "▼"}
+                      </span>
+                    </button>
+                  </th>
+                );
+              })}
+            </tr>
           </thead>
           <tbody>
             {held.rows.map((row) => (
               <tr key={row.id}>
-                {row.getAllCells().map(({ id, column }) => (
-                  <td key={id} className={isRight(column.id) ? "right" : undefined}>
-                    {shownIn(columns, column.id, row.original)}
+                {/* A cell is no component: with other columns each link would be another one. */}
+                {columns.map(({ id, align, value, cell }) => (
+                  <td key={id} className={align}>
+                    {cell === undefined ? value(row.original) : cell(row.original)}
                   </td>
                 ))}
               </tr>
@@ -113,12 +111,6 @@ export function DataTable<Row extends object>({
       </div>
     </div>
   );
-}
-
-/** Not as a component of the column's: with other columns each link would be another one. */
-function shownIn<Row>(columns: readonly DataColumn<Row>[], id: string, row: Row): ReactNode {
-  const column = columns.find((one) => one.id === id);
-  return column?.cell === undefined ? column?.value(row) : column.cell(row);
 }
 
 /** How many rows wait, and the way to take them in. */
