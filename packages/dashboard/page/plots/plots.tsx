@@ -1,6 +1,7 @@
 import { type ReactElement, useMemo, useState } from "react";
 import type { EndedView, PlotsView } from "../../src/api/views/plots-views.ts";
 import { Answer } from "../questions/answer.tsx";
+import { DASHED, DOTTED, endedLines, SOLID } from "./ended-lines.ts";
 import { type ChartLine, LineChart } from "./line-chart.tsx";
 import { count } from "../words/number.ts";
 import { usePlots, useSession } from "../questions/questions.ts";
@@ -14,20 +15,21 @@ const RANGES: readonly (readonly [string, string])[] = [
   ["24h", "24 hours"],
   ["7d", "7 days"],
 ];
-const NO_SAMPLES = {
-  ...{ at: [], queued: [], running: [], delayed: [], blocked: [], dead: [] },
-  ...{ oldestAgeMs: [], slots: [], used: [] },
+/** Before the first answer: each answer has steps. */
+const NOT_YET_SAMPLED: PlotsView = {
+  ...{ from: 0, to: 0 },
+  sampled: {
+    ...{ at: [], queued: [], running: [], delayed: [], blocked: [], dead: [] },
+    ...{ oldestAgeMs: [], slots: [], used: [] },
+  },
 };
-const NO_ENDS = {
-  ...{ at: [], succeeded: [], failed: [], dead: [] },
-  ...{ p50Ms: [], p95Ms: [], waited50Ms: [], waited95Ms: [] },
+const NOT_YET: PlotsView = {
+  ...NOT_YET_SAMPLED,
+  ended: {
+    ...{ at: [], succeeded: [], failed: [], dead: [] },
+    ...{ p50Ms: [], p95Ms: [], waited50Ms: [], waited95Ms: [] },
+  },
 };
-/** Before the first answer. */
-const NOT_YET_SAMPLED: PlotsView = { from: 0, to: 0, sampled: NO_SAMPLES };
-const NOT_YET: PlotsView = { ...NOT_YET_SAMPLED, ended: NO_ENDS };
-const SOLID: number[] = [];
-const DASHED = [6, 3];
-const DOTTED = [2, 2];
 
 /** How the fleet, or a queue, was over time; of the fleet perhaps only its slots. */
 export function Plots({
@@ -81,7 +83,7 @@ function Slots({ view }: { readonly view: PlotsView }): ReactElement {
   return (
     <LineChart
       title="Slots"
-      words={lastWords(view.sampled, ["used", "slots"])}
+      words={said(view, lastWords(view.sampled, ["used", "slots"]))}
       at={view.sampled.at}
       lines={lines}
       shown={count}
@@ -109,21 +111,21 @@ function Charts({
         <>
           <LineChart
             title="Attempts that ended"
-            words={endedWords(ended)}
+            words={said(view, endedWords(ended))}
             at={ended.at}
             lines={charts.ended}
             shown={count}
           />
           <LineChart
             title="How long they waited"
-            words={lengthWords(ended.waited50Ms, ended.waited95Ms)}
+            words={said(view, lengthWords(ended.waited50Ms, ended.waited95Ms))}
             at={ended.at}
             lines={charts.waited}
             shown={duration}
           />
           <LineChart
             title="How long they ran"
-            words={lengthWords(ended.p50Ms, ended.p95Ms)}
+            words={said(view, lengthWords(ended.p50Ms, ended.p95Ms))}
             at={ended.at}
             lines={charts.took}
             shown={duration}
@@ -132,14 +134,14 @@ function Charts({
       )}
       <LineChart
         title="Jobs that wait and run"
-        words={lastWords(sampled, ["queued", "running", "delayed", "blocked", "dead"])}
+        words={said(view, lastWords(sampled, ["queued", "running", "delayed", "blocked", "dead"]))}
         at={sampled.at}
         lines={charts.jobs}
         shown={count}
       />
       <LineChart
         title="Age of the oldest job"
-        words={ageWords(sampled.oldestAgeMs)}
+        words={said(view, ageWords(sampled.oldestAgeMs))}
         at={sampled.at}
         lines={charts.age}
         shown={duration}
@@ -153,11 +155,7 @@ type Plot = "ended" | "waited" | "took" | "jobs" | "age" | "slots";
 
 function linesOf({ ended, sampled }: PlotsView): Readonly<Record<Plot, readonly ChartLine[]>> {
   return {
-    ended: [
-      { name: "succeeded", colour: "good", dash: SOLID, values: ended?.succeeded ?? [] },
-      { name: "failed", colour: "warning", dash: DASHED, values: ended?.failed ?? [] },
-      { name: "dead", colour: "critical", dash: DOTTED, values: ended?.dead ?? [] },
-    ],
+    ended: endedLines((name) => ended?.[name] ?? []),
     waited: lengthLines(ended?.waited50Ms, ended?.waited95Ms),
     took: lengthLines(ended?.p50Ms, ended?.p95Ms),
     jobs: [
@@ -175,8 +173,12 @@ function linesOf({ ended, sampled }: PlotsView): Readonly<Record<Plot, readonly 
   };
 }
 
+/** Nothing is said before the first answer. */
+function said({ sampled }: PlotsView, words: string): string {
+  return sampled.at.length === 0 ? "" : words;
+}
+
 function endedWords(ended: EndedView): string {
-  if (ended === NO_ENDS) return "";
   return `${count(sum(ended.succeeded))} succeeded, ${count(sum(ended.failed))} failed and were tried again, ${count(sum(ended.dead))} died.`;
 }
 
@@ -201,13 +203,11 @@ const NO_SAMPLE =
   "No sample has been taken in this time: one is taken each minute while a dashboard runs.";
 
 function ageWords(ages: Lengths): string {
-  if (ages === NO_SAMPLES.oldestAgeMs) return "";
   const known = numbers(ages);
   return known.length === 0 ? NO_SAMPLE : `At most ${duration(Math.max(...known))}.`;
 }
 
 function lengthWords(half: Lengths, most: Lengths): string {
-  if (most === NO_ENDS.p95Ms || most === NO_ENDS.waited95Ms) return "";
   if (numbers(half).length === 0) return "No attempt ended in this time.";
   return `Half of them at most ${lastLength(half)}, 95 of 100 at most ${lastLength(most)}, where they ended last.`;
 }
@@ -221,7 +221,6 @@ function lastWords<Field extends string>(
   sampled: Readonly<Record<Field, readonly (number | null)[]>>,
   fields: readonly Field[],
 ): string {
-  if (sampled === NO_SAMPLES) return "";
   const last = fields.map((field) => [field, numbers(sampled[field]).at(-1)] as const);
   if (last.every(([, value]) => value === undefined)) return NO_SAMPLE;
   return `In the last sample: ${last.map(([field, value]) => `${count(value ?? 0)} ${field}`).join(", ")}.`;
