@@ -1,5 +1,6 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
+import { LIVE_STATES } from "../../src/fleet/live-states.ts";
 import type { CargoView, JobView, LetterView, RefView } from "../../src/api/views/views.ts";
 import { Action } from "../actions/action.tsx";
 import { jobAddress, queueAddress } from "../words/addresses.ts";
@@ -19,8 +20,6 @@ import { Steps } from "../job/steps.tsx";
 import { Moment } from "../words/time.tsx";
 import { Trace } from "../job/trace.tsx";
 import { Errors, Waterfall } from "../job/waterfall.tsx";
-
-const LIVE = ["queued", "delayed", "blocked", "running"];
 
 export function JobPage({ queue, id }: RefView): ReactElement {
   const job = useJob(queue, id);
@@ -56,7 +55,7 @@ function JobActions({
   const body = { filter: { queue, id } };
   return (
     <>
-      {LIVE.includes(state) ? (
+      {LIVE_STATES.includes(state) ? (
         <Action
           label="Cancel"
           danger
@@ -140,7 +139,7 @@ interface JobProps {
 
 function Job({ job, now, reveal }: JobProps): ReactElement {
   const { name, queue, state, attempts, createdAt, parent, children, progress, letter } = job;
-  const log = useJobLog(queue, job.id, LIVE.includes(state));
+  const log = useJobLog(queue, job.id, LIVE_STATES.includes(state));
   return (
     <>
       <dl className="facts">
@@ -195,7 +194,7 @@ function Job({ job, now, reveal }: JobProps): ReactElement {
         <Waterfall job={job} now={now} />
         <ExecutionChart job={job} />
       </section>
-      <Steps job={job} isLive={LIVE.includes(state)} />
+      <Steps job={job} isLive={LIVE_STATES.includes(state)} />
       <Errors job={job} />
       {job.result === undefined ? null : (
         <section aria-labelledby="result">

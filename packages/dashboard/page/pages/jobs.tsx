@@ -1,5 +1,6 @@
 import type { ReactElement } from "react";
 import { Link, useSearchParams } from "wouter";
+import { LIVE_STATES } from "../../src/fleet/live-states.ts";
 import type { JobRowView } from "../../src/api/views/views.ts";
 import { jobAddress } from "../words/addresses.ts";
 import { Answer, Page } from "../questions/answer.tsx";
@@ -29,7 +30,6 @@ const STATES: readonly (readonly [string, string])[] = [
   ["cancelled", "cancelled"],
   ["expired", "expired"],
 ];
-const LIVE = ["queued", "running", "delayed", "blocked"];
 const LIMITS = ["50", "100", "200", "500"];
 
 /** Jobs that fit the filter, which stands in the address: it can be sent to somebody. */
@@ -43,7 +43,7 @@ export function JobsPage(): ReactElement {
     limit: search.get("limit") ?? "100",
   };
   const jobs = useJobs(filter);
-  const isSearched = useSession().data?.search === true && !LIVE.includes(filter.state);
+  const isSearched = useSession().data?.search === true && !LIVE_STATES.includes(filter.state);
   const set = (field: keyof JobsFilter, value: string): void =>
     setSearch(
       (before) => {
@@ -57,7 +57,7 @@ export function JobsPage(): ReactElement {
   return (
     <Page title="Jobs" actions={<AllThatMatch filter={filter} />}>
       <Filter filter={filter} set={set} />
-      {LIVE.includes(filter.state) ? null : <IndexLine />}
+      {LIVE_STATES.includes(filter.state) ? null : <IndexLine />}
       <Answer of={jobs}>
         {({ jobs: rows, more, looked }) => (
           <>
@@ -101,7 +101,7 @@ function moreWords(found: number, looked: number, { limit, state }: JobsFilter):
 /** What can be done to all that match, not only to those that are listed. */
 function AllThatMatch({ filter }: { readonly filter: JobsFilter }): ReactElement | null {
   if (filter.state === "dead" || filter.state === "") return <RetryAll filter={filter} />;
-  if (!LIVE.includes(filter.state)) return null;
+  if (!LIVE_STATES.includes(filter.state)) return null;
   const which = whichLive(filter);
   return (
     <>
@@ -175,7 +175,6 @@ function Filter({
         </label>
         <JobFilterField
           key={filter.filter}
-          ofNow={LIVE.includes(filter.state)}
           state={filter.state}
           queue={filter.queue}
           terms={filter.filter}

@@ -1,18 +1,18 @@
 import { type ReactElement, useId, useState } from "react";
+import { LIVE_STATES } from "../../src/fleet/live-states.ts";
 import { type Completed, useCompletions, useSession } from "../questions/questions.ts";
 
 /** A filter of jobs: of those in a state now, or of all in the index, where there is one. */
 export function JobFilterField({
-  ofNow,
   state,
   queue,
   ...field
 }: Field & {
-  readonly ofNow: boolean;
   readonly state: string;
   readonly queue: string;
 }): ReactElement {
   const hasIndex = useSession().data?.search === true;
+  const ofNow = LIVE_STATES.includes(state);
   return (
     <FilterField
       {...field}

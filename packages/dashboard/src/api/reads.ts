@@ -1,7 +1,8 @@
 import { MillraceError, type StoredDeadLetter } from "@millrace/core";
 import { shownError, shownFilter, type ShowValue } from "@millrace/telemetry/masking";
 import type { Reading } from "./reading.ts";
-import type { Fleet, FleetAuditRecord, LiveState, RecordedState } from "../fleet/fleet.ts";
+import type { Fleet, FleetAuditRecord, RecordedState } from "../fleet/fleet.ts";
+import type { LiveState } from "../fleet/live-states.ts";
 import type { FleetSchedule } from "../fleet/fleet-schedules.ts";
 import { problemsOf } from "../fleet/problems.ts";
 import { limitsView } from "./limits.ts";

@@ -18,6 +18,7 @@ import type { JobHoldView } from "../api/views/hold-views.ts";
 import type { StepView } from "../api/views/step-view.ts";
 import type { NodeView, OperationView } from "../api/views/views.ts";
 import type { FleetDeadFilter, FleetDeadLetters } from "./fleet-dead.ts";
+import type { LiveState } from "./live-states.ts";
 import type { FleetMachine, FleetMachines } from "./fleet-machines.ts";
 import type { FleetSchedules } from "./fleet-schedules.ts";
 
@@ -104,7 +105,6 @@ export interface FleetNote {
   readonly by?: string;
 }
 
-export type LiveState = "queued" | "delayed" | "blocked" | "running";
 export type RecordedState = HistoryRecord["state"];
 
 export interface FleetJobs {

@@ -10,14 +10,13 @@ import type {
   FleetLiveFilter,
   FleetOperationTarget,
   FleetTime,
-  LiveState,
   RecordedState,
 } from "../../fleet/fleet.ts";
 import type { FleetDeadFilter } from "../../fleet/fleet-dead.ts";
+import { LIVE_STATES, type LiveState } from "../../fleet/live-states.ts";
 
 /** What a page asks for, checked. All throw MillraceError `invalid-option`. */
 
-const LIVE: readonly string[] = ["queued", "delayed", "blocked", "running"] satisfies LiveState[];
 const RECORDED: readonly string[] = [
   "succeeded",
   "requeued",
@@ -32,9 +31,9 @@ export type AskedState =
 
 export function askedState(state: string | undefined): AskedState {
   if (state === undefined || state === "") return { kind: "recorded" };
-  if (LIVE.includes(state)) return { kind: "live", state: state as LiveState };
+  if (LIVE_STATES.includes(state)) return { kind: "live", state: state as LiveState };
   if (RECORDED.includes(state)) return { kind: "recorded", state: state as RecordedState };
-  throw wrong("state", `one of ${[...LIVE, ...RECORDED].join(", ")}`);
+  throw wrong("state", `one of ${[...LIVE_STATES, ...RECORDED].join(", ")}`);
 }
 
 export function askedLimit(limit: string | undefined): number {
@@ -153,8 +152,8 @@ function askedLiveFilter(given: unknown): FleetLiveFilter {
   if (odd !== undefined)
     throw wrong(`filter.${odd.slice(0, 50)}`, `one of ${LIVE_FILTERS.join(", ")}`);
   const [queue, state, where] = LIVE_FILTERS.map((key) => optionalText(filter, key));
-  const saysWhich = state === undefined ? (where ?? "").trim() !== "" : LIVE.includes(state);
-  if (!saysWhich) throw wrong("filter.state", `one of ${LIVE.join(", ")}`);
+  const saysWhich = state === undefined ? (where ?? "").trim() !== "" : LIVE_STATES.includes(state);
+  if (!saysWhich) throw wrong("filter.state", `one of ${LIVE_STATES.join(", ")}`);
   return {
     ...(state === undefined ? {} : { state: state as LiveState }),
     ...(queue === undefined || queue === "" ? {} : { queue }),

@@ -3,6 +3,7 @@ import type { ShowValue } from "@millrace/telemetry/masking";
 import type { DashboardUser } from "../../access/user.ts";
 import type { Drains } from "../../fleet/drains.ts";
 import type { Fleet, FleetIntent } from "../../fleet/fleet.ts";
+import { LIVE_STATES } from "../../fleet/live-states.ts";
 import {
   askedCount,
   askedEdit,
@@ -137,7 +138,7 @@ export async function cancelJob(queue: string, id: string, asking: Asking): Prom
   const { fleet, user, body } = asking;
   const note = { reason: `cancelled by ${user.name}`, ...askedReason(body), by: user.name };
   const { state } = await fleet.jobs.get(id, { queue });
-  if (!LIVE.includes(state))
+  if (!LIVE_STATES.includes(state))
     return { count: 0, failed: [{ id, message: `It has ended already: ${state}.` }] };
   const target = { kind: "jobs-cancel", filter: { queue, id }, ...note } as const;
   const { id: operation } = await fleet.operations.start(target);
@@ -165,7 +166,6 @@ async function carriedOut(
 
 /** Then it is not known whether it is, and the answer says so: `request-timeout`. */
 const CARRIED_OUT_WITHIN = "10s";
-const LIVE: readonly string[] = ["queued", "delayed", "blocked", "running"];
 
 /** Gives one that waits for its time another. */
 export async function rescheduleJob(
