@@ -98,18 +98,17 @@ export async function jobs(
     ...(queue === undefined ? {} : { queue }),
     ...(where === undefined ? {} : { where }),
   };
-  /** What a filter left out was looked at too, and nobody says how much that was. */
-  const isMore = (shownCount: number): boolean => where !== undefined || shownCount >= limit;
-  const isMeant = (job: { readonly name: string }): boolean =>
-    name === undefined || job.name.includes(name);
   // The history is looked at without the state, so that it is known whether there may be more.
   const found = await fleet.jobs.list(query);
   const meant = found.filter(
-    (record) => isMeant(record) && (state === undefined || record.state === state),
+    (record) =>
+      (name === undefined || record.name.includes(name)) &&
+      (state === undefined || record.state === state),
   );
   return {
     jobs: meant.map((record) => shown.recordRow(record, show)),
-    more: isMore(found.length),
+    // What a filter left out was looked at too, and nobody says how much that was.
+    more: where !== undefined || found.length >= limit,
   };
 }
 
