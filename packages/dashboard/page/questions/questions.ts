@@ -40,16 +40,21 @@ const AGAIN_MS = 5_000;
 /** Of what moves while somebody looks at it. */
 const SOON_MS = 1_000;
 
+interface Question<View> {
+  readonly queryKey: readonly unknown[];
+  readonly queryFn: (context: { readonly signal: AbortSignal }) => Promise<View>;
+}
+
+function question<View>(queryKey: readonly unknown[], path: string): Question<View> {
+  return { queryKey, queryFn: ({ signal }) => read<View>(path, signal) };
+}
+
 function useAnswer<View>(
   key: readonly unknown[],
   path: string,
   everyMs: number | false = AGAIN_MS,
 ): UseQueryResult<View> {
-  return useQuery({
-    queryKey: key,
-    queryFn: ({ signal }) => read<View>(path, signal),
-    refetchInterval: everyMs,
-  });
+  return useQuery({ ...question<View>(key, path), refetchInterval: everyMs });
 }
 
 export const useSession = (): UseQueryResult<SessionView> =>
@@ -78,8 +83,7 @@ export const useOverview = (): UseQueryResult<OverviewView> => useAnswer(["overv
 /** One that is drained is looked at until it is empty. */
 export const useQueue = (queue: string): UseQueryResult<QueueDetailView> =>
   useQuery({
-    queryKey: ["queue", queue],
-    queryFn: ({ signal }) => read<QueueDetailView>(pathOf("queues", queue), signal),
+    ...question<QueueDetailView>(["queue", queue], pathOf("queues", queue)),
     refetchInterval: ({ state: { data } }) => {
       const isDraining = data?.queue.open === false && leftIn(data.queue) > 0;
       return isDraining ? SOON_MS : AGAIN_MS;
@@ -89,8 +93,7 @@ export const useQueue = (queue: string): UseQueryResult<QueueDetailView> =>
 /** Of a moment: another one is the oldest the next time. */
 export const useOldest = (queue: string): UseQueryResult<OldestView> =>
   useQuery({
-    queryKey: ["oldest", queue],
-    queryFn: ({ signal }) => read<OldestView>(pathOf("queues", queue, "oldest"), signal),
+    ...question<OldestView>(["oldest", queue], pathOf("queues", queue, "oldest")),
     gcTime: 0,
     refetchInterval: ({ state: { error } }) => (error === null ? false : AGAIN_MS),
   });
@@ -112,8 +115,7 @@ export const useJobCount = (
   isAsked: boolean,
 ): UseQueryResult<CountView> =>
   useQuery({
-    queryKey: ["jobs", "count", filter],
-    queryFn: ({ signal }) => read<CountView>(`jobs/count${queryOf(filter)}`, signal),
+    ...question<CountView>(["jobs", "count", filter], `jobs/count${queryOf(filter)}`),
     enabled: isAsked,
   });
 
@@ -208,16 +210,14 @@ const PLOTS_AGAIN_MS = 30_000;
 
 export const usePlots = (range: string, queue: string): UseQueryResult<PlotsView> =>
   useQuery({
-    queryKey: ["plots", range, queue],
-    queryFn: ({ signal }) => read<PlotsView>(`plots${queryOf({ range, queue })}`, signal),
+    ...question<PlotsView>(["plots", range, queue], `plots${queryOf({ range, queue })}`),
     refetchInterval: PLOTS_AGAIN_MS,
     placeholderData: (before) => before,
   });
 
 export const useIndex = (isThere: boolean): UseQueryResult<IndexView> =>
   useQuery({
-    queryKey: ["search"],
-    queryFn: ({ signal }) => read<IndexView>("search", signal),
+    ...question<IndexView>(["search"], "search"),
     refetchInterval: AGAIN_MS,
     enabled: isThere,
   });
@@ -233,9 +233,10 @@ export const useCompletions = (
   isAsked: boolean,
 ): UseQueryResult<CompletionsView> =>
   useQuery({
-    queryKey: ["completions", of, which, filter],
-    queryFn: ({ signal }) =>
-      read<CompletionsView>(`${of}/completions${queryOf({ ...which, filter })}`, signal),
+    ...question<CompletionsView>(
+      ["completions", of, which, filter],
+      `${of}/completions${queryOf({ ...which, filter })}`,
+    ),
     placeholderData: (before) => before,
     enabled: isAsked,
   });
@@ -248,15 +249,9 @@ export const useMatching = (target: object): UseQueryResult<CountView> =>
 export const useCounted = (target: object): UseQueryResult<CountView> =>
   useQuery({ ...matchingOf(target), enabled: false });
 
-interface Question<View> {
-  readonly queryKey: readonly unknown[];
-  readonly queryFn: (context: { readonly signal: AbortSignal }) => Promise<View>;
-}
-
 function matchingOf(target: object): Question<CountView> {
-  const path = `operations/count${queryOf({ target: JSON.stringify(target) })}`;
-  return {
-    queryKey: ["matching", target],
-    queryFn: ({ signal }) => read<CountView>(path, signal),
-  };
+  return question(
+    ["matching", target],
+    `operations/count${queryOf({ target: JSON.stringify(target) })}`,
+  );
 }
