@@ -6,7 +6,7 @@ import { within } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
 import { charge, send } from "./browser-fleet.ts";
 import { busy, isThere, PAGES } from "./busy-fleet.ts";
-import { describeInBrowser, open } from "./in-browser.ts";
+import { describeInBrowser, open, TWO_FRAMES } from "./in-browser.ts";
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
@@ -17,8 +17,6 @@ const PATIENCE_MS = 60_000;
 const PHONE = { width: 390, height: 800 };
 /** All but the stream of news. */
 const ANSWERS = /\/api\/(?!live)/;
-const TWO_FRAMES =
-  "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))";
 
 /** What moved without having been asked to, and how much of the page. */
 const WATCH_SHIFTS = `
@@ -54,30 +52,23 @@ describeInBrowser("shifts of the dashboard", (browserOf) => {
         await answered;
         await page.evaluate(TWO_FRAMES);
         // Rows of a list of the latest make room for newer ones: that is the news itself.
-        const shifts = await page.evaluate<readonly { readonly value: number }[]>(
+        const shifts = await page.evaluate<readonly Shift[]>(
           `shifts.filter(({ of }) => !of.every((moved) => moved.startsWith("<tr>")))`,
         );
-        const sum = shifts.reduce((total, { value }) => total + value, 0);
+        const sum = sumOf(shifts);
         if (sum >= MOST_SHIFT) jumped[path] = { sum, shifts };
       }
       expect(jumped).toEqual({});
       expect(trouble).toEqual([]);
     });
 
-    test.each(["as they were asked", "in the other order"] as const)(
+    test.each<Order>(["as they were asked", "in the other order"])(
       "no page jumps while it is opened and its answers come one by one, %s",
       async (order) => {
         const { served } = await busy(server);
         const { page, trouble } = await open(browserOf(), served.url);
-        await page.addInitScript({ content: WATCH_SHIFTS });
-        const jumped: Record<string, unknown> = {};
-        for (const path of [...PAGES, await someCause(served.url)]) {
-          await openedSlowly(page, `${served.url}${path}`, order);
-          const shifts = await page.evaluate<readonly { readonly value: number }[]>("shifts");
-          const sum = shifts.reduce((total, { value }) => total + value, 0);
-          if (sum >= MOST_SHIFT_AT_FIRST) jumped[path] = { sum, shifts };
-        }
-        expect(jumped).toEqual({});
+        const paths = [...PAGES, await someCause(served.url)];
+        expect(await jumpsWhileOpened(page, served.url, paths, order)).toEqual({});
         expect(trouble).toEqual([]);
       },
     );
@@ -85,14 +76,7 @@ describeInBrowser("shifts of the dashboard", (browserOf) => {
     test("no page jumps while it is opened on a phone", async () => {
       const { served } = await busy(server);
       const { page } = await open(browserOf(), served.url, { viewport: PHONE });
-      await page.addInitScript({ content: WATCH_SHIFTS });
-      const jumped: Record<string, unknown> = {};
-      for (const path of PAGES) {
-        await openedSlowly(page, `${served.url}${path}`, "in the other order");
-        const shifts = await page.evaluate<readonly { readonly value: number }[]>("shifts");
-        const sum = shifts.reduce((total, { value }) => total + value, 0);
-        if (sum >= MOST_SHIFT_AT_FIRST) jumped[path] = { sum, shifts };
-      }
+      const jumped = await jumpsWhileOpened(page, served.url, PAGES, "in the other order");
       expect(jumped).toEqual({});
     });
   });
@@ -110,12 +94,37 @@ async function someCause(url: string): Promise<string> {
   return `errors/cause?${query.toString()}`;
 }
 
-/** Each answer is given alone, and the page drawn before the next. */
-async function openedSlowly(
+interface Shift {
+  readonly value: number;
+}
+
+function sumOf(shifts: readonly Shift[]): number {
+  return shifts.reduce((total, { value }) => total + value, 0);
+}
+
+/** The order of a page's answers. */
+type Order = "as they were asked" | "in the other order";
+
+/** @returns how much each page jumped that did */
+async function jumpsWhileOpened(
   page: Page,
   url: string,
-  order: "as they were asked" | "in the other order",
-): Promise<void> {
+  paths: readonly string[],
+  order: Order,
+): Promise<Readonly<Record<string, unknown>>> {
+  await page.addInitScript({ content: WATCH_SHIFTS });
+  const jumped: Record<string, unknown> = {};
+  for (const path of paths) {
+    await openedSlowly(page, `${url}${path}`, order);
+    const shifts = await page.evaluate<readonly Shift[]>("shifts");
+    const sum = sumOf(shifts);
+    if (sum >= MOST_SHIFT_AT_FIRST) jumped[path] = { sum, shifts };
+  }
+  return jumped;
+}
+
+/** Each answer is given alone, and the page drawn before the next. */
+async function openedSlowly(page: Page, url: string, order: Order): Promise<void> {
   const asked: Route[] = [];
   const hold = (route: Route): void => void asked.push(route);
   const answered = new Set<string>();

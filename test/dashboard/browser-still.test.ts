@@ -7,13 +7,11 @@ import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
 import { busy } from "./busy-fleet.ts";
 import { fleet } from "./browser-fleet.ts";
-import { describeInBrowser, heading, open } from "./in-browser.ts";
+import { describeInBrowser, heading, open, TWO_FRAMES } from "./in-browser.ts";
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
 const PATIENCE_MS = 60_000;
-const TWO_FRAMES =
-  "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))";
 const PAGES = ["", "jobs", "errors", "nodes", "limits", "jobs/billing/dies"];
 /** Fields of answers that go up while somebody looks. */
 const FIGURES = new Set([

@@ -1,18 +1,11 @@
 // Jobs are read for each letter that somebody types: nobody can have that done at will.
 import { expect, test } from "vitest";
-import { BOB, ORIGIN, scene } from "./scene.ts";
+import { BOB, heldBack, ORIGIN, scene } from "./scene.ts";
 
 /** No page of delayed jobs is answered before all are let go. */
 async function slowScene() {
   const { t, dashboard } = await scene({ user: () => BOB });
-  const { delayed } = t.broker;
-  const list = delayed.list.bind(delayed);
-  const reading = { begun: 0, go: Promise.withResolvers<void>() };
-  delayed.list = async (query) => {
-    reading.begun += 1;
-    await reading.go.promise;
-    return list(query);
-  };
+  const reading = heldBack(t.broker.delayed);
   const asked = ["p", "pa", "pay"].map((filter) =>
     dashboard(new Request(`${ORIGIN}/api/jobs/completions?state=delayed&filter=${filter}`)),
   );

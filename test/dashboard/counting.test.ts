@@ -1,7 +1,7 @@
 // A count before an operation may read all that waits: nobody can have the fleet do that at will.
 import { defined } from "@millrace/core";
 import { expect, test } from "vitest";
-import { ADA, BOB, ORIGIN, scene, send } from "./scene.ts";
+import { ADA, BOB, heldBack, ORIGIN, scene, send } from "./scene.ts";
 
 /** Looks at delayed jobs, of which none is answered before all are let go. */
 async function slowScene() {
@@ -9,14 +9,7 @@ async function slowScene() {
   const { t, dashboard } = await scene({ user: () => user.now });
   await t.enqueue(send, { n: 1 }, { id: "later", delay: "1h" });
   await t.clock.advance("1s");
-  const { delayed } = t.broker;
-  const list = delayed.list.bind(delayed);
-  const looks = { begun: 0, go: Promise.withResolvers<void>() };
-  delayed.list = async (query) => {
-    looks.begun += 1;
-    await looks.go.promise;
-    return list(query);
-  };
+  const looks = heldBack(t.broker.delayed);
   const ask = async (name: string, signal?: AbortSignal): Promise<Response> => {
     const filter = { where: `state=delayed name=${name}` };
     const target = encodeURIComponent(JSON.stringify({ kind: "jobs-cancel", filter }));

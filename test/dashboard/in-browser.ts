@@ -6,6 +6,10 @@ import { findBrowser } from "../harness/browser.ts";
 const found = await findBrowser();
 const PATIENCE_MS = 60_000;
 
+/** By then what was to be drawn is. */
+export const TWO_FRAMES =
+  "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))";
+
 /** Skipped, with the reason in its title, where this machine has no Chromium. */
 export function describeInBrowser(title: string, tests: (browserOf: () => Browser) => void): void {
   const where = found.state === "present" ? "in Chromium" : `no Chromium: ${found.reason}`;

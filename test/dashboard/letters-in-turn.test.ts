@@ -1,18 +1,11 @@
 // All dead letters are read where few fit: nobody can have that done at will.
 import { expect, test } from "vitest";
-import { BOB, ORIGIN, scene } from "./scene.ts";
+import { BOB, heldBack, ORIGIN, scene } from "./scene.ts";
 
 /** No page of dead letters is answered before all are let go. */
 async function slowScene() {
   const { t, dashboard } = await scene({ user: () => BOB });
-  const { deadLetters } = t.broker;
-  const list = deadLetters.list.bind(deadLetters);
-  const reading = { begun: 0, go: Promise.withResolvers<void>() };
-  deadLetters.list = async (query) => {
-    reading.begun += 1;
-    await reading.go.promise;
-    return list(query);
-  };
+  const reading = heldBack(t.broker.deadLetters);
   const ask = (path: string): Promise<Response> => dashboard(new Request(`${ORIGIN}/api/${path}`));
   const letters = (where: string): string =>
     `dead/letters?filter=${encodeURIComponent(JSON.stringify({ where }))}`;

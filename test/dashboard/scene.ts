@@ -45,6 +45,18 @@ export const OF_THE_PAGE = {
   "x-millrace-change": "1",
 } as const;
 
+/** What of a store is listed is not answered before it is let go. */
+export function heldBack<Query, Answer>(store: { list(query: Query): Promise<Answer> }) {
+  const list = store.list.bind(store);
+  const reading = { begun: 0, go: Promise.withResolvers<void>() };
+  store.list = async (query) => {
+    reading.begun += 1;
+    await reading.go.promise;
+    return list(query);
+  };
+  return reading;
+}
+
 /** A fleet in memory with a queue whose jobs fail, and its dashboard. */
 export async function scene({
   user = () => ADA,

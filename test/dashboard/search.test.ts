@@ -33,6 +33,13 @@ const ids = ({ jobs }: Found): readonly string[] => jobs.map(({ id }) => id).toS
 const asked = (filter: string, rest = ""): string =>
   `jobs?filter=${encodeURIComponent(filter)}${rest}`;
 
+/** How a filter may go on. */
+async function next(get: Scene["get"], filter: string, rest = ""): Promise<readonly string[]> {
+  const path = `jobs/completions?filter=${encodeURIComponent(filter)}${rest}`;
+  const all = await get<readonly { readonly filter: string }[]>(path);
+  return all.map((one) => one.filter);
+}
+
 test("jobs are found by what they were given, in the language of filters, and by no secret", async () => {
   const { get } = await indexed();
   expect(await get("session")).toMatchObject({ search: true });
@@ -98,33 +105,21 @@ test("jobs that match are counted, and the dead ones of them are retried by an o
 
 test("a filter is completed by fields, states, names and paths of payloads", async () => {
   const { get } = await indexed();
-  const after = async (filter: string): Promise<readonly string[]> =>
-    (
-      await get<readonly { readonly filter: string }[]>(
-        `jobs/completions?filter=${encodeURIComponent(filter)}`,
-      )
-    ).map((one) => one.filter);
-  expect(await after("payload.")).toEqual(["payload.apiKey:", "payload.n:"]);
-  expect(await after("state:d")).toEqual(["state:dead"]);
-  expect(await after("-name:b")).toEqual(["-name:billing.charge"]);
-  expect(await after("error:")).toEqual(["error:CardDeclined"]);
+  expect(await next(get, "payload.")).toEqual(["payload.apiKey:", "payload.n:"]);
+  expect(await next(get, "state:d")).toEqual(["state:dead"]);
+  expect(await next(get, "-name:b")).toEqual(["-name:billing.charge"]);
+  expect(await next(get, "error:")).toEqual(["error:CardDeclined"]);
 });
 
 test("a filter of jobs in a state now is completed by what those have, without an index too", async () => {
   const { get, t } = await scene();
   await t.enqueue(send, { n: 1 }, { id: "later", delay: "1h", tags: ["vip"] });
   await t.clock.advance("1s");
-  const after = async (filter: string, which: string): Promise<readonly string[]> =>
-    (
-      await get<readonly { readonly filter: string }[]>(
-        `jobs/completions?${which}&filter=${encodeURIComponent(filter)}`,
-      )
-    ).map((one) => one.filter);
-  expect(await after("tag:", "state=delayed")).toEqual(["tag:vip"]);
-  expect(await after("-payload.", "state=delayed&queue=mail")).toEqual(["-payload.n:"]);
-  expect(await after("tag:", "state=delayed&queue=billing")).toEqual([]);
-  expect(await after("err", "state=delayed")).toEqual([]);
-  await expect(after("err", "state=dead")).rejects.toThrow(/index of jobs/);
+  expect(await next(get, "tag:", "&state=delayed")).toEqual(["tag:vip"]);
+  expect(await next(get, "-payload.", "&state=delayed&queue=mail")).toEqual(["-payload.n:"]);
+  expect(await next(get, "tag:", "&state=delayed&queue=billing")).toEqual([]);
+  expect(await next(get, "err", "&state=delayed")).toEqual([]);
+  await expect(next(get, "err", "&state=dead")).rejects.toThrow(/index of jobs/);
   const { get: search } = await indexed();
   expect(await search("jobs/completions?state=dead&filter=err")).toMatchObject([
     { filter: "error:" },
