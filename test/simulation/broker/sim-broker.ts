@@ -11,6 +11,7 @@ import {
   type Delivery,
   type DocumentStore,
   type EnqueueCall,
+  type EncodeRules,
   type EnqueueResult,
   type Envelope,
   type FindOptions,
@@ -48,6 +49,7 @@ import {
   anyWaitingJob,
   keyedOf,
   publicationOf,
+  FOLLOWING_RULES,
   requeueOf,
   waitingJob,
 } from "../../../packages/testkit/src/memory/publication.ts";
@@ -381,8 +383,9 @@ export class SimBroker implements Broker {
     const { server } = this.#line;
     switch (step.do) {
       case "requeue":
-      case "enqueue":
         return this.#requeueAct(step.envelope);
+      case "enqueue":
+        return this.#requeueAct(step.envelope, FOLLOWING_RULES);
       case "block": {
         const { envelope, gate } = step;
         const publication = requeueOf(envelope, MAX_MESSAGE_BYTES);
@@ -404,9 +407,9 @@ export class SimBroker implements Broker {
   }
 
   /** Where it goes is decided when it is sent first, by the sender's clock, as on a server. */
-  #requeueAct(envelope: Envelope): () => void {
+  #requeueAct(envelope: Envelope, rules?: EncodeRules): () => void {
     const { server, process } = this.#line;
-    const publication = this.#ownPublication(envelope);
+    const publication = this.#ownPublication(envelope, rules);
     const { notBefore, queue } = envelope;
     if (notBefore === undefined || notBefore <= process.clock.now())
       return () => void server.queue(queue).publish(publication);
@@ -414,8 +417,8 @@ export class SimBroker implements Broker {
       server.delayed.add({ queue, notBefore, storedAt: server.clock.now(), publication });
   }
 
-  #ownPublication(envelope: Envelope): Published {
-    const { followsAt, ...publication } = requeueOf(envelope, this.maxMessageBytes);
+  #ownPublication(envelope: Envelope, rules?: EncodeRules): Published {
+    const { followsAt, ...publication } = requeueOf(envelope, this.maxMessageBytes, rules);
     if (this.#options.goesByIds !== true)
       return followsAt === undefined ? publication : { ...publication, followsAt };
     return { ...publication, messageId: messageIdOf(envelope) };

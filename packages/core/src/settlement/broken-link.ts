@@ -1,3 +1,4 @@
+import { AS_IT_IS } from "../envelope/body.ts";
 import { flowPlace } from "../envelope/flow-place.ts";
 import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import { messageIdOf } from "../envelope/envelope.ts";
@@ -70,9 +71,12 @@ function letterOf(
   };
 }
 
+/** Refused as its publish is: else half a character would stand in the letter as another one. */
+const RULES = { ...AS_IT_IS, wellFormed: true };
+
 function bodyOf(following: Envelope): Uint8Array {
   try {
-    return writeEnvelope(following);
+    return writeEnvelope(following, "msgpack", RULES);
   } catch (error) {
     if (!MillraceError.is(error, "unserializable-payload")) throw error;
     return writeEnvelopeWithoutPayload(following);

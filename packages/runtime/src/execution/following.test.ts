@@ -237,6 +237,24 @@ test("a next job whose queue is missing is a dead letter in its own name, and th
   ).toMatchObject({ envelope: { payload: { n: 1 }, next: [{ id: "c" }] } });
 });
 
+test("a result that can't be written as it is stands in no letter as something else", async () => {
+  const job = defineJob({ name: "t.first", queue: QUEUE, retry: "none" }).handler(() => ({
+    text: "half a character: \u{d83d}",
+  }));
+  const { broker, clock, enqueue, history } = await simulatedNode({ jobs: [job] });
+  await enqueue("t.first", null, { next: [{ name: "t.second", queue: QUEUE, id: "b" }] });
+  await clock.advance("1s");
+  expect(await history()).toMatchObject([{ state: "succeeded", outputDropped: "unserializable" }]);
+  const [letter] = await broker.deadLetters.list();
+  expect(letter).toMatchObject({ id: "b", reason: "chain-broken" });
+  expect(
+    letter && readEnvelope({ ...letter, origin: "runtime", sequence: 1, storedAt: 0 }),
+  ).toMatchObject({
+    ok: false,
+    error: { message: expect.stringContaining("payload must be there") as string },
+  });
+});
+
 test.each(["24h", "30s"] as const)(
   "a chain whose ids and time of creation are used again after %s goes on from its own result, although a holder died",
   async (after) => {

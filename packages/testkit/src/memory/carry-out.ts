@@ -1,7 +1,7 @@
-import type { Envelope, QueueMessage, SettlementStep } from "@millrace/core";
+import type { EncodeRules, Envelope, QueueMessage, SettlementStep } from "@millrace/core";
 import { buriedIdOf } from "./stores/memory-dead-letters.ts";
 import type { MemoryServer } from "./memory-server.ts";
-import { requeueOf } from "./publication.ts";
+import { FOLLOWING_RULES, requeueOf } from "./publication.ts";
 
 /** Does what a step of a settlement says, but for the ack. */
 export function carryOut(
@@ -12,8 +12,9 @@ export function carryOut(
 ): void {
   switch (step.do) {
     case "requeue":
-    case "enqueue":
       return void requeue(server, step.envelope, maxMessageBytes);
+    case "enqueue":
+      return void requeue(server, step.envelope, maxMessageBytes, FOLLOWING_RULES);
     case "block":
       return server.blocked.add({
         queue: step.envelope.queue,
@@ -37,8 +38,9 @@ export function requeue(
   server: MemoryServer,
   envelope: Envelope,
   maxMessageBytes: number,
+  rules?: EncodeRules,
 ): { readonly duplicate: boolean } {
-  const publication = requeueOf(envelope, maxMessageBytes);
+  const publication = requeueOf(envelope, maxMessageBytes, rules);
   const { notBefore } = envelope;
   const storedAt = server.clock.now();
   const queue = server.queue(envelope.queue);

@@ -1,5 +1,7 @@
 import {
+  AS_IT_IS,
   type Broker,
+  type EncodeRules,
   type EnqueueResult,
   type Envelope,
   envelopeOfUnreadable,
@@ -77,14 +79,24 @@ export function keyedOf(
  */
 const REQUEUE_GROWTH_BYTES = 1_024;
 
+/** What follows a job has its result for a payload, which nobody has read from a message yet. */
+export const FOLLOWING_RULES: EncodeRules = { ...AS_IT_IS, wellFormed: true };
+
 /**
  * An envelope as the runtime republishes it.
- * @throws MillraceError `payload-too-large` where it does not fit even without its errors
+ *
+ * @param rules what it may hold; left out for one that was read before
+ * @throws MillraceError `payload-too-large` where it does not fit even without its errors;
+ *   `unserializable-payload`
  */
-export function requeueOf(envelope: Envelope, maxMessageBytes: number): NewMessage {
+export function requeueOf(
+  envelope: Envelope,
+  maxMessageBytes: number,
+  rules: EncodeRules = AS_IT_IS,
+): NewMessage {
   const headerBytes = sizeOf(ownPublication(envelope, new Uint8Array()));
   const limit = maxMessageBytes + REQUEUE_GROWTH_BYTES - headerBytes;
-  const publication = ownPublication(envelope, writeFittingEnvelope(envelope, limit));
+  const publication = ownPublication(envelope, writeFittingEnvelope(envelope, limit, rules));
   const { generation, unkeyed } = envelope;
   return generation > 0 || unkeyed === undefined
     ? publication

@@ -38,6 +38,23 @@ export const settleCases: readonly ConformanceCase[] = [
   ),
 
   conformanceCase(
+    "settle: what is to follow a job is refused where it would be altered on its way",
+    async (scene) => {
+      const job = scene.job();
+      await scene.enqueueOk(job);
+      const worker = await scene.worker({ slots: 1 });
+      const delivery = await worker.delivery(0);
+      const following = { ...scene.job(), payload: { text: "half a character: \u{d83d}" } };
+      await rejectsWith(
+        "unserializable-payload",
+        scene.broker.settle(delivery, [{ do: "enqueue", envelope: following }, { do: "ack" }]),
+      );
+      assert.ok(delivery.lease.isHeld());
+      await worker.ack(delivery);
+    },
+  ),
+
+  conformanceCase(
     "settle: where a step fails, nothing after it is done, and the job stays with its holder",
     async (scene) => {
       await scene.ensure({ maxJobs: 1 });
