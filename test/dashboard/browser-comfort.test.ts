@@ -1,5 +1,5 @@
-// What a page does to whoever looks at it: nothing moves for who asked for that, and everything is
-// reached, seen and left by the keyboard.
+// What a page does to whoever looks at it: nothing moves for who asked for that, everything is
+// reached, seen and left by the keyboard, and shown in whatever language the browser has.
 import type { Page } from "playwright-core";
 import { expect, test, vi } from "vitest";
 import { describeServer } from "../harness/servers.ts";
@@ -63,6 +63,21 @@ describeInBrowser("comfort of the dashboard", (browserOf) => {
       }
       expect(moves).toEqual({});
     });
+
+    test.each(["en-US@posix", "C", "de-DE"])(
+      "no page stays blank in a browser whose language is called %s",
+      async (locale) => {
+        const { served } = await busy(server);
+        const { page, trouble } = await open(browserOf(), served.url, { locale });
+        const drawn: Record<string, number> = {};
+        for (const path of ["", "queues/mail", "nodes"]) {
+          await isThere(page, `${served.url}${path}`);
+          drawn[path] = await page.locator(".uplot canvas").count();
+        }
+        expect(drawn).toEqual({ "": 7, "queues/mail": 5, nodes: 1 });
+        expect(trouble).toEqual([]);
+      },
+    );
 
     test("Tab reaches each link, button and field of each page, and shows where it is", async () => {
       const { served } = await busy(server);

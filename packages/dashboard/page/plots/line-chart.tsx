@@ -1,4 +1,6 @@
 import { type ReactElement, useLayoutEffect, useRef } from "react";
+// Before uPlot is loaded.
+import "./known-language.ts";
 import UPlot from "uplot";
 import { colourOf } from "./colour-of.ts";
 import { dayOf, hourOf } from "../words/time.tsx";
