@@ -1,4 +1,5 @@
 import { launchCluster } from "@millrace/nats-server";
+import { MillraceError } from "@millrace/core";
 import { headers as natsHeaders } from "@nats-io/nats-core";
 import { describe, expect, test } from "vitest";
 import { administrator } from "../harness/administrator.ts";
@@ -43,6 +44,24 @@ describeEachServer("looking into a queue", (server) => {
         envelope: { id: left[n] },
       });
     for (const id of [...gone].slice(0, 3)) expect(await broker.findWaiting(id)).toBeUndefined();
+  });
+
+  test("of several batches is given up between two of them", async () => {
+    const broker = await connected({ servers: server.url, namespace: server.namespace() });
+    await broker.queues.ensure("q");
+    const jobs = Array.from({ length: 5_000 }, () => jobFor("q"));
+    await broker.enqueue(jobs);
+    const stopping = new AbortController();
+    const stops = new MillraceError("connection-closed", "The node stops.");
+    const { id = "" } = jobs.at(0) ?? {};
+    const { signal } = stopping;
+    const where = (): boolean => {
+      stopping.abort(stops);
+      return false;
+    };
+    await expect(broker.findWaiting(id, { queue: "q", signal, where })).rejects.toBe(stops);
+    await expect(broker.findWaiting(id, { queue: "q", signal })).rejects.toBe(stops);
+    expect(await broker.findWaiting(id, { queue: "q" })).toMatchObject({ state: "queued" });
   });
 
   test("finds a job by its header, by its place, and in spite of headers that look like the server's", async () => {

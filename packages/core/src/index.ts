@@ -307,8 +307,10 @@ export {
   cleared,
   type Displaced,
   FREED_MEMORY_MS,
+  hasCome,
   isThrough,
   letThrough,
+  mayBeReplaced,
   moved,
   readClaim,
   type StoredClaim,
@@ -316,7 +318,7 @@ export {
   type UniqueClaim,
   windowEnd,
 } from "./unique/unique-claim.ts";
-export { hasCome, mayBeReplaced, type Standing, UniqueClaims } from "./unique/unique-claims.ts";
+export { type Standing, UniqueClaims } from "./unique/unique-claims.ts";
 export { UniqueKey } from "./unique/unique-key.ts";
 export type { UniqueConflict, UniquePlan } from "./unique/unique-plan.ts";
 

@@ -229,6 +229,7 @@ export class SimBroker implements Broker {
   }
 
   findWaiting(id: string, options: FindOptions = {}): Promise<WaitingJob | undefined> {
+    options.signal?.throwIfAborted();
     return this.#line.call({
       point: `find ${id}`,
       act: () => this.#findWaiting(id, options),

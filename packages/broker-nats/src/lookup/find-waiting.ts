@@ -27,6 +27,7 @@ export async function findWaiting(
 ): Promise<WaitingJob | undefined> {
   const { queue, place } = options;
   requirePlace({ ...options, id });
+  options.signal?.throwIfAborted();
   return request(`look for the job ${id}`, async () => {
     const atPlace =
       place === undefined || queue === undefined
@@ -77,7 +78,7 @@ async function findQueued(
   server: ServerAccess,
   { stream, id, options }: { stream: string; id: string; options: FindOptions },
 ): Promise<WaitingJob | undefined> {
-  const { storedBefore = Number.POSITIVE_INFINITY } = options;
+  const { storedBefore = Number.POSITIVE_INFINITY, signal } = options;
   const ends = await endsOf(server, stream);
   if (ends === undefined || ends.last < ends.first || ends.firstAt >= storedBefore)
     return undefined;
@@ -91,6 +92,7 @@ async function findQueued(
     const until = Math.min(from + length - 1, ends.last);
     for await (const messages of scan(server, { ends, from, until })) {
       if (found !== undefined) return;
+      signal?.throwIfAborted();
       for (const stored of messages) {
         // What comes behind it in this part came later still.
         if (stored.storedAt >= storedBefore) return;

@@ -48,6 +48,8 @@ export interface FindOptions {
   readonly enqueuedBefore?: number;
   /** Only a job for which it holds: another of its id may lie before it. Default: any. */
   readonly where?: (job: WaitingJob) => boolean;
+  /** Gives the look up, between two reads of a long queue: it rejects then. */
+  readonly signal?: AbortSignal;
 }
 
 /**

@@ -61,8 +61,10 @@ export async function whereabouts(
   broker: Broker,
   queue: string,
   stored: StoredClaim,
+  signal?: AbortSignal,
 ): Promise<Whereabouts> {
-  const look = () => broker.findWaiting(stored.claim.id, { queue });
+  const given = signal === undefined ? {} : { signal };
+  const look = () => broker.findWaiting(stored.claim.id, { queue, ...given });
   const waiting = await look();
   if (waiting !== undefined) return isThere(waiting);
   switch ((await progressOf(broker, queue, stored)).kind) {

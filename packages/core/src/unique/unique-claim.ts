@@ -187,3 +187,26 @@ export function letThrough(
 export function windowEnd({ claim, since }: StoredClaim): number | undefined {
   return typeof claim.while === "object" ? since + claim.while.windowMs : undefined;
 }
+
+/**
+ * A job that holds its key while it runs is replaced only where its start is noted, which its own
+ * producer has to have asked for. One that was let through is not: where it holds its key until it
+ * has ended, the next is kept.
+ */
+export function mayBeReplaced({ claim }: StoredClaim): boolean {
+  const unstarted = claim.state === "claimed" || claim.state === "seen";
+  const endsAtStart = claim.while === "pending";
+  return (
+    unstarted &&
+    (endsAtStart || claim.replaceable === true) &&
+    (endsAtStart || !isThrough(claim, claim.id))
+  );
+}
+
+/**
+ * Whether the job of a claim that stands no longer was there. A window that is over doesn't tell,
+ * and has all its jobs by name.
+ */
+export function hasCome(stored: StoredClaim, { since }: { readonly since?: number }): boolean {
+  return stored.claim.state === "freed" || (since !== undefined && windowEnd(stored) === undefined);
+}

@@ -15,7 +15,9 @@ import {
 import {
   asItStands,
   CLAIM_LEASE_MS,
+  hasCome,
   isThrough,
+  mayBeReplaced,
   moved,
   readClaim,
   SEEN_FOR_MS,
@@ -183,11 +185,15 @@ export class UniqueClaims {
    * @param options.young what is said of a claim that was made a moment ago and whose job nobody
    *   has seen: that it holds, that it is not known yet, or what a look for its job shows, which
    *   reads the queue through
+   * @param options.signal gives the look for its job up: it rejects then
    */
   async standing(
     key: ClaimPlace,
     stored: StoredClaim,
-    { young: of }: { readonly young: "held" | "undecided" | "look" },
+    {
+      young: of,
+      signal,
+    }: { readonly young: "held" | "undecided" | "look"; readonly signal?: AbortSignal },
   ): Promise<Standing> {
     const { claim, updatedAt } = stored;
     if (claim.state === "freed") return { kind: "free", since: updatedAt };
@@ -211,19 +217,23 @@ export class UniqueClaims {
     const young = claim.state === "claimed" && ageMs < CLAIM_LEASE_MS;
     if (young && of === "held") return { kind: "held", by: stored };
     if (young && of === "undecided") return { kind: "undecided", leftMs: CLAIM_LEASE_MS - ageMs };
-    const { kind: where } = await this.#lookFor(key, stored);
+    const { kind: where } = await this.#lookFor(key, stored, signal);
     if (where === "there") return this.#seen(key, stored);
     // What it has left behind is judged at the next look.
     if (where === "ended") return { kind: "changed" };
     if (young) return { kind: "undecided", leftMs: CLAIM_LEASE_MS - ageMs };
-    return this.#giveBack(key, stored);
+    return this.#giveBack(key, stored, signal);
   }
 
   /** Its job never came: the key is that of the job which was to give way, where that is there. */
-  async #giveBack(key: ClaimPlace, stored: StoredClaim): Promise<Standing> {
+  async #giveBack(
+    key: ClaimPlace,
+    stored: StoredClaim,
+    signal: AbortSignal | undefined,
+  ): Promise<Standing> {
     for (let claim = givenBack(stored); claim !== undefined;) {
       const back = { ...stored, claim };
-      const where = await whereabouts(this.#broker, key.queue, back);
+      const where = await whereabouts(this.#broker, key.queue, back, signal);
       if (where.kind === "there") {
         // As old as that job: who came later than it may replace it.
         const { since } = where;
@@ -243,8 +253,13 @@ export class UniqueClaims {
     return (await whereabouts(this.#broker, queue, stored)).kind !== "nowhere";
   }
 
-  /** Callers that ask at the same time read the queue once. */
-  #lookFor(key: ClaimPlace, stored: StoredClaim): ReturnType<typeof whereabouts> {
+  /** Callers that ask at the same time read the queue once, but for one who may give it up. */
+  #lookFor(
+    key: ClaimPlace,
+    stored: StoredClaim,
+    signal: AbortSignal | undefined,
+  ): ReturnType<typeof whereabouts> {
+    if (signal !== undefined) return whereabouts(this.#broker, key.queue, stored, signal);
     const name = `${key.document} ${stored.revision}`;
     const under = this.#looks.get(name);
     if (under !== undefined) return under;
@@ -308,29 +323,6 @@ export class UniqueClaims {
     this.#opened = await this.#broker.documents(UNIQUE_BUCKET);
     return this.#opened;
   }
-}
-
-/**
- * A job that holds its key while it runs is replaced only where its start is noted, which its own
- * producer has to have asked for. One that was let through is not: where it holds its key until it
- * has ended, the next is kept.
- */
-export function mayBeReplaced({ claim }: StoredClaim): boolean {
-  const unstarted = claim.state === "claimed" || claim.state === "seen";
-  const endsAtStart = claim.while === "pending";
-  return (
-    unstarted &&
-    (endsAtStart || claim.replaceable === true) &&
-    (endsAtStart || !isThrough(claim, claim.id))
-  );
-}
-
-/**
- * Whether the job of a claim that stands no longer was there. A window that is over doesn't tell,
- * and has all its jobs by name.
- */
-export function hasCome(stored: StoredClaim, { since }: { readonly since?: number }): boolean {
-  return stored.claim.state === "freed" || (since !== undefined && windowEnd(stored) === undefined);
 }
 
 function tooContended({ queue, key }: UniqueKey): MillraceError {

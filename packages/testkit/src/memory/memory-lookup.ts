@@ -57,6 +57,7 @@ export class MemoryLookup {
     this.#connection.reach();
     const { queue, place } = options;
     requirePlace({ ...options, id });
+    options.signal?.throwIfAborted();
     for (const delayed of this.#server.delayed.list(queue)) {
       const found = waitingJob(messageOfDelayed(delayed), id, "delayed");
       if (found !== undefined && isLookedFor(found, options)) return found;

@@ -1,5 +1,5 @@
 import { UNIQUE_BUCKET, type UniqueClaim, UniqueKey } from "@millrace/core";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { QUEUE } from "../../fixtures/simulated-node.ts";
 import { key, scene } from "../../fixtures/unique-scene.ts";
 
@@ -22,3 +22,34 @@ test("a claim that nobody frees is swept after a day, where its job is nowhere",
   expect(await left()).toEqual(new Set(["v1"]));
   expect(await made.enqueue(3)).toMatchObject({ id: "v1", conflict: { kind: "kept" } });
 });
+
+test.each(["gives up at the stop", "never ends"])(
+  "a node that stops does not wait for a look through a queue that %s",
+  async (look) => {
+    const made = await scene({ key, while: "running" });
+    const claims = await made.broker.documents(UNIQUE_BUCKET);
+    const gone: UniqueClaim = { id: "gone", state: "seen", while: "running" };
+    await claims.put(new UniqueKey(QUEUE, "purged").document, gone, 0);
+    const { broker, node } = await made.node();
+    await made.clock.advance("25h");
+    const looks: (AbortSignal | undefined)[] = [];
+    broker.findWaiting = (_id, { signal } = {}) => {
+      looks.push(signal);
+      return new Promise((_resolve, reject) => {
+        if (look === "never ends") return;
+        signal?.addEventListener("abort", () => reject(signal.reason as Error));
+      });
+    };
+    await made.enqueue(2, { unique: { key: "b" } });
+    await made.clock.advance("6m");
+    expect(looks).toHaveLength(1);
+    const stopped = vi.fn();
+    const stopping = node.stop().then(stopped);
+    await made.clock.advance(0);
+    expect(stopped).toHaveBeenCalledOnce();
+    await stopping;
+    expect(looks.map((signal) => signal?.aborted)).toEqual([true]);
+    // Another node may sweep.
+    expect(await made.broker.locks.look("leader/unique-sweeper")).toBeUndefined();
+  },
+);

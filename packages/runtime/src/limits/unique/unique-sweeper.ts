@@ -41,6 +41,7 @@ const LOOKS_MS = 10_000;
 export class UniqueSweeper {
   readonly #host: UniqueSweeperHost;
   #state: "asleep" | "awake" | "stopped" = "asleep";
+  readonly #stopping = new AbortController();
   #timer: Timer | undefined;
   #sweep: Promise<void> | undefined;
 
@@ -55,10 +56,11 @@ export class UniqueSweeper {
     this.#plan();
   }
 
-  /** Idempotent. Waits for a sweep under way to notice. */
+  /** Idempotent. A sweep under way is given up: nothing that it reads is waited for. */
   async stop(): Promise<void> {
     this.#state = "stopped";
     this.#timer?.cancel();
+    this.#stopping.abort(new MillraceError("connection-closed", "The node stops."));
     await this.#sweep;
   }
 
@@ -77,12 +79,26 @@ export class UniqueSweeper {
       const lock = await broker.locks.acquire(LOCK, { holder: node, leaseMs: LOCK_LEASE_MS });
       if (lock === undefined) return;
       try {
-        await this.#eraseStale();
+        await this.#untilStopped(this.#eraseStale());
       } finally {
         await broker.locks.release(lock);
       }
     } catch (error) {
       log.debug({ error: recordError(error) }, "old claims on unique keys stay for now");
+    }
+  }
+
+  async #untilStopped(work: Promise<void>): Promise<void> {
+    const { signal } = this.#stopping;
+    const stopped = Promise.withResolvers<void>();
+    const stop = (): void => stopped.resolve();
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      await Promise.race([work, stopped.promise]);
+    } finally {
+      signal.removeEventListener("abort", stop);
+      // What is under way ends by itself, whatever of.
+      work.catch(() => {});
     }
   }
 
@@ -112,7 +128,9 @@ export class UniqueSweeper {
       const stored = readClaim(document);
       const place = { queue: key.slice(0, key.lastIndexOf(".")), document: key };
       try {
-        const standing = await claims.standing(place, stored, { young: "look" });
+        const { signal } = this.#stopping;
+        const standing = await claims.standing(place, stored, { young: "look", signal });
+        if (signal.aborted) return;
         if (standing.kind !== "free" || mayBeAwaited(stored.claim, now)) continue;
         // The node that has its job just now frees the key itself.
         const isOver = !hasCome(stored, standing) || now - (standing.since ?? 0) > FREED_MEMORY_MS;
