@@ -1,18 +1,16 @@
-import { escaped } from "../report/escaped.ts";
+import { percent } from "../report/render.ts";
+import { MARGIN, picture, text } from "../report/svg.ts";
 import type { BenchRecord, RecordedFigure } from "./record.ts";
 
-const WIDTH = 860;
-const MARGIN = 16;
 const PLOT_FROM = 210;
 const PLOT_TO = 720;
 const PLOT_HEIGHT = 56;
 const PANEL = 84;
 
 /** For a light and a dark page, as the chart of one run has them. */
-const STYLE = `text { font: 12px system-ui, sans-serif; fill: #24292f }
-.title { font-weight: 600 } .note { fill: #57606a } .line { fill: none; stroke: #0969da; stroke-width: 2 }
+const STYLE = `.line { fill: none; stroke: #0969da; stroke-width: 2 }
 .spread { fill: #0969da; opacity: 0.15 } .last { fill: #0969da } .axis { stroke: #d0d7de }
-@media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .note { fill: #9198a1 } .axis { stroke: #3d444d } }`;
+@media (prefers-color-scheme: dark) { .axis { stroke: #3d444d } }`;
 
 interface Point extends RecordedFigure {
   /** Which of the records it is of. */
@@ -34,12 +32,10 @@ export function drawOverTime(records: readonly BenchRecord[]): string {
   const drawn = [...panels].map(([title, points], index) =>
     panel(title, points, records.length, MARGIN + 24 + index * PANEL),
   );
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Millrace's share of the limit from run to run">
-<style>${STYLE}</style>
-${text(MARGIN, MARGIN + 4, "note", `Share of the limit, ${rangeOf(records)}`)}
-${drawn.join("\n")}
-</svg>
-`;
+  return picture({ height, label: "Millrace's share of the limit from run to run", style: STYLE }, [
+    text(MARGIN, MARGIN + 4, "note", `Share of the limit, ${rangeOf(records)}`),
+    ...drawn,
+  ]);
 }
 
 function panel(title: string, points: readonly Point[], runs: number, top: number): string {
@@ -63,7 +59,7 @@ function panel(title: string, points: readonly Point[], runs: number, top: numbe
     `<polygon class="spread" points="${band.join(" ")}"/>`,
     `<polyline class="line" points="${points.map(({ run, ofLimit }) => at(run, ofLimit)).join(" ")}"/>`,
     `<circle class="last" cx="${x(last.run).toFixed(1)}" cy="${y(last.ofLimit).toFixed(1)}" r="3"/>`,
-    text(PLOT_TO + 8, y(last.ofLimit) + 4, "title", end),
+    text(PLOT_TO + 8, Math.round(y(last.ofLimit)) + 4, "title", end),
   ].join("\n");
 }
 
@@ -74,12 +70,4 @@ function rangeOf(records: readonly BenchRecord[]): string {
   return first === last
     ? told(last)
     : `${records.length} runs from ${told(first)} to ${told(last)}`;
-}
-
-function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
-}
-
-function text(x: number, y: number, kind: string, content: string): string {
-  return `<text class="${kind}" x="${x}" y="${y.toFixed(1)}">${escaped(content)}</text>`;
 }

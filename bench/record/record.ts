@@ -44,11 +44,7 @@ export interface BenchRun {
 export async function recordRun(file: string, run: BenchRun): Promise<void> {
   const records = [...(await readRecords(file)), recordOf(run, commitOf(), new Date())];
   await appendFile(file, `${JSON.stringify(records.at(-1))}\n`);
-  await writeFile(pictureOf(file), drawOverTime(records));
-}
-
-export function pictureOf(file: string): string {
-  return `${file.replace(/\.jsonl$/, "")}.svg`;
+  await writeFile(`${file.replace(/\.jsonl$/, "")}.svg`, drawOverTime(records));
 }
 
 export async function readRecords(file: string): Promise<readonly BenchRecord[]> {

@@ -1,22 +1,19 @@
 import type { Figure } from "../scenarios/figure.ts";
-import { escaped } from "./escaped.ts";
+import { MARGIN, picture, text } from "./svg.ts";
 import type { Result, Verdict } from "./verdict.ts";
 
-const WIDTH = 860;
 const BARS_FROM = 250;
 const LONGEST = 380;
 const ROW = 20;
 const TITLE = 46;
-const MARGIN = 16;
 
 /**
  * Colours of their own for a light and a dark page; the one system is told from the others by more
  * than its colour.
  */
-const STYLE = `text { font: 12px system-ui, sans-serif; fill: #24292f }
-.title { font-weight: 600; font-size: 13px } .note { fill: #57606a } .subject { font-weight: 600 }
+const STYLE = `.title { font-size: 13px } .subject { font-weight: 600 }
 .bar-limit { fill: #8c959f } .bar-subject { fill: #0969da } .bar-peer { fill: #d4a72c } .tail { stroke: #57606a }
-@media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .note { fill: #9198a1 } .tail { stroke: #9198a1 } }`;
+@media (prefers-color-scheme: dark) { .tail { stroke: #9198a1 } }`;
 
 /** What a bar shows: `main` as a bar, `tail` as a thin line that goes on from it. */
 interface Length {
@@ -36,11 +33,8 @@ export function chart(verdicts: readonly Verdict[]): string {
     y += TITLE + verdict.results.length * ROW + MARGIN;
     return drawn;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${y}" viewBox="0 0 ${WIDTH} ${y}" role="img" aria-label="Millrace beside the bare client and other job runtimes">
-<style>${STYLE}</style>
-${panels.join("\n")}
-</svg>
-`;
+  const label = "Millrace beside the bare client and other job runtimes";
+  return picture({ height: y, label, style: STYLE }, panels);
 }
 
 function panel({ scenario, durability, question, results }: Verdict, top: number): string {
@@ -90,8 +84,4 @@ function lengthOf(figure: Figure): Length {
 
 function ms(value: number): string {
   return value < 10 ? value.toFixed(2) : Math.round(value).toLocaleString("en-US");
-}
-
-function text(x: number, y: number, kind: string, content: string): string {
-  return `<text class="${kind}" x="${x}" y="${y}">${escaped(content)}</text>`;
 }

@@ -63,6 +63,6 @@ function count(amount: number, unit?: string): string {
   return amount.toLocaleString("en-US") + (unit === undefined ? "" : ` ${unit}`);
 }
 
-function percent(part: number): string {
+export function percent(part: number): string {
   return `${Math.round(part * 100)} %`;
 }
