@@ -1,6 +1,6 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFile, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -9,8 +9,10 @@ import type { Readable } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { launchServer, obtainServer } from "@millrace/nats-server";
+import { endChild } from "./child-node.ts";
 import { readCommandLine } from "./command-line.ts";
 import { type ChargedMemory, memoryGroup } from "./runtime/memory-group.ts";
+import { readUsage } from "./scale/process-usage.ts";
 
 /**
  * What a node takes that has nothing to do, as a container counts it: in a memory cgroup of its
@@ -100,16 +102,12 @@ async function inGroup(
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const ended = once(child, "exit");
   try {
     await ready(child, isReady);
     await pause(given.seconds * 1_000);
-    const status = await readFile(`/proc/${child.pid}/status`, "utf8");
-    const resident = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1_024;
-    return { ...group.read(), resident };
+    return { ...group.read(), resident: readUsage(child.pid ?? 0).rssBytes };
   } finally {
-    child.kill();
-    await ended;
+    await endChild(child);
     group.remove();
   }
 }
