@@ -114,6 +114,27 @@ export function remembered(
   return { displaced: [...gone, ...named] };
 }
 
+/**
+ * The claim of a job on a free key, with what is to be told of those before it.
+ *
+ * @param standing how the claim before it stood: since when its key is free, where that is known
+ */
+export function inPlaceOf(
+  fresh: UniqueClaim,
+  stored: StoredClaim,
+  standing: { readonly since?: number } = {},
+): UniqueClaim {
+  return withDisplaced(fresh, remembered(stored, { came: hasCome(stored, standing) }));
+}
+
+/**
+ * Whether the job of a claim that stands no longer was there. A window that is over doesn't tell,
+ * and has all its jobs by name.
+ */
+function hasCome(stored: StoredClaim, { since }: { readonly since?: number }): boolean {
+  return stored.claim.state === "freed" || (since !== undefined && windowEnd(stored) === undefined);
+}
+
 /** Whether a job that gave way may still come, with nothing else to say that it has. */
 function isRecent(one: Displaced, now: number): boolean {
   return now <= knownUntil(one);

@@ -4,14 +4,7 @@ import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { wasPerhapsWritten } from "../errors/perhaps-written.ts";
 import { progressOf, whereabouts } from "./job-trace.ts";
-import {
-  freshClaim,
-  givenBack,
-  nextLife,
-  remembered,
-  successor,
-  withDisplaced,
-} from "./succession.ts";
+import { freshClaim, givenBack, inPlaceOf, nextLife, successor } from "./succession.ts";
 import {
   asItStands,
   CLAIM_LEASE_MS,
@@ -138,7 +131,7 @@ export class UniqueClaims {
         // A job that was let through is still to be met, and so are those that wait for a far time.
         const { through } = claim;
         const own = through === undefined ? fresh : { ...fresh, through };
-        const next = withDisplaced(own, remembered(stored, { came: hasCome(stored, standing) }));
+        const next = inPlaceOf(own, stored, standing);
         const taken = await this.write(key, next, revision);
         if (taken === undefined) return undefined;
         const isAlone = through === undefined && next.displaced === undefined;
@@ -233,7 +226,7 @@ export class UniqueClaims {
   ): Promise<Standing> {
     for (let claim = givenBack(stored); claim !== undefined;) {
       const back = { ...stored, claim };
-      const where = await whereabouts(this.#broker, key.queue, back, signal);
+      const where = await this.#lookFor(key, back, signal);
       if (where.kind === "there") {
         // As old as that job: who came later than it may replace it.
         const { since } = where;
@@ -260,7 +253,8 @@ export class UniqueClaims {
     signal: AbortSignal | undefined,
   ): ReturnType<typeof whereabouts> {
     if (signal !== undefined) return whereabouts(this.#broker, key.queue, stored, signal);
-    const name = `${key.document} ${stored.revision}`;
+    const { revision, claim } = stored;
+    const name = [key.document, revision, claim.id, claim.generation ?? 0].join(" ");
     const under = this.#looks.get(name);
     if (under !== undefined) return under;
     const look = whereabouts(this.#broker, key.queue, stored).finally(() =>

@@ -5,12 +5,6 @@ import { key, scene } from "../../fixtures/unique-scene.ts";
 
 const replaced = expect.stringMatching(/^cancelled: Replaced by v\d+,/);
 
-/** Its claim is written, its job is not published. */
-async function dies(made: Awaited<ReturnType<typeof scene>>, version: number) {
-  made.broker.failNext("enqueue", new MillraceError("publish-timeout", "no answer"));
-  await expect(made.enqueue(version)).rejects.toMatchObject({ code: "publish-timeout" });
-}
-
 describe.each(["pending", "running", { window: "1h" }] as const)(
   "while %j: a job for later that was replaced",
   (during) => {
@@ -104,7 +98,7 @@ describe.each(["pending", "running", { window: "1h" }] as const)(
       await made.node();
       await made.enqueue(1, { delay: "3h" });
       await made.clock.advance("1s");
-      await dies(made, 2);
+      await made.dies(2);
       await made.clock.advance("4h");
       expect(made.ran).toEqual([1]);
     });
@@ -148,7 +142,7 @@ describe.each(["pending", "running"] as const)("while %s", (during) => {
     await made.clock.advance("1s");
     await made.publish(2);
     await made.clock.advance("1s");
-    await dies(made, 3);
+    await made.dies(3);
     await made.node();
     await made.clock.advance("2h");
     expect(made.ran).toEqual([2]);
@@ -160,7 +154,7 @@ describe.each(["pending", "running"] as const)("while %s", (during) => {
     const since = made.clock.now();
     await made.enqueue(1);
     await made.clock.advance("7s");
-    await dies(made, 2);
+    await made.dies(2);
     await made.clock.advance("15s");
     await made.enqueue(3, { unique: { key: "a", onConflict: "keep" } });
     const [claim] = await (await made.broker.documents(UNIQUE_BUCKET)).list();
@@ -171,7 +165,7 @@ describe.each(["pending", "running"] as const)("while %s", (during) => {
     const made = await scene({ key, while: during, onConflict: "replace" });
     await made.node();
     await made.enqueue(1, { delay: "20s" });
-    await dies(made, 2);
+    await made.dies(2);
     // Its time tells by now, and its key is its own again.
     await made.clock.advance("15s");
     await made.enqueue(3, { unique: { key: "a", onConflict: "keep" } });
@@ -184,7 +178,7 @@ describe.each(["pending", "running"] as const)("while %s", (during) => {
     const made = await scene({ key, while: during, onConflict: "replace" });
     await made.node();
     await made.enqueue(1, { delay: "3h" });
-    await dies(made, 2);
+    await made.dies(2);
     await made.clock.advance("11s");
     expect(await made.enqueue(3, { unique: { key: "a", onConflict: "keep" } })).toMatchObject({
       id: "v1",
@@ -228,7 +222,7 @@ describe("a window", () => {
     await made.node();
     await made.enqueue(1, { delay: "2h" });
     await made.clock.advance("1m");
-    await dies(made, 2);
+    await made.dies(2);
     await made.clock.advance("61m");
     expect(await made.enqueue(3)).not.toHaveProperty("conflict");
     await made.clock.advance("2h");

@@ -4,12 +4,11 @@ import {
   displacedBy,
   displacedIn,
   dueOf,
-  hasCome,
+  inPlaceOf,
   isEarlierLife,
   isThrough,
   mayBeReplaced,
   moved,
-  remembered,
   type Standing,
   type StoredClaim,
   successor,
@@ -285,7 +284,7 @@ function freshAfter(
   const { through } = stored.claim;
   const isMet = through === undefined || isThrough(stored.claim, met.id);
   const next = isMet ? fresh(met) : { ...fresh(met), through };
-  return withDisplaced(next, remembered(stored, { came: hasCome(stored, standing) }));
+  return inPlaceOf(next, stored, standing);
 }
 
 /** The claim of a job that came without one. */

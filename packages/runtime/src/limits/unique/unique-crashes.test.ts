@@ -10,15 +10,9 @@ import {
 import { key, scene } from "../../fixtures/unique-scene.ts";
 
 describe("a producer that dies between claim and publish", () => {
-  /** Its claim is written, its job is not published. */
-  const died = async (made: Awaited<ReturnType<typeof scene>>, version: number) => {
-    made.broker.failNext("enqueue", new MillraceError("publish-timeout", "no answer"));
-    await expect(made.enqueue(version)).rejects.toMatchObject({ code: "publish-timeout" });
-  };
-
   test("blocks its key for no longer than the lease", async () => {
     const made = await scene({ key });
-    await died(made, 1);
+    await made.dies(1);
     await made.clock.advance("9s");
     expect(await made.enqueue(2)).toMatchObject({ id: "v1", conflict: { kind: "kept" } });
     await made.clock.advance("1s");
@@ -27,7 +21,7 @@ describe("a producer that dies between claim and publish", () => {
 
   test("loses its key for good when its message comes after all", async () => {
     const made = await scene({ key });
-    await died(made, 1);
+    await made.dies(1);
     await made.clock.advance("10s");
     await made.enqueue(2);
     await made.publish(1);
@@ -40,7 +34,7 @@ describe("a producer that dies between claim and publish", () => {
 
   test("running: nor does it run by what its message says of its claim, though others do at the time", async () => {
     const made = await scene({ key, while: "running" });
-    await died(made, 1);
+    await made.dies(1);
     const claims = await made.broker.documents("unique");
     const claim = await claims.get(new UniqueKey(QUEUE, "a").document);
     await made.node();
@@ -60,7 +54,7 @@ describe("a producer that dies between claim and publish", () => {
   test("does not cost the job that was to give way its run", async () => {
     const made = await scene({ key, onConflict: "replace" });
     await made.enqueue(1);
-    await died(made, 2);
+    await made.dies(2);
     await made.node();
     expect(made.ran).toEqual([]);
     await made.clock.advance("11s");
@@ -69,7 +63,7 @@ describe("a producer that dies between claim and publish", () => {
 
   test("and a foreign job waits until it is known, then runs", async () => {
     const made = await scene({ key });
-    await died(made, 1);
+    await made.dies(1);
     await made.node();
     await made.publish(2);
     expect(made.ran).toEqual([]);

@@ -4,7 +4,6 @@ import {
   type Document,
   type DocumentStore,
   FREED_MEMORY_MS,
-  hasCome,
   type Logger,
   mayBeAwaited,
   MillraceError,
@@ -108,8 +107,17 @@ export class UniqueSweeper {
     const old: Document[] = [];
     for (const document of claims) {
       if (this.#state === "stopped") return;
-      if (isStale(document, now)) await documents.erase(document.key, document.revision);
-      else if (isOld(document, now)) old.push(document);
+      const stored = readClaim(document);
+      const freedAt = stored.claim.state === "freed" ? stored.updatedAt : windowEnd(stored);
+      if (freedAt === undefined) {
+        if (now - stored.updatedAt > LOOKED_FOR_AFTER_MS) old.push(document);
+        continue;
+      }
+      // A window's key is remembered as long as a freed one: what was enqueued while it was held
+      // may be met later. Where a job that gave way is still to come, the claim tells so until
+      // then.
+      if (now - freedAt > FREED_MEMORY_MS && !mayBeAwaited(stored.claim, now))
+        await documents.erase(document.key, document.revision);
     }
     await this.#eraseAbandoned(documents, old, now);
   }
@@ -133,7 +141,7 @@ export class UniqueSweeper {
         if (signal.aborted) return;
         if (standing.kind !== "free" || mayBeAwaited(stored.claim, now)) continue;
         // The node that has its job just now frees the key itself.
-        const isOver = !hasCome(stored, standing) || now - (standing.since ?? 0) > FREED_MEMORY_MS;
+        const isOver = now - (standing.since ?? 0) > FREED_MEMORY_MS;
         if (isOver) await documents.erase(key, revision);
       } catch (error) {
         if (!MillraceError.is(error)) throw error;
@@ -141,22 +149,4 @@ export class UniqueSweeper {
       }
     }
   }
-}
-
-/** A window's is erased when that is over. */
-function isOld(document: Document, now: number): boolean {
-  const stored = readClaim(document);
-  const isFree = stored.claim.state === "freed" || windowEnd(stored) !== undefined;
-  return !isFree && now - stored.updatedAt > LOOKED_FOR_AFTER_MS;
-}
-
-/**
- * A window's key is remembered as long as a freed one: what was enqueued while it was held may be
- * met later. Where a job that gave way is still to come, the claim tells so until then.
- */
-function isStale(document: Document, now: number): boolean {
-  const stored = readClaim(document);
-  const freedAt = stored.claim.state === "freed" ? stored.updatedAt : windowEnd(stored);
-  if (freedAt === undefined || now - freedAt <= FREED_MEMORY_MS) return false;
-  return !mayBeAwaited(stored.claim, now);
 }
