@@ -2,7 +2,7 @@ import { headers } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
-import { setMachine } from "../../packages/broker-nats/src/machine/machine.ts";
+import { setMachine, systemMachine } from "../../packages/broker-nats/src/machine/machine.ts";
 import { PullSubscription } from "../../packages/broker-nats/src/pull/pull-subscription.ts";
 import { describeOnOwnServers } from "./real-server.ts";
 import { until } from "./streams.ts";
@@ -27,8 +27,7 @@ describeOnOwnServers("a consumer between two leaders", (start) => {
     await using between = await dial();
     await using nc = await dial();
     const clock = new SimulatedClock();
-    const machine = { clock, random: () => 1, newId: () => "id", newToken: () => "token" };
-    setMachine(nc, machine);
+    setMachine(nc, { ...systemMachine, clock, random: () => 1 });
     let asked = 0;
     between.subscribe(NEXT, {
       callback: (_error, pull) => {

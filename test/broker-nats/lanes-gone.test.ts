@@ -7,10 +7,11 @@ import {
 } from "@millrace/core";
 import { launchCluster } from "@millrace/nats-server";
 import { SimulatedClock } from "@millrace/testkit";
-import { headers, type Msg, NoRespondersError, RequestError } from "@nats-io/nats-core";
+import { headers, type Msg } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
-import { setMachine } from "../../packages/broker-nats/src/machine/machine.ts";
+import { isUnheard } from "../../packages/broker-nats/src/marks/atomic-batch.ts";
+import { setMachine, systemMachine } from "../../packages/broker-nats/src/machine/machine.ts";
 import { LanePulls } from "../../packages/broker-nats/src/work/lane-pulls.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { outOfCluster } from "../harness/cluster/out-of-cluster.ts";
@@ -33,10 +34,7 @@ async function idleLanes(start: StartServer) {
   const consumers = await dial();
   const nc = await dial();
   const clock = new SimulatedClock();
-  // An inbox has a token.
-  let tokens = 0;
-  const newToken = () => `token${++tokens}`;
-  setMachine(nc, { ...{ clock, newToken }, random: () => 1, newId: () => "id" });
+  setMachine(nc, { ...systemMachine, clock, random: () => 1 });
   const asked: Readonly<Record<LaneName, Msg[]>> = { high: [], normal: [], low: [] };
   let leaderless: LaneName | undefined;
   const answer = (pull: Msg, code: number, text: string) =>
@@ -81,12 +79,7 @@ async function idleLanes(start: StartServer) {
     },
     /** Whether nobody would get what the server sends for a pull. */
     isTakenBack: (pull: Msg | undefined) =>
-      consumers.request(pull?.reply ?? "", "", { timeout: 10_000 }).then(
-        () => false,
-        (error: unknown) =>
-          error instanceof NoRespondersError ||
-          (error instanceof RequestError && error.isNoResponders()),
-      ),
+      consumers.request(pull?.reply ?? "", "", { timeout: 10_000 }).then(() => false, isUnheard),
   };
 }
 

@@ -1,9 +1,8 @@
 // A node that hosts orders, and that kills itself at a point where it is told one. Its one argument
 // is an `OrdersConfig` as JSON.
-import { chartsKey, type DocumentStore, isInvoked } from "@millrace/core";
+import { chartsKey, type DocumentStore, isInvoked, withOwn } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { connectTo } from "../reliability/programs/connect.ts";
-import { withMethods } from "../reliability/programs/decorated-broker.ts";
 import { die } from "../reliability/programs/die.ts";
 import { printLogger } from "../reliability/programs/print-logger.ts";
 import { LEASE, order, orders, type OrdersConfig } from "./orders.ts";
@@ -26,7 +25,7 @@ const around = async <T>(what: string, act: () => Promise<T>): Promise<T> => {
 };
 
 const { inbox } = broker;
-const dying = withMethods(broker, {
+const dying = withOwn(broker, {
   documents: async (bucket) => {
     const store = await broker.documents(bucket);
     if (bucket !== "machines") return store;
@@ -35,13 +34,7 @@ const dying = withMethods(broker, {
       key === chartsKey(order.name)
         ? store.put(key, value, expected)
         : around("write", () => store.put(key, value, expected));
-    return new Proxy(store, {
-      get(target, key) {
-        if (key === "put") return put;
-        const value: unknown = Reflect.get(target, key);
-        return typeof value === "function" ? (value.bind(target) as unknown) : value;
-      },
-    });
+    return withOwn(store, { put });
   },
   enqueue: (jobs, options) =>
     jobs.some(isInvoked)

@@ -7,6 +7,7 @@ import {
   MACHINES_BUCKET,
   type Stoppable,
   systemClock,
+  withOwn,
 } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { expect, it, vi } from "vitest";
@@ -16,7 +17,6 @@ import { patient } from "../harness/cluster/mode.ts";
 import { eventually, within } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { connectTo } from "../reliability/programs/connect.ts";
-import { withMethods } from "../reliability/programs/decorated-broker.ts";
 import { LEASE, order, orders, type OrdersConfig } from "./orders.ts";
 
 vi.setConfig({ testTimeout: patient(120_000) });
@@ -28,7 +28,7 @@ function standingStill(broker: Broker) {
   let place: Stoppable | undefined;
   const isThatWrite = (value: unknown): boolean =>
     JSON.stringify((value as { readonly pending?: unknown }).pending ?? []).includes('"enqueue"');
-  const decorated = withMethods(broker, {
+  const decorated = withOwn(broker, {
     documents: async (bucket, options) => {
       const documents = await broker.documents(bucket, options);
       if (bucket !== MACHINES_BUCKET) return documents;

@@ -1,5 +1,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type Broker, defineJob, type Logger, silentLogger, UNSETTLED } from "@millrace/core";
+import {
+  type Broker,
+  defineJob,
+  type Logger,
+  silentLogger,
+  UNSETTLED,
+  withOwn,
+} from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
@@ -12,7 +19,6 @@ import { eventually } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { newSeed, SeededRandom } from "./oracle/seeded-random.ts";
 import { connectTo } from "./programs/connect.ts";
-import { withMethods } from "./programs/decorated-broker.ts";
 
 /**
  * Longer than a busy machine keeps a node from extending it. In cluster mode it outlasts an
@@ -174,7 +180,7 @@ function makeNode(broker: Broker, name: string, seen: Seen, untilAborted = true)
 
 /** The same broker, which tells what it gives to its worker. */
 function watched(broker: Broker, seen: Seen): Broker {
-  return withMethods(broker, {
+  return withOwn(broker, {
     work: (queue, options) =>
       broker.work(queue, {
         ...options,

@@ -1,5 +1,5 @@
-import type { HeldLock, LockStore } from "@millrace/core";
-import { otherwise, spoilt } from "./spoilt-realm.ts";
+import { type HeldLock, type LockStore, withOwn } from "@millrace/core";
+import { spoilt } from "./spoilt-realm.ts";
 import { portRealm } from "./world/port-realm.ts";
 import type { RealmOf } from "./world/realm.ts";
 
@@ -33,7 +33,7 @@ function lasting(
   const own = new Map<string, number>();
   const placeOf = ({ name, token }: HeldLock): string => `${name} ${token}`;
   const stored = (lock: HeldLock): HeldLock => renewals.get(placeOf(lock)) ?? lock;
-  return otherwise(locks, {
+  return withOwn(locks, {
     acquire: async (name, claim) => {
       const lock = await locks.acquire(name, claim);
       if (lock !== undefined) own.set(name, lock.token);

@@ -1,9 +1,8 @@
-import type { Broker, DocumentStore } from "@millrace/core";
+import { type Broker, type DocumentStore, withOwn } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { FLAVOURS } from "./jetstream/flavour.ts";
 import { judgeMachines, type MachineViolation } from "./machines/judge-machines.ts";
 import { liveThroughMachines } from "./machines/machines-world.ts";
-import { otherwise } from "./spoilt-realm.ts";
 
 /** Worlds in which hosts of machines die, are cut off and stand still. */
 const SEEDS = 10;
@@ -89,7 +88,7 @@ describe("a world with durable machines", () => {
 });
 
 function withInbox(broker: Broker, changed: Partial<Broker["inbox"]>): Broker {
-  return otherwise(broker, { inbox: otherwise(broker.inbox, changed) });
+  return withOwn(broker, { inbox: withOwn(broker.inbox, changed) });
 }
 
 function withBucket(
@@ -97,10 +96,10 @@ function withBucket(
   name: string,
   change: (store: DocumentStore) => Partial<DocumentStore>,
 ): Broker {
-  return otherwise(broker, {
+  return withOwn(broker, {
     documents: async (bucket) => {
       const store = await broker.documents(bucket);
-      return bucket === name ? otherwise(store, change(store)) : store;
+      return bucket === name ? withOwn(store, change(store)) : store;
     },
   });
 }

@@ -6,10 +6,11 @@ import {
   NO_MEMORY,
   readScheduleState,
   SCHEDULE_STATE,
+  withOwn,
 } from "@millrace/core";
 import { UNIQUE_BUCKET, type UniqueClaim } from "../../packages/core/src/unique/unique-claim.ts";
 import { withLastingTokens } from "./lasting-tokens.ts";
-import { otherwise, reordered, spoilt, unfenced, withDocuments } from "./spoilt-realm.ts";
+import { reordered, spoilt, unfenced, withDocuments } from "./spoilt-realm.ts";
 import { portRealm } from "./world/port-realm.ts";
 import type { RealmOf } from "./world/realm.ts";
 
@@ -55,7 +56,7 @@ export const looksAtOneGeneration: RealmOf = spoilt((broker) => {
       asked.set(`${envelope.queue} ${envelope.id}`, envelope.generation);
       return { ...(await broker.successors(envelope, message)), waiting: [] };
     },
-    history: otherwise(broker.history, {
+    history: withOwn(broker.history, {
       endOf: async () => undefined,
       stored: async (query) =>
         (await broker.history.stored(query)).filter(
@@ -72,7 +73,7 @@ export const looksAtOneGeneration: RealmOf = spoilt((broker) => {
 export const asksForNoEnd: RealmOf = spoilt(
   (broker) => ({
     successors: async () => ({ waiting: [], letter: undefined, memory: NO_MEMORY }),
-    history: otherwise(broker.history, {
+    history: withOwn(broker.history, {
       endOf: async () => undefined,
       stored: async () => [],
       tail: async () => [],
@@ -124,7 +125,7 @@ function refusedIfUnknown(result: EnqueueResult): EnqueueResult {
  * and nobody who makes it again sees that its callback is there.
  */
 export const decidesNoBatch: RealmOf = spoilt((broker) => ({
-  batches: otherwise(broker.batches, {
+  batches: withOwn(broker.batches, {
     replace: async (batch) => {
       const found = await broker.batches.find(batch.id);
       return found === undefined || broker.batches.replace(batch, found.revision);
@@ -132,7 +133,7 @@ export const decidesNoBatch: RealmOf = spoilt((broker) => ({
   }),
   findWaiting: async (id, options) =>
     id.endsWith(":callback") ? undefined : broker.findWaiting(id, options),
-  history: otherwise(broker.history, {
+  history: withOwn(broker.history, {
     read: async (job) => (job.id.endsWith(":callback") ? [] : broker.history.read(job)),
   }),
 }));
@@ -177,7 +178,7 @@ const UNASKED = 1;
  */
 export const everybodyLeads: RealmOf = spoilt(
   (broker) => ({
-    locks: otherwise(broker.locks, {
+    locks: withOwn(broker.locks, {
       acquire: async (name, claim) =>
         (await broker.locks.acquire(name, claim)) ??
         (name === LEAD ? { name, token: UNASKED } : undefined),
@@ -227,7 +228,7 @@ export const completesNothing: RealmOf = reordered((steps) =>
 
 /** What is on record of steps is never read, nor is what another has recorded first. */
 export const forgetsSteps: RealmOf = spoilt((broker) => ({
-  journal: otherwise(broker.journal, {
+  journal: withOwn(broker.journal, {
     read: async () => [],
     write: async (run, step, data, options) => {
       await broker.journal.write(run, step, data, options);
@@ -238,7 +239,7 @@ export const forgetsSteps: RealmOf = spoilt((broker) => ({
 
 /** A step's record is overwritten by whoever comes last. */
 export const lastRecordCounts: RealmOf = spoilt((broker) => ({
-  journal: otherwise(broker.journal, {
+  journal: withOwn(broker.journal, {
     write: async (run, step, data, options) => {
       const there = await broker.journal.write(run, step, data, options);
       if (there.data.every((byte, at) => byte === data[at])) return there;
@@ -249,7 +250,7 @@ export const lastRecordCounts: RealmOf = spoilt((broker) => ({
 
 /** Nobody is told of a signal that comes when its job has been put aside. */
 export const tellsOfNoSignal: RealmOf = spoilt((broker) => ({
-  signals: otherwise(broker.signals, { follow: async () => ({ stop: async () => {} }) }),
+  signals: withOwn(broker.signals, { follow: async () => ({ stop: async () => {} }) }),
 }));
 
 /** Who puts a job aside doesn't look whether its signal has come meanwhile. */
@@ -262,7 +263,7 @@ export const looksAway: RealmOf = spoilt((broker) => {
       await broker.settle(delivery, steps);
       if (steps.some((step) => step.do === "ack")) puttingAside.delete(delivery);
     },
-    signals: otherwise(broker.signals, {
+    signals: withOwn(broker.signals, {
       read: async (signal) =>
         [...puttingAside.values()].includes(signal.id) ? [] : broker.signals.read(signal),
     }),
@@ -271,7 +272,7 @@ export const looksAway: RealmOf = spoilt((broker) => {
 
 /** What a signal is called is not looked at: the second copy is there for the next wait. */
 export const takesTwice: RealmOf = spoilt((broker) => ({
-  signals: otherwise(broker.signals, {
+  signals: withOwn(broker.signals, {
     read: async (signal) => {
       const stored = await broker.signals.read(signal);
       return stored.map(({ signalId: _named, ...one }) => one);

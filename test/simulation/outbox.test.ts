@@ -1,9 +1,8 @@
-import type { Broker } from "@millrace/core";
+import { type Broker, withOwn } from "@millrace/core";
 import { describe, expect, it } from "vitest";
 import { FLAVOURS } from "./jetstream/flavour.ts";
 import { judgeOutbox, type OutboxViolation } from "./outbox/judge-outbox.ts";
 import { liveThroughOutbox, type OutboxWorldOptions } from "./outbox/outbox-world.ts";
-import { otherwise } from "./spoilt-realm.ts";
 
 /** Worlds in which all parts of an outbox die, are cut off and stand still. */
 const SEEDS = 12;
@@ -51,8 +50,8 @@ describe("a world with an outbox", () => {
 function withoutMark(broker: Broker): Broker {
   const { marks } = broker;
   if (marks === undefined) return broker;
-  return otherwise(broker, {
-    marks: otherwise(marks, { enqueue: (jobs) => broker.enqueue(jobs) }),
+  return withOwn(broker, {
+    marks: withOwn(marks, { enqueue: (jobs) => broker.enqueue(jobs) }),
   });
 }
 

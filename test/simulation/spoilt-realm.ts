@@ -1,4 +1,4 @@
-import type { Broker, DocumentStore, SettlementStep } from "@millrace/core";
+import { type Broker, type DocumentStore, type SettlementStep, withOwn } from "@millrace/core";
 import { portRealm } from "./world/port-realm.ts";
 import type { RealmOf } from "./world/realm.ts";
 
@@ -9,7 +9,7 @@ export function spoilt(
 ): RealmOf {
   return (timeline, network, tap) => {
     const realm = realmOf(timeline, network, tap);
-    const spoiltBroker = (broker: Broker): Broker => otherwise(broker, spoil(broker));
+    const spoiltBroker = (broker: Broker): Broker => withOwn(broker, spoil(broker));
     return {
       ...realm,
       brokerFor: (process) => {
@@ -18,18 +18,6 @@ export function spoilt(
       },
     };
   };
-}
-
-/** The same, with some of it replaced. */
-export function otherwise<Port extends object>(port: Port, changed: Partial<Port>): Port {
-  return new Proxy(port, {
-    get: (target, name) => (name in changed ? Reflect.get(changed, name) : boundTo(target, name)),
-  });
-}
-
-function boundTo(target: object, name: string | symbol): unknown {
-  const value: unknown = Reflect.get(target, name, target);
-  return typeof value === "function" ? (value.bind(target) as unknown) : value;
 }
 
 /** Settlements are carried out in another order, or with other steps. */
@@ -72,7 +60,7 @@ export function withDocuments(
     (broker) => ({
       documents: async (name) => {
         const store = await broker.documents(name);
-        return name === bucket ? otherwise(store, change(store)) : store;
+        return name === bucket ? withOwn(store, change(store)) : store;
       },
     }),
     realmOf,

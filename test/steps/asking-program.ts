@@ -1,8 +1,8 @@
 // A node whose job waits for a signal and calls another job, and that kills itself at a point. Its
 // one argument is an `AskingConfig` as JSON.
+import { withOwn } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { connectTo } from "../reliability/programs/connect.ts";
-import { withMethods } from "../reliability/programs/decorated-broker.ts";
 import { die } from "../reliability/programs/die.ts";
 import { printLogger } from "../reliability/programs/print-logger.ts";
 import { asking, type AskingConfig } from "./asking.ts";
@@ -16,7 +16,7 @@ const at = (point: string): void => {
 };
 
 const { journal, delayed, signals } = broker;
-const dying = withMethods(broker, {
+const dying = withOwn(broker, {
   journal: {
     read: (run) => journal.read(run),
     write: async (run, step, data, options) => {

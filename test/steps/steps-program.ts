@@ -1,8 +1,8 @@
 // A node whose handler has steps, and that kills itself at a point. Its one argument is a
 // `StepsConfig` as JSON.
+import { withOwn } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { connectTo } from "../reliability/programs/connect.ts";
-import { withMethods } from "../reliability/programs/decorated-broker.ts";
 import { die } from "../reliability/programs/die.ts";
 import { printLogger } from "../reliability/programs/print-logger.ts";
 import { effectsIn, LEASE, signup, type StepsConfig } from "./signup.ts";
@@ -15,7 +15,7 @@ const at = (point: string): void => {
 };
 
 const { journal } = broker;
-const dying = withMethods(broker, {
+const dying = withOwn(broker, {
   journal: {
     read: (run) => journal.read(run),
     write: async (run, step, data, options) => {

@@ -1,12 +1,11 @@
 // A node that stands still where it is asked to, to be killed there:
 // `node-program.ts NATS_URL NAMESPACE DATABASE`. It notes each message that comes to it.
 import { setTimeout as pause } from "node:timers/promises";
-import type { Delivery } from "@millrace/core";
+import { type Delivery, withOwn } from "@millrace/core";
 import { createNode } from "millrace";
 import { beginOnPool, createOutbox, pgTransaction } from "millrace/outbox";
 import pg from "pg";
 import { connectTo } from "../../reliability/programs/connect.ts";
-import { withMethods } from "../../reliability/programs/decorated-broker.ts";
 import { charge, receipt } from "./jobs.ts";
 import { StandStill } from "./stand-still.ts";
 
@@ -45,7 +44,7 @@ async function note({ message }: Delivery): Promise<void> {
 }
 
 const own = await connectTo({ servers, namespace });
-const broker = withMethods(own, {
+const broker = withOwn(own, {
   work: (queue, options) =>
     own.work(queue, {
       ...options,

@@ -1,9 +1,8 @@
 // A relay that stands still where it is asked to, to be killed there:
 // `relay-program.ts NATS_URL NAMESPACE DATABASE [FAULT]`.
-import { type Broker, type Envelope, MillraceError } from "@millrace/core";
+import { type Broker, type Envelope, MillraceError, withOwn } from "@millrace/core";
 import { type OutboxStore, postgresOutbox, startRelay } from "millrace/outbox";
 import { connectTo } from "../../reliability/programs/connect.ts";
-import { withMethods } from "../../reliability/programs/decorated-broker.ts";
 import { StandStill } from "./stand-still.ts";
 
 const [servers = "", namespace = "", database = "", fault] = process.argv.slice(2);
@@ -34,10 +33,10 @@ async function publishing<Result>(
 /** An old claim without a mark is looked for, so that alone a missing mark does no harm. */
 const LOOKING_FOR_NOTHING: Pick<Broker, "findWaiting" | "history"> = {
   findWaiting: async () => undefined,
-  history: withMethods(broker.history, { read: async () => [] }),
+  history: withOwn(broker.history, { read: async () => [] }),
 };
 const { marks } = broker;
-const standing = withMethods(broker, {
+const standing = withOwn(broker, {
   enqueue: (jobs, options) => publishing(jobs, () => broker.enqueue(jobs, options)),
   ...(marks === undefined ? {} : { marks: standingMarks(marks) }),
   ...(fault === "no-mark" ? LOOKING_FOR_NOTHING : {}),

@@ -1,21 +1,10 @@
-import type { Broker, SettlementStep } from "@millrace/core";
+import { type Broker, type SettlementStep, withOwn } from "@millrace/core";
 
 type Settle = Broker["settle"];
 
-/** A broker, or one of its stores, with some methods replaced; everything else is its own. */
-export function withMethods<Of extends object>(own: Of, methods: Partial<Of>): Of {
-  return new Proxy(own, {
-    get(target, property) {
-      if (Object.hasOwn(methods, property)) return Reflect.get(methods, property) as unknown;
-      const value: unknown = Reflect.get(target, property, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-}
-
-/** The same with another `settle`. */
+/** The same broker with another `settle`. */
 export function withSettle(broker: Broker, settle: (own: Settle) => Settle): Broker {
-  return withMethods(broker, {
+  return withOwn(broker, {
     settle: settle((delivery, steps) => broker.settle(delivery, steps)),
   });
 }

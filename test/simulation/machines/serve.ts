@@ -1,8 +1,7 @@
-import { type Broker, type ExecutionContext, MillraceError } from "@millrace/core";
+import { type Broker, type ExecutionContext, MillraceError, withOwn } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { type Dice, rowOf } from "../engine/dice.ts";
 import type { SimProcess } from "../engine/process.ts";
-import { otherwise } from "../spoilt-realm.ts";
 import { sleep } from "../world/insist.ts";
 import type { Realm } from "../world/realm.ts";
 import type { MachineEvidence } from "./evidence.ts";
@@ -84,7 +83,7 @@ function oftenFull(broker: Broker, dice: Dice): Broker {
       throw new MillraceError("queue-full", "As many events wait for this machine as may.");
     return broker.inbox.send(to, body);
   };
-  return otherwise(broker, { inbox: otherwise(broker.inbox, { send }) });
+  return withOwn(broker, { inbox: withOwn(broker.inbox, { send }) });
 }
 
 function abortOf(signal: AbortSignal): Promise<never> {

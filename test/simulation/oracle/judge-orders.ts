@@ -3,13 +3,12 @@ import { fencingToken } from "../../../packages/runtime/src/execution/attempt/fe
 import { WORLD_BEGAN } from "../engine/process.ts";
 import { type Evidence, type JobSeen, livesOf } from "./evidence.ts";
 import { isForeign } from "./judge-ends.ts";
-import { hasGivenWay } from "./judge-replaced.ts";
+import { hasGivenWay, HELD_BY } from "./judge-replaced.ts";
 import { untilMs } from "./judge-runs.ts";
 import { idOf } from "./turns.ts";
 import type { Violation } from "./violation.ts";
 
 const PURGED = "purged";
-const KEY_IS_HELD = /^Its unique key (is|was) held by /;
 const PARKED_FULL = "parked-full";
 /** Takes hardly any jobs, and parks no more than it takes. */
 const NARROW = "narrow";
@@ -49,7 +48,7 @@ function hasComeTooLate(
   { plannedMs = 0, confirmedMs = Infinity }: JobSeen,
   reason: string | undefined,
 ): boolean {
-  return KEY_IS_HELD.test(reason ?? "") && confirmedMs - plannedMs > CLAIM_LEASE_MS;
+  return HELD_BY.test(reason ?? "") && confirmedMs - plannedMs > CLAIM_LEASE_MS;
 }
 
 /** Tokens grow by generations first. */

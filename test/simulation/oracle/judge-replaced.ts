@@ -2,7 +2,7 @@ import type { Evidence, JobSeen } from "./evidence.ts";
 import type { Violation } from "./violation.ts";
 
 const REPLACED_BY = /^Replaced by (\S+), which was enqueued later/;
-const HELD_BY = /^Its unique key (?:is|was) held by ([^ .]+)/;
+export const HELD_BY = /^Its unique key (?:is|was) held by ([^ .]+)/;
 
 /**
  * Who was replaced never begins, from when anybody was told so: whatever becomes of the one that

@@ -1,6 +1,6 @@
+import { withOwn } from "@millrace/core";
 import { type Msg, type NatsConnection, TimeoutError } from "@nats-io/nats-core";
 import { watchConnection } from "./connection-events.ts";
-import { withMethods } from "./with-methods.ts";
 
 /** The line that a question was asked on was lost: whether it was heard is not known. */
 export class AnswerLostError extends TimeoutError {}
@@ -36,5 +36,5 @@ function lineOf(nc: NatsConnection): NatsConnection {
       waiting.delete(lose);
     }
   };
-  return withMethods(nc, { request });
+  return withOwn(nc, { request });
 }

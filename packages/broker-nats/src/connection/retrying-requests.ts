@@ -1,4 +1,4 @@
-import type { Clock } from "@millrace/core";
+import { type Clock, withOwn } from "@millrace/core";
 import {
   type Msg,
   type NatsConnection,
@@ -12,7 +12,6 @@ import { STREAM_NOT_FOUND } from "../error-codes.ts";
 import { absenceOn } from "./absence.ts";
 import { leadersWord } from "./leaders-word.ts";
 import { AnswerLostError, onOneLine } from "./one-line.ts";
-import { withMethods } from "./with-methods.ts";
 
 /**
  * How long a cluster is asked again. An election takes 4 to 9 s after the leader's last sign of
@@ -134,7 +133,7 @@ export function retryingRequests(
     }
   };
 
-  return withMethods(nc, { request, flush });
+  return withOwn(nc, { request, flush });
 }
 
 /**

@@ -22,7 +22,7 @@ import { SilenceWatch } from "./silence-watch.ts";
 type Phase = "running" | "paused" | "stopped";
 
 /** How long a stop lets pulls be served: a stream with a backlog takes a fraction of it. */
-const SERVING_MS = 50;
+export const SERVING_MS = 50;
 
 /**
  * Pulls from a durable consumer what its owner's plan says (for the lanes of a queue:

@@ -64,9 +64,7 @@ export class NatsBlocked implements BlockedStore {
     const filter = this.#filter(queue, gate);
     let moved = 0;
     for (let from = 1; moved < count;) {
-      const oldest = await this.#read(filter, {
-        ...{ limit: Math.min(count - moved, BATCH), from },
-      });
+      const oldest = await this.#read(filter, { limit: Math.min(count - moved, BATCH), from });
       const last = oldest.at(-1);
       if (last === undefined) break;
       const base = moved;

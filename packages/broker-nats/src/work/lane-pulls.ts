@@ -7,10 +7,10 @@ import {
 } from "@millrace/core";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
-import { quietly } from "../machine/timers.ts";
+import { quietTimer } from "../machine/timers.ts";
 import type { Delivery as RawDelivery } from "../pull/delivery.ts";
 import { isWorthAPull, type Pull } from "../pull/pull-size.ts";
-import { PullSubscription } from "../pull/pull-subscription.ts";
+import { PullSubscription, SERVING_MS } from "../pull/pull-subscription.ts";
 import { PrefetchBuffer } from "./prefetch-buffer.ts";
 import { SaturationMonitor } from "./saturation-monitor.ts";
 import { contends, type LaneState, planPull } from "./lane-plan.ts";
@@ -39,8 +39,6 @@ interface LaneSeat extends Seat {
   readonly pull: PullSubscription;
 }
 
-/** A lane that is being served is heard of again within this. */
-const SERVING_MS = 50;
 /**
  * All slots taken for so long: then other nodes should get what comes, and the pulls of idle lanes
  * are taken back.
@@ -192,7 +190,7 @@ export class LanePulls {
         if (pull.lastActivityMs === heardAtMs) pull.askAnew();
       };
       if (clock.monotonic() - heardAtMs >= SERVING_MS) askAnew();
-      else quietly(clock.setTimer(SERVING_MS, askAnew));
+      else quietTimer(clock, SERVING_MS, askAnew);
     }
   }
 

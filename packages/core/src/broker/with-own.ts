@@ -1,13 +1,11 @@
-import type { Broker } from "./broker.ts";
-
 /**
- * The broker with some methods of one's own. The rest needs the broker itself as `this`: it has
- * private fields.
+ * The same, such as a broker or one of its stores, with some members of one's own. The rest needs
+ * the original as `this`: it may have private fields.
  */
-export function withOwn(broker: Broker, own: Partial<Broker>): Broker {
-  return new Proxy(broker, {
+export function withOwn<Of extends object>(original: Of, own: Partial<Of>): Of {
+  return new Proxy(original, {
     get(target, key) {
-      if (key in own) return Reflect.get(own, key) as unknown;
+      if (Object.hasOwn(own, key)) return Reflect.get(own, key) as unknown;
       const value: unknown = Reflect.get(target, key);
       return typeof value === "function" ? (value.bind(target) as unknown) : value;
     },

@@ -1,3 +1,5 @@
+import { withOwn } from "@millrace/core";
+
 export class Killed extends Error {}
 
 /** Calls go through until the process "dies" around one of them; then each fails. */
@@ -28,11 +30,5 @@ export function replaced<Of extends object, Key extends keyof Of>(
   key: Key,
   by: Of[Key],
 ): Of {
-  return new Proxy(of, {
-    get(target, wanted) {
-      if (wanted === key) return by;
-      const value: unknown = Reflect.get(target, wanted);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });
+  return withOwn(of, { [key]: by } as unknown as Partial<Of>);
 }

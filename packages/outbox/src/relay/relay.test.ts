@@ -1,6 +1,14 @@
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { defineJob, MillraceError, noMetrics, silentLogger, systemClock } from "@millrace/core";
+import {
+  type Broker,
+  defineJob,
+  MillraceError,
+  noMetrics,
+  silentLogger,
+  systemClock,
+  withOwn,
+} from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
@@ -321,13 +329,7 @@ describe("the relay, on SQLite and a broker in memory", () => {
   });
 
   test("without marks, ids that the queue may have forgotten are looked for first", async () => {
-    const bare = new Proxy(broker, {
-      get: (target, key) => {
-        if (key === "marks") return undefined;
-        const value: unknown = Reflect.get(target, key);
-        return typeof value === "function" ? (value.bind(target) as unknown) : value;
-      },
-    });
+    const bare = withOwn<Broker>(broker, { marks: undefined as never });
     await broker.queues.ensure("mail", { dedupeWindowMs: 1 });
     outbox(database).enqueue(mail, { to: "a" }, { id: "a" });
     const name = await store.mark("mail");

@@ -68,7 +68,8 @@ function uniqueOf(text: string | null): UniquePlan | undefined | "unreadable" {
   return { key: plan.key, while: plan.while, onConflict: plan.onConflict };
 }
 
-function parsed(text: string): unknown {
+/** Any writer may have made the rows. */
+export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -1,5 +1,6 @@
 import { tracePart } from "@millrace/core";
 import type { Row } from "../database/transaction.ts";
+import { parsed } from "../rows/read-row.ts";
 import type { OutboxRow, OutboxStatus, SetAsideRow } from "./outbox-store.ts";
 
 export function asRow(row: Row): OutboxRow {
@@ -49,14 +50,8 @@ export function asSetAside(row: Row): SetAsideRow {
   };
 }
 
-/** Any writer may have made the rows: a trace that can't be read counts as none. */
+/** A trace that can't be read counts as none. */
 function traceOf(headers: string): Pick<SetAsideRow, "traceId"> {
-  try {
-    const read = JSON.parse(headers) as { readonly traceparent?: unknown } | null;
-    return typeof read?.traceparent === "string"
-      ? tracePart({ traceparent: read.traceparent })
-      : {};
-  } catch {
-    return {};
-  }
+  const { traceparent } = (parsed(headers) ?? {}) as { readonly traceparent?: unknown };
+  return typeof traceparent === "string" ? tracePart({ traceparent }) : {};
 }

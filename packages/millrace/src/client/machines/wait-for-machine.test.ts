@@ -1,4 +1,4 @@
-import { MillraceError } from "@millrace/core";
+import { MillraceError, withOwn } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { createClient } from "../client.ts";
@@ -25,13 +25,7 @@ function scene() {
         },
       };
     };
-    return new Proxy(store, {
-      get(target, key) {
-        if (key === "watch") return watch;
-        const value: unknown = Reflect.get(target, key);
-        return typeof value === "function" ? (value.bind(target) as unknown) : value;
-      },
-    });
+    return withOwn(store, { watch });
   };
   return {
     ...{ clock, broker, answer: answer.resolve, client: createClient(broker, clock) },

@@ -1,4 +1,4 @@
-import type { Broker, HeldLock, LockStore, LockView } from "@millrace/core";
+import { type HeldLock, type LockView, withOwn } from "@millrace/core";
 import type { Sabotage } from "./sabotage.fixture.ts";
 
 export const LOCK_SABOTAGES: readonly Sabotage[] = [
@@ -6,7 +6,7 @@ export const LOCK_SABOTAGES: readonly Sabotage[] = [
     wrong: "a token that does not grow",
     noticedBy: "locks: one holder at a time",
     spoil: (honest) => ({
-      locks: spoiltLocks(honest, {
+      locks: withOwn(honest.locks, {
         renew: async (lock, claim) => ({
           ...(await honest.locks.renew(lock, claim)),
           token: lock.token,
@@ -20,7 +20,7 @@ export const LOCK_SABOTAGES: readonly Sabotage[] = [
     spoil: (honest) => {
       const renewed = new Set<number>();
       return {
-        locks: spoiltLocks(honest, {
+        locks: withOwn(honest.locks, {
           renew: async (lock, claim) => {
             const next = await honest.locks.renew(lock, claim);
             renewed.add(next.token);
@@ -38,7 +38,7 @@ export const LOCK_SABOTAGES: readonly Sabotage[] = [
     wrong: "a lock that everybody gets",
     noticedBy: "locks: of many that try at once",
     spoil: (honest) => ({
-      locks: spoiltLocks(honest, {
+      locks: withOwn(honest.locks, {
         acquire: async (name, claim) =>
           (await honest.locks.acquire(name, claim)) ?? { name, token: 1 },
       }),
@@ -50,7 +50,7 @@ export const LOCK_SABOTAGES: readonly Sabotage[] = [
     spoil: (honest) => {
       const first = new Map<string, HeldLock>();
       return {
-        locks: spoiltLocks(honest, {
+        locks: withOwn(honest.locks, {
           acquire: async (name, claim) => {
             const lock = await honest.locks.acquire(name, claim);
             if (lock !== undefined) first.set(name, lock);
@@ -70,7 +70,7 @@ export const LOCK_SABOTAGES: readonly Sabotage[] = [
     spoil: (honest) => {
       let last: readonly LockView[] = [];
       return {
-        locks: spoiltLocks(honest, {
+        locks: withOwn(honest.locks, {
           list: async (prefix) => {
             const now = await honest.locks.list(prefix);
             last = now.length === 0 ? last : now;
@@ -83,13 +83,13 @@ export const LOCK_SABOTAGES: readonly Sabotage[] = [
   {
     wrong: "a list of all locks, whatever the prefix",
     noticedBy: "locks: a list shows",
-    spoil: (honest) => ({ locks: spoiltLocks(honest, { list: () => honest.locks.list() }) }),
+    spoil: (honest) => ({ locks: withOwn(honest.locks, { list: () => honest.locks.list() }) }),
   },
   {
     wrong: "a list that shows each renewal",
     noticedBy: "locks: one that is renewed while the list is read",
     spoil: (honest) => ({
-      locks: spoiltLocks(honest, {
+      locks: withOwn(honest.locks, {
         list: async (prefix) => {
           const locks = await honest.locks.list(prefix);
           return [...locks.slice(0, 1), ...locks];
@@ -101,14 +101,14 @@ export const LOCK_SABOTAGES: readonly Sabotage[] = [
     wrong: "a release that nobody is told of",
     noticedBy: "locks: who listens is told",
     spoil: (honest) => ({
-      locks: spoiltLocks(honest, { onRelease: async () => ({ stop: async () => {} }) }),
+      locks: withOwn(honest.locks, { onRelease: async () => ({ stop: async () => {} }) }),
     }),
   },
   {
     wrong: "a listener that cannot be stopped",
     noticedBy: "locks: who stopped listening",
     spoil: (honest) => ({
-      locks: spoiltLocks(honest, {
+      locks: withOwn(honest.locks, {
         onRelease: async (name, listener) => {
           await honest.locks.onRelease(name, listener);
           return { stop: async () => {} };
@@ -117,15 +117,3 @@ export const LOCK_SABOTAGES: readonly Sabotage[] = [
     }),
   },
 ];
-
-function spoiltLocks({ locks }: Broker, spoilt: Partial<LockStore>): LockStore {
-  return {
-    acquire: (name, claim) => locks.acquire(name, claim),
-    renew: (lock, claim) => locks.renew(lock, claim),
-    release: (lock) => locks.release(lock),
-    look: (name) => locks.look(name),
-    list: (prefix) => locks.list(prefix),
-    onRelease: (name, listener) => locks.onRelease(name, listener),
-    ...spoilt,
-  };
-}

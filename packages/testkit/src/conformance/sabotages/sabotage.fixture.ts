@@ -1,4 +1,4 @@
-import type { Broker, DelayedStore, Envelope, SettlementStep } from "@millrace/core";
+import { type Broker, type Envelope, type SettlementStep, withOwn } from "@millrace/core";
 import type { MemoryBroker } from "../../memory-broker.ts";
 
 /** One thing done wrong, and the case that must notice. */
@@ -10,14 +10,7 @@ export interface Sabotage {
 
 /** The honest broker but for what was spoilt. */
 export function spoilt(honest: MemoryBroker, spoil: Sabotage["spoil"]): Broker {
-  const overrides = spoil(honest);
-  return new Proxy<Broker>(honest, {
-    get: (target, property) => {
-      if (Object.hasOwn(overrides, property)) return overrides[property as keyof Broker];
-      const value: unknown = Reflect.get(target, property, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
+  return withOwn<Broker>(honest, spoil(honest));
 }
 
 /** Settles as told, but for these steps. */
@@ -37,16 +30,4 @@ export function spoiltRequeues(
       step.do === "requeue" ? { ...step, envelope: spoil(step.envelope) } : step,
     ),
   );
-}
-
-export function spoiltDelayed(honest: MemoryBroker, spoilt: Partial<DelayedStore>): DelayedStore {
-  const { delayed } = honest;
-  return {
-    list: (query) => delayed.list(query),
-    count: (queue) => delayed.count(queue),
-    newest: () => delayed.newest(),
-    of: (job) => delayed.of(job),
-    move: (...given) => delayed.move(...given),
-    ...spoilt,
-  };
 }

@@ -1,6 +1,6 @@
-import type { Broker, DocumentStore, HistoryStore } from "@millrace/core";
+import { type Broker, type DocumentStore, withOwn } from "@millrace/core";
 import type { MemoryBroker } from "../../memory-broker.ts";
-import { type Sabotage, spoiltDelayed, spoiltSteps } from "./sabotage.fixture.ts";
+import { type Sabotage, spoiltSteps } from "./sabotage.fixture.ts";
 
 /** What waits, what has ended, and what is kept. */
 export const STORE_SABOTAGES: readonly Sabotage[] = [
@@ -20,27 +20,19 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "pages that overlap",
     noticedBy: "dead letters: are listed oldest first",
     spoil: (honest) => ({
-      deadLetters: {
+      deadLetters: withOwn(honest.deadLetters, {
         list: ({ after = 1, ...query } = {}) =>
           honest.deadLetters.list({ ...query, after: after - 1 }),
-        newest: () => honest.deadLetters.newest(),
-        tail: (query) => honest.deadLetters.tail(query),
-        add: (letter, once) => honest.deadLetters.add(letter, once),
-        remove: (n) => honest.deadLetters.remove(n),
-      },
+      }),
     }),
   },
   {
     wrong: "an end of the dead letters that reaches back to the first",
     noticedBy: "dead letters: their tail",
     spoil: (honest) => ({
-      deadLetters: {
-        list: (query) => honest.deadLetters.list(query),
-        newest: () => honest.deadLetters.newest(),
+      deadLetters: withOwn(honest.deadLetters, {
         tail: (query) => honest.deadLetters.tail({ ...query, withinMs: 600_000 }),
-        add: (letter, once) => honest.deadLetters.add(letter, once),
-        remove: (n) => honest.deadLetters.remove(n),
-      },
+      }),
     }),
   },
   {
@@ -49,13 +41,9 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     spoil: (honest) => {
       let copies = 0;
       return {
-        deadLetters: {
-          list: (query) => honest.deadLetters.list(query),
-          newest: () => honest.deadLetters.newest(),
-          tail: (query) => honest.deadLetters.tail(query),
+        deadLetters: withOwn(honest.deadLetters, {
           add: (letter, once) => honest.deadLetters.add(letter, `${once}${(copies += 1)}`),
-          remove: (n) => honest.deadLetters.remove(n),
-        },
+        }),
       };
     },
   },
@@ -136,7 +124,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "a move that leaves the job where it was as well",
     noticedBy: "delayed: a job that is moved to a time",
     spoil: (honest) => ({
-      delayed: spoiltDelayed(honest, {
+      delayed: withOwn(honest.delayed, {
         move: async (id, queue, to) => {
           const waiting = await honest.findWaiting(id, { queue });
           const moved = await honest.delayed.move(id, queue, to);
@@ -151,7 +139,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "a move that forgets what it is for",
     noticedBy: "delayed: a job that is brought to be cancelled",
     spoil: (honest) => ({
-      delayed: spoiltDelayed(honest, {
+      delayed: withOwn(honest.delayed, {
         move: (id, queue, to) => honest.delayed.move(id, queue, to),
       }),
     }),
@@ -160,7 +148,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "a move of a job that waits for another time than was said",
     noticedBy: "delayed: a job that waits for another time",
     spoil: (honest) => ({
-      delayed: spoiltDelayed(honest, {
+      delayed: withOwn(honest.delayed, {
         move: (id, queue, to, { from: _, ...meant } = {}) =>
           honest.delayed.move(id, queue, to, meant),
       }),
@@ -170,7 +158,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "a move that counts as an interruption",
     noticedBy: "delayed: a job that is moved to now",
     spoil: (honest) => ({
-      delayed: spoiltDelayed(honest, {
+      delayed: withOwn(honest.delayed, {
         move: async (id, queue) => {
           const waiting = await honest.findWaiting(id, { queue });
           if (waiting?.state !== "delayed") return false;
@@ -185,7 +173,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "a move that never says no",
     noticedBy: "delayed: what does not wait for its time",
     spoil: (honest) => ({
-      delayed: spoiltDelayed(honest, {
+      delayed: withOwn(honest.delayed, {
         move: async (id, queue, to) => {
           await honest.delayed.move(id, queue, to);
           return true;
@@ -197,7 +185,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "a list of delayed jobs in the order of storing",
     noticedBy: "delayed: lists what waits",
     spoil: (honest) => ({
-      delayed: spoiltDelayed(honest, {
+      delayed: withOwn(honest.delayed, {
         list: async (query) =>
           (await honest.delayed.list(query)).toSorted((a, b) => a.position - b.position),
       }),
@@ -207,7 +195,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "pages of delayed jobs that overlap",
     noticedBy: "delayed: pages go on",
     spoil: (honest) => ({
-      delayed: spoiltDelayed(honest, {
+      delayed: withOwn(honest.delayed, {
         list: ({ after = 1, ...query } = {}) => honest.delayed.list({ ...query, after: after - 1 }),
       }),
     }),
@@ -216,7 +204,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "a count of all queues whatever was asked",
     noticedBy: "delayed: a longer list",
     spoil: (honest) => ({
-      delayed: spoiltDelayed(honest, { count: () => honest.delayed.count() }),
+      delayed: withOwn(honest.delayed, { count: () => honest.delayed.count() }),
     }),
   },
   {
@@ -234,7 +222,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "history newest first",
     noticedBy: "history: a job's records",
     spoil: (honest) => ({
-      history: spoiltHistory(honest, {
+      history: withOwn(honest.history, {
         read: async (query) => (await honest.history.read(query)).toReversed(),
       }),
     }),
@@ -243,7 +231,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "a tail of the history that is all of it",
     noticedBy: "history: its tail",
     spoil: (honest) => ({
-      history: spoiltHistory(honest, {
+      history: withOwn(honest.history, {
         tail: ({ limit }) => honest.history.tail({ limit, withinMs: Number.MAX_SAFE_INTEGER }),
       }),
     }),
@@ -252,7 +240,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "a stretch of the history that forgets its kind",
     noticedBy: "history: a stretch",
     spoil: (honest) => ({
-      history: spoiltHistory(honest, {
+      history: withOwn(honest.history, {
         stretch: ({ kind: _, ...query }) => honest.history.stretch(query),
       }),
     }),
@@ -261,7 +249,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "a stretch of the history that is longer than was asked for",
     noticedBy: "history: a stretch",
     spoil: (honest) => ({
-      history: spoiltHistory(honest, {
+      history: withOwn(honest.history, {
         stretch: ({ limit: _, ...query }) => honest.history.stretch(query),
       }),
     }),
@@ -270,7 +258,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "a watch of the history that hears of every queue",
     noticedBy: "history: a watch",
     spoil: (honest) => ({
-      history: spoiltHistory(honest, {
+      history: withOwn(honest.history, {
         watch: (_options, listener) => honest.history.watch({}, listener),
       }),
     }),
@@ -357,7 +345,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
 export function countsOneLate(honest: MemoryBroker): Partial<Broker> {
   let late = 1;
   return {
-    delayed: spoiltDelayed(honest, {
+    delayed: withOwn(honest.delayed, {
       count: async (queue) => {
         const counted = (await honest.delayed.count(queue)) + late;
         late = 0;
@@ -368,20 +356,5 @@ export function countsOneLate(honest: MemoryBroker): Partial<Broker> {
 }
 
 export function countsNothing(honest: MemoryBroker): Partial<Broker> {
-  return { delayed: spoiltDelayed(honest, { count: async () => 0 }) };
-}
-
-function spoiltHistory({ history }: Broker, spoilt: Partial<HistoryStore>): HistoryStore {
-  return {
-    read: (query) => history.read(query),
-    stored: (query) => history.stored(query),
-    endOf: (job) => history.endOf(job),
-    last: (job, kind) => history.last(job, kind),
-    recent: (options) => history.recent(options),
-    tail: (options) => history.tail(options),
-    stretch: (query) => history.stretch(query),
-    follow: (query, listener) => history.follow(query, listener),
-    watch: (options, listener) => history.watch(options, listener),
-    ...spoilt,
-  };
+  return { delayed: withOwn(honest.delayed, { count: async () => 0 }) };
 }
