@@ -53,7 +53,8 @@ export function batchHook(host: BatchHookHost): SettlementHook {
       const { batch, id, queue } = envelope;
       const end = batchEnd(recorded?.state ?? settlement.state);
       if (batch === undefined || end === undefined) return;
-      const publish = (callback: Envelope): Promise<void> => follow(host, settled, callback);
+      const publish = (callback: Envelope): Promise<void> =>
+        enqueueOrBury(host, { after: envelope, callback, lease }, settled.alsoSettle);
       const othersLeft = await broker.batches.leave(batch, { id, queue }, end, { lease });
       if (othersLeft === false) await callBack(broker, batch, publish, recorded !== undefined);
       // One look will do for all jobs of a batch, but for one of which the batch knew nothing.
@@ -98,19 +99,7 @@ async function enqueue(
 }
 
 /**
- * As the next job of a chain: straight to its queue, among the delayed jobs where that is full, and
- * a letter where it can't be enqueued at all.
- */
-async function follow(
-  host: BatchHookHost,
-  { envelope, lease, alsoSettle }: Settled,
-  callback: Envelope,
-): Promise<void> {
-  await enqueueOrBury(host, { after: envelope, callback, lease }, alsoSettle);
-}
-
-/**
- * The same when nothing is settled any more: of what is buried the letter alone is kept, as no
+ * As `enqueueOrBury` when nothing is settled any more: of what is buried the letter alone is kept, as no
  * record is written but with a settlement.
  */
 async function followLater(host: BatchHookHost, after: JobRef, callback: Envelope): Promise<void> {
@@ -121,6 +110,10 @@ async function followLater(host: BatchHookHost, after: JobRef, callback: Envelop
   });
 }
 
+/**
+ * As the next job of a chain: straight to its queue, among the delayed jobs where that is full, and
+ * a letter where it can't be enqueued at all.
+ */
 async function enqueueOrBury(
   host: BatchHookHost,
   { after, callback, lease }: Following,

@@ -1,4 +1,4 @@
-import { settle, type Settlement, type SettlementInput, strayOf } from "@millrace/core";
+import { settle, type Settlement, type SettlementInput } from "@millrace/core";
 import { type FoundEnd, lookForEnd, outcomeOfEnd } from "../recall/look-for-end.ts";
 import { completion } from "./completion.ts";
 import type { JobSettlementOptions } from "./settlement-options.ts";
@@ -33,13 +33,8 @@ export async function yieldToEnd(of: Of, decided: Decided): Promise<Decided> {
  * writes a letter: that is there before the record that may be refused.
  */
 export async function yieldToRival(of: Of, decided: Decided): Promise<Decided> {
-  const { message } = of.delivery;
-  const { envelope } = of.input;
   const end = await rivalEndOf(of);
-  if (end === undefined) return decided;
-  const successors = await of.host.broker.successors(envelope, message);
-  const { stray } = strayOf(end.record, { envelope, message, successors });
-  return recalled(of, { outcome: { kind: "recalled" }, recorded: end.record, stray });
+  return end === undefined ? decided : recalled(of, { outcome: { kind: "recalled" }, ...end });
 }
 
 /** The end that counts is another run's: what is left to do here follows from that one. */

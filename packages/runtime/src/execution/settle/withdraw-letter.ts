@@ -1,11 +1,6 @@
-import {
-  firstMessageOf,
-  letterBeside,
-  recordError,
-  type StoredRecord,
-  strayOf,
-} from "@millrace/core";
+import { firstMessageOf, letterBeside, recordError, strayOf } from "@millrace/core";
 import type { Pause } from "../pause.ts";
+import type { FoundEnd } from "../recall/look-for-end.ts";
 import type { ExecutionHost } from "../execution-host.ts";
 import type { SettlementHook } from "./settlement-hook.ts";
 import type { JobSettlementOptions } from "./settlement-options.ts";
@@ -37,16 +32,11 @@ export function letterWithdrawal({ broker }: Pick<ExecutionHost, "broker">): Set
  * because a server may be killed again and again. Never rejects.
  */
 export async function takeLetterBack(of: Of, pause: Pause, isWanted: () => boolean): Promise<void> {
-  const { host, delivery, input } = of;
-  const { envelope } = input;
-  const { message } = delivery;
+  const { host } = of;
   const untilMono = host.clock.monotonic() + TRIES_FOR_LEASES * host.settlements.leaseMs;
   for (let tries = 0; isWanted(); tries += 1) {
     try {
-      const end = await rivalEndOf(of);
-      if (end === undefined) return;
-      const successors = await host.broker.successors(envelope, message);
-      const { stray } = strayOf(end.record, { envelope, message, successors });
+      const stray = (await rivalEndOf(of))?.stray;
       if (stray !== undefined) await host.broker.deadLetters.remove(stray.sequence);
       return;
     } catch (error) {
@@ -56,13 +46,17 @@ export async function takeLetterBack(of: Of, pause: Pause, isWanted: () => boole
   }
 }
 
-/** The end that is on record of the job, whoever wrote it. */
-export function rivalEndOf({ host, delivery, input }: Of): Promise<StoredRecord | undefined> {
-  const { envelope } = input;
-  return host.broker.history.endOf({
-    ...envelope,
-    ...firstMessageOf(envelope, delivery.message),
-  });
+/** The end that is on record of the job, whoever wrote it, and the letter that it makes a stray. */
+export async function rivalEndOf({
+  host: { broker },
+  delivery: { message },
+  input: { envelope },
+}: Of): Promise<Pick<FoundEnd, "recorded" | "stray"> | undefined> {
+  const end = await broker.history.endOf({ ...envelope, ...firstMessageOf(envelope, message) });
+  if (end === undefined) return undefined;
+  const successors = await broker.successors(envelope, message);
+  const { stray } = strayOf(end.record, { envelope, message, successors });
+  return { recorded: end.record, stray };
 }
 
 function tell({ host, input }: Of, error: unknown): void {
