@@ -99,8 +99,8 @@ async function enqueue(
 }
 
 /**
- * As `enqueueOrBury` when nothing is settled any more: of what is buried the letter alone is kept, as no
- * record is written but with a settlement.
+ * As `enqueueOrBury` when nothing is settled any more: of what is buried the letter alone is kept,
+ * as no record is written but with a settlement.
  */
 async function followLater(host: BatchHookHost, after: JobRef, callback: Envelope): Promise<void> {
   await enqueueOrBury(host, { after, callback }, async (steps) => {
