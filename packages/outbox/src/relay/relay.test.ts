@@ -329,7 +329,7 @@ describe("the relay, on SQLite and a broker in memory", () => {
   });
 
   test("without marks, ids that the queue may have forgotten are looked for first", async () => {
-    const bare = withOwn<Broker>(broker, { marks: undefined as never });
+    const bare = withOwn<Broker>(broker, { marks: undefined });
     await broker.queues.ensure("mail", { dedupeWindowMs: 1 });
     outbox(database).enqueue(mail, { to: "a" }, { id: "a" });
     const name = await store.mark("mail");
