@@ -8,7 +8,6 @@ import { freshClaim, givenBack, inPlaceOf, nextLife, successor } from "./success
 import {
   asItStands,
   CLAIM_LEASE_MS,
-  hasCome,
   isThrough,
   mayBeReplaced,
   moved,
