@@ -1,4 +1,11 @@
-import { type Broker, type Envelope, MillraceError, type StoredDeadLetter } from "@millrace/core";
+import {
+  type Broker,
+  type Envelope,
+  isSameEnqueue,
+  MillraceError,
+  NO_MEMORY,
+  type StoredDeadLetter,
+} from "@millrace/core";
 import { alone, type LetterHost } from "./alone-with-letter.ts";
 import { lettersOfId } from "./dead-matching.ts";
 import { revivedEnvelope } from "./dead-retry.ts";
@@ -23,8 +30,11 @@ export async function discardLetter(
 }
 
 /** Whether the letter lies there again: its job's steps are its own then. */
-async function isBack(broker: Broker, { queue, id, at }: StoredDeadLetter): Promise<boolean> {
-  return (await lettersOfId(broker, { queue, id })).some((other) => other.at === at);
+async function isBack(broker: Broker, letter: StoredDeadLetter): Promise<boolean> {
+  const { queue, id, at } = letter;
+  return (await lettersOfId(broker, { queue, id })).some(
+    (other) => other.at === at && isSameEnqueue(other, letter, NO_MEMORY) !== false,
+  );
 }
 
 /** What is on record of its job's steps, as it was written. */

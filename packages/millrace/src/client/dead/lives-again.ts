@@ -8,6 +8,7 @@ import {
   isSameEnqueue,
   MillraceError,
   NO_MEMORY,
+  type WaitingJob,
 } from "@millrace/core";
 
 /** What a message or a record says of the life that it is of. */
@@ -27,9 +28,8 @@ export async function waitingLife(
   revived: Envelope,
 ): Promise<Envelope | undefined> {
   const { id, queue } = revived;
-  const envelope = (await broker.findWaiting(id, { queue }))?.envelope;
-  if (envelope === undefined) return undefined;
-  return isOfLife(envelope, revived) ? envelope : undefined;
+  const where = ({ envelope }: WaitingJob): boolean => isOfLife(envelope, revived);
+  return (await broker.findWaiting(id, { queue, where }))?.envelope;
 }
 
 /** Whether anything is on record of that life, or of one after it. */
@@ -112,8 +112,9 @@ export class BegunLives {
     if (lives.get(id)?.some(isSign) === true) return "begun";
     // What waits for its time has a record, unless it has waited from the start of this life.
     if (notBefore !== undefined) {
-      const delayed = await this.#broker.findWaiting(id, { queue, storedBefore: 0 });
-      if (delayed !== undefined && isSign(delayed.envelope)) return "begun";
+      const where = ({ envelope }: WaitingJob): boolean => isSign(envelope);
+      const delayed = await this.#broker.findWaiting(id, { queue, storedBefore: 0, where });
+      if (delayed !== undefined) return "begun";
     }
     return onRecord(this.#broker, revived);
   }

@@ -1,13 +1,7 @@
-import {
-  type Arrival,
-  type Broker,
-  defined,
-  type Envelope,
-  type JobRef,
-  MillraceError,
-} from "@millrace/core";
+import { type Arrival, type Broker, defined, type Envelope, MillraceError } from "@millrace/core";
 import { Turns } from "../../filter/turns.ts";
 import type { LiveJobTest, SeenJob } from "./job-filter.ts";
+import { jobKey, type OneJob } from "./job-key.ts";
 import {
   blockedJob,
   delayedJob,
@@ -176,7 +170,7 @@ function seenIn(
 ): readonly SeenJob[] {
   return part.flatMap(({ envelope, storedAt, position }) => {
     const seen = { job: queuedJob(envelope, storedAt), carries: envelope };
-    if (!runs.has(`${envelope.queue}.${envelope.id}`)) return seen;
+    if (!runs.has(jobKey(envelope))) return seen;
     return withRunning ? { ...seen, ranAt: position } : [];
   });
 }
@@ -265,9 +259,9 @@ async function* running(
   }
   const { found, unread } = await envelopesOf(broker, jobs.filter(mayFit), isOver);
   yield jobs.flatMap((job) => {
-    const carries = found.get(keyOf(job));
+    const carries = found.get(jobKey(job));
     if (carries !== undefined) return [{ job, carries }];
-    if (unread.has(keyOf(job))) return [{ job, unread: true as const }];
+    if (unread.has(jobKey(job))) return [{ job, unread: true as const }];
     return mayFit(job) ? [] : [{ job }];
   });
 }
@@ -280,18 +274,18 @@ interface FoundEnvelopes {
 
 async function envelopesOf(
   broker: Broker,
-  jobs: readonly JobRef[],
+  jobs: readonly OneJob[],
   isOver: LiveScan["isOver"] = () => false,
 ): Promise<FoundEnvelopes> {
   const found = new Map<string, Envelope>();
-  const missing = new Set(jobs.map(keyOf));
+  const missing = new Set(jobs.map(jobKey));
   for (const queue of new Set(jobs.map((job) => job.queue))) {
-    const ofQueue = jobs.filter((job) => job.queue === queue).map(keyOf);
+    const ofQueue = jobs.filter((job) => job.queue === queue).map(jobKey);
     let left = ofQueue.length;
     for await (const part of partsOf(broker, { queue, isNamed: false })) {
       for (const { envelope } of part)
-        if (missing.delete(keyOf(envelope))) {
-          found.set(keyOf(envelope), envelope);
+        if (missing.delete(jobKey(envelope))) {
+          found.set(jobKey(envelope), envelope);
           left -= 1;
         }
       if (left === 0) break;
@@ -301,8 +295,4 @@ async function envelopesOf(
     if (missing.size > 0 && isOver()) break;
   }
   return { found, unread: missing };
-}
-
-export function keyOf({ queue, id }: JobRef): string {
-  return `${queue}/${id}`;
 }

@@ -14,6 +14,7 @@ import { readGate } from "@millrace/runtime";
 import { locksAtGate } from "../gate-locks.ts";
 import { type LimitUse, limitsOf } from "../queues/queue-limits.ts";
 import { queueStatus } from "../queues/queue-status.ts";
+import { jobKey } from "./job-key.ts";
 import { knownNodes } from "./unanswered.ts";
 
 /** Why a job waits for a time. */
@@ -130,16 +131,17 @@ function whyLater(envelope: Envelope, last: HistoryRecord | undefined): DelayRea
 
 async function gateHold(
   broker: Broker,
-  { envelope: { id, queue }, gate, storedAt }: WaitingJob,
+  { envelope: job, gate, storedAt }: WaitingJob,
 ): Promise<JobHold | undefined> {
   if (gate === undefined) return undefined;
+  const { queue } = job;
   const [front, gates, held, running] = await Promise.all([
     broker.blocked.list({ queue, gate, limit: MOST_BEFORE + 1 }),
     broker.blocked.gates(queue),
     broker.locks.list(),
     broker.listRunning({ timeoutMs: RUNNING_MS }),
   ]);
-  const before = front.findIndex(({ envelope }) => envelope.id === id);
+  const before = front.findIndex(({ envelope }) => jobKey(envelope) === jobKey(job));
   return {
     ...{ kind: "gate", gate, ...limitOf(gate) },
     since: storedAt,

@@ -10,6 +10,7 @@ import {
   tracePart,
 } from "@millrace/core";
 import { snapshotsOf } from "../queues/snapshots.ts";
+import { jobKey } from "./job-key.ts";
 import { knownNodes, type UnansweredJob, unansweredJobs } from "./unanswered.ts";
 import { PAGE_BYTES, waitingPages } from "./waiting-pages.ts";
 
@@ -94,7 +95,7 @@ async function queuedJobs(
     // What runs is asked for as well, because it lies in front.
     for await (const page of waitingPages(broker, name, limit - jobs.length + runs.size))
       for (const { envelope, storedAt } of page) {
-        if (runs.has(`${envelope.queue}.${envelope.id}`)) continue;
+        if (runs.has(jobKey(envelope))) continue;
         jobs.push(queuedJob(envelope, storedAt));
         if (jobs.length === limit) return jobs;
       }
@@ -102,9 +103,7 @@ async function queuedJobs(
   return jobs;
 }
 
-/**
- * What lies in its queue because it runs: as `queue.id`.
- */
+/** What lies in its queue because it runs, by `jobKey`: another of its id may wait there. */
 export async function whatRuns(
   broker: Broker,
   { queue, limit }: { readonly queue?: string | undefined; readonly limit?: number | undefined },
@@ -114,7 +113,7 @@ export async function whatRuns(
   const queues = await snapshotsOf(broker, queue);
   const unanswered = await allUnanswered(broker, { limit, queues, running });
   const all = [...running, ...unanswered.map(({ job }) => job.envelope)];
-  return { runs: new Set(all.map((job) => `${job.queue}.${job.id}`)), queues };
+  return { runs: new Set(all.map(jobKey)), queues };
 }
 
 export function queuedJob(envelope: Envelope, storedAt: number): LiveJob {

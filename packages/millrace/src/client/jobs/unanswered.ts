@@ -6,6 +6,7 @@ import {
   type WaitingJob,
 } from "@millrace/core";
 import { nodesOf, type NodeStatus } from "../nodes.ts";
+import { jobKey } from "./job-key.ts";
 import { waitingPages } from "./waiting-pages.ts";
 
 /** A job that was handed to a node which does not say that it runs it. */
@@ -57,7 +58,7 @@ export async function unansweredJobs(
   const serving = nodes.filter(({ queues }) => queues.some((one) => one.queue === queue));
   const silent = serving.filter(isSilent);
   if (serving.length > 0 && silent.length === 0) return NONE;
-  const known = new Set(running.map(({ queue: of, id }) => `${of}.${id}`));
+  const known = new Set(running.map(jobKey));
   const [only, ...others] = silent;
   const whose = only === undefined || others.length > 0 ? {} : { node: only.name };
   const since = only === undefined ? {} : { silentMs: Math.max(...silent.map((n) => n.silentMs)) };
@@ -65,7 +66,7 @@ export async function unansweredJobs(
   let [looked, pages] = [0, 0];
   for await (const page of waitingPages(broker, queue, limit)) {
     for (const job of page)
-      if (job.isHandedOut === true && !known.has(`${queue}.${job.envelope.id}`))
+      if (job.isHandedOut === true && !known.has(jobKey(job.envelope)))
         jobs.push({ job, ...whose, ...since });
     looked += page.length;
     pages += 1;

@@ -144,15 +144,11 @@ async function lettersOf(
 async function cancel(
   broker: Broker,
   clock: Clock,
-  { id, queue, mark }: PlanItem,
+  { id, queue, createdAt }: PlanItem,
   reason: string,
 ): Promise<boolean> {
-  if (mark === undefined)
-    throw new MillraceError(
-      "invalid-envelope",
-      `The delayed job ${id} of the queue ${queue} could not be read, so it is not known which job of the id was meant. None was cancelled.`,
-    );
-  const job = { id, queue, createdAt: mark };
+  if (createdAt === undefined) throw unknownJob({ id, queue }, "cancelled");
+  const job = { id, queue, createdAt };
   try {
     const { state } = await cancelJob(broker, clock, job, cancelReason(reason), {});
     return state === "cancelling" || state === "cancelled";
@@ -165,10 +161,19 @@ async function cancel(
 /** Only where it still waits for the time at which it was met. */
 async function reschedule(
   { delayed }: Broker,
-  { id, queue, mark = 0, to }: PlanItem,
+  { id, queue, createdAt, mark = 0, to }: PlanItem,
   inDoubt: boolean,
 ): Promise<boolean> {
-  if (await delayed.move(id, queue, to ?? "now", { from: mark })) return true;
+  if (createdAt === undefined) throw unknownJob({ id, queue }, "moved");
+  if (await delayed.move(id, queue, to ?? "now", { createdAt, from: mark })) return true;
+  if (!inDoubt) return false;
   // Who began with it has moved it; one that was sent to its queue is seen no more.
-  return inDoubt && (to === undefined || (await delayed.move(id, queue, to, { from: to })));
+  return to === undefined || delayed.move(id, queue, to, { createdAt, from: to });
+}
+
+function unknownJob({ id, queue }: PlanItem, what: "cancelled" | "moved"): MillraceError {
+  return new MillraceError(
+    "invalid-envelope",
+    `The delayed job ${id} of the queue ${queue} could not be read, so it is not known which job of the id was meant. None was ${what}.`,
+  );
 }

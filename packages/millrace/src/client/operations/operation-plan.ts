@@ -1,13 +1,12 @@
 import { type Broker, type DocumentStore, MillraceError } from "@millrace/core";
+import type { OneJob } from "../jobs/job-key.ts";
 import type { Exception } from "./operation.ts";
 
 /** One thing that is meant. */
-export interface PlanItem {
-  readonly id: string;
-  readonly queue: string;
+export interface PlanItem extends OneJob {
   /**
-   * Which letter of the job, or which enqueue of the id, as far as it is known; of a job that is
-   * given another time, the one that it had.
+   * Which letter of the job; of a job that is given another time, the one that it had; of one whose
+   * change is taken back, its place in the plan of that.
    */
   readonly mark?: number;
   /** The other time. Without it, now. */
@@ -52,12 +51,13 @@ export async function readPage(plans: DocumentStore, id: string, page: number): 
   const value = document?.value as Partial<StoredPage> | null | undefined;
   if (Array.isArray(value?.items))
     return {
-      items: value.items.map(([queue, job, mark, to, traceId]) => ({
+      items: value.items.map(([queue, job, mark, to, traceId, createdAt]) => ({
         id: job,
         queue,
         ...(typeof mark === "number" ? { mark } : {}),
         ...(typeof to === "number" ? { to } : {}),
-        ...(traceId === undefined ? {} : { traceId }),
+        ...(typeof traceId === "string" ? { traceId } : {}),
+        ...(typeof createdAt === "number" ? { createdAt } : {}),
       })),
       exceptions: value.exceptions ?? {},
     };
@@ -84,27 +84,32 @@ export async function erasePlan(plans: DocumentStore, id: string, total: number)
   }
 }
 
+/** Null where only something after it is known. */
+type StoredItem = readonly [
+  queue: string,
+  id: string,
+  mark?: number | null,
+  to?: number | null,
+  traceId?: string | null,
+  createdAt?: number | null,
+];
+
 interface StoredPage {
-  readonly items: readonly (readonly [
-    queue: string,
-    id: string,
-    /** Null where only something after it is known. */
-    mark?: number | null,
-    to?: number | null,
-    traceId?: string,
-  ])[];
+  readonly items: readonly StoredItem[];
   readonly exceptions: Readonly<Record<string, Exception>>;
 }
 
 function stored({ items, exceptions }: PlanPage): StoredPage {
   return {
-    items: items.map(({ id, queue, mark, to, traceId }) => {
-      if (traceId !== undefined) return [queue, id, mark ?? null, to ?? null, traceId];
-      if (mark === undefined) return [queue, id];
-      return to === undefined ? [queue, id, mark] : [queue, id, mark, to];
-    }),
+    items: items.map(storedItem),
     exceptions,
   };
+}
+
+function storedItem({ id, queue, mark, to, traceId, createdAt }: PlanItem): StoredItem {
+  const rest = [mark ?? null, to ?? null, traceId ?? null, createdAt ?? null] as const;
+  const known = rest.findLastIndex((value) => value !== null) + 1;
+  return [queue, id, ...rest.slice(0, known)] as unknown as StoredItem;
 }
 
 function key(id: string, page: number): string {

@@ -287,7 +287,7 @@ async function wayBack(
 async function itemsOf(broker: Broker, id: string): Promise<readonly OperationItem[]> {
   const { operation } = await getOperation(await operationsBucket(broker), id);
   return (await plannedOf(broker, operation)).map(
-    ({ item: { mark: _mark, to: _to, ...which }, outcome }) => ({ ...which, outcome }),
+    ({ item: { mark: _, to: _to, createdAt: _at, ...which }, outcome }) => ({ ...which, outcome }),
   );
 }
 

@@ -1,22 +1,7 @@
-import {
-  type Arrival,
-  type Broker,
-  type Envelope,
-  type JobRef,
-  MillraceError,
-} from "@millrace/core";
+import { type Arrival, type Broker, type Envelope, MillraceError } from "@millrace/core";
+import { jobKey, type OneJob } from "../jobs/job-key.ts";
 
 const STRETCH = 500;
-
-/** A job that is looked for. */
-export interface SoughtJob extends JobRef {
-  /** Of several of the id, the one that was created then. Default: the latest of them. */
-  readonly createdAt?: number;
-}
-
-export function jobKey({ queue, id, createdAt }: SoughtJob): string {
-  return createdAt === undefined ? `${queue}/${id}` : `${queue}/${id}/${createdAt}`;
-}
 
 /** Under which it may be looked for. */
 function keysOf({ queue, id, createdAt }: Envelope): readonly string[] {
@@ -35,8 +20,12 @@ export class QueueReader {
     this.#broker = broker;
   }
 
-  /** By `jobKey`. What is not there is left out. */
-  async find(jobs: readonly SoughtJob[]): Promise<ReadonlyMap<string, Arrival>> {
+  /**
+   * By `jobKey`. What is not there is left out.
+   *
+   * @param jobs where it is not said when one was created, the latest of its id is meant
+   */
+  async find(jobs: readonly OneJob[]): Promise<ReadonlyMap<string, Arrival>> {
     const found = new Map<string, Arrival>();
     for (const queue of new Set(jobs.map((job) => job.queue))) {
       const wanted = new Set(jobs.filter((job) => job.queue === queue).map(jobKey));

@@ -12,12 +12,11 @@ import {
   readEntry,
   UniqueClaims,
   UniqueKey,
-  type WaitingJob,
 } from "@millrace/core";
 import { readable } from "../dead/dead-discard.ts";
-import { lettersOfId } from "../dead/dead-matching.ts";
 import { claimAnew } from "../dead/dead-revive.ts";
 import { letterAfterLife, revivedEnvelope } from "../dead/dead-retry.ts";
+import { jobKey, type OneJob } from "../jobs/job-key.ts";
 import { isFinal } from "../jobs/results/end-on-record.ts";
 import { withdrawCancellations } from "../jobs/withdraw-cancellations.ts";
 import { livesAgain } from "../dead/lives-again.ts";
@@ -25,10 +24,16 @@ import { type Act, isAway, outcomeOf } from "./act.ts";
 import { type Anew, keptEnvelope, keptLetter, type KeptThing, KeptThings } from "./kept-things.ts";
 import type { PlanItem } from "./operation-plan.ts";
 import { Patience, PATIENCE_MS } from "./patience.ts";
-import { jobKey, QueueReader } from "./queue-reader.ts";
-
-const REST_MS = 100;
-const WHO_RUNS_MS = 400;
+import { QueueReader } from "./queue-reader.ts";
+import {
+  cannot,
+  hasBegun,
+  isSomewhere,
+  isWaiting,
+  recordsOf,
+  rest,
+  sameLetter,
+} from "./undo-looks.ts";
 
 export type UndoKind = "discard-undo" | "cancel-undo" | "retry-undo";
 
@@ -84,9 +89,11 @@ export async function undoActOf(
     });
     const all = await Promise.all(items.map(read));
     const waiting = kind === "retry-undo" ? await thoseThatMayWait(broker, clock, all) : [];
-    const arrivals = await reader.find(waiting);
-    for (const { job, place, kept } of all) {
+    const arrivals = await reader.find(waiting.filter((job) => job !== undefined));
+    for (const [index, { job, place, kept }] of all.entries()) {
       requireHeld();
+      const sought = waiting[index];
+      const arrival = sought && arrivals.get(jobKey(sought));
       const undoing = {
         broker,
         clock,
@@ -99,26 +106,29 @@ export async function undoActOf(
       };
       const undone = async (): Promise<boolean> => {
         if (kept === undefined) throw cannot(job, "nothing of it was kept, or not any more.");
-        return undo({ job, place, kept, arrival: arrivals.get(jobKey(job)) }, undoing);
+        return undo({ job, place, kept, arrival }, undoing);
       };
       next(await outcomeOf(undone));
     }
   };
 }
 
-/** Retried jobs of whose next life nothing is on record: the queue is read for these alone. */
-async function thoseThatMayWait(
+/**
+ * Of retried jobs those of whose next life nothing is on record: the queue is read for these alone.
+ * Others of their ids may wait there.
+ */
+function thoseThatMayWait(
   broker: Broker,
   clock: Clock,
   all: readonly { readonly job: JobRef; readonly kept: KeptThing | undefined }[],
-): Promise<readonly JobRef[]> {
-  const mayWait = await Promise.all(
+): Promise<readonly (OneJob | undefined)[]> {
+  return Promise.all(
     all.map(async ({ job, kept }) => {
       const revived = kept && readable(broker, keptLetter(kept), clock.now());
-      return revived !== undefined && !(await hasBegun(broker, job, revived));
+      if (revived === undefined || (await hasBegun(broker, job, revived))) return undefined;
+      return { ...job, createdAt: revived.createdAt };
     }),
   );
-  return all.flatMap(({ job }, index) => (mayWait[index] === true ? [job] : []));
 }
 
 /** A discarded letter is there again, with the steps of its job. */
@@ -213,9 +223,7 @@ function callerOf(job: Envelope): string | undefined {
 }
 
 async function isThere(broker: Broker, job: JobRef, said: Anew): Promise<boolean> {
-  const { id, queue } = job;
-  const where = ({ envelope }: WaitingJob): boolean => envelope.createdAt === said.createdAt;
-  if ((await broker.findWaiting(id, { queue, where })) !== undefined) return true;
+  if (await isWaiting(broker, { ...job, createdAt: said.createdAt })) return true;
   return (await broker.history.read(job)).some(({ createdAt }) => createdAt === said.createdAt);
 }
 
@@ -269,7 +277,7 @@ async function takeBack(
     if (known !== undefined && inDoubt) await broker.deadLetters.remove(known);
     throw cannot(job, "a node has had it.");
   }
-  if (!waits && (!inDoubt || (await isSomewhere(broker, job))))
+  if (!waits && (!inDoubt || (await isSomewhere(broker, revived))))
     throw cannot(job, "it does not wait in its queue any more.");
   if (known === undefined)
     await broker.deadLetters.add(letterAfterLife(keptLetter(kept), revived, broker), once);
@@ -295,40 +303,6 @@ async function takeBack(
   throw cannot(job, "a node has it.");
 }
 
-function cannot({ id, queue }: JobRef, why: string): MillraceError {
-  return new MillraceError(
-    "undo-impossible",
-    `The job ${id} of the queue ${queue} stays as it is: ${why}`,
-  );
-}
-
-/** Where the very letter that was kept lies, if it is there. */
-async function sameLetter(broker: Broker, { letter }: KeptThing): Promise<number | undefined> {
-  const { queue, id, at, attempts, reason } = letter;
-  const found = (await lettersOfId(broker, { queue, id })).find(
-    (other) => other.at === at && other.attempts === attempts && other.reason === reason,
-  );
-  return found?.sequence;
-}
-
-async function recordsOf(
-  broker: Broker,
-  { id, queue }: JobRef,
-  { createdAt }: Pick<Envelope, "createdAt">,
-): Promise<readonly HistoryRecord[]> {
-  const records = await broker.history.read({ id, queue });
-  return records.filter((record) => (record.createdAt ?? createdAt) === createdAt);
-}
-
-async function isSomewhere(broker: Broker, job: JobRef): Promise<boolean> {
-  const { id, queue } = job;
-  return (await runs(broker, job)) || (await broker.findWaiting(id, { queue })) !== undefined;
-}
-
-async function runs(broker: Broker, { id, queue }: JobRef): Promise<boolean> {
-  return (await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS, queue })) !== undefined;
-}
-
 /** Frees the key of a job that was taken out: nobody else is going to. */
 async function freeKey(broker: Broker, { id, queue, uniqueKey }: Envelope): Promise<void> {
   if (uniqueKey === undefined) return;
@@ -337,14 +311,4 @@ async function freeKey(broker: Broker, { id, queue, uniqueKey }: Envelope): Prom
   const found = await claims.read(key);
   if (found?.claim.id === id && found.claim.state !== "freed")
     await claims.write(key, { ...found.claim, state: "freed" }, found.revision);
-}
-
-/** Whether anything is on record of the life that a retry has begun, or of one after it. */
-async function hasBegun(broker: Broker, job: JobRef, revived: Envelope): Promise<boolean> {
-  const { life: begun = 0 } = revived;
-  return (await recordsOf(broker, job, revived)).some(({ life = 0 }) => life >= begun);
-}
-
-function rest(clock: Clock): Promise<void> {
-  return new Promise((resolve) => void clock.setTimer(REST_MS, resolve));
 }

@@ -1,5 +1,6 @@
 import {
   type Broker,
+  defined,
   MillraceError,
   optionNames,
   refuseUndefined,
@@ -15,12 +16,12 @@ import type { LetterTest } from "../dead/dead-filter.ts";
 import { type DeadLetterFilter, letterTest, matching } from "../dead/dead-matching.ts";
 import { seenJob } from "../jobs/find-live.ts";
 import { EVERY_LIVE_JOB, parseLiveJobFilter, type SeenJob } from "../jobs/job-filter.ts";
+import { jobKey } from "../jobs/job-key.ts";
 import { LIVE_STATES, type LiveJob, type LiveState } from "../jobs/live-jobs.ts";
-import { lookThrough } from "../jobs/look-through.ts";
+import { lookThrough } from "../jobs/searching/look-through.ts";
 import type { RescheduleOptions } from "../jobs/reschedule-job.ts";
 import { snapshotsOf } from "../queues/snapshots.ts";
 import type { PlanItem } from "./operation-plan.ts";
-import { jobKey } from "./queue-reader.ts";
 
 /** Which jobs that have not ended are meant. Everything that is given must hold. */
 export interface LiveJobFilter {
@@ -83,18 +84,14 @@ async function meantItems(
   switch (target.kind) {
     case "jobs-cancel": {
       const { filter } = target;
-      const cancelled = { filter, now, mask, signal, asksCreation: true };
-      return liveItems(broker, cancelled, ({ createdAt }) => markOf(createdAt));
+      return liveItems(broker, { filter, now, mask, signal }, () => ({}));
     }
     case "jobs-reschedule": {
       const { filter } = target;
       refuseUnknown(filter, DELAYED_NAMES, "a filter of delayed jobs");
       const to = startTime(target, now);
       const delayed = { filter: { ...filter, state: "delayed" }, now, mask, signal } as const;
-      return liveItems(broker, delayed, ({ notBefore }) => ({
-        ...markOf(notBefore),
-        ...(to === undefined ? {} : { to }),
-      }));
+      return liveItems(broker, delayed, ({ notBefore }) => defined({ mark: notBefore, to }));
     }
     case "dead-retry":
     case "dead-discard":
@@ -113,14 +110,6 @@ const TARGET_KINDS: readonly OperationTarget["kind"][] = [
   ...(["jobs-cancel", "jobs-reschedule", "dead-retry", "dead-discard"] as const),
 ];
 
-function markOf(mark: number | undefined): Pick<PlanItem, "mark"> {
-  return mark === undefined ? {} : { mark };
-}
-
-function traceOf(traceId: string | undefined): Pick<PlanItem, "traceId"> {
-  return traceId === undefined ? {} : { traceId };
-}
-
 async function letterItems(
   broker: Broker,
   filter: DeadLetterFilter,
@@ -129,7 +118,7 @@ async function letterItems(
 ): Promise<readonly PlanItem[]> {
   const items: PlanItem[] = [];
   for await (const { id, queue, sequence, headers } of matching(broker, filter, fits, signal)) {
-    const item = { id, queue, mark: sequence, ...traceOf(traceIdOf(headers)) };
+    const item = { id, queue, mark: sequence, ...defined({ traceId: traceIdOf(headers) }) };
     if (items.push(item) > MOST_ITEMS) throw tooMany("dead letters");
   }
   return items;
@@ -147,13 +136,12 @@ interface MeantWhen {
 
 interface MeantJobs extends MeantWhen {
   readonly filter: LiveJobFilter;
-  readonly asksCreation?: boolean;
 }
 
 /** Looks through all that wait or run, however many these are. */
 async function liveItems(
   broker: Broker,
-  { filter, now, mask, signal, asksCreation = false }: MeantJobs,
+  { filter, now, mask, signal }: MeantJobs,
   rest: (job: LiveJob) => Pick<PlanItem, "mark" | "to">,
 ): Promise<readonly PlanItem[]> {
   refuseUnknown(filter, LIVE_NAMES, "a filter of jobs");
@@ -165,7 +153,7 @@ async function liveItems(
     );
   const { fits, asksCargo, allows, mayFit } =
     where === undefined ? EVERY_LIVE_JOB : parseLiveJobFilter(where, now, mask);
-  const scan = { asksCargo, asksCreation, mayFit, ...(queue === undefined ? {} : { queue }) };
+  const scan = { asksCargo, asksCreation: true, mayFit, ...(queue === undefined ? {} : { queue }) };
   if (id !== undefined && queue === undefined)
     throw new MillraceError("invalid-option", "queue: needed with an id, which another may have.");
   const items = new Map<string, PlanItem>();
@@ -174,9 +162,10 @@ async function liveItems(
     if (name !== undefined && job.name !== name) return;
     if (!fits(seen)) return;
     // Several jobs may have the id. One that moves on meanwhile is met twice.
-    items.set(jobKey(asksCreation ? job : { id: job.id, queue: job.queue }), {
-      ...{ id: job.id, queue: job.queue, ...rest(job) },
-      ...traceOf(job.traceId),
+    const { id: of, queue: where, createdAt, traceId } = job;
+    items.set(jobKey(job), {
+      ...{ id: of, queue: where, ...rest(job) },
+      ...defined({ createdAt, traceId }),
     });
     if (items.size > MOST_ITEMS) throw tooMany("jobs");
   };

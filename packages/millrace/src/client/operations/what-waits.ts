@@ -1,7 +1,8 @@
 import type { Broker, Envelope } from "@millrace/core";
 import { isFinal } from "../jobs/results/end-on-record.ts";
 import type { PlanItem } from "./operation-plan.ts";
-import { jobKey, type QueueReader, type SoughtJob } from "./queue-reader.ts";
+import { jobKey } from "../jobs/job-key.ts";
+import type { QueueReader } from "./queue-reader.ts";
 
 /** Between two places a job can be missed in both. */
 const LOOKS = 3;
@@ -19,9 +20,9 @@ export async function thoseThatWait(
     // What is delayed or blocked is found by its id, and would be missing in the queue.
     const elsewhere = await Promise.all(missing.map((item) => notQueued(broker, item)));
     const left = missing.filter((_, index) => elsewhere[index] === undefined);
-    const queued = await reader.find(left.map(soughtJob));
+    const queued = await reader.find(left);
     for (const [index, item] of missing.entries()) {
-      const envelope = elsewhere[index] ?? queued.get(jobKey(soughtJob(item)))?.envelope;
+      const envelope = elsewhere[index] ?? queued.get(jobKey(item))?.envelope;
       if (envelope !== undefined) found.set(item, envelope);
     }
     missing = left.filter((item) => !found.has(item));
@@ -31,17 +32,13 @@ export async function thoseThatWait(
 
 async function notQueued(
   broker: Broker,
-  { id, queue, mark }: PlanItem,
+  { id, queue, createdAt }: PlanItem,
 ): Promise<Envelope | undefined> {
   const waiting = await broker.findWaiting(id, {
     ...{ queue, storedBefore: 0 },
-    where: ({ envelope }) => envelope.createdAt === mark,
+    where: ({ envelope }) => envelope.createdAt === createdAt,
   });
   return waiting?.envelope;
-}
-
-function soughtJob({ id, queue, mark }: PlanItem): SoughtJob {
-  return { id, queue, ...(mark === undefined ? {} : { createdAt: mark }) };
 }
 
 /** Their last record sends them on, so they must be somewhere. */
@@ -50,9 +47,9 @@ async function thoseSentOn(
   items: readonly PlanItem[],
 ): Promise<readonly PlanItem[]> {
   const isSentOn = await Promise.all(
-    items.map(async ({ id, queue, mark }) => {
+    items.map(async ({ id, queue, createdAt }) => {
       const records = await broker.history.read({ id, queue });
-      const last = records.findLast(({ createdAt = mark }) => createdAt === mark);
+      const last = records.findLast((record) => (record.createdAt ?? createdAt) === createdAt);
       return last !== undefined && !isFinal(last);
     }),
   );

@@ -2,8 +2,8 @@ import { defineJob, snooze } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
-import { createClient } from "../client.ts";
-import type { LiveJobFilter } from "../operations/what-is-meant.ts";
+import { createClient } from "../../client.ts";
+import type { LiveJobFilter } from "../../operations/what-is-meant.ts";
 
 const send = defineJob<{ readonly n: number }>({
   name: "mail.send",

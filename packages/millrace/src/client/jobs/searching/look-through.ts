@@ -1,7 +1,8 @@
 import { type Broker, MillraceError } from "@millrace/core";
-import { keyOf, type LiveScan, Reached, seenJobs } from "./find-live.ts";
-import type { SeenJob } from "./job-filter.ts";
-import type { LiveState } from "./live-jobs.ts";
+import { type LiveScan, Reached, seenJobs } from "../find-live.ts";
+import type { SeenJob } from "../job-filter.ts";
+import { jobKey } from "../job-key.ts";
+import type { LiveState } from "../live-jobs.ts";
 
 /** From where jobs move on first. */
 const PLACES = ["delayed", "blocked", "queued"] as const;
@@ -38,8 +39,8 @@ export async function lookThrough(
       signal?.throwIfAborted();
       met += 1;
       if (seen.ranAt === undefined) consider(seen);
-      else ran.set(keyOf(seen.job), seen);
-      if (state === "running") ran.delete(keyOf(seen.job));
+      else ran.set(jobKey(seen.job), seen);
+      if (state === "running") ran.delete(jobKey(seen.job));
     }
     signal?.throwIfAborted();
     return met;
