@@ -20,9 +20,15 @@ export type Outcome =
   | { readonly kind: "lease-lost" }
   /**
    * Until its own start time, or until the time that a rate limit keeps for it (`reservedAt`, the
-   * broker's clock).
+   * broker's clock). `elsewhere`: another message of it may be run, or have ended it, so that it is
+   * asked about when it comes again.
    */
-  | { readonly kind: "deferred"; readonly untilMs: number; readonly reservedAt?: number }
+  | {
+      readonly kind: "deferred";
+      readonly untilMs: number;
+      readonly reservedAt?: number;
+      readonly elsewhere?: true;
+    }
   /** Kept at a gate, by its name, until somebody lets it in. */
   | { readonly kind: "blocked"; readonly gate: string }
   | { readonly kind: "expired" }

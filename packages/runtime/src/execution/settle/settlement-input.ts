@@ -117,7 +117,8 @@ function sharedUnseen(
 ): number | undefined {
   const goesOn =
     outcome.kind === "interrupted" || outcome.kind === "blocked" || outcome.kind === "deferred";
-  return from === "queued" && goesOn && recentEnds.reachesBack(message)
+  const isElsewhere = outcome.kind === "deferred" && outcome.elsewhere === true;
+  return from === "queued" && goesOn && (isElsewhere || recentEnds.reachesBack(message))
     ? Math.floor(message.storedAt)
     : undefined;
 }

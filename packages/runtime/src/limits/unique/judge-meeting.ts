@@ -34,6 +34,11 @@ export interface GaveWay {
 export type Judged =
   /** It may run. `frees`: the claim that its end frees. */
   | { readonly do: "pass"; readonly frees: StoredClaim | undefined }
+  /**
+   * Its key was freed by a start of its own, of which it knows nothing. It may run where no other
+   * message of it does.
+   */
+  | { readonly do: "pass-alone" }
   /** It may run once this is written at that revision (0: where there is nothing). */
   | { readonly do: "take"; readonly claim: UniqueClaim; readonly expected: number }
   /**
@@ -200,7 +205,8 @@ function own(stored: StoredClaim, met: Meeting): Judged {
   };
   if (claim.state === "freed") {
     // It has ended, and was brought back to life by something that knows of no claims.
-    return during === "running" ? take(freshAfter(stored, met), revision, met) : PASS;
+    if (during === "running") return take(freshAfter(stored, met), revision, met);
+    return during === "pending" && met.earlier === "none" ? { do: "pass-alone" } : PASS;
   }
   if (during === "pending")
     return { do: "take", claim: moved(stored, "freed"), expected: revision };

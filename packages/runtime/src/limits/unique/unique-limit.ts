@@ -24,7 +24,7 @@ import { RecentMeetings } from "./recent-meetings.ts";
 import type { UniqueHolds } from "./unique-holds.ts";
 
 export interface UniqueLimitHost {
-  readonly broker: Pick<Broker, "solitary">;
+  readonly broker: Pick<Broker, "solitary" | "whoRuns">;
   readonly claims: UniqueClaims;
   readonly holds: UniqueHolds;
   readonly displaced: DisplacedJobs;
@@ -39,6 +39,11 @@ export interface UniqueLimitHost {
  */
 const ROUNDS = 20;
 const ASIDE_MS = 250;
+/** How long a node has to answer that it runs a job. */
+const WHO_RUNS_MS = 400;
+/** Between two looks whether another message of a job is run still. */
+const RUNS_LEAST_MS = 2_000;
+const RUNS_MOST_MS = 60_000;
 
 /**
  * Lets a job run if its unique key is its own, and makes the claim of a job whose producer knew of
@@ -99,6 +104,12 @@ export class UniqueLimit implements Limit {
         case "pass":
           holds.note(envelope, { key, frees: verdict.frees });
           return PASSED;
+        case "pass-alone": {
+          const refusal = await this.#unlessAlone(envelope, met);
+          if (refusal !== undefined) return this.#refuse(envelope, key, refusal);
+          holds.note(envelope, { key, frees: undefined });
+          return PASSED;
+        }
         case "take": {
           const taken = await this.#take(envelope, key, verdict, met);
           if (taken === undefined) continue;
@@ -131,6 +142,20 @@ export class UniqueLimit implements Limit {
       return PASSED;
     }
     return this.#refuse(envelope, key, { kind: "deferred", untilMs: met.now + ASIDE_MS });
+  }
+
+  /**
+   * A server that was killed may hand out what had been handed back already, beside its copy. Who
+   * runs it is asked first, and then what became of it: a run is on record before it is over.
+   */
+  async #unlessAlone(envelope: Envelope, met: Meeting): Promise<Outcome | undefined> {
+    const { id, queue, createdAt, sharedSince } = envelope;
+    const { broker } = this.#host;
+    const runs = await broker.whoRuns(id, { timeoutMs: WHO_RUNS_MS, queue, createdAt });
+    if (runs === undefined && sharedSince !== undefined) return undefined;
+    const waited = Math.max(RUNS_LEAST_MS, Math.ceil((met.now - met.enqueuedAt) / 2));
+    const forMs = runs === undefined ? ASIDE_MS : Math.min(RUNS_MOST_MS, waited);
+    return { kind: "deferred", untilMs: met.now + forMs, elsewhere: true };
   }
 
   /** The key is another's, or not yet the job's, so there is nothing to free. */
