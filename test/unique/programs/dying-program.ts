@@ -1,5 +1,5 @@
 import { connectBroker } from "@millrace/broker-nats";
-import { type Broker, brokerOutlet, Producer, systemClock } from "@millrace/core";
+import { type Broker, brokerOutlet, Producer, systemClock, withOwn } from "@millrace/core";
 import { indexJob, type RuleName, RULES } from "../index-job.ts";
 
 /**
@@ -17,25 +17,18 @@ const stay = async (): Promise<void> => {
   await told;
 };
 
-const stopping: Broker = Object.create(broker, {
-  documents: {
-    value: async (bucket: string) => {
-      if (step === "before the claim") await stay();
-      return broker.documents(bucket);
-    },
+const stopping = withOwn<Broker>(broker, {
+  documents: async (bucket) => {
+    if (step === "before the claim") await stay();
+    return broker.documents(bucket);
   },
-  enqueue: {
-    value: async (...args: Parameters<Broker["enqueue"]>) => {
-      if (step === "between claim and publish") await stay();
-      const results = await broker.enqueue(...args);
-      if (step === "after the publish") await stay();
-      return results;
-    },
+  enqueue: async (...args) => {
+    if (step === "between claim and publish") await stay();
+    const results = await broker.enqueue(...args);
+    if (step === "after the publish") await stay();
+    return results;
   },
-  findWaiting: { value: broker.findWaiting.bind(broker) },
-  onRecordSince: { value: broker.onRecordSince.bind(broker) },
-  history: { value: broker.history },
-}) as Broker;
+});
 
 await new Producer(brokerOutlet(stopping), systemClock).enqueue(
   indexJob(RULES[rule as RuleName]),

@@ -1,6 +1,7 @@
 import { MemoryBroker } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import type { Broker } from "../broker/broker.ts";
+import { withOwn } from "../broker/with-own.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { defineMachine } from "./define-machine.ts";
 import { type MachineDocument, machineKey, MACHINES_BUCKET } from "./machine-document.ts";
@@ -23,9 +24,7 @@ async function stored(document: MachineDocument, { isInHand = false, conflicts =
   const documents = await memory.documents(MACHINES_BUCKET);
   const revision = await documents.put(machineKey(ref), document, 0);
   const broker: Pick<Broker, "documents" | "inbox"> = {
-    inbox: Object.assign(Object.create(memory.inbox) as Broker["inbox"], {
-      has: () => Promise.resolve(isInHand),
-    }),
+    inbox: withOwn<Broker["inbox"]>(memory.inbox, { has: () => Promise.resolve(isInHand) }),
     documents: async (name) => {
       // Between the read and the write another host comes.
       const get = documents.get.bind(documents);

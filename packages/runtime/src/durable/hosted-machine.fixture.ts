@@ -11,6 +11,7 @@ import {
   type SentEvent,
   silentLogger,
   systemClock,
+  withOwn,
 } from "@millrace/core";
 import { MemoryBroker } from "@millrace/testkit";
 import { assign, sendTo, setup } from "xstate";
@@ -47,19 +48,20 @@ export async function hosted(
   const documents = await memory.documents(MACHINES_BUCKET);
   await documents.put("m.a", stored, 0);
   const looks = { count: 0, isDown: true };
-  const counted = Object.assign(Object.create(documents) as typeof documents, {
-    get: (key: string) => {
-      looks.count += 1;
-      return documents.get(key);
-    },
-    put: (...given: Parameters<typeof documents.put>) => documents.put(...given),
+  const look = <T>(read: Promise<T>): Promise<T> => {
+    looks.count += 1;
+    return read;
+  };
+  const counted = withOwn(documents, {
+    get: (key) => look(documents.get(key)),
+    find: (key) => look(documents.find(key)),
   });
   const accepted: (string | undefined)[] = [];
   const refused: (string | undefined)[] = [];
   const time = { now: NOW };
   const ticks: { readonly data: Uint8Array; readonly at: number }[] = [];
   let take: ((message: InboxMessage) => Promise<void>) | undefined;
-  const inbox: Partial<Broker["inbox"]> = {
+  const inbox = withOwn<Broker["inbox"]>(memory.inbox, {
     host: (_machine, options) => {
       ({ take } = options);
       return Promise.resolve({ stop: () => Promise.resolve() });
@@ -75,8 +77,8 @@ export async function hosted(
     tick: (_of, data, at) => Promise.resolve(void ticks.push({ data, at })),
     has: () => Promise.resolve(false),
     next: () => Promise.resolve(undefined),
-  };
-  const broker = Object.assign(Object.create(memory) as Broker, {
+  });
+  const broker = withOwn<Broker>(memory, {
     ...{ inbox, documents: () => Promise.resolve(counted), maxMessageBytes },
   });
   await MachineHost.open({

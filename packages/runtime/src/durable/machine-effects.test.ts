@@ -4,6 +4,7 @@ import {
   type MachineDocument,
   type MachineEffect,
   silentLogger,
+  withOwn,
 } from "@millrace/core";
 import { MemoryBroker } from "@millrace/testkit";
 import { expect, test } from "vitest";
@@ -51,9 +52,9 @@ async function carriedOut(mine: Shelved, reads: readonly Shelved[]) {
       queues: broker.queues,
       documents: (name) => broker.documents(name),
       findWaiting: (id, options) => broker.findWaiting(id, options),
-      inbox: Object.assign(Object.create(broker.inbox) as typeof broker.inbox, {
-        send: (to: { readonly machine: string }) => Promise.resolve(void asked.push(to.machine)),
-        tick: (_to: unknown, _data: unknown, at: number) => Promise.resolve(void asked.push(at)),
+      inbox: withOwn(broker.inbox, {
+        send: (to) => Promise.resolve(void asked.push(to.machine)),
+        tick: (_to, _data, at) => Promise.resolve(void asked.push(at)),
       }),
     },
     shelf: { read: () => Promise.resolve(rest.shift() ?? mine) },

@@ -1,4 +1,11 @@
-import { defineJob, type HistoryRecord, MillraceError, StepError, UNSETTLED } from "@millrace/core";
+import {
+  defineJob,
+  type HistoryRecord,
+  MillraceError,
+  StepError,
+  UNSETTLED,
+  withOwn,
+} from "@millrace/core";
 import { MemoryBroker } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { readEnd } from "../../durable/end-message.ts";
@@ -59,11 +66,11 @@ test.each([
   const dead = { ...record, ...follower, state: "dead", reason: "chain-broken" } as const;
   const told: unknown[] = [];
   const hook = invokedHook({
-    history: Object.assign(Object.create(broker.history) as typeof broker.history, {
-      last: () => Promise.resolve({ record }),
+    history: withOwn(broker.history, {
+      last: () => Promise.resolve({ record, storedAt: 5 }),
     }),
-    inbox: Object.assign(Object.create(broker.inbox) as typeof broker.inbox, {
-      tell: (_to: unknown, data: Uint8Array) => Promise.resolve(void told.push(readEnd(data))),
+    inbox: withOwn(broker.inbox, {
+      tell: (_to, data) => Promise.resolve(void told.push(readEnd(data))),
     }),
   });
   const envelope = {

@@ -1,4 +1,4 @@
-import { type Broker, type DocumentStore, withOwn } from "@millrace/core";
+import { type Broker, withOwn } from "@millrace/core";
 import type { MemoryBroker } from "../../memory-broker.ts";
 import { type Sabotage, spoiltSteps } from "./sabotage.fixture.ts";
 
@@ -109,14 +109,13 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "blocked jobs that leave newest first",
     noticedBy: "blocked: are let in oldest first",
     spoil: (honest) => ({
-      blocked: Object.assign(Object.create(honest.blocked), {
-        release: async (queue: string, gate: string, count: number) => {
+      blocked: withOwn(honest.blocked, {
+        release: async (queue, gate, count) => {
           const jobs = await honest.blocked.list({ queue, gate });
           for (const { envelope } of jobs.toReversed().slice(0, count))
             await honest.blocked.releaseJob(queue, envelope.id);
           return Math.min(count, jobs.length);
         },
-        gates: () => honest.blocked.gates(),
       }),
     }),
   },
@@ -289,11 +288,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     spoil: (honest) => ({
       documents: async (bucket) => {
         const documents = await honest.documents(bucket);
-        return Object.assign(Object.create(documents), {
-          put: (key: string, value: unknown) => documents.put(key, value),
-          remove: (key: string) => documents.remove(key),
-          list: async () => (await documents.list()).slice(1),
-        });
+        return withOwn(documents, { list: async () => (await documents.list()).slice(1) });
       },
     }),
   },
@@ -303,8 +298,8 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     spoil: (honest) => ({
       documents: async (bucket) => {
         const documents = await honest.documents(bucket);
-        return Object.assign(documents, {
-          hearPuts: (listener: Parameters<DocumentStore["hearPuts"]>[0]) =>
+        return withOwn(documents, {
+          hearPuts: (listener) =>
             documents.watch(({ key, document }) => listener({ key, value: document?.value })),
         });
       },
@@ -316,11 +311,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     spoil: (honest) => ({
       documents: async (bucket) => {
         const documents = await honest.documents(bucket);
-        return Object.assign(Object.create(documents), {
-          get: (key: string) => documents.get(key),
-          put: (key: string, value: unknown) => documents.put(key, value),
-          remove: (key: string, expected?: number) => documents.remove(key, expected),
-        });
+        return withOwn(documents, { put: (key, value) => documents.put(key, value) });
       },
     }),
   },
