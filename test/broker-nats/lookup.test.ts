@@ -1,5 +1,5 @@
 import { launchCluster } from "@millrace/nats-server";
-import { MillraceError } from "@millrace/core";
+import { MillraceError, type RunningJob } from "@millrace/core";
 import { headers as natsHeaders } from "@nats-io/nats-core";
 import { describe, expect, test } from "vitest";
 import { administrator } from "../harness/administrator.ts";
@@ -44,6 +44,40 @@ describeEachServer("looking into a queue", (server) => {
         envelope: { id: left[n] },
       });
     for (const id of [...gone].slice(0, 3)) expect(await broker.findWaiting(id)).toBeUndefined();
+  });
+
+  test("a node that is known to be there is waited for, and all parts of its answer are", async () => {
+    const namespace = server.namespace();
+    const broker = await connected({ servers: server.url, namespace });
+    const { nc } = await administrator(server);
+    const running = (id: string): RunningJob => ({
+      ...{ id, queue: "q", name: "a.job", node: "busy", attempt: 1, startedAt: 1, createdAt: 1 },
+    });
+    const asked = nc.subscribe(`${namespace}.ctl.running`, {
+      callback: (_, msg) => {
+        const answer = (id: string, more?: true): boolean =>
+          msg.respond(JSON.stringify({ node: "busy", jobs: [running(id)], more }));
+        setTimeout(() => answer("one", true), 300);
+        setTimeout(() => answer("two"), 600);
+      },
+    });
+    await nc.flush();
+    const silent: string[] = [];
+    const onSilent = (names: readonly string[]): void => void silent.push(...names);
+    const listed = async (names: readonly string[], withinMs: number): Promise<readonly string[]> =>
+      (await broker.listRunning({ timeoutMs: 0, awaited: { names, withinMs, onSilent } })).map(
+        ({ id }) => id,
+      );
+    expect(await listed(["busy"], 30_000)).toEqual(["one", "two"]);
+    expect(silent).toEqual([]);
+    // Nobody is waited for who is not awaited.
+    expect(await listed([], 30_000)).toEqual([]);
+    expect(await listed(["busy", "gone"], 1_500)).toEqual(["one", "two"]);
+    expect(silent).toEqual(["gone"]);
+    asked.unsubscribe();
+    await nc.flush();
+    expect(await listed(["busy"], 30_000)).toEqual([]);
+    expect(silent).toEqual(["gone", "busy"]);
   });
 
   test("of several batches is given up between two of them", async () => {

@@ -1,6 +1,7 @@
 // A count before an operation may read all that waits: nobody can have the fleet do that at will.
 import { defined } from "@millrace/core";
-import { expect, test } from "vitest";
+import { defineJob } from "millrace";
+import { expect, onTestFinished, test } from "vitest";
 import { ADA, BOB, heldBack, ORIGIN, scene, send } from "./scene.ts";
 
 /** Looks at delayed jobs, of which none is answered before all are let go. */
@@ -53,4 +54,25 @@ test("a count that takes too long says that there is more", async () => {
   await t.clock.advance("11s");
   expect(await (await asked).json()).toEqual({ count: 0, more: true });
   looks.go.resolve();
+});
+
+test("a count, a list of jobs and an operation say how many nodes did not answer", async () => {
+  const call = defineJob({ name: "phone.call", queue: "phone" });
+  const ended = Promise.withResolvers<void>();
+  onTestFinished(() => ended.resolve());
+  const { t, get, post } = await scene({ jobs: [call.handler(() => ended.promise)] });
+  await t.enqueue(call, {}, { id: "a" });
+  await t.clock.advance("1s");
+  t.broker.listRunning = async ({ awaited }) => {
+    awaited?.onSilent(awaited.names);
+    return [];
+  };
+  const filter = { queue: "phone", state: "running" };
+  const target = { kind: "jobs-cancel", filter };
+  const asked = `operations/count?target=${encodeURIComponent(JSON.stringify(target))}`;
+  expect(await get(asked)).toEqual({ count: 1, unanswered: 1 });
+  expect(await get("jobs?state=running")).toMatchObject({ jobs: [{ id: "a" }], unanswered: 1 });
+  const begun = await (await post("operations", target)).json();
+  const { operation } = begun as { readonly operation: string };
+  expect(await get(`operations/${operation}`)).toMatchObject({ total: 1, unanswered: 1 });
 });

@@ -266,15 +266,12 @@ export class NatsBroker implements Broker {
     return this.#open.keep(await answerWhoRuns(this.#server, answer));
   }
 
-  listRunning(options: {
-    readonly timeoutMs: number;
-    readonly queue?: string;
-  }): Promise<readonly RunningJob[]> {
+  listRunning(options: Parameters<Broker["listRunning"]>[0]): Promise<readonly RunningJob[]> {
     return listRunning(this.#server.nc, this.#server.names.running, options);
   }
 
-  async answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
-    return this.#open.keep(await answerListRunning(this.#server, answer));
+  async answerListRunning(...how: Parameters<Broker["answerListRunning"]>): Promise<Stoppable> {
+    return this.#open.keep(await answerListRunning(this.#server, ...how));
   }
 
   get status(): BrokerStatus {

@@ -379,7 +379,12 @@ export type {
   WaitingJob,
   WaitingQuery,
 } from "./broker/broker.ts";
-export { isMeantRun, type MeantRun, type RunningJob } from "./broker/running-job.ts";
+export {
+  type AwaitedNodes,
+  isMeantRun,
+  type MeantRun,
+  type RunningJob,
+} from "./broker/running-job.ts";
 export type { EnqueueCall, EnqueueResult } from "./broker/enqueue-call.ts";
 export { dedupeWindowOf } from "./broker/dedupe-window.ts";
 export { isLookedFor } from "./broker/enqueued-before.ts";

@@ -108,8 +108,9 @@ export type {
   OperationKind,
   OperationProgress,
 } from "./client/operations/operation.ts";
+export type { OperationItem } from "./client/operations/operation-items.ts";
 export type {
-  OperationItem,
+  CountOptions,
   OperationNote,
   OperationRequest,
   Operations,

@@ -230,12 +230,12 @@ export class MemoryBroker implements Broker {
     return this.#lookup.answerWhoRuns(answer);
   }
 
-  listRunning(options: { readonly queue?: string }): Promise<readonly RunningJob[]> {
+  listRunning(options: Parameters<Broker["listRunning"]>[0]): Promise<readonly RunningJob[]> {
     return this.#lookup.listRunning(options);
   }
 
-  answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
-    return this.#lookup.answerListRunning(answer);
+  answerListRunning(...how: Parameters<Broker["answerListRunning"]>): Promise<Stoppable> {
+    return this.#lookup.answerListRunning(...how);
   }
 
   get status(): BrokerStatus {

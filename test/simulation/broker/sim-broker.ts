@@ -55,6 +55,7 @@ import {
 } from "../../../packages/testkit/src/memory/publication.ts";
 import { messageOfBlocked } from "../server/sim-blocked.ts";
 import type { Published } from "../server/sim-queue.ts";
+import type { RunningList } from "../server/sim-server.ts";
 import { BlockedClient } from "./blocked-client.ts";
 import { DocumentClient } from "./document-client.ts";
 import { HistoryClient } from "./history-client.ts";
@@ -281,20 +282,28 @@ export class SimBroker implements Broker {
     return this.#line.attach(() => void runners.delete(answerIfThere));
   }
 
-  listRunning({ queue }: { queue?: string }): Promise<readonly RunningJob[]> {
+  async listRunning({
+    queue,
+    awaited,
+  }: Parameters<Broker["listRunning"]>[0]): Promise<readonly RunningJob[]> {
     const { runningLists } = this.#line.server;
-    return this.#line.call({
+    const answers = await this.#line.call({
       point: "list running",
-      act: () =>
-        [...runningLists]
-          .flatMap((list) => list())
-          .filter((job) => queue === undefined || job.queue === queue),
+      act: () => [...runningLists].flatMap((list) => list() ?? []),
     });
+    const heard = new Set(answers.map(({ node }) => node));
+    const silent = awaited?.names.filter((name) => !heard.has(name)) ?? [];
+    if (silent.length > 0) awaited?.onSilent(silent);
+    return answers
+      .flatMap(({ jobs }) => jobs)
+      .filter((job) => queue === undefined || job.queue === queue);
   }
 
-  async answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
+  async answerListRunning(
+    ...[answer, node]: Parameters<Broker["answerListRunning"]>
+  ): Promise<Stoppable> {
     const { runningLists } = this.#line.server;
-    const answerIfThere = (): readonly RunningJob[] => (this.#isThere ? answer() : []);
+    const answerIfThere: RunningList = () => (this.#isThere ? { node, jobs: answer() } : undefined);
     runningLists.add(answerIfThere);
     return this.#line.attach(() => void runningLists.delete(answerIfThere));
   }

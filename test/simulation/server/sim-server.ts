@@ -49,6 +49,10 @@ export interface SimServerOptions {
   readonly countsAnew?: boolean;
 }
 
+/** What a node says it runs; undefined where it is cut off. */
+export type RunningList = () =>
+  { readonly node: string; readonly jobs: readonly RunningJob[] } | undefined;
+
 /** One server with everything on its disk, and what a crash makes it forget. */
 export class SimServer {
   readonly timeline: Timeline;
@@ -67,7 +71,7 @@ export class SimServer {
   readonly progress = new ProgressBoard();
   readonly buckets = new Map<string, DocumentBucket>();
   readonly runners = new Set<Parameters<Broker["answerWhoRuns"]>[0]>();
-  readonly runningLists = new Set<() => readonly RunningJob[]>();
+  readonly runningLists = new Set<RunningList>();
   readonly #letterIds = new DedupeWindow(DEDUPE_MS);
   readonly #listeners = new Set<(state: State) => void>();
   #tap: WriteTap | undefined;

@@ -1,4 +1,4 @@
-import type { RunningJob, Stoppable } from "@millrace/core";
+import type { AwaitedNodes, RunningJob, Stoppable } from "@millrace/core";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
 import { subscribe } from "../connection/subscribe.ts";
@@ -14,41 +14,66 @@ import { readStatus } from "../wire/read-headers.ts";
 const JOBS_A_MESSAGE = 500;
 const NO_RESPONDERS = 503;
 
+/** What a node says it runs, or a part of it. */
+interface Answer {
+  readonly node: string;
+  readonly jobs: readonly RunningJob[];
+  /** The rest comes in other messages. */
+  readonly more?: true;
+}
+
+interface Asked {
+  readonly timeoutMs: number;
+  readonly queue?: string;
+  readonly awaited?: AwaitedNodes;
+}
+
 /**
- * Asks all nodes at once, and takes what comes until the time is up; where there is no node at all
- * the server says so at once.
+ * Asks all nodes at once, and takes what comes until the time is up, and until those have answered
+ * that are awaited; where there is no node at all the server says so at once.
  */
 export function listRunning(
   nc: NatsConnection,
   subject: string,
-  { timeoutMs, queue }: { readonly timeoutMs: number; readonly queue?: string },
+  { timeoutMs, queue, awaited }: Asked,
 ): Promise<readonly RunningJob[]> {
   return request("ask which jobs run", async () => {
-    const inbox = newInbox(nc);
+    const { clock } = machineOf(nc);
     const jobs: RunningJob[] = [];
+    const missing = new Set(awaited?.names);
     const done = Promise.withResolvers<void>();
-    const hear = (msg: Msg): void => {
-      if (isNoResponders(msg)) done.resolve();
-      else jobs.push(...msg.json<readonly RunningJob[]>());
+    let isUp = false;
+    const look = (): void => void (isUp && missing.size === 0 && done.resolve());
+    const hear = ({ node, jobs: some, more }: Answer): void => {
+      jobs.push(...some);
+      if (more !== true && missing.delete(node)) look();
     };
+    const inbox = newInbox(nc);
     const sub = nc.subscribe(inbox, {
       callback: (error, msg) => {
         if (error) return done.reject(error);
+        if (isNoResponders(msg)) return done.resolve();
         try {
-          hear(msg);
+          hear(msg.json<Answer>());
         } catch {
           // What is no list of jobs was not said by a node.
         }
       },
     });
-    const timer = machineOf(nc).clock.setTimer(timeoutMs, done.resolve);
+    const usual = clock.setTimer(timeoutMs, () => {
+      isUp = true;
+      look();
+    });
+    const most = clock.setTimer(Math.max(timeoutMs, awaited?.withinMs ?? 0), done.resolve);
     try {
       nc.publish(subject, queue ?? "", { reply: inbox });
       await done.promise;
     } finally {
-      timer.cancel();
+      usual.cancel();
+      most.cancel();
       sub.unsubscribe();
     }
+    if (missing.size > 0) awaited?.onSilent([...missing]);
     return jobs.sort((a, b) => a.startedAt - b.startedAt);
   });
 }
@@ -56,6 +81,7 @@ export function listRunning(
 export function answerListRunning(
   server: ServerAccess,
   answer: () => readonly RunningJob[],
+  node: string,
 ): Promise<Stoppable> {
   return subscribe(server, {
     subject: server.names.running,
@@ -63,8 +89,11 @@ export function answerListRunning(
     hear: (msg) => {
       const queue = msg.string();
       const jobs = answer().filter((job) => queue === "" || job.queue === queue);
-      for (let from = 0; from < jobs.length; from += JOBS_A_MESSAGE)
-        msg.respond(JSON.stringify(jobs.slice(from, from + JOBS_A_MESSAGE)));
+      for (let from = 0; from === 0 || from < jobs.length; from += JOBS_A_MESSAGE) {
+        const part = { node, jobs: jobs.slice(from, from + JOBS_A_MESSAGE) };
+        const isLast = from + JOBS_A_MESSAGE >= jobs.length;
+        msg.respond(JSON.stringify(isLast ? part : { ...part, more: true }));
+      }
     },
   });
 }

@@ -15,7 +15,7 @@ import type { LockStore } from "./stores/lock-store.ts";
 import type { MarkStore } from "./stores/mark-store.ts";
 import type { MessagePublisher } from "./message-publisher.ts";
 import type { ProgressStore } from "./stores/progress-store.ts";
-import type { MeantRun, RunningJob } from "./running-job.ts";
+import type { AwaitedNodes, MeantRun, RunningJob } from "./running-job.ts";
 import type { SignalStore } from "./stores/signal-store.ts";
 import type { Stoppable } from "./stoppable.ts";
 import type { Successors } from "./successors.ts";
@@ -198,13 +198,16 @@ export interface Broker {
    * All jobs that run now, the longest running first, asked of the nodes themselves. Takes the
    * whole of the time where a node is there, because nobody knows how many are to answer; one that
    * is too slow is left out.
+   *
+   * @param options.awaited those of whom it is known are waited for longer, where they need it
    */
   listRunning(options: {
     readonly timeoutMs: number;
     readonly queue?: string;
+    readonly awaited?: AwaitedNodes;
   }): Promise<readonly RunningJob[]>;
-  /** Answers `listRunning` for one node. */
-  answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable>;
+  /** Answers `listRunning` for one node, also where nothing runs there. */
+  answerListRunning(answer: () => readonly RunningJob[], node: string): Promise<Stoppable>;
 
   /**
    * Whether one process keeps all data, whose end this connection can't miss. Not so in a cluster,

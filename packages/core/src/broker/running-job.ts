@@ -15,6 +15,15 @@ export function isMeantRun(
   );
 }
 
+/** Nodes that are known to be there, whose answers are waited for. */
+export interface AwaitedNodes {
+  readonly names: readonly string[];
+  /** Most that they are waited for, milliseconds. */
+  readonly withinMs: number;
+  /** Called once, in the end, with those that have not answered, if there are any. */
+  readonly onSilent: (names: readonly string[]) => void;
+}
+
 export interface RunningJob {
   readonly id: string;
   readonly queue: string;

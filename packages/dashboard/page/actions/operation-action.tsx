@@ -3,6 +3,7 @@ import { useLocation } from "wouter";
 import { Action } from "./action.tsx";
 import { operationAddress } from "../words/addresses.ts";
 import { counted } from "../words/number.ts";
+import { Unanswered } from "../words/unanswered.tsx";
 import { useCounted, useMatching } from "../questions/questions.ts";
 
 interface OperationActionProps {
@@ -72,9 +73,12 @@ export function Matching({
     );
   if (data?.more === true) return <TooLongToCount />;
   return (
-    <p>
-      {data === undefined ? "Counting…" : <strong>{counted(data.count, one)} match now.</strong>}
-    </p>
+    <>
+      <p>
+        {data === undefined ? "Counting…" : <strong>{counted(data.count, one)} match now.</strong>}
+      </p>
+      <Unanswered nodes={data?.unanswered} />
+    </>
   );
 }
 

@@ -15,6 +15,7 @@ import { RetryAll } from "../actions/retry-all.tsx";
 import { type JobsFilter, useJobs, useOverview, useSession } from "../questions/questions.ts";
 import { StateBadge } from "../words/state-badge.tsx";
 import { duration, Moment } from "../words/time.tsx";
+import { Unanswered } from "../words/unanswered.tsx";
 import { TraceMark } from "../job/trace.tsx";
 import { type Which, whichLive } from "../actions/which-jobs.ts";
 
@@ -59,7 +60,7 @@ export function JobsPage(): ReactElement {
       <Filter filter={filter} set={set} />
       {LIVE_STATES.includes(filter.state) ? null : <IndexLine />}
       <Answer of={jobs}>
-        {({ jobs: rows, more, looked }) => (
+        {({ jobs: rows, more, looked, unanswered }) => (
           <>
             <DataTable
               label="Jobs"
@@ -74,6 +75,7 @@ export function JobsPage(): ReactElement {
                 </p>
               }
             />
+            <Unanswered nodes={unanswered} />
             {more ? (
               <p className="quiet">
                 {isSearched

@@ -11,6 +11,7 @@ import { counted } from "../words/number.ts";
 import { useOperation } from "../questions/questions.ts";
 import { StateBadge } from "../words/state-badge.tsx";
 import { Moment } from "../words/time.tsx";
+import { Unanswered } from "../words/unanswered.tsx";
 
 /** One change of many things: how far it is, what failed, and the way to stop it. */
 export function OperationPage({ id }: { readonly id: string }): ReactElement {
@@ -130,6 +131,7 @@ function Operation({ operation }: { readonly operation: OperationView }): ReactE
           {reason === undefined ? "" : `: ${reason}`}
         </dd>
       </dl>
+      <Unanswered nodes={operation.unanswered} />
       {failures.length === 0 ? null : (
         <section aria-labelledby="failures">
           <h2 id="failures">

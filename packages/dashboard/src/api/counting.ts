@@ -1,4 +1,4 @@
-import { MillraceError } from "@millrace/core";
+import { defined, MillraceError } from "@millrace/core";
 import type { Fleet, FleetOperationTarget } from "../fleet/fleet.ts";
 import { takeTurns } from "../fleet/take-turns.ts";
 import type { CountView } from "./views/views.ts";
@@ -19,8 +19,12 @@ export function countsInTurn(
   const inTurn = takeTurns();
   return (target, signal) =>
     inTurn(async () => {
+      let unanswered: number | undefined;
+      const onUnanswered = (nodes: number): void => void (unanswered = nodes);
+      const limits = { signal, timeout: COUNT_TIME } as const;
       try {
-        return { count: await fleet.operations.count({ ...target, signal, timeout: COUNT_TIME }) };
+        const count = await fleet.operations.count({ ...target, ...limits, onUnanswered });
+        return { count, ...defined({ unanswered }) };
       } catch (error) {
         if (MillraceError.is(error, "request-timeout")) return { count: 0, more: true };
         throw error;

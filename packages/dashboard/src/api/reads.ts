@@ -72,12 +72,12 @@ export async function liveJobs(
   state: LiveState,
   { queue, name, where, limit }: JobsQuestion,
 ): Promise<JobsView> {
-  const { jobs, looked, more } = await fleet.jobs.search({
+  const { jobs, ...rest } = await fleet.jobs.search({
     ...{ state, limit, most: MOST_LOOKED, within: "2s" },
     ...(queue === undefined ? {} : { queue }),
     ...termsOf(name, where),
   });
-  return { jobs: jobs.map((live) => shown.liveRow(live, show)), more, looked };
+  return { jobs: jobs.map((live) => shown.liveRow(live, show)), ...rest };
 }
 
 interface JobsQuestion {

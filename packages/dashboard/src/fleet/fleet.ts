@@ -129,6 +129,7 @@ export interface FleetJobs {
     readonly jobs: readonly FleetLiveJob[];
     readonly looked: number;
     readonly more: boolean;
+    readonly unanswered?: number;
   }>;
   complete(
     filter: string,
@@ -284,7 +285,11 @@ export type FleetOperationTarget =
 
 export interface FleetOperations {
   count(
-    target: FleetOperationTarget & { readonly signal?: AbortSignal; readonly timeout?: Duration },
+    target: FleetOperationTarget & {
+      readonly signal?: AbortSignal;
+      readonly timeout?: Duration;
+      readonly onUnanswered?: (nodes: number) => void;
+    },
   ): Promise<number>;
   start(
     request: FleetOperationTarget & FleetNote & { readonly atMost?: number },

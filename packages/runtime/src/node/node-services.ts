@@ -89,7 +89,10 @@ function besides(base: NodeBase, work: NodeWork): readonly Opening[] {
       sweeping(base, definition),
     ]),
     { what: "answering who runs a job", open: () => broker.answerWhoRuns(runningJob) },
-    { what: "answering which jobs run", open: () => broker.answerListRunning(work.running) },
+    {
+      what: "answering which jobs run",
+      open: () => broker.answerListRunning(work.running, config.name),
+    },
     {
       what: "watching the event loop",
       open: async () => watchLoop({ clock, log, metrics, running: work.running }),

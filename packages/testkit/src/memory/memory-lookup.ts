@@ -1,4 +1,5 @@
 import {
+  type AwaitedNodes,
   type EnqueueResult,
   type Envelope,
   type FindOptions,
@@ -20,7 +21,7 @@ import { messageOfBlocked } from "./stores/memory-blocked.ts";
 import { buriedIdOf } from "./stores/memory-dead-letters.ts";
 import { messageOfDelayed } from "./stores/memory-delayed.ts";
 import { withinBytes } from "./stores/within-bytes.ts";
-import type { MemoryServer } from "./memory-server.ts";
+import type { MemoryServer, RunningList } from "./memory-server.ts";
 import { anyWaitingJob, waitingJob } from "./publication.ts";
 
 /** Where jobs are: what waits, what follows a message, what runs. */
@@ -149,18 +150,28 @@ export class MemoryLookup {
     return this.#connection.attach(() => void this.#server.runners.delete(answerIfConnected));
   }
 
-  async listRunning({ queue }: { readonly queue?: string }): Promise<readonly RunningJob[]> {
+  async listRunning({
+    queue,
+    awaited,
+  }: {
+    readonly queue?: string;
+    readonly awaited?: AwaitedNodes;
+  }): Promise<readonly RunningJob[]> {
     this.#connection.reach();
-    return [...this.#server.runningLists]
-      .flatMap((list) => list())
+    const answers = [...this.#server.runningLists].flatMap((list) => list() ?? []);
+    const heard = new Set(answers.map(({ node }) => node));
+    const silent = awaited?.names.filter((name) => !heard.has(name)) ?? [];
+    if (silent.length > 0) awaited?.onSilent(silent);
+    return answers
+      .flatMap(({ jobs }) => jobs)
       .filter((job) => queue === undefined || job.queue === queue)
       .sort((a, b) => a.startedAt - b.startedAt);
   }
 
-  async answerListRunning(answer: () => readonly RunningJob[]): Promise<Stoppable> {
+  async answerListRunning(answer: () => readonly RunningJob[], node: string): Promise<Stoppable> {
     this.#connection.reach();
-    const answerIfConnected = (): readonly RunningJob[] =>
-      this.#connection.isConnected ? answer() : [];
+    const answerIfConnected: RunningList = () =>
+      this.#connection.isConnected ? { node, jobs: answer() } : undefined;
     this.#server.runningLists.add(answerIfConnected);
     return this.#connection.attach(() => void this.#server.runningLists.delete(answerIfConnected));
   }

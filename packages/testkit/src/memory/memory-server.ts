@@ -27,6 +27,10 @@ import { SignalShelf } from "./stores/memory-signals.ts";
 
 const HISTORY_LIMIT = 10_000;
 
+/** What a node says it runs; undefined where it is cut off. */
+export type RunningList = () =>
+  { readonly node: string; readonly jobs: readonly RunningJob[] } | undefined;
+
 /**
  * What several memory brokers share, as several nodes share one NATS server. Lives in one process
  * and forgets everything with it.
@@ -55,7 +59,7 @@ export class MemoryServer {
   readonly arrivalListeners = new Set<(message: QueueMessage) => void>();
   readonly buckets = new Map<string, DocumentBucket>();
   readonly runners = new Set<Parameters<Broker["answerWhoRuns"]>[0]>();
-  readonly runningLists = new Set<() => readonly RunningJob[]>();
+  readonly runningLists = new Set<RunningList>();
 
   constructor(clock: Clock) {
     this.clock = clock;

@@ -164,6 +164,8 @@ export interface JobsView {
   readonly more: boolean;
   /** How many were looked at, where these are told by it. */
   readonly looked?: number;
+  /** So many nodes did not answer, where any did not. */
+  readonly unanswered?: number;
 }
 
 export interface RefView {
@@ -285,6 +287,8 @@ export interface OperationView {
   readonly reason?: string;
   readonly at: number;
   readonly total: number;
+  /** So many nodes did not answer when it was looked for these, where any did not. */
+  readonly unanswered?: number;
   readonly done: number;
   readonly gone: number;
   readonly failed: number;
@@ -311,6 +315,8 @@ export interface CountView {
   readonly count: number;
   /** Whether there are more, which were not counted. */
   readonly more?: boolean;
+  /** So many nodes did not answer, where any did not. */
+  readonly unanswered?: number;
 }
 
 /** What is masked elsewhere, as it is stored; what there is none of is left out. */

@@ -1,7 +1,7 @@
 import { createMask } from "@millrace/telemetry/masking";
 import { expect, test } from "vitest";
 import type { Operation } from "../../client/operations/operation.ts";
-import { maskedOperation, operationReport } from "./operations.ts";
+import { detachedReport, maskedOperation, operationReport } from "./operations.ts";
 
 const OPERATION: Operation = {
   ...{ id: "op", kind: "dead-retry", filter: {}, by: "ada", at: 1 },
@@ -36,4 +36,18 @@ test("failures are masked as the configuration says, and those that are not name
   expect(said).toContain("24 more failed. Which: millrace operations get op --items\n");
   expect(JSON.stringify(json)).not.toContain("C-1234");
   expect(exitCode).toBe(1);
+});
+
+test("it is said how many nodes did not answer, and nothing of it where all did", () => {
+  const plain = (_colour: string, words: string): string => words;
+  for (const [unanswered, words] of [
+    [1, "1 node did not answer: of what it has in hand"],
+    [3, "3 nodes did not answer: of what they have in hand"],
+  ] as const) {
+    const operation = { ...OPERATION, unanswered };
+    expect(operationReport(operation, createMask({}), undefined).text(plain)).toContain(words);
+    expect(detachedReport(operation).text(plain)).toContain(words);
+  }
+  expect(operationReport(OPERATION, createMask({}), undefined).text(plain)).not.toContain("answer");
+  expect(detachedReport(OPERATION).text(plain)).not.toContain("answer");
 });

@@ -15,6 +15,13 @@ export function howFar({ done, total, gone, failed }: Operation): string {
   ].join(", ");
 }
 
+/** That the look for them was not a whole one; empty where it was. */
+export function unansweredLine(nodes: number | undefined): string {
+  if (nodes === undefined) return "";
+  const who = nodes === 1 ? "1 node" : `${nodes} nodes`;
+  return `${who} did not answer: of what ${nodes === 1 ? "it has" : "they have"} in hand some may be missing, or be taken for waiting\n`;
+}
+
 export function filterText({ filter }: Pick<Operation, "filter">): string {
   return Object.entries(filter)
     .map(([name, value]) => `${name}=${Array.isArray(value) ? value.join(",") : String(value)}`)
@@ -62,6 +69,7 @@ export function operationReport(
     text: (paint: Paint) =>
       [
         failureLines(operation, traceUrl, paint),
+        unansweredLine(operation.unanswered),
         `operation ${clean(id)} ${progress.state}: ${howFar(operation)}\n`,
         ...(progress.state === "running" ? [goesOn(id)] : []),
       ].join(""),
@@ -80,6 +88,6 @@ export function detachedReport(operation: Operation): Report {
   return {
     json: operation,
     text: () =>
-      `operation ${operation.id}: ${operation.total} are meant. A dashboard carries it out, or: millrace operations run ${operation.id}\n`,
+      `${unansweredLine(operation.unanswered)}operation ${operation.id}: ${operation.total} are meant. A dashboard carries it out, or: millrace operations run ${operation.id}\n`,
   };
 }

@@ -11,6 +11,7 @@ import {
   queuedJob,
   whatRuns,
 } from "./live-jobs.ts";
+import type { LookTold } from "./searching/ask-nodes.ts";
 import { PAGE_BYTES } from "./waiting-pages.ts";
 
 /** What was found among jobs in a state, and how far was looked. */
@@ -20,9 +21,14 @@ export interface FoundLiveJobs {
   readonly looked: number;
   /** Not all were looked at: more may fit. */
   readonly more: boolean;
+  /**
+   * So many nodes did not answer, where any did not: which jobs they have is known as far as their
+   * queues say it.
+   */
+  readonly unanswered?: number;
 }
 
-export interface LiveScan {
+export interface LiveScan extends LookTold {
   readonly queue?: string;
   /** What jobs carry is asked for, too. */
   readonly asksCargo: boolean;
@@ -32,8 +38,6 @@ export interface LiveScan {
   readonly isOver?: () => boolean;
   /** Of what runs: whether what the job carries matters at all. */
   readonly mayFit?: LiveJobTest["mayFit"];
-  /** Told where not all could be looked at that may be there. */
-  readonly onCut?: () => void;
   /**
    * How far an earlier look came: it is gone on from there. Nobody looks again at what is left out.
    */
@@ -71,11 +75,17 @@ export async function findLive(
   const jobs: LiveJob[] = [];
   let looked = 0;
   let more = false;
-  const onCut = (): void => void (more = true);
-  const scan = { asksCargo, isOver, mayFit, onCut, ...(queue === undefined ? {} : { queue }) };
+  let unanswered: number | undefined;
+  const told: LookTold = {
+    onCut: () => void (more = true),
+    onSilent: ({ length }) => void (unanswered = length),
+  };
+  const scan = { asksCargo, isOver, mayFit, ...told, ...(queue === undefined ? {} : { queue }) };
   for await (const seen of seenJobs(broker, state, scan)) {
-    if (looked > 0 && isOver()) return { jobs, looked, more: true };
-    if (looked === most || jobs.length === limit) return { jobs, looked, more: true };
+    if ((looked > 0 && isOver()) || looked === most || jobs.length === limit) {
+      more = true;
+      break;
+    }
     if (seen.unread === true) {
       more = true;
       continue;
@@ -83,7 +93,7 @@ export async function findLive(
     looked += 1;
     if (fits(seen)) jobs.push(seen.job);
   }
-  return { jobs, looked, more };
+  return { jobs, looked, more, ...defined({ unanswered }) };
 }
 
 interface SearchBounds {
@@ -144,9 +154,9 @@ export async function seenJob(
   return { job, carries: envelope };
 }
 
-async function* queued(broker: Broker, { queue, reached }: LiveScan): Pages {
+async function* queued(broker: Broker, { queue, reached, onSilent }: LiveScan): Pages {
   const before = reached?.queues;
-  const asked = before === undefined ? await whatRuns(broker, { queue }) : undefined;
+  const asked = before === undefined ? await whatRuns(broker, { queue, onSilent }) : undefined;
   const ends = before ?? new Map<string, number>();
   if (reached !== undefined) reached.queues = ends;
   let runs = asked?.runs;
@@ -156,7 +166,7 @@ async function* queued(broker: Broker, { queue, reached }: LiveScan): Pages {
     for await (const part of partsOf(broker, of, (end) => void ends.set(name, end))) {
       if (part.length === 0) continue;
       // Where nothing has come since, nobody need be asked.
-      runs ??= (await whatRuns(broker, { queue })).runs;
+      runs ??= (await whatRuns(broker, { queue, onSilent })).runs;
       yield seenIn(part, runs, reached !== undefined);
     }
   }
@@ -249,9 +259,9 @@ async function* blocked(broker: Broker, { queue, reached }: LiveScan): Pages {
 /** What runs lies in its queue until it is settled. What is not there any more has ended. */
 async function* running(
   broker: Broker,
-  { queue, asksCargo, isOver, mayFit = () => true, onCut }: LiveScan,
+  { queue, asksCargo, isOver, mayFit = () => true, onCut, onSilent }: LiveScan,
 ): Pages {
-  const query = { limit: MOST_RUNNING, ...defined({ queue, onCut }) };
+  const query = { limit: MOST_RUNNING, ...defined({ queue, onCut, onSilent }) };
   const jobs = await liveJobs(broker, "running", query);
   if (!asksCargo) {
     yield jobs.map((job) => ({ job }));

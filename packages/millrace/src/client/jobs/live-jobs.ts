@@ -6,12 +6,10 @@ import {
   type Envelope,
   type Lane,
   type QueueSnapshot,
-  type RunningJob,
   tracePart,
 } from "@millrace/core";
-import { snapshotsOf } from "../queues/snapshots.ts";
+import { askNodes, type LookTold } from "./searching/ask-nodes.ts";
 import { jobKey } from "./job-key.ts";
-import { knownNodes, type UnansweredJob, unansweredJobs } from "./unanswered.ts";
 import { PAGE_BYTES, waitingPages } from "./waiting-pages.ts";
 
 /** A job that has not ended, as far as it is known where it is. Times are epoch milliseconds. */
@@ -48,17 +46,10 @@ export const LIVE_STATES = ["queued", "delayed", "blocked", "running"] as const;
 /** The states of a job that has not ended. */
 export type LiveState = (typeof LIVE_STATES)[number];
 
-export interface LiveQuery {
+export interface LiveQuery extends LookTold {
   readonly queue?: string;
   readonly limit: number;
-  /** Told where not all could be looked at that may be there. */
-  readonly onCut?: () => void;
 }
-
-/** How long nodes have to say what they run. */
-const RUNNING_MS = 500;
-/** Messages from the front of a queue, among which those are that silent nodes have. */
-const MOST_UNANSWERED = 10_000;
 
 /**
  * The jobs in one of the states of those that have not ended: queued in the order of arrival,
@@ -87,9 +78,9 @@ export function liveJobs(
 /** A running job's message stays in its queue, so what nodes say they run is taken out. */
 async function queuedJobs(
   broker: Broker,
-  { queue, limit }: LiveQuery,
+  { queue, limit, onCut, onSilent }: LiveQuery,
 ): Promise<readonly LiveJob[]> {
-  const { runs, queues } = await whatRuns(broker, { queue, limit });
+  const { runs, queues } = await whatRuns(broker, { queue, limit, onCut, onSilent });
   const jobs: LiveJob[] = [];
   for (const { queue: name } of queues) {
     // What runs is asked for as well, because it lies in front.
@@ -106,12 +97,9 @@ async function queuedJobs(
 /** What lies in its queue because it runs, by `jobKey`: another of its id may wait there. */
 export async function whatRuns(
   broker: Broker,
-  { queue, limit }: { readonly queue?: string | undefined; readonly limit?: number | undefined },
+  asked: Parameters<typeof askNodes>[1],
 ): Promise<{ readonly runs: ReadonlySet<string>; readonly queues: readonly QueueSnapshot[] }> {
-  const where = queue === undefined ? {} : { queue };
-  const running = await broker.listRunning({ timeoutMs: RUNNING_MS, ...where });
-  const queues = await snapshotsOf(broker, queue);
-  const unanswered = await allUnanswered(broker, { limit, queues, running });
+  const { running, unanswered, queues } = await askNodes(broker, asked);
   const all = [...running, ...unanswered.map(({ job }) => job.envelope)];
   return { runs: new Set(all.map(jobKey)), queues };
 }
@@ -180,11 +168,10 @@ export function blockedJob({ envelope, gate, storedAt }: BlockedJob): LiveJob {
 
 async function runningJobs(
   broker: Broker,
-  { queue, limit, onCut }: LiveQuery,
+  { limit, ...asked }: LiveQuery,
 ): Promise<readonly LiveJob[]> {
-  const where = queue === undefined ? {} : { queue };
-  const found = await broker.listRunning({ timeoutMs: RUNNING_MS, ...where });
-  const answered = found
+  const { running, unanswered } = await askNodes(broker, { ...asked, limit });
+  const answered = running
     .slice(0, limit)
     .map(({ id, queue: of, name, node, attempt, startedAt, createdAt, traceId }) => ({
       ...{ id, queue: of, name, state: "running" as const, node, startedAt },
@@ -193,8 +180,6 @@ async function runningJobs(
       // The attempt under way has no outcome yet.
       attempts: attempt - 1,
     }));
-  const queues = await snapshotsOf(broker, queue);
-  const unanswered = await allUnanswered(broker, { limit, queues, running: found, onCut });
   const silent = unanswered.map(({ job: { envelope, storedAt }, node, silentMs }) => ({
     ...{ id: envelope.id, queue: envelope.queue, name: envelope.name, state: "running" as const },
     ...{ attempts: envelope.attempts, storedAt, createdAt: envelope.createdAt },
@@ -203,39 +188,4 @@ async function runningJobs(
     ...(silentMs === undefined ? {} : { silentMs }),
   }));
   return [...silent, ...answered].slice(0, limit);
-}
-
-/** Over the queues in which the server says that more runs than nodes say. */
-async function allUnanswered(
-  broker: Broker,
-  {
-    limit = MOST_UNANSWERED,
-    queues,
-    running,
-    onCut,
-  }: {
-    readonly limit: number | undefined;
-    readonly queues: readonly QueueSnapshot[];
-    readonly running: readonly RunningJob[];
-    readonly onCut?: LiveQuery["onCut"];
-  },
-): Promise<readonly UnansweredJob[]> {
-  const found: UnansweredJob[] = [];
-  let nodes: ReturnType<typeof knownNodes> | undefined;
-  for (const { queue, running: held } of queues) {
-    const said = running.filter((job) => job.queue === queue);
-    // As many as the server counts: then nobody is missing.
-    if (held <= said.length) continue;
-    nodes ??= knownNodes(broker);
-    const options = {
-      limit: Math.min(limit, MOST_UNANSWERED) + held,
-      missing: held - said.length,
-      running: said,
-      nodes: await nodes,
-    };
-    const { jobs, isCut } = await unansweredJobs(broker, queue, options);
-    found.push(...jobs);
-    if (isCut) onCut?.();
-  }
-  return found;
 }

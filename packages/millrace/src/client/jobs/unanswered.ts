@@ -24,6 +24,7 @@ export interface UnansweredJobs {
   readonly isCut: boolean;
 }
 
+const NOBODY: ReadonlySet<string> = new Set();
 const NONE: UnansweredJobs = { jobs: [], isCut: false };
 /** Of a queue: 64 MiB of what jobs carry. */
 const MOST_PAGES = 16;
@@ -31,13 +32,14 @@ const MOST_PAGES = 16;
 /**
  * The jobs of a queue that the server handed to nodes which do not answer: their event loop is
  * stalled, they are cut off, frozen or dead. The jobs run, or come back when their leases are over.
- * Empty where every node that serves the queue is heard of: what they do not name has just begun,
+ * Empty where every node that serves the queue has answered: what they do not name has just begun,
  * or just ended.
  *
  * @param limit messages of the queue that are looked at, from the front
  * @param missing so many are handed out beside those that nodes say
  * @param running what nodes say
  * @param nodes those that are known (`knownNodes`)
+ * @param silent those of them that are there, and did not answer
  */
 export async function unansweredJobs(
   broker: Broker,
@@ -47,16 +49,18 @@ export async function unansweredJobs(
     missing,
     running,
     nodes,
+    silent: unheard = NOBODY,
   }: {
     readonly limit: number;
     readonly missing: number;
     readonly running: readonly RunningJob[];
     readonly nodes: readonly NodeStatus[] | undefined;
+    readonly silent?: ReadonlySet<string>;
   },
 ): Promise<UnansweredJobs> {
   if (nodes === undefined) return NONE;
-  const serving = nodes.filter(({ queues }) => queues.some((one) => one.queue === queue));
-  const silent = serving.filter(isSilent);
+  const serving = nodes.filter((node) => serves(node, queue));
+  const silent = serving.filter((node) => isSilent(node) || unheard.has(node.name));
   if (serving.length > 0 && silent.length === 0) return NONE;
   const known = new Set(running.map(jobKey));
   const [only, ...others] = silent;
@@ -75,6 +79,10 @@ export async function unansweredJobs(
     if (looked >= limit || pages === MOST_PAGES) return { jobs, isCut: true };
   }
   return { jobs, isCut: false };
+}
+
+export function serves({ queues }: NodeStatus, queue: string): boolean {
+  return queues.some((one) => one.queue === queue);
 }
 
 /** @returns undefined where that is not to be known */

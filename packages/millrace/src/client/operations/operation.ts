@@ -43,6 +43,11 @@ export interface Operation {
   readonly at: number;
   /** How many things were meant when it began. What came to fit later is left alone. */
   readonly total: number;
+  /**
+   * So many nodes did not answer when it was looked for these, where any did not: of what they had
+   * in hand some may be left out, or have been taken for waiting.
+   */
+  readonly unanswered?: number;
   readonly done: number;
   /** What others had changed before it was their turn: retried, discarded, ended. */
   readonly gone: number;

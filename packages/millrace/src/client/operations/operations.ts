@@ -21,14 +21,8 @@ import {
   type StoredOperation,
   withEnd,
 } from "./operation.ts";
-import {
-  PAGE_ITEMS,
-  pageCount,
-  type PlanItem,
-  plansOf,
-  readPage,
-  writePlan,
-} from "./operation-plan.ts";
+import { type PlanItem, plansOf, writePlan } from "./operation-plan.ts";
+import { itemsOf, type OperationItem, plannedOf } from "./operation-items.ts";
 import {
   getOperation,
   listOperations,
@@ -39,7 +33,7 @@ import { type Confirmed, requireConfirmed } from "./confirmed.ts";
 import { endOfAnother } from "./end-of-another.ts";
 import { runOperation } from "./run-operation.ts";
 import { serveOperations, type ServeOperationsOptions } from "./serve-operations.ts";
-import { type OperationTarget, targetWords, whatIsMeant } from "./what-is-meant.ts";
+import { type Meant, type OperationTarget, targetWords, whatIsMeant } from "./what-is-meant.ts";
 import {
   alone,
   among,
@@ -60,13 +54,13 @@ export interface OperationNote {
 /** What is asked for, by whom and why. */
 export type OperationRequest = OperationTarget & OperationNote & Confirmed;
 
-/** One of the things of an operation. `left`: it was not its turn, or not yet. */
-export interface OperationItem {
-  readonly id: string;
-  readonly queue: string;
-  readonly outcome: "done" | "gone" | "failed" | "left";
-  /** Of the job, where it was traced. */
-  readonly traceId?: string;
+/** What a count can't say by its number. */
+export interface CountOptions {
+  /**
+   * Called where nodes did not answer, with how many: of what they have in hand some may be missing
+   * in the count, or be taken for waiting.
+   */
+  readonly onUnanswered?: (nodes: number) => void;
 }
 
 /**
@@ -75,7 +69,7 @@ export interface OperationItem {
  */
 export interface Operations {
   /** How many things are meant now. @throws as `start` */
-  count(target: OperationTarget & CallLimits): Promise<number>;
+  count(target: OperationTarget & CountOptions & CallLimits): Promise<number>;
   /**
    * Writes down what is to be done to which things, with a record in the audit. It is carried out
    * by whoever serves operations: a dashboard, `serve()`, `run()`. What comes to fit later is left
@@ -159,15 +153,18 @@ export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operatio
   return {
     async count(target) {
       // A request may be counted before it is started.
-      refuseUnknown(target, namesOf(target), "operations.count()");
-      return (await whatIsMeant(broker, target, clock.now(), mask)).length;
+      const { onUnanswered, ...request } = target;
+      refuseUnknown(request, namesOf(target), "operations.count()");
+      const { items, unanswered } = await whatIsMeant(broker, target, clock.now(), mask);
+      if (unanswered !== undefined) onUnanswered?.(unanswered);
+      return items.length;
     },
     async start(request) {
       refuseUnknown(request, namesOf(request), "operations.start()");
       const now = clock.now();
-      const items = await whatIsMeant(broker, request, now, mask);
-      requireConfirmed(items.length, request);
-      return begin(broker, request, targetWords(request, now), items);
+      const meant = await whatIsMeant(broker, request, now, mask);
+      requireConfirmed(meant.items.length, request);
+      return begin(broker, request, targetWords(request, now), meant);
     },
     list: async () => (await listOperations(await operationsBucket(broker))).map(shownOperation),
     get,
@@ -186,7 +183,7 @@ export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operatio
       const open = await openUndo(broker, id);
       if (open !== undefined) return open;
       const { kind, items } = await wayBack(broker, id);
-      return begin(broker, { ...note, kind }, { undoes: id }, items);
+      return begin(broker, { ...note, kind }, { undoes: id }, { items });
     },
     async run(id, options = {}) {
       const { timeout, signal } = callLimits(options, "operations.run()");
@@ -223,7 +220,7 @@ async function begin(
   broker: Broker,
   { kind, by = whoAmI(), reason }: OperationNote & Pick<Operation, "kind">,
   words: Operation["filter"],
-  items: readonly PlanItem[],
+  { items, unanswered }: Meant,
 ): Promise<Operation> {
   await trimOperations(broker);
   const why = reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON) };
@@ -235,6 +232,7 @@ async function begin(
     ...{ id, kind, filter: words, by, ...why, at, total: items.length },
     ...{ done: 0, gone: 0, failed: 0, failures: [], progress: { state: "running" } },
     ...{ token: 0, position: 0, begun: 0, exceptions: {} },
+    ...(unanswered === undefined ? {} : { unanswered }),
   };
   await (await operationsBucket(broker)).put(id, operation, 0);
   return shownOperation(operation);
@@ -282,34 +280,6 @@ async function wayBack(
     return mark === undefined || to === undefined ? [] : [{ ...which, mark: to, to: mark }];
   });
   return { kind: UNDO_KINDS[kind], items };
-}
-
-async function itemsOf(broker: Broker, id: string): Promise<readonly OperationItem[]> {
-  const { operation } = await getOperation(await operationsBucket(broker), id);
-  return (await plannedOf(broker, operation)).map(
-    ({ item: { mark: _, to: _to, createdAt: _at, ...which }, outcome }) => ({ ...which, outcome }),
-  );
-}
-
-interface Planned extends Pick<OperationItem, "outcome"> {
-  readonly item: PlanItem;
-}
-
-async function plannedOf(broker: Broker, operation: StoredOperation): Promise<readonly Planned[]> {
-  const { id } = operation;
-  const plans = await plansOf(broker);
-  const all: Planned[] = [];
-  for (let page = 0; page < pageCount(operation.total); page += 1) {
-    const { items, exceptions: settled } = await readPage(plans, id, page);
-    const isUnderWay = Math.floor(operation.position / PAGE_ITEMS) === page;
-    const exceptions = isUnderWay ? { ...settled, ...operation.exceptions } : settled;
-    for (const [place, item] of items.entries()) {
-      const isSeenTo = all.length < operation.position;
-      const outcome = isSeenTo ? (exceptions[place]?.what ?? "done") : "left";
-      all.push({ item, outcome });
-    }
-  }
-  return all;
 }
 
 /**

@@ -56,6 +56,16 @@ const LIVE_NAMES = optionNames<LiveJobFilter>({
 });
 const DELAYED_NAMES = optionNames<DelayedJobFilter>({ queue: true, name: true, where: true });
 
+/** The things that an operation would change. */
+export interface Meant {
+  readonly items: readonly PlanItem[];
+  /**
+   * So many nodes did not answer, where any did not: of what they have in hand some may be missing,
+   * or be taken for waiting.
+   */
+  readonly unanswered?: number;
+}
+
 /**
  * The things that are meant now, the oldest first. What fits all the time while they are looked for
  * is among them, wherever it moves. What comes to fit meanwhile may be among them or not.
@@ -68,18 +78,18 @@ export async function whatIsMeant(
   target: OperationTarget & Pick<CallLimits, "signal">,
   now: number,
   mask: Mask,
-): Promise<readonly PlanItem[]> {
-  const items = await meantItems(broker, target, { now, mask, signal: target.signal });
+): Promise<Meant> {
+  const meant = await meantItems(broker, target, { now, mask, signal: target.signal });
   // Who left meanwhile wants none of it.
   target.signal?.throwIfAborted();
-  return items;
+  return meant;
 }
 
 async function meantItems(
   broker: Broker,
   target: OperationTarget,
   { now, mask, signal }: MeantWhen,
-): Promise<readonly PlanItem[]> {
+): Promise<Meant> {
   refuseUndefined(target.filter, "an operation");
   switch (target.kind) {
     case "jobs-cancel": {
@@ -115,13 +125,13 @@ async function letterItems(
   filter: DeadLetterFilter,
   fits: LetterTest,
   signal: AbortSignal | undefined,
-): Promise<readonly PlanItem[]> {
+): Promise<Meant> {
   const items: PlanItem[] = [];
   for await (const { id, queue, sequence, headers } of matching(broker, filter, fits, signal)) {
     const item = { id, queue, mark: sequence, ...defined({ traceId: traceIdOf(headers) }) };
     if (items.push(item) > MOST_ITEMS) throw tooMany("dead letters");
   }
-  return items;
+  return { items };
 }
 
 /** Between two places a job can be missed in both. */
@@ -143,7 +153,7 @@ async function liveItems(
   broker: Broker,
   { filter, now, mask, signal }: MeantJobs,
   rest: (job: LiveJob) => Pick<PlanItem, "mark" | "to">,
-): Promise<readonly PlanItem[]> {
+): Promise<Meant> {
   refuseUnknown(filter, LIVE_NAMES, "a filter of jobs");
   const { state, queue, id, name, where } = requirePlace(filter);
   if (state !== undefined && !LIVE_STATES.includes(state))
@@ -174,13 +184,13 @@ async function liveItems(
     for (let look = 0; one === undefined && look < LOOKS; look += 1)
       one = await seenJob(broker, { id, queue });
     if (one !== undefined && (state ?? one.job.state) === one.job.state) consider(one);
-    return [...items.values()];
+    return { items: [...items.values()] };
   }
   // Only who reads a queue is told that it is not there.
   if (queue !== undefined && !allows("queued")) await snapshotsOf(broker, queue);
   const states = (state === undefined ? LIVE_STATES : [state]).filter(allows);
-  await lookThrough(broker, { ...scan, states, signal }, consider);
-  return [...items.values()];
+  const unanswered = await lookThrough(broker, { ...scan, states, signal }, consider);
+  return { items: [...items.values()], ...(unanswered === 0 ? {} : { unanswered }) };
 }
 
 function tooMany(what: string): MillraceError {

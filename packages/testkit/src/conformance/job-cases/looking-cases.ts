@@ -247,9 +247,9 @@ export const lookingCases: readonly ConformanceCase[] = [
       const other = await scene.anotherQueue();
       const many = Array.from({ length: 1_200 }, (_, n) => job(n, scene.queue));
       const answering = [
-        await one.answerListRunning(() => many),
-        await two.answerListRunning(() => [job(2_000, scene.queue), job(3_000, other)]),
-        await two.answerListRunning(() => []),
+        await one.answerListRunning(() => many, "node-a"),
+        await two.answerListRunning(() => [job(2_000, scene.queue), job(3_000, other)], "node-b"),
+        await two.answerListRunning(() => [], "node-c"),
       ];
       scene.later(() => Promise.all(answering.map((answer) => answer.stop())));
       const listed = async (queue?: string): Promise<readonly RunningJob[]> =>
@@ -276,6 +276,31 @@ export const lookingCases: readonly ConformanceCase[] = [
         "no answer of the one that stopped",
         async () => (await listed(other)).length === 0,
       );
+    },
+  ),
+
+  sharedCase(
+    "looking: of nodes that are awaited it is said which have not answered, once they had their time",
+    async (scene) => {
+      const other = await scene.connect();
+      const answering = await other.answerListRunning(() => [], `${scene.queue}-idle`);
+      scene.later(() => answering.stop());
+      const silentOf = async (names: readonly string[]): Promise<readonly string[]> => {
+        const silent: string[] = [];
+        const awaited = {
+          ...{ names, withinMs: 1_000 },
+          onSilent: (found: readonly string[]) => void silent.push(...found),
+        };
+        await scene.broker.listRunning({ timeoutMs: 0, awaited });
+        return silent;
+      };
+      // In a cluster the word that somebody listens takes a moment from server to server.
+      await scene.harness.eventually(
+        "the answer of one that runs nothing",
+        async () => (await silentOf([`${scene.queue}-idle`])).length === 0,
+      );
+      const both = [`${scene.queue}-gone`, `${scene.queue}-idle`];
+      assert.deepEqual(await silentOf(both), [`${scene.queue}-gone`]);
     },
   ),
 

@@ -1,5 +1,5 @@
 import type { Operation } from "../../../client/operations/operation.ts";
-import type { OperationItem } from "../../../client/operations/operations.ts";
+import type { OperationItem } from "../../../client/operations/operation-items.ts";
 import { flag, text } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";

@@ -49,3 +49,36 @@ test.each([
   await changed;
   expect(await t.client.operations.list()).toMatchObject([{ total }]);
 });
+
+test("who is asked was told before how many nodes did not answer", async () => {
+  const ended = Promise.withResolvers<void>();
+  await using t = await createTestRuntime({ jobs: [job.handler(() => ended.promise)] });
+  await t.enqueue(job, 1);
+  await t.clock.advance("1s");
+  t.broker.listRunning = async ({ awaited }) => {
+    awaited?.onSilent(awaited.names);
+    return [];
+  };
+  const said: string[] = [];
+  const io = {
+    ...processIo(),
+    err: (text: string) => void said.push(text),
+    ask: async (question: string) => {
+      said.push(question);
+      return "n";
+    },
+  };
+  await changeAll(
+    t.client,
+    { kind: "jobs-cancel", filter: { queue: "mail" } },
+    {
+      ...{ io, config: {}, yes: undefined, detach: true, otherwise: "nothing" },
+      question: (count) => `Cancel ${count} jobs?`,
+    },
+  );
+  ended.resolve();
+  expect(said).toEqual([
+    expect.stringMatching(/^1 node did not answer/),
+    expect.stringMatching(/^Cancel 1 jobs\?/),
+  ]);
+});

@@ -8,7 +8,7 @@ import { confirmed } from "../../confirm.ts";
 import { EXIT } from "../../exit-codes.ts";
 import type { CliIo } from "../../io.ts";
 import { beginHere, runHere } from "../../run-operation.ts";
-import { detachedReport, operationReport } from "../../show/operations.ts";
+import { detachedReport, operationReport, unansweredLine } from "../../show/operations.ts";
 
 interface HowToAsk {
   readonly io: CliIo;
@@ -27,7 +27,9 @@ export async function changeAll(
   request: OperationRequest,
   { io, config, yes, detach, question, otherwise }: HowToAsk,
 ): Promise<Report> {
-  const count = await client.operations.count(request);
+  // Before the question: whoever answers it should know.
+  const onUnanswered = (nodes: number): void => io.err(unansweredLine(nodes));
+  const count = await client.operations.count({ ...request, onUnanswered });
   if (!(await confirmed(io, yes, question(count))))
     return { json: null, text: () => `${otherwise}\n`, exitCode: EXIT.failed };
   // Who does not ask has confirmed no number.

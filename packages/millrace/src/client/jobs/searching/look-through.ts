@@ -3,6 +3,7 @@ import { type LiveScan, Reached, seenJobs } from "../find-live.ts";
 import type { SeenJob } from "../job-filter.ts";
 import { jobKey } from "../job-key.ts";
 import type { LiveState } from "../live-jobs.ts";
+import type { LookTold } from "./ask-nodes.ts";
 
 /** From where jobs move on first. */
 const PLACES = ["delayed", "blocked", "queued"] as const;
@@ -12,7 +13,7 @@ const PLACES = ["delayed", "blocked", "queued"] as const;
  */
 const LOOKS = 3;
 
-export interface Looking extends Omit<LiveScan, "isOver" | "onCut" | "reached"> {
+export interface Looking extends Omit<LiveScan, "isOver" | "onCut" | "onSilent" | "reached"> {
   readonly states: readonly LiveState[];
   /** Nobody waits for it any more. */
   readonly signal: AbortSignal | undefined;
@@ -23,15 +24,23 @@ export interface Looking extends Omit<LiveScan, "isOver" | "onCut" | "reached"> 
  * end is missed, wherever they move meanwhile: into the queue, back to a gate, to another time.
  *
  * @param consider may be told of a job again, as it was met last
+ * @returns how many nodes did not answer; at least one where not all could be looked at that they
+ *   may have
  * @throws MillraceError `queue-not-found` of the one that is named; the signal's reason
  */
 export async function lookThrough(
   broker: Broker,
   { states, signal, ...rest }: Looking,
   consider: (seen: SeenJob) => void,
-): Promise<void> {
+): Promise<number> {
   const reached = new Reached();
-  const scan = { ...rest, reached, isOver: () => signal?.aborted === true };
+  const silent = new Set<string>();
+  let isCut = false;
+  const told: LookTold = {
+    onCut: () => void (isCut = true),
+    onSilent: (nodes) => nodes.forEach((node) => silent.add(node)),
+  };
+  const scan = { ...rest, ...told, reached, isOver: () => signal?.aborted === true };
   const ran = new Map<string, SeenJob>();
   const look = async (state: LiveState): Promise<number> => {
     let met = 0;
@@ -63,6 +72,7 @@ export async function lookThrough(
     }
     if (times > 1 && met === 0) break;
   }
+  return Math.max(silent.size, isCut ? 1 : 0);
 }
 
 async function isStillThere(
