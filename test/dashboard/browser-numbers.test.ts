@@ -1,7 +1,8 @@
-// Each number of the overview and of a queue leads to its list, and plots go from 5 minutes on.
+// Each number of the overview, of a queue and of a cause leads to its list, and plots go from 5 minutes on.
 import { defineJob } from "millrace";
 import { expect, test, vi } from "vitest";
 import { describeServer } from "../harness/servers.ts";
+import { COUNT, fleet } from "./browser-fleet.ts";
 import { busy } from "./busy-fleet.ts";
 import { describeInBrowser, heading, open } from "./in-browser.ts";
 
@@ -51,6 +52,62 @@ describeInBrowser("numbers of the dashboard", (browserOf) => {
       await page.goBack();
       await page.getByRole("link", { name: /^1 node with \d+ slots$/ }).click();
       await heading(page, "Nodes");
+      expect(trouble).toEqual([]);
+    });
+
+    test("each count of a cause leads to what it counts, filtered as the cause is", async () => {
+      const { served, search } = await fleet(server);
+      await search.caughtUp();
+      const { page, trouble } = await open(browserOf(), served.url);
+      const filter = 'node:"worker-1"';
+      const at = `${served.url}errors?${new URLSearchParams({ filter }).toString()}`;
+      const listed = async (click: () => Promise<void>): Promise<void> => {
+        await page.goto(at);
+        await click();
+        await heading(page, "Jobs");
+        await page.getByRole("row").nth(COUNT).waitFor();
+        expect(new URL(page.url()).searchParams.get("filter")).toMatch(
+          /^\(node:"worker-1"\) fingerprint:\w+ name="billing.charge"$/,
+        );
+      };
+      const cells = page.getByRole("row", { name: /CardDeclined/ }).getByRole("cell");
+      const inRow = (words: string) => cells.getByRole("link", { name: words, exact: true });
+      const failures = `${2 * COUNT} failed attempts`;
+      await listed(() => inRow(String(2 * COUNT)).click());
+      await listed(() => inRow(String(COUNT)).last().click());
+      await page.goto(at);
+      await page.getByRole("link", { name: `${COUNT} dead letters`, exact: true }).click();
+      await page.waitForURL(/dead=only/);
+      await inRow(String(COUNT)).first().click();
+      await heading(page, /^CardDeclined/);
+      const cause = page.url();
+      const letters = page.getByRole("heading", { name: "Dead letters, the oldest first" });
+      await letters.waitFor();
+      await page.getByRole("link", { name: `${COUNT} dead letters`, exact: true }).click();
+      await expect.poll(async () => (await letters.boundingBox())?.y).toBeLessThan(100);
+      expect(page.url()).toBe(`${cause}#letters`);
+      await listed(async () => {
+        await page.goto(cause);
+        await page.getByRole("link", { name: failures }).click();
+      });
+      await page.goto(cause);
+      await page.getByRole("link", { name: `worker-1 ${2 * COUNT} times` }).click();
+      await page.getByText(failures).waitFor();
+      expect(trouble).toEqual([]);
+    });
+
+    test("the slots of a queue lead to the jobs that use them", async () => {
+      const { client, served } = await busy(server);
+      await client.queues.set("slow", { concurrency: 3 });
+      const { page, trouble } = await open(browserOf(), served.url);
+      await page.goto(`${served.url}queues/slow`);
+      await page.getByRole("link", { name: /^worker-2: \d$/ }).click();
+      await heading(page, "Jobs");
+      await page.getByRole("link", { name: "runs", exact: true }).waitFor();
+      const { searchParams } = new URL(page.url());
+      expect(Object.fromEntries(searchParams)).toEqual({
+        ...{ state: "running", queue: "slow", filter: 'node:"worker-2"' },
+      });
       expect(trouble).toEqual([]);
     });
 

@@ -9,6 +9,7 @@ import {
   jobAddress,
   jobsAddress,
   ofNode,
+  withTerms,
 } from "../words/addresses.ts";
 import { MOST_LETTERS } from "../../src/api/most.ts";
 import { After, Answer, Page } from "../questions/answer.tsx";
@@ -55,7 +56,7 @@ export function CausePage(): ReactElement {
       </p>
       {found === undefined ? null : (
         <>
-          <Counts of={found} />
+          <Counts of={found} filter={filter} />
           <Facts of={found} cause={cause} filter={filter} />
           {filter === "" ? null : (
             <p className="quiet">
@@ -95,12 +96,7 @@ export function CausePage(): ReactElement {
 }
 
 function termsOf({ fingerprint }: CauseRef, filter: string): string {
-  return fingerprint === null ? filter : both(`fingerprint:${fingerprint}`, filter);
-}
-
-/** In brackets because the terms may hold an OR. */
-function both(own: string, filter: string): string {
-  return filter.trim() === "" ? own : `(${filter}) ${own}`;
+  return fingerprint === null ? filter : withTerms(`fingerprint:${fingerprint}`, filter);
 }
 
 function meantBy(cause: CauseRef, filter: string): DeadFilterView {
@@ -122,19 +118,35 @@ function isOf(one: CauseView, { name, reason, error, fingerprint }: CauseRef): b
   );
 }
 
-function Counts({ of: cause }: { readonly of: CauseView }): ReactElement {
+/** Each leads to what it counts: the letters stand below. */
+function Counts({
+  of: cause,
+  filter,
+}: {
+  readonly of: CauseView;
+  readonly filter: string;
+}): ReactElement {
   const { letters, failed, firstAt, lastAt } = cause;
+  const jobs = failedJobsAddress(cause, filter);
   return (
     <p>
       {failed === undefined ? null : (
         <>
-          <strong>{counted(failed.failures, "failed attempt")}</strong> of{" "}
-          <Link href={failedJobsAddress(cause)}>{counted(failed.jobs, "job")}</Link>,{" "}
-          {count(failed.died)} of them the last of their job.{" "}
+          <strong>
+            <Link href={jobs}>{counted(failed.failures, "failed attempt")}</Link>
+          </strong>{" "}
+          of <Link href={jobs}>{counted(failed.jobs, "job")}</Link>, {count(failed.died)} of them
+          the last of their job.{" "}
         </>
       )}
-      <strong className={letters === 0 ? undefined : "critical"}>
-        {counted(letters, "dead letter")} now
+      <strong>
+        <a
+          className={letters === 0 ? undefined : "critical"}
+          href={`${location.pathname}${location.search}#letters`}
+        >
+          {counted(letters, "dead letter")}
+        </a>{" "}
+        now
       </strong>
       . The first <Moment at={firstAt} />, the last <Moment at={lastAt} />.
     </p>
@@ -208,8 +220,9 @@ function FailedOn({
     <>
       {nodes.map(({ node, count: times }) => (
         <span key={node} className="item">
-          <Link href={causeAddress(cause, both(ofNode(node), filter))}>{node}</Link>{" "}
-          <span className="quiet">{counted(times, "time")}</span>
+          <Link href={causeAddress(cause, withTerms(ofNode(node), filter))}>
+            {node} <span className="times">{counted(times, "time")}</span>
+          </Link>
         </span>
       ))}
       {more > 0 ? <span className="quiet">and {counted(more, "other node")}</span> : null}

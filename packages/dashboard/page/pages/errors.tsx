@@ -1,7 +1,7 @@
 import { type ReactElement, useMemo } from "react";
 import { Link, useSearchParams } from "wouter";
 import type { CausesView, CauseView } from "../../src/api/views/error-views.ts";
-import { causeAddress, failedJobsAddress, refOf } from "../words/addresses.ts";
+import { causeAddress, deadAddress, failedJobsAddress, refOf } from "../words/addresses.ts";
 import { Answer, Page } from "../questions/answer.tsx";
 import { type DataColumn, DataTable } from "../tables/data-table.tsx";
 import { DeadFilterField } from "../tables/filter-field.tsx";
@@ -60,7 +60,7 @@ export function ErrorsPage(): ReactElement {
       <Answer of={causes}>
         {(view) => (
           <>
-            <Sums of={view} filter={filter} dead={dead} />
+            <Sums of={view} queue={queue} filter={filter} dead={dead} />
             <DataTable
               label="Causes"
               columns={columns}
@@ -94,10 +94,12 @@ function Counting(): ReactElement | null {
 
 function Sums({
   of: { causes, more, lettersOnly },
+  queue,
   filter,
   dead,
 }: {
   readonly of: CausesView;
+  readonly queue: string;
   readonly filter: string;
   readonly dead: string;
 }): ReactElement | null {
@@ -108,7 +110,7 @@ function Sums({
   return (
     <p className="quiet">
       {isCounted ? `${counted(failures, "failed attempt")} and ` : ""}
-      {counted(letters, "dead letter")} of{" "}
+      <Link href={deadAddress(queue, filter)}>{counted(letters, "dead letter")}</Link> of{" "}
       {more ? `the ${count(causes.length)} most frequent causes` : counted(causes.length, "cause")}
       {filter === "" ? "." : `, that fit ${filter}.`}
       {isCounted && lettersOnly && dead === ""
@@ -152,8 +154,30 @@ function nodeWords({ nodes, nodeCount }: Pick<CauseView, "nodes" | "nodeCount">)
 /** Causes that are opened are filtered as they were here. */
 function columnsFor(filter: string, hours: Hours): readonly DataColumn<CauseView>[] {
   const address = (cause: CauseView): string => causeAddress(refOf(cause), filter);
+  const failed = (field: "failures" | "jobs"): DataColumn<CauseView> => ({
+    ...{ id: field, title: field, align: "right" },
+    value: (cause) => cause.failed?.[field] ?? -1,
+    cell: (cause) =>
+      cause.failed === undefined ? (
+        "–"
+      ) : (
+        <Link href={failedJobsAddress(cause, filter)}>{count(cause.failed[field])}</Link>
+      ),
+  });
   return [
-    ...COUNTS,
+    failed("failures"),
+    {
+      ...{ id: "letters", title: "dead now", align: "right" },
+      value: ({ letters }) => letters,
+      cell: (cause) =>
+        cause.letters === 0 ? (
+          "0"
+        ) : (
+          <Link className="critical" href={address(cause)}>
+            {count(cause.letters)}
+          </Link>
+        ),
+    },
     {
       id: "error",
       title: "error",
@@ -179,6 +203,7 @@ function columnsFor(filter: string, hours: Hours): readonly DataColumn<CauseView
         return <Sparkline bars={bars} words={hourWords(bars, hours)} />;
       },
     },
+    failed("jobs"),
     ...WHAT,
     {
       id: "nodes",
@@ -190,37 +215,7 @@ function columnsFor(filter: string, hours: Hours): readonly DataColumn<CauseView
   ];
 }
 
-const COUNTS: readonly DataColumn<CauseView>[] = [
-  {
-    id: "failures",
-    title: "failures",
-    align: "right",
-    value: ({ failed }) => failed?.failures ?? -1,
-    cell: ({ failed }) => (failed === undefined ? "–" : count(failed.failures)),
-  },
-  {
-    id: "letters",
-    title: "dead now",
-    align: "right",
-    value: ({ letters }) => letters,
-    cell: ({ letters }) =>
-      letters === 0 ? "0" : <span className="critical">{count(letters)}</span>,
-  },
-];
-
 const WHAT: readonly DataColumn<CauseView>[] = [
-  {
-    id: "jobs",
-    title: "jobs",
-    align: "right",
-    value: ({ failed }) => failed?.jobs ?? -1,
-    cell: (cause) =>
-      cause.failed === undefined ? (
-        "–"
-      ) : (
-        <Link href={failedJobsAddress(cause)}>{count(cause.failed.jobs)}</Link>
-      ),
-  },
   { id: "name", title: "job", value: ({ name }) => name ?? "?" },
   { id: "queue", title: "queue", value: ({ queue }) => queue },
   {

@@ -1,7 +1,7 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
 import type { OverviewView, ProblemView, QueueView } from "../../src/api/views/views.ts";
-import { jobsAddress, oldestAddress } from "../words/addresses.ts";
+import { deadAddress, jobsAddress, oldestAddress } from "../words/addresses.ts";
 import { Answer, Page } from "../questions/answer.tsx";
 import { CreateQueue } from "../actions/create-queue.tsx";
 import { type DataColumn, DataTable } from "../tables/data-table.tsx";
@@ -126,7 +126,7 @@ const QUEUES: readonly DataColumn<QueueView>[] = [
       dead === 0 ? (
         <span className="quiet">0</span>
       ) : (
-        <Link className="critical" href={`/errors?queue=${encodeURIComponent(queue)}&dead=only`}>
+        <Link className="critical" href={deadAddress(queue)}>
           {count(dead)}
         </Link>
       ),

@@ -8,7 +8,7 @@ import type {
 } from "../../src/api/views/views.ts";
 import { Action } from "../actions/action.tsx";
 import { Draining, leftIn } from "../words/draining.tsx";
-import { jobsAddress, oldestAddress } from "../words/addresses.ts";
+import { deadAddress, jobsAddress, ofNode, oldestAddress } from "../words/addresses.ts";
 import { Answer, Page } from "../questions/answer.tsx";
 import { pathOf } from "../words/paths.ts";
 import { count, counted } from "../words/number.ts";
@@ -111,11 +111,7 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
         />
         <Tile name="delayed" value={queue.delayed} href={list("delayed")} />
         <Tile name="blocked" value={queue.blocked} href={list("blocked")} />
-        <Tile
-          name="dead"
-          value={queue.dead}
-          href={`/errors?queue=${encodeURIComponent(queue.queue)}&dead=only`}
-        />
+        <Tile name="dead" value={queue.dead} href={deadAddress(queue.queue)} />
       </dl>
       <dl className="facts">
         <dt>Oldest job</dt>
@@ -137,7 +133,7 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
           )}
         </dd>
         <Takes queue={queue} />
-        {limits === undefined ? null : <Limits limits={limits} />}
+        {limits === undefined ? null : <Limits queue={queue.queue} limits={limits} />}
       </dl>
       <Plots queue={queue.queue} />
       <p>
@@ -177,7 +173,13 @@ function closedWords(queue: QueueView): string {
   return leftIn(queue) === 0 ? "Drained and closed to producers" : "Closed to producers";
 }
 
-function Limits({ limits }: { readonly limits: LimitsView }): ReactElement {
+function Limits({
+  queue,
+  limits,
+}: {
+  readonly queue: string;
+  readonly limits: LimitsView;
+}): ReactElement {
   const { concurrency, rate, perKey, holders } = limits;
   return (
     <>
@@ -190,7 +192,17 @@ function Limits({ limits }: { readonly limits: LimitsView }): ReactElement {
       {holders.length === 0 ? null : (
         <>
           <dt>Slots held by</dt>
-          <dd>{holders.map(({ holder, count: held }) => `${holder}: ${held}`).join(", ")}</dd>
+          <dd>
+            {holders.map(({ holder, count: held }) => (
+              <Link
+                key={holder}
+                className="item"
+                href={jobsAddress({ state: "running", queue, filter: ofNode(holder) })}
+              >
+                {holder}: {count(held)}
+              </Link>
+            ))}
+          </dd>
         </>
       )}
       {rate === undefined ? null : (

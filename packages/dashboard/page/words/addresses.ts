@@ -53,15 +53,21 @@ export const refOf = (
 };
 
 /** The jobs of which an attempt failed so, whatever became of them. */
-export const failedJobsAddress = ({
-  queue,
-  name,
-  fingerprint,
-}: Pick<CauseRef, "queue" | "name" | "fingerprint">): string =>
-  jobsAddress({
-    queue,
-    filter: `fingerprint:${fingerprint ?? ""}${name === null ? "" : ` name=${JSON.stringify(name)}`}`,
-  });
+export const failedJobsAddress = (
+  { queue, name, fingerprint }: Pick<CauseRef, "queue" | "name" | "fingerprint">,
+  filter = "",
+): string => {
+  const own = `fingerprint:${fingerprint ?? ""}${name === null ? "" : ` name=${JSON.stringify(name)}`}`;
+  return jobsAddress({ queue, filter: withTerms(own, filter) });
+};
+
+/** A filter with more terms. In brackets because it may hold an OR. */
+export const withTerms = (own: string, filter: string): string =>
+  filter.trim() === "" ? own : `(${filter}) ${own}`;
+
+/** The causes of which there are dead letters. */
+export const deadAddress = (queue: string, filter = ""): string =>
+  `/errors${queryOf({ queue, filter, dead: "only" })}`;
 
 export const operationAddress = (id: string): string => `/${pathOf("operations", id)}`;
 
