@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { askRefusal } from "../access/request-check.ts";
 import { requireRight } from "../access/rights.ts";
 import type { DashboardEnv } from "../access/user.ts";
-import type { OnceAMoment } from "../fleet/once-a-moment.ts";
+import { OnceAMoment } from "../fleet/once-a-moment.ts";
 import { takeTurns } from "../fleet/take-turns.ts";
 import type { DashboardSearch } from "../fleet/search.ts";
 import { liveStream } from "../live/live-stream.ts";
@@ -51,6 +51,9 @@ export function apiOf(host: ApiHost): Hono<DashboardEnv> {
   return api;
 }
 
+/** One is taken a minute. */
+const SAMPLES_AGAIN_MS = 20_000;
+
 /** @param by the parameters that the answer depends on; others make no other question */
 type Read = (
   path: string,
@@ -88,7 +91,9 @@ function addReads(
       ...(traceUrl === undefined ? {} : { traceUrl }),
     } satisfies SessionView);
   });
-  read("/overview", () => reads.overview(reading, feed.rates()));
+  const samples = new OnceAMoment(clock, SAMPLES_AGAIN_MS);
+  const lately = () => samples.ask("lately", () => reads.samplesLately(reading));
+  read("/overview", () => reads.overview(reading, feed.rates(), lately));
   read("/queues/:queue", (context) => reads.queueDetail(reading, param(context, "queue")));
   // The page goes on to that job: the answer of a moment ago may name one that has ended.
   api.get("/queues/:queue/oldest", async (context) =>

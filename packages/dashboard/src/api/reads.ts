@@ -1,9 +1,10 @@
 import { MillraceError, type StoredDeadLetter } from "@millrace/core";
 import { shownError, shownFilter, type ShowValue } from "@millrace/telemetry/masking";
 import type { Reading } from "./reading.ts";
-import type { Fleet, FleetAuditRecord, RecordedState } from "../fleet/fleet.ts";
+import type { Fleet, FleetAuditRecord, FleetSample, RecordedState } from "../fleet/fleet.ts";
 import type { LiveState } from "../fleet/live-states.ts";
 import type { FleetSchedule } from "../fleet/fleet-schedules.ts";
+import { PILING_MS } from "../fleet/piling-up.ts";
 import { problemsOf } from "../fleet/problems.ts";
 import { limitsView } from "./limits.ts";
 import { MOST_CHANGES } from "./most.ts";
@@ -23,11 +24,14 @@ import type {
 export async function overview(
   { fleet, show, now }: Reading,
   rates: readonly RateView[],
+  lately: () => Promise<readonly FleetSample[]>,
 ): Promise<OverviewView> {
-  const [status, nodes, health] = await Promise.all([
+  const [status, nodes, health, samples] = await Promise.all([
     fleet.queues.list(),
     fleet.nodes.list(),
     fleet.health(),
+    // Without them all is told but what piles up.
+    lately().catch(() => []),
   ]);
   const queues = status.map((queue) => shown.queueView(queue, nodes, show));
   const seen = {
@@ -35,7 +39,14 @@ export async function overview(
     queues,
     nodes: nodes.map((n) => shown.nodeView(n, show)),
   };
-  return { at: now(), server: health.server, ...seen, problems: problemsOf(seen), rates };
+  const at = now();
+  const problems = problemsOf({ ...seen, samples, now: at });
+  return { at, server: health.server, ...seen, problems, rates };
+}
+
+/** The samples in which it can be seen what piles up. */
+export function samplesLately({ fleet, now }: Reading): Promise<readonly FleetSample[]> {
+  return fleet.samples.list({ since: now() - PILING_MS });
 }
 
 export async function queueDetail(

@@ -41,14 +41,17 @@ test.each<[string, Partial<QueueView>, readonly string[]]>([
   ["a closed queue", { open: false }, ["warning: Queue mail is closed to producers."]],
   ["dead letters", { dead: 1 }, ["warning: 1 dead letter in queue mail."]],
 ])("of a queue: %s", (_what, state, expected) => {
-  const found = problemsOf({ connected: true, nodes: [NODE], queues: [{ ...QUEUE, ...state }] });
+  const found = problemsOf({
+    ...{ connected: true, samples: [], now: 0, nodes: [NODE] },
+    queues: [{ ...QUEUE, ...state }],
+  });
   expect(found.map(({ severity, text }) => `${severity}: ${text}`)).toEqual(expected);
 });
 
 test("of nodes and of the connection, and what is critical comes first", () => {
   const stuck = { queue: "mail", state: "open", slots: 1, used: 1, ended: 0, stuck: 3 };
   const found = problemsOf({
-    connected: false,
+    ...{ connected: false, samples: [], now: 0 },
     queues: [{ ...QUEUE, dead: 1 }],
     nodes: [
       { ...NODE, state: "lost", silentMs: 90_400 },
@@ -63,4 +66,25 @@ test("of nodes and of the connection, and what is critical comes first", () => {
     "warning: Node n3 has not been heard of for 16s.",
     "warning: 1 dead letter in queue mail.",
   ]);
+});
+
+test("a queue in which more and more jobs wait, and not where it is paused", () => {
+  const counts = [100, 120, 150, 170, 200, 230, 260, 300, 340, 380];
+  const samples = counts.map((queued, n) => ({
+    ...{ at: n * 60_000, slots: 1, used: 1 },
+    queues: {
+      mail: { ...{ queued, running: 1, delayed: 0, blocked: 0, dead: 0 }, oldestAgeMs: 1 },
+    },
+  }));
+  const told = (state: Partial<QueueView>) =>
+    problemsOf({
+      ...{ connected: true, nodes: [NODE], samples, now: 590_000 },
+      queues: [{ ...QUEUE, queued: 400, ...state }],
+    });
+  const pilesUp = {
+    ...{ severity: "warning", link: "queues/mail" },
+    text: "Queue mail is piling up: 400 jobs wait, and 100 did 10m ago.",
+  };
+  expect(told({})).toEqual([pilesUp]);
+  expect(told({ paused: { since: 0 } })).not.toContainEqual(pilesUp);
 });

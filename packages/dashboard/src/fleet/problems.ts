@@ -1,5 +1,7 @@
 import { formatSeconds, isSilent } from "@millrace/core";
 import type { NodeView, ProblemView, QueueView } from "../api/views/views.ts";
+import type { FleetSample } from "./fleet.ts";
+import { PILING_MS, pilingUpSince } from "./piling-up.ts";
 
 /** From this age on a job that waits is worth a word. */
 const OLD_MS = 10 * 60_000;
@@ -9,7 +11,12 @@ export function problemsOf({
   connected,
   queues,
   nodes,
+  samples,
+  now,
 }: {
+  /** How the fleet was lately, the oldest first. */
+  readonly samples: readonly FleetSample[];
+  readonly now: number;
   readonly connected: boolean;
   readonly queues: readonly QueueView[];
   readonly nodes: readonly NodeView[];
@@ -42,8 +49,19 @@ export function problemsOf({
       );
     if (queue.paused !== undefined)
       warning(`Queue ${name} is paused, with ${jobs(queue.queued)} queued.`, link);
-    else if (queue.queued > 0 && queue.oldestAgeMs >= OLD_MS)
-      warning(`The oldest job of queue ${name} is ${formatSeconds(queue.oldestAgeMs)} old.`, link);
+    else {
+      if (queue.queued > 0 && queue.oldestAgeMs >= OLD_MS)
+        warning(
+          `The oldest job of queue ${name} is ${formatSeconds(queue.oldestAgeMs)} old.`,
+          link,
+        );
+      const before = pilingUpSince(samples, queue, now);
+      if (before !== undefined)
+        warning(
+          `Queue ${name} is piling up: ${jobs(queue.queued)} wait, and ${before} did ${formatSeconds(PILING_MS)} ago.`,
+          link,
+        );
+    }
     if (!queue.open) warning(`Queue ${name} is closed to producers.`, link);
     if (queue.dead > 0)
       warning(

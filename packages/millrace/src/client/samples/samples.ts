@@ -24,6 +24,8 @@ import { alone, among, type CallLimits, LIMITS, type LimitsPlaces } from "../cal
 
 /** How often a fleet is sampled, whoever and how many do it. */
 const EVERY_MS = 60_000;
+/** An hour, and what comes before it. */
+const FEW_SPANS = 10;
 /** Who comes so soon after another leaves it at that. */
 const TAKEN_MS = 45_000;
 
@@ -61,9 +63,7 @@ export function samplesOf(broker: Broker, clock: Clock): Samples {
       const { since } = query;
       if (typeof since !== "number" || Number.isNaN(since))
         throw new MillraceError("invalid-option", "since: must be epoch milliseconds.");
-      const store = await broker.documents(SAMPLES_BUCKET);
-      return (await store.list())
-        .filter(({ key }) => Number(key) >= Math.floor(since / SPAN_MS))
+      return (await documentsSince(await broker.documents(SAMPLES_BUCKET), since))
         .flatMap(({ value }) => readSamples(value))
         .filter(({ at }) => at >= since)
         .toSorted((a, b) => a.at - b.at);
@@ -97,6 +97,16 @@ export function samplesOf(broker: Broker, clock: Clock): Samples {
       };
     },
   };
+}
+
+/** Of few spans each is asked for by its key: all are those of seven days. */
+async function documentsSince(store: DocumentStore, since: number): Promise<readonly Document[]> {
+  const first = Math.floor(since / SPAN_MS);
+  const count = Math.floor((await store.now()) / SPAN_MS) - first + 1;
+  if (count > FEW_SPANS) return (await store.list()).filter(({ key }) => Number(key) >= first);
+  const keys = Array.from({ length: Math.max(count, 0) }, (_, n) => String(first + n));
+  const found = await Promise.all(keys.map((key) => store.peek(key)));
+  return found.flatMap((document) => document ?? []);
 }
 
 async function takeSample(broker: Broker): Promise<boolean> {
