@@ -22,6 +22,12 @@ test.skipIf(missing !== undefined)(
       /^the index had read all \d+ s later: 620 jobs, \d+ MB, 0 came too fast to be heard$/m,
     );
     expect(stdout).toMatch(/^first page, 2 times: p50 \d+ ms, p95 \d+ ms/m);
+    const opened = [...stdout.matchAll(/^(.+) in Chromium, 2 times: p50 \d+ ms, p95 \d+ ms/gm)];
+    if (!stdout.includes("\npages in Chromium: not measured ("))
+      expect(opened.map(([, name]) => name)).toEqual([
+        ...["first page", "page of a queue", "list of jobs", "list of jobs by payload"],
+        "list of errors",
+      ]);
     expect(stdout).toMatch(/^search, 200 different ones: p50 \d+ ms, p95 \d+ ms/m);
     expect(stdout).toMatch(/^the fleet's throughput with 3 pages open, .*: [\d.]+ \(/m);
     expect(stdout).toMatch(/^memory of the dashboard: \d+ MB at most$/m);

@@ -13,6 +13,7 @@ import { createNode, tuneEngine } from "@millrace/runtime";
 import { connect, defineJob, type Millrace } from "millrace";
 import { endChild, serveBench } from "./child-node.ts";
 import { readCommandLine } from "./command-line.ts";
+import { type MeasuredPage, openedInChromium } from "./dashboard/chromium-page.ts";
 import { Memory } from "./dashboard/memory.ts";
 import { OpenPage } from "./dashboard/open-page.ts";
 
@@ -28,9 +29,9 @@ import { OpenPage } from "./dashboard/open-page.ts";
  * memory.
  *
  * Rounds with three pages and without any take turns. A page is what a browser asks for, without
- * the browser, which runs elsewhere. Each chunk of jobs says how far it is, and the index catches
- * up before the next. What is not filled after so many minutes is left out, and the figures say of
- * how many jobs they are.
+ * the browser, which runs elsewhere. Five pages are opened in a real one, too, where there is one.
+ * Each chunk of jobs says how far it is, and the index catches up before the next. What is not
+ * filled after so many minutes is left out, and the figures say of how many jobs they are.
  */
 const NAMESPACE = "bench";
 const CHUNK = 20_000;
@@ -39,6 +40,14 @@ const SEARCHES = 200;
 const PAGES = 3;
 const MB = 2 ** 20;
 const CUSTOMERS = 5_000;
+/** The queues and the node, or the queue's; what the index knows of a million jobs. */
+const OPENED: readonly MeasuredPage[] = [
+  { name: "first page", path: "", rows: 3, plots: 7 },
+  { name: "page of a queue", path: "queues/orders", rows: 0, plots: 5 },
+  { name: "list of jobs", path: "jobs", rows: 100, plots: 0 },
+  { name: "list of jobs by payload", path: "jobs?filter=payload.customer:42", rows: 1, plots: 0 },
+  { name: "list of errors", path: "errors", rows: 1, plots: 0 },
+];
 /** One job in so many dies. */
 const DIES = 500;
 const AS_PACKAGE = fileURLToPath(new URL("../packages/millrace/dist/bin.js", import.meta.url));
@@ -74,23 +83,25 @@ async function measure(): Promise<void> {
   await using server = await launchServer({ path });
   const millrace = await connect({ servers: server.url, namespace: NAMESPACE, env: {} });
   const children: ChildProcess[] = [];
+  let memory: Memory | undefined;
   try {
     for (const queue of ["orders", "later"]) await millrace.queues.ensure(queue);
     const node = fork(fileURLToPath(import.meta.url), [server.url]);
     children.push(node);
     await once(node, "message");
     const ui = await startUi(server.url, folder, children);
-    const memory = new Memory(ui.pid);
+    memory = new Memory(ui.pid);
     const from = MILLRACE === AS_PACKAGE ? "as the package" : "from the sources";
     say(`nats-server ${server.version}, Node ${process.version}, millrace ui ${from}`);
     await fill(millrace, { jobs, waiting, url: ui.url, memory, minutes });
     say(`memory of the dashboard while it indexed: ${memory.most().toFixed(0)} MB at most`);
     await firstPages(ui.url, first);
+    await inChromium(ui.url, first);
     await searches(ui.url);
     await throughput(millrace, ui.url, { rounds, round });
     say(`memory of the dashboard: ${memory.most().toFixed(0)} MB at most`);
-    memory.stop();
   } finally {
+    memory?.stop();
     await millrace.close();
     for (const child of children) await endChild(child);
     await rm(folder, { recursive: true });
@@ -205,6 +216,15 @@ async function firstPages(url: string, times: number): Promise<void> {
     if (n >= 0) took.push(performance.now() - began);
   }
   say(`first page, ${times} times: ${quantiles(took)}`);
+}
+
+/** Until a person has what they opened it for, with the time that the browser takes for it. */
+async function inChromium(url: string, times: number): Promise<void> {
+  const took = await openedInChromium(url, OPENED, { times, between: () => pause(1_500) });
+  if (typeof took === "string") say(`pages in Chromium: not measured (${took})`);
+  else
+    for (const [{ name }, lengths] of took)
+      say(`${name} in Chromium, ${times} times: ${quantiles(lengths)}`);
 }
 
 async function searches(url: string): Promise<void> {

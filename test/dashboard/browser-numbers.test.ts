@@ -1,4 +1,4 @@
-// Each number of the overview, of a queue and of a cause leads to its list, and plots go from 5 minutes on.
+// Each number of the overview, of a queue and of a cause leads to its list. Plots start at 5 min.
 import { defineJob } from "millrace";
 import { expect, test, vi } from "vitest";
 import { describeServer } from "../harness/servers.ts";
