@@ -29,3 +29,19 @@ test("pulls that were served in full don't add up", () => {
   ledger.asked("last", 3, 20_000, 20_100);
   expect(ledger.outstanding).toBe(3);
 });
+
+test("says by when the server must be heard: by the end of what may still be open last", () => {
+  const ledger = new PullLedger();
+  expect(ledger.dueAtMs).toBeUndefined();
+  ledger.asked("long", 1, 0, 30_000);
+  expect(ledger.dueAtMs).toBe(30_000);
+  ledger.asked("short", 4, 10, 250);
+  expect(ledger.dueAtMs).toBe(250);
+  for (let i = 0; i < 3; i += 1) ledger.received();
+  expect(ledger.dueAtMs).toBe(250);
+  // The short one may have been served in full, without a word.
+  ledger.received();
+  expect(ledger.dueAtMs).toBe(30_000);
+  ledger.received();
+  expect(ledger.dueAtMs).toBeUndefined();
+});

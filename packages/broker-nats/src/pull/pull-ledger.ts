@@ -11,6 +11,22 @@ export class PullLedger {
     return this.#outstanding;
   }
 
+  /**
+   * By then the server must have said something, if it says nothing before; undefined where nothing
+   * is asked for. Counted as if the pulls that end first had been served first.
+   */
+  get dueAtMs(): number | undefined {
+    let open = this.#outstanding;
+    let dueAtMs: number | undefined;
+    const lastFirst = [...this.#pulls.values()].sort((a, b) => b.overAtMs - a.overAtMs);
+    for (const { batch, overAtMs } of lastFirst) {
+      if (open <= 0) break;
+      open -= batch;
+      dueAtMs = overAtMs;
+    }
+    return dueAtMs;
+  }
+
   /** `overAtMs`: when the server must have ended the pull, in the time of `nowMs`. */
   asked(token: string, batch: number, nowMs: number, overAtMs: number): void {
     this.#forgetServed(nowMs);

@@ -5,6 +5,8 @@ import { type Pull, pullBytes } from "./pull-size.ts";
  * the same moment.
  */
 const NO_WAIT_PATIENCE_MS = 250;
+/** A pull's end is announced late by a busy server, by so much at most. */
+const LATE_MS = 1_000;
 
 /** What a pull may ask for at most. */
 export interface PullLimits {
@@ -22,7 +24,10 @@ export interface PullLimits {
 export interface PullRequest {
   readonly body: string;
   readonly batch: number;
-  /** When the server must have ended it, from its sending. */
+  /**
+   * When the server must have ended it, from its sending. Where a lane is heard of rarely, a short
+   * pull of it is over long before its silence would be noticed.
+   */
   readonly overAfterMs: number;
 }
 
@@ -40,6 +45,6 @@ export function pullRequest(pull: Pull, limits: PullLimits): PullRequest {
   return {
     batch,
     body: `${asked}"expires":${expiresMs * 1e6},"idle_heartbeat":${heartbeatMs * 1e6}}`,
-    overAfterMs: expiresMs + limits.heartbeatMs,
+    overAfterMs: expiresMs + Math.min(limits.heartbeatMs, Math.max(heartbeatMs, LATE_MS)),
   };
 }

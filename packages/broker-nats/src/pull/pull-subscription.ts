@@ -72,7 +72,7 @@ export class PullSubscription {
     this.#silence = new SilenceWatch({
       clock,
       heartbeatMs: this.#heartbeatMs,
-      isExpected: () => this.outstanding === 0,
+      dueAtMs: () => this.#inbox?.ledger.dueAtMs,
       onSilence: (goneAtMs) => {
         this.#report("broker-unavailable", "sent no heartbeat for a pull. Pulling anew.");
         this.askAnew();
@@ -217,7 +217,6 @@ export class PullSubscription {
     const { outstanding } = inbox.ledger;
     const pull = this.#plan(outstanding);
     if (pull === undefined) return;
-    if (outstanding === 0) this.#silence.broken();
     this.#ask(inbox, pull);
   }
 
@@ -232,6 +231,7 @@ export class PullSubscription {
     });
     const token = String(++this.#lastPull);
     const nowMs = this.#clock.monotonic();
+    this.#silence.asked(asked.overAfterMs, inbox.ledger.outstanding === 0);
     inbox.ledger.asked(token, asked.batch, nowMs, nowMs + asked.overAfterMs);
     if (pull.noWait === true)
       this.#unanswered ??= this.#clock.setTimer(asked.overAfterMs, () => this.#giveUpWaiting());
