@@ -16,6 +16,8 @@ export type Builder =
 interface Tools {
   readonly buildah: string;
   readonly podman: string;
+  /** What Podman has start the containers. */
+  readonly runtime: string;
   /** Makes a Debian root file system; undefined where images are pulled. */
   readonly mmdebstrap: string | undefined;
   readonly npm: string | undefined;
@@ -36,11 +38,12 @@ export function findBuilder(): Builder {
   );
   if (buildah === undefined) return missing("no container builder: buildah is not installed");
   if (podman === undefined) return missing("no container runtime: podman is not installed");
-  if (findProgram("runc") === undefined)
-    return missing("no container runtime: runc is not installed");
+  const runtime = ["runc", "crun"].find((name) => findProgram(name) !== undefined);
+  if (runtime === undefined)
+    return missing("no container runtime: neither runc nor crun is installed");
   if (!pulls && mmdebstrap === undefined)
     return missing("no base image: mmdebstrap is not installed, nor is MILLRACE_TEST_IMAGES=pull");
-  return { state: "present", tools: { buildah, podman, mmdebstrap, npm } };
+  return { state: "present", tools: { buildah, podman, runtime, mmdebstrap, npm } };
 }
 
 /**
@@ -55,8 +58,25 @@ export type BaseImages =
  * Kept in the container storage under these names, as the images they stand for would be after a
  * pull.
  */
-const DEBIAN = "localhost/millrace-test-debian:bookworm";
-const NODE = `localhost/millrace-test-node:${process.versions.node}`;
+const DEBIAN = "localhost/millrace-test-debian:bookworm-slim";
+const NODE = `localhost/millrace-test-node:${process.versions.node}-bookworm-slim`;
+
+/**
+ * How `debian:bookworm-slim` is made: the same 88 packages, and of those neither pages nor
+ * translations. Left to itself, apt takes `usrmerge`, and with it all of Perl.
+ */
+const SLIM = [
+  ...["--variant=minbase", "--include=usr-is-merged"],
+  "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+  `--setup-hook=mkdir -p "$1/etc/apt/preferences.d" &&
+    printf 'Package: usrmerge\nPin: release *\nPin-Priority: -1\n' > "$1/etc/apt/preferences.d/usrmerge"`,
+  ...["doc", "groff", "info", "linda", "lintian", "locale", "man"].map(
+    (name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`,
+  ),
+  ...["doc/*/copyright", "locale/locale.alias"].map(
+    (name) => `--dpkgopt=path-include=/usr/share/${name}`,
+  ),
+];
 
 /** Missing where Debian's packages can't be fetched, which is no fault of the image. */
 export async function baseImages(tools: Tools): Promise<BaseImages> {
@@ -72,11 +92,9 @@ export async function baseImages(tools: Tools): Promise<BaseImages> {
   try {
     const rootfs = join(folder, "rootfs.tar");
     try {
-      await runProgram(
-        tools.mmdebstrap ?? "mmdebstrap",
-        ["--variant=minbase", "--include=ca-certificates", "bookworm", rootfs],
-        { timeoutMs: 8 * MINUTE },
-      );
+      await runProgram(tools.mmdebstrap ?? "mmdebstrap", [...SLIM, "bookworm", rootfs], {
+        timeoutMs: 8 * MINUTE,
+      });
     } catch (error) {
       return { state: "missing", reason: `mmdebstrap failed: ${String(error).split("\n")[0]}` };
     }
@@ -108,12 +126,12 @@ export async function baseImages(tools: Tools): Promise<BaseImages> {
 }
 
 /** What the image stands on, as it is called in the container storage. */
-export async function baseOf(): Promise<{ readonly name: string; readonly pulled: boolean }> {
-  if (!pulls) return { name: DEBIAN, pulled: false };
+export async function baseOf(): Promise<string> {
+  if (!pulls) return DEBIAN;
   const text = await readFile(join(ROOT, "deploy/Containerfile"), "utf8");
   const [, repository, digest] = /^ARG BASE_IMAGE=([^:]+):[^@]+(@\S+)$/m.exec(text) ?? [];
   if (repository === undefined) throw new Error("the Containerfile names no base by its digest");
-  return { name: `${repository}${digest}`, pulled: true };
+  return `${repository}${digest}`;
 }
 
 export interface BuiltImage {
@@ -178,7 +196,7 @@ export async function startContainer(
   const podman = (...args: string[]) => runProgram(tools.podman, args, { timeoutMs: MINUTE });
   const name = `millrace-test-${randomBytes(6).toString("hex")}`;
   await podman(
-    ...["run", "--detach", "--name", name, "--runtime=runc", "--network=host"],
+    ...["run", "--detach", "--name", name, `--runtime=${tools.runtime}`, "--network=host"],
     // Podman has systemd run its health checks, which is not everywhere; the test runs the image's
     // own command.
     ...["--no-healthcheck", "--read-only", "--cap-drop=all", "--security-opt=no-new-privileges"],

@@ -6,8 +6,8 @@ export interface SilenceWatchOptions {
   /** The server shows that it is alive at least this often. */
   readonly heartbeatMs: number;
   /**
-   * By then the end of a pull must have been announced, on the monotonic clock; undefined: nothing is
-   * asked for, so nothing is to be heard.
+   * By then the end of a pull must have been announced, on the monotonic clock; undefined: nothing
+   * is asked for, so nothing is to be heard.
    */
   readonly dueAtMs: () => number | undefined;
   /** `goneAtMs`: by then a server that lives would have been heard; on the monotonic clock. */
