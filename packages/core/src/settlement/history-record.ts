@@ -40,6 +40,11 @@ export interface HistoryRecord extends FlowPlace {
   readonly node: string;
   readonly at: number;
   readonly startedAt?: number;
+  /**
+   * Of a cancelled job that was not begun this time: another node had it before and left no record,
+   * so that it may have begun it.
+   */
+  readonly mayHaveBegun?: true;
   readonly durationMs?: number;
   /**
    * How long the attempt waited for its start, from when it could have had one. Clocks of several

@@ -117,4 +117,16 @@ describe("what a settlement writes down", () => {
       reason: "user left",
     });
   });
+
+  test("a cancelled job that somebody had before may have begun, unless it is known", () => {
+    const mayHaveBegun = (more: Partial<SettlementInput>): unknown =>
+      settle(inputOf({ outcome: { kind: "cancelled", reason: "r" }, ...more })).steps.flatMap(
+        (step) => (step.do === "record" ? [step.record.mayHaveBegun] : []),
+      )[0];
+    const crashed = { ...envelope, crashes: 1 };
+    expect(mayHaveBegun({ from: "queued", deliveryCount: 2 })).toBe(true);
+    expect(mayHaveBegun({ from: "queued", envelope: crashed })).toBe(true);
+    expect(mayHaveBegun({ from: "queued" })).toBeUndefined();
+    expect(mayHaveBegun({ deliveryCount: 2, startedAt: NOW - 30 })).toBeUndefined();
+  });
 });

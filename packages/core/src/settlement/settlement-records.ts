@@ -88,7 +88,10 @@ export function historyRecordOf(
   if (outcome.kind === "succeeded" && outcome.output !== undefined) record.output = outcome.output;
   if ("error" in outcome) record.error = outcome.error;
   // A handler may give any text; what is too long for a record would keep the job from ever ending.
-  if (outcome.kind === "cancelled") record.reason = cancelReason(outcome.reason);
+  if (outcome.kind === "cancelled") {
+    record.reason = cancelReason(outcome.reason);
+    if (input.startedAt === undefined && crashesOf(input) > 0) record.mayHaveBegun = true;
+  }
   if (outcome.kind === "blocked") record.reason = outcome.gate;
   if (reason !== undefined) record.reason = reason;
   if (envelope.parent !== undefined) record.parent = envelope.parent;

@@ -35,6 +35,10 @@ import {
   sameLetter,
 } from "./undo-looks.ts";
 
+/** As another job it would have its effects once more, also those of `context.transaction`. */
+const MAY_HAVE_BEGUN =
+  "a node that had it has died, or was cut off, and may have begun it. Enqueue it anew if it is not done.";
+
 export type UndoKind = "discard-undo" | "cancel-undo" | "retry-undo";
 
 interface Undoing {
@@ -164,6 +168,7 @@ async function enqueueAnew(
   const before = keptEnvelope(broker, kept);
   if (before.attempts > 0 || before.interruptions > 0 || before.snoozes > 0)
     throw cannot(job, "it had run before.");
+  if (before.crashes > 0) throw cannot(job, MAY_HAVE_BEGUN);
   if (before.batch !== undefined)
     throw cannot(job, "it is of a batch, which has counted it as cancelled.");
   const caller = callerOf(before);
@@ -182,6 +187,7 @@ async function enqueueAnew(
   const ran = await recordsOf(broker, job, before);
   if (end.attempts > 0 || ran.some(({ startedAt }) => startedAt !== undefined))
     throw cannot(job, "it had begun.");
+  if (end.mayHaveBegun === true) throw cannot(job, MAY_HAVE_BEGUN);
   const all = await broker.history.read(job);
   const other = latest.get(jobKey(job));
   const last = Math.max(
