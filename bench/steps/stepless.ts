@@ -38,8 +38,8 @@ export async function stepless(): Promise<Stepless> {
   const hooks = [
     childHook(broker, systemClock, looks),
     invokedHook(broker),
-    journalHook(broker, { jobs: [{ steps: { version: 1 } }], get: () => undefined } as never),
-  ].filter((hook) => hook !== undefined);
+    journalHook(broker, { get: () => ({ steps: undefined }) } as never, systemClock),
+  ];
   const envelopes = Array.from({ length: 1_000 }, (_none, n): Envelope => ({
     ...UNSETTLED,
     ...{ id: `j${n}`, name: "bench.nothing", queue: "bench", payload: { n }, createdAt: 1 },

@@ -75,7 +75,7 @@ export function nodeWork(base: NodeBase): NodeWork {
     recentEnds: new RecentEnds(broker, clock, leaseMs),
     settlements: watchSettlements({ clock, metrics, log, leaseMs }, base.events),
     failures: new FailureLog(log, clock),
-    stepHooks: [signalHook(broker, registry, looks), journalHook(broker, registry)].filter(
+    stepHooks: [signalHook(broker, registry, looks), journalHook(broker, registry, clock)].filter(
       (hook) => hook !== undefined,
     ),
     hasInHand: (delivery) =>
@@ -92,7 +92,7 @@ export function nodeWork(base: NodeBase): NodeWork {
   return {
     ...parts,
     workers,
-    hasSteps: parts.stepHooks.length > 0,
+    hasSteps: registry.jobs.some((job) => job.steps !== undefined),
     running: () => workers.flatMap((worker) => worker.running),
   };
 }

@@ -1,4 +1,10 @@
-import { changeControls, CONTROLS_BUCKET, defineJob, readControls } from "@millrace/core";
+import {
+  changeControls,
+  CONTROLS_BUCKET,
+  defineJob,
+  readControls,
+  writeSignal,
+} from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { latch, QUEUE, type SimulatedNode, simulatedNode } from "../fixtures/simulated-node.ts";
@@ -70,6 +76,30 @@ test("with delayed jobs too, whether a node has moved them yet or not", async ()
   expect(await broker.queues.snapshot(QUEUE)).toMatchObject({ queued: 1, delayed: 30 });
   expect(await purge(node, { delayed: true })).toMatchObject({ cancelled: 31, delayed: 0 });
   expect(await node.history("in-the-queue")).toMatchObject([{ reason: "purged" }]);
+});
+
+test("steps and signals of a purged job are forgotten: the next job of its id takes none of them", async () => {
+  const waiting = defineJob({ name: "steps", queue: QUEUE, steps: true }).handler(
+    async ({ step }) => {
+      await step.run("first", () => "a result");
+      await step.sleep("a while", "1h");
+      return (await step.waitFor("approval", { timeout: "1m" })) ?? "nobody answered";
+    },
+  );
+  const node = await simulatedNode({ jobs: [waiting] });
+  const { clock, broker } = node;
+  const createdAt = clock.now();
+  await node.enqueue("steps");
+  await clock.advance("10m");
+  await broker.signals.send({ id: "a", queue: QUEUE, name: "approval" }, writeSignal("yes", "s1"));
+  await clock.advance("5s");
+  expect(await broker.journal.read({ id: "a", queue: QUEUE, createdAt })).not.toEqual([]);
+  expect(await purge(node, { delayed: true })).toMatchObject({ cancelled: 1 });
+  expect(await broker.journal.read({ id: "a", queue: QUEUE, createdAt })).toEqual([]);
+  await clock.advance("20s");
+  await node.enqueue("steps");
+  await clock.advance("2h");
+  expect((await node.history()).at(-1)).toMatchObject({ output: "nobody answered" });
 });
 
 test("what waits at a gate waits too", async () => {

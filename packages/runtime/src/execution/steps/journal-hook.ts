@@ -1,6 +1,11 @@
-import type { AnyJob, Broker, Envelope } from "@millrace/core";
+import type { Broker, Clock, Envelope, Settlement } from "@millrace/core";
 import type { SettlementHook } from "../settle/settlement-hook.ts";
 import type { Registry } from "../../registry/registry.ts";
+
+type Server = Pick<Broker, "findWaiting" | "journal" | "signals">;
+
+/** A long queue is searched for so long; then the signals stay. */
+const SEARCH_MS = 5_000;
 
 /**
  * Forgets the steps and signals of a job that has succeeded or was cancelled. Those of a dead job
@@ -8,40 +13,73 @@ import type { Registry } from "../../registry/registry.ts";
  * from then on may be the next job's, and stays. Before the ack: a crash in between brings the job
  * back, it is recalled, and comes by here again.
  *
- * @returns undefined for a node whose jobs have no steps
+ * A job may be cancelled where nobody knows its name: by a purge, or by a node that has another
+ * version of its queue's jobs.
  */
 export function journalHook(
-  broker: Pick<Broker, "journal" | "signals">,
-  registry: Pick<Registry, "jobs" | "get">,
-): SettlementHook | undefined {
-  if (!registry.jobs.some((job: AnyJob) => job.steps !== undefined)) return undefined;
+  broker: Server,
+  registry: Pick<Registry, "get">,
+  clock: Clock,
+): SettlementHook {
   const signalsUntil = new WeakMap<Envelope, number>();
   return {
     // What is left behind takes room, and does nothing.
     canBeSpared: true,
-    concerns: ({ name, queue }, { state }) =>
-      (state === "recalled" || isLastWord(state)) && registry.get(name, queue)?.steps !== undefined,
+    concerns: ({ name, queue, generation }, { state }) => {
+      if (state !== "recalled" && !isLastWord(state)) return false;
+      const job = registry.get(name, queue);
+      if (job === undefined || job.steps !== undefined) return true;
+      return state === "cancelled" && generation > 0;
+    },
     before: async ({ envelope, settlement }) => {
       // Of a second try the record may be there.
       if (signalsUntil.has(envelope) || !isLastWord(settlement.state)) return;
       const { id, queue } = envelope;
-      // Where the look fails it is not made again: they stay.
+      // Where a look fails it is not made again: they stay.
       signalsUntil.set(envelope, 0);
-      signalsUntil.set(envelope, await broker.signals.newest({ id, queue }));
+      const newest = await broker.signals.newest({ id, queue });
+      if (newest === 0 || (await isIdShared(broker, envelope, clock))) return;
+      signalsUntil.set(envelope, newest);
     },
     beforeAck: async ({ envelope, settlement, recorded }) => {
       if (!isLastWord(recorded?.state ?? settlement.state)) return;
-      const { id, queue, createdAt } = envelope;
+      const { id, queue, createdAt, name } = envelope;
+      const run = { id, queue, createdAt };
       // It isn't known for a recalled job: that may be an old one, whose id another has by now.
       const until = settlement.state === "recalled" ? 0 : (signalsUntil.get(envelope) ?? 0);
+      // Most jobs without a definition have no steps, and a purge may bring many of them.
+      const hasNone =
+        registry.get(name, queue)?.steps === undefined &&
+        (await broker.journal.read(run)).length === 0;
       await Promise.all([
-        broker.journal.remove({ id, queue, createdAt }),
-        ...(until === 0 ? [] : [broker.signals.remove({ id, queue }, until)]),
+        hasNone ? undefined : broker.journal.remove(run),
+        until === 0 ? undefined : broker.signals.remove({ id, queue }, until),
       ]);
     },
   };
 }
 
-function isLastWord(state: string): boolean {
+function isLastWord(state: Settlement["state"]): boolean {
   return state === "succeeded" || state === "cancelled";
+}
+
+/**
+ * Whether another job has the id, wherever it waits or runs: what lies there may be for that one,
+ * whose end forgets it.
+ */
+async function isIdShared(
+  broker: Pick<Broker, "findWaiting">,
+  { id, queue, createdAt }: Envelope,
+  clock: Clock,
+): Promise<boolean> {
+  const search = new AbortController();
+  const timer = clock.setTimer(SEARCH_MS, () => search.abort());
+  const where = ({ envelope }: { readonly envelope: Envelope }): boolean =>
+    Math.floor(envelope.createdAt) !== Math.floor(createdAt);
+  try {
+    const found = await broker.findWaiting(id, { queue, where, signal: search.signal });
+    return found !== undefined && where(found);
+  } finally {
+    timer.cancel();
+  }
 }

@@ -219,3 +219,31 @@ test("a signal for the next job of an id is not forgotten with those of the one 
   const ends = (await history()).filter(({ state }) => state === "succeeded");
   expect(ends.map(({ output }) => output)).toEqual(["to the first", "to the second"]);
 });
+
+test.each([
+  ["sleeps", "1h"],
+  ["lies in the queue", undefined],
+] as const)(
+  "the end of a job leaves the signal of another that has its id and %s",
+  async (_where, sleep) => {
+    const ending = latch();
+    let jobs = 0;
+    const { enqueue, clock, signal, history, broker } = await scene(async (step) => {
+      const isFirst = await step.run("which", () => (jobs += 1) === 1);
+      if (isFirst) return step.run("work", () => ending.promise);
+      return (await step.waitFor("go", { timeout: "1h" })) ?? "no signal";
+    });
+    await enqueue("t.job");
+    await clock.advance("10m");
+    const notBefore = sleep === undefined ? undefined : clock.now() + 3_600_000;
+    await enqueue("t.job", null, notBefore === undefined ? {} : { notBefore });
+    await clock.advance("1s");
+    await signal("go", "to the second");
+    await clock.advance("1s");
+    ending.open();
+    await clock.advance("3h");
+    const ends = (await history()).filter(({ state }) => state === "succeeded");
+    expect(ends.map(({ output }) => output)).toEqual([undefined, "to the second"]);
+    expect(await broker.signals.newest(JOB)).toBe(0);
+  },
+);
