@@ -11,6 +11,7 @@ export {
   trimError,
 } from "./errors/recorded-error.ts";
 export { errorFingerprint, type ErrorFingerprint } from "./errors/error-fingerprint.ts";
+export { isHopeless } from "./errors/hopeless.ts";
 export { isUnfit } from "./errors/unfit.ts";
 
 export { atMostConfirmed } from "./control/at-most-confirmed.ts";
@@ -266,6 +267,7 @@ export {
   withLink,
 } from "./flow/chain-plan.ts";
 export { callBackIfOver, type Kept, leaveUnlessMember } from "./flow/batch-members.ts";
+export { enqueueOrBury, NO_ROOM_MS } from "./flow/enqueue-or-bury.ts";
 export { joinBatch } from "./flow/join-batch.ts";
 export { isKnownJob, wasEnqueued, wasEnqueuedSince } from "./flow/known-job.ts";
 export {

@@ -1,10 +1,15 @@
 import {
   type Broker,
-  callBackIfOver,
+  callBack,
   dedupeWindowOf,
+  enqueueOrBury,
   type Envelope,
+  type JobRef,
   leaveUnlessMember,
 } from "@millrace/core";
+
+/** Named in letters. */
+const NODE = "outbox-relay";
 
 /** A job of a claim that is in its queue now. */
 export interface PublishedJob {
@@ -25,16 +30,29 @@ export async function leaveBatches(
   jobs: readonly PublishedJob[],
   { queue, ageMs }: { readonly queue: string; readonly ageMs: () => number },
 ): Promise<void> {
-  const left = new Set<string>();
+  const left = new Map<string, JobRef>();
   let since: number | undefined;
   for (const { envelope, duplicate } of jobs) {
     const { batch } = envelope;
     if (batch === undefined || duplicate === false) continue;
     since ??= await keptSince(broker, queue, ageMs());
     if ((await leaveUnlessMember(broker, batch, envelope, { since })) !== undefined)
-      left.add(batch);
+      left.set(batch, envelope);
   }
-  for (const batch of left) await callBackIfOver(broker, batch);
+  for (const [batch, after] of left) {
+    const publish = (callback: Envelope): Promise<void> => follow(broker, after, callback);
+    await callBack(broker, batch, publish, true);
+  }
+}
+
+/**
+ * As a node does it. That the callback's queue is full or gone is no trouble of the queue that is
+ * relayed: its rows would wait for it, or be taken for such that can't be published.
+ */
+async function follow(broker: Broker, after: JobRef, callback: Envelope): Promise<void> {
+  const now = await broker.serverNow();
+  const host = { broker, clock: { now: () => now }, node: NODE };
+  await enqueueOrBury(host, { after, callback });
 }
 
 /** When the oldest job was stored, by the server's clock, for which one may have been dropped. */

@@ -8,7 +8,7 @@ import {
   MillraceError,
 } from "@millrace/core";
 import type { Claim, SetAside } from "../store/outbox-store.ts";
-import { leaveBatches } from "./leave-batches.ts";
+import { leaveBatches, type PublishedJob } from "./leave-batches.ts";
 import {
   type ClaimItem,
   failures,
@@ -61,22 +61,26 @@ export async function publishMarked(marked: MarkedClaim): Promise<void> {
   await leaveBatches(marked.broker, publishedJobs(before, []), marked);
   for (let size = left.length; left.length > 0;) {
     const part = left.slice(0, size);
-    const value = markOf(claim, part.at(-1)?.seq ?? 0);
+    const lastSeq = part.at(-1)?.seq ?? 0;
+    const value = markOf(claim, lastSeq);
     const after = seen?.revision ?? 0;
     const publish: Publish = (jobs) =>
       marks.enqueue(jobs, { queue, name, value, after, onStored: stored });
+    let published: readonly PublishedJob[];
     try {
-      await publishPart(marked, part, part.length === 1 ? orRefused(publish) : publish);
+      published = await publishPart(marked, part, part.length === 1 ? orRefused(publish) : publish);
     } catch (error) {
       // If one message is too large for its stream, the server refuses them all: the relay looks
-      // for it.
+      // for it. Once they are stored, their mark is: of fewer it would go back.
+      const isStored = publishedUpTo(claim, seen) >= lastSeq;
       const mayBeFewer = MillraceError.is(error, "queue-full") || isForGood(error);
-      if (!mayBeFewer || part.length === 1) throw error;
+      if (isStored || !mayBeFewer || part.length === 1) throw error;
       size = Math.ceil(part.length / 2);
       continue;
     }
     left = left.slice(size);
     size = Math.min(size * 2, Math.max(left.length, 1));
+    await leaveBatches(marked.broker, published, marked);
   }
 }
 
@@ -96,19 +100,21 @@ function orRefused(publish: Publish): Publish {
  * The mark says of every row up to the last that it is dealt with. So what becomes of each is
  * settled before: a job whose unique key could not be asked for stops all of them, and one that
  * can never be published, for example because its key makes it too large, is set aside.
+ *
+ * @returns those that are in their queue now
  */
 async function publishPart(
   marked: MarkedClaim,
   part: readonly ClaimItem[],
   publish: Publish,
-): Promise<void> {
+): Promise<readonly PublishedJob[]> {
   const { broker, marks, setAside } = marked;
   const jobs = part.map(({ job }) => job);
   if (jobs.every(({ unique }) => unique === undefined)) {
     const published = await publish(jobs.map(({ envelope }) => envelope));
     await setAside(failuresForGood(part, failures(published)));
     marked.onKept(keptOut(published));
-    return leaveBatches(broker, publishedJobs(part, published), marked);
+    return publishedJobs(part, published);
   }
   const claimed = await claimKeys(broker, jobs, (job) => marks.refusal(job));
   const places = new Set(claimed.failed.map(({ place }) => place));
@@ -118,5 +124,5 @@ async function publishPart(
   const late = failures(results).filter(({ place }) => !places.has(place));
   await setAside(failuresForGood(part, late));
   marked.onKept(keptOut(results));
-  await leaveBatches(broker, publishedJobs(part, results), marked);
+  return publishedJobs(part, results);
 }

@@ -1,19 +1,15 @@
 import {
   batchEnd,
   type BatchEnd,
-  brokenLink,
   type Broker,
   callBack,
   type Clock,
+  enqueueOrBury,
   type Envelope,
   type JobRef,
-  type Lease,
-  MillraceError,
-  recordError,
   type SecondLooks,
 } from "@millrace/core";
-import { isHopeless, NO_ROOM_MS } from "./settlement-fallback.ts";
-import type { Settled, SettlementHook } from "./settlement-hook.ts";
+import type { SettlementHook } from "./settlement-hook.ts";
 
 export interface BatchHookHost {
   /** What is published by it is counted and traced. */
@@ -29,13 +25,6 @@ interface Member extends JobRef {
   readonly end: BatchEnd;
   /** When it left, epoch milliseconds. */
   readonly at: number;
-}
-
-/** A callback, and the job after which it is enqueued. */
-interface Following {
-  readonly after: JobRef;
-  readonly callback: Envelope;
-  readonly lease?: Lease;
 }
 
 /**
@@ -78,57 +67,7 @@ async function lookAgain(
   await callBack(
     host.broker,
     batch,
-    (callback) => followLater(host, { id, queue }, callback),
+    (callback) => enqueueOrBury(host, { after: { id, queue }, callback }),
     true,
   );
-}
-
-/** Straight to its queue, among the delayed jobs where that is full. */
-async function enqueue(
-  { broker, clock }: BatchHookHost,
-  callback: Envelope,
-  lease?: Lease,
-): Promise<void> {
-  const held = lease === undefined ? {} : { lease };
-  try {
-    await broker.requeue(callback, held);
-  } catch (error) {
-    if (!MillraceError.is(error, "queue-full")) throw error;
-    await broker.requeue({ ...callback, notBefore: clock.now() + NO_ROOM_MS }, held);
-  }
-}
-
-/**
- * As `enqueueOrBury` when nothing is settled any more: of what is buried the letter alone is kept,
- * as no record is written but with a settlement.
- */
-async function followLater(host: BatchHookHost, after: JobRef, callback: Envelope): Promise<void> {
-  await enqueueOrBury(host, { after, callback }, async (steps) => {
-    for (const step of steps)
-      if (step.do === "bury")
-        await host.broker.deadLetters.add(step.letter, step.once ?? callback.id);
-  });
-}
-
-/**
- * As the next job of a chain: straight to its queue, among the delayed jobs where that is full, and
- * a letter where it can't be enqueued at all.
- */
-async function enqueueOrBury(
-  host: BatchHookHost,
-  { after, callback, lease }: Following,
-  settle: Settled["alsoSettle"],
-): Promise<void> {
-  try {
-    await enqueue(host, callback, lease);
-  } catch (error) {
-    if (!isHopeless(error)) throw error;
-    const from = { envelope: after, now: host.clock.now(), node: host.node };
-    try {
-      await settle(brokenLink(from, callback, recordError(error)));
-    } catch (refused) {
-      if (!MillraceError.is(refused, "payload-too-large")) throw refused;
-      await settle(brokenLink(from, callback, recordError(error), "lost"));
-    }
-  }
 }

@@ -1,8 +1,9 @@
 import {
   brokenLink,
-  type ErrorCode,
+  isHopeless,
   isUnfit,
   MillraceError,
+  NO_ROOM_MS,
   recordError,
   settle,
   type Settlement,
@@ -11,23 +12,6 @@ import {
   tellLess,
   unserializable,
 } from "@millrace/core";
-
-/** How long a job waits that finds no room in its queue, before it is looked for room again. */
-export const NO_ROOM_MS = 1_000;
-
-/** What no repetition of the same publish mends: an operator has to act first. */
-const HOPELESS: readonly ErrorCode[] = [
-  "queue-not-found",
-  "payload-too-large",
-  "unserializable-payload",
-  "permission-denied",
-  "invalid-header",
-  "invalid-message",
-];
-
-export function isHopeless(error: unknown): boolean {
-  return HOPELESS.some((code) => MillraceError.is(error, code));
-}
 
 /** A settlement that the broker could not carry out. */
 export interface Failure {

@@ -1,8 +1,7 @@
-import type { Envelope } from "@millrace/core";
+import { type Envelope, isHopeless } from "@millrace/core";
 import type { AbortSwitch } from "../attempt/abort-switch.ts";
 import type { ExecutionHost } from "../execution-host.ts";
 import { Pause } from "../pause.ts";
-import { isHopeless } from "../settle/settlement-fallback.ts";
 import { reportTrouble } from "../report.ts";
 import { GONE, isFinal } from "./step-failures.ts";
 

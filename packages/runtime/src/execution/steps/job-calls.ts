@@ -4,6 +4,7 @@ import {
   calledId,
   type CallingStep,
   type Envelope,
+  isHopeless,
   type JobRef,
   MillraceError,
   newJobId,
@@ -17,7 +18,6 @@ import type { AbortSwitch } from "../attempt/abort-switch.ts";
 import type { ExecutionHost } from "../execution-host.ts";
 import { reportTrouble } from "../report.ts";
 import { maskRecorded } from "../settle/mask-outcome.ts";
-import { isHopeless } from "../settle/settlement-fallback.ts";
 import type { CaughtFailure } from "./caught-failures.ts";
 import { writeChildEnd } from "./child-end.ts";
 import type { Known, RunJournal } from "./run-journal.ts";
