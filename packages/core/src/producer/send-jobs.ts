@@ -40,6 +40,9 @@ type Ticket =
   | Extract<Claimed, { kind: "kept" }>
   | { readonly kind: "failed"; readonly error: MillraceError };
 
+/** Why a job can't be published as it is. */
+type Refusal = (envelope: Envelope) => MillraceError | undefined;
+
 /** Jobs whose unique keys have been asked for. Nothing is published yet. */
 export interface ClaimedJobs {
   /** Those that are to be published, in the order given. */
@@ -58,28 +61,20 @@ export interface ClaimedJobs {
 /**
  * Claims the unique keys of prepared jobs: the first half of `sendJobs`.
  *
- * @param refusal why a job can't be published as it is; its key is given back at once
+ * @param refusal why a job can't be published as it is; it keeps no other out
  */
 export async function claimKeys(
   broker: Broker,
   jobs: readonly PreparedJob[],
-  refusal: (envelope: Envelope) => MillraceError | undefined = () => undefined,
+  refusal: Refusal = () => undefined,
 ): Promise<ClaimedJobs> {
   const claims = new UniqueClaims(broker);
-  const tickets = await claimAll(claims, jobs);
-  const going: Envelope[] = [];
-  for (const [place, ticket] of tickets.entries()) {
-    const envelope = envelopeOf(jobs[place], ticket);
-    if (envelope === undefined) continue;
-    const error = refusal(envelope);
-    if (error === undefined) going.push(envelope);
-    else {
-      tickets[place] = { kind: "failed", error };
-      if (ticket.kind === "claimed") await giveBack(claims, ticket);
-    }
-  }
+  const tickets = await claimAll(claims, jobs, refusal);
   return {
-    going,
+    going: tickets.flatMap((ticket, place) => {
+      const job = jobs[place];
+      return job === undefined || !isGoing(ticket) ? [] : [envelopeOf(job, ticket)];
+    }),
     failed: tickets.flatMap((ticket, place) =>
       ticket.kind === "failed" ? [{ place, error: ticket.error }] : [],
     ),
@@ -117,12 +112,57 @@ export async function sendJobs(
     );
   const looked = await Promise.all(jobs.map((job) => lookUp(broker, job)));
   const left = jobs.filter((_, place) => looked[place] === undefined);
-  const claimed = await claimKeys(broker, left);
+  return inPlaces(looked, await claimAndSend(broker, left, keys));
+}
+
+/**
+ * A job that was claimed for first and then could not be stored has kept out those of its key that
+ * were sent with it. They claim again, as if they had been sent after it had failed.
+ *
+ * @param failed holders that could not be stored, of those that were sent before
+ */
+async function claimAndSend(
+  broker: Broker,
+  jobs: readonly PreparedJob[],
+  keys: ReadonlySet<string>,
+  failed: ReadonlySet<string> = new Set(),
+): Promise<readonly EnqueueItemResult[]> {
+  const claimed = await claimKeys(broker, jobs);
   const { going } = claimed;
-  const sent = await claimed.results(
-    going.length === 0 ? [] : await broker.enqueue(going, { keys }),
+  const published = going.length === 0 ? [] : await broker.enqueue(going, { keys });
+  const results = await claimed.results(published);
+  const failing = new Set(
+    results.flatMap((result, place) =>
+      result.ok || !isNotStored(result.error) ? [] : [holderOf(jobs[place], result.id)],
+    ),
   );
-  return inPlaces(looked, sent);
+  const known = results.map((result, place): EnqueueItemResult | undefined => {
+    if (!result.ok || result.conflict?.kind !== "kept") return result;
+    const holder = holderOf(jobs[place], result.id);
+    if (failing.has(holder)) return undefined;
+    return failed.has(holder) ? keptByNobody(jobs[place], result) : result;
+  });
+  const again = jobs.filter((_, place) => known[place] === undefined);
+  if (again.length === 0) return inPlaces(known, []);
+  return inPlaces(known, await claimAndSend(broker, again, keys, new Set([...failed, ...failing])));
+}
+
+/** One of a key, by its id. */
+function holderOf(job: PreparedJob | undefined, id: string | undefined): string {
+  return JSON.stringify([job?.envelope.queue, job?.unique?.key, id]);
+}
+
+/** Its key could not be given back, and is free once the claim's lease is over. */
+function keptByNobody(
+  job: PreparedJob | undefined,
+  { id, queue }: { readonly id: string; readonly queue: string },
+): EnqueueItemResult {
+  const key = JSON.stringify(job?.unique?.key);
+  const error = new MillraceError(
+    "revision-conflict",
+    `The unique key ${key} of queue ${queue} is claimed for ${id}, which could not be enqueued. Try again.`,
+  );
+  return { ok: false, id: job?.envelope.id, queue, error };
 }
 
 /**
@@ -146,9 +186,7 @@ async function lookUp(
   }
 }
 
-function envelopeOf(job: PreparedJob | undefined, ticket: Ticket): Envelope | undefined {
-  if (job === undefined || !isGoing(ticket)) return undefined;
-  const { envelope, unique } = job;
+function envelopeOf({ envelope, unique }: PreparedJob, ticket: Ticket): Envelope {
   return ticket.kind === "claimed" && unique !== undefined
     ? withClaimHeader(envelope, unique, ticket)
     : envelope;
@@ -158,21 +196,32 @@ function isGoing({ kind }: Ticket): boolean {
   return kind === "plain" || kind === "claimed";
 }
 
-const PLAIN: Promise<Ticket> = Promise.resolve({ kind: "plain" });
-
 /** Side by side, but those of one key in turn. */
-async function claimAll(claims: UniqueClaims, jobs: readonly PreparedJob[]): Promise<Ticket[]> {
+async function claimAll(
+  claims: UniqueClaims,
+  jobs: readonly PreparedJob[],
+  refusal: Refusal,
+): Promise<readonly Ticket[]> {
   const turns = new Map<string, Promise<Ticket>>();
   const tickets = jobs.map((job): Promise<Ticket> => {
-    if (job.unique === undefined) return PLAIN;
+    const turn = (): Promise<Ticket> => takeTurn(claims, job, refusal);
+    if (job.unique === undefined) return turn();
     const scope = `${job.envelope.queue} ${job.unique.key}`;
     const earlier = turns.get(scope);
-    const ticket =
-      earlier === undefined ? claimOne(claims, job) : earlier.then(() => claimOne(claims, job));
+    const ticket = earlier === undefined ? turn() : earlier.then(turn);
     turns.set(scope, ticket);
     return ticket;
   });
   return Promise.all(tickets);
+}
+
+/** The key of a job that is refused is given back before the next one asks for it. */
+async function takeTurn(claims: UniqueClaims, job: PreparedJob, refusal: Refusal): Promise<Ticket> {
+  const ticket = await claimOne(claims, job);
+  const error = isGoing(ticket) ? refusal(envelopeOf(job, ticket)) : undefined;
+  if (error === undefined) return ticket;
+  if (ticket.kind === "claimed") await giveBack(claims, ticket);
+  return { kind: "failed", error };
 }
 
 async function claimOne(claims: UniqueClaims, { envelope, unique }: PreparedJob): Promise<Ticket> {
