@@ -161,16 +161,15 @@ async function liveItems(
       "invalid-option",
       `state: must be one of ${LIVE_STATES.join(", ")}; got ${state}.`,
     );
-  const { fits, asksCargo, allows, mayFit } =
+  const { asksCargo, allows, mayFit, ...test } =
     where === undefined ? EVERY_LIVE_JOB : parseLiveJobFilter(where, now, mask);
   const scan = { asksCargo, asksCreation: true, mayFit, ...(queue === undefined ? {} : { queue }) };
   if (id !== undefined && queue === undefined)
     throw new MillraceError("invalid-option", "queue: needed with an id, which another may have.");
   const items = new Map<string, PlanItem>();
-  const consider = (seen: SeenJob): void => {
-    const { job } = seen;
-    if (name !== undefined && job.name !== name) return;
-    if (!fits(seen)) return;
+  const fits = (seen: SeenJob): boolean =>
+    (name === undefined || seen.job.name === name) && test.fits(seen);
+  const consider = (job: LiveJob): void => {
     // Several jobs may have the id. One that moves on meanwhile is met twice.
     const { id: of, queue: where, createdAt, traceId } = job;
     items.set(jobKey(job), {
@@ -183,13 +182,14 @@ async function liveItems(
     let one: SeenJob | undefined;
     for (let look = 0; one === undefined && look < LOOKS; look += 1)
       one = await seenJob(broker, { id, queue });
-    if (one !== undefined && (state ?? one.job.state) === one.job.state) consider(one);
+    if (one === undefined || (state ?? one.job.state) !== one.job.state) return { items: [] };
+    if (fits(one)) consider(one.job);
     return { items: [...items.values()] };
   }
   // Only who reads a queue is told that it is not there.
   if (queue !== undefined && !allows("queued")) await snapshotsOf(broker, queue);
   const states = (state === undefined ? LIVE_STATES : [state]).filter(allows);
-  const unanswered = await lookThrough(broker, { ...scan, states, signal }, consider);
+  const unanswered = await lookThrough(broker, { ...scan, fits, states, signal }, consider);
   return { items: [...items.values()], ...(unanswered === 0 ? {} : { unanswered }) };
 }
 

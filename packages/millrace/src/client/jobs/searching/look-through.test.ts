@@ -1,8 +1,12 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { defineJob, snooze } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { createClient } from "../../client.ts";
+import type { SeenJob } from "../job-filter.ts";
+import { lookThrough } from "./look-through.ts";
 import type { LiveJobFilter } from "../../operations/what-is-meant.ts";
 
 const send = defineJob<{ readonly n: number }>({
@@ -186,3 +190,44 @@ test("a job that ends between these looks is not in an operation", async () => {
   });
   expect(await meant({})).toEqual([]);
 });
+
+test("what jobs carry that ran is not kept while a look goes on", async () => {
+  const { broker, enqueue } = await scene();
+  await enqueue("a", 1);
+  const { arrivals } = broker;
+  const stretch = arrivals.stretch.bind(arrivals);
+  let carried: WeakRef<object> | undefined;
+  arrivals.stretch = async (...query) => {
+    const part = await stretch(...query);
+    const [first] = part.jobs;
+    if (first === undefined || carried !== undefined) return part;
+    const payload = { n: 1 };
+    carried = new WeakRef(payload);
+    return { ...part, jobs: [{ ...first, envelope: { ...first.envelope, payload } }] };
+  };
+  const listRunning = broker.listRunning.bind(broker);
+  let asked = 0;
+  let isKept: boolean | undefined;
+  broker.listRunning = async (query) => {
+    // The second time it is asked for what runs, after the queue was read.
+    if ((asked += 1) === 2) isKept = await survives(carried);
+    return listRunning(query);
+  };
+  const seen: unknown[] = [];
+  const states = ["queued", "running"] as const;
+  const fits = (one: SeenJob): boolean => seen.push(one.job.id) > 0;
+  const looking = { states, fits, asksCargo: true, mayFit: () => true, signal: undefined };
+  await lookThrough(broker, looking, () => undefined);
+  expect(seen).toContain("a");
+  expect(isKept).toBe(false);
+});
+
+async function survives(of: WeakRef<object> | undefined): Promise<boolean> {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  for (let times = 0; times < 10; times += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+  }
+  return of?.deref() !== undefined;
+}
