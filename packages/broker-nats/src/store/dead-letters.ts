@@ -4,6 +4,7 @@ import {
   type DeadLetterQuery,
   type DeadLetterStore,
   type JobRef,
+  type NewestOptions,
   requirePlace,
   type StoredDeadLetter,
   type TailQuery,
@@ -50,9 +51,10 @@ export class NatsDeadLetters implements DeadLetterStore {
     return letters;
   }
 
-  newest(): Promise<number> {
+  newest(options?: NewestOptions): Promise<number> {
     const { deadStream: stream } = this.#server.names;
-    return newestPosition(this.#server, { stream, doing: "look for the newest dead letter" });
+    const doing = "look for the newest dead letter";
+    return newestPosition(this.#server, { stream, doing }, options);
   }
 
   async tail(query: TailQuery): Promise<readonly BuriedJob[]> {

@@ -1,5 +1,6 @@
 import type { JobRef } from "../../envelope/envelope.ts";
 import type { DeadLetter } from "../../settlement/dead-letter.ts";
+import type { NewestOptions } from "./delayed-store.ts";
 import type { TailQuery } from "./history-store.ts";
 
 /** A dead letter with its place in the store. */
@@ -27,8 +28,11 @@ export interface BuriedJob extends JobRef {
 export interface DeadLetterStore {
   /** Oldest first. */
   list(query?: DeadLetterQuery): Promise<readonly StoredDeadLetter[]>;
-  /** The position of the last letter that was ever stored, of whatever queue: 0 without one. */
-  newest(): Promise<number>;
+  /**
+   * The position of the last letter that was ever stored, of whatever queue: 0 without one. As
+   * `DelayedStore.newest`.
+   */
+  newest(options?: NewestOptions): Promise<number>;
   /**
    * The jobs whose letters were stored within some time of the newest letter there is, oldest
    * first: what was last buried before a server's crash.

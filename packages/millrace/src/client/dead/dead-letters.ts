@@ -113,7 +113,7 @@ export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLette
     refuseUndefined(filter, of);
     const fits = letterTest(filter, now(), mask);
     const results: DeadLetterResult[] = [];
-    for await (const letter of matching(broker, filter, fits, signal))
+    for await (const letter of matching(broker, filter, fits, { left: signal, once: true }))
       results.push(await outcomeOf(letter, act));
     return results;
   };
@@ -145,12 +145,12 @@ export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLette
       requireLimit(limit);
       const letters: StoredDeadLetter[] = [];
       const fits = letterTest(filter, now(), mask);
-      for await (const letter of matching(broker, filter, fits, signal))
+      for await (const letter of matching(broker, filter, fits, { left: signal }))
         if (letters.push(letter) >= limit) break;
       return letters;
     },
-    groups: async (filter = {}, { signal } = {}) =>
-      groupLetters(matching(broker, filter, letterTest(filter, now(), mask), signal), mask),
+    groups: async (filter = {}, { signal: left } = {}) =>
+      groupLetters(matching(broker, filter, letterTest(filter, now(), mask), { left }), mask),
     complete: (filter) => Promise.resolve(completeDead(filter)),
     show,
     async edit(id, given, options = {}) {

@@ -37,3 +37,32 @@ test.each([
     expect(groups.reduce((sum, { count }) => sum + count, 0)).toBe(found);
   },
 );
+
+test("who changes letters asks for the newest of them so that no new leader leaves any out", async () => {
+  for (const change of ["operation", "retry", "discard"] as const) {
+    const clock = new SimulatedClock();
+    const broker = new MemoryBroker({ clock });
+    const client = createClient(broker, clock);
+    const { deadLetters } = broker;
+    for (let n = 1; n <= 250; n += 1)
+      await deadLetters.add({ ...letter(n), reason: "unsettled" }, String(n));
+    const newest = deadLetters.newest.bind(deadLetters);
+    // As of a leader that has not applied all that the one before it had confirmed.
+    deadLetters.newest = async (options) => (options?.once === true ? newest(options) : 210);
+    if (change === "operation") {
+      const target = { kind: "dead-discard", filter: { queue: "mail" } } as const;
+      expect(await client.operations.count(target)).toBe(250);
+    } else expect(await client.dead[change]({ queue: "mail" })).toHaveLength(250);
+  }
+});
+
+test("the letters of one id are read to the end, however far the newest is behind", async () => {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock });
+  const { deadLetters } = broker;
+  await deadLetters.add(letter(1), "1");
+  deadLetters.newest = () => Promise.resolve(0);
+  const client = createClient(broker, clock);
+  expect(await client.dead.show("dead-1")).toMatchObject({ id: "dead-1" });
+  expect(await client.dead.list()).toHaveLength(1);
+});

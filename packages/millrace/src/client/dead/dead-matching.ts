@@ -55,26 +55,33 @@ function fingerprintOf({ error }: StoredDeadLetter, mask: Mask): string | null {
   return error === undefined ? null : errorFingerprint(error, mask.text).fingerprint;
 }
 
+interface LetterReading {
+  /** Ends it between two of them: nobody waits for it any more. */
+  readonly left?: AbortSignal | undefined;
+  /** Something is done to them, and nobody looks again at what is left out. */
+  readonly once?: boolean;
+}
+
 /**
  * The letters that are meant, oldest first, of those that are there when the reading begins: as
  * many may come as are read, and a retried job may die again at once.
- *
- * @param left ends it between two of them: nobody waits for it any more
  */
 export async function* matching(
   broker: Broker,
   filter: DeadLetterFilter,
   fits: LetterTest,
-  left?: AbortSignal,
+  { left, once = false }: LetterReading = {},
 ): AsyncGenerator<StoredDeadLetter> {
   const { queue, id } = filter;
-  const newest = await broker.deadLetters.newest();
+  let newest = Number.POSITIVE_INFINITY;
   for (let after = 0; ;) {
     const page = await broker.deadLetters.list({
       limit: PAGE,
       after,
       ...defined({ queue, id }),
     });
+    // Of what fits one page nothing comes while it is read.
+    if (after === 0 && page.length === PAGE) newest = await broker.deadLetters.newest({ once });
     const turns = new Turns();
     for (const letter of page) {
       // What masks nothing takes no time.

@@ -127,7 +127,8 @@ async function letterItems(
   signal: AbortSignal | undefined,
 ): Promise<Meant> {
   const items: PlanItem[] = [];
-  for await (const { id, queue, sequence, headers } of matching(broker, filter, fits, signal)) {
+  const letters = matching(broker, filter, fits, { left: signal, once: true });
+  for await (const { id, queue, sequence, headers } of letters) {
     const item = { id, queue, mark: sequence, ...defined({ traceId: traceIdOf(headers) }) };
     if (items.push(item) > MOST_ITEMS) throw tooMany("dead letters");
   }
