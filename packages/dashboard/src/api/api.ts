@@ -54,11 +54,16 @@ export function apiOf(host: ApiHost): Hono<DashboardEnv> {
 /** One is taken a minute. */
 const SAMPLES_AGAIN_MS = 20_000;
 
-/** @param by the parameters that the answer depends on; others make no other question */
+/**
+ * @param by the parameters that the answer depends on; others make no other question
+ * @param ends the answer ends at its signal, where all have left who wait for it: else it goes on,
+ *   and whoever asks next is told of it
+ */
 type Read = (
   path: string,
-  answer: (context: ApiContext) => Promise<object>,
+  answer: (context: ApiContext, left: AbortSignal) => Promise<object>,
   by?: readonly string[],
+  ends?: "ends",
 ) => void;
 
 const OF_JOBS = ["state", "queue", "name", "filter", "limit"];
@@ -69,7 +74,7 @@ function addReads(
   known: OnceAMoment,
 ): void {
   const reading: Reading = { fleet, show, now: () => clock.now() };
-  const read: Read = (path, answer, by = []) =>
+  const read: Read = (path, answer, by = [], ends?) =>
     void api.get(path, async (context) => {
       const asked = new URLSearchParams();
       for (const name of by) {
@@ -77,7 +82,11 @@ function addReads(
         if (value !== undefined) asked.set(name, value);
       }
       return context.json(
-        await known.ask(`${context.req.path}?${asked.toString()}`, () => answer(context)),
+        await known.ask(
+          `${context.req.path}?${asked.toString()}`,
+          (left) => answer(context, left),
+          ends === undefined ? undefined : context.req.raw.signal,
+        ),
       );
     });
 
@@ -172,8 +181,9 @@ function addJobReads(read: Read, reading: Reading, search: DashboardSearch | und
   );
   read(
     "/jobs/completions",
-    (context) => completions(reading.fleet, inTurn, search, context.req.query()),
+    (context, signal) => completions({ ...reading, signal }, inTurn, search, context.req.query()),
     ["state", "queue", "filter"],
+    "ends",
   );
   read("/jobs/:queue/:id", (context) =>
     reads.job(reading, param(context, "queue"), param(context, "id")),
@@ -194,11 +204,12 @@ function addErrorReads(read: Read, reading: Reading, search: DashboardSearch | u
   const inTurn = takeTurns();
   read(
     "/errors",
-    (context) => {
+    (context, signal) => {
       const { queue = "", filter = "", dead = "" } = context.req.query();
-      return causes(reading, inTurn, search, { queue, filter, dead });
+      return causes({ ...reading, signal }, inTurn, search, { queue, filter, dead });
     },
     ["queue", "filter", "dead"],
+    "ends",
   );
   read(
     "/dead/completions",
@@ -207,14 +218,17 @@ function addErrorReads(read: Read, reading: Reading, search: DashboardSearch | u
   );
   read(
     "/dead/letters",
-    async (context) => {
+    async (context, signal) => {
       const filter = askedFilter(askedJson(context.req.query("filter") ?? "{}"));
-      const letters = await inTurn(() =>
-        fleet.dead.list({ ...filter, limit: MOST_LETTERS }, { timeout: LETTERS_TIME }),
+      const limits = { timeout: LETTERS_TIME, signal } as const;
+      const letters = await inTurn(
+        () => fleet.dead.list({ ...filter, limit: MOST_LETTERS }, limits),
+        signal,
       );
       return letters.map((letter) => deadRow(letter, show));
     },
     ["filter"],
+    "ends",
   );
 }
 

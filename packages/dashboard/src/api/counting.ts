@@ -29,5 +29,5 @@ export function countsInTurn(
         if (MillraceError.is(error, "request-timeout")) return { count: 0, more: true };
         throw error;
       }
-    });
+    }, signal);
 }

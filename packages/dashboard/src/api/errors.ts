@@ -14,14 +14,14 @@ export const LETTERS_TIME = "10s";
 
 /** Why jobs fail: dead letters, and failed attempts where there is an index that counts them. */
 export async function causes(
-  { fleet, show }: Reading,
+  { fleet, show, signal }: Reading & { readonly signal: AbortSignal },
   inTurn: Turns,
   search: DashboardSearch | undefined,
   asked: { readonly queue: string; readonly filter: string; readonly dead: string },
 ): Promise<CausesView> {
   const { queue, filter, dead } = asked;
   const groups = (of: FleetDeadFilter) =>
-    inTurn(() => fleet.dead.groups(of, { timeout: LETTERS_TIME }));
+    inTurn(() => fleet.dead.groups(of, { timeout: LETTERS_TIME, signal }), signal);
   const found = await findCauses(
     { dead: { groups }, ...(search === undefined ? {} : { index: search }) },
     {

@@ -66,7 +66,10 @@ const JOBS_TIME = "10s";
 
 /** Of jobs in a state now by what those have, of all others by what is in the index. */
 export async function completions(
-  { jobs }: Pick<Fleet, "jobs">,
+  {
+    fleet: { jobs },
+    signal,
+  }: { readonly fleet: Pick<Fleet, "jobs">; readonly signal: AbortSignal },
   inTurn: Turns,
   search: DashboardSearch | undefined,
   { state, queue, filter = "" }: Readonly<Record<string, string | undefined>>,
@@ -75,10 +78,10 @@ export async function completions(
   const begun = filter.slice(0, LONGEST_FILTER);
   if (asked.kind !== "live") return givenPart(search, "index of jobs").complete(begun);
   const which = {
-    ...({ state: asked.state, timeout: JOBS_TIME } as const),
+    ...({ state: asked.state, timeout: JOBS_TIME, signal } as const),
     ...(queue === undefined || queue === "" ? {} : { queue }),
   };
-  return inTurn(() => jobs.complete(begun, which));
+  return inTurn(() => jobs.complete(begun, which), signal);
 }
 
 export async function indexView(search: DashboardSearch | undefined): Promise<IndexView> {

@@ -16,18 +16,19 @@ export interface FleetDeadFilter {
   readonly where?: string;
 }
 
-/** After this time a call fails with `request-timeout`. */
-export interface FleetTimeLimit {
+/** After this time a call fails with `request-timeout`, and with the signal's reason. */
+export interface FleetLimits {
   readonly timeout?: Duration;
+  readonly signal?: AbortSignal;
 }
 
 export interface FleetDeadLetters {
   complete(filter: string): Promise<readonly { readonly filter: string; readonly about: string }[]>;
   list(
     filter: FleetDeadFilter & { readonly limit?: number },
-    limits?: FleetTimeLimit,
+    limits?: FleetLimits,
   ): Promise<readonly StoredDeadLetter[]>;
-  groups(filter?: FleetDeadFilter, limits?: FleetTimeLimit): Promise<readonly DeadLetterGroup[]>;
+  groups(filter?: FleetDeadFilter, limits?: FleetLimits): Promise<readonly DeadLetterGroup[]>;
   show(id: string, options: { readonly queue: string }): Promise<StoredDeadLetter>;
   edit(
     id: string,

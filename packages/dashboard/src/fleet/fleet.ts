@@ -133,7 +133,12 @@ export interface FleetJobs {
   }>;
   complete(
     filter: string,
-    which: { readonly state: LiveState; readonly queue?: string; readonly timeout: Duration },
+    which: {
+      readonly state: LiveState;
+      readonly queue?: string;
+      readonly timeout: Duration;
+      readonly signal: AbortSignal;
+    },
   ): Promise<readonly { readonly filter: string; readonly about: string }[]>;
   oldest(queue: string): Promise<FleetLiveJob | undefined>;
   watch(query: { readonly signal: AbortSignal }): AsyncIterable<HistoryRecord>;

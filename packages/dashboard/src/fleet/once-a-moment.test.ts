@@ -68,3 +68,42 @@ test("a question that failed is asked again at once", async () => {
   await expect(known.ask("q", () => Promise.reject(new Error("no")))).rejects.toThrow("no");
   expect(await known.ask("q", () => Promise.resolve("yes"))).toBe("yes");
 });
+
+test("where all have left who wait for an answer, that is given up, and asked anew for the next", async () => {
+  const known = new OnceAMoment(new SimulatedClock(), 1_000);
+  const given: AbortSignal[] = [];
+  const ask = (leaves?: AbortSignal): Promise<string> =>
+    known.ask(
+      "q",
+      (left) => {
+        given.push(left);
+        return new Promise((_, reject) => {
+          left.addEventListener("abort", () => reject(new Error("left")), { once: true });
+        });
+      },
+      leaves,
+    );
+  const [one, two] = [new AbortController(), new AbortController()];
+  const first = ask(one.signal);
+  const second = ask(two.signal);
+  one.abort();
+  expect(given.map(({ aborted }) => aborted)).toEqual([false]);
+  two.abort();
+  expect(given.map(({ aborted }) => aborted)).toEqual([true]);
+  await expect(first).rejects.toThrow("left");
+  await expect(second).rejects.toThrow("left");
+  // Who can't leave waits for ever.
+  const [third, four] = [ask(), new AbortController()];
+  void ask(four.signal).catch(() => undefined);
+  void third.catch(() => undefined);
+  four.abort();
+  expect(given.map(({ aborted }) => aborted)).toEqual([true, false]);
+});
+
+test("what is known is told to others though who asked for it has left", async () => {
+  const known = new OnceAMoment(new SimulatedClock(), 1_000);
+  const leaving = new AbortController();
+  expect(await known.ask("q", () => Promise.resolve(1), leaving.signal)).toBe(1);
+  leaving.abort();
+  expect(await known.ask("q", () => Promise.resolve(2))).toBe(1);
+});

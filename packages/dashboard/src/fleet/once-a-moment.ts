@@ -6,6 +6,10 @@ const RARELY = 10;
 const MOST_MS = 30_000;
 
 interface Known {
+  /** So many wait for the answer. */
+  waiting: number;
+  /** Aborted where all of them have left. */
+  readonly left: AbortController;
   /** Asked for anew from then on; undefined while the answer is awaited. */
   until: number | undefined;
   readonly answer: Promise<unknown>;
@@ -25,14 +29,29 @@ export class OnceAMoment {
     this.#momentMs = momentMs;
   }
 
-  ask<Answer>(question: string, ask: () => Promise<Answer>): Promise<Answer> {
+  /**
+   * @param ask its signal is aborted where all have left who wait for the answer
+   * @param leaves of who asks, where that can leave
+   */
+  ask<Answer>(
+    question: string,
+    ask: (left: AbortSignal) => Promise<Answer>,
+    leaves?: AbortSignal,
+  ): Promise<Answer> {
+    const known = this.#knownOf(question, ask);
+    this.#waitFor(question, known, leaves);
+    return known.answer as Promise<Answer>;
+  }
+
+  #knownOf(question: string, ask: (left: AbortSignal) => Promise<unknown>): Known {
     const askedAt = this.#clock.monotonic();
     for (const [old, { until }] of this.#known)
       if (until !== undefined && until <= askedAt) this.#known.delete(old);
     const kept = this.#known.get(question);
-    if (kept !== undefined) return kept.answer as Promise<Answer>;
-    const answer = ask();
-    const known: Known = { until: undefined, answer };
+    if (kept !== undefined) return kept;
+    const left = new AbortController();
+    const answer = ask(left.signal);
+    const known: Known = { waiting: 0, left, until: undefined, answer };
     this.#known.set(question, known);
     answer.then(
       () => {
@@ -45,7 +64,20 @@ export class OnceAMoment {
         if (this.#known.get(question) === known) this.#known.delete(question);
       },
     );
-    return answer;
+    return known;
+  }
+
+  #waitFor(question: string, known: Known, leaves: AbortSignal | undefined): void {
+    known.waiting += 1;
+    const leave = (): void => {
+      known.waiting -= 1;
+      if (known.waiting > 0 || known.until !== undefined) return;
+      // Who asks from now on is not told of an answer that nobody waited for.
+      if (this.#known.get(question) === known) this.#known.delete(question);
+      known.left.abort(leaves?.reason);
+    };
+    if (leaves?.aborted === true) leave();
+    else leaves?.addEventListener("abort", leave, { once: true });
   }
 
   /** After a change or an outage: what was known may be over, and what is asked just now, too. */

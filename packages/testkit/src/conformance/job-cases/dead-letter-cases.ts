@@ -120,6 +120,7 @@ export const deadLetterCases: readonly ConformanceCase[] = [
       assert.equal(await list({ id: "b", after: second?.sequence ?? 0 }), "b3");
       const last = (await deadLetters.list({ queue: scene.queue })).at(-1)?.sequence ?? 0;
       assert.equal((await deadLetters.newest()) >= last, true);
+      assert.equal((await deadLetters.newest({ once: true })) >= last, true);
       await bury(scene, [letterOf(scene, "f", { attempts: 5 })]);
       const added = (await deadLetters.list({ id: "f", queue: scene.queue }))[0]?.sequence ?? 0;
       assert.equal((await deadLetters.newest()) >= added, true);
