@@ -48,6 +48,7 @@ import { request } from "./jetstream-errors.ts";
 import { findWaiting } from "./lookup/find-waiting.ts";
 import { listWaiting } from "./lookup/list-waiting.ts";
 import { successors } from "./lookup/successors.ts";
+import { isSolitary } from "./connection/retrying-requests.ts";
 import { answerListRunning, listRunning } from "./lookup/list-running.ts";
 import { answerWhoRuns, whoRuns } from "./lookup/who-runs.ts";
 import { type NatsBrokerParts, type NatsStores, natsStores } from "./nats-stores.ts";
@@ -139,9 +140,7 @@ export class NatsBroker implements Broker {
   }
 
   get solitary(): boolean {
-    const { info } = this.#server.nc;
-    // Without JetStream of its own it is a leaf before another server.
-    return info?.jetstream === true && info.cluster === undefined;
+    return isSolitary(this.#server.nc);
   }
 
   /** What the connected server can do. */

@@ -53,6 +53,7 @@ import {
   requeueOf,
   waitingJob,
 } from "../../../packages/testkit/src/memory/publication.ts";
+import { withinBytes } from "../../../packages/testkit/src/memory/stores/within-bytes.ts";
 import { messageOfBlocked } from "../server/sim-blocked.ts";
 import type { Published } from "../server/sim-queue.ts";
 import type { RunningList } from "../server/sim-server.ts";
@@ -239,22 +240,27 @@ export class SimBroker implements Broker {
 
   listWaiting(
     queue: string,
-    { limit = 100, after = 0 }: WaitingQuery = {},
+    { limit = 100, after = 0, bytes }: WaitingQuery = {},
   ): Promise<readonly WaitingJob[]> {
     const { server } = this.#line;
     return this.#line.call({
       point: `list ${queue}`,
-      act: () =>
-        [
-          ...server
-            .queue(queue)
-            .messages.filter(({ sequence }) => sequence > after)
-            .map((job) => ({ ...anyWaitingJob(job, "queued"), position: job.sequence })),
+      act: () => {
+        const queued = server.queue(queue).messages.filter(({ sequence }) => sequence > after);
+        const jobs = [
+          ...queued.map((message) => ({
+            message,
+            job: { ...anyWaitingJob(message, "queued"), position: message.sequence },
+          })),
           ...server.delayed
             .list(queue)
             .toSorted((a, b) => a.notBefore - b.notBefore)
-            .map((job) => anyWaitingJob(messageOfDelayed(job), "delayed")),
-        ].slice(0, limit),
+            .map(messageOfDelayed)
+            .map((message) => ({ message, job: anyWaitingJob(message, "delayed") })),
+        ];
+        const part = withinBytes(jobs.slice(0, limit), bytes, ({ message }) => message.body);
+        return part.map(({ job }) => job);
+      },
     });
   }
 

@@ -7,7 +7,7 @@ import {
 } from "@nats-io/nats-core";
 import { QueuedIteratorImpl } from "@nats-io/nats-core/internal";
 import { describe, expect, test, vi } from "vitest";
-import { retryingRequests } from "./retrying-requests.ts";
+import { isSolitary, retryingRequests } from "./retrying-requests.ts";
 
 const SOON = { patienceMs: 1_000, pauseMs: 1 };
 const BRIEFLY = { patienceMs: 20, pauseMs: 1 };
@@ -229,4 +229,13 @@ test("what is not asked again ends when the line is back, and not by its timeout
   said.push({ type: "reconnect", server: "s" });
   await expect(written).rejects.toBeInstanceOf(TimeoutError);
   expect(asked).toHaveBeenCalledTimes(1);
+});
+
+test.each([
+  ["a server that keeps its data alone", { jetstream: true }, true],
+  ["a member of a cluster", { jetstream: true, cluster: "c" }, false],
+  ["a leaf before another server, which may be of a cluster", {}, false],
+  ["a connection that is away", undefined, false],
+])("%s: whether it is solitary", (_, info, expected) => {
+  expect(isSolitary({ info } as unknown as NatsConnection)).toBe(expected);
 });

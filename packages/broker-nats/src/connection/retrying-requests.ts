@@ -168,6 +168,14 @@ export function isClustered({ info }: NatsConnection): boolean {
 }
 
 /**
+ * Whether one process keeps all data, as `Broker.solitary` says; false while the connection is
+ * away. Without JetStream of its own the server is a leaf before another.
+ */
+export function isSolitary({ info }: NatsConnection): boolean {
+  return info?.jetstream === true && info.cluster === undefined;
+}
+
+/**
  * @returns the refusal, as the server said it
  * @throws TimeoutError where it is a description: the leader has said nothing
  */

@@ -1,4 +1,4 @@
-import { isClustered } from "../connection/retrying-requests.ts";
+import { isSolitary } from "../connection/retrying-requests.ts";
 import { orWithoutStream, request } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 
@@ -31,9 +31,9 @@ export async function againBehindBarrier<T>(
   return look();
 }
 
-/** While the connection is away nobody knows who will answer. */
+/** While the connection is away nobody knows who will answer; nor who is behind a leaf. */
 function mayBeBehind({ nc }: ServerAccess): boolean {
-  return nc.info === undefined || isClustered(nc);
+  return !isSolitary(nc);
 }
 
 function passBarrier({ jsm, names }: ServerAccess, stream: string): Promise<unknown> {

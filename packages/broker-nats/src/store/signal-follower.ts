@@ -1,5 +1,5 @@
 import { MillraceError, SecondLooks, type SignalRef, type Stoppable } from "@millrace/core";
-import { isClustered } from "../connection/retrying-requests.ts";
+import { isSolitary } from "../connection/retrying-requests.ts";
 import { machineOf } from "../machine/machine.ts";
 import { ack, nak } from "../pull/ack.ts";
 import type { Delivery } from "../pull/delivery.ts";
@@ -39,7 +39,7 @@ export class SignalFollower implements Stoppable {
     this.#looks = new SecondLooks({
       broker: {
         get solitary() {
-          return !isClustered(nc);
+          return isSolitary(nc);
         },
       },
       clock: machineOf(nc).clock,

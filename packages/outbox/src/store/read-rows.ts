@@ -50,8 +50,11 @@ export function asSetAside(row: Row): SetAsideRow {
   };
 }
 
-/** A trace that can't be read counts as none. */
+/** A trace that can't be read counts as none. Any writer may have made the row: `Traceparent`. */
 function traceOf(headers: string): Pick<SetAsideRow, "traceId"> {
-  const { traceparent } = (parsed(headers) ?? {}) as { readonly traceparent?: unknown };
+  const named = Object.entries(parsed(headers) ?? {});
+  const traceparent: unknown = named.findLast(
+    ([name]) => name.toLowerCase() === "traceparent",
+  )?.[1];
   return typeof traceparent === "string" ? tracePart({ traceparent }) : {};
 }
