@@ -22,7 +22,7 @@ export function JobLog({ of: log }: { readonly of: UseQueryResult<JobLogView> })
             {runs.length === 0 ? <NoLines /> : null}
             {runs.map((run, index) => (
               <Run
-                key={`${run.node} ${run.lines[0]?.at}`}
+                key={`${run.token} ${run.node}`}
                 run={run}
                 isNewest={index === runs.length - 1}
               />
@@ -44,7 +44,7 @@ function NoLines(): ReactElement {
 }
 
 function Run({
-  run: { attempt, node, lines },
+  run: { attempt, node, earlier, lines },
   isNewest,
 }: {
   readonly run: LogRunView;
@@ -61,8 +61,8 @@ function Run({
       <div className="log" tabIndex={0} role="region" aria-label={label}>
         <ol>
           {lines.map((line, index) => (
-            // Lines are only ever added behind those that are there.
-            <Line key={index} line={line} />
+            // Lines are added behind those that are there, and the first may leave.
+            <Line key={earlier + index} line={line} />
           ))}
         </ol>
       </div>

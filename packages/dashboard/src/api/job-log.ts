@@ -12,24 +12,36 @@ export async function jobLog(
   id: string,
 ): Promise<JobLogView> {
   const entries: FleetLogEntry[] = [];
+  /** By run, how many of its lines are not shown. */
+  const dropped = new Map<string, number>();
   let all = 0;
   for await (const entry of fleet.handle(id, queue).logs()) {
     // An id that is used again begins anew.
     if (entry.createdAt !== entries.at(-1)?.createdAt) {
       entries.length = 0;
+      dropped.clear();
       all = 0;
     }
     entries.push(entry);
     all += 1;
-    if (entries.length > MOST_LINES) entries.shift();
+    const first = entries.length > MOST_LINES ? entries.shift() : undefined;
+    if (first !== undefined) dropped.set(runKey(first), (dropped.get(runKey(first)) ?? 0) + 1);
   }
-  return { runs: runsOf(entries, show), earlier: all - entries.length };
+  return { runs: runsOf(entries, dropped, show), earlier: all - entries.length };
 }
 
-function runsOf(entries: readonly FleetLogEntry[], show: ShowValue): readonly LogRunView[] {
+function runKey({ token, node }: FleetLogEntry): string {
+  return `${token} ${node}`;
+}
+
+function runsOf(
+  entries: readonly FleetLogEntry[],
+  dropped: ReadonlyMap<string, number>,
+  show: ShowValue,
+): readonly LogRunView[] {
   const runs = new Map<string, FleetLogEntry[]>();
   for (const entry of entries) {
-    const key = `${entry.token} ${entry.node}`;
+    const key = runKey(entry);
     const run = runs.get(key);
     if (run === undefined) runs.set(key, [entry]);
     else run.push(entry);
@@ -37,10 +49,10 @@ function runsOf(entries: readonly FleetLogEntry[], show: ShowValue): readonly Lo
   return [...runs.values()].flatMap((lines) => {
     const [first] = lines;
     if (first === undefined) return [];
-    const { attempt, node } = first;
+    const { attempt, node, token } = first;
     return [
       {
-        ...{ attempt, node },
+        ...{ attempt, node, token, earlier: dropped.get(runKey(first)) ?? 0 },
         lines: lines.map((entry) => {
           const { at, level, message, fields } = shownLine(entry, show);
           return { at, level, message, ...(fields === undefined ? {} : { fields }) };

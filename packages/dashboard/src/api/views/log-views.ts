@@ -9,6 +9,10 @@ export interface JobLogView {
 export interface LogRunView {
   readonly attempt: number;
   readonly node: string;
+  /** Tells it from another run of the attempt. */
+  readonly token: number;
+  /** Lines of this run before those that are here. */
+  readonly earlier: number;
   readonly lines: readonly LogLineView[];
 }
 
