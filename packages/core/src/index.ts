@@ -253,6 +253,7 @@ export {
   requireText,
 } from "./options/option-values.ts";
 export { defined } from "./options/defined.ts";
+export { requireParts } from "./options/given-parts.ts";
 export { optionNames, refuseUndefined, refuseUnknown } from "./options/known-options.ts";
 export { type EnqueuedJob, type EnqueueItemResult, unanswered } from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, callBack } from "./flow/call-back.ts";

@@ -11,6 +11,8 @@ import {
   optionNames,
   recordError,
   refuseUnknown,
+  requireParts,
+  requireText,
   systemClock,
 } from "@millrace/core";
 import type { OutboxAdapter } from "@millrace/outbox";
@@ -120,6 +122,8 @@ export async function connect(
 ): Promise<Millrace> {
   requireNode();
   refuseUnknown(options, NAMES, "connect()");
+  requireParts(options);
+  if (options.name !== undefined) requireText(options.name, "name");
   const {
     name = "millrace-client",
     configFile,

@@ -26,7 +26,7 @@ import type { Relay } from "@millrace/outbox";
 import { configuredOutbox } from "../outbox/configured-outbox.ts";
 import { configuredLog } from "../records/configured-log.ts";
 import { requireNode } from "../require-node.ts";
-import { type NodeOptions, refuseUnknownNodeOptions } from "./node-options.ts";
+import { type NodeOptions, requireNodeOptions } from "./node-options.ts";
 
 export interface NodeConnection {
   readonly node: MillraceNode;
@@ -63,7 +63,7 @@ export interface ConnectOptions {
 /** @throws MillraceError `invalid-option`, `no-jobs` and what else is wrong with the options */
 export async function prepareNode(given: NodeOptions): Promise<PreparedNode> {
   requireNode();
-  refuseUnknownNodeOptions(given);
+  requireNodeOptions(given);
   const { jobs, schedules = [], machines = [], queues, configFile, env, ...rest } = given;
   const { broker: own, waitForServer = true } = given;
   const config = await codeConfig({

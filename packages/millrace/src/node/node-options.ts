@@ -8,6 +8,7 @@ import {
   type Middleware,
   optionNames,
   refuseUnknown,
+  requireParts,
 } from "@millrace/core";
 import type { NodeQueueOptions } from "@millrace/runtime";
 import { type ConfigInput, FIELD_KEYS } from "../config/fields.ts";
@@ -80,7 +81,8 @@ const NAMES: ReadonlySet<string> = new Set([
   ...["onNode", "onListening"],
 ]);
 
-/** @throws MillraceError `invalid-option` for an option that there is not */
-export function refuseUnknownNodeOptions(options: NodeOptions): void {
+/** @throws MillraceError `invalid-option` for an option that there is not, or is something else */
+export function requireNodeOptions(options: NodeOptions): void {
   refuseUnknown(options, NAMES, "a node");
+  requireParts(options);
 }

@@ -8,11 +8,13 @@ import {
   isMachine,
   type JobDefinition,
   type MachineDefinition,
+  mustBe,
   type Middleware,
   type OnceOptions,
   optionNames,
   type RecordedRun,
   refuseUnknown,
+  requireParts,
   type StoredDeadLetter,
 } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
@@ -100,6 +102,13 @@ export interface TestRuntime extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/** @throws MillraceError `invalid-option` */
+function requireChance({ startMs = 0, random }: TestRuntimeOptions): void {
+  if (!Number.isFinite(startMs)) throw mustBe("startMs", "a number of milliseconds", startMs);
+  if (random !== undefined && typeof random !== "function")
+    throw mustBe("random", "a function", random);
+}
+
 /**
  * A runtime for unit tests of jobs: no server, no waiting.
  *
@@ -112,6 +121,8 @@ export interface TestRuntime extends AsyncDisposable {
  */
 export async function createTestRuntime(options: TestRuntimeOptions): Promise<TestRuntime> {
   refuseUnknown(options, NAMES, "createTestRuntime()");
+  requireParts(options);
+  requireChance(options);
   const {
     jobs,
     schedules = [],

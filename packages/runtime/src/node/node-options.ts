@@ -23,6 +23,7 @@ import {
   optionNames,
   type QueueSettings,
   refuseUnknown,
+  requireParts,
   requireQueueName,
   requireQueueSettings,
   type Schedule,
@@ -212,6 +213,7 @@ export function nodeConfig({ broker, ...options }: NodeOptions): NodeConfig {
 /** The same of a node whose broker is not there yet. */
 export function nodeSettings(options: Omit<NodeOptions, "broker">): Omit<NodeConfig, "broker"> {
   refuseUnknown(options, NAMES, "a node");
+  requireParts(options);
   const leaseMs = toMs(options.lease ?? "30s", "lease");
   if (leaseMs < LEAST_LEASE_MS) throw wrong("lease", options.lease, "at least 1s");
   const name = options.name ?? defaultName();
