@@ -13,6 +13,7 @@ import { MillraceError } from "../errors.ts";
 import { authenticatorOf } from "./authenticator.ts";
 import { closeForGood } from "./close-for-good.ts";
 import { type NatsConnectionOptions, type NatsTls, serverAddresses } from "./connection-options.ts";
+import { endFailedDials } from "./end-failed-dials.ts";
 import { requireJetStream } from "./jetstream-check.ts";
 import { type ServerFeatures, serverFeatures } from "./server-features.ts";
 
@@ -59,6 +60,7 @@ async function dial(
   onRefused: (error: MillraceError) => void,
 ): Promise<NatsConnection> {
   const { urls, native } = nativeOptions(options);
+  endFailedDials();
   for (let tries = 1; ; tries += 1) {
     signal?.throwIfAborted();
     try {
