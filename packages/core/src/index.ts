@@ -351,6 +351,8 @@ export {
   type ScheduleDecision,
   type ScheduledJob,
   type ScheduleState,
+  type SkipReason,
+  withDropped,
   withFired,
   withIntent,
   withQueued,

@@ -47,13 +47,13 @@ describe("in its time", () => {
     ["a moment after it", 1.05, {}, fire(1)],
     ["when it is decided", 1.05, { lastTick: at(1) }, wait(2)],
     ["with the clock stepped back", -30, { lastTick: at(1) }, wait(2)],
-    ["with an intent", 5, { intent: { tick: at(1), queue: "q", token: 3 } }, { do: "resolve" }],
+    ["with an intent", 1.05, { intent: { tick: at(1), queue: "q", token: 3 } }, { do: "resolve" }],
     ["paused", 5, { pausedAt: at(0) }, wait(undefined)],
     [
       "paused with an intent",
       5,
       { pausedAt: at(0), intent: { tick: at(1), queue: "q", token: 3 } },
-      { do: "resolve" },
+      { do: "resolve", drop: "paused" },
     ],
   ])("%s", (_what, minutes, state, expected) => {
     expect(planAt(minutes, state)).toEqual(expected);
@@ -99,6 +99,34 @@ describe("what was missed", () => {
   test("years of it are told in a moment", () => {
     const years = planAt(5 * 365 * 24 * 60, {}, { cron: "* * * * * *", missed: { all: 3 } });
     expect(years).toMatchObject({ do: "skip", count: 1_000 });
+  });
+});
+
+describe("a tick whose job could not be enqueued in its time", () => {
+  const intent = { tick: at(1), queue: "q", token: 3 };
+  const resolve = (drop?: string): unknown => ({ do: "resolve", ...(drop && { drop }) });
+
+  test.each<[StoredSchedule["missed"], minutes: number, plan: unknown]>([
+    ["skip", 1.05, resolve()],
+    ["skip", 1.1, resolve("missed")],
+    ["once", 1.9, resolve()],
+    ["once", 2.05, resolve()],
+    ["once", 2.1, resolve("missed")],
+    [{ all: 3 }, 3.9, resolve()],
+    [{ all: 3 }, 4.1, resolve("missed")],
+  ])("missed %j, at minute %d", (missed, minutes, plan) => {
+    expect(planAt(minutes, { intent }, { missed })).toEqual(plan);
+  });
+
+  test("is left out where the times were changed since", () => {
+    expect(planAt(1.05, { intent }, { since: at(1) })).toEqual(resolve("changed"));
+    expect(planAt(1.05, { intent }, { since: at(1) - 1 })).toEqual(resolve());
+  });
+
+  test("is late by no policy where it waited for the previous job's end", () => {
+    const queued = { intent, queued: at(1), lastTick: at(4) };
+    expect(planAt(5, queued, { missed: "skip", since: at(3) })).toEqual(resolve());
+    expect(planAt(5, { ...queued, pausedAt: at(3) })).toEqual(resolve("paused"));
   });
 });
 

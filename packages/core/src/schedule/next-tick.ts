@@ -1,5 +1,5 @@
 import type { MissedPolicy } from "./schedule.ts";
-import type { ScheduleState, SkipReason } from "./schedule-state.ts";
+import type { Intent, ScheduleState, SkipReason } from "./schedule-state.ts";
 import { nextTicks, ticksAfter, ticksBetween } from "./ticks.ts";
 import type { StoredSchedule } from "./stored-schedule.ts";
 
@@ -8,8 +8,11 @@ export type PreviousState = "ended" | "going" | "unknown";
 
 /** The next thing that a leader has to do about a schedule. */
 export type TickPlan =
-  /** An intent is on record: find out whether its job is there, and enqueue it where it is not. */
-  | { readonly do: "resolve" }
+  /**
+   * An intent is on record: find out whether its job is there, and enqueue it where it is not.
+   * `drop`: or leave it out, for this reason.
+   */
+  | { readonly do: "resolve"; readonly drop?: SkipReason }
   /** Ask what has become of the previous job, then plan again. */
   | { readonly do: "look" }
   /** `cancel`: the previous job first. */
@@ -35,7 +38,10 @@ export function planTick(
   now: number,
   previous: PreviousState,
 ): TickPlan {
-  if (state.intent !== undefined) return { do: "resolve" };
+  if (state.intent !== undefined) {
+    const drop = unwanted(schedule, state, state.intent, now);
+    return drop === undefined ? { do: "resolve" } : { do: "resolve", drop };
+  }
   if (state.pausedAt !== undefined) return { do: "wait", until: undefined, onEnd: false };
   // If the schedule's times were changed since, ticks of the old times don't count.
   const decided = Math.max(state.lastTick ?? 0, schedule.since);
@@ -64,8 +70,30 @@ export function planTick(
   }
 }
 
+/**
+ * Why a tick that was about to be enqueued is not to be any more: its queue may have refused the
+ * job for hours, or its leader have died.
+ */
+function unwanted(
+  schedule: StoredSchedule,
+  { pausedAt, queued }: ScheduleState,
+  { tick }: Intent,
+  now: number,
+): SkipReason | undefined {
+  if (pausedAt !== undefined) return "paused";
+  // It waited as it should, and was decided by the times of then.
+  if (tick === queued) return undefined;
+  if (tick <= schedule.since) return "changed";
+  const missed = missedTicks(schedule, tick - 1, now);
+  return missed !== undefined && missed.upTo >= tick ? "missed" : undefined;
+}
+
 /** The ticks that are later than `lateAfterMs` and that the policy leaves out. */
-function missedTicks(schedule: StoredSchedule, decided: number, now: number): TickPlan | undefined {
+function missedTicks(
+  schedule: StoredSchedule,
+  decided: number,
+  now: number,
+): Extract<TickPlan, { do: "skip" }> | undefined {
   const edge = now - schedule.lateAfterMs - 1;
   const kept = madeUpFor(schedule.missed);
   // One more than are made up for: the newest that is not.

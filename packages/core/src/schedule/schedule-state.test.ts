@@ -7,6 +7,7 @@ import {
   readScheduleState,
   resumed,
   type ScheduleState,
+  withDropped,
   withFired,
   withIntent,
   withRun,
@@ -169,5 +170,38 @@ describe("a job that an older leadership published", () => {
       expect(byItself.terms).toEqual(intended.terms);
       expect(judgeTickJob(by(1, 100), byItself)).toBe("stale");
     });
+  });
+});
+
+describe("a tick that is left out although its intent was on record", () => {
+  const intended = withIntent(fire(NEW_STATE, 100, 3), { tick: 200, queue: "reports", token: 3 });
+
+  test("is decided, and a job of it that comes late does not count, whoever's it is", () => {
+    const state = withDropped(intended, "paused", 250);
+    expect(state).toMatchObject({ lastTick: 200, skipped: 1, fired: 1 });
+    expect(state.intent).toBeUndefined();
+    expect(state.recent.at(-1)).toMatchObject({ what: "skipped", tick: 200, reason: "paused" });
+    const judged = [2, 3, 4].map((token) =>
+      judgeTickJob({ schedule: "nightly", tick: 200, token }, state),
+    );
+    expect(judged).toEqual(["stale", "stale", "stale"]);
+    expect(judgeTickJob({ schedule: "nightly", tick: 100, token: 3 }, state)).toBe("counts");
+    expect(judgeTickJob({ schedule: "nightly", tick: 300, token: 3 }, state)).toBe("counts");
+  });
+
+  test("waits on where it had waited for the previous job's end", () => {
+    const state = withDropped({ ...intended, queued: 200 }, "paused", 250);
+    expect(state).toMatchObject({ queued: 200, skipped: 0 });
+    expect(state.intent).toBeUndefined();
+    expect(judgeTickJob({ schedule: "nightly", tick: 200, token: 3 }, state)).toBe("counts");
+  });
+
+  test("is forgotten in time: so many are kept, the newest", () => {
+    let state: ScheduleState = NEW_STATE;
+    for (let tick = 1; tick <= 100; tick += 1)
+      state = withDropped(withIntent(state, { tick, queue: "reports", token: 1 }), "missed", tick);
+    expect(state.dropped).toHaveLength(16);
+    expect(state.dropped?.at(-1)).toBe(100);
+    expect(readScheduleState({ ...state, dropped: "?" }).dropped).toBeUndefined();
   });
 });

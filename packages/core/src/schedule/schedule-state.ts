@@ -25,10 +25,11 @@ export interface ScheduleDecision {
 }
 
 /**
- * `missed`: nobody led when it was due. `overlap`: the previous job had not ended. `queue-full`:
- * and another tick waits for its end already.
+ * `missed`: nobody enqueued it in its time. `overlap`: the previous job had not ended.
+ * `queue-full`: and another tick waits for its end already. `paused`, `changed`: it was due before,
+ * but its job could not be enqueued until the schedule was paused, or had other times.
  */
-export type SkipReason = "missed" | "overlap" | "queue-full";
+export type SkipReason = "missed" | "overlap" | "queue-full" | "paused" | "changed";
 
 /**
  * What a leader is about to enqueue. It is on record before the job is published, so whoever leads
@@ -73,6 +74,11 @@ export interface ScheduleState {
   readonly fired: number;
   readonly skipped: number;
   readonly late: number;
+  /**
+   * The latest ticks that were left out although their intent was on record, the newest last: a job
+   * of theirs comes from a leader that was frozen, and does not count.
+   */
+  readonly dropped?: readonly number[];
   /** Why the intent could not be carried out so far. */
   readonly trouble?: { readonly code: string; readonly message: string; readonly at: number };
 }
@@ -85,19 +91,21 @@ export const NEW_STATE: ScheduleState = Object.freeze({
   late: 0,
 });
 
-/** How many leaderships and decisions are kept. */
+/** How many leaderships, ticks that were left out, and decisions are kept. */
 const KEPT_TERMS = 16;
+const KEPT_DROPPED = 16;
 export const KEPT_DECISIONS = 20;
 
 /** A document of the bucket. What can't be used is as good as absent. */
 export function readScheduleState(value: unknown): ScheduleState {
   if (typeof value !== "object" || value === null) return NEW_STATE;
-  const { terms, recent, ...rest } = value as Partial<ScheduleState>;
+  const { terms, recent, dropped, ...rest } = value as Partial<ScheduleState>;
   return {
     ...NEW_STATE,
     ...rest,
     terms: Array.isArray(terms) ? terms : [],
     recent: Array.isArray(recent) ? recent : [],
+    ...(Array.isArray(dropped) ? { dropped } : {}),
   };
 }
 
@@ -175,6 +183,18 @@ export function withSkipped(
       count: skip.count,
     }),
   };
+}
+
+/**
+ * The job of the intent is not there, and is not to be any more. One that waited for the previous
+ * job's end was decided before: it waits on.
+ */
+export function withDropped(state: ScheduleState, reason: SkipReason, at: number): ScheduleState {
+  const { intent, trouble: _over, ...rest } = state;
+  if (intent === undefined || intent.tick === state.queued) return rest;
+  const { tick } = intent;
+  const dropped = [...(state.dropped ?? []), tick].slice(-KEPT_DROPPED);
+  return { ...withSkipped(rest, { upTo: tick, count: 1, reason }, at), dropped };
 }
 
 /** The tick is decided: its job is enqueued when the previous one has ended. */

@@ -19,7 +19,7 @@ export function reportFired(
 export function reportSkipped(
   { events, metrics, log }: SchedulerHost,
   schedule: string,
-  { upTo, count, reason }: Extract<TickPlan, { do: "skip" }>,
+  { upTo, count, reason }: Omit<Extract<TickPlan, { do: "skip" }>, "do">,
 ): void {
   metrics.increment("millrace_schedule_ticks_total", { schedule, outcome: "skipped" }, count);
   if (reason === "missed") metrics.increment("millrace_schedule_missed_total", { schedule }, count);

@@ -8,8 +8,10 @@ import {
   readStoredSchedule,
   SCHEDULES,
   type ScheduleState,
+  type SkipReason,
   type StoredSchedule,
   type Timer,
+  withDropped,
   withFired,
   withIntent,
   withQueued,
@@ -206,7 +208,7 @@ export class Ticker {
         await this.#intend(known, next.tick);
         return undefined;
       case "resolve":
-        await this.#resolve(known);
+        await this.#resolve(known, next.drop);
         return undefined;
     }
   }
@@ -222,26 +224,40 @@ export class Ticker {
     this.#intentIsFresh = isPut && isSought;
   }
 
-  /** Brings an intent to its end, whoever had it. */
-  async #resolve(known: KnownState): Promise<void> {
-    const { state } = known;
-    const { intent } = state;
+  /**
+   * Brings an intent to its end, whoever had it.
+   *
+   * @param drop why its job is not to be enqueued any more; left out where it is
+   */
+  async #resolve(known: KnownState, drop: SkipReason | undefined): Promise<void> {
+    const { intent } = known.state;
     if (intent === undefined) return;
-    const id = tickJobId(this.#schedule.name, intent.tick);
+    // It may be changed while this is under way: the job goes where the intent says.
+    const schedule = this.#schedule;
+    const { name, queue } = schedule;
+    const id = tickJobId(name, intent.tick);
     if (!this.#intentIsFresh) {
       const found = await whereabouts(this.#host.broker, { id, queue: intent.queue });
       if (found.is !== "absent") return this.#fired(known, intent.queue, found.by);
-      // Its queue may have been given up since.
-      if (intent.token !== this.#token || intent.queue !== this.#schedule.queue)
-        return this.#intend(known, intent.tick, true);
     }
-    await this.#cancelPrevious(state);
-    const duplicate = await this.#publish(intent.tick);
+    if (drop !== undefined) return this.#drop(known, drop);
+    // Its queue may have been given up since.
+    if (intent.token !== this.#token || intent.queue !== queue)
+      return this.#intend(known, intent.tick, true);
+    await this.#cancelPrevious(known.state);
+    const duplicate = await this.#publish(schedule, intent.tick);
     this.#intentIsFresh = false;
-    const { queue } = this.#schedule;
     // Another leadership's that came late, or its own whose answer was lost.
     const there = duplicate ? await whereabouts(this.#host.broker, { id, queue }) : undefined;
     await this.#fired(known, queue, there === undefined ? this.#token : there.by);
+  }
+
+  async #drop(known: KnownState, reason: SkipReason): Promise<void> {
+    const { intent, queued } = known.state;
+    const dropped = await this.#put(known, withDropped(known.state, reason, this.#clock.now()));
+    if (!dropped || intent === undefined || intent.tick === queued) return;
+    const left = { upTo: intent.tick, count: 1, reason };
+    reportSkipped(this.#host, this.#schedule.name, left);
   }
 
   async #cancelPrevious(state: ScheduleState): Promise<void> {
@@ -257,8 +273,8 @@ export class Ticker {
   }
 
   /** @returns whether a job of this id was there already */
-  async #publish(tick: number): Promise<boolean> {
-    const job = tickJob(this.#schedule, tick, this.#token, this.#clock.now());
+  async #publish(schedule: StoredSchedule, tick: number): Promise<boolean> {
+    const job = tickJob(schedule, tick, this.#token, this.#clock.now());
     if (!this.#isLeading) throw resigned();
     const [result] = await this.#host.broker.enqueue([job], { own: true });
     if (result === undefined)
