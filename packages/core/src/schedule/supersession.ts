@@ -3,8 +3,8 @@ import type { TickOrigin } from "./tick-job.ts";
 
 /**
  * Whether a tick's job is the one that counts. `stale`: another leadership enqueued the tick, and
- * this publication came from a leader that was frozen in between; or the tick was left out. `undecided`: a later leadership
- * is about to.
+ * this publication came from a leader that was frozen in between; or the tick was left out.
+ * `undecided`: a later leadership is about to.
  */
 export function judgeTickJob(
   { tick, token }: TickOrigin,
