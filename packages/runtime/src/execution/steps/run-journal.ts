@@ -168,7 +168,12 @@ export class RunJournal {
   /** What this life of the job has on record, and nobody has asked for yet. */
   get notAsked(): readonly JournalEntry[] {
     const { life } = this.#options;
-    return [...this.#known.values()].map(({ entry }) => entry).filter((one) => one.life === life);
+    return this.left.filter((one) => one.life === life);
+  }
+
+  /** What any life has on record, and nobody has asked for yet. */
+  get left(): readonly JournalEntry[] {
+    return [...this.#known.values()].map(({ entry }) => entry);
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { Broker, SecondLooks, SettlementStep } from "@millrace/core";
 import type { Settled, SettlementHook } from "../settle/settlement-hook.ts";
 import type { Registry } from "../../registry/registry.ts";
+import { unaskedBy } from "./left-unasked.ts";
 import { wakeIfAnswered, wakeRun } from "./wake-job.ts";
 
 /**
@@ -19,14 +20,15 @@ export function signalHook(
     concerns: ({ name, queue }, { state, steps }) =>
       (state === "recalled" || (state === "requeued" && steps.some(isSnooze))) &&
       registry.get(name, queue)?.steps !== undefined,
-    beforeAck: async ({ settlement, recorded }: Settled) => {
+    beforeAck: async ({ envelope, settlement, recorded }: Settled) => {
       // What an earlier holder did isn't said here: if it has put the job aside, it is looked at.
       if (settlement.state === "recalled" && recorded?.state !== "requeued") return;
       const { id, queue, createdAt } = settlement.envelope;
       const run = { id, queue, createdAt };
+      const looked = { unasked: unaskedBy(envelope) };
       const look = settlement.state === "recalled" ? wakeRun : wakeIfAnswered;
-      if (!(await look(broker, run)))
-        looks.later(`${queue} ${id}`, async () => void (await wakeRun(broker, run)));
+      if (!(await look(broker, run, looked)))
+        looks.later(`${queue} ${id}`, async () => void (await wakeRun(broker, run, looked)));
     },
   };
 }

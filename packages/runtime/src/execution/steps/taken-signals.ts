@@ -47,7 +47,11 @@ export function takenOf(
   return signals.filter((signal) => taken.has(name, signal));
 }
 
-/** Whether one of these, which are of one name, has come since the run has looked for it. */
+/**
+ * Whether one of these, which are of one name, has come since the run has looked for it. Of several
+ * waits of the name only the first one looks, as long as it is open: what the others have on record
+ * says nothing.
+ */
 export function isAnswered(
   entries: readonly JournalEntry[],
   name: string,
@@ -55,8 +59,10 @@ export function isAnswered(
 ): boolean {
   const taken = new Set(takenOf(entries, name, signals));
   const waits = entries.filter(isWaiting).filter((entry) => entry.name === name);
-  return signals.some(
-    (signal) => !taken.has(signal) && waits.some(({ passed }) => !passed.includes(markOf(signal))),
+  const [first] = waits.toSorted((a, b) => a.n - b.n);
+  return (
+    first !== undefined &&
+    signals.some((signal) => !taken.has(signal) && !first.passed.includes(markOf(signal)))
   );
 }
 

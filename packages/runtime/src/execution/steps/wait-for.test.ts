@@ -1,10 +1,12 @@
 import {
   defineSignal,
   type JobRef,
+  type JournalEntry,
   MAX_WAITING_SIGNALS,
   type Schema,
   type Steps,
   UNSETTLED,
+  writeEntry,
   writeSignal,
 } from "@millrace/core";
 import { expect, test } from "vitest";
@@ -132,6 +134,48 @@ test("a signal that does not satisfy the schema is passed over, and the job slee
   await signal("approval", true);
   await clock.advance("1s");
   expect((await history()).at(-1)).toMatchObject({ state: "succeeded", output: true });
+});
+
+test("a signal that the first of two waits has passed over wakes their job once, and the next that comes again", async () => {
+  const approval = defineSignal("approval", yesOrNo);
+  const { enqueue, clock, history, signal } = await scene((step) =>
+    Promise.all([step.waitFor(approval), step.waitFor(approval)]),
+  );
+  await enqueue("t.job");
+  await clock.advance("1s");
+  await signal("approval", "perhaps");
+  await clock.advance("1h");
+  const outcomes = async () => (await history()).map(({ outcome }) => outcome);
+  expect(await outcomes()).toEqual(["snoozed", "snoozed"]);
+  await signal("approval", true);
+  await clock.advance("1s");
+  expect(await outcomes()).toEqual(["snoozed", "snoozed", "snoozed"]);
+  await signal("approval", false);
+  await clock.advance("1s");
+  expect((await history()).at(-1)).toMatchObject({ state: "succeeded", output: [true, false] });
+});
+
+test("what another life left open, and this one does not ask for, wakes its job once for each that comes", async () => {
+  const { enqueue, clock, history, broker, signal } = await scene((step) =>
+    step.sleep("another way", "3d"),
+  );
+  const run = { ...JOB, createdAt: clock.now() };
+  const left = { n: 0, at: clock.now(), life: 1 } as const;
+  const call = { state: "calling", child: { id: "c", queue: QUEUE }, isEnqueued: true } as const;
+  for (const entry of [
+    { ...left, name: "approval", kind: "wait", state: "waiting", passed: [] },
+    { ...left, name: "called", kind: "call", ...call },
+    { ...left, name: "c", kind: "child", end: "succeeded" },
+  ] as const satisfies readonly JournalEntry[])
+    await broker.journal.write(run, entry, writeEntry(entry));
+  await signal("approval", true);
+  await enqueue("t.job");
+  await clock.advance("1h");
+  await signal("approval", true);
+  await clock.advance("1h");
+  expect((await history()).map(({ outcome }) => outcome)).toEqual(["snoozed", "snoozed"]);
+  await clock.advance("3d");
+  expect((await history()).at(-1)).toMatchObject({ state: "succeeded" });
 });
 
 test("bytes that nobody can read are passed over; JSON from any client is read", async () => {

@@ -2,10 +2,12 @@ import {
   type Broker,
   type Envelope,
   type JobRef,
+  type JournalEntry,
   readEntry,
   type RunRef,
   type SignalRef,
 } from "@millrace/core";
+import { placeOf } from "./step-place.ts";
 import { awaitedNames, hasCallEnded, isAnswered, takenOf } from "./taken-signals.ts";
 
 type Server = Pick<Broker, "delayed" | "history" | "journal" | "signals">;
@@ -23,7 +25,8 @@ type Server = Pick<Broker, "delayed" | "history" | "journal" | "signals">;
 export async function wakeForSignal(broker: Server, signal: SignalRef): Promise<void> {
   // What lies in queues isn't searched: it comes to a node, and looks for its signals there.
   for (const envelope of await broker.delayed.of(signal))
-    if (await waitsForSteps(broker, envelope)) await wakeIfAnswered(broker, envelope, signal.name);
+    if (await waitsForSteps(broker, envelope))
+      await wakeIfAnswered(broker, envelope, { only: signal.name });
 }
 
 /**
@@ -31,11 +34,15 @@ export async function wakeForSignal(broker: Server, signal: SignalRef): Promise<
  *
  * @returns whether it was there, and was woken
  */
-export async function wakeRun(broker: Server, run: RunRef): Promise<boolean> {
+export async function wakeRun(
+  broker: Server,
+  run: RunRef,
+  { unasked }: Pick<Looked, "unasked"> = {},
+): Promise<boolean> {
   for (const waiting of await broker.delayed.of(run))
     // Another job of its id has a journal of its own.
     if (Math.floor(waiting.createdAt) === Math.floor(run.createdAt))
-      return (await waitsForSteps(broker, waiting)) && wakeIfAnswered(broker, waiting);
+      return (await waitsForSteps(broker, waiting)) && wakeIfAnswered(broker, waiting, { unasked });
   return false;
 }
 
@@ -52,19 +59,28 @@ async function waitsForSteps(
   return !isIts || record.outcome === "snoozed";
 }
 
+/** What is looked for. */
+interface Looked {
+  /** The one name of a signal. Default: all that the job waits for. */
+  readonly only?: string;
+  /** Places of steps that its last attempt, where that is known, has not asked for. */
+  readonly unasked?: ReadonlySet<string> | undefined;
+}
+
 /**
  * Wakes a job that was put aside, if a signal has come since it looked.
  *
- * @param only the one name that is looked for. Default: all that the job waits for
  * @returns whether it was there, and was woken
  */
 export async function wakeIfAnswered(
   broker: Server,
   { id, queue, createdAt }: Pick<Envelope, keyof JobRef | "createdAt">,
-  only?: string,
+  { only, unasked }: Looked = {},
 ): Promise<boolean> {
   const stored = await broker.journal.read({ id, queue, createdAt }, { once: true });
-  const entries = stored.map(({ data }) => readEntry(data)).filter((one) => one !== undefined);
+  const entries = stored
+    .map(({ data }) => readEntry(data))
+    .filter((one) => one !== undefined && unasked?.has(placeOf(one)) !== true) as JournalEntry[];
   const wake = (): Promise<boolean> => broker.delayed.move(id, queue, "now", { createdAt });
   if (hasCallEnded(entries)) return wake();
   for (const name of awaitedNames(entries)) {
