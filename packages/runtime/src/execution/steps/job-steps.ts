@@ -18,7 +18,6 @@ import { CaughtFailures } from "./caught-failures.ts";
 import { Insistence } from "./insistence.ts";
 import { type Call, JobCalls } from "./job-calls.ts";
 import type { JobStepsOptions } from "./job-steps-options.ts";
-import { leaveUnasked } from "./left-unasked.ts";
 import { type Known, RunJournal } from "./run-journal.ts";
 import { SignalWaits, type Wait } from "./signal-waits.ts";
 import { leftUntil } from "./other-versions.ts";
@@ -339,7 +338,7 @@ export class JobSteps {
 
   #goToSleep(untilMs: number): void {
     const { host, envelope, abort, listener } = this.#options;
-    leaveUnasked(envelope, this.#journal.left);
+    this.#journal.leave(envelope);
     listener.end(outcomeOfSleep(host, abort.look(), untilMs));
     this.close();
   }

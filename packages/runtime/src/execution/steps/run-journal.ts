@@ -1,5 +1,6 @@
 import {
   type ChildEnd,
+  type Envelope,
   type JournalEntry,
   type JournalStore,
   type Lease,
@@ -11,6 +12,7 @@ import {
   type StepRef,
   writeEntry,
 } from "@millrace/core";
+import { leaveUnasked } from "./left-unasked.ts";
 import { placeOf, shownStep } from "./step-place.ts";
 import { TakenSignals } from "./taken-signals.ts";
 
@@ -168,12 +170,15 @@ export class RunJournal {
   /** What this life of the job has on record, and nobody has asked for yet. */
   get notAsked(): readonly JournalEntry[] {
     const { life } = this.#options;
-    return this.left.filter((one) => one.life === life);
+    return [...this.#known.values()].map(({ entry }) => entry).filter((one) => one.life === life);
   }
 
-  /** What any life has on record, and nobody has asked for yet. */
-  get left(): readonly JournalEntry[] {
-    return [...this.#known.values()].map(({ entry }) => entry);
+  /** The attempt goes to sleep: nobody asks any more for what any life has left on record. */
+  leave(envelope: Envelope): void {
+    leaveUnasked(
+      envelope,
+      [...this.#known.values()].map(({ entry }) => entry),
+    );
   }
 
   /**

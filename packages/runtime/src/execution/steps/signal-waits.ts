@@ -2,6 +2,7 @@ import {
   CLOCK_SLACK_MS,
   type Envelope,
   firstMessageOf,
+  MAX_WAITING_SIGNALS,
   type QueueMessage,
   readSignal,
   recordError,
@@ -16,6 +17,9 @@ import type { ExecutionHost } from "../execution-host.ts";
 import type { Known, RunJournal } from "./run-journal.ts";
 import { markOf } from "./taken-signals.ts";
 import { asRead, valueOf } from "./step-value.ts";
+
+/** Of one name. */
+const MOST_PASSED = MAX_WAITING_SIGNALS / 2;
 
 export interface SignalWaitsOptions {
   readonly host: ExecutionHost;
@@ -99,7 +103,7 @@ export class SignalWaits {
     const { host, envelope, journal } = this.#options;
     const own = { ...step, at: host.clock.now(), life: envelope.life ?? 0, kind: "wait" } as const;
     const isFirst = Math.min(...(this.#open.get(step.name) ?? [])) === step.n;
-    const passed: string[] = [];
+    const passed: StoredSignal[] = [];
     for (const signal of isFirst ? await this.#stored(step.name) : []) {
       const isTaken = journal.taken.has(step.name, signal);
       // Repeated by its sender after it was taken: it would take the room of others.
@@ -108,16 +112,17 @@ export class SignalWaits {
       const value =
         wasPassed || this.#isOlder(signal) ? undefined : await this.#valueOf(step, signal, schema);
       if (value !== undefined) return { ...own, state: "signalled", ...value };
-      passed.push(markOf(signal));
+      passed.push(signal);
     }
+    this.#makeRoom(step.name, passed);
     const deadline = known === undefined ? untilMs : (known.until ?? Infinity);
     if (deadline <= host.clock.now()) return { ...own, state: "timed-out" };
-    if (known !== undefined && passed.every((mark) => known.passed.includes(mark)))
-      return undefined;
+    const marks = passed.map(markOf);
+    if (known !== undefined && marks.every((mark) => known.passed.includes(mark))) return undefined;
     return {
       ...own,
       state: "waiting",
-      passed,
+      passed: marks,
       ...(deadline === Infinity ? {} : { until: deadline }),
     };
   }
@@ -169,6 +174,22 @@ export class SignalWaits {
       );
       return undefined;
     }
+  }
+
+  /**
+   * Signals that are refused would keep out the one that is not. A later step of their name may
+   * take one yet, and so may another job of the id, whose they are.
+   */
+  #makeRoom(name: string, passed: readonly StoredSignal[]): void {
+    if (passed.length <= MOST_PASSED) return;
+    const { host, envelope } = this.#options;
+    const isOther = ({ createdAt }: Envelope): boolean => createdAt !== envelope.createdAt;
+    const drop = async (): Promise<void> => {
+      if ((await host.broker.delayed.of(envelope)).some(isOther)) return;
+      for (const { sequence } of passed.slice(0, -MOST_PASSED)) this.#drop(name, sequence);
+    };
+    // They are met again at the next look.
+    drop().catch(() => {});
   }
 
   /** It does no harm where it lies; so nobody waits for that. */

@@ -24,14 +24,14 @@ async function scene(handle: (step: Steps, did: string[]) => unknown) {
   return { ...made, signal };
 }
 
-const yesOrNo: Schema<unknown, boolean> = {
-  "~standard": {
-    version: 1,
-    vendor: "test",
-    validate: (value) =>
-      typeof value === "boolean" ? { value } : { issues: [{ message: "is no boolean" }] },
-  },
-};
+function schema<T>(is: (value: unknown) => value is T): Schema<unknown, T> {
+  const validate = (value: unknown) =>
+    is(value) ? { value } : { issues: [{ message: "is another thing" }] };
+  return { "~standard": { version: 1, vendor: "test", validate } };
+}
+
+const yesOrNo = schema((value) => typeof value === "boolean");
+const aText = schema((value) => typeof value === "string");
 
 test("a job that waits holds no slot and spends no attempt, and goes on when its signal comes", async () => {
   const { enqueue, clock, did, signal, history, node } = await scene(async (step, done) => {
@@ -232,6 +232,22 @@ test("signals of a job that has ended are forgotten; as many wait for one name a
   expect(await last()).toMatchObject({ state: "succeeded", output: 0 });
   expect(await broker.signals.read({ ...JOB, name: "item" })).toEqual([]);
   expect(await broker.signals.read({ ...JOB, name: "other" })).toEqual([]);
+});
+
+test("signals that are refused leave room for one that is not, and those that another wait may take stay", async () => {
+  const { enqueue, clock, signal, last } = await scene(async (step) => [
+    await step.waitFor(defineSignal("item", yesOrNo)),
+    await step.waitFor(defineSignal("item", aText)),
+  ]);
+  await enqueue("t.job");
+  await clock.advance("1s");
+  for (let i = 0; i < MAX_WAITING_SIGNALS; i += 1) await signal("item", i);
+  await clock.advance("10s");
+  for (let i = 0; i < MAX_WAITING_SIGNALS / 2 - 2; i += 1) await signal("item", i);
+  await signal("item", "for the second");
+  await signal("item", true);
+  await clock.advance("10s");
+  expect(await last()).toMatchObject({ state: "succeeded", output: [true, "for the second"] });
 });
 
 test("what was sent to an earlier job of the id is not for this one", async () => {
