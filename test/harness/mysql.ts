@@ -18,6 +18,9 @@ export interface TestMysql {
   kill(): Promise<void>;
   /** On the same port, with the same data. */
   start(): Promise<void>;
+  /** SIGSTOP and SIGCONT: it takes connections and answers nothing. */
+  freeze(): void;
+  thaw(): void;
   /** Ends it and removes its data. */
   remove(): Promise<void>;
 }
@@ -91,7 +94,10 @@ export async function startMysql(kind: MysqlKind): Promise<TestMysql> {
       });
     },
     kill: () => own.end("SIGKILL"),
+    freeze: () => own.signal("SIGSTOP"),
+    thaw: () => own.signal("SIGCONT"),
     async remove() {
+      server.thaw();
       await own.end("SIGTERM");
       await rm(dir, { recursive: true, force: true });
     },

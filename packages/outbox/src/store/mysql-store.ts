@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { MillraceError, optionNames, refuseUnknown, requireText } from "@millrace/core";
-import type { Pool, PoolConnection, ResultSetHeader } from "mysql2/promise";
+import { type Clock, optionNames, refuseUnknown, requireText, systemClock } from "@millrace/core";
+import type { ResultSetHeader } from "mysql2/promise";
 import type { Row } from "../database/transaction.ts";
 import { asParameter } from "../rows/stored-job.ts";
 import { MYSQL_SCHEMA } from "../schema/mysql.ts";
@@ -8,26 +8,24 @@ import { INSERT_MYSQL } from "../writer/insert.ts";
 import type { Claim, ClaimLimits, OutboxStore } from "./outbox-store.ts";
 import { asOutboxError } from "./outbox-error.ts";
 import { asRow, asSetAside, asStatus } from "./read-rows.ts";
+import { connectionOptions, loadMysql2, MysqlConnections, type Via } from "./mysql-connections.ts";
 import * as sql from "./mysql-statements.ts";
 
 /** Where the database of an outbox is. */
 export interface MysqlOutboxOptions {
   /** `mysql://user:password@host/database`. */
   readonly url: string;
+  readonly clock?: Clock;
 }
 
 type Values = readonly unknown[];
-/** Of a pool, or of one connection in a transaction. */
-type Via = Pick<Pool, "query">;
 
-const CONNECT_MS = 5_000;
-const STATEMENT_MS = 10_000;
-/** Relays work several queues side by side. */
-const CONNECTIONS = 4;
 /** No table, no column. */
 const UNMIGRATED: ReadonlySet<string> = new Set(["ER_NO_SUCH_TABLE", "ER_BAD_FIELD_ERROR"]);
 
-const NAMES = optionNames<MysqlOutboxOptions>({ url: true });
+const failed = (error: unknown) => asOutboxError(error, ({ code }) => UNMIGRATED.has(code));
+
+const NAMES = optionNames<MysqlOutboxOptions>({ url: true, clock: true });
 
 /**
  * An outbox in MariaDB (from version 10.6) or MySQL, by the package `mysql2`, for a relay.
@@ -39,45 +37,40 @@ const NAMES = optionNames<MysqlOutboxOptions>({ url: true });
  */
 export function mysqlOutbox(options: MysqlOutboxOptions): OutboxStore {
   refuseUnknown(options, NAMES, "mysqlOutbox()");
-  const { url } = options;
+  const { url, clock = systemClock } = options;
   requireText(url, "url");
-  let pool: Promise<Pool> | undefined;
+  let connections: Promise<MysqlConnections> | undefined;
 
-  async function use<Result>(act: (pool: Pool) => Promise<Result>): Promise<Result> {
+  async function use<Result>(act: (via: Via) => Promise<Result>): Promise<Result> {
     try {
-      return await act(await (pool ??= openPool(url)));
+      return await (await (connections ??= MysqlConnections.open(url, clock))).use(act);
     } catch (error) {
-      throw asOutboxError(error, ({ code }) => UNMIGRATED.has(code));
+      throw failed(error);
     }
   }
-  const run = (text: string, values: Values = []) => use((opened) => rows(opened, text, values));
-  const change = (text: string, values: Values) => use((opened) => changed(opened, text, values));
+  const run = (text: string, values: Values = []) => use((via) => rows(via, text, values));
+  const change = (text: string, values: Values) => use((via) => changed(via, text, values));
 
-  /** One transaction, rolled back where the function throws. */
-  const atomically = <Result>(act: (via: PoolConnection) => Promise<Result>): Promise<Result> =>
-    use(async (opened) => {
-      const connection = await opened.getConnection();
-      try {
-        await connection.beginTransaction();
-        const result = await act(connection);
-        await connection.commit();
-        connection.release();
-        return result;
-      } catch (error) {
-        // What is open on it goes with it.
-        connection.destroy();
-        throw error;
-      }
+  /** One transaction, rolled back where the function throws: its connection is dropped. */
+  const atomically = <Result>(act: (via: Via) => Promise<Result>): Promise<Result> =>
+    use(async (via) => {
+      await via.query("START TRANSACTION");
+      const result = await act(via);
+      await via.query("COMMIT");
+      return result;
     });
 
   return {
-    migrate: () => use(() => migrate(url)),
+    migrate: () =>
+      migrate(url).catch((error: unknown) => {
+        throw failed(error);
+      }),
     queues: async () => (await run(sql.QUEUES)).map(({ queue }) => String(queue)),
     async mark(queue) {
       await change(sql.ENSURE_QUEUE, [queue, randomUUID().replaceAll("-", "")]);
       return String((await run(sql.MARK, [queue]))[0]?.["mark"]);
     },
-    claim: (queue, limits) => use((opened) => claim(opened, queue, limits)),
+    claim: (queue, limits) => use((via) => claim(via, queue, limits)),
     setAside: (queue, { id }, aside) =>
       atomically((via) => setAsideRows(via, { queue, id }, aside)),
     replace: (queue, { id }, seq, jobs) =>
@@ -96,9 +89,9 @@ export function mysqlOutbox(options: MysqlOutboxOptions): OutboxStore {
     // Nobody is notified: the relay looks by itself.
     setIdle: async () => {},
     async close() {
-      const open = pool;
-      pool = undefined;
-      await (await open)?.end();
+      const open = connections;
+      connections = undefined;
+      await (await open)?.close();
     },
   };
 }
@@ -211,48 +204,23 @@ function seqsOf(json: unknown): readonly number[] {
 }
 
 async function rows(via: Via, text: string, values: Values): Promise<readonly Row[]> {
-  const [answer] = await via.query({ sql: text, timeout: STATEMENT_MS }, [...values]);
-  return answer as readonly Row[];
+  return (await via.query(text, values)) as readonly Row[];
 }
 
 async function changed(via: Via, text: string, values: Values): Promise<number> {
-  const [answer] = await via.query({ sql: text, timeout: STATEMENT_MS }, [...values]);
-  return (answer as ResultSetHeader).affectedRows;
+  return ((await via.query(text, values)) as ResultSetHeader).affectedRows;
 }
 
 /** By a connection of its own, which alone takes several statements at once. */
 async function migrate(url: string): Promise<void> {
   const { createConnection } = await loadMysql2();
-  const connection = await createConnection({ ...options(url), multipleStatements: true });
+  const connection = await createConnection({
+    ...connectionOptions(url),
+    multipleStatements: true,
+  });
   try {
     await connection.query(MYSQL_SCHEMA);
   } finally {
     connection.destroy();
   }
-}
-
-async function openPool(url: string): Promise<Pool> {
-  const { createPool } = await loadMysql2();
-  const pool = createPool({ ...options(url), connectionLimit: CONNECTIONS });
-  // The package writes texts into statements, and escapes them by backslashes.
-  pool.pool.on("connection", (connection) => void connection.query(WITH_BACKSLASHES));
-  return pool;
-}
-
-const WITH_BACKSLASHES =
-  "SET SESSION sql_mode = REPLACE(@@SESSION.sql_mode, 'NO_BACKSLASH_ESCAPES', '')";
-
-function options(url: string) {
-  return { uri: url, connectTimeout: CONNECT_MS, charset: "utf8mb4" };
-}
-
-/** @throws MillraceError `outbox-failed` where the package mysql2 is not installed */
-async function loadMysql2() {
-  return import("mysql2/promise").catch((cause: unknown) => {
-    throw new MillraceError(
-      "outbox-failed",
-      "An outbox in MariaDB or MySQL needs the package mysql2: install it beside millrace (npm install mysql2).",
-      { cause },
-    );
-  });
 }

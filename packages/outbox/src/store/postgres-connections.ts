@@ -1,11 +1,13 @@
 import { type Clock, MillraceError, type Stoppable } from "@millrace/core";
 import type { Client, Pool } from "pg";
+import { answerWithin } from "./answer-within.ts";
 
 const CONNECT_MS = 5_000;
 const STATEMENT_MS = 10_000;
 /** Relays work several queues side by side. */
 const CONNECTIONS = 4;
 const CHANNEL = "millrace_outbox";
+const END_MS = 1_000;
 /** Before a notification's connection that was lost is made again. */
 const RECONNECT_MS = 1_000;
 
@@ -46,7 +48,7 @@ export async function listenTo(url: string, clock: Clock, onRows: () => void): P
     const lose = (): void => {
       if (lost) return;
       lost = true;
-      opening.end().catch(() => "it is gone already");
+      void end(opening, clock);
       again();
     };
     opening.on("error", lose);
@@ -56,7 +58,7 @@ export async function listenTo(url: string, clock: Clock, onRows: () => void): P
       await opening.connect();
       await opening.query(`LISTEN ${CHANNEL}`);
       client = opening;
-      if (stopped) await opening.end();
+      if (stopped) await end(opening, clock);
       else onRows();
     } catch {
       // The relay's own statements tell of a database that is away.
@@ -69,9 +71,15 @@ export async function listenTo(url: string, clock: Clock, onRows: () => void): P
     async stop() {
       stopped = true;
       timer?.cancel();
-      await client?.end().catch(() => "it is gone already");
+      if (client !== undefined) await end(client, clock);
     },
   };
+}
+
+/** A server that is frozen, or cut off, does not say goodbye: its connection is broken off then. */
+async function end(client: Client, clock: Clock): Promise<void> {
+  const ending = client.end();
+  await answerWithin(clock, END_MS, ending).catch(() => client.connection.stream.destroy());
 }
 
 function connection(url: string) {
