@@ -96,6 +96,8 @@ export interface UniqueClaim {
   readonly through?: { readonly id: string; readonly since: number };
   /** Since when a freed key is free, where that is not when this was written. */
   readonly freedAt?: number;
+  /** The same of a key that was claimed: its lease does not begin anew. */
+  readonly claimedAt?: number;
   /** Of a job that was brought back: records of earlier lives say nothing about this one. */
   readonly generation?: number;
 }
@@ -104,7 +106,7 @@ export interface UniqueClaim {
 export interface StoredClaim {
   readonly claim: UniqueClaim;
   readonly revision: number;
-  /** When it was written; of a freed key, since when that is free. */
+  /** When it was written; of a key that was freed or claimed, since when it is. */
   readonly updatedAt: number;
   /** When its job was enqueued, by the server's clock. */
   readonly since: number;
@@ -118,11 +120,16 @@ export function readClaim({ value, revision, updatedAt }: Document): StoredClaim
   if (typeof value === "object" && value !== null) {
     const claim = value as Partial<UniqueClaim>;
     const since = timeOr(claim.since, updatedAt);
-    const at = claim.state === "freed" ? timeOr(claim.freedAt, updatedAt) : updatedAt;
+    const at = timeOr(changedAt(claim), updatedAt);
     if (typeof claim.id === "string" && isState(claim.state))
       return { claim: claim as UniqueClaim, revision, updatedAt: at, since };
   }
   return { claim: { id: "", state: "freed" }, revision, updatedAt: 0, since: 0 };
+}
+
+/** When it came into its state, where it was written again since. */
+function changedAt({ state, freedAt, claimedAt }: Partial<UniqueClaim>): unknown {
+  return state === "freed" ? freedAt : state === "claimed" ? claimedAt : undefined;
 }
 
 function timeOr(time: unknown, otherwise: number): number {
@@ -135,7 +142,14 @@ function isState(state: unknown): state is UniqueClaim["state"] {
 
 /** The same claim, to be written once more: with the time that the new document no longer shows. */
 export function asItStands({ claim, since, updatedAt }: StoredClaim): UniqueClaim {
-  return claim.state === "freed" ? { ...claim, since, freedAt: updatedAt } : { ...claim, since };
+  switch (claim.state) {
+    case "freed":
+      return { ...claim, since, freedAt: updatedAt };
+    case "claimed":
+      return { ...claim, since, claimedAt: updatedAt };
+    default:
+      return { ...claim, since };
+  }
 }
 
 /**
@@ -167,17 +181,15 @@ export function cleared({ through: _met, ...claim }: UniqueClaim): UniqueClaim {
  * freed key is remembered. A job that waits for its time isn't kept from its start by the others,
  * so it is not let through.
  */
-export function letThrough(
-  { claim, since, updatedAt }: StoredClaim,
-  now: number,
-): UniqueClaim | undefined {
+export function letThrough(stored: StoredClaim, now: number): UniqueClaim | undefined {
+  const { claim, updatedAt } = stored;
   const { id, state, contested, through, due } = claim;
   if (due !== undefined && due > now) return undefined;
   const isWaiting = state === "claimed" || state === "seen";
   if (!isWaiting || contested === undefined || updatedAt - contested < CONTESTED_FOR_MS)
     return undefined;
   if (through !== undefined && updatedAt - through.since < FREED_MEMORY_MS) return undefined;
-  return { ...claim, since, through: { id, since: updatedAt } };
+  return { ...asItStands(stored), through: { id, since: updatedAt } };
 }
 
 /**

@@ -278,7 +278,8 @@ test("a claim that stands again, as a publish was refused, is as old as before",
   await made.clock.advance("11s");
   made.broker.failNext("enqueue", new MillraceError("queue-full", "full"));
   await expect(made.enqueue(3)).rejects.toMatchObject({ code: "queue-full" });
-  expect((await claims.list())[0]?.value).toEqual({ id: "v2", state: "claimed", since, displaced });
+  const claim = { id: "v2", state: "claimed", since, claimedAt: since, displaced };
+  expect((await claims.list())[0]?.value).toEqual(claim);
 });
 
 test("another job that has a replaced one's id waits for its own time", async () => {

@@ -22,11 +22,11 @@ import {
 
 /** Jobs that this node has had in its hands. */
 export interface Witness {
-  /** Whether one of them came later than this job, of those that want its key. */
-  readonly overtaken: (key: UniqueKey, met: Meeting, stored: StoredClaim) => boolean;
+  /** One of them that came later than this job, of those that want its key. */
+  readonly overtakenBy: (key: UniqueKey, met: Meeting, stored: StoredClaim) => string | undefined;
 }
 
-const NOBODY: Witness = { overtaken: () => false };
+const NOBODY: Witness = { overtakenBy: () => undefined };
 
 /**
  * One read where the key is the job's own or nobody's; more only against another job's claim.
@@ -45,8 +45,9 @@ export async function judgeByClaims(
   if (verdict.do !== "ask") return verdict;
   const { stored } = verdict;
   const contested = isContested(stored);
-  if (contested && !displaces(met, stored) && witness.overtaken(key, met, stored))
-    return givesWay(stored, met);
+  const by =
+    contested && !displaces(met, stored) ? witness.overtakenBy(key, met, stored) : undefined;
+  if (by !== undefined) return givesWay(stored, met, by);
   const young = contested ? "undecided" : "look";
   const standing = await claims.standing(key, stored, { young });
   if (!isInDoubt(stored, standing, met)) return judgeStanding(stored, standing, met);

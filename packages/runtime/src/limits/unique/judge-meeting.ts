@@ -226,9 +226,13 @@ function afterFreed(stored: StoredClaim, met: Meeting): Judged {
   // Under a rule by which the latest wins, one that came after the job that has started is not
   // served by it.
   const isNewer = met.onConflict !== "keep" && isLater(met, stored);
-  const isReplaced = gaveWay(stored, met) !== undefined;
-  if (!mayRunAgain && (isReplaced || (met.enqueuedAt < updatedAt && !isNewer)))
-    return { do: "cancel", reason: wasHeld(stored, met), stored };
+  const gave = gaveWay(stored, met);
+  if (!mayRunAgain && (gave !== undefined || (met.enqueuedAt < updatedAt && !isNewer))) {
+    // The one that it names may never have come; this one has.
+    const isServed = gave?.seen === false && stored.since >= met.enqueuedAt;
+    const reason = isServed ? replacedBy(stored.claim.id) : wasHeld(stored, met);
+    return { do: "cancel", reason, stored };
+  }
   return take(freshAfter(stored, met), revision, met);
 }
 
@@ -250,11 +254,15 @@ export function displaces(met: Meeting, by: StoredClaim): boolean {
   return met.onConflict !== "keep" && isLater(met, by) && mayBeReplaced(by);
 }
 
-/** It is settled in favour of the holder, or of another that came later than it. */
-export function givesWay(by: StoredClaim, met: Meeting): Judged {
+/**
+ * It is settled in favour of the holder, or of another that came later than it.
+ *
+ * @param there which certainly came: the one that the claim names may never
+ */
+export function givesWay(by: StoredClaim, met: Meeting, there?: string): Judged {
   const gave = gaveWay(by, met);
   const reason =
-    gave === undefined ? `Its unique key is held by ${by.claim.id}.` : replacedBy(gave.by);
+    gave === undefined ? `Its unique key is held by ${by.claim.id}.` : replacedBy(there ?? gave.by);
   return { do: "cancel", reason, stored: by };
 }
 

@@ -28,8 +28,9 @@ export class RecentMeetings implements Witness {
     dropOldest(this.#keys, KEYS_KEPT);
   }
 
-  overtaken({ document }: UniqueKey, met: Meeting, stored: StoredClaim): boolean {
+  overtakenBy({ document }: UniqueKey, met: Meeting, stored: StoredClaim): string | undefined {
     const rank = rankOf(met.id, stored);
+    const later: string[] = [];
     for (const [id, seen] of this.#keys.get(document) ?? []) {
       if (id === met.id) continue;
       // A job that the claim does not name came without one, and may be later than those it names.
@@ -37,9 +38,10 @@ export class RecentMeetings implements Witness {
         rank === undefined
           ? id === stored.claim.id || isLater(seen, met)
           : (rankOf(id, stored) ?? Number.POSITIVE_INFINITY) < rank;
-      if (isBefore) return true;
+      if (isBefore) later.push(id);
     }
-    return false;
+    // The holder above all others.
+    return later.find((id) => id === stored.claim.id) ?? later.at(-1);
   }
 }
 

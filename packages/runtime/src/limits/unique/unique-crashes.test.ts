@@ -61,6 +61,17 @@ describe("a producer that dies between claim and publish", () => {
     expect(made.ran).toEqual([1]);
   });
 
+  test("is not said to have replaced a job that gave way to one that came", async () => {
+    const made = await scene({ key, onConflict: "replace" });
+    await made.enqueue(1);
+    await made.enqueue(2);
+    await made.dies(3);
+    await made.node();
+    await made.clock.advance("15s");
+    expect(made.ran).toEqual([2]);
+    expect((await made.ends(1)).at(-1)).toMatch(/^cancelled: Replaced by v2,/);
+  });
+
   test("and a foreign job waits until it is known, then runs", async () => {
     const made = await scene({ key });
     await made.dies(1);
