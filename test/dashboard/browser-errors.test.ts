@@ -156,12 +156,12 @@ describeInBrowser("the dashboard's causes and queues", (browserOf) => {
       await page
         .getByText(/^Drained and closed to producers .* by ada@example.com: a new server/)
         .waitFor();
-      await page.getByRole("button", { name: "Drain" }).waitFor({ state: "detached" });
+      await page.getByRole("button", { name: "Drain", disabled: true }).waitFor();
       expect(await client.queues.snapshot("mail")).toMatchObject({ intake: "closed" });
       await page.getByRole("button", { name: "Resume" }).click();
       const resume = page.getByRole("dialog", { name: "Resume the queue mail?" });
       await resume.getByRole("button", { name: "Resume" }).click();
-      await page.getByRole("button", { name: "Drain" }).waitFor();
+      await page.getByRole("button", { name: "Drain", disabled: false }).waitFor();
       await eventually(async () => (await client.enqueue(send, { to: "ann" })).queue === "mail", {
         withinMs: PATIENCE_MS,
         describe: "producers may enqueue again",

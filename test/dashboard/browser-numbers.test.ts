@@ -101,7 +101,7 @@ describeInBrowser("numbers of the dashboard", (browserOf) => {
       await client.queues.set("slow", { concurrency: 3 });
       const { page, trouble } = await open(browserOf(), served.url);
       await page.goto(`${served.url}queues/slow`);
-      await page.getByRole("link", { name: /^worker-2: \d$/ }).click();
+      await page.getByRole("link", { name: /^worker-2 \d slots?$/ }).click();
       await heading(page, "Jobs");
       await page.getByRole("link", { name: "runs", exact: true }).waitFor();
       const { searchParams } = new URL(page.url());

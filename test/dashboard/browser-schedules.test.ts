@@ -66,7 +66,9 @@ describeInBrowser("the dashboard's schedules and drains", (browserOf) => {
       await dialog.getByRole("button", { name: "Drain" }).click();
       await page.getByText("away is closed to producers, with 3 jobs left.").waitFor();
       const region = page.getByRole("region", { name: "Draining" });
-      await region.getByText("3 jobs are left: 3 queued.").waitFor();
+      const parts = region.getByRole("listitem");
+      await region.getByText("3 jobs are left:").waitFor();
+      expect(await parts.allTextContents()).toEqual(["3 queued", "0 running", "0 blocked"]);
       await region.getByRole("progressbar", { name: /^0 of 3 jobs have ended/ }).waitFor();
       await region.getByText("No node serves it").waitFor();
       expect(await violations(page)).toEqual([]);
@@ -79,7 +81,9 @@ describeInBrowser("the dashboard's schedules and drains", (browserOf) => {
       const node = await createNode({ ...connection, nodeName: "late", jobs: [handler] });
       onTestFinished(() => node.stop());
       await node.start();
-      await region.getByText("2 jobs are left: 2 running.").waitFor();
+      await region.getByText("2 jobs are left:").waitFor();
+      await parts.filter({ hasText: "2 running" }).waitFor();
+      expect(await parts.allTextContents()).toEqual(["0 queued", "2 running", "0 blocked"]);
       await region.getByRole("progressbar", { name: /^1 of 3 jobs have ended/ }).waitFor();
       expect(await client.audit.list()).toMatchObject([
         { action: "queues drain", outcome: { state: "begun" } },

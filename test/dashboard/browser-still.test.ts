@@ -20,6 +20,8 @@ const FIGURES = new Set([
   ...["durationMs", "leftMs", "ageMs", "waiting", "setAside", "fired", "skipped", "late", "behind"],
   ...["count", "done", "failed"],
 ]);
+/** What of a queue's page leads to something or does something; its plots have nothing. */
+const CLICKABLE = "main :is(.head button, .tiles a, .facts a, .notice a, .notice time, .parts a)";
 const CELL = `document.querySelector("td:has(time)")`;
 /** What is a figure itself grows. */
 const FIGURE = /^[\d.,–]/;
@@ -135,6 +137,74 @@ describeInBrowser("what is pointed at, on the dashboard", (browserOf) => {
       expect(await movedBy(again, resume)).toBeUndefined();
       await page.getByRole("link", { name: "Limits", exact: true }).hover();
       expect(await page.getByRole("heading", { level: 1 }).boundingBox()).toEqual(top);
+      expect(trouble).toEqual([]);
+    });
+
+    test("nothing of a queue moves, whatever becomes of the queue", async () => {
+      const { client, served } = await busy(server);
+      await client.queues.set("slow", { concurrency: 3 });
+      const { page, trouble } = await open(browserOf(), served.url);
+      const show = await figures(page);
+      const button = (name: string) => page.getByRole("button", { name, exact: true });
+      const becomes = async (change: () => Promise<unknown>): Promise<void> => {
+        await change();
+        await show(false);
+      };
+
+      const changes: readonly (readonly [string, () => Promise<unknown>])[] = [
+        ["figures", () => show(true)],
+        ["a pause", () => becomes(() => client.queues.pause("slow", { reason: "the bank" }))],
+        ["a resume", () => becomes(() => client.queues.resume("slow"))],
+        ["a drain", () => becomes(() => client.queues.drain("slow", { timeout: "10ms" }))],
+        ["figures of a drain", () => show(true)],
+        ["limits", () => becomes(() => client.queues.set("slow", { perKey: { concurrency: 2 } }))],
+        ["its end", () => becomes(() => client.queues.resume("slow"))],
+      ];
+      await page.goto(`${served.url}queues/slow`);
+      await button("Pause").waitFor();
+      const moved: Record<string, unknown> = {};
+      // Of what is pointed at also its height is kept.
+      for (const aimed of [button("Set limits"), page.getByRole("link", { name: / old$/ })]) {
+        await client.queues.set("slow", { perKey: { concurrency: null } });
+        await show(false);
+        const handle = await aimed.elementHandle();
+        if (handle === null) throw new Error("what can be clicked is gone");
+        for (const [what, change] of changes) {
+          const handles = await page.locator(CLICKABLE).elementHandles();
+          expect(handles.length).toBeGreaterThan(12);
+          const before = await Promise.all(handles.map((one) => one.boundingBox()));
+          const from = await movedBy(handle, change);
+          if (from !== undefined) moved[`${(await handle.textContent()) ?? ""}: ${what}`] = from;
+          for (const [n, one] of handles.entries()) {
+            const [was, is] = [before[n]?.x, (await one.boundingBox())?.x];
+            if (was !== undefined && is !== undefined && Math.abs(was - is) > 1)
+              moved[`${(await one.textContent()) ?? ""}, sideways: ${what}`] = { was, is };
+          }
+        }
+      }
+      expect(moved).toEqual({});
+      expect(trouble).toEqual([]);
+    });
+
+    test("an action that somebody else carries out between press and release is not another one", async () => {
+      const { client, served } = await fleet(server);
+      const { page, trouble } = await open(browserOf(), served.url);
+      await page.goto(`${served.url}queues/mail`);
+      const button = (name: string) => page.getByRole("button", { name, exact: true });
+      await button("Drain").hover();
+      await page.mouse.down();
+      await client.queues.pause("mail");
+      await page.getByRole("button", { name: "Resume", disabled: false }).waitFor();
+      await page.mouse.up();
+      await page.evaluate(TWO_FRAMES);
+      expect(await page.getByRole("dialog").count()).toBe(0);
+      // What one has opened stays open, and can be left.
+      await button("Resume").click();
+      const dialog = page.getByRole("dialog", { name: "Resume the queue mail?" });
+      await client.queues.resume("mail");
+      await page.getByRole("button", { name: "Drain", disabled: false }).waitFor();
+      await dialog.getByRole("button", { name: "Keep as it is" }).click();
+      await dialog.waitFor({ state: "hidden" });
       expect(trouble).toEqual([]);
     });
 

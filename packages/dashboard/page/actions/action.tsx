@@ -21,6 +21,8 @@ interface ActionProps {
   /** Ask why; the answer is sent as `reason`. */
   readonly asksWhy?: boolean;
   readonly danger?: boolean;
+  /** It would do nothing now. It stays where it is all the same, and what it asks stays open. */
+  readonly isOff?: boolean;
   /** Whether it is known by now what will be changed. Default: it is. */
   readonly isReady?: boolean;
   /** In words, when it is done: `500 letters retried`. */
@@ -34,7 +36,7 @@ interface ActionProps {
 /** A button that says first what it will do, then does it, then says what became of it. */
 export function Action(props: ActionProps): ReactElement | null {
   const { label, question, children, asksWhy = false, danger = false, isReady = true } = props;
-  const { asksValue, valueAtFirst } = props;
+  const { asksValue, valueAtFirst, isOff = false } = props;
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
   const [reason, setReason] = useState("");
@@ -59,7 +61,12 @@ export function Action(props: ActionProps): ReactElement | null {
   };
   return (
     <>
-      <button type="button" className={danger ? "danger" : undefined} onClick={open}>
+      <button
+        type="button"
+        className={danger ? "danger" : undefined}
+        disabled={isOff}
+        onClick={open}
+      >
         {label}
       </button>
       <dialog ref={dialog} aria-labelledby={heading} onClose={() => setIsOpen(false)}>

@@ -31,58 +31,57 @@ export function QueuePage({ queue }: { readonly queue: string }): ReactElement {
   );
 }
 
+/** All of them, always: none moves under a pointer because somebody else did something. */
 function QueueActions({ detail }: { readonly detail: QueueDetailView }): ReactElement {
   const { queue, queued, delayed, paused, open } = detail.queue;
+  const isActive = paused === undefined && open;
   const to = (action: string): string => pathOf("queues", queue, action);
   return (
     <>
-      {paused === undefined ? (
-        <Action
-          label="Pause"
-          question={`Pause the queue ${queue}?`}
-          path={to("pause")}
-          asksWhy
-          done={() => `${queue} is paused.`}
-        >
-          <p>
-            No node takes jobs from it any more, until it is resumed. What runs goes on. Producers
-            may still enqueue.
-          </p>
-        </Action>
-      ) : null}
-      {paused !== undefined || !open ? (
-        <Action
-          label="Resume"
-          question={`Resume the queue ${queue}?`}
-          path={to("resume")}
-          done={() => `${queue} is active.`}
-        >
-          <p>
-            Nodes take jobs from it again, and producers may enqueue. {counted(queued, "job")}{" "}
-            {queued === 1 ? "waits" : "wait"}.
-          </p>
-        </Action>
-      ) : null}
-      {paused === undefined && open ? (
-        <Action
-          label="Drain"
-          question={`Drain the queue ${queue}?`}
-          path={to("drain")}
-          asksWhy
-          done={({ count: left }) =>
-            left === 0
-              ? `${queue} is closed to producers, and nothing is left in it.`
-              : `${queue} is closed to producers, with ${counted(left, "job")} left.`
-          }
-        >
-          <p>
-            It is closed to producers: who enqueues is refused, until it is resumed. Nodes run the{" "}
-            {counted(leftIn(detail.queue), "job")} in it, and this page shows how much is left.{" "}
-            {delayed === 0 ? "" : `${counted(delayed, "delayed job")} wait for their time. `}
-            Resume takes it back.
-          </p>
-        </Action>
-      ) : null}
+      <Action
+        label="Pause"
+        question={`Pause the queue ${queue}?`}
+        path={to("pause")}
+        isOff={paused !== undefined}
+        asksWhy
+        done={() => `${queue} is paused.`}
+      >
+        <p>
+          No node takes jobs from it any more, until it is resumed. What runs goes on. Producers may
+          still enqueue.
+        </p>
+      </Action>
+      <Action
+        label="Resume"
+        question={`Resume the queue ${queue}?`}
+        path={to("resume")}
+        isOff={isActive}
+        done={() => `${queue} is active.`}
+      >
+        <p>
+          Nodes take jobs from it again, and producers may enqueue. {counted(queued, "job")}{" "}
+          {queued === 1 ? "waits" : "wait"}.
+        </p>
+      </Action>
+      <Action
+        label="Drain"
+        question={`Drain the queue ${queue}?`}
+        path={to("drain")}
+        isOff={!isActive}
+        asksWhy
+        done={({ count: left }) =>
+          left === 0
+            ? `${queue} is closed to producers, and nothing is left in it.`
+            : `${queue} is closed to producers, with ${counted(left, "job")} left.`
+        }
+      >
+        <p>
+          It is closed to producers: who enqueues is refused, until it is resumed. Nodes run the{" "}
+          {counted(leftIn(detail.queue), "job")} in it, and this page shows how much is left.{" "}
+          {delayed === 0 ? "" : `${counted(delayed, "delayed job")} wait for their time. `}
+          Resume takes it back.
+        </p>
+      </Action>
       <SetLimits queue={queue} />
       <PurgeQueue queue={detail.queue} />
     </>
@@ -113,7 +112,7 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
         <Tile name="blocked" value={queue.blocked} href={list("blocked")} />
         <Tile name="dead" value={queue.dead} href={deadAddress(queue.queue)} />
       </dl>
-      <dl className="facts">
+      <dl className="facts steady">
         <dt>Oldest job</dt>
         <dd>
           {queue.oldestAgeMs === 0 ? (
@@ -194,13 +193,11 @@ function Limits({
           <dt>Slots held by</dt>
           <dd>
             {holders.map(({ holder, count: held }) => (
-              <Link
-                key={holder}
-                className="item"
-                href={jobsAddress({ state: "running", queue, filter: ofNode(holder) })}
-              >
-                {holder}: {count(held)}
-              </Link>
+              <span key={holder} className="item">
+                <Link href={jobsAddress({ state: "running", queue, filter: ofNode(holder) })}>
+                  {holder} <span className="times">{counted(held, "slot")}</span>
+                </Link>
+              </span>
             ))}
           </dd>
         </>

@@ -1,4 +1,4 @@
-import { Fragment, type ReactElement, useState } from "react";
+import { type ReactElement, useState } from "react";
 import { Link } from "wouter";
 import type { QueueView } from "../../src/api/views/views.ts";
 import { jobsAddress } from "./addresses.ts";
@@ -25,21 +25,16 @@ export function Draining({ queue }: { readonly queue: QueueView }): ReactElement
         aria-label={`${count(most - left)} of ${counted(most, "job")} have ended since this page looked`}
       />
       <p>
-        {counted(left, "job")} {left === 1 ? "is" : "are"} left:{" "}
-        {PARTS.filter((state) => queue[state] > 0).map((state, n) => (
-          <Fragment key={state}>
-            {n === 0 ? "" : ", "}
-            <Part queue={queue} state={state} />
-          </Fragment>
-        ))}
-        .
-        {queue.delayed === 0 ? null : (
-          <>
-            {" "}
-            <DelayedLeft queue={queue} />
-          </>
-        )}
+        {counted(left, "job")} {left === 1 ? "is" : "are"} left:
       </p>
+      <ul className="parts">
+        {PARTS.map((state) => (
+          <li key={state}>
+            <Part queue={queue} state={state} />
+          </li>
+        ))}
+      </ul>
+      {queue.delayed === 0 ? null : <DelayedLeft queue={queue} />}
       {heldUpBy(queue)}
     </section>
   );
@@ -58,10 +53,10 @@ function heldUpBy({ paused, nodes }: QueueView): ReactElement | null {
 
 function DelayedLeft({ queue }: { readonly queue: QueueView }): ReactElement {
   return (
-    <>
+    <p>
       <Part queue={queue} state="delayed" /> {queue.delayed === 1 ? "waits" : "wait"} for{" "}
       {queue.delayed === 1 ? "its" : "their"} time.
-    </>
+    </p>
   );
 }
 

@@ -25,7 +25,9 @@ export function Unheard({ queue }: { readonly queue: QueueView }): ReactElement 
       {lost === undefined
         ? "It may only be too busy to say that it is there: a handler that never waits holds up its whole process. Look at its log if that goes on."
         : "Nothing has to be enqueued again: start a node with the jobs of this queue, and they run."}{" "}
-      <Link href="/nodes">Nodes</Link>
+      <Link href="/nodes" className="own-line">
+        Nodes
+      </Link>
     </p>
   );
 }

@@ -32,7 +32,10 @@ export async function limits({
 export function limitsView({ concurrency, rate, perKey }: FleetLimits): LimitsView {
   return {
     ...(concurrency?.limit === undefined ? {} : { concurrency: concurrency.limit }),
-    holders: (concurrency?.holders ?? []).map(({ holder, count }) => ({ holder, count })),
+    // Always in the same order: none moves because another has come.
+    holders: (concurrency?.holders ?? [])
+      .map(({ holder, count }) => ({ holder, count }))
+      .sort((a, b) => (a.holder < b.holder ? -1 : 1)),
     ...(rate === undefined
       ? {}
       : { rate: { limit: rate.limit, perMs: rate.perMs, available: rate.available } }),
