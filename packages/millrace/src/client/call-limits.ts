@@ -139,6 +139,6 @@ function tooLate(
       : `there is no connection to the server (${status})`;
   return new MillraceError(
     code,
-    `${doing} took longer than ${formatMs(timeoutMs)}: ${why}. What it was to write may be written or not.`,
+    `${doing} took longer than ${formatMs(timeoutMs)}: ${why}. If it was to change something, that may be done or not.`,
   );
 }

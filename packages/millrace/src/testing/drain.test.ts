@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { promisify } from "node:util";
 import { defineJob, fatal } from "@millrace/core";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createTestRuntime } from "./test-runtime.ts";
 
 /** Answers after as many real milliseconds as the path says. */
@@ -166,9 +166,13 @@ test("no patience, and an option that there is not", async () => {
   await expect(t.drain({ patient: 1 } as never)).rejects.toThrow(/Did you mean patience/);
 });
 
-test("twenty-nine days of delay are passed", async () => {
+test("twenty-nine days of delay are passed, and no heartbeat on the way measures the process", async () => {
   await using t = await createTestRuntime({ jobs: [reminder.handler(() => "sent")] });
+  const measured = vi.spyOn(process, "memoryUsage");
+  onTestFinished(() => measured.mockRestore());
   const handle = await t.enqueue(reminder, null, { delay: "29d" });
   await t.drain();
   await t.assertSucceeded(handle);
+  // Some 250,000 heartbeats; once in a second of the machine's own.
+  expect(measured.mock.calls.length).toBeLessThan(300);
 });
