@@ -1,9 +1,20 @@
-import { defineJob, MillraceError, noMetrics, silentLogger, UNSETTLED } from "@millrace/core";
+import {
+  defineJob,
+  type HeldLock,
+  type LockClaim,
+  type LockStore,
+  MillraceError,
+  noMetrics,
+  silentLogger,
+  UNSETTLED,
+  withOwn,
+} from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
 import { fleet, ids, type Payload } from "../fixtures/tenants.ts";
 import { WaitingJobs } from "../fixtures/waiting-jobs.ts";
 import { BackgroundRetries } from "../service/background-retries.ts";
+import type { Entry } from "./limit.ts";
 import { SingletonLimit } from "./singleton-limit.ts";
 
 const TIMEOUT = new MillraceError("request-timeout", "no answer");
@@ -135,48 +146,127 @@ describe("singleton jobs", () => {
   );
 });
 
-describe("a singleton whose release an outage swallowed", () => {
-  test("lets in the next when the server is there again, not when its lease is over", async () => {
-    const clock = new SimulatedClock();
-    const { locks } = new MemoryBroker({ clock, server: new MemoryServer(clock) });
-    const waiting = new WaitingJobs();
-    let isDown = false;
-    const limit = new SingletonLimit({
-      node: "n0",
-      random: () => 0.5,
-      locks: {
-        acquire: (name, claim) => locks.acquire(name, claim),
-        renew: (lock, claim) => locks.renew(lock, claim),
-        release: async (lock) => {
-          if (isDown) throw TIMEOUT;
-          return locks.release(lock);
-        },
-        look: (name) => locks.look(name),
-        list: (prefix) => locks.list(prefix),
-        onRelease: (name, listener) => locks.onRelease(name, listener),
+/** One node's limit, on a server of its own, and what may be done to its locks. */
+function oneNode(changes: (locks: LockStore) => Partial<LockStore> = () => ({})) {
+  const clock = new SimulatedClock();
+  const { locks } = new MemoryBroker({ clock, server: new MemoryServer(clock) });
+  const waiting = new WaitingJobs();
+  const limit = new SingletonLimit({
+    node: "n0",
+    random: () => 0.5,
+    locks: withOwn(locks, changes(locks)),
+    blocked: waiting,
+    clock,
+    log: silentLogger,
+    metrics: noMetrics,
+    leaseMs: 60_000,
+    retries: new BackgroundRetries(clock),
+    sharedQueues: [],
+  });
+  const enter = (onBusy: "wait" | "skip" = "wait"): Promise<Entry> =>
+    limit.enter({
+      envelope: {
+        ...{ ...UNSETTLED, id: "a", name: "t", queue: "q" },
+        ...{ createdAt: 0, payload: null, headers: {} },
       },
-      blocked: waiting,
-      clock,
-      log: silentLogger,
-      metrics: noMetrics,
-      leaseMs: 60_000,
-      retries: new BackgroundRetries(clock),
-      sharedQueues: [],
-    });
-    const envelope = { ...UNSETTLED, ...{ id: "a", name: "t", queue: "q", createdAt: 0 } };
-    const entry = await limit.enter({
-      envelope: { ...envelope, payload: null, headers: {} },
-      job: defineJob({ name: "t", queue: "q", singleton: true }).handler(() => {}),
+      job: defineJob({ name: "t", queue: "q", singleton: { onBusy } }).handler(() => {}),
       message: {
-        queue: "q",
-        origin: "producer",
-        body: new Uint8Array(0),
-        headers: {},
-        sequence: 1,
-        storedAt: 0,
+        ...{ queue: "q", origin: "producer", body: new Uint8Array(0) },
+        ...{ headers: {}, sequence: 1, storedAt: 0 },
       },
       deliveryCount: 1,
     });
+  return { clock, locks, waiting, enter };
+}
+
+const LOCK = "singleton/t";
+const SKIPPED = { refusal: { kind: "cancelled" } };
+
+describe("a singleton whose lock was had without an answer", () => {
+  /** The first answer is lost. The store knows the claim again, as `LockStore` says. */
+  function unanswered() {
+    const given = new Map<LockClaim, HeldLock | undefined>();
+    return oneNode((locks) => ({
+      acquire: async (name, claim) => {
+        if (given.has(claim)) return given.get(claim);
+        const lock = await locks.acquire(name, claim);
+        given.set(claim, lock);
+        if (given.size === 1) throw TIMEOUT;
+        return lock;
+      },
+    }));
+  }
+
+  test.each(["wait", "skip"] as const)(
+    "is had by the job that asks again, which is not sent away for it (%s)",
+    async (onBusy) => {
+      const { enter, locks } = unanswered();
+      await expect(enter(onBusy)).rejects.toBe(TIMEOUT);
+      expect(await locks.list()).toHaveLength(1);
+      expect(await enter(onBusy)).toMatchObject({ entered: { gate: LOCK } });
+    },
+  );
+
+  test("is free again, and the next let in, where no job asks again", async () => {
+    const { clock, enter, locks, waiting } = unanswered();
+    waiting.count = 1;
+    await expect(enter()).rejects.toBe(TIMEOUT);
+    await clock.advance("1s");
+    expect(await locks.list()).toEqual([]);
+    expect(waiting.permits).toHaveLength(1);
+  });
+
+  test("stays another's where that has it by now", async () => {
+    const { clock, enter, locks } = oneNode((store) => ({
+      acquire: () => Promise.reject(TIMEOUT),
+      look: (name) => store.look(name),
+    }));
+    await expect(enter()).rejects.toBe(TIMEOUT);
+    const other = await locks.acquire(LOCK, { holder: "n1", leaseMs: 60_000 });
+    await clock.advance("5s");
+    expect(await locks.look(LOCK)).toMatchObject({ holder: "n1", token: other?.token });
+  });
+});
+
+describe("a job that would be skipped", () => {
+  test("is not skipped for what was heard of another node a moment ago", async () => {
+    const { clock, enter, locks } = oneNode();
+    const theirs = await locks.acquire(LOCK, { holder: "n1", leaseMs: 60_000 });
+    if (theirs === undefined) throw new Error("it is free");
+    expect(await enter("skip")).toMatchObject(SKIPPED);
+    await locks.release(theirs);
+    await clock.advance("100ms");
+    expect(await enter("skip")).toMatchObject({ entered: { gate: LOCK } });
+  });
+
+  test("waits for the release of one that has ended, and is skipped for one that runs", async () => {
+    const released = Promise.withResolvers<void>();
+    const { enter } = oneNode((locks) => ({
+      release: async (lock) => {
+        await released.promise;
+        return locks.release(lock);
+      },
+    }));
+    const first = await enter("skip");
+    expect(await enter("skip")).toMatchObject(SKIPPED);
+    const left = "entered" in first ? first.entered?.leave(undefined) : undefined;
+    const second = enter("skip");
+    released.resolve();
+    expect(await second).toMatchObject({ entered: { gate: LOCK } });
+    await left;
+  });
+});
+
+describe("a singleton whose release an outage swallowed", () => {
+  test("lets in the next when the server is there again, not when its lease is over", async () => {
+    let isDown = false;
+    const { clock, enter, locks, waiting } = oneNode((store) => ({
+      release: async (lock) => {
+        if (isDown) throw TIMEOUT;
+        return store.release(lock);
+      },
+    }));
+    const entry = await enter();
     isDown = true;
     waiting.failing = TIMEOUT;
     waiting.count = 1;

@@ -4,6 +4,7 @@ import {
   type Clock,
   crashesOf,
   type Envelope,
+  type LockClaim,
   type LockStore,
   type Logger,
   type MetricsCollector,
@@ -11,6 +12,7 @@ import {
   type SingletonRule,
   type Timer,
 } from "@millrace/core";
+import type { HeldLease } from "../lock/lock-request.ts";
 import { takeLock } from "../lock/take-lock.ts";
 import type { BackgroundRetries } from "../service/background-retries.ts";
 import { type EntrantKey, keyOfPayload } from "./key/entrant-key.ts";
@@ -35,6 +37,10 @@ export interface SingletonLimitOptions {
 /** What this node knows of a lock. `here`: one of its own jobs has it, or is taking it. */
 interface Known {
   here: boolean;
+  /** Its job has ended, and it is being released. */
+  leaving: Promise<void> | undefined;
+  /** Was sent and got no answer: the lock may be this node's, and no job has it. */
+  unanswered: LockClaim | undefined;
   /** Another node has it; believed until then, by the monotonic clock. */
   elsewhereUntilMs: number;
   lookAgain: Timer | undefined;
@@ -68,45 +74,85 @@ export class SingletonLimit implements Limit {
     const known = this.#knownOf(name);
     const { origin, headers } = entrant.message;
     const letIn = origin === "runtime" && headers["millrace-gate"] === name;
-    if (
-      mayBeBlockedAlready(entrant) ||
-      known.here ||
-      (!letIn && this.#now() < known.elsewhereUntilMs)
-    )
+    const skips = maySkip(entrant, rule);
+    // Its end may be known to the producer of this job already.
+    if (skips) await known.leaving;
+    // A job that would not run at all is not told so by what was heard a moment ago.
+    const isElsewhere = !letIn && !skips && this.#now() < known.elsewhereUntilMs;
+    if (mayBeBlockedAlready(entrant) || known.here || isElsewhere)
       return this.#refuse(entrant, rule, name, known);
-    known.here = true;
     const askedAt = this.#now();
-    try {
-      const { locks, clock, log, node, leaseMs, random } = this.#options;
-      const lease = await takeLock(
-        { locks, clock, log, random },
-        { name, holder: node, leaseMs, waitMs: 0 },
-      );
-      if (lease === undefined) {
-        known.here = false;
-        known.elsewhereUntilMs = this.#now() + ELSEWHERE_MS;
-        return this.#refuse(entrant, rule, name, known);
-      }
-      this.#observeWait(entrant, letIn, this.#now() - askedAt);
-      return {
-        entered: {
-          token: lease.token,
-          gate: name,
-          onLost: (listener) => {
-            if (!lease.isHeld()) listener();
-            else lease.signal.addEventListener("abort", listener, { once: true });
-          },
-          leave: async () => {
-            await lease.release();
-            known.here = false;
-            await this.#letInSurely(envelope.queue, name, known);
-          },
+    const lease = await this.#take(envelope.queue, name, known);
+    if (lease === undefined) {
+      known.elsewhereUntilMs = this.#now() + ELSEWHERE_MS;
+      return this.#refuse(entrant, rule, name, known);
+    }
+    this.#observeWait(entrant, letIn, this.#now() - askedAt);
+    return {
+      entered: {
+        token: lease.token,
+        gate: name,
+        onLost: (listener) => {
+          if (!lease.isHeld()) listener();
+          else lease.signal.addEventListener("abort", listener, { once: true });
         },
-      };
+        leave: async () => {
+          await this.#release(lease, known);
+          await this.#letInSurely(envelope.queue, name, known);
+        },
+      },
+    };
+  }
+
+  /**
+   * Whether a call that failed was carried out is found by calling with the same claim again. If no
+   * job does, this does in the background: a lock that was had without anybody's learning of it
+   * would keep all others out until its lease is over.
+   */
+  async #take(queue: string, name: string, known: Known): Promise<HeldLease | undefined> {
+    const { locks, clock, log, node: holder, leaseMs, random } = this.#options;
+    const before = known.unanswered;
+    const claim = before ?? { holder, leaseMs };
+    known.unanswered = claim;
+    known.here = true;
+    try {
+      const request = { name, holder, leaseMs, waitMs: 0 };
+      const lease = await takeLock({ locks, clock, log, random }, request, claim);
+      known.unanswered = undefined;
+      known.here = lease !== undefined;
+      return lease;
     } catch (error) {
       known.here = false;
+      if (before === undefined) this.#resolveLater(queue, name, known, claim);
       throw error;
     }
+  }
+
+  #resolveLater(queue: string, name: string, known: Known, claim: LockClaim): void {
+    const { retries, locks, leaseMs, node } = this.#options;
+    void retries
+      .run(async () => {
+        if (known.unanswered !== claim) return;
+        if (known.here) throw new Error("a job asks for it at this moment");
+        const view = await locks.look(name);
+        if (known.unanswered !== claim || known.here) return;
+        if (view?.holder !== node) return void (known.unanswered = undefined);
+        const lease = await this.#take(queue, name, known);
+        if (lease === undefined) return;
+        await this.#release(lease, known);
+        await this.#letInSurely(queue, name, known);
+      }, leaseMs)
+      // After so long it is free in any case.
+      .then(() => {
+        if (known.unanswered === claim) known.unanswered = undefined;
+      });
+  }
+
+  async #release(lease: HeldLease, known: Known): Promise<void> {
+    known.leaving = lease.release();
+    await known.leaving;
+    known.leaving = undefined;
+    known.here = false;
   }
 
   close(): Promise<void> {
@@ -116,7 +162,7 @@ export class SingletonLimit implements Limit {
   }
 
   #refuse(entrant: Entrant, rule: SingletonRule<unknown>, name: string, known: Known): Entry {
-    if (rule.onBusy === "skip" && !hasBegun(entrant))
+    if (maySkip(entrant, rule))
       return {
         refusal: {
           kind: "cancelled",
@@ -197,11 +243,17 @@ export class SingletonLimit implements Limit {
   #knownOf(name: string): Known {
     const known = this.#locks.get(name);
     if (known !== undefined) return known;
-    for (const [other, { here, elsewhereUntilMs, lookAgain }] of this.#locks) {
-      if (!here && lookAgain === undefined && elsewhereUntilMs <= this.#now())
-        this.#locks.delete(other);
+    for (const [other, { here, unanswered, elsewhereUntilMs, lookAgain }] of this.#locks) {
+      const isQuiet = !here && unanswered === undefined && lookAgain === undefined;
+      if (isQuiet && elsewhereUntilMs <= this.#now()) this.#locks.delete(other);
     }
-    const fresh: Known = { here: false, elsewhereUntilMs: 0, lookAgain: undefined };
+    const fresh: Known = {
+      here: false,
+      leaving: undefined,
+      unanswered: undefined,
+      elsewhereUntilMs: 0,
+      lookAgain: undefined,
+    };
     this.#locks.set(name, fresh);
     return fresh;
   }
@@ -226,7 +278,8 @@ function lockOf(
  * What was under way once is not skipped: its own dead holder may be the one that still has the
  * lock.
  */
-function hasBegun(entrant: Entrant): boolean {
+function maySkip(entrant: Entrant, { onBusy }: SingletonRule<unknown>): boolean {
   const { attempts, interruptions, snoozes } = entrant.envelope;
-  return attempts > 0 || interruptions > 0 || snoozes > 0 || crashesOf(entrant) > 0;
+  const hasBegun = attempts > 0 || interruptions > 0 || snoozes > 0 || crashesOf(entrant) > 0;
+  return onBusy === "skip" && !hasBegun;
 }

@@ -1,4 +1,4 @@
-import { type ErrorCode, MillraceError, recordError } from "@millrace/core";
+import { type ErrorCode, type LockClaim, MillraceError, recordError } from "@millrace/core";
 import { EXPIRY_JITTER_MS, leaseTime, RELEASE_JITTER_MS } from "./lease-time.ts";
 import { BackgroundRetries } from "../service/background-retries.ts";
 import { LeaseTerms } from "./lease-terms.ts";
@@ -24,12 +24,12 @@ export function lockDuties(
   host: LockHost,
   request: LockRequest,
   tell: Pick<LockDuties, "onGranted" | "onLost">,
+  // One object for all tries, by which the store recognises a write whose answer was lost.
+  claim: LockClaim = { holder: request.holder, leaseMs: request.leaseMs },
 ): LockDuties {
   const { locks, clock, random } = host;
   const { name, leaseMs } = request;
   const log = host.log.child({ lock: name });
-  // One object for all tries, by which the store recognises a write whose answer was lost.
-  const claim = { holder: request.holder, leaseMs };
   const terms = new LeaseTerms({ locks, clock, name, leaseMs }, claim);
 
   return {

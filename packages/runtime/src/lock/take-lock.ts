@@ -1,4 +1,5 @@
 import {
+  type LockClaim,
   MillraceError,
   optionNames,
   refuseUnknown,
@@ -9,7 +10,8 @@ import { createActor } from "xstate";
 import { xstateClock } from "../service/xstate-clock.ts";
 import { clockedSignal } from "./clocked-signal.ts";
 import { lockDuties } from "./lock-duties.ts";
-import { lockMachine } from "./lock-machine.ts";
+import { type LeaseTerm, lockMachine } from "./lock-machine.ts";
+
 import type { HeldLease, LockHost, LockRequest } from "./lock-request.ts";
 
 const NAMES = optionNames<LockRequest>({
@@ -20,6 +22,8 @@ const NAMES = optionNames<LockRequest>({
  * Takes a lock and keeps it: renewed every third of its lease, given up before the lease can be
  * over.
  *
+ * @param claim of a call before that got no answer, whose holder and lease are the same: what that
+ *   may have taken is this call's
  * @returns undefined where another still has it after `waitMs`
  * @throws MillraceError `invalid-name`, `invalid-option`, or why the store can't be used; with
  *   `waitMs` at 0 also `request-timeout` and its kin. The signal's reason where it was aborted
@@ -33,6 +37,7 @@ const NAMES = optionNames<LockRequest>({
 export async function takeLock(
   host: LockHost,
   request: LockRequest,
+  claim?: LockClaim,
 ): Promise<HeldLease | undefined> {
   refuseUnknown(request, NAMES, "takeLock()");
   requireLockName(request.name);
@@ -49,10 +54,11 @@ export async function takeLock(
     loss = lost(request, superseded);
     controller.abort(loss);
   };
-  const duties = lockDuties(host, request, {
+  const tell = {
     onLost: lose,
-    onGranted: ({ lock }) => answer.resolve(heldLease(lock.token)),
-  });
+    onGranted: ({ lock }: LeaseTerm) => answer.resolve(heldLease(lock.token)),
+  };
+  const duties = lockDuties(host, request, tell, claim);
   const actor = createActor(lockMachine, { clock: xstateClock(host.clock), input: duties });
   const giveUp = (): void => actor.send({ type: "GIVE_UP" });
 

@@ -1,4 +1,4 @@
-import { recordError, type Timer } from "@millrace/core";
+import { defined, type LockClaim, recordError, type Timer } from "@millrace/core";
 import type { HeldLease, LockHost } from "../../lock/lock-request.ts";
 import { takeLock } from "../../lock/take-lock.ts";
 import { permitCount, permitName, slotsOf, sparePermits, waitingLineName } from "./permit-share.ts";
@@ -32,6 +32,8 @@ const RETRY_MS = 1_000;
 export class PermitPool {
   readonly #options: PermitPoolOptions;
   readonly #held = new Map<number, HeldLease>();
+  /** Claims that got no answer. */
+  readonly #unanswered = new Map<number, LockClaim>();
   #cap: number;
   #wanted = 0;
   #search: AbortController | undefined;
@@ -199,16 +201,23 @@ export class PermitPool {
     }
   }
 
-  #take(permit: number, waitMs: number, signal?: AbortSignal): Promise<HeldLease | undefined> {
+  /** Where the call before got no answer, what that may have taken is this one's. */
+  async #take(
+    permit: number,
+    waitMs: number,
+    signal?: AbortSignal,
+  ): Promise<HeldLease | undefined> {
     const { host, queue, holder, leaseMs } = this.#options;
     const name = permitName(queue, permit);
-    return takeLock(host, {
-      name,
-      holder,
-      leaseMs,
-      waitMs,
-      ...(signal === undefined ? {} : { signal }),
-    });
+    const claim = this.#unanswered.get(permit) ?? { holder, leaseMs };
+    this.#unanswered.delete(permit);
+    try {
+      return await takeLock(host, { name, holder, leaseMs, waitMs, ...defined({ signal }) }, claim);
+    } catch (error) {
+      // One that was told to stop is under way for a while, and releases what it is given.
+      if (signal?.aborted !== true) this.#unanswered.set(permit, claim);
+      throw error;
+    }
   }
 
   #keep(permit: number, lease: HeldLease): void {
