@@ -1,6 +1,7 @@
 // Each number of the overview, of a queue and of a cause leads to its list. Plots start at 5 min.
 import { defineJob } from "millrace";
-import { expect, test, vi } from "vitest";
+import { serveDashboard } from "millrace/dashboard";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { describeServer } from "../harness/servers.ts";
 import { COUNT, fleet } from "./browser-fleet.ts";
 import { busy } from "./busy-fleet.ts";
@@ -127,6 +128,23 @@ describeInBrowser("numbers of the dashboard", (browserOf) => {
       made = 200;
       await page.goto(`${served.url}audit`);
       await cut.waitFor();
+    });
+
+    test("a Grafana that is configured is linked beside the plots, and nothing is where none is", async () => {
+      const { client, served } = await fleet(server);
+      const grafana = "https://grafana.example.com/d/millrace";
+      const other = await serveDashboard({ millrace: client, port: 0, localName: "ada", grafana });
+      onTestFinished(() => other.close());
+      const { page, trouble } = await open(browserOf(), other.url);
+      const link = page.getByRole("link", { name: "More in Grafana" });
+      for (const path of ["", "queues/mail"]) {
+        await page.goto(`${other.url}${path}`);
+        expect(await link.getAttribute("href")).toBe(grafana);
+      }
+      expect(trouble).toEqual([]);
+      await page.goto(served.url);
+      await page.getByRole("heading", { name: "How long they ran" }).waitFor();
+      expect(await link.count()).toBe(0);
     });
 
     test("plots show the last 5 and 15 minutes, of the fleet and of a queue", async () => {
