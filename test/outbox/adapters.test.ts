@@ -49,6 +49,12 @@ interface WrittenRow {
 const inputOf = (body: Uint8Array): unknown =>
   (decode(body) as { readonly payload: unknown }).payload;
 
+/** The database refuses a row, whoever writes it does not care, and the transaction is lost. */
+async function goOnAfterFailure(outbox: Outbox): Promise<void> {
+  const refused = outbox.enqueue(mail, { to: "nobody" }, { id: "refused" });
+  await expect(refused).rejects.toThrow();
+}
+
 /** One library: runs the function in a transaction, which rolls back where it throws. */
 interface Library {
   inTransaction(act: (outbox: Outbox) => Promise<void>): Promise<void>;
@@ -157,6 +163,7 @@ describe.skipIf(missing !== undefined)(
       observer = new pg.Client({ connectionString: server.url });
       await observer.connect();
       await observer.query(POSTGRES_SCHEMA);
+      await observer.query("ALTER TABLE millrace_outbox ADD CHECK (id <> 'refused')");
     });
     afterAll(async () => {
       await observer?.end();
@@ -216,8 +223,29 @@ describe.skipIf(missing !== undefined)(
         const second = await shop.once(run, () => Promise.reject(new Error("it ran twice")));
         expect([first, second]).toEqual([done, done]);
         expect(await written()).toEqual([...jobs, ["d", null, {}, { to: "once" }]]);
+        const caught = shop.once({ ...run, job: { ...JOB, id: `${name} caught` } }, (_, outbox) =>
+          goOnAfterFailure(outbox),
+        );
+        await expect(caught).rejects.toThrow();
       } finally {
         await library.close();
+      }
+    });
+
+    test("a transaction that the database rolled back is not taken for committed", async () => {
+      await observer.query("TRUNCATE millrace_outbox");
+      const pool = new pg.Pool({ connectionString: server.url, max: 1 });
+      const outbox = createOutbox(pgTransaction);
+      const begin = beginOnPool(pool);
+      try {
+        await expect(begin((tx) => goOnAfterFailure(outbox(tx)))).rejects.toMatchObject({
+          code: "outbox-failed",
+        });
+        expect(await written()).toEqual([]);
+        await begin(async (tx) => void (await outbox(tx).enqueue(mail, ODD, { id: "a" })));
+        expect(await written()).toHaveLength(1);
+      } finally {
+        await pool.end();
       }
     });
   },

@@ -106,7 +106,8 @@ export const ERROR_CODES = {
     "No durable machine of this name and id has been started, or no node has stored its chart.",
   "machine-ended": "A durable machine has come to an end, and not to what was waited for.",
   "machine-active": "A durable machine that was to be forgotten has not come to an end.",
-  "outbox-failed": "The database of an outbox can't be reached, or refused a statement.",
+  "outbox-failed":
+    "The database of an outbox can't be reached, refused a statement, or rolled back at the COMMIT.",
   // Why an attempt failed, in records and dead letters.
   "handler-failed": "The handler threw or rejected.",
   "step-too-large":

@@ -1,10 +1,14 @@
+import { MillraceError } from "@millrace/core";
 import type { Row, SyncTransaction, Transaction } from "./transaction.ts";
 
 // Each says only what it needs of its package, which is therefore not imported.
 
 /** A client of `pg` that has begun a transaction. */
 export interface PgClient {
-  query(sql: string, parameters: unknown[]): Promise<{ readonly rows: readonly Row[] }>;
+  query(
+    sql: string,
+    parameters: unknown[],
+  ): Promise<{ readonly rows: readonly Row[]; readonly command?: string }>;
 }
 
 /**
@@ -29,7 +33,9 @@ export interface PgPool<Client> {
 }
 
 /**
- * Begins transactions on a pool of the package `pg`, which has no such function of its own.
+ * Begins transactions on a pool of the package `pg`, which has no such function of its own. It
+ * rejects with `outbox-failed` where the database rolled back at the commit, because a statement
+ * had failed and the function went on.
  *
  * @param begin the statement, for another isolation level
  * @example
@@ -52,12 +58,21 @@ export function beginOnPool<Client extends PgClient & { release(broken?: boolean
         );
         throw error;
       });
-      await client.query("COMMIT", []);
+      const { command = "COMMIT" } = await client.query("COMMIT", []);
       broken = false;
+      // PostgreSQL answers so, and without an error, where a statement of it had failed.
+      if (command !== "COMMIT") throw rolledBack();
     } finally {
       client.release(broken);
     }
   };
+}
+
+function rolledBack(): MillraceError {
+  return new MillraceError(
+    "outbox-failed",
+    "The database rolled the transaction back at its COMMIT, because one of its statements had failed and the function went on. Nothing of it is stored. Let the statement's error be thrown.",
+  );
 }
 
 /** The `sql` that `begin` of the package `postgres` hands over. */
