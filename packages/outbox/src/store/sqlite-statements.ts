@@ -6,6 +6,13 @@ export const ENSURE_QUEUE =
   "INSERT INTO millrace_outbox_claim (queue) VALUES (?) ON CONFLICT DO NOTHING";
 export const MARK = "SELECT mark FROM millrace_outbox_claim WHERE queue = ?";
 
+/** Whether there is something to claim, or a claim is open. */
+export const WAITS = `
+SELECT 1 FROM millrace_outbox WHERE queue = ? AND set_aside_at IS NULL
+UNION ALL
+SELECT 1 FROM millrace_outbox_claim WHERE queue = ? AND seqs IS NOT NULL
+LIMIT 1`;
+
 /** Takes the oldest rows, unless a claim is open. */
 export const CLAIM = `
 UPDATE millrace_outbox_claim SET

@@ -6,8 +6,8 @@ import { asParameter } from "../rows/stored-job.ts";
 import { INSERT_SQLITE } from "../writer/insert.ts";
 import { SQLITE_COLUMNS, SQLITE_SCHEMA } from "../schema/sqlite.ts";
 import type { Claim, ClaimLimits, OutboxStore } from "./outbox-store.ts";
-import { asOutboxError } from "./outbox-error.ts";
 import { asRow, asSetAside, asStatus } from "./read-rows.ts";
+import { SqliteConnection } from "./sqlite-connection.ts";
 import * as sql from "./sqlite-statements.ts";
 
 /** Where the database of an outbox is. */
@@ -15,10 +15,6 @@ export interface SqliteOutboxOptions {
   /** The database's file. */
   readonly path: string;
 }
-
-/** How long a statement waits for another process that writes. */
-const BUSY_MS = 5_000;
-const NO_TABLE_OR_COLUMN = /no such (?:table|column)/;
 
 const NAMES = optionNames<SqliteOutboxOptions>({ path: true });
 
@@ -35,16 +31,8 @@ export function sqliteOutbox(options: SqliteOutboxOptions): OutboxStore {
   refuseUnknown(options, NAMES, "sqliteOutbox()");
   const { path } = options;
   requireText(path, "path");
-  let database: DatabaseSync | undefined;
-
-  async function use<Result>(act: (database: DatabaseSync) => Result): Promise<Result> {
-    try {
-      database ??= await open(path);
-      return act(database);
-    } catch (error) {
-      throw asOutboxError(error, ({ message }) => NO_TABLE_OR_COLUMN.test(message));
-    }
-  }
+  const connection = new SqliteConnection(path);
+  const use: SqliteConnection["use"] = (act) => connection.use(act);
   const run = (text: string, ...values: (string | number | null)[]): Promise<readonly Row[]> =>
     use((opened) => opened.prepare(text).all(...values) as readonly Row[]);
 
@@ -56,7 +44,11 @@ export function sqliteOutbox(options: SqliteOutboxOptions): OutboxStore {
       return String((await run(sql.MARK, queue))[0]?.["mark"]);
     },
     claim: (queue, limits) =>
-      use((opened) => atomically(opened, () => claim(opened, queue, limits))),
+      use((opened) => {
+        // Asked at each look, and a transaction that may write would wait for writers each time.
+        if (opened.prepare(sql.WAITS).get(queue, queue) === undefined) return undefined;
+        return atomically(opened, () => claim(opened, queue, limits));
+      }),
     setAside: (queue, { id }, rows) =>
       use((opened) =>
         atomically(opened, () => {
@@ -105,10 +97,7 @@ export function sqliteOutbox(options: SqliteOutboxOptions): OutboxStore {
     },
     // Nobody is notified: the relay looks by itself.
     setIdle: async () => {},
-    async close() {
-      database?.close();
-      database = undefined;
-    },
+    close: async () => connection.close(),
   };
 }
 
@@ -121,11 +110,6 @@ function migrate(database: DatabaseSync): void {
       .map(({ name }) => name),
   );
   for (const { name, add } of SQLITE_COLUMNS) if (!there.has(name)) database.exec(add);
-}
-
-async function open(path: string): Promise<DatabaseSync> {
-  const { DatabaseSync: Database } = await import("node:sqlite");
-  return new Database(path, { timeout: BUSY_MS });
 }
 
 /** Others wait from the start, so that what is read stays true until it is written. */
