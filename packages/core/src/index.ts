@@ -408,6 +408,7 @@ export type {
   BlockedJob,
   BlockedQuery,
   BlockedStore,
+  MeantRelease,
   ReleaseOptions,
 } from "./broker/stores/blocked-store.ts";
 export type {

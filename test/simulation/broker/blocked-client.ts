@@ -3,8 +3,8 @@ import {
   type BlockedJob,
   type BlockedQuery,
   type BlockedStore,
-  type Cancellation,
   isMeant,
+  type MeantRelease,
   messageIdOf,
   type ReleaseOptions,
 } from "@millrace/core";
@@ -45,13 +45,14 @@ export class BlockedClient implements BlockedStore {
   async releaseJob(
     queue: string,
     id: string,
-    meant: Pick<Cancellation, "createdAt"> = {},
+    { sequence, ...meant }: MeantRelease = {},
   ): Promise<boolean> {
     const { blocked } = this.#line.server;
     const found = await this.#line.call({
       point: `find blocked ${id}`,
       act: () =>
         blocked.list(queue).find((job) => {
+          if (sequence !== undefined && sequence !== job.sequence) return false;
           const envelope = blockedJob(job)?.envelope;
           return envelope?.id === id && isMeant(meant, envelope);
         }),

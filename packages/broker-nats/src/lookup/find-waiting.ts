@@ -35,7 +35,7 @@ export async function findWaiting(
         : await findAt(server, { stream: server.names.queueStream(queue), place, id });
     if (atPlace !== undefined && isLookedFor(atPlace, options)) return atPlace;
     const delayed = await findDelayed(server, id, options);
-    if (delayed !== undefined) return delayed;
+    if (delayed !== undefined || options.only === "delayed") return delayed;
     const waiting = await blocked.find(id, options);
     if (waiting !== undefined) {
       const { envelope, storedAt, gate } = waiting;

@@ -3,12 +3,12 @@ import {
   type BlockedJob,
   type BlockedQuery,
   type BlockedStore,
-  type Cancellation,
   defined,
   type Envelope,
   type FindOptions,
   isLookedFor,
   isMeant,
+  type MeantRelease,
   type NewestOptions,
   readEnvelope,
   type ReleaseOptions,
@@ -85,12 +85,13 @@ export class NatsBlocked implements BlockedStore {
   async releaseJob(
     queue: string,
     id: string,
-    meant: Pick<Cancellation, "createdAt"> = {},
+    { sequence, ...meant }: MeantRelease = {},
   ): Promise<boolean> {
-    const blocked = await this.#find(requireQueueName(queue), requireId(id), (message) => {
+    const isIt = (message: StreamMessage): boolean => {
       const job = this.#jobOf(message);
       return job === undefined || isMeant(meant, job.envelope);
-    });
+    };
+    const blocked = await this.#find(requireQueueName(queue), requireId(id), isIt, sequence);
     if (blocked === undefined) return false;
     return this.#move(queue, blocked, undefined, await this.#wasMovedLongAgo(blocked));
   }
@@ -222,9 +223,11 @@ export class NatsBlocked implements BlockedStore {
     queue: string | undefined,
     id: string,
     isIt: (message: StreamMessage) => boolean,
+    at?: number,
   ): Promise<StreamMessage | undefined> {
     const { nc, jsm, names } = this.#server;
-    const range = { stream: names.blockedStream, filter: this.#filter(queue) };
+    const place = at === undefined ? {} : { from: at, until: at, limit: 1 };
+    const range = { stream: names.blockedStream, filter: this.#filter(queue), ...place };
     for await (const message of readStream(nc, jsm, range)) {
       const messageId = message.headers["nats-msg-id"];
       const of = names.readBlockedSubject(message.subject)?.queue;

@@ -46,6 +46,11 @@ export interface FindOptions {
    * the broker's clock: another job of the id may have come later.
    */
   readonly enqueuedBefore?: number;
+  /**
+   * Only a job that waits for its time: nothing is looked through for it. Default: wherever it
+   * waits.
+   */
+  readonly only?: "delayed";
   /** Only a job for which it holds: another of its id may lie before it. Default: any. */
   readonly where?: (job: WaitingJob) => boolean;
   /** Gives the look up, between two reads of a long queue: it rejects then. */

@@ -42,6 +42,12 @@ export interface ReleaseOptions {
   readonly permits?: readonly string[];
 }
 
+/** Which job is let in. */
+export interface MeantRelease extends Pick<Cancellation, "createdAt"> {
+  /** Where it lies, as `list` says it. */
+  readonly sequence?: number;
+}
+
 /**
  * Jobs that wait at gates, by queue and gate, outside of their queue. Settlement's step `block`
  * puts them in; they are let in oldest first. Whoever calls at the same time never gets the same
@@ -58,12 +64,12 @@ export interface BlockedStore {
    */
   release(queue: string, gate: string, count: number, options?: ReleaseOptions): Promise<number>;
   /**
-   * Moves one job, whatever waits before it. Looks through all that is blocked in the queue.
+   * Moves one job, whatever waits before it. Looks through all that is blocked in the queue, unless
+   * it is said where the job lies.
    *
-   * @param meant of several of the id, the one that was created then
-   * @returns false where it isn't blocked
+   * @returns false where it isn't blocked, or not there
    */
-  releaseJob(queue: string, id: string, meant?: Pick<Cancellation, "createdAt">): Promise<boolean>;
+  releaseJob(queue: string, id: string, meant?: MeantRelease): Promise<boolean>;
   /** Every gate at which something waits. Its work follows the number of gates, not of jobs. */
   gates(queue?: string): Promise<readonly BlockedGate[]>;
   /** Oldest first. */

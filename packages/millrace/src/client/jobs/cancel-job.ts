@@ -63,6 +63,11 @@ export interface CancelledJob extends AwaitedJob {
    * up.
    */
   readonly createdAt?: number;
+  /**
+   * Whoever cancels many lets those in that are blocked at gates, once all cancellations are
+   * stored: default is to look for each, through all that is blocked.
+   */
+  readonly letInByCaller?: true;
 }
 
 const WHO_RUNS_MS = 400;
@@ -149,7 +154,8 @@ async function askForEnd(
   // A job that waits for its time would be settled no sooner than that.
   const brought = await broker.delayed.move(id, queue, "now", { cancellation });
   // Nor one that is blocked at a gate, before it is let in.
-  if (!brought) await broker.blocked.releaseJob(queue, id, cancellation);
+  if (!brought && job.letInByCaller !== true)
+    await broker.blocked.releaseJob(queue, id, cancellation);
   return undefined;
 }
 

@@ -5,6 +5,7 @@ import {
   MillraceError,
   type StoredDeadLetter,
 } from "@millrace/core";
+import { jobKey } from "../jobs/job-key.ts";
 import { cancelJob } from "../jobs/cancel-job.ts";
 import { discardLetter, forgetSteps, stepsOf } from "../dead/dead-discard.ts";
 import { revivedEnvelope } from "../dead/dead-retry.ts";
@@ -12,7 +13,8 @@ import { manyReviver } from "../dead/dead-revive.ts";
 import { serverClock } from "../server-clock.ts";
 import { type Act, type ActStep, outcomeOf } from "./act.ts";
 import { keptJob, keptLetter, KeptThings } from "./kept-things.ts";
-import type { StoredOperation } from "./operation.ts";
+import { blockedOf } from "./blocked-of.ts";
+import type { ItemOutcome, StoredOperation } from "./operation.ts";
 import type { PlanItem } from "./operation-plan.ts";
 import { QueueReader } from "./queue-reader.ts";
 import { undoActOf } from "./undo-acts.ts";
@@ -108,18 +110,55 @@ function cancels(broker: Broker, clock: Clock, things: KeptThings, reason: strin
   const reader = new QueueReader(broker);
   return async ({ items, from, requireHeld }, next) => {
     const waiting = await thoseThatWait(broker, reader, items);
-    for (const [index, item] of items.entries()) {
-      const found = waiting.get(item);
-      const cancelled = async (): Promise<boolean> => {
-        // What an earlier try has cancelled already is not as it was.
-        if (found !== undefined && found.cancelled === undefined)
-          await things.keep(from + index, keptJob(found, clock.now()));
-        requireHeld();
-        return cancel(broker, clock, item, reason);
-      };
-      next(await outcomeOf(cancelled));
+    const outcomes: ItemOutcome[] = [];
+    try {
+      for (const [index, item] of items.entries()) {
+        const found = waiting.get(item);
+        const cancelled = async (): Promise<boolean> => {
+          // What an earlier try has cancelled already is not as it was.
+          if (found !== undefined && found.cancelled === undefined)
+            await things.keep(from + index, keptJob(found, clock.now()));
+          requireHeld();
+          return cancel(broker, clock, item, reason);
+        };
+        outcomes.push(await outcomeOf(cancelled));
+      }
+    } finally {
+      // Those that were cancelled before one met a defect, too.
+      for (const outcome of await letIn(broker, items, outcomes)) next(outcome);
     }
   };
+}
+
+/**
+ * Cancelled jobs that are blocked at gates would be settled no sooner than they are let in. Those
+ * that came there since the look at what waits are among them.
+ */
+async function letIn(
+  broker: Broker,
+  items: readonly PlanItem[],
+  outcomes: readonly ItemOutcome[],
+): Promise<readonly ItemOutcome[]> {
+  const cancelled = items.filter((_, index) => outcomes[index]?.what === "done");
+  const blocked = await blockedOf(broker, cancelled);
+  if (blocked.size === 0) return outcomes;
+  const after: ItemOutcome[] = [];
+  for (const [index, outcome] of outcomes.entries()) {
+    const job = items[index] && blocked.get(jobKey(items[index]));
+    if (job === undefined || outcome.what !== "done") {
+      after.push(outcome);
+      continue;
+    }
+    const { sequence, envelope } = job;
+    const { id, queue, createdAt } = envelope;
+    after.push(
+      await outcomeOf(async () => {
+        await broker.blocked.releaseJob(queue, id, { createdAt, sequence });
+        return true;
+      }),
+    );
+  }
+  return after;
 }
 
 /** Those of the items that are left. */
@@ -148,7 +187,7 @@ async function cancel(
   reason: string,
 ): Promise<boolean> {
   if (createdAt === undefined) throw unknownJob({ id, queue }, "cancelled");
-  const job = { id, queue, createdAt };
+  const job = { id, queue, createdAt, letInByCaller: true } as const;
   try {
     const { state } = await cancelJob(broker, clock, job, cancelReason(reason), {});
     return state === "cancelling" || state === "cancelled";

@@ -1,5 +1,6 @@
 import type { Broker, Envelope } from "@millrace/core";
 import { isFinal } from "../jobs/results/end-on-record.ts";
+import { blockedOf } from "./blocked-of.ts";
 import type { PlanItem } from "./operation-plan.ts";
 import { jobKey } from "../jobs/job-key.ts";
 import type { QueueReader } from "./queue-reader.ts";
@@ -17,8 +18,11 @@ export async function thoseThatWait(
   let missing = items;
   for (let look = 1; missing.length > 0 && look <= LOOKS; look += 1) {
     if (look > 1) missing = await thoseSentOn(broker, missing);
-    // What is delayed or blocked is found by its id, and would be missing in the queue.
-    const elsewhere = await Promise.all(missing.map((item) => notQueued(broker, item)));
+    // What is delayed or blocked would be missing in the queue.
+    const blocked = await blockedOf(broker, missing);
+    const elsewhere = await Promise.all(
+      missing.map(async (item) => blocked.get(jobKey(item))?.envelope ?? delayed(broker, item)),
+    );
     const left = missing.filter((_, index) => elsewhere[index] === undefined);
     const queued = await reader.find(left);
     for (const [index, item] of missing.entries()) {
@@ -30,12 +34,12 @@ export async function thoseThatWait(
   return found;
 }
 
-async function notQueued(
+async function delayed(
   broker: Broker,
   { id, queue, createdAt }: PlanItem,
 ): Promise<Envelope | undefined> {
   const waiting = await broker.findWaiting(id, {
-    ...{ queue, storedBefore: 0 },
+    ...{ queue, only: "delayed" },
     where: ({ envelope }) => envelope.createdAt === createdAt,
   });
   return waiting?.envelope;

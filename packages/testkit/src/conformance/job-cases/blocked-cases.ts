@@ -197,11 +197,24 @@ export const blockedCases: readonly ConformanceCase[] = [
     const worker = await scene.worker();
     const jobs = await block(scene, worker, ["a", "a", "b"]);
     const wanted = jobs[1]?.id ?? "";
-    assert.equal(await scene.broker.blocked.releaseJob(scene.queue, wanted), true);
-    assert.equal(await scene.broker.blocked.releaseJob(scene.queue, wanted), false);
+    const { blocked } = scene.broker;
+    assert.equal(await blocked.releaseJob(scene.queue, wanted), true);
+    assert.equal(await blocked.releaseJob(scene.queue, wanted), false);
     await worker.delivery(3);
     assert.deepEqual(idsFrom(worker, 3), [wanted]);
     assert.equal((await scene.broker.queues.snapshot(scene.queue)).blocked, 2);
+    // Of one whose place is known nothing else is looked through.
+    const [first, last] = await blocked.list({ queue: scene.queue });
+    assert.ok(first !== undefined && last !== undefined);
+    const { id } = last.envelope;
+    const at = ({ sequence }: { readonly sequence: number }) =>
+      blocked.releaseJob(scene.queue, id, { sequence });
+    assert.equal(await at(first), false);
+    assert.equal(await at({ sequence: last.sequence + 1 }), false);
+    assert.equal(await at(last), true);
+    assert.equal(await at(last), false);
+    await worker.delivery(4);
+    assert.deepEqual(idsFrom(worker, 4), [id]);
   }),
 
   conformanceCase("blocked: of two of one id the one that is meant is let in", async (scene) => {

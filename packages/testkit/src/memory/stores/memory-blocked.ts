@@ -3,8 +3,8 @@ import {
   type BlockedJob,
   type BlockedQuery,
   type BlockedStore,
-  type Cancellation,
   isMeant,
+  type MeantRelease,
   type QueueMessage,
   readEnvelope,
   type ReleaseOptions,
@@ -80,10 +80,11 @@ export class MemoryBlocked implements BlockedStore {
   async releaseJob(
     queue: string,
     id: string,
-    meant: Pick<Cancellation, "createdAt"> = {},
+    { sequence: at, ...meant }: MeantRelease = {},
   ): Promise<boolean> {
     this.#reach();
-    const found = this.#rack.entries(queue).find(([, job]) => {
+    const found = this.#rack.entries(queue).find(([sequence, job]) => {
+      if (at !== undefined && at !== sequence) return false;
       const envelope = jobOf(0, job)?.envelope;
       return envelope?.id === id && isMeant(meant, envelope);
     });
