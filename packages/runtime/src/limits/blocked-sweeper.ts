@@ -10,7 +10,7 @@ import {
 import type { HeldLease } from "../lock/lock-request.ts";
 import { takeLock } from "../lock/take-lock.ts";
 import { permitLock, RATES_BUCKET, readGate } from "./gate-names.ts";
-import { roomWithinHorizon } from "./key/gcra.ts";
+import { type Rate, rateInForce, roomWithinHorizon } from "./key/gcra.ts";
 import { limitInHolder } from "./key/permit.ts";
 import { rateDocument, readRateState } from "./key/rate-reserver.ts";
 import { ServerClock } from "../clock/server-clock.ts";
@@ -22,8 +22,17 @@ export interface SweeperOptions {
   /** In [0, 1), for jitter. */
   readonly random: () => number;
   readonly node: string;
-  /** Most permits of a key in the queue, as far as this node knows. */
-  readonly keyConcurrencyOf: (queue: string) => number | undefined;
+  /** What limits a queue's keys, as far as this node knows. */
+  readonly keyRulesOf: (queue: string) => KeyRules;
+}
+
+/** An operator's limit, or those of the queue's definitions. */
+export interface KeyRules {
+  /** Whether this node runs the queue's jobs: else it does not know their definitions. */
+  readonly isServed: boolean;
+  /** Most permits of a key. */
+  readonly concurrency: number | undefined;
+  readonly rates: readonly Rate[];
 }
 
 /** While nothing is blocked, as far as this node knows. */
@@ -42,6 +51,11 @@ const LEADER_LEASE_MS = 3_000;
 const AT_A_TIME = 16;
 /** Permits looked at to find out a key's limit, where only nodes that serve its queue know it. */
 const FIRST_PERMITS = 4;
+/**
+ * Where nothing limits a key any more, so many jobs are let in at once. Not all: another version's
+ * nodes may know of a limit, and send them back.
+ */
+const UNLIMITED = 1_000;
 
 /**
  * The last net: lets blocked jobs in where there is room and nobody left to see it, because a
@@ -157,7 +171,9 @@ export class Sweeper implements Stoppable {
   }
 
   async #freePermits(queue: string, key: string): Promise<number> {
-    const limit = this.#options.keyConcurrencyOf(queue) ?? (await this.#limitSeen(queue, key));
+    const { concurrency, isServed } = this.#options.keyRulesOf(queue);
+    if (concurrency === undefined && isServed) return UNLIMITED;
+    const limit = concurrency ?? (await this.#limitSeen(queue, key));
     return this.#free(Array.from({ length: limit }, (_, index) => permitLock(queue, key, index)));
   }
 
@@ -176,9 +192,11 @@ export class Sweeper implements Stoppable {
   async #startsLeft(queue: string, key: string): Promise<number> {
     const documents = await this.#options.broker.documents(RATES_BUCKET);
     const state = readRateState((await documents.get(rateDocument(queue, key)))?.value);
+    const { rates, isServed } = this.#options.keyRulesOf(queue);
+    if (rates.length === 0 && isServed) return UNLIMITED;
     // Nothing is remembered: whoever comes first writes it.
     if (state === undefined) return 1;
-    return roomWithinHorizon(state, state, await this.#serverClock.now());
+    return roomWithinHorizon(state, rateInForce(state, rates), await this.#serverClock.now());
   }
 }
 

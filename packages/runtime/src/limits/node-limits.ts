@@ -14,7 +14,7 @@ import type { LimitsOf } from "./key/key-limits.ts";
 import { KeyRate } from "./key/key-rate.ts";
 import { PermitKeeper } from "./key/permit-keeper.ts";
 import { SingletonLimit } from "./singleton-limit.ts";
-import { Sweeper } from "./blocked-sweeper.ts";
+import { type KeyRules, Sweeper } from "./blocked-sweeper.ts";
 
 export interface NodeLimitsOptions {
   readonly node: string;
@@ -66,8 +66,7 @@ export function nodeLimits(options: NodeLimitsOptions): NodeLimits {
         log,
         node,
         random: options.random,
-        keyConcurrencyOf: (queue) =>
-          limitsOf(queue).keyConcurrency ?? mostConcurrent(registry, queue),
+        keyRulesOf: (queue) => keyRules(registry, limitsOf, queue),
       }),
     close: async () => {
       await Promise.all([singletons.close(), caps.close(), rates.close()]);
@@ -84,9 +83,13 @@ function sharedQueues({ jobs }: Registry): readonly string[] {
   ];
 }
 
-function mostConcurrent({ jobs }: Registry, queue: string): number | undefined {
-  const limits = jobs
-    .filter((job) => job.queue === queue)
-    .flatMap(({ concurrency }) => concurrency?.limit ?? []);
-  return limits.length === 0 ? undefined : Math.max(...limits);
+function keyRules({ jobs }: Registry, limitsOf: LimitsOf, queue: string): KeyRules {
+  const own = jobs.filter((job) => job.queue === queue);
+  const { keyConcurrency, keyRate } = limitsOf(queue);
+  const limits = own.flatMap(({ concurrency }) => concurrency?.limit ?? []);
+  return {
+    isServed: own.length > 0,
+    concurrency: keyConcurrency ?? (limits.length === 0 ? undefined : Math.max(...limits)),
+    rates: keyRate === undefined ? own.flatMap(({ rateLimit }) => rateLimit ?? []) : [keyRate],
+  };
 }

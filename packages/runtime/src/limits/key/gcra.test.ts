@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { HORIZON_MS, type Rate, type RateState, reserve, roomWithinHorizon } from "./gcra.ts";
+import {
+  HORIZON_MS,
+  type Rate,
+  rateInForce,
+  type RateState,
+  reserve,
+  roomWithinHorizon,
+} from "./gcra.ts";
 
 const NOW = 1_700_000_000_000;
 
@@ -106,4 +113,14 @@ test("the room is what reserve would give", () => {
     ),
     { numRuns: 100 },
   );
+});
+
+test("of several definitions' rates a key's own counts, and the slowest where it was changed", () => {
+  const slow = { limit: 1, perMs: 86_400_000 };
+  const fast = { limit: 1_000, perMs: 1_000 };
+  const hourly = { limit: 1, perMs: 3_600_000 };
+  expect(rateInForce(slow, [fast, slow])).toEqual(slow);
+  expect(rateInForce(slow, [fast, hourly])).toEqual(hourly);
+  expect(rateInForce(slow, [fast])).toEqual(fast);
+  expect(rateInForce(slow, [])).toEqual(slow);
 });

@@ -39,6 +39,18 @@ export function roomWithinHorizon(known: RateState | undefined, rate: Rate, now:
   return Math.max(0, Math.floor((HORIZON_MS - aheadMs) / stepMs) + rate.limit);
 }
 
+/**
+ * The rate of a key: the one it is remembered with, unless that was changed since. Whose key it is
+ * isn't known; by a rate that is too fast its jobs would be let in again and again.
+ */
+export function rateInForce(remembered: Rate, known: readonly Rate[]): Rate {
+  const isKnown = known.some(
+    ({ limit, perMs }) => limit === remembered.limit && perMs === remembered.perMs,
+  );
+  const [slowest] = known.toSorted((a, b) => a.limit / a.perMs - b.limit / b.perMs);
+  return isKnown || slowest === undefined ? remembered : slowest;
+}
+
 /** What was given away under another rate counts as so many starts under this one. */
 function paidAt(known: RateState | undefined, rate: Rate, now: number): number {
   if (known === undefined) return now;

@@ -168,6 +168,19 @@ describe("a cap for each key, over all nodes", () => {
     expect(ledger.ended.toSorted()).toEqual(["a", "b", "c", "d"]);
   });
 
+  test("where it is taken back all that it kept out are let in within five seconds", async () => {
+    const { clock, ledger, outside, enqueue } = await fleet(2, {}, { slots: 50 });
+    const controls = await outside.documents(CONTROLS_BUCKET);
+    await controls.put(QUEUE, { perKey: { concurrency: 1 } });
+    await clock.advance(0);
+    await enqueue(ids("a", 40), { tenant: "acme", ms: 60_000 }, { concurrencyKey: "k" });
+    await clock.advance("1s");
+    expect(ledger.starts).toHaveLength(1);
+    await controls.remove(QUEUE);
+    await clock.advance("5s");
+    expect(ledger.starts).toHaveLength(40);
+  });
+
   test("a blocked job whose ack was lost is recalled: it waits once, and runs once", async () => {
     const { clock, ledger, brokers, outside, enqueue } = await fleet(1, concurrency(1));
     const other = await outside.locks.acquire(permitLock(QUEUE, "acme", 0), {

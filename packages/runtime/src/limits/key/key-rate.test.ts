@@ -106,4 +106,24 @@ describe("a rate for each key, over all nodes", () => {
     await clock.advance("70s");
     expect(ledger.starts).toHaveLength(30);
   });
+
+  test.each<[what: string, perKey: object | undefined]>([
+    ["raised", { rate: { limit: 100, perMs: 60_000 } }],
+    ["taken back", undefined],
+  ])(
+    "an operator's rate of one a day that is %s lets in what it kept out",
+    async (_what, perKey) => {
+      const { clock, ledger, outside, enqueue } = await fleet(2, {}, { slots: 50 });
+      const controls = await outside.documents(CONTROLS_BUCKET);
+      await controls.put(QUEUE, { perKey: { rate: { limit: 1, perMs: 86_400_000 } } });
+      await clock.advance(0);
+      await enqueue(ids("a", 30), { tenant: "acme", ms: 0 }, { concurrencyKey: "k" });
+      await clock.advance("1s");
+      expect(ledger.starts).toHaveLength(1);
+      if (perKey === undefined) await controls.remove(QUEUE);
+      else await controls.put(QUEUE, { perKey });
+      await clock.advance("70s");
+      expect(ledger.starts).toHaveLength(30);
+    },
+  );
 });
