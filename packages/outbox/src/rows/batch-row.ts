@@ -4,8 +4,10 @@ import {
   type Envelope,
   type JobRef,
   type MadeBatch,
+  MillraceError,
 } from "@millrace/core";
 import type { OutboxRow, SetAside } from "../store/outbox-store.ts";
+import { MOST_BODY_BYTES, tooLarge } from "./large-body.ts";
 import { readRow } from "./read-row.ts";
 import type { NewRow, StoredJob } from "./stored-job.ts";
 
@@ -34,6 +36,8 @@ interface Body {
 /**
  * One row for a whole batch, in the outbox of its callback's queue. The relay makes the batch
  * known, then puts the jobs into the row's place: no job can end before its batch is there.
+ *
+ * @throws MillraceError `payload-too-large`
  */
 export function batchRow(
   { id, isKey }: Pick<MadeBatch, "id" | "isKey">,
@@ -41,13 +45,24 @@ export function batchRow(
   members: readonly StoredJob[],
   now: number,
 ): NewRow {
-  const body: Body = { id, isKey, createdAt: now, callback, members };
-  return {
-    id,
-    queue: callback.queue,
-    kind: "batch",
-    body: encodeMsgpack(body),
-  };
+  // Before they are put together: it may be more than the process has.
+  requireRoom(id, sizeOf(members));
+  const batch: Body = { id, isKey, createdAt: now, callback, members };
+  const body = encodeMsgpack(batch);
+  requireRoom(id, body.length);
+  return { id, queue: callback.queue, kind: "batch", body };
+}
+
+function sizeOf(members: readonly StoredJob[]): number {
+  return members.reduce((sum, { body, headers }) => sum + body.length + headers.length, 0);
+}
+
+function requireRoom(id: string, bytes: number): void {
+  if (bytes <= MOST_BODY_BYTES) return;
+  throw new MillraceError(
+    "payload-too-large",
+    `The batch ${id} takes ${bytes} bytes with its jobs; an outbox stores ${MOST_BODY_BYTES} of one at most. Make several batches of it, or store the data in a table of your own and send references to it.`,
+  );
 }
 
 export type ReadBatch =
@@ -55,7 +70,10 @@ export type ReadBatch =
   | ({ readonly ok: false } & SetAside);
 
 /** Never throws. */
-export function readBatchRow(queue: string, { seq, body, createdAt }: OutboxRow): ReadBatch {
+export function readBatchRow(queue: string, row: OutboxRow): ReadBatch {
+  const { seq, body, createdAt } = row;
+  const large = tooLarge(row);
+  if (large !== undefined) return { ok: false, ...large };
   try {
     const {
       id,

@@ -12,6 +12,7 @@ import {
   requireId,
   requireSubject,
 } from "@millrace/core";
+import { tooLarge } from "./large-body.ts";
 import { tracedHeaders } from "./traced-headers.ts";
 import type { OutboxRow, SetAside } from "../store/outbox-store.ts";
 
@@ -128,6 +129,8 @@ export type ReadMessage =
 /** Reads what any writer may have put there. Never throws. */
 export function readMessageRow(row: OutboxRow): ReadMessage {
   const { seq, id, kind, subject, body } = row;
+  const large = tooLarge(row);
+  if (large !== undefined) return { ok: false, ...large };
   if (kind !== "message" && kind !== "notice")
     return refused(seq, "invalid-envelope", "The row is in a line of messages, and no message.");
   if (!isId(id))

@@ -1,5 +1,6 @@
 import { isTime, type PreparedJob, readEnvelope, type UniquePlan } from "@millrace/core";
 import type { OutboxRow, SetAside } from "../store/outbox-store.ts";
+import { tooLarge } from "./large-body.ts";
 
 /** A row as a job that can be published, or why it never can. */
 export type ReadRow =
@@ -9,6 +10,8 @@ export type ReadRow =
 /** Reads what any writer may have put there. Never throws. */
 export function readRow(queue: string, row: OutboxRow): ReadRow {
   const { seq, id, kind, lane, body, createdAt } = row;
+  const large = tooLarge(row);
+  if (large !== undefined) return { ok: false, ...large };
   if (kind !== null)
     return refused(seq, "invalid-envelope", "kind must be NULL, or what fits the row's queue.");
   if (lane !== null && lane !== "high" && lane !== "low")

@@ -1,3 +1,4 @@
+import { MOST_BODY_BYTES } from "../rows/large-body.ts";
 import { MYSQL_NOW as NOW } from "../schema/mysql.ts";
 
 export const QUEUES = "SELECT DISTINCT queue FROM millrace_outbox WHERE set_aside_at IS NULL";
@@ -23,7 +24,8 @@ SELECT claim, ${NOW} - claimed_at AS age, seqs FROM millrace_outbox_claim
 WHERE queue = ? AND seqs IS NOT NULL`;
 
 export const CLAIMED = `
-SELECT seq, id, kind, lane, subject, body, headers, unique_rule, created_at
+SELECT seq, id, kind, lane, subject, headers, unique_rule, created_at,
+  IF(OCTET_LENGTH(body) <= ${MOST_BODY_BYTES}, body, NULL) AS body, OCTET_LENGTH(body) AS size
 FROM millrace_outbox WHERE seq IN (?) AND set_aside_at IS NULL ORDER BY seq`;
 
 /** Held until the end of the transaction. */

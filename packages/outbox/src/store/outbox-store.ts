@@ -11,7 +11,10 @@ export interface OutboxRow {
   readonly lane: string | null;
   /** Where a message goes; null for everything else. */
   readonly subject: string | null;
+  /** Empty where `unreadBytes` is there. */
   readonly body: Uint8Array;
+  /** The size of a body that is larger than a relay can read. Absent of all others. */
+  readonly unreadBytes?: number;
   /** JSON, as whoever wrote the row left it. */
   readonly headers: string;
   /** JSON; null where the job has no unique key. */

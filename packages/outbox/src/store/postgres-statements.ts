@@ -1,3 +1,4 @@
+import { MOST_BODY_BYTES } from "../rows/large-body.ts";
 import type { ClaimLimits } from "./outbox-store.ts";
 
 /** Steps from one queue to the next in the index, however many rows each has. */
@@ -45,7 +46,9 @@ RETURNING claim`;
 export const claimed = (queue: string): string => `
 SELECT c.claim,
   (extract(epoch FROM clock_timestamp() - c.claimed_at) * 1000)::float8 AS age,
-  o.seq::float8 AS seq, o.id, o.kind, o.lane, o.subject, o.body, o.headers::text AS headers,
+  o.seq::float8 AS seq, o.id, o.kind, o.lane, o.subject, o.headers::text AS headers,
+  CASE WHEN octet_length(o.body) <= ${MOST_BODY_BYTES} THEN o.body END AS body,
+  octet_length(o.body) AS size,
   o.unique_rule::text AS unique_rule, (extract(epoch FROM o.created_at) * 1000)::float8 AS created_at
 FROM millrace_outbox_claim c
 LEFT JOIN LATERAL unnest(c.seqs) AS taken (seq) ON true

@@ -10,11 +10,17 @@ export function asRow(row: Row): OutboxRow {
     kind: textOrNull(row["kind"]),
     lane: textOrNull(row["lane"]),
     subject: textOrNull(row["subject"]),
-    body: row["body"] as Uint8Array,
+    ...bodyOf(row),
     headers: String(row["headers"]),
     unique: textOrNull(row["unique_rule"]),
     createdAt: Number(row["created_at"]),
   };
+}
+
+function bodyOf({ body, size }: Row): Pick<OutboxRow, "body" | "unreadBytes"> {
+  return body === null
+    ? { body: new Uint8Array(), unreadBytes: Number(size) }
+    : { body: body as Uint8Array };
 }
 
 function textOrNull(value: unknown): string | null {

@@ -1,9 +1,19 @@
-import { cancel, defineJob, fatal, type Instrumentation, retryAfter, snooze } from "@millrace/core";
+import {
+  type BatchEnded,
+  cancel,
+  defineJob,
+  fatal,
+  type Instrumentation,
+  planJob,
+  retryAfter,
+  snooze,
+} from "@millrace/core";
 import { expect, test } from "vitest";
 import type { Row, Transaction } from "../database/transaction.ts";
 import { createOutbox } from "./outbox.ts";
 
 const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });
+const report = defineJob<BatchEnded<null>>({ name: "report", queue: "reports" });
 
 interface Statement {
   readonly sql: string;
@@ -106,3 +116,16 @@ test.each([snooze("1s"), retryAfter("1s"), cancel("sold out"), fatal("broken")])
     expect(statements).toHaveLength(1);
   },
 );
+
+test("a batch that is larger than a relay can read is refused, and nothing is written", async () => {
+  const { tx, statements } = noted();
+  const outbox = createOutbox((one: Transaction) => one);
+  const to = "x".repeat(1_000_000);
+  const jobs = Array.from({ length: 68 }, () => planJob(mail, { to }));
+  await expect(
+    outbox(tx).batch(jobs, { id: "b", callback: { job: report, input: null } }),
+  ).rejects.toMatchObject({
+    ...{ code: "payload-too-large", message: expect.stringContaining("The batch b takes 68") },
+  });
+  expect(statements).toEqual([]);
+});
