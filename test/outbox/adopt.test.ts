@@ -106,6 +106,11 @@ describe.skipIf(missing !== undefined)(
       await expect(insert(1)).rejects.toThrow(/is no queue name/);
       await adopt(EVENTS);
       await expect(insert(1, "no json")).rejects.toThrow(/json/);
+      await adopt({ ...EVENTS, name: { column: "data" } });
+      await expect(insert(1)).rejects.toThrow(/is no job name/);
+      await expect(adopt({ ...EVENTS, name: { value: "order placed" } })).rejects.toMatchObject({
+        code: "invalid-name",
+      });
       expect([await ids(), await left()]).toEqual([[], 0]);
     });
 
@@ -139,19 +144,21 @@ describe.skipIf(missing !== undefined)(
     });
 
     test("names are names, whatever is in them", async () => {
-      await pool.query('CREATE TABLE "Odd ""name""" ("the data" jsonb)');
+      await pool.query(
+        `CREATE TABLE "Odd ""name""" ("the data" jsonb, "it's \\ ""a name""; --" text)`,
+      );
       const odd: AdoptedTable = {
         table: 'Odd "name"',
         queue: { value: "events" },
-        name: { value: `it's \\ "odd"; --` },
+        name: { column: `it's \\ "a name"; --` },
         payload: "the data",
       };
       await adopt(odd);
-      await pool.query(`INSERT INTO "Odd ""name""" VALUES ('1')`);
+      await pool.query(`INSERT INTO "Odd ""name""" VALUES ('1', 'odd')`);
       const { rows } = await pool.query<{ name: string }>(
         "SELECT convert_from(body, 'UTF8')::jsonb->>'name' AS name FROM millrace_outbox",
       );
-      expect(rows).toEqual([{ name: `it's \\ "odd"; --` }]);
+      expect(rows).toEqual([{ name: "odd" }]);
       for (const table of ["", "a.b.c", "a."])
         await expect(adopt({ ...odd, table })).rejects.toMatchObject({ code: "invalid-option" });
       await expect(adopt({ ...odd, deleteRows: true })).rejects.toThrow(/name the column/);

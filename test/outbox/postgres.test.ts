@@ -223,8 +223,33 @@ describe.skipIf(missing !== undefined)(
       ["a job's name", "SELECT millrace_enqueue('mail', '', '{}')"],
       ["an id", "SELECT millrace_enqueue('mail', 'mail.send', '{}', 'a b')"],
       ["a lane", "SELECT millrace_enqueue('mail', 'mail.send', '{}', lane => 'fast')"],
+      ["a job's name of two words", "SELECT millrace_enqueue('mail', 'welcome mail', '{}')"],
+      ["a long job's name", "SELECT millrace_enqueue('mail', repeat('x', 129), '{}')"],
+      ["a time", "SELECT millrace_enqueue('mail', 'a', '{}', not_before => '1960-01-01')"],
+      ["a late time", "SELECT millrace_enqueue('mail', 'a', '{}', not_before => '12000-01-01')"],
+      ["attempts", "SELECT millrace_enqueue('mail', 'a', '{}', max_attempts => 0)"],
+      ["headers", "SELECT millrace_enqueue('mail', 'a', '{}', headers => '[]')"],
+      ["a header", `SELECT millrace_enqueue('mail', 'a', '{}', headers => '{"x": 7}')`],
+      ["a header's name", `SELECT millrace_enqueue('mail', 'a', '{}', headers => '{"x y": "7"}')`],
+      ["lines", String.raw`SELECT millrace_enqueue('mail', 'a', '{}', headers => '{"x": "a\nb"}')`],
+      ["a payload", "SELECT millrace_enqueue('mail', 'a', to_jsonb(repeat('x', 1039360)))"],
     ])("millrace_enqueue refuses %s that can't be used", async (_, statement) => {
       await expect(client.query(statement)).rejects.toThrow(/^millrace_enqueue: /);
+    });
+
+    test("millrace_enqueue takes larger payloads where the server does, and no type of the body", async () => {
+      await client.query("SET millrace.max_message_bytes = 4000000");
+      await client.query(
+        `SELECT millrace_enqueue('mail', 'a', to_jsonb(repeat('x', 2000000)), 'a',
+          headers => '{"Content-Type": "application/msgpack", "x": "7"}')`,
+      );
+      await client.query("SET millrace.max_message_bytes = DEFAULT");
+      await client.query("SELECT millrace_enqueue('mail', 'b', '1', 'b', headers => 'null')");
+      const { rows } = await client.query("SELECT id, headers FROM millrace_outbox ORDER BY id");
+      expect(rows).toEqual([
+        { id: "a", headers: { x: "7" } },
+        { id: "b", headers: {} },
+      ]);
     });
 
     test("a row that can't be published is set aside, shown, and tried again on demand", async () => {

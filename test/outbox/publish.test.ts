@@ -180,6 +180,9 @@ describeEachServer(
       ["no subject", "SELECT millrace_publish(NULL, '1')"],
       ["the server's subject", "SELECT millrace_publish('$JS.API.INFO', '1')"],
       ["an id", "SELECT millrace_publish('shop.paid', '1', 'a b')"],
+      ["a header", `SELECT millrace_publish('shop.paid', '1', headers => '{"x": 7}')`],
+      ["the server's", `SELECT millrace_publish('a', '1', headers => '{"Nats-Rollup": "all"}')`],
+      ["a payload", "SELECT millrace_publish('shop.paid', to_jsonb(repeat('x', 1039360)))"],
     ])("millrace_publish refuses %s", async (_, statement) => {
       await expect(database.pool.query(statement)).rejects.toThrow(/^millrace_publish: /);
     });

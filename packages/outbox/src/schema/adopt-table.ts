@@ -4,6 +4,7 @@ import {
   optionNames,
   refuseUnknown,
   requireFlag,
+  requireJobName,
   requireQueueName,
 } from "@millrace/core";
 
@@ -121,6 +122,7 @@ function takeExisting(adopted: AdoptedTable, from: string, existing: string): st
 
 function call({ queue, name, payload, id, headers }: AdoptedTable, row: string): string {
   if ("value" in queue) requireQueueName(queue.value);
+  if ("value" in name) requireJobName(name.value);
   const parts = [
     `queue => ${valueOf(queue, row)}`,
     `name => ${valueOf(name, row)}`,

@@ -1,3 +1,5 @@
+import { DEFAULT_MAX_BYTES } from "../rows/stored-job.ts";
+
 /**
  * Everything the outbox has in a PostgreSQL database, from version 13. Plain SQL that may be run
  * any number of times, by any tool, in the schema that is first in the search path.
@@ -90,6 +92,41 @@ DROP TRIGGER IF EXISTS millrace_outbox_notify ON millrace_outbox;
 CREATE TRIGGER millrace_outbox_notify AFTER INSERT ON millrace_outbox
   FOR EACH STATEMENT EXECUTE FUNCTION millrace_outbox_notify();
 
+-- Refuses what could be committed and never be published. A server whose max_payload is raised
+-- takes more: ALTER DATABASE shop SET millrace.max_message_bytes = 4000000.
+CREATE OR REPLACE FUNCTION millrace_outbox_check(caller text, given jsonb, body bytea)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  most bigint := coalesce(
+    nullif(current_setting('millrace.max_message_bytes', true), ''), '${DEFAULT_MAX_BYTES}')::bigint;
+  wrong text;
+  names bigint;
+  size bigint;
+BEGIN
+  IF jsonb_typeof(given) <> 'object' THEN
+    RAISE EXCEPTION '%: the headers must be an object of texts', caller;
+  END IF;
+  SELECT key INTO wrong FROM jsonb_each(given)
+  WHERE key !~ '^[A-Za-z0-9!#$%&''*+.^_\`|~-]{1,128}$' OR jsonb_typeof(value) <> 'string'
+    OR (value #>> '{}') ~ '[\\r\\n]'
+  LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION '%: the header % must have a name of letters, digits and hyphens, and be one line of text',
+      caller, quote_literal(wrong);
+  END IF;
+  SELECT count(*), coalesce(sum(octet_length(key) + octet_length(value)), 0) INTO names, size
+  FROM jsonb_each_text(given);
+  IF names > 1000 OR size > 65536 THEN
+    RAISE EXCEPTION '%: % headers take % bytes; the limits are 1000 and 65536',
+      caller, names, size;
+  END IF;
+  size := size + 4 * names + octet_length(body);
+  IF size > most THEN
+    RAISE EXCEPTION '%: it takes % bytes with its headers; the limit is %', caller, size, most
+    USING HINT = 'Store the data in a table of your own and send a reference to it.';
+  END IF;
+END $$;
+
 -- Enqueues a job from SQL: in a trigger, a migration, or any language that has a connection.
 -- Returns the job's id. Example:
 --   SELECT millrace_enqueue('mail', 'welcome', '{"to": "ada@example.com"}');
@@ -106,13 +143,18 @@ CREATE OR REPLACE FUNCTION millrace_enqueue(
 DECLARE
   job_id text := coalesce(millrace_enqueue.id, gen_random_uuid()::text);
   now_ms bigint := floor(extract(epoch FROM clock_timestamp()) * 1000);
+  -- The body's type is not theirs to say.
+  travelling jsonb := coalesce(nullif(millrace_enqueue.headers, 'null'), '{}');
+  content bytea;
 BEGIN
   IF millrace_enqueue.queue IS NULL OR millrace_enqueue.queue !~ '^[A-Za-z0-9_-]{1,64}$' THEN
     RAISE EXCEPTION 'millrace_enqueue: the queue % is no queue name',
       quote_nullable(millrace_enqueue.queue);
   END IF;
-  IF millrace_enqueue.name IS NULL OR millrace_enqueue.name = '' THEN
-    RAISE EXCEPTION 'millrace_enqueue: the job has no name';
+  IF millrace_enqueue.name IS NULL OR length(millrace_enqueue.name) > 128
+    OR millrace_enqueue.name !~ '^[A-Za-z0-9_:-]+([.][A-Za-z0-9_:-]+)*$' THEN
+    RAISE EXCEPTION 'millrace_enqueue: % is no job name: up to 128 of A-Z a-z 0-9 _ : - and single dots between them',
+      quote_nullable(millrace_enqueue.name);
   END IF;
   IF job_id !~ '^[A-Za-z0-9_:-]{1,128}$' THEN
     RAISE EXCEPTION 'millrace_enqueue: the id % has characters other than A-Z a-z 0-9 _ : -',
@@ -121,16 +163,27 @@ BEGIN
   IF millrace_enqueue.lane NOT IN ('high', 'low') THEN
     RAISE EXCEPTION 'millrace_enqueue: the lane must be high, low or NULL';
   END IF;
+  IF millrace_enqueue.not_before < to_timestamp(0)
+    OR millrace_enqueue.not_before >= '10000-01-01T00:00:00Z' THEN
+    RAISE EXCEPTION 'millrace_enqueue: not_before must be from 1970 on, before 10000';
+  END IF;
+  IF millrace_enqueue.max_attempts < 1 THEN
+    RAISE EXCEPTION 'millrace_enqueue: max_attempts must be 1 or more';
+  END IF;
+  IF jsonb_typeof(travelling) = 'object' THEN
+    SELECT coalesce(jsonb_object_agg(key, value), '{}') INTO travelling
+    FROM jsonb_each(travelling) WHERE lower(key) <> 'content-type';
+  END IF;
+  content := convert_to((
+    jsonb_strip_nulls(jsonb_build_object(
+      'v', 1, 'id', job_id, 'name', millrace_enqueue.name, 'createdAt', now_ms,
+      'notBefore', floor(extract(epoch FROM millrace_enqueue.not_before) * 1000)::bigint,
+      'maxAttempts', millrace_enqueue.max_attempts))
+    || jsonb_build_object('payload', coalesce(millrace_enqueue.payload, 'null'))
+  )::text, 'UTF8');
+  PERFORM millrace_outbox_check('millrace_enqueue', travelling, content);
   INSERT INTO millrace_outbox (id, queue, lane, body, headers) VALUES (
-    job_id, millrace_enqueue.queue, millrace_enqueue.lane,
-    convert_to((
-      jsonb_strip_nulls(jsonb_build_object(
-        'v', 1, 'id', job_id, 'name', millrace_enqueue.name, 'createdAt', now_ms,
-        'notBefore', floor(extract(epoch FROM millrace_enqueue.not_before) * 1000)::bigint,
-        'maxAttempts', millrace_enqueue.max_attempts))
-      || jsonb_build_object('payload', coalesce(millrace_enqueue.payload, 'null'))
-    )::text, 'UTF8'),
-    coalesce(millrace_enqueue.headers, '{}'));
+    job_id, millrace_enqueue.queue, millrace_enqueue.lane, content, travelling);
   RETURN job_id;
 END $$;
 
@@ -146,6 +199,9 @@ CREATE OR REPLACE FUNCTION millrace_publish(
 ) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   message_id text := coalesce(millrace_publish.id, gen_random_uuid()::text);
+  given jsonb := coalesce(nullif(millrace_publish.headers, 'null'), '{}');
+  content bytea := convert_to(coalesce(millrace_publish.payload, 'null')::text, 'UTF8');
+  wrong text;
 BEGIN
   IF millrace_publish.subject IS NULL OR length(millrace_publish.subject) > 256
     OR millrace_publish.subject !~ '^[^[:space:].*>[:cntrl:]]+([.][^[:space:].*>[:cntrl:]]+)*$' THEN
@@ -159,12 +215,18 @@ BEGIN
     RAISE EXCEPTION 'millrace_publish: the id % has characters other than A-Z a-z 0-9 _ : -',
       quote_literal(message_id);
   END IF;
+  PERFORM millrace_outbox_check('millrace_publish', given, content);
+  SELECT key INTO wrong FROM jsonb_object_keys(given) AS key
+  WHERE lower(key) ~ '^(nats|millrace)-' LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'millrace_publish: the header % is not yours to set', quote_literal(wrong);
+  END IF;
   INSERT INTO millrace_outbox (id, queue, kind, subject, body, headers) VALUES (
     message_id, split_part(millrace_publish.subject, '.', 1) || '.>',
     CASE WHEN coalesce(millrace_publish.stored, true) THEN 'message' ELSE 'notice' END,
     millrace_publish.subject,
-    convert_to(coalesce(millrace_publish.payload, 'null')::text, 'UTF8'),
-    '{"Content-Type": "application/json"}'::jsonb || coalesce(millrace_publish.headers, '{}'));
+    content,
+    '{"Content-Type": "application/json"}'::jsonb || given);
   RETURN message_id;
 END $$;
 `;
