@@ -110,3 +110,17 @@ export async function judgePeeked(
 function isGood(verdict: Verdict, holdsIt: boolean): verdict is Judged {
   return verdict.do === "take" || verdict.do === "wait" || (verdict.do === "pass" && holdsIt);
 }
+
+/**
+ * Whether a job that is judged to be a duplicate is older than the holder, and did not give way to
+ * it: perhaps another message of it has had the key, and has freed it at its start.
+ */
+export function mayRunElsewhere(stored: StoredClaim, met: Meeting): boolean {
+  return (
+    met.while === "pending" &&
+    met.earlier === "none" &&
+    met.enqueuedAt <= stored.since &&
+    gaveWay(stored, met) === undefined &&
+    !isContested(stored)
+  );
+}

@@ -48,6 +48,36 @@ describe("a job that was handed back, and whose message was not acked", () => {
     expect({ queued, running, delayed }).toEqual({ queued: 0, running: 0, delayed: 0 });
   });
 
+  test.each([
+    ["keep", "waits"],
+    ["keep", "has run"],
+    ["replace", "waits"],
+    ["replace", "has run"],
+  ] as const)(
+    "pending, %s: is not cancelled for a later job that took the key after its start, and %s",
+    async (onConflict, later) => {
+      const made = await scene({ key, onConflict });
+      const hang = latch();
+      made.runs(() => hang.promise);
+      await made.node(1);
+      await made.enqueue(1);
+      const envelope = await stored(made, 1);
+      await made.clock.advance("1s");
+      expect(await made.enqueue(2, later === "waits" ? { delay: "1m" } : {})).toMatchObject({
+        id: "v2",
+        duplicate: false,
+      });
+      await anotherNode(made);
+      await handBack(made, envelope);
+      await made.clock.advance("5s");
+      hang.open();
+      await made.clock.advance("5m");
+      expect(made.ran.toSorted()).toEqual([1, 2]);
+      expect((await made.ends(1)).filter((end) => end !== "requeued")).toEqual(["succeeded"]);
+      expect((await made.ends(2)).at(-1)).toBe("succeeded");
+    },
+  );
+
   test("pending: runs from its copy where the run of its first message ended with its node", async () => {
     const made = await scene({ key });
     made.runs(() => latch().promise);

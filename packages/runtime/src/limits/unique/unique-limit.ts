@@ -18,7 +18,7 @@ import { type Entrant, type Limit, type Entry, PASSED } from "../limit.ts";
 import { ClaimAges } from "./claim-ages.ts";
 import type { DisplacedJobs } from "./displaced-jobs.ts";
 import { type Meeting, meetingOf, uniqueKeyOf } from "./job-meeting.ts";
-import { judgeByClaims, judgePeeked } from "./judge-by-claims.ts";
+import { judgeByClaims, judgePeeked, mayRunElsewhere } from "./judge-by-claims.ts";
 import type { Judged } from "./judge-meeting.ts";
 import { RecentMeetings } from "./recent-meetings.ts";
 import type { UniqueHolds } from "./unique-holds.ts";
@@ -87,10 +87,17 @@ export class UniqueLimit implements Limit {
       }
     }
     this.#recent.note(key, met);
-    return this.#judge(envelope, key, met);
+    // Of another producer's job nothing tells that it has had its key.
+    const isOwnCopy = noted?.while === "pending" || message.origin === "runtime";
+    return this.#judge(envelope, key, met, isOwnCopy);
   }
 
-  async #judge(envelope: Envelope, key: UniqueKey, met: Meeting): Promise<Entry> {
+  async #judge(
+    envelope: Envelope,
+    key: UniqueKey,
+    met: Meeting,
+    isOwnCopy: boolean,
+  ): Promise<Entry> {
     const { claims, holds, displaced } = this.#host;
     let isThrough = false;
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -127,6 +134,10 @@ export class UniqueLimit implements Limit {
           await this.#letThrough(key, verdict.stored);
           return this.#refuse(envelope, key, { kind: "deferred", untilMs: verdict.untilMs });
         case "cancel":
+          if (isOwnCopy && mayRunElsewhere(verdict.stored, asMet)) {
+            const refusal = await this.#unlessAlone(envelope, met);
+            if (refusal !== undefined) return this.#refuse(envelope, key, refusal);
+          }
           await this.#letThrough(key, verdict.stored);
           return this.#refuse(envelope, key, { kind: "cancelled", reason: verdict.reason });
         case "end-displaced":
