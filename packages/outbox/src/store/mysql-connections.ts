@@ -1,4 +1,5 @@
 import { type Clock, MillraceError } from "@millrace/core";
+import type * as mysql2 from "mysql2/promise";
 import type { Connection, Pool, PoolConnection } from "mysql2/promise";
 import type { Socket } from "node:net";
 import { answerWithin } from "./answer-within.ts";
@@ -105,7 +106,7 @@ export function connectionOptions(url: string) {
 }
 
 /** @throws MillraceError `outbox-failed` where the package mysql2 is not installed */
-export async function loadMysql2() {
+export async function loadMysql2(): Promise<typeof mysql2> {
   return import("mysql2/promise").catch((cause: unknown) => {
     throw new MillraceError(
       "outbox-failed",
