@@ -24,6 +24,22 @@ interface Recorded extends StepRef {
   readonly version?: number;
 }
 
+/** Of a failure that the handler was told of before it was on record. */
+export interface ToldFailure {
+  /** Left out where it was told while no other step was open: its own writing says when. */
+  readonly told?: ToldAt;
+  /** It stands for as long as so many attempts are spent. Left out: for this life of the job. */
+  readonly attempts?: number;
+}
+
+/** When a handler was told of something, in terms of what else it was told of. */
+export interface ToldAt {
+  /** The last step before it whose answer was on record. Left out: there was none. */
+  readonly after?: StepRef;
+  /** Which of the failures that it was told of since then, from 1. */
+  readonly nth: number;
+}
+
 /** A `step.run` that has done its work. */
 export interface ReturnedStep extends Recorded {
   readonly kind: "run";
@@ -33,7 +49,7 @@ export interface ReturnedStep extends Recorded {
 }
 
 /** A `step.run` that failed, and the handler went on after it. */
-export interface FailedStep extends Recorded {
+export interface FailedStep extends Recorded, ToldFailure {
   readonly kind: "run";
   readonly outcome: "failed";
   readonly error: RecordedError;
@@ -44,6 +60,8 @@ export interface SleepingStep extends Recorded {
   readonly kind: "sleep";
   /** Epoch milliseconds. */
   readonly until: number;
+  /** Where other steps were open, its end is on record before the handler is told of it. */
+  readonly ended?: true;
 }
 
 /** A `step.waitFor` for which no signal has come yet, recorded before the job is put aside. */
@@ -85,7 +103,7 @@ export interface CallingStep extends Recorded {
 }
 
 /** A `step.call` that has been told of its job's end, or whose deadline has passed. */
-export interface SettledCall extends Recorded {
+export interface SettledCall extends Recorded, ToldFailure {
   readonly kind: "call";
   readonly state: "ended" | "timed-out";
   readonly child: JobRef;
@@ -164,6 +182,7 @@ function isEntry(value: unknown): value is JournalEntry {
   >;
   const isRecorded =
     typeof name === "string" &&
+    (rest["told"] === undefined || isToldAt(rest["told"])) &&
     [n, life, at, rest["version"] ?? 1].every(
       (number) => typeof number === "number" && number >= 0,
     );
@@ -179,6 +198,12 @@ function isEntry(value: unknown): value is JournalEntry {
   if (kind === "child") return typeof rest["end"] === "string";
   if (kind !== "run") return false;
   return outcome === "returned" || (outcome === "failed" && isError(error));
+}
+
+function isToldAt(value: unknown): value is ToldAt {
+  const { after, nth } = (value ?? {}) as Record<string, unknown>;
+  const { name, n } = (after ?? { name: "", n: 0 }) as Record<string, unknown>;
+  return typeof nth === "number" && typeof name === "string" && typeof n === "number";
 }
 
 function isWait({ state, until, passed, mark }: Record<string, unknown>): boolean {

@@ -53,7 +53,7 @@ export function readRun(recorded: unknown): ReadRun {
     const read = recorded as RecordedRun;
     return {
       envelope: { ...read.job, payload: decodeBody(bytes(read.payload), MSGPACK) },
-      steps: read.steps.map((data, revision) => ({ data: bytes(data), revision })),
+      steps: read.steps.map((data, at) => ({ data: bytes(data), revision: at + 1 })),
       at: read.at,
     };
   } catch (cause) {

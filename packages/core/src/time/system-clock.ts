@@ -7,8 +7,25 @@ const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  setTimer: (delayMs, fire) => new SystemTimer(delayMs, fire),
+  setTimer: (delayMs, fire) => (delayMs > 0 ? new SystemTimer(delayMs, fire) : new NextTurn(fire)),
 };
+
+/** Of no delay: in the next turn of the event loop, and not a millisecond later. */
+class NextTurn implements Timer {
+  readonly #handle: NodeJS.Immediate;
+
+  constructor(fire: () => void) {
+    this.#handle = setImmediate(fire);
+  }
+
+  cancel(): void {
+    clearImmediate(this.#handle);
+  }
+
+  unref(): void {
+    this.#handle.unref();
+  }
+}
 
 /**
  * Shorter ones are armed at once. Longer ones when the turn of the event loop ends: nearly all are

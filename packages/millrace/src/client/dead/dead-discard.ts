@@ -37,7 +37,7 @@ async function isBack(broker: Broker, letter: StoredDeadLetter): Promise<boolean
   );
 }
 
-/** What is on record of its job's steps, as it was written. */
+/** What is on record of its job's steps, as it was written, in the order of writing. */
 export async function stepsOf(
   broker: Broker,
   letter: StoredDeadLetter,
@@ -46,7 +46,8 @@ export async function stepsOf(
   const revived = readable(broker, letter, now);
   if (revived === undefined) return [];
   const { id, queue, createdAt } = revived;
-  return (await broker.journal.read({ id, queue, createdAt })).map(({ data }) => data);
+  const stored = await broker.journal.read({ id, queue, createdAt });
+  return stored.toSorted((a, b) => a.revision - b.revision).map(({ data }) => data);
 }
 
 /**

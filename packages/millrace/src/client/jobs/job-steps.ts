@@ -59,8 +59,8 @@ function stepOf(entry: Exclude<JournalEntry, ChildEnd>, ends: Ends, now: number)
   const { name, n, kind, at } = entry;
   const own = { name, n, kind, at };
   if (entry.kind === "sleep") {
-    const { until } = entry;
-    return { ...own, state: until > now ? "sleeping" : "done", until };
+    const { until, ended } = entry;
+    return { ...own, state: until > now && ended !== true ? "sleeping" : "done", until };
   }
   if (entry.kind === "wait") return { ...own, ...waitOf(entry) };
   if (entry.kind === "call") return { ...own, ...callOf(entry, ends) };

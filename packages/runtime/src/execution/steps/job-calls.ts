@@ -11,6 +11,7 @@ import {
   type PreparedJob,
   type RecordedError,
   recordFailure,
+  type SettledCall,
   StepError,
   type StepRef,
 } from "@millrace/core";
@@ -18,7 +19,7 @@ import type { AbortSwitch } from "../attempt/abort-switch.ts";
 import type { ExecutionHost } from "../execution-host.ts";
 import { reportTrouble } from "../report.ts";
 import { maskRecorded } from "../settle/mask-outcome.ts";
-import type { CaughtFailure } from "./caught-failures.ts";
+import { type CaughtFailure, keptOf } from "./telling/caught-failures.ts";
 import { writeChildEnd } from "./child-end.ts";
 import type { Known, RunJournal } from "./run-journal.ts";
 
@@ -42,12 +43,12 @@ export interface JobCallsOptions {
   readonly envelope: Envelope;
   readonly abort: AbortSwitch;
   readonly enqueue: EnqueueCalled;
-  readonly journal: Pick<RunJournal, "endOf" | "readEnds">;
+  readonly journal: Pick<RunJournal, "endOf" | "isOfNow" | "readEnds">;
   /** Asks the broker until it answers. */
   readonly insist: <T>(action: () => Promise<T>) => Promise<T>;
   readonly record: (entry: CallEntry, replaced: number | undefined) => Promise<Known>;
   /** Takes a failure that the handler is told of, and is on record once it goes on after it. */
-  readonly failed: (failure: CaughtFailure) => void;
+  readonly failed: (error: StepError, failure: CaughtFailure) => void;
 }
 
 /** One `step.call`. */
@@ -87,7 +88,7 @@ export class JobCalls {
     if (!again && there !== undefined) await this.#findMissedEnd(there.entry);
     // By another holder, or by a try that was not confirmed: the queue forgets ids by and by.
     const wasThere = there !== undefined;
-    if (there === undefined || this.#isOfEarlierLife(there.entry)) {
+    if (there === undefined || !this.stands(there.entry)) {
       const child = { queue: call.job.queue, id: calledId(envelope, newJobId(host.clock.now())) };
       there = await this.#put(this.#begun(call, child), there?.revision);
     }
@@ -116,11 +117,16 @@ export class JobCalls {
    *
    * @throws StepError
    */
-  async resultOf({ entry }: CallKnown): Promise<unknown> {
-    const { journal, insist } = this.#options;
+  async resultOf({ entry, revision }: CallKnown): Promise<unknown> {
+    const { failed, journal, insist } = this.#options;
     const { name, child } = entry;
     const failure = failureOf(entry);
-    if (failure !== undefined) throw new StepError(name, failure);
+    if (failure !== undefined) {
+      const error = new StepError(name, failure);
+      if (entry.state !== "calling" && entry.attempts !== undefined)
+        failed(error, keptOf(entry, revision));
+      throw error;
+    }
     // Another holder may have recorded that it was told.
     if (journal.endOf(child.id) === undefined) await insist(() => journal.readEnds());
     const end = journal.endOf(child.id);
@@ -165,7 +171,7 @@ export class JobCalls {
       if (entry.life !== own.life) return this.#begun(call, child);
       if (until <= own.at) return { ...own, state: "timed-out", child };
     }
-    const ended = (error: RecordedError): CallEntry => ({
+    const ended = (error: RecordedError): SettledCall => ({
       ...{ ...this.#own(call), state: "ended", child, error },
     });
     const { job, input, step } = call;
@@ -188,8 +194,9 @@ export class JobCalls {
         return undefined;
       }
       const error = maskRecorded(recordFailure(threw), host.maskText);
-      this.#options.failed({ entry: ended(error), replaced: revision });
-      throw new StepError(step.name, error);
+      const told = new StepError(step.name, error);
+      this.#options.failed(told, { entry: ended(error), replaced: revision });
+      throw told;
     }
   }
 
@@ -217,11 +224,11 @@ export class JobCalls {
     await insist(() => journal.readEnds());
   }
 
-  /** A failure that an earlier life left is not what this one is to have. */
-  #isOfEarlierLife(entry: CallEntry): boolean {
-    const { envelope, journal } = this.#options;
+  /** A failure that an earlier life or attempt left is not what this one is to have. */
+  stands(entry: CallEntry): boolean {
+    const { journal } = this.#options;
     const failure = failureOf(entry) ?? journal.endOf(entry.child.id)?.error;
-    return failure !== undefined && entry.life !== (envelope.life ?? 0);
+    return failure === undefined || journal.isOfNow(entry);
   }
 }
 

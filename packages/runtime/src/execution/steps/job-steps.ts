@@ -1,11 +1,7 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import {
-  firstMessageOf,
   type JournalEntry,
   MillraceError,
   type Outcome,
-  OutcomeSignal,
-  recordFailure,
   requireStepName,
   StepError,
   type StepCall,
@@ -13,26 +9,25 @@ import {
   type StepRef,
   type Steps,
 } from "@millrace/core";
-import { maskRecorded } from "../settle/mask-outcome.ts";
-import { CaughtFailures } from "./caught-failures.ts";
+import type { OpenStep } from "./telling/answer-order.ts";
+import { keptOf } from "./telling/caught-failures.ts";
+import { firstRead } from "./reading/first-read.ts";
 import { Insistence } from "./insistence.ts";
 import { type Call, JobCalls } from "./job-calls.ts";
 import type { JobStepsOptions } from "./job-steps-options.ts";
 import { type Known, RunJournal } from "./run-journal.ts";
 import { SignalWaits, type Wait } from "./signal-waits.ts";
-import { leftUntil } from "./other-versions.ts";
 import { outcomeOfSleep, Sleepers } from "./sleepers.ts";
 import { answered, fatalOutcome, GONE, isFinal, never } from "./step-failures.ts";
+import { StepFunctions } from "./step-function.ts";
 import { StepReports } from "./step-reports.ts";
-import { keyOf, shownStep, StepPlaces } from "./step-place.ts";
+import { shownStep, StepPlaces } from "./step-place.ts";
 import { asMismatch, asRead, valueOf } from "./step-value.ts";
 import { stepsApi } from "./steps-api.ts";
+import { ToldSteps } from "./telling/told-steps.ts";
 
 /** A signal that comes while the handler has something else under way is seen after this. */
 const LOOK_MS = 2_000;
-
-/** The function of a step can't have steps of its own. */
-const inside = new AsyncLocalStorage<JobSteps>();
 
 /**
  * The steps of one attempt. `#busy` counts those whose function or record is waited for; while
@@ -52,49 +47,55 @@ export class JobSteps {
   readonly #reports: StepReports;
   readonly #waits: SignalWaits;
   readonly #calls: JobCalls;
+  readonly #functions: StepFunctions;
+  readonly #told: ToldSteps;
   #state: "open" | "ended" | "over" = "open";
   #busy = 0;
   #onIdle: (() => void) | undefined;
-  readonly #caught: CaughtFailures;
   #reading: Promise<void> | undefined;
 
   constructor(options: JobStepsOptions) {
     this.#options = options;
     const { definition, host, envelope, lease } = options;
-    const { id, queue, createdAt, life = 0 } = envelope;
+    const { id, queue, createdAt, life = 0, attempts } = envelope;
     this.#journal = new RunJournal({
       broker: host.broker,
       run: { id, queue, createdAt },
-      lease,
-      life,
+      ...{ lease, life, attempts },
       version: definition.version,
     });
     this.#insistence = new Insistence(options);
     this.#reports = new StepReports(options);
     this.#sleepers = new Sleepers(host.clock, {
       isIdle: () => this.#busy === 0 && this.#state === "open",
-      allAsleep: (untilMs) => this.#goToSleep(untilMs),
+      allAsleep: (untilMs) => this.#allAsleep(untilMs),
     });
     const journaled = {
       journal: this.#journal,
       insist: <T>(action: () => Promise<T>) => this.#insistence.on(action),
-      record: (entry: JournalEntry, replaced: number | undefined) => this.#record(entry, replaced),
+      record: (entry: JournalEntry, replaced: number | undefined, isKept?: boolean) =>
+        this.#record(entry, replaced, isKept),
     };
-    this.#caught = new CaughtFailures({
+    this.#told = new ToldSteps({
+      ...journaled,
+      ...{ clock: host.clock, attempts, calls: () => this.#calls },
       isOpen: () => this.#state === "open",
       turn: () => this.#sleepers.turn(),
-      record: journaled.record,
+      busily: (work) => this.#busily(work),
+      outOfOrder: () => this.#goToSleep(host.clock.now()),
     });
     this.#waits = new SignalWaits({ ...options, ...journaled });
-    const failed: CaughtFailures["add"] = (failure) => this.#caught.add(failure);
+    const failed: ToldSteps["failed"] = (...failure) => this.#told.failed(...failure);
     this.#calls = new JobCalls({ ...options, ...journaled, failed });
+    this.#functions = new StepFunctions({ ...options, asRead: (entry) => this.#asRead(entry) });
     this.api = stepsApi(host.clock, {
-      run: (name, fn, checks) => this.#begin(name, (step) => this.#run(step, fn, checks)),
-      sleep: (name, untilMs) => this.#begin(name, (step) => this.#sleep(step, untilMs)),
+      run: (name, fn, checks) =>
+        this.#begin(name, "run", ({ step }) => this.#run(step, fn, checks)),
+      sleep: (name, untilMs) => this.#begin(name, "sleep", (open) => this.#sleep(open, untilMs)),
       wait: (name, untilMs, schema) =>
-        this.#begin(name, (step) => this.#wait({ step, untilMs, schema })),
+        this.#begin(name, "wait", ({ step }) => this.#wait({ step, untilMs, schema })),
       call: (name, job, input, untilMs) =>
-        this.#begin(name, (step) => this.#callJob({ step, job, input, untilMs })),
+        this.#begin(name, "call", ({ step }) => this.#callJob({ step, job, input, untilMs })),
       version: () => answered(this.#busily(() => this.#onceRead(() => this.#journal.version))),
     });
   }
@@ -112,6 +113,7 @@ export class JobSteps {
   async handlerEnded(succeeded: boolean): Promise<Outcome | undefined> {
     this.#state = "ended";
     this.#sleepers.clear();
+    this.#told.order.release();
     if (this.#busy > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
     // A handler that has asked for no step, and before which nobody can have had the job.
     const hasNone = !this.#journal.isRead && !this.#options.mayBeRepeated;
@@ -129,17 +131,26 @@ export class JobSteps {
   close(): void {
     this.#state = "over";
     this.#sleepers.clear();
+    this.#told.order.close();
     this.#insistence.close();
   }
 
-  #begin<T>(name: string, work: (step: StepRef) => Promise<T>): Promise<T> {
-    return answered(this.#place(name, work));
+  #begin<T>(
+    name: string,
+    kind: OpenStep["kind"],
+    work: (open: OpenStep) => Promise<T>,
+  ): Promise<T> {
+    return answered(this.#place(name, kind, work));
   }
 
   /** The place is taken in the turn of the call: steps are told apart by the order of the calls. */
-  async #place<T>(name: string, work: (step: StepRef) => Promise<T>): Promise<T> {
+  async #place<T>(
+    name: string,
+    kind: OpenStep["kind"],
+    work: (open: OpenStep) => Promise<T>,
+  ): Promise<T> {
     const step = this.#places.next(requireStepName(name));
-    if (inside.getStore() === this)
+    if (this.#functions.isInside)
       throw new MillraceError(
         "invalid-step",
         `The step ${shownStep(step)} is asked for in another step's function. Ask for it in the handler.`,
@@ -147,7 +158,7 @@ export class JobSteps {
     if (this.#state !== "open") throw GONE;
     const reason = this.#options.abort.look();
     if (reason !== undefined) throw reason;
-    return work(step);
+    return this.#told.tell(step, kind, work);
   }
 
   async #run<Result, Output>(
@@ -160,25 +171,35 @@ export class JobSteps {
         "invalid-step",
         `The step ${shownStep(step)} needs a function; got ${typeof fn}.`,
       );
-    const entry = await this.#busily(async () => {
+    const there = await this.#busily(async () => {
       const known = await this.#find(step, "run");
-      if (known !== undefined && this.#journal.stands(known.entry)) return known.entry;
+      if (known !== undefined && this.#journal.stands(known.entry)) return known;
+      const replaced = known?.revision;
       return this.#reports.run(step, async () => {
-        const result = await this.#call(step, fn, output, known?.revision);
-        return (await this.#record(result, known?.revision)).entry;
+        const result = await this.#functions.call(this.#own(step), fn, output, (error, entry) =>
+          this.#told.failed(error, { entry, replaced }),
+        );
+        return this.#record(result, replaced);
       });
     });
-    return (await this.#busily(() => this.#give(entry, output))) as Output;
+    return (await this.#busily(() => this.#give(there, output))) as Output;
   }
 
-  async #sleep(step: StepRef, untilMs: number): Promise<void> {
-    const entry = await this.#busily(async () => {
+  async #sleep(open: OpenStep, untilMs: number): Promise<void> {
+    const { step } = open;
+    const { entry, revision } = await this.#busily(async () => {
       const known = await this.#find(step, "sleep");
-      if (known !== undefined) return known.entry;
-      const sleep = { ...this.#own(step), kind: "sleep", until: untilMs } as const;
-      return (await this.#record(sleep, undefined)).entry;
+      if (known !== undefined) return known;
+      return this.#record({ ...this.#own(step), kind: "sleep", until: untilMs }, undefined);
     });
-    if (entry.kind === "sleep") await this.#sleepers.sleep(entry.until);
+    if (entry.kind !== "sleep") return;
+    open.untilMs = entry.until;
+    if (entry.ended === true) return;
+    await this.#sleepers.sleep(entry.until);
+    await this.#busily(async () => {
+      if (await this.#told.order.due(open)) return;
+      await this.#record({ ...entry, at: this.#options.host.clock.now(), ended: true }, revision);
+    });
   }
 
   async #wait(wait: Wait): Promise<unknown> {
@@ -188,7 +209,7 @@ export class JobSteps {
       const { entry, revision } = await this.#busily(() => this.#look(wait, known));
       if (entry.state !== "waiting") {
         this.#reports.waited(entry, known?.entry);
-        return this.#busily(() => this.#give(entry, wait.schema));
+        return this.#busily(() => this.#give({ entry, revision }, wait.schema));
       }
       await this.#sleepers.sleep(entry.until ?? Infinity, LOOK_MS);
       known = { entry, revision };
@@ -231,13 +252,15 @@ export class JobSteps {
     return this.#onceRead(() => {
       const known = this.#journal.ask(step, kind);
       if (known !== undefined) this.#reports.replayed();
+      this.#told.found(step, known);
       return known;
     });
   }
 
   async #onceRead<T>(answer: () => T): Promise<T> {
     try {
-      await this.#caught.noted();
+      await this.#told.caught.noted();
+      if (this.#state === "over") throw GONE;
       await this.#read();
       return answer();
     } catch (error) {
@@ -246,58 +269,14 @@ export class JobSteps {
   }
 
   #read(): Promise<void> {
-    this.#reading ??= this.#readOnce();
+    this.#reading ??= firstRead({
+      ...this.#options,
+      journal: this.#journal,
+      insist: (action) => this.#insistence.on(action),
+      left: (untilMs) => this.#goToSleep(untilMs),
+      ended: () => this.#end(undefined),
+    });
     return this.#reading;
-  }
-
-  /**
-   * Before anything is run. Where nothing is on record, another may have ended the job and have
-   * forgotten its steps: a message that lay in a frozen process looks as if it had just come.
-   */
-  async #readOnce(): Promise<void> {
-    const { definition, host, envelope, message, listener } = this.#options;
-    await this.#insistence.on(() => this.#journal.read());
-    if (!this.#journal.wasEmpty) {
-      const leftMs = leftUntil(host, envelope, definition, this.#journal.version);
-      if (leftMs === undefined) return;
-      if (this.#state !== "over") this.#goToSleep(leftMs);
-      throw GONE;
-    }
-    const job = { ...envelope, ...firstMessageOf(envelope, message) };
-    const end = await this.#insistence.on(() => host.broker.history.endOf(job));
-    if (end === undefined) return;
-    if (this.#state !== "over") listener.end(undefined);
-    this.close();
-    throw GONE;
-  }
-
-  /** @returns the entry to be recorded */
-  async #call(
-    step: StepRef,
-    fn: (call: StepCall) => unknown,
-    output: StepOptions<unknown>["output"],
-    replaced: number | undefined,
-  ): Promise<JournalEntry> {
-    // The lease may have been lost while the records were read.
-    const reason = this.#options.abort.look();
-    if (reason !== undefined) throw reason;
-    try {
-      const value = await inside.run(this, async () =>
-        fn({ key: keyOf(this.#options.envelope, step) }),
-      );
-      if (OutcomeSignal.is(value)) throw value;
-      const entry = { ...this.#own(step), kind: "run", outcome: "returned", value } as const;
-      if (output !== undefined) await valueOf(this.#asRead(entry), output);
-      return entry;
-    } catch (threw) {
-      // What it asks for, or that it was told to stop, is no failure of the step.
-      const isStopped = this.#options.abort.look() !== undefined;
-      if (threw === GONE || OutcomeSignal.is(threw) || isStopped) throw threw;
-      const error = maskRecorded(recordFailure(threw), this.#options.host.maskText);
-      const entry = { ...this.#own(step), kind: "run", outcome: "failed", error } as const;
-      this.#caught.add({ entry, replaced });
-      throw new StepError(step.name, error);
-    }
   }
 
   #asRead(entry: JournalEntry): JournalEntry {
@@ -308,9 +287,15 @@ export class JobSteps {
     }
   }
 
-  async #give(entry: JournalEntry, output: StepOptions<unknown>["output"]): Promise<unknown> {
-    if (entry.kind === "run" && entry.outcome === "failed")
-      throw new StepError(entry.name, entry.error);
+  async #give(
+    { entry, revision }: Known,
+    output: StepOptions<unknown>["output"],
+  ): Promise<unknown> {
+    if (entry.kind === "run" && entry.outcome === "failed") {
+      const error = new StepError(entry.name, entry.error);
+      if (entry.attempts !== undefined) this.#told.failed(error, keptOf(entry, revision));
+      throw error;
+    }
     try {
       return await valueOf(entry, output);
     } catch (error) {
@@ -318,10 +303,12 @@ export class JobSteps {
     }
   }
 
-  async #record(entry: JournalEntry, replaced: number | undefined): Promise<Known> {
+  async #record(entry: JournalEntry, replaced: number | undefined, isKept = false): Promise<Known> {
     try {
-      const there = await this.#insistence.on(() => this.#journal.record(entry, replaced));
-      this.#reports.recorded(there.entry, replaced === undefined);
+      const there = await this.#told.written(() =>
+        this.#insistence.on(() => this.#journal.record(entry, replaced)),
+      );
+      if (!isKept) this.#reports.recorded(there.entry, replaced === undefined);
       return there;
     } catch (error) {
       return this.#refuse(error);
@@ -331,15 +318,28 @@ export class JobSteps {
   /** What would fail again, with its effects once more, ends the job. */
   #refuse(error: unknown): never {
     if (!isFinal(error)) throw error;
-    if (this.#state !== "over") this.#options.listener.end(fatalOutcome(error));
-    this.close();
+    this.#end(fatalOutcome(error));
     throw GONE;
   }
 
+  /** Nothing is left to do until then, but to note what the handler was told. */
+  #allAsleep(untilMs: number): void {
+    const kept = this.#told.caught.kept();
+    if (kept === undefined) return this.#goToSleep(untilMs);
+    // Once that is done it is looked at anew.
+    this.#busily(() => kept).catch(() => {
+      if (this.#state === "open") this.#goToSleep(untilMs);
+    });
+  }
+
   #goToSleep(untilMs: number): void {
-    const { host, envelope, abort, listener } = this.#options;
+    const { host, envelope, abort } = this.#options;
     this.#journal.leave(envelope);
-    listener.end(outcomeOfSleep(host, abort.look(), untilMs));
+    this.#end(outcomeOfSleep(host, abort.look(), untilMs));
+  }
+
+  #end(outcome: Outcome | undefined): void {
+    if (this.#state !== "over") this.#options.listener.end(outcome);
     this.close();
   }
 

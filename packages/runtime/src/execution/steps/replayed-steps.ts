@@ -1,4 +1,5 @@
 import {
+  type CallEntry,
   type Clock,
   type JobRef,
   type JournalEntry,
@@ -9,11 +10,11 @@ import {
   requireStepName,
   StepError,
   type StepOptions,
-  type StepRef,
   type Steps,
   type StepsDefinition,
   type Timer,
 } from "@millrace/core";
+import { AnswerOrder, type OpenStep } from "./telling/answer-order.ts";
 import { failureOf } from "./job-calls.ts";
 import type { Known } from "./run-journal.ts";
 import { RunJournal } from "./run-journal.ts";
@@ -67,6 +68,7 @@ export interface ReplayedStep {
 
 type Found = Pick<ReplayedRun, "outcome" | "error">;
 type Output = StepOptions<unknown>["output"];
+type Kind = OpenStep["kind"];
 
 /** The steps of a handler that is replayed: they give what is on record, and run nothing. */
 export class ReplayedSteps {
@@ -77,6 +79,7 @@ export class ReplayedSteps {
   readonly #journal: RunJournal;
   readonly #places = new StepPlaces();
   readonly #at: ReplayedStep[] = [];
+  readonly #order: AnswerOrder;
   readonly #stood = Promise.withResolvers<Found>();
   #quietMs = 0;
   #quiet: Timer | undefined;
@@ -86,17 +89,24 @@ export class ReplayedSteps {
     this.#run = run;
     this.#definition = definition;
     this.#clock = clock;
-    const { id, queue, createdAt, life = 0 } = run.envelope;
+    const { id, queue, createdAt, life = 0, attempts } = run.envelope;
     this.#journal = new RunJournal({
       broker: { journal: { read: async () => run.steps, write: never } },
       run: { id, queue, createdAt },
-      ...{ lease: undefined, life, version: definition.version },
+      ...{ lease: undefined, life, attempts, version: definition.version },
+    });
+    this.#order = new AnswerOrder({
+      clock,
+      rankOf: (known) => this.#journal.rankOf(known),
+      outOfOrder: () => {},
     });
     this.api = stepsApi(clock, {
-      run: (name, _fn, options) => this.#begin(name, (step) => this.#ran(step, options?.output)),
-      sleep: (name) => this.#begin(name, (step) => this.#slept(step)),
-      wait: (name, _untilMs, schema) => this.#begin(name, (step) => this.#waited(step, schema)),
-      call: (name) => this.#begin(name, (step) => this.#called(step)),
+      run: (name, _fn, options) =>
+        this.#begin(name, "run", (open) => this.#ran(open, options?.output)),
+      sleep: (name, untilMs) => this.#begin(name, "sleep", (open) => this.#slept(open, untilMs)),
+      wait: (name, _untilMs, schema) =>
+        this.#begin(name, "wait", (open) => this.#waited(open, schema)),
+      call: (name) => this.#begin(name, "call", (open) => this.#called(open)),
       version: () => Promise.resolve(this.#journal.version),
     });
   }
@@ -149,82 +159,106 @@ export class ReplayedSteps {
 
   /** What it has committed is not known here. */
   transaction(): Promise<never> {
-    return this.#stand({ name: "transaction", n: 0, kind: "transaction", state: "new" });
+    return this.#standAt({ name: "transaction", n: 0, kind: "transaction", state: "new" });
   }
 
   close(): void {
     this.#quiet?.cancel();
+    this.#order.close();
   }
 
-  #begin<T>(name: string, work: (step: StepRef) => Promise<T>): Promise<T> {
-    return answered(this.#place(name, work));
+  #begin<T>(name: string, kind: Kind, work: (open: OpenStep) => Promise<T>): Promise<T> {
+    return answered(this.#place(name, kind, work));
   }
 
-  async #place<T>(name: string, work: (step: StepRef) => Promise<T>): Promise<T> {
-    const step = this.#places.next(requireStepName(name));
+  async #place<T>(name: string, kind: Kind, work: (open: OpenStep) => Promise<T>): Promise<T> {
+    const open = this.#order.ask(this.#places.next(requireStepName(name)), kind);
     this.#moved();
     try {
-      return await work(step);
+      return await work(open);
     } finally {
+      this.#order.drop(open);
       this.#moved();
     }
   }
 
-  async #ran(step: StepRef, output: Output): Promise<never> {
-    const known = await this.#ask(step, "run");
-    if (known === undefined) return this.#stand({ ...step, kind: "run", state: "new" });
-    if (!this.#journal.stands(known.entry))
-      return this.#stand({ ...step, kind: "run", state: "again" });
-    return this.#give(known.entry, output);
+  async #ran(open: OpenStep, output: Output): Promise<never> {
+    const known = await this.#ask(open, (entry) => this.#journal.stands(entry));
+    if (known === undefined) return this.#stand(open, "new");
+    if (!this.#journal.stands(known.entry)) return this.#stand(open, "again");
+    return this.#give(open, known.entry, output);
   }
 
-  async #slept(step: StepRef): Promise<void> {
-    const known = await this.#ask(step, "sleep");
-    if (known === undefined) return this.#stand({ ...step, kind: "sleep", state: "new" });
-    const { entry } = known;
-    if (entry.kind === "sleep" && entry.until > this.#run.at)
-      return this.#stand({ ...step, kind: "sleep", state: "open" });
+  async #slept(open: OpenStep, untilMs: number): Promise<void> {
+    const known = await this.#ask(open, (entry) => entry.kind === "sleep" && entry.ended === true);
+    const entry = known?.entry.kind === "sleep" ? known.entry : undefined;
+    open.untilMs = entry?.until ?? untilMs;
+    if (entry === undefined) return this.#stand(open, "new");
+    if (entry.ended === true) await this.#order.turn(open);
+    else if (entry.until > this.#run.at) return this.#stand(open, "open");
+    // Where its end comes on record first, it is told of after all that is.
+    else if (!(await this.#order.due(open))) await this.#order.turn(open);
     this.#replayed += 1;
   }
 
-  async #waited(step: StepRef, schema: Output): Promise<never> {
-    const known = await this.#ask(step, "wait");
-    if (known === undefined) return this.#stand({ ...step, kind: "wait", state: "new" });
-    if (known.entry.kind === "wait" && known.entry.state === "waiting")
-      return this.#stand({ ...step, kind: "wait", state: "open" });
-    return this.#give(known.entry, schema);
+  async #waited(open: OpenStep, schema: Output): Promise<never> {
+    const isOver = (entry: JournalEntry): boolean =>
+      entry.kind === "wait" && entry.state !== "waiting";
+    const known = await this.#ask(open, isOver);
+    if (known === undefined) return this.#stand(open, "new");
+    if (!isOver(known.entry)) return this.#stand(open, "open");
+    return this.#give(open, known.entry, schema);
   }
 
-  async #called(step: StepRef): Promise<unknown> {
-    const known = await this.#ask(step, "call");
-    if (known === undefined) return this.#stand({ ...step, kind: "call", state: "new" });
+  async #called(open: OpenStep): Promise<unknown> {
+    const known = await this.#ask(
+      open,
+      (entry) => entry.kind === "call" && entry.state !== "calling" && this.#callStands(entry),
+    );
+    if (known === undefined) return this.#stand(open, "new");
     const { entry } = known;
     if (entry.kind !== "call") return never();
     const end = this.#journal.endOf(entry.child.id);
     const failure = failureOf(entry) ?? end?.error;
-    if (failure !== undefined && entry.life !== (this.#run.envelope.life ?? 0))
-      return this.#stand({ ...step, kind: "call", state: "again" });
-    if (entry.state === "calling" && end === undefined)
-      return this.#stand({ ...step, kind: "call", state: "open" });
+    if (!this.#callStands(entry)) return this.#stand(open, "again");
+    if (entry.state === "calling" && end === undefined) return this.#stand(open, "open");
+    await this.#order.turn(open);
     this.#replayed += 1;
     if (failure !== undefined) throw new StepError(entry.name, failure);
     return end?.value;
   }
 
-  async #give(entry: JournalEntry, output: Output): Promise<never> {
+  #callStands(entry: CallEntry): boolean {
+    const failure = failureOf(entry) ?? this.#journal.endOf(entry.child.id)?.error;
+    return failure === undefined || this.#journal.isOfNow(entry);
+  }
+
+  async #give(open: OpenStep, entry: JournalEntry, output: Output): Promise<never> {
+    const isFailed = entry.kind === "run" && entry.outcome === "failed";
+    const value = isFailed ? undefined : await this.#valueOf(entry, output);
+    await this.#order.turn(open);
     this.#replayed += 1;
-    if (entry.kind === "run" && entry.outcome === "failed")
-      throw new StepError(entry.name, entry.error);
+    if (isFailed) throw new StepError(entry.name, entry.error);
+    return value as never;
+  }
+
+  async #valueOf(entry: JournalEntry, output: Output): Promise<unknown> {
     try {
-      return (await valueOf(entry, output)) as never;
+      return await valueOf(entry, output);
     } catch (error) {
       return this.#refuse(asMismatch(error));
     }
   }
 
-  async #ask(step: StepRef, kind: JournalEntry["kind"]): Promise<Known | undefined> {
+  async #ask(
+    { step, kind }: OpenStep,
+    isAnswer: (entry: JournalEntry) => boolean,
+  ): Promise<Known | undefined> {
     try {
-      return this.#journal.ask(step, kind);
+      const known = this.#journal.ask(step, kind);
+      const answer = known !== undefined && isAnswer(known.entry) ? known : undefined;
+      this.#order.found(step, answer);
+      return known;
     } catch (error) {
       return this.#refuse(error);
     }
@@ -236,7 +270,11 @@ export class ReplayedSteps {
     return never();
   }
 
-  #stand(step: ReplayedStep): Promise<never> {
+  #stand({ step, kind }: OpenStep, state: ReplayedStep["state"]): Promise<never> {
+    return this.#standAt({ ...step, kind, state });
+  }
+
+  #standAt(step: ReplayedStep): Promise<never> {
     this.#at.push(step);
     this.#moved();
     return never();

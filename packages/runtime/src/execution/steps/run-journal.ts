@@ -1,6 +1,8 @@
 import {
+  type CallEntry,
   type ChildEnd,
   type Envelope,
+  type FailedStep,
   type JournalEntry,
   type JournalStore,
   type Lease,
@@ -13,7 +15,7 @@ import {
   writeEntry,
 } from "@millrace/core";
 import { leaveUnasked } from "./left-unasked.ts";
-import { placeOf, shownStep } from "./step-place.ts";
+import { placeOf, type Rank, shownStep } from "./step-place.ts";
 import { TakenSignals } from "./taken-signals.ts";
 
 /** What is on record of a step, and which writing of it that is. */
@@ -28,6 +30,8 @@ export interface RunJournalOptions {
   /** Of the delivery that runs it. Undefined: it is only read. */
   readonly lease: Lease | undefined;
   readonly life: number;
+  /** How many of this life are spent. */
+  readonly attempts: number;
   /** Of the handler's steps. */
   readonly version: number;
 }
@@ -37,6 +41,8 @@ export class RunJournal {
   readonly #options: RunJournalOptions;
   /** By the places that nobody has asked for yet. */
   readonly #known = new Map<string, Known>();
+  /** By places, of all that is on record. */
+  readonly #revisions = new Map<string, number>();
   /** How jobs that it has called have ended, by their ids. */
   readonly #ends = new Map<string, ChildEnd>();
   /** Also by steps that nobody has asked for yet. */
@@ -93,6 +99,7 @@ export class RunJournal {
       this.#version = entry.version ?? 1;
       this.taken.note(entry);
       this.#known.set(placeOf(entry), { entry, revision });
+      this.#revisions.set(placeOf(entry), revision);
     }
   }
 
@@ -130,9 +137,24 @@ export class RunJournal {
     return known;
   }
 
+  /** Whether a failure is what its step is to have now. */
+  isOfNow(entry: FailedStep | CallEntry): boolean {
+    const { life, attempts } = this.#options;
+    const spent = "attempts" in entry ? entry.attempts : undefined;
+    return entry.life === life && (spent ?? attempts) === attempts;
+  }
+
   /** Whether an entry is what the step is to have now. */
   stands(entry: JournalEntry): boolean {
-    return entry.kind !== "run" || entry.outcome !== "failed" || entry.life === this.#options.life;
+    return entry.kind !== "run" || entry.outcome !== "failed" || this.isOfNow(entry);
+  }
+
+  /** When the handler is told of it. */
+  rankOf({ entry, revision }: Known): Rank {
+    const told = "told" in entry ? entry.told : undefined;
+    const after = told?.after === undefined ? 0 : this.#revisions.get(placeOf(told.after));
+    if (told === undefined || after === undefined) return { revision, nth: 0 };
+    return { revision: after, nth: told.nth };
   }
 
   /**
@@ -164,6 +186,7 @@ export class RunJournal {
       );
     requireKind(there, entry, entry.kind);
     this.taken.note(there);
+    this.#revisions.set(placeOf(there), stored.revision);
     return { entry: there, revision: stored.revision };
   }
 

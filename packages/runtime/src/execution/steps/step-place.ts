@@ -25,3 +25,17 @@ export function shownStep({ name, n }: StepRef): string {
 export function keyOf({ queue, id, createdAt }: Envelope, { name, n }: StepRef): string {
   return `${queue}/${id}/${createdAt}/${name}/${n}`;
 }
+
+/**
+ * Where an answer stands among those of its run: the revision of its record; and of a failure
+ * that was told before it was on record, the revision after which it was told, and which of those
+ * it was.
+ */
+export interface Rank {
+  readonly revision: number;
+  readonly nth: number;
+}
+
+export function isBefore(one: Rank, other: Rank): boolean {
+  return one.revision < other.revision || (one.revision === other.revision && one.nth < other.nth);
+}

@@ -7,7 +7,7 @@ import {
 } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
-import { makeNode, QUEUE, stopInTime } from "../../fixtures/simulated-node.ts";
+import { makeNode, QUEUE, stopInTime } from "../../../fixtures/simulated-node.ts";
 
 /** Nodes of several versions of one job, one after the other, on one server. */
 function deployments() {

@@ -1,5 +1,5 @@
 import { type Envelope, MillraceError, type StepsDefinition } from "@millrace/core";
-import type { ExecutionHost } from "../execution-host.ts";
+import type { ExecutionHost } from "../../execution-host.ts";
 
 /** For so long a job is put off whose run another node has to go on with. */
 const LEFT_MS = 5_000;
