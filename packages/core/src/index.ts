@@ -116,7 +116,6 @@ export { afterSentAgain, keepUnsent, nextTimerAt, tickTime } from "./durable/fin
 export { isUnsentFull } from "./durable/unsent-events.ts";
 export { notPlain, requireFewValues } from "./durable/plain-value.ts";
 export {
-  type InvokedEnd,
   lastResorts,
   refuseStart,
   refuseStep,
@@ -125,6 +124,7 @@ export {
   startMachine,
   stepMachine,
 } from "./durable/step-machine.ts";
+export type { InvokedEnd } from "./durable/own-events.ts";
 export {
   type HostOptions,
   type InboxBody,

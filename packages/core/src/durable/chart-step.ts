@@ -5,12 +5,15 @@ import { MillraceError } from "../errors/millrace-error.ts";
 import { recordError } from "../errors/recorded-error.ts";
 import type { MachineDefinition } from "./define-machine.ts";
 import { newInvokedId } from "./invoked-id.ts";
-import type {
-  InvokedJob,
-  MachineDocument,
-  MachineEffect,
-  MachineEvent,
-  MachineTimer,
+import {
+  endedTimer,
+  type InvokedJob,
+  isOwnEvent,
+  type MachineDocument,
+  type MachineEffect,
+  type MachineEvent,
+  type MachineTimer,
+  ownTimer,
 } from "./machine-document.ts";
 import { readMachineAddress, sentEventId } from "./machine-address.ts";
 import { notPlain, requireFewValues, requirePlain } from "./plain-value.ts";
@@ -286,7 +289,6 @@ function send(
   effects.push({ do: "send", to, event: event as MachineEvent, id });
 }
 
-const OWN = "own:";
 /**
  * As many as may wait in an inbox: a chart that sends itself two for each that it takes has more
  * and more of them.
@@ -299,7 +301,7 @@ const MOST_OWN = MAX_WAITING_EVENTS;
  */
 function keepOwn({ rev }: Owner, draft: Draft, event: MachineEvent, now: number): void {
   const { timers } = draft;
-  const waiting = Object.entries(timers).filter(([key]) => key.startsWith(OWN));
+  const waiting = Object.entries(timers).filter(([key]) => isOwnEvent(key));
   if (waiting.length >= MOST_OWN)
     throw unsupported(
       `it sends to itself while ${MOST_OWN.toLocaleString("en")} events from itself are not taken yet`,
@@ -307,14 +309,15 @@ function keepOwn({ rev }: Owner, draft: Draft, event: MachineEvent, now: number)
   // In their order, also where the clock of another host is behind.
   const at = Math.max(now, ...waiting.map(([, timer]) => timer.at));
   draft.set += 1;
-  timers[`${OWN}${rev}:${draft.set}`] = { at, event };
+  timers[ownTimer(rev, draft.set)] = { at, event };
 }
 
 /** Its job is cancelled, or not even enqueued where it was invoked by this very event. */
-function leave({ children, effects }: Draft, actor: string): void {
+function leave({ children, effects, timers }: Draft, actor: string): void {
   const left = children[actor];
   if (left === undefined) return;
   delete children[actor];
+  delete timers[endedTimer(actor)];
   const asked = effects.findIndex((one) => one.do === "enqueue" && one.job === left.job);
   if (asked < 0) effects.push({ do: "cancel", job: left.job, queue: left.queue });
   else effects.splice(asked, 1);

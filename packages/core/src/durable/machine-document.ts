@@ -29,6 +29,10 @@ export interface MachineTimer {
   /** Epoch milliseconds by the server's clock. */
   readonly at: number;
   readonly event: MachineEvent;
+  /** Times that the chart could not take it; none where left out. */
+  readonly failed?: number;
+  /** It is the end of this actor's job, which the chart could not take as it came. */
+  readonly endOf?: string;
 }
 
 /** One entry of the way that a machine took. */
@@ -125,6 +129,22 @@ export interface MachineDocument {
   readonly trouble?: MachineTrouble;
   readonly startedAt: number;
   readonly changedAt: number;
+}
+
+const OWN = "own:";
+
+/** The timer by which a machine sends an event to itself. */
+export function ownTimer(rev: number, number: number): string {
+  return `${OWN}${rev}:${number}`;
+}
+
+export function isOwnEvent(timer: string): boolean {
+  return timer.startsWith(OWN);
+}
+
+/** The timer by which the end of an actor's job is tried again. */
+export function endedTimer(actor: string): string {
+  return `ended:${actor}`;
 }
 
 export function machineKey({ machine, id }: MachineRef): string {

@@ -9,13 +9,14 @@ import {
   type StateValueFrom,
 } from "xstate";
 import type { RecordedError } from "../errors/recorded-error.ts";
-import type {
-  InvokedJob,
-  MachineDocument,
-  MachinePassage,
-  MachineStatus,
-  MachineTimer,
-  MachineTrouble,
+import {
+  endedTimer,
+  type InvokedJob,
+  type MachineDocument,
+  type MachinePassage,
+  type MachineStatus,
+  type MachineTimer,
+  type MachineTrouble,
 } from "./machine-document.ts";
 
 /** The events that a chart takes from outside. */
@@ -40,7 +41,10 @@ export interface MachineSnapshot<Chart extends AnyStateMachine = AnyStateMachine
   readonly error?: RecordedError;
   /** Jobs whose end it waits for, by the actor's id in the chart. */
   readonly jobs: Readonly<Record<string, InvokedJob>>;
-  /** What comes by itself, and when. The next one first. */
+  /**
+   * What comes by itself, and when. The next one first. With those that the chart could not take,
+   * and the ends of jobs that it could not, which come again.
+   */
   readonly timers: readonly MachineTimer[];
   /** The last event that it could not take: a guard threw, or the state could not be kept. */
   readonly trouble?: MachineTrouble;
@@ -65,7 +69,9 @@ export function machineSnapshot<Chart extends AnyStateMachine>(
     ...(output === undefined ? {} : { output: output as OutputFrom<Chart> }),
     ...(error === undefined ? {} : { error }),
     ...(trouble === undefined ? {} : { trouble }),
-    jobs: children,
+    jobs: Object.fromEntries(
+      Object.entries(children).filter(([actor]) => timers[endedTimer(actor)] === undefined),
+    ),
     timers: Object.values(timers).toSorted((a, b) => a.at - b.at),
     matches: (state) => value !== null && matchesState(state, value as StateValue),
   };

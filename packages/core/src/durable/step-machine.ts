@@ -6,17 +6,10 @@ import type { MachineDefinition } from "./define-machine.ts";
 import { hear, wasHeard } from "./heard-machines.ts";
 import { sentBy } from "./machine-address.ts";
 import type { MachineDocument, MachineEvent } from "./machine-document.ts";
-import { earliest, finish, notedType } from "./finish-document.ts";
+import { finish, notedType } from "./finish-document.ts";
 import type { MachineRef } from "./machine-names.ts";
+import { dueTimer, endEvent, type InvokedEnd, isEndHeard, type Taken } from "./own-events.ts";
 import { notPlain } from "./plain-value.ts";
-
-/** How the job of an actor has ended. */
-export interface InvokedEnd {
-  readonly job: string;
-  /** What its handler returned; left out where that is nothing, or where there is an error. */
-  readonly output?: unknown;
-  readonly error?: RecordedError;
-}
 
 /** What comes to a machine, and where it lies in the inbox. */
 export type Occurrence = { readonly sequence: number; readonly place: string } & (
@@ -98,7 +91,7 @@ export function stepMachine(
     return finish({ ...rest, ...state }, event.take.type, now);
   } catch (error) {
     const trouble = { at: now, event: notedType(event.take.type), error: plainError(error) };
-    return finish({ ...next, trouble }, undefined, now);
+    return finish({ ...next, ...event.kept, trouble }, undefined, now);
   }
 }
 
@@ -130,15 +123,8 @@ function historyOf({ history }: MachineDocument): Pick<MachineDocument, "history
 /** An event that was taken before, or an end that was heard: both are told for ever by one look. */
 function isBehind(document: MachineDocument, occurrence: Occurrence): boolean {
   if (occurrence.kind === "tick") return false;
-  if (occurrence.kind === "end") return childOf(document, occurrence.end.job) === undefined;
+  if (occurrence.kind === "end") return isEndHeard(document, occurrence.end.job);
   return occurrence.sequence <= document.cursor;
-}
-
-interface Taken {
-  readonly take: MachineEvent;
-  /** What changes in the document whether or not the chart can take it. */
-  readonly also?: Partial<MachineDocument>;
-  readonly trouble?: MillraceError;
 }
 
 /** @returns undefined where the chart is not to be asked */
@@ -161,7 +147,7 @@ function eventOf(
       return { take: event, trouble: badEvent("its type begins with xstate.") };
     }
     case "end":
-      return endEvent(document, occurrence.end);
+      return endEvent(document, occurrence.end, now);
     case "tick":
       return dueTimer(document, now);
   }
@@ -209,48 +195,21 @@ function wasTaken(
   return seen.includes(eventId) || (by !== undefined && wasHeard(before, by));
 }
 
-function childOf(document: MachineDocument, job: string): string | undefined {
-  return Object.keys(document.children).find((actor) => document.children[actor]?.job === job);
-}
-
-function endEvent(
-  document: MachineDocument,
-  { job, output, error }: InvokedEnd,
-): Taken | undefined {
-  const actor = childOf(document, job);
-  if (actor === undefined) return undefined;
-  const { [actor]: _over, ...children } = document.children;
-  const take =
-    error === undefined
-      ? { type: `xstate.done.actor.${actor}`, output, actorId: actor }
-      : {
-          type: `xstate.error.actor.${actor}`,
-          error: { type: error.type, message: error.message },
-          actorId: actor,
-        };
-  return { take, also: { children } };
-}
-
-/** The first timer that is due. The others are asked for one by one: each is a transition. */
-function dueTimer(document: MachineDocument, now: number): Taken | undefined {
-  const first = earliest(document.timers);
-  if (first === undefined || first[1].at > now) return undefined;
-  const { [first[0]]: _due, ...timers } = document.timers;
-  return { take: first[1].event, also: { timers } };
-}
-
-/** What becomes of a machine whose next document can't be stored: the event has failed. */
+/**
+ * What becomes of a machine whose next document can't be stored: the event has failed. Then a
+ * smaller one, where a timer or a job's end is over instead of being tried again.
+ */
 export function refuseStep(
   stored: MachineDocument,
   occurrence: Occurrence,
   error: unknown,
   now: number,
-): MachineDocument {
+): readonly [MachineDocument, MachineDocument] {
   const document = heard(stored, occurrence);
-  // The timer is over and the job has ended, whatever became of it: else nothing would come again.
-  const also = eventOf(document, occurrence, now)?.also;
+  const { also, kept } = eventOf(document, occurrence, now) ?? {};
   const trouble = { at: now, event: occurrence.kind, error: plainError(error) };
-  return finish({ ...advanced(document, occurrence, now), ...also, trouble }, undefined, now);
+  const refused = { ...advanced(document, occurrence, now), ...also, trouble };
+  return [finish({ ...refused, ...kept }, undefined, now), finish(refused, undefined, now)];
 }
 
 /** What becomes of a machine whose first document can't be stored: it failed in its beginning. */

@@ -218,8 +218,8 @@ export class MachineHost implements Stoppable {
     return this.#storeOr(before, { message, now }, next, (error) => {
       // Nothing else could end it.
       if (message.kind === "stop") return lastResorts(next, error);
-      const refused = refuseStep(before.document, occurrence, error, now);
-      return [refused, ...lastResorts(refused, error)];
+      const [kept, over] = refuseStep(before.document, occurrence, error, now);
+      return [kept, over, ...lastResorts(over, error)];
     });
   }
 

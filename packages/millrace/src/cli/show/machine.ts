@@ -15,8 +15,8 @@ export function shownMachine(
     ...(trouble === undefined
       ? {}
       : { trouble: { ...trouble, error: shownError(trouble.error, show) } }),
-    timers: snapshot.timers.map(({ at, event }) => ({
-      at,
+    timers: snapshot.timers.map(({ event, ...timer }) => ({
+      ...timer,
       event: show(event) as typeof event,
     })),
   };

@@ -65,6 +65,12 @@ async function traceOf(client: Millrace, { job, queue }: InvokedJob): Promise<st
   }
 }
 
+/** Of a timer, or the end of a job, that the chart could not take. */
+function failedWords(failed: number | undefined): string {
+  if (failed === undefined) return "";
+  return `, failed ${failed === 1 ? "once" : `${failed} times`} so far`;
+}
+
 function machineText(shown: Shown, paint: Paint, traceUrl: string | undefined): string {
   const { machine, id, status, value, context, output, error, jobs, timers, trouble } = shown;
   const waits = [
@@ -72,7 +78,10 @@ function machineText(shown: Shown, paint: Paint, traceUrl: string | undefined): 
       ([actor, { job, queue, traceId }]) =>
         `${actor}: job ${job} (${queue})${traceWords(traceId, traceUrl)}`,
     ),
-    ...timers.map(({ at, event }) => `${event.type} at ${new Date(at).toISOString()}`),
+    ...timers.map(
+      ({ at, event, failed }) =>
+        `${event.type} at ${new Date(at).toISOString()}${failedWords(failed)}`,
+    ),
   ];
   const rows: [string, string][] = [
     ["machine", `${machine} ${id}, version ${shown.version}`],

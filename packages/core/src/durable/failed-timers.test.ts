@@ -1,0 +1,145 @@
+import { beforeEach, expect, test } from "vitest";
+import { assign, fromPromise, setup } from "xstate";
+import { defineMachine } from "./define-machine.ts";
+import type { MachineDocument } from "./machine-document.ts";
+import { machineSnapshot } from "./machine-snapshot.ts";
+import { type Occurrence, refuseStep, startMachine, stepMachine } from "./step-machine.ts";
+
+const T0 = 1_700_000_000_000;
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+let isBroken = true;
+beforeEach(() => {
+  isBroken = true;
+});
+
+/** What a later deployment mends. */
+function mended<T>(value: T): T {
+  if (isBroken) throw new TypeError("Cannot read properties of undefined");
+  return value;
+}
+
+const chart = setup({
+  types: { context: {} as { paid: unknown } },
+  actors: { charge: fromPromise(async () => ({ receipt: "r-5" })) },
+}).createMachine({
+  context: { paid: null },
+  initial: "charging",
+  states: {
+    charging: {
+      invoke: {
+        ...{ id: "payment", src: "charge" },
+        onDone: {
+          target: "waiting",
+          actions: assign({ paid: ({ event }) => mended(event.output) }),
+        },
+      },
+      on: { CANCEL: "cancelled", AGAIN: { target: "charging", reenter: true } },
+    },
+    waiting: {
+      after: { [HOUR]: { guard: () => mended(true), target: "lost" } },
+      on: { PAUSE: "cancelled" },
+    },
+    cancelled: {},
+    lost: {},
+  },
+});
+const definition = defineMachine({ name: "order", machine: chart });
+
+/** A machine in hand: what it is given is stored as the server would, as JSON. */
+class InHand {
+  document: MachineDocument = stored(
+    startMachine(definition, {
+      ...{ machine: "order", id: "o", input: undefined, sequence: 10, place: "in/10", now: T0 },
+    }),
+  );
+  readonly job = this.document.children["payment"]?.job ?? expect.unreachable();
+  #sequence = 10;
+
+  take(given: object, now: number): MachineDocument | undefined {
+    this.#sequence += 1;
+    const sequence = this.#sequence;
+    const occurrence = { ...given, sequence, place: `in/${sequence}` } as Occurrence;
+    const next = stepMachine(definition, this.document, occurrence, now);
+    if (next !== undefined) this.document = stored(next);
+    return next;
+  }
+
+  end(now = T0) {
+    return this.take({ kind: "end", end: { job: this.job, output: { receipt: "r-5" } } }, now);
+  }
+
+  tick(now: number) {
+    const { run, tickRev: rev } = this.document;
+    return this.take({ kind: "tick", run, rev }, now);
+  }
+
+  send(type: string, now = T0) {
+    return this.take({ kind: "event", event: { type }, eventId: undefined }, now);
+  }
+}
+
+function stored(document: MachineDocument): MachineDocument {
+  return JSON.parse(JSON.stringify(document)) as MachineDocument;
+}
+
+test("a job's end that the chart can't take is tried again, and taken once the code is mended", () => {
+  const machine = new InHand();
+  expect(machine.end()).toMatchObject({
+    ...{ value: "charging", tickAt: T0 + MINUTE, pending: [{ do: "tick", at: T0 + MINUTE }] },
+    trouble: { event: "xstate.done.actor.payment", error: { type: "TypeError" } },
+  });
+  // Its message may come once more.
+  expect(machine.end()).toBeUndefined();
+  const shown = machineSnapshot(machine.document);
+  expect(shown).toMatchObject({ jobs: {}, timers: [{ at: T0 + MINUTE, failed: 1 }] });
+  machine.tick(T0 + MINUTE);
+  expect(machine.document).toMatchObject({ value: "charging", tickAt: T0 + 3 * MINUTE });
+  isBroken = false;
+  machine.tick(T0 + 3 * MINUTE);
+  expect(machine.document).toMatchObject({
+    ...{ value: "waiting", context: { paid: { receipt: "r-5" } }, children: {} },
+    timers: { [`xstate.after.${HOUR}.(machine).waiting`]: { at: T0 + 3 * MINUTE + HOUR } },
+  });
+});
+
+test("a timer that fails is tried again, at least once an hour, and fires once the code is mended", () => {
+  const machine = new InHand();
+  isBroken = false;
+  machine.end();
+  isBroken = true;
+  const at = [];
+  for (let next = T0 + HOUR; at.length < 9; next = machine.document.tickAt ?? 0) {
+    machine.tick(next);
+    at.push((machine.document.tickAt ?? 0) - next);
+  }
+  expect(at.map((ms) => ms / MINUTE)).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60]);
+  isBroken = false;
+  machine.tick(machine.document.tickAt ?? 0);
+  expect(machine.document).toMatchObject({ value: "lost", timers: {} });
+});
+
+test("what failed is not tried again once its state is left", () => {
+  const machine = new InHand();
+  machine.end();
+  machine.send("CANCEL");
+  expect(machine.document).toMatchObject({ value: "cancelled", timers: {}, children: {} });
+  const other = new InHand();
+  other.end();
+  other.send("AGAIN");
+  expect(other.document).toMatchObject({ value: "charging", timers: {} });
+  expect(other.document.children["payment"]?.job).not.toBe(other.job);
+});
+
+test("what can't be stored with a timer or an end is stored without it", () => {
+  const { document, job } = new InHand();
+  const end = { job, output: "large" };
+  const ended = { kind: "end", end, sequence: 11, place: "in/11" } as const;
+  const [kept, over] = refuseStep(document, ended, new Error("too large"), T0);
+  expect(kept.timers).toMatchObject({ "ended:payment": { event: { output: "large" } } });
+  expect(over).toMatchObject({
+    ...{ children: {}, timers: {}, value: "charging" },
+    trouble: { error: { message: "too large" } },
+  });
+});
