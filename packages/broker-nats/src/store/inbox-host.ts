@@ -13,6 +13,7 @@ import type { Delivery } from "../pull/delivery.ts";
 import { PullSubscription } from "../pull/pull-subscription.ts";
 import { ensureMachineConsumer, HOST_LEASE_MS } from "../topology/ensure-consumer.ts";
 import { machineConsumer } from "../topology/consumer-names.ts";
+import { againAfterMs } from "./again-after.ts";
 import type { ServerAccess } from "./server-access.ts";
 
 export interface InboxHostOptions extends HostOptions {
@@ -25,10 +26,6 @@ export interface InboxHostOptions extends HostOptions {
   readonly remake: () => Promise<void>;
   readonly onProblem: (error: unknown, doing: string) => void;
 }
-
-const AGAIN_AFTER_MS = 1_000;
-/** The longest, where there is no room for what comes of it. */
-const NO_ROOM_MS = 10_000;
 
 /** One host's place at the inbox of one name's machines. */
 export class InboxHost implements Stoppable {
@@ -123,10 +120,4 @@ export class InboxHost implements Stoppable {
     const { nc } = this.#options.server;
     if (!nc.isClosed()) nak(nc, ackSubject, delayMs);
   }
-}
-
-/** What waits for room is asked for less and less often: others of the machine may be many. */
-function againAfterMs(error: unknown, deliveryCount: number): number {
-  if (!MillraceError.is(error, "queue-full")) return AGAIN_AFTER_MS;
-  return Math.min(AGAIN_AFTER_MS * 2 ** (deliveryCount - 1), NO_ROOM_MS);
 }

@@ -1,4 +1,4 @@
-import type { MachineDocument } from "@millrace/core";
+import { type MachineDocument, MillraceError } from "@millrace/core";
 import { expect, test } from "vitest";
 import { HeldMachines } from "./held-machines.ts";
 
@@ -22,4 +22,20 @@ test("as many documents are remembered as take 64 MiB together, those that were 
   expect(machines.get({ machine, id: "m-97" })).toBeUndefined();
   expect(machines.get({ machine, id: "small-100" })).toMatchObject({ revision: 400 });
   expect(machines.get({ machine, id: "small-99" })).toBeUndefined();
+});
+
+test("a machine of another version is not read again for each event that waits for it", () => {
+  const time = { now: 0 };
+  const machines = new HeldMachines({ now: () => time.now });
+  const ref = { machine, id: "a" };
+  const fail = (code: "machine-mismatch" | "revision-conflict"): boolean => {
+    machines.failed(ref, new MillraceError(code, "no"));
+    return machines.get(ref) !== undefined;
+  };
+  machines.keep({ document: held("a", 1), revision: 1 });
+  expect(fail("machine-mismatch")).toBe(true);
+  time.now = 1_001;
+  expect(fail("machine-mismatch")).toBe(false);
+  machines.keep({ document: held("a", 1), revision: 1 });
+  expect(fail("revision-conflict")).toBe(false);
 });

@@ -13,10 +13,10 @@ const MOST_HELD = 1_000;
 /** What they may take together, as they are stored. */
 const MOST_HELD_BYTES = 64 * 2 ** 20;
 /**
- * A machine that waits for room is looked at as often as messages wait for it. Its document is read
- * again only after this: another host may have sent some of what it keeps.
+ * A machine that waits for room, or for another version, is looked at as often as messages wait for
+ * it. Its document is read again only after this: another host may have gone on with it.
  */
-const FULL_FOR_MS = 1_000;
+const STUCK_FOR_MS = 1_000;
 
 /** What is taken waits until there is room: it is given back, and that is reported. */
 export class NoRoom extends MillraceError {
@@ -75,7 +75,8 @@ export class HeldMachines {
   /** After whatever went wrong the document is read again, unless nothing was begun. */
   failed(ref: MachineRef, error: unknown): void {
     const held = this.#held.get(machineKey(ref));
-    const isFresh = held !== undefined && this.#clock.now() - held.at <= FULL_FOR_MS;
-    if (!(error instanceof NoRoom) || !isFresh) this.forget(ref);
+    const isFresh = held !== undefined && this.#clock.now() - held.at <= STUCK_FOR_MS;
+    const isStuck = error instanceof NoRoom || MillraceError.is(error, "machine-mismatch");
+    if (!isStuck || !isFresh) this.forget(ref);
   }
 }

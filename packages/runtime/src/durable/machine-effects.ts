@@ -112,7 +112,7 @@ export class MachineEffects {
   async tickAgain(shelved: Shelved): Promise<void> {
     const { status, tickAt, unsent } = shelved.document ?? {};
     if ((status === "active" || unsent !== undefined) && tickAt !== undefined)
-      await this.#tick(shelved, tickAt);
+      await this.#tick(shelved, tickAt, { again: true });
   }
 
   /**
@@ -210,14 +210,14 @@ export class MachineEffects {
    * time. So each looks, once it has asked, whether there is a newer document, and then asks for
    * that document's time.
    */
-  async #tick(shelved: Shelved, at: number): Promise<void> {
+  async #tick(shelved: Shelved, at: number, how: Pick<TickMark, "again"> = {}): Promise<void> {
     const { broker, clock } = this.#options;
     let [mine, wanted]: [Shelved, number | undefined] = [shelved, at];
     for (let writers = 0; writers < MOST_WRITERS; writers += 1) {
       const { document } = mine;
       if (document === undefined || wanted === undefined) return;
       const { run, rev } = document;
-      const tick: TickMark = { run, rev };
+      const tick: TickMark = { run, rev, ...how };
       await broker.inbox.tick(document, writeJson(tick), tickTime(wanted, clock.now()));
       const newest = await this.#newest(document, mine.revision);
       if (newest.revision === mine.revision || newest.document === undefined) return;

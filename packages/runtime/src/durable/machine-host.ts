@@ -33,6 +33,7 @@ import { MachineShelf, oldDocument, type Shelved } from "./machine-shelf.ts";
 import { sizeOf } from "./machine-size.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
 import { publishChart } from "./publish-chart.ts";
+import { mayHaveReplaced } from "./tick-mark.ts";
 import { traceTransition, transitionOf } from "./trace-transition.ts";
 
 export interface MachineHostOptions {
@@ -282,8 +283,10 @@ export class MachineHost implements Stoppable {
   }
 
   /** Nothing comes of it, here. Whoever had it before may have died of what came of it there. */
-  async #passOver(held: Shelved, { kind, isAgain }: InboxMessage): Promise<Shelved> {
-    if (kind !== "tick" || isAgain) await this.#effects.tickAgain(held);
+  async #passOver(held: Shelved, message: InboxMessage): Promise<Shelved> {
+    const { kind, isAgain } = message;
+    if (kind !== "tick" || isAgain || mayHaveReplaced(held.document, message.data))
+      await this.#effects.tickAgain(held);
     return held;
   }
 
