@@ -1,10 +1,16 @@
 import { DEFAULT_MAX_BYTES } from "../rows/stored-job.ts";
 
+/** Not that of the records, which may be in the same database. */
+const SCHEMA_LOCK = 0x6d_69_6c_6f;
+
 /**
  * Everything the outbox has in a PostgreSQL database, from version 13. Plain SQL that may be run
  * any number of times, by any tool, in the schema that is first in the search path.
  */
 export const POSTGRES_SCHEMA = `-- The outbox of Millrace. Running this again changes nothing.
+
+-- Of several who make the tables at once, all but one would fail.
+DO $$ BEGIN PERFORM pg_advisory_xact_lock(${SCHEMA_LOCK}); END $$;
 
 -- Jobs that were committed and are not in their queue yet. The relay deletes what it has published.
 CREATE TABLE IF NOT EXISTS millrace_outbox (
@@ -30,11 +36,23 @@ CREATE TABLE IF NOT EXISTS millrace_outbox (
   reason text,
   detail text
 );
--- Tables of earlier versions have no such columns.
-ALTER TABLE millrace_outbox ADD COLUMN IF NOT EXISTS kind text;
-ALTER TABLE millrace_outbox ADD COLUMN IF NOT EXISTS subject text;
-CREATE INDEX IF NOT EXISTS millrace_outbox_waiting
-  ON millrace_outbox (queue, seq) WHERE set_aside_at IS NULL;
+-- What tables of earlier versions lack. Each is looked for first: even where there is nothing to do,
+-- these statements wait for writers' transactions, and keep all that come after them waiting too.
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT 1 FROM pg_attribute
+    WHERE attrelid = 'millrace_outbox'::regclass AND attname = 'kind' AND NOT attisdropped) THEN
+    ALTER TABLE millrace_outbox ADD COLUMN kind text;
+  END IF;
+  IF NOT EXISTS (SELECT 1 FROM pg_attribute
+    WHERE attrelid = 'millrace_outbox'::regclass AND attname = 'subject' AND NOT attisdropped) THEN
+    ALTER TABLE millrace_outbox ADD COLUMN subject text;
+  END IF;
+  IF NOT EXISTS (SELECT 1 FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+    WHERE indrelid = 'millrace_outbox'::regclass AND relname = 'millrace_outbox_waiting') THEN
+    CREATE INDEX millrace_outbox_waiting
+      ON millrace_outbox (queue, seq) WHERE set_aside_at IS NULL;
+  END IF;
+END $$;
 
 -- One row a queue: what the relays are publishing now. Rows are never deleted.
 CREATE TABLE IF NOT EXISTS millrace_outbox_claim (
@@ -69,9 +87,17 @@ CREATE TABLE IF NOT EXISTS millrace_done (
   gone_at timestamptz,
   PRIMARY KEY (queue, job_id, enqueued_at)
 );
--- Tables of earlier versions have no such column.
-ALTER TABLE millrace_done ADD COLUMN IF NOT EXISTS gone_at timestamptz;
-CREATE INDEX IF NOT EXISTS millrace_done_at ON millrace_done (done_at);
+-- As above.
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT 1 FROM pg_attribute
+    WHERE attrelid = 'millrace_done'::regclass AND attname = 'gone_at' AND NOT attisdropped) THEN
+    ALTER TABLE millrace_done ADD COLUMN gone_at timestamptz;
+  END IF;
+  IF NOT EXISTS (SELECT 1 FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+    WHERE indrelid = 'millrace_done'::regclass AND relname = 'millrace_done_at') THEN
+    CREATE INDEX millrace_done_at ON millrace_done (done_at);
+  END IF;
+END $$;
 
 -- Whether the relays wait for a notification. While they are busy they look by themselves, because
 -- a notification makes commits wait for each other.
@@ -88,9 +114,13 @@ BEGIN
   END IF;
   RETURN NULL;
 END $$;
-DROP TRIGGER IF EXISTS millrace_outbox_notify ON millrace_outbox;
-CREATE TRIGGER millrace_outbox_notify AFTER INSERT ON millrace_outbox
-  FOR EACH STATEMENT EXECUTE FUNCTION millrace_outbox_notify();
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT 1 FROM pg_trigger
+    WHERE tgrelid = 'millrace_outbox'::regclass AND tgname = 'millrace_outbox_notify') THEN
+    CREATE TRIGGER millrace_outbox_notify AFTER INSERT ON millrace_outbox
+      FOR EACH STATEMENT EXECUTE FUNCTION millrace_outbox_notify();
+  END IF;
+END $$;
 
 -- Refuses what could be committed and never be published. A server whose max_payload is raised
 -- takes more: ALTER DATABASE shop SET millrace.max_message_bytes = 4000000.

@@ -20,6 +20,9 @@ export interface PostgresOutboxOptions {
 /** No table, no column. */
 const UNMIGRATED: ReadonlySet<string> = new Set(["42P01", "42703"]);
 
+/** For a lock, in this transaction: whoever comes after waits too, and that is every writer. */
+const WAIT_BRIEFLY = "SELECT set_config('lock_timeout', '5s', true)";
+
 const failed = (error: unknown) => asOutboxError(error, ({ code }) => UNMIGRATED.has(code));
 
 const NAMES = optionNames<PostgresOutboxOptions>({ url: true, clock: true });
@@ -63,7 +66,7 @@ export function postgresOutbox(options: PostgresOutboxOptions): OutboxStore {
   }
 
   return {
-    migrate: async () => void (await runAll(POSTGRES_SCHEMA)),
+    migrate: async () => void (await runAll(`${WAIT_BRIEFLY};${POSTGRES_SCHEMA}`)),
     adopt: async (table) => void (await runAll(adoptTableSql(table))),
     queues: async () => (await run(sql.QUEUES)).map(({ queue }) => String(queue)),
     async mark(queue) {
