@@ -33,6 +33,7 @@ import { NatsSignals } from "./store/signals.ts";
 import { DedupeWindows } from "./topology/dedupe-windows.ts";
 import { SharedStreams } from "./topology/shared-streams.ts";
 import type { SizeLimits } from "./topology/size-limits.ts";
+import { serverNow } from "./reads/server-now.ts";
 import { LeaseRegistry, type OpenLeases } from "./work/lease-registry.ts";
 
 export interface NatsBrokerParts {
@@ -51,7 +52,7 @@ export type NatsStores = ReturnType<typeof natsStores>;
 
 /** Everything that a broker keeps on its server, and what that is written and read with. */
 export function natsStores(
-  { server, limits, config, clock, openLeases }: NatsBrokerParts,
+  { server, limits, config, openLeases }: NatsBrokerParts,
   report: (error: unknown, doing: string) => void,
   features: () => ServerFeatures,
 ) {
@@ -114,7 +115,7 @@ export function natsStores(
       ...{ server, limits, retrying: publisher, maxDelayMs: config.maxDelayMs },
       hurried: () => (hurriedPublisher ??= new ConfirmedPublisher(nc, HURRIED)),
       ensureStreams: () => streams.ensure(),
-      now: () => clock.now(),
+      serverNow: () => serverNow(server.jsm, names.delayedStream),
     }),
     blocked: new NatsBlocked(server, publisher, ownWords, earlierCopies),
     locks: new NatsLocks(server, replicas, (...lock) => leases.keepLock(...lock)),

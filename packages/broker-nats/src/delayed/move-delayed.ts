@@ -29,8 +29,8 @@ export interface MoveOptions {
   readonly retrying: ConfirmedPublisher;
   /** Gives up after one second. */
   readonly hurried: () => ConfirmedPublisher;
-  /** The caller's wall clock. */
-  readonly now: () => number;
+  /** By the clock of the server that the delayed jobs' mover goes by. */
+  readonly serverNow: () => Promise<number>;
   /** The delayed stream as this version needs it. */
   readonly ensureStreams: () => Promise<void>;
 }
@@ -78,7 +78,10 @@ export async function moveDelayed(
     // Refused because it had been done before: the answer to the first attempt got lost.
     if (found.moveId === moveId) return true;
     moveId = newId();
-    const now = options.now();
+    const movedAfter = found.movedAfter ?? (await lastRecord(server, found.envelope));
+    await options.ensureStreams();
+    // Right before the write, as an election may have passed; the caller's clock may be off.
+    const now = await options.serverNow();
     const remainingMs = found.notBefore - now;
     // From 1,250 ms before its time a mover may hold it and will forward it, whatever is written.
     // The rest is for clocks that differ and for the write itself.
@@ -90,6 +93,7 @@ export async function moveDelayed(
     try {
       await replace(options, found, envelope, {
         moveId,
+        movedAfter,
         notBefore: envelope.notBefore ?? now,
         remainingMs,
       });
@@ -141,20 +145,21 @@ function readFound({ message, subject, read, ...place }: DelayedPlace): Found | 
 }
 
 async function replace(
-  { server, limits, retrying, hurried, ensureStreams }: MoveOptions,
-  found: Found,
+  { server, limits, retrying, hurried }: MoveOptions,
+  { scheduled, stored }: Found,
   envelope: Envelope,
-  move: { readonly moveId: string; readonly notBefore: number; readonly remainingMs: number },
+  move: Pick<DelayedPlace, "notBefore"> & {
+    readonly moveId: string;
+    readonly movedAfter: number;
+    readonly remainingMs: number;
+  },
 ): Promise<void> {
-  const { scheduled, stored } = found;
-  const movedAfter = found.movedAfter ?? (await lastRecord(server, envelope));
-  await ensureStreams();
   const message = movedMessage(
     requeueMessage(envelope, server.names, limits.queue),
     envelope,
     move.notBefore,
     server.names,
-    { ...stored, scheduled, movedAfter, moveId: move.moveId },
+    { ...stored, scheduled, movedAfter: move.movedAfter, moveId: move.moveId },
   );
   // A schedule that has fired has left its subject, so a late write finds nothing to replace; a
   // postponed message stays where a mover takes it from.
