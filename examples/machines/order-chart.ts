@@ -1,6 +1,6 @@
 import { assign, type PromiseActorLogic, setup } from "xstate";
 
-interface Order {
+export interface Order {
   readonly order: string;
   readonly cents: number;
   readonly payment?: string;
