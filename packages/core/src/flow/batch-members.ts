@@ -1,10 +1,11 @@
 import type { BatchEnd } from "../broker/stores/batch-store.ts";
 import type { Broker, WaitingJob } from "../broker/broker.ts";
-import type { JobRef } from "../envelope/envelope.ts";
+import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
 import { enqueuedAt } from "../settlement/one-end.ts";
 import { CLOCK_SLACK_MS } from "../time/clock-slack.ts";
 import { batchEnd, callBack } from "./call-back.ts";
+import { enqueueCallback } from "./enqueue-or-bury.ts";
 
 /** What is known of the job that a queue has instead of one that it dropped as a duplicate. */
 export interface Kept {
@@ -97,8 +98,15 @@ function endOf(batch: string, records: readonly HistoryRecord[]): BatchEnd | und
 
 /**
  * Enqueues the callback of a batch of which no job is left, on the runtime's door, as a node does
- * it: on a producers' the id could be anybody's.
+ * it: on a producers' the id could be anybody's. It is delayed where its queue is full, for nobody
+ * may look at the batch again.
+ *
+ * @throws MillraceError what else its queue says of it
  */
 export async function callBackIfOver(broker: Broker, batch: string): Promise<void> {
-  await callBack(broker, batch, (envelope) => broker.requeue(envelope), true);
+  const publish = async (callback: Envelope): Promise<void> => {
+    const now = await broker.serverNow();
+    await enqueueCallback({ broker, clock: { now: () => now } }, callback);
+  };
+  await callBack(broker, batch, publish, true);
 }

@@ -40,7 +40,7 @@ export async function enqueueOrBury(
   settle = (steps: readonly SettlementStep[]) => buryAlone(host.broker, steps),
 ): Promise<void> {
   try {
-    await enqueue(host, callback, lease);
+    await enqueueCallback(host, callback, lease);
   } catch (error) {
     if (!isHopeless(error)) throw error;
     const from = { envelope: after, now: host.clock.now(), node: host.node };
@@ -54,10 +54,10 @@ export async function enqueueOrBury(
 }
 
 /** Straight to its queue, among the delayed jobs where that is full. */
-async function enqueue(
-  { broker, clock }: CallbackHost,
+export async function enqueueCallback(
+  { broker, clock }: Pick<CallbackHost, "broker" | "clock">,
   callback: Envelope,
-  lease: Lease | undefined,
+  lease?: Lease,
 ): Promise<void> {
   const held = lease === undefined ? {} : { lease };
   try {

@@ -86,3 +86,15 @@ test("the callback of a batch that was made again is cancelled where it waits", 
   await t.drain();
   await expect(first.result()).rejects.toMatchObject({ code: "cancelled" });
 });
+
+test("it waits among the delayed jobs where its queue is full, and the batch is not refused", async () => {
+  await using t = await runtime();
+  await t.client.queues.pause("reports");
+  await t.client.queues.ensure("reports", { maxJobs: 1 });
+  await t.client.enqueue(report, { input: "sunday", batch: { succeeded: 9 } } as never);
+  // Of nothing: it calls back at once.
+  const batch = await make(t, 0);
+  await t.client.queues.resume("reports");
+  await t.drain();
+  expect(await within(t, batch.result())).toBe("0 on monday");
+});
