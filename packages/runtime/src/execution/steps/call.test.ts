@@ -56,6 +56,31 @@ test("called jobs run side by side in one slot, which their parent doesn't hold"
   expect(await broker.journal.read(run)).toEqual([]);
 });
 
+test("of two calls the one whose job has ended first has won, though it was asked for last", async () => {
+  const won: number[] = [];
+  let fails = 1;
+  const { enqueue, clock, ran, last } = await scene(
+    async (step) => {
+      const winner = await Promise.race([
+        step.call(child, { n: 1 }),
+        step.call(child, { n: 2 }, { name: "other" }),
+      ]);
+      await step.run("told", () => won.push(winner));
+      await step.sleep("an hour", "1h");
+      return winner;
+    },
+    (n) => {
+      if (n === 1 && fails-- > 0) throw new Error("not yet");
+      return n * 2;
+    },
+  );
+  await enqueue("t.parent");
+  await clock.advance("2h");
+  expect(ran).toEqual([1, 2, 1]);
+  expect(won).toEqual([4]);
+  expect(await last()).toMatchObject({ state: "succeeded", attempts: 1, output: 4 });
+});
+
 test("a child that fails and is tried again is waited for; its job is called once", async () => {
   let fails = 1;
   const { enqueue, clock, ran, last } = await scene(
