@@ -56,6 +56,9 @@ const BY_PAGE: Readonly<Record<string, Given>> = {
     payments: "{ charge(cents: number, options: { idempotencyKey: string }): Promise<void> }",
     check: "(input: unknown) => Promise<void>",
     charge: "(input: unknown, key: string) => Promise<void>",
+    people: "readonly { id: string }[]",
+    lookUp: "(id: string) => Promise<string>",
+    pay: "(account: string, key: string) => Promise<void>",
   },
   "docs/errors.md": { isAddress: "(text: string) => boolean", welcome: job("{ to: string }") },
   "docs/events.md": {
