@@ -85,7 +85,8 @@ describeInBrowser("numbers of the dashboard", (browserOf) => {
       const letters = page.getByRole("heading", { name: "Dead letters, the oldest first" });
       await letters.waitFor();
       await page.getByRole("link", { name: `${COUNT} dead letters`, exact: true }).click();
-      await expect.poll(async () => (await letters.boundingBox())?.y).toBeLessThan(100);
+      const top = async () => (await letters.boundingBox())?.y;
+      await expect.poll(top, { timeout: 30_000 }).toBeLessThan(100);
       expect(page.url()).toBe(`${cause}#letters`);
       await listed(async () => {
         await page.goto(cause);
