@@ -104,9 +104,7 @@ function endOf(batch: string, records: readonly HistoryRecord[]): BatchEnd | und
  * @throws MillraceError what else its queue says of it
  */
 export async function callBackIfOver(broker: Broker, batch: string): Promise<void> {
-  const publish = async (callback: Envelope): Promise<void> => {
-    const now = await broker.serverNow();
-    await enqueueCallback({ broker, clock: { now: () => now } }, callback);
-  };
+  const publish = (callback: Envelope): Promise<void> =>
+    enqueueCallback(broker, () => broker.serverNow(), callback);
   await callBack(broker, batch, publish, true);
 }

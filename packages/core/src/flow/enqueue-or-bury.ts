@@ -40,7 +40,7 @@ export async function enqueueOrBury(
   settle = (steps: readonly SettlementStep[]) => buryAlone(host.broker, steps),
 ): Promise<void> {
   try {
-    await enqueueCallback(host, callback, lease);
+    await enqueueCallback(host.broker, () => host.clock.now(), callback, lease);
   } catch (error) {
     if (!isHopeless(error)) throw error;
     const from = { envelope: after, now: host.clock.now(), node: host.node };
@@ -53,9 +53,14 @@ export async function enqueueOrBury(
   }
 }
 
-/** Straight to its queue, among the delayed jobs where that is full. */
+/**
+ * Straight to its queue, among the delayed jobs where that is full.
+ *
+ * @param now asked where it is full
+ */
 export async function enqueueCallback(
-  { broker, clock }: Pick<CallbackHost, "broker" | "clock">,
+  broker: Broker,
+  now: () => number | Promise<number>,
   callback: Envelope,
   lease?: Lease,
 ): Promise<void> {
@@ -64,7 +69,7 @@ export async function enqueueCallback(
     await broker.requeue(callback, held);
   } catch (error) {
     if (!MillraceError.is(error, "queue-full")) throw error;
-    await broker.requeue({ ...callback, notBefore: clock.now() + NO_ROOM_MS }, held);
+    await broker.requeue({ ...callback, notBefore: (await now()) + NO_ROOM_MS }, held);
   }
 }
 
