@@ -215,7 +215,10 @@ describeInBrowser("kills under an open page", (browserOf) => {
       const first = await ui();
       const { page } = await open(browserOf(), `${first.url}errors?queue=billing`);
       const cause = page.getByRole("row", { name: /billing\.charge/ });
-      await cause.getByRole("link").first().click();
+      await cause
+        .getByRole("link")
+        .filter({ has: page.locator("strong") })
+        .click();
       await page.getByRole("button", { name: "Retry all" }).click();
       const dialog = page.getByRole("dialog", { name: /^Retry 1,000 dead letters/ });
       await dialog.getByRole("button", { name: "Retry all" }).click();
