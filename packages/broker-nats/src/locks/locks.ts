@@ -147,13 +147,13 @@ export class NatsLocks implements LockStore {
   async #acquire(name: string, claim: LockClaim): Promise<HeldLock | undefined> {
     let expected: number | undefined = 0;
     for (let round = 1; round <= ROUNDS && expected !== undefined; round += 1) {
-      const token = await this.#writeToAcquire(name, claim, expected);
-      if (token !== undefined) return this.#next(claim, { name, token });
-      const found = await this.#expectedToAcquire(name, claim);
-      if (found === expected) {
-        if (round === ROUNDS) throw undecided(name);
-        await sleep(this.#clock, UNDECIDED_PAUSE_MS);
-      }
+      const written = await this.#writeToAcquire(name, claim, expected);
+      if (written?.isAnswered === true) return this.#next(claim, { name, token: written.token });
+      // Written over: it may be of an earlier call with this claim, and its lease nearly over.
+      const own = written?.token;
+      const found: number | undefined = own ?? (await this.#expectedToAcquire(name, claim));
+      if (round === ROUNDS && (own !== undefined || found === expected)) throw undecided(name);
+      if (found === expected) await sleep(this.#clock, UNDECIDED_PAUSE_MS);
       expected = found;
     }
     this.#names.forget(claim, name);
@@ -164,16 +164,18 @@ export class NatsLocks implements LockStore {
     name: string,
     claim: LockClaim,
     expected: number,
-  ): Promise<number | undefined> {
+  ): Promise<{ readonly token: number; readonly isAnswered: boolean } | undefined> {
     const holding = this.#names.holdingOf(claim, name);
     const value = lockValue(claim, holding);
     try {
-      return await this.#bucket.write(name, value, expected, acquireTimeoutMs(claim.leaseMs));
+      const timeoutMs = acquireTimeoutMs(claim.leaseMs);
+      const token = await this.#bucket.write(name, value, expected, timeoutMs);
+      return token === undefined ? undefined : { token, isAnswered: true };
     } catch (error) {
       // It may be stored all the same, and then nobody but its writer would ever free it.
       const entry = await this.#own(name, holding.write);
-      if (entry !== undefined) return entry.revision;
-      throw error;
+      if (entry === undefined || entry.revision === expected) throw error;
+      return { token: entry.revision, isAnswered: false };
     }
   }
 

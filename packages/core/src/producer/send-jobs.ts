@@ -25,6 +25,15 @@ const NOT_STORED: ReadonlySet<ErrorCode> = new Set([
   "jetstream-disabled",
 ]);
 
+/** Those of them that say nothing of the message: another to the queue is refused as well. */
+const OF_THE_QUEUE: ReadonlySet<ErrorCode> = new Set([
+  "queue-not-found",
+  "queue-closed",
+  "queue-full",
+  "permission-denied",
+  "jetstream-disabled",
+]);
+
 /** Whether a job that could not be enqueued is certainly not stored. */
 export function isNotStored({ code }: MillraceError): boolean {
   return NOT_STORED.has(code);
@@ -131,20 +140,29 @@ async function claimAndSend(
   const { going } = claimed;
   const published = going.length === 0 ? [] : await broker.enqueue(going, { keys });
   const results = await claimed.results(published);
-  const failing = new Set(
+  const failing = new Map(
     results.flatMap((result, place) =>
-      result.ok || !isNotStored(result.error) ? [] : [holderOf(jobs[place], result.id)],
+      result.ok || !isNotStored(result.error)
+        ? []
+        : [[holderOf(jobs[place], result.id), result.error] as const],
     ),
   );
   const known = results.map((result, place): EnqueueItemResult | undefined => {
     if (!result.ok || result.conflict?.kind !== "kept") return result;
     const holder = holderOf(jobs[place], result.id);
-    if (failing.has(holder)) return undefined;
+    const error = failing.get(holder);
+    // What the queue refuses it refuses of each, and each would be tried by itself.
+    if (error !== undefined && OF_THE_QUEUE.has(error.code))
+      return { ok: false, id: jobs[place]?.envelope.id, queue: result.queue, error };
+    if (error !== undefined) return undefined;
     return failed.has(holder) ? keptByNobody(jobs[place], result) : result;
   });
   const again = jobs.filter((_, place) => known[place] === undefined);
   if (again.length === 0) return inPlaces(known, []);
-  return inPlaces(known, await claimAndSend(broker, again, keys, new Set([...failed, ...failing])));
+  return inPlaces(
+    known,
+    await claimAndSend(broker, again, keys, new Set([...failed, ...failing.keys()])),
+  );
 }
 
 /** One of a key, by its id. */

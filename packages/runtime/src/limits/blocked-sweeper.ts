@@ -51,11 +51,13 @@ const LEADER_LEASE_MS = 3_000;
 const AT_A_TIME = 16;
 /** Permits looked at to find out a key's limit, where only nodes that serve its queue know it. */
 const FIRST_PERMITS = 4;
-/**
- * Where nothing limits a key any more, so many jobs are let in at once. Not all: another version's
- * nodes may know of a limit, and send them back.
- */
+/** Where nothing limits a key any more, so many jobs are let in at once. */
 const UNLIMITED = 1_000;
+/**
+ * Where somebody holds a permit of it, or a rate is remembered: of before, or by another version's
+ * nodes, which know of a limit and send the jobs back.
+ */
+const PERHAPS_UNLIMITED = 100;
 
 /**
  * The last net: lets blocked jobs in where there is room and nobody left to see it, because a
@@ -172,13 +174,15 @@ export class Sweeper implements Stoppable {
 
   async #freePermits(queue: string, key: string): Promise<number> {
     const { concurrency, isServed } = this.#options.keyRulesOf(queue);
-    if (concurrency === undefined && isServed) return UNLIMITED;
-    const limit = concurrency ?? (await this.#limitSeen(queue, key));
+    const seen = concurrency === undefined ? await this.#limitSeen(queue, key) : undefined;
+    if (concurrency === undefined && isServed)
+      return seen === undefined ? UNLIMITED : PERHAPS_UNLIMITED;
+    const limit = concurrency ?? seen ?? 1;
     return this.#free(Array.from({ length: limit }, (_, index) => permitLock(queue, key, index)));
   }
 
-  /** Each permit says how many there are. Where there is none, one job may try. */
-  async #limitSeen(queue: string, key: string): Promise<number> {
+  /** Each permit says how many there are. @returns undefined where none is held */
+  async #limitSeen(queue: string, key: string): Promise<number | undefined> {
     const { locks } = this.#options.broker;
     const views = await Promise.all(
       Array.from({ length: FIRST_PERMITS }, (_, index) =>
@@ -186,14 +190,14 @@ export class Sweeper implements Stoppable {
       ),
     );
     const limits = views.flatMap((view) => (view && limitInHolder(view.holder)) ?? []);
-    return Math.max(1, ...limits);
+    return limits.length === 0 ? undefined : Math.max(...limits);
   }
 
   async #startsLeft(queue: string, key: string): Promise<number> {
     const documents = await this.#options.broker.documents(RATES_BUCKET);
     const state = readRateState((await documents.get(rateDocument(queue, key)))?.value);
     const { rates, isServed } = this.#options.keyRulesOf(queue);
-    if (rates.length === 0 && isServed) return UNLIMITED;
+    if (rates.length === 0 && isServed) return state === undefined ? UNLIMITED : PERHAPS_UNLIMITED;
     // Nothing is remembered: whoever comes first writes it.
     if (state === undefined) return 1;
     return roomWithinHorizon(state, rateInForce(state, rates), await this.#serverClock.now());

@@ -216,6 +216,24 @@ describe("a singleton whose lock was had without an answer", () => {
     expect(waiting.permits).toHaveLength(1);
   });
 
+  test("is had by who asks again though a slow cluster shows the write late", async () => {
+    const given = new Map<LockClaim, HeldLock | undefined>();
+    let sent: LockClaim | undefined;
+    const { clock, enter, locks } = oneNode((store) => ({
+      acquire: async (name, claim) => {
+        if (given.has(claim)) return given.get(claim);
+        if (sent !== undefined) return store.acquire(name, claim);
+        sent = claim;
+        throw TIMEOUT;
+      },
+    }));
+    await expect(enter("skip")).rejects.toBe(TIMEOUT);
+    await clock.advance("5s");
+    if (sent === undefined) throw new Error("nothing was sent");
+    given.set(sent, await locks.acquire(LOCK, sent));
+    expect(await enter("skip")).toMatchObject({ entered: { gate: LOCK } });
+  });
+
   test("stays another's where that has it by now", async () => {
     const { clock, enter, locks } = oneNode((store) => ({
       acquire: () => Promise.reject(TIMEOUT),

@@ -41,6 +41,8 @@ interface Known {
   leaving: Promise<void> | undefined;
   /** Was sent and got no answer: the lock may be this node's, and no job has it. */
   unanswered: LockClaim | undefined;
+  /** When that was sent last, by the monotonic clock. */
+  sentMs: number;
   /** Another node has it; believed until then, by the monotonic clock. */
   elsewhereUntilMs: number;
   lookAgain: Timer | undefined;
@@ -114,6 +116,7 @@ export class SingletonLimit implements Limit {
     const before = known.unanswered;
     const claim = before ?? { holder, leaseMs };
     known.unanswered = claim;
+    known.sentMs = this.#now();
     known.here = true;
     try {
       const request = { name, holder, leaseMs, waitMs: 0 };
@@ -128,23 +131,28 @@ export class SingletonLimit implements Limit {
     }
   }
 
+  /** For as long as what was sent last may be stored yet, or stands: it may be shown late. */
   #resolveLater(queue: string, name: string, known: Known, claim: LockClaim): void {
     const { retries, locks, leaseMs, node } = this.#options;
+    const isOpen = (): boolean =>
+      known.unanswered === claim &&
+      this.#locks.get(name) === known &&
+      this.#now() < known.sentMs + 2 * leaseMs;
     void retries
       .run(async () => {
-        if (known.unanswered !== claim) return;
+        if (!isOpen()) return;
         if (known.here) throw new Error("a job asks for it at this moment");
         const view = await locks.look(name);
-        if (known.unanswered !== claim || known.here) return;
-        if (view?.holder !== node) return void (known.unanswered = undefined);
+        if (!isOpen() || known.here || view?.holder !== node)
+          throw new Error("it is not seen to be this node's");
         const lease = await this.#take(queue, name, known);
         if (lease === undefined) return;
         await this.#release(lease, known);
         await this.#letInSurely(queue, name, known);
-      }, leaseMs)
-      // After so long it is free in any case.
+      }, 2 * leaseMs)
       .then(() => {
-        if (known.unanswered === claim) known.unanswered = undefined;
+        if (isOpen()) this.#resolveLater(queue, name, known, claim);
+        else if (known.unanswered === claim) known.unanswered = undefined;
       });
   }
 
@@ -251,6 +259,7 @@ export class SingletonLimit implements Limit {
       here: false,
       leaving: undefined,
       unanswered: undefined,
+      sentMs: 0,
       elsewhereUntilMs: 0,
       lookAgain: undefined,
     };

@@ -96,7 +96,7 @@ export class JobSteps {
         this.#begin(name, "wait", ({ step }) => this.#wait({ step, untilMs, schema })),
       call: (name, job, input, untilMs) =>
         this.#begin(name, "call", ({ step }) => this.#callJob({ step, job, input, untilMs })),
-      version: () => answered(this.#busily(() => this.#onceRead(() => this.#journal.version))),
+      version: () => answered(this.#told.aside(() => this.#onceRead(() => this.#journal.version))),
     });
   }
 

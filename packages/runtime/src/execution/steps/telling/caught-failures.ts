@@ -1,5 +1,6 @@
 import type { FailedStep, SettledCall } from "@millrace/core";
 import { GONE } from "../step-failures.ts";
+import { placeOf } from "../step-place.ts";
 
 /** A failure that the handler may have caught: on record once it goes on to another step. */
 export interface CaughtFailure {
@@ -37,6 +38,8 @@ export class CaughtFailures {
   readonly #options: CaughtFailuresOptions;
   #failures: readonly CaughtFailure[] = [];
   #noting: Promise<void> | undefined;
+  /** Of which steps it writes down the failures. */
+  #noted: ReadonlySet<string> = new Set();
   #keeping: Promise<void> | undefined;
 
   constructor(options: CaughtFailuresOptions) {
@@ -55,8 +58,17 @@ export class CaughtFailures {
    * @throws GONE where the attempt has ended meanwhile; what `record` throws
    */
   noted(): Promise<void> | undefined {
-    if (this.#failures.length > 0)
-      this.#noting ??= this.#note().finally(() => (this.#noting = undefined));
+    const places = new Set(this.#failures.map(({ entry }) => placeOf(entry)));
+    // Those that came while others are written down are not among them.
+    const isUnderWay =
+      this.#noting !== undefined && [...places].every((one) => this.#noted.has(one));
+    if (places.size > 0 && !isUnderWay) {
+      const noting = this.#note(places, this.#noting).finally(() => {
+        if (this.#noting === noting) this.#noting = undefined;
+      });
+      this.#noting = noting;
+      this.#noted = places;
+    }
     return this.#noting;
   }
 
@@ -77,27 +89,29 @@ export class CaughtFailures {
    * A turn later, because the handler that throws a failure on may have another step begun in the
    * same turn.
    */
-  async #note(): Promise<void> {
+  async #note(places: ReadonlySet<string>, before: Promise<void> | undefined): Promise<void> {
     const { isOpen, turn, record } = this.#options;
+    await before;
     await this.#keeping;
     await turn();
     if (!isOpen()) throw GONE;
-    // Whoever asks for a step meanwhile waits for these too.
-    for (const { entry, replaced, isKept } of this.#failures) await record(entry, replaced, isKept);
-    this.#failures = [];
+    // One by one: others come while one is written, and stand only where the handler goes on.
+    for (;;) {
+      const next = this.#failures.find(({ entry }) => places.has(placeOf(entry)));
+      if (next === undefined) return;
+      await record(next.entry, next.replaced, next.isKept);
+      this.#failures = this.#failures.filter((one) => one !== next);
+    }
   }
 
   async #keep(): Promise<void> {
     const { attempts, record } = this.#options;
-    const kept: CaughtFailure[] = [];
     for (const failure of this.#failures) {
+      if (failure.isKept === true) continue;
       const { entry, replaced } = failure;
-      if (failure.isKept === true) kept.push(failure);
-      else {
-        const { revision } = await record({ ...entry, attempts }, replaced);
-        kept.push({ entry, replaced: revision, isKept: true });
-      }
+      const { revision } = await record({ ...entry, attempts }, replaced);
+      const kept: CaughtFailure = { entry, replaced: revision, isKept: true };
+      this.#failures = this.#failures.map((one) => (one === failure ? kept : one));
     }
-    this.#failures = kept;
   }
 }

@@ -33,6 +33,7 @@ export class ToldSteps {
   readonly #options: ToldStepsOptions;
   /** Failures that the handler was not told of yet, by what it is going to be told. */
   readonly #untold = new WeakMap<StepError, CaughtFailure>();
+  #asides = 0;
 
   constructor(options: ToldStepsOptions) {
     this.#options = options;
@@ -66,6 +67,16 @@ export class ToldSteps {
       await busily(() => this.order.turn(open));
       this.#note(error, open);
       throw error;
+    } finally {
+      this.order.drop(open);
+    }
+  }
+
+  /** What is no step, and is known at once in a later run: of no step is told meanwhile. */
+  async aside<T>(work: () => Promise<T>): Promise<T> {
+    const open = this.order.ask({ name: "", n: (this.#asides += 1) }, "run");
+    try {
+      return await this.#options.busily(work);
     } finally {
       this.order.drop(open);
     }
