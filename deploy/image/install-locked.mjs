@@ -65,8 +65,12 @@ export function installLocked({ app, lockfile, packageManager, ours, extra }) {
   return installed;
 }
 
-/** Source maps, types, sources in TypeScript, pages, tests; builds for browsers and development. */
-const UNREAD = /\.(map|[cm]?ts|tsbuildinfo|md|html)$|\.(umd|min|development)\.|\.test\.[cm]?js$/;
+/**
+ * Source maps, types, sources in TypeScript, pages, tests; builds for browsers, bundlers and
+ * development.
+ */
+const UNREAD =
+  /\.(map|[cm]?ts|tsbuildinfo|md|html)$|\.(umd|min|development)\.|\.esm\.js$|\.test\.[cm]?js$/;
 /** Folders of packages that hold nothing else. Licences lie in a package's own folder, and stay. */
 const UNREAD_FOLDERS = /^(\.github|amd|benchmarks?|cjs-browser|dist\.umd|docs|examples?|tests?)$/;
 const INCUBATING = "@opentelemetry/semantic-conventions/dist";
