@@ -73,8 +73,9 @@ export class PullSubscription {
       clock,
       heartbeatMs: this.#heartbeatMs,
       dueAtMs: () => this.#inbox?.ledger.dueAtMs,
-      onSilence: (goneAtMs) => {
-        this.#report("broker-unavailable", "sent no heartbeat for a pull. Pulling anew.");
+      onSilence: (goneAtMs, missing) => {
+        const what = `sent no ${missing} ${missing === "end" ? "of" : "for"} a pull. Pulling anew.`;
+        this.#report("broker-unavailable", what);
         this.askAnew();
         options.onGone?.(goneAtMs);
       },

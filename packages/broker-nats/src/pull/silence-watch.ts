@@ -10,8 +10,11 @@ export interface SilenceWatchOptions {
    * is asked for, so nothing is to be heard.
    */
   readonly dueAtMs: () => number | undefined;
-  /** `goneAtMs`: by then a server that lives would have been heard; on the monotonic clock. */
-  readonly onSilence: (goneAtMs: number) => void;
+  /**
+   * @param goneAtMs by then a server that lives would have been heard; on the monotonic clock
+   * @param missing what would have been heard
+   */
+  readonly onSilence: (goneAtMs: number, missing: "heartbeat" | "end") => void;
 }
 
 /** Half heartbeats. */
@@ -77,7 +80,7 @@ export class SilenceWatch {
     this.#ticks += 1;
     if (this.#ticks <= MOST_SILENT_TICKS) return;
     const sinceMs = (heartbeatMs / 2) * (MOST_SILENT_TICKS - A_HEARTBEAT_TICKS);
-    onSilence(clock.monotonic() - sinceMs);
+    onSilence(clock.monotonic() - sinceMs, "heartbeat");
   }
 
   /** Many thousand pulls a second set no timer: the one that is set looks for the next. */
@@ -99,6 +102,6 @@ export class SilenceWatch {
     this.#isDue = leftMs <= 0;
     if (!isOverdue) return this.#lookAtEnd(leftMs > 0 ? leftMs : READING_MS);
     this.#silences = Math.min(this.#silences + 1, PATIENCE_MS.length - 1);
-    onSilence(due);
+    onSilence(due, "end");
   }
 }
