@@ -1,11 +1,19 @@
-import { type Broker, type SettlementStep, withOwn } from "@millrace/core";
+import type { Broker, SettlementStep } from "@millrace/core";
 
 type Settle = Broker["settle"];
 
-/** The same broker with another `settle`. */
+/**
+ * The same broker with another `settle`. Not by core's `withOwn`: nodes of older code run this,
+ * too.
+ */
 export function withSettle(broker: Broker, settle: (own: Settle) => Settle): Broker {
-  return withOwn(broker, {
-    settle: settle((delivery, steps) => broker.settle(delivery, steps)),
+  const replaced = settle((delivery, steps) => broker.settle(delivery, steps));
+  return new Proxy(broker, {
+    get(target, property) {
+      if (property === "settle") return replaced;
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
   });
 }
 

@@ -53,7 +53,7 @@ describe("in its time", () => {
       "paused with an intent",
       5,
       { pausedAt: at(0), intent: { tick: at(1), queue: "q", token: 3 } },
-      { do: "resolve", drop: "paused" },
+      { do: "resolve", drop: { reason: "paused", upTo: at(1), count: 1 } },
     ],
   ])("%s", (_what, minutes, state, expected) => {
     expect(planAt(minutes, state)).toEqual(expected);
@@ -104,7 +104,10 @@ describe("what was missed", () => {
 
 describe("a tick whose job could not be enqueued in its time", () => {
   const intent = { tick: at(1), queue: "q", token: 3 };
-  const resolve = (drop?: string): unknown => ({ do: "resolve", ...(drop && { drop }) });
+  const resolve = (reason?: string, upTo = 1): unknown => ({
+    do: "resolve",
+    ...(reason === undefined ? {} : { drop: { reason, upTo: at(upTo), count: upTo } }),
+  });
 
   test.each<[StoredSchedule["missed"], minutes: number, plan: unknown]>([
     ["skip", 1.05, resolve()],
@@ -112,6 +115,8 @@ describe("a tick whose job could not be enqueued in its time", () => {
     ["once", 1.9, resolve()],
     ["once", 2.05, resolve()],
     ["once", 2.1, resolve("missed")],
+    ["skip", 7.5, resolve("missed", 7)],
+    ["once", 7.5, resolve("missed", 6)],
     [{ all: 3 }, 3.9, resolve()],
     [{ all: 3 }, 4.1, resolve("missed")],
   ])("missed %j, at minute %d", (missed, minutes, plan) => {

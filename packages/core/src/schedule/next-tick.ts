@@ -6,25 +6,26 @@ import type { StoredSchedule } from "./stored-schedule.ts";
 /** What is known about the schedule's previous job. */
 export type PreviousState = "ended" | "going" | "unknown";
 
+export interface LeftOut {
+  readonly reason: SkipReason;
+  /** The latest tick that is left out; none up to it is left. */
+  readonly upTo: number;
+  readonly count: number;
+}
+
 /** The next thing that a leader has to do about a schedule. */
 export type TickPlan =
   /**
    * An intent is on record: find out whether its job is there, and enqueue it where it is not.
    * `drop`: or leave it out, for this reason.
    */
-  | { readonly do: "resolve"; readonly drop?: SkipReason }
+  | { readonly do: "resolve"; readonly drop?: LeftOut }
   /** Ask what has become of the previous job, then plan again. */
   | { readonly do: "look" }
   /** `cancel`: the previous job first. */
   | { readonly do: "fire"; readonly tick: number; readonly cancel: boolean }
   | { readonly do: "queue"; readonly tick: number }
-  | {
-      readonly do: "skip";
-      readonly reason: SkipReason;
-      /** The latest tick that is skipped; none up to it is left. */
-      readonly upTo: number;
-      readonly count: number;
-    }
+  | ({ readonly do: "skip" } & LeftOut)
   /** Nothing is due before `until`. `onEnd`: or before the previous job has ended. */
   | { readonly do: "wait"; readonly until: number | undefined; readonly onEnd: boolean };
 
@@ -46,7 +47,7 @@ export function planTick(
   // If the schedule's times were changed since, ticks of the old times don't count.
   const decided = Math.max(state.lastTick ?? 0, schedule.since);
   const missed = missedTicks(schedule, decided, now);
-  if (missed !== undefined) return missed;
+  if (missed !== undefined) return { do: "skip", ...missed };
   const [next] = nextTicks(schedule, decided, 1);
   const due = next !== undefined && next <= now ? next : undefined;
   if (state.queued !== undefined) {
@@ -71,29 +72,25 @@ export function planTick(
 }
 
 /**
- * Why a tick that was about to be enqueued is not to be any more: its queue may have refused the
- * job for hours, or its leader have died.
+ * A tick that was about to be enqueued and is not to be any more, with those after it that are
+ * missed as well: its queue may have refused the job for hours, or its leader have died.
  */
 function unwanted(
   schedule: StoredSchedule,
   { pausedAt, queued }: ScheduleState,
   { tick }: Intent,
   now: number,
-): SkipReason | undefined {
-  if (pausedAt !== undefined) return "paused";
+): LeftOut | undefined {
+  if (pausedAt !== undefined) return { reason: "paused", upTo: tick, count: 1 };
   // It waited as it should, and was decided by the times of then.
   if (tick === queued) return undefined;
-  if (tick <= schedule.since) return "changed";
+  if (tick <= schedule.since) return { reason: "changed", upTo: tick, count: 1 };
   const missed = missedTicks(schedule, tick - 1, now);
-  return missed !== undefined && missed.upTo >= tick ? "missed" : undefined;
+  return missed !== undefined && missed.upTo >= tick ? missed : undefined;
 }
 
 /** The ticks that are later than `lateAfterMs` and that the policy leaves out. */
-function missedTicks(
-  schedule: StoredSchedule,
-  decided: number,
-  now: number,
-): Extract<TickPlan, { do: "skip" }> | undefined {
+function missedTicks(schedule: StoredSchedule, decided: number, now: number): LeftOut | undefined {
   const edge = now - schedule.lateAfterMs - 1;
   const kept = madeUpFor(schedule.missed);
   // One more than are made up for: the newest that is not.
@@ -105,7 +102,7 @@ function missedTicks(
     if (tick > upTo || count >= COUNTED) break;
     count += 1;
   }
-  return { do: "skip", reason: "missed", upTo, count };
+  return { reason: "missed", upTo, count };
 }
 
 function madeUpFor(missed: MissedPolicy): number {

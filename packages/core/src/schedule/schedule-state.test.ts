@@ -176,8 +176,10 @@ describe("a job that an older leadership published", () => {
 describe("a tick that is left out although its intent was on record", () => {
   const intended = withIntent(fire(NEW_STATE, 100, 3), { tick: 200, queue: "reports", token: 3 });
 
+  const paused200 = { upTo: 200, count: 1, reason: "paused" } as const;
+
   test("is decided, and a job of it that comes late does not count, whoever's it is", () => {
-    const state = withDropped(intended, "paused", 250);
+    const state = withDropped(intended, paused200, 250);
     expect(state).toMatchObject({ lastTick: 200, skipped: 1, fired: 1 });
     expect(state.intent).toBeUndefined();
     expect(state.recent.at(-1)).toMatchObject({ what: "skipped", tick: 200, reason: "paused" });
@@ -190,7 +192,7 @@ describe("a tick that is left out although its intent was on record", () => {
   });
 
   test("waits on where it had waited for the previous job's end", () => {
-    const state = withDropped({ ...intended, queued: 200 }, "paused", 250);
+    const state = withDropped({ ...intended, queued: 200 }, paused200, 250);
     expect(state).toMatchObject({ queued: 200, skipped: 0 });
     expect(state.intent).toBeUndefined();
     expect(judgeTickJob({ schedule: "nightly", tick: 200, token: 3 }, state)).toBe("counts");
@@ -198,8 +200,10 @@ describe("a tick that is left out although its intent was on record", () => {
 
   test("is forgotten in time: so many are kept, the newest", () => {
     let state: ScheduleState = NEW_STATE;
-    for (let tick = 1; tick <= 100; tick += 1)
-      state = withDropped(withIntent(state, { tick, queue: "reports", token: 1 }), "missed", tick);
+    for (let tick = 1; tick <= 100; tick += 1) {
+      const left = { upTo: tick, count: 1, reason: "missed" } as const;
+      state = withDropped(withIntent(state, { tick, queue: "reports", token: 1 }), left, tick);
+    }
     expect(state.dropped).toHaveLength(16);
     expect(state.dropped?.at(-1)).toBe(100);
     expect(readScheduleState({ ...state, dropped: "?" }).dropped).toBeUndefined();

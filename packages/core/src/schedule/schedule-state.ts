@@ -188,13 +188,18 @@ export function withSkipped(
 /**
  * The job of the intent is not there, and is not to be any more. One that waited for the previous
  * job's end was decided before: it waits on.
+ *
+ * @param left that tick, and perhaps others after it
  */
-export function withDropped(state: ScheduleState, reason: SkipReason, at: number): ScheduleState {
+export function withDropped(
+  state: ScheduleState,
+  left: Parameters<typeof withSkipped>[1],
+  at: number,
+): ScheduleState {
   const { intent, trouble: _over, ...rest } = state;
   if (intent === undefined || intent.tick === state.queued) return rest;
-  const { tick } = intent;
-  const dropped = [...(state.dropped ?? []), tick].slice(-KEPT_DROPPED);
-  return { ...withSkipped(rest, { upTo: tick, count: 1, reason }, at), dropped };
+  const dropped = [...(state.dropped ?? []), intent.tick].slice(-KEPT_DROPPED);
+  return { ...withSkipped(rest, left, at), dropped };
 }
 
 /** The tick is decided: its job is enqueued when the previous one has ended. */

@@ -1,4 +1,4 @@
-import { MillraceError, type TickPlan, recordError, type ScheduledJob } from "@millrace/core";
+import { type LeftOut, MillraceError, recordError, type ScheduledJob } from "@millrace/core";
 import type { SchedulerHost } from "./scheduler-host.ts";
 
 export function reportFired(
@@ -19,7 +19,7 @@ export function reportFired(
 export function reportSkipped(
   { events, metrics, log }: SchedulerHost,
   schedule: string,
-  { upTo, count, reason }: Omit<Extract<TickPlan, { do: "skip" }>, "do">,
+  { upTo, count, reason }: LeftOut,
 ): void {
   metrics.increment("millrace_schedule_ticks_total", { schedule, outcome: "skipped" }, count);
   if (reason === "missed") metrics.increment("millrace_schedule_missed_total", { schedule }, count);

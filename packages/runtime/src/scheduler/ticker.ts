@@ -2,13 +2,13 @@ import {
   type Clock,
   type DocumentStore,
   leadershipOf,
+  type LeftOut,
   MillraceError,
   planTick,
   readScheduleState,
   readStoredSchedule,
   SCHEDULES,
   type ScheduleState,
-  type SkipReason,
   type StoredSchedule,
   type Timer,
   withDropped,
@@ -208,7 +208,7 @@ export class Ticker {
         await this.#intend(known, next.tick);
         return undefined;
       case "resolve":
-        await this.#resolve(known, next.drop);
+        await this.#resolve(known, next.drop, now);
         return undefined;
     }
   }
@@ -228,8 +228,9 @@ export class Ticker {
    * Brings an intent to its end, whoever had it.
    *
    * @param drop why its job is not to be enqueued any more; left out where it is
+   * @param decidedAt by which that is
    */
-  async #resolve(known: KnownState, drop: SkipReason | undefined): Promise<void> {
+  async #resolve(known: KnownState, drop: LeftOut | undefined, decidedAt: number): Promise<void> {
     const { intent } = known.state;
     if (intent === undefined) return;
     // It may be changed while this is under way: the job goes where the intent says.
@@ -240,7 +241,7 @@ export class Ticker {
       const found = await whereabouts(this.#host.broker, { id, queue: intent.queue });
       if (found.is !== "absent") return this.#fired(known, intent.queue, found.by);
     }
-    if (drop !== undefined) return this.#drop(known, drop);
+    if (drop !== undefined) return this.#drop(known, drop, decidedAt);
     // Its queue may have been given up since.
     if (intent.token !== this.#token || intent.queue !== queue)
       return this.#intend(known, intent.tick, true);
@@ -252,12 +253,10 @@ export class Ticker {
     await this.#fired(known, queue, there === undefined ? this.#token : there.by);
   }
 
-  async #drop(known: KnownState, reason: SkipReason): Promise<void> {
+  async #drop(known: KnownState, left: LeftOut, at: number): Promise<void> {
     const { intent, queued } = known.state;
-    const dropped = await this.#put(known, withDropped(known.state, reason, this.#clock.now()));
-    if (!dropped || intent === undefined || intent.tick === queued) return;
-    const left = { upTo: intent.tick, count: 1, reason };
-    reportSkipped(this.#host, this.#schedule.name, left);
+    const isPut = await this.#put(known, withDropped(known.state, left, at));
+    if (isPut && intent?.tick !== queued) reportSkipped(this.#host, this.#schedule.name, left);
   }
 
   async #cancelPrevious(state: ScheduleState): Promise<void> {
