@@ -310,7 +310,6 @@ export {
   cleared,
   type Displaced,
   FREED_MEMORY_MS,
-  hasCome,
   isThrough,
   letThrough,
   mayBeReplaced,
@@ -326,7 +325,7 @@ export { UniqueKey } from "./unique/unique-key.ts";
 export type { UniqueConflict, UniquePlan } from "./unique/unique-plan.ts";
 
 export { checkInput, defineSchedule } from "./schedule/define-schedule.ts";
-export { type LeftOut, planTick, type PreviousState, type TickPlan } from "./schedule/next-tick.ts";
+export { planTick, type PreviousState, type TickPlan } from "./schedule/next-tick.ts";
 export {
   isSchedule,
   OVERLAP_POLICIES,
@@ -343,6 +342,7 @@ export {
 } from "./schedule/schedule-definition.ts";
 export {
   leadershipOf,
+  type LeftOut,
   NEW_STATE,
   paused,
   readScheduleState,

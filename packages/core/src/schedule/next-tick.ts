@@ -1,17 +1,10 @@
 import type { MissedPolicy } from "./schedule.ts";
-import type { Intent, ScheduleState, SkipReason } from "./schedule-state.ts";
+import type { Intent, LeftOut, ScheduleState } from "./schedule-state.ts";
 import { nextTicks, ticksAfter, ticksBetween } from "./ticks.ts";
 import type { StoredSchedule } from "./stored-schedule.ts";
 
 /** What is known about the schedule's previous job. */
 export type PreviousState = "ended" | "going" | "unknown";
-
-export interface LeftOut {
-  readonly reason: SkipReason;
-  /** The latest tick that is left out; none up to it is left. */
-  readonly upTo: number;
-  readonly count: number;
-}
 
 /** The next thing that a leader has to do about a schedule. */
 export type TickPlan =

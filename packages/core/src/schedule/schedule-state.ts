@@ -31,6 +31,14 @@ export interface ScheduleDecision {
  */
 export type SkipReason = "missed" | "overlap" | "queue-full" | "paused" | "changed";
 
+/** Ticks that are left out. */
+export interface LeftOut {
+  readonly reason: SkipReason;
+  /** The latest of them; none up to it is left. */
+  readonly upTo: number;
+  readonly count: number;
+}
+
 /**
  * What a leader is about to enqueue. It is on record before the job is published, so whoever leads
  * next looks for the job first.
@@ -166,11 +174,7 @@ export function withFired(
   };
 }
 
-export function withSkipped(
-  state: ScheduleState,
-  skip: { readonly upTo: number; readonly count: number; readonly reason: SkipReason },
-  at: number,
-): ScheduleState {
+export function withSkipped(state: ScheduleState, skip: LeftOut, at: number): ScheduleState {
   return {
     ...state,
     lastTick: Math.max(state.lastTick ?? 0, skip.upTo),
@@ -191,11 +195,7 @@ export function withSkipped(
  *
  * @param left that tick, and perhaps others after it
  */
-export function withDropped(
-  state: ScheduleState,
-  left: Parameters<typeof withSkipped>[1],
-  at: number,
-): ScheduleState {
+export function withDropped(state: ScheduleState, left: LeftOut, at: number): ScheduleState {
   const { intent, trouble: _over, ...rest } = state;
   if (intent === undefined || intent.tick === state.queued) return rest;
   const dropped = [...(state.dropped ?? []), intent.tick].slice(-KEPT_DROPPED);

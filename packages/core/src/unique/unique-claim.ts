@@ -214,11 +214,3 @@ export function mayBeReplaced({ claim }: StoredClaim): boolean {
     (endsAtStart || !isThrough(claim, claim.id))
   );
 }
-
-/**
- * Whether the job of a claim that stands no longer was there. A window that is over doesn't tell,
- * and has all its jobs by name.
- */
-export function hasCome(stored: StoredClaim, { since }: { readonly since?: number }): boolean {
-  return stored.claim.state === "freed" || (since !== undefined && windowEnd(stored) === undefined);
-}

@@ -11,7 +11,6 @@ import { xstateClock } from "../service/xstate-clock.ts";
 import { clockedSignal } from "./clocked-signal.ts";
 import { lockDuties } from "./lock-duties.ts";
 import { type LeaseTerm, lockMachine } from "./lock-machine.ts";
-
 import type { HeldLease, LockHost, LockRequest } from "./lock-request.ts";
 
 const NAMES = optionNames<LockRequest>({

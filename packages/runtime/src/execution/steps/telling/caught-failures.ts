@@ -110,7 +110,7 @@ export class CaughtFailures {
       if (failure.isKept === true) continue;
       const { entry, replaced } = failure;
       const { revision } = await record({ ...entry, attempts }, replaced);
-      const kept: CaughtFailure = { entry, replaced: revision, isKept: true };
+      const kept = keptOf(entry, revision);
       this.#failures = this.#failures.map((one) => (one === failure ? kept : one));
     }
   }
