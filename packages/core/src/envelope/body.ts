@@ -2,7 +2,7 @@ import { Decoder, Encoder } from "@msgpack/msgpack";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { DEFAULT_MAX_VALUES } from "./body-limits.ts";
 import { scanJson } from "./json-scan.ts";
-import { fieldBesideEntries, hasMoreFields } from "./list-fields.ts";
+import { fieldBesideEntries, holdsMore } from "./list-fields.ts";
 import { measureBody, TooManyValues } from "./measure-body.ts";
 import { NOT_PLAIN, PlainDecoder } from "./plain-decoder.ts";
 import { PlainEncoder } from "./plain-encoder.ts";
@@ -198,17 +198,9 @@ function refusing(maxValues: number): (key: string, value: unknown) => unknown {
   let room = maxValues;
   return (key, given) => {
     if (given !== undefined && --room < 0) throw new TooManyValues(maxValues);
-    if (typeof given === "object" && given !== null && holdsMore(given, room))
-      throw new TooManyValues(maxValues);
+    if (holdsMore(given, room)) throw new TooManyValues(maxValues);
     return refuseCode(key, given);
   };
-}
-
-function holdsMore(value: object, room: number): boolean {
-  if (room === Number.POSITIVE_INFINITY) return false;
-  if (Array.isArray(value)) return value.length > room;
-  // Bytes and the like have a field for each entry, which the text would have too.
-  return hasMoreFields(value, room);
 }
 
 /** JSON would leave it out without a word, or make null of it, and the payload would be another. */

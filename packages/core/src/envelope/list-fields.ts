@@ -9,6 +9,15 @@ export function hasMoreFields(value: object, than: number): boolean {
   return false;
 }
 
+/**
+ * Whether a value certainly holds more values than that: each entry and each field is one. Bytes
+ * and the like have a field for each entry, which a text of them would have too.
+ */
+export function holdsMore(value: unknown, than: number): boolean {
+  if (typeof value !== "object" || value === null || than === Infinity) return false;
+  return Array.isArray(value) ? value.length > than : hasMoreFields(value, than);
+}
+
 const INDEX = /^(?:0|[1-9]\d{0,9})$/;
 
 /**

@@ -1,5 +1,5 @@
 import { MAX_DEPTH } from "../envelope/body.ts";
-import { fieldBesideEntries, hasMoreFields } from "../envelope/list-fields.ts";
+import { fieldBesideEntries, holdsMore } from "../envelope/list-fields.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 
 /** Every node reads all schedules, and makes a job of each at its time. */
@@ -41,7 +41,7 @@ function plainValue(value: unknown, at: Place): unknown {
   if (typeof value === "number" && isKept(value)) return value;
   // It has too many already; how many is of no use to anybody.
   if (budget.values < 0) return null;
-  if (Array.isArray(value) ? value.length > budget.values : isLarge(value, budget.values)) {
+  if (holdsMore(value, budget.values)) {
     budget.values = -1;
     return null;
   }
@@ -61,11 +61,6 @@ function plainValue(value: unknown, at: Place): unknown {
     "invalid-schedule",
     `${place}: a schedule is stored as JSON, which can't carry ${nameOf(value)}. Give plain data.`,
   );
-}
-
-/** Whether it has more fields than there may be values, each of which has a key besides. */
-function isLarge(value: unknown, most: number): boolean {
-  return typeof value === "object" && value !== null && hasMoreFields(value, most);
 }
 
 /**
