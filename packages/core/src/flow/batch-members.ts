@@ -1,6 +1,6 @@
 import type { BatchEnd } from "../broker/stores/batch-store.ts";
 import type { Broker, WaitingJob } from "../broker/broker.ts";
-import type { Envelope, JobRef } from "../envelope/envelope.ts";
+import type { JobRef } from "../envelope/envelope.ts";
 import type { HistoryRecord } from "../settlement/history-record.ts";
 import { enqueuedAt } from "../settlement/one-end.ts";
 import { CLOCK_SLACK_MS } from "../time/clock-slack.ts";
@@ -104,7 +104,6 @@ function endOf(batch: string, records: readonly HistoryRecord[]): BatchEnd | und
  * @throws MillraceError what else its queue says of it
  */
 export async function callBackIfOver(broker: Broker, batch: string): Promise<void> {
-  const publish = (callback: Envelope): Promise<void> =>
-    enqueueCallback(broker, () => broker.serverNow(), callback);
-  await callBack(broker, batch, publish, true);
+  const host = { broker, clock: { now: () => broker.serverNow() } };
+  await callBack(broker, batch, (callback) => enqueueCallback(host, callback), true);
 }

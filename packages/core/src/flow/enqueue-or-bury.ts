@@ -6,7 +6,6 @@ import { MillraceError } from "../errors/millrace-error.ts";
 import { recordError } from "../errors/recorded-error.ts";
 import { brokenLink } from "../settlement/broken-link.ts";
 import type { SettlementStep } from "../settlement/settlement.ts";
-import type { Clock } from "../time/clock.ts";
 
 /** How long a job waits that finds no room in its queue, before it is looked for room again. */
 export const NO_ROOM_MS = 1_000;
@@ -14,7 +13,8 @@ export const NO_ROOM_MS = 1_000;
 /** Who enqueues callbacks. */
 export interface CallbackHost {
   readonly broker: Broker;
-  readonly clock: Pick<Clock, "now">;
+  /** Asked only where the callback can't be enqueued at once: the answer may be the server's. */
+  readonly clock: { now(): number | Promise<number> };
   /** Named in the letter of one that can't be enqueued. */
   readonly node: string;
 }
@@ -40,10 +40,10 @@ export async function enqueueOrBury(
   settle = (steps: readonly SettlementStep[]) => buryAlone(host.broker, steps),
 ): Promise<void> {
   try {
-    await enqueueCallback(host.broker, () => host.clock.now(), callback, lease);
+    await enqueueCallback(host, callback, lease);
   } catch (error) {
     if (!isHopeless(error)) throw error;
-    const from = { envelope: after, now: host.clock.now(), node: host.node };
+    const from = { envelope: after, now: await host.clock.now(), node: host.node };
     try {
       await settle(brokenLink(from, callback, recordError(error)));
     } catch (refused) {
@@ -53,14 +53,9 @@ export async function enqueueOrBury(
   }
 }
 
-/**
- * Straight to its queue, among the delayed jobs where that is full.
- *
- * @param now asked where it is full
- */
+/** Straight to its queue, among the delayed jobs where that is full. */
 export async function enqueueCallback(
-  broker: Broker,
-  now: () => number | Promise<number>,
+  { broker, clock }: Pick<CallbackHost, "broker" | "clock">,
   callback: Envelope,
   lease?: Lease,
 ): Promise<void> {
@@ -69,7 +64,7 @@ export async function enqueueCallback(
     await broker.requeue(callback, held);
   } catch (error) {
     if (!MillraceError.is(error, "queue-full")) throw error;
-    await broker.requeue({ ...callback, notBefore: (await now()) + NO_ROOM_MS }, held);
+    await broker.requeue({ ...callback, notBefore: (await clock.now()) + NO_ROOM_MS }, held);
   }
 }
 

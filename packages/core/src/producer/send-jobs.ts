@@ -11,27 +11,23 @@ import type { UniqueConflict } from "../unique/unique-plan.ts";
 import { type EnqueueItemResult, unanswered } from "./enqueue-many.ts";
 import type { PreparedJob } from "./prepare-job.ts";
 
-/** Errors after which a message certainly is not stored. After any other it may be. */
-const NOT_STORED: ReadonlySet<ErrorCode> = new Set([
-  "queue-not-found",
-  "queue-closed",
-  "queue-full",
-  "payload-too-large",
-  "permission-denied",
-  "unserializable-payload",
-  "invalid-header",
-  "invalid-name",
-  "invalid-message",
-  "jetstream-disabled",
-]);
-
-/** Those of them that say nothing of the message: another to the queue is refused as well. */
+/** Errors that say nothing of the message: another to the queue is refused as well. */
 const OF_THE_QUEUE: ReadonlySet<ErrorCode> = new Set([
   "queue-not-found",
   "queue-closed",
   "queue-full",
   "permission-denied",
   "jetstream-disabled",
+]);
+
+/** Errors after which a message certainly is not stored. After any other it may be. */
+const NOT_STORED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  ...OF_THE_QUEUE,
+  "payload-too-large",
+  "unserializable-payload",
+  "invalid-header",
+  "invalid-name",
+  "invalid-message",
 ]);
 
 /** Whether a job that could not be enqueued is certainly not stored. */

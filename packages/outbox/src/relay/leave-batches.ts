@@ -39,20 +39,11 @@ export async function leaveBatches(
     if ((await leaveUnlessMember(broker, batch, envelope, { since })) !== undefined)
       left.set(batch, envelope);
   }
-  for (const [batch, after] of left) {
-    const publish = (callback: Envelope): Promise<void> => follow(broker, after, callback);
-    await callBack(broker, batch, publish, true);
-  }
-}
-
-/**
- * As a node does it. That the callback's queue is full or gone is no trouble of the queue that is
- * relayed: its rows would wait for it, or be taken for such that can't be published.
- */
-async function follow(broker: Broker, after: JobRef, callback: Envelope): Promise<void> {
-  const now = await broker.serverNow();
-  const host = { broker, clock: { now: () => now }, node: NODE };
-  await enqueueOrBury(host, { after, callback });
+  // As a node does it. That the callback's queue is full or gone is no trouble of the queue that is
+  // relayed: its rows would wait for it, or be taken for such that can't be published.
+  const host = { broker, clock: { now: () => broker.serverNow() }, node: NODE };
+  for (const [batch, after] of left)
+    await callBack(broker, batch, (callback) => enqueueOrBury(host, { after, callback }), true);
 }
 
 /** When the oldest job was stored, by the server's clock, for which one may have been dropped. */
