@@ -77,8 +77,8 @@ async function isIdShared(
   const where = ({ envelope }: { readonly envelope: Envelope }): boolean =>
     Math.floor(envelope.createdAt) !== Math.floor(createdAt);
   try {
-    const found = await broker.findWaiting(id, { queue, where, signal: search.signal });
-    return found !== undefined && where(found);
+    const { signal } = search;
+    return (await broker.findWaiting(id, { queue, where, signal })) !== undefined;
   } finally {
     timer.cancel();
   }

@@ -1,7 +1,4 @@
-import type { Envelope, StepRef } from "@millrace/core";
-import { placeOf } from "./step-place.ts";
-
-const NONE: ReadonlySet<string> = new Set();
+import type { Envelope } from "@millrace/core";
 
 /** By the envelope as it was delivered. */
 const left = new WeakMap<Envelope, ReadonlySet<string>>();
@@ -14,11 +11,11 @@ const left = new WeakMap<Envelope, ReadonlySet<string>>();
  * Only here, for the look right after the attempt. Whoever else wakes the job does so once for each
  * thing that comes.
  */
-export function leaveUnasked(envelope: Envelope, steps: readonly StepRef[]): void {
-  if (steps.length > 0) left.set(envelope, new Set(steps.map(placeOf)));
+export function leaveUnasked(envelope: Envelope, places: ReadonlySet<string>): void {
+  left.set(envelope, places);
 }
 
-/** By their places. */
-export function unaskedBy(envelope: Envelope): ReadonlySet<string> {
-  return left.get(envelope) ?? NONE;
+/** By their places. @returns undefined where none was noted */
+export function unaskedBy(envelope: Envelope): ReadonlySet<string> | undefined {
+  return left.get(envelope);
 }

@@ -198,10 +198,7 @@ export class RunJournal {
 
   /** The attempt goes to sleep: nobody asks any more for what any life has left on record. */
   leave(envelope: Envelope): void {
-    leaveUnasked(
-      envelope,
-      [...this.#known.values()].map(({ entry }) => entry),
-    );
+    leaveUnasked(envelope, new Set(this.#known.keys()));
   }
 
   /**

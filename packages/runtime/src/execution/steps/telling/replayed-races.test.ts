@@ -6,16 +6,20 @@ import { scene } from "../../../fixtures/recorded-steps.ts";
 const signal = (broker: Broker, name: string): Promise<void> =>
   broker.signals.send({ queue: QUEUE, id: "a", name }, writeSignal(null, `${name}-1`));
 
-test("a race that a run has won against a sleep is not lost by a later attempt", async () => {
-  const { enqueue, clock, did, last } = await scene(async (step, done) => {
+/** A step that has half a minute, and what follows from its end. */
+const racing = (charge: () => string | Promise<string>) =>
+  scene(async (step, done) => {
     const winner = await Promise.race([
-      step.run("charge", () => "charged"),
+      step.run("charge", charge),
       step.sleep("limit", "30s").then(() => "late"),
     ]);
     await step.run(winner === "late" ? "refund" : "ship", () => done.push(winner));
     await step.sleep("a day", "1d");
     return winner;
   });
+
+test("a race that a run has won against a sleep is not lost by a later attempt", async () => {
+  const { enqueue, clock, did, last } = await racing(() => "charged");
   await enqueue("t.job");
   await clock.advance("1d");
   await clock.advance("1m");
@@ -25,15 +29,7 @@ test("a race that a run has won against a sleep is not lost by a later attempt",
 
 test("a race that a sleep has won stays won once the run has its record too", async () => {
   const slow = latch<string>();
-  const { enqueue, clock, did, last } = await scene(async (step, done) => {
-    const winner = await Promise.race([
-      step.run("charge", () => slow.promise),
-      step.sleep("limit", "30s").then(() => "late"),
-    ]);
-    await step.run(winner === "late" ? "refund" : "ship", () => done.push(winner));
-    await step.sleep("a day", "1d");
-    return winner;
-  });
+  const { enqueue, clock, did, last } = await racing(() => slow.promise);
   await enqueue("t.job");
   await clock.advance("40s");
   slow.open("charged");
