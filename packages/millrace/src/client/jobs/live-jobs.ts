@@ -78,9 +78,9 @@ export function liveJobs(
 /** A running job's message stays in its queue, so what nodes say they run is taken out. */
 async function queuedJobs(
   broker: Broker,
-  { queue, limit, onCut, onSilent }: LiveQuery,
+  { queue, limit }: LiveQuery,
 ): Promise<readonly LiveJob[]> {
-  const { runs, queues } = await whatRuns(broker, { queue, limit, onCut, onSilent });
+  const { runs, queues } = await whatRuns(broker, { queue, limit });
   const jobs: LiveJob[] = [];
   for (const { queue: name } of queues) {
     // What runs is asked for as well, because it lies in front.

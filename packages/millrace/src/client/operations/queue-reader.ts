@@ -1,12 +1,7 @@
-import { type Arrival, type Broker, type Envelope, MillraceError } from "@millrace/core";
+import { type Arrival, type Broker, MillraceError } from "@millrace/core";
 import { jobKey, type OneJob } from "../jobs/job-key.ts";
 
 const STRETCH = 500;
-
-/** Under which it may be looked for. */
-function keysOf({ queue, id, createdAt }: Envelope): readonly string[] {
-  return [jobKey({ queue, id }), jobKey({ queue, id, createdAt })];
-}
 
 /**
  * Finds jobs in their queues. What an operation is about lies mostly in its plan's order, so each
@@ -20,16 +15,13 @@ export class QueueReader {
     this.#broker = broker;
   }
 
-  /**
-   * By `jobKey`. What is not there is left out.
-   *
-   * @param jobs where it is not said when one was created, the latest of its id is meant
-   */
+  /** By `jobKey`. What is not there is left out. */
   async find(jobs: readonly OneJob[]): Promise<ReadonlyMap<string, Arrival>> {
     const found = new Map<string, Arrival>();
     for (const queue of new Set(jobs.map((job) => job.queue))) {
       const wanted = new Set(jobs.filter((job) => job.queue === queue).map(jobKey));
-      for (const [key, arrival] of await this.#search(queue, wanted)) {
+      for (const arrival of await this.#search(queue, wanted)) {
+        const key = jobKey(arrival.envelope);
         const other = found.get(key);
         if (other === undefined || other.envelope.generation <= arrival.envelope.generation)
           found.set(key, arrival);
@@ -38,13 +30,10 @@ export class QueueReader {
     return found;
   }
 
-  /** Each of the keys with all that were met under it. */
-  async #search(
-    queue: string,
-    wanted: ReadonlySet<string>,
-  ): Promise<readonly (readonly [key: string, arrival: Arrival])[]> {
+  /** All that were met under the keys. */
+  async #search(queue: string, wanted: ReadonlySet<string>): Promise<readonly Arrival[]> {
     const from = this.#positions.get(queue) ?? 0;
-    const found: (readonly [string, Arrival])[] = [];
+    const found: Arrival[] = [];
     const missing = new Set(wanted);
     const stretches = [
       [from, Number.POSITIVE_INFINITY],
@@ -54,13 +43,13 @@ export class QueueReader {
       for (let after = start; missing.size > 0 && after < end;) {
         const stretch = await this.#stretch(queue, after);
         if (stretch === undefined) return found;
-        for (const arrival of stretch.jobs)
-          for (const key of keysOf(arrival.envelope)) {
-            if (!wanted.has(key)) continue;
-            found.push([key, arrival]);
-            missing.delete(key);
-            this.#positions.set(queue, arrival.position);
-          }
+        for (const arrival of stretch.jobs) {
+          const key = jobKey(arrival.envelope);
+          if (!wanted.has(key)) continue;
+          found.push(arrival);
+          missing.delete(key);
+          this.#positions.set(queue, arrival.position);
+        }
         if (stretch.until >= stretch.newest) break;
         after = stretch.until;
       }

@@ -15,7 +15,8 @@ export async function thoseThatWait(
   items: readonly PlanItem[],
 ): Promise<ReadonlyMap<PlanItem, Envelope>> {
   const found = new Map<PlanItem, Envelope>();
-  let missing = items;
+  // Of one that could not be read it is not known which of its id it is.
+  let missing: readonly PlanItem[] = items.filter(({ createdAt }) => createdAt !== undefined);
   for (let look = 1; missing.length > 0 && look <= LOOKS; look += 1) {
     if (look > 1) missing = await thoseSentOn(broker, missing);
     // What is delayed or blocked would be missing in the queue.

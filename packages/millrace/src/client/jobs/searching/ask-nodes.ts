@@ -49,11 +49,9 @@ export async function askNodes(broker: Broker, asked: Asked): Promise<WhatNodesS
   const where = defined({ queue: asked.queue });
   const first = await broker.listRunning({ timeoutMs: USUAL_MS, ...where });
   const queues = await snapshotsOf(broker, asked.queue);
-  if (queues.every((queue) => missingOf(queue, first) <= 0))
-    return { running: first, unanswered: [], queues };
-  const nodes = await knownNodes(broker);
-  if (nodes === undefined) return { running: first, unanswered: [], queues };
   const short = queues.filter((queue) => missingOf(queue, first) > 0);
+  const nodes = short.length === 0 ? undefined : await knownNodes(broker);
+  if (nodes === undefined) return { running: first, unanswered: [], queues };
   const isAsked = (node: NodeStatus): boolean => short.some(({ queue }) => serves(node, queue));
   const names = nodes.filter((node) => isAsked(node) && !isSilent(node)).map(({ name }) => name);
   const silent = new Set<string>();
