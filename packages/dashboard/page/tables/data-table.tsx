@@ -55,9 +55,7 @@ export function DataTable<Row extends object>({
 }: DataTableProps<Row>): ReactElement {
   const definitions = useMemo(() => {
     const helper = createColumnHelper<typeof features, Row>();
-    return helper.columns(
-      columns.map(({ id, title, value }) => helper.accessor(value, { id, header: title })),
-    );
+    return helper.columns(columns.map(({ id, value }) => helper.accessor(value, { id })));
   }, [columns]);
   const data = useMemo(() => [...rows], [rows]);
   const table = useTable({ features, columns: definitions, data, getRowId: rowKey });

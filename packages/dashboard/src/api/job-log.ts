@@ -14,20 +14,18 @@ export async function jobLog(
   const entries: FleetLogEntry[] = [];
   /** By run, how many of its lines are not shown. */
   const dropped = new Map<string, number>();
-  let all = 0;
   for await (const entry of fleet.handle(id, queue).logs()) {
     // An id that is used again begins anew.
     if (entry.createdAt !== entries.at(-1)?.createdAt) {
       entries.length = 0;
       dropped.clear();
-      all = 0;
     }
     entries.push(entry);
-    all += 1;
     const first = entries.length > MOST_LINES ? entries.shift() : undefined;
     if (first !== undefined) dropped.set(runKey(first), (dropped.get(runKey(first)) ?? 0) + 1);
   }
-  return { runs: runsOf(entries, dropped, show), earlier: all - entries.length };
+  const earlier = [...dropped.values()].reduce((sum, lines) => sum + lines, 0);
+  return { runs: runsOf(entries, dropped, show), earlier };
 }
 
 function runKey({ token, node }: FleetLogEntry): string {
