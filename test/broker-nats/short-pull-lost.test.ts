@@ -4,7 +4,7 @@ import { SimulatedClock } from "@millrace/testkit";
 import { headers, type Msg } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
-import { setMachine } from "../../packages/broker-nats/src/machine/machine.ts";
+import { setMachine, systemMachine } from "../../packages/broker-nats/src/machine/machine.ts";
 import { PullSubscription } from "../../packages/broker-nats/src/pull/pull-subscription.ts";
 import { patientManager } from "../harness/administrator.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
@@ -39,9 +39,7 @@ describeOnOwnServers(
       };
       const [consumer, nc] = [await dial(), await dial()];
       const clock = new SimulatedClock();
-      let tokens = 0;
-      const newToken = () => `token${++tokens}`;
-      setMachine(nc, { ...{ clock, newToken }, random: () => 1, newId: () => "id" });
+      setMachine(nc, { ...systemMachine, clock, random: () => 1 });
       const asked: Msg[] = [];
       consumer.subscribe("$JS.API.CONSUMER.MSG.NEXT.Q.W", {
         callback: (_error, pull) => void asked.push(pull),

@@ -17,8 +17,7 @@ const at = (point: string): void => {
 
 const { journal, delayed, signals } = broker;
 const dying = withOwn(broker, {
-  journal: {
-    read: (run) => journal.read(run),
+  journal: withOwn(journal, {
     write: async (run, step, data, options) => {
       const what = step.name.startsWith("millrace-call:") ? "the child's end" : step.name;
       at(`before the record of ${what}`);
@@ -26,31 +25,21 @@ const dying = withOwn(broker, {
       at(`after the record of ${what}`);
       return stored;
     },
-    remove: (run) => journal.remove(run),
-  },
-  delayed: {
-    list: (query) => delayed.list(query),
-    count: (queue) => delayed.count(queue),
-    newest: (options) => delayed.newest(options),
-    of: (job) => delayed.of(job),
+  }),
+  delayed: withOwn(delayed, {
     move: async (...job) => {
       at("before the wake");
       const moved = await delayed.move(...job);
       at("after the wake");
       return moved;
     },
-  },
-  signals: {
-    send: (signal, body) => signals.send(signal, body),
-    read: (signal) => signals.read(signal),
-    drop: (signal, sequence) => signals.drop(signal, sequence),
-    newest: (job) => signals.newest(job),
+  }),
+  signals: withOwn(signals, {
     remove: async (job, until) => {
       at("before the signals are forgotten");
       await signals.remove(job, until);
     },
-    follow: (hear) => signals.follow(hear),
-  },
+  }),
 });
 const node = createNode({ name: "dying", broker: dying, jobs: asking(config), lease: LEASE, log });
 await node.start();

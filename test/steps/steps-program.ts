@@ -16,8 +16,7 @@ const at = (point: string): void => {
 
 const { journal } = broker;
 const dying = withOwn(broker, {
-  journal: {
-    read: (run) => journal.read(run),
+  journal: withOwn(journal, {
     write: async (run, step, data, options) => {
       at(`before the record of ${step.name}`);
       const stored = await journal.write(run, step, data, options);
@@ -29,7 +28,7 @@ const dying = withOwn(broker, {
       await journal.remove(run);
       at("after the steps are forgotten");
     },
-  },
+  }),
   settle: async (delivery, steps) => {
     for (const step of steps) {
       await broker.settle(delivery, [step]);

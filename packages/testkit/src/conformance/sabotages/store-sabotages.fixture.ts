@@ -51,11 +51,7 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "a job that is said to be taken out and stays",
     noticedBy: "arrivals: a job that was handed to nobody",
     spoil: ({ arrivals }) => ({
-      arrivals: {
-        stretch: (queue, query) => arrivals.stretch(queue, query),
-        takeOut: () => Promise.resolve("taken"),
-        hear: (listener) => arrivals.hear(listener),
-      },
+      arrivals: withOwn(arrivals, { takeOut: () => Promise.resolve("taken") }),
     }),
   },
   {
@@ -67,29 +63,22 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "a journal in which the last record of a step counts",
     noticedBy: "journal: the first record of a step counts",
     spoil: (honest) => ({
-      journal: {
-        read: (run) => honest.journal.read(run),
+      journal: withOwn(honest.journal, {
         write: async (run, step, data, options) => {
           const there = await honest.journal.write(run, step, data, options);
           if (there.data.every((byte, at) => byte === data[at])) return there;
           return honest.journal.write(run, step, data, { expected: there.revision });
         },
-        remove: (run) => honest.journal.remove(run),
-      },
+      }),
     }),
   },
   {
     wrong: "a signal of which nobody is told again",
     noticedBy: "signals: whoever follows is told of each",
     spoil: ({ signals }) => ({
-      signals: {
-        send: (signal, body) => signals.send(signal, body),
-        read: (signal) => signals.read(signal),
-        drop: (signal, sequence) => signals.drop(signal, sequence),
-        newest: (job) => signals.newest(job),
-        remove: (job, until) => signals.remove(job, until),
+      signals: withOwn(signals, {
         follow: (hear) => signals.follow((signal) => hear(signal).catch(() => {})),
-      },
+      }),
     }),
   },
   {
@@ -98,10 +87,9 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     spoil: (honest) => {
       let copies = 0;
       return {
-        jobLogs: {
+        jobLogs: withOwn(honest.jobLogs, {
           append: (job, page) => honest.jobLogs.append(job, { ...page, page: (copies += 1) }),
-          read: (job, options) => honest.jobLogs.read(job, options),
-        },
+        }),
       };
     },
   },
@@ -266,20 +254,12 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     wrong: "a job of a batch that is told of twice",
     noticedBy: "batches: jobs that leave again",
     spoil: (honest) => ({
-      batches: {
-        open: (batch) => honest.batches.open(batch),
-        replace: (batch, revision) => honest.batches.replace(batch, revision),
-        join: (batch, members) => honest.batches.join(batch, members),
-        leave: (batch, member, end) => honest.batches.leave(batch, member, end),
-        find: (batch) => honest.batches.find(batch),
-        left: (batch) => honest.batches.left(batch),
-        remove: (batch) => honest.batches.remove(batch),
-        removeRest: (batch) => honest.batches.removeRest(batch),
+      batches: withOwn(honest.batches, {
         ended: async (batch) => {
           const ended = await honest.batches.ended(batch);
           return [...ended, ...ended.slice(0, 1)];
         },
-      },
+      }),
     }),
   },
   {
