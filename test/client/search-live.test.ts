@@ -2,6 +2,7 @@
 import { connect, createNode, defineJob, type LiveState, type Millrace } from "millrace";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { eventually } from "../harness/deadline.ts";
+import { pauseHeard } from "../harness/pulls.ts";
 import { describeEachServer, describeServer } from "../harness/servers.ts";
 import { millraceHere } from "../cli/millrace.ts";
 
@@ -86,7 +87,7 @@ describeEachServer("a search for jobs that have not ended", (server) => {
     await eventually(async () => (await client.jobs.count({ state: "delayed" })) === 3, {
       ...{ ...WITHIN, describe: "three are delayed" },
     });
-    await client.queues.pause("mail");
+    await pauseHeard(client, connection, "mail");
     await one(send, "waits", {});
     await eventually(async () => (await found(client, "queued")).length === 1, {
       ...{ ...WITHIN, describe: "what waits lies in its queue" },

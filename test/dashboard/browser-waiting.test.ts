@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { violations } from "../harness/accessibility.ts";
 import { eventually } from "../harness/deadline.ts";
+import { pauseHeard } from "../harness/pulls.ts";
 import { describeServer } from "../harness/servers.ts";
 import { fleet, send } from "./browser-fleet.ts";
 import { describeInBrowser, heading, open } from "./in-browser.ts";
@@ -12,8 +13,8 @@ const PATIENCE_MS = 60_000;
 describeInBrowser("jobs that wait, on the dashboard", (browserOf) => {
   describeServer("of a fleet", "newest", (server) => {
     test("an operator finds them by payload and tag, and cancels those alone", async () => {
-      const { client, served } = await fleet(server);
-      await client.queues.pause("mail");
+      const { client, connection, served } = await fleet(server);
+      await pauseHeard(client, connection, "mail");
       for (const to of ["ann", "bob", "eve"])
         await client.enqueue(send, { to }, { id: `to-${to}`, tags: [to === "bob" ? "x" : "vip"] });
       const { page, trouble } = await open(browserOf(), served.url);

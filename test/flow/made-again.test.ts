@@ -3,6 +3,7 @@ import { connect } from "millrace";
 import { expect, it, onTestFinished } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { startNodeOnServer } from "../harness/node-on-server.ts";
+import { pauseHeard } from "../harness/pulls.ts";
 import { describeEachServer } from "../harness/servers.ts";
 
 const page = defineJob<{ n: number }>({ name: "page", queue: "pages", retry: "none" });
@@ -12,7 +13,8 @@ const WINDOW_MS = 1_000;
 describeEachServer("a batch of ids that others have or had", (server) => {
   async function scene() {
     const namespace = server.namespace();
-    const client = await connect({ servers: server.url, namespace, env: {} });
+    const connection = { servers: server.url, namespace };
+    const client = await connect({ ...connection, env: {} });
     onTestFinished(() => client.close());
     await client.queues.ensure("pages", { dedupeWindowMs: WINDOW_MS });
     await client.queues.ensure("reports");
@@ -30,13 +32,13 @@ describeEachServer("a batch of ids that others have or had", (server) => {
         [0, 1].map((n) => planJob(page, { n }, { id: `p${n}` })),
         { id, callback: { job: report, input: null } },
       );
-    return { client, ran, reports, make };
+    return { client, connection, ran, reports, make };
   }
 
   it("made again while its jobs wait, takes no earlier job's end for one of theirs", async () => {
-    const { client, ran, reports, make } = await scene();
+    const { client, connection, ran, reports, make } = await scene();
     await (await make("monday")).result({ timeout: "30s" });
-    await client.queues.pause("pages");
+    await pauseHeard(client, connection, "pages");
     const mark = () => client.enqueue(page, { n: 2 }, { id: "mark", once: false });
     await mark();
     await eventually(async () => !(await mark()).duplicate, {
@@ -55,8 +57,8 @@ describeEachServer("a batch of ids that others have or had", (server) => {
   });
 
   it("is refused those of another that wait, and calls back", async () => {
-    const { client, ran, make } = await scene();
-    await client.queues.pause("pages");
+    const { client, connection, ran, make } = await scene();
+    await pauseHeard(client, connection, "pages");
     await client.queues.ensure("pages", { dedupeWindowMs: 60_000 });
     const one = await make("one");
     const { refused, result } = await make("two");

@@ -11,8 +11,10 @@ import {
   type Millrace,
   type MillraceNode,
 } from "millrace";
+import { patientManager } from "../harness/administrator.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
+import { nobodyPulls } from "../harness/pulls.ts";
 import type { TestServer } from "../harness/servers.ts";
 import { asRole, operatorOf } from "../permissions/roles.ts";
 
@@ -58,8 +60,8 @@ export interface Bank {
   readonly shop: NatsConnection;
   readonly operator: Millrace;
   readonly ran: readonly Ran[];
-  /** Pauses `mail`. Resolves when the node takes no more of it: a pause is heard a little later. */
-  pause(): Promise<void>;
+  /** Pauses `mail`, or another queue. Resolves when the node takes no more of it. */
+  pause(queue?: string): Promise<void>;
   /** Lets those of `mail.capped` end. */
   open(): void;
   /** Published by the producer, bare. */
@@ -126,17 +128,19 @@ export async function openBank(server: TestServer): Promise<Bank> {
   await node.start();
   const shop = await asRole(server, "shop");
   const operator = await operatorOf(server);
+  const jsm = await patientManager(await asRole(server, "operator"));
   return {
     node,
     shop,
     operator,
     ran,
-    pause: async () => {
+    pause: async (queue = "mail") => {
       const before = changes;
-      await operator.queues.pause("mail");
+      await operator.queues.pause(queue);
       await eventually(() => changes > before, {
         ...{ withinMs: 20_000, describe: "the node knows of the pause" },
       });
+      await nobodyPulls(jsm, `millrace-queue-${queue}`);
     },
     open: gate.resolve,
     paid: () => ran.filter(({ queue, name }) => queue !== "mail" || !name.startsWith("mail.")),

@@ -11,7 +11,7 @@ describeEachServer(
     it("by the ids of another's batch", async () => {
       const bank = await openBank(server);
       const ids = ["salary-1", "salary-2"];
-      await bank.operator.queues.pause("payments");
+      await bank.pause("payments");
       const batch = await bank.operator.batch(
         ids.map((id) => planJob(transfer, { id }, { id })),
         { id: "salaries", callback: { job: booked, input: "november" } },

@@ -2,6 +2,7 @@ import { connect, fatal, type Millrace } from "millrace";
 import { expect, onTestFinished, test } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { startNodeOnServer } from "../harness/node-on-server.ts";
+import { pauseHeard } from "../harness/pulls.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { charge, QUEUE } from "./programs/jobs.ts";
 
@@ -10,16 +11,16 @@ const COUNT = 5;
 describeEachServer("letters that others have seen to", (server) => {
   /** Letters of a paused queue that forgets ids at once: nothing but a look keeps jobs single. */
   async function scene(): Promise<{ readonly client: Millrace; another(): Promise<Millrace> }> {
-    const namespace = server.namespace();
+    const connection = { servers: server.url, namespace: server.namespace() };
     const another = async (): Promise<Millrace> => {
-      const client = await connect({ servers: server.url, namespace, env: {} });
+      const client = await connect({ ...connection, env: {} });
       onTestFinished(() => client.close());
       return client;
     };
     const client = await another();
     await client.broker.queues.ensure(QUEUE, { dedupeWindowMs: 100 });
     await startNodeOnServer(server, {
-      namespace,
+      namespace: connection.namespace,
       jobs: [
         charge.handler(() => {
           throw fatal("the bank is down");
@@ -34,7 +35,7 @@ describeEachServer("letters that others have seen to", (server) => {
       withinMs: 60_000,
       describe: `${COUNT} dead letters`,
     });
-    await client.queues.pause(QUEUE);
+    await pauseHeard(client, connection, QUEUE);
     return { client, another };
   }
 

@@ -4,6 +4,7 @@ import { expect, it } from "vitest";
 import { administrator } from "../harness/administrator.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually, within } from "../harness/deadline.ts";
+import { nobodyPulls } from "../harness/pulls.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { indexJob, QUEUE } from "./index-job.ts";
 
@@ -49,14 +50,7 @@ describeEachServer("a job for later that was replaced", (server) => {
       heard: async () => {
         await within(pause.promise, WITHIN_MS, "the node has heard the pause");
         const { jsm } = await administrator(server);
-        const pulls = async (): Promise<number> =>
-          (await jsm.consumers.list(`${namespace}-queue-${QUEUE}`).next())
-            .map(({ num_waiting: waiting }) => waiting)
-            .reduce((sum, waiting) => sum + waiting, 0);
-        await eventually(async () => (await pulls()) === 0, {
-          withinMs: WITHIN_MS,
-          describe: "the node has no pull under way",
-        });
+        await nobodyPulls(jsm, `${namespace}-queue-${QUEUE}`);
       },
       enqueue: (version: number, delay?: Duration) =>
         client.enqueue(
