@@ -75,6 +75,30 @@ describe("the sweeper", () => {
     expect(await outside.queues.snapshot("other")).toMatchObject({ queued: 1, blocked: 3 });
   });
 
+  test.each([
+    ["a cap", (key: string) => capGate(QUEUE, key)],
+    ["a singleton", (key: string) => `singleton/key:${key}`],
+  ])(
+    "asks for all locks at once in a sweep, however many gates of %s there are",
+    async (_what, gateOf) => {
+      const made = await fleet(1, {
+        concurrency: { key: ({ tenant }: Payload) => tenant, limit: 500 },
+      });
+      const { outside, clock, brokers } = made;
+      let looks = 0;
+      let lists = 0;
+      for (const { locks } of brokers) {
+        const { look, list } = { look: locks.look.bind(locks), list: locks.list.bind(locks) };
+        locks.look = (name) => look(name).finally(() => (looks += 1));
+        locks.list = (prefix) => list(prefix).finally(() => (lists += 1));
+      }
+      for (const tenant of ids("k", 30)) await leaveBlocked(made, gateOf(tenant), [`j-${tenant}`]);
+      await clock.advance("5s");
+      expect(await outside.blocked.count()).toBe(0);
+      expect([lists, looks]).toEqual([1, 0]);
+    },
+  );
+
   test("one node sweeps, and another goes on when it is gone", async () => {
     const made = await fleet(3, {
       concurrency: { key: ({ tenant }: Payload) => tenant, limit: 1 },

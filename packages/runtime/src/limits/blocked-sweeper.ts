@@ -9,7 +9,7 @@ import {
 } from "@millrace/core";
 import type { HeldLease } from "../lock/lock-request.ts";
 import { takeLock } from "../lock/take-lock.ts";
-import { permitLock, RATES_BUCKET, readGate } from "./gate-names.ts";
+import { permitLocks, RATES_BUCKET, readGate } from "./gate-names.ts";
 import { type Rate, rateInForce, roomWithinHorizon } from "./key/gcra.ts";
 import { limitInHolder } from "./key/permit.ts";
 import { rateDocument, readRateState } from "./key/rate-reserver.ts";
@@ -35,6 +35,9 @@ export interface KeyRules {
   readonly rates: readonly Rate[];
 }
 
+/** The locks that are held: by name up to the last `/`, by what follows, and by whom. */
+type Held = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
 /** While nothing is blocked, as far as this node knows. */
 const IDLE_PERIOD_MS = 5_000;
 /**
@@ -49,8 +52,6 @@ const LEADER_LOCK = "leader/sweeper";
 const LEADER_LEASE_MS = 3_000;
 /** Gates that are looked at side by side. */
 const AT_A_TIME = 16;
-/** Permits looked at to find out a key's limit, where only nodes that serve its queue know it. */
-const FIRST_PERMITS = 4;
 /** Where nothing limits a key any more, so many jobs are let in at once. */
 const UNLIMITED = 1_000;
 /**
@@ -117,9 +118,24 @@ export class Sweeper implements Stoppable {
     // A node that waited to follow has waited enough.
     if (!(await this.#leads())) return 0;
     const gates = await blocked.gates();
+    const held = await this.#held();
     for (let at = 0; at < gates.length && this.#mayGoOn; at += AT_A_TIME)
-      await Promise.all(gates.slice(at, at + AT_A_TIME).map((gate) => this.#tend(gate)));
+      await Promise.all(gates.slice(at, at + AT_A_TIME).map((gate) => this.#tend(gate, held)));
     return PERIOD_MS;
+  }
+
+  /**
+   * All locks by one question: a gate has up to a thousand permits, and there may be thousands of
+   * gates. What comes free or is taken meanwhile is seen in the next round.
+   */
+  async #held(): Promise<Held> {
+    const held = new Map<string, Map<string, string>>();
+    for (const { name, holder } of await this.#options.broker.locks.list()) {
+      const [group, own] = split(name);
+      const others = held.get(group) ?? new Map<string, string>();
+      held.set(group, others.set(own, holder));
+    }
+    return held;
   }
 
   get #mayGoOn(): boolean {
@@ -142,55 +158,40 @@ export class Sweeper implements Stoppable {
     return this.#lease !== undefined;
   }
 
-  async #tend({ queue, gate, count }: BlockedGate): Promise<void> {
+  async #tend({ queue, gate, count }: BlockedGate, held: Held): Promise<void> {
     const { broker, log } = this.#options;
     try {
-      const room = Math.min(count, await this.#roomAt(gate));
+      const room = Math.min(count, await this.#roomAt(gate, held));
       if (room > 0 && this.#mayGoOn) await broker.blocked.release(queue, gate, room);
     } catch (error) {
       log.debug({ queue, gate, error: recordError(error) }, "a gate could not be swept");
     }
   }
 
-  #roomAt(gate: string): Promise<number> {
+  #roomAt(gate: string, held: Held): number | Promise<number> {
     const kind = readGate(gate);
     switch (kind?.kind) {
       case "singleton":
-        return this.#free([kind.lock]);
+        return isHeld(kind.lock, held) ? 0 : 1;
       case "cap":
-        return this.#freePermits(kind.queue, kind.key);
+        return this.#freePermits(kind.queue, kind.key, held);
       case "rate":
         return this.#startsLeft(kind.queue, kind.key);
       case undefined:
         // Of a newer version's making; its own nodes look after it.
-        return Promise.resolve(0);
+        return 0;
     }
   }
 
-  async #free(locks: readonly string[]): Promise<number> {
-    const views = await Promise.all(locks.map((lock) => this.#options.broker.locks.look(lock)));
-    return views.filter((view) => view === undefined).length;
-  }
-
-  async #freePermits(queue: string, key: string): Promise<number> {
+  #freePermits(queue: string, key: string, held: Held): number {
     const { concurrency, isServed } = this.#options.keyRulesOf(queue);
-    const seen = concurrency === undefined ? await this.#limitSeen(queue, key) : undefined;
+    const permits = [...(held.get(permitLocks(queue, key)) ?? [])];
+    // Each permit says how many there are.
+    const seen = permits.flatMap(([, holder]) => limitInHolder(holder) ?? []);
     if (concurrency === undefined && isServed)
-      return seen === undefined ? UNLIMITED : PERHAPS_UNLIMITED;
-    const limit = concurrency ?? seen ?? 1;
-    return this.#free(Array.from({ length: limit }, (_, index) => permitLock(queue, key, index)));
-  }
-
-  /** Each permit says how many there are. @returns undefined where none is held */
-  async #limitSeen(queue: string, key: string): Promise<number | undefined> {
-    const { locks } = this.#options.broker;
-    const views = await Promise.all(
-      Array.from({ length: FIRST_PERMITS }, (_, index) =>
-        locks.look(permitLock(queue, key, index)),
-      ),
-    );
-    const limits = views.flatMap((view) => (view && limitInHolder(view.holder)) ?? []);
-    return limits.length === 0 ? undefined : Math.max(...limits);
+      return seen.length === 0 ? UNLIMITED : PERHAPS_UNLIMITED;
+    const limit = concurrency ?? Math.max(1, ...seen);
+    return limit - permits.filter(([index]) => Number(index) < limit).length;
   }
 
   async #startsLeft(queue: string, key: string): Promise<number> {
@@ -202,6 +203,17 @@ export class Sweeper implements Stoppable {
     if (state === undefined) return 1;
     return roomWithinHorizon(state, rateInForce(state, rates), await this.#serverClock.now());
   }
+}
+
+/** @returns what a name begins with, up to its last `/`, and the rest */
+function split(name: string): [string, string] {
+  const at = name.lastIndexOf("/") + 1;
+  return [name.slice(0, at), name.slice(at)];
+}
+
+function isHeld(name: string, held: Held): boolean {
+  const [group, own] = split(name);
+  return held.get(group)?.has(own) === true;
 }
 
 /** A node that waits to follow a sweeper asks again soon, and others report an outage. */

@@ -43,5 +43,8 @@ export function keyHash(key: string): string {
 
 /** The lock that is one of a key's permits, counted from 0. */
 export function permitLock(queue: string, key: string, index: number): string {
-  return `cap/${queue}/${keyHash(key)}/${index}`;
+  return `${permitLocks(queue, key)}${index}`;
 }
+
+/** What the names of a key's permits begin with. */
+export const permitLocks = (queue: string, key: string): string => `cap/${queue}/${keyHash(key)}/`;
