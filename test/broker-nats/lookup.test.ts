@@ -1,6 +1,6 @@
 import { launchCluster } from "@millrace/nats-server";
 import { MillraceError, type RunningJob } from "@millrace/core";
-import { headers as natsHeaders } from "@nats-io/nats-core";
+import { createInbox, headers as natsHeaders } from "@nats-io/nats-core";
 import { describe, expect, test } from "vitest";
 import { administrator } from "../harness/administrator.ts";
 import { eventually } from "../harness/deadline.ts";
@@ -78,6 +78,51 @@ describeEachServer("looking into a queue", (server) => {
     await nc.flush();
     expect(await listed(["busy"], 30_000)).toEqual([]);
     expect(silent).toEqual(["gone", "busy"]);
+  });
+
+  test("nodes of earlier versions are heard, and their clients hear today's nodes", async () => {
+    const namespace = server.namespace();
+    const broker = await connected({ servers: server.url, namespace });
+    const { nc } = await administrator(server);
+    const running = (node: string, n: number): RunningJob => ({
+      ...{ id: `${node}-${n}`, queue: "q", name: "a.job", node, attempt: 1 },
+      ...{ startedAt: n, createdAt: n },
+    });
+    const many = Array.from({ length: 501 }, (_, n) => running("today", n));
+    const subject = `${namespace}.ctl.running`;
+    // As clients of earlier versions ask.
+    const asked = async (): Promise<readonly RunningJob[]> => {
+      const inbox = createInbox();
+      const answers = nc.subscribe(inbox, { timeout: 20_000 });
+      nc.publish(subject, "", { reply: inbox });
+      const jobs: RunningJob[] = [];
+      for await (const answer of answers) {
+        jobs.push(...answer.json<readonly RunningJob[]>());
+        if (jobs.length >= many.length) break;
+      }
+      return jobs;
+    };
+    const today = await broker.answerListRunning(() => many, "today");
+    expect(await asked()).toEqual(many);
+    const silent: string[] = [];
+    const listed = async (names: readonly string[], withinMs: number): Promise<number> => {
+      const onSilent = (those: readonly string[]): void => void silent.push(...those);
+      const awaited = { names, withinMs, onSilent };
+      return (await broker.listRunning({ timeoutMs: 0, awaited })).length;
+    };
+    expect(await listed(["today"], 30_000)).toBe(501);
+    const older = nc.subscribe(subject, {
+      callback: (_, msg) => {
+        const rest = Array.from({ length: 500 }, (_job, n) => running("older", n));
+        msg.respond(JSON.stringify(rest));
+        setTimeout(() => msg.respond(JSON.stringify([running("older", 500)])), 300);
+      },
+    });
+    await nc.flush();
+    expect(await listed(["today", "older"], 30_000)).toBe(1_002);
+    expect(silent).toEqual([]);
+    older.unsubscribe();
+    await today.stop();
   });
 
   test("of several batches is given up between two of them", async () => {

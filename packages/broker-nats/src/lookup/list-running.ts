@@ -1,5 +1,5 @@
 import type { AwaitedNodes, RunningJob, Stoppable } from "@millrace/core";
-import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
 import { subscribe } from "../connection/subscribe.ts";
 import { request } from "../jetstream-errors.ts";
@@ -13,12 +13,25 @@ import { readStatus } from "../wire/read-headers.ts";
  */
 const JOBS_A_MESSAGE = 500;
 const NO_RESPONDERS = 503;
+/**
+ * Who answers, as JSON, and whether the rest comes in other messages. Clients of earlier versions
+ * read the body alone, a list of jobs; their nodes answer so, and not at all where nothing runs.
+ */
+const NODE = "Millrace-Node";
+const MORE = "Millrace-More";
 
 /** What a node says it runs, or a part of it. */
 interface Answer {
+  /** Undefined of an empty list that does not say whose it is. */
+  readonly node: string | undefined;
+  readonly jobs: readonly RunningJob[];
+  readonly more: boolean;
+}
+
+/** As nodes of some commits answer, which no release has. */
+interface StatedAnswer {
   readonly node: string;
   readonly jobs: readonly RunningJob[];
-  /** The rest comes in other messages. */
   readonly more?: true;
 }
 
@@ -46,7 +59,7 @@ export function listRunning(
     const look = (): void => void (isUp && missing.size === 0 && done.resolve());
     const hear = ({ node, jobs: some, more }: Answer): void => {
       jobs.push(...some);
-      if (more !== true && missing.delete(node)) look();
+      if (!more && node !== undefined && missing.delete(node)) look();
     };
     const inbox = newInbox(nc);
     const sub = nc.subscribe(inbox, {
@@ -54,7 +67,7 @@ export function listRunning(
         if (error) return done.reject(error);
         if (isNoResponders(msg)) return done.resolve();
         try {
-          hear(msg.json<Answer>());
+          hear(answerIn(msg));
         } catch {
           // What is no list of jobs was not said by a node.
         }
@@ -90,12 +103,24 @@ export function answerListRunning(
       const queue = msg.string();
       const jobs = answer().filter((job) => queue === "" || job.queue === queue);
       for (let from = 0; from === 0 || from < jobs.length; from += JOBS_A_MESSAGE) {
-        const part = { node, jobs: jobs.slice(from, from + JOBS_A_MESSAGE) };
-        const isLast = from + JOBS_A_MESSAGE >= jobs.length;
-        msg.respond(JSON.stringify(isLast ? part : { ...part, more: true }));
+        const about = headers();
+        about.set(NODE, JSON.stringify(node));
+        if (from + JOBS_A_MESSAGE < jobs.length) about.set(MORE, "true");
+        const part = jobs.slice(from, from + JOBS_A_MESSAGE);
+        msg.respond(JSON.stringify(part), { headers: about });
       }
     },
   });
+}
+
+/** @throws where it is no list of jobs */
+function answerIn(msg: Msg): Answer {
+  const body = msg.json<readonly RunningJob[] | StatedAnswer>();
+  if ("jobs" in body) return { more: false, ...body };
+  const [first] = body;
+  const said = msg.headers?.get(NODE) ?? "";
+  if (said === "") return { node: first?.node, jobs: body, more: body.length === JOBS_A_MESSAGE };
+  return { node: JSON.parse(said) as string, jobs: body, more: msg.headers?.has(MORE) === true };
 }
 
 function isNoResponders(msg: Msg): boolean {
