@@ -2,6 +2,7 @@ import {
   type Broker,
   cancelReason,
   type Clock,
+  defined,
   MillraceError,
   type StoredDeadLetter,
 } from "@millrace/core";
@@ -108,7 +109,8 @@ function onLetters(
 /** What waits is kept before it is cancelled; what a node settles leaves no payload behind. */
 function cancels(broker: Broker, clock: Clock, things: KeptThings, reason: string): Act {
   const reader = new QueueReader(broker);
-  return async ({ items, from, requireHeld }, next) => {
+  return async ({ items: planned, from, requireHeld }, next) => {
+    const items = planned.map(toCancel);
     const waiting = await thoseThatWait(broker, reader, items);
     const outcomes: ItemOutcome[] = [];
     try {
@@ -128,6 +130,12 @@ function cancels(broker: Broker, clock: Clock, things: KeptThings, reason: strin
       for (const outcome of await letIn(broker, items, outcomes)) next(outcome);
     }
   };
+}
+
+/** Plans of earlier versions have the enqueue of a job in its mark. */
+function toCancel(item: PlanItem): PlanItem {
+  const { createdAt = item.mark } = item;
+  return { ...item, ...defined({ createdAt }) };
 }
 
 /**
@@ -200,19 +208,21 @@ async function cancel(
 /** Only where it still waits for the time at which it was met. */
 async function reschedule(
   { delayed }: Broker,
-  { id, queue, createdAt, mark = 0, to }: PlanItem,
+  { id, queue, createdAt, isUnread, mark = 0, to }: PlanItem,
   inDoubt: boolean,
 ): Promise<boolean> {
-  if (createdAt === undefined) throw unknownJob({ id, queue }, "moved");
-  if (await delayed.move(id, queue, to ?? "now", { createdAt, from: mark })) return true;
+  if (isUnread === true) throw unknownJob({ id, queue }, "moved");
+  // Plans of earlier versions tell a job by its time alone.
+  const meant = defined({ createdAt });
+  if (await delayed.move(id, queue, to ?? "now", { ...meant, from: mark })) return true;
   if (!inDoubt) return false;
   // Who began with it has moved it; one that was sent to its queue is seen no more.
-  return to === undefined || delayed.move(id, queue, to, { createdAt, from: to });
+  return to === undefined || delayed.move(id, queue, to, { ...meant, from: to });
 }
 
 function unknownJob({ id, queue }: PlanItem, what: "cancelled" | "moved"): MillraceError {
   return new MillraceError(
     "invalid-envelope",
-    `The delayed job ${id} of the queue ${queue} could not be read, so it is not known which job of the id was meant. None was ${what}.`,
+    `It is not known which job ${id} of the queue ${queue} was meant: it could not be read when the operation began, or an earlier version began it. None was ${what}.`,
   );
 }

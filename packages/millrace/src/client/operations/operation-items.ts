@@ -15,7 +15,10 @@ export interface OperationItem {
 export async function itemsOf(broker: Broker, id: string): Promise<readonly OperationItem[]> {
   const { operation } = await getOperation(await operationsBucket(broker), id);
   return (await plannedOf(broker, operation)).map(
-    ({ item: { mark: _, to: _to, createdAt: _at, ...which }, outcome }) => ({ ...which, outcome }),
+    ({ item: { mark: _, to: _to, createdAt: _at, isUnread: _unread, ...which }, outcome }) => ({
+      ...which,
+      outcome,
+    }),
   );
 }
 

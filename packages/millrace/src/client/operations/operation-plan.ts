@@ -6,13 +6,16 @@ import type { Exception } from "./operation.ts";
 export interface PlanItem extends OneJob {
   /**
    * Which letter of the job; of a job that is given another time, the one that it had; of one whose
-   * change is taken back, its place in the plan of that.
+   * change is taken back, its place in the plan of that; of one that is cancelled, its `createdAt`,
+   * where earlier versions have it.
    */
   readonly mark?: number;
   /** The other time. Without it, now. */
   readonly to?: number;
   /** Of the job, where it was traced. */
   readonly traceId?: string;
+  /** It could not be read, so it is not known which job of its id it is. */
+  readonly isUnread?: true;
 }
 
 /** A page of a plan, and what became of its things where that was nothing usual. */
@@ -58,6 +61,7 @@ export async function readPage(plans: DocumentStore, id: string, page: number): 
         ...(typeof to === "number" ? { to } : {}),
         ...(typeof traceId === "string" ? { traceId } : {}),
         ...(typeof createdAt === "number" ? { createdAt } : {}),
+        ...(createdAt === UNREAD ? { isUnread: true } : {}),
       })),
       exceptions: value.exceptions ?? {},
     };
@@ -84,6 +88,9 @@ export async function erasePlan(plans: DocumentStore, id: string, total: number)
   }
 }
 
+/** Beside it, plans of earlier versions do not say by their enqueue which jobs they mean. */
+const UNREAD = "unread";
+
 /** Null where only something after it is known. */
 type StoredItem = readonly [
   queue: string,
@@ -91,7 +98,7 @@ type StoredItem = readonly [
   mark?: number | null,
   to?: number | null,
   traceId?: string | null,
-  createdAt?: number | null,
+  createdAt?: number | typeof UNREAD | null,
 ];
 
 interface StoredPage {
@@ -106,8 +113,9 @@ function stored({ items, exceptions }: PlanPage): StoredPage {
   };
 }
 
-function storedItem({ id, queue, mark, to, traceId, createdAt }: PlanItem): StoredItem {
-  const rest = [mark ?? null, to ?? null, traceId ?? null, createdAt ?? null] as const;
+function storedItem({ id, queue, mark, to, traceId, createdAt, isUnread }: PlanItem): StoredItem {
+  const enqueue = isUnread === true ? UNREAD : createdAt;
+  const rest = [mark ?? null, to ?? null, traceId ?? null, enqueue ?? null] as const;
   const known = rest.findLastIndex((value) => value !== null) + 1;
   return [queue, id, ...rest.slice(0, known)] as unknown as StoredItem;
 }

@@ -94,7 +94,8 @@ async function meantItems(
   switch (target.kind) {
     case "jobs-cancel": {
       const { filter } = target;
-      return liveItems(broker, { filter, now, mask, signal }, () => ({}));
+      const cancelled = { filter, now, mask, signal };
+      return liveItems(broker, cancelled, ({ createdAt }) => defined({ mark: createdAt }));
     }
     case "jobs-reschedule": {
       const { filter } = target;
@@ -175,7 +176,8 @@ async function liveItems(
     const { id: of, queue: where, createdAt, traceId } = job;
     items.set(jobKey(job), {
       ...{ id: of, queue: where, ...rest(job) },
-      ...defined({ createdAt, traceId }),
+      ...(createdAt === undefined ? { isUnread: true } : { createdAt }),
+      ...defined({ traceId }),
     });
     if (items.size > MOST_ITEMS) throw tooMany("jobs");
   };
