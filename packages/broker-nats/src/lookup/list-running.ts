@@ -5,7 +5,7 @@ import { subscribe } from "../connection/subscribe.ts";
 import { request } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { newInbox } from "../wire/inbox.ts";
-import { readStatus } from "../wire/read-headers.ts";
+import { readHeaders, readStatus } from "../wire/read-headers.ts";
 
 /**
  * An answer of so many jobs is well below any server's limit; a node that runs more answers several
@@ -17,8 +17,8 @@ const NO_RESPONDERS = 503;
  * Who answers, as JSON, and whether the rest comes in other messages. Clients of earlier versions
  * read the body alone, a list of jobs; their nodes answer so, and not at all where nothing runs.
  */
-const NODE = "Millrace-Node";
-const MORE = "Millrace-More";
+const NODE = "millrace-node";
+const MORE = "millrace-more";
 
 /** What a node says it runs, or a part of it. */
 interface Answer {
@@ -118,9 +118,10 @@ function answerIn(msg: Msg): Answer {
   const body = msg.json<readonly RunningJob[] | StatedAnswer>();
   if ("jobs" in body) return { more: false, ...body };
   const [first] = body;
-  const said = msg.headers?.get(NODE) ?? "";
-  if (said === "") return { node: first?.node, jobs: body, more: body.length === JOBS_A_MESSAGE };
-  return { node: JSON.parse(said) as string, jobs: body, more: msg.headers?.has(MORE) === true };
+  const { [NODE]: node, [MORE]: more } = readHeaders(msg);
+  if (node === undefined)
+    return { node: first?.node, jobs: body, more: body.length === JOBS_A_MESSAGE };
+  return { node: JSON.parse(node) as string, jobs: body, more: more !== undefined };
 }
 
 function isNoResponders(msg: Msg): boolean {
