@@ -6,7 +6,9 @@ import { recordError } from "../errors/recorded-error.ts";
 import type { MachineDefinition } from "./define-machine.ts";
 import { newInvokedId } from "./invoked-id.ts";
 import {
+  chartTimer,
   endedTimer,
+  hasFailedEnd,
   type InvokedJob,
   isOwnEvent,
   type MachineDocument,
@@ -62,14 +64,7 @@ export function firstState(
   const first = snapshot as AnyMachineSnapshot;
   // What is thrown in the beginning is kept by XState, not thrown.
   if (first.status === "error") throw first.error;
-  const draft: Draft = {
-    children: {},
-    timers: {},
-    effects: [],
-    born: new Set(),
-    invoked: 0,
-    set: 0,
-  };
+  const draft = newDraft({ children: {}, timers: {}, invoked: 0 }, []);
   return settle(definition, owner, { snapshot: first, actions, draft, event: INIT, now });
 }
 
@@ -86,19 +81,20 @@ export function nextState(
 ): ChartState {
   const before = revive(definition, document);
   const [snapshot, actions] = transition(definition.inert, before, event as never);
-  const draft: Draft = {
-    children: { ...document.children },
-    timers: { ...document.timers },
-    effects: [],
-    born: new Set(Object.keys(before.children)),
-    invoked: document.invoked,
-    set: 0,
-  };
+  const draft = newDraft(document, Object.keys(before.children));
   const owner = { ...document, rev: document.rev + 1 };
   return settle(definition, owner, {
     ...{ actions, draft, event, now },
     snapshot: snapshot as AnyMachineSnapshot,
   });
+}
+
+function newDraft(
+  { children, timers, invoked }: Pick<MachineDocument, "children" | "timers" | "invoked">,
+  born: readonly string[],
+): Draft {
+  const kept = { children: { ...children }, timers: { ...timers }, invoked };
+  return { ...kept, effects: [], born: new Set(born), set: 0 };
 }
 
 const INIT: MachineEvent = { type: "xstate.init" };
@@ -194,7 +190,7 @@ function carry(
     case "xstate.raise":
       return raise(owner, draft, params, now);
     case "xstate.cancel":
-      delete draft.timers[String(params["sendId"])];
+      delete draft.timers[chartTimer(String(params["sendId"]))];
       return;
     case "xstate.spawnChild":
       return spawn(definition, owner, draft, params);
@@ -232,7 +228,7 @@ function raise(
     throw unsupported(
       `the delay of ${raised.type} is ${delay}. Give milliseconds; for never, leave the delay out of the chart`,
     );
-  const key = typeof id === "string" ? id : `raised:${rev}:${draft.set}`;
+  const key = typeof id === "string" ? chartTimer(id) : `raised:${rev}:${draft.set}`;
   // One that is raised anew under an id takes the earlier one's place.
   draft.timers[key] = { at: now + Math.max(0, delay), event: raised };
 }
@@ -317,7 +313,7 @@ function leave({ children, effects, timers }: Draft, actor: string): void {
   const left = children[actor];
   if (left === undefined) return;
   delete children[actor];
-  delete timers[endedTimer(actor)];
+  if (hasFailedEnd({ timers }, actor)) delete timers[endedTimer(actor)];
   const asked = effects.findIndex((one) => one.do === "enqueue" && one.job === left.job);
   if (asked < 0) effects.push({ do: "cancel", job: left.job, queue: left.queue });
   else effects.splice(asked, 1);

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
-import { assign, fromPromise, setup } from "xstate";
-import { defineMachine } from "./define-machine.ts";
+import { assign, cancel, fromPromise, raise, setup } from "xstate";
+import { defineMachine, type MachineDefinition } from "./define-machine.ts";
 import type { MachineDocument } from "./machine-document.ts";
 import { machineSnapshot } from "./machine-snapshot.ts";
 import { type Occurrence, refuseStep, startMachine, stepMachine } from "./step-machine.ts";
@@ -47,21 +47,54 @@ const chart = setup({
 });
 const definition = defineMachine({ name: "order", machine: chart });
 
+/** Its timers have ids that could be the host's own. */
+const naming = setup({
+  types: { events: {} as { type: "PING" } | { type: "PONG" } | { type: "QUIET" } },
+  actors: { charge: fromPromise(async () => undefined) },
+  guards: { whole: () => mended(true) },
+}).createMachine({
+  initial: "charging",
+  states: {
+    charging: {
+      entry: [
+        raise({ type: "PING" }, { id: "ended:payment", delay: HOUR }),
+        raise({ type: "PONG" }, { id: "own:1:1", delay: 2 * HOUR }),
+      ],
+      invoke: { id: "payment", src: "charge", onDone: { guard: "whole", target: "paid" } },
+      on: {
+        QUIET: { actions: cancel("ended:payment") },
+        PING: "pinged",
+        PONG: { guard: "whole", target: "ponged" },
+      },
+    },
+    paid: {},
+    pinged: {},
+    ponged: {},
+  },
+});
+
 /** A machine in hand: what it is given is stored as the server would, as JSON. */
 class InHand {
-  document: MachineDocument = stored(
-    startMachine(definition, {
-      ...{ machine: "order", id: "o", input: undefined, sequence: 10, place: "in/10", now: T0 },
-    }),
-  );
-  readonly job = this.document.children["payment"]?.job ?? expect.unreachable();
+  document: MachineDocument;
+  readonly job: string;
+  readonly #definition: MachineDefinition;
   #sequence = 10;
+
+  constructor(of: MachineDefinition = definition) {
+    this.#definition = of;
+    this.document = stored(
+      startMachine(of, {
+        ...{ machine: "order", id: "o", input: undefined, sequence: 10, place: "in/10", now: T0 },
+      }),
+    );
+    this.job = this.document.children["payment"]?.job ?? expect.unreachable();
+  }
 
   take(given: object, now: number): MachineDocument | undefined {
     this.#sequence += 1;
     const sequence = this.#sequence;
     const occurrence = { ...given, sequence, place: `in/${sequence}` } as Occurrence;
-    const next = stepMachine(definition, this.document, occurrence, now);
+    const next = stepMachine(this.#definition, this.document, occurrence, now);
     if (next !== undefined) this.document = stored(next);
     return next;
   }
@@ -142,4 +175,38 @@ test("what can't be stored with a timer or an end is stored without it", () => {
     ...{ children: {}, timers: {}, value: "charging" },
     trouble: { error: { message: "too large" } },
   });
+});
+
+test("a chart's own timers are told from the host's, however they are called", () => {
+  const named = defineMachine({ name: "order", machine: naming });
+  const machine = new InHand(named);
+  expect(machineSnapshot(machine.document).jobs).toHaveProperty("payment");
+  // Its end fails, and both stand beside each other.
+  machine.end();
+  expect(machineSnapshot(machine.document)).toMatchObject({
+    ...{ jobs: {}, timers: [{ failed: 1, endOf: "payment" }, { at: T0 + HOUR }, {}] },
+  });
+  machine.send("QUIET");
+  expect(machineSnapshot(machine.document).timers).toMatchObject([{ endOf: "payment" }, {}]);
+  // One that fails is not lost with it, as an event to itself would be.
+  const other = new InHand(named);
+  other.send("QUIET");
+  other.tick(T0 + 2 * HOUR);
+  expect(other.document).toMatchObject({ value: "charging", tickAt: T0 + 2 * HOUR + MINUTE });
+  isBroken = false;
+  other.tick(T0 + 2 * HOUR + MINUTE);
+  expect(other.document).toMatchObject({ value: "ponged" });
+  const last = new InHand(named);
+  last.end();
+  expect(last.document).toMatchObject({ value: "paid" });
+});
+
+test("a timer that an earlier version wrote under such an id is no failed end", () => {
+  const machine = new InHand(defineMachine({ name: "order", machine: naming }));
+  const timers = { "ended:payment": { at: T0 + HOUR, event: { type: "PING" } } };
+  machine.document = { ...machine.document, timers };
+  expect(machineSnapshot(machine.document).jobs).toHaveProperty("payment");
+  isBroken = false;
+  machine.end();
+  expect(machine.document).toMatchObject({ value: "paid" });
 });

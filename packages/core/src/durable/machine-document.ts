@@ -147,6 +147,19 @@ export function endedTimer(actor: string): string {
   return `ended:${actor}`;
 }
 
+/** Whether an actor's job has ended, and its end is tried again. */
+export function hasFailedEnd({ timers }: Pick<MachineDocument, "timers">, actor: string): boolean {
+  // Earlier versions keep a timer of the chart's own there, where the chart calls it so.
+  return timers[endedTimer(actor)]?.endOf === actor;
+}
+
+const HOSTS_OWN = /^(?:own|ended|raised|id):|^__proto__$/;
+
+/** The timer that the chart calls so: never one of the host's. */
+export function chartTimer(id: string): string {
+  return HOSTS_OWN.test(id) ? `id:${id}` : id;
+}
+
 export function machineKey({ machine, id }: MachineRef): string {
   return `${machine}.${id}`;
 }

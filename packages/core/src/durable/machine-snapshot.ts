@@ -10,7 +10,7 @@ import {
 } from "xstate";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import {
-  endedTimer,
+  hasFailedEnd,
   type InvokedJob,
   type MachineDocument,
   type MachinePassage,
@@ -70,7 +70,7 @@ export function machineSnapshot<Chart extends AnyStateMachine>(
     ...(error === undefined ? {} : { error }),
     ...(trouble === undefined ? {} : { trouble }),
     jobs: Object.fromEntries(
-      Object.entries(children).filter(([actor]) => timers[endedTimer(actor)] === undefined),
+      Object.entries(children).filter(([actor]) => !hasFailedEnd(document, actor)),
     ),
     timers: Object.values(timers).toSorted((a, b) => a.at - b.at),
     matches: (state) => value !== null && matchesState(state, value as StateValue),

@@ -3,6 +3,7 @@ import type { MillraceError } from "../errors/millrace-error.ts";
 import { earliest } from "./finish-document.ts";
 import {
   endedTimer,
+  hasFailedEnd,
   isOwnEvent,
   type MachineDocument,
   type MachineEvent,
@@ -36,7 +37,7 @@ export function childOf(document: MachineDocument, job: string): string | undefi
 /** Whether nobody waits for a job's end any more: it was heard, or failed and is tried again. */
 export function isEndHeard(document: MachineDocument, job: string): boolean {
   const actor = childOf(document, job);
-  return actor === undefined || document.timers[endedTimer(actor)] !== undefined;
+  return actor === undefined || hasFailedEnd(document, actor);
 }
 
 export function endEvent(

@@ -11,7 +11,10 @@ async function planOf(of: Awaited<ReturnType<typeof scene>>, id: string) {
   const plans = await plansOf(of.client.broker);
   const key = `${id}.0`;
   return {
-    items: async () => ((await plans.get(key))?.value as { readonly items: Items }).items,
+    items: async () => {
+      const page = await plans.get(key);
+      return (page?.value as { readonly items: Items } | undefined)?.items ?? [];
+    },
     write: (items: Items) => plans.put(key, { items, exceptions: {} }),
   };
 }
