@@ -130,16 +130,6 @@ export class Fleet {
     return Object.fromEntries(schedules.map(({ name, state }) => [name, state.skipped]));
   }
 
-  /** When a leader decided to leave out what was missed up to a tick. */
-  async skippedAt(schedule: string, upTo: number): Promise<number> {
-    const schedules = await this.client.cron.list();
-    const recent = schedules.find(({ name }) => name === schedule)?.state.recent ?? [];
-    const skip = recent.find(({ what, tick }) => what === "skipped" && tick === upTo);
-    if (skip === undefined)
-      throw new Error(`No skip up to ${upTo} is on record: ${JSON.stringify(recent)}`);
-    return skip.at;
-  }
-
   /**
    * Pauses everything, lets all jobs end, and reads what happened, past the product's own reader.
    */

@@ -57,6 +57,7 @@ export type Said =
   | {
       readonly say: "skipped";
       readonly schedule: string;
+      readonly at: number;
       readonly upTo: number;
       readonly count: number;
     };

@@ -62,8 +62,8 @@ node.events.on("job.settled", ({ id, state }) => {
 node.events.on("schedule.fired", ({ schedule, tick, lateMs }) =>
   say({ say: "fired", schedule, tick, lateMs }),
 );
-node.events.on("schedule.skipped", ({ schedule, upTo, count }) =>
-  say({ say: "skipped", schedule, upTo, count }),
+node.events.on("schedule.skipped", ({ schedule, at, upTo, count }) =>
+  say({ say: "skipped", schedule, at, upTo, count }),
 );
 stopOnSignals(node);
 await node.start();

@@ -45,9 +45,10 @@ export interface Events {
   };
   /** The job of a tick was enqueued later than the schedule's `lateAfter`. */
   "schedule.late": { readonly schedule: string; readonly tick: number; readonly lateMs: number };
-  /** Ticks were left out. `upTo`: the latest of them. */
+  /** Ticks were left out. `at`: when that was decided. `upTo`: the latest of them. */
   "schedule.skipped": {
     readonly schedule: string;
+    readonly at: number;
     readonly upTo: number;
     readonly count: number;
     readonly reason: SkipReason;

@@ -20,10 +20,11 @@ export function reportSkipped(
   { events, metrics, log }: SchedulerHost,
   schedule: string,
   { upTo, count, reason }: LeftOut,
+  at: number,
 ): void {
   metrics.increment("millrace_schedule_ticks_total", { schedule, outcome: "skipped" }, count);
   if (reason === "missed") metrics.increment("millrace_schedule_missed_total", { schedule }, count);
-  events.emit("schedule.skipped", { schedule, upTo, count, reason });
+  events.emit("schedule.skipped", { schedule, at, upTo, count, reason });
   log.info(
     { schedule, upTo: new Date(upTo).toISOString(), count, reason },
     "ticks of a schedule were left out",

@@ -199,7 +199,7 @@ export class Ticker {
         return undefined;
       case "skip":
         if (await this.#put(known, withSkipped(known.state, next, now)))
-          reportSkipped(this.#host, schedule.name, next);
+          reportSkipped(this.#host, schedule.name, next, now);
         return undefined;
       case "queue":
         await this.#put(known, withQueued(known.state, next.tick));
@@ -256,7 +256,7 @@ export class Ticker {
   async #drop(known: KnownState, left: LeftOut, at: number): Promise<void> {
     const { intent, queued } = known.state;
     const isPut = await this.#put(known, withDropped(known.state, left, at));
-    if (isPut && intent?.tick !== queued) reportSkipped(this.#host, this.#schedule.name, left);
+    if (isPut && intent?.tick !== queued) reportSkipped(this.#host, this.#schedule.name, left, at);
   }
 
   async #cancelPrevious(state: ScheduleState): Promise<void> {
