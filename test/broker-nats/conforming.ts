@@ -1,5 +1,6 @@
 import { connectBroker, type NatsBroker, type NatsBrokerOptions } from "@millrace/broker-nats";
 import { type ConformanceHarness, eventuallyInRealTime } from "@millrace/testkit";
+import { startProxy } from "../harness/proxy.ts";
 import { clusterMode, lasting, patient } from "../harness/cluster/mode.ts";
 
 const SHORT_LEASE_MS = 1_000;
@@ -9,7 +10,7 @@ const LEASES = 4;
 /** Of one case. */
 export const CASE_MS = patient(60_000 + LEASES * LEASE_MS);
 
-export const CAPABILITIES = { severalConnections: true, keepsLocks: true };
+export const CAPABILITIES = { severalConnections: true, keepsLocks: true, goesDeaf: true };
 
 /** What the conformance suite needs of a server. The broker is the caller's to close. */
 export async function conformanceHarness(
@@ -22,6 +23,16 @@ export async function conformanceHarness(
     broker: await connect(),
     capabilities: CAPABILITIES,
     connect,
+    connectDeaf: async () => {
+      const proxy = await startProxy(String(options.servers));
+      const broker = await connectBroker({ ...options, servers: proxy.url });
+      let hear = (): void => {};
+      return {
+        broker,
+        deafen: () => (hear = proxy.dropFromServer(() => true)),
+        hear: () => hear(),
+      };
+    },
     leaseMs: LEASE_MS,
     leadersDie: clusterMode() !== undefined,
     now: () => Date.now(),

@@ -2,6 +2,7 @@ export { brokerConformance } from "./conformance/broker-conformance.ts";
 export {
   type BrokerCapabilities,
   type ConformanceHarness,
+  type DeafConnection,
   type Eventually,
   eventuallyInRealTime,
   eventuallyOn,

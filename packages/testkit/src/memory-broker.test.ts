@@ -6,12 +6,13 @@ import {
   eventuallyInRealTime,
   eventuallyOn,
 } from "./conformance/harness.ts";
+import { deafConnection } from "./conformance/deaf-connection.fixture.ts";
 import { MemoryBroker } from "./memory-broker.ts";
 import { MemoryServer } from "./memory/memory-server.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
 
 /** No lock is kept: nothing but the event loop of this process could do it. */
-const CAPABILITIES = { severalConnections: true };
+const CAPABILITIES = { severalConnections: true, goesDeaf: true };
 let queues = 0;
 const queueName = (): string => `queue-${(queues += 1)}`;
 
@@ -22,6 +23,7 @@ function simulated(): ConformanceHarness {
     broker: new MemoryBroker({ server }),
     capabilities: CAPABILITIES,
     connect: async () => new MemoryBroker({ server }),
+    connectDeaf: async () => deafConnection(new MemoryBroker({ server })),
     leaseMs: 1_000,
     now: () => clock.now(),
     queueName,
@@ -35,6 +37,7 @@ function real(): ConformanceHarness {
     broker: new MemoryBroker({ server }),
     capabilities: CAPABILITIES,
     connect: async () => new MemoryBroker({ server }),
+    connectDeaf: async () => deafConnection(new MemoryBroker({ server })),
     // All cases share one event loop, and the machine is shared too: a shorter one is over while
     // others have their turns.
     leaseMs: 3_000,

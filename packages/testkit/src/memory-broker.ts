@@ -90,6 +90,7 @@ export class MemoryBroker implements Broker {
   readonly delayed: DelayedStore;
   readonly history: HistoryStore;
   readonly locks: LockStore;
+  readonly #locks: MemoryLocks;
   readonly progress: ProgressStore;
   readonly blocked: BlockedStore;
   readonly batches: BatchStore;
@@ -143,7 +144,7 @@ export class MemoryBroker implements Broker {
       publication: (job) => enqueueOf(job, this.#server.clock.now(), this),
       closed: (queue) => this.#closed(queue),
     });
-    this.locks = new MemoryLocks(this.#server.locks, this.#connection);
+    this.locks = this.#locks = new MemoryLocks(this.#server.locks, this.#connection);
   }
 
   async documents(bucket: string, options?: DocumentOptions): Promise<DocumentStore> {
@@ -293,6 +294,11 @@ export class MemoryBroker implements Broker {
   crashHolder(): void {
     this.#connection.detachAll();
     this.#deliveries.end();
+  }
+
+  /** What is asked of its locks is done, and no answer comes, until it is told otherwise. */
+  loseLockAnswers(areLost: boolean): void {
+    this.#locks.losesAnswers = areLost;
   }
 
   /** The next step of this kind fails, before it does anything. */

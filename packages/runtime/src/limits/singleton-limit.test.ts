@@ -1,6 +1,5 @@
 import {
   defineJob,
-  type HeldLock,
   type LockClaim,
   type LockStore,
   MillraceError,
@@ -9,7 +8,7 @@ import {
   UNSETTLED,
   withOwn,
 } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
 import { fleet, ids, type Payload } from "../fixtures/tenants.ts";
 import { WaitingJobs } from "../fixtures/waiting-jobs.ts";
@@ -149,7 +148,8 @@ describe("singleton jobs", () => {
 /** One node's limit, on a server of its own, and what may be done to its locks. */
 function oneNode(changes: (locks: LockStore) => Partial<LockStore> = () => ({})) {
   const clock = new SimulatedClock();
-  const { locks } = new MemoryBroker({ clock, server: new MemoryServer(clock) });
+  const broker = new MemoryBroker({ clock });
+  const { locks } = broker;
   const waiting = new WaitingJobs();
   const limit = new SingletonLimit({
     node: "n0",
@@ -176,52 +176,42 @@ function oneNode(changes: (locks: LockStore) => Partial<LockStore> = () => ({}))
       },
       deliveryCount: 1,
     });
-  return { clock, locks, waiting, enter };
+  return { clock, locks, waiting, enter, broker };
 }
 
 const LOCK = "singleton/t";
 const SKIPPED = { refusal: { kind: "cancelled" } };
 
 describe("a singleton whose lock was had without an answer", () => {
-  /** The first answer is lost. The store knows the claim again, as `LockStore` says. */
-  function unanswered() {
-    const given = new Map<LockClaim, HeldLock | undefined>();
-    return oneNode((locks) => ({
-      acquire: async (name, claim) => {
-        if (given.has(claim)) return given.get(claim);
-        const lock = await locks.acquire(name, claim);
-        given.set(claim, lock);
-        if (given.size === 1) throw TIMEOUT;
-        return lock;
-      },
-    }));
-  }
+  const NO_ANSWER = { code: "request-timeout" };
 
   test.each(["wait", "skip"] as const)(
     "is had by the job that asks again, which is not sent away for it (%s)",
     async (onBusy) => {
-      const { enter, locks } = unanswered();
-      await expect(enter(onBusy)).rejects.toBe(TIMEOUT);
+      const { enter, locks, broker } = oneNode();
+      broker.loseLockAnswers(true);
+      await expect(enter(onBusy)).rejects.toMatchObject(NO_ANSWER);
+      broker.loseLockAnswers(false);
       expect(await locks.list()).toHaveLength(1);
       expect(await enter(onBusy)).toMatchObject({ entered: { gate: LOCK } });
     },
   );
 
   test("is free again, and the next let in, where no job asks again", async () => {
-    const { clock, enter, locks, waiting } = unanswered();
+    const { clock, enter, locks, waiting, broker } = oneNode();
     waiting.count = 1;
-    await expect(enter()).rejects.toBe(TIMEOUT);
+    broker.loseLockAnswers(true);
+    await expect(enter()).rejects.toMatchObject(NO_ANSWER);
+    broker.loseLockAnswers(false);
     await clock.advance("1s");
     expect(await locks.list()).toEqual([]);
     expect(waiting.permits).toHaveLength(1);
   });
 
   test("is had by who asks again though a slow cluster shows the write late", async () => {
-    const given = new Map<LockClaim, HeldLock | undefined>();
     let sent: LockClaim | undefined;
-    const { clock, enter, locks } = oneNode((store) => ({
+    const { clock, enter, locks, broker } = oneNode((store) => ({
       acquire: async (name, claim) => {
-        if (given.has(claim)) return given.get(claim);
         if (sent !== undefined) return store.acquire(name, claim);
         sent = claim;
         throw TIMEOUT;
@@ -230,7 +220,9 @@ describe("a singleton whose lock was had without an answer", () => {
     await expect(enter("skip")).rejects.toBe(TIMEOUT);
     await clock.advance("5s");
     if (sent === undefined) throw new Error("nothing was sent");
-    given.set(sent, await locks.acquire(LOCK, sent));
+    broker.loseLockAnswers(true);
+    await expect(locks.acquire(LOCK, sent)).rejects.toMatchObject(NO_ANSWER);
+    broker.loseLockAnswers(false);
     expect(await enter("skip")).toMatchObject({ entered: { gate: LOCK } });
   });
 

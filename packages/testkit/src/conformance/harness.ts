@@ -11,6 +11,17 @@ export interface BrokerCapabilities {
    * (`LockStore.keep`). Default: no.
    */
   readonly keepsLocks?: boolean;
+  /** Whether the harness has `connectDeaf`. Default: no. */
+  readonly goesDeaf?: boolean;
+}
+
+/** A connection whose answers can be lost. */
+export interface DeafConnection {
+  readonly broker: Broker;
+  /** From now on what it asks of its locks is done, and no answer comes. */
+  deafen(): void;
+  /** Answers come again. */
+  hear(): void;
 }
 
 /**
@@ -35,6 +46,8 @@ export interface ConformanceHarness {
    * it.
    */
   connect(): Promise<Broker>;
+  /** Such a connection. The suite closes it. */
+  connectDeaf?(): Promise<DeafConnection>;
   /** The lease of the suite's workers and locks. Short: several cases wait for one to run out. */
   readonly leaseMs: number;
   /**

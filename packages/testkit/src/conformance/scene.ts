@@ -13,7 +13,7 @@ import {
   readEnvelope,
   UNSETTLED,
 } from "@millrace/core";
-import type { BrokerCapabilities, ConformanceHarness } from "./harness.ts";
+import type { BrokerCapabilities, ConformanceHarness, DeafConnection } from "./harness.ts";
 import { SceneWorker, type SceneWorkerOptions } from "./scene-worker.ts";
 
 /** One thing every broker does. */
@@ -37,6 +37,24 @@ export function sharedCase(name: string, body: (scene: Scene) => Promise<void>):
     ...conformanceCase(name, body),
     skip: ({ severalConnections }) =>
       severalConnections ? undefined : "it takes several connections to one server",
+  };
+}
+
+/** A case that needs a connection whose answers are lost. */
+export function deafCase(
+  name: string,
+  body: (scene: Scene, deaf: DeafConnection) => Promise<void>,
+): ConformanceCase {
+  const played = conformanceCase(name, async (scene) => {
+    const deaf = await scene.harness.connectDeaf?.();
+    assert.ok(deaf, "the harness has no `connectDeaf`");
+    scene.later(() => deaf.broker.close());
+    await body(scene, deaf);
+  });
+  return {
+    ...played,
+    skip: ({ goesDeaf = false }) =>
+      goesDeaf ? undefined : "it takes a connection whose answers are lost",
   };
 }
 

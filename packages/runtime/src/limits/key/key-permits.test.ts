@@ -1,10 +1,4 @@
-import {
-  type HeldLock,
-  type LockClaim,
-  type LockStore,
-  MillraceError,
-  silentLogger,
-} from "@millrace/core";
+import { type LockStore, MillraceError, silentLogger } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test } from "vitest";
 import { BackgroundRetries } from "../../service/background-retries.ts";
@@ -21,8 +15,9 @@ function scene(nodes = 2, around: (locks: LockStore, node: number) => LockStore 
   const server = new MemoryServer(clock);
   const waiting = new WaitingJobs();
   const outside = new MemoryBroker({ clock, server });
-  const permits = Array.from({ length: nodes }, (_, node) => {
-    const locks = around(new MemoryBroker({ clock, server }).locks, node);
+  const brokers = Array.from({ length: nodes }, () => new MemoryBroker({ clock, server }));
+  const permits = brokers.map((broker, node) => {
+    const locks = around(broker.locks, node);
     const host = { clock, locks, log: silentLogger, leaseMs: LEASE_MS };
     const keeper = new PermitKeeper(host);
     const retries = new BackgroundRetries(clock);
@@ -33,7 +28,7 @@ function scene(nodes = 2, around: (locks: LockStore, node: number) => LockStore 
     );
   });
   const [first, second] = permits as [KeyPermits, KeyPermits];
-  return { clock, waiting, first, second, locks: outside.locks };
+  return { clock, waiting, first, second, brokers, locks: outside.locks };
 }
 
 const TIMEOUT = new MillraceError("request-timeout", "no answer");
@@ -209,25 +204,11 @@ describe("what could not be given back", () => {
   });
 
   test("nor is a permit kept by a question whose answer was lost", async () => {
-    let lost = true;
-    const given = new Map<LockClaim, HeldLock>();
-    const { clock, first, locks } = scene(1, (store) => ({
-      acquire: async (name, claim) => {
-        // A store recognises what it wrote for the same claim.
-        const lock = given.get(claim) ?? (await store.acquire(name, claim));
-        if (lock !== undefined) given.set(claim, lock);
-        if (!lost) return lock;
-        throw TIMEOUT;
-      },
-      release: (lock) => store.release(lock),
-      look: (name) => store.look(name),
-      list: (prefix) => store.list(prefix),
-      onRelease: (name, listener) => store.onRelease(name, listener),
-      renew: (lock, claim) => store.renew(lock, claim),
-    }));
-    await expect(first.enter(1)).rejects.toBe(TIMEOUT);
+    const { clock, first, locks, brokers } = scene(1);
+    brokers[0]?.loseLockAnswers(true);
+    await expect(first.enter(1)).rejects.toMatchObject({ code: "request-timeout" });
     expect(await locks.list("cap/")).toHaveLength(1);
-    lost = false;
+    brokers[0]?.loseLockAnswers(false);
     await clock.advance("2s");
     expect(await locks.list("cap/")).toEqual([]);
   });

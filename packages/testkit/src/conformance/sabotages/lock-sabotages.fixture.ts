@@ -15,6 +15,24 @@ export const LOCK_SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    wrong: "a claim that is not known again",
+    noticedBy: "locks: what was done without an answer",
+    spoil: (honest) => ({
+      locks: withOwn(honest.locks, {
+        acquire: (name, claim) => honest.locks.acquire(name, { ...claim }),
+      }),
+    }),
+  },
+  {
+    wrong: "a lock that is not known again",
+    noticedBy: "locks: what was done without an answer",
+    spoil: (honest) => ({
+      locks: withOwn(honest.locks, {
+        release: (lock) => honest.locks.release({ ...lock }),
+      }),
+    }),
+  },
+  {
     wrong: "a lock that is held since its last renewal",
     noticedBy: "locks: since when one is held",
     spoil: (honest) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { HeldLock } from "@millrace/core";
-import { type ConformanceCase, conformanceCase, rejectsWith } from "../scene.ts";
+import { type ConformanceCase, conformanceCase, deafCase, rejectsWith } from "../scene.ts";
 
 import { acquire, longLeaseOf } from "./lock-scene.ts";
 
@@ -71,6 +71,36 @@ export const lockCases: readonly ConformanceCase[] = [
       const second = await acquire(scene, "b", leaseMs);
       const next = (await locks.look(second.name))?.since ?? 0;
       assert.ok(next > since, `${next} is not after ${since}`);
+    },
+  ),
+
+  deafCase(
+    "locks: what was done without an answer is known again by the same claim, and by the same lock",
+    async (scene, { broker, deafen, hear }) => {
+      const leaseMs = longLeaseOf(scene) / 3;
+      const name = `lock-${scene.queue}`;
+      const claim = { holder: "a", leaseMs };
+      assert.equal(await broker.locks.look(name), undefined);
+      deafen();
+      await rejectsWith("request-timeout", broker.locks.acquire(name, claim));
+      hear();
+      assert.equal((await scene.broker.locks.look(name))?.holder, "a");
+      assert.equal(await broker.locks.acquire(name, { ...claim }), undefined);
+      const lock = await broker.locks.acquire(name, claim);
+      assert.ok(lock, "the claim is not known again");
+      assert.equal(await broker.locks.acquire(name, claim), undefined);
+      deafen();
+      await rejectsWith("request-timeout", broker.locks.renew(lock, claim));
+      hear();
+      await rejectsWith("lock-lost", broker.locks.renew({ ...lock }, claim));
+      const renewed = await broker.locks.renew(lock, claim);
+      assert.ok(renewed.token > lock.token);
+      deafen();
+      await rejectsWith("request-timeout", broker.locks.renew(renewed, claim));
+      hear();
+      assert.equal(await broker.locks.release(lock), false);
+      assert.equal(await broker.locks.release(renewed), true);
+      assert.equal(await scene.broker.locks.look(name), undefined);
     },
   ),
 

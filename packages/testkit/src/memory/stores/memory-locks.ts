@@ -77,6 +77,10 @@ export class LockTable {
 export class MemoryLocks implements LockStore {
   readonly #table: LockTable;
   readonly #connection: Connection;
+  /** What was done without an answer: tokens by the object that asked, and by the lock's name. */
+  readonly #untold = new WeakMap<object, Map<string, number>>();
+  /** What is asked is done, and its answer is lost. */
+  losesAnswers = false;
 
   constructor(table: LockTable, connection: Connection) {
     this.#table = table;
@@ -87,14 +91,22 @@ export class MemoryLocks implements LockStore {
     requireLockName(name);
     requireLease(claim.leaseMs);
     this.#connection.reach();
-    return this.#table.look(name) === undefined ? this.#table.take(name, claim) : undefined;
+    const there = this.#table.look(name);
+    if (there !== undefined && there.token !== this.#untoldTo(claim, name)) {
+      this.#answer();
+      return undefined;
+    }
+    return this.#tell(claim, this.#table.take(name, claim, there?.since));
   }
 
   async renew(lock: HeldLock, claim: LockClaim): Promise<HeldLock> {
     requireLease(claim.leaseMs);
     this.#connection.reach();
-    if (this.#isHeld(lock))
-      return this.#table.take(lock.name, claim, this.#table.look(lock.name)?.since);
+    if (this.#isHeld(lock)) {
+      const { since } = this.#table.look(lock.name) ?? {};
+      return this.#tell(lock, this.#table.take(lock.name, claim, since));
+    }
+    this.#answer();
     throw new MillraceError(
       "lock-lost",
       `The lock ${lock.name} is no longer held under token ${lock.token}. Stop what it protects, then acquire it again.`,
@@ -105,17 +117,20 @@ export class MemoryLocks implements LockStore {
     this.#connection.reach();
     const held = this.#isHeld(lock);
     if (held) this.#table.free(lock.name);
+    this.#answer();
     return held;
   }
 
   async look(name: string): Promise<LockView | undefined> {
     requireLockName(name);
     this.#connection.reach();
+    this.#answer();
     return this.#table.look(name);
   }
 
   async list(prefix = ""): Promise<readonly LockView[]> {
     this.#connection.reach();
+    this.#answer();
     return this.#table.list(prefix);
   }
 
@@ -137,6 +152,27 @@ export class MemoryLocks implements LockStore {
   }
 
   #isHeld(lock: HeldLock): boolean {
-    return this.#table.look(lock.name)?.token === lock.token;
+    const token = this.#table.look(lock.name)?.token;
+    return (
+      token !== undefined && (token === lock.token || token === this.#untoldTo(lock, lock.name))
+    );
+  }
+
+  #untoldTo(caller: object, name: string): number | undefined {
+    return this.#untold.get(caller)?.get(name);
+  }
+
+  /** @throws MillraceError where the answer is lost: the caller is known again by what it holds */
+  #tell(caller: object, lock: HeldLock): HeldLock {
+    const untold = this.#untold.get(caller) ?? new Map<string, number>();
+    this.#untold.set(caller, untold.set(lock.name, lock.token));
+    this.#answer();
+    untold.delete(lock.name);
+    return lock;
+  }
+
+  #answer(): void {
+    if (this.losesAnswers)
+      throw new MillraceError("request-timeout", "The server did not answer. Try again.");
   }
 }
