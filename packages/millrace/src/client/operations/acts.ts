@@ -127,7 +127,7 @@ function cancels(broker: Broker, clock: Clock, things: KeptThings, reason: strin
       }
     } finally {
       // Those that were cancelled before one met a defect, too.
-      for (const outcome of await letIn(broker, items, outcomes)) next(outcome);
+      for (const outcome of await letIn(broker, items, outcomes, requireHeld)) next(outcome);
     }
   };
 }
@@ -146,6 +146,7 @@ async function letIn(
   broker: Broker,
   items: readonly PlanItem[],
   outcomes: readonly ItemOutcome[],
+  requireHeld: () => void,
 ): Promise<readonly ItemOutcome[]> {
   const cancelled = items.filter((_, index) => outcomes[index]?.what === "done");
   const blocked = await blockedOf(broker, cancelled);
@@ -161,6 +162,7 @@ async function letIn(
     const { id, queue, createdAt } = envelope;
     after.push(
       await outcomeOf(async () => {
+        requireHeld();
         await broker.blocked.releaseJob(queue, id, { createdAt, sequence });
         return true;
       }),

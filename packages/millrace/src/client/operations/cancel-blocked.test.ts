@@ -119,3 +119,27 @@ test("one that meets a defect lets in those that it has cancelled before, and sa
   await clock.advance("1s");
   for (const job of ["a", "b"]) expect(await client.job(job)).toMatchObject({ state: "cancelled" });
 });
+
+test("who loses the operation's lock in the middle of a step lets in none any more", async () => {
+  const { clock, client, broker, runner, enqueue } = await scene();
+  await enqueue("a", "b");
+  const { id } = await client.operations.start({ kind: "jobs-cancel", filter: FILTER });
+  const { delayed, blocked } = broker;
+  const [move, releaseJob] = [delayed.move.bind(delayed), blocked.releaseJob.bind(blocked)];
+  // As where another process goes on with it: this one stood still.
+  broker.locks.renew = () => Promise.reject(new MillraceError("lock-lost", "Another has it."));
+  delayed.move = async (...given) => {
+    if (given[0] === "b") await clock.advance("20s");
+    return move(...given);
+  };
+  const letIn: string[] = [];
+  blocked.releaseJob = (queue, job, meant) => {
+    letIn.push(job);
+    return releaseJob(queue, job, meant);
+  };
+  await expect(runner.operations.run(id)).rejects.toMatchObject({ code: "lock-lost" });
+  expect(letIn).toEqual([]);
+  expect(await client.operations.run(id)).toMatchObject({ done: 2, failed: 0 });
+  await clock.advance("1s");
+  for (const job of ["a", "b"]) expect(await client.job(job)).toMatchObject({ state: "cancelled" });
+});
