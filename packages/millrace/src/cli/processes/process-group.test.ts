@@ -22,3 +22,18 @@ test("a group whose processes can't be started ends, and says why", async () => 
   expect(await group.ended).toBe(1);
   expect(warned.join()).toContain("ENOENT");
 });
+
+test("what a handler or a library sends to the group is none of the group's", async () => {
+  const sends = `for (const sent of [null, "ready", {}, { kind: "serving" }]) process.send(sent);
+    await new Promise((sent) => process.send({ kind: "listening" }, sent));
+    process.exit(0);`;
+  const group = new ProcessGroup({
+    ...options([]),
+    count: 1,
+    nodeArgs: ["--import", `data:text/javascript,${encodeURIComponent(sends)}`],
+  });
+  let hasServed = false;
+  void group.served.then(() => (hasServed = true));
+  expect(await group.ended).toBe(0);
+  expect(hasServed).toBe(false);
+});

@@ -118,7 +118,7 @@ export class ProcessGroup {
       return;
     }
     member.child = child;
-    child.on("message", (message) => this.#hear(member, message as MemberMessage));
+    child.on("message", (message) => this.#hear(member, message));
     child.once("exit", (code, signal) => this.#gone(member, code, signal));
     child.on("error", (error) => {
       // What was never started has no end of its own.
@@ -149,7 +149,9 @@ export class ProcessGroup {
     );
   }
 
-  #hear(member: Member, message: MemberMessage): void {
+  /** A handler in the process, or a library, may send what it likes on the same channel. */
+  #hear(member: Member, message: unknown): void {
+    if (!isMemberMessage(message)) return;
     if (message.kind === "listening") member.url = message.url;
     else member.about = message.about;
     this.#look();
@@ -201,6 +203,13 @@ export class ProcessGroup {
       });
     }
   }
+}
+
+function isMemberMessage(message: unknown): message is MemberMessage {
+  if (typeof message !== "object" || message === null || !("kind" in message)) return false;
+  if (message.kind === "listening") return "url" in message && typeof message.url === "string";
+  if (message.kind !== "serving" || !("about" in message)) return false;
+  return typeof message.about === "object" && message.about !== null;
 }
 
 function probesOf(answer: { readonly body: string } | undefined): Probes {

@@ -6,9 +6,9 @@ import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { clean } from "../../show/clean.ts";
 import { shownRecord, showValue } from "@millrace/telemetry/masking";
+import { unansweredLine } from "../../show/operations.ts";
 import { shownSilence } from "../../show/silence.ts";
 import { foundJobs } from "./found-jobs.ts";
-import { inStateNow } from "./in-state-now.ts";
 import { type Column, table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
 import { traceColumns } from "../../show/trace.ts";
@@ -109,7 +109,14 @@ export const jobsList = command({
       ...defined({ queue, where: filter }),
     };
     if (live !== undefined) {
-      const jobs = await withClient(config, (client) => inStateNow(client, live, query, io));
+      const jobs = await withClient(config, async (client) => {
+        if (filter === undefined) return client.jobs.list({ ...query, state: live });
+        const found = await client.jobs.search({ ...query, state: live });
+        if (found.unanswered !== undefined) io.err(unansweredLine(found.unanswered));
+        if (found.more)
+          io.err(`looked at ${found.looked} ${live} jobs, and not at all: more may fit\n`);
+        return found.jobs;
+      });
       return {
         json: jobs,
         text: (paint) =>
