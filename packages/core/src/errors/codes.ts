@@ -95,7 +95,8 @@ export const ERROR_CODES = {
   "invalid-step": "A step was asked for in a way that can't be: its name, its time, or where.",
   "batch-ended":
     "The batch was over when it was made again: its callback counts this job as refused.",
-  "job-ended": "A signal was sent to a job that has ended.",
+  "job-ended":
+    "A signal was sent to a job that has ended, or a handler in a thread enqueued after its end.",
   "machine-unsupported":
     "A durable machine's chart has something that can't be kept from one event to the next.",
   "machine-mismatch":

@@ -1,6 +1,5 @@
 import {
   decodeBody,
-  effectsOf,
   encodeMsgpack,
   MillraceError,
   OutcomeSignal,
@@ -26,7 +25,7 @@ const MSGPACK = "application/msgpack";
  */
 export async function once<Output>(
   transaction: Transaction,
-  { job, signal }: RunInTransaction,
+  { job: { queue, id, createdAt }, signal }: RunInTransaction,
   act: () => Promise<Output | OutcomeSignal>,
 ): Promise<Output> {
   if (transaction.language === "mysql")
@@ -35,8 +34,7 @@ export async function once<Output>(
       "context.transaction needs PostgreSQL: no record of done jobs is kept in MariaDB or MySQL.",
     );
   signal.throwIfAborted();
-  const { queue, id } = job;
-  const key = [queue, id, String(effectsOf(job))];
+  const key = [queue, id, String(createdAt)];
   const first = await transaction.run(BEGIN_DONE, key);
   if (first.length === 0) return storedOutput<Output>(await transaction.run(READ_OUTPUT, key), id);
   const output = await act();

@@ -7,22 +7,22 @@ import {
   unanswered,
 } from "@millrace/core";
 import { unpackError, unpackResult } from "./portable.ts";
-import type { FromThread, PortableSent } from "./thread-protocol.ts";
+import type { PortableSent, Said } from "./thread-protocol.ts";
 
 interface Call {
   readonly resolve: (results: readonly EnqueueItemResult[]) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** The way of a thread's jobs to the node, which has the connection. */
+/** The way of an attempt's jobs from its thread to the node, which has the connection. */
 export class NodeOutlet implements JobOutlet {
-  readonly #say: (message: FromThread) => void;
+  readonly #say: (said: Said) => void;
   readonly #carry: (job: PreparedJob) => PreparedJob;
   readonly #calls = new Map<number, Call>();
   #lastCall = 0;
 
   /** @param carry adds the context that a job was made in */
-  constructor(say: (message: FromThread) => void, carry: (job: PreparedJob) => PreparedJob) {
+  constructor(say: (said: Said) => void, carry: (job: PreparedJob) => PreparedJob) {
     this.#say = say;
     this.#carry = carry;
   }

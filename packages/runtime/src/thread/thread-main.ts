@@ -5,7 +5,6 @@ import {
   checkProgress,
   type Envelope,
   type ExecutionContext,
-  type Logger,
   MillraceError,
   OutcomeSignal,
   Producer,
@@ -18,13 +17,14 @@ import { AbortSwitch } from "../execution/attempt/abort-switch.ts";
 import { StraySignals } from "../execution/attempt/stray-signals.ts";
 import { OneTransaction } from "../execution/attempt/one-transaction.ts";
 import { collectJobs } from "../registry/collect-jobs.ts";
+import { forwardingLogger } from "./forwarding-logger.ts";
 import { LeaseInThread } from "./lease-in-thread.ts";
 import { NodeOutlet } from "./node-outlet.ts";
 import { packError, packWish } from "./portable.ts";
-import type { FromThread, ToThread } from "./thread-protocol.ts";
+import type { FromThread, Said, ToThread } from "./thread-protocol.ts";
 import { ThreadTrace } from "./thread-trace.ts";
 
-type LogLevel = Extract<FromThread, { say: "log" }>["level"];
+type Order = Extract<ToThread, { do: "run" }>;
 
 /** The far side of `ThreadPool`: imports one job file and runs one attempt at a time. */
 
@@ -32,24 +32,55 @@ const port = parentPort;
 if (port === null) throw new Error("thread-main runs in a worker thread only");
 const { module } = workerData as { module: string };
 const jobs: readonly AnyJob[] = collectJobs((await import(module)) as object);
-let abort = new AbortSwitch();
-const trace = new ThreadTrace(forwardingLogger({}));
-const strays = new StraySignals((_job, wish) => say({ say: "stray", wish }));
-const outlet = new NodeOutlet(say, trace.carry);
-const producer = new Producer(outlet, systemClock);
+
+/** What a handler's context does. What the handler has left behind goes on using it. */
+class AttemptInThread {
+  readonly number: number;
+  readonly lease = new LeaseInThread();
+  readonly abort = new AbortSwitch(this.lease);
+  readonly outlet: NodeOutlet;
+  readonly producer: Producer;
+  #over = false;
+
+  constructor(number: number) {
+    this.number = number;
+    this.outlet = new NodeOutlet(this.say, trace.carry);
+    this.producer = new Producer(this.outlet, systemClock);
+  }
+
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  readonly say = (said: Said): void => {
+    if (this.#over) return;
+    port?.postMessage({ ...said, attempt: this.number } satisfies FromThread);
+  };
+
+  end(): void {
+    this.#over = true;
+    this.abort.rest();
+  }
+}
+
+let current: AttemptInThread | undefined;
+const sayOfCurrent = (said: Said): void => current?.say(said);
+const trace = new ThreadTrace(forwardingLogger(sayOfCurrent));
+const strays = new StraySignals((_job, wish) => sayOfCurrent({ say: "stray", wish }));
 
 port.on("message", (message: ToThread) => {
-  if (message.do === "abort") abort.abort(message.cause, message.message);
-  else if (message.do === "enqueued") outlet.answered(message.call, message.sent);
-  else void run(message);
+  if (message.do === "run") void run(message);
+  // For one that is over it comes too late: a refusal that nobody waits for would end the thread.
+  else if (current === undefined || current.isOver || message.attempt !== current.number) return;
+  else if (message.do === "abort") current.abort.abort(message.cause, message.message);
+  else current.outlet.answered(message.call, message.sent);
 });
 
-async function run(order: Extract<ToThread, { do: "run" }>): Promise<void> {
-  say({ say: "begun" });
-  const lease = new LeaseInThread();
-  const own = (abort = new AbortSwitch(lease));
+async function run(order: Order): Promise<void> {
+  const own = (current = new AttemptInThread(order.attempt));
+  own.say({ say: "begun" });
   try {
-    await lease.load(order.lease);
+    await own.lease.load(order.lease);
     const job = jobs.find(({ name }) => name === order.name);
     if (job === undefined) throw new Error(`${module} exports no job called ${order.name}`);
     const input: unknown =
@@ -63,115 +94,93 @@ async function run(order: Extract<ToThread, { do: "run" }>): Promise<void> {
           );
     const context = contextOf(order, input, own);
     const given: unknown = await trace.run(order.trace, () => strays.call(job, context));
-    if (OutcomeSignal.is(given)) say({ say: "wished", wish: packWish(given.wish) });
-    else sayReturned(job, given);
+    if (OutcomeSignal.is(given)) own.say({ say: "wished", wish: packWish(given.wish) });
+    else sayReturned(job, given, own.say);
   } catch (error) {
-    say(
+    own.say(
       OutcomeSignal.is(error)
         ? { say: "wished", wish: packWish(error.wish) }
         : { say: "threw", error: packError(error) },
     );
   }
-  own.rest();
+  own.end();
 }
 
-function contextOf(
-  order: Extract<ToThread, { do: "run" }>,
-  input: unknown,
-  own: AbortSwitch,
-): ExecutionContext {
+function contextOf(order: Order, input: unknown, own: AttemptInThread): ExecutionContext {
   const envelope: Envelope = order.envelope;
-  const transaction = new OneTransaction(() => ({ job: envelope, signal: own.signal }));
+  const { abort, producer } = own;
+  const transaction = new OneTransaction(() => ({ job: envelope, signal: abort.signal }));
+  const enqueueing = <Sent>(send: () => Promise<Sent>): Promise<Sent> =>
+    own.isOver
+      ? tooLate(envelope)
+      : (async () => {
+          refuseIfLost(abort);
+          transaction.refuseEnqueue();
+          return send();
+        })();
   return {
     input,
-    signal: own.signal,
+    signal: abort.signal,
     attempt: envelope.attempts + 1,
     maxAttempts: order.maxAttempts,
     job: envelope,
     token: order.token,
     node: order.node,
-    log: forwardingLogger({}),
+    log: forwardingLogger(own.say),
     progress: (value, note) => {
       // Checked here as well, so that what is wrong is thrown where the handler can see it.
       checkProgress(value, note);
-      if (own.look()?.code === "lease-lost") return;
-      say({ say: "progress", value, note });
+      if (abort.look()?.code === "lease-lost") return;
+      own.say({ say: "progress", value, note });
     },
     get step() {
       return requireSteps(envelope.name);
     },
     // The node knows the parent, and adds it.
-    enqueue: async (job, input, options) => {
-      refuseIfLost(own);
-      transaction.refuseEnqueue();
-      return producer.enqueue(job, input, options);
-    },
-    enqueueMany: async (job, items) => {
-      refuseIfLost(own);
-      transaction.refuseEnqueue();
-      return producer.enqueueMany(job, items);
-    },
+    enqueue: (job, input, options) => enqueueing(() => producer.enqueue(job, input, options)),
+    enqueueMany: (job, items) => enqueueing(() => producer.enqueueMany(job, items)),
     transaction: transaction.begin,
   };
 }
 
 /** As the node would, but before the thread has made anything. */
-function refuseIfLost(own: AbortSwitch): void {
-  const reason = own.look();
+function refuseIfLost(abort: AbortSwitch): void {
+  const reason = abort.look();
   if (reason?.code === "lease-lost") throw reason;
 }
 
-function sayReturned(job: AnyJob, given: unknown): void {
+/**
+ * The node has settled the job, and may run another here. Who does not wait for the promise causes
+ * no unhandled rejection, which would end the thread and that other job's attempt.
+ */
+function tooLate({ id }: Envelope): Promise<never> {
+  const refused = Promise.reject<never>(
+    new MillraceError(
+      "job-ended",
+      `The attempt of ${id} has ended, and enqueues nothing more. In a thread, wait for what a handler enqueues before it returns.`,
+    ),
+  );
+  refused.catch(() => {});
+  return refused;
+}
+
+function sayReturned(job: AnyJob, given: unknown, say: (said: Said) => void): void {
   let value = given;
   let why: string | undefined;
+  let isSendable = true;
   try {
     value = requireSendable(given, "output");
   } catch (error) {
+    isSendable = false;
     why = MillraceError.is(error) ? unserializable(error).reason : undefined;
     // At the node a schema may yet make plain data of it.
     if (job.output === undefined) return say({ say: "returned-unsendable", why });
   }
   try {
     say({ say: "returned", value });
+    // The node's stack may not be deep enough for what nests deeper than can be sent.
+    if (!isSendable) say({ say: "ended" });
   } catch {
     say({ say: "returned-unsendable", why });
   }
-}
-
-function forwardingLogger(bound: object): Logger {
-  const forward =
-    (level: LogLevel) =>
-    (fields: object, message: string): void =>
-      sayLogged(level, { ...bound, ...fields }, message);
-  return {
-    debug: forward("debug"),
-    info: forward("info"),
-    warn: forward("warn"),
-    error: forward("error"),
-    child: (fields) => forwardingLogger({ ...bound, ...fields }),
-  };
-}
-
-/**
- * What can't leave the thread is told in the form that JSON has for it; a log line must not fail a
- * job.
- */
-function sayLogged(level: LogLevel, fields: object, message: string): void {
-  try {
-    say({ say: "log", level, fields, message });
-  } catch {
-    say({ say: "log", level, fields: plainFields(fields), message });
-  }
-}
-
-function plainFields(fields: object): object {
-  try {
-    return JSON.parse(JSON.stringify(fields)) as object;
-  } catch {
-    return { unloggable: Object.keys(fields) };
-  }
-}
-
-function say(message: FromThread): void {
-  port?.postMessage(message);
 }

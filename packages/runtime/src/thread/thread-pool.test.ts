@@ -1,63 +1,27 @@
 import { once } from "node:events";
 import type { Worker } from "node:worker_threads";
-import { defineJob, type Events, type Logger, silentLogger, UNSETTLED } from "@millrace/core";
-import { MemoryBroker } from "@millrace/testkit";
-import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from "vitest";
-import { createNode, type MillraceNode } from "../node/node.ts";
+import { defineJob, type Logger, silentLogger, UNSETTLED } from "@millrace/core";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import type { NodeOptions } from "../node/node-options.ts";
 import { type Ask, BREAK_DOWN, hasty, obedient } from "./fixtures/thread-jobs.ts";
+import { QUEUE, startThreadNode, type ThreadNode } from "./fixtures/thread-node.ts";
 import { broken } from "./fixtures/throws-on-import.ts";
 
 // Real threads in real time.
 
-const QUEUE = "work";
-const nodes: MillraceNode[] = [];
-afterEach(async () => {
-  await Promise.all(nodes.splice(0).map((node) => node.stop({ immediate: true })));
-});
+const jobs = [obedient, hasty, broken];
 
 /** For tests that need no node of their own: starting a thread is most of a test's time. */
-let shared: Awaited<ReturnType<typeof threadNode>>;
+let shared: ThreadNode;
 beforeAll(async () => {
-  shared = await threadNode({ name: "n1" });
-  nodes.length = 0;
+  shared = await startThreadNode({ jobs, name: "n1" });
 });
 afterAll(() => shared.node.stop({ immediate: true }));
 
-type Settled = Events["job.settled"];
-
-async function threadNode(options: Partial<NodeOptions> = {}) {
-  const broker = new MemoryBroker();
-  const node = createNode({ broker, jobs: [obedient, hasty, broken], grace: "2s", ...options });
-  nodes.push(node);
-  const heard = new Map<string, Settled>();
-  const waiting = new Map<string, (settled: Settled) => void>();
-  node.events.on("job.settled", (settled) => {
-    heard.set(settled.id, settled);
-    waiting.get(settled.id)?.(settled);
-  });
-  await node.start();
-  let jobs = 0;
-  const enqueue = async (name: string, payload: unknown): Promise<string> => {
-    const id = `j${(jobs += 1)}`;
-    const [result] = await broker.enqueue([
-      { ...UNSETTLED, id, name, queue: QUEUE, payload, createdAt: Date.now(), headers: {} },
-    ]);
-    expect(result).toMatchObject({ ok: true });
-    return id;
-  };
-  const settled = async (id: string): Promise<Settled> => {
-    const event =
-      heard.get(id) ?? (await new Promise<Settled>((resolve) => waiting.set(id, resolve)));
-    return event;
-  };
-  /** The last line of a job's history, once it is settled. */
-  const run = async (ask: Ask, job: { name: string } = obedient) => {
-    const id = await enqueue(job.name, ask);
-    await settled(id);
-    return (await broker.history.read({ id })).at(-1);
-  };
-  return { broker, node, enqueue, settled, run };
+async function threadNode(options: Partial<NodeOptions> = {}): Promise<ThreadNode> {
+  const started = await startThreadNode({ jobs, ...options });
+  onTestFinished(() => started.node.stop({ immediate: true }));
+  return started;
 }
 
 test("a result comes back, and the handler knows who and where it is", async () => {

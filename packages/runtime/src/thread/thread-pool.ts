@@ -1,18 +1,9 @@
 import { Worker } from "node:worker_threads";
-import {
-  type AnyJob,
-  type Clock,
-  type HandlerWish,
-  MillraceError,
-  type PreparedJob,
-  threadFile,
-  unsendableValue,
-} from "@millrace/core";
-import type { ThreadContext } from "./thread-context.ts";
+import { type AnyJob, type Clock, MillraceError, threadFile } from "@millrace/core";
 import type { StraySignals } from "../execution/attempt/stray-signals.ts";
 import type { ThreadOptions } from "../node/node-options.ts";
-import { packError, packResult, unpackError, unpackWish } from "./portable.ts";
-import type { FromThread, PortableSent, ToThread } from "./thread-protocol.ts";
+import { Conversation } from "./conversation.ts";
+import type { ThreadContext } from "./thread-context.ts";
 
 /**
  * A thread that waits for work, kept because starting one and importing the job file takes tens of
@@ -35,6 +26,7 @@ export class ThreadPool {
   readonly #strays: Pick<StraySignals, "found"> | undefined;
   readonly #idle: IdleThread[] = [];
   readonly #busy = new Set<Worker>();
+  #attempts = 0;
   #closed = false;
 
   /**
@@ -75,7 +67,10 @@ export class ThreadPool {
       const converse = (worker: Worker, isUsed: boolean): void => {
         worker.ref();
         this.#busy.add(worker);
-        const conversation = new Conversation(worker, job, context, this.#clock, this.#traceModule);
+        const conversation = new Conversation({
+          ...{ worker, job, context, clock: this.#clock, traceModule: this.#traceModule },
+          attempt: (this.#attempts += 1),
+        });
         conversation.onStray = (wish) => this.#strays?.found(job.name, wish);
         conversation.onEnd = (settle, { reusable, begun }) => {
           this.#busy.delete(worker);
@@ -85,8 +80,13 @@ export class ThreadPool {
           } else void worker.terminate();
           // This job has seen nothing of what an earlier job had left in its thread.
           const isAnothers = isUsed && !begun && !context.signal.aborted && !this.#closed;
-          if (isAnothers) converse(this.#spawn(module), false);
-          else settle(resolve, reject);
+          if (!isAnothers) return settle(resolve, reject);
+          try {
+            converse(this.#spawn(module), false);
+          } catch (error) {
+            // There is nobody else to tell: this is called by what the thread has said.
+            reject(error instanceof Error ? error : new Error(String(error)));
+          }
         };
         conversation.begin();
       };
@@ -133,159 +133,4 @@ export class ThreadPool {
  */
 export function threadMain(): URL {
   return threadFile(import.meta.url, "thread-main");
-}
-
-type Settle = (resolve: (value: unknown) => void, reject: (error: unknown) => void) => void;
-
-interface ThreadAfterwards {
-  /** It waits for another attempt. */
-  readonly reusable: boolean;
-  /** It had taken this attempt. */
-  readonly begun: boolean;
-}
-
-/**
- * One attempt's talk with its thread: the order, an abort if there is one, the answer, or the
- * thread's end.
- */
-class Conversation {
-  onEnd: (settle: Settle, thread: ThreadAfterwards) => void = () => {};
-  onStray: (wish: HandlerWish["kind"]) => void = () => {};
-  readonly #worker: Worker;
-  readonly #job: AnyJob;
-  readonly #context: ThreadContext;
-  readonly #clock: Clock;
-  readonly #traceModule: string | undefined;
-  #begun = false;
-  #over = false;
-
-  constructor(
-    worker: Worker,
-    job: AnyJob,
-    context: ThreadContext,
-    clock: Clock,
-    traceModule: string | undefined,
-  ) {
-    this.#worker = worker;
-    this.#job = job;
-    this.#context = context;
-    this.#clock = clock;
-    this.#traceModule = traceModule;
-  }
-
-  begin(): void {
-    const { signal, job: envelope, token, node, maxAttempts, trace, lease } = this.#context;
-    const module = this.#traceModule;
-    // Bound here, where the attempt's span is the active one; what a thread says comes in outside
-    // of any.
-    void this.#context.log;
-    this.#worker.on("message", this.#hear);
-    this.#worker.on("error", this.#fail);
-    this.#worker.on("exit", this.#exit);
-    this.#tell({
-      do: "run",
-      name: this.#job.name,
-      envelope,
-      token,
-      node,
-      maxAttempts,
-      ...(trace === undefined || module === undefined
-        ? {}
-        : { trace: { module, headers: trace.headers() } }),
-      ...(lease === undefined ? {} : { lease }),
-    });
-    if (signal.aborted) this.#abort();
-    else signal.addEventListener("abort", this.#abort, { once: true });
-  }
-
-  readonly #hear = (message: FromThread): void => {
-    switch (message.say) {
-      case "begun":
-        this.#begun = true;
-        return;
-      case "log":
-        this.#context.log[message.level](message.fields, message.message);
-        return;
-      case "stray":
-        return this.onStray(message.wish);
-      case "progress":
-        this.#context.progress(message.value, message.note);
-        return;
-      case "enqueue":
-        void this.#enqueue(message.call, message.jobs);
-        return;
-      case "returned":
-        return this.#end((resolve) => resolve(message.value), true);
-      case "returned-unsendable":
-        // Settlement finds that it can't be sent and says so in the history.
-        return this.#end(
-          (resolve) => resolve(unsendableValue(message.why ?? "it can't leave its thread")),
-          true,
-        );
-      case "wished":
-        return this.#end((resolve) => resolve(unpackWish(message.wish)), true);
-      case "threw":
-        return this.#end((_resolve, reject) => reject(unpackError(message.error)), true);
-    }
-  };
-
-  readonly #fail = (error: Error): void => {
-    this.#end((_resolve, reject) => reject(exited(this.#job.name, error.message, error)), false);
-  };
-
-  readonly #exit = (code: number): void => {
-    this.#end((_resolve, reject) => reject(exited(this.#job.name, `exit code ${code}`)), false);
-  };
-
-  readonly #abort = (): void => {
-    const { reason } = this.#context.signal as { reason: MillraceError };
-    this.#tell({ do: "abort", cause: reason.code as "timed-out", message: reason.message });
-    // Where the lease is gone another node may be at work already, so there is no grace to give.
-    const graceMs = reason.code === "lease-lost" ? 0 : this.#job.graceMs;
-    const timer = this.#clock.setTimer(graceMs, () => {
-      this.#end(
-        (_resolve, reject) =>
-          reject(exited(this.#job.name, "it ignored its abort signal and was ended")),
-        false,
-      );
-    });
-    const end = this.onEnd;
-    this.onEnd = (settle, thread) => {
-      timer.cancel();
-      end(settle, thread);
-    };
-  };
-
-  async #enqueue(call: number, jobs: readonly PreparedJob[]): Promise<void> {
-    let sent: PortableSent;
-    try {
-      sent = { ok: true, results: (await this.#context.send(jobs)).map(packResult) };
-    } catch (error) {
-      sent = { ok: false, error: packError(error) };
-    }
-    // The thread may be at another attempt by now, which has asked for nothing yet.
-    if (!this.#over) this.#tell({ do: "enqueued", call, sent });
-  }
-
-  #tell(message: ToThread): void {
-    this.#worker.postMessage(message);
-  }
-
-  #end(settle: Settle, reusable: boolean): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#worker.off("message", this.#hear);
-    this.#worker.off("error", this.#fail);
-    this.#worker.off("exit", this.#exit);
-    this.#context.signal.removeEventListener("abort", this.#abort);
-    this.onEnd(settle, { reusable, begun: this.#begun });
-  }
-}
-
-function exited(name: string, why: string, cause?: Error): MillraceError {
-  return new MillraceError(
-    "thread-exited",
-    `The worker thread of ${name} ended before its handler did: ${why}.`,
-    { cause },
-  );
 }

@@ -8,10 +8,14 @@ import type {
   RecordedFields,
 } from "@millrace/core";
 
-/** What the node says to a worker thread. */
+/**
+ * What the node says to a worker thread. `attempt` is its number: what an attempt has left behind
+ * in its thread may speak while another is run there.
+ */
 export type ToThread =
   | {
       readonly do: "run";
+      readonly attempt: number;
       readonly name: string;
       readonly envelope: Envelope;
       readonly token: number;
@@ -20,9 +24,19 @@ export type ToThread =
       readonly trace?: TraceOrder;
       readonly lease?: ThreadLease;
     }
-  | { readonly do: "abort"; readonly cause: AbortCause; readonly message: string }
+  | {
+      readonly do: "abort";
+      readonly attempt: number;
+      readonly cause: AbortCause;
+      readonly message: string;
+    }
   /** The answer to `enqueue`. */
-  | { readonly do: "enqueued"; readonly call: number; readonly sent: PortableSent };
+  | {
+      readonly do: "enqueued";
+      readonly attempt: number;
+      readonly call: number;
+      readonly sent: PortableSent;
+    };
 
 /** How a handler that is traced goes on in its thread. */
 export interface TraceOrder {
@@ -31,11 +45,11 @@ export interface TraceOrder {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/**
- * What a worker thread says to the node. Errors are taken apart, because a structured clone loses
- * most of one.
- */
-export type FromThread =
+/** What a worker thread says to the node, and of which attempt. */
+export type FromThread = Said & { readonly attempt: number };
+
+/** Errors are taken apart, because a structured clone loses most of one. */
+export type Said =
   | { readonly say: "begun" }
   | {
       readonly say: "log";
@@ -47,6 +61,8 @@ export type FromThread =
   | { readonly say: "stray"; readonly wish: HandlerWish["kind"] }
   | { readonly say: "progress"; readonly value: number; readonly note: string | undefined }
   | { readonly say: "returned"; readonly value: unknown }
+  /** After a `returned` that the node may not be able to read. */
+  | { readonly say: "ended" }
   /**
    * Jobs that the handler enqueues, made in the thread and sent from the node. `call` tells answers
    * apart.

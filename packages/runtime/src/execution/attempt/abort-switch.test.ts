@@ -33,6 +33,19 @@ test("the first cause stands, except for a lost lease", () => {
   expect(signal.reason).toMatchObject({ code: "timed-out" });
 });
 
+test("a lease that is lost is told of, whatever the first cause was, and once", () => {
+  const abort = new AbortSwitch();
+  const [lost, tooLate] = [vi.fn(), vi.fn()];
+  abort.onLeaseLost = lost;
+  abort.abort("timed-out", "first");
+  expect(lost).not.toHaveBeenCalled();
+  abort.loseLease();
+  abort.loseLease();
+  expect(lost).toHaveBeenCalledTimes(1);
+  abort.onLeaseLost = tooLate;
+  expect(tooLate).toHaveBeenCalledTimes(1);
+});
+
 test("a listener that comes too late is called at once", () => {
   const abort = new AbortSwitch();
   abort.abort("shutdown", "bye");

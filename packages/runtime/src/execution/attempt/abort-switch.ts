@@ -21,6 +21,7 @@ export class AbortSwitch {
   #controller: AbortController | undefined;
   #reason: AbortReason | undefined;
   #onAbort: (() => void) | undefined;
+  #onLeaseLost: (() => void) | undefined;
 
   /**
    * @param lease of the delivery that the attempt is made for; left out where nothing can be lost
@@ -69,17 +70,28 @@ export class AbortSwitch {
   }
 
   /**
+   * One listener, for who can end the handler: the signal and `onAbort` tell of the first cause
+   * only, and the lease may be lost during the grace. Called at once if it is lost.
+   */
+  set onLeaseLost(listener: () => void) {
+    this.#onLeaseLost = listener;
+    if (this.#reason?.code === "lease-lost") listener();
+  }
+
+  /**
    * The first cause stands, except that a lost lease overrules any other: then nothing may be
    * settled.
    */
   abort(cause: AbortCause, message: string): void {
-    if (this.#reason !== undefined) {
-      if (cause === "lease-lost") this.#reason = reasonOf(cause, message);
-      return;
-    }
+    const before = this.#reason?.code;
+    const first = before === undefined;
+    if (before === "lease-lost" || (!first && cause !== "lease-lost")) return;
     this.#reason = reasonOf(cause, message);
-    this.#controller?.abort(this.#reason);
-    this.#onAbort?.();
+    if (first) {
+      this.#controller?.abort(this.#reason);
+      this.#onAbort?.();
+    }
+    if (cause === "lease-lost") this.#onLeaseLost?.();
   }
 }
 

@@ -34,6 +34,7 @@ export class AttemptContext implements ExecutionContext {
   #kept: AttemptLog | undefined;
   #enqueued: EnqueuedChildren | undefined;
   #transaction: OneTransaction | undefined;
+  #onGone: (() => void) | undefined;
 
   constructor(
     input: unknown,
@@ -98,6 +99,12 @@ export class AttemptContext implements ExecutionContext {
     return this.#options.of.delivery.lease.inThread;
   }
 
+  /** For a handler in a thread. */
+  set onGone(listener: () => void) {
+    this.#onGone = listener;
+    this.#options.of.abort.onLeaseLost = listener;
+  }
+
   get log(): Logger {
     this.#log ??= this.#openLog();
     return this.#log;
@@ -107,6 +114,7 @@ export class AttemptContext implements ExecutionContext {
   close(): void {
     this.steps?.close();
     this.#kept?.end();
+    this.#onGone?.();
   }
 
   // Functions that know their context, so that a handler may take them off it.
