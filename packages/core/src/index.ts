@@ -325,6 +325,7 @@ export { UniqueKey } from "./unique/unique-key.ts";
 export type { UniqueConflict, UniquePlan } from "./unique/unique-plan.ts";
 
 export { checkInput, defineSchedule } from "./schedule/define-schedule.ts";
+export { removeLeftState } from "./schedule/left-state.ts";
 export { planTick, type PreviousState, type TickPlan } from "./schedule/next-tick.ts";
 export {
   isSchedule,

@@ -1,9 +1,11 @@
 import {
   type Broker,
-  type DocumentStore,
   MillraceError,
   readStoredSchedule,
+  removeLeftState,
   type Schedule,
+  SCHEDULE_STATE,
+  SCHEDULES,
   SCHEDULES_SEEN,
   type StoredSchedule,
   upsert,
@@ -19,17 +21,22 @@ const SEEN_EVERY_MS = 3_600_000;
  * not written again, and what changed is compared and set.
  */
 export async function putSchedules(
-  store: DocumentStore,
+  broker: Pick<Broker, "documents">,
   schedules: readonly Schedule[],
   now: number,
 ): Promise<void> {
   if (schedules.length === 0) return;
+  const [store, states] = [
+    await broker.documents(SCHEDULES),
+    await broker.documents(SCHEDULE_STATE),
+  ];
   const stored = new Map((await store.list()).map((document) => [document.key, document]));
   await Promise.all(
     schedules.map(async ({ name, definition }) => {
       for (let known = stored.get(name); ; known = await store.get(name)) {
         const next = upsert(definition, "code", known && readable(name, known.value), now);
         if (next === undefined) return;
+        if (known === undefined) await removeLeftState(store, states, name);
         try {
           await store.put(name, next, known?.revision ?? 0);
           return;

@@ -32,6 +32,19 @@ test("a leader that does not hear that a schedule is gone runs no tick of it aga
   expect(fleet.ran).toHaveLength(3);
 });
 
+test("a schedule that a node stores anew is not paused by what an earlier one of its name left", async () => {
+  const fleet = new SimulatedFleet();
+  fleet.writeState((state) => ({ ...state, pausedAt: fleet.clock.now(), fired: 7 }));
+  await fleet.node("a", { schedules });
+  await fleet.clock.advance("1h");
+  expect(fleet.ran).toEqual(["01:00:00"]);
+  expect(fleet.state().fired).toBe(1);
+  fleet.writeState((state) => ({ ...state, pausedAt: fleet.clock.now() }));
+  await fleet.node("b", { schedules });
+  await fleet.clock.advance("1h");
+  expect(fleet.ran).toHaveLength(1);
+});
+
 test("a schedule whose state was lost runs no tick again", async () => {
   const fleet = new SimulatedFleet();
   const { broker } = await fleet.node("a", { schedules });

@@ -1,4 +1,4 @@
-import { recordError, type Schedule, SCHEDULES, type Stoppable } from "@millrace/core";
+import { recordError, type Schedule, type Stoppable } from "@millrace/core";
 import { createActor, waitFor } from "xstate";
 import type { HeldLease } from "../lock/lock-request.ts";
 import { takeLock } from "../lock/take-lock.ts";
@@ -22,7 +22,7 @@ export async function openScheduler(
   schedules: readonly Schedule[],
 ): Promise<Stoppable> {
   const { broker, clock, log } = host;
-  await putSchedules(await broker.documents(SCHEDULES), schedules, clock.now());
+  await putSchedules(broker, schedules, clock.now());
   const book = await ScheduleBook.open(broker, clock, log);
   const noting = new SeenNote(host, schedules);
   noting.begin();

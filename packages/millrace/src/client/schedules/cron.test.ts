@@ -2,6 +2,7 @@ import {
   defineJob,
   defineSchedule,
   MillraceError,
+  NEW_STATE,
   SCHEDULE_STATE,
   SCHEDULES,
   SCHEDULES_SEEN,
@@ -182,6 +183,18 @@ test("what was removed is gone, and its name free", async () => {
     expect(await codeOf(act("hourly"))).toBe("schedule-not-found");
   await cron.add({ ...fields, payload: { kind: "y" } });
   expect((await cron.list())[0]?.state.fired).toBe(0);
+});
+
+test("a schedule is not paused by what is left of an earlier one of its name", async () => {
+  await cron.add({ ...fields, payload: { kind: "x" } });
+  await runtime.clock.advance("61m");
+  await cron.pause("hourly");
+  // The removal ends here.
+  await (await runtime.broker.documents(SCHEDULES)).remove("hourly");
+  await cron.add({ ...fields, payload: { kind: "y" } });
+  expect((await cron.list())[0]).toMatchObject({ name: "hourly", state: NEW_STATE });
+  await runtime.clock.advance("1h");
+  expect(ran).toEqual(["cron:hourly:20300101T010000Z", "cron:hourly:20300101T020000Z"]);
 });
 
 test.each([SCHEDULE_STATE, SCHEDULES_SEEN])(

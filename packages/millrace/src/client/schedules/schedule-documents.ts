@@ -6,6 +6,7 @@ import {
   nextTicks,
   readScheduleState,
   readStoredSchedule,
+  removeLeftState,
   requireScheduleName,
   SCHEDULE_STATE,
   type ScheduleState,
@@ -86,8 +87,12 @@ export class ScheduleDocuments {
 
   /** @param next what is to be stored; undefined: nothing. Asked until nobody came between */
   async write(name: string, next: (stored: StoredSchedule | undefined) => unknown): Promise<void> {
-    await replaceDocument(await this.#schedules(), name, (value) =>
-      next(value === undefined ? undefined : readStoredSchedule(name, value)),
+    const [schedules, states] = [await this.#schedules(), await this.#states()];
+    await replaceDocument(
+      schedules,
+      name,
+      (value) => next(value === undefined ? undefined : readStoredSchedule(name, value)),
+      () => removeLeftState(schedules, states, name),
     );
   }
 
@@ -134,15 +139,18 @@ export function scheduleNotFound(name: string): MillraceError {
   );
 }
 
+/** @param beforeFirst before one is put where there is none */
 async function replaceDocument(
   store: DocumentStore,
   key: string,
   next: (value: unknown) => unknown,
+  beforeFirst?: () => Promise<void>,
 ): Promise<void> {
   for (;;) {
     const document = await store.get(key);
     const changed = next(document?.value);
     if (changed === undefined) return;
+    if (document === undefined) await beforeFirst?.();
     try {
       await store.put(key, changed, document?.revision ?? 0);
       return;
