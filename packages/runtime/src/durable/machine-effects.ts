@@ -1,6 +1,7 @@
 import {
   type Broker,
   type Clock,
+  type InboxMessage,
   type Logger,
   type MachineDefinition,
   type MachineDocument,
@@ -18,7 +19,7 @@ import { type AnyActor, createActor } from "xstate";
 import { cancelJob } from "../control/cancel-job.ts";
 import { refusalMessage, writeJson } from "./end-message.ts";
 import { type MachineShelf, oldDocument, type Shelved } from "./machine-shelf.ts";
-import type { TickMark } from "./tick-mark.ts";
+import { askedAgain, type TickMark } from "./tick-mark.ts";
 
 export interface MachineEffectsOptions {
   readonly broker: Pick<
@@ -108,11 +109,13 @@ export class MachineEffects {
   /**
    * Asks once more for the tick that is under way: a host that died while it asked for its own may
    * have taken that one's place.
+   *
+   * @param because what has come that shows it
    */
-  async tickAgain(shelved: Shelved): Promise<void> {
+  async tickAgain(shelved: Shelved, because: InboxMessage): Promise<void> {
     const { status, tickAt, unsent } = shelved.document ?? {};
     if ((status === "active" || unsent !== undefined) && tickAt !== undefined)
-      await this.#tick(shelved, tickAt, { again: true });
+      await this.#tick(shelved, tickAt, askedAgain(because.data));
   }
 
   /**
@@ -210,7 +213,11 @@ export class MachineEffects {
    * time. So each looks, once it has asked, whether there is a newer document, and then asks for
    * that document's time.
    */
-  async #tick(shelved: Shelved, at: number, how: Pick<TickMark, "again"> = {}): Promise<void> {
+  async #tick(
+    shelved: Shelved,
+    at: number,
+    how: Omit<TickMark, "run" | "rev"> = {},
+  ): Promise<void> {
     const { broker, clock } = this.#options;
     let [mine, wanted]: [Shelved, number | undefined] = [shelved, at];
     for (let writers = 0; writers < MOST_WRITERS; writers += 1) {

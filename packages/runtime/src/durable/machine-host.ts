@@ -286,7 +286,7 @@ export class MachineHost implements Stoppable {
   async #passOver(held: Shelved, message: InboxMessage): Promise<Shelved> {
     const { kind, isAgain } = message;
     if (kind !== "tick" || isAgain || mayHaveReplaced(held.document, message.data))
-      await this.#effects.tickAgain(held);
+      await this.#effects.tickAgain(held, message);
     return held;
   }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { document, hosted, NOW } from "./hosted-machine.fixture.ts";
+import { readTickMark } from "./tick-mark.ts";
 
 const at = NOW + 60_000;
 const waiting = { ...document, rev: 5, tickRev: 5, tickAt: at };
@@ -15,7 +16,24 @@ test("a tick of an earlier document may have taken the place of the one that is 
   expect(await host.stored()).toMatchObject({ rev: 5 });
 });
 
-test("once: a tick that was asked for again breeds no other where it comes too late", async () => {
+test("so may one that was asked for again for an earlier document", async () => {
+  const host = await hosted({ ...waiting, timers });
+  // As a node of an older version marks it.
+  await host.tick(mark({ rev: 3, again: true }), 3);
+  expect(host.ticks.map((tick) => tick.at)).toEqual([at]);
+});
+
+test("not without end: where both come, a tick that was asked for again would breed another each time", async () => {
+  const host = await hosted({ ...waiting, timers });
+  await host.tick(mark({ rev: 3 }), 3);
+  for (let next = 0; next < host.ticks.length && next < 10; next += 1) {
+    const asked = readTickMark(host.ticks[next]?.data ?? expect.unreachable());
+    await host.tick(mark({ ...asked, rev: 4 }), 4 + next);
+  }
+  expect(host.ticks).toHaveLength(3);
+});
+
+test("none is asked for where the timer was heard, or the tick is of another life", async () => {
   const host = await hosted({ ...waiting, timers });
   await host.tick(mark({ rev: 3 }), 3);
   host.time.now = at;

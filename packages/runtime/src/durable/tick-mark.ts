@@ -2,15 +2,34 @@ import type { MachineDocument } from "@millrace/core";
 import { readJson } from "./end-message.ts";
 
 /** What a tick says: the document that asked for it. */
-export type TickMark = Pick<MachineDocument, "run" | "rev"> & {
-  /** It was asked for once more: the first may come as well. */
+export type TickMark = Pick<MachineDocument, "run" | "rev"> & Again;
+
+interface Again {
+  /** It was asked for once more: the first may come as well. Nodes of older versions read it. */
   readonly again?: true;
-};
+  /** How many in a row were asked for so. Older nodes say nothing of it. */
+  readonly times?: number;
+}
+
+/**
+ * Each of these could only be lost by one more host that stood still while it asked for it, and
+ * died. Without a bound a tick would breed another for ever where both come.
+ */
+const MOST_TIMES = 3;
 
 /** @returns a mark of no document for bytes that no node wrote */
 export function readTickMark(data: Uint8Array): TickMark {
-  const { run, rev, again } = (readJson(data) ?? {}) as Partial<Record<string, unknown>>;
-  return { run: String(run), rev: Number(rev), ...(again === true ? { again } : {}) };
+  const { run, rev, again, times } = (readJson(data) ?? {}) as Partial<Record<string, unknown>>;
+  const isAgain = again === true;
+  return {
+    ...{ run: String(run), rev: Number(rev) },
+    ...(isAgain ? { again, times: Number.isSafeInteger(times) ? Number(times) : 1 } : {}),
+  };
+}
+
+/** How the next is marked that is asked for because of this message. */
+export function askedAgain(data: Uint8Array): Again {
+  return { again: true, times: (readTickMark(data).times ?? 0) + 1 };
 }
 
 /**
@@ -18,6 +37,6 @@ export function readTickMark(data: Uint8Array): TickMark {
  * another had gone on, and have died before it saw that. One tick is kept for a machine.
  */
 export function mayHaveReplaced(document: MachineDocument | undefined, data: Uint8Array): boolean {
-  const { run, rev, again } = readTickMark(data);
-  return document?.run === run && rev < document.tickRev && again === undefined;
+  const { run, rev, times = 0 } = readTickMark(data);
+  return document?.run === run && rev < document.tickRev && times < MOST_TIMES;
 }
