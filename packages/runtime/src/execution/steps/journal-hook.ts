@@ -1,11 +1,9 @@
 import type { Broker, Clock, Envelope, Settlement } from "@millrace/core";
 import type { SettlementHook } from "../settle/settlement-hook.ts";
+import { isIdShared } from "./shared-id.ts";
 import type { Registry } from "../../registry/registry.ts";
 
 type Server = Pick<Broker, "findWaiting" | "journal" | "signals">;
-
-/** A long queue is searched for so long; then the signals stay. */
-const SEARCH_MS = 5_000;
 
 /**
  * Forgets the steps and signals of a job that has succeeded or was cancelled. Those of a dead job
@@ -61,25 +59,4 @@ export function journalHook(
 
 function isLastWord(state: Settlement["state"]): boolean {
   return state === "succeeded" || state === "cancelled";
-}
-
-/**
- * Whether another job has the id, wherever it waits or runs: what lies there may be for that one,
- * whose end forgets it.
- */
-async function isIdShared(
-  broker: Pick<Broker, "findWaiting">,
-  { id, queue, createdAt }: Envelope,
-  clock: Clock,
-): Promise<boolean> {
-  const search = new AbortController();
-  const timer = clock.setTimer(SEARCH_MS, () => search.abort());
-  const where = ({ envelope }: { readonly envelope: Envelope }): boolean =>
-    Math.floor(envelope.createdAt) !== Math.floor(createdAt);
-  try {
-    const { signal } = search;
-    return (await broker.findWaiting(id, { queue, where, signal })) !== undefined;
-  } finally {
-    timer.cancel();
-  }
 }

@@ -15,6 +15,7 @@ import {
 } from "@millrace/core";
 import type { ExecutionHost } from "../execution-host.ts";
 import type { Known, RunJournal } from "./run-journal.ts";
+import { isIdShared } from "./shared-id.ts";
 import { markOf } from "./taken-signals.ts";
 import { asRead, valueOf } from "./step-value.ts";
 
@@ -183,9 +184,8 @@ export class SignalWaits {
   #makeRoom(name: string, passed: readonly StoredSignal[]): void {
     if (passed.length <= MOST_PASSED) return;
     const { host, envelope } = this.#options;
-    const isOther = ({ createdAt }: Envelope): boolean => createdAt !== envelope.createdAt;
     const drop = async (): Promise<void> => {
-      if ((await host.broker.delayed.of(envelope)).some(isOther)) return;
+      if (await isIdShared(host.broker, envelope, host.clock)) return;
       for (const { sequence } of passed.slice(0, -MOST_PASSED)) this.#drop(name, sequence);
     };
     // They are met again at the next look.

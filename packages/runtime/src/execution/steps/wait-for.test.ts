@@ -250,6 +250,21 @@ test("signals that are refused leave room for one that is not, and those that an
   expect(await last()).toMatchObject({ state: "succeeded", output: [true, "for the second"] });
 });
 
+test("refused signals stay where another job of the id lies in the queue: they may be that one's", async () => {
+  const ending = latch();
+  const { enqueue, clock, signal, broker } = await scene(async (step) => {
+    void step.waitFor(defineSignal("go", aText)).catch(() => {});
+    return step.run("work", () => ending.promise);
+  });
+  await enqueue("t.job");
+  await clock.advance("10m");
+  await enqueue("t.job");
+  for (let i = 0; i < MAX_WAITING_SIGNALS; i += 1) await signal("go", i);
+  await clock.advance("10s");
+  expect(await broker.signals.read({ ...JOB, name: "go" })).toHaveLength(MAX_WAITING_SIGNALS);
+  ending.open();
+});
+
 test("what was sent to an earlier job of the id is not for this one", async () => {
   const { enqueue, clock, last, signal } = await scene(
     async (step) => (await step.waitFor("approval", { timeout: "1h" })) === undefined,
