@@ -48,6 +48,13 @@ describe.each(serversUnderTest().filter((server) => server.state === "present"))
           await writeFile(ignore, "mine");
           expect(ready).toMatchObject({ jobs: ["hello"], queues: ["default"] });
           expect((await fetch(`${ready.dashboardUrl}api/overview`)).status).toBe(200);
+          // A second server on the same store would lose what the first has confirmed.
+          const twice = await millrace(["dev", "--dir", dir, "--port", "0", "--health-port", "0"], {
+            env: { NATS_SERVER: path },
+          });
+          expect(twice).toMatchObject({ code: 2, out: "" });
+          expect(twice.err).toContain(`runs at ${ready.servers[0]}`);
+          expect(twice.err).toContain("store-in-use");
           const env = { MILLRACE_SERVERS: ready.servers.join(",") };
           await millrace(["enqueue", "hello", '{"name":"Ada"}', "--id", visit], { env });
           const greeted = async (): Promise<boolean> =>

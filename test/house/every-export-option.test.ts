@@ -141,6 +141,7 @@ const natsServerCases: Cases<typeof natsServer> = {
   launchServer: (of) => of.launchServer(bad({ path: "nats-server" })),
   obtainServer: (of) => of.obtainServer(bad()),
   readServerVersion: "takes no options",
+  storeOwner: "takes no options",
   untilStopped: "takes no options",
 };
 const brokerOptions = (call: (options: never) => unknown) =>

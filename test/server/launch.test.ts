@@ -1,7 +1,7 @@
-import { access, mkdtemp, rm } from "node:fs/promises";
+import { access, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { launchCluster, launchServer } from "@millrace/nats-server";
+import { launchCluster, launchServer, storeOwner } from "@millrace/nats-server";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, it } from "vitest";
@@ -50,6 +50,40 @@ for (const target of serversUnderTest()) {
         await manager.streams.add({ name: "kept", subjects: ["kept"] });
         await connection.close();
       }
+    });
+
+    it("has its store alone: a second server would lose what the first has confirmed", async () => {
+      const storeDir = await mkdtemp(join(tmpdir(), "millrace-store-"));
+      cleanUpLater(() => rm(storeDir, { recursive: true, force: true }));
+      const first = await launchServer({ path, storeDir });
+      const settings = await readFile(join(storeDir, "nats-server.conf"), "utf8");
+      await expect(launchServer({ path, storeDir })).rejects.toMatchObject({
+        code: "store-in-use",
+        message: expect.stringContaining(first.url) as unknown,
+      });
+      expect(await readFile(join(storeDir, "nats-server.conf"), "utf8")).toBe(settings);
+      expect(await storeOwner(storeDir)).toBe(first.url);
+      await first.restart();
+      expect(await storeOwner(storeDir)).toBe(first.url);
+      await first.kill();
+      expect(await storeOwner(storeDir)).toBeUndefined();
+      await using second = await launchServer({ path, storeDir });
+      await expect(first.restart()).rejects.toMatchObject({ code: "store-in-use" });
+      await second.stop();
+      await first.restart();
+      await first.dispose();
+    });
+
+    it.each([
+      ["whose owner is dead", { pid: 2 ** 30 }],
+      ["whose owner's pid another process has", { pid: process.pid, start: "of another" }],
+    ])("takes over a store %s", async (_, owner) => {
+      const storeDir = await mkdtemp(join(tmpdir(), "millrace-store-"));
+      cleanUpLater(() => rm(storeDir, { recursive: true, force: true }));
+      const lock = join(storeDir, "millrace-server.lock");
+      await writeFile(lock, JSON.stringify({ url: "nats://127.0.0.1:1", ...owner }));
+      await using server = await launchServer({ path, storeDir });
+      expect(await storeOwner(storeDir)).toBe(server.url);
     });
 
     it("ends, with its temporary store, when the process that launched it is killed", async () => {

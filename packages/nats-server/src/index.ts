@@ -5,5 +5,6 @@ export { launchServer, type LaunchedServer, type LaunchOptions } from "./launch.
 export { type ObtainedServer, obtainServer, type ObtainOptions } from "./obtain.ts";
 export type { ServerLog } from "./server-log.ts";
 export type { ServerExit } from "./server-process.ts";
+export { storeOwner } from "./store-lock.ts";
 export { untilStopped } from "./stopped.ts";
 export { readServerVersion, SERVER_VARIABLES, type ServerGeneration } from "./version.ts";

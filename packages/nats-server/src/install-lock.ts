@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isAlive } from "./processes.ts";
 
 const POLL_MS = 100;
 /**
@@ -51,14 +52,5 @@ async function isAbandoned(lockDir: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     const made = await stat(lockDir).catch(() => undefined);
     return made !== undefined && Date.now() - made.mtimeMs > OWNERLESS_MS;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

@@ -6,6 +6,7 @@ import { findFreePort } from "./free-port.ts";
 import { renderServerConfig } from "./server-config.ts";
 import { ServerLog } from "./server-log.ts";
 import { type ServerExit, type ServerProcess, startServerProcess } from "./server-process.ts";
+import { lockStore, type StoreLock } from "./store-lock.ts";
 import { untilStopped } from "./stopped.ts";
 import { readServerVersion } from "./version.ts";
 
@@ -80,7 +81,7 @@ type State =
  * console.log(server.url);
  *
  * @throws MillraceError `server-failed` with the server's last log lines when it does not become
- *   ready.
+ *   ready; `store-in-use` when another server has `storeDir`.
  */
 export async function launchServer(options: LaunchOptions): Promise<LaunchedServer> {
   refuseUnknown(options, NAMES, "launchServer()");
@@ -98,8 +99,12 @@ export async function launchServer(options: LaunchOptions): Promise<LaunchedServ
 
   const start = async (port: number): Promise<State> => {
     const name = options.name ?? `millrace-${port}`;
-    await writeFile(configFile, renderServerConfig({ name, port, storeDir, jetstream, extra }));
-    const process = await startServerProcess({ path, configFile, log, readyMs, removeDir });
+    const lock = temporary ? undefined : await lockStore(storeDir, `nats://127.0.0.1:${port}`);
+    const settings = renderServerConfig({ name, port, storeDir, jetstream, extra });
+    const process = await startLocked(lock, async () => {
+      await writeFile(configFile, settings);
+      return startServerProcess({ path, configFile, log, readyMs, removeDir });
+    });
     void process.exited.then(() => {
       if (state.process === process) state = { kind: "ended", process };
     });
@@ -115,14 +120,8 @@ export async function launchServer(options: LaunchOptions): Promise<LaunchedServ
     throw error;
   }
 
-  const end = async (signal: "SIGTERM" | "SIGKILL"): Promise<void> => {
-    const { process } = state;
-    process.signal(signal);
-    process.signal("SIGCONT");
-    const deadline = setTimeout(() => process.signal("SIGKILL"), stopMs);
-    await process.exited;
-    clearTimeout(deadline);
-  };
+  const end = (signal: "SIGTERM" | "SIGKILL"): Promise<void> =>
+    endOf(state.process, signal, stopMs);
 
   const server: LaunchedServer = {
     name: options.name ?? `millrace-${port}`,
@@ -159,6 +158,41 @@ export async function launchServer(options: LaunchOptions): Promise<LaunchedServ
     [Symbol.asyncDispose]: () => server.dispose(),
   };
   return server;
+}
+
+async function endOf(
+  process: ServerProcess,
+  signal: "SIGTERM" | "SIGKILL",
+  stopMs: number,
+): Promise<void> {
+  process.signal(signal);
+  process.signal("SIGCONT");
+  const deadline = setTimeout(() => process.signal("SIGKILL"), stopMs);
+  await process.exited;
+  clearTimeout(deadline);
+}
+
+/** The lock goes with the server, before anybody hears of its end: it may be started again then. */
+async function startLocked(
+  lock: StoreLock | undefined,
+  start: () => Promise<ServerProcess>,
+): Promise<ServerProcess> {
+  try {
+    const process = await start();
+    await lock?.hand(process.pid).catch(async (error: unknown) => {
+      process.signal("SIGKILL");
+      await process.exited;
+      throw error;
+    });
+    const exited = process.exited.then((exit) => {
+      lock?.release();
+      return exit;
+    });
+    return { ...process, exited };
+  } catch (error) {
+    lock?.release();
+    throw error;
+  }
 }
 
 /** A random port may be taken between the look and the start: then another one is tried. */

@@ -47,6 +47,7 @@ export const ERROR_CODES = {
   "server-too-old": "The server is older than 2.10, or than what was asked of it needs.",
   "server-unavailable": "No nats-server program could be found or obtained.",
   "server-failed": "A nats-server that was started ended or never became ready.",
+  "store-in-use": "A nats-server runs already that keeps its data in the same directory.",
   "auth-failed": "The server refused the credentials.",
   "credentials-unreadable": "A file with credentials can't be read or holds none.",
   "tls-failed": "No TLS connection came about: a certificate, key or protocol does not fit.",

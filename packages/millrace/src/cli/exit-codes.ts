@@ -32,6 +32,7 @@ const USAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "job-file-failed",
   "no-jobs",
   "nodejs-too-old",
+  "store-in-use",
 ]);
 
 const UNREACHABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { LaunchedServer } from "@millrace/nats-server";
-import type { AnyJob } from "@millrace/core";
+import { type AnyJob, MillraceError } from "@millrace/core";
 import { type Config, type FieldKey, FIELDS } from "../../config/fields.ts";
 import { readConfig } from "../../config/read-config.ts";
 import { text, whole } from "../../config/field-kinds.ts";
@@ -108,10 +108,21 @@ async function startServer(
   env: Readonly<Record<string, string | undefined>>,
   onProgress: (line: string) => void,
 ): Promise<LaunchedServer> {
-  const { launchServer, obtainServer } = await import("@millrace/nats-server");
+  const { launchServer, obtainServer, storeOwner } = await import("@millrace/nats-server");
   const { path } = await obtainServer({ cacheDir: join(dir, "bin"), env, onProgress });
   const free = port ?? ((await isFree(USUAL_PORT, "127.0.0.1")) ? USUAL_PORT : 0);
-  return launchServer({ path, storeDir: join(dir, "nats"), port: free, name: "millrace-dev" });
+  const storeDir = join(dir, "nats");
+  try {
+    return await launchServer({ path, storeDir, port: free, name: "millrace-dev" });
+  } catch (error) {
+    const url = MillraceError.is(error, "store-in-use") ? await storeOwner(storeDir) : undefined;
+    if (url === undefined) throw error;
+    throw new MillraceError(
+      "store-in-use",
+      `A dev server of ${dir} runs at ${url}. Run a job file beside it (millrace run FILE --server ${url}), stop it first, or choose another --dir.`,
+      { cause: error },
+    );
+  }
 }
 
 /**

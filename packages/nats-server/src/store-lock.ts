@@ -1,0 +1,135 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync, rmSync } from "node:fs";
+import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { MillraceError } from "@millrace/core";
+import { isAlive, startOf } from "./processes.ts";
+
+const NAME = "millrace-server.lock";
+const POLL_MS = 100;
+/** An empty lock is one whose maker died in between, or is just writing it. */
+const EMPTY_MS = 5_000;
+/** A server whose parent was killed is ended by its guard within a second or so. */
+const PATIENCE_MS = 3_000;
+
+interface Owner {
+  readonly pid: number;
+  readonly start: string | undefined;
+  readonly url: string;
+}
+
+/** A store is one server's: two that write to one lose what they have confirmed. */
+export interface StoreLock {
+  /** Says which process has the store: a server, once there is one. */
+  hand(pid: number): Promise<void>;
+  release(): void;
+}
+
+/**
+ * Takes a store for a server at `url`, for as long as the process lives that has it. A lock whose
+ * owner is gone is taken over; a pid that another process has by now is none of its owner.
+ *
+ * @throws MillraceError `store-in-use`
+ */
+export async function lockStore(storeDir: string, url: string): Promise<StoreLock> {
+  const path = join(storeDir, NAME);
+  let mine = await describeOwner(process.pid, url);
+  const deadline = performance.now() + PATIENCE_MS;
+  while (!(await create(path, mine))) {
+    const found = await read(path);
+    if (found === undefined) continue;
+    const owner = parse(found);
+    if (await isGone(path, owner)) {
+      await takeAway(path, found);
+    } else if (performance.now() > deadline) {
+      throw storeInUse(storeDir, owner);
+    } else {
+      await sleep(POLL_MS);
+    }
+  }
+  return {
+    async hand(pid) {
+      mine = await describeOwner(pid, url);
+      await writeFile(`${path}.new`, mine);
+      await rename(`${path}.new`, path);
+    },
+    release() {
+      try {
+        if (readFileSync(path, "utf8") === mine) rmSync(path, { force: true });
+      } catch {
+        // With its store it is gone too.
+      }
+    },
+  };
+}
+
+/** The address of the server that has a store, as far as one has it. */
+export async function storeOwner(storeDir: string): Promise<string | undefined> {
+  const path = join(resolve(storeDir), NAME);
+  const owner = parse((await read(path)) ?? "");
+  return owner === undefined || (await isGone(path, owner)) ? undefined : owner.url;
+}
+
+async function describeOwner(pid: number, url: string): Promise<string> {
+  return JSON.stringify({ pid, start: await startOf(pid), url } satisfies Owner);
+}
+
+async function create(path: string, content: string): Promise<boolean> {
+  try {
+    await writeFile(path, content, { flag: "wx" });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function read(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function parse(content: string): Owner | undefined {
+  try {
+    const owner = JSON.parse(content) as Partial<Owner>;
+    const { pid, url = "", start } = owner;
+    return typeof pid === "number" ? { pid, url, start } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function isGone(path: string, owner: Owner | undefined): Promise<boolean> {
+  if (owner === undefined) {
+    const made = await stat(path).catch(() => undefined);
+    return made !== undefined && Date.now() - made.mtimeMs > EMPTY_MS;
+  }
+  if (!isAlive(owner.pid)) return true;
+  return owner.start !== undefined && (await startOf(owner.pid)) !== owner.start;
+}
+
+/** Of two that find a lock abandoned, the later must not take away what the earlier has made. */
+async function takeAway(path: string, abandoned: string): Promise<void> {
+  const aside = `${path}.${randomUUID()}`;
+  try {
+    await rename(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  if ((await read(aside)) === abandoned) await rm(aside, { force: true });
+  else await rename(aside, path);
+}
+
+function storeInUse(storeDir: string, owner: Owner | undefined): MillraceError {
+  const who = owner === undefined ? "" : ` at ${owner.url} (process ${owner.pid})`;
+  return new MillraceError(
+    "store-in-use",
+    `A nats-server${who} keeps its data in ${storeDir}. Use that one, end it, or take another directory.`,
+  );
+}
