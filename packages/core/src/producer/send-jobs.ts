@@ -267,7 +267,7 @@ async function resultOf(
   if (ticket.kind === "plain") return published;
   if (published.ok && published.onRecordSince !== undefined) {
     // No job comes for this claim: the one of its id came long ago.
-    if (ticket.again === undefined) await giveBack(claims, ticket);
+    await giveBack(claims, ticket);
     return published;
   }
   if (published.ok) {
@@ -282,13 +282,15 @@ async function resultOf(
 }
 
 /**
- * The producer is told of its own failure, and not of this one too: the claim's lease does the same
- * a little later.
+ * But for a claim of an earlier try: that one's message may be stored. If it is not, or the key
+ * can't be given back, the claim's lease does the same a little later; the producer is told of its
+ * own failure, and not of this one too.
  */
 async function giveBack(
   claims: UniqueClaims,
   ticket: Extract<Ticket, { kind: "claimed" }>,
 ): Promise<void> {
+  if (ticket.again === true) return;
   try {
     await claims.unclaim(ticket.key, ticket);
   } catch (error) {
