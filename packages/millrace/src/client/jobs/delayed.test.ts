@@ -57,8 +57,15 @@ test.each<[unknown, string]>([
   ["tomorrow", "invalid-option"],
   [new Date("nonsense"), "invalid-option"],
   [{ delay: "1 fortnight" }, "invalid-duration"],
-])("%j is no time", async (to, code) => {
-  const { client, stop } = await withNode();
-  await expect(client.delayed.move("a", "mail", to as NewTime)).rejects.toMatchObject({ code });
+  ...["", [], [0], true, false, 5n, "1000", null, Object.create(null), Symbol("s"), () => 1].map(
+    (to): [unknown, string] => [to, "invalid-option"],
+  ),
+])("%o is no time, and the job keeps its own", async (to, code) => {
+  const { client, clock, stop } = await withNode();
+  await client.enqueue(remind, { to: "late" }, { id: "late", delay: "2h" });
+  await clock.advance(10);
+  await expect(client.delayed.move("late", "mail", to as NewTime)).rejects.toMatchObject({ code });
+  await clock.advance(HOUR_MS);
+  expect(ran).toEqual([]);
   await stop();
 });

@@ -2,7 +2,7 @@ import {
   type Broker,
   type DelayedJob,
   type Duration,
-  MillraceError,
+  mustBe,
   optionNames,
   refuseUnknown,
   requireLimit,
@@ -70,15 +70,12 @@ export function delayedJobs({ delayed }: Broker, now: () => number): DelayedJobs
 /** @throws MillraceError `invalid-option`, `invalid-duration` */
 export function timeOf(to: NewTime, now: () => number): number | "now" {
   if (to === "now") return to;
-  if (typeof to === "object" && "delay" in to) {
+  const at: unknown = to instanceof Date ? to.getTime() : to;
+  // What merely counts as a number, as "" and false do for 0, was no time, and no job is due then.
+  if (typeof at === "number" && Number.isFinite(at)) return Math.ceil(at);
+  if (typeof to === "object" && (to as object | null) !== null && "delay" in to) {
     refuseUnknown(to, TIME_NAMES, "delayed.move()");
     return Math.ceil(now() + toMs(to.delay));
   }
-  const at = Number(to);
-  if (!Number.isFinite(at))
-    throw new MillraceError(
-      "invalid-option",
-      `to: the new time of a delayed job is a Date, epoch milliseconds, { delay } or "now"; got ${String(to)}.`,
-    );
-  return Math.ceil(at);
+  throw mustBe("to", 'a Date, epoch milliseconds, { delay } or "now"', to);
 }
