@@ -248,8 +248,8 @@ export {
   requireCount,
   requireLimit,
   requireFlag,
+  requireFunction,
   requireMethod,
-  requireNote,
   requireText,
 } from "./options/option-values.ts";
 export { defined } from "./options/defined.ts";

@@ -1,7 +1,7 @@
 import type { ErrorCode } from "../errors/codes.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { nearest } from "./nearest.ts";
-import { requireSignal, requireOptions } from "./option-values.ts";
+import { mustBe, requireFunction, requireOptions, requireSignal } from "./option-values.ts";
 
 /**
  * The names of the options that a call takes. The compiler asks for each of them.
@@ -15,18 +15,41 @@ export function optionNames<Options extends object>(
   return new Set(Object.keys(names));
 }
 
+type Check = (value: unknown, name: string, code: ErrorCode | undefined, of: string) => void;
+
+const isText: Check = (value, name, code) => {
+  if (typeof value !== "string") throw mustBe(name, "a text", value, code);
+};
+const isFlag: Check = (value, name, code) => {
+  if (typeof value !== "boolean") throw mustBe(name, "true or false", value, code);
+};
+const isFunction: Check = (value, name, code) => void requireFunction(value, name, code);
+const isTime: Check = (value, name, code) => {
+  if (typeof value !== "number" || Number.isNaN(value))
+    throw mustBe(name, "epoch milliseconds", value, code);
+};
+
+/** What is of one kind wherever there is one. Other options are checked where they are read. */
+const OF_ONE_KIND: ReadonlyMap<string, Check> = new Map([
+  ...["by", "reason", "where", "action", "prefix", "holder"].map((name) => [name, isText] as const),
+  ...["onProgress", "onUnanswered", "onDefect"].map((name) => [name, isFunction] as const),
+  ...["delayed", "replace", "merge"].map((name) => [name, isFlag] as const),
+  ["since", isTime],
+  ["signal", (value, _name, code, of) => requireSignal(value, of, code)],
+]);
+
 /**
  * Refuses an option that there is not: from JavaScript, or from a variable, a mistyped one would
  * change nothing, and nobody would be told. One that is undefined was left out.
  *
  * Cheap, because it is asked for each job that is enqueued: an object with no options, or few, is
- * walked once. A `signal` is checked here, because it is the same wherever there is one: what is
- * none would end nothing.
+ * walked once. What is the same wherever there is one is checked here: a `signal` that is none
+ * would end nothing, and a `by` that is no text leaves a record that nobody can read.
  *
  * @param of what the options are of: `defineJob()`
  * @param within where they stand, for a group of options: `retry`
  * @throws MillraceError `invalid-option`, with the name that may have been meant; for what is no
- *   object, or a `signal` that is none
+ *   object, or an option of another kind
  */
 export function refuseUnknown(
   options: object,
@@ -40,7 +63,7 @@ export function refuseUnknown(
     const value = (options as Record<string, unknown>)[name];
     if (value === undefined) continue;
     if (!names.has(name)) throw unknownOption(name, names, of, within, code);
-    if (name === "signal") requireSignal(value, of, code);
+    OF_ONE_KIND.get(name)?.(value, name, code, of);
   }
 }
 

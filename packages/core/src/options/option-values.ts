@@ -91,14 +91,8 @@ export function requireFlag(value: boolean, field: string): boolean {
   throw mustBe(field, "true or false", value);
 }
 
-/**
- * Who asks for a change, and why.
- *
- * @throws MillraceError `invalid-option`
- */
-export function requireNote(note: { readonly by?: string; readonly reason?: string }): void {
-  for (const field of ["by", "reason"] as const) {
-    const value: unknown = note[field];
-    if (value !== undefined && typeof value !== "string") throw mustBe(field, "a text", value);
-  }
+/** @throws MillraceError `invalid-option` */
+export function requireFunction<Of>(value: Of, field: string, code?: ErrorCode): Of {
+  if (typeof value === "function") return value;
+  throw mustBe(field, "a function", value, code);
 }

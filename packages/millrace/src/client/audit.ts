@@ -3,10 +3,13 @@ import {
   type Broker,
   type DocumentStore,
   MillraceError,
+  mustBe,
   optionNames,
   recordError,
   refuseUnknown,
+  requireFunction,
   requireLimit,
+  requireText,
 } from "@millrace/core";
 import { maskText } from "@millrace/telemetry/masking";
 import { whoAmI } from "./who-am-i.ts";
@@ -107,6 +110,10 @@ export function auditOf(broker: Broker): Audit {
     },
     perform: async (intent, act, tally = () => ({ count: 1 })) => {
       refuseUnknown(intent, INTENT_NAMES, "audit.perform()");
+      requireText(intent.action, "action");
+      requireWords(intent.filter);
+      requireFunction(act, "act");
+      requireFunction(tally, "tally");
       const { signal } = intent;
       const begun = async (): ReturnType<typeof act> => {
         signal?.throwIfAborted();
@@ -115,6 +122,20 @@ export function auditOf(broker: Broker): Audit {
       return audited(broker, intent, begun, tally);
     },
   };
+}
+
+/** Before anything is done: there would be no record of it that anybody could read. */
+function requireWords(filter: unknown): void {
+  if (typeof filter !== "object" || filter === null || Array.isArray(filter))
+    throw mustBe("filter", "an object; an empty one where everything is meant", filter);
+  for (const [name, value] of Object.entries(filter))
+    if (value !== undefined && !isAuditValue(value))
+      throw mustBe(`filter.${name.slice(0, 80)}`, "a text, a number, true, false or texts", value);
+}
+
+function isAuditValue(value: unknown): value is AuditValue {
+  if (Array.isArray(value)) return value.every((one) => typeof one === "string");
+  return ["string", "number", "boolean"].includes(typeof value);
 }
 
 /** The document bucket; the key is the time and a few random letters, so that keys sort by age. */

@@ -5,7 +5,6 @@ import {
   optionNames,
   refuseUnknown,
   requireId,
-  requireNote,
 } from "@millrace/core";
 import {
   clockAheadMs,
@@ -96,7 +95,6 @@ export function nodesOf(broker: Broker): Nodes {
     note: ControlNote = {},
   ): Promise<void> => {
     refuseUnknown(note, NOTE_NAMES, "an order to a node");
-    requireNote(note);
     const { reason, by = whoAmI() } = note;
     const nodes = await broker.documents(NODES_BUCKET);
     const report = readNodeReport((await nodes.get(requireId(name)))?.value);

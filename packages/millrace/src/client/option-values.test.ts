@@ -7,6 +7,13 @@ import { createTestRuntime, type TestRuntime } from "../testing/test-runtime.ts"
 const js = (value: unknown): never => value as never;
 const job = defineJob<unknown>({ name: "work", queue: "work" });
 
+const unreached = async (): Promise<void> => expect.unreachable("nothing is to be done");
+const perform =
+  (intent: unknown, act: unknown = unreached, tally?: unknown) =>
+  ({ client }: TestRuntime): unknown =>
+    client.audit.perform(js(intent), js(act), js(tally));
+const ALL = { kind: "jobs-cancel", filter: { queue: "work" } };
+
 const CALLS: Readonly<Record<string, (t: TestRuntime) => unknown>> = {
   "nodes.quiet by": ({ client, node }) => client.nodes.quiet(node.name, js({ by: 7 })),
   "nodes.stop reason": ({ client, node }) => client.nodes.stop(node.name, js({ reason: 7 })),
@@ -17,6 +24,41 @@ const CALLS: Readonly<Record<string, (t: TestRuntime) => unknown>> = {
   "cron.next Infinity": ({ client }) => client.cron.next("s", Number.POSITIVE_INFINITY),
   "cron.history NaN": ({ client }) => client.cron.history("s", Number.NaN),
   "enqueueMany atomic": ({ client }) => client.enqueueMany(job, [], js({ atomic: 1 })),
+  "audit.perform no filter": perform({ action: "tidy" }),
+  "audit.perform filter": perform({ action: "tidy", filter: ["a"] }),
+  "audit.perform filter's value": perform({ action: "tidy", filter: { of: { a: 1 } } }),
+  "audit.perform no action": perform({ filter: {} }),
+  "audit.perform action": perform({ action: 7, filter: {} }),
+  "audit.perform by": perform({ action: "tidy", filter: {}, by: 7 }),
+  "audit.perform reason": perform({ action: "tidy", filter: {}, reason: null }),
+  "audit.perform act": perform({ action: "tidy", filter: {} }, "act"),
+  "audit.perform tally": perform({ action: "tidy", filter: {} }, unreached, 7),
+  "audit.list since": ({ client }) => client.audit.list(js({ since: "2020-01-01" })),
+  "audit.list action": ({ client }) => client.audit.list(js({ action: 7 })),
+  "operations.count nothing": ({ client }) => client.operations.count(js(undefined)),
+  "operations.count onUnanswered": ({ client }) =>
+    client.operations.count(js({ ...ALL, onUnanswered: 7 })),
+  "operations.start by": ({ client }) => client.operations.start(js({ ...ALL, by: 7 })),
+  "operations.start reason": ({ client }) => client.operations.start(js({ ...ALL, reason: 7 })),
+  ...Object.fromEntries(
+    [undefined, null, "", 7, {}, [], () => 1, Symbol("s")].flatMap((id) =>
+      (["get", "items", "stop", "undo", "run"] as const).map((name) => [
+        `operations.${name} ${typeof id} ${String(id)}`,
+        ({ client }: TestRuntime) => client.operations[name](js(id)),
+      ]),
+    ),
+  ),
+  "locks.release holder null": ({ client }) => client.locks.release("l", js({ holder: null })),
+  "locks.list prefix": ({ client }) => client.locks.list(js({ prefix: 7 })),
+  "queues.drain delayed": ({ client }) => client.queues.drain("work", js({ delayed: "no" })),
+  "queues.drain onProgress": ({ client }) => client.queues.drain("work", js({ onProgress: 7 })),
+  "queues.purge delayed": ({ client }) => client.queues.purge("work", js({ delayed: "false" })),
+  "cron.add replace": ({ client }) =>
+    client.cron.add(
+      { name: "s", cron: "* * * * *", job: "work", queue: "work" },
+      js({ replace: 1 }),
+    ),
+  "dead.edit merge": ({ client }) => client.dead.edit("a", 1, js({ merge: "no" })),
   "job payload": ({ client }) => client.job("j", js({ payload: "yes" })),
   "job hold": ({ client }) => client.job("j", js({ hold: 1 })),
   "dead.list NaN": ({ client }) => client.dead.list({ limit: Number.NaN }),
@@ -47,6 +89,28 @@ test.each(Object.entries(CALLS))("%s of a wrong kind is refused", async (_name, 
   await t.client.cron.add({ name: "s", cron: "* * * * *", job: "work", queue: "work" });
   await expect((async () => call(t))()).rejects.toMatchObject({ code: "invalid-option" });
   expect(await t.client.queues.controls("work")).toEqual({});
+  expect([await t.client.audit.list(), await t.client.operations.list()]).toEqual([[], []]);
+});
+
+test("an operation of no id is none that is open, and undoes none", async () => {
+  await using t = await createTestRuntime({ jobs: [job.handler(() => {})] });
+  await t.client.enqueue(job, null, { id: "a", delay: "1h" });
+  const { id } = await t.client.operations.start(js(ALL));
+  await expect(t.client.operations.undo(js(undefined))).rejects.toMatchObject({
+    code: "invalid-option",
+  });
+  expect(await t.client.operations.list()).toMatchObject([{ id, progress: { state: "running" } }]);
+});
+
+test("a lock whose holder is given as null stays with whoever has it", async () => {
+  await using t = await createTestRuntime({ jobs: [job.handler(() => {})] });
+  await t.client.lock("l", {}, async ({ isHeld }) => {
+    await expect(t.client.locks.release("user/l", js({ holder: null }))).rejects.toMatchObject({
+      code: "invalid-option",
+    });
+    expect(await t.client.locks.list({ prefix: "user/" })).toHaveLength(1);
+    expect(isHeld()).toBe(true);
+  });
 });
 
 test("a list that has no most gives all with a limit of Infinity", async () => {

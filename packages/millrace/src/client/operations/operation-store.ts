@@ -1,4 +1,4 @@
-import { type Broker, type DocumentStore, MillraceError } from "@millrace/core";
+import { type Broker, type DocumentStore, MillraceError, requireText } from "@millrace/core";
 import { readOperation, type StoredOperation } from "./operation.ts";
 import { erasePlan, plansOf } from "./operation-plan.ts";
 
@@ -23,9 +23,9 @@ export async function listOperations(store: DocumentStore): Promise<readonly Sto
     .toSorted((a, b) => (a.id < b.id ? 1 : -1));
 }
 
-/** @throws MillraceError `operation-not-found` */
+/** @throws MillraceError `operation-not-found`; `invalid-option` where the id is no text */
 export async function getOperation(store: DocumentStore, id: string): Promise<Placed> {
-  const document = await store.get(id);
+  const document = await store.get(requireText(id, "id"));
   const operation = readOperation(document?.value);
   if (document !== undefined && operation !== undefined)
     return { operation, revision: document.revision };

@@ -6,6 +6,7 @@ import {
   MillraceError,
   optionNames,
   refuseUnknown,
+  requireText,
   type Stoppable,
   toMs,
 } from "@millrace/core";
@@ -152,9 +153,8 @@ export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operatio
     shownOperation((await getOperation(await operationsBucket(broker), id)).operation);
   return {
     async count(target) {
-      // A request may be counted before it is started.
-      const { onUnanswered, ...request } = target;
-      refuseUnknown(request, namesOf(target), "operations.count()");
+      refuseUnknown(target, countNamesOf(target), "operations.count()");
+      const { onUnanswered } = target;
       const { items, unanswered } = await whatIsMeant(broker, target, clock.now(), mask);
       if (unanswered !== undefined) onUnanswered?.(unanswered);
       return items.length;
@@ -180,7 +180,8 @@ export function operationsOf(broker: Broker, clock: Clock, mask: Mask): Operatio
     },
     async undo(id, note = {}) {
       refuseUnknown(note, NOTE_NAMES, "operations.undo()");
-      const open = await openUndo(broker, id);
+      // What none undoes undoes nothing, and would be found as the undo of that.
+      const open = await openUndo(broker, requireText(id, "id"));
       if (open !== undefined) return open;
       const { kind, items } = await wayBack(broker, id);
       return begin(broker, { ...note, kind }, { undoes: id }, { items });
@@ -209,8 +210,14 @@ function runTime(id: string, ms: number): WaitTime {
   return { ms, tooLate: () => new MillraceError("request-timeout", late) };
 }
 
-function namesOf({ kind }: Pick<OperationTarget, "kind">): typeof TIMED_NAMES {
-  return kind === "jobs-reschedule" ? TIMED_NAMES : REQUEST_NAMES;
+/** From JavaScript the target may be anything, and what is none is refused with its names. */
+function namesOf(target: Partial<Pick<OperationTarget, "kind">> | undefined): ReadonlySet<string> {
+  return target?.kind === "jobs-reschedule" ? TIMED_NAMES : REQUEST_NAMES;
+}
+
+/** A request may be counted before it is started. */
+function countNamesOf(target: Parameters<typeof namesOf>[0]): ReadonlySet<string> {
+  return new Set([...namesOf(target), "onUnanswered"]);
 }
 
 /**

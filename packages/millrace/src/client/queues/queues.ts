@@ -13,7 +13,6 @@ import {
   type QueueSettings,
   type RateLimit,
   refuseUnknown,
-  requireNote,
   requireQueueName,
   requireQueueSettings,
   toMs,
@@ -160,7 +159,6 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
   const requireQueue = async (queue: string): Promise<void> =>
     void (await broker.queues.snapshot(requireQueueName(queue)));
   const mark = (note: ControlNote): ControlMark => {
-    requireNote(note);
     const { reason, by = whoAmI() } = note;
     const why = reason === undefined ? {} : { reason: reason.slice(0, MAX_REASON) };
     return { since: clock.now(), by, ...why };
@@ -190,7 +188,6 @@ export function queuesOf(broker: Broker, clock: Clock): Queues {
       drainQueue(broker, clock, requireQueueName(queue), options, () => mark(options)),
     purge: async (queue, options = {}) => {
       refuseUnknown(options, PURGE_NAMES, "queues.purge()");
-      requireNote(options);
       const { timeout, signal, ...rest } = options;
       const time = timeout === undefined ? undefined : purgeTime(queue, toMs(timeout, "timeout"));
       let end: AbortSignal | undefined;
