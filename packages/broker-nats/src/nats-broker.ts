@@ -37,6 +37,7 @@ import {
 } from "@millrace/core";
 import type { NatsBlocked } from "./store/nats-blocked.ts";
 import { closeForGood } from "./connection/close-for-good.ts";
+import { onFault } from "./connection/hear-on.ts";
 import { Line } from "./connection/line.ts";
 import { Openings } from "./connection/openings.ts";
 import type { ServerFeatures } from "./connection/server-features.ts";
@@ -104,6 +105,7 @@ export class NatsBroker implements Broker {
     this.maxDelayMs = config.maxDelayMs;
     const stores = natsStores(parts, this.#report, () => this.#line.features);
     this.#stores = stores;
+    onFault(server.nc, (error) => this.#report(error, "take in what the server said"));
     this.queues = stores.queues;
     this.deadLetters = stores.deadLetters;
     this.delayed = stores.delayed;

@@ -1,4 +1,5 @@
 import type { NatsConnection, Status } from "@nats-io/nats-core";
+import { tellFault } from "./hear-on.ts";
 
 export type ConnectionListener = (status: Status) => void;
 
@@ -22,6 +23,13 @@ export function watchConnection(nc: NatsConnection, listener: ConnectionListener
 
 async function pump(nc: NatsConnection, listeners: Set<ConnectionListener>): Promise<void> {
   for await (const status of nc.status()) {
-    for (const listener of listeners) listener(status);
+    for (const listener of listeners) {
+      // One that throws keeps nobody else from hearing.
+      try {
+        listener(status);
+      } catch (fault) {
+        tellFault(nc, fault);
+      }
+    }
   }
 }

@@ -3,6 +3,7 @@ import type { Msg } from "@nats-io/nats-core";
 import { request } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { watchConnection } from "./connection-events.ts";
+import { hearOn } from "./hear-on.ts";
 
 export interface SubscribeOptions {
   readonly subject: string;
@@ -25,11 +26,9 @@ export async function subscribe(
   { nc, retrying }: Pick<ServerAccess, "nc" | "retrying">,
   { subject, doing, hear, onMissed, onProblem }: SubscribeOptions,
 ): Promise<Stoppable> {
-  const sub = nc.subscribe(subject, {
-    callback: (error, msg) => {
-      if (error === null) hear(msg);
-      else onProblem?.(error, doing);
-    },
+  const sub = hearOn(nc, subject, (error, msg) => {
+    if (error === null) hear(msg);
+    else onProblem?.(error, doing);
   });
   const unwatch =
     onMissed &&

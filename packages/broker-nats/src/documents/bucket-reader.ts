@@ -2,6 +2,7 @@ import type { Timer } from "@millrace/core";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import type { KvEntry } from "@nats-io/kv";
 import { nanos, type Msg, type NatsConnection } from "@nats-io/nats-core";
+import { hearOn } from "../connection/hear-on.ts";
 import { isClustered } from "../connection/retrying-requests.ts";
 import { machineOf } from "../machine/machine.ts";
 import { every, quietly } from "../machine/timers.ts";
@@ -94,9 +95,9 @@ class ConsumerReader implements BucketReader {
   /** @returns false where nobody has answered in time */
   async open(withinMs: number | undefined): Promise<boolean> {
     const { nc } = this.#options;
-    const sub = nc.subscribe(this.#inbox, {
-      callback: (error, msg) => (error === null ? this.#receive(msg) : this.#lose()),
-    });
+    const sub = hearOn(nc, this.#inbox, (error, msg) =>
+      error === null ? this.#receive(msg) : this.#lose(),
+    );
     this.#unsubscribe = () => sub.unsubscribe();
     const unanswered = Promise.withResolvers<false>();
     const timer =

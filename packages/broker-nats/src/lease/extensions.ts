@@ -1,4 +1,5 @@
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { hearOn } from "../connection/hear-on.ts";
 import { watchConnection } from "../connection/connection-events.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { readStatus } from "../wire/read-headers.ts";
@@ -38,10 +39,9 @@ export class Extensions {
    */
   open(nc: NatsConnection): void {
     const prefix = `${newInbox(nc)}.`;
-    nc.subscribe(`${prefix}>`, {
-      callback: (error, msg) =>
-        error ? this.#options.onRefused(error) : this.#confirmed(nc, prefix, msg),
-    });
+    hearOn(nc, `${prefix}>`, (error, msg) =>
+      error ? this.#options.onRefused(error) : this.#confirmed(nc, prefix, msg),
+    );
     // What is written while disconnected may vanish or arrive late: nothing is.
     const connected = { nc, prefix };
     this.#link = connected;

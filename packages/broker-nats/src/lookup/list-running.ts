@@ -1,6 +1,7 @@
 import type { AwaitedNodes, RunningJob, Stoppable } from "@millrace/core";
 import { headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
+import { hearOn } from "../connection/hear-on.ts";
 import { subscribe } from "../connection/subscribe.ts";
 import { request } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
@@ -62,16 +63,14 @@ export function listRunning(
       if (!more && node !== undefined && missing.delete(node)) look();
     };
     const inbox = newInbox(nc);
-    const sub = nc.subscribe(inbox, {
-      callback: (error, msg) => {
-        if (error) return done.reject(error);
-        if (isNoResponders(msg)) return done.resolve();
-        try {
-          hear(answerIn(msg));
-        } catch {
-          // What is no list of jobs was not said by a node.
-        }
-      },
+    const sub = hearOn(nc, inbox, (error, msg) => {
+      if (error) return done.reject(error);
+      if (isNoResponders(msg)) return done.resolve();
+      try {
+        hear(answerIn(msg));
+      } catch {
+        // What is no list of jobs was not said by a node.
+      }
     });
     const usual = clock.setTimer(timeoutMs, () => {
       isUp = true;

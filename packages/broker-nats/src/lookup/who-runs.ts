@@ -9,6 +9,7 @@ import {
 import { subscribe } from "../connection/subscribe.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
+import { readHeaders } from "../wire/read-headers.ts";
 
 const QUEUE = "millrace-queue";
 const CREATED_AT = "millrace-created-at";
@@ -55,10 +56,10 @@ export function answerWhoRuns(
   });
 }
 
-function meantBy({ headers: given }: Msg): MeantRun {
-  const [queue, createdAt] = [QUEUE, CREATED_AT].map((name) => given?.get(name) ?? "");
+function meantBy(msg: Msg): MeantRun {
+  const { [QUEUE]: queue, [CREATED_AT]: createdAt } = readHeaders(msg);
   return {
-    ...(queue === "" ? {} : { queue }),
-    ...(createdAt === "" ? {} : { createdAt: Number(createdAt) }),
+    ...(queue === undefined ? {} : { queue }),
+    ...(createdAt === undefined ? {} : { createdAt: Number(createdAt) }),
   };
 }

@@ -1,5 +1,6 @@
 import type { Msg } from "@nats-io/nats-core";
-import { type PubAck, type RefusalWords, refusal } from "./pub-ack.ts";
+import { readObject } from "../wire/read-object.ts";
+import { isRefusal, type PubAck, type RefusalWords, refusal } from "./pub-ack.ts";
 import type { ReplyMeaning } from "../requests/in-flight-request.ts";
 
 /** What the server says of a fast batch, or of one message of it. */
@@ -47,7 +48,7 @@ export function readBatchAnswer(reply: Msg, subject: string): BatchAnswer {
   // How far it is, which the end says too; what came before a gap is acknowledged next.
   if (type === "ack" || type === "gap") return NOTHING;
   const place = type === "err" ? seq : placeIn(reply.subject);
-  if (error !== undefined) {
+  if (isRefusal(error)) {
     const code = error.err_code ?? 0;
     if (code === DISABLED) return { kind: "closed" };
     if (NO_BATCH.has(code)) return LOST;
@@ -66,12 +67,7 @@ export function takesBatches(reply: Msg): boolean {
 }
 
 function parsed(reply: Msg): Said | undefined {
-  if (reply.data.length === 0) return undefined;
-  try {
-    return reply.json<Said>();
-  } catch {
-    return undefined;
-  }
+  return readObject(reply.string());
 }
 
 /** `….<place>.<operation>.$FI` */

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "@millrace/core";
 import type { Msg, NatsConnection, Status, Subscription } from "@nats-io/nats-core";
 import { watchConnection } from "../connection/connection-events.ts";
+import { hearOn } from "../connection/hear-on.ts";
 import { MillraceError } from "../errors.ts";
 import {
   type InFlightRequest,
@@ -115,9 +116,9 @@ export class FastBatches {
     const inbox = newInbox(this.#nc);
     // A batch is known by one token, to all who publish to the stream.
     this.#prefix = `${inbox}.${inbox.slice(inbox.lastIndexOf(".") + 1)}-`;
-    this.#sub = this.#nc.subscribe(`${inbox}.>`, {
-      callback: (error, msg) => (error ? this.#shut() : this.#answer(msg)),
-    });
+    this.#sub = hearOn(this.#nc, `${inbox}.>`, (error, msg) =>
+      error ? this.#shut() : this.#answer(msg),
+    );
     this.#unwatch = watchConnection(this.#nc, (status) => this.#observe(status));
   }
 

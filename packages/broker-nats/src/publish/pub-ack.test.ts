@@ -38,6 +38,18 @@ test("a duplicate without a sequence proves nothing yet", () => {
 });
 
 test.each([
+  "null",
+  "7",
+  "[]",
+  "no JSON",
+  '{"error":null}',
+  '{"stream":"Q"}',
+  '{"stream":1,"seq":2}',
+])("%s is no confirmation: somebody else answers", (text) => {
+  expect(judgePubAck(reply(text), "s", 1)).toMatchObject({ code: "broker-rejected" });
+});
+
+test.each([
   [10077, "maximum messages exceeded", "queue-full"],
   [10077, "no space left on device", "broker-unavailable"],
   [10054, "message size exceeds maximum allowed", "payload-too-large"],

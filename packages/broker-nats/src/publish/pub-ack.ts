@@ -2,6 +2,7 @@ import type { Msg } from "@nats-io/nats-core";
 import { NOT_AGREED_ON } from "../error-codes.ts";
 import { RETRY, type ReplyMeaning } from "../requests/in-flight-request.ts";
 import { MillraceError, type NatsErrorCode } from "../errors.ts";
+import { readObject } from "../wire/read-object.ts";
 
 /** Proof that the stream holds the message. */
 export interface PubAck {
@@ -108,18 +109,9 @@ function readSequence(data: Uint8Array, from: number): number {
 }
 
 function jsonAck(text: string, subject: string, attempts: number): ReplyMeaning<PubAck> {
-  let ack: PubAckJson;
-  try {
-    ack = JSON.parse(text) as PubAckJson;
-  } catch (cause) {
-    return new MillraceError(
-      "broker-rejected",
-      `The answer for ${subject} is no JetStream acknowledgement. Something else subscribes to this subject.`,
-      { cause },
-    );
-  }
-  if (ack.error !== undefined) return refusal(ack.error, subject);
-  if (ack.stream === undefined || ack.seq === undefined) {
+  const ack: PubAckJson = readObject(text) ?? {};
+  if (isRefusal(ack.error)) return refusal(ack.error, subject);
+  if (typeof ack.stream !== "string" || typeof ack.seq !== "number") {
     return new MillraceError(
       "broker-rejected",
       `The answer for ${subject} is no JetStream acknowledgement. Something else subscribes to this subject.`,
@@ -186,12 +178,17 @@ const MEANING: ReadonlyMap<number, readonly [NatsErrorCode, string]> = new Map<
   ],
 ]);
 
+/** Whether somebody says no, whoever that is. */
+export function isRefusal(error: RefusalWords | undefined): error is RefusalWords {
+  return typeof error === "object" && error !== null;
+}
+
 export function refusal(
   { err_code: errCode = 0, description = "no description" }: RefusalWords,
   subject: string,
 ): ReplyMeaning<PubAck> {
   if (PASSING.has(errCode)) return RETRY;
-  const [code, advice] = meaning(errCode, description);
+  const [code, advice] = meaning(errCode, String(description));
   return new MillraceError(
     code,
     `JetStream refused the message for ${subject}: ${description} (${errCode}). ${advice}`,

@@ -1,4 +1,5 @@
 import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
+import { hearOn } from "../connection/hear-on.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { PullLedger } from "./pull-ledger.ts";
 
@@ -13,7 +14,7 @@ export class PullInbox {
 
   constructor(nc: NatsConnection, callback: (error: Error | null, msg: Msg) => void) {
     this.prefix = `${newInbox(nc)}.`;
-    this.#sub = nc.subscribe(`${this.prefix}*`, { callback });
+    this.#sub = hearOn(nc, `${this.prefix}*`, callback);
   }
 
   get isClosed(): boolean {

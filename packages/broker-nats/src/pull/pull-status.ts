@@ -28,7 +28,7 @@ export type PullNews =
  */
 export function pullNews(status: MessageStatus, headers: ReceivedHeaders): PullNews {
   const pending = headers["nats-pending-messages"];
-  const undelivered = pending === undefined ? undefined : Number(pending);
+  const undelivered = /^\d+$/.test(pending ?? "") ? Number(pending) : undefined;
   switch (status.code) {
     case 100:
       return { kind: "alive" };

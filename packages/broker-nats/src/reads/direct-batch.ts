@@ -1,5 +1,6 @@
 import { MillraceError } from "@millrace/core";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { hearOn } from "../connection/hear-on.ts";
 import { machineOf } from "../machine/machine.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
@@ -44,17 +45,15 @@ export async function readBatch(nc: NatsConnection, wanted: BatchRequest): Promi
   const inbox = newInbox(nc);
   const messages: StoredMessage[] = [];
   const answer = Promise.withResolvers<BatchAnswer>();
-  const sub = nc.subscribe(inbox, {
-    callback: (error, msg) => {
-      if (error !== null) return answer.resolve(undefined);
-      const end = endOf(msg);
-      if (end !== undefined)
-        return answer.resolve(end === "unserved" ? undefined : { messages, pending: end });
-      const stored = new BatchMessage(msg);
-      // An older member knows no batches: it sends one message and no end.
-      if (messages.length === 0 && !stored.ofBatch) return answer.resolve(undefined);
-      messages.push(stored);
-    },
+  const sub = hearOn(nc, inbox, (error, msg) => {
+    if (error !== null) return answer.resolve(undefined);
+    const end = endOf(msg);
+    if (end !== undefined)
+      return answer.resolve(end === "unserved" ? undefined : { messages, pending: end });
+    const stored = new BatchMessage(msg);
+    // An older member knows no batches: it sends one message and no end.
+    if (messages.length === 0 && !stored.ofBatch) return answer.resolve(undefined);
+    messages.push(stored);
   });
   const timer = machineOf(nc).clock.setTimer(TIMEOUT_MS, () => answer.resolve(undefined));
   nc.publish(

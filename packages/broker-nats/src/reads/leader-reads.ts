@@ -1,6 +1,7 @@
 import { MillraceError } from "@millrace/core";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { readObject } from "../wire/read-object.ts";
 import { absenceOn } from "../connection/absence.ts";
 import { ELECTIONS_MS, isClustered, WITHOUT_LEADER } from "../connection/retrying-requests.ts";
 import { RequestWindow } from "../requests/request-window.ts";
@@ -105,13 +106,7 @@ interface Answer {
 function judge(reply: Msg, { subject }: InFlightRequest<Found>): ReplyMeaning<Found> {
   // Nobody answers while the stream has no leader; the next attempt may find one.
   if (reply.data.length === 0) return RETRY;
-  let answer: Answer;
-  try {
-    answer = reply.json<Answer>();
-  } catch (cause) {
-    return asMillraceError(cause, `read from ${subject}`);
-  }
-  const { message, error } = answer;
+  const { message, error }: Answer = readObject(reply.string()) ?? {};
   if (error?.err_code === NO_MESSAGE) return undefined;
   if (WITHOUT_LEADER.has(error?.err_code ?? 0)) return RETRY;
   if (error !== undefined)

@@ -1,5 +1,6 @@
 import { AckPolicy, DeliverPolicy, type JetStreamManager, ReplayPolicy } from "@nats-io/jetstream";
 import { type Msg, nanos, type NatsConnection } from "@nats-io/nats-core";
+import { hearOn } from "../connection/hear-on.ts";
 import { machineOf } from "../machine/machine.ts";
 import { STREAM_NOT_FOUND } from "../error-codes.ts";
 import { apiCode, request } from "../jetstream-errors.ts";
@@ -191,21 +192,19 @@ function pullBatch(
     const ended = Promise.withResolvers<void>();
     const { clock } = machineOf(nc);
     let silence = clock.setTimer(SILENCE_MS, ended.resolve);
-    const sub = nc.subscribe(inbox, {
-      callback: (error, msg) => {
-        if (error !== null) return ended.reject(error);
-        silence.cancel();
-        silence = clock.setTimer(SILENCE_MS, ended.resolve);
-        if (isEnd(msg)) {
-          const news = pullNews(readStatus(msg), readHeaders(msg));
-          // Some may be lost on their way: then the leader is asked.
-          isFull =
-            news.kind === "ended" && !news.isDry && news.undelivered === size - messages.length;
-          return ended.resolve();
-        }
-        messages.push(streamMessage(msg));
-        if (messages.length === size) ended.resolve();
-      },
+    const sub = hearOn(nc, inbox, (error, msg) => {
+      if (error !== null) return ended.reject(error);
+      silence.cancel();
+      silence = clock.setTimer(SILENCE_MS, ended.resolve);
+      if (isEnd(msg)) {
+        const news = pullNews(readStatus(msg), readHeaders(msg));
+        // Some may be lost on their way: then the leader is asked.
+        isFull =
+          news.kind === "ended" && !news.isDry && news.undelivered === size - messages.length;
+        return ended.resolve();
+      }
+      messages.push(streamMessage(msg));
+      if (messages.length === size) ended.resolve();
     });
     void sub.closed.then(() => ended.resolve());
     nc.publish(

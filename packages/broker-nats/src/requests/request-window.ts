@@ -4,6 +4,7 @@ import { PermissionViolationError } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
 import { every } from "../machine/timers.ts";
 import { watchConnection } from "../connection/connection-events.ts";
+import { hearOn } from "../connection/hear-on.ts";
 import { MillraceError } from "../errors.ts";
 import { Fifo } from "../wire/fifo.ts";
 import { newInbox } from "../wire/inbox.ts";
@@ -89,9 +90,9 @@ export class RequestWindow<T> {
     this.#tickMs = Math.max(5, Math.min(250, Math.floor(options.attemptTimeoutMs / 4)));
     this.#refillAt = Math.floor(options.window * REFILL_SHARE);
     this.#prefix = `${newInbox(nc)}.`;
-    this.#sub = nc.subscribe(`${this.#prefix}*`, {
-      callback: (error, msg) => (error ? this.#deny(error) : this.#answer(msg)),
-    });
+    this.#sub = hearOn(nc, `${this.#prefix}*`, (error, msg) =>
+      error ? this.#deny(error) : this.#answer(msg),
+    );
     this.#unwatch = watchConnection(nc, (status) => this.#observe(status));
   }
 

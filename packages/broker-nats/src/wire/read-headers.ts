@@ -100,16 +100,21 @@ function headerBlock(msg: Msg): string | undefined {
     : decoder.decode(_rdata.subarray(0, _msg.hdr));
 }
 
-/** @param block as it came, whoever wrote it: takes time by its length, and throws never */
+/**
+ * @param block as it came, whoever wrote it: takes time by its length, lines without a colon
+ *   included, and throws never
+ */
 export function parseHeaders(block: string): ReceivedHeaders {
   let start = block.indexOf("\r\n") + 2;
   if (start < 2) return EMPTY;
   const headers = noHeaders();
   const isLong = block.length > LONG_BLOCK;
+  // The next one, on whichever line: looked for once, however many lines have none.
+  let colon = 0;
   for (let kept = 0; kept < MOST_HEADERS;) {
     const end = block.indexOf("\r\n", start);
     if (end <= start) return headers;
-    const colon = block.indexOf(":", start);
+    if (colon < start) colon = nextColon(block, start);
     if (colon > start && colon < end) {
       const written = block.slice(start, colon);
       const name = lowerName(isLong ? copyOf(written) : written);
@@ -123,6 +128,11 @@ export function parseHeaders(block: string): ReceivedHeaders {
     start = end + 2;
   }
   return headers;
+}
+
+function nextColon(block: string, from: number): number {
+  const colon = block.indexOf(":", from);
+  return colon === -1 ? Number.POSITIVE_INFINITY : colon;
 }
 
 /** A part of a string keeps the whole of it in memory. */

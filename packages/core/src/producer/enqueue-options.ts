@@ -207,6 +207,7 @@ export function checkedHeaders(
   // A Map or a Headers object has no entries here, and nobody would be told.
   if (Object.prototype.toString.call(headers) !== "[object Object]")
     throw new MillraceError("invalid-option", "headers: must be a plain object of strings.");
+  const names = new Map<string, string>();
   for (const [name, value] of Object.entries(headers)) {
     if (!HEADER_NAME.test(name))
       throw new MillraceError("invalid-option", `headers: ${shown(name)} is no header name.`);
@@ -222,6 +223,21 @@ export function checkedHeaders(
         `headers: ${name} must be a string without line breaks.`,
       );
     }
+    if (!value.isWellFormed()) {
+      throw new MillraceError(
+        "invalid-option",
+        `headers: ${name} has half a character (a lone surrogate).`,
+      );
+    }
+    // Handlers read names in lower case, and would see one of them.
+    const other = names.get(name.toLowerCase());
+    if (other !== undefined) {
+      throw new MillraceError(
+        "invalid-option",
+        `headers: ${other} and ${name} are one name; give it once.`,
+      );
+    }
+    names.set(name.toLowerCase(), name);
   }
   const crowded = tooManyHeaders(headers);
   if (crowded !== undefined) throw new MillraceError("invalid-option", `${crowded}.`);
