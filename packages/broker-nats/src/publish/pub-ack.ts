@@ -188,7 +188,7 @@ export function refusal(
   subject: string,
 ): ReplyMeaning<PubAck> {
   if (PASSING.has(errCode)) return RETRY;
-  const [code, advice] = meaning(errCode, String(description));
+  const [code, advice] = meaning(errCode, description);
   return new MillraceError(
     code,
     `JetStream refused the message for ${subject}: ${description} (${errCode}). ${advice}`,

@@ -8,6 +8,7 @@ import {
   noMetrics,
 } from "@millrace/core";
 import { createMask, type Mask } from "@millrace/telemetry/masking";
+import { callListener, requireListener } from "./call-listener.ts";
 import type { Millrace } from "./millrace.ts";
 import { callLimits, type CallLimits } from "./call-limits.ts";
 import { clientCalls } from "./client-calls.ts";
@@ -79,7 +80,10 @@ export function createClient(broker: Broker, clock: Clock, parts: ClientParts = 
     get status() {
       return broker.status;
     },
-    onStatus: (listener) => broker.onStatus(listener),
+    onStatus: (listener) => {
+      requireListener(listener, "onStatus()");
+      return broker.onStatus((status) => callListener(listener, status));
+    },
     // Async, so that what was wrong with the call rejects like every other error.
     health: async (own = {}) =>
       clientHealth(broker, clock, { ...limits, ...callLimits(own, "health()") }),

@@ -184,7 +184,12 @@ export interface Millrace extends AsyncDisposable {
   with(limits: CallLimits): Millrace;
   /** Whether there is a connection. It comes back by itself, except after `close()`. */
   readonly status: BrokerStatus;
-  /** Tells of each change of `status`. Returns a function that ends this. */
+  /**
+   * Tells of each change of `status`. Returns a function that ends this. What the listener throws
+   * is a warning of the process, and it is told the next change all the same.
+   *
+   * @throws MillraceError `invalid-option`
+   */
   onStatus(listener: (status: BrokerStatus) => void): () => void;
   /**
    * Whether the server answers now, for a health check: at most 2 s, or as the limits say. What

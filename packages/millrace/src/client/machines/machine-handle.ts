@@ -29,6 +29,7 @@ import {
   type Stoppable,
   toMs,
 } from "@millrace/core";
+import { callListener, requireListener } from "../call-listener.ts";
 import type { ClientCalls } from "../client-calls.ts";
 import { HOPELESS } from "../jobs/hopeless.ts";
 import { waitWithin } from "../wait-within.ts";
@@ -90,6 +91,8 @@ export interface MachineHandle<Chart extends AnyStateMachine = AnyStateMachine> 
    * of changes in quick succession perhaps only the last. Over outages. Has returned when it
    * listens.
    *
+   * @param listener what it throws is a warning of the process, and it is told the next all the
+   *   same
    * @param options.signal ends this, too
    * @returns what ends this
    */
@@ -157,6 +160,7 @@ export function machineHandle<Chart extends AnyStateMachine>(
       ),
     waitFor: (isReached, options = {}) => waitFor(host, ref, isReached, calls.wait(options)),
     subscribe: async (listener, options = {}) => {
+      requireListener(listener, "subscribe()");
       refuseUnknown(options, SUBSCRIBE_NAMES, "subscribe()");
       const open = () => follow(host.broker, ref, listener);
       return calls.open("subscribe()", open, options.signal);
@@ -186,7 +190,7 @@ async function follow<Chart extends AnyStateMachine>(
     const document = readMachine(found?.value);
     if (found === undefined || document === undefined || found.revision <= told) return;
     told = found.revision;
-    listener(machineSnapshot<Chart>(document));
+    callListener(listener, machineSnapshot<Chart>(document));
   };
   const watch = await documents.watch(({ document }) => tell(document), key);
   try {

@@ -1,0 +1,19 @@
+import { MillraceError } from "@millrace/core";
+
+/**
+ * Calls a listener of the application's. What it throws is a warning of the process: it must not
+ * end whoever calls it, which other listeners hear through.
+ */
+export function callListener<T>(listener: (news: T) => void, news: T): void {
+  try {
+    listener(news);
+  } catch (error) {
+    process.emitWarning(error instanceof Error ? error : String(error));
+  }
+}
+
+/** @throws MillraceError `invalid-option` */
+export function requireListener(listener: unknown, of: string): void {
+  if (typeof listener === "function") return;
+  throw new MillraceError("invalid-option", `${of}: the listener must be a function.`);
+}
