@@ -26,7 +26,7 @@ export class ThreadPool {
   readonly #strays: Pick<StraySignals, "found"> | undefined;
   readonly #idle: IdleThread[] = [];
   readonly #busy = new Set<Worker>();
-  #attempts = 0;
+  #conversations = 0;
   #closed = false;
 
   /**
@@ -69,7 +69,7 @@ export class ThreadPool {
         this.#busy.add(worker);
         const conversation = new Conversation({
           ...{ worker, job, context, clock: this.#clock, traceModule: this.#traceModule },
-          attempt: (this.#attempts += 1),
+          attempt: (this.#conversations += 1),
         });
         conversation.onStray = (wish) => this.#strays?.found(job.name, wish);
         conversation.onEnd = (settle, { reusable, begun }) => {
