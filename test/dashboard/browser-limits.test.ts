@@ -43,7 +43,8 @@ describeInBrowser("limits and locks of the dashboard", (browserOf) => {
         ["12 min ago", 12.5],
       ] as const) {
         await page.clock.setFixedTime(Date.now() + minutes * 60_000);
-        await gate.getByText(said).waitFor();
+        // Since when it is held, then since when the next waits.
+        await gate.getByText(said).last().waitFor();
         places.push((await next.boundingBox())?.x);
       }
       expect(places[1]).toBe(places[0]);
@@ -76,6 +77,10 @@ describeInBrowser("limits and locks of the dashboard", (browserOf) => {
         ...{ concurrency: 7, rate: { limit: 100, perMs: 60_000 } },
       });
       await page.getByRole("link", { name: "Limits", exact: true }).click();
+      const books = page
+        .getByRole("region", { name: "Limits, table" })
+        .getByRole("row", { name: /^books/ });
+      await books.getByText(/: \d+ since \S/).waitFor();
       const lock = page.getByRole("row").filter({ hasText: "user/invoices/2030" });
       const [held] = await client.locks.list({ prefix: "user/" });
       const since = new Date(held?.since ?? 0).toISOString().slice(0, 19);

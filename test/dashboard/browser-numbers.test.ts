@@ -2,6 +2,7 @@
 import { defineJob } from "millrace";
 import { serveDashboard } from "millrace/dashboard";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { violations } from "../harness/accessibility.ts";
 import { describeServer } from "../harness/servers.ts";
 import { COUNT, fleet } from "./browser-fleet.ts";
 import { busy } from "./busy-fleet.ts";
@@ -146,6 +147,31 @@ describeInBrowser("numbers of the dashboard", (browserOf) => {
       await page.goto(served.url);
       await page.getByRole("heading", { name: "How long they ran" }).waitFor();
       expect(await link.count()).toBe(0);
+    });
+
+    test("what waited in each queue is drawn in its row, in the range of the plots and with their question", async () => {
+      const { served } = await busy(server);
+      const { page, trouble } = await open(browserOf(), served.url);
+      const asked: string[] = [];
+      await page.route("**/api/plots?*", async (route) => {
+        asked.push(new URL(route.request().url()).search);
+        const answer = await route.fetch();
+        const view = (await answer.json()) as object;
+        const billing = { queued: [null, 0, 4_000], oldestAgeMs: [null, 0, 90_000] };
+        await route.fulfill({ json: { ...view, queues: { billing } } });
+      });
+      await page.goto(served.url);
+      const billing = page.getByRole("row").filter({ has: page.getByText("billing") });
+      await billing.getByRole("img", { name: "at most 4,000" }).waitFor();
+      await billing.getByRole("img", { name: "at most 1.5m" }).waitFor();
+      const mail = page.getByRole("row").filter({ has: page.getByText("mail", { exact: true }) });
+      expect(await mail.getByRole("img", { name: "none known" }).count()).toBe(2);
+      await page.getByLabel("Range").selectOption("24 hours");
+      await page.getByRole("button", { name: "queued, 24h" }).waitFor();
+      expect(new Set(asked).size, asked.join()).toBe(2);
+      expect(await violations(page)).toEqual([]);
+      await page.unrouteAll({ behavior: "wait" });
+      expect(trouble).toEqual([]);
     });
 
     test("plots show the last 5 and 15 minutes, of the fleet and of a queue", async () => {

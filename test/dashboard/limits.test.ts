@@ -31,7 +31,7 @@ describe("limits and locks", () => {
             queue: "books",
             gate: "singleton/books.close",
             jobs: 2,
-            holders: [lock?.holder],
+            holders: [{ holder: lock?.holder, since: lock?.since }],
           },
           next: { id: "b-2", name: "books.close" },
         },

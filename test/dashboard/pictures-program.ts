@@ -64,7 +64,8 @@ const page = await browser.newPage({
   viewport: { width: 1_100, height: 700 },
 });
 await page.goto(served.url);
-for (let n = 0; n < 18; n += 1) await client.enqueue(report, null);
+// More than there are slots for until the second sample is taken.
+for (let n = 0; n < 48; n += 1) await client.enqueue(report, null);
 await client.enqueue(send, { to: "later@example.com" }, { delay: "2h" });
 for (let round = 0; round < 40; round += 1) {
   for (let n = 0; n < 4 + (round % 7); n += 1) {
@@ -75,6 +76,11 @@ for (let round = 0; round < 40; round += 1) {
 }
 const picture = (name: string) => page.screenshot({ path: join(folder, `${name}.png`) });
 await setTimeout(6_000);
+// Samples are taken once a minute.
+await page
+  .getByRole("img", { name: /^at most/ })
+  .first()
+  .waitFor({ timeout: 120_000 });
 await picture("overview");
 await page.emulateMedia({ colorScheme: "dark" });
 await page.getByRole("link", { name: /dead letters in queue billing/ }).click();

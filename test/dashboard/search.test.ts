@@ -180,6 +180,18 @@ test("plots say how attempts ended and how the fleet was, by range and queue", a
   await expect(get("plots?range=constructor")).rejects.toThrow(
     /400.*range: must be one of 5m, 15m, 1h/,
   );
+  // Of each queue what waited, in a few parts of the time; and of none in which nothing did.
+  await t.client.queues.pause("mail");
+  for (let n = 0; n < 3; n += 1) await t.enqueue(send, { n });
+  await t.clock.advance("5m");
+  const { queues } = await get<{
+    readonly queues: Readonly<Record<string, Readonly<Record<string, (number | null)[]>>>>;
+  }>("plots?range=1h");
+  expect(Object.keys(queues)).toContain("mail");
+  expect(queues["mail"]?.["queued"]).toHaveLength(20);
+  expect(Math.max(...(queues["mail"]?.["queued"] ?? []).map((value) => value ?? 0))).toBe(3);
+  expect(queues["mail"]?.["oldestAgeMs"]?.at(-1)).toBeGreaterThan(10_000);
+  expect(await get("plots?range=1h&queue=mail")).not.toHaveProperty("queues");
   const bare = await scene();
   expect(await bare.get("plots?range=7d")).not.toHaveProperty("ended");
 });

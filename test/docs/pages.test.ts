@@ -82,6 +82,18 @@ test("every script that a page names exists", () => {
   for (const script of named) expect(Object.keys(scripts)).toContain(script);
 });
 
+test("every page of the dashboard is shown in both themes, in its guide and in the README", () => {
+  const folder = "docs/dashboard/pages";
+  const pictures = globSync(`${folder}/*.webp`, { cwd: ROOT });
+  expect(pictures.length).toBeGreaterThan(40);
+  for (const page of ["README.md", "docs/dashboard.md"]) {
+    const text = read(page);
+    expect(
+      pictures.filter((picture) => !text.includes(`dashboard/pages/${basename(picture)}`)),
+    ).toEqual([]);
+  }
+});
+
 test("docs/README.md lists every page in one of its four parts, and every example", () => {
   const index = read("docs/README.md");
   const parts = index.split(/^## /m).slice(1);

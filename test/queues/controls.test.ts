@@ -280,9 +280,10 @@ describeEachServer("queue controls", (server) => {
     const shown = await eventually(
       async () => {
         const { out } = await cli("limits");
-        return out.includes("work   20 at once") ? out : undefined;
+        const isHeld = /work +20 at once +\S+ \d+ since \d{4}-\d\d-\d\dT/.test(out);
+        return isHeld ? out : undefined;
       },
-      { withinMs: 20_000, describe: "the limits are shown" },
+      { withinMs: 20_000, describe: "the limits are shown, and since when who holds them" },
     );
     expect(shown).toMatch(/work +100 per 1s +\S+/);
     expect(shown).toMatch(/work +2 at once per key/);

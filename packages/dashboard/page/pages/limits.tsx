@@ -1,6 +1,11 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type { GateView, LockView, QueueLimitsView } from "../../src/api/views/limits-views.ts";
+import type {
+  GateHolderView,
+  GateView,
+  LockView,
+  QueueLimitsView,
+} from "../../src/api/views/limits-views.ts";
 import { Action } from "../actions/action.tsx";
 import { jobAddress, jobsAddress } from "../words/addresses.ts";
 import { gateKey, lockKey } from "../tables/alike.ts";
@@ -92,13 +97,15 @@ const GATES: readonly DataColumn<GateView>[] = [
   {
     id: "holders",
     title: "held by",
-    value: ({ holders }) => holders.join(", "),
+    value: ({ holders }) => holders.map(({ holder }) => holder).join(", "),
     cell: ({ gate, holders }) =>
-      holders.length > 0
-        ? holders.join(", ")
-        : gate.startsWith("rate/")
-          ? "nobody: its time comes"
-          : "nobody: the next is let in",
+      holders.length > 0 ? (
+        <Holders of={holders} />
+      ) : gate.startsWith("rate/") ? (
+        "nobody: its time comes"
+      ) : (
+        "nobody: the next is let in"
+      ),
   },
   {
     id: "next",
@@ -128,7 +135,12 @@ const LIMITS: readonly DataColumn<QueueLimitsView>[] = [
     id: "once",
     title: "at once",
     value: ({ concurrency }) => concurrency ?? 0,
-    cell: ({ concurrency, holders }) => slotWords(concurrency, holders),
+    cell: ({ concurrency, holders }) => (
+      <>
+        {slotWords(concurrency, holders)}
+        <Holders of={holders} />
+      </>
+    ),
   },
   {
     id: "starts",
@@ -167,9 +179,30 @@ const LIMITS: readonly DataColumn<QueueLimitsView>[] = [
 
 function slotWords(limit: number | undefined, holders: QueueLimitsView["holders"]): string {
   if (limit === undefined && holders.length === 0) return "–";
-  const used = holders.map(({ holder, count: held }) => `${holder}: ${count(held)}`).join(", ");
-  const most = limit === undefined ? "as the nodes say" : count(limit);
-  return used === "" ? most : `${most} (${used})`;
+  return limit === undefined ? "as the nodes say" : count(limit);
+}
+
+/** Each on a line of its own, with how much it has, where that is counted. */
+function Holders({
+  of: holders,
+}: {
+  readonly of: readonly (GateHolderView & { readonly count?: number })[];
+}): ReactElement {
+  return (
+    <>
+      {holders.map(({ holder, count: held, since }) => (
+        <span key={holder} className="holder">
+          {held === undefined ? holder : `${holder}: ${count(held)}`}
+          {since === undefined ? null : (
+            <span className="quiet">
+              {" "}
+              since <Moment at={since} />
+            </span>
+          )}
+        </span>
+      ))}
+    </>
+  );
 }
 
 const LOCKS: readonly DataColumn<LockView>[] = [

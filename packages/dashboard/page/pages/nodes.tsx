@@ -7,18 +7,19 @@ import { After, Answer, Page } from "../questions/answer.tsx";
 import { pathOf } from "../words/paths.ts";
 import { type DataColumn, DataTable } from "../tables/data-table.tsx";
 import { count, mebibytes } from "../words/number.ts";
-import { Plots } from "../plots/plots.tsx";
+import { Plots, useRange } from "../plots/plots.tsx";
 import { useOverview } from "../questions/questions.ts";
 import { StateBadge } from "../words/state-badge.tsx";
 import { duration, Moment } from "../words/time.tsx";
 
 export function NodesPage(): ReactElement {
   const overview = useOverview();
+  const chosen = useRange();
   return (
     <Page title="Nodes">
       <Answer of={overview}>{({ nodes }) => <NodesTable nodes={nodes} actions />}</Answer>
       <After of={overview}>
-        <Plots of="slots" />
+        <Plots of="slots" chosen={chosen} />
       </After>
     </Page>
   );

@@ -1,4 +1,4 @@
-import type { ReactElement } from "react";
+import { type ReactElement, useMemo } from "react";
 import { Link } from "wouter";
 import type { OverviewView, ProblemView, QueueView } from "../../src/api/views/views.ts";
 import { deadAddress, jobsAddress, oldestAddress } from "../words/addresses.ts";
@@ -7,8 +7,10 @@ import { CreateQueue } from "../actions/create-queue.tsx";
 import { type DataColumn, DataTable } from "../tables/data-table.tsx";
 import { count } from "../words/number.ts";
 import { QUEUE_COLUMN } from "../tables/queue-column.tsx";
-import { useOverview } from "../questions/questions.ts";
-import { Plots } from "../plots/plots.tsx";
+import { useOverview, usePlots } from "../questions/questions.ts";
+import type { QueueOverTimeView } from "../../src/api/views/plots-views.ts";
+import { Plots, useRange } from "../plots/plots.tsx";
+import { Sparkline } from "../plots/sparkline.tsx";
 import { RatesChart } from "../plots/rates-chart.tsx";
 import { duration } from "../words/time.tsx";
 import { unheardWords } from "../words/unheard.tsx";
@@ -26,6 +28,11 @@ export function OverviewPage(): ReactElement {
 
 function Overview({ view }: { readonly view: OverviewView }): ReactElement {
   const { queues, nodes, problems, rates, server } = view;
+  const chosen = useRange();
+  // The same question as that of the plots below: it is asked once.
+  const over = usePlots(chosen.range, "").data?.queues;
+  const { range } = chosen;
+  const columns = useMemo(() => [...QUEUES, ...overTime(range), SLOTS], [range]);
   return (
     <>
       <Problems problems={problems} />
@@ -33,8 +40,8 @@ function Overview({ view }: { readonly view: OverviewView }): ReactElement {
         <h2 id="queues">Queues</h2>
         <DataTable
           label="Queues"
-          columns={QUEUES}
-          rows={queues}
+          columns={columns}
+          rows={queues.map((queue) => ({ ...queue, over: ofQueue(over, queue.queue) }))}
           rowKey={({ queue }) => queue}
           empty={<FirstJob />}
         />
@@ -43,7 +50,7 @@ function Overview({ view }: { readonly view: OverviewView }): ReactElement {
         <h2 id="rates">Right now</h2>
         <RatesChart rates={rates} />
       </section>
-      <Plots />
+      <Plots chosen={chosen} />
       <section aria-labelledby="nodes">
         <h2 id="nodes">Nodes</h2>
         <NodesTable nodes={nodes} />
@@ -143,14 +150,63 @@ const QUEUES: readonly DataColumn<QueueView>[] = [
         <Link href={oldestAddress(queue.queue)}>{duration(queue.oldestAgeMs)}</Link>
       ),
   },
-  {
-    id: "slots",
-    title: "slots",
-    align: "right",
-    value: ({ slots }) => slots,
-    cell: ({ slots, nodes }) => <Link href="/nodes">{nodes === 0 ? "no node" : count(slots)}</Link>,
-  },
 ];
+
+const SLOTS: DataColumn<QueueView> = {
+  id: "slots",
+  title: "slots",
+  align: "right",
+  value: ({ slots }) => slots,
+  cell: ({ slots, nodes }) => <Link href="/nodes">{nodes === 0 ? "no node" : count(slots)}</Link>,
+};
+
+interface QueueRow extends QueueView {
+  /** Undefined before the first answer, and where no job has waited. */
+  readonly over: QueueOverTimeView | undefined;
+}
+
+function ofQueue(
+  over: Readonly<Record<string, QueueOverTimeView>> | undefined,
+  queue: string,
+): QueueOverTimeView | undefined {
+  return over !== undefined && Object.hasOwn(over, queue) ? over[queue] : undefined;
+}
+
+/** What waited in each queue, and since when; in the range that is chosen for the plots. */
+function overTime(range: string): readonly DataColumn<QueueRow>[] {
+  return [
+    small("queued", { title: `queued, ${range}`, colour: "busy", shown: count }),
+    small("oldestAgeMs", { title: `oldest, ${range}`, colour: "warning", shown: duration }),
+  ];
+}
+
+function small(
+  id: keyof QueueOverTimeView,
+  {
+    title,
+    colour,
+    shown,
+  }: {
+    readonly title: string;
+    readonly colour: "busy" | "warning";
+    readonly shown: (value: number) => string;
+  },
+): DataColumn<QueueRow> {
+  const barsOf = ({ over }: QueueRow): readonly number[] =>
+    (over?.[id] ?? []).map((value) => value ?? 0);
+  const mostOf = (row: QueueRow): number => Math.max(0, ...barsOf(row));
+  return {
+    ...{ id: `${id}-over-time`, title, value: mostOf },
+    cell: (row) => (
+      <Sparkline
+        bars={barsOf(row)}
+        words={mostOf(row) === 0 ? "none known" : `at most ${shown(mostOf(row))}`}
+        colour={colour}
+        shown={shown}
+      />
+    ),
+  };
+}
 
 export function queueWords({ paused, open }: Pick<QueueView, "paused" | "open">): string {
   const words = [...(paused === undefined ? [] : ["paused"]), ...(open ? [] : ["closed"])];

@@ -1,18 +1,14 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type {
-  LimitsView,
-  MarkView,
-  QueueDetailView,
-  QueueView,
-} from "../../src/api/views/views.ts";
+import type { LimitsView } from "../../src/api/views/limits-views.ts";
+import type { MarkView, QueueDetailView, QueueView } from "../../src/api/views/views.ts";
 import { Action } from "../actions/action.tsx";
 import { Draining, leftIn } from "../words/draining.tsx";
 import { deadAddress, jobsAddress, ofNode, oldestAddress } from "../words/addresses.ts";
 import { Answer, Page } from "../questions/answer.tsx";
 import { pathOf } from "../words/paths.ts";
 import { count, counted } from "../words/number.ts";
-import { Plots } from "../plots/plots.tsx";
+import { Plots, useRange } from "../plots/plots.tsx";
 import { PurgeQueue } from "../actions/purge-queue.tsx";
 import { useQueue } from "../questions/questions.ts";
 import { rateWords, SetLimits } from "../actions/set-limits.tsx";
@@ -89,6 +85,7 @@ function QueueActions({ detail }: { readonly detail: QueueDetailView }): ReactEl
 }
 
 function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView }): ReactElement {
+  const chosen = useRange();
   const list = (state: string): string => jobsAddress({ state, queue: queue.queue });
   return (
     <>
@@ -134,7 +131,7 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
         <Takes queue={queue} />
         {limits === undefined ? null : <Limits queue={queue.queue} limits={limits} />}
       </dl>
-      <Plots queue={queue.queue} />
+      <Plots queue={queue.queue} chosen={chosen} />
       <p>
         <Link href={jobsAddress({ queue: queue.queue })}>What was settled last in this queue</Link>
       </p>
@@ -192,11 +189,17 @@ function Limits({
         <>
           <dt>Slots held by</dt>
           <dd>
-            {holders.map(({ holder, count: held }) => (
+            {holders.map(({ holder, count: held, since }) => (
               <span key={holder} className="item">
                 <Link href={jobsAddress({ state: "running", queue, filter: ofNode(holder) })}>
                   {holder} <span className="times">{counted(held, "slot")}</span>
                 </Link>
+                {since === undefined ? null : (
+                  <span className="quiet">
+                    {" "}
+                    since <Moment at={since} />
+                  </span>
+                )}
               </span>
             ))}
           </dd>

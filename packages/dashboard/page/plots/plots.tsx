@@ -31,15 +31,26 @@ const NOT_YET: PlotsView = {
   },
 };
 
+export interface ChosenRange {
+  readonly range: string;
+  readonly setRange: (range: string) => void;
+}
+
+export function useRange(): ChosenRange {
+  const [range, setRange] = useState("1h");
+  return { range, setRange };
+}
+
 /** How the fleet, or a queue, was over time; of the fleet perhaps only its slots. */
 export function Plots({
   queue = "",
   of = queue === "" ? "fleet" : "queue",
+  chosen: { range, setRange },
 }: {
   readonly queue?: string;
   readonly of?: "fleet" | "queue" | "slots";
+  readonly chosen: ChosenRange;
 }): ReactElement {
-  const [range, setRange] = useState("1h");
   const plots = usePlots(range, queue);
   const session = useSession().data;
   const grafana = session?.grafana;

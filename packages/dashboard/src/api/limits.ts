@@ -2,10 +2,16 @@ import type { ShowValue } from "@millrace/telemetry/masking";
 import type { FleetGate, FleetLimits } from "../fleet/fleet.ts";
 import { askedLimits, askedLock, askedQueue } from "./changes/asked-limits.ts";
 import type { Asking } from "./changes/changes.ts";
-import type { GateView, LimitsPageView, QueueLimitsView } from "./views/limits-views.ts";
+import type {
+  GateHolderView,
+  GateView,
+  LimitsPageView,
+  QueueLimitsView,
+  LimitsView,
+} from "./views/limits-views.ts";
 import { MOST_GATES } from "./most.ts";
 import type { Reading } from "./reading.ts";
-import type { ChangeView, LimitsView } from "./views/views.ts";
+import type { ChangeView } from "./views/views.ts";
 
 const MOST_LOCKS = 500;
 
@@ -34,7 +40,10 @@ export function limitsView({ concurrency, rate, perKey }: FleetLimits): LimitsVi
     ...(concurrency?.limit === undefined ? {} : { concurrency: concurrency.limit }),
     // Always in the same order: none moves because another has come.
     holders: (concurrency?.holders ?? [])
-      .map(({ holder, count }) => ({ holder, count }))
+      .map(({ holder, count, since }) => ({
+        ...{ holder, count },
+        ...(since === undefined ? {} : { since }),
+      }))
       .sort((a, b) => (a.holder < b.holder ? -1 : 1)),
     ...(rate === undefined
       ? {}
@@ -71,8 +80,19 @@ function gateView({ queue, gate, jobs, next, held }: FleetGate, show: ShowValue)
   return {
     ...{ queue, gate: String(show(gate)), jobs },
     ...(next === undefined ? {} : { next: { id: next.id, name: next.name, since: next.since } }),
-    holders: [...new Set(held.map(({ holder }) => holder))],
+    holders: holdersOf(held),
   };
+}
+
+/** Each once, with its first. */
+function holdersOf(held: FleetGate["held"]): readonly GateHolderView[] {
+  const holders = new Map<string, GateHolderView>();
+  for (const { holder, since } of held) {
+    const before = holders.get(holder)?.since;
+    const first = Math.min(...[before, since].filter((at) => at !== undefined));
+    holders.set(holder, { holder, ...(first === Infinity ? {} : { since: first }) });
+  }
+  return [...holders.values()];
 }
 
 export async function setLimits(queue: string, { fleet, user, body }: Asking): Promise<ChangeView> {

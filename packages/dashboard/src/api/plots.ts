@@ -1,7 +1,7 @@
 import { MillraceError } from "@millrace/core";
 import type { FleetQueueSample, FleetSample } from "../fleet/fleet.ts";
 import type { DashboardSearch, SearchedRate } from "../fleet/search.ts";
-import type { EndedView, PlotsView, SampledView } from "./views/plots-views.ts";
+import type { EndedView, PlotsView, QueueOverTimeView, SampledView } from "./views/plots-views.ts";
 import type { Reading } from "./reading.ts";
 
 const MINUTE_MS = 60_000;
@@ -42,10 +42,12 @@ export async function plots(
     fleet.samples.list({ since: from - STILL_MS }),
     search?.rates({ since: from, stepMs, ...of }),
   ]);
+  const seen = samplesOfEach(samples, steps, stepMs);
   return {
     ...{ from, to },
     ...(rates === undefined ? {} : { ended: endedView(rates, steps) }),
-    sampled: sampledView(samples, steps, stepMs, queue),
+    sampled: sampledView(seen, steps, queue),
+    ...(queue === undefined ? { queues: eachQueue(seen) } : {}),
   };
 }
 
@@ -75,15 +77,15 @@ interface Point extends FleetQueueSample {
   readonly used: number;
 }
 
-function sampledView(
+/** Which samples tell of each step. */
+function samplesOfEach(
   samples: readonly FleetSample[],
   steps: readonly number[],
   stepMs: number,
-  queue: string | undefined,
-): SampledView {
+): readonly (readonly FleetSample[])[] {
   let next = 0;
   let last: FleetSample | undefined;
-  const points = steps.map((at): Point | undefined => {
+  return steps.map((at) => {
     const within: FleetSample[] = [];
     for (; next < samples.length && (samples[next]?.at ?? 0) < at + stepMs; next += 1) {
       last = samples[next];
@@ -91,8 +93,42 @@ function sampledView(
     }
     // Where nothing moves, what was seen last still holds.
     if (within.length === 0 && last !== undefined && at - last.at < STILL_MS) within.push(last);
-    return within.length === 0 ? undefined : mostOf(within.map((sample) => pointOf(sample, queue)));
+    return within;
   });
+}
+
+/** Of a row in a table: as many as can be told apart. */
+const MOST_PARTS = 24;
+
+function eachQueue(
+  seen: readonly (readonly FleetSample[])[],
+): Readonly<Record<string, QueueOverTimeView>> {
+  const size = Math.ceil(seen.length / MOST_PARTS);
+  const parts = Array.from({ length: Math.ceil(seen.length / size) }, (_, n) =>
+    seen.slice(n * size, (n + 1) * size).flat(),
+  );
+  const nothing = parts.map((part) => (part.length === 0 ? null : 0));
+  const queues = new Map<string, { queued: (number | null)[]; oldestAgeMs: (number | null)[] }>();
+  for (const [n, part] of parts.entries())
+    for (const sample of part)
+      for (const [queue, { queued, oldestAgeMs }] of Object.entries(sample.queues)) {
+        if (queued === 0 && oldestAgeMs === 0) continue;
+        const of = queues.get(queue) ?? { queued: [...nothing], oldestAgeMs: [...nothing] };
+        queues.set(queue, of);
+        of.queued[n] = Math.max(of.queued[n] ?? 0, queued);
+        of.oldestAgeMs[n] = Math.max(of.oldestAgeMs[n] ?? 0, oldestAgeMs);
+      }
+  return Object.fromEntries(queues);
+}
+
+function sampledView(
+  seen: readonly (readonly FleetSample[])[],
+  steps: readonly number[],
+  queue: string | undefined,
+): SampledView {
+  const points = seen.map((within): Point | undefined =>
+    within.length === 0 ? undefined : mostOf(within.map((sample) => pointOf(sample, queue))),
+  );
   const column = (field: keyof Point): readonly (number | null)[] =>
     points.map((point) => point?.[field] ?? null);
   return {

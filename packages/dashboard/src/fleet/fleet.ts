@@ -240,6 +240,7 @@ export interface FleetLocks {
 export interface FleetHolder {
   readonly holder: string;
   readonly count: number;
+  readonly since?: number;
 }
 
 export interface FleetQueues {

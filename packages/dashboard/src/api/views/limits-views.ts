@@ -1,5 +1,3 @@
-import type { LimitsView } from "./views.ts";
-
 /** What limits hold jobs back, as it stands in JSON. */
 export interface LimitsPageView {
   readonly queues: readonly QueueLimitsView[];
@@ -23,7 +21,13 @@ export interface GateView {
   readonly gate: string;
   readonly jobs: number;
   readonly next?: { readonly id: string; readonly name: string; readonly since: number };
-  readonly holders: readonly string[];
+  readonly holders: readonly GateHolderView[];
+}
+
+export interface GateHolderView {
+  readonly holder: string;
+  /** Since when it holds the first of what it holds. Absent of a node of an older version. */
+  readonly since?: number;
 }
 
 export interface LockView {
@@ -33,4 +37,21 @@ export interface LockView {
   readonly since?: number;
   readonly leaseMs: number;
   readonly leftMs: number;
+}
+
+export interface LimitsView {
+  readonly concurrency?: number;
+  readonly holders: readonly HolderView[];
+  readonly rate?: { readonly limit: number; readonly perMs: number; readonly available: number };
+  readonly perKey?: {
+    readonly concurrency?: number;
+    readonly rate?: { readonly limit: number; readonly perMs: number };
+  };
+}
+
+export interface HolderView {
+  readonly holder: string;
+  readonly count: number;
+  /** Absent of a node of an older version. */
+  readonly since?: number;
 }

@@ -5,6 +5,14 @@ export interface PlotsView {
   /** How attempts ended, where there is an index that counts them. */
   readonly ended?: EndedView;
   readonly sampled: SampledView;
+  /** Of the fleet: each queue in which a job has waited. */
+  readonly queues?: Readonly<Record<string, QueueOverTimeView>>;
+}
+
+/** In a few equal parts of the time, the most of each; null where nobody took samples. */
+export interface QueueOverTimeView {
+  readonly queued: readonly (number | null)[];
+  readonly oldestAgeMs: readonly (number | null)[];
 }
 
 export interface EndedView {

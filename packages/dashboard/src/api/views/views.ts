@@ -5,6 +5,7 @@
  */
 
 import type { DashboardFinding } from "../../fleet/doctor.ts";
+import type { LimitsView } from "./limits-views.ts";
 import type { StepView } from "./step-view.ts";
 
 export type Role = "viewer" | "operator";
@@ -111,16 +112,6 @@ export interface OverviewView {
   readonly queues: readonly QueueView[];
   readonly nodes: readonly NodeView[];
   readonly rates: readonly RateView[];
-}
-
-export interface LimitsView {
-  readonly concurrency?: number;
-  readonly holders: readonly { readonly holder: string; readonly count: number }[];
-  readonly rate?: { readonly limit: number; readonly perMs: number; readonly available: number };
-  readonly perKey?: {
-    readonly concurrency?: number;
-    readonly rate?: { readonly limit: number; readonly perMs: number };
-  };
 }
 
 /** The oldest job in a queue, where there is one. */

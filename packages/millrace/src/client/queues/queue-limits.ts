@@ -18,6 +18,11 @@ export interface LimitUse {
   readonly holder: string;
   /** Slots it may fill, or tokens it has not used yet. */
   readonly count: number;
+  /**
+   * Since when it holds the first of its slots, epoch milliseconds by its own clock. Absent of
+   * tokens, and of a node of an older version.
+   */
+  readonly since?: number;
 }
 
 /** The limits of a queue that count over all nodes, and who uses them now. */
@@ -36,7 +41,12 @@ export interface QueueLimits {
   readonly perKey?: {
     readonly concurrency?: number;
     readonly rate?: RateLimit;
-    readonly holders: readonly { readonly key: string; readonly holder: string }[];
+    readonly holders: readonly {
+      readonly key: string;
+      readonly holder: string;
+      /** As of `concurrency`. */
+      readonly since?: number;
+    }[];
   };
   /** What the queue may hold, where that is set. At `maxJobs` producers are refused. */
   readonly size?: {
@@ -99,17 +109,22 @@ function concurrencyOf(
   permits: readonly LockView[],
 ): Pick<QueueLimits, "concurrency"> {
   if (concurrency === undefined && permits.length === 0) return {};
-  const counts = new Map<string, number>();
-  for (const { name, holder } of permits) {
+  const uses = new Map<string, LimitUse>();
+  for (const { name, holder, since } of permits) {
     const permit = Number(name.slice(name.lastIndexOf("/") + 1));
     // Without the cap what a permit stands for isn't known; up to 64 it is one slot.
     const slots = concurrency === undefined ? 1 : slotsOf(permit, concurrency);
-    counts.set(holder, (counts.get(holder) ?? 0) + slots);
+    const before = uses.get(holder);
+    const first = Math.min(...[before?.since, since].filter((at) => at !== undefined));
+    uses.set(holder, {
+      ...{ holder, count: (before?.count ?? 0) + slots },
+      ...(first === Infinity ? {} : { since: first }),
+    });
   }
   return {
     concurrency: {
       ...(concurrency === undefined ? {} : { limit: concurrency }),
-      holders: [...counts].map(([holder, count]) => ({ holder, count })),
+      holders: [...uses.values()],
     },
   };
 }
@@ -138,9 +153,10 @@ function perKeyOf(
   permits: readonly LockView[],
 ): Pick<QueueLimits, "perKey"> {
   if (perKey === undefined && permits.length === 0) return {};
-  const holders = permits.map(({ name, holder }) => ({
+  const holders = permits.map(({ name, holder, since }) => ({
     key: name.slice(name.indexOf("/", KEY_PERMITS.length) + 1, name.lastIndexOf("/")),
     holder,
+    ...defined({ since }),
   }));
   return { perKey: { ...perKey, holders } };
 }

@@ -164,26 +164,35 @@ test("limits name who holds what", async () => {
   expect(await queues.limits("work")).toEqual([{ queue: "work" }]);
   await queues.set("work", { concurrency: 100, rate: { limit: 10, per: "1s" } });
   const claim = (holder: string) => ({ holder, leaseMs: 60_000 });
+  const since = clock.now();
+  await broker.locks.acquire("queue-cap/work/1", claim("a"));
+  await broker.locks.acquire("queue-cap/other/3", claim("a"));
+  await clock.advance(10);
   await broker.locks.acquire("queue-cap/work/0", claim("a"));
   await broker.locks.acquire("queue-cap/work/63", claim("b"));
-  await broker.locks.acquire("queue-cap/other/3", claim("a"));
   await broker.locks.acquire("cap/work/hash/0", claim("a"));
+  const list = broker.locks.list.bind(broker.locks);
+  broker.locks.list = async (prefix) =>
+    (await list(prefix)).map(({ since: at, ...lock }) =>
+      // As a node of an older version has it.
+      lock.holder === "b" || at === undefined ? lock : { ...lock, since: at },
+    );
   const held = { a: { count: 3, until: clock.now() + 500 }, gone: { count: 9, until: 0 } };
   await (await broker.documents("rates")).put("queue.work", { tokens: 1, at: clock.now(), held });
   await clock.advance("200ms");
   expect(await queues.limits()).toEqual([
-    { queue: "other", concurrency: { holders: [{ holder: "a", count: 1 }] } },
+    { queue: "other", concurrency: { holders: [{ holder: "a", count: 1, since }] } },
     {
       queue: "work",
       concurrency: {
         limit: 100,
         holders: [
-          { holder: "a", count: 2 },
+          { holder: "a", count: 4, since },
           { holder: "b", count: 1 },
         ],
       },
       rate: { limit: 10, perMs: 1_000, available: 3, holders: [{ holder: "a", count: 3 }] },
-      perKey: { holders: [{ key: "hash", holder: "a" }] },
+      perKey: { holders: [{ key: "hash", holder: "a", since: since + 10 }] },
     },
   ]);
 });

@@ -55,7 +55,9 @@ function rowsOf({ queue, concurrency, rate, perKey, size }: QueueLimits): readon
     const words = limitWords(perKey).map((word) => `${word} per key`);
     const limit = words.length === 0 ? "per key, by the jobs' definitions" : words.join(", ");
     const keys = new Set(perKey.holders.map(({ key }) => key)).size;
-    rows.push({ queue, limit, use: `${perKey.holders.length} jobs of ${keys} keys` });
+    const first = Math.min(...perKey.holders.map(({ since = Infinity }) => since));
+    const since = first === Infinity ? "" : `, the first ${sinceWords(first)}`;
+    rows.push({ queue, limit, use: `${perKey.holders.length} jobs of ${keys} keys${since}` });
   }
   if (size !== undefined) {
     const { maxJobs, maxBytes, jobs } = size;
@@ -71,5 +73,13 @@ function rowsOf({ queue, concurrency, rate, perKey, size }: QueueLimits): readon
 
 function usedBy(holders: readonly LimitUse[], nobody: string): string {
   if (holders.length === 0) return nobody;
-  return holders.map(({ holder, count }) => `${holder} ${count}`).join(", ");
+  return holders
+    .map(({ holder, count, since }) =>
+      since === undefined ? `${holder} ${count}` : `${holder} ${count} ${sinceWords(since)}`,
+    )
+    .join(", ");
+}
+
+function sinceWords(since: number): string {
+  return `since ${new Date(since).toISOString()}`;
 }
