@@ -28,6 +28,8 @@ export interface CliIo {
   readStdin(): Promise<string>;
   /** Asks a person; undefined where there is none to ask. */
   ask(question: string): Promise<string | undefined>;
+  /** Aborted when nobody reads results any more: what only shows things ends then. */
+  readonly unread?: AbortSignal;
   /** Set where results go to a terminal. */
   readonly screen?: Screen;
   readonly paint: Paint;
@@ -39,7 +41,7 @@ export interface CliIo {
  * The process's own streams. `NO_COLOR` and `FORCE_COLOR` count; without either, colours are for
  * terminals only.
  */
-export function processIo(): CliIo {
+export function processIo(unread?: AbortSignal): CliIo {
   return {
     env: process.env,
     cwd: process.cwd(),
@@ -63,6 +65,7 @@ export function processIo(): CliIo {
         terminal.close();
       }
     },
+    ...(unread === undefined ? {} : { unread }),
     ...(process.stdout.isTTY ? { screen: process.stdout } : {}),
     paint: (style, text) => styleText(style, text, { stream: process.stdout }),
     paintErr: (style, text) => styleText(style, text, { stream: process.stderr }),

@@ -8,13 +8,18 @@ const OUTPUT_MS = 2_000;
  */
 const LINGER_MS = 100;
 
-// A reader that has seen enough (`| head`) closes the pipe: that is no error of the command.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
-});
+/**
+ * A reader that has seen enough (`| head`) closes the pipe. That is no error of the command, and no
+ * end of it either: a node has jobs in hand, and the exit code is the command's own.
+ */
+const unread = new AbortController();
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    if (stream === process.stdout) unread.abort();
+  });
 
-process.exitCode = await main(process.argv.slice(2), processIo());
+process.exitCode = await main(process.argv.slice(2), processIo(unread.signal));
 await Promise.race([Promise.all([process.stdout, process.stderr].map(written)), after(OUTPUT_MS)]);
 // A handler that ignored its abort may hold a socket or a timer for ever; the node has handed its
 // job back already.

@@ -6,6 +6,7 @@ import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { clean } from "../../show/clean.ts";
+import { whileRead } from "../../while-read.ts";
 import { withClient } from "../../with-client.ts";
 
 const MOST_ATTEMPT = 1_000_000;
@@ -30,13 +31,16 @@ export const jobsLogs = command({
       const queue = flags.queue ?? (await client.job(id)).queue;
       const entries: JobLogEntry[] = [];
       let isEmpty = true;
-      for await (const said of client.handle(id, queue).logs({ follow: flags.follow === true })) {
-        if (flags.attempt !== undefined && said.attempt !== flags.attempt) continue;
-        isEmpty = false;
-        const entry = shownLine(said, show);
-        if (json) entries.push(entry);
-        else io.out(lineOf(entry));
-      }
+      const follow = flags.follow === true;
+      await whileRead(io, async (ending) => {
+        for await (const said of client.handle(id, queue).logs({ follow, ...ending })) {
+          if (flags.attempt !== undefined && said.attempt !== flags.attempt) continue;
+          isEmpty = false;
+          const entry = shownLine(said, show);
+          if (json) entries.push(entry);
+          else io.out(lineOf(entry));
+        }
+      });
       if (json) return { json: entries, text: () => "" };
       if (isEmpty) io.err("no lines are kept of this job; nodes keep lines with --job-logs\n");
       return EXIT.ok;

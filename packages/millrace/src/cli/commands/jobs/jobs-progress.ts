@@ -6,6 +6,7 @@ import { command } from "../../command.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { clean } from "../../show/clean.ts";
 import { shownReport, showValue } from "@millrace/telemetry/masking";
+import { whileRead } from "../../while-read.ts";
 import { withClient } from "../../with-client.ts";
 
 export const jobsProgress = command({
@@ -34,11 +35,13 @@ export const jobsProgress = command({
         };
       }
       const reports: ProgressReport[] = [];
-      for await (const said of client.handle(id, queue).progress()) {
-        const report = shownReport(said, show);
-        if (json) reports.push(report);
-        else io.out(line(report));
-      }
+      await whileRead(io, async (ending) => {
+        for await (const said of client.handle(id, queue).progress(ending)) {
+          const report = shownReport(said, show);
+          if (json) reports.push(report);
+          else io.out(line(report));
+        }
+      });
       return json ? { json: reports, text: () => "" } : EXIT.ok;
     });
   },

@@ -52,7 +52,8 @@ export const jobsWatch = command({
           if (status === "closed") over.resolve();
           else if (!json) io.err(`${io.paintErr("yellow", status)}\n`);
         });
-        signal.addEventListener("abort", () => over.resolve());
+        for (const end of [signal, io.unread])
+          end?.addEventListener("abort", () => over.resolve(), { once: true });
         const timer = flags.for === undefined ? undefined : setTimeout(over.resolve, flags.for);
         await over.promise;
         clearTimeout(timer);

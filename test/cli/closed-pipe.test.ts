@@ -1,0 +1,150 @@
+// What becomes of a command whose reader has seen enough: `millrace … | head -1`.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { guardChild } from "@millrace/nats-server";
+import { connect, defineJob, type Millrace } from "millrace";
+import { expect, test, vi } from "vitest";
+import { cleanUpLater } from "../harness/cleanup.ts";
+import { eventually, within } from "../harness/deadline.ts";
+import { describeServer } from "../harness/servers.ts";
+import { startMillrace } from "./millrace.ts";
+
+vi.setConfig({ testTimeout: 240_000 });
+
+const BIN = fileURLToPath(new URL("../../packages/millrace/src/cli/bin.ts", import.meta.url));
+const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
+const PATIENCE_MS = 60_000;
+
+const slow = defineJob<{ ms: number }, string>({ name: "slow", queue: "work" });
+
+interface Piped {
+  readonly pid: number;
+  /** Its reader has ended: whatever it writes from now on meets a closed pipe. */
+  readonly readerGone: Promise<unknown>;
+  /** What the reader let through. */
+  out(): string;
+  exit(): Promise<{ readonly code: number | null; readonly signal: string | null }>;
+}
+
+/** The command before a pipe to `reader`. The process that is watched is the command's own. */
+function piped(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  { reader = "head -n 1", both = false } = {},
+): Piped {
+  const script = `exec "$@" > >(exec ${reader})${both ? " 2>&1" : ""}`;
+  const child = spawn("bash", ["-c", script, "bash", process.execPath, BIN, ...args], {
+    stdio: ["ignore", "pipe", "ignore"],
+    env: { ...process.env, ...env },
+  });
+  const ended = once(child, "exit") as Promise<[number | null, string | null]>;
+  const pid = child.pid ?? 0;
+  void ended.then(guardChild(pid), () => {});
+  cleanUpLater(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill("SIGKILL");
+    await ended;
+  });
+  let out = "";
+  child.stdout.on("data", (text: Buffer) => (out += text.toString("utf8")));
+  return {
+    pid,
+    readerGone: once(child.stdout, "end"),
+    out: () => out,
+    exit: async () => {
+      const [code, signal] = await within(ended, PATIENCE_MS, "the command's end");
+      return { code, signal };
+    },
+  };
+}
+
+describeServer("a closed pipe", "newest", (server) => {
+  async function withClient(): Promise<{ client: Millrace; env: Record<string, string> }> {
+    const namespace = server.namespace();
+    const client = await connect({ servers: server.url, namespace, env: {} });
+    cleanUpLater(() => client.close());
+    return { client, env: { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: namespace } };
+  }
+  const running = (client: Millrace, count: number) =>
+    eventually(
+      async () => {
+        const nodes = await client.nodes.list();
+        return nodes.length === count ? { pids: nodes.map(({ pid }) => pid).toSorted() } : false;
+      },
+      { withinMs: PATIENCE_MS, describe: `${count} nodes run` },
+    );
+
+  test.each([
+    ["stdout", false],
+    ["stdout and stderr", true],
+  ])("of a node's %s leaves the node and its job alone", async (_which, both) => {
+    const { client, env } = await withClient();
+    const node = piped(["run", JOBS, "--health-port", "0"], env, { both });
+    await within(node.readerGone, PATIENCE_MS, "the reader's end");
+    await running(client, 1);
+    // The handler prints before it waits.
+    const job = await client.enqueue(slow, { ms: 300 });
+    expect(await job.result({ timeout: "60s" })).toBe("slept");
+    expect(await job.status()).toMatchObject({ attempts: 1 });
+    process.kill(node.pid, "SIGTERM");
+    expect(await node.exit()).toEqual({ code: 0, signal: null });
+    expect(node.out().split("\n")).toHaveLength(2);
+  });
+
+  test("of a group leaves each of its processes alone", async () => {
+    const { client, env } = await withClient();
+    const args = ["run", JOBS, "--processes", "2", "--slots", "1", "--health-port", "0"];
+    const group = piped(args, env);
+    await within(group.readerGone, PATIENCE_MS, "the reader's end");
+    const before = await running(client, 2);
+    const jobs = await Promise.all([1, 2, 3, 4].map(() => client.enqueue(slow, { ms: 500 })));
+    for (const job of jobs) {
+      expect(await job.result({ timeout: "60s" })).toBe("slept");
+      expect(await job.status()).toMatchObject({ attempts: 1 });
+    }
+    expect(await running(client, 2)).toEqual(before);
+    process.kill(group.pid, "SIGTERM");
+    expect(await group.exit()).toEqual({ code: 0, signal: null });
+  });
+
+  test("hides no exit code", async () => {
+    const { client, env } = await withClient();
+    await client.queues.ensure("work");
+    const gone = { reader: "true" };
+    const code = async (args: readonly string[], also: Record<string, string> = {}) =>
+      (await piped(args, { ...env, ...also }, gone).exit()).code;
+    expect(await code(["queues"])).toBe(0);
+    expect(await code(["jobs", "get", "nosuch", "--json"])).toBe(1);
+    expect(await code(["queues", "--nope", "--json"])).toBe(2);
+    const nobody = { MILLRACE_SERVERS: "nats://127.0.0.1:1" };
+    expect(await code(["queues", "--json"], nobody)).toBe(3);
+  });
+
+  test.each([
+    ["jobs watch", ["jobs", "watch"]],
+    ["jobs progress --follow", ["jobs", "progress", "long", "--follow"]],
+  ])("ends %s", async (_name, args) => {
+    const { client, env } = await withClient();
+    const node = startMillrace(["run", JOBS, "--health-port", "0"], env);
+    await running(client, 1);
+    await client.enqueue(slow, { ms: 600_000 }, { id: "long" });
+    await eventually(async () => (await client.job("long")).state === "running", {
+      ...{ withinMs: PATIENCE_MS, describe: "the job runs" },
+    });
+    const shown = piped(args, env, { reader: "true" });
+    const ended = shown.exit();
+    let isOver = false;
+    void ended.finally(() => (isOver = true));
+    // Whatever is shown meets a closed pipe; a watcher that was started just now may not hear the
+    // first.
+    await eventually(
+      async () => {
+        await client.enqueue(slow, { ms: 1 });
+        return isOver;
+      },
+      { withinMs: PATIENCE_MS, describe: "it has ended", everyMs: 200 },
+    );
+    expect(await ended).toEqual({ code: 0, signal: null });
+    await node.kill();
+  });
+});
