@@ -21,8 +21,14 @@ import type { NatsBroker } from "./nats-broker.ts";
 export async function connectBroker(options: NatsBrokerOptions): Promise<NatsBroker> {
   const config = brokerConfig(options);
   const { connection, logger, signal } = config;
-  const waiting = new WaitingLog(logger, serverAddresses(connection).urls);
+  const { urls } = serverAddresses(connection);
+  const waiting = new WaitingLog(logger, urls, "server");
   const connected = await connectNats(connection, signal, (error) => waiting.refused(error));
   waiting.connected();
-  return brokerOn(connected, config, (owner) => LeaseKeeper.open({ ...owner, connection }));
+  return brokerOn(connected, config, (owner, opening) =>
+    LeaseKeeper.open({
+      ...{ ...owner, connection, signal: opening },
+      waiting: new WaitingLog(logger, urls, "leases"),
+    }),
+  );
 }

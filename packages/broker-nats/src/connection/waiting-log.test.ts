@@ -15,7 +15,7 @@ function scene() {
     info: (fields, message) => void lines.push(["info", fields, message]),
     warn: (fields, message) => void lines.push(["warn", fields, message]),
   };
-  return { clock, lines, waiting: new WaitingLog(log, SERVERS, () => clock.now) };
+  return { clock, lines, waiting: new WaitingLog(log, SERVERS, "server", () => clock.now) };
 }
 
 test("a program that waits for its server says so at once, then once a minute, and when it has one", () => {

@@ -4,18 +4,25 @@ import { type Logger, type MillraceError, recordError } from "@millrace/core";
 const EVERY_MS = 60_000;
 
 /**
- * The lines of a log while a program waits for its first server: without one it would look as if it
- * hung.
+ * The lines of a log while a program waits for its first server, or its thread that extends leases
+ * for its own connection: without one it would look as if it hung.
  */
 export class WaitingLog {
   readonly #log: Logger;
   readonly #servers: readonly string[];
+  readonly #for: "server" | "leases";
   readonly #now: () => number;
   #sinceMs: number | undefined;
   #toldMs = Number.NEGATIVE_INFINITY;
 
   /** @param now milliseconds of a clock that never steps */
-  constructor(log: Logger, servers: readonly string[], now = () => performance.now()) {
+  constructor(
+    log: Logger,
+    servers: readonly string[],
+    purpose: "server" | "leases",
+    now = () => performance.now(),
+  ) {
+    this.#for = purpose;
     this.#log = log;
     this.#servers = servers;
     this.#now = now;
@@ -33,7 +40,9 @@ export class WaitingLog {
         waitedMs: Math.round(now - this.#sinceMs),
         error: recordError(error.cause ?? error),
       },
-      "waiting for a NATS server: none answers yet; trying until one does",
+      this.#for === "server"
+        ? "waiting for a NATS server: none answers yet; trying until one does"
+        : "no job can be taken: the thread that extends leases can't connect; trying until it can",
     );
   }
 
@@ -42,7 +51,10 @@ export class WaitingLog {
     if (this.#sinceMs === undefined) return;
     this.#log.info(
       { servers: this.#servers, waitedMs: Math.round(this.#now() - this.#sinceMs) },
-      "a NATS server answers",
+      this.#for === "server"
+        ? "a NATS server answers"
+        : "the thread that extends leases is connected",
     );
+    this.#sinceMs = undefined;
   }
 }

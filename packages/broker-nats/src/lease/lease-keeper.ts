@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import type { NatsConnectionOptions } from "../connection/connection-options.ts";
+import type { WaitingLog } from "../connection/waiting-log.ts";
 import { MillraceError } from "../errors.ts";
 import type { LeaseSegment } from "./lease-segment.ts";
 import { leaseThread } from "./lease-thread.ts";
@@ -11,6 +12,10 @@ import type { FromWorker, LeaseWorkerData, ToWorker } from "./worker-messages.ts
 export interface LeaseKeeperOptions extends LeasesOwner {
   /** For the worker's own connection. */
   readonly connection: NatsConnectionOptions;
+  /** Ends the wait for the first connection. */
+  readonly signal?: AbortSignal;
+  /** Told while the worker dials in vain, and when it is connected. */
+  readonly waiting?: Pick<WaitingLog, "refused" | "connected">;
   /** Replaced by tests of a worker that fails. */
   readonly workerUrl?: URL;
 }
@@ -46,15 +51,21 @@ export class LeaseKeeper extends LeaseSlots {
   readonly #watch: NodeJS.Timeout;
   #state: WorkerState;
 
-  /** @throws MillraceError what `connectNats` throws */
+  /** @throws MillraceError what `connectNats` throws; the signal's reason */
   static async open(options: LeaseKeeperOptions): Promise<LeaseKeeper> {
+    const { signal } = options;
+    signal?.throwIfAborted();
     const first = Promise.withResolvers<void>();
+    const giveUp = (): void => first.reject(signal?.reason as Error);
+    signal?.addEventListener("abort", giveUp, { once: true });
     const keeper = new LeaseKeeper(options, first.resolve, first.reject);
     try {
       await first.promise;
     } catch (error) {
       await keeper.close();
       throw error;
+    } finally {
+      signal?.removeEventListener("abort", giveUp);
     }
     return keeper;
   }
@@ -109,7 +120,13 @@ export class LeaseKeeper extends LeaseSlots {
       this.#options.onProblem?.(error);
     };
     worker.on("message", (message: FromWorker) => {
-      if (message.kind === "ready") ready?.();
+      const { waiting } = this.#options;
+      if (message.kind === "waiting")
+        waiting?.refused(new MillraceError("server-unreachable", message.message));
+      if (message.kind === "ready") {
+        waiting?.connected();
+        ready?.();
+      }
       if (message.kind === "failed") report(new MillraceError(message.code, message.message));
       if (message.kind === "lost") this.lost(message.slot, message.generation);
     });

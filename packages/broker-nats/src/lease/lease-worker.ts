@@ -36,6 +36,8 @@ async function open(): Promise<void> {
   const { nc } = await connectNats(
     { ...connection, waitOnFirstConnect: true },
     stopConnecting.signal,
+    ({ cause, message }) =>
+      post({ kind: "waiting", message: cause instanceof Error ? cause.message : message }),
   );
   if (stopConnecting.signal.aborted) return closeForGood(nc);
   extensions.open(nc);

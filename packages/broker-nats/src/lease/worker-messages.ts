@@ -13,5 +13,7 @@ export type ToWorker =
 
 export type FromWorker =
   | { readonly kind: "ready" }
+  /** It dials, in vain so far. */
+  | { readonly kind: "waiting"; readonly message: string }
   | { readonly kind: "lost"; readonly slot: number; readonly generation: number }
   | { readonly kind: "failed"; readonly code: NatsErrorCode; readonly message: string };

@@ -1,10 +1,11 @@
-import type { LockKeeping } from "@millrace/core";
+import { type LockKeeping, MillraceError } from "@millrace/core";
 import type { LeaseId } from "../lease/lease.ts";
 import type { Leases, LeasesOwner } from "../lease/leases.ts";
 import type { LockOrder } from "../lease/lock-order.ts";
 import { NatsLease } from "./nats-lease.ts";
 
-export type OpenLeases = (owner: LeasesOwner) => Promise<Leases>;
+/** Rejects with the signal's reason once that is aborted, and leaves nothing open. */
+export type OpenLeases = (owner: LeasesOwner, signal: AbortSignal) => Promise<Leases>;
 
 export interface LeaseRegistryOptions {
   /** A keeper of its own connection. */
@@ -33,12 +34,15 @@ interface Opened {
 export class LeaseRegistry {
   readonly #options: LeaseRegistryOptions;
   readonly #opened: Opened[] = [];
+  readonly #closing = new AbortController();
 
   constructor(options: LeaseRegistryOptions) {
     this.#options = options;
   }
 
+  /** @throws MillraceError `connection-closed`; what a keeper's connection can't be had for */
   async leasesFor(leaseMs: number): Promise<LeaseTaker> {
+    this.#closing.signal.throwIfAborted();
     const opened =
       this.#opened.find(({ shortestMs }) => shortestMs <= leaseMs) ?? this.#open(leaseMs);
     const keeper = await opened.keeper;
@@ -67,9 +71,12 @@ export class LeaseRegistry {
 
   /**
    * Nothing is extended any more: what was not settled goes to another holder when its lease runs
-   * out.
+   * out. A keeper that has no connection yet is not waited for: it may dial for ever.
    */
   async close(): Promise<void> {
+    this.#closing.abort(
+      new MillraceError("connection-closed", "This broker was closed. Connect again."),
+    );
     for (const { keeper, leases } of this.#opened.splice(0)) {
       for (const lease of [...leases.values()]) lease.end();
       // One that never opened told its caller why.
@@ -82,12 +89,15 @@ export class LeaseRegistry {
 
   #open(leaseMs: number): Opened {
     const leases = new Map<LeaseId, NatsLease>();
-    const keeper = this.#options.open({
-      ackWaitMs: leaseMs,
-      roundTrip: this.#options.roundTrip,
-      onLost: (id) => leases.get(id)?.lose(),
-      onProblem: (error) => this.#options.onProblem(error, "extend leases"),
-    });
+    const keeper = this.#options.open(
+      {
+        ackWaitMs: leaseMs,
+        roundTrip: this.#options.roundTrip,
+        onLost: (id) => leases.get(id)?.lose(),
+        onProblem: (error) => this.#options.onProblem(error, "extend leases"),
+      },
+      this.#closing.signal,
+    );
     const opened: Opened = { shortestMs: leaseMs, keeper, leases };
     this.#opened.push(opened);
     keeper.then(

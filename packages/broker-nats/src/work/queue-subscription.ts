@@ -1,6 +1,7 @@
 import {
   laneWeights,
   type LaneWeights,
+  LONGEST_LEASE_MS,
   MillraceError,
   type WorkOptions,
   type WorkSubscription,
@@ -42,7 +43,7 @@ export class QueueSubscription implements WorkSubscription {
     const weights = laneWeights(work.weights);
     const { leaseMs, addedKeys } = await ensureQueueConsumers(server, queue, work.leaseMs);
     options.requireOpen();
-    const takeLease = await leases.leasesFor(leaseMs);
+    const takeLease = await leases.leasesFor(keptMs(leaseMs));
     // A subscription pulls from its first moment: one made now would take jobs that nobody settles.
     options.requireOpen();
     const subscription = new QueueSubscription(options, takeLease, leaseMs, weights);
@@ -119,7 +120,7 @@ export class QueueSubscription implements WorkSubscription {
   async #restoreConsumers(): Promise<void> {
     const { server, queue, work, leases } = this.#options;
     const { leaseMs, addedKeys } = await ensureQueueConsumers(server, queue, work.leaseMs);
-    this.#takeLease = await leases.leasesFor(leaseMs);
+    this.#takeLease = await leases.leasesFor(keptMs(leaseMs));
     if (addedKeys) this.#look.begin();
   }
 }
@@ -137,10 +138,18 @@ function pullExpiryMs(leaseMs: number): number {
   return Math.min(LONGEST_PULL_MS, leaseMs / 2);
 }
 
+/**
+ * A consumer that was changed by hand may grant more than a lease can be. One that is held to be
+ * shorter is extended in time all the more.
+ */
+function keptMs(grantedMs: number): number {
+  return Math.min(grantedMs, LONGEST_LEASE_MS);
+}
+
 function requireLease(leaseMs: number): void {
-  if (Number.isFinite(leaseMs) && leaseMs >= SHORTEST_LEASE_MS) return;
+  if (leaseMs >= SHORTEST_LEASE_MS && leaseMs <= LONGEST_LEASE_MS) return;
   throw new MillraceError(
     "invalid-option",
-    `leaseMs: a lease is at least ${SHORTEST_LEASE_MS} milliseconds; got ${leaseMs}.`,
+    `leaseMs: a lease is at least ${SHORTEST_LEASE_MS} and at most ${LONGEST_LEASE_MS} milliseconds (a day); got ${leaseMs}.`,
   );
 }

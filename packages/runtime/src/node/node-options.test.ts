@@ -64,6 +64,8 @@ test.each<[Partial<NodeOptions>, string, RegExp]>([
   [{ grace: "soon" as "1s" }, "invalid-duration", /^grace: "soon"/],
   [{ lease: "x" as "1s" }, "invalid-duration", /^lease: "x"/],
   [{ lease: "999ms" }, "invalid-option", /^lease .*999ms/],
+  [{ lease: "25h" }, "invalid-option", /^lease .*at most 24h.*25h/],
+  [{ schedulerLease: "30d" }, "invalid-option", /^schedulerLease .*at most 24h.*30d/],
   [{ name: "n".repeat(129) }, "invalid-option", /^name .*up to 128/],
   [{ maxParked: -1 }, "invalid-option", /^maxParked .*-1/],
   [{ queues: { mail: { maxParked: 0.5 } } }, "invalid-option", /^queues\.mail\.maxParked .*0\.5/],

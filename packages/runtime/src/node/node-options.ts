@@ -14,6 +14,7 @@ import {
   laneWeights,
   type LaneWeights,
   type Logger,
+  LONGEST_LEASE_MS,
   type MachineDefinition,
   type MetricsCollector,
   type Middleware,
@@ -99,8 +100,8 @@ export interface NodeOptions {
    */
   readonly grace?: Duration;
   /**
-   * How soon a dead node's jobs are delivered again. Extended by itself while a handler runs.
-   * Default: 30 s.
+   * How soon a dead node's jobs are delivered again, from 1 s to 24 h. Extended by itself while a
+   * handler runs. Default: 30 s.
    */
   readonly lease?: Duration;
   /**
@@ -215,7 +216,7 @@ export function nodeSettings(options: Omit<NodeOptions, "broker">): Omit<NodeCon
   refuseUnknown(options, NAMES, "a node");
   requireParts(options);
   const leaseMs = toMs(options.lease ?? "30s", "lease");
-  if (leaseMs < LEAST_LEASE_MS) throw wrong("lease", options.lease, "at least 1s");
+  requireLease("lease", options.lease, leaseMs);
   const name = options.name ?? defaultName();
   if (!isId(name)) throw wrong("name", name, "made of A-Z a-z 0-9 _ : -, up to 128");
   const queues = new Map<string, NodeQueueOptions>();
@@ -261,8 +262,13 @@ export function nodeSettings(options: Omit<NodeOptions, "broker">): Omit<NodeCon
 function schedulerLeaseMs(lease: Duration | undefined, leaseMs: number): number {
   if (lease === undefined) return Math.min(leaseMs, LONGEST_USUAL_SCHEDULER_LEASE_MS);
   const ms = toMs(lease, "schedulerLease");
-  if (ms < LEAST_LEASE_MS) throw wrong("schedulerLease", lease, "at least 1s");
+  requireLease("schedulerLease", lease, ms);
   return ms;
+}
+
+function requireLease(field: string, given: Duration | undefined, ms: number): void {
+  if (ms < LEAST_LEASE_MS || ms > LONGEST_LEASE_MS)
+    throw wrong(field, given, "at least 1s and at most 24h");
 }
 
 const MIB = 2 ** 20;
