@@ -191,6 +191,8 @@ export async function startContainer(
   options: {
     readonly env: Readonly<Record<string, string>>;
     readonly mount?: { readonly from: string; readonly to: string };
+    /** In the place of the image's own. */
+    readonly command?: readonly string[];
   },
 ): Promise<Container & { dispose(): Promise<void> }> {
   const podman = (...args: string[]) => runProgram(tools.podman, args, { timeoutMs: MINUTE });
@@ -206,6 +208,7 @@ export async function startContainer(
       ? []
       : [`--volume=${options.mount.from}:${options.mount.to}:ro`]),
     image,
+    ...(options.command ?? []),
   );
   return {
     exec: (...command) => podman("exec", name, ...command),

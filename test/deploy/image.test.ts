@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findFreePort } from "@millrace/nats-server";
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
+import { connect } from "millrace";
 import { millraceHere } from "../cli/millrace.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
@@ -183,6 +184,54 @@ if (builder.state === "missing") {
         attempts: 1,
         result: "slept",
       });
+    }, 180_000);
+
+    test("its dashboard: it says who may come before it serves there, serves its page, and ends at once", async ({
+      skip,
+    }) => {
+      const name = built(skip);
+      const folder = await mkdtemp(join(tmpdir(), "millrace-users-"));
+      onTestFinished(() => rm(folder, { recursive: true }));
+      const users = join(folder, "users");
+      await writeFile(users, "ada:operator:correct-horse-battery\n");
+      const port = await findFreePort();
+      const connection = { servers: server.url, namespace: server.namespace() };
+      const ui = async (more: object) => {
+        const container = await startContainer(tools, name, {
+          command: ["ui", "--json"],
+          env: {
+            ...{ MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: connection.namespace },
+            ...{ MILLRACE_UI_PORT: String(port), ...more },
+          },
+          mount: { from: users, to: "/run/secrets/users" },
+        });
+        onTestFinished(() => container.dispose());
+        return container;
+      };
+      const unprotected = await ui({});
+      await eventually(async () => (await unprotected.logs()).includes("dashboard-unprotected"), {
+        ...{ withinMs: 60_000, describe: "a dashboard without accounts that does not start" },
+      });
+
+      const client = await connect({ ...connection, env: {} });
+      onTestFinished(() => client.close());
+      await client.queues.ensure("mail");
+      const container = await ui({ MILLRACE_UI_USERS_FILE: "/run/secrets/users" });
+      const headers = { authorization: "Bearer correct-horse-battery" };
+      const get = (path: string, by: object = { headers }): Promise<Response> =>
+        fetch(`http://127.0.0.1:${port}/${path}`, by);
+      await eventually(async () => (await get("")).ok, {
+        ...{ withinMs: 60_000, describe: "a dashboard in a container that serves its page" },
+      });
+      expect((await get("", {})).status).toBe(401);
+      const page = await (await get("")).text();
+      const assets = [...page.matchAll(/(?:src|href)="(assets\/[^"]+)"/g)].map(([, to]) => to);
+      expect(assets).not.toEqual([]);
+      for (const asset of assets) expect((await get(asset ?? "")).status).toBe(200);
+      expect(await (await get("api/overview")).json()).toMatchObject({
+        ...{ connected: true, queues: [{ queue: "mail" }] },
+      });
+      expect(await container.stop(30)).toBe(0);
     }, 180_000);
 
     test("an image built FROM it; what outlasts the grace is handed back unspent", async ({
