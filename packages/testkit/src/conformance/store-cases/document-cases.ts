@@ -44,6 +44,15 @@ export const documentCases: readonly ConformanceCase[] = [
     });
   }),
 
+  conformanceCase("documents: one that is too large is refused", async (scene) => {
+    const { documents, key } = await desk(scene, "a");
+    await rejectsWith(
+      "payload-too-large",
+      documents.put(key("a"), { text: "x".repeat(1_100_000) }),
+    );
+    assert.equal(await documents.get(key("a")), undefined);
+  }),
+
   conformanceCase(
     "documents: a peek or a find shows what was just written, as a get does",
     async (scene) => {

@@ -50,6 +50,19 @@ export const historyCases: readonly ConformanceCase[] = [
   ),
 
   conformanceCase(
+    "history: an output that is too large is left out, and the record says so",
+    async (scene) => {
+      const write = await writer(scene);
+      const job = scene.job();
+      const { output: _output, ...rest } = scene.record(job);
+      await write({ ...rest, output: "x".repeat(1_100_000) });
+      assert.deepEqual(await scene.broker.history.read({ id: job.id, queue: scene.queue }), [
+        { ...rest, outputDropped: "too-large" },
+      ]);
+    },
+  ),
+
+  conformanceCase(
     "history: of the ends of one job the first is stored, and who records another is told",
     async (scene) => {
       await scene.ensure({ dedupeWindowMs: 1_000 });

@@ -13,6 +13,9 @@ import type { Connection } from "../connection.ts";
 
 type Change = Parameters<Parameters<DocumentStore["watch"]>[0]>[0];
 
+/** As a server's `max_payload` is by default. */
+const MOST_BYTES = 1_048_576;
+
 /**
  * One bucket of documents, shared by every connection; values are kept as bytes, so that nobody
  * shares an object.
@@ -68,6 +71,11 @@ export class DocumentBucket {
   put(key: string, value: unknown, expected: number | undefined): number {
     this.#requireRevision(key, expected);
     const bytes = encodeMsgpack(value);
+    if (bytes.length > MOST_BYTES)
+      throw new MillraceError(
+        "payload-too-large",
+        `The document ${key} takes ${bytes.length} bytes, and a server takes ${MOST_BYTES} by default. Keep less in it.`,
+      );
     const revision = (this.#lastRevision += 1);
     this.#entries.set(key, { bytes, revision, updatedAt: this.#clock.now() });
     this.#tell(key);

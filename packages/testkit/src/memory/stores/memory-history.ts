@@ -37,6 +37,18 @@ interface Follower {
   readonly notify: (bytes: Uint8Array) => void;
 }
 
+/** As a server's `max_payload` is by default, without the room for a record's subject. */
+const MOST_BYTES = 1_048_576 - 1_024;
+
+/** The outcome itself is never lost: an output that a server would not take is left out. */
+function bytesOf(record: HistoryRecord): Uint8Array {
+  const limits = { ...AS_IT_IS, wellFormed: true };
+  const bytes = encodeMsgpack(record, limits);
+  if (bytes.length <= MOST_BYTES || record.output === undefined) return bytes;
+  const { output: _output, ...rest } = record;
+  return encodeMsgpack({ ...rest, outputDropped: "too-large" }, limits);
+}
+
 /** All history, oldest first, bounded by count; kept as the bytes a stream would keep. */
 export class HistoryTape {
   readonly #limit: number;
@@ -64,7 +76,7 @@ export class HistoryTape {
       id: record.id,
       queue: record.queue,
       storedAt: this.#clock.now(),
-      bytes: encodeMsgpack(record, { ...AS_IT_IS, wellFormed: true }),
+      bytes: bytesOf(record),
     };
     if (this.#hasEnd(record, line)) return false;
     const kind = record.state === "requeued" ? "requeued" : "ended";
