@@ -1,4 +1,5 @@
 import { MillraceError } from "../errors/millrace-error.ts";
+import { mustBe } from "../options/option-values.ts";
 
 /** A day. A holder renews; a longer lease would only keep a dead holder's lock from the others. */
 export const LONGEST_LEASE_MS = 24 * 3_600_000;
@@ -7,6 +8,7 @@ const LONGEST_NAME_BYTES = 512;
 
 /** @throws MillraceError `invalid-name` */
 export function requireLockName(name: string): void {
+  if (typeof name !== "string") throw mustBe("name", "a lock's name", name, "invalid-name");
   const bytes = Buffer.byteLength(name);
   if (bytes > 0 && bytes <= LONGEST_NAME_BYTES) return;
   throw new MillraceError(

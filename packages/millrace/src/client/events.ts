@@ -4,6 +4,7 @@ import {
   mustBe,
   optionNames,
   refuseUnknown,
+  requireJobName,
   requireQueueName,
 } from "@millrace/core";
 import { followEvents, type JobEvent } from "./follow-events.ts";
@@ -38,7 +39,8 @@ export function eventsOf(
 ): AsyncIterableIterator<JobEvent, void, undefined> {
   refuseUnknown(query, NAMES, "events()");
   const { state, ...filter } = query;
-  const { queue, after } = filter;
+  const { queue, name, after } = filter;
+  if (name !== undefined) requireJobName(name);
   if (queue !== undefined) requireQueueName(queue);
   if (after !== undefined && !(Number.isSafeInteger(after) && after >= 0))
     throw mustBe("after", "the position of an event, or 0", after);

@@ -9,6 +9,7 @@ import {
   MillraceError,
   optionNames,
   refuseUnknown,
+  requireFunction,
   requireLockName,
   silentLogger,
   toMs,
@@ -71,6 +72,8 @@ export async function withLock<Result>(
 ): Promise<Result> {
   requireLockName(name);
   refuseUnknown(options, NAMES, "lock()");
+  // Before anything is locked, and waited for.
+  requireFunction(run, "run");
   const { lease: leaseLength = "30s", wait, signal } = options;
   const waitMs = wait === undefined ? Number.POSITIVE_INFINITY : toMs(wait, "wait");
   const askedAt = store.clock.monotonic();

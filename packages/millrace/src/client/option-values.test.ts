@@ -59,6 +59,11 @@ const CALLS: Readonly<Record<string, (t: TestRuntime) => unknown>> = {
       js({ replace: 1 }),
     ),
   "dead.edit merge": ({ client }) => client.dead.edit("a", 1, js({ merge: "no" })),
+  "lock run": ({ client }) => client.lock("l", {}, js(7)),
+  "jobs.list where": ({ client }) => client.jobs.list(js({ where: 7 })),
+  "jobs.search where": ({ client }) => client.jobs.search(js({ state: "queued", where: null })),
+  "jobs.complete": ({ client }) => client.jobs.complete(js(undefined), { state: "queued" }),
+  "dead.list where": ({ client }) => client.dead.list(js({ where: Symbol("s") })),
   "job payload": ({ client }) => client.job("j", js({ payload: "yes" })),
   "job hold": ({ client }) => client.job("j", js({ hold: 1 })),
   "dead.list NaN": ({ client }) => client.dead.list({ limit: Number.NaN }),
@@ -83,6 +88,30 @@ const CALLS: Readonly<Record<string, (t: TestRuntime) => unknown>> = {
   ),
   "createMask key": () => createMask(js({ key: ["iban"] })),
 };
+
+const NAMED: Readonly<Record<string, (t: TestRuntime, name: unknown) => unknown>> = {
+  lock: ({ client }, name) => client.lock(js(name), {}, unreached),
+  "locks.release": ({ client }, name) => client.locks.release(js(name)),
+  events: ({ client }, name) => client.events({ name: js(name) }),
+  "jobs.watch": ({ client }, name) => client.jobs.watch({ name: js(name) }),
+  "signal job": ({ client }, job) => client.signal(js(job), "a", "go", 1),
+};
+
+test.each(
+  Object.entries(NAMED).flatMap(([what, call]) =>
+    [null, 7, {}, [], 5n, Symbol("s"), () => 1].map((name) => [what, name, call] as const),
+  ),
+)("%s has no name %o", async (_what, name, call) => {
+  await using t = await createTestRuntime({ jobs: [job.handler(() => {})] });
+  await expect((async () => call(t, name))()).rejects.toMatchObject({ code: "invalid-name" });
+});
+
+test.each([undefined, null, 7, 5n, [], () => 1])("no signal is called %o", async (signal) => {
+  await using t = await createTestRuntime({ jobs: [job.handler(() => {})] });
+  await expect(t.client.signal("work", "a", js(signal), 1)).rejects.toMatchObject({
+    code: expect.stringMatching(/^invalid-/) as string,
+  });
+});
 
 test.each(Object.entries(CALLS))("%s of a wrong kind is refused", async (_name, call) => {
   await using t = await createTestRuntime({ jobs: [job.handler(() => {})] });

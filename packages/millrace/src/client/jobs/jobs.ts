@@ -7,6 +7,7 @@ import {
   optionNames,
   refuseUnknown,
   requireCount,
+  requireJobName,
   requireQueueName,
   toMs,
 } from "@millrace/core";
@@ -200,6 +201,7 @@ export function jobsOf(
     },
     async complete(filter, given) {
       refuseUnknown(given, COMPLETE_NAMES, "jobs.complete()");
+      if (typeof filter !== "string") throw mustBe("filter", "a text", filter);
       const { state, queue } = given;
       requireLive(state);
       if (queue !== undefined) requireQueueName(queue);
@@ -216,8 +218,9 @@ export function jobsOf(
     },
     watch: (query = {}) => {
       refuseUnknown(query, WATCH_NAMES, "jobs.watch()");
-      const { queue, state } = query;
+      const { queue, name, state } = query;
       if (queue !== undefined) requireQueueName(queue);
+      if (name !== undefined) requireJobName(name);
       if (state !== undefined && !RECORDED_STATES.includes(state))
         throw mustBe("state", RECORDED_STATES.join(", "), state);
       return watchRecords(broker, query);

@@ -52,7 +52,7 @@ export interface SentSignal {
  */
 export async function signalJob(broker: Broker, sent: SentSignal): Promise<void> {
   const { job, signal, signalId } = sent;
-  const queue = requireQueueName(typeof job === "string" ? job : job.queue);
+  const queue = requireQueueName(typeof job === "string" ? job : queueOf(job));
   const ref = { id: requireId(sent.id), queue };
   if (typeof job !== "string" && !job.steps)
     throw new MillraceError(
@@ -60,7 +60,9 @@ export async function signalJob(broker: Broker, sent: SentSignal): Promise<void>
       `The job ${job.name} has no steps, and so waits for no signal. Define it with defineJob({ steps: true, … }).`,
     );
   const { name, schema } =
-    typeof signal === "string" ? { name: signal, schema: undefined } : signal;
+    typeof signal === "object" && (signal as object | null) !== null
+      ? signal
+      : { name: signal as string, schema: undefined };
   requireSignalName(name);
   requireId(signalId);
   // The value goes as it was given: the schema of who waits makes of it what it makes.
@@ -69,6 +71,11 @@ export async function signalJob(broker: Broker, sent: SentSignal): Promise<void>
   const body = writeSignal(sent.value, signalId);
   await requireNotEnded(broker, ref);
   await broker.signals.send({ ...ref, name }, body);
+}
+
+/** From JavaScript it may be anything. */
+function queueOf(job: Partial<Pick<AnyJobDefinition, "queue">> | null | undefined): unknown {
+  return job?.queue;
 }
 
 const OVER: ReadonlySet<string> = new Set(["succeeded", "cancelled"]);
