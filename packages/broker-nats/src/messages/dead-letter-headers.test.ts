@@ -95,6 +95,17 @@ test("a letter always fits into what the server takes, at the price of headers t
   expect(kept + Number(written["Millrace-Headers-Dropped"])).toBe(20_000);
 });
 
+test("a letter's headers never take more than JetStream stores with a message, however small its body", () => {
+  const lines = Array.from({ length: 60 }, (_, index) => [`x-${index}`, "v".repeat(1_080)]);
+  const error = { type: "E", message: "ß".repeat(1_024) };
+  const letter = letterOf({ headers: Object.fromEntries(lines), error, firstError: error });
+  const written = writeDeadLetterHeaders(letter, MAX_PAYLOAD);
+  const id = { "Nats-Msg-Id": `dead/${"q".repeat(64)}/${"i".repeat(128)}/${"o".repeat(128)}` };
+  expect(encodeHeaders({ ...written, ...id }).length).toBeLessThanOrEqual(65_535);
+  const kept = Object.keys(readDeadLetter("q", "i", letter.body, received(letter)).headers).length;
+  expect([kept > 45, kept + Number(written["Millrace-Headers-Dropped"])]).toEqual([true, 60]);
+});
+
 test.each(["", "no json", "1", "{}", '{"type":1}'])(
   "an error header %j of another hand is shown as none",
   (text) => {

@@ -17,12 +17,14 @@ const ORIGINAL = "Millrace-Original-";
 const ORIGINAL_LOWER = ORIGINAL.toLowerCase();
 const MAX_ERROR_BYTES = 3_700;
 const MAX_FIRST_ERROR_BYTES = 1_600;
-/** The header block's first and last line, and room for the server's own bookkeeping. */
-const FRAME_BYTES = 256;
+/** The header block's first and last line, the message's id, and how many were dropped. */
+const FRAME_BYTES = 512;
+/** JetStream stores no more of them with a message, whatever `max_payload` is. */
+const MAX_BLOCK_BYTES = 65_535;
 
 /**
  * The headers of a dead letter: its own fields as `Millrace-…`, then the job's own headers as far
- * as they fit into what the server takes. Only a message with thousands of headers loses any;
+ * as they fit into what the server takes. Only a message with more than a job may have loses any;
  * `Millrace-Headers-Dropped` counts them.
  */
 export function writeDeadLetterHeaders(
@@ -46,7 +48,8 @@ export function writeDeadLetterHeaders(
   if (letter.firstError !== undefined)
     own["Millrace-First-Error"] = boundedJson(letter.firstError, MAX_FIRST_ERROR_BYTES);
 
-  let room = maxPayload - letter.body.length - FRAME_BYTES - sizeOf(own);
+  const block = Math.min(maxPayload - letter.body.length, MAX_BLOCK_BYTES);
+  let room = block - FRAME_BYTES - sizeOf(own);
   let dropped = 0;
   for (const [name, value] of Object.entries(letter.headers)) {
     const travels = isReserved(name) ? `${ORIGINAL}${name}` : name;

@@ -5,24 +5,55 @@
 const RESERVED_PREFIXES = ["nats-", "millrace-"];
 const CONTENT_TYPE = "content-type";
 /**
- * Headers that a producer may give a job, and their names and values together: each attempt carries
- * them, and each is a string in memory.
+ * Headers that a producer may give a job, and what they take in a message: each attempt carries
+ * them, and each is a string in memory. JetStream stores 64 KiB of headers with a message and no
+ * more, and what is published again has further ones: a trace, a gate, a time.
  */
 export const MAX_HEADERS = 1_000;
-export const MAX_HEADER_BYTES = 65_536;
+const MAX_HEADER_BYTES = 40 * 1024;
+const LINE_BYTES = ": \r\n".length;
 const NONE: Readonly<Record<string, string>> = Object.freeze({});
 
-/** Why these are more than a job may have; undefined where they are not. */
+/** What a message may have besides what its producer gave its job. */
+interface Besides {
+  readonly headers: number;
+  readonly bytes: number;
+}
+
+const NOTHING: Besides = { headers: 0, bytes: 0 };
+/** An id, a content type, and a trace: its baggage takes up to 8 KiB. */
+const SENT: Besides = { headers: 100, bytes: 10 * 1024 };
+/** The name of a gate too, up to 6 KiB as ASCII. There is still room for a schedule's headers. */
+const SENT_AGAIN: Besides = { headers: 150, bytes: 20 * 1024 };
+
+/** Why these are more than a producer may give a job; undefined where they are not. */
 export function tooManyHeaders(headers: Readonly<Record<string, string>>): string | undefined {
+  return tooMany(headers, NOTHING);
+}
+
+/**
+ * Why a message has more than its job could be published again with; undefined where it has not.
+ *
+ * @param again whether a node sent it, which an earlier version did with more
+ */
+export function tooManyReceived(
+  headers: Readonly<Record<string, string>>,
+  again: boolean,
+): string | undefined {
+  return tooMany(headers, again ? SENT_AGAIN : SENT);
+}
+
+function tooMany(headers: Readonly<Record<string, string>>, besides: Besides): string | undefined {
+  const most = { headers: MAX_HEADERS + besides.headers, bytes: MAX_HEADER_BYTES + besides.bytes };
   let count = 0;
   let size = 0;
   for (const name in headers) {
     count += 1;
-    size += name.length + (headers[name] as string).length;
+    size += Buffer.byteLength(name) + Buffer.byteLength(headers[name] as string) + LINE_BYTES;
   }
-  if (count > MAX_HEADERS) return `headers must be at most ${MAX_HEADERS}`;
-  return size > MAX_HEADER_BYTES
-    ? `headers must take at most ${MAX_HEADER_BYTES} bytes, names and values together`
+  if (count > most.headers) return `headers must be at most ${most.headers}`;
+  return size > most.bytes
+    ? `headers must take at most ${most.bytes} bytes, with ${LINE_BYTES} for each besides its name and value`
     : undefined;
 }
 

@@ -10,7 +10,7 @@ import {
   type SettlerFields,
   UNSETTLED,
 } from "./envelope.ts";
-import { tooManyHeaders, travellingHeaders } from "./headers.ts";
+import { tooManyReceived, travellingHeaders } from "./headers.ts";
 import type { QueueMessage } from "./message.ts";
 import {
   type Body,
@@ -84,12 +84,8 @@ export function readEnvelope(
   if (wrong !== undefined)
     return invalid(message, body, wrong.field, wrong.expected, body[wrong.field]);
 
-  if (message.origin !== "runtime") {
-    const { headers, storedAt } = message;
-    const notBefore = (body["notBefore"] as number | null | undefined) ?? undefined;
-    const beyond = tooManyHeaders(headers) ?? tooFarAhead(notBefore, storedAt, maxDelayMs);
-    if (beyond !== undefined) return unreadable(message, body, "invalid-envelope", `${beyond}.`);
-  }
+  const beyond = beyondLimits(message, body, maxDelayMs);
+  if (beyond !== undefined) return unreadable(message, body, "invalid-envelope", `${beyond}.`);
 
   const id = idOf(message, body);
   if (!isId(id))
@@ -103,6 +99,18 @@ export function readEnvelope(
   if (message.key !== undefined && message.key !== id)
     return invalid(message, body, "id", "the one that its subject names", id);
   return { ok: true, envelope: assemble(message, body, id), values };
+}
+
+function beyondLimits(
+  { origin, headers, storedAt }: QueueMessage,
+  body: Body,
+  maxDelayMs: number,
+): string | undefined {
+  const again = origin === "runtime";
+  const crowded = tooManyReceived(headers, again);
+  if (crowded !== undefined || again) return crowded;
+  const notBefore = (body["notBefore"] as number | null | undefined) ?? undefined;
+  return tooFarAhead(notBefore, storedAt, maxDelayMs);
 }
 
 /** The body's own, else the idempotency key, else one made of the place in the stream. */
