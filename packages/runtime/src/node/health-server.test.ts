@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect as connectSocket, type Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { type Health, healthOf } from "./health.ts";
 import { type HealthServer, type HealthServerOptions, startHealthServer } from "./health-server.ts";
@@ -65,4 +67,67 @@ test("a port in use is said so", async () => {
     code: "health-port-taken",
     message: expect.stringContaining(`Port ${port}`) as string,
   });
+});
+
+const ASK = "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/** A page that is made until it is told to be done. */
+function slowPage() {
+  let asked = 0;
+  const made = Promise.withResolvers<string>();
+  return { asked: () => asked, made, metrics: () => ((asked += 1), made.promise) };
+}
+
+async function portOf(options: Partial<HealthServerOptions>): Promise<number> {
+  await serve(options);
+  return servers.at(-1)?.port ?? 0;
+}
+
+function open(port: number): Socket {
+  const socket = connectSocket(port, "127.0.0.1");
+  socket.on("error", () => {});
+  return socket;
+}
+
+test("a client that asks a thousand times in one piece has no page made but one, and is sent away", async () => {
+  const { asked, metrics } = slowPage();
+  const socket = open(await portOf({ metrics }));
+  socket.resume().write(ASK.repeat(1_000));
+  await once(socket, "close");
+  expect(asked()).toBe(1);
+});
+
+test("a client that asks again when it has its answer is answered on the same connection", async () => {
+  const socket = open(await portOf({ metrics: () => "up 1\n" }));
+  for (let time = 0; time < 3; time += 1) {
+    socket.write(ASK);
+    let answer = "";
+    while (!answer.endsWith("\r\n0\r\n\r\n")) answer += String((await once(socket, "data"))[0]);
+    expect(answer).toMatch(/^HTTP\/1.1 200 [^]*up 1\n/);
+  }
+  socket.destroy();
+});
+
+test("those who ask while a page is made get that page, and the next one has a new one made", async () => {
+  const { asked, made, metrics } = slowPage();
+  const get = await serve({ metrics });
+  const first = Array.from({ length: 20 }, () => get("/metrics"));
+  // A probe that came in after all of them has been answered.
+  await get("/livez");
+  made.resolve("up 1\n");
+  const pages = await Promise.all(first);
+  expect(pages.map(({ text }) => text)).toEqual(first.map(() => "up 1\n"));
+  const shared = asked();
+  expect(shared).toBeLessThan(3);
+  await get("/metrics");
+  expect(asked()).toBe(shared + 1);
+});
+
+test("connections are a hundred and no more: one more is closed", async () => {
+  const port = await portOf({});
+  const kept = Array.from({ length: 100 }, () => open(port));
+  await Promise.all(kept.map((socket) => once(socket, "connect")));
+  const socket = open(port);
+  await once(socket.resume(), "close");
+  for (const one of kept) one.destroy();
 });

@@ -1,5 +1,5 @@
-import type { ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { Server, ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import {
   MillraceError,
   optionNames,
@@ -30,6 +30,11 @@ export interface HealthServer extends Stoppable {
   readonly port: number;
 }
 
+/** Probes and scrapers need a handful. */
+const MAX_CONNECTIONS = 100;
+/** For whoever takes no answer, or ends no request. */
+const PATIENCE_MS = 30_000;
+
 /**
  * Answers `GET /livez`, `/readyz` (200 or 503, with the reasons as JSON) and `/metrics`.
  *
@@ -41,9 +46,18 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   // Not by `import`: that asks the module for everything that it exports, and Node loads a client
   // for HTTP and WebSocket, 13 MB, for what nobody uses here.
   const { createServer } = process.getBuiltinModule("node:http");
+  const page = options.metrics && sharedWhileMade(options.metrics);
+  const asking = new WeakSet<Socket>();
   const server = createServer((request, response) => {
-    void answer(options, request.url ?? "/", response);
+    const { socket } = request;
+    // No probe and no scraper asks again before it has its answer. Each answer would be kept here
+    // until it is read, and each page takes its time to make.
+    if (asking.has(socket)) return void socket.destroy();
+    asking.add(socket);
+    response.once("finish", () => asking.delete(socket));
+    void answer({ ...options, metrics: page }, request.url ?? "/", response);
   });
+  limit(server);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
       reject(
@@ -66,8 +80,27 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   };
 }
 
+/** The port is open to whoever reaches it. */
+function limit(server: Server): void {
+  server.maxConnections = MAX_CONNECTIONS;
+  server.timeout = PATIENCE_MS;
+  server.headersTimeout = PATIENCE_MS;
+  server.requestTimeout = PATIENCE_MS;
+}
+
+/** Who asks while a page is made gets that page. */
+function sharedWhileMade(make: () => Promise<string> | string): () => Promise<string> {
+  let page: Promise<string> | undefined;
+  return () =>
+    (page ??= (async () => make())().finally(() => {
+      page = undefined;
+    }));
+}
+
 async function answer(
-  options: HealthServerOptions,
+  options: Pick<HealthServerOptions, "health"> & {
+    readonly metrics: (() => Promise<string>) | undefined;
+  },
   url: string,
   response: ServerResponse,
 ): Promise<void> {
