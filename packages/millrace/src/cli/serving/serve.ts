@@ -59,8 +59,9 @@ export async function startServing(
     // Everything was read already; nothing may come from the environment a second time.
     env: {},
     onNode: (node) => {
-      onNode();
+      // Before the other lets go: Node drops a signal that waits when its last listener goes.
       stopOnSignals(node);
+      onNode();
     },
     ...(onListening === undefined ? {} : { onListening }),
     log: cliLogger(config.logLevel, pretty, io.paintErr("red", "x") !== "x"),
