@@ -1,4 +1,11 @@
-import { MillraceError, paused, resumed, SCHEDULES, SCHEDULES_SEEN } from "@millrace/core";
+import {
+  type MetricsCollector,
+  MillraceError,
+  paused,
+  resumed,
+  SCHEDULES,
+  SCHEDULES_SEEN,
+} from "@millrace/core";
 import { describe, expect, test } from "vitest";
 import { frozenPublishes } from "../fixtures/frozen-publishes.ts";
 import { stopInTime } from "../fixtures/simulated-node.ts";
@@ -89,6 +96,24 @@ describe("several nodes", () => {
     expect(b.said[0]).toBe("leading");
     expect(fleet.ran).toEqual(seconds(1, 60));
     expect(fleet.state().fired).toBe(60);
+  });
+
+  test("each says whether it leads, those that only wait too: a rule that sums them up must not be empty", async () => {
+    const fleet = new SimulatedFleet();
+    const told: Record<string, number | undefined> = {};
+    const metricsOf = (node: string): MetricsCollector => ({
+      increment: () => {},
+      observe: () => {},
+      gauge: (name, labels, value) => {
+        if (name === "millrace_leader" && "role" in labels && labels.role === "scheduler")
+          told[node] = value;
+      },
+    });
+    await fleet.node("a", { metrics: metricsOf("a") });
+    await fleet.node("b", { metrics: metricsOf("b") });
+    await fleet.node("c", { metrics: metricsOf("c"), schedules: [] });
+    await fleet.clock.advance("20s");
+    expect(told).toEqual({ a: 1, b: 0, c: 0 });
   });
 
   test("a leader that stops hands over at once", async () => {

@@ -28,8 +28,10 @@ export async function openScheduler(
   noting.begin();
   let leadership: Leadership | undefined;
 
-  const tellLeading = (lease: HeldLease, leading: boolean): void => {
+  const gaugeLeading = (leading: boolean): void =>
     host.metrics.gauge("millrace_leader", { role: "scheduler" }, leading ? 1 : 0);
+  const tellLeading = (lease: HeldLease, leading: boolean): void => {
+    gaugeLeading(leading);
     host.events.emit("scheduler.leader", { node: host.node, leading, token: lease.token });
     log.info(
       { token: lease.token },
@@ -40,6 +42,8 @@ export async function openScheduler(
     clock: xstateClock(clock),
     input: {
       stand: async (signal) => {
+        // Those that wait say so too: else nobody says that none leads after a death.
+        gaugeLeading(false);
         const lease = await takeLock(
           { locks: broker.locks, clock, log, random: host.random },
           {
