@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isAlive } from "./processes.ts";
@@ -9,27 +9,53 @@ const POLL_MS = 100;
  * it.
  */
 const OWNERLESS_MS = 5_000;
+/** Whoever has the lock shows so often that it is at work. */
+const TOUCH_MS = 5_000;
+/** The owner's pid may be another process's by now: in a container they begin anew each time. */
+const UNTOUCHED_MS = 30_000;
 
 /**
  * Runs `work` while holding a lock directory, so that of several processes that need the same thing
- * one makes it. A lock whose owner is dead is taken over. The lock only saves work: what makes two
- * installers harmless is that each builds under a name of its own and renames the result into
- * place.
+ * one makes it. A lock whose owner is dead, or no longer touches it, is taken over. The lock only
+ * saves work: what makes two installers harmless is that each builds under a name of its own and
+ * renames the result into place.
+ *
+ * @param onWait called once, with the owner's pid, where another has it
  */
 export async function withInstallLock<T>(
   lockDir: string,
   work: () => Promise<T>,
   signal?: AbortSignal,
+  onWait?: (owner: string) => void,
 ): Promise<T> {
+  let isTold = false;
   while (!(await tryLock(lockDir))) {
-    if (await isAbandoned(lockDir)) await rm(lockDir, { recursive: true, force: true });
-    else await sleep(POLL_MS, undefined, signal === undefined ? {} : { signal });
+    if (await isAbandoned(lockDir)) {
+      await rm(lockDir, { recursive: true, force: true });
+      continue;
+    }
+    const owner = await readFile(ownerOf(lockDir), "utf8").catch(() => "");
+    if (!isTold && owner !== "") {
+      isTold = true;
+      onWait?.(owner);
+    }
+    await sleep(POLL_MS, undefined, signal === undefined ? {} : { signal });
   }
+  const touching = setInterval(() => {
+    const now = new Date();
+    // Where it is gone, somebody has taken it over.
+    utimes(ownerOf(lockDir), now, now).catch(() => {});
+  }, TOUCH_MS).unref();
   try {
     return await work();
   } finally {
+    clearInterval(touching);
     await rm(lockDir, { recursive: true, force: true });
   }
+}
+
+function ownerOf(lockDir: string): string {
+  return join(lockDir, "owner");
 }
 
 async function tryLock(lockDir: string): Promise<boolean> {
@@ -39,14 +65,15 @@ async function tryLock(lockDir: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
     throw error;
   }
-  await writeFile(join(lockDir, "owner"), String(process.pid));
+  await writeFile(ownerOf(lockDir), String(process.pid));
   return true;
 }
 
 async function isAbandoned(lockDir: string): Promise<boolean> {
   try {
-    const owner = Number(await readFile(join(lockDir, "owner"), "utf8"));
-    if (owner > 0) return !isAlive(owner);
+    const owner = Number(await readFile(ownerOf(lockDir), "utf8"));
+    if (owner > 0)
+      return !isAlive(owner) || Date.now() - (await stat(ownerOf(lockDir))).mtimeMs > UNTOUCHED_MS;
     return Date.now() - (await stat(lockDir)).mtimeMs > OWNERLESS_MS;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;

@@ -84,6 +84,8 @@ export async function obtainServer(options: ObtainOptions = {}): Promise<Obtaine
       return path;
     },
     signal,
+    (owner) =>
+      options.onProgress?.(`waiting for process ${owner}, which installs nats-server: ${cached}`),
   );
 }
 

@@ -53,8 +53,10 @@ export const PINNED_ARCHIVES: Readonly<Record<ServerGeneration, PinnedRelease>> 
 };
 
 /**
- * The hash of the whole module (`h1:`, as in a `go.sum`) by version. Its own `go.sum`, which is
- * part of what is hashed, pins everything it is built from.
+ * The hash of the whole module (`h1:`, as in a `go.sum`) by version. It covers the module and the
+ * versions that it asks for, in its `go.mod`. What these are `go install` checks against Go's
+ * checksum database, not the module's `go.sum`: with GOSUMDB=off, or GONOSUMDB or GOPRIVATE for
+ * them, nothing does.
  */
 export const PINNED_MODULES: Readonly<Record<string, string>> = {
   "2.15.2": "h1:yLsgt2kslgymvxvjFq1WGWck5hkat2YYfbXvQ145tzU=",
