@@ -41,6 +41,14 @@ describeEachServer("what a job waits for, as millrace jobs get says it", (server
     const blocked = await waitsFor("m-2");
     expect(blocked).toMatch(/^jobs at once of the key .*; now m-1 on worker-7 since \S+Z$/);
     expect(blocked).not.toContain("s3cr3t");
+    for (const also of [[], ["--json"]]) {
+      const args = ["jobs", "list", "--state", "blocked", ...also];
+      const listed = await millraceHere(args, { env });
+      expect(listed.out).toContain("m-2");
+      expect(listed.out).not.toContain("s3cr3t");
+      const open = await millraceHere([...args, "--show-payload"], { env });
+      expect(open.out).toContain("s3cr3t");
+    }
     expect(await waitsFor("b-1")).toBeUndefined();
     await eventually(async () => (await client.jobs.count({ state: "delayed" })) === 1, {
       ...{ withinMs: 60_000, describe: "the delayed job is put aside" },

@@ -90,6 +90,13 @@ describeEachServer("millrace machines", (server) => {
     expect(changed).toMatchObject({ code: 1 });
     expect(changed.out).toMatch(/door +d-3 +1 +waiting\.quiet +.*'waiting'/);
 
+    for (const also of [[], ["--json"]]) {
+      const leaky = await run("migrate", fixture("leaky-door.ts"), "--check", ...also);
+      expect(leaky).toMatchObject({ code: 1 });
+      expect(leaky.out).toContain("nobody answers at postgres://");
+      expect(leaky.out).not.toMatch(/hunter2|s3cret/);
+    }
+
     await run("start", "door", "d-2", '{"token":"x"}');
     expect((await run("stop", "door", "d-2", "--yes", "--json")).json()).toEqual({ stopped: true });
     await client

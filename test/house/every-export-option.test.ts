@@ -158,6 +158,7 @@ const brokerNatsCases: Cases<typeof brokerNats> = {
   ),
   diagnose: (of) => of.diagnose(bad(server)),
   leaseThread: "takes no options",
+  serverList: "takes no options",
   removeNamespace: (of) => of.removeNamespace(bad(server)),
 };
 const runtimeCases: Cases<typeof runtime> = {

@@ -1,6 +1,7 @@
 export type { NatsBrokerOptions } from "./broker-options.ts";
 export { connectBroker } from "./connect-broker.ts";
 export type { NatsAuth, NatsConnectionOptions, NatsTls } from "./connection/connection-options.ts";
+export { serverList } from "./connection/server-list.ts";
 export type { ServerFeatures } from "./connection/server-features.ts";
 export type { NatsBroker } from "./nats-broker.ts";
 export { leaseThread } from "./lease/lease-thread.ts";

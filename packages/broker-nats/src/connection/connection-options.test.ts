@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { MillraceError } from "../errors.ts";
 import { serverAddresses } from "./connection-options.ts";
 
 test.each([
@@ -23,3 +24,27 @@ test("credentials given apart win over the URL's", () => {
     auth,
   });
 });
+
+test.each([
+  ["half of a password", "nats://ada:s3cr3t,rest@host:4222"],
+  ["half of a password without a scheme", "ada:s3cr3t,rest@host"],
+  ["half of one in digits", "nats://ada:4711,rest@host"],
+  ["a third of one", "nats://ada:47,s3cr3t,rest@host"],
+  ["a % that begins no byte", "nats://ada:50%offs3cr3t@host"],
+  ["a % in a token", "nats://50%offs3cr3t@host"],
+])("%s is refused, and not shown", (_what, servers) => {
+  const refused = refusalOf(() => serverAddresses({ servers }));
+  expect(refused).toMatchObject({ code: "invalid-option" });
+  expect(refused.message).toMatch(/%2C|%25/);
+  expect(refused.message).not.toMatch(/s3cr3t|4711|rest|ada/);
+});
+
+function refusalOf(act: () => unknown): MillraceError {
+  try {
+    act();
+  } catch (error) {
+    if (MillraceError.is(error)) return error;
+    throw error;
+  }
+  throw new Error("it was taken");
+}

@@ -1,3 +1,6 @@
+import { MillraceError } from "../errors.ts";
+import { serverList } from "./server-list.ts";
+
 /**
  * Who the connection is. Files are read when connecting, so a rotated file counts from the next
  * reconnect on.
@@ -48,11 +51,15 @@ export interface ServerAddresses {
   readonly auth: NatsAuth | undefined;
 }
 
-/** Splits the credentials off the server URLs, so that no URL that is kept can leak them. */
+/**
+ * Splits the credentials off the server URLs, so that no URL that is kept can leak them.
+ *
+ * @throws MillraceError `invalid-option`, without what was given
+ */
 export function serverAddresses(
   options: Pick<NatsConnectionOptions, "servers" | "auth">,
 ): ServerAddresses {
-  const given = typeof options.servers === "string" ? options.servers.split(",") : options.servers;
+  const given = typeof options.servers === "string" ? serverList(options.servers) : options.servers;
   let auth = options.auth;
   const urls = given.map((server) => {
     const [, scheme = "", userInfo, host = ""] =
@@ -65,10 +72,21 @@ export function serverAddresses(
 
 function authOf(userInfo: string): NatsAuth {
   const colon = userInfo.indexOf(":");
-  if (colon < 0) return { kind: "token", token: decodeURIComponent(userInfo) };
+  if (colon < 0) return { kind: "token", token: decoded(userInfo) };
   return {
     kind: "password",
-    user: decodeURIComponent(userInfo.slice(0, colon)),
-    password: decodeURIComponent(userInfo.slice(colon + 1)),
+    user: decoded(userInfo.slice(0, colon)),
+    password: decoded(userInfo.slice(colon + 1)),
   };
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new MillraceError(
+      "invalid-option",
+      "A server's address has a % in its user, password or token that begins no encoded character. Write it as %25.",
+    );
+  }
 }

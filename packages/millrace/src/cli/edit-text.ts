@@ -1,9 +1,13 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+import { rmSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MillraceError } from "@millrace/core";
 import type { CliIo } from "./io.ts";
+
+/** From outside, and of a terminal that goes: the payload is not left behind. */
+const ENDS = ["SIGTERM", "SIGHUP"] as const;
 
 /**
  * Lets a person edit a text in `$VISUAL` or `$EDITOR`. The file is readable by its owner alone, and
@@ -25,15 +29,38 @@ export async function editText(io: CliIo, text: string, name: string): Promise<s
   try {
     await writeFile(file, text, { mode: 0o600 });
     const [program = "", ...args] = editor.trim().split(/\s+/);
-    const child = spawn(program, [...args, file], { stdio: "inherit" });
-    const ended = await new Promise<string>((resolve) => {
-      child.once("error", ({ message }) => resolve(`could not be started (${message})`));
-      child.once("exit", (code) => resolve(`ended with code ${code}`));
-    });
+    const ended = await endOf(spawn(program, [...args, file], { stdio: "inherit" }), dir);
     if (ended !== "ended with code 0")
       throw new MillraceError("invalid-option", `The editor ${editor} ${ended}; nothing was done.`);
     return await readFile(file, "utf8");
   } finally {
     await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** How the editor ended. A terminal's Ctrl-C is the editor's alone while it runs. */
+async function endOf(editor: ChildProcess, dir: string): Promise<string> {
+  const ignore = (): void => {};
+  const end = (signal: NodeJS.Signals): void => {
+    editor.kill(signal);
+    rmSync(dir, { recursive: true, force: true });
+    letGo();
+    process.kill(process.pid, signal);
+  };
+  const letGo = (): void => {
+    process.off("SIGINT", ignore);
+    for (const signal of ENDS) process.off(signal, end);
+  };
+  process.on("SIGINT", ignore);
+  for (const signal of ENDS) process.on(signal, end);
+  try {
+    return await new Promise<string>((resolve) => {
+      editor.once("error", ({ message }) => resolve(`could not be started (${message})`));
+      editor.once("exit", (code, signal) =>
+        resolve(code === null ? `was ended by ${signal}` : `ended with code ${code}`),
+      );
+    });
+  } finally {
+    letGo();
   }
 }

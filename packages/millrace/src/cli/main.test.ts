@@ -73,6 +73,11 @@ test.each([
   },
 );
 
+test("each reason for a dead letter can be asked for", async () => {
+  const { out } = await run("dead list --help");
+  for (const reason of ["parked-full", "next-not-allowed", "fatal"]) expect(out).toContain(reason);
+});
+
 test("help and version go to stdout", async () => {
   expect(await run("--help")).toMatchObject({ code: 0, err: "" });
   expect((await run("--version")).out).toMatch(/^\d+\.\d+\.\d+\n$/);

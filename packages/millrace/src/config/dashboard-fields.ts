@@ -74,6 +74,7 @@ export const DASHBOARD_FIELDS = {
     kind: webAddress,
     flag: "grafana-url",
     env: ["MILLRACE_GRAFANA_URL"],
+    secret: "url",
     about: "Address of a Grafana that shows more than the dashboard's plots: a link beside them.",
   }),
   /** SQLite database file for an index of jobs, for searching. */
@@ -93,6 +94,7 @@ export const DASHBOARD_FIELDS = {
     kind: traceAddress,
     flag: "trace-url",
     env: ["MILLRACE_TRACE_URL"],
+    secret: "url",
     about:
       "Address of a trace's page, with {traceId} in it: http://jaeger:16686/trace/{traceId}. Shown beside a job's trace.",
   }),

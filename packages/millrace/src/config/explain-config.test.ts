@@ -39,6 +39,17 @@ test("no secret is shown, and of a URL only what stands before the host is hidde
   expect(JSON.stringify(shown)).not.toMatch(/t0ken|u:p|:pass@|p@ss/);
 });
 
+test("no credentials of a page for people are shown", () => {
+  const shown = explained({
+    env: {
+      MILLRACE_GRAFANA_URL: "https://ada:hunter2@grafana/d",
+      MILLRACE_TRACE_URL: "https://jaeger/trace/{traceId}?token=hunter2hunter2",
+    },
+  });
+  expect(shown).toMatchObject({ grafanaUrl: { value: "https://***@grafana/d" } });
+  expect(JSON.stringify(shown)).not.toContain("hunter2");
+});
+
 test("each field whose name is a secret's is marked as one", () => {
   for (const key of FIELD_KEYS) {
     const { secret }: Field = FIELDS[key];

@@ -1,3 +1,4 @@
+import { serverList } from "@millrace/broker-nats";
 import { formatMs, requireNamespace, requireQueueName, toMs } from "@millrace/core";
 
 /**
@@ -100,6 +101,9 @@ const SERVER = /^((nats|tls):\/\/)?[^/]+\/?$/;
 export const servers: FieldKind<readonly string[]> = {
   ...list,
   parse(raw) {
+    const texts: readonly unknown[] = Array.isArray(raw) ? raw : [raw];
+    // Each by itself: only within one text can a comma be a password's.
+    for (const one of texts) if (typeof one === "string") serverList(one);
     const found = list.parse(raw);
     if (found.every((server) => SERVER.test(server))) return found;
     throw new Error("must be addresses such as nats://host:4222, tls://host or host:4222");

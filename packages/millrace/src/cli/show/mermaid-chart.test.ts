@@ -1,4 +1,4 @@
-import { chartOf } from "@millrace/core";
+import { chartOf, type MachineChart } from "@millrace/core";
 import { expect, test } from "vitest";
 import { fromPromise, setup } from "xstate";
 import { mermaidChart } from "./mermaid-chart.ts";
@@ -53,4 +53,13 @@ test("a chart is a state diagram, its regions told apart, with the active states
 
 test("where nothing is active, nothing is lit", () => {
   expect(mermaidChart(chartOf("claim", 1, chart))).not.toContain("class");
+});
+
+test("nothing that a terminal obeys gets into it, whoever wrote the chart", () => {
+  const evil = "\u001b[31mred\u202e";
+  const states = [{ path: evil, kind: "atomic", invokes: [`pay${evil}`] }];
+  const transitions = [{ from: evil, to: [evil], label: `GO${evil}`, guard: evil }];
+  const beginnings = [{ of: "", at: [evil] }];
+  const told = { machine: "m", version: 1, states, transitions, beginnings };
+  expect(mermaidChart(told as unknown as MachineChart, [evil])).not.toMatch(/[^\P{Cc}\n]|\p{Cf}/u);
 });

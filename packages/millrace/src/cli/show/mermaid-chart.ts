@@ -1,4 +1,5 @@
 import type { ChartState, MachineChart } from "@millrace/core";
+import { clean } from "./clean.ts";
 
 /**
  * A chart as a Mermaid state diagram, which many editors and sites draw.
@@ -65,7 +66,9 @@ function idOf(path: string): string {
   );
 }
 
+const MOST_TEXT = 1_000;
+
 /** Mermaid takes quotes, semicolons and number signs for its own. */
 function text(given: string): string {
-  return given.replaceAll(/["#;:\n]/g, (one) => `#${one.codePointAt(0)};`);
+  return clean(given, MOST_TEXT).replaceAll(/["#;:]/g, (one) => `#${one.codePointAt(0)};`);
 }

@@ -75,7 +75,7 @@ export const jobsList = command({
       about:
         "How many to look at (default 50); with --filter and a state of now: how many to find, among 100,000",
     },
-    "show-payload": { kind: flag, about: "Show results as they are (with --json)" },
+    "show-payload": { kind: flag, about: "Show gates, and with --json results, as they are" },
   },
   fields: ["connection", "namespace", "masking", "index", "tracing"],
   examples: [
@@ -108,15 +108,20 @@ export const jobsList = command({
       limit,
       ...defined({ queue, where: filter }),
     };
+    const show = showValue(flags["show-payload"], maskOf(config));
     if (live !== undefined) {
-      const jobs = await withClient(config, async (client) => {
+      const found = await withClient(config, async (client) => {
         if (filter === undefined) return client.jobs.list({ ...query, state: live });
-        const found = await client.jobs.search({ ...query, state: live });
-        if (found.unanswered !== undefined) io.err(unansweredLine(found.unanswered));
-        if (found.more)
-          io.err(`looked at ${found.looked} ${live} jobs, and not at all: more may fit\n`);
-        return found.jobs;
+        const some = await client.jobs.search({ ...query, state: live });
+        if (some.unanswered !== undefined) io.err(unansweredLine(some.unanswered));
+        if (some.more)
+          io.err(`looked at ${some.looked} ${live} jobs, and not at all: more may fit\n`);
+        return some.jobs;
       });
+      // A gate's name holds a key, which a producer wrote.
+      const jobs = found.map((job) =>
+        job.gate === undefined ? job : { ...job, gate: String(show(job.gate)) },
+      );
       return {
         json: jobs,
         text: (paint) =>
@@ -126,7 +131,6 @@ export const jobsList = command({
       };
     }
     const records = await withClient(config, (client) => client.jobs.list(query));
-    const show = showValue(flags["show-payload"], maskOf(config));
     const rows = records
       .filter((record) => state === undefined || record.state === state)
       .map((record) => shownRecord(record, show));

@@ -9,9 +9,11 @@ import {
   MillraceError,
   type RecordedError,
 } from "@millrace/core";
+import { shownError, showValue, type ShowValue } from "@millrace/telemetry/masking";
 import { audited } from "../../../client/audit.ts";
 import { eachMachine } from "../../../client/machines/list-machines.ts";
 import { flag } from "../../../config/field-kinds.ts";
+import { maskOf } from "../../../config/mask-of.ts";
 import { loadMachines } from "../../../node/load-jobs.ts";
 import { command } from "../../command.ts";
 import { ASKS_FIRST, confirmed } from "../../confirm.ts";
@@ -54,7 +56,7 @@ export const machinesMigrate = command({
     },
     yes: { kind: flag, about: ASKS_FIRST },
   },
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [
     ["millrace machines migrate order.ts --check", "Whether each stored order could go on"],
     ["millrace machines migrate order.ts --yes", "Once no node has the older version any more"],
@@ -63,10 +65,12 @@ export const machinesMigrate = command({
     const found = await loadMachines(args, io.cwd);
     if (found.length === 0)
       throw new MillraceError("no-jobs", `No file in ${args.join(", ")} exports a machine.`);
+    const show = showValue(false, maskOf(config));
     const byName = new Map(found.map((one) => [one.name, one]));
     return withClient(config, async ({ broker }) => {
       const tried = await tryAll(byName, await broker.documents(MACHINES_BUCKET));
-      const { checked, older, failed } = tried;
+      const { checked, older } = tried;
+      const failed = tried.failed.map((one) => shown(one, show));
       if (flags.check === true) {
         const json = { checked, migrated: older.length, busy: 0, failed };
         const summary = `${checked} active machines could be tried, ${older.length} would be migrated, ${failed.length} could not go on\n`;
@@ -80,7 +84,7 @@ export const machinesMigrate = command({
           exitCode: EXIT.failed,
         };
       const done = await migrateAll(broker, byName, older);
-      const all = [...failed, ...done.failed];
+      const all = [...failed, ...done.failed.map((one) => shown(one, show))];
       const summary = `${checked} active machines were looked at, ${done.migrated} were migrated, ${done.busy} were busy and are migrated by what comes to them next, ${all.length} could not go on\n`;
       const json = { checked, migrated: done.migrated, busy: done.busy, failed: all };
       return { json, ...told(summary, all) };
@@ -94,6 +98,11 @@ function told(summary: string, failed: readonly Failure[]) {
       (failed.length === 0 ? "" : `${table(COLUMNS, failed, paint)}\n`) + summary,
     exitCode: failed.length === 0 ? EXIT.ok : EXIT.failed,
   };
+}
+
+/** What a chart's own code throws may quote a secret. */
+function shown(failure: Failure, show: ShowValue): Failure {
+  return { ...failure, error: shownError(failure.error, show) };
 }
 
 /** A machine of an older version, as it was seen. */
