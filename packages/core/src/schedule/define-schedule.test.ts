@@ -60,6 +60,7 @@ describe("a schedule", () => {
     ["the last day of the month", { cron: "0 0 L * *" }],
     ["the second Monday", { cron: "0 0 * * 1#2" }],
     ["a nickname", { cron: "@daily" }],
+    ["a day whose name has an H", { cron: "0 0 * * TUE-THU" }],
     ["a leap day", { cron: "0 0 29 2 *" }],
     ["a zone of one word", { timezone: "UTC" }],
     ["a zone of three words", { timezone: "America/Argentina/Buenos_Aires" }],
@@ -80,6 +81,9 @@ describe("a schedule", () => {
       ["cron", { cron: 5 }],
       ["cron", { cron: "H * * * *" }],
       ["cron", { cron: "0 H/2 * * *" }],
+      ["cron", { cron: "*/H * * * *" }],
+      ["cron", { cron: "0-H * * * *" }],
+      ["cron", { cron: "0 0 * * THU,H" }],
       ["timezone", { timezone: "Mars/Phobos" }],
       ["timezone", { timezone: "+02:00" }],
       ["timezone", { timezone: "" }],
@@ -103,6 +107,23 @@ describe("a schedule", () => {
       }),
     );
   });
+
+  test.each(["cron", "timezone"])(
+    "of a %s of any length the error repeats the beginning",
+    (field) => {
+      for (const text of [
+        "x".repeat(100_000),
+        "1 ".repeat(50_000),
+        `0 0 * * ${"9".repeat(100_000)}`,
+      ]) {
+        const make = (): unknown =>
+          defineSchedule({ name: "it", cron: "* * * * *", job, [field]: text });
+        expect(make).toThrow(
+          expect.objectContaining({ message: expect.stringMatching(/^[^]{20,500}$/) as string }),
+        );
+      }
+    },
+  );
 
   test("a job that is none is refused", () => {
     const options = { name: "it", cron: "* * * * *", job: "report" as never };

@@ -107,7 +107,7 @@ function formatOf(name: string, field: string): Intl.DateTimeFormat {
   } catch (cause) {
     throw new MillraceError(
       "invalid-schedule",
-      `${field}: ${JSON.stringify(name)} is no IANA time zone. Give a name such as "Europe/Berlin" or "UTC".`,
+      `${field}: ${JSON.stringify(name.slice(0, 100))} is no IANA time zone. Give a name such as "Europe/Berlin" or "UTC".`,
       { cause },
     );
   }
