@@ -5,7 +5,7 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from "@opentelemetry/sdk-metrics";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { openTelemetryMetrics, registeredMetrics } from "./opentelemetry-metrics.ts";
 import { prometheusMetrics } from "./prometheus-metrics.ts";
 
@@ -96,6 +96,25 @@ test("what is only known by looking is looked at for each collection, and no lon
   await exported();
   expect(looks).toBe(2);
   await provider.shutdown();
+});
+
+test("a look that rejects, throws or never ends takes nothing else from the page", async () => {
+  const metrics = prometheusMetrics();
+  metrics.increment("millrace_jobs_failed_total", { queue: "mail", job_name: "welcome" });
+  metrics.onCollect(() => Promise.reject(new Error("no")));
+  metrics.onCollect(() => {
+    throw new Error("no");
+  });
+  metrics.onCollect(() => metrics.gauge("millrace_node_ready", {}, 1));
+  const both = /^millrace_jobs_failed_total\{[^}]*\} 1$[^]*^millrace_node_ready 1$/m;
+  expect(await metrics.page()).toMatch(both);
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  metrics.onCollect(() => new Promise(() => {}));
+  const page = metrics.page();
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(await page).toMatch(both);
+  await metrics.close();
 });
 
 test("the process's own provider is found, is told the same as the page, and has one collector", async () => {

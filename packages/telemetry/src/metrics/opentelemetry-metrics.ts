@@ -100,7 +100,7 @@ function collectorOf(meter: Meter, conventions: boolean): OpenTelemetryMetrics {
   const looks = new Set<() => void | Promise<void>>();
   meter.addBatchObservableCallback(
     async (result: BatchObservableResult) => {
-      await Promise.all([...looks].map(async (look) => look()));
+      await inPatience([...looks].map(async (look) => look()));
       for (const { observable, read } of observables)
         for (const { labels, value } of read()) result.observe(observable, value, labels);
     },
@@ -128,6 +128,18 @@ function collectorOf(meter: Meter, conventions: boolean): OpenTelemetryMetrics {
       return () => void looks.delete(look);
     },
   };
+}
+
+/** What a look may take, and a little: one that fails or never ends is that look's loss alone. */
+const PATIENCE_MS = 5_000;
+
+async function inPatience(looking: readonly Promise<void>[]): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, PATIENCE_MS);
+  });
+  await Promise.race([Promise.allSettled(looking), over]);
+  clearTimeout(timer);
 }
 
 type Reading = () => Iterable<{ readonly labels: MetricLabels; readonly value: number }>;
