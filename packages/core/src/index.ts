@@ -250,10 +250,12 @@ export {
   requireFlag,
   requireFunction,
   requireMethod,
+  requireOptions,
   requireText,
 } from "./options/option-values.ts";
+export { nearest } from "./options/nearest.ts";
 export { defined } from "./options/defined.ts";
-export { requireParts } from "./options/given-parts.ts";
+export { requireJobList, requireParts } from "./options/given-parts.ts";
 export { optionNames, refuseUndefined, refuseUnknown } from "./options/known-options.ts";
 export { type EnqueuedJob, type EnqueueItemResult, unanswered } from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, callBack } from "./flow/call-back.ts";

@@ -3,6 +3,7 @@ import type { ChainLink, Envelope, JobRef } from "../envelope/envelope.ts";
 import { requireId, requireJobName, requireQueueName } from "../envelope/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { AnyJobDefinition, JobDefinition } from "../job/define-job.ts";
+import { requireDefinition } from "../job/require-definition.ts";
 import { optionNames, refuseUnknown } from "../options/known-options.ts";
 import {
   ENQUEUE_OPTIONS,
@@ -77,6 +78,7 @@ function planned(
   options: EnqueueOptions,
   { newId, names, isKeyed }: ChainKind,
 ): ChainPlan {
+  requireDefinition(job);
   const id = chainId(options.id ?? newId());
   return {
     id,
@@ -98,6 +100,7 @@ export function withLink(
   job: Pick<ChainLink, "name" | "queue">,
   options: LinkOptions,
 ): ChainPlan {
+  requireDefinition(job);
   refuseUnknown(options, LINK_OPTIONS, "a job of a chain");
   const { id, links } = plan;
   if (links.length === LONGEST_CHAIN)

@@ -3,6 +3,7 @@ import { requireId } from "../envelope/names.ts";
 import { requireSendable } from "../envelope/body.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { JobDefinition } from "../job/define-job.ts";
+import { requireDefinition } from "../job/require-definition.ts";
 import { optionNames, refuseUnknown } from "../options/known-options.ts";
 import type { EnqueueOptions } from "../producer/enqueue-options.ts";
 import { type EnvelopeSource, makeEnvelope } from "../producer/make-envelope.ts";
@@ -27,6 +28,7 @@ export function planJob<Input, Parsed, Output>(
   input: NoInfer<Input>,
   options: EnqueueOptions = {},
 ): PlannedJob {
+  requireDefinition(job);
   return { envelope: (source) => makeEnvelope(job, input, options, source) };
 }
 

@@ -35,6 +35,16 @@ export function requireParts(options: object): void {
     if (typeof one !== "function") throw mustBe(`middleware[${at}]`, "a function", one);
 }
 
+/**
+ * The jobs of a node, which nothing stands in for.
+ *
+ * @throws MillraceError `invalid-option`
+ */
+export function requireJobList({ jobs }: { readonly jobs: readonly unknown[] }): void {
+  if (!Array.isArray(jobs))
+    throw mustBe("jobs", "a list of what definition.handler(…) returned", jobs);
+}
+
 function requirePart(field: string, value: unknown, methods: readonly string[], as: string): void {
   const has = (value ?? {}) as Readonly<Record<string, unknown>>;
   const missing = methods.filter((method) => typeof has[method] !== "function");

@@ -26,7 +26,7 @@ export function requireOptions(
 ): void {
   if (typeof value === "object" && value !== null) return;
   // It may be something else that was given in the wrong place, and nothing to be shown.
-  const shown = value === null ? "null" : `a ${typeof value}`;
+  const shown = value === null || value === undefined ? String(value) : `a ${typeof value}`;
   throw mustBe(within, `an object with the options of ${of}`, shown, code);
 }
 

@@ -1,5 +1,6 @@
 import type { Broker } from "../broker/broker.ts";
 import type { AnyJobDefinition } from "../job/define-job.ts";
+import { requireDefinition } from "../job/require-definition.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { type EnqueueItemResult, unanswered } from "./enqueue-many.ts";
 import { ENQUEUE_ITEM, isKey, type OnceOptions, requireItems } from "./job-key.ts";
@@ -21,6 +22,7 @@ export async function enqueueTogether(
   items: readonly (OnceOptions & { readonly input: unknown })[],
   source: EnvelopeSource,
 ): Promise<readonly EnqueueItemResult[]> {
+  requireDefinition(job);
   requireItems(items);
   if (items.length > MOST)
     throw refused(`${items.length} jobs are more than ${MOST}, the most that are stored as one`);

@@ -1,6 +1,7 @@
 import { type Envelope, type JobRef, UNSETTLED } from "../envelope/envelope.ts";
 import { keyOf, requireKey } from "../job/coordination.ts";
 import type { AnyJobDefinition } from "../job/define-job.ts";
+import { requireDefinition } from "../job/require-definition.ts";
 import { type Schema, validate } from "../job/schema.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { refuseUnknown } from "../options/known-options.ts";
@@ -42,6 +43,7 @@ export function makeEnvelope(
   source: EnvelopeSource,
   names: ReadonlySet<string> = ENQUEUE_OPTIONS,
 ): Envelope | Promise<Envelope> {
+  requireDefinition(job);
   refuseUnknown(options, names, "an enqueue");
   const now = source.now();
   const payload = input === undefined ? null : input;

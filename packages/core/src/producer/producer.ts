@@ -1,5 +1,6 @@
 import type { Broker } from "../broker/broker.ts";
 import type { AnyJobDefinition } from "../job/define-job.ts";
+import { requireDefinition } from "../job/require-definition.ts";
 import type { Clock } from "../time/clock.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import {
@@ -81,6 +82,7 @@ export class Producer {
     items: readonly Item[],
     origin?: JobOrigin,
   ): Promise<readonly EnqueueItemResult[]> {
+    requireDefinition(job);
     requireItems(items);
     if (origin?.hasEnqueued === undefined && !items.some((item) => isUnique(job, item))) {
       const source = this.#sourceFor(origin);

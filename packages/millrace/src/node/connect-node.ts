@@ -7,6 +7,7 @@ import {
   type MetricsCollector,
   namespacedMetrics,
   noMetrics,
+  requireOptions,
   silentLogger,
 } from "@millrace/core";
 import {
@@ -162,6 +163,7 @@ export interface CreateNodeOptions extends NodeOptions {
  * await node.start();
  */
 export async function createNode(options: CreateNodeOptions): Promise<MillraceNode> {
+  requireOptions(options, "createNode()");
   const { signal, ...known } = options;
   signal?.throwIfAborted();
   const connection = await connectNode(known, signal === undefined ? {} : { signal });

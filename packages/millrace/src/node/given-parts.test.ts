@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { connect } from "../client/connect.ts";
 import { createTestRuntime } from "../testing/test-runtime.ts";
 import { createNode } from "./connect-node.ts";
+import { runNode } from "./run-node.ts";
 
 /** As JavaScript would hand it over. */
 const js = (value: object): never => value as never;
@@ -49,6 +50,28 @@ test.each(
 )("$of whose $name is nothing of the kind is told so", async ({ call, option, name }) => {
   const refused = { code: "invalid-option", message: expect.stringContaining(name) as string };
   await expect(call(option)).rejects.toMatchObject(refused);
+});
+
+test.each([
+  ["runNode({})", () => runNode(js({}))],
+  ["createNode({})", () => createNode(js({}))],
+  ["createTestRuntime({})", () => createTestRuntime(js({}))],
+])("%s is told that it needs jobs", async (_, call) => {
+  await expect(call()).rejects.toMatchObject({
+    code: "invalid-option",
+    message: "jobs: must be a list of what definition.handler(…) returned; got undefined.",
+  });
+});
+
+test.each([
+  ["runNode()", () => (runNode as () => Promise<unknown>)()],
+  ["createNode()", () => (createNode as () => Promise<unknown>)()],
+  ["createTestRuntime()", () => (createTestRuntime as () => Promise<unknown>)()],
+])("%s is told that it needs options", async (_, call) => {
+  await expect(call()).rejects.toMatchObject({
+    code: "invalid-option",
+    message: expect.stringMatching(/^options: must be an object .*; got undefined\.$/) as string,
+  });
 });
 
 test("what a logger lacks is named", async () => {

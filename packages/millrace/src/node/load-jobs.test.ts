@@ -56,6 +56,17 @@ test("a folder stands for the modules right in it; those without a job are impor
   });
 });
 
+test("a file may export schedules alone: their jobs run elsewhere", async () => {
+  const file = await write(
+    "nightly.ts",
+    `import { defineSchedule } from "@millrace/core";
+    const job = defineJob({ name: "report" });
+    export default defineSchedule({ name: "nightly", cron: "@daily", job, input: null });`,
+  );
+  expect(await loadJobs([file], dir)).toEqual([]);
+  expect((await loadSchedules([file], dir)).map(({ name }) => name)).toEqual(["nightly"]);
+});
+
 test("a job for a thread learns its file", async () => {
   const file = await write(
     "t.ts",

@@ -1,5 +1,6 @@
-import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { existsSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { type AnyJob, type MachineDefinition, MillraceError, type Schedule } from "@millrace/core";
 import { collectJobs, collectMachines, collectSchedules } from "@millrace/runtime";
 import { jobFilesOf } from "./job-files.ts";
@@ -17,14 +18,14 @@ export async function loadJobs(
   directory: string,
 ): Promise<readonly AnyJob[]> {
   const jobs = new Set<AnyJob>();
-  let machines = 0;
+  let others = 0;
   for (const { path: file, found: how } of jobFilesOf(files, directory)) {
     const url = pathToFileURL(resolve(directory, file)).href;
     const exported = await importFile(url, file);
     const found = collectJobs(exported);
-    const hosted = collectMachines(exported).length;
-    machines += hosted;
-    if (found.length === 0 && hosted === 0 && how === "named") {
+    const other = collectMachines(exported).length + collectSchedules(exported).length;
+    others += other;
+    if (found.length === 0 && other === 0 && how === "named") {
       throw new MillraceError(
         "no-jobs",
         `${file} exports no job. Export what definition.handler(…) returns, by name or as the default.`,
@@ -37,7 +38,7 @@ export async function loadJobs(
       jobs.add(Object.freeze({ ...job, module: url }));
     }
   }
-  if (jobs.size === 0 && machines === 0 && files.length > 0) {
+  if (jobs.size === 0 && others === 0 && files.length > 0) {
     throw new MillraceError(
       "no-jobs",
       `No file in ${files.join(", ")} exports a job. Job files lie right in the folder and end in .ts, .mts, .js or .mjs.`,
@@ -95,11 +96,38 @@ async function importFile(url: string, file: string): Promise<object> {
 function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
-  if (code === "ERR_MODULE_NOT_FOUND")
-    return `${cause.message}. Check the path, and that its imports are installed.`;
-  // Where it threw, as far as the stack says: the line that a user has to look at.
-  const place = /\bfile:\/\/\S+|\(?\/\S+:\d+:\d+\)?/.exec(
-    cause.stack?.split("\n").slice(1).join("\n") ?? "",
-  )?.[0];
-  return `${cause.name}: ${cause.message}${place === undefined ? "" : ` (at ${place.replace(/^\(|\)$/g, "")})`}`;
+  if (code === "ERR_MODULE_NOT_FOUND") return `${cause.message}. ${missingModule(cause.message)}`;
+  const place = placeOf(cause);
+  return `${cause.name}: ${cause.message}${place === undefined ? "" : ` (at ${place})`}`;
+}
+
+/** The ending under which a file lies beside the program that imports it under another one. */
+function missingModule(message: string): string {
+  const [, path] = /^Cannot find module '(.+?)' imported/.exec(message) ?? [];
+  const bare = path?.replace(/\.[cm]?js$/, "");
+  const meant = [".ts", ".mts", ".js", ".mjs"]
+    .map((ending) => `${bare}${ending}`)
+    .find((one) => bare !== undefined && existsSync(one));
+  if (meant === undefined) return "Check the path, and that its imports are installed.";
+  return `Beside it is ${basename(meant)}: write the ending in the import, as Node asks for it.`;
+}
+
+/**
+ * The file and line that a user has to look at: a syntax error has them before its message, other
+ * errors in the first frame that is no part of Node.
+ */
+function placeOf({ stack = "", message }: Error): string | undefined {
+  const at = stack.indexOf(message);
+  const [, named, line] =
+    /^(file:\/\/\S+?|\/\S+?|[A-Z]:\\.+?):(\d+)$/m.exec(stack.slice(0, Math.max(at, 0))) ?? [];
+  if (named !== undefined) return `${pathOf(named)}:${line}`;
+  for (const frame of stack.slice(at + message.length).split("\n")) {
+    const [, found] = /^\s+at (?:.*\()?((?:file:\/\/|\/|[A-Z]:\\).*:\d+:\d+)\)?$/.exec(frame) ?? [];
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function pathOf(named: string): string {
+  return named.startsWith("file:") ? fileURLToPath(named) : named;
 }

@@ -8,6 +8,7 @@ import {
   type Middleware,
   optionNames,
   refuseUnknown,
+  requireJobList,
   requireParts,
 } from "@millrace/core";
 import type { NodeQueueOptions } from "@millrace/runtime";
@@ -85,4 +86,5 @@ const NAMES: ReadonlySet<string> = new Set([
 export function requireNodeOptions(options: NodeOptions): void {
   refuseUnknown(options, NAMES, "a node");
   requireParts(options);
+  requireJobList(options);
 }

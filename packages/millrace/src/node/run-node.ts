@@ -3,7 +3,7 @@ import { type PrometheusMetrics, prometheusMetrics, registeredMetrics } from "@m
 import { type NodeConnection, prepareNode } from "./connect-node.ts";
 import { EarlyNode } from "./early-node.ts";
 import { healthUrl } from "./health-url.ts";
-import type { NodeOptions } from "./node-options.ts";
+import { type NodeOptions, requireNodeOptions } from "./node-options.ts";
 
 /** A node's options, and a hook before it connects. */
 export interface RunNodeOptions extends NodeOptions {
@@ -43,6 +43,7 @@ export interface RunningNode extends AsyncDisposable {
  * await running.stopped;
  */
 export async function runNode(options: RunNodeOptions): Promise<RunningNode> {
+  requireNodeOptions(options);
   const metrics = options.metrics === undefined ? ownMetrics() : undefined;
   let node: EarlyNode | undefined;
   let connection: NodeConnection | undefined;

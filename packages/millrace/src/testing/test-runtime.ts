@@ -14,6 +14,7 @@ import {
   optionNames,
   type RecordedRun,
   refuseUnknown,
+  requireJobList,
   requireParts,
   type StoredDeadLetter,
 } from "@millrace/core";
@@ -122,6 +123,7 @@ function requireChance({ startMs = 0, random }: TestRuntimeOptions): void {
 export async function createTestRuntime(options: TestRuntimeOptions): Promise<TestRuntime> {
   refuseUnknown(options, NAMES, "createTestRuntime()");
   requireParts(options);
+  requireJobList(options);
   requireChance(options);
   const {
     jobs,

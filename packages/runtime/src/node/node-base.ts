@@ -66,7 +66,7 @@ export function nodeBase(config: NodeConfig, internals: NodeInternals): NodeBase
   const instrumentationFailed = (error: unknown): void =>
     log.error({ error: recordError(error) }, "the instrumentation threw");
   const counted = countingBroker(broker, metrics, clock);
-  const registry = new Registry(config.jobs, config.machines);
+  const registry = new Registry(config.jobs, config.machines, config.schedules);
   return {
     config,
     internals,

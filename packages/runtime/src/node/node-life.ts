@@ -1,4 +1,5 @@
 import { checkInput, recordError } from "@millrace/core";
+import { tellUnserved } from "./tell-unserved.ts";
 import { invokedQueues } from "../registry/collect-machines.ts";
 import { outcomeQueues } from "../registry/outcome-targets.ts";
 import type { Service } from "../service/service.ts";
@@ -62,6 +63,7 @@ export class NodeLife {
     const { base, work, services, presence } = this.#parts;
     const { config, clock, log, events } = base;
     const { broker, queues } = config;
+    tellUnserved(base);
     const tell = connectionLog(log, clock);
     this.#unwatchStatus = broker.onStatus((status) => {
       tell(status);

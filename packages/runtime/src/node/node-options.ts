@@ -24,6 +24,7 @@ import {
   optionNames,
   type QueueSettings,
   refuseUnknown,
+  requireJobList,
   requireParts,
   requireQueueName,
   requireQueueSettings,
@@ -215,6 +216,7 @@ export function nodeConfig({ broker, ...options }: NodeOptions): NodeConfig {
 export function nodeSettings(options: Omit<NodeOptions, "broker">): Omit<NodeConfig, "broker"> {
   refuseUnknown(options, NAMES, "a node");
   requireParts(options);
+  requireJobList(options);
   const leaseMs = toMs(options.lease ?? "30s", "lease");
   requireLease("lease", options.lease, leaseMs);
   const name = options.name ?? defaultName();

@@ -18,11 +18,11 @@ export interface NodePlan {
  * @throws MillraceError as `createNode`
  */
 export function planNode(options: Omit<NodeOptions, "broker">): NodePlan {
-  const { name, graceMs, jobs, machines, queues, slots } = nodeSettings(options);
+  const { name, graceMs, jobs, machines, schedules, queues, slots } = nodeSettings(options);
   return {
     name,
     stopMs: stopTimeMs(graceMs),
-    queues: servedQueues(new Registry(jobs, machines), queues).map((queue) => ({
+    queues: servedQueues(new Registry(jobs, machines, schedules), queues).map((queue) => ({
       queue,
       slots: queues.get(queue)?.slots ?? slots,
     })),

@@ -10,8 +10,12 @@ export class Registry {
   readonly queues: readonly string[];
 
   /** @throws MillraceError `no-jobs`, `no-handler`, `duplicate-job`, `invalid-job` */
-  constructor(jobs: readonly unknown[], machines: readonly unknown[] = []) {
-    if (jobs.length === 0 && machines.length === 0)
+  constructor(
+    jobs: readonly unknown[],
+    machines: readonly unknown[] = [],
+    schedules: readonly unknown[] = [],
+  ) {
+    if (jobs.length + machines.length + schedules.length === 0)
       throw new MillraceError(
         "no-jobs",
         "A node needs at least one job. Give it `definition.handler(…)`.",

@@ -78,7 +78,7 @@ export function runningText(
   as: string,
   paint: Paint,
 ): string {
-  return `${paint("green", "running")} ${[...jobs, ...machines].join(", ")} on ${queues.join(", ")} ${as}; health at ${healthUrl}/readyz\n`;
+  return `${paint("green", "running")} ${[...jobs, ...machines].join(", ")} on ${queues.join(", ") || "no queue"} ${as}; health at ${healthUrl}/readyz\n`;
 }
 
 export function serving(
