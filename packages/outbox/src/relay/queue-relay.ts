@@ -120,7 +120,7 @@ export class QueueRelay {
       }
     } catch (error) {
       if (!MillraceError.is(error) || error.code === "outbox-failed") throw error;
-      await this.#note(queue, error, trouble?.failures ?? 0);
+      await this.#note(queue, error, { failures: trouble?.failures ?? 0, published });
       return moved;
     }
     if (published > 0 && trouble !== undefined) {
@@ -225,7 +225,11 @@ export class QueueRelay {
     return name;
   }
 
-  async #note(queue: string, error: MillraceError, failures: number): Promise<void> {
+  async #note(
+    queue: string,
+    error: MillraceError,
+    { failures, published }: { readonly failures: number; readonly published: number },
+  ): Promise<void> {
     const { clock, store, logger } = this.#options;
     const waitMs = Math.min(RETRY_MS * 2 ** failures, MOST_RETRY_MS);
     const againAt = clock.monotonic() + waitMs;
@@ -233,12 +237,14 @@ export class QueueRelay {
     if (error.code !== "queue-not-found") this.#missingSince.delete(queue);
     else if (!this.#missingSince.has(queue)) this.#missingSince.set(queue, clock.monotonic());
     this.#troubles.set(queue, { message: error.message, failures: failures + 1, againAt });
-    if (before?.message === error.message) return;
-    logger.warn(
-      { queue, error: recordError(error) },
-      "the outbox's jobs can't be published, and wait",
-    );
-    await store.note(queue, `${error.code}: ${error.message}`);
+    const isKnown = before?.message === error.message;
+    if (!isKnown)
+      logger.warn(
+        { queue, error: recordError(error) },
+        "the outbox's jobs can't be published, and wait",
+      );
+    // What was published meanwhile has ended the trouble that is stored.
+    if (!isKnown || published > 0) await store.note(queue, `${error.code}: ${error.message}`);
   }
 }
 

@@ -33,8 +33,11 @@ export const LOCK_CLAIM = `
 SELECT seqs FROM millrace_outbox_claim WHERE queue = ? AND claim = ? AND seqs IS NOT NULL
 FOR UPDATE`;
 export const KEEP = "UPDATE millrace_outbox_claim SET seqs = ? WHERE queue = ? AND claim = ?";
+/** What was published is the end of what kept the queue's rows waiting. */
 export const FINISH = `
-UPDATE millrace_outbox_claim SET seqs = NULL, claim = NULL WHERE queue = ? AND claim = ?`;
+UPDATE millrace_outbox_claim SET seqs = NULL, claim = NULL,
+  trouble = IF(? > 0, NULL, trouble), trouble_since = IF(? > 0, NULL, trouble_since)
+WHERE queue = ? AND claim = ?`;
 export const ASIDE = `
 UPDATE millrace_outbox SET set_aside_at = ${NOW}, reason = ?, detail = ? WHERE seq = ?`;
 export const PUBLISHED = "DELETE FROM millrace_outbox WHERE seq IN (?)";

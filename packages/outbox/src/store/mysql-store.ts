@@ -139,10 +139,11 @@ async function finishClaim(
   { id, rows: claimed }: Claim,
   aside: Aside,
 ): Promise<void> {
-  if ((await changed(via, sql.FINISH, [queue, id])) === 0) return;
-  await putAside(via, aside);
   const kept = new Set(aside.map(({ seq }) => seq));
   const published = claimed.map(({ seq }) => seq).filter((seq) => !kept.has(seq));
+  const { length } = published;
+  if ((await changed(via, sql.FINISH, [length, length, queue, id])) === 0) return;
+  await putAside(via, aside);
   if (published.length > 0) await changed(via, sql.PUBLISHED, [published]);
 }
 

@@ -99,10 +99,15 @@ WHERE opened_at < clock_timestamp() - make_interval(secs => $1)
 ORDER BY id LIMIT $3`;
 export const FORGET_BATCHES = "DELETE FROM millrace_outbox_batch WHERE id = ANY ($1::text[])";
 
-/** All of it or, where another relay was first, none. */
+/**
+ * All of it or, where another relay was first, none. What was published is the end of what kept the
+ * queue's rows waiting.
+ */
 export const FINISH = `
 WITH finished AS (
-  UPDATE millrace_outbox_claim SET seqs = NULL, claim = NULL
+  UPDATE millrace_outbox_claim SET seqs = NULL, claim = NULL,
+    trouble = CASE WHEN cardinality($4::bigint[]) > 0 THEN NULL ELSE trouble END,
+    trouble_since = CASE WHEN cardinality($4::bigint[]) > 0 THEN NULL ELSE trouble_since END
   WHERE queue = $1 AND claim = $2 RETURNING 1
 ), aside AS (
   UPDATE millrace_outbox o

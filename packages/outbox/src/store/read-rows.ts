@@ -28,12 +28,14 @@ function textOrNull(value: unknown): string | null {
 }
 
 export function asStatus(row: Row): OutboxStatus {
+  const waiting = Number(row["waiting"]);
   return {
     queue: String(row["queue"]),
-    waiting: Number(row["waiting"]),
+    waiting,
     oldestAgeMs: Math.max(0, Number(row["age"])),
     setAside: Number(row["aside"]),
-    ...(row["trouble"] == null
+    // The relay that noted it may be gone, with nobody left who would know that it is over.
+    ...(row["trouble"] == null || waiting === 0
       ? {}
       : {
           trouble: {

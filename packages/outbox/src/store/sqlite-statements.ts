@@ -60,8 +60,12 @@ export const FORGET_BATCHES =
   "DELETE FROM millrace_outbox_batch WHERE id IN (SELECT value FROM json_each(?))";
 export const COLUMNS = "SELECT name FROM pragma_table_info('millrace_outbox')";
 
-export const FINISH =
-  "UPDATE millrace_outbox_claim SET seqs = NULL, claim = NULL WHERE queue = ? AND claim = ?";
+/** What was published is the end of what kept the queue's rows waiting. */
+export const FINISH = `
+UPDATE millrace_outbox_claim SET seqs = NULL, claim = NULL,
+  trouble = CASE WHEN ? > 0 THEN NULL ELSE trouble END,
+  trouble_since = CASE WHEN ? > 0 THEN NULL ELSE trouble_since END
+WHERE queue = ? AND claim = ?`;
 export const ASIDE = `
 UPDATE millrace_outbox SET set_aside_at = ${NOW}, reason = ?, detail = ? WHERE seq = ?`;
 export const PUBLISHED =

@@ -74,11 +74,12 @@ export function sqliteOutbox(options: SqliteOutboxOptions): OutboxStore {
     finish: (queue, { id, rows }, setAside) =>
       use((opened) =>
         atomically(opened, () => {
-          if (opened.prepare(sql.FINISH).run(queue, id).changes === 0) return;
-          const aside = opened.prepare(sql.ASIDE);
-          for (const { seq, reason, detail } of setAside) aside.run(reason, detail, seq);
           const kept = new Set(setAside.map(({ seq }) => seq));
           const published = rows.map(({ seq }) => seq).filter((seq) => !kept.has(seq));
+          const { length } = published;
+          if (opened.prepare(sql.FINISH).run(length, length, queue, id).changes === 0) return;
+          const aside = opened.prepare(sql.ASIDE);
+          for (const { seq, reason, detail } of setAside) aside.run(reason, detail, seq);
           opened.prepare(sql.PUBLISHED).run(JSON.stringify(published));
         }),
       ),

@@ -39,7 +39,7 @@ export function admit(input: AdmissionInput): AdmissionVerdict {
         reason: "unknown-name",
         error: {
           type: "unknown-name",
-          message: `No handler called ${envelope.name} serves queue ${envelope.queue}. Deploy a node that has it, then retry the dead letter.`,
+          message: `No handler called ${envelope.name} serves queue ${envelope.queue} on the node that got the job. Every node of a queue needs all of its handlers: deploy it there, then retry the dead letter. Or enqueue the job on the queue of its definition, or give the definition a queue of its own.`,
         },
       },
     };

@@ -1,0 +1,68 @@
+import type { DatabaseSync } from "node:sqlite";
+import { defineJob, noMetrics, silentLogger, systemClock } from "@millrace/core";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { sqliteTransaction } from "../database/adapters.ts";
+import type { OutboxStore } from "../store/outbox-store.ts";
+import { createSyncOutbox } from "../writer/sync-outbox.ts";
+import { QueueRelay } from "./queue-relay.ts";
+import { sqliteShop } from "./sqlite-shop.fixture.ts";
+
+const mail = defineJob<null>({ name: "mail.send", queue: "mail" });
+const outbox = createSyncOutbox(sqliteTransaction);
+
+let close: () => Promise<void>;
+let database: DatabaseSync;
+let store: OutboxStore;
+let broker: MemoryBroker;
+
+beforeEach(async () => {
+  ({ close, database, store } = await sqliteShop());
+  broker = new MemoryBroker({ clock: new SimulatedClock() });
+});
+afterEach(async () => {
+  await close();
+  await broker.close();
+});
+
+function relay(): () => Promise<number> {
+  const one = new QueueRelay({
+    ...{ broker, store, clock: systemClock, logger: silentLogger, metrics: noMetrics },
+    limits: { rows: 500, bytes: 8_000_000 },
+  });
+  return () => one.round(() => false);
+}
+
+async function noted(): Promise<void> {
+  outbox(database).enqueue(mail, null);
+  await relay()();
+  expect(await store.status()).toMatchObject([
+    { waiting: 1, trouble: { message: expect.stringMatching(/^queue-not-found/) as string } },
+  ]);
+}
+
+test("a trouble is over when another relay, or a restarted one, has published", async () => {
+  await noted();
+  await broker.queues.ensure("mail");
+  await relay()();
+  outbox(database).enqueue(mail, null);
+  const [status] = await store.status();
+  expect(status).toMatchObject({ waiting: 1 });
+  expect(status).not.toHaveProperty("trouble");
+});
+
+test("a trouble is over when nothing waits any more", async () => {
+  await noted();
+  database.exec("DELETE FROM millrace_outbox");
+  await relay()();
+  expect((await store.status())[0]).not.toHaveProperty("trouble");
+});
+
+test("a claim of which all was set aside ends no trouble of the others", async () => {
+  await noted();
+  const claim = await store.claim("mail", { rows: 500, bytes: 8_000_000 });
+  if (claim === undefined) throw new Error("there is a row");
+  await store.finish("mail", claim, [{ seq: claim.rows[0]?.seq ?? 0, reason: "x", detail: "y" }]);
+  outbox(database).enqueue(mail, null);
+  expect((await store.status())[0]).toHaveProperty("trouble");
+});
