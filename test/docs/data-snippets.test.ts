@@ -1,9 +1,11 @@
 // What the pages show as JSON, YAML and Mermaid: its syntax, and that what it names is there.
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { METRICS, readEnvelope } from "@millrace/core";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { projectFiles } from "../../packages/create-millrace/src/project-files.ts";
 import { promQl } from "../deploy/expressions.ts";
 import { helm, render, schemaFaults, WITHOUT_HELM } from "../deploy/rendered.ts";
 import { pageSnippets, type Snippet } from "./snippets.ts";
@@ -26,6 +28,10 @@ const JSON_OF: Readonly<Record<string, (value: Fields, text: string) => string |
       (field) => field !== "order" && !table.includes(`\`${field}\``),
     );
     return unknown.length === 0 ? undefined : `no line has ${unknown.join(", ")}`;
+  },
+  "docs/tutorial.md": (value) => {
+    const made: unknown = JSON.parse(projectFiles("a", "1.0.0")["tsconfig.json"] ?? "");
+    return isDeepStrictEqual(value, made) ? undefined : "create-millrace writes another one";
   },
   "docs/wire-protocol.md": (value, text) => {
     // What the server answers to a publish.

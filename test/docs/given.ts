@@ -176,6 +176,11 @@ const exported = (file: string, ...names: readonly string[]): string =>
 export const FILES: Given = {
   "approved-order.ts": exported("examples/steps/approved-order.ts", "approval", "order", "orderIn"),
   "order.ts": exported("examples/machines/order.ts", "order", "orderJobs"),
+  "shop.ts": `import { orderJobs } from "./order.ts";
+    export declare const shop: Parameters<typeof orderJobs>[0];`,
+  "report.ts": exported("examples/report/report.ts", "nightly", "reportFrom"),
+  "books.ts": `import { reportFrom } from "./report.ts";
+    export declare const books: Parameters<typeof reportFrom>[0];`,
   "invoice.ts": `import { defineJob } from "millrace";
     export const makeInvoice = defineJob<{ order: string; cents: number },
       { order: string; cents: number }, { file: string }>({ name: "invoice" });`,

@@ -37,6 +37,21 @@ const hostileProxy = new Proxy(
   { get: boom, has: boom, getPrototypeOf: boom, ownKeys: boom, getOwnPropertyDescriptor: boom },
 );
 
+test("what lies behind a failed fetch is told by its code, as far as that is a word", () => {
+  const failed = (code: unknown) =>
+    recordError(new TypeError("fetch failed", { cause: Object.assign(new Error("x"), { code }) }));
+  expect(failed("ECONNREFUSED").message).toBe("fetch failed (ECONNREFUSED)");
+  expect(failed("UND_ERR_CONNECT_TIMEOUT").message).toBe("fetch failed (UND_ERR_CONNECT_TIMEOUT)");
+  for (const code of ["AKIA4711SECRET", "s3cr3t", "A".repeat(60), "OF TWO", 5, undefined])
+    expect(failed(code).message).toBe("fetch failed");
+  const said = new Error("connect ECONNREFUSED", { cause: { code: "ECONNREFUSED" } });
+  expect(recordError(said).message).toBe("connect ECONNREFUSED");
+  const hostile = new Error("odd", { cause: hostileProxy });
+  expect(recordError(hostile).message).toBe("odd");
+  const ours = new MillraceError("server-unreachable", "away", { cause: { code: "ECONNREFUSED" } });
+  expect(recordError(ours).message).toBe("away");
+});
+
 describe("recordError", () => {
   test("an error has the name of its class, its message and its stack", () => {
     expect(recordError(new TypeError("no number"))).toEqual({

@@ -28,11 +28,25 @@ export function recordError(thrown: unknown, fallbackType = "handler-failed"): R
       readText(() => (typeof thrown === "string" ? thrown : inspectBriefly(thrown))),
     );
   const error = thrown as Error;
+  const message = readText(() => error.message);
+  const code = attempt(() => causeCode(error));
   return record(
     type,
-    readText(() => error.message),
+    code === undefined || message.includes(code) ? message : `${message} (${code})`,
     attempt(() => error.stack),
   );
+}
+
+/** A word of the system's or a library's, such as ECONNREFUSED; no secret looks like it. */
+const CODE = /^[A-Z]{3,}(?:_[A-Z]+)*$/;
+const MAX_CODE = 48;
+
+/** What lies behind an error that says little by itself: of `fetch` it is "fetch failed". */
+function causeCode(error: Error): string | undefined {
+  if (MillraceError.is(error)) return undefined;
+  const cause = error.cause as { readonly code?: unknown } | null | undefined;
+  const code = cause?.code;
+  return typeof code === "string" && code.length <= MAX_CODE && CODE.test(code) ? code : undefined;
 }
 
 /** The same with the fields that the error or its class names by `errorFields`. */

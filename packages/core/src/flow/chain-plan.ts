@@ -100,7 +100,7 @@ export function withLink(
   job: Pick<ChainLink, "name" | "queue">,
   options: LinkOptions,
 ): ChainPlan {
-  requireDefinition(job);
+  if (typeof (job ?? undefined) !== "object") requireDefinition(job);
   refuseUnknown(options, LINK_OPTIONS, "a job of a chain");
   const { id, links } = plan;
   if (links.length === LONGEST_CHAIN)

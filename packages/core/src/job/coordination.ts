@@ -139,11 +139,21 @@ function uniqueRule<Input>(given: UniqueOptions<Input> | undefined): UniqueRule<
     while:
       typeof during === "object"
         ? { windowMs: atLeast1Ms(during.window, "unique.while.window") }
-        : oneOf<"pending" | "running">(during, ["pending", "running"], "unique.while"),
+        : oneOf<"pending" | "running">(
+            during,
+            ["pending", "running"],
+            "unique.while",
+            "{ window: … }",
+          ),
     onConflict:
       typeof onConflict === "object"
         ? { debounceMs: atLeast1Ms(onConflict.debounce, "unique.onConflict.debounce") }
-        : oneOf<"keep" | "replace">(onConflict, ["keep", "replace"], "unique.onConflict"),
+        : oneOf<"keep" | "replace">(
+            onConflict,
+            ["keep", "replace"],
+            "unique.onConflict",
+            "{ debounce: … }",
+          ),
   };
 }
 
@@ -184,11 +194,16 @@ function requireFunction<Input>(key: KeyOf<Input>, field: string): KeyOf<Input> 
   );
 }
 
-function oneOf<Word extends string>(value: Word, words: readonly Word[], field: string): Word {
+function oneOf<Word extends string>(
+  value: Word,
+  words: readonly Word[],
+  field: string,
+  other?: string,
+): Word {
   if (words.includes(value)) return value;
   throw new MillraceError(
     "invalid-option",
-    `${field}: ${JSON.stringify(value)} is none of ${words.map((word) => `"${word}"`).join(", ")}.`,
+    `${field}: ${JSON.stringify(value)} is none of ${[...words.map((word) => `"${word}"`), ...(other === undefined ? [] : [other])].join(", ")}.`,
   );
 }
 

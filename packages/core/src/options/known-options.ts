@@ -108,9 +108,14 @@ const ENQUEUES: ReadonlySet<string> = new Set([
   ...["an enqueue", "enqueueMany()", "a batch", "a job of a chain"],
 ]);
 
+/** Options that other libraries have beside those among which they are here. */
+const ELSEWHERE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "defineJob()": { attempts: "retry.attempts", backoff: "retry.backoff" },
+};
+
 function whatIsMeant(name: string, names: ReadonlySet<string>, of: string): string {
   if ((name === "signal" || name === "timeout") && ENQUEUES.has(of))
     return `A client has it for all its calls: client.with({ ${name} }).`;
-  const meant = nearest(name, names);
+  const meant = ELSEWHERE[of]?.[name] ?? nearest(name, names);
   return meant === undefined ? `Options: ${[...names].join(", ")}.` : `Did you mean ${meant}?`;
 }

@@ -250,7 +250,9 @@ function iso(ms: number): string {
 
 function shown(value: unknown): string {
   return value instanceof Date
-    ? "an invalid Date"
+    ? Number.isNaN(value.getTime())
+      ? "an invalid Date"
+      : iso(value.getTime())
     : typeof value === "number"
       ? String(value)
       : (JSON.stringify(value) ?? String(value)).slice(0, 80);

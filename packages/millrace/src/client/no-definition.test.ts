@@ -16,9 +16,14 @@ const CALLS: readonly (readonly [string, (job: unknown) => unknown])[] = [
   ["enqueueMany of none", (job) => client.enqueueMany(js(job), [])],
   ["enqueueMany at once", (job) => client.enqueueMany(js(job), [], { atomic: true })],
   ["chain", (job) => client.chain(js(job), js({}))],
-  ["next", (job) => client.chain(defined, js({})).next(js(job))],
   ["planJob", (job) => planJob(js(job), js({}))],
 ];
+
+test.each(["welcome", undefined, null])("next of %j says what it needs", (given) => {
+  expect(() => client.chain(defined, js({})).next(js(given))).toThrow(
+    /as defineJob\(\) returned it/,
+  );
+});
 
 test.each(
   CALLS.flatMap(([name, call]) =>

@@ -11,13 +11,17 @@ export const NODE_FIELDS = {
     env: ["MILLRACE_JOBS"],
     about: "Job files for `run` where none are named.",
   }),
-  /** The queues this node serves, with the slots of each. Default: the queues of its jobs. */
+  /**
+   * Slots by queue. A node serves the queues of its jobs; a queue that is named here besides is
+   * served too, and made.
+   */
   queues: field({
     group: "node",
     kind: queueSlots,
     flag: "queues",
     env: ["MILLRACE_QUEUES"],
-    about: "The queues this node serves, with the slots of each. Default: the queues of its jobs.",
+    about:
+      "Slots by queue. A node serves the queues of its jobs; a queue that is named here besides is served too, and made.",
   }),
   /** Slots of a queue that `queues` does not name. Default: `16`. */
   slots: field({
