@@ -54,8 +54,8 @@ export const NODE_FIELDS = {
       "How long running jobs may go on after SIGTERM; then they are aborted and handed back, within 8 s more.",
   }),
   /**
-   * How soon a dead node's jobs are delivered again. Extended by itself while a job runs. Default:
-   * `30s`.
+   * How soon a dead node's jobs are delivered again. Extended by itself while a job runs. From 1 s
+   * to 24 h. Default: `30s`.
    */
   leaseMs: field({
     group: "node",
@@ -63,7 +63,8 @@ export const NODE_FIELDS = {
     flag: "lease",
     env: ["MILLRACE_LEASE"],
     default: 30_000,
-    about: "How soon a dead node's jobs are delivered again. Extended by itself while a job runs.",
+    about:
+      "How soon a dead node's jobs are delivered again. Extended by itself while a job runs. From 1 s to 24 h.",
   }),
   /** Holders in a row that a job may take down before it is a dead letter. Default: `3`. */
   poisonAfter: field({
