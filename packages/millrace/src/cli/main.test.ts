@@ -37,6 +37,11 @@ test.each([
   ["dead discard x", 2, "invalid-option"],
   ["dead discard x * --yes", 2, "invalid-name"],
   ["dead retry >", 2, "invalid-name"],
+  // More than a timer of Node takes, which would be over at once.
+  ["top --every 30d", 2, "invalid-option"],
+  ["jobs watch --for 30d", 2, "invalid-option"],
+  ["healthcheck --timeout 60d", 2, "invalid-option"],
+  ["queues --connect-timeout 30d", 2, "invalid-option"],
   ["queues --config missing.json", 2, "invalid-option"],
   ["queues --server nats://127.0.0.1:1", 3, "server-unreachable"],
 ])(

@@ -35,6 +35,7 @@ test.each([
   ["c.json", '{"password": "hunter2"', /no valid JSON/],
   ["c.json", "[]", /must hold an object/],
   ["c.mjs", "export const slots = 1;", /default export/],
+  ["c.mjs", "export default { token: hunter2 };", /a text without its quotes/],
   ["c.mjs", "throw new Error('broken');", /can't be imported: broken/],
 ])("%s holding %j is refused", async (name, text, message) => {
   await writeFile(join(dir, name), text);

@@ -76,6 +76,12 @@ async function importDefault(absolute: string, path: string): Promise<unknown> {
     const module = (await import(pathToFileURL(absolute).href)) as { readonly default?: unknown };
     return module.default;
   } catch (cause) {
+    // Its message and its stack hold the name, which may be a secret.
+    if (cause instanceof ReferenceError)
+      throw new MillraceError(
+        "invalid-option",
+        `The configuration file ${path} can't be imported: it uses a name that is not defined. It may be a text without its quotes.`,
+      );
     const detail = cause instanceof Error ? cause.message : String(cause);
     throw new MillraceError(
       "invalid-option",

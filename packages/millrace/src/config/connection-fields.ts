@@ -8,6 +8,7 @@ import {
   patterns,
   servers,
   text,
+  timerDuration,
   whole,
 } from "./field-kinds.ts";
 
@@ -112,7 +113,7 @@ export const CONNECTION_FIELDS = {
   /** How long one attempt to connect may take. Default: `5s`. */
   connectTimeoutMs: field({
     group: "connection",
-    kind: duration,
+    kind: timerDuration,
     flag: "connect-timeout",
     env: ["MILLRACE_CONNECT_TIMEOUT"],
     default: 5_000,

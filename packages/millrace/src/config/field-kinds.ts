@@ -125,6 +125,18 @@ export const duration: FieldKind<number> = {
   show: formatMs,
 };
 
+const MOST_TIMER_MS = 24 * 86_400_000;
+
+/** One that a timer of Node takes: one for longer would be over at once. */
+export const timerDuration: FieldKind<number> = {
+  ...duration,
+  parse(raw) {
+    const ms = duration.parse(raw);
+    if (ms <= MOST_TIMER_MS) return ms;
+    throw new Error("must be 24 days at most");
+  },
+};
+
 export const flag: FieldKind<boolean> = {
   placeholder: undefined,
   parse(raw) {

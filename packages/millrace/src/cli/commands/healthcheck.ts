@@ -1,4 +1,4 @@
-import { oneOf, duration } from "../../config/field-kinds.ts";
+import { oneOf, timerDuration } from "../../config/field-kinds.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { clean } from "../show/clean.ts";
@@ -13,7 +13,7 @@ export const healthcheck = command({
       kind: oneOf("ready", "live"),
       about: "ready: it takes jobs (default). live: it is worth keeping",
     },
-    timeout: { kind: duration, about: "How long it may take to answer (default 3s)" },
+    timeout: { kind: timerDuration, about: "How long it may take to answer (default 3s)" },
   },
   fields: ["health"],
   examples: [

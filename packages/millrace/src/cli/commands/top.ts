@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { formatMs, MillraceError } from "@millrace/core";
 import type { Millrace } from "../../client/millrace.ts";
 import type { Config } from "../../config/fields.ts";
-import { duration, flag } from "../../config/field-kinds.ts";
+import { flag, timerDuration } from "../../config/field-kinds.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { interruptible } from "../serving/interrupt.ts";
@@ -28,7 +28,7 @@ export const top = command({
   args: { min: 0, max: 0 },
   flags: {
     once: { kind: flag, about: "Print it once and end; so it is in a pipe and with --json" },
-    every: { kind: duration, about: "How often it is drawn, from 1s; default 5s" },
+    every: { kind: timerDuration, about: "How often it is drawn, from 1s; default 5s" },
   },
   fields: ["connection", "namespace"],
   examples: [

@@ -1,6 +1,6 @@
 import { formatMs, type HistoryRecord } from "@millrace/core";
 import { RECORDED_STATES } from "../../../client/jobs/jobs.ts";
-import { duration, flag, oneOf, text, whole } from "../../../config/field-kinds.ts";
+import { flag, oneOf, text, timerDuration, whole } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { EXIT } from "../../exit-codes.ts";
@@ -24,7 +24,7 @@ export const jobsWatch = command({
     name: { kind: { ...text, placeholder: "<name>" }, about: "Show one handler only" },
     state: { kind: oneOf(...RECORDED_STATES), about: "Only what ends so" },
     count: { kind: whole(1, 1_000_000), about: "End after so many lines" },
-    for: { kind: duration, about: "End after this time" },
+    for: { kind: timerDuration, about: "End after this time" },
     "show-payload": { kind: flag, about: "Errors, and with --json results, as they are" },
   },
   fields: ["connection", "namespace", "masking", "tracing"],
