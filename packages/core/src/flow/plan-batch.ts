@@ -4,6 +4,7 @@ import { requireSendable } from "../envelope/body.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { JobDefinition } from "../job/define-job.ts";
 import { requireDefinition } from "../job/require-definition.ts";
+import { mustBe, requireMethod } from "../options/option-values.ts";
 import { optionNames, refuseUnknown } from "../options/known-options.ts";
 import type { EnqueueOptions } from "../producer/enqueue-options.ts";
 import { type EnvelopeSource, makeEnvelope } from "../producer/make-envelope.ts";
@@ -93,6 +94,7 @@ export function planBatch<Input, Parsed, Output>(
   requireCallback(options);
   refuseUnknown(options, NAMES, "a batch");
   refuseUnknown(options.callback, CALLBACK_NAMES, "a batch's callback", "callback");
+  if (!Array.isArray(planned)) throw mustBe("jobs", "a list of what planJob() gives", planned);
   if (planned.length > most)
     throw new MillraceError(
       "invalid-option",
@@ -103,7 +105,8 @@ export function planBatch<Input, Parsed, Output>(
   return {
     id,
     isKey: options.id !== undefined,
-    members: planned.map(({ envelope }) => {
+    members: planned.map((one, at) => {
+      const { envelope } = requireMethod(one, `jobs[${at}]`, "envelope");
       const made = envelope(source);
       if (!(made instanceof Promise)) return member(made);
       const checked = made.then(member);

@@ -5,6 +5,7 @@ import { requireDefinition } from "../job/require-definition.ts";
 import { type Schema, validate } from "../job/schema.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { refuseUnknown } from "../options/known-options.ts";
+import { requireOptions } from "../options/option-values.ts";
 import { ENQUEUE_OPTIONS, type EnqueueOptions, envelopeOptions } from "./enqueue-options.ts";
 
 /** Where a job comes from that is enqueued in another's handler. */
@@ -101,9 +102,11 @@ function withKeys(
   envelope: { -readonly [K in keyof Envelope]: Envelope[K] },
   options: EnqueueOptions,
 ): Envelope {
-  if (options.unique !== undefined)
+  if (options.unique !== undefined) {
+    // From JavaScript it may be null.
+    requireOptions(options.unique, "a unique key", "unique");
     envelope.uniqueKey = requireKey(options.unique.key, "unique.key");
-  else if (unique !== undefined)
+  } else if (unique !== undefined)
     envelope.uniqueKey = keyOf(unique.key, envelope.payload, "unique.key");
   if (concurrency !== undefined)
     envelope.concurrencyKey = keyOf(concurrency.key, envelope.payload, "concurrency.key");

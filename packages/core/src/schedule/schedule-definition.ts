@@ -58,7 +58,7 @@ export function requireScheduleName(name: unknown): string {
   if (isId(name) && name.length <= LONGEST_NAME) return name;
   throw new MillraceError(
     "invalid-name",
-    `A schedule's name is made of up to ${LONGEST_NAME} of A-Z a-z 0-9 _ : -; got ${JSON.stringify(name)?.slice(0, 140)}.`,
+    `A schedule's name is made of up to ${LONGEST_NAME} of A-Z a-z 0-9 _ : -; got ${typeof name === "string" ? JSON.stringify(name.slice(0, 140)) : typeof name}.`,
   );
 }
 

@@ -59,6 +59,9 @@ const CALLS: Readonly<Record<string, (t: TestRuntime) => unknown>> = {
       js({ replace: 1 }),
     ),
   "dead.edit merge": ({ client }) => client.dead.edit("a", 1, js({ merge: "no" })),
+  "batch jobs": ({ client }) => client.batch(js(7), { callback: { job: js(job), input: 1 } }),
+  "batch job": ({ client }) => client.batch([js(null)], { callback: { job: js(job), input: 1 } }),
+  "enqueue unique": ({ client }) => client.enqueue(job, 1, js({ unique: null })),
   "lock run": ({ client }) => client.lock("l", {}, js(7)),
   "jobs.list where": ({ client }) => client.jobs.list(js({ where: 7 })),
   "jobs.search where": ({ client }) => client.jobs.search(js({ state: "queued", where: null })),
@@ -94,6 +97,9 @@ const NAMED: Readonly<Record<string, (t: TestRuntime, name: unknown) => unknown>
   "locks.release": ({ client }, name) => client.locks.release(js(name)),
   events: ({ client }, name) => client.events({ name: js(name) }),
   "jobs.watch": ({ client }, name) => client.jobs.watch({ name: js(name) }),
+  machine: ({ client }, name) => client.machine(js(name), "a"),
+  "cron.pause": ({ client }, name) => client.cron.pause(js(name)),
+  "queues.remove": ({ client }, name) => client.queues.remove(js(name)),
   "signal job": ({ client }, job) => client.signal(js(job), "a", "go", 1),
 };
 

@@ -54,6 +54,6 @@ export class MemoryQueues implements QueueStore {
 
   async remove(name: string): Promise<void> {
     this.#reach();
-    this.#server.removeQueue(name);
+    this.#server.removeQueue(requireQueueName(name));
   }
 }

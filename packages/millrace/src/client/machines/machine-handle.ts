@@ -123,7 +123,9 @@ export function machineHandle<Chart extends AnyStateMachine>(
   of: MachineDefinition<Chart> | string,
   id: string,
 ): MachineHandle<Chart> {
-  const machine = requireMachineName(typeof of === "string" ? of : of.name);
+  const machine = requireMachineName(
+    typeof of === "string" ? of : (of as { readonly name: string } | null | undefined)?.name,
+  );
   const ref = { machine, id: requireMachineId(id) };
   const { calls, newId, instrumentation } = host;
   const send = (doing: string, body: InboxBody, own: CallLimits): Promise<void> => {
