@@ -1,9 +1,10 @@
 import { launchCluster } from "@millrace/nats-server";
 import { AckPolicy } from "@nats-io/jetstream";
 import { connect as connectNats } from "@nats-io/transport-node";
-import { connect, defineJob } from "millrace";
+import { connect, createNode, defineJob, defineMachine } from "millrace";
 import { UNSETTLED } from "@millrace/core";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { setup } from "xstate";
 import { patientManager } from "../harness/administrator.ts";
 import { outOfCluster } from "../harness/cluster/out-of-cluster.ts";
 import { leaderOf } from "../harness/cluster/streams-of.ts";
@@ -44,6 +45,36 @@ describeEachServer("millrace doctor", (server) => {
     ).json<Diagnosis>();
     expect(findings.filter(({ check }) => check === `stream ${history}`)).toMatchObject([
       { status: "warn", message: expect.stringContaining("is of the queue busy") as string },
+    ]);
+  });
+
+  test("names machines that keep a timer which their chart could not take", async () => {
+    const namespace = server.namespace();
+    const chart = setup({}).createMachine({
+      initial: "waiting",
+      states: {
+        waiting: { after: { 10: { guard: () => expect.unreachable(), target: "late" } } },
+        late: {},
+      },
+    });
+    const order = defineMachine({ name: "order", machine: chart });
+    const connection = { servers: server.url, namespace, env: {} };
+    const node = await createNode({ ...connection, jobs: [], machines: [order] });
+    onTestFinished(() => node.stop());
+    await node.start();
+    await using client = await connect(connection);
+    const machine = client.machine(order, "o-1");
+    await machine.start();
+    await machine.waitFor(({ timers }) => timers.some(({ failed = 0 }) => failed > 0), {
+      timeout: patient(30_000),
+    });
+    const args = ["doctor", "--json", "--server", server.url, "--namespace", namespace];
+    const { findings } = (await millraceHere(args)).json<Diagnosis>();
+    expect(findings.filter(({ check }) => check.startsWith("machines"))).toMatchObject([
+      {
+        ...{ check: "machines order", status: "warn" },
+        message: expect.stringMatching(/^1 machine keeps .* 1 tries: o-1$/) as string,
+      },
     ]);
   });
 

@@ -2,7 +2,8 @@ import { defineJob } from "millrace";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { HoldAnswerView } from "../../packages/dashboard/src/api/views/hold-views.ts";
 import type { LimitsPageView } from "../../packages/dashboard/src/api/views/limits-views.ts";
-import type { AuditView, JobsView } from "../../packages/dashboard/src/api/views/views.ts";
+import type { JobsView } from "../../packages/dashboard/src/api/views/job-list-views.ts";
+import type { AuditView } from "../../packages/dashboard/src/api/views/views.ts";
 import { ADA, BOB, OF_THE_PAGE, type Scene, scene, send } from "./scene.ts";
 
 const close = defineJob<string>({ name: "books.close", queue: "books", singleton: true });

@@ -27,6 +27,7 @@ import { judgeCopies, judgeSilence } from "./judge-copies.ts";
 import { judgeBacklog, judgeNodes, type NodeSeen } from "./judge-fleet.ts";
 import { lookAtHistory } from "./judge-history.ts";
 import { judgeMachines } from "./judge-machines.ts";
+import { lookAtKept } from "./look-at-kept.ts";
 import { judgeQueue } from "./judge-queue.ts";
 import {
   judgeRoundTrip,
@@ -206,17 +207,17 @@ async function nodesOf(
   }
 }
 
-/** What waits for machines; where that can't be read, it says nothing of the nodes. */
+/** What waits for machines, and what they keep; where it can't be read, nodes are told of. */
 async function machinesOf(
-  { jsm, names }: Place,
+  { nc, jsm, names }: Place,
   nodes: readonly NodeSeen[],
 ): Promise<readonly Finding[]> {
+  const kept = await lookAtKept(nc, jsm, names);
   try {
-    return judgeMachines(nodes, await machineBacklogs(jsm, names));
+    return [...judgeMachines(nodes, await machineBacklogs(jsm, names)), ...kept];
   } catch (error) {
-    return [
-      skip("machines", `what waits for machines can't be counted: ${recordError(error).message}`),
-    ];
+    const why = `what waits for machines can't be counted: ${recordError(error).message}`;
+    return [skip("machines", why), ...kept];
   }
 }
 

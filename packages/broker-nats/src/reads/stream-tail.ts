@@ -1,4 +1,5 @@
 import type { TailQuery } from "@millrace/core";
+import type { JetStreamManager } from "@nats-io/jetstream";
 import { request } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { behindBarrier } from "./behind-barrier.ts";
@@ -33,18 +34,31 @@ export async function tailBounds(
   );
   if (last === undefined || limit < 1) return undefined;
   const since = last.storedAt - withinMs;
-  // By halves: one read for each doubling of the stretch.
-  let [low, high] = [Math.max(1, last.sequence - limit + 1), last.sequence];
+  const [low, high] = [Math.max(1, last.sequence - limit + 1), last.sequence];
+  const from = await firstSince(server.jsm, { stream, filter, doing }, { since, low, high });
+  return { from, until: last.sequence };
+}
+
+/**
+ * The place from which on messages were stored at that time or later, epoch milliseconds of the
+ * server's clock. By halves: one read for each doubling of the stretch.
+ */
+export async function firstSince(
+  jsm: JetStreamManager,
+  { stream, filter, doing }: TailOf,
+  range: { readonly since: number; readonly low: number; readonly high: number },
+): Promise<number> {
+  let { low, high } = range;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     const stored = await request(doing, async () =>
-      placeOf(await nextMessage(server.jsm, stream, middle, filter)),
+      placeOf(await nextMessage(jsm, stream, middle, filter)),
     );
-    if (stored !== undefined && stored.storedAt < since)
+    if (stored !== undefined && stored.storedAt < range.since)
       low = Math.max(middle, stored.sequence) + 1;
     else high = middle;
   }
-  return { from: low, until: last.sequence };
+  return low;
 }
 
 function placeOf(stored: LeaderMessage | undefined): Stored | undefined {

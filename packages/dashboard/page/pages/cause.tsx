@@ -81,7 +81,7 @@ export function CausePage(): ReactElement {
                 label="Letters"
                 columns={COLUMNS}
                 rows={rows}
-                rowKey={({ queue, id }) => `${queue}/${id}`}
+                rowKey={({ queue, id, at }) => `${queue}/${id}/${at}`}
                 empty={<p>No letter of this cause is left.</p>}
               />
               <CutList of={rows} most={MOST_LETTERS}>

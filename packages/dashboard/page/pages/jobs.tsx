@@ -1,8 +1,9 @@
 import type { ReactElement } from "react";
 import { Link, useSearchParams } from "wouter";
 import { LIVE_STATES } from "../../src/fleet/live-states.ts";
-import type { JobRowView } from "../../src/api/views/views.ts";
+import type { JobRowView } from "../../src/api/views/job-list-views.ts";
 import { jobAddress } from "../words/addresses.ts";
+import { jobRowKey } from "../tables/alike.ts";
 import { Answer, Page } from "../questions/answer.tsx";
 import { type DataColumn, DataTable } from "../tables/data-table.tsx";
 import { JobFilterField } from "../tables/filter-field.tsx";
@@ -67,7 +68,7 @@ export function JobsPage(): ReactElement {
               isOfLatest
               columns={rows.some(({ traceId }) => traceId !== undefined) ? TRACED_COLUMNS : COLUMNS}
               rows={rows}
-              rowKey={({ queue, id }) => `${queue}/${id}`}
+              rowKey={jobRowKey}
               empty={
                 <p>
                   No job fits. Settled jobs are here for as long as the history holds them, seven

@@ -11,11 +11,11 @@ import type { ScheduleDayView } from "../../src/api/views/schedule-day-views.ts"
 import type { HoldAnswerView } from "../../src/api/views/hold-views.ts";
 import type { FamilyView } from "../../src/api/views/family-views.ts";
 import type { JobLogView } from "../../src/api/views/log-views.ts";
+import type { JobsView } from "../../src/api/views/job-list-views.ts";
 import type {
   AuditView,
   CountView,
   DoctorView,
-  JobsView,
   JobView,
   OldestView,
   OperationView,

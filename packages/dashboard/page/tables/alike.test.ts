@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { gateKey, lockKey } from "./alike.ts";
+import { apart, gateKey, jobRowKey, lockKey } from "./alike.ts";
 import { heldRows } from "./held-rows.ts";
 
 const lock = (holder: string, since: number) => ({
@@ -20,4 +20,17 @@ test("a lock that looks like another once it is masked does not take its place b
 test("nor does a gate, and one whose name hides nothing stays where it is when its next is let in", () => {
   expect(gateKey(gate("a"))).not.toBe(gateKey(gate("b")));
   expect(gateKey({ ...gate("a"), gate: "cap/42" })).toBe(gateKey({ ...gate("b"), gate: "cap/42" }));
+});
+
+test("a job that waits does not take the place of one of its id that has ended", () => {
+  const row = (createdAt?: number) => ({
+    ...{ queue: "mail", id: "a", name: "n", state: "dead", attempts: 1 },
+    ...(createdAt === undefined ? {} : { createdAt }),
+  });
+  expect(jobRowKey(row(1))).toBe(jobRowKey({ ...row(1), state: "succeeded", attempts: 2 }));
+  expect(new Set([row(1), row(2), row()].map(jobRowKey)).size).toBe(3);
+});
+
+test("rows that nothing tells apart are numbered", () => {
+  expect(apart(["a", "b", "a", "a"])).toEqual(["a", "b", "a 1", "a 2"]);
 });

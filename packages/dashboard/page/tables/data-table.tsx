@@ -10,6 +10,7 @@ import {
 import { type MouseEvent, type ReactElement, type ReactNode, useMemo } from "react";
 import { useExactTimes } from "../words/exact-times.ts";
 import { count } from "../words/number.ts";
+import { apart } from "./alike.ts";
 import { useHeldColumns } from "./use-held-columns.ts";
 import { type Holding, useHeldRows } from "./use-held-rows.ts";
 
@@ -58,7 +59,9 @@ export function DataTable<Row extends object>({
     return helper.columns(columns.map(({ id, value }) => helper.accessor(value, { id })));
   }, [columns]);
   const data = useMemo(() => [...rows], [rows]);
-  const table = useTable({ features, columns: definitions, data, getRowId: rowKey });
+  const ids = apart(data.map(rowKey));
+  const getRowId = (_row: Row, place: number): string => ids[place] ?? String(place);
+  const table = useTable({ features, columns: definitions, data, getRowId });
   const order = columns
     .map(({ id }) => `${id} ${String(table.getColumn(id)?.getIsSorted())}`)
     .join();

@@ -35,7 +35,8 @@ import { runtimeMachines } from "./runtime-machines.ts";
 import { scheduleDay } from "./schedule-day.ts";
 import { completions, indexView, LONGEST_FILTER, searchedJobs } from "./search.ts";
 import { deadRow, operationView } from "./show.ts";
-import type { CountView, JobsView, SessionView } from "./views/views.ts";
+import type { JobsView } from "./views/job-list-views.ts";
+import type { CountView, SessionView } from "./views/views.ts";
 
 /** What the page asks for and what it changes, as JSON. */
 export function apiOf(host: ApiHost): Hono<DashboardEnv> {

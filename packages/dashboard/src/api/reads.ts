@@ -10,9 +10,9 @@ import { limitsView } from "./limits.ts";
 import { MOST_CHANGES } from "./most.ts";
 import { termsOf } from "./search.ts";
 import * as shown from "./show.ts";
+import type { JobsView } from "./views/job-list-views.ts";
 import type {
   AuditView,
-  JobsView,
   JobView,
   OldestView,
   OverviewView,

@@ -6,7 +6,8 @@ import { askedState } from "./changes/asked.ts";
 import type { Turns } from "../fleet/take-turns.ts";
 import { givenPart } from "./changes/given-part.ts";
 import type { CompletionsView, IndexView } from "./views/search-views.ts";
-import type { ChangeView, JobRowView, JobsView } from "./views/views.ts";
+import type { JobRowView, JobsView } from "./views/job-list-views.ts";
+import type { ChangeView } from "./views/views.ts";
 
 export const LONGEST_FILTER = 4_000;
 
@@ -51,9 +52,11 @@ export function termsOf(
 /** All of it was masked before it was kept. */
 function searchedRow(job: SearchedJob): JobRowView {
   const { id, queue, name, state, attempts, at, node, durationMs, error, reason, traceId } = job;
+  const { createdAt } = job;
   const why = error === undefined ? reason : `${error.type}: ${error.message}`;
   return {
     ...{ id, queue, name, state, attempts, at },
+    ...(createdAt === undefined ? {} : { createdAt }),
     ...(node === undefined ? {} : { node }),
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(why === undefined ? {} : { why }),

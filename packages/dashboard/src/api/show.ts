@@ -18,9 +18,9 @@ import {
 } from "@millrace/telemetry/masking";
 import type { FleetJob, FleetLiveJob, FleetQueue } from "../fleet/fleet.ts";
 import type { StepView } from "./views/step-view.ts";
+import type { JobRowView } from "./views/job-list-views.ts";
 import type {
   AttemptView,
-  JobRowView,
   JobView,
   LetterView,
   MarkView,
@@ -93,12 +93,14 @@ export function nodeView(node: NodeView, show: ShowValue): NodeView {
 /** A gate's name holds a key, which a producer wrote. */
 export function liveRow(job: FleetLiveJob, show: ShowValue): JobRowView {
   const { id, queue, name, state, attempts, notBefore, node, gate, traceId, silentMs } = job;
+  const { createdAt } = job;
   const shownGate = gate === undefined ? undefined : String(show(gate));
   const why =
     silentMs === undefined ? shownGate : `its node is not heard of for ${formatSeconds(silentMs)}`;
   const at = job.startedAt ?? job.storedAt;
   return {
     ...{ id, queue, name, state, attempts },
+    ...(createdAt === undefined ? {} : { createdAt }),
     ...(at === undefined ? {} : { at }),
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(node === undefined ? {} : { node }),
@@ -110,10 +112,11 @@ export function liveRow(job: FleetLiveJob, show: ShowValue): JobRowView {
 export function recordRow(record: HistoryRecord, show: ShowValue): JobRowView {
   const { id, queue, name, state, attempts, at, notBefore, durationMs, node, error, reason } =
     shownRecord(record, show);
-  const { traceId } = record;
+  const { traceId, createdAt } = record;
   const why = error === undefined ? reason : `${error.type}: ${error.message}`;
   return {
     ...{ id, queue, name, state, attempts, at, node },
+    ...(createdAt === undefined ? {} : { createdAt }),
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(why === undefined ? {} : { why }),

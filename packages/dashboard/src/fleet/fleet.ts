@@ -181,6 +181,7 @@ export interface FleetLiveJob {
   readonly storedAt?: number;
   readonly gate?: string;
   readonly notBefore?: number;
+  readonly createdAt?: number;
   readonly node?: string;
   /** Of one that was handed to a node which does not answer. */
   readonly silentMs?: number;

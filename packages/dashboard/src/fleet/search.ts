@@ -43,6 +43,7 @@ export type SearchedState = "succeeded" | "requeued" | "dead" | "expired" | "can
 /** A job that was found. All of it is masked. */
 export interface SearchedJob {
   readonly id: string;
+  readonly createdAt?: number;
   readonly queue: string;
   readonly name: string;
   readonly state: string;

@@ -6,9 +6,9 @@ import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { clean } from "../../show/clean.ts";
 import { shownRecord, showValue } from "@millrace/telemetry/masking";
-import { unansweredLine } from "../../show/operations.ts";
 import { shownSilence } from "../../show/silence.ts";
 import { foundJobs } from "./found-jobs.ts";
+import { inStateNow } from "./in-state-now.ts";
 import { type Column, table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
 import { traceColumns } from "../../show/trace.ts";
@@ -110,14 +110,7 @@ export const jobsList = command({
     };
     const show = showValue(flags["show-payload"], maskOf(config));
     if (live !== undefined) {
-      const found = await withClient(config, async (client) => {
-        if (filter === undefined) return client.jobs.list({ ...query, state: live });
-        const some = await client.jobs.search({ ...query, state: live });
-        if (some.unanswered !== undefined) io.err(unansweredLine(some.unanswered));
-        if (some.more)
-          io.err(`looked at ${some.looked} ${live} jobs, and not at all: more may fit\n`);
-        return some.jobs;
-      });
+      const found = await withClient(config, (client) => inStateNow(client, live, query, io));
       // A gate's name holds a key, which a producer wrote.
       const jobs = found.map((job) =>
         job.gate === undefined ? job : { ...job, gate: String(show(job.gate)) },

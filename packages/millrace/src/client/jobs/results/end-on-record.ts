@@ -1,4 +1,12 @@
-import { type Broker, CLOCK_SLACK_MS, type HistoryRecord, MillraceError } from "@millrace/core";
+import {
+  type Broker,
+  CLOCK_SLACK_MS,
+  type HistoryRecord,
+  isSameEnqueue,
+  MillraceError,
+  NO_MEMORY,
+  type WaitingJob,
+} from "@millrace/core";
 import type { AwaitedJob } from "./awaited-job.ts";
 
 export function isFinal(record: HistoryRecord): boolean {
@@ -34,10 +42,9 @@ export async function endOnRecord(
     // Where the job was looked for and not found, a second look at the history settles it: it may
     // have run in between.
     if (seen !== undefined && isSame(seen, last)) return last;
-    if (!others && (await isLaidOut(broker, job))) return last;
-    const waiting = await broker.findWaiting(job.id, { queue: job.queue });
-    if (waiting !== undefined && others) return "unclear";
-    if (waiting !== undefined && waiting.envelope.generation > last.generation) return undefined;
+    if (!others && (await isLaidOut(broker, job, last))) return last;
+    if (await isThere(broker, job, others ? undefined : last))
+      return others ? "unclear" : undefined;
     seen = last;
   }
 }
@@ -124,9 +131,40 @@ async function mayBeDuplicateOf(
   }
 }
 
-/** The letter of a dead job lies there until it is retried or discarded. */
-async function isLaidOut(broker: Broker, { id, queue }: AwaitedJob): Promise<boolean> {
-  return (await broker.deadLetters.list({ id, queue, limit: 1 })).length > 0;
+/**
+ * Whether the job itself waits, or runs, in a life after the one that has ended. Another of its id
+ * may lie before it.
+ *
+ * @param end of it; undefined: any life of it counts
+ */
+async function isThere(
+  broker: Broker,
+  { id, queue, createdAt: own }: AwaitedJob,
+  end: HistoryRecord | undefined,
+): Promise<boolean> {
+  const createdAt = end === undefined ? own : end.createdAt;
+  const where = ({ envelope }: WaitingJob): boolean =>
+    (createdAt === undefined || envelope.createdAt === createdAt) &&
+    envelope.generation > (end?.generation ?? -1);
+  return (await broker.findWaiting(id, { queue, where })) !== undefined;
+}
+
+/** Letters hold what their jobs carried. */
+const LETTERS = 20;
+
+/** The letter of a dead job lies there until it is retried or discarded; others of its id, too. */
+async function isLaidOut(
+  broker: Broker,
+  { id, queue }: AwaitedJob,
+  end: HistoryRecord,
+): Promise<boolean> {
+  for (let after = 0; ;) {
+    const letters = await broker.deadLetters.list({ id, queue, after, limit: LETTERS });
+    if (letters.some((letter) => isSameEnqueue(letter, end, NO_MEMORY) ?? true)) return true;
+    const last = letters.at(-1);
+    if (last === undefined || letters.length < LETTERS) return false;
+    after = last.sequence;
+  }
 }
 
 /** Dead letters can be retried; what ended otherwise has ended. */

@@ -1,4 +1,10 @@
-import { type Delivery, type HistoryRecord, type HistoryStore, UNSETTLED } from "@millrace/core";
+import {
+  type DeadLetter,
+  type Delivery,
+  type HistoryRecord,
+  type HistoryStore,
+  UNSETTLED,
+} from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test, vi } from "vitest";
 import { awaitResult } from "./job-result.ts";
@@ -261,4 +267,63 @@ describe("who was told that the job is there already, while another of its id li
   function some(more: Partial<HistoryRecord> | undefined): Partial<HistoryRecord> {
     return more ?? {};
   }
+});
+
+describe("a job that died, where another of its id is there", () => {
+  const own = { createdAt: 100_000, firstStoredAt: 100_010 };
+  const other = { createdAt: 900_000, firstStoredAt: 900_010 };
+  const awaited = { id: "r", queue: "mail", sequence: 7, createdAt: own.createdAt };
+  const job = { ...UNSETTLED, id: "r", queue: "mail", name: "n", payload: 1, headers: {} };
+  const letter: DeadLetter = {
+    ...{ id: "r", queue: "mail", name: "n", reason: "fatal", attempts: 1, at: 1, node: "a" },
+    ...{ body: new Uint8Array(), headers: {} },
+  };
+
+  async function died() {
+    const clock = new SimulatedClock();
+    const server = new MemoryServer(clock);
+    const broker = new MemoryBroker({ clock, server });
+    await broker.queues.ensure("mail");
+    const error = { type: "Error", message: "no" };
+    const end = { state: "dead", outcome: "failed", error } as const;
+    server.history.add({ ...RECORD, ...end, ...own, generation: 0, sequence: 7 });
+    const seen = vi.fn<(end: unknown) => void>();
+    const ask = async (): Promise<void> => {
+      void awaitResult(broker, awaited, 60_000, clock).then(seen, seen);
+      await clock.advance("10s");
+    };
+    return { clock, server, broker, seen, ask };
+  }
+
+  test("it is dead, though the other waits in a later life", async () => {
+    const { broker, seen, ask } = await died();
+    await broker.requeue({ ...job, ...other, generation: 3 });
+    await ask();
+    expect(seen).toHaveBeenCalledWith(expect.objectContaining({ code: "handler-failed" }));
+  });
+
+  test("it lives again behind the other, which waits in its first life", async () => {
+    const { broker, seen, ask } = await died();
+    await broker.enqueue([{ ...job, ...other }]);
+    await broker.requeue({ ...job, ...own, generation: 1 });
+    await ask();
+    expect(seen).not.toHaveBeenCalled();
+  });
+
+  test("it lives again, though the other's letter lies there", async () => {
+    const { server, broker, seen, ask } = await died();
+    server.deadLetters.add({ ...letter, ...other }, "other");
+    await broker.requeue({ ...job, ...own, generation: 1 });
+    await ask();
+    expect(seen).not.toHaveBeenCalled();
+  });
+
+  test("its own letter, behind the other's, says that it is dead", async () => {
+    const { server, broker, seen, ask } = await died();
+    server.deadLetters.add({ ...letter, ...other }, "other");
+    server.deadLetters.add({ ...letter, ...own }, "own");
+    broker.findWaiting = () => Promise.reject(new Error("nobody need look for it"));
+    await ask();
+    expect(seen).toHaveBeenCalledWith(expect.objectContaining({ code: "handler-failed" }));
+  });
 });
