@@ -135,7 +135,7 @@ const OWN_VALUES = 100;
  *   `step-too-large`
  */
 export function writeEntry(entry: JournalEntry): Uint8Array {
-  const data = encodeMsgpack(checked(entry));
+  const data = encodeMsgpack(seenByEarlier(checked(entry)));
   if (data.length <= MAX_STEP_BYTES) return data;
   throw new MillraceError(
     "step-too-large",
@@ -147,10 +147,19 @@ export function writeEntry(entry: JournalEntry): Uint8Array {
 export function readEntry(data: Uint8Array): JournalEntry | undefined {
   try {
     const entry = decodeBody(data, MSGPACK, MAX_STEP_VALUES + OWN_VALUES);
-    return isEntry(entry) ? entry : undefined;
+    return isEntry(entry) ? { ...entry, life: Math.floor(entry.life) } : undefined;
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Versions that do not know `attempts` take a failure to stand for the life that it names: they
+ * would never run its step again. Of none of theirs, it is run again by them, as ever.
+ */
+function seenByEarlier(entry: JournalEntry): JournalEntry {
+  const isKept = "attempts" in entry && entry.attempts !== undefined;
+  return isKept ? { ...entry, life: entry.life + 0.5 } : entry;
 }
 
 function checked(entry: JournalEntry): JournalEntry {
