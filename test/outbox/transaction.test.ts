@@ -133,6 +133,13 @@ describe.skipIf(missing !== undefined)(
       expect(await charges()).toBe(3);
     });
 
+    test("a job that was enqueued anew in the place of a cancelled one does not do its work again", async () => {
+      expect(await run(job(), async () => 1)).toBe(1);
+      expect(await run(job({ createdAt: 2, effectsOf: 1 }), async () => 2)).toBe(1);
+      expect(await run(job({ createdAt: 3, effectsOf: 3 }), async () => 3)).toBe(3);
+      expect(await charges()).toBe(2);
+    });
+
     test.each(["COMMIT", "ROLLBACK"] as const)(
       "of two runs at the same time the second waits for the first, which ends by %s",
       async (end) => {

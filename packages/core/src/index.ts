@@ -144,6 +144,7 @@ export {
   type Lane,
   messageIdOf,
   UNSETTLED,
+  effectsOf,
 } from "./envelope/envelope.ts";
 export { firstOfNextLife, isEarlierLife } from "./envelope/lives.ts";
 export {

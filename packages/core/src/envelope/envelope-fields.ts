@@ -72,6 +72,7 @@ const SETTLER_FIELDS: readonly Field[] = [
   { field: "sharedSince", expected: EPOCH_MS, accepts: isTime },
   { field: "firstStoredAt", expected: EPOCH_MS, accepts: isTime },
   { field: "unkeyed", expected: "a whole number from 0", accepts: isCount },
+  { field: "effectsOf", expected: EPOCH_MS, accepts: isTime },
   { field: "cancelled", expected: "a string", accepts: isText },
   { field: "sentFrom", expected: "the name of a queue", accepts: isQueueName },
   { field: "follows", expected: "a map with the id and the queue of a job", accepts: isJobRef },

@@ -102,6 +102,11 @@ export interface SettlerFields {
    * one succeeded. Others are other jobs, however soon they came.
    */
   readonly unkeyed?: number;
+  /**
+   * Of a job that was enqueued anew in the place of a cancelled one: when the first of these was
+   * created, which may have had effects that nobody knows of. Read by `effectsOf`.
+   */
+  readonly effectsOf?: number;
   readonly firstError?: RecordedError;
   readonly lastError?: RecordedError;
   /**
@@ -156,4 +161,12 @@ export const UNSETTLED: SettlerFields = {
  */
 export function messageIdOf(envelope: Pick<Envelope, "id" | "generation">): string {
   return envelope.generation === 0 ? envelope.id : `millrace/${envelope.id}/${envelope.generation}`;
+}
+
+/**
+ * Tells the effects of a job from those of others of its id. A job that was enqueued anew has those
+ * of the cancelled one in whose place it is: what that one did is not done again.
+ */
+export function effectsOf({ createdAt, effectsOf: first }: Envelope): number {
+  return first ?? createdAt;
 }

@@ -171,6 +171,7 @@ function settlerFields(body: Body): SettlerFields {
     ...(body["follows"] == null ? {} : { follows: body["follows"] as JobRef }),
     ...(body["closes"] == null ? {} : { closes: body["closes"] as BatchCounts }),
     ...(body["unkeyed"] == null ? {} : { unkeyed: body["unkeyed"] as number }),
+    ...(body["effectsOf"] == null ? {} : { effectsOf: body["effectsOf"] as number }),
     ...(first == null ? {} : { firstError: first }),
     ...(last == null ? {} : { lastError: last }),
   };

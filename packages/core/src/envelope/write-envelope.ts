@@ -41,6 +41,7 @@ interface WireBody {
   sharedSince?: number;
   firstStoredAt?: number;
   unkeyed?: number;
+  effectsOf?: number;
   firstError?: RecordedError;
   lastError?: RecordedError;
   sentFrom?: string;
@@ -117,6 +118,7 @@ function addSettlerFields(body: WireBody, envelope: Envelope): void {
   if (envelope.reservedAt !== undefined) body.reservedAt = envelope.reservedAt;
   if (envelope.sharedSince !== undefined) body.sharedSince = envelope.sharedSince;
   if (envelope.firstStoredAt !== undefined) body.firstStoredAt = envelope.firstStoredAt;
+  if (envelope.effectsOf !== undefined) body.effectsOf = envelope.effectsOf;
   if (envelope.firstError !== undefined) body.firstError = envelope.firstError;
   if (envelope.lastError !== undefined) body.lastError = envelope.lastError;
 }

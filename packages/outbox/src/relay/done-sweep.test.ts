@@ -79,7 +79,7 @@ async function swept(
 
 test.each<[string, Known, number, "kept" | "forgotten"]>([
   ["has succeeded", { states: ["requeued", "succeeded"] }, 2 * HOUR_MS, "forgotten"],
-  ["was cancelled", { states: ["cancelled"] }, 2 * HOUR_MS, "forgotten"],
+  ["was cancelled, and is enqueued anew", { states: ["cancelled"], waits: true }, DAY_MS, "kept"],
   ["has expired, and can be retried", { states: ["expired"], letter: true }, 90 * DAY_MS, "kept"],
   ["has expired, and was retried", { states: ["expired"], waits: true }, 90 * DAY_MS, "kept"],
   ["is to be tried again", { states: ["requeued"], waits: true }, 90 * DAY_MS, "kept"],
@@ -101,6 +101,7 @@ const NOTED: Known = { states: ["dead"] };
 test.each<[string, Known, ageMs: number, goneForMs: number | undefined, expected: string]>([
   ["is dead, and its letter is gone", NOTED, 90 * DAY_MS, undefined, "noted"],
   ["has expired, and its letter is gone", { states: ["expired"] }, DAY_MS, undefined, "noted"],
+  ["was cancelled", { states: ["cancelled"] }, DAY_MS, undefined, "noted"],
   ["is known no more, for 30 days", {}, KEEP_MS, undefined, "noted"],
   ["is gone for less than an undo takes", NOTED, 90 * DAY_MS, 7 * DAY_MS, "kept"],
   ["is gone for longer", NOTED, 90 * DAY_MS, 7 * DAY_MS + HOUR_MS, "forgotten"],

@@ -3,11 +3,12 @@ import type { DoneRecord, OutboxStore } from "../store/outbox-store.ts";
 import { PagedSweep } from "./paged-sweep.ts";
 import type { Sweep } from "./sweeps.ts";
 
-/** Ends after which a job comes back by no means. */
-const FOR_GOOD: ReadonlySet<string> = new Set(["succeeded", "cancelled"]);
-/** Ends with a dead letter: while that is there, the job may be retried. */
-const WITH_LETTER: ReadonlySet<string> = new Set(["dead", "expired"]);
-/** Longer than a letter that is gone can be put back, by what an undo that has begun may take. */
+/**
+ * Ends after which a job may come back: with a dead letter, for as long as that is there; and by an
+ * undo, which enqueues a cancelled one anew.
+ */
+const NOT_FOR_GOOD: ReadonlySet<string> = new Set(["dead", "expired", "cancelled"]);
+/** Longer than a job can be brought back, by what an undo that has begun may take. */
 const GONE_FOR_GOOD_MS = UNDO_MS + 3_600_000;
 
 export interface DoneSweepOptions {
@@ -20,8 +21,8 @@ export interface DoneSweepOptions {
 
 /**
  * What of a job can still come to a node. `over`: nothing, and nothing can be put back. `gone`:
- * nothing, but a dead letter that an operation has discarded can be put back. `there`: something,
- * or it is not known yet.
+ * nothing, but an undo can put a discarded dead letter back, or enqueue a cancelled job anew.
+ * `there`: something, or it is not known yet.
  */
 type Fate = "over" | "gone" | "there";
 
@@ -72,8 +73,8 @@ async function fateOf(
   };
   const before = await recorded();
   const last = before.at(-1);
-  if (last !== undefined && FOR_GOOD.has(last.state)) return "over";
-  if (!WITH_LETTER.has(last?.state ?? "") && ageMs < keepDoneMs) return "there";
+  if (last?.state === "succeeded") return "over";
+  if (!NOT_FOR_GOOD.has(last?.state ?? "") && ageMs < keepDoneMs) return "there";
   // A letter that is retried is published before it is removed: looked for in this order, it is
   // not missed in between.
   if ((await broker.deadLetters.list({ id, queue, limit: 1 })).length > 0) return "there";

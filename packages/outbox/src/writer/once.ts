@@ -1,5 +1,6 @@
 import {
   decodeBody,
+  effectsOf,
   encodeMsgpack,
   MillraceError,
   OutcomeSignal,
@@ -25,7 +26,7 @@ const MSGPACK = "application/msgpack";
  */
 export async function once<Output>(
   transaction: Transaction,
-  { job: { queue, id, createdAt }, signal }: RunInTransaction,
+  { job, signal }: RunInTransaction,
   act: () => Promise<Output | OutcomeSignal>,
 ): Promise<Output> {
   if (transaction.language === "mysql")
@@ -34,7 +35,8 @@ export async function once<Output>(
       "context.transaction needs PostgreSQL: no record of done jobs is kept in MariaDB or MySQL.",
     );
   signal.throwIfAborted();
-  const key = [queue, id, String(createdAt)];
+  const { queue, id } = job;
+  const key = [queue, id, String(effectsOf(job))];
   const first = await transaction.run(BEGIN_DONE, key);
   if (first.length === 0) return storedOutput<Output>(await transaction.run(READ_OUTPUT, key), id);
   const output = await act();

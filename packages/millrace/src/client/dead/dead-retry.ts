@@ -53,14 +53,16 @@ export function revivedEnvelope(
     cancelled: _cancelled,
     follows,
     closes,
+    effectsOf,
     ...kept
   } = envelope;
   const isBelieved = letter.door !== undefined;
   return {
     ...kept,
-    // A letter of an older version does not say who wrote it; such a version wrote neither.
+    // A letter of an older version does not say who wrote it; such a version wrote none of these.
     ...(isBelieved && follows !== undefined ? { follows } : {}),
     ...(isBelieved && closes !== undefined ? { closes } : {}),
+    ...(isBelieved && effectsOf !== undefined ? { effectsOf } : {}),
     ...UNSETTLED,
     ...(letter.door === undefined ? { sentFrom: kept.sentFrom ?? letter.queue } : {}),
     id: letter.id,

@@ -3,6 +3,7 @@ import {
   type Broker,
   calledBy,
   type Clock,
+  effectsOf,
   type Envelope,
   firstOfNextLife,
   type HistoryRecord,
@@ -203,6 +204,8 @@ async function enqueueAnew(
     ...(before.expiresAt === undefined ? {} : { expiresAt }),
     // Its end is no second end of the first one, however soon it comes.
     ...{ createdAt, generation, firstStoredAt, unkeyed: createdAt },
+    // A server that was killed together with a node has forgotten that the node had it.
+    effectsOf: effectsOf(before),
     headers: { ...before.headers, "undone-operation": undoes },
   };
   await withdrawCancellations(broker, anew);

@@ -1,4 +1,4 @@
-import type { Envelope, StepRef } from "@millrace/core";
+import { effectsOf, type Envelope, type StepRef } from "@millrace/core";
 
 /** Steps of one name are told apart by the order in which the handler asks for them. */
 export class StepPlaces {
@@ -22,8 +22,9 @@ export function shownStep({ name, n }: StepRef): string {
 }
 
 /** What a step hands on as its idempotency key: the same in every run of its job. */
-export function keyOf({ queue, id, createdAt }: Envelope, { name, n }: StepRef): string {
-  return `${queue}/${id}/${createdAt}/${name}/${n}`;
+export function keyOf(envelope: Envelope, { name, n }: StepRef): string {
+  const { queue, id } = envelope;
+  return `${queue}/${id}/${effectsOf(envelope)}/${name}/${n}`;
 }
 
 /**
