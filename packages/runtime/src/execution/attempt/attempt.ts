@@ -10,7 +10,6 @@ import {
 } from "@millrace/core";
 import type { AttemptOptions } from "./attempt-options.ts";
 import { AttemptContext } from "./attempt-context.ts";
-import { inBranches } from "../steps/telling/branches.ts";
 import { type Ending, interpret, outcomeOfAbort } from "../interpret.ts";
 
 /** Whose attempt it is. An object instead of a promise, which would cost every job more. */
@@ -173,10 +172,9 @@ export class Attempt {
 
   #call(context: AttemptContext): unknown {
     const { host } = this.#options.of;
-    const { steps } = this.#options.job;
-    const call = (): unknown =>
-      steps === undefined ? host.call(context) : inBranches(() => host.call(context));
-    return this.#trace === undefined ? call() : this.#trace.run(call);
+    return this.#trace === undefined
+      ? host.call(context)
+      : this.#trace.run(() => host.call(context));
   }
 
   /**

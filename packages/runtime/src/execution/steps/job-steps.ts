@@ -117,7 +117,7 @@ export class JobSteps {
     if (this.#busy > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
     // A handler that has asked for no step, and before which nobody can have had the job.
     const hasNone = !this.#journal.isRead && !this.#options.mayBeRepeated;
-    if (this.#told.refused !== undefined || !succeeded || hasNone) return this.#told.refused;
+    if (!succeeded || hasNone) return undefined;
     try {
       await this.#read();
       this.#journal.requireAllAsked();
@@ -339,7 +339,7 @@ export class JobSteps {
   }
 
   #end(outcome: Outcome | undefined): void {
-    if (this.#state !== "over") this.#options.listener.end(this.#told.refused ?? outcome);
+    if (this.#state !== "over") this.#options.listener.end(outcome);
     this.close();
   }
 

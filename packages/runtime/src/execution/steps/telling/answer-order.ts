@@ -1,7 +1,6 @@
-import type { Clock, JournalEntry, MillraceError, StepRef, Timer, ToldAt } from "@millrace/core";
+import type { Clock, JournalEntry, StepRef, Timer, ToldAt } from "@millrace/core";
 import type { Known } from "../run-journal.ts";
 import { isBefore, placeOf, type Rank } from "../step-place.ts";
-import { Branches } from "./branches.ts";
 
 /** Told after everything that is on record. */
 export const LAST: Rank = { revision: Infinity, nth: 0 };
@@ -42,7 +41,6 @@ export interface AnswerOrderOptions {
  */
 export class AnswerOrder {
   readonly #options: AnswerOrderOptions;
-  readonly #branches: Branches;
   readonly #open = new Map<string, OpenStep>();
   /** Writes that are under way, by their numbers. */
   readonly #writing = new Set<number>();
@@ -53,26 +51,10 @@ export class AnswerOrder {
 
   constructor(options: AnswerOrderOptions) {
     this.#options = options;
-    this.#branches = new Branches(options.clock);
   }
 
-  /** Why a step was refused, for which another could be taken. */
-  get refused(): MillraceError | undefined {
-    return this.#branches.refused;
-  }
-
-  /**
-   * In the turn of the call.
-   *
-   * @throws MillraceError `invalid-step` where it could be taken for another of its name
-   */
+  /** In the turn of the call. */
   ask(step: StepRef, kind: OpenStep["kind"]): OpenStep {
-    this.#branches.ask(step, (place) => this.#open.has(place));
-    return this.aside(step, kind);
-  }
-
-  /** What is no step, or is known to be the only one of its name. */
-  aside(step: StepRef, kind: OpenStep["kind"]): OpenStep {
     const open: OpenStep = { step, kind, isFound: false, begun: 0 };
     this.#open.set(placeOf(step), open);
     return open;
@@ -120,11 +102,6 @@ export class AnswerOrder {
     return this.#answered(open);
   }
 
-  /** The handler is told of something that is no answer, and comes at once in a later run. */
-  told(): void {
-    this.#branches.told();
-  }
-
   /** Nobody waits for it any more. */
   drop({ step }: OpenStep): void {
     if (this.#open.delete(placeOf(step))) this.#look();
@@ -133,14 +110,12 @@ export class AnswerOrder {
   /** The handler has ended: the order is nothing to anybody. */
   release(): void {
     this.#state = "released";
-    this.#branches.close();
     for (const { answer } of this.#open.values()) answer?.(true);
   }
 
   /** Nobody is told any more. */
   close(): void {
     this.#state = "closed";
-    this.#branches.close();
     this.#looking?.cancel();
   }
 
@@ -179,7 +154,6 @@ export class AnswerOrder {
       if (answer === undefined || this.#mayStandBehind(next)) return;
       this.#open.delete(placeOf(next.step));
       this.#note(next);
-      this.#branches.told();
       answer(true);
       this.#look();
       return;

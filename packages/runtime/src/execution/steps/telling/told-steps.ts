@@ -1,15 +1,8 @@
-import {
-  type Clock,
-  type JournalEntry,
-  type Outcome,
-  StepError,
-  type StepRef,
-} from "@millrace/core";
+import { type Clock, type JournalEntry, StepError, type StepRef } from "@millrace/core";
 import { AnswerOrder, type OpenStep } from "./answer-order.ts";
 import { type CaughtFailure, CaughtFailures } from "./caught-failures.ts";
 import type { JobCalls } from "../job-calls.ts";
 import type { Known, RunJournal } from "../run-journal.ts";
-import { fatalOutcome } from "../step-failures.ts";
 
 export interface ToldStepsOptions {
   readonly clock: Clock;
@@ -57,12 +50,6 @@ export class ToldSteps {
     });
   }
 
-  /** How the job ends where a step was refused, for which another could be taken. */
-  get refused(): Outcome | undefined {
-    const { refused } = this.order;
-    return refused && fatalOutcome(refused);
-  }
-
   /** Tells the handler what becomes of a step, in turn. */
   async tell<T>(
     step: StepRef,
@@ -87,11 +74,10 @@ export class ToldSteps {
 
   /** What is no step, and is known at once in a later run: of no step is told meanwhile. */
   async aside<T>(work: () => Promise<T>): Promise<T> {
-    const open = this.order.aside({ name: "", n: (this.#asides += 1) }, "run");
+    const open = this.order.ask({ name: "", n: (this.#asides += 1) }, "run");
     try {
       return await this.#options.busily(work);
     } finally {
-      this.order.told();
       this.order.drop(open);
     }
   }
