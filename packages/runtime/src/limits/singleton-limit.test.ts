@@ -8,15 +8,13 @@ import {
   UNSETTLED,
   withOwn,
 } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { stopInTime } from "../fixtures/simulated-node.ts";
-import { fleet, ids, Ledger, type Payload, tenantJob } from "../fixtures/tenants.ts";
-import { createNode } from "../node/node.ts";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
+import { describe, expect, test } from "vitest";
+import { fleet, ids, type Payload } from "../fixtures/tenants.ts";
 import { WaitingJobs } from "../fixtures/waiting-jobs.ts";
 import { BackgroundRetries } from "../service/background-retries.ts";
 import type { Entry } from "./limit.ts";
-import { SingletonLimit, type SingletonLimitOptions } from "./singleton-limit.ts";
+import { SingletonLimit } from "./singleton-limit.ts";
 
 const TIMEOUT = new MillraceError("request-timeout", "no answer");
 
@@ -147,50 +145,8 @@ describe("singleton jobs", () => {
   );
 });
 
-describe("a key that jobs of two queues share", () => {
-  test.each([
-    ["one node has both", [["work", "other"]]],
-    ["each has its own node", [["work"], ["other"]]],
-  ])(
-    "lets in the one that has waited longest, of whichever queue it is, where %s",
-    async (_where, nodes) => {
-      const clock = new SimulatedClock();
-      const server = new MemoryServer(clock);
-      const ledger = new Ledger();
-      for (const [at, queues] of nodes.entries()) {
-        const jobs = queues.map((queue) =>
-          tenantJob(clock, ledger, { name: `t-${queue}`, queue, singleton: { key: "shared" } }),
-        );
-        const broker = new MemoryBroker({ clock, server });
-        const node = createNode({ broker, clock, jobs, name: `n${at}`, random: () => 0.5 });
-        onTestFinished(() => stopInTime(node, clock));
-        await node.start();
-      }
-      const outside = new MemoryBroker({ clock, server });
-      for (const id of ["work-0", "work-1", "other-2", "work-3", "other-4", "work-5"]) {
-        const queue = id.slice(0, -2);
-        const job = {
-          ...UNSETTLED,
-          id,
-          name: `t-${queue}`,
-          queue,
-          createdAt: clock.now(),
-          headers: {},
-        };
-        await outside.enqueue([{ ...job, payload: { tenant: "one", ms: 1_000 } }]);
-        await clock.advance("20ms");
-      }
-      await clock.advance("1m");
-      expect(ledger.ended).toEqual(["work-0", "work-1", "other-2", "work-3", "other-4", "work-5"]);
-    },
-  );
-});
-
 /** One node's limit, on a server of its own, and what may be done to its locks. */
-function oneNode(
-  changes: (locks: LockStore) => Partial<LockStore> = () => ({}),
-  more: Partial<SingletonLimitOptions> = {},
-) {
+function oneNode(changes: (locks: LockStore) => Partial<LockStore> = () => ({})) {
   const clock = new SimulatedClock();
   const broker = new MemoryBroker({ clock });
   const { locks } = broker;
@@ -206,7 +162,6 @@ function oneNode(
     leaseMs: 60_000,
     retries: new BackgroundRetries(clock),
     sharedQueues: [],
-    ...more,
   });
   const enter = (onBusy: "wait" | "skip" = "wait"): Promise<Entry> =>
     limit.enter({
@@ -309,32 +264,6 @@ describe("a job that would be skipped", () => {
     released.resolve();
     expect(await second).toMatchObject({ entered: { gate: LOCK } });
     await left;
-  });
-});
-
-describe("a key that another queue's job has waited for longest", () => {
-  test.each([
-    ["is full", () => Promise.reject(new MillraceError("queue-full", "no room"))],
-    ["has let it in already", () => Promise.resolve(0)],
-  ])("is had by this queue's where that queue %s", async (_what, there) => {
-    const asked: string[] = [];
-    const envelope = { ...UNSETTLED, id: "b", name: "t", queue: "other" };
-    const oldest = { gate: LOCK, sequence: 1, storedAt: 0 };
-    const { enter } = oneNode(undefined, {
-      sharedQueues: ["q"],
-      blocked: {
-        list: async () => [
-          { ...oldest, envelope: { ...envelope, createdAt: 0, payload: null, headers: {} } },
-        ],
-        release: async (queue) => {
-          asked.push(queue);
-          return queue === "other" ? there() : 1;
-        },
-      },
-    });
-    const entry = await enter();
-    if ("entered" in entry) await entry.entered?.leave(undefined);
-    expect(asked).toEqual(["other", "q"]);
   });
 });
 

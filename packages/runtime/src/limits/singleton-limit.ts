@@ -22,13 +22,13 @@ import { payloadSingletonLock, singletonLock } from "./gate-names.ts";
 export interface SingletonLimitOptions {
   readonly node: string;
   readonly locks: LockStore;
-  readonly blocked: Pick<BlockedStore, "list" | "release">;
+  readonly blocked: Pick<BlockedStore, "release">;
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: MetricsCollector;
   readonly leaseMs: number;
   readonly retries: BackgroundRetries;
-  /** Queues whose jobs may share a key with another queue's, which other nodes may have. */
+  /** Queues whose jobs may share a key with another queue's. */
   readonly sharedQueues: readonly string[];
   /** In [0, 1), for the jitter of waiters. */
   readonly random: () => number;
@@ -228,21 +228,12 @@ export class SingletonLimit implements Limit {
     await this.#letIn(queue, name);
   }
 
-  /** The one that has waited longest, of any queue; where that can't come, one of this queue. */
   async #letIn(queue: string, name: string): Promise<void> {
     const { blocked, sharedQueues } = this.#options;
-    if (!sharedQueues.includes(queue)) return void (await blocked.release(queue, name, 1));
-    const [oldest] = await blocked.list({ gate: name, limit: 1 });
-    if (oldest === undefined) return;
-    const from = oldest.envelope.queue;
-    try {
-      if ((await blocked.release(from, name, 1)) > 0 || from === queue) return;
-    } catch (error) {
-      // It may be full, or gone.
-      if (from === queue || (await blocked.release(queue, name, 1)) === 0) throw error;
-      return;
-    }
-    await blocked.release(queue, name, 1);
+    const queues = sharedQueues.includes(queue)
+      ? [queue, ...sharedQueues.filter((other) => other !== queue)]
+      : [queue];
+    for (const of of queues) if ((await blocked.release(of, name, 1)) > 0) return;
   }
 
   /** From when the job was blocked, where it was; asking for the lock is part of the wait. */
