@@ -28,6 +28,8 @@ export async function startOf(pid: number): Promise<string | undefined> {
 }
 
 async function psStart(pid: number): Promise<string> {
-  const start = run("ps", ["-o", "lstart=", "-p", String(pid)], { timeoutMs: 5_000 });
+  // In the same words whoever asks.
+  const env = { ...process.env, LC_ALL: "C", TZ: "UTC" };
+  const start = run("ps", ["-o", "lstart=", "-p", String(pid)], { timeoutMs: 5_000, env });
   return (await start.catch(() => "")).trim();
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
-import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { link, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MillraceError } from "@millrace/core";
@@ -110,7 +110,9 @@ async function isGone(path: string, owner: Owner | undefined): Promise<boolean> 
     return made !== undefined && Date.now() - made.mtimeMs > EMPTY_MS;
   }
   if (!isAlive(owner.pid)) return true;
-  return owner.start !== undefined && (await startOf(owner.pid)) !== owner.start;
+  const start = await startOf(owner.pid);
+  // One that the system does not tell the start of lives: two servers would write to one store.
+  return start !== undefined && owner.start !== undefined && start !== owner.start;
 }
 
 /** Of two that find a lock abandoned, the later must not take away what the earlier has made. */
@@ -122,8 +124,9 @@ async function takeAway(path: string, abandoned: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
     throw error;
   }
-  if ((await read(aside)) === abandoned) await rm(aside, { force: true });
-  else await rename(aside, path);
+  // What a third has made meanwhile stays.
+  if ((await read(aside)) !== abandoned) await link(aside, path).catch(() => {});
+  await rm(aside, { force: true });
 }
 
 function storeInUse(storeDir: string, owner: Owner | undefined): MillraceError {

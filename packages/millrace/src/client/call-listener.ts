@@ -1,4 +1,4 @@
-import { MillraceError } from "@millrace/core";
+import { MillraceError, recordError } from "@millrace/core";
 
 /**
  * Calls a listener of the application's. What it throws is a warning of the process: it must not
@@ -6,10 +6,15 @@ import { MillraceError } from "@millrace/core";
  */
 export function callListener<T>(listener: (news: T) => void, news: T): void {
   try {
-    listener(news);
+    const outcome: unknown = listener(news);
+    if (outcome instanceof Promise) outcome.catch(warn);
   } catch (error) {
-    process.emitWarning(error instanceof Error ? error : String(error));
+    warn(error);
   }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : recordError(error).message);
 }
 
 /** @throws MillraceError `invalid-option` */

@@ -144,13 +144,18 @@ BEGIN
     RAISE EXCEPTION '%: the header % must have a name of letters, digits and hyphens, and be one line of text',
       caller, quote_literal(wrong);
   END IF;
-  SELECT count(*), coalesce(sum(octet_length(key) + octet_length(value)), 0) INTO names, size
+  SELECT lower(key) INTO wrong FROM jsonb_each(given) GROUP BY lower(key) HAVING count(*) > 1 LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION '%: the header % is given in several ways of writing, which are one name',
+      caller, quote_literal(wrong);
+  END IF;
+  SELECT count(*), coalesce(sum(octet_length(key) + octet_length(value) + 4), 0) INTO names, size
   FROM jsonb_each_text(given);
-  IF names > 1000 OR size > 65536 THEN
-    RAISE EXCEPTION '%: % headers take % bytes; the limits are 1000 and 65536',
+  IF names > 1000 OR size > 40960 THEN
+    RAISE EXCEPTION '%: % headers take % bytes; the limits are 1000 and 40960',
       caller, names, size;
   END IF;
-  size := size + 4 * names + octet_length(body);
+  size := size + octet_length(body);
   IF size > most THEN
     RAISE EXCEPTION '%: it takes % bytes with its headers; the limit is %', caller, size, most
     USING HINT = 'Store the data in a table of your own and send a reference to it.';
