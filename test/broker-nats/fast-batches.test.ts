@@ -227,12 +227,16 @@ describeOnOwnServers("messages in fast batches", (start, generation) => {
       ["the connection breaks", "cut"],
     ] as const)("%s in the middle: all are stored, once", async (_, fault) => {
       await using server = await start();
-      const { proxy, nc, sendAll, stored, seen } = await arena(server);
+      const { proxy, nc, jsm, sendAll, stored, seen } = await arena(server);
       // The server has half of the batch, open.
       const whole = proxy.dropToServer(({ reply }) => (placeOf(reply) ?? 0) > COUNT / 2);
       const sent = sendAll();
       await expect.poll(() => seen.filter(isOfBatch).length, { timeout: 20_000 }).toBe(COUNT);
       whole();
+      // What it has not stored when it dies is not there for a conflict.
+      await expect
+        .poll(async () => (await jsm.streams.info("H")).state.messages, { timeout: 20_000 })
+        .toBe(COUNT / 2);
       if (fault === "kill") {
         await server.kill();
         await server.restart();
