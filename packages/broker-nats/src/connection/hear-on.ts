@@ -1,4 +1,4 @@
-import { recordError } from "@millrace/core";
+import { inspect } from "node:util";
 import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
 
 /** Told what a callback threw, which is a fault of ours. */
@@ -39,5 +39,5 @@ export function hearOn(
 }
 
 function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : recordError(error).message);
+  process.emitWarning(error instanceof Error ? error : inspect(error));
 }
