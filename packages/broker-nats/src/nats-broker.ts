@@ -46,6 +46,7 @@ import { explainClosed } from "./enqueue-closed.ts";
 import { enqueue } from "./enqueue.ts";
 import { enqueueOwn } from "./publish/enqueue-own.ts";
 import { request } from "./jetstream-errors.ts";
+import { brokerClosed } from "./requests/failures.ts";
 import { findWaiting } from "./lookup/find-waiting.ts";
 import { listWaiting } from "./lookup/list-waiting.ts";
 import { successors } from "./lookup/successors.ts";
@@ -336,8 +337,7 @@ export class NatsBroker implements Broker {
   }
 
   #requireOpen(): void {
-    if (this.#closing !== undefined)
-      throw new MillraceError("connection-closed", "This broker was closed. Connect again.");
+    if (this.#closing !== undefined) throw brokerClosed();
   }
 
   readonly #report = (error: unknown, doing: string): void => {

@@ -1,5 +1,5 @@
 import type { NatsConnection, Status } from "@nats-io/nats-core";
-import { tellFault } from "./hear-on.ts";
+import { tellEach } from "./hear-on.ts";
 
 export type ConnectionListener = (status: Status) => void;
 
@@ -22,14 +22,5 @@ export function watchConnection(nc: NatsConnection, listener: ConnectionListener
 }
 
 async function pump(nc: NatsConnection, listeners: Set<ConnectionListener>): Promise<void> {
-  for await (const status of nc.status()) {
-    for (const listener of listeners) {
-      // One that throws keeps nobody else from hearing.
-      try {
-        listener(status);
-      } catch (fault) {
-        tellFault(nc, fault);
-      }
-    }
-  }
+  for await (const status of nc.status()) tellEach(nc, listeners, status);
 }

@@ -17,6 +17,21 @@ export function tellFault(nc: NatsConnection, error: unknown): void {
   listener(error);
 }
 
+/** Tells all who listen to the connection. One that throws keeps nobody else from hearing. */
+export function tellEach<News>(
+  nc: NatsConnection,
+  audience: Iterable<(news: News) => void>,
+  news: News,
+): void {
+  for (const listener of audience) {
+    try {
+      listener(news);
+    } catch (fault) {
+      tellFault(nc, fault);
+    }
+  }
+}
+
 /**
  * Subscribes. The client calls a callback within the loop that reads its socket, and one that
  * throws ends that loop: the whole connection would be deaf until missing pongs are noticed, some

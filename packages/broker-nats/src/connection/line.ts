@@ -1,6 +1,6 @@
 import type { BrokerStatus, ServerEndpoint } from "@millrace/core";
 import type { NatsConnection } from "@nats-io/nats-core";
-import { tellFault } from "./hear-on.ts";
+import { tellEach } from "./hear-on.ts";
 import { watchConnection } from "./connection-events.ts";
 import { endpointOf } from "./endpoint.ts";
 import { type ServerFeatures, serverFeatures } from "./server-features.ts";
@@ -77,12 +77,6 @@ export class Line {
   #become(status: BrokerStatus): void {
     if (this.#status === status || this.#status === "closed") return;
     this.#status = status;
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(status);
-      } catch (fault) {
-        tellFault(this.#nc, fault);
-      }
-    }
+    tellEach(this.#nc, [...this.#listeners], status);
   }
 }

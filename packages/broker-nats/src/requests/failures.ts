@@ -13,6 +13,11 @@ export function connectionClosed(request: Undelivered): MillraceError {
   );
 }
 
+/** Of what is asked of a broker after its `close()`. */
+export function brokerClosed(): MillraceError {
+  return new MillraceError("connection-closed", "This broker was closed. Connect again.");
+}
+
 export function refusedByClient(request: Undelivered, cause: unknown): MillraceError {
   const closed =
     cause instanceof Error &&

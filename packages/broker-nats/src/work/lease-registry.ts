@@ -1,7 +1,8 @@
-import { type LockKeeping, MillraceError } from "@millrace/core";
+import type { LockKeeping } from "@millrace/core";
 import type { LeaseId } from "../lease/lease.ts";
 import type { Leases, LeasesOwner } from "../lease/leases.ts";
 import type { LockOrder } from "../lease/lock-order.ts";
+import { brokerClosed } from "../requests/failures.ts";
 import { NatsLease } from "./nats-lease.ts";
 
 /** Rejects with the signal's reason once that is aborted, and leaves nothing open. */
@@ -74,9 +75,7 @@ export class LeaseRegistry {
    * out. A keeper that has no connection yet is not waited for: it may dial for ever.
    */
   async close(): Promise<void> {
-    this.#closing.abort(
-      new MillraceError("connection-closed", "This broker was closed. Connect again."),
-    );
+    this.#closing.abort(brokerClosed());
     for (const { keeper, leases } of this.#opened.splice(0)) {
       for (const lease of [...leases.values()]) lease.end();
       // One that never opened told its caller why.

@@ -17,7 +17,7 @@ import { count, counted } from "../words/number.ts";
 import { QUEUE_COLUMN } from "../tables/queue-column.tsx";
 import { useLimits } from "../questions/questions.ts";
 import { rateWords, SetLimits } from "../actions/set-limits.tsx";
-import { duration, Moment } from "../words/time.tsx";
+import { duration, Moment, QuietSince } from "../words/time.tsx";
 
 /** What holds jobs back: who has what, and what waits because of it. */
 export function LimitsPage(): ReactElement {
@@ -193,12 +193,7 @@ function Holders({
       {holders.map(({ holder, count: held, since }) => (
         <span key={holder} className="holder">
           {held === undefined ? holder : `${holder}: ${count(held)}`}
-          {since === undefined ? null : (
-            <span className="quiet">
-              {" "}
-              since <Moment at={since} />
-            </span>
-          )}
+          <QuietSince at={since} />
         </span>
       ))}
     </>

@@ -12,7 +12,7 @@ import { Plots, useRange } from "../plots/plots.tsx";
 import { PurgeQueue } from "../actions/purge-queue.tsx";
 import { useQueue } from "../questions/questions.ts";
 import { rateWords, SetLimits } from "../actions/set-limits.tsx";
-import { duration, Moment } from "../words/time.tsx";
+import { duration, Moment, QuietSince } from "../words/time.tsx";
 import { Unheard, unheardWords } from "../words/unheard.tsx";
 
 export function QueuePage({ queue }: { readonly queue: string }): ReactElement {
@@ -194,12 +194,7 @@ function Limits({
                 <Link href={jobsAddress({ state: "running", queue, filter: ofNode(holder) })}>
                   {holder} <span className="times">{counted(held, "slot")}</span>
                 </Link>
-                {since === undefined ? null : (
-                  <span className="quiet">
-                    {" "}
-                    since <Moment at={since} />
-                  </span>
-                )}
+                <QuietSince at={since} />
               </span>
             ))}
           </dd>

@@ -29,6 +29,17 @@ interface MomentProps {
   readonly now?: number;
 }
 
+/** Behind who holds something: since when, where that is known. */
+export function QuietSince({ at }: { readonly at: number | undefined }): ReactElement | null {
+  if (at === undefined) return null;
+  return (
+    <span className="quiet">
+      {" "}
+      since <Moment at={at} />
+    </span>
+  );
+}
+
 /** The time of day, with the exact one at hand. */
 export function ClockTime({ at }: { readonly at: number }): ReactElement {
   const isExact = useExactTimes();

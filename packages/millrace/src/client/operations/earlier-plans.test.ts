@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { plansOf } from "./operation-plan.ts";
-import { CANCEL, charge, QUEUE, scene } from "./undo.fixture.ts";
+import { CANCEL, charge, QUEUE, type Scene, scene } from "./undo.fixture.ts";
 
 const HOUR_MS = 3_600_000;
 
 type Items = readonly (readonly unknown[])[];
 
 /** The plan of an operation, as it is stored and as an earlier version had stored it. */
-async function planOf(of: Awaited<ReturnType<typeof scene>>, id: string) {
+async function planOf(of: Scene, id: string) {
   const plans = await plansOf(of.client.broker);
   const key = `${id}.0`;
   return {
@@ -19,13 +19,19 @@ async function planOf(of: Awaited<ReturnType<typeof scene>>, id: string) {
   };
 }
 
+/** A minute after its creation the charge x still waits for its time, an hour after it. */
+async function delayed({ client, clock }: Scene): Promise<number> {
+  const createdAt = clock.now();
+  await client.enqueue(charge, { n: 1 }, { id: "x", delay: "1h" });
+  await clock.advance("1m");
+  return createdAt;
+}
+
 test("jobs are cancelled by a plan of an earlier version, and an earlier version reads today's", async () => {
   const of = await scene();
   const { client, clock } = of;
   of.bankIsUp();
-  const createdAt = clock.now();
-  await client.enqueue(charge, { n: 1 }, { id: "x", delay: "1h" });
-  await clock.advance("1m");
+  const createdAt = await delayed(of);
   const { id } = await client.operations.start(CANCEL);
   const plan = await planOf(of, id);
   const [queue, job, mark] = (await plan.items())[0] ?? [];
@@ -45,9 +51,7 @@ test("a job that was enqueued since is not cancelled by a plan of an earlier ver
   const of = await scene();
   const { client, clock } = of;
   of.bankIsUp();
-  const createdAt = clock.now();
-  await client.enqueue(charge, { n: 1 }, { id: "x", delay: "1h" });
-  await clock.advance("1m");
+  const createdAt = await delayed(of);
   const { id } = await client.operations.start(CANCEL);
   await (await planOf(of, id)).write([[QUEUE, "x", createdAt - 1]]);
   await client.operations.run(id);
@@ -58,10 +62,8 @@ test("a job that was enqueued since is not cancelled by a plan of an earlier ver
 
 test("jobs are given another time by a plan of an earlier version, and their old one again", async () => {
   const of = await scene();
-  const { client, clock } = of;
-  const start = clock.now();
-  await client.enqueue(charge, { n: 1 }, { id: "x", delay: "1h" });
-  await clock.advance("1m");
+  const { client } = of;
+  const start = await delayed(of);
   const target = { kind: "jobs-reschedule", filter: { queue: QUEUE }, delay: "9h" } as const;
   const { id } = await client.operations.start(target);
   const to = start + 10 * HOUR_MS;
