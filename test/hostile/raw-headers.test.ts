@@ -20,6 +20,9 @@ const ODD: readonly (readonly [what: string, block: string])[] = [
 /** Of tokens alone, so that they are as many as may be. */
 const TOKENS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
 
+/** What else the process does is charged to a read, too: the cheapest of these is the price. */
+const READS = 5;
+
 /** 64 KB of names that are all different, and one that is none. */
 function manyNames(): string {
   const letters = Array.from(TOKENS);
@@ -82,13 +85,16 @@ describeEachServer(
       await send("jobs.mail", manyNames(), Buffer.from("{}"));
       const stored = await lastMessage(jsm, "millrace-queue-mail", "millrace.jobs.mail");
       if (stored === undefined) throw new Error("it was not stored");
-      const before = process.cpuUsage();
-      const headers = headersOf(stored);
-      const { user, system } = process.cpuUsage(before);
-      expect(headers["aa"]).toBe("");
-      expect(headers["x odd"]).toBeUndefined();
+      const costs = Array.from({ length: READS }, () => {
+        const before = process.cpuUsage();
+        const headers = headersOf(stored);
+        const { user, system } = process.cpuUsage(before);
+        expect(headers["aa"]).toBe("");
+        expect(headers["x odd"]).toBeUndefined();
+        return (user + system) / 1_000;
+      });
       // The library's reader takes 1.9 s.
-      expect((user + system) / 1_000).toBeLessThan(400);
+      expect(Math.min(...costs)).toBeLessThan(400);
     });
 
     it.each(ODD)("stops no machine: %s", async (what, block) => {
