@@ -1,8 +1,9 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { MillraceError } from "@millrace/core";
+import { MillraceError, nearest } from "@millrace/core";
 import type { FieldGroup, Field } from "../config/field.ts";
 import { FIELD_KEYS, type FieldKey, FIELDS } from "../config/fields.ts";
 import type { Command } from "./command.ts";
+import { nearestCommand } from "./nearest-command.ts";
 
 export type CommandLine =
   | {
@@ -47,7 +48,7 @@ export function readCommandLine(
   if (values["help"] === true) return { kind: "help", command, group: undefined };
   if (values["version"] === true) return { kind: "version" };
   const args = positionals.slice(depth);
-  checkCount(command, args);
+  checkCount(command, args, depth === 1 ? nearestCommand(words, commands) : undefined);
   return {
     kind: "run",
     command,
@@ -84,19 +85,10 @@ function withoutCommand(
   commands: readonly Command[],
 ): CommandLine {
   const [first] = words;
-  const group =
-    first !== undefined && commands.some(({ name }) => name.startsWith(`${first} `))
-      ? first
-      : undefined;
+  const group = groupOf(first, commands);
   const asksForHelp =
     argv.length === 0 || first === "help" || argv.includes("--help") || argv.includes("-h");
-  if (first === "help" && words.length > 1) {
-    return {
-      kind: "help",
-      command: findCommand(words.slice(1), commands)?.command,
-      group: words[1],
-    };
-  }
+  if (first === "help" && words.length > 1) return helpAbout(words.slice(1), commands);
   if (asksForHelp && (first === undefined || first === "help" || group !== undefined))
     return { kind: "help", command: undefined, group };
   if (first === undefined && (argv.includes("--version") || argv.includes("-v")))
@@ -107,27 +99,64 @@ function withoutCommand(
     const choices = commands
       .filter(({ name }) => name.startsWith(`${group} `))
       .map(({ name }) => name);
-    throw usage(`millrace ${group} needs one of: ${choices.join(", ")}.`);
+    throw usage(
+      `millrace ${group} needs one of: ${choices.join(", ")}.${meantBy(nearestCommand(words, commands))}`,
+    );
   }
-  throw usage(`There is no command ${JSON.stringify(first)}. See millrace --help.`);
+  throw noCommand(words, commands);
+}
+
+function helpAbout(words: readonly string[], commands: readonly Command[]): CommandLine {
+  const command = findCommand(words, commands)?.command;
+  const group = groupOf(words[0], commands);
+  if (command === undefined && group === undefined) throw noCommand(words, commands);
+  return { kind: "help", command, group };
+}
+
+function groupOf(first: string | undefined, commands: readonly Command[]): string | undefined {
+  return commands.some(({ name }) => name.startsWith(`${first} `)) ? first : undefined;
+}
+
+function noCommand(words: readonly string[], commands: readonly Command[]): MillraceError {
+  const meant = meantBy(nearestCommand(words, commands));
+  return usage(`There is no command ${JSON.stringify(words[0])}.${meant} See millrace --help.`);
+}
+
+function meantBy(name: string | undefined): string {
+  return name === undefined ? "" : ` Did you mean ${name}?`;
 }
 
 function parse(
   argv: readonly string[],
   command: Command,
 ): { values: Readonly<Record<string, unknown>>; positionals: readonly string[] } {
+  const options = parserOptions(command);
   try {
     return parseArgs({
       args: [...argv],
-      options: parserOptions(command),
+      options,
       allowPositionals: true,
       strict: true,
     });
   } catch (error) {
     // Its messages name the flag and say how to write it; they never quote another flag's value.
     const [first = ""] = (error instanceof Error ? error.message : String(error)).split(". ");
-    throw usage(`${first.replace(/\.$/, "")}. See millrace ${command.name} --help.`);
+    const meant = meantBy(nearestFlag(first, argv, Object.keys(options)));
+    throw usage(`${first.replace(/\.$/, "")}.${meant} See millrace ${command.name} --help.`);
   }
+}
+
+/** Of a long flag with one dash the parser names the first letter alone. */
+function nearestFlag(
+  problem: string,
+  argv: readonly string[],
+  names: readonly string[],
+): string | undefined {
+  const unknown = /^Unknown option '([^']+)'/.exec(problem)?.[1];
+  const typed = argv.find((word) => unknown !== undefined && word.startsWith(unknown));
+  if (typed === undefined) return undefined;
+  const meant = nearest(typed.replace(/^-+|=.*$/gs, ""), names);
+  return meant === undefined ? undefined : `--${meant}`;
 }
 
 function parserOptions(command: Command): NonNullable<ParseArgsConfig["options"]> {
@@ -186,12 +215,13 @@ function fieldFlags(
 function checkCount(
   { name, usage: shape, args: { min, max } }: Command,
   args: readonly string[],
+  meant: string | undefined,
 ): void {
   if (args.length < min)
     throw usage(`millrace ${name} needs ${shape}. See millrace ${name} --help.`);
   if (args.length > max)
     throw usage(
-      `millrace ${name} takes ${shape === "" ? "no arguments" : shape}; got ${args.length} arguments. Quote a JSON payload.`,
+      `millrace ${name} takes ${shape === "" ? "no arguments" : shape}; got ${args.length}.${meantBy(meant) || " Quote a JSON payload."}`,
     );
 }
 

@@ -27,6 +27,7 @@ async function run(
 
 test.each([
   ["queues --nope", 2, "invalid-option"],
+  ["completion bsh", 2, "invalid-option"],
   ["enqueue two..dots", 2, "invalid-name"],
   ["enqueue n -", 2, "invalid-payload"],
   ["enqueue n @missing.json", 2, "invalid-option"],
@@ -81,6 +82,16 @@ test.each([
 test("each reason for a dead letter can be asked for", async () => {
   const { out } = await run("dead list --help");
   for (const reason of ["parked-full", "next-not-allowed", "fatal"]) expect(out).toContain(reason);
+});
+
+test.each([
+  ["retreis", / Did you mean retries\? /],
+  ["publish-timout", / Did you mean publish-timeout\? /],
+  ["zzqqxx", /"zzqqxx"\. millrace docs/],
+])("docs %s says which page may be meant", async (topic, said) => {
+  const { code, out } = await run(`docs ${topic}`);
+  expect(code).toBe(1);
+  expect(out).toMatch(said);
 });
 
 test("help and version go to stdout", async () => {

@@ -74,7 +74,11 @@ describe("an error names the field, where it came from and the value", () => {
     [{ env: { MILLRACE_NAMESPACE: "a.b" } }, ["namespace", "MILLRACE_NAMESPACE", "a.b"]],
     [{ given: flags({ healthPort: "99999" }) }, ["healthPort", "flag --healthPort", "65535"]],
     [{ file: { path: "m.json", values: { slots: "2.5" } } }, ["slots", "file m.json", "2.5"]],
-    [{ file: { path: "m.json", values: { slot: 1 } } }, ["slot", "file m.json", "no such field"]],
+    [
+      { file: { path: "m.json", values: { slot: 1 } } },
+      ["slot", "file m.json", "no such field. Did you mean slots?"],
+    ],
+    [{ file: { path: "m.json", values: { zzz: 1 } } }, ["zzz", "no such field. Fields: servers, "]],
     [{ env: { MILLRACE_LOG_LEVEL: "loud" } }, ["logLevel", "debug, info", "loud"]],
     [{ env: { MILLRACE_USER: "ada" } }, ["user", "password", "MILLRACE_PASSWORD"]],
     [{ env: { MILLRACE_TLS_CERT: "c.pem" } }, ["tlsCertFile", "tlsKeyFile"]],

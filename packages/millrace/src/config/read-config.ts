@@ -1,4 +1,4 @@
-import { MillraceError } from "@millrace/core";
+import { MillraceError, nearest } from "@millrace/core";
 import type { Field } from "./field.ts";
 import { type Config, FIELD_KEYS, type FieldKey, FIELDS } from "./fields.ts";
 
@@ -88,9 +88,10 @@ function shown(raw: unknown): string {
 function refuseUnknownKeys(path: string, values: Readonly<Record<string, unknown>>): void {
   for (const key of Object.keys(values)) {
     if (Object.hasOwn(FIELDS, key)) continue;
+    const meant = nearest(key.slice(0, 80), FIELD_KEYS);
     throw new MillraceError(
       "invalid-option",
-      `${key} (file ${path}): there is no such field. Fields: ${FIELD_KEYS.join(", ")}.`,
+      `${key} (file ${path}): there is no such field. ${meant === undefined ? `Fields: ${FIELD_KEYS.join(", ")}.` : `Did you mean ${meant}?`}`,
     );
   }
 }

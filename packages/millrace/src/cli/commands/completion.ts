@@ -1,4 +1,4 @@
-import { oneOf } from "../../config/field-kinds.ts";
+import { MillraceError } from "@millrace/core";
 import { command } from "../command.ts";
 import { completionScript, SHELLS } from "../completion/scripts.ts";
 import { completionModel } from "../completion/model.ts";
@@ -16,7 +16,12 @@ export const completion = command({
     ["millrace completion fish > ~/.config/fish/completions/millrace.fish", "For fish"],
   ],
   async run({ args: [name] }) {
-    const shell = oneOf(...SHELLS).parse(name);
+    const shell = SHELLS.find((one) => one === name);
+    if (shell === undefined)
+      throw new MillraceError(
+        "invalid-option",
+        `millrace completion takes one of ${SHELLS.join(", ")}; got ${JSON.stringify(name)}.`,
+      );
     // This command is in the list itself.
     const { COMMANDS } = await import("../command-list.ts");
     const script = completionScript(shell, completionModel(COMMANDS));

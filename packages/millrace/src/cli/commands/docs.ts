@@ -1,3 +1,4 @@
+import { ERROR_CODES, nearest } from "@millrace/core";
 import { command, type Report } from "../command.ts";
 import { type DocPage, docPages, errorEntry, pagesFor } from "../doc-pages.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -26,12 +27,16 @@ export const docs = command({
       };
     const found = pagesFor(pages, topic);
     const [page] = found;
-    if (page === undefined)
+    if (page === undefined) {
+      const known = [...pages.map((one) => one.topic), ...Object.keys(ERROR_CODES)];
+      const meant = nearest(topic.slice(0, 80), known);
       return {
         json: [],
-        text: () => `No page speaks of "${topic}". millrace docs lists the pages.\n`,
+        text: () =>
+          `No page speaks of "${topic}".${meant === undefined ? "" : ` Did you mean ${meant}?`} millrace docs lists the pages.\n`,
         exitCode: EXIT.failed,
       };
+    }
     return found.length === 1 ? { json: page, text: () => page.text } : listed(found);
   },
 });
