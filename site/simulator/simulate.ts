@@ -31,7 +31,7 @@ export async function simulate(settings: StreamSettings): Promise<readonly Strea
   });
   node.events.on("job.settled", (event) => history.settled(event, clock.now()));
   await node.start();
-  const producer = new Producer(brokerOutlet(broker), clock);
+  const producer = new Producer(brokerOutlet(broker, clock), clock);
   for (let number = 0; number < JOBS; number += 1) {
     const job = { number, customer: customerOf(number), lane: laneOf(number, settings.high) };
     const id = `job-${number}`;

@@ -26,7 +26,7 @@ describeEachServer("a producer that dies or freezes", (server) => {
     const broker = await connectBroker({ servers: server.url, namespace });
     cleanUpLater(() => broker.close());
     await broker.queues.ensure(QUEUE);
-    const producer = new Producer(brokerOutlet(broker), systemClock);
+    const producer = new Producer(brokerOutlet(broker, systemClock), systemClock);
     const job = indexJob(RULES[rule]);
     const enqueue = (version: number, doc = "a") =>
       producer.enqueue(job, { doc, version }, { id: `v${version}` });

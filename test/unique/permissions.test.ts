@@ -27,7 +27,7 @@ describeEachServer(
         namespace: NAMESPACE,
       });
       cleanUpLater(() => broker.close());
-      const producer = new Producer(brokerOutlet(broker), systemClock);
+      const producer = new Producer(brokerOutlet(broker, systemClock), systemClock);
       const enqueue = (version: number) =>
         producer.enqueue(job, { doc: "a", version }, { id: `v${version}` });
       expect(await enqueue(1)).toMatchObject({ id: "v1", duplicate: false });

@@ -29,7 +29,7 @@ ledger.close();
 process.disconnect?.();
 
 async function race(broker: Broker, n: number): Promise<void> {
-  const producer = new Producer(brokerOutlet(broker), systemClock);
+  const producer = new Producer(brokerOutlet(broker, systemClock), systemClock);
   for (let round = 0; !over; round += 1) {
     const id = `${config.name}-${n}-${round}`;
     ledger.write({ event: "attempted", id });

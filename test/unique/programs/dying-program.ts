@@ -30,7 +30,7 @@ const stopping = withOwn<Broker>(broker, {
   },
 });
 
-await new Producer(brokerOutlet(stopping), systemClock).enqueue(
+await new Producer(brokerOutlet(stopping, systemClock), systemClock).enqueue(
   indexJob(RULES[rule as RuleName]),
   { doc: "a", version: 1 },
   { id },

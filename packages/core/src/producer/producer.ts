@@ -31,10 +31,10 @@ export interface JobOutlet {
 }
 
 /** The way to a broker. */
-export function brokerOutlet(broker: Broker): JobOutlet {
+export function brokerOutlet(broker: Broker, clock: Pick<Clock, "monotonic">): JobOutlet {
   return {
     publish: (envelopes, call) => broker.enqueue(envelopes, call),
-    send: (jobs) => sendJobs(broker, jobs),
+    send: (jobs) => sendJobs(broker, jobs, clock),
   };
 }
 

@@ -1,4 +1,4 @@
-import { MemoryBroker } from "@millrace/testkit";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import type { Broker } from "../broker/broker.ts";
 import { withOwn } from "../broker/with-own.ts";
@@ -7,6 +7,7 @@ import { MillraceError } from "../errors/millrace-error.ts";
 import type { PreparedJob } from "./prepare-job.ts";
 import { sendJobs } from "./send-jobs.ts";
 
+const clock = new SimulatedClock();
 const FULL = new MillraceError("queue-full", "no room");
 
 function unique(id: string): PreparedJob {
@@ -26,8 +27,8 @@ async function mail(): Promise<MemoryBroker> {
 test("a job that the queue refuses gives its key back", async () => {
   const broker = await mail();
   broker.failNext("enqueue", FULL);
-  expect(await sendJobs(broker, [unique("a")])).toMatchObject([{ ok: false, error: FULL }]);
-  expect(await sendJobs(broker, [unique("b")])).toMatchObject([{ ok: true, id: "b" }]);
+  expect(await sendJobs(broker, [unique("a")], clock)).toMatchObject([{ ok: false, error: FULL }]);
+  expect(await sendJobs(broker, [unique("b")], clock)).toMatchObject([{ ok: true, id: "b" }]);
 });
 
 test("one that is sent again does not: its first message may be stored, and the claim is that one's", async () => {
@@ -37,10 +38,10 @@ test("one that is sent again does not: its first message may be stored, and the 
     enqueue: async (jobs, call) =>
       (await broker.enqueue(jobs, call)).map(({ queue }) => ({ ok: false, id: "a", queue, error })),
   });
-  expect(await sendJobs(unheard, [unique("a")])).toMatchObject([{ ok: false, error }]);
+  expect(await sendJobs(unheard, [unique("a")], clock)).toMatchObject([{ ok: false, error }]);
   broker.failNext("enqueue", FULL);
-  expect(await sendJobs(broker, [unique("a")])).toMatchObject([{ ok: false, error: FULL }]);
-  expect(await sendJobs(broker, [unique("b")])).toMatchObject([
+  expect(await sendJobs(broker, [unique("a")], clock)).toMatchObject([{ ok: false, error: FULL }]);
+  expect(await sendJobs(broker, [unique("b")], clock)).toMatchObject([
     { ok: true, id: "a", conflict: { kind: "kept" } },
   ]);
 });

@@ -4,7 +4,10 @@ import { inPlaces } from "../broker/keyed-jobs.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
+import type { Clock } from "../time/clock.ts";
 import { withClaimHeader } from "../unique/claim-header.ts";
+import { hasReplaced } from "../unique/has-replaced.ts";
+import { CLAIM_LEASE_MS } from "../unique/unique-claim.ts";
 import { UniqueClaims, type Claimed } from "../unique/unique-claims.ts";
 import { UniqueKey } from "../unique/unique-key.ts";
 import type { UniqueConflict } from "../unique/unique-plan.ts";
@@ -45,6 +48,9 @@ type Ticket =
   | Extract<Claimed, { kind: "kept" }>
   | { readonly kind: "failed"; readonly error: MillraceError };
 
+/** By what it is told how long a publish took. */
+export type Stopwatch = Pick<Clock, "monotonic">;
+
 /** Why a job can't be published as it is. */
 type Refusal = (envelope: Envelope) => MillraceError | undefined;
 
@@ -71,9 +77,11 @@ export interface ClaimedJobs {
 export async function claimKeys(
   broker: Broker,
   jobs: readonly PreparedJob[],
+  clock: Stopwatch,
   refusal: Refusal = () => undefined,
 ): Promise<ClaimedJobs> {
   const claims = new UniqueClaims(broker);
+  const beganMs = clock.monotonic();
   const tickets = await claimAll(claims, jobs, refusal);
   return {
     going: tickets.flatMap((ticket, place) => {
@@ -85,10 +93,12 @@ export async function claimKeys(
     ),
     results(published) {
       let next = 0;
+      const isLate = clock.monotonic() - beganMs >= CLAIM_LEASE_MS;
+      const sending = { claims, isLate };
       return Promise.all(
         jobs.map((job, place) => {
           const ticket = tickets[place] ?? { kind: "plain" };
-          return resultOf(claims, job, ticket, isGoing(ticket) ? published[next++] : undefined);
+          return resultOf(sending, job, ticket, isGoing(ticket) ? published[next++] : undefined);
         }),
       );
     },
@@ -106,6 +116,7 @@ export async function claimKeys(
 export async function sendJobs(
   broker: Broker,
   jobs: readonly PreparedJob[],
+  clock: Stopwatch,
 ): Promise<readonly EnqueueItemResult[]> {
   const keys = new Set(
     jobs.flatMap(({ envelope, keyed }) => (keyed === true ? [envelope.id] : [])),
@@ -117,7 +128,13 @@ export async function sendJobs(
     );
   const looked = await Promise.all(jobs.map((job) => lookUp(broker, job)));
   const left = jobs.filter((_, place) => looked[place] === undefined);
-  return inPlaces(looked, await claimAndSend(broker, left, keys));
+  return inPlaces(looked, await claimAndSend({ broker, clock, keys }, left));
+}
+
+interface Sending {
+  readonly broker: Broker;
+  readonly clock: Stopwatch;
+  readonly keys: ReadonlySet<string>;
 }
 
 /**
@@ -127,12 +144,12 @@ export async function sendJobs(
  * @param failed holders that could not be stored, of those that were sent before
  */
 async function claimAndSend(
-  broker: Broker,
+  sending: Sending,
   jobs: readonly PreparedJob[],
-  keys: ReadonlySet<string>,
   failed: ReadonlySet<string> = new Set(),
 ): Promise<readonly EnqueueItemResult[]> {
-  const claimed = await claimKeys(broker, jobs);
+  const { broker, clock, keys } = sending;
+  const claimed = await claimKeys(broker, jobs, clock);
   const { going } = claimed;
   const published = going.length === 0 ? [] : await broker.enqueue(going, { keys });
   const results = await claimed.results(published);
@@ -157,7 +174,7 @@ async function claimAndSend(
   if (again.length === 0) return inPlaces(known, []);
   return inPlaces(
     known,
-    await claimAndSend(broker, again, keys, new Set([...failed, ...failing.keys()])),
+    await claimAndSend(sending, again, new Set([...failed, ...failing.keys()])),
   );
 }
 
@@ -252,7 +269,7 @@ async function claimOne(claims: UniqueClaims, { envelope, unique }: PreparedJob)
 }
 
 async function resultOf(
-  claims: UniqueClaims,
+  { claims, isLate }: { readonly claims: UniqueClaims; readonly isLate: boolean },
   { envelope: { id, queue }, unique }: PreparedJob,
   ticket: Ticket,
   published: EnqueueResult | undefined,
@@ -271,14 +288,31 @@ async function resultOf(
     return published;
   }
   if (published.ok) {
-    const conflict: UniqueConflict | undefined =
-      ticket.displaced === undefined
-        ? undefined
-        : { kind: "replaced", key: ticket.key.key, id: ticket.displaced };
-    return { ...published, ...(conflict === undefined ? {} : { conflict }) };
+    const conflict = await replacedBy(claims, id, ticket, isLate);
+    return conflict === undefined ? published : { ...published, conflict };
   }
   if (isNotStored(published.error)) await giveBack(claims, ticket);
   return published;
+}
+
+/**
+ * What a job that is stored now has replaced. Where its claim's lease may have been over by then,
+ * only what the claim still says is told; nothing where it can't be read.
+ */
+async function replacedBy(
+  claims: UniqueClaims,
+  id: string,
+  { key, displaced }: Extract<Ticket, { kind: "claimed" }>,
+  isLate: boolean,
+): Promise<UniqueConflict | undefined> {
+  if (displaced === undefined) return undefined;
+  try {
+    if (isLate && !(await hasReplaced(claims, key, { id, displaced }))) return undefined;
+  } catch (error) {
+    if (!MillraceError.is(error)) throw error;
+    return undefined;
+  }
+  return { kind: "replaced", key: key.key, id: displaced };
 }
 
 /**

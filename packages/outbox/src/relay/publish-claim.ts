@@ -125,6 +125,7 @@ async function publishById(
   const results = await sendJobs(
     broker,
     going.map(({ job }) => job),
+    { monotonic: ageMs },
   );
   await setAside(failuresForGood(going, failures(results)));
   onKept(keptOut(results));

@@ -108,7 +108,7 @@ async function publishPart(
   part: readonly ClaimItem[],
   publish: Publish,
 ): Promise<readonly PublishedJob[]> {
-  const { broker, marks, setAside } = marked;
+  const { broker, marks, setAside, ageMs } = marked;
   const jobs = part.map(({ job }) => job);
   if (jobs.every(({ unique }) => unique === undefined)) {
     const published = await publish(jobs.map(({ envelope }) => envelope));
@@ -116,7 +116,7 @@ async function publishPart(
     marked.onKept(keptOut(published));
     return publishedJobs(part, published);
   }
-  const claimed = await claimKeys(broker, jobs, (job) => marks.refusal(job));
+  const claimed = await claimKeys(broker, jobs, { monotonic: ageMs }, (job) => marks.refusal(job));
   const places = new Set(claimed.failed.map(({ place }) => place));
   await setAside(failuresForGood(part, claimed.failed));
   const published = claimed.going.length === 0 ? [] : await publish(claimed.going);

@@ -109,7 +109,7 @@ function hosting(base: NodeBase, definition: MachineDefinition): Opening {
       MachineHost.open({
         ...{ broker, clock, metrics, log, definition, node },
         ...{ instrumentation, instrumentationFailed },
-        producer: new Producer(brokerOutlet(publishing), clock),
+        producer: new Producer(brokerOutlet(publishing, clock), clock),
       }),
   };
 }

@@ -146,7 +146,7 @@ function executionHost(base: NodeBase, parts: HostParts): ExecutionHost {
       childHook(broker, clock, parts.looks),
       invokedHook(broker),
     ],
-    producer: new Producer(brokerOutlet(publishing), clock, base.internals.newId),
+    producer: new Producer(brokerOutlet(publishing, clock), clock, base.internals.newId),
     settleUnrun: base.internals.settleUnrun,
     random: config.random,
     call: handlerCall(base, parts),

@@ -34,10 +34,10 @@ export function enqueueCalls({
   calls,
 }: CallHost): Pick<Millrace, "enqueue" | "enqueueMany" | "batch" | "chain"> {
   const source = { now: () => clock.now(), newId };
-  const producer = new Producer(brokerOutlet(broker), clock, newId);
+  const producer = new Producer(brokerOutlet(broker, clock), clock, newId);
   const publish = <T>(doing: string, act: (via: Producer) => Promise<T>): Promise<T> =>
     calls.isLimited
-      ? calls.publish(doing, (via) => act(new Producer(brokerOutlet(via), clock, newId)))
+      ? calls.publish(doing, (via) => act(new Producer(brokerOutlet(via, clock), clock, newId)))
       : act(producer);
   return {
     enqueue: async (job, input, options) => {

@@ -42,7 +42,7 @@ async function scene(rest: (attempt: number) => void = () => {}) {
       }),
     ],
   });
-  const producer = new Producer(brokerOutlet(made.broker), made.clock);
+  const producer = new Producer(brokerOutlet(made.broker, made.clock), made.clock);
   /** Another job that has the key meanwhile. */
   const hold = (delay: "30s" | "10m" | "1h") =>
     producer.enqueue(charge, { order: "7" }, { id: "holder", delay });

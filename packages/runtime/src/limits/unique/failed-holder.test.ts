@@ -17,7 +17,7 @@ function send(
     id: `v${place + 1}`,
     input: { doc: "a", version: version as number },
   }));
-  return new Producer(brokerOutlet(over(narrow)), clock).enqueueMany(job, items);
+  return new Producer(brokerOutlet(over(narrow), clock), clock).enqueueMany(job, items);
 }
 
 const tooLarge = { ok: false, error: { code: "payload-too-large" } };
