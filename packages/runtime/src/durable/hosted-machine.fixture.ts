@@ -87,9 +87,9 @@ export async function hosted(
     producer: { enqueue: () => Promise.reject(new Error("no job is invoked here")) },
     metrics: noMetrics,
   });
-  const message = (type: string, sequence: number): InboxMessage => ({
+  const message = (type: string, sequence: number, fields = {}): InboxMessage => ({
     ...{ kind: "event", machine: "m", id: "a", sequence, place: `p-${sequence}`, isAgain: false },
-    ...{ data: Buffer.from(JSON.stringify({ type })), eventId: `e-${sequence}` },
+    ...{ data: Buffer.from(JSON.stringify({ type, ...fields })), eventId: `e-${sequence}` },
   });
   return {
     ...{ accepted, refused, time, looks, ticks },
@@ -97,8 +97,8 @@ export async function hosted(
       const { eventId: _none, ...rest } = message("", sequence);
       return take?.({ ...rest, kind: "tick", data });
     },
-    take: (type: string, sequence = 7) =>
-      take?.(message(type, sequence)) ?? Promise.reject(new Error("not hosted")),
+    take: (type: string, sequence = 7, fields: object = {}) =>
+      take?.(message(type, sequence, fields)) ?? Promise.reject(new Error("not hosted")),
     stored: async () => readMachine((await documents.get("m.a"))?.value),
   };
 }

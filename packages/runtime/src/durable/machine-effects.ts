@@ -115,7 +115,7 @@ export class MachineEffects {
   async tickAgain(shelved: Shelved, because: InboxMessage): Promise<void> {
     const { status, tickAt, unsent } = shelved.document ?? {};
     if ((status === "active" || unsent !== undefined) && tickAt !== undefined)
-      await this.#tick(shelved, tickAt, askedAgain(because.data));
+      await this.#tick(shelved, tickAt, askedAgain(because));
   }
 
   /**

@@ -43,3 +43,10 @@ test("none is asked for where the timer was heard, or the tick is of another lif
   await host.tick(mark({ run: "of another life", rev: 3 }), 6);
   expect(host.ticks).toHaveLength(1);
 });
+
+test("an event that is passed over is no tick, whatever its sender has written into it", async () => {
+  const host = await hosted({ ...waiting, timers, cursor: 9 });
+  await host.take("GROW", 8, { again: true, times: 7 });
+  const asked = host.ticks[0]?.data ?? expect.unreachable();
+  expect(readTickMark(asked)).toMatchObject({ rev: 5, times: 1 });
+});

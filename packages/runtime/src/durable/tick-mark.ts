@@ -1,4 +1,4 @@
-import type { MachineDocument } from "@millrace/core";
+import type { InboxMessage, MachineDocument } from "@millrace/core";
 import { readJson } from "./end-message.ts";
 
 /** What a tick says: the document that asked for it. */
@@ -27,9 +27,13 @@ export function readTickMark(data: Uint8Array): TickMark {
   };
 }
 
-/** How the next is marked that is asked for because of this message. */
-export function askedAgain(data: Uint8Array): Again {
-  return { again: true, times: (readTickMark(data).times ?? 0) + 1 };
+/**
+ * How the next is marked that is asked for because of this message. Only a tick has a mark: what
+ * anybody sends is not read for one.
+ */
+export function askedAgain({ kind, data }: Pick<InboxMessage, "kind" | "data">): Again {
+  const times = kind === "tick" ? (readTickMark(data).times ?? 0) : 0;
+  return { again: true, times: times + 1 };
 }
 
 /**
