@@ -6,6 +6,7 @@ import { recordError } from "../errors/recorded-error.ts";
 import type { MachineDefinition } from "./define-machine.ts";
 import { newInvokedId } from "./invoked-id.ts";
 import {
+  cancelTimer,
   chartTimer,
   endedTimer,
   hasFailedEnd,
@@ -190,8 +191,7 @@ function carry(
     case "xstate.raise":
       return raise(owner, draft, params, now);
     case "xstate.cancel":
-      delete draft.timers[chartTimer(String(params["sendId"]))];
-      return;
+      return cancelTimer(draft.timers, String(params["sendId"]));
     case "xstate.spawnChild":
       return spawn(definition, owner, draft, params);
     case "xstate.stopChild": {
@@ -228,8 +228,9 @@ function raise(
     throw unsupported(
       `the delay of ${raised.type} is ${delay}. Give milliseconds; for never, leave the delay out of the chart`,
     );
-  const key = typeof id === "string" ? chartTimer(id) : `raised:${rev}:${draft.set}`;
   // One that is raised anew under an id takes the earlier one's place.
+  if (typeof id === "string") cancelTimer(draft.timers, id);
+  const key = typeof id === "string" ? chartTimer(id) : `raised:${rev}:${draft.set}`;
   draft.timers[key] = { at: now + Math.max(0, delay), event: raised };
 }
 

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { assign, cancel, fromPromise, raise, setup } from "xstate";
 import { defineMachine, type MachineDefinition } from "./define-machine.ts";
 import type { MachineDocument } from "./machine-document.ts";
@@ -49,7 +49,7 @@ const definition = defineMachine({ name: "order", machine: chart });
 
 /** Its timers have ids that could be the host's own. */
 const naming = setup({
-  types: { events: {} as { type: "PING" } | { type: "PONG" } | { type: "QUIET" } },
+  types: { events: {} as { type: "PING" | "PONG" | "QUIET" | "AGAIN" | "HUSH" } },
   actors: { charge: fromPromise(async () => undefined) },
   guards: { whole: () => mended(true) },
 }).createMachine({
@@ -63,6 +63,10 @@ const naming = setup({
       invoke: { id: "payment", src: "charge", onDone: { guard: "whole", target: "paid" } },
       on: {
         QUIET: { actions: cancel("ended:payment") },
+        AGAIN: { actions: raise({ type: "PING" }, { id: "ended:payment", delay: 3 * HOUR }) },
+        HUSH: {
+          actions: [cancel("own:week"), cancel("raised:1"), cancel("id:x"), cancel("id:own:1:1")],
+        },
         PING: "pinged",
         PONG: { guard: "whole", target: "ponged" },
       },
@@ -209,4 +213,38 @@ test("a timer that an earlier version wrote under such an id is no failed end", 
   isBroken = false;
   machine.end();
   expect(machine.document).toMatchObject({ value: "paid" });
+});
+
+describe("timers that an earlier version wrote under the bare ids of the chart", () => {
+  const timer = { at: T0 + HOUR, event: { type: "PING" } };
+  function earlier(timers: MachineDocument["timers"]): InHand {
+    const machine = new InHand(defineMachine({ name: "order", machine: naming }));
+    machine.document = { ...machine.document, timers };
+    return machine;
+  }
+
+  test("are cancelled by their ids", () => {
+    const machine = earlier({ "ended:payment": timer, "id:ended:payment": timer });
+    machine.send("QUIET");
+    expect(machine.document).toMatchObject({ timers: {} });
+  });
+
+  test("give way to one that is raised anew under the id", () => {
+    const machine = earlier({ "ended:payment": timer });
+    machine.send("AGAIN");
+    expect(Object.values(machine.document.timers)).toMatchObject([{ at: T0 + 3 * HOUR }]);
+  });
+
+  test("are told from the host's own, and from those of other ids", () => {
+    const failed = { ...timer, failed: 1, endOf: "payment" };
+    const kept = { "ended:payment": failed, "own:1:1": timer, "id:id:x": timer };
+    const machine = earlier(kept);
+    machine.send("QUIET");
+    expect(machine.document.timers).toEqual(kept);
+    const bare = { "own:week": timer, "raised:1": timer, "id:x": timer };
+    const others = { "raised:1:1": timer, "id:own:1:1": timer };
+    const other = earlier({ ...bare, ...others });
+    other.send("HUSH");
+    expect(other.document.timers).toEqual(others);
+  });
 });

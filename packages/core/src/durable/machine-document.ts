@@ -160,6 +160,19 @@ export function chartTimer(id: string): string {
   return HOSTS_OWN.test(id) ? `id:${id}` : id;
 }
 
+/** What may be the host's own, or the timer of another id. */
+const AMBIGUOUS = /^(?:own|raised):\d+:\d+$|^id:(?:own|ended|raised|id):|^id:__proto__$/;
+
+/**
+ * Drops the timer that the chart calls so. An earlier version stored it under the bare id: it is
+ * dropped there, too, unless that could be a timer of the host's, or of another id.
+ */
+export function cancelTimer(timers: Record<string, MachineTimer>, id: string): void {
+  delete timers[chartTimer(id)];
+  if (!HOSTS_OWN.test(id) || AMBIGUOUS.test(id) || !Object.hasOwn(timers, id)) return;
+  if (timers[id]?.endOf === undefined) delete timers[id];
+}
+
 export function machineKey({ machine, id }: MachineRef): string {
   return `${machine}.${id}`;
 }
