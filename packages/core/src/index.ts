@@ -253,6 +253,7 @@ export {
   requireMethod,
   requireOptions,
   requireText,
+  shownValue,
 } from "./options/option-values.ts";
 export { nearest } from "./options/nearest.ts";
 export { defined } from "./options/defined.ts";

@@ -1,3 +1,4 @@
+import { shownValue } from "../options/option-values.ts";
 import { type AnyActorLogic, type AnyStateMachine, fromPromise } from "xstate";
 import { requireQueueName } from "../envelope/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
@@ -109,7 +110,7 @@ export function defineMachine<Chart extends AnyStateMachine>(
   if (!isChart(machine))
     throw wrong("machine must be an XState 5 machine: what setup().createMachine() returns");
   if (!Number.isSafeInteger(version) || version < 1)
-    throw wrong(`version must be a whole number from 1; got ${version}`);
+    throw wrong(`version must be a whole number from 1; got ${shownValue(version)}`);
   for (const [src, job] of Object.entries(jobs))
     if (typeof job?.name !== "string" || typeof job.handler !== "function")
       throw wrong(`jobs.${src} must be what defineJob() returned`);

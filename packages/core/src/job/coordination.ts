@@ -1,3 +1,4 @@
+import { shownValue } from "../options/option-values.ts";
 import { isKeyConcurrency, MOST_KEY_CONCURRENCY } from "../control/queue-controls.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { optionNames, refuseUnknown } from "../options/known-options.ts";
@@ -203,7 +204,7 @@ function oneOf<Word extends string>(
   if (words.includes(value)) return value;
   throw new MillraceError(
     "invalid-option",
-    `${field}: ${JSON.stringify(value)} is none of ${[...words.map((word) => `"${word}"`), ...(other === undefined ? [] : [other])].join(", ")}.`,
+    `${field}: ${shownValue(value)} is none of ${[...words.map((word) => `"${word}"`), ...(other === undefined ? [] : [other])].join(", ")}.`,
   );
 }
 

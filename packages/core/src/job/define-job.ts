@@ -1,3 +1,4 @@
+import { shownValue } from "../options/option-values.ts";
 import { requireJobName, requireQueueName } from "../envelope/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { optionNames, refuseUnknown } from "../options/known-options.ts";
@@ -137,7 +138,7 @@ export function defineJob<Input = unknown, Parsed = Input, Output = unknown>(
   if (isolation !== "none" && isolation !== "thread") {
     throw new MillraceError(
       "invalid-option",
-      `isolation: ${JSON.stringify(isolation)} is neither "none" nor "thread".`,
+      `isolation: ${shownValue(isolation)} is neither "none" nor "thread".`,
     );
   }
   const steps = requireSteps(options.steps, isolation);

@@ -33,7 +33,7 @@ const isTime: Check = (value, name, code) => {
 const OF_ONE_KIND: ReadonlyMap<string, Check> = new Map([
   ...["by", "reason", "where", "action", "prefix", "holder"].map((name) => [name, isText] as const),
   ...["onProgress", "onUnanswered", "onDefect"].map((name) => [name, isFunction] as const),
-  ...["delayed", "replace", "merge"].map((name) => [name, isFlag] as const),
+  ...["delayed", "replace", "merge", "follow", "force"].map((name) => [name, isFlag] as const),
   ["since", isTime],
   ["signal", (value, _name, code, of) => requireSignal(value, of, code)],
 ]);
@@ -75,7 +75,7 @@ export function refuseUnknown(
  * @throws MillraceError `invalid-option`
  */
 export function refuseUndefined(filter: object, of: string): void {
-  if (typeof filter !== "object" || (filter as object | null) === null)
+  if (typeof filter !== "object" || (filter as object | null) === null || Array.isArray(filter))
     throw new MillraceError(
       "invalid-option",
       `filter: ${of} takes an object. An empty one means everything there is.`,

@@ -13,6 +13,19 @@ export function mustBe(
   return new MillraceError(code, `${field}: must be ${expected}; got ${shown}.`);
 }
 
+const MOST_SHOWN = 120;
+
+/** What was given, for an error: JSON has no form for all that it may be. */
+export function shownValue(value: unknown): string {
+  if (typeof value === "bigint") return `${value}n`;
+  try {
+    const text = JSON.stringify(value) ?? String(value);
+    return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN - 1)}…` : text;
+  } catch {
+    return typeof value === "object" ? "an object" : typeof value;
+  }
+}
+
 /**
  * What is given as options is an object.
  *
@@ -24,9 +37,10 @@ export function requireOptions(
   within = "options",
   code?: ErrorCode,
 ): void {
-  if (typeof value === "object" && value !== null) return;
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
   // It may be something else that was given in the wrong place, and nothing to be shown.
-  const shown = value === null || value === undefined ? String(value) : `a ${typeof value}`;
+  const kind = Array.isArray(value) ? "list" : typeof value;
+  const shown = value === null || value === undefined ? String(value) : `a ${kind}`;
   throw mustBe(within, `an object with the options of ${of}`, shown, code);
 }
 

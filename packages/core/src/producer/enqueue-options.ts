@@ -1,3 +1,4 @@
+import { shownValue } from "../options/option-values.ts";
 import type { Envelope, Lane } from "../envelope/envelope.ts";
 import { tooManyHeaders } from "../envelope/headers.ts";
 import { MAX_TAGS, MAX_TEXT } from "../envelope/text-limits.ts";
@@ -255,5 +256,5 @@ function shown(value: unknown): string {
       : iso(value.getTime())
     : typeof value === "number"
       ? String(value)
-      : (JSON.stringify(value) ?? String(value)).slice(0, 80);
+      : shownValue(value);
 }

@@ -1,3 +1,4 @@
+import { shownValue } from "../options/option-values.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { optionNames, refuseUnknown } from "../options/known-options.ts";
 import { type Duration, toMs } from "../time/duration.ts";
@@ -94,7 +95,7 @@ function curve(options: RetryOptions): (question: RetryQuestion) => number | "ne
     default:
       throw new MillraceError(
         "invalid-option",
-        `retry.backoff: ${JSON.stringify(backoff)} is none of "none", "fixed", "exponential", "polynomial" or a function.`,
+        `retry.backoff: ${shownValue(backoff)} is none of "none", "fixed", "exponential", "polynomial" or a function.`,
       );
   }
 }

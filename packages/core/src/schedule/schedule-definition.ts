@@ -1,3 +1,4 @@
+import { shownValue } from "../options/option-values.ts";
 import { isId, requireJobName, requireQueueName } from "../envelope/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { type Duration, toMs } from "../time/duration.ts";
@@ -69,7 +70,7 @@ function missedPolicy(missed: MissedPolicy): MissedPolicy {
     return { all: Number(all) };
   throw new MillraceError(
     "invalid-schedule",
-    `missed: must be "skip", "once" or { all: n } with n from 1 to ${MOST_MISSED}; got ${JSON.stringify(missed)}.`,
+    `missed: must be "skip", "once" or { all: n } with n from 1 to ${MOST_MISSED}; got ${shownValue(missed)}.`,
   );
 }
 
@@ -77,7 +78,7 @@ function overlapPolicy(overlap: OverlapPolicy): OverlapPolicy {
   if (OVERLAP_POLICIES.includes(overlap)) return overlap;
   throw new MillraceError(
     "invalid-schedule",
-    `overlap: must be one of ${OVERLAP_POLICIES.map((word) => `"${word}"`).join(", ")}; got ${JSON.stringify(overlap)}.`,
+    `overlap: must be one of ${OVERLAP_POLICIES.map((word) => `"${word}"`).join(", ")}; got ${shownValue(overlap)}.`,
   );
 }
 

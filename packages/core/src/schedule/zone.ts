@@ -1,3 +1,4 @@
+import { shownValue } from "../options/option-values.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 
 const DAY_MS = 86_400_000;
@@ -91,7 +92,7 @@ function formatOf(name: string, field: string): Intl.DateTimeFormat {
   try {
     // Some versions of Node take offsets such as "+02:00" too; those know nothing of daylight
     // saving.
-    if (!FORM.test(name)) throw new RangeError(name);
+    if (typeof name !== "string" || !FORM.test(name)) throw new RangeError(name);
     return new Intl.DateTimeFormat("en-US", {
       timeZone: name,
       calendar: "gregory",
@@ -107,7 +108,7 @@ function formatOf(name: string, field: string): Intl.DateTimeFormat {
   } catch (cause) {
     throw new MillraceError(
       "invalid-schedule",
-      `${field}: ${JSON.stringify(name.slice(0, 100))} is no IANA time zone. Give a name such as "Europe/Berlin" or "UTC".`,
+      `${field}: ${shownValue(name)} is no IANA time zone. Give a name such as "Europe/Berlin" or "UTC".`,
       { cause },
     );
   }

@@ -1,3 +1,4 @@
+import { shownValue } from "../options/option-values.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { optionNames, refuseUnknown } from "../options/known-options.ts";
 
@@ -35,7 +36,7 @@ export function stepsDefinition(
   if (steps !== true && (typeof steps !== "object" || steps === null))
     throw new MillraceError(
       "invalid-option",
-      `steps: ${JSON.stringify(steps)} is neither true nor an object such as { version: 2 }.`,
+      `steps: ${shownValue(steps)} is neither true nor an object such as { version: 2 }.`,
     );
   if (steps === true) return Object.freeze({ version: 1, olderRuns: "run" });
   refuseUnknown(steps, NAMES, "defineJob() steps");
@@ -43,12 +44,12 @@ export function stepsDefinition(
   if (!Number.isSafeInteger(version) || version < 1)
     throw new MillraceError(
       "invalid-option",
-      `steps.version: ${JSON.stringify(version)} is no whole number from 1 on.`,
+      `steps.version: ${shownValue(version)} is no whole number from 1 on.`,
     );
   if (!OLDER.includes(olderRuns))
     throw new MillraceError(
       "invalid-option",
-      `steps.olderRuns: ${JSON.stringify(olderRuns)} is none of ${OLDER.join(", ")}.`,
+      `steps.olderRuns: ${shownValue(olderRuns)} is none of ${OLDER.join(", ")}.`,
     );
   return Object.freeze({ version, olderRuns });
 }

@@ -89,6 +89,49 @@ const CALLS: Readonly<Record<string, (t: TestRuntime) => unknown>> = {
       ],
     ]),
   ),
+  ...Object.fromEntries(
+    [{ reson: "x" }, null, 7, 5n, ["a"], Symbol("s")].flatMap((value, nth) =>
+      Object.entries<(t: TestRuntime) => unknown>({
+        "handle.cancel reason": ({ client }) => client.handle("a", "work").cancel(js(value)),
+        "dead.list": ({ client }) => client.dead.list(js(value)),
+        "dead.list reason": ({ client }) => client.dead.list({ reason: js(value) }),
+        "dead.groups reason": ({ client }) => client.dead.groups({ reason: js(value) }),
+        "dead.complete": ({ client }) => client.dead.complete(js(value)),
+        "operations.count filter": ({ client }) =>
+          client.operations.count({ kind: "dead-retry", filter: js(value) }),
+        "operations.start state": ({ client }) =>
+          client.operations.start({ kind: "jobs-cancel", filter: { state: js(value) } }),
+        "operations.start name": ({ client }) =>
+          client.operations.start({ kind: "jobs-cancel", filter: { name: js(value) } }),
+        "delayed.list after": ({ client }) =>
+          client.delayed.list({ after: js(value === 7 ? -7 : value) }),
+        "machines.list status": ({ client }) => client.machines.list({ status: js(value) }),
+        "machines.list state": ({ client }) => client.machines.list({ state: js(value) }),
+        "machines.list after": ({ client }) =>
+          client.machines.list({ after: js(value === 7 ? -7 : value) }),
+        "machines.chart version": ({ client }) =>
+          client.machines.chart("m", { version: js(value === 7 ? 0.5 : value) }),
+        "machines.remove force": ({ client }) =>
+          client.machines.remove("m", "a", { force: js(value) }),
+        "machine.waitFor": ({ client }) => client.machine("m", "a").waitFor(js(value)),
+        "logs follow": ({ client }) => client.handle("a", "work").logs({ follow: js(value) }),
+        "enqueue priority": ({ client }) => client.enqueue(job, 1, { priority: js(value) }),
+        with: ({ client }) => client.with(js(value)),
+      }).map(([name, call]) => [`${name} ${nth}`, call]),
+    ),
+  ),
+  ...Object.fromEntries(
+    [7, 5n, ["a"], Symbol("s")].flatMap((value, nth) =>
+      (["name", "error", "fingerprint"] as const).map((field) => [
+        `dead.retry ${field} ${nth}`,
+        ({ client }: TestRuntime) => client.dead.retry({ [field]: js(value) }),
+      ]),
+    ),
+  ),
+  "dead.list reason typo": ({ client }) => client.dead.list({ reason: js("typo") }),
+  "dead.retry reason typo": ({ client }) => client.dead.retry({ reason: js("typo") }),
+  "operations.start reason typo": ({ client }) =>
+    client.operations.start({ kind: "dead-discard", filter: { reason: js("typo") } }),
   "createMask key": () => createMask(js({ key: ["iban"] })),
 };
 
@@ -117,6 +160,31 @@ test.each([undefined, null, 7, 5n, [], () => 1])("no signal is called %o", async
   await expect(t.client.signal("work", "a", js(signal), 1)).rejects.toMatchObject({
     code: expect.stringMatching(/^invalid-/) as string,
   });
+});
+
+test.each([7, 5n, {}, ["UTC"], Symbol("s")])("no schedule has %o as a word", async (value) => {
+  await using t = await createTestRuntime({ jobs: [job.handler(() => {})] });
+  const rule = { name: "s", cron: "* * * * *", job: "work", queue: "work" };
+  for (const field of ["timezone", "missed", "overlap"])
+    await expect(t.client.cron.add(js({ ...rule, [field]: value }))).rejects.toMatchObject({
+      code: "invalid-schedule",
+    });
+});
+
+test("a word of a definition that is none is refused, whatever it is", () => {
+  const cyclic: { self?: unknown } = {};
+  cyclic.self = cyclic;
+  for (const value of [5n, Symbol("s"), cyclic])
+    for (const options of [
+      { retry: { backoff: value } },
+      { isolation: value },
+      { steps: { version: value } },
+      { steps: { olderRuns: value } },
+      { singleton: { onBusy: value } },
+    ])
+      expect(() => defineJob(js({ name: "a", ...options }))).toThrow(
+        expect.objectContaining({ code: "invalid-option" }) as Error,
+      );
 });
 
 test.each(Object.entries(CALLS))("%s of a wrong kind is refused", async (_name, call) => {

@@ -1,4 +1,4 @@
-import { MillraceError, nearest } from "@millrace/core";
+import { MillraceError, nearest, shownValue } from "@millrace/core";
 import type { Field } from "./field.ts";
 import { type Config, FIELD_KEYS, type FieldKey, FIELDS } from "./fields.ts";
 
@@ -68,7 +68,8 @@ function parse(key: FieldKey, field: Field, { raw, source }: Found): unknown {
     return frozen(field.kind.parse(raw));
   } catch (cause) {
     const expected = cause instanceof Error ? cause.message : String(cause);
-    const got = field.secret !== undefined || MillraceError.is(cause) ? "" : `; got ${shown(raw)}`;
+    const got =
+      field.secret !== undefined || MillraceError.is(cause) ? "" : `; got ${shownValue(raw)}`;
     throw new MillraceError(
       "invalid-option",
       `${key} (${source}): ${expected}${got}.`.replace(/\.\.$/, "."),
@@ -78,11 +79,6 @@ function parse(key: FieldKey, field: Field, { raw, source }: Found): unknown {
 
 function frozen<Value>(value: Value): Value {
   return typeof value === "object" && value !== null ? Object.freeze(value) : value;
-}
-
-function shown(raw: unknown): string {
-  const text = JSON.stringify(raw) ?? String(raw);
-  return text.length > 120 ? `${text.slice(0, 119)}…` : text;
 }
 
 function refuseUnknownKeys(path: string, values: Readonly<Record<string, unknown>>): void {

@@ -1,5 +1,12 @@
 import type { TracerProvider } from "@opentelemetry/api";
-import { type Duration, MillraceError, optionNames, refuseUnknown, toMs } from "@millrace/core";
+import {
+  type Duration,
+  MillraceError,
+  optionNames,
+  refuseUnknown,
+  toMs,
+  shownValue,
+} from "@millrace/core";
 
 /**
  * How an attempt's span relates to the span that its job was created in: it is its child, in the
@@ -49,12 +56,12 @@ export function telemetryConfig(options: TelemetryOptions): TelemetryConfig {
   if (!["parent", "link", "none"].includes(propagation))
     throw new MillraceError(
       "invalid-option",
-      `propagation: must be "parent", "link" or "none"; got ${JSON.stringify(propagation)}.`,
+      `propagation: must be "parent", "link" or "none"; got ${shownValue(propagation)}.`,
     );
   if (typeof createSpans !== "boolean")
     throw new MillraceError(
       "invalid-option",
-      `createSpans: must be true or false; got ${JSON.stringify(createSpans)}.`,
+      `createSpans: must be true or false; got ${shownValue(createSpans)}.`,
     );
   const queuedSpansMs =
     queuedSpans === false ? Number.POSITIVE_INFINITY : toMs(queuedSpans, "queuedSpans");

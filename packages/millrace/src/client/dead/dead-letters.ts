@@ -9,6 +9,8 @@ import {
   refuseUnknown,
   requireLimit,
   type StoredDeadLetter,
+  requireOptions,
+  mustBe,
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
 import type { Completion } from "../../filter/complete-filter.ts";
@@ -141,7 +143,9 @@ export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLette
   };
 
   return {
-    async list({ limit = 100, ...filter } = {}, { signal } = {}) {
+    async list(given = {}, { signal } = {}) {
+      requireOptions(given, "dead.list()");
+      const { limit = 100, ...filter } = given;
       requireLimit(limit);
       const letters: StoredDeadLetter[] = [];
       const fits = letterTest(filter, now(), mask);
@@ -151,7 +155,10 @@ export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLette
     },
     groups: async (filter = {}, { signal: left } = {}) =>
       groupLetters(matching(broker, filter, letterTest(filter, now(), mask), { left }), mask),
-    complete: (filter) => Promise.resolve(completeDead(filter)),
+    complete: async (filter) => {
+      if (typeof filter !== "string") throw mustBe("filter", "a text", filter);
+      return completeDead(filter);
+    },
     show,
     async edit(id, given, options = {}) {
       refuseUnknown(options, EDIT_NAMES, "dead.edit()");

@@ -8,6 +8,7 @@ import {
   requireId,
   requirePlace,
   type StoredDeadLetter,
+  mustBe,
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
 import { Turns } from "../../filter/turns.ts";
@@ -28,6 +29,25 @@ export interface DeadLetterFilter {
   readonly where?: string;
 }
 
+/** As a record: one that is added to the type is asked for here. */
+const BY_REASON: Readonly<Record<DeadReason, true>> = {
+  "attempts-exhausted": true,
+  fatal: true,
+  crashed: true,
+  expired: true,
+  "unknown-name": true,
+  "invalid-payload": true,
+  undecodable: true,
+  "invalid-envelope": true,
+  "unsupported-version": true,
+  "payload-too-large": true,
+  "chain-broken": true,
+  "next-not-allowed": true,
+  "parked-full": true,
+  unsettled: true,
+};
+export const DEAD_REASONS = Object.keys(BY_REASON) as readonly DeadReason[];
+
 const PAGE = 200;
 
 const NAMES = optionNames<DeadLetterFilter>({
@@ -36,12 +56,18 @@ const NAMES = optionNames<DeadLetterFilter>({
 });
 
 /**
- * @throws MillraceError `invalid-filter` where `where` can't be read, or where there is no such
- *   term: a filter with a mistyped one would mean every letter; `invalid-name`
+ * @throws MillraceError `invalid-filter` where `where` can't be read; `invalid-option` where there
+ *   is no such term or no such reason: a filter with a mistyped one would mean every letter, or
+ *   none; `invalid-name`
  */
 export function letterTest(filter: DeadLetterFilter, now: number, mask: Mask): LetterTest {
   refuseUnknown(filter, NAMES, "a filter of dead letters");
   const { reason, name, error, fingerprint, where } = requirePlace(filter);
+  if (reason !== undefined && !DEAD_REASONS.includes(reason))
+    throw mustBe("reason", `one of ${DEAD_REASONS.join(", ")}`, reason);
+  for (const [field, value] of Object.entries({ name, error, fingerprint }))
+    if (value !== undefined && value !== null && typeof value !== "string")
+      throw mustBe(field, "a text, or null for letters without one", value);
   const fits = where === undefined ? undefined : parseDeadFilter(where, now, mask);
   return (letter) =>
     (reason === undefined || letter.reason === reason) &&

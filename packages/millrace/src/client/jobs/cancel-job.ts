@@ -11,6 +11,7 @@ import {
   refuseUnknown,
   toMs,
   type WaitingJob,
+  mustBe,
 } from "@millrace/core";
 import { endOnRecord, isFinal, isOfAnother } from "./results/end-on-record.ts";
 import { awaitEnd } from "./results/job-result.ts";
@@ -89,6 +90,8 @@ export async function cancelJob(
   options: CancelOptions,
 ): Promise<CancelResult> {
   refuseUnknown(options, NAMES, "cancel()");
+  if (reason !== undefined && typeof reason !== "string")
+    throw mustBe("reason", "a text, and the options come after it", reason);
   const { wait = false, signal } = options;
   const waitMs = typeof wait === "boolean" ? undefined : toMs(wait, "wait");
   const since = clock.monotonic();

@@ -7,6 +7,7 @@ import {
   refuseUnknown,
   requireLimit,
   toMs,
+  requireCount,
 } from "@millrace/core";
 import { alone, among, type CallLimits, LIMITS, type LimitsPlaces } from "../call-limits.ts";
 
@@ -59,6 +60,7 @@ export function delayedJobs({ delayed }: Broker, now: () => number): DelayedJobs
       refuseUnknown(options, LIST_NAMES, "delayed.list()");
       const { signal: _left, timeout: _time, ...page } = options;
       if (page.limit !== undefined) requireLimit(page.limit);
+      if (page.after !== undefined) requireCount(page.after, "after", 0);
       return delayed.list(page);
     },
     count: (queue) => delayed.count(queue),

@@ -64,7 +64,7 @@ test("a page looks at so many and no more, and says where to go on", async () =>
 });
 
 test.each<[object, RegExp]>([
-  [{ status: "finished" }, /active, done, error, stopped; got finished/],
+  [{ status: "finished" }, /active, done, error, stopped; got "finished"/],
   [{ status: "" }, /active, done, error, stopped/],
   [{ state: "" }, /the path of a state/],
   [{ state: { waiting: "quiet" } }, /the path of a state, .*got \{"waiting":"quiet"\}/],

@@ -12,6 +12,7 @@ import {
   readMachine,
   refuseUnknown,
   requireMachineName,
+  shownValue,
 } from "@millrace/core";
 import { type CallLimits, LIMITS } from "../call-limits.ts";
 
@@ -103,15 +104,13 @@ function requireQuery(query: MachinesQuery): void {
   refuseUnknown(query, NAMES, "machines.list()");
   const { status, state, limit = 100, after } = query;
   if (status !== undefined && !MACHINE_STATUSES.includes(status))
-    throw wrong(`status must be one of ${MACHINE_STATUSES.join(", ")}; got ${status}`);
+    throw wrong(`status must be one of ${MACHINE_STATUSES.join(", ")}; got ${shownValue(status)}`);
   if (state !== undefined && (typeof state !== "string" || state === ""))
-    throw wrong(
-      `state must be the path of a state, such as "waiting"; got ${JSON.stringify(state)}`,
-    );
+    throw wrong(`state must be the path of a state, such as "waiting"; got ${shownValue(state)}`);
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > MOST)
-    throw wrong(`limit must be a whole number from 1 to ${MOST}; got ${limit}`);
+    throw wrong(`limit must be a whole number from 1 to ${MOST}; got ${shownValue(limit)}`);
   if (after !== undefined && (!Number.isSafeInteger(after) || after < 0))
-    throw wrong(`after must be what a page has as next; got ${after}`);
+    throw wrong(`after must be what a page has as next; got ${shownValue(after)}`);
 }
 
 function isFiltered({ status, state }: MachinesQuery): boolean {

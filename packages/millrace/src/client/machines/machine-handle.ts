@@ -28,6 +28,7 @@ import {
   requireMachineName,
   type Stoppable,
   toMs,
+  requireFunction,
 } from "@millrace/core";
 import { callListener, requireListener } from "../call-listener.ts";
 import type { ClientCalls } from "../client-calls.ts";
@@ -160,7 +161,8 @@ export function machineHandle<Chart extends AnyStateMachine>(
         },
         callLimits(own, "snapshot()"),
       ),
-    waitFor: (isReached, options = {}) => waitFor(host, ref, isReached, calls.wait(options)),
+    waitFor: async (isReached, options = {}) =>
+      waitFor(host, ref, requireFunction(isReached, "isReached"), calls.wait(options)),
     subscribe: async (listener, options = {}) => {
       requireListener(listener, "subscribe()");
       refuseUnknown(options, SUBSCRIBE_NAMES, "subscribe()");

@@ -16,6 +16,7 @@ import {
   refuseUnknown,
   requireMachineId,
   requireMachineName,
+  requireCount,
 } from "@millrace/core";
 import { runtimeCharts } from "@millrace/runtime";
 import {
@@ -106,6 +107,7 @@ export function machinesOf(broker: Broker): Machines {
     list: async (query = {}) => listMachines(await broker.documents(MACHINES_BUCKET), query),
     chart: async (machine, query = {}) => {
       refuseUnknown(query, CHART_NAMES, "machines.chart()");
+      if (query.version !== undefined) requireCount(query.version, "version");
       const documents = await broker.documents(MACHINES_BUCKET);
       const found = await documents.get(chartsKey(requireMachineName(machine)));
       const charts = readCharts(found?.value)?.charts ?? [];

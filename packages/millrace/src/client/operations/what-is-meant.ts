@@ -8,6 +8,7 @@ import {
   requirePlace,
   startTime,
   traceIdOf,
+  mustBe,
 } from "@millrace/core";
 import type { Mask } from "@millrace/telemetry/masking";
 import type { AuditValue } from "../audit.ts";
@@ -159,10 +160,8 @@ async function liveItems(
   refuseUnknown(filter, LIVE_NAMES, "a filter of jobs");
   const { state, queue, id, name, where } = requirePlace(filter);
   if (state !== undefined && !LIVE_STATES.includes(state))
-    throw new MillraceError(
-      "invalid-option",
-      `state: must be one of ${LIVE_STATES.join(", ")}; got ${state}.`,
-    );
+    throw mustBe("state", `one of ${LIVE_STATES.join(", ")}`, state);
+  if (name !== undefined && typeof name !== "string") throw mustBe("name", "a text", name);
   const { asksCargo, allows, mayFit, ...test } =
     where === undefined ? EVERY_LIVE_JOB : parseLiveJobFilter(where, now, mask);
   const scan = { asksCargo, asksCreation: true, mayFit, ...(queue === undefined ? {} : { queue }) };

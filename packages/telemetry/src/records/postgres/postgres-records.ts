@@ -4,6 +4,7 @@ import {
   refuseUnknown,
   requireCount,
   requireText,
+  shownValue,
 } from "@millrace/core";
 import type { Pool } from "pg";
 import type { ExecutionRecord } from "../execution-record.ts";
@@ -53,7 +54,7 @@ export function postgresRecords(options: PostgresOptions): RecordHandler {
   if (!/^([a-z_][a-z0-9_]{0,39}\.)?[a-z_][a-z0-9_]{0,39}$/.test(table))
     throw new MillraceError(
       "invalid-option",
-      `table must be a name in small letters, such as executions or audit.executions; got ${JSON.stringify(table)}.`,
+      `table must be a name in small letters, such as executions or audit.executions; got ${shownValue(table)}.`,
     );
   let pool: Promise<Pool> | undefined;
   let isReady = false;

@@ -5,7 +5,7 @@ import {
   type StoredDeadLetter,
   tracePart,
 } from "@millrace/core";
-import type { DeadLetterFilter } from "../../../client/dead/dead-matching.ts";
+import { DEAD_REASONS, type DeadLetterFilter } from "../../../client/dead/dead-matching.ts";
 import { flag, oneOf, text, whole } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
@@ -15,31 +15,11 @@ import { type Column, table } from "../../show/table.ts";
 import { traceColumns, traceColumnsOf } from "../../show/trace.ts";
 import { withClient } from "../../with-client.ts";
 
-/** As a record: one that is added to the type is asked for here. */
-const BY_REASON: Readonly<Record<DeadReason, true>> = {
-  "attempts-exhausted": true,
-  fatal: true,
-  crashed: true,
-  expired: true,
-  "unknown-name": true,
-  "invalid-payload": true,
-  undecodable: true,
-  "invalid-envelope": true,
-  "unsupported-version": true,
-  "payload-too-large": true,
-  "chain-broken": true,
-  "next-not-allowed": true,
-  "parked-full": true,
-  unsettled: true,
-};
-
-const REASONS = Object.keys(BY_REASON) as DeadReason[];
-
 export const filterFlags = {
   queue: { kind: { ...text, placeholder: "<queue>" }, about: "Only letters of this queue" },
   reason: {
-    kind: { ...oneOf(...REASONS), placeholder: "<reason>" },
-    about: `Only letters with this reason: ${REASONS.join(", ")}`,
+    kind: { ...oneOf(...DEAD_REASONS), placeholder: "<reason>" },
+    about: `Only letters with this reason: ${DEAD_REASONS.join(", ")}`,
   },
   filter: {
     kind: { ...text, placeholder: "<terms>" },
