@@ -450,6 +450,7 @@ export type {
   DocumentStore,
   UnreadableDocument,
 } from "./broker/stores/document-store.ts";
+export { findToReplace } from "./broker/stores/find-to-replace.ts";
 export type {
   HistoryQuery,
   HistoryStore,

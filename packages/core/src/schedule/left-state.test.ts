@@ -25,7 +25,7 @@ test("what no schedule has is removed, and what one has stays", async () => {
 test("a state that was written since is that of a schedule that another has stored, and stays", async () => {
   const { states } = await stores();
   const absent = {
-    get: async () => {
+    find: async () => {
       await states.put("it", { fired: 0 });
       return undefined;
     },

@@ -11,12 +11,12 @@ import { MillraceError } from "../errors/millrace-error.ts";
  * nothing that is missed.
  */
 export async function removeLeftState(
-  schedules: Pick<DocumentStore, "get">,
-  states: Pick<DocumentStore, "get" | "remove">,
+  schedules: Pick<DocumentStore, "find">,
+  states: Pick<DocumentStore, "find" | "remove">,
   name: string,
 ): Promise<void> {
-  const left = await states.get(name);
-  if (left === undefined || (await schedules.get(name)) !== undefined) return;
+  const left = await states.find(name);
+  if (left === undefined || (await schedules.find(name)) !== undefined) return;
   try {
     await states.remove(name, left.revision);
   } catch (error) {

@@ -1,5 +1,6 @@
 import {
   type Broker,
+  findToReplace,
   MillraceError,
   readStoredSchedule,
   removeLeftState,
@@ -33,7 +34,11 @@ export async function putSchedules(
   const stored = new Map((await store.list()).map((document) => [document.key, document]));
   await Promise.all(
     schedules.map(async ({ name, definition }) => {
-      for (let known = stored.get(name); ; known = await store.get(name)) {
+      let listed = stored.get(name);
+      for (;;) {
+        // What can't be read is in no list.
+        const known = listed ?? (await findToReplace(store, name));
+        listed = undefined;
         const next = upsert(definition, "code", known && readable(name, known.value), now);
         if (next === undefined) return;
         if (known === undefined) await removeLeftState(store, states, name);

@@ -1,6 +1,7 @@
 import {
   type Clock,
   type DocumentStore,
+  findToReplace,
   leadershipOf,
   type LeftOut,
   MillraceError,
@@ -314,7 +315,7 @@ export class Ticker {
   }
 
   async #read(): Promise<KnownState> {
-    const document = await this.#states.get(this.#schedule.name);
+    const document = await findToReplace(this.#states, this.#schedule.name);
     return { state: readScheduleState(document?.value), revision: document?.revision ?? 0 };
   }
 

@@ -1,6 +1,7 @@
 import {
   type Broker,
   type DocumentStore,
+  findToReplace,
   MillraceError,
   NEW_STATE,
   nextTicks,
@@ -112,7 +113,7 @@ export class ScheduleDocuments {
     const stores = [await this.#schedules(), await this.#states(), await this.#seen()];
     let wasThere = false;
     for (const store of stores) {
-      if ((await store.get(name)) === undefined) continue;
+      if ((await store.find(name)) === undefined) continue;
       wasThere = true;
       await store.remove(name);
     }
@@ -147,7 +148,7 @@ async function replaceDocument(
   beforeFirst?: () => Promise<void>,
 ): Promise<void> {
   for (;;) {
-    const document = await store.get(key);
+    const document = await findToReplace(store, key);
     const changed = next(document?.value);
     if (changed === undefined) return;
     if (document === undefined) await beforeFirst?.();
