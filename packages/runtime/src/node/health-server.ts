@@ -6,8 +6,10 @@ import {
   refuseUnknown,
   requireCount,
   type Stoppable,
+  systemClock,
 } from "@millrace/core";
 import type { Health } from "./health.ts";
+import { sharedPage } from "./shared-page.ts";
 
 /** What probes are answered, and whatever else is told beside it. */
 export type Probes = Pick<Health, "live" | "ready" | "problems">;
@@ -18,7 +20,10 @@ export interface HealthServerOptions {
   readonly port: number;
   /** Default: all interfaces, as probes come from outside the container. */
   readonly host?: string;
-  /** The text of `/metrics` in Prometheus' format. Left out: 404. */
+  /**
+   * The text of `/metrics` in Prometheus' format. Left out: 404. Where it takes more than ten
+   * seconds, those who wait are answered with 503.
+   */
   readonly metrics?: () => Promise<string> | string;
 }
 
@@ -46,7 +51,7 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   // Not by `import`: that asks the module for everything that it exports, and Node loads a client
   // for HTTP and WebSocket, 13 MB, for what nobody uses here.
   const { createServer } = process.getBuiltinModule("node:http");
-  const page = options.metrics && sharedWhileMade(options.metrics);
+  const page = options.metrics && sharedPage(options.metrics, systemClock);
   const asking = new WeakSet<Socket>();
   const server = createServer((request, response) => {
     const { socket } = request;
@@ -88,18 +93,9 @@ function limit(server: Server): void {
   server.requestTimeout = PATIENCE_MS;
 }
 
-/** Who asks while a page is made gets that page. */
-function sharedWhileMade(make: () => Promise<string> | string): () => Promise<string> {
-  let page: Promise<string> | undefined;
-  return () =>
-    (page ??= (async () => make())().finally(() => {
-      page = undefined;
-    }));
-}
-
 async function answer(
   options: Pick<HealthServerOptions, "health"> & {
-    readonly metrics: (() => Promise<string>) | undefined;
+    readonly metrics: (() => Promise<string | undefined>) | undefined;
   },
   url: string,
   response: ServerResponse,
@@ -116,7 +112,9 @@ async function answer(
     case "/metrics":
       if (options.metrics !== undefined) {
         try {
-          send(response, 200, "text/plain; version=0.0.4; charset=utf-8", await options.metrics());
+          const page = await options.metrics();
+          if (page === undefined) send(response, 503, "text/plain", "the metrics take too long\n");
+          else send(response, 200, "text/plain; version=0.0.4; charset=utf-8", page);
         } catch {
           send(response, 500, "text/plain", "the metrics can't be read\n");
         }
