@@ -12,6 +12,29 @@ import { millrace, startMillrace } from "./millrace.ts";
 // Ten starts of Node, each with a deadline of its own.
 vi.setConfig({ testTimeout: 360_000 });
 
+test("a port of the server that is taken is said in a line, before anything is started", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "millrace-dev-"));
+  const other = createServer().listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const { port } = other.address() as AddressInfo;
+  try {
+    const { code, out, err } = await millrace(["dev", "--dir", dir, "--port", String(port)], {
+      env: { NATS_SERVER: join(dir, "never-looked-for") },
+    });
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toMatch(
+      new RegExp(
+        `^error --port: ${port} of 127\\.0\\.0\\.1 can't be used: .*\\(invalid-option\\)$`,
+        "m",
+      ),
+    );
+    expect(err.trim().split("\n")).toHaveLength(2);
+  } finally {
+    other.close();
+    await rm(dir, { recursive: true });
+  }
+});
+
 describe.each(serversUnderTest().filter((server) => server.state === "present"))(
   "millrace dev with nats-server $version",
   ({ path }) => {

@@ -17,6 +17,7 @@ import { type Serving, serving, startServing } from "../serving/serve.ts";
 import { serveUi } from "../serving/serve-ui.ts";
 
 const USUAL_PORT = 4222;
+const LOCAL = "127.0.0.1";
 const OWN_DIR = ".millrace";
 
 export const dev = command({
@@ -109,9 +110,12 @@ async function startServer(
   onProgress: (line: string) => void,
 ): Promise<LaunchedServer> {
   const { launchServer, obtainServer, storeOwner } = await import("@millrace/nats-server");
-  const { path } = await obtainServer({ cacheDir: join(dir, "bin"), env, onProgress });
-  const free = port ?? ((await isFree(USUAL_PORT, "127.0.0.1")) ? USUAL_PORT : 0);
   const storeDir = join(dir, "nats");
+  // Who runs it twice is told of the first one.
+  if (port !== undefined && port !== 0 && (await storeOwner(storeDir)) === undefined)
+    await requireFree(port);
+  const { path } = await obtainServer({ cacheDir: join(dir, "bin"), env, onProgress });
+  const free = port ?? ((await isFree(USUAL_PORT, LOCAL)) ? USUAL_PORT : 0);
   try {
     return await launchServer({ path, storeDir, port: free, name: "millrace-dev" });
   } catch (error) {
@@ -139,6 +143,15 @@ async function keepOutOfGit(dir: string, isUsual: boolean): Promise<void> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
+}
+
+/** The server itself would say so below all that it logs while it starts. */
+async function requireFree(port: number): Promise<void> {
+  if (await isFree(port, LOCAL)) return;
+  throw new MillraceError(
+    "invalid-option",
+    `--port: ${port} of ${LOCAL} can't be used: something else may have it. Choose another, 0 for any that is free, or leave it out.`,
+  );
 }
 
 async function isFree(port: number, host: string | undefined): Promise<boolean> {
