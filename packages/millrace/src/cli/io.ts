@@ -57,13 +57,11 @@ export function processIo(unread?: AbortSignal): CliIo {
     },
     ask: async (question) => {
       if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
-      const { createInterface } = await import("node:readline/promises");
-      const terminal = createInterface({ input: process.stdin, output: process.stderr });
-      try {
-        return await terminal.question(question);
-      } finally {
-        terminal.close();
-      }
+      const { askPerson } = await import("./ask-person.ts");
+      return askPerson(question, {
+        ...{ input: process.stdin, output: process.stderr },
+        exit: (code) => process.exit(code),
+      });
     },
     ...(unread === undefined ? {} : { unread }),
     ...(process.stdout.isTTY ? { screen: process.stdout } : {}),
