@@ -14,7 +14,7 @@ import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore } from "../store/outbox-store.ts";
 import { createSyncOutbox } from "../writer/sync-outbox.ts";
 import { batchSweep } from "./batch-sweep.ts";
-import { Killed, Killer, replaced } from "./killer.fixture.ts";
+import { Killed, Killer, notingUntilDead, replaced } from "./killer.fixture.ts";
 import { QueueRelay } from "./queue-relay.ts";
 import { succeedFirst } from "./succeed-first.fixture.ts";
 import { sqliteShop } from "./sqlite-shop.fixture.ts";
@@ -183,7 +183,7 @@ test.each(
   const killer = new Killer(at);
   const via = dyingAt(killer);
   const on: OutboxStore = {
-    ...store,
+    ...notingUntilDead(killer, store),
     replace: (...given) => killer.around("replace", () => store.replace(...given)),
   };
   await expect(rounds(via, on)).rejects.toThrow();
@@ -240,7 +240,9 @@ test.each(["after open", "after join"])(
     const { id } = bookOf({}); // A chosen id is not made known a second time.
     const killer = new Killer(at);
     const { on } = lateRelay(id);
-    await expect(rounds(dyingAt(killer), on)).rejects.toBeInstanceOf(Killed);
+    await expect(rounds(dyingAt(killer), notingUntilDead(killer, on))).rejects.toBeInstanceOf(
+      Killed,
+    );
     expect(await broker.batches.find(id)).toBeDefined();
     const sweep = batchSweep({ broker, store, logger: silentLogger });
     await sweep.next(0, going); // Too early: another relay may be at it.
@@ -325,7 +327,7 @@ test.each([
     const killer = new Killer("before finish");
     let finishes = 0;
     const on: OutboxStore = {
-      ...store,
+      ...notingUntilDead(killer, store),
       // The batch's own row is finished before those of its jobs.
       finish: (...given) =>
         (finishes += 1) === 1

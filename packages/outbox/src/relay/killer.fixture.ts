@@ -1,4 +1,5 @@
 import { withOwn } from "@millrace/core";
+import type { OutboxStore } from "../store/outbox-store.ts";
 
 export class Killed extends Error {}
 
@@ -22,6 +23,11 @@ export class Killer {
     this.#dead = true;
     throw new Killed();
   }
+}
+
+/** A dead process takes no note of why it did not get on. */
+export function notingUntilDead(killer: Killer, store: OutboxStore): OutboxStore {
+  return { ...store, note: (...given) => killer.around("note", () => store.note(...given)) };
 }
 
 /** The same object with one of its members replaced. */

@@ -6,6 +6,7 @@ import {
   sendJobs,
   wasEnqueued,
 } from "@millrace/core";
+import { isRefusedForGood } from "../store/outbox-error.ts";
 import type { Claim, OutboxStore, SetAside } from "../store/outbox-store.ts";
 import {
   type ClaimItem,
@@ -65,12 +66,15 @@ export async function publishClaim(
       await setAside(seqs.map((seq) => ({ seq, ...reasonOf(error) })));
     }
   }
-  /** A batch whose callback can never be published is told of, and the next one goes. */
+  /**
+   * A batch whose callback can never be published, or whose jobs the database does not take, is
+   * told of, and the next one goes.
+   */
   async function open(one: Batch): Promise<void> {
     try {
       if (await openBatch(broker, store, queue, claim, one)) onKept([one.batch.id]);
     } catch (error) {
-      if (!isForGood(error)) throw error;
+      if (!isForGood(error) && !isRefusedForGood(error)) throw error;
       await setAside([{ seq: one.seq, ...reasonOf(error) }]);
     }
   }

@@ -12,7 +12,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore } from "../store/outbox-store.ts";
 import { createSyncOutbox } from "../writer/sync-outbox.ts";
-import { Killed, Killer, replaced } from "./killer.fixture.ts";
+import { Killed, Killer, notingUntilDead, replaced } from "./killer.fixture.ts";
 import { QueueRelay } from "./queue-relay.ts";
 import { sqliteShop } from "./sqlite-shop.fixture.ts";
 
@@ -178,7 +178,7 @@ test.each(["before publish", "after publish", "before finish", "after finish"])(
       killer.around("publish", () => broker.messages.publish(messages)),
     );
     const on: OutboxStore = {
-      ...store,
+      ...notingUntilDead(killer, store),
       finish: (...given) => killer.around("finish", () => store.finish(...given)),
     };
     await expect(round(relayOn(via, on))).rejects.toBeInstanceOf(Killed);
@@ -202,8 +202,12 @@ test("listeners hear a message once, though two relays look at it at the same ti
 
 test("what a relay that died was to tell listeners another tells after ten seconds", async () => {
   outbox(database).publish("pulse", 1, { id: "a", stored: false });
-  const dying = through(() => Promise.reject(new Killed()));
-  await expect(round(relayOn(dying))).rejects.toBeInstanceOf(Killed);
+  const killer = new Killer("before publish");
+  const dying = through((messages) =>
+    killer.around("publish", () => broker.messages.publish(messages)),
+  );
+  const on = notingUntilDead(killer, store);
+  await expect(round(relayOn(dying, on))).rejects.toBeInstanceOf(Killed);
   expect(await round()).toBe(0);
   database.exec("UPDATE millrace_outbox_claim SET claimed_at = claimed_at - 10000");
   expect(await round()).toBe(1);

@@ -8,6 +8,7 @@ import {
   recordError,
 } from "@millrace/core";
 import type { Claim, ClaimLimits, OutboxStore, SetAside } from "../store/outbox-store.ts";
+import { type QueueStore, tellingStore } from "../store/telling-store.ts";
 import { isLine } from "../rows/message-row.ts";
 import { publishClaim } from "./publish-claim.ts";
 import { hasNotices, publishMessages } from "./publish-messages.ts";
@@ -51,7 +52,7 @@ const SENDING_MS = 10_000;
  * Publishes the rows of each queue, in their order. A queue that fails holds up no other.
  */
 export class QueueRelay {
-  readonly #options: QueueRelayOptions;
+  readonly #options: Omit<QueueRelayOptions, "store"> & { readonly store: QueueStore };
   readonly #markNames = new Map<string, string>();
   /** The mark of each queue, where it was this relay that stored it last, as far as it knows. */
   readonly #stored = new Map<string, Mark>();
@@ -64,7 +65,7 @@ export class QueueRelay {
   #lately: string | undefined;
 
   constructor(options: QueueRelayOptions) {
-    this.#options = options;
+    this.#options = { ...options, store: tellingStore(options.store) };
   }
 
   /**
@@ -82,7 +83,9 @@ export class QueueRelay {
     const queues = valueOf(listed);
     const others = queues.filter((queue) => !likely.includes(queue));
     await this.#forget(queues);
-    return valueOf(first) + (await this.#drainAll(others, isStopped));
+    // They are not to wait for the one that is looked at first.
+    const [rest] = await Promise.allSettled([this.#drainAll(others, isStopped)]);
+    return valueOf(first) + valueOf(rest);
   }
 
   /** All of them are over by then: none goes on beside the next round. */
@@ -119,7 +122,6 @@ export class QueueRelay {
         this.#lately = queue;
       }
     } catch (error) {
-      if (!MillraceError.is(error) || error.code === "outbox-failed") throw error;
       await this.#note(queue, error, { failures: trouble?.failures ?? 0, published });
       return moved;
     }
@@ -225,27 +227,53 @@ export class QueueRelay {
     return name;
   }
 
+  /**
+   * Only this queue's rows wait, also where the database refuses what is asked about it alone, or
+   * where this code fails: else one row would hold up all queues.
+   *
+   * @throws the error, where the database takes no note of it either: then it is away
+   */
   async #note(
     queue: string,
-    error: MillraceError,
+    error: unknown,
     { failures, published }: { readonly failures: number; readonly published: number },
   ): Promise<void> {
     const { clock, store, logger } = this.#options;
+    const isOfServer = MillraceError.is(error) && error.code !== "outbox-failed";
+    const message = messageOf(error);
+    const isKnown = this.#troubles.get(queue)?.message === message;
+    // What was published meanwhile has ended the trouble that is stored.
+    const isToNote = !isKnown || published > 0;
+    if (!isOfServer) await this.#noteOrThrow(queue, error);
     const waitMs = Math.min(RETRY_MS * 2 ** failures, MOST_RETRY_MS);
     const againAt = clock.monotonic() + waitMs;
-    const before = this.#troubles.get(queue);
-    if (error.code !== "queue-not-found") this.#missingSince.delete(queue);
+    if (!MillraceError.is(error, "queue-not-found")) this.#missingSince.delete(queue);
     else if (!this.#missingSince.has(queue)) this.#missingSince.set(queue, clock.monotonic());
-    this.#troubles.set(queue, { message: error.message, failures: failures + 1, againAt });
-    const isKnown = before?.message === error.message;
+    this.#troubles.set(queue, { message, failures: failures + 1, againAt });
     if (!isKnown)
       logger.warn(
         { queue, error: recordError(error) },
         "the outbox's jobs can't be published, and wait",
       );
-    // What was published meanwhile has ended the trouble that is stored.
-    if (!isKnown || published > 0) await store.note(queue, `${error.code}: ${error.message}`);
+    if (isOfServer && isToNote) await store.note(queue, noteOf(error));
   }
+
+  async #noteOrThrow(queue: string, error: unknown): Promise<void> {
+    try {
+      await this.#options.store.note(queue, noteOf(error));
+    } catch {
+      throw error;
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function noteOf(error: unknown): string {
+  const kind = MillraceError.is(error) ? error.code : error instanceof Error ? error.name : "Error";
+  return `${kind}: ${messageOf(error)}`;
 }
 
 /** @throws what it was rejected with */

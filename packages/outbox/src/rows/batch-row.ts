@@ -2,13 +2,16 @@ import {
   decodeBody,
   encodeMsgpack,
   type Envelope,
+  isId,
+  isQueueName,
+  isTime,
   type JobRef,
   type MadeBatch,
   MillraceError,
 } from "@millrace/core";
 import type { OutboxRow, SetAside } from "../store/outbox-store.ts";
 import { MOST_BODY_BYTES, tooLarge } from "./large-body.ts";
-import { readRow } from "./read-row.ts";
+import { parsed, readRow } from "./read-row.ts";
 import type { NewRow, StoredJob } from "./stored-job.ts";
 
 const MSGPACK = "application/msgpack";
@@ -75,13 +78,8 @@ export function readBatchRow(queue: string, row: OutboxRow): ReadBatch {
   const large = tooLarge(row);
   if (large !== undefined) return { ok: false, ...large };
   try {
-    const {
-      id,
-      isKey,
-      createdAt: at,
-      callback,
-      members,
-    } = decodeBody(body, MSGPACK, Number.POSITIVE_INFINITY) as Body;
+    const decoded = decodeBody(body, MSGPACK, Number.POSITIVE_INFINITY);
+    const { id, isKey, createdAt: at, callback, members } = requireBody(decoded, row.id);
     const read = readRow(queue, { ...callback, seq, kind: null, subject: null, createdAt });
     if (!read.ok) return read;
     const batch = { id, isKey, createdAt: at, callback: read.job.envelope, members };
@@ -90,6 +88,44 @@ export function readBatchRow(queue: string, row: OutboxRow): ReadBatch {
     const detail = error instanceof Error ? error.message : String(error);
     return { ok: false, seq, reason: "undecodable", detail: `The batch can't be read: ${detail}.` };
   }
+}
+
+/**
+ * What each of its jobs holds is looked at when that is published.
+ *
+ * @throws Error that says what it lacks
+ */
+function requireBody(value: unknown, rowId: string): Body {
+  if (typeof value !== "object" || value === null) throw new Error("it is no object");
+  const body = value as Readonly<Record<keyof Body, unknown>>;
+  const { members } = body;
+  if (!isId(body.id) || body.id !== rowId) throw new Error("its id is not that of its row");
+  if (typeof body.isKey !== "boolean") throw new Error("it does not say whether its id is a key");
+  if (!isTime(body.createdAt)) throw new Error("it does not say when it was made");
+  if (!isStoredJob(body.callback)) throw new Error("its callback is no job");
+  if (!Array.isArray(members)) throw new Error("it has no list of jobs");
+  const place = members.findIndex((member) => !isStoredJob(member));
+  if (place >= 0) throw new Error(`its job ${place + 1} is none`);
+  return body as Body;
+}
+
+function isStoredJob(value: unknown): value is StoredJob {
+  if (typeof value !== "object" || value === null) return false;
+  const job = value as Readonly<Record<keyof StoredJob, unknown>>;
+  return (
+    isId(job.id) &&
+    isQueueName(job.queue) &&
+    (job.lane === null || job.lane === "high" || job.lane === "low") &&
+    job.body instanceof Uint8Array &&
+    isObject(job.headers) &&
+    (job.unique === null || isObject(job.unique))
+  );
+}
+
+/** As JSON. */
+function isObject(text: unknown): boolean {
+  const value = typeof text === "string" ? parsed(text) : undefined;
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 export function membersOf({ members }: BatchInRow): readonly JobRef[] {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Clock, optionNames, refuseUnknown, requireText, systemClock } from "@millrace/core";
 import type { ResultSetHeader } from "mysql2/promise";
 import type { Row } from "../database/transaction.ts";
-import { asParameter } from "../rows/stored-job.ts";
+import { asParameter, type StoredJob } from "../rows/stored-job.ts";
 import { MYSQL_SCHEMA } from "../schema/mysql.ts";
 import { INSERT_MYSQL } from "../writer/insert.ts";
 import type { Claim, ClaimLimits, OutboxStore } from "./outbox-store.ts";
@@ -19,6 +19,12 @@ export interface MysqlOutboxOptions {
 }
 
 type Values = readonly unknown[];
+
+/**
+ * Of jobs in one statement. The package writes texts into it and escapes them, so that it is larger
+ * than what a writer's prepared statement took for the whole batch: `max_allowed_packet`.
+ */
+const MOST_PART_BYTES = 128 * 1024;
 
 /** No table, no column. */
 const UNMIGRATED: ReadonlySet<string> = new Set(["ER_NO_SUCH_TABLE", "ER_BAD_FIELD_ERROR"]);
@@ -129,8 +135,24 @@ async function replaceRow(
   const left = seqs.filter((one) => one !== seq);
   await keep(via, queue, id, left);
   await changed(via, sql.PUBLISHED, [[seq]]);
-  if (jobs.length > 0) await changed(via, INSERT_MYSQL, [asParameter(jobs, "base64")]);
+  for (const part of partsOf(jobs)) await changed(via, INSERT_MYSQL, [part]);
   return true;
+}
+
+/** As parameters, each small enough for one statement, or of one job. */
+function* partsOf(jobs: readonly StoredJob[]): Generator<string> {
+  let part: StoredJob[] = [];
+  let bytes = 0;
+  for (const job of jobs) {
+    const more = job.body.length + job.headers.length;
+    if (part.length > 0 && bytes + more > MOST_PART_BYTES) {
+      yield asParameter(part, "base64");
+      [part, bytes] = [[], 0];
+    }
+    part.push(job);
+    bytes += more;
+  }
+  if (part.length > 0) yield asParameter(part, "base64");
 }
 
 async function finishClaim(

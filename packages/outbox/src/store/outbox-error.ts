@@ -7,6 +7,22 @@ export interface Thrown {
   readonly message: string;
 }
 
+/** A value, or a rule of the tables, in SQL's states: PostgreSQL, MariaDB and MySQL. */
+const REFUSED_STATE = /^(?:22|23|54)[0-9A-Z]{3}$/;
+/** What SQLite says of a text that is too large, of a rule and of a type. */
+const REFUSED_IN_SQLITE: ReadonlySet<number> = new Set([18, 19, 20]);
+const TOO_LARGE_IN_MYSQL = "ER_NET_PACKET_TOO_LARGE";
+
+/** Whether the database refused a statement for what is in it, as it would at each further try. */
+export function isRefusedForGood(error: unknown): error is MillraceError {
+  if (!MillraceError.is(error, "outbox-failed")) return false;
+  const { cause } = error;
+  if (typeof cause !== "object" || cause === null) return false;
+  const { code, sqlState, errcode } = cause as Readonly<Record<string, unknown>>;
+  if (typeof errcode === "number") return REFUSED_IN_SQLITE.has(errcode & 0xff);
+  return code === TOO_LARGE_IN_MYSQL || REFUSED_STATE.test(String(sqlState ?? code));
+}
+
 /**
  * What a database's driver threw, as the one error family.
  *

@@ -1,0 +1,165 @@
+import type { DatabaseSync } from "node:sqlite";
+import { defineJob, encodeMsgpack, MillraceError, noMetrics, silentLogger } from "@millrace/core";
+import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { sqliteTransaction } from "../database/adapters.ts";
+import type { OutboxStore, SetAside } from "../store/outbox-store.ts";
+import { createSyncOutbox } from "../writer/sync-outbox.ts";
+import { QueueRelay } from "./queue-relay.ts";
+import { sqliteShop } from "./sqlite-shop.fixture.ts";
+
+const mail = defineJob<null>({ name: "mail.send", queue: "mail" });
+const other = defineJob<null>({ name: "other.send", queue: "other" });
+const outbox = createSyncOutbox(sqliteTransaction);
+
+let close: () => Promise<void>;
+let database: DatabaseSync;
+let store: OutboxStore;
+let broker: MemoryBroker;
+let clock: SimulatedClock;
+
+beforeEach(async () => {
+  ({ close, database, store } = await sqliteShop());
+  clock = new SimulatedClock();
+  broker = new MemoryBroker({ clock });
+  for (const queue of ["mail", "other"]) await broker.queues.ensure(queue);
+});
+afterEach(async () => {
+  await close();
+  await broker.close();
+});
+
+function relayOn(on: OutboxStore) {
+  const relay = new QueueRelay({
+    ...{ broker, store: on, clock, logger: silentLogger, metrics: noMetrics },
+    limits: { rows: 500, bytes: 8_000_000 },
+  });
+  return { relay, round: () => relay.round(() => false) };
+}
+
+const waiting = async (queue: string): Promise<readonly string[]> =>
+  (await broker.listWaiting(queue)).map(({ envelope }) => envelope.id);
+const ofMail = async () => (await store.status()).find(({ queue }) => queue === "mail");
+
+test.each([
+  ["the database refuses a statement", () => new MillraceError("outbox-failed", "It refuses.")],
+  ["this code fails", () => new TypeError("It is not iterable.")],
+])("where %s about one queue, only its rows wait, and it is said why", async (_, failure) => {
+  let fails = false;
+  const { relay, round } = relayOn({
+    ...store,
+    async claim(queue, limits) {
+      if (fails && queue === "mail") throw failure();
+      return store.claim(queue, limits);
+    },
+  });
+  outbox(database).enqueue(mail, null, { id: "m1" });
+  await round();
+  fails = true;
+  outbox(database).enqueue(mail, null, { id: "m2" });
+  outbox(database).enqueue(other, null, { id: "o1" });
+  await round();
+  expect([await waiting("mail"), await waiting("other")]).toEqual([["m1"], ["o1"]]);
+  const { message } = failure();
+  expect(relay.waiting()).toEqual([{ queue: "mail", reason: expect.stringContaining(message) }]);
+  expect((await ofMail())?.trouble?.message).toContain(message);
+  fails = false;
+  await clock.advance("1m");
+  await round();
+  expect(await waiting("mail")).toEqual(["m1", "m2"]);
+  expect(relay.waiting()).toEqual([]);
+  expect(await ofMail()).not.toHaveProperty("trouble");
+});
+
+test("a database that is away is no queue's trouble", async () => {
+  outbox(database).enqueue(mail, null);
+  const away = () => Promise.reject(new MillraceError("outbox-failed", "It is away."));
+  const { relay, round } = relayOn({ ...store, claim: away, note: away });
+  await expect(round()).rejects.toMatchObject({ code: "outbox-failed", message: "It is away." });
+  expect(relay.waiting()).toEqual([]);
+});
+
+/** The envelope of a job whose payload has this key, over a number that is wider than a node's. */
+function wide(id: string, key: string): Uint8Array {
+  const bytes = encodeMsgpack({ v: 1, id, name: "x", payload: { [key]: 0x1267 } });
+  const at = Buffer.from(bytes).indexOf(Buffer.from([0xcd, 0x12, 0x67]));
+  const widest = [0xcf, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+  return Buffer.concat([bytes.subarray(0, at), Buffer.from(widest), bytes.subarray(at + 3)]);
+}
+
+test("what is said of a row is text that any database stores, and no more than it needs", async () => {
+  const told: string[] = [];
+  // As one whose encoding has few letters.
+  function requireAscii(rows: readonly SetAside[]): void {
+    told.push(...rows.map(({ detail }) => detail));
+    if (rows.some(({ detail }) => /[^\n -~]/.test(detail)))
+      throw new MillraceError("outbox-failed", "It has no such letter.");
+  }
+  const { round } = relayOn({
+    ...store,
+    async setAside(queue, claim, rows) {
+      requireAscii(rows);
+      return store.setAside(queue, claim, rows);
+    },
+    async finish(queue, claim, rows) {
+      requireAscii(rows);
+      return store.finish(queue, claim, rows);
+    },
+  });
+  const put = database.prepare(
+    "INSERT INTO millrace_outbox (id, queue, body) VALUES (?, 'mail', ?)",
+  );
+  put.run("a", wide("a", "a\0b日"));
+  put.run("b", wide("b", "x".repeat(70_000)));
+  put.run("c", wide("c", `${"x".repeat(1_960)}${"😀".repeat(20)}`));
+  outbox(database).enqueue(mail, null, { id: "m1" });
+  await round();
+  expect(await waiting("mail")).toEqual(["m1"]);
+  const [first, second, third] = await store.listSetAside(9);
+  expect(first).toMatchObject({ id: "a", reason: "undecodable" });
+  expect(first?.detail).toContain(String.raw`a\u0000b\u65e5`);
+  expect(second?.detail.length).toBeLessThanOrEqual(2_000);
+  expect(third?.id).toBe("c");
+  for (const detail of told) {
+    expect(detail).not.toContain("\0");
+    expect(detail.isWellFormed()).toBe(true);
+  }
+});
+
+const job = (id: string, queue: unknown = "mail") => ({
+  ...{ id, queue, lane: null, headers: "{}", unique: null },
+  body: encodeMsgpack({ v: 1, id, name: "x", createdAt: 1, payload: 1 }),
+});
+const batch = { id: "b", isKey: false, createdAt: 1, callback: job("cb"), members: [job("m")] };
+
+test.each<[string, unknown]>([
+  ["is nothing", null],
+  ["has a number for its jobs", { ...batch, members: 7 }],
+  ["has nothing for a job", { ...batch, members: [null] }],
+  ["has a job without anything", { ...batch, members: [{}] }],
+  ["has a job of no queue", { ...batch, members: [job("m", "a b")] }],
+  ["has a job of no id", { ...batch, members: [job("a b")] }],
+  ["has a job of no lane", { ...batch, members: [{ ...job("m"), lane: "x" }] }],
+  ["has a job whose body is text", { ...batch, members: [{ ...job("m"), body: "x" }] }],
+  ["has a job whose headers are no JSON", { ...batch, members: [{ ...job("m"), headers: "x" }] }],
+  ["has a job whose headers are a number", { ...batch, members: [{ ...job("m"), headers: 7 }] }],
+  ["has a job whose key is no JSON", { ...batch, members: [{ ...job("m"), unique: "x" }] }],
+  ["has no id", { ...batch, id: undefined }],
+  ["has an id that is none", { ...batch, id: "a b" }],
+  ["has another id than its row", { ...batch, id: "c" }],
+  ["has text for its time", { ...batch, createdAt: "now" }],
+  ["has a number for whether its id is a key", { ...batch, isKey: 1 }],
+  ["has no callback", { ...batch, callback: null }],
+])("a batch that %s is set aside, and holds up nothing", async (_, body) => {
+  database
+    .prepare("INSERT INTO millrace_outbox (id, queue, kind, body) VALUES ('b', 'mail', 'batch', ?)")
+    .run(encodeMsgpack(body));
+  outbox(database).enqueue(mail, null, { id: "m1" });
+  const { round } = relayOn(store);
+  await round();
+  expect(await store.listSetAside(9)).toMatchObject([
+    { id: "b", detail: expect.stringContaining("The batch can't be read: ") },
+  ]);
+  expect(await waiting("mail")).toEqual(["m1"]);
+  expect(await broker.batches.find("b")).toBeUndefined();
+});
