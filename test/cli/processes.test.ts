@@ -75,6 +75,14 @@ describeServer("millrace run --processes", "newest", (server) => {
     expect(await running.exit(PATIENCE_MS)).toEqual({ code: 0, signal: null });
   });
 
+  test("nodes that are ordered to stop stay stopped, and the last of them ends the command", async () => {
+    const { running, nodes, client, ready } = await group();
+    await ready();
+    for (const name of nodes) await client.nodes.stop(name);
+    expect(await running.exit(PATIENCE_MS)).toEqual({ code: 0, signal: null });
+    expect(running.output().filter((line) => line.includes("has died"))).toEqual([]);
+  });
+
   test("where the one that started them is killed, they stop", async () => {
     const { running, pids } = await group();
     await running.kill();

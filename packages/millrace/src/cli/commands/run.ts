@@ -3,7 +3,7 @@ import type { Config } from "../../config/fields.ts";
 import { loadJobs, loadMachines, loadSchedules } from "../../node/load-jobs.ts";
 import { command } from "../command.ts";
 import { exitOnSignals } from "../serving/early-signals.ts";
-import { EXIT } from "../exit-codes.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { type GroupMember, groupMember } from "../processes/group-member.ts";
 import { runningText, serving, startServing } from "../serving/serve.ts";
 
@@ -57,18 +57,19 @@ export const run = command({
       onListening: member && ((url) => member.tell({ kind: "listening", url })),
     });
     const about = serving(running, own, served);
-    // A signal may have come before there was a server.
-    if (running.node.state !== "running") {
+    const ended = async (): Promise<ExitCode> => {
       await running.stopped;
+      member?.tell({ kind: "stopped" });
       return EXIT.ok;
-    }
+    };
+    // A signal may have come before there was a server.
+    if (running.node.state !== "running") return ended();
     if (member !== undefined) member.tell({ kind: "serving", about });
     else
       io.out(
         json ? `${JSON.stringify(about)}\n` : runningText(about, `as ${about.node}`, io.paint),
       );
-    await running.stopped;
-    return EXIT.ok;
+    return ended();
   },
 });
 

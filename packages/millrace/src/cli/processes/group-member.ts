@@ -4,7 +4,9 @@ import type { Serving } from "../serving/serve.ts";
 export type MemberMessage =
   /** Its health server answers, also while it waits for NATS. */
   | { readonly kind: "listening"; readonly url: string }
-  | { readonly kind: "serving"; readonly about: Serving };
+  | { readonly kind: "serving"; readonly about: Serving }
+  /** Its node has stopped as it was told to, and is not to be started again. */
+  | { readonly kind: "stopped" };
 
 /** Set for each process of a group: its number, from 1. */
 export const MEMBER = "MILLRACE_PROCESS_NUMBER";

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { ProcessGroup } from "./process-group.ts";
 
@@ -36,4 +39,35 @@ test("what a handler or a library sends to the group is none of the group's", as
   void group.served.then(() => (hasServed = true));
   expect(await group.ended).toBe(0);
   expect(hasServed).toBe(false);
+});
+
+/** Each life of the only process of a group, in order. */
+async function livesOf(...lives: readonly string[]) {
+  const dir = await mkdtemp(join(tmpdir(), "millrace-lives-"));
+  onTestFinished(() => rm(dir, { recursive: true }));
+  const script = `import { mkdirSync } from "node:fs";
+    const say = (message) => new Promise((sent) => process.send(message, sent));
+    const serve = () => say({ kind: "serving", about: { node: "n" } });
+    const made = (n) => { try { mkdirSync(${JSON.stringify(`${dir}/`)} + n); return true; } catch { return false; } };
+    ${lives.map((life, n) => `if (made(${n})) { ${life}; process.exit(0); }`).join("\n")}`;
+  const warned: string[] = [];
+  const group = new ProcessGroup({
+    ...options(warned),
+    count: 1,
+    nodeArgs: ["--import", `data:text/javascript,${encodeURIComponent(script)}`],
+  });
+  return { code: await group.ended, warned };
+}
+
+test("a process that ends by itself with exit code 0 is started again, one whose node was stopped is not", async () => {
+  const { code, warned } = await livesOf(
+    "await serve()",
+    "await serve(); await say({ kind: 'stopped' })",
+  );
+  expect(code).toBe(0);
+  expect(warned).toEqual(["process 1 has died (code 0), and is started again in 1 s"]);
+});
+
+test("a process that ends before it serves, with exit code 0 too, ends the group", async () => {
+  expect(await livesOf("await say(null)")).toEqual({ code: 0, warned: [] });
 });

@@ -12,6 +12,8 @@ interface Member {
   startedAt: number;
   url: string | undefined;
   about: Serving | undefined;
+  /** Its node was told to stop, and has. */
+  hasStopped: boolean;
   probes: Probes | undefined;
   /** In a row, each soon after its start. */
   failures: number;
@@ -32,12 +34,15 @@ const LOOK_EVERY_MS = 1_000;
 const ANSWER_WITHIN_MS = 5_000;
 const AGAIN_MS = 1_000;
 const MOST_AGAIN_MS = 30_000;
+/** What a process that has ended had said is read by then. */
+const READ_WITHIN_MS = 1_000;
 /** Whoever has lived so long has not failed at its start. */
 const SETTLED_MS = 60_000;
 
 /**
- * Processes that run the same node side by side. One that dies is started again; one that ends by
- * itself was ordered to. When all have ended the group has.
+ * Processes that run the same node side by side. One that dies is started again, with exit code 0
+ * too: a handler may have called `process.exit()`. One that says that it has stopped was ordered
+ * to. When all have ended the group has.
  */
 export class ProcessGroup {
   readonly #options: GroupOptions;
@@ -53,7 +58,7 @@ export class ProcessGroup {
     this.#options = options;
     this.#members = Array.from({ length: options.count }, (_, index) => ({
       ...{ number: index + 1, startedAt: 0, failures: 0, child: undefined, url: undefined },
-      ...{ about: undefined, probes: undefined, again: undefined },
+      ...{ about: undefined, hasStopped: false, probes: undefined, again: undefined },
     }));
     for (const member of this.#members) this.#start(member);
     this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
@@ -119,7 +124,13 @@ export class ProcessGroup {
     }
     member.child = child;
     child.on("message", (message) => this.#hear(member, message));
-    child.once("exit", (code, signal) => this.#gone(member, code, signal));
+    child.once("exit", (code, signal) => {
+      const gone = once(() => this.#gone(member, code, signal));
+      // What it has said last may not have been read yet.
+      if (!child.connected || member.hasStopped) return gone();
+      child.once("disconnect", gone);
+      setTimeout(gone, READ_WITHIN_MS).unref();
+    });
     child.on("error", (error) => {
       // What was never started has no end of its own.
       if (child.pid === undefined) this.#notStarted(member, error);
@@ -153,7 +164,8 @@ export class ProcessGroup {
   #hear(member: Member, message: unknown): void {
     if (!isMemberMessage(message)) return;
     if (message.kind === "listening") member.url = message.url;
-    else member.about = message.about;
+    else if (message.kind === "serving") member.about = message.about;
+    else member.hasStopped = true;
     this.#look();
     const served = this.#members.flatMap(({ about }) => about ?? []);
     if (served.length < this.#members.length) return;
@@ -164,17 +176,19 @@ export class ProcessGroup {
   #gone(member: Member, code: number | null, signal: NodeJS.Signals | null): void {
     const lived = performance.now() - member.startedAt;
     const hasServed = this.#hasServed || member.about !== undefined;
+    const { hasStopped } = member;
     Object.assign(member, {
       child: undefined,
       url: undefined,
       probes: undefined,
       about: undefined,
+      hasStopped: false,
     });
     if (code !== 0 && this.#exitCode === 0 && (this.#isStopping || !hasServed))
       this.#exitCode = code ?? 1;
     // What keeps the first from starting would keep the others.
-    if (code !== 0 && !this.#isStopping && !hasServed) this.signal("SIGTERM");
-    if (code === 0 || this.#isStopping) return this.#endIfOver();
+    if (!hasStopped && !this.#isStopping && !hasServed) this.signal("SIGTERM");
+    if (hasStopped || this.#isStopping) return this.#endIfOver();
     member.failures = lived > SETTLED_MS ? 0 : member.failures + 1;
     const againMs = Math.min(AGAIN_MS * 2 ** Math.max(0, member.failures - 1), MOST_AGAIN_MS);
     const how = signal ?? `code ${code}`;
@@ -205,8 +219,18 @@ export class ProcessGroup {
   }
 }
 
+function once(act: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    act();
+  };
+}
+
 function isMemberMessage(message: unknown): message is MemberMessage {
   if (typeof message !== "object" || message === null || !("kind" in message)) return false;
+  if (message.kind === "stopped") return true;
   if (message.kind === "listening") return "url" in message && typeof message.url === "string";
   if (message.kind !== "serving" || !("about" in message)) return false;
   return typeof message.about === "object" && message.about !== null;
