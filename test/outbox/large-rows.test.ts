@@ -17,6 +17,9 @@ vi.setConfig({ testTimeout: patient(120_000) });
 const page = defineJob<{ n: number }>({ name: "page", queue: "pages" });
 const bind = defineJob<BatchEnded<{ book: string }>>({ name: "bind", queue: "books" });
 const read = defineJob<{ n: number | string }>({ name: "read", queue: "books" });
+const once = defineJob<{ n: number | string }>({
+  ...{ name: "once", queue: "books", unique: { key: () => "k" } },
+});
 
 describeEachServer("an outbox whose server takes less than its writers were told", (server) => {
   async function opened() {
@@ -36,7 +39,22 @@ describeEachServer("an outbox whose server takes less than its writers were told
     cleanUpLater(() => relay.stop());
     const queued = async (): Promise<readonly string[]> =>
       (await millrace.broker.listWaiting("books")).map(({ envelope }) => envelope.id);
-    return { outbox: outbox(database), store, queued };
+    /** As one claim of the relay. */
+    function together(write: () => void): void {
+      database.exec("BEGIN IMMEDIATE");
+      write();
+      database.exec("COMMIT");
+    }
+    async function limitStream(): Promise<void> {
+      const { jsm } = await administrator(server);
+      const streams = await jsm.streams.list().next();
+      const books = streams.filter(({ config }) =>
+        config.subjects?.some((s) => s.includes(".jobs.books")),
+      );
+      for (const { config } of books)
+        await jsm.streams.update(config.name, { ...config, max_msg_size: 100_000 });
+    }
+    return { outbox: outbox(database), store, queued, together, limitStream };
   }
 
   it("a job that is too large is set aside, and the next one goes", async () => {
@@ -61,15 +79,23 @@ describeEachServer("an outbox whose server takes less than its writers were told
     expect((await store.listSetAside(10)).map(({ id }) => id)).toEqual(["b"]);
   });
 
+  it("the next job of the unique key of one that is too large for its stream runs", async () => {
+    const { outbox, store, queued, together, limitStream } = await opened();
+    await limitStream();
+    together(() => {
+      outbox.enqueue(once, { n: "x".repeat(200_000) }, { id: "large" });
+      for (const id of ["small", "another"]) outbox.enqueue(once, { n: 1 }, { id });
+    });
+    await eventually(async () => (await store.status()).every(({ waiting }) => waiting === 0), {
+      ...{ withinMs: 30_000, describe: "no row waits" },
+    });
+    expect(await queued()).toEqual(["small"]);
+    expect(await store.listSetAside(10)).toMatchObject([{ id: "large" }]);
+  });
+
   it("a job that is too large for its stream is set aside, and the next one goes", async () => {
-    const { outbox, store, queued } = await opened();
-    const { jsm } = await administrator(server);
-    const streams = await jsm.streams.list().next();
-    const books = streams.filter(({ config }) =>
-      config.subjects?.some((s) => s.includes(".jobs.books")),
-    );
-    for (const { config } of books)
-      await jsm.streams.update(config.name, { ...config, max_msg_size: 100_000 });
+    const { outbox, store, queued, limitStream } = await opened();
+    await limitStream();
     outbox.enqueue(read, { n: "x".repeat(200_000) }, { id: "large" });
     outbox.enqueue(read, { n: 1 }, { id: "r1" });
     await eventually(async () => (await queued()).includes("r1"), {

@@ -290,7 +290,9 @@ export { newJobId } from "./producer/job-id.ts";
 export { enqueueOne } from "./producer/enqueue-one.ts";
 export { type EnvelopeSource, type JobOrigin } from "./producer/make-envelope.ts";
 export { type PreparedJob, prepareJob } from "./producer/prepare-job.ts";
-export { claimKeys, isNotStored, sendJobs } from "./producer/send-jobs.ts";
+export { claimKeys, type FreshClaims } from "./producer/claim-keys.ts";
+export { isNotStored } from "./producer/not-stored.ts";
+export { sendJobs } from "./producer/send-jobs.ts";
 export { enqueueTogether } from "./producer/enqueue-together.ts";
 export { brokerOutlet, type JobOutlet, Producer } from "./producer/producer.ts";
 

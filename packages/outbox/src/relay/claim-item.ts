@@ -53,6 +53,22 @@ export function failuresForGood(
   });
 }
 
+/**
+ * A row whose job was refused while its unique key stays claimed is not set aside yet: the next one
+ * of the key would be taken for kept out by it, and go, though nobody runs. Once the claim's lease
+ * is over it is known whether an earlier message of the job is stored.
+ *
+ * @param standing jobs that were refused, and whose claims stand
+ * @throws MillraceError `revision-conflict` where there is one
+ */
+export function requireGivenBack(standing: ReadonlySet<PreparedJob>): void {
+  for (const { envelope, unique } of standing)
+    throw new MillraceError(
+      "revision-conflict",
+      `The unique key ${JSON.stringify(unique?.key)} of queue ${envelope.queue} is still claimed for ${envelope.id}, which could not be enqueued now. Try again.`,
+    );
+}
+
 export function reasonOf({ code, message }: MillraceError): Omit<SetAside, "seq"> {
   return { reason: code, detail: message };
 }

@@ -1,4 +1,4 @@
-import { type Broker, defineJob, noMetrics, silentLogger } from "@millrace/core";
+import { type Broker, defineJob, MillraceError, noMetrics, silentLogger } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
@@ -35,12 +35,31 @@ async function scene() {
     const told = new MemoryBroker({ maxMessageBytes: 1 }).marks.refusal(read.job.envelope);
     return Number(/takes (\d+) bytes/.exec(told?.message ?? "")?.[1]);
   };
-  const round = (via: Broker): Promise<number> =>
-    new QueueRelay({
+  const relay = (via: Broker): (() => Promise<number>) => {
+    const one = new QueueRelay({
       ...{ broker: via, store, clock, logger: silentLogger, metrics: noMetrics, limits },
-    }).round(() => false);
+    });
+    return () => one.round(() => false);
+  };
+  const round = (via: Broker): Promise<number> => relay(via)();
   const queued = async () => (await broker.listWaiting("mail")).map(({ envelope }) => envelope.id);
-  return { ...{ server, clock, store, enqueue, bytesOfFirst, round, queued } };
+  return { ...{ server, clock, broker, store, enqueue, bytesOfFirst, relay, round, queued } };
+}
+
+/** One that learns of a job that is too large only as its stream refuses all that go with it. */
+function withStreamLimit(of: Broker, before: (round: number) => void): Broker {
+  const { marks } = of;
+  if (marks === undefined) throw new Error("it has marks");
+  let rounds = 0;
+  const isLarge = ({ payload }: { readonly payload: unknown }): boolean =>
+    JSON.stringify(payload).length > 1_000;
+  const error = new MillraceError("payload-too-large", "A message exceeds max_msg_size.");
+  const refusing = replaced(marks, "enqueue", async (jobs, mark) => {
+    before((rounds += 1));
+    if (jobs.some(isLarge)) throw error;
+    return marks.enqueue(jobs, mark);
+  });
+  return replaced<Broker, "marks">(of, "marks", refusing);
 }
 
 test.each([
@@ -63,5 +82,68 @@ test.each([
       { id: "larger", reason: "payload-too-large" },
     ]);
     expect(await store.status()).toMatchObject([{ waiting: 0, setAside: 2 }]);
+  },
+);
+
+test("a job that its stream refuses with all others gives its key back to the next one", async () => {
+  const { broker, store, enqueue, round, queued } = await scene();
+  enqueue("large", "x".repeat(2_000));
+  enqueue("small", "x");
+  enqueue("another", "x");
+  await round(withStreamLimit(broker, () => {}));
+  expect(await queued()).toEqual(["small"]);
+  expect(await store.listSetAside(10)).toMatchObject([
+    { id: "large", reason: "payload-too-large" },
+  ]);
+  expect(await store.status()).toMatchObject([{ waiting: 0, setAside: 1 }]);
+});
+
+test.each([
+  ["with marks", (via: Broker) => via],
+  [
+    "by ids",
+    (via: Broker) =>
+      replaced<Broker, "marks">(
+        replaced(via, "enqueue", async (jobs) => {
+          const { id, queue } = jobs[0] ?? { id: "", queue: "" };
+          try {
+            return await (via.marks?.enqueue([...jobs], { queue, name: id, value: id, after: 0 }) ??
+              []);
+          } catch (error) {
+            if (!MillraceError.is(error)) throw error;
+            return jobs.map((job) => ({ ok: false, id: job.id, queue, error }));
+          }
+        }),
+        "marks",
+        undefined,
+      ),
+  ],
+] as const)(
+  "one whose first message may be stored waits until its claim is over, and the next one with it, %s",
+  async (_, by) => {
+    const { clock, broker, store, enqueue, queued, relay } = await scene();
+    enqueue("large", "x".repeat(2_000));
+    await store.mark("mail");
+    const round = relay(
+      by(
+        withStreamLimit(broker, (times) => {
+          if (times === 1) throw new MillraceError("publish-timeout", "no answer");
+        }),
+      ),
+    );
+    await round();
+    await clock.advance(2_000);
+    await round();
+    expect(await store.listSetAside(10)).toEqual([]);
+    enqueue("small", "x");
+    for (let second = 0; second < 30; second += 1) {
+      await round();
+      await clock.advance(1_000);
+    }
+    expect(await queued()).toEqual(["small"]);
+    expect(await store.listSetAside(10)).toMatchObject([
+      { id: "large", reason: "payload-too-large" },
+    ]);
+    expect(await store.status()).toMatchObject([{ waiting: 0, setAside: 1 }]);
   },
 );

@@ -3,6 +3,7 @@ import {
   dedupeWindowOf,
   type MarkStore,
   MillraceError,
+  type PreparedJob,
   sendJobs,
   wasEnqueued,
 } from "@millrace/core";
@@ -16,6 +17,7 @@ import {
   keptOut,
   publishedJobs,
   reasonOf,
+  requireGivenBack,
 } from "./claim-item.ts";
 import { type ClaimMark, type MarkedClaim, publishMarked } from "./publish-marked.ts";
 import { leaveBatches } from "./leave-batches.ts";
@@ -126,12 +128,16 @@ async function publishById(
   },
 ): Promise<void> {
   const going = await notStoredBefore(broker, queue, items, ageMs);
+  const standing = new Set<PreparedJob>();
   const results = await sendJobs(
     broker,
     going.map(({ job }) => job),
     { monotonic: ageMs },
+    (job) => standing.add(job),
   );
-  await setAside(failuresForGood(going, failures(results)));
+  const refused = failuresForGood(going, failures(results));
+  requireGivenBack(standing);
+  await setAside(refused);
   onKept(keptOut(results));
   const published = new Map(going.map((item, place) => [item, results[place]]));
   const outcomes = items.map((item) => published.get(item));

@@ -3,6 +3,7 @@ import {
   claimKeys,
   type EnqueueResult,
   type Envelope,
+  type FreshClaims,
   type Mark,
   type MarkStore,
   MillraceError,
@@ -16,6 +17,7 @@ import {
   isForGood,
   keptOut,
   publishedJobs,
+  requireGivenBack,
 } from "./claim-item.ts";
 import { markOf, publishedUpTo } from "./claim-mark.ts";
 
@@ -46,6 +48,14 @@ export interface MarkedClaim {
 /** Publishes jobs together with a mark, all or none. */
 type Publish = (jobs: readonly Envelope[]) => Promise<readonly EnqueueResult[]>;
 
+interface PartCall {
+  readonly publish: Publish;
+  /** Whether the mark is stored that says the part is dealt with. */
+  readonly isMarked: () => boolean;
+  /** Keys that were claimed for jobs of this claim of which none was stored since. */
+  readonly fresh: FreshClaims;
+}
+
 /**
  * All at once where there is room; a queue that is nearly full, or smaller than the claim, gets as
  * many as it takes.
@@ -59,6 +69,7 @@ export async function publishMarked(marked: MarkedClaim): Promise<void> {
   let left = items.filter(({ seq }) => seq > done);
   const before = items.filter(({ seq }) => seq <= done);
   await leaveBatches(marked.broker, publishedJobs(before, []), marked);
+  const fresh: FreshClaims = new Map();
   for (let size = left.length; left.length > 0;) {
     const part = left.slice(0, size);
     const lastSeq = part.at(-1)?.seq ?? 0;
@@ -66,15 +77,16 @@ export async function publishMarked(marked: MarkedClaim): Promise<void> {
     const after = seen?.revision ?? 0;
     const publish: Publish = (jobs) =>
       marks.enqueue(jobs, { queue, name, value, after, onStored: stored });
+    const isMarked = (): boolean => publishedUpTo(claim, seen) >= lastSeq;
     let published: readonly PublishedJob[];
     try {
-      published = await publishPart(marked, part, part.length === 1 ? orRefused(publish) : publish);
+      const call = { isMarked, publish: part.length === 1 ? orRefused(publish) : publish, fresh };
+      published = await publishPart(marked, part, call);
     } catch (error) {
       // If one message is too large for its stream, the server refuses them all: the relay looks
       // for it. Once they are stored, their mark is: of fewer it would go back.
-      const isStored = publishedUpTo(claim, seen) >= lastSeq;
       const mayBeFewer = MillraceError.is(error, "queue-full") || isForGood(error);
-      if (isStored || !mayBeFewer || part.length === 1) throw error;
+      if (isMarked() || !mayBeFewer || part.length === 1) throw error;
       size = Math.ceil(part.length / 2);
       continue;
     }
@@ -106,7 +118,7 @@ function orRefused(publish: Publish): Publish {
 async function publishPart(
   marked: MarkedClaim,
   part: readonly ClaimItem[],
-  publish: Publish,
+  { publish, isMarked, fresh }: PartCall,
 ): Promise<readonly PublishedJob[]> {
   const { broker, marks, setAside, ageMs } = marked;
   const jobs = part.map(({ job }) => job);
@@ -116,13 +128,22 @@ async function publishPart(
     marked.onKept(keptOut(published));
     return publishedJobs(part, published);
   }
-  const claimed = await claimKeys(broker, jobs, { monotonic: ageMs }, (job) => marks.refusal(job));
+  const claimed = await claimKeys(
+    broker,
+    jobs,
+    { monotonic: ageMs },
+    { refusal: (job) => marks.refusal(job), fresh },
+  );
   const places = new Set(claimed.failed.map(({ place }) => place));
-  await setAside(failuresForGood(part, claimed.failed));
+  const early = failuresForGood(part, claimed.failed);
+  requireGivenBack(claimed.standing);
+  await setAside(early);
   const published = claimed.going.length === 0 ? [] : await publish(claimed.going);
   const results = await claimed.results(published);
-  const late = failures(results).filter(({ place }) => !places.has(place));
-  await setAside(failuresForGood(part, late));
+  const failed = failures(results).filter(({ place }) => !places.has(place));
+  const late = failuresForGood(part, failed);
+  if (!isMarked()) requireGivenBack(claimed.standing);
+  await setAside(late);
   marked.onKept(keptOut(results));
   return publishedJobs(part, results);
 }
