@@ -1,4 +1,5 @@
 import {
+  cancelReason,
   type EnqueueItemResult,
   giveFields,
   type HandlerWish,
@@ -46,8 +47,22 @@ function unpackMillraceError(packed: PortableError): MillraceError {
     : new MillraceError("broker-rejected", packed.message, { cause: error });
 }
 
+/** Only what the node knows: one that was made by hand may be too deep to be read there. */
 export function packWish(wish: HandlerWish): PortableWish {
-  return "cause" in wish ? { ...wish, cause: packError(wish.cause) } : wish;
+  switch (wish.kind) {
+    case "retry-after":
+      return {
+        kind: wish.kind,
+        delayMs: wish.delayMs,
+        cause: packError(wish.cause),
+      };
+    case "snooze":
+      return { kind: wish.kind, delayMs: wish.delayMs };
+    case "fatal":
+      return { kind: wish.kind, cause: packError(wish.cause) };
+    case "cancel":
+      return { kind: wish.kind, reason: cancelReason(wish.reason) };
+  }
 }
 
 export function unpackWish(wish: PortableWish): OutcomeSignal {

@@ -85,6 +85,10 @@ test("a result that is too deep for the node's stack is dropped at once, whateve
   });
 });
 
+test("a wish that was made by hand leaves its thread as it is meant, however deep it is", async () => {
+  expect(await shared.run("wish-deep")).toMatchObject({ state: "cancelled" });
+});
+
 test("what a job has left behind in its thread says and enqueues nothing in the name of the next", async () => {
   expect(await shared.run("leave")).toMatchObject({ output: "left" });
   const second = await shared.run("stir-up");
