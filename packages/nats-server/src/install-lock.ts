@@ -69,11 +69,21 @@ async function tryLock(lockDir: string): Promise<boolean> {
   return true;
 }
 
+/**
+ * Of an earlier process with the pid that this one has. Another thread of this process has touched
+ * its lock since the process began.
+ */
+function isEarlierSelf(owner: number, untouchedMs: number): boolean {
+  return owner === process.pid && untouchedMs > process.uptime() * 1_000;
+}
+
 async function isAbandoned(lockDir: string): Promise<boolean> {
   try {
     const owner = Number(await readFile(ownerOf(lockDir), "utf8"));
-    if (owner > 0)
-      return !isAlive(owner) || Date.now() - (await stat(ownerOf(lockDir))).mtimeMs > UNTOUCHED_MS;
+    if (owner > 0) {
+      const untouchedMs = Date.now() - (await stat(ownerOf(lockDir))).mtimeMs;
+      return !isAlive(owner) || untouchedMs > UNTOUCHED_MS || isEarlierSelf(owner, untouchedMs);
+    }
     return Date.now() - (await stat(lockDir)).mtimeMs > OWNERLESS_MS;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
