@@ -123,3 +123,28 @@ test("a port that is taken is said to be, and another server's name is not answe
   });
   expect(status).toBe(403);
 });
+
+test.each<[string, unknown]>([
+  ["an empty password", [{ ...BOB, password: "" }]],
+  ["a short password", [BOB, { ...BOB, name: "ada", password: "hunter2" }]],
+  ["a password that is no text", [{ ...BOB, password: 123456789012 }]],
+  ["nothing for a password", [{ ...BOB, password: null }]],
+  ["no name", [{ ...BOB, name: "" }]],
+  ["anybody's name with a password", [{ ...BOB, name: "*" }]],
+  ["a name with a colon", [{ ...BOB, name: "a:b" }]],
+  ["no role", [{ ...BOB, role: "admin" }]],
+  ["a word for a right", [{ ...BOB, payloads: "no" }]],
+  ["no account", [null]],
+  ["no list", BOB],
+])("accounts with %s are refused, and no password is said", async (_, accounts) => {
+  const options = { ...usual, accounts } as Parameters<typeof serveDashboard>[0];
+  const error: unknown = await serveDashboard(options).then(
+    (served) => served.close(),
+    (refused: unknown) => refused,
+  );
+  expect(error).toMatchObject({
+    code: "invalid-option",
+    message: expect.stringMatching(/^accounts: /),
+  });
+  expect(String(error)).not.toMatch(/hunter2|123456789012|0123456789ab/);
+});

@@ -1,7 +1,7 @@
 import { MillraceError } from "@millrace/core";
 import { type Sent, TrustedProxies, valuesOf } from "./trusted-proxies.ts";
 import type { DashboardUser } from "./user.ts";
-import { accountsAuthorize, type DashboardAccount, namedUser } from "./users.ts";
+import { accountsAuthorize, type DashboardAccount, namedUser, requireAccounts } from "./users.ts";
 
 interface LoginOptions {
   readonly accounts: readonly DashboardAccount[];
@@ -21,6 +21,7 @@ export interface Login {
 
 /** @throws MillraceError `invalid-option` */
 export function loginOf({ accounts, proxies = [], userHeader }: LoginOptions): Login {
+  requireAccounts(accounts);
   if (!Array.isArray(proxies)) throw wrong("proxies: must be a list of addresses.");
   const trusted = new TrustedProxies(proxies);
   requireHeader(userHeader, proxies, accounts);

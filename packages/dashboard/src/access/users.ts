@@ -27,21 +27,51 @@ export function parseAccounts(text: string): readonly DashboardAccount[] {
     const [name = "", rights = "", ...rest] = entry.split(":");
     const [role = "", ...more] = rights.split("+");
     const password = rest.join(":");
-    const isNamedByProxy = rest.length === 0;
-    if (!NAME.test(name) && !(isNamedByProxy && name === ANYBODY))
-      throw wrong(index, "needs a name of letters, digits, dots, - and @");
-    if (role !== "viewer" && role !== "operator")
-      throw wrong(index, "needs the role viewer or operator after the name");
-    if (more.length > 1 || (more.length === 1 && more[0] !== "payloads"))
-      throw wrong(index, "may have +payloads after the role, and nothing else");
-    if (!isNamedByProxy && password.length < SHORTEST_PASSWORD)
-      throw wrong(index, `needs a password of at least ${SHORTEST_PASSWORD} characters`);
-    return {
+    const account = {
       ...{ name, role },
-      ...(isNamedByProxy ? {} : { password }),
+      ...(rest.length === 0 ? {} : { password }),
       ...(more.length === 0 ? {} : { payloads: true }),
     };
+    const problem = problemOf(account, "after the name");
+    if (problem !== undefined) throw wrong(index, problem);
+    if (more.length > 1 || (more.length === 1 && more[0] !== "payloads"))
+      throw wrong(index, "may have +payloads after the role, and nothing else");
+    return account as DashboardAccount;
   });
+}
+
+/**
+ * What a program hands over is looked at like a text: an empty password would let everybody in.
+ *
+ * @throws MillraceError `invalid-option`; its message never holds a password
+ */
+export function requireAccounts(accounts: unknown): void {
+  if (!Array.isArray(accounts))
+    throw new MillraceError("invalid-option", "accounts: must be a list.");
+  for (const [index, account] of accounts.entries()) {
+    const problem =
+      typeof account === "object" && account !== null
+        ? problemOf(account, "in role")
+        : "must be an object with a name and a role";
+    if (problem !== undefined)
+      throw new MillraceError("invalid-option", `accounts: entry ${index + 1} ${problem}.`);
+  }
+}
+
+function problemOf(
+  { name, role, password, payloads }: Readonly<Partial<Record<keyof DashboardAccount, unknown>>>,
+  where: string,
+): string | undefined {
+  const isNamedByProxy = password === undefined;
+  const isName = typeof name === "string" && NAME.test(name);
+  if (!isName && !(isNamedByProxy && name === ANYBODY))
+    return "needs a name of letters, digits, dots, - and @";
+  if (role !== "viewer" && role !== "operator") return `needs the role viewer or operator ${where}`;
+  if (payloads !== undefined && typeof payloads !== "boolean")
+    return "needs true or false in payloads";
+  if (!isNamedByProxy && (typeof password !== "string" || password.length < SHORTEST_PASSWORD))
+    return `needs a password of at least ${SHORTEST_PASSWORD} characters`;
+  return undefined;
 }
 
 /**
