@@ -31,6 +31,16 @@ test.each([
   expect(isLoopback(host)).toBe(isLocal);
 });
 
+// Other systems have one such address.
+test.skipIf(process.platform !== "linux")(
+  "another address of this machine alone is reached by the address that is printed",
+  async () => {
+    const served = await serveDashboard({ ...usual, host: "127.0.0.2" });
+    onTestFinished(() => served.close());
+    expect((await fetch(`${served.url}api/session`)).status).toBe(200);
+  },
+);
+
 test("who has no password is asked for one, and who has one is let in", async () => {
   const served = await serveDashboard({ ...usual, host: "0.0.0.0", accounts: [BOB] });
   onTestFinished(() => served.close());

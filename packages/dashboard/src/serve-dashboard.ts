@@ -96,7 +96,7 @@ export async function serveDashboard(options: ServeDashboardOptions): Promise<Se
       ? { authorize: () => ({ name: localName, role: "operator", payloads: true }) as const }
       : { authorize: login.authorize }),
     ...(login.takesPasswords ? { challenge: 'Basic realm="Millrace", charset="UTF-8"' } : {}),
-    ...(isLocal ? { hosts: LOOPBACK_HOSTS } : {}),
+    ...(isLocal ? { hosts: [...LOOPBACK_HOSTS, host] } : {}),
   });
   const answer =
     accounts.length === 0

@@ -27,3 +27,20 @@ test("of more addresses than anybody has, the oldest are forgotten", () => {
   for (let n = 0; n < 10_000; n += 1) logins.add(`other-${n}`);
   expect(logins.lockedMs("first")).toBe(0);
 });
+
+test.each([
+  ["2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", true],
+  ["2001:DB8:1:2:0::1", "2001:db8:1:2::2", true],
+  ["2001:db8::1", "2001:db8:0:0:1::", true],
+  ["fe80::1%eth0", "fe80::2%eth0", true],
+  ["2001:db8:1:2::1", "2001:db8:1:3::1", false],
+  ["::1", "2001:db8::1", false],
+  ["::ffff:192.0.2.1", "::ffff:192.0.2.2", false],
+  ["64:ff9b::192.0.2.1", "64:ff9b::192.0.2.2", false],
+  ["192.0.2.1", "192.0.2.2", false],
+])("wrong passwords of %s count for %s: %j", (address, other, isOne) => {
+  const logins = new FailedLogins(new SimulatedClock());
+  failing(logins, address, 10);
+  expect(logins.lockedMs(address)).toBe(60_000);
+  expect(logins.lockedMs(other)).toBe(isOne ? 60_000 : 0);
+});
