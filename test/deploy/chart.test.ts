@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { FIELDS } from "../../packages/millrace/src/config/fields.ts";
 import { stopTimeMs } from "../../packages/runtime/src/node/node-machine.ts";
+import { EVERYTHING } from "./everything.ts";
 import {
   helm,
   render,
@@ -9,53 +10,6 @@ import {
   unknownFields,
   WITHOUT_HELM,
 } from "./rendered.ts";
-
-const EVERYTHING = {
-  groups: {
-    mail: {
-      queues: { mail: 10, "mail-bulk": 2 },
-      graceSeconds: 60,
-      jobMemoryMb: 96,
-      maxParked: 0,
-    },
-    images: {
-      queues: { images: 2 },
-      jobs: ["jobs/images.ts"],
-      keda: { enabled: true, minReplicas: 0 },
-      shareProcessNamespace: true,
-      env: [{ name: "API", valueFrom: { secretKeyRef: { name: "api", key: "key" } } }],
-      envFrom: [{ configMapRef: { name: "settings" } }],
-      volumes: [{ name: "cache", emptyDir: {} }],
-      volumeMounts: [{ name: "cache", mountPath: "/cache" }],
-      nodeSelector: { disk: "ssd" },
-      tolerations: [{ key: "jobs", operator: "Exists" }],
-      priorityClassName: "low",
-      podAnnotations: { note: "x" },
-      podLabels: { team: "x" },
-    },
-  },
-  limits: { maxValues: 2_000_000, maxDelay: "400d" },
-  "nats.auth": { secretName: "nats", credsKey: "node.creds" },
-  "nats.tls": { secretName: "tls", caKey: "ca.crt", certKey: "tls.crt", keyKey: "tls.key" },
-  "image.pullSecrets": [{ name: "pull" }],
-  serviceMonitor: { enabled: true, labels: { release: "prometheus" } },
-  alerts: { enabled: true },
-  dashboard: { enabled: true },
-  ui: {
-    enabled: true,
-    users: { secretName: "people", key: "users" },
-    auth: { secretName: "nats-operator", credsKey: "operator.creds" },
-    metrics: { secretName: "scrapes", passwordKey: "password" },
-    from: [{ podSelector: { matchLabels: { app: "ingress" } } }],
-  },
-  networkPolicy: {
-    enabled: true,
-    metricsFrom: [{ namespaceSelector: { matchLabels: { name: "monitoring" } } }],
-    natsTo: [{ podSelector: { matchLabels: { app: "nats" } } }],
-    otlp: { enabled: true },
-    extraEgress: [{ ports: [{ port: 443, protocol: "TCP" }] }],
-  },
-};
 
 interface Deployment extends Resource {
   readonly spec: {
@@ -195,6 +149,15 @@ describe.skipIf(helm === undefined)(
       ]);
     });
 
+    test("TLS from the first byte needs no Secret: the server's certificate may be a public one", async () => {
+      const values = { "nats.tls": { handshakeFirst: true }, ui: EVERYTHING.ui };
+      const resources = await render({ ...values, groups: { mail: { queues: { mail: 1 } } } });
+      for (const name of ["fleet-mail", "fleet-ui"])
+        expect(environment(named(resources, "Deployment", name) as Deployment)).toMatchObject({
+          MILLRACE_TLS_HANDSHAKE_FIRST: "true",
+        });
+    });
+
     test("the dashboard asks for a login, is an operator to NATS, and no Service of nodes takes it for one", async () => {
       const resources = await render(EVERYTHING);
       const ui = named(resources, "Deployment", "fleet-ui") as Deployment;
@@ -269,6 +232,13 @@ describe.skipIf(helm === undefined)(
         { "nats.auth": { secretName: "s", credsKey: "a", nkeyKey: "b" } },
       ],
       ["a secret and no key", { "nats.auth": { secretName: "s" } }],
+      ["a key of no Secret", { "nats.auth": { credsKey: "node.creds" } }],
+      ["a certificate's key of no Secret", { "nats.tls": { caKey: "ca.crt" } }],
+      ["a dashboard's key of no Secret", { ui: { ...EVERYTHING.ui, auth: { credsKey: "a" } } }],
+      [
+        "a group that has the dashboard's name",
+        { groups: { ui: { queues: { mail: 1 } } }, ui: EVERYTHING.ui },
+      ],
       ["half a client certificate", { "nats.tls": { secretName: "s", certKey: "a" } }],
       ["a dashboard without users", { ui: { enabled: true } }],
       ["a group without queues", { groups: { mail: {} } }],
@@ -278,7 +248,7 @@ describe.skipIf(helm === undefined)(
       ],
     ])("refused: %s", async (_what, values) => {
       await expect(render(values)).rejects.toThrow(
-        /nats\.|groups\.|ui\.users|networkPolicy\.metricsFrom/,
+        /nats\.|groups\.|ui\.users|ui\.auth|networkPolicy\.metricsFrom/,
       );
     });
   },

@@ -1,0 +1,47 @@
+/** Values that make each of the chart's resources, as `render` takes them. */
+export const EVERYTHING = {
+  groups: {
+    mail: {
+      queues: { mail: 10, "mail-bulk": 2 },
+      graceSeconds: 60,
+      jobMemoryMb: 96,
+      maxParked: 0,
+    },
+    images: {
+      queues: { images: 2 },
+      jobs: ["jobs/images.ts"],
+      keda: { enabled: true, minReplicas: 0 },
+      shareProcessNamespace: true,
+      env: [{ name: "API", valueFrom: { secretKeyRef: { name: "api", key: "key" } } }],
+      envFrom: [{ configMapRef: { name: "settings" } }],
+      volumes: [{ name: "cache", emptyDir: {} }],
+      volumeMounts: [{ name: "cache", mountPath: "/cache" }],
+      nodeSelector: { disk: "ssd" },
+      tolerations: [{ key: "jobs", operator: "Exists" }],
+      priorityClassName: "low",
+      podAnnotations: { note: "x" },
+      podLabels: { team: "x" },
+    },
+  },
+  limits: { maxValues: 2_000_000, maxDelay: "400d" },
+  "nats.auth": { secretName: "nats", credsKey: "node.creds" },
+  "nats.tls": { secretName: "tls", caKey: "ca.crt", certKey: "tls.crt", keyKey: "tls.key" },
+  "image.pullSecrets": [{ name: "pull" }],
+  serviceMonitor: { enabled: true, labels: { release: "prometheus" } },
+  alerts: { enabled: true },
+  dashboard: { enabled: true },
+  ui: {
+    enabled: true,
+    users: { secretName: "people", key: "users" },
+    auth: { secretName: "nats-operator", credsKey: "operator.creds" },
+    metrics: { secretName: "scrapes", passwordKey: "password" },
+    from: [{ podSelector: { matchLabels: { app: "ingress" } } }],
+  },
+  networkPolicy: {
+    enabled: true,
+    metricsFrom: [{ namespaceSelector: { matchLabels: { name: "monitoring" } } }],
+    natsTo: [{ podSelector: { matchLabels: { app: "nats" } } }],
+    otlp: { enabled: true },
+    extraEgress: [{ ports: [{ port: 443, protocol: "TCP" }] }],
+  },
+};
