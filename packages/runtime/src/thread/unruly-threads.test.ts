@@ -128,6 +128,23 @@ test("an attempt that is over although its handler goes on ends the thread", asy
   expect(node.state).toBe("running");
 });
 
+test("a middleware that answers without waiting for the thread's job ends that thread and not its node", async () => {
+  const { exit } = watchThread();
+  const { node, run } = await startThreadNode({
+    jobs: [unruly],
+    middleware: [
+      async (_context, next) => {
+        void next();
+        return "early";
+      },
+    ],
+  });
+  onTestFinished(() => node.stop({ immediate: true }));
+  expect(await run("ignore-abort")).toMatchObject({ state: "succeeded", output: "early" });
+  await exit;
+  expect(node.state).toBe("running");
+});
+
 /** The next that is started, and what its handler logs. */
 function watchThread() {
   const exit = Promise.withResolvers<void>();

@@ -72,3 +72,15 @@ test("a second next() is refused, in this attempt and not in the next", async ()
   await expect(call(context)).rejects.toMatchObject({ code: "invalid-option" });
   expect(runs).toBe(2);
 });
+
+test("what next() rejects with ends no process where the middleware does not wait for it", async () => {
+  const early: Middleware = (_execution, next) => {
+    void next();
+    void next();
+    return Promise.resolve("early");
+  };
+  const call = compose([early], () => Promise.reject(new Error("later")));
+  expect(await call(context)).toBe("early");
+  // An unhandled rejection would fail this test.
+  await new Promise(setImmediate);
+});

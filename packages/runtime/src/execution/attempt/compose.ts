@@ -11,10 +11,17 @@ export function compose<Context extends ExecutionContext>(
   return middleware.reduceRight<(context: Context) => unknown>(
     (next, wrap) => (context) => {
       let called = false;
-      return wrap(context, async () => {
+      const call = async (): Promise<unknown> => {
         if (called) throw new MillraceError("invalid-option", "A middleware called next() twice.");
         called = true;
         return next(context);
+      };
+      return wrap(context, () => {
+        const given = call();
+        // A middleware may answer without waiting for it: an unhandled rejection would end the
+        // node.
+        given.catch(() => {});
+        return given;
       });
     },
     handle,
