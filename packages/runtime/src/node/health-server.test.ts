@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect as connectSocket, type Socket } from "node:net";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { type Health, healthOf } from "./health.ts";
 import { type HealthServer, type HealthServerOptions, startHealthServer } from "./health-server.ts";
 
@@ -123,11 +123,41 @@ test("those who ask while a page is made get that page, and the next one has a n
   expect(asked()).toBe(shared + 1);
 });
 
-test("connections are a hundred and no more: one more is closed", async () => {
-  const port = await portOf({});
-  const kept = Array.from({ length: 100 }, () => open(port));
-  await Promise.all(kept.map((socket) => once(socket, "connect")));
-  const socket = open(port);
-  await once(socket.resume(), "close");
-  for (const one of kept) one.destroy();
+async function openMany(port: number, count = 100): Promise<readonly Socket[]> {
+  const sockets: Socket[] = [];
+  onTestFinished(() => sockets.forEach((socket) => socket.destroy()));
+  // One after the other, so that it is known which is the oldest.
+  for (; sockets.length < count;) {
+    const socket = open(port);
+    sockets.push(socket);
+    await once(socket.resume(), "connect");
+  }
+  return sockets;
+}
+
+test("connections are a hundred and no more: the oldest that asks for nothing gives way", async () => {
+  const { asked, made, metrics } = slowPage();
+  const get = await serve({ metrics });
+  const [first, second, third] = await openMany(servers.at(-1)?.port ?? 0);
+  first?.write(ASK);
+  await vi.waitFor(() => expect(asked()).toBe(1));
+  const gone = once(second as Socket, "close");
+  const answered = once(first as Socket, "data");
+  expect((await get("/livez")).status).toBe(200);
+  await gone;
+  made.resolve("up 1\n");
+  await answered;
+  expect(third?.destroyed).toBe(false);
+});
+
+test("a probe is answered where a hundred connections wait for a page", async () => {
+  const { asked, metrics } = slowPage();
+  const get = await serve({ metrics });
+  const sockets = await openMany(servers.at(-1)?.port ?? 0);
+  const [oldest] = sockets;
+  const gone = once(oldest as Socket, "close");
+  for (const socket of sockets) socket.write(ASK);
+  await vi.waitFor(() => expect(asked()).toBe(1));
+  expect((await get("/livez")).status).toBe(200);
+  await gone;
 });

@@ -62,7 +62,7 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
     response.once("finish", () => asking.delete(socket));
     void answer({ ...options, metrics: page }, request.url ?? "/", response);
   });
-  limit(server);
+  limit(server, asking);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
       reject(
@@ -85,9 +85,23 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   };
 }
 
-/** The port is open to whoever reaches it. */
-function limit(server: Server): void {
-  server.maxConnections = MAX_CONNECTIONS;
+/**
+ * The port is open to whoever reaches it. Where it is full the oldest connection gives way that has
+ * asked for nothing, and the newest is taken: that one is the kubelet's, which ends a node that it
+ * can't ask. A probe is answered at once, so the oldest of those who have asked waits for a page.
+ */
+function limit(server: Server, asking: WeakSet<Socket>): void {
+  const open = new Set<Socket>();
+  server.on("connection", (socket) => {
+    if (open.size >= MAX_CONNECTIONS) {
+      const all = [...open];
+      const least = all.find((one) => !asking.has(one)) ?? all[0];
+      least?.destroy();
+      if (least !== undefined) open.delete(least);
+    }
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  });
   server.timeout = PATIENCE_MS;
   server.headersTimeout = PATIENCE_MS;
   server.requestTimeout = PATIENCE_MS;
