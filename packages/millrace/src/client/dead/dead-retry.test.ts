@@ -214,6 +214,12 @@ test("bytes that can't be read are made anew where the job's name is known", () 
   );
 });
 
+test("what is made anew was made when its first life was, as far as that can be read", () => {
+  const body = new TextEncoder().encode('{"name":"n","payload":1,"createdAt":5,"maxAttempts":0}');
+  const dead = { ...letter(body), name: "n", firstStoredAt: 7 };
+  expect(editedEnvelope(dead, {}, 100)).toMatchObject({ createdAt: 5, firstStoredAt: 7 });
+});
+
 test("a letter whose start lies too far ahead is not retried into a far year", () => {
   const { generation: _settled, ...producers } = ENVELOPE;
   const body = writeEnvelope({ ...producers, generation: 0, notBefore: 100 + 366 * 86_400_000 });

@@ -131,12 +131,15 @@ export function editedEnvelope(
 ): Envelope {
   const revived = tryRevived(letter, now, limits);
   if (revived !== undefined) return { ...revived, payload };
-  const { id, name, queue, firstStoredAt: createdAt = now } = letter;
+  const { id, name, queue, firstStoredAt = now } = letter;
   if (name === undefined)
     throw new MillraceError(
       "invalid-envelope",
       `The dead letter of ${id} does not say which job it was, so it can't be mended. Publish a corrected job, then discard the letter.`,
     );
+  // Whoever waits for the job knows it by when it was made, as its death's record says.
+  const read = readEnvelope(messageOfLetter(letter), limits.maxValues);
+  const { createdAt = firstStoredAt } = read.ok ? read.envelope : read.ties;
   // The first life had generation 0, by which its messages are told from this one's.
   return {
     ...UNSETTLED,

@@ -1,6 +1,7 @@
 import {
   type Broker,
   CLOCK_SLACK_MS,
+  type Envelope,
   type HistoryRecord,
   isSameEnqueue,
   MillraceError,
@@ -143,8 +144,11 @@ async function isThere(
   end: HistoryRecord | undefined,
 ): Promise<boolean> {
   const createdAt = end === undefined ? own : end.createdAt;
+  // An earlier version says of an unreadable job that is mended another time of creation.
+  const isOfEnd = (envelope: Envelope): boolean =>
+    end !== undefined && isSameEnqueue(envelope, end, NO_MEMORY) === true;
   const where = ({ envelope }: WaitingJob): boolean =>
-    (createdAt === undefined || envelope.createdAt === createdAt) &&
+    (createdAt === undefined || envelope.createdAt === createdAt || isOfEnd(envelope)) &&
     envelope.generation > (end?.generation ?? -1);
   return (await broker.findWaiting(id, { queue, where })) !== undefined;
 }

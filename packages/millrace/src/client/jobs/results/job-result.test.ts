@@ -310,6 +310,13 @@ describe("a job that died, where another of its id is there", () => {
     expect(seen).not.toHaveBeenCalled();
   });
 
+  test("it lives again where an earlier version made it anew when it was first stored", async () => {
+    const { broker, seen, ask } = await died();
+    await broker.requeue({ ...job, ...own, createdAt: own.firstStoredAt, generation: 1 });
+    await ask();
+    expect(seen).not.toHaveBeenCalled();
+  });
+
   test("it lives again, though the other's letter lies there", async () => {
     const { server, broker, seen, ask } = await died();
     server.deadLetters.add({ ...letter, ...other }, "other");
