@@ -103,7 +103,8 @@ export async function launchServer(options: LaunchOptions): Promise<LaunchedServ
     const settings = renderServerConfig({ name, port, storeDir, jetstream, extra });
     const process = await startLocked(lock, async () => {
       await writeFile(configFile, settings);
-      return startServerProcess({ path, configFile, log, readyMs, removeDir });
+      const named = lock && ((pid: number) => lock.hand(pid));
+      return startServerProcess({ path, configFile, log, readyMs, removeDir, named });
     });
     void process.exited.then(() => {
       if (state.process === process) state = { kind: "ended", process };
@@ -179,11 +180,6 @@ async function startLocked(
 ): Promise<ServerProcess> {
   try {
     const process = await start();
-    await lock?.hand(process.pid).catch(async (error: unknown) => {
-      process.signal("SIGKILL");
-      await process.exited;
-      throw error;
-    });
     const exited = process.exited.then((exit) => {
       lock?.release();
       return exit;

@@ -1,5 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
+import type { Readable, Writable } from "node:stream";
 import { serverFailed } from "./errors.ts";
 import { guardChild } from "./guard.ts";
 import type { ServerLog } from "./server-log.ts";
@@ -23,20 +25,20 @@ export interface StartRequest {
   readonly readyMs: number;
   /** Removed by the guard when this process dies without having stopped the server. */
   readonly removeDir: string | undefined;
+  /** Told of the process before it is a server: it never becomes one where this rejects. */
+  readonly named?: ((pid: number) => Promise<void>) | undefined;
 }
+
+/** A shell that becomes the server once it is told to, and ends where its parent does before. */
+const GATE = `read _ && exec "$0" -c "$1" </dev/null`;
 
 /**
  * Starts one nats-server and waits for the line that says it is ready. What failed to become ready
  * is ended first.
  */
 export async function startServerProcess(request: StartRequest): Promise<ServerProcess> {
-  const { path, configFile, log, readyMs } = request;
-  // A process group of its own: an interrupt at the terminal must reach the runtime first, which
-  // still needs its server.
-  const child = spawn(path, ["-c", configFile], {
-    stdio: ["ignore", "ignore", "pipe"],
-    detached: true,
-  });
+  const { path, log, readyMs, named } = request;
+  const child = spawnGated(request);
   await once(child, "spawn").catch((error: unknown) => {
     throw serverFailed(`at ${path} could not be started (${String(error)})`, []);
   });
@@ -48,8 +50,16 @@ export async function startServerProcess(request: StartRequest): Promise<ServerP
       resolve({ code, signal });
     });
   });
+  try {
+    await named?.(pid);
+  } catch (error) {
+    child.kill("SIGKILL");
+    await exited;
+    throw error;
+  }
   const ready = waitUntilReady(log, exited, readyMs);
   log.read(child.stderr);
+  child.stdin?.end("\n");
   const failure = await ready;
   if (failure !== undefined) {
     child.kill("SIGKILL");
@@ -57,6 +67,25 @@ export async function startServerProcess(request: StartRequest): Promise<ServerP
     throw serverFailed(failure, log.lines().slice(-15));
   }
   return { pid, exited, signal: (name) => void sendSignal(child, name) };
+}
+
+/**
+ * A process group of its own: an interrupt at the terminal must reach the runtime first, which
+ * still needs its server. Where there is no /bin/sh, as on Windows, it is a server at once.
+ */
+function spawnGated({
+  path,
+  configFile,
+}: StartRequest): ChildProcessByStdio<Writable | null, null, Readable> {
+  if (process.platform === "win32" || !existsSync("/bin/sh"))
+    return spawn(path, ["-c", configFile], { stdio: ["ignore", "ignore", "pipe"], detached: true });
+  const child = spawn("/bin/sh", ["-c", GATE, path, configFile], {
+    stdio: ["pipe", "ignore", "pipe"],
+    detached: true,
+  });
+  // It may have been killed meanwhile.
+  child.stdin.on("error", () => {});
+  return child;
 }
 
 /** Undefined when the server is ready, else what kept it from it. */

@@ -21,7 +21,7 @@ interface Owner {
 
 /** A store is one server's: two that write to one lose what they have confirmed. */
 export interface StoreLock {
-  /** Says which process has the store: a server, once there is one. */
+  /** Says which process has the store: the server, before it is one. */
   hand(pid: number): Promise<void>;
   release(): void;
 }
@@ -50,9 +50,10 @@ export async function lockStore(storeDir: string, url: string): Promise<StoreLoc
   }
   return {
     async hand(pid) {
-      mine = await describeOwner(pid, url);
-      await writeFile(`${path}.new`, mine);
+      const its = await describeOwner(pid, url);
+      await writeFile(`${path}.new`, its);
       await rename(`${path}.new`, path);
+      mine = its;
     },
     release() {
       try {
