@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { defineJob, noMetrics, silentLogger, systemClock } from "@millrace/core";
+import { defineJob, noMetrics, silentLogger } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
@@ -15,19 +15,21 @@ let close: () => Promise<void>;
 let database: DatabaseSync;
 let store: OutboxStore;
 let broker: MemoryBroker;
+let clock: SimulatedClock;
 
 beforeEach(async () => {
   ({ close, database, store } = await sqliteShop());
-  broker = new MemoryBroker({ clock: new SimulatedClock() });
+  clock = new SimulatedClock();
+  broker = new MemoryBroker({ clock });
 });
 afterEach(async () => {
   await close();
   await broker.close();
 });
 
-function relay(): () => Promise<number> {
+function relay(via: MemoryBroker = broker): () => Promise<number> {
   const one = new QueueRelay({
-    ...{ broker, store, clock: systemClock, logger: silentLogger, metrics: noMetrics },
+    ...{ broker: via, store, clock, logger: silentLogger, metrics: noMetrics },
     limits: { rows: 500, bytes: 8_000_000 },
   });
   return () => one.round(() => false);
@@ -65,4 +67,18 @@ test("a claim of which all was set aside ends no trouble of the others", async (
   await store.finish("mail", claim, [{ seq: claim.rows[0]?.seq ?? 0, reason: "x", detail: "y" }]);
   outbox(database).enqueue(mail, null);
   expect((await store.status())[0]).toHaveProperty("trouble");
+});
+
+test("a trouble that goes on is shown again after another relay has published", async () => {
+  // Of another cluster: the queue is not there.
+  const round = relay(new MemoryBroker({ clock }));
+  await broker.queues.ensure("mail");
+  for (let times = 0; times < 2; times += 1) {
+    outbox(database).enqueue(mail, null);
+    await round();
+    expect(await store.status()).toMatchObject([{ waiting: 1, trouble: {} }]);
+    await relay()();
+    expect((await store.status())[0]).not.toHaveProperty("trouble");
+    await clock.advance("10s");
+  }
 });

@@ -122,7 +122,7 @@ export class QueueRelay {
         this.#lately = queue;
       }
     } catch (error) {
-      await this.#note(queue, error, { failures: trouble?.failures ?? 0, published });
+      await this.#note(queue, error, trouble?.failures ?? 0);
       return moved;
     }
     if (published > 0 && trouble !== undefined) {
@@ -233,17 +233,11 @@ export class QueueRelay {
    *
    * @throws the error, where the database takes no note of it either: then it is away
    */
-  async #note(
-    queue: string,
-    error: unknown,
-    { failures, published }: { readonly failures: number; readonly published: number },
-  ): Promise<void> {
+  async #note(queue: string, error: unknown, failures: number): Promise<void> {
     const { clock, store, logger } = this.#options;
     const isOfServer = MillraceError.is(error) && error.code !== "outbox-failed";
     const message = messageOf(error);
     const isKnown = this.#troubles.get(queue)?.message === message;
-    // What was published meanwhile has ended the trouble that is stored.
-    const isToNote = !isKnown || published > 0;
     if (!isOfServer) await this.#noteOrThrow(queue, error);
     const waitMs = Math.min(RETRY_MS * 2 ** failures, MOST_RETRY_MS);
     const againAt = clock.monotonic() + waitMs;
@@ -255,7 +249,8 @@ export class QueueRelay {
         { queue, error: recordError(error) },
         "the outbox's jobs can't be published, and wait",
       );
-    if (isOfServer && isToNote) await store.note(queue, noteOf(error));
+    // Known or not: what another relay publishes meanwhile ends the trouble that is stored.
+    if (isOfServer) await store.note(queue, noteOf(error));
   }
 
   async #noteOrThrow(queue: string, error: unknown): Promise<void> {
