@@ -24,8 +24,10 @@ import { Names } from "../topology/subjects.ts";
 import { fail, type Finding, ok, skip } from "./finding.ts";
 import type { ConsumerSeen } from "./judge-consumer.ts";
 import { judgeCopies, judgeSilence } from "./judge-copies.ts";
-import { judgeBacklog, judgeNodes, type NodeSeen } from "./judge-fleet.ts";
+import { judgeBacklog, judgeNodes } from "./judge-fleet.ts";
+import type { NodeSeen } from "./node-seen.ts";
 import { lookAtHistory } from "./judge-history.ts";
+import type { Leases } from "./judge-held.ts";
 import { judgeMachines } from "./judge-machines.ts";
 import { lookAtKept } from "./look-at-kept.ts";
 import { judgeQueue } from "./judge-queue.ts";
@@ -85,6 +87,7 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
   const features = serverFeatures(nc.info?.version ?? "0.0.0");
   const queues: Finding[] = [];
   const stores: StoreSeen[] = [];
+  const leases = new Map<string, number>();
   for (const { config: stream } of streams) {
     if (!stream.name.startsWith(names.queueStreamPrefix)) {
       const consumers =
@@ -95,6 +98,8 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
     const queue = stream.name.slice(names.queueStreamPrefix.length);
     const found = await consumersOf(jsm, stream.name);
     const lanes = found.filter(({ config }) => LANES.has(config.durable_name ?? ""));
+    const waits = lanes.map(({ config }) => (config.ack_wait ?? 0) / 1e6);
+    leases.set(queue, Math.max(0, ...waits));
     const strangers = found
       .filter((consumer) => !lanes.includes(consumer))
       .map(({ config }) => config.durable_name ?? config.name ?? "");
@@ -117,7 +122,7 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
     await clock(nc, jsm, streams),
     judgeSync(await syncOf(nc)),
     ...queues,
-    ...(await fleet({ nc, jsm, names }, streams)),
+    ...(await fleet({ nc, jsm, names, leases }, streams)),
     ...judgeSources(names, configs, !features.repeatingSchedules),
     ...judgeStores(names, stores),
     ...(await lookAtHistory(
@@ -135,6 +140,8 @@ interface Place {
   readonly nc: NatsConnection;
   readonly jsm: JetStreamManager;
   readonly names: Names;
+  /** Of each queue that has a lane's consumer. */
+  readonly leases: Leases;
 }
 
 /** What waits, and what the nodes say of themselves, if there are any. */
@@ -198,7 +205,7 @@ async function nodesOf(
           ];
     });
     return [
-      ...judgeNodes(nodes, backlogs),
+      ...judgeNodes(nodes, backlogs, place.leases),
       ...(await machinesOf(place, nodes)),
       ...judgeSettlements(nodes),
     ];
@@ -209,7 +216,7 @@ async function nodesOf(
 
 /** What waits for machines, and what they keep; where it can't be read, nodes are told of. */
 async function machinesOf(
-  { nc, jsm, names }: Place,
+  { nc, jsm, names }: Omit<Place, "leases">,
   nodes: readonly NodeSeen[],
 ): Promise<readonly Finding[]> {
   const kept = await lookAtKept(nc, jsm, names);

@@ -1,6 +1,7 @@
 import type { QueueSnapshot } from "@millrace/core";
 import { expect, test } from "vitest";
-import { judgeBacklog, judgeNodes, type NodeSeen } from "./judge-fleet.ts";
+import { judgeBacklog, judgeNodes } from "./judge-fleet.ts";
+import type { NodeSeen } from "./node-seen.ts";
 
 const queue = (more: Partial<QueueSnapshot> = {}, maxJobs?: number): QueueSnapshot => ({
   ...{ queue: "mail", intake: "open", queued: 0, running: 0, delayed: 0, blocked: 0, dead: 0 },
@@ -88,6 +89,67 @@ test.each<[string, readonly NodeSeen[], readonly QueueSnapshot[], readonly strin
   expect(seen(judgeNodes(nodes, backlogs)).map((line) => line.replace("1m", "60s"))).toEqual(
     expected,
   );
+});
+
+const holding = (name: string, silentMs: number, used: number): NodeSeen =>
+  node(name, silentMs, [{ queue: "mail", used }]);
+const handedOut = { running: 2, activeMs: 300_000 };
+const LEASES = new Map([["mail", 30_000]]);
+
+test.each<[string, readonly NodeSeen[], Partial<QueueSnapshot>, readonly string[]]>([
+  [
+    "with a node that is gone, its lease not over",
+    [holding("a", 44_400, 2)],
+    handedOut,
+    [
+      "warn node a: has not been heard of for 44s, with 2 jobs of mail in hand. Its jobs come back by 1970-01-01T00:17:45Z (its lease is 30s)",
+      "fail backlog mail: 2 jobs were handed to a, which has not been heard of for 44s, and no other node says that it serves the queue. Start a node with the jobs of mail. Where a is gone, they are handed out again by 1970-01-01T00:17:45Z (its lease is 30s)",
+      "warn nodes: no node says that it is there",
+    ],
+  ],
+  [
+    "with one whose lease is over",
+    [holding("a", 180_000, 2), node("b", 0, [{ queue: "other" }])],
+    handedOut,
+    [
+      "warn node a: has not been heard of for 3m, with 2 jobs of mail in hand. Its jobs come back when their leases have run out",
+      "fail backlog mail: 2 jobs were handed to a, which has not been heard of for 3m, and no other node says that it serves the queue. Start a node with the jobs of mail: they are handed to it",
+    ],
+  ],
+  [
+    "with one that is late",
+    [holding("a", 20_000, 2)],
+    handedOut,
+    [
+      "warn backlog mail: 2 jobs were handed to a, which has not been heard of for 20s, and no other node says that it serves the queue. Start a node with the jobs of mail. Where a is gone, they are handed out again by 1970-01-01T00:17:45Z (its lease is 30s)",
+    ],
+  ],
+  [
+    "with one that nobody knows any more",
+    [node("b", 0, [{ queue: "other" }])],
+    handedOut,
+    [
+      "warn backlog mail: 2 jobs were handed to nodes that nobody knows any more, and no node says that it serves the queue. Start a node with the jobs of mail: they are handed to it",
+    ],
+  ],
+  [
+    "with one that is gone, among others",
+    [holding("a", 44_400, 1), holding("b", 1_000, 1)],
+    handedOut,
+    [
+      "warn node a: has not been heard of for 44s, with 1 job of mail in hand. Its jobs come back by 1970-01-01T00:17:45Z (its lease is 30s)",
+    ],
+  ],
+  ["with one that is there", [holding("a", 1_000, 2)], handedOut, []],
+])("jobs that lie %s", (_what, nodes, running, expected) => {
+  const findings = judgeNodes(nodes, [queue(running)], LEASES).filter(
+    ({ status }) => status !== "ok",
+  );
+  const lines = findings.map(({ check, status, message, advice = "" }) => {
+    const said = /(?<=stalled\. )Its jobs [^;]*|^Start a node with.*(?=\.$)/.exec(advice)?.[0];
+    return `${status} ${check}: ${message}${said === undefined ? "" : `. ${said}`}`;
+  });
+  expect(lines).toEqual(expected);
 });
 
 test.each<[string, QueueSnapshot, readonly string[]]>([

@@ -1,19 +1,8 @@
 import { CLOCK_OFF_MS, formatSeconds, type QueueSnapshot } from "@millrace/core";
 import { fail, type Finding, ok, warn } from "./finding.ts";
+import { type NodeSeen, servedBy, SILENT_MS } from "./node-seen.ts";
+import { backBy, heldBy, judgeHeld, type Leases } from "./judge-held.ts";
 
-/** What a node said last of itself. */
-export interface NodeSeen {
-  readonly name: string;
-  /** Whatever stands there: anybody may have written it. */
-  readonly report: unknown;
-  /** How long ago, by the server's clock. */
-  readonly silentMs: number;
-  /** When it said so, epoch milliseconds by the server's clock. */
-  readonly seenAt: number;
-}
-
-/** A node says that it is there every ten seconds, and every 35 s at the latest. */
-export const SILENT_MS = 35_000;
 /** As the alert on it: docs/metrics.md. */
 export const OLD_MS = 600_000;
 /** Until a node has started that was only just needed. */
@@ -24,16 +13,12 @@ const NEARLY_FULL = 0.8;
 export function judgeNodes(
   nodes: readonly NodeSeen[],
   backlogs: readonly QueueSnapshot[],
+  leases: Leases = new Map(),
 ): readonly Finding[] {
   const findings: Finding[] = nodes
     .filter(({ silentMs }) => silentMs > SILENT_MS)
-    .map(({ name, silentMs }) =>
-      warn(
-        `node ${name}`,
-        `has not been heard of for ${formatSeconds(silentMs)}`,
-        "It died, was cut off, or its event loop is stalled. Its jobs come back when their leases have run out; look at its log.",
-      ),
-    );
+    .map((node) => judgeSilent(node, leases));
+  findings.push(...judgeHeld(nodes, backlogs, leases));
   const there = nodes.filter(({ silentMs }) => silentMs <= SILENT_MS);
   findings.push(...there.flatMap(judgeClock));
   const waiting = backlogs.filter(({ queued: count }) => count > 0);
@@ -41,7 +26,7 @@ export function judgeNodes(
     if (backlogs.length > 0) findings.push(nobody(waiting));
     return findings;
   }
-  const served = new Set(there.flatMap(({ report }) => queuesOf(report)));
+  const served = new Set(there.flatMap(servedBy));
   for (const { queue, queued: count, oldestAgeMs } of waiting)
     if (!served.has(queue) && oldestAgeMs > NEWLY_WAITING_MS)
       findings.push(
@@ -59,6 +44,18 @@ export function judgeNodes(
           `${there.length} ${there.length === 1 ? "says that it is" : "say that they are"} there`,
         ),
       ];
+}
+
+function judgeSilent(node: NodeSeen, leases: Leases): Finding {
+  const held = heldBy(node);
+  const inHand = held.map(({ queue, used }) => `${jobs(used)} of ${queue}`).join(", ");
+  const longest = Math.max(...held.map(({ queue }) => leases.get(queue) ?? 0));
+  const by = held.length === 0 ? undefined : backBy(node, longest > 0 ? longest : undefined);
+  return warn(
+    `node ${node.name}`,
+    `has not been heard of for ${formatSeconds(node.silentMs)}${inHand === "" ? "" : `, with ${inHand} in hand`}`,
+    `It died, was cut off, or its event loop is stalled. Its jobs come back ${by === undefined ? "when their leases have run out" : `by ${by}`}; look at its log.`,
+  );
 }
 
 /** The report's own time is by the node's clock; what it took on its way makes that look behind. */
@@ -125,16 +122,6 @@ export function judgeBacklog(snapshot: QueueSnapshot): readonly Finding[] {
       ),
     );
   return findings;
-}
-
-function queuesOf(report: unknown): readonly string[] {
-  if (typeof report !== "object" || report === null || !("queues" in report)) return [];
-  if (!Array.isArray(report.queues)) return [];
-  return report.queues.flatMap((said: unknown) =>
-    typeof said === "object" && said !== null && "queue" in said && typeof said.queue === "string"
-      ? [said.queue]
-      : [],
-  );
 }
 
 function jobs(count: number): string {

@@ -1,6 +1,7 @@
 import { formatSeconds, type MachineBacklog } from "@millrace/core";
 import { fail, type Finding, warn } from "./finding.ts";
-import { type NodeSeen, NEWLY_WAITING_MS, OLD_MS, SILENT_MS } from "./judge-fleet.ts";
+import { NEWLY_WAITING_MS, OLD_MS } from "./judge-fleet.ts";
+import { type NodeSeen, SILENT_MS } from "./node-seen.ts";
 
 /** Whether there is anybody to take what comes to durable machines. Pure. */
 export function judgeMachines(
