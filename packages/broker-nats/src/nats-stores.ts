@@ -117,7 +117,9 @@ export function natsStores(
       ensureStreams: () => streams.ensure(),
       serverNow: () => serverNow(server.jsm, names.delayedStream),
     }),
-    blocked: new NatsBlocked(server, publisher, ownWords, earlierCopies),
+    blocked: new NatsBlocked({
+      ...{ server, publisher, ownWords, earlier: earlierCopies, onProblem: report },
+    }),
     locks: new NatsLocks(server, replicas, (...lock) => leases.keepLock(...lock)),
     batches: new NatsBatches(server, provingPublisher, replicas),
     journal: new NatsJournal({ server, publisher, replicas }),

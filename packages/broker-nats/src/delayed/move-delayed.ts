@@ -19,6 +19,7 @@ import { lastMessage } from "../reads/next-message.ts";
 import { againBehindBarrier } from "../reads/behind-barrier.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
+import { forwardRoom } from "../messages/delayed-headers.ts";
 import { movedMessage } from "../messages/delayed-message.ts";
 
 export interface MoveOptions {
@@ -155,7 +156,7 @@ async function replace(
   },
 ): Promise<void> {
   const message = movedMessage(
-    requeueMessage(envelope, server.names, limits.queue),
+    requeueMessage(envelope, server.names, limits.queue - forwardRoom(envelope)),
     envelope,
     move.notBefore,
     server.names,

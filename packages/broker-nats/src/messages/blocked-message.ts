@@ -1,6 +1,7 @@
-import type { Envelope, Lane } from "@millrace/core";
+import { type Envelope, type Lane, messageIdOf } from "@millrace/core";
 import { forwardHeaders } from "./forward-headers.ts";
-import type { OutgoingMessage, EditableMessage } from "../publish/batch.ts";
+import type { EditableMessage } from "../publish/batch.ts";
+import { encodeHeaders } from "../wire/headers.ts";
 import { sharedMessageId } from "./envelope-message.ts";
 import type { Names } from "../topology/subjects.ts";
 import type { ReceivedHeaders } from "../wire/read-headers.ts";
@@ -13,7 +14,7 @@ export function blockedMessage(
   envelope: Envelope,
   gate: string,
   names: Names,
-): OutgoingMessage {
+): EditableMessage {
   return {
     subject: names.blocked(envelope.queue, gateToken(gate)),
     data: requeue.data,
@@ -24,6 +25,24 @@ export function blockedMessage(
       ...(envelope.lane === undefined ? {} : { "Millrace-Lane": envelope.lane }),
     },
   };
+}
+
+/** A permit as a header: the name of a lock, and a token. */
+const PERMIT_BYTES = 256;
+
+/**
+ * Bytes that a job's message has more once it is let in than any other message of it has. A job
+ * that does not leave them free would be blocked and never come back to its queue.
+ */
+export function wokenRoom(envelope: Envelope, gate: string): number {
+  const more = encodeHeaders({
+    "Nats-Msg-Id": sharedMessageId(envelope),
+    "Millrace-Gate": encodeGate(gate),
+    "Millrace-Blocked-At": String(Date.UTC(2200, 0)),
+    ...(envelope.lane === undefined ? {} : { "Millrace-Lane": envelope.lane }),
+    "Millrace-Permit": "x".repeat(PERMIT_BYTES),
+  });
+  return more.length - encodeHeaders({ "Nats-Msg-Id": messageIdOf(envelope) }).length;
 }
 
 /**
@@ -53,6 +72,20 @@ export function wokenMessage(
       ...(permit === undefined ? {} : { "Millrace-Permit": encodeGate(permit) }),
     },
   };
+}
+
+/**
+ * The same without what tells where it was blocked: for a job of an earlier version, which left no
+ * room for that. It is admitted as one that comes for the first time.
+ */
+export function bareWokenMessage({ headers, ...message }: EditableMessage): EditableMessage {
+  const {
+    "Millrace-Gate": _gate,
+    "Millrace-Blocked-At": _since,
+    "Millrace-Permit": _permit,
+    ...bare
+  } = headers;
+  return { ...message, headers: bare };
 }
 
 /** The lane of a job whose subject does not show it. */

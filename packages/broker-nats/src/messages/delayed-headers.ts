@@ -47,6 +47,13 @@ export function delayedHeaders(envelope: Envelope, notBefore: number): Record<st
   };
 }
 
+/** Bytes of the lane that a job of a reserved start brings to its queue. */
+export function forwardRoom({ reservedAt, lane }: Envelope): number {
+  return reservedAt === undefined || lane === undefined ? 0 : LANE_BYTES + lane.length;
+}
+
+const LANE_BYTES = "Millrace-Lane: \r\n".length;
+
 /** @returns undefined for a message that Millrace did not write */
 export function readDelayedHeaders(headers: ReceivedHeaders): DueJob | undefined {
   const queue = headers["millrace-queue"];

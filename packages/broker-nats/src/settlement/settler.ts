@@ -6,9 +6,10 @@ import {
   type SettlementStep,
   type Clock,
 } from "@millrace/core";
-import { blockedMessage } from "../messages/blocked-message.ts";
+import { blockedMessage, wokenRoom } from "../messages/blocked-message.ts";
 import { machineOf } from "../machine/machine.ts";
 import { asMillraceError } from "../jetstream-errors.ts";
+import { forwardRoom } from "../messages/delayed-headers.ts";
 import { delayedMessage } from "../messages/delayed-message.ts";
 import type { Delays } from "../delayed/delays.ts";
 import type { Requester } from "../requests/in-flight-request.ts";
@@ -159,9 +160,10 @@ export class Settler {
     const { server, delays, limits } = this.#options;
     // Judged by the queue's limit in any case: a delayed job must fit into its queue when it is
     // due.
-    const requeue = requeueMessage(envelope, server.names, limits.queue, rules);
-    const now = this.#clock.now();
     const { notBefore } = envelope;
+    const room = limits.queue - (notBefore === undefined ? 0 : forwardRoom(envelope));
+    const requeue = requeueMessage(envelope, server.names, room, rules);
+    const now = this.#clock.now();
     return notBefore === undefined || notBefore <= now
       ? requeue
       : delayedMessage(requeue, envelope, notBefore, server.names, {
@@ -172,7 +174,9 @@ export class Settler {
 
   #blocked(envelope: Envelope, gate: string): OutgoingMessage {
     const { server, limits } = this.#options;
-    const requeue = requeueMessage(envelope, server.names, limits.queue);
+    // Judged by what it will be: the queue refuses one that is let in and too large, for ever.
+    const room = limits.queue - wokenRoom(envelope, gate);
+    const requeue = requeueMessage(envelope, server.names, room);
     return blockedMessage(requeue, envelope, gate, server.names);
   }
 

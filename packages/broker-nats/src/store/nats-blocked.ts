@@ -9,6 +9,7 @@ import {
   isLookedFor,
   isMeant,
   type MeantRelease,
+  MillraceError,
   type NewestOptions,
   readEnvelope,
   type ReleaseOptions,
@@ -20,6 +21,9 @@ import { newestPosition } from "../reads/newest-position.ts";
 import { endsOf } from "../reads/scan.ts";
 import { orWithoutStream, request } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
+import type { EditableMessage } from "../publish/batch.ts";
+import type { PubAck } from "../publish/pub-ack.ts";
+import { Believed } from "../machine/believed.ts";
 import type { OwnWords } from "../publish/own-words.ts";
 import { countMessages } from "../reads/count-messages.ts";
 import { headersOf, nextMessage } from "../reads/next-message.ts";
@@ -28,11 +32,21 @@ import { readStream, type StreamMessage, type StreamRange } from "../reads/read-
 import type { ServerAccess } from "./server-access.ts";
 import { decodeGate } from "../messages/gate-header.ts";
 import { gateToken } from "../messages/gate-token.ts";
-import { laneOf, wokenMessage } from "../messages/blocked-message.ts";
+import { bareWokenMessage, laneOf, wokenMessage } from "../messages/blocked-message.ts";
 
 const DEFAULT_LIMIT = 100;
 /** Moved side by side. */
 const BATCH = 256;
+/** Refusals that no repetition mends, and that say nothing of the jobs behind it. */
+const OF_ONE_JOB = ["payload-too-large", "invalid-header", "invalid-message"] as const;
+
+export interface BlockedParts {
+  readonly server: ServerAccess;
+  readonly publisher: ConfirmedPublisher;
+  readonly ownWords: OwnWords;
+  readonly earlier: EarlierCopies;
+  readonly onProblem: (error: unknown, doing: string) => void;
+}
 
 /** Blocked jobs in one stream, a subject for each gate. */
 export class NatsBlocked implements BlockedStore {
@@ -43,16 +57,17 @@ export class NatsBlocked implements BlockedStore {
   readonly #names = new Map<string, string>();
   readonly #earlier: EarlierCopies;
 
-  constructor(
-    server: ServerAccess,
-    publisher: ConfirmedPublisher,
-    ownWords: OwnWords,
-    earlier: EarlierCopies,
-  ) {
+  readonly #onProblem: BlockedParts["onProblem"];
+  /** Positions of what its queue refuses: tried again, and told, once a minute. */
+  readonly #passedOver: Believed;
+
+  constructor({ server, publisher, ownWords, earlier, onProblem }: BlockedParts) {
     this.#server = server;
     this.#earlier = earlier;
     this.#publisher = publisher;
     this.#ownWords = ownWords;
+    this.#onProblem = onProblem;
+    this.#passedOver = new Believed(server.nc);
   }
 
   async release(
@@ -73,7 +88,7 @@ export class NatsBlocked implements BlockedStore {
       const gone = await Promise.all(oldest.map((blocked) => this.#wasMovedLongAgo(blocked)));
       const mine = await Promise.all(
         oldest.map((blocked, index) =>
-          this.#move(queue, blocked, permits[base + index], gone[index] === true),
+          this.#moveOrPassOver(queue, blocked, permits[base + index], gone[index] === true),
         ),
       );
       moved += mine.filter(Boolean).length;
@@ -161,6 +176,29 @@ export class NatsBlocked implements BlockedStore {
     return blocked && this.#jobOf(blocked);
   }
 
+  /** One that its queue will never take holds up nobody behind it. */
+  async #moveOrPassOver(
+    queue: string,
+    blocked: StreamMessage,
+    permit: string | undefined,
+    wasMoved: boolean,
+  ): Promise<boolean> {
+    const passedOver = String(blocked.sequence);
+    if (this.#passedOver.has(passedOver)) return false;
+    try {
+      return await this.#move(queue, blocked, permit, wasMoved);
+    } catch (error) {
+      if (!OF_ONE_JOB.some((code) => MillraceError.is(error, code))) throw error;
+      this.#passedOver.add(passedOver);
+      const id = this.#jobOf(blocked)?.envelope.id ?? `at ${blocked.sequence}`;
+      this.#onProblem(
+        error,
+        `let the blocked job ${id} into the queue ${queue}; it is passed over`,
+      );
+      return false;
+    }
+  }
+
   /** @returns whether this call put it into the queue: of two at the same time, one did */
   async #move(
     queue: string,
@@ -171,9 +209,8 @@ export class NatsBlocked implements BlockedStore {
     const { jsm, names } = this.#server;
     let mine = false;
     if (!wasMoved) {
-      const publication = wokenMessage(blocked, queue, names, permit);
-      const { subject, data, headers } = publication;
-      let ack = await this.#publisher.publish(subject, data, headers);
+      const woken = wokenMessage(blocked, queue, names, permit);
+      let [publication, ack] = await this.#publish(woken);
       const job = this.#ownWords.mayBeAnothers(ack) ? this.#jobOf(blocked)?.envelope : undefined;
       if (job !== undefined) ack = await this.#ownWords.insist({ publication, job }, ack);
       const { duplicate, attempts } = ack;
@@ -184,6 +221,19 @@ export class NatsBlocked implements BlockedStore {
       removeMessage(jsm, names.blockedStream, blocked.sequence),
     );
     return mine;
+  }
+
+  /** One that an earlier version blocked may not fit with all that is known of its waiting. */
+  async #publish(woken: EditableMessage): Promise<readonly [EditableMessage, PubAck]> {
+    const publish = ({ subject, data, headers }: EditableMessage): Promise<PubAck> =>
+      this.#publisher.publish(subject, data, headers);
+    try {
+      return [woken, await publish(woken)];
+    } catch (error) {
+      if (!MillraceError.is(error, "payload-too-large")) throw error;
+      const bare = bareWokenMessage(woken);
+      return [bare, await publish(bare)];
+    }
   }
 
   /**
