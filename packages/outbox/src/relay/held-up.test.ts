@@ -126,6 +126,22 @@ test("what is said of a row is text that any database stores, and no more than i
   }
 });
 
+test.each(["", "a b", "*", "mail.*", "x".repeat(65), ">"])(
+  "rows of %j, which no queue can be called, are set aside",
+  async (queue) => {
+    const put = database.prepare(
+      "INSERT INTO millrace_outbox (id, queue, body) VALUES (?, ?, 'x')",
+    );
+    for (const id of ["a", "b"]) put.run(id, queue);
+    const { relay, round } = relayOn(store);
+    expect(await round()).toBe(2);
+    expect(relay.waiting()).toEqual([]);
+    const aside = { queue, reason: "invalid-name" };
+    expect(await store.listSetAside(9)).toMatchObject(["a", "b"].map((id) => ({ ...aside, id })));
+    expect(await round()).toBe(0);
+  },
+);
+
 const job = (id: string, queue: unknown = "mail") => ({
   ...{ id, queue, lane: null, headers: "{}", unique: null },
   body: encodeMsgpack({ v: 1, id, name: "x", createdAt: 1, payload: 1 }),

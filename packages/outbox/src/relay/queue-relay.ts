@@ -1,6 +1,7 @@
 import {
   type Broker,
   type Clock,
+  isQueueName,
   type Logger,
   type Mark,
   type MetricsCollector,
@@ -145,9 +146,10 @@ export class QueueRelay {
   async #relayClaim(queue: string): Promise<Relayed | undefined> {
     const { broker, store, clock, limits, metrics } = this.#options;
     const name = await this.#markName(queue);
+    const isQueue = isQueueName(queue);
     for (;;) {
       const stored = this.#stored.get(queue);
-      const seen = isLine(queue) ? undefined : (stored ?? (await this.#readMark(queue, name)));
+      const seen = isQueue ? (stored ?? (await this.#readMark(queue, name))) : undefined;
       const askedAt = clock.monotonic();
       const claim = await store.claim(queue, limits);
       if (claim === undefined || this.#isOthers(queue, claim)) return undefined;
@@ -158,13 +160,15 @@ export class QueueRelay {
       try {
         const setAside: readonly SetAside[] = isLine(queue)
           ? await publishMessages(broker, store, queue, claim)
-          : await publishClaim(broker, store, queue, claim, {
-              ...{ name, seen },
-              onStored: (mark) => this.#stored.set(queue, mark),
-              givesUp: this.#isMissingForLong(queue),
-              onKept: (ids) => kept.push(...ids),
-              ageMs: () => claim.ageMs + clock.monotonic() - askedAt,
-            });
+          : !isQueue
+            ? ofNoQueue(queue, claim)
+            : await publishClaim(broker, store, queue, claim, {
+                ...{ name, seen },
+                onStored: (mark) => this.#stored.set(queue, mark),
+                givesUp: this.#isMissingForLong(queue),
+                onKept: (ids) => kept.push(...ids),
+                ageMs: () => claim.ageMs + clock.monotonic() - askedAt,
+              });
         for (const { seq, reason, detail } of setAside)
           this.#options.logger.warn(
             { queue, seq, reason, detail },
@@ -260,6 +264,12 @@ export class QueueRelay {
       throw error;
     }
   }
+}
+
+/** No queue will ever be there for them. */
+function ofNoQueue(queue: string, { rows }: Claim): readonly SetAside[] {
+  const detail = `No queue can be called ${JSON.stringify(queue)}: its name is made of up to 64 of A-Z a-z 0-9 _ -.`;
+  return rows.map(({ seq }) => ({ seq, reason: "invalid-name", detail }));
 }
 
 function messageOf(error: unknown): string {
