@@ -65,11 +65,22 @@ export function adoptTableSql(adopted: AdoptedTable): string {
   const removal = deleteRows
     ? `\n  DELETE FROM ${from} WHERE ${column(id ?? "")} = NEW.${column(id ?? "")};`
     : "";
+  const check = deleteRows
+    ? `
+  IF NEW.${column(id ?? "")} IS NULL THEN
+    RAISE EXCEPTION 'millrace_enqueue: a row without an id could not be removed once it is a job';
+  END IF;`
+    : "";
   return `BEGIN;
 CREATE OR REPLACE FUNCTION ${trigger}() RETURNS trigger LANGUAGE plpgsql AS $millrace$
-BEGIN
+BEGIN${check}
   PERFORM ${call(adopted, "NEW.")};${removal}
   RETURN NULL;
+END $millrace$;
+-- It finds what it names wherever the writer's search path leads.
+DO $millrace$ BEGIN
+  EXECUTE format('ALTER FUNCTION %s() SET search_path = %s, pg_temp', ${literal(trigger)},
+    (SELECT string_agg(quote_ident(one), ', ') FROM unnest(current_schemas(false)) AS one));
 END $millrace$;
 ${dropOthers(from, trigger)}DROP TRIGGER IF EXISTS ${trigger} ON ${from};
 CREATE TRIGGER ${trigger} AFTER INSERT ON ${from}

@@ -1,3 +1,5 @@
+import { DEFAULT_MAX_VALUES, MAX_DEPTH } from "@millrace/core";
+import { PINNED_SEARCH_PATHS } from "./pinned-search-paths.ts";
 import { DEFAULT_MAX_BYTES } from "../rows/stored-job.ts";
 
 /** Not that of the records, which may be in the same database. */
@@ -162,6 +164,58 @@ BEGIN
   END IF;
 END $$;
 
+-- Refuses a job whose body no node could read as it is. What its text alone shows to be right, as
+-- nearly all are, is not walked through.
+CREATE OR REPLACE FUNCTION millrace_outbox_check_body(body jsonb, written text)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  opened int := length(written) - length(translate(written, '[{', ''));
+  parted int := length(written) - length(translate(written, ',:', ''));
+  levels int;
+  held bigint;
+  is_proto boolean;
+  is_wide boolean;
+BEGIN
+  IF opened < ${MAX_DEPTH} AND opened + parted < ${DEFAULT_MAX_VALUES}
+    AND written !~ '[0-9]{16}' AND position('"__proto__"' IN written) = 0 THEN
+    RETURN;
+  END IF;
+  WITH RECURSIVE walk (value, level, weight, key) AS (
+    SELECT body, 1, 1, NULL::text
+    UNION ALL
+    SELECT child.value, walk.level + 1, child.weight, child.key
+    FROM walk CROSS JOIN LATERAL (
+      SELECT e.value, 1 AS weight, NULL::text AS key FROM jsonb_array_elements(
+        CASE jsonb_typeof(walk.value) WHEN 'array' THEN walk.value ELSE '[]' END) AS e (value)
+      UNION ALL
+      SELECT e.value, 2, e.key FROM jsonb_each(
+        CASE jsonb_typeof(walk.value) WHEN 'object' THEN walk.value ELSE '{}' END) AS e (key, value)
+    ) AS child
+    WHERE walk.level <= ${MAX_DEPTH}
+  )
+  SELECT max(level), sum(weight), bool_or(key = '__proto__'), bool_or(
+    CASE WHEN jsonb_typeof(value) = 'number' AND length(value::text) > 15 THEN
+      abs(value::numeric) > CASE WHEN position('.' IN value::text) > 0
+        THEN 1.7976931348623157e308 ELSE 9007199254740991 END
+    END)
+  INTO levels, held, is_proto, is_wide
+  FROM (SELECT * FROM walk LIMIT ${DEFAULT_MAX_VALUES} + 1) AS seen;
+  IF is_wide THEN
+    RAISE EXCEPTION 'millrace_enqueue: the payload holds a number that would be altered: a whole one beyond 2^53, or one beyond all numbers of JavaScript'
+    USING HINT = 'Send it as a text.';
+  END IF;
+  IF is_proto THEN
+    RAISE EXCEPTION 'millrace_enqueue: the payload has a key "__proto__"';
+  END IF;
+  IF levels > ${MAX_DEPTH} THEN
+    RAISE EXCEPTION 'millrace_enqueue: the payload nests deeper than % levels', ${MAX_DEPTH} - 1;
+  END IF;
+  IF held > ${DEFAULT_MAX_VALUES} THEN
+    RAISE EXCEPTION 'millrace_enqueue: the job holds more than ${DEFAULT_MAX_VALUES} values, keys among them'
+    USING HINT = 'Store the data in a table of your own and send a reference to it.';
+  END IF;
+END $$;
+
 -- Enqueues a job from SQL: in a trigger, a migration, or any language that has a connection.
 -- Returns the job's id. Example:
 --   SELECT millrace_enqueue('mail', 'welcome', '{"to": "ada@example.com"}');
@@ -180,7 +234,10 @@ DECLARE
   now_ms bigint := floor(extract(epoch FROM clock_timestamp()) * 1000);
   -- The body's type is not theirs to say.
   travelling jsonb := coalesce(nullif(millrace_enqueue.headers, 'null'), '{}');
+  whole jsonb;
+  written text;
   content bytea;
+  wrong text;
 BEGIN
   IF millrace_enqueue.queue IS NULL OR millrace_enqueue.queue !~ '^[A-Za-z0-9_-]{1,64}$' THEN
     RAISE EXCEPTION 'millrace_enqueue: the queue % is no queue name',
@@ -209,14 +266,20 @@ BEGIN
     SELECT coalesce(jsonb_object_agg(key, value), '{}') INTO travelling
     FROM jsonb_each(travelling) WHERE lower(key) <> 'content-type';
   END IF;
-  content := convert_to((
-    jsonb_strip_nulls(jsonb_build_object(
+  whole := jsonb_strip_nulls(jsonb_build_object(
       'v', 1, 'id', job_id, 'name', millrace_enqueue.name, 'createdAt', now_ms,
       'notBefore', floor(extract(epoch FROM millrace_enqueue.not_before) * 1000)::bigint,
       'maxAttempts', millrace_enqueue.max_attempts))
-    || jsonb_build_object('payload', coalesce(millrace_enqueue.payload, 'null'))
-  )::text, 'UTF8');
+    || jsonb_build_object('payload', coalesce(millrace_enqueue.payload, 'null'));
+  written := whole::text;
+  content := convert_to(written, 'UTF8');
   PERFORM millrace_outbox_check('millrace_enqueue', travelling, content);
+  SELECT key INTO wrong FROM jsonb_object_keys(travelling) AS key
+  WHERE lower(key) ~ '^(nats|millrace)-' LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'millrace_enqueue: the header % is not yours to set', quote_literal(wrong);
+  END IF;
+  PERFORM millrace_outbox_check_body(whole, written);
   INSERT INTO millrace_outbox (id, queue, lane, body, headers) VALUES (
     job_id, millrace_enqueue.queue, millrace_enqueue.lane, content, travelling);
   RETURN job_id;
@@ -264,4 +327,5 @@ BEGIN
     '{"Content-Type": "application/json"}'::jsonb || given);
   RETURN message_id;
 END $$;
-`;
+
+${PINNED_SEARCH_PATHS}`;
