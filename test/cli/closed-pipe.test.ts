@@ -1,6 +1,7 @@
 // What becomes of a command whose reader has seen enough: `millrace … | head -1`.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { guardChild } from "@millrace/nats-server";
 import { connect, defineJob, type Millrace } from "millrace";
@@ -16,6 +17,7 @@ const BIN = fileURLToPath(new URL("../../packages/millrace/src/cli/bin.ts", impo
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
 const PATIENCE_MS = 60_000;
 
+const broken = defineJob<object>({ name: "broken", queue: "work" });
 const slow = defineJob<{ ms: number }, string>({ name: "slow", queue: "work" });
 
 interface Piped {
@@ -31,9 +33,10 @@ interface Piped {
 function piped(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  { reader = "head -n 1", both = false } = {},
+  { reader = "head -n 1", both = false, to = "" } = {},
 ): Piped {
-  const script = `exec "$@" > >(exec ${reader})${both ? " 2>&1" : ""}`;
+  const where = to === "" ? `> >(exec ${reader})${both ? " 2>&1" : ""}` : to;
+  const script = `exec "$@" ${where}`;
   const child = spawn("bash", ["-c", script, "bash", process.execPath, BIN, ...args], {
     stdio: ["ignore", "pipe", "ignore"],
     env: { ...process.env, ...env },
@@ -105,6 +108,27 @@ describeServer("a closed pipe", "newest", (server) => {
     expect(await running(client, 2)).toEqual(before);
     process.kill(group.pid, "SIGTERM");
     expect(await group.exit()).toEqual({ code: 0, signal: null });
+  });
+
+  test.runIf(existsSync("/dev/full"))(
+    "a full disk under a node's log leaves it alone",
+    async () => {
+      const { client, env } = await withClient();
+      const args = ["run", JOBS, "--health-port", "0"];
+      const node = piped(args, env, { to: "2> /dev/full" });
+      await running(client, 1);
+      const job = await client.enqueue(broken, {});
+      await expect(job.result({ timeout: "60s" })).rejects.toThrow("broken beyond repair");
+      process.kill(node.pid, "SIGTERM");
+      expect(await node.exit()).toEqual({ code: 0, signal: null });
+    },
+  );
+
+  test.runIf(existsSync("/dev/full"))("results that a full disk loses are no success", async () => {
+    const { env } = await withClient();
+    expect(await piped(["queues"], env, { to: "> /dev/full" }).exit()).toEqual({
+      ...{ code: 1, signal: null },
+    });
   });
 
   test("hides no exit code", async () => {

@@ -8,6 +8,7 @@ import {
   refuseUnknown,
   requireNamespace,
   silentLogger,
+  unfailingLogger,
 } from "@millrace/core";
 import type { NatsAuth, NatsConnectionOptions, NatsTls } from "./connection/connection-options.ts";
 import type { HistoryLimits } from "./topology/history-stream.ts";
@@ -125,7 +126,7 @@ export function brokerConfig(options: NatsBrokerOptions): BrokerConfig {
     jobLogs: lines,
     maxValues,
     maxDelayMs,
-    logger,
+    logger: unfailingLogger(logger),
     signal,
   });
 }

@@ -541,6 +541,8 @@ export {
   type JobLogPage,
 } from "./log/job-log.ts";
 export { type Logger, silentLogger } from "./log/logger.ts";
+export { plainFields } from "./log/plain-fields.ts";
+export { unfailingLogger } from "./log/unfailing-logger.ts";
 export {
   type CounterName,
   type GaugeName,

@@ -45,10 +45,10 @@ export function processIo(unread?: AbortSignal): CliIo {
   return {
     env: process.env,
     cwd: process.cwd(),
-    out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
+    out: (text) => write(process.stdout, text),
+    err: (text) => write(process.stderr, text),
     progress: (text) => {
-      if (process.stderr.isTTY) process.stderr.write(`\r\u001b[2K${text}`);
+      if (process.stderr.isTTY) write(process.stderr, `\r\u001b[2K${text}`);
     },
     readStdin: async () => {
       const chunks: Buffer[] = [];
@@ -68,4 +68,13 @@ export function processIo(unread?: AbortSignal): CliIo {
     paint: (style, text) => styleText(style, text, { stream: process.stdout }),
     paintErr: (style, text) => styleText(style, text, { stream: process.stderr }),
   };
+}
+
+/** Node 20 throws what a file's stream can't write, such as on a full disk; later ones tell it. */
+function write(stream: NodeJS.WriteStream, text: string | Uint8Array): void {
+  try {
+    stream.write(text);
+  } catch (error) {
+    stream.emit("error", error);
+  }
 }

@@ -1,3 +1,4 @@
+import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { processIo } from "./io.ts";
 import { main } from "./main.ts";
 
@@ -9,18 +10,23 @@ const OUTPUT_MS = 2_000;
 const LINGER_MS = 100;
 
 /**
- * A reader that has seen enough (`| head`) closes the pipe. That is no error of the command, and no
- * end of it either: a node has jobs in hand, and the exit code is the command's own.
+ * A reader that has seen enough (`| head`) closes the pipe, and a disk that a stream goes to may be
+ * full. That is no error of the command, and no end of it either: a node has jobs in hand, and the
+ * exit code is the command's own.
  */
 const unread = new AbortController();
+let lost: ExitCode | undefined;
 for (const stream of [process.stdout, process.stderr])
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    if (stream === process.stdout) unread.abort();
+    if (stream !== process.stdout) return;
+    unread.abort();
+    // Results that are lost, where somebody wanted them, are no success.
+    if (error.code !== "EPIPE") lost ??= EXIT.failed;
   });
 
-process.exitCode = await main(process.argv.slice(2), processIo(unread.signal));
+const code = await main(process.argv.slice(2), processIo(unread.signal));
 await Promise.race([Promise.all([process.stdout, process.stderr].map(written)), after(OUTPUT_MS)]);
+process.exitCode = code === EXIT.ok ? (lost ?? code) : code;
 // A handler that ignored its abort may hold a socket or a timer for ever; the node has handed its
 // job back already.
 setTimeout(() => process.exit(), LINGER_MS).unref();

@@ -9,6 +9,7 @@ import {
   noMetrics,
   requireOptions,
   silentLogger,
+  unfailingLogger,
 } from "@millrace/core";
 import {
   createNode as createRuntimeNode,
@@ -74,7 +75,7 @@ export async function prepareNode(given: NodeOptions): Promise<PreparedNode> {
   const metrics = namespacedMetrics(given.metrics ?? noMetrics, config.namespace);
   const options = { ...given, metrics };
   const mask = maskOf(config);
-  const log = options.log === undefined ? undefined : maskedLogger(options.log, mask);
+  const log = options.log && unfailingLogger(maskedLogger(options.log, mask));
   const unconnected = {
     ...ports(options),
     ...(log === undefined ? {} : { log }),

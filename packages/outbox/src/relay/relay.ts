@@ -12,6 +12,7 @@ import {
   type Stoppable,
   silentLogger,
   systemClock,
+  unfailingLogger,
 } from "@millrace/core";
 import type { OutboxStore } from "../store/outbox-store.ts";
 import { Alarm } from "./alarm.ts";
@@ -129,13 +130,8 @@ class RunningRelay implements Relay {
   #idle: boolean | undefined;
 
   constructor(options: RelayOptions & Required<Pick<RelayOptions, Settled>>) {
-    const {
-      broker,
-      store,
-      clock = systemClock,
-      logger = silentLogger,
-      metrics = noMetrics,
-    } = options;
+    const { broker, store, clock = systemClock, metrics = noMetrics } = options;
+    const logger = unfailingLogger(options.logger ?? silentLogger);
     this.#broker = broker;
     this.#store = store;
     this.#clock = clock;

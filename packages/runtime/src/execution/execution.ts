@@ -174,11 +174,12 @@ export class Execution implements AttemptOwner, JobInHand {
 
   /** A fault of this code. */
   brokeOff(fault: unknown): void {
+    // First of all: its slot and its lease are not to wait for a log line.
+    this.abandon();
     this.host.log.error(
       { job: this.#envelope?.id, error: recordError(fault) },
       "a job's way broke off; the job comes back when its lease is over",
     );
-    this.abandon();
   }
 
   async #settle(outcome: Outcome): Promise<void> {

@@ -32,6 +32,7 @@ import {
   silentLogger,
   systemClock,
   toMs,
+  unfailingLogger,
 } from "@millrace/core";
 import { type JobLogConfig, jobLogConfig, type JobLogOptions } from "../job-log/job-log-options.ts";
 import { requireMachines } from "../registry/collect-machines.ts";
@@ -253,7 +254,7 @@ export function nodeSettings(options: Omit<NodeOptions, "broker">): Omit<NodeCon
     metrics: options.metrics ?? noMetrics,
     executionLog: options.executionLog ?? noExecutionLog,
     instrumentation: options.instrumentation,
-    log: options.log ?? silentLogger,
+    log: unfailingLogger(options.log ?? silentLogger),
     maskText: options.maskText,
     jobLogs: jobLogConfig(options.jobLogs),
     clock: options.clock ?? systemClock,

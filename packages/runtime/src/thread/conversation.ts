@@ -10,7 +10,6 @@ import {
   unsendableValue,
 } from "@millrace/core";
 import { packError, packResult, unpackError, unpackWish } from "./portable.ts";
-import { plainFields } from "./plain-fields.ts";
 import type { ThreadContext } from "./thread-context.ts";
 import type { FromThread, PortableSent, Said, ToThread } from "./thread-protocol.ts";
 
@@ -125,9 +124,7 @@ export class Conversation {
   }
 
   #log({ level, fields, message }: Extract<Said, { say: "log" }>): void {
-    const { log } = this.#options.context;
-    if (attempted(() => log[level](fields, message))) return;
-    attempted(() => log[level](plainFields(fields), message));
+    attempted(() => this.#options.context.log[level](fields, message));
   }
 
   /** One that was serialized on the thread's stack and is too deep for this one's. */
@@ -212,17 +209,12 @@ export class Conversation {
   }
 }
 
-/**
- * A line that the node's logger throws on must not fail a job.
- *
- * @returns whether it did not throw
- */
-function attempted(log: () => void): boolean {
+/** The logger's own errors stay with it; a thread may name a level that there is not. */
+function attempted(log: () => void): void {
   try {
     log();
-    return true;
   } catch {
-    return false;
+    // It is that thread's line alone.
   }
 }
 

@@ -1,5 +1,4 @@
-import type { Logger } from "@millrace/core";
-import { plainFields } from "./plain-fields.ts";
+import { type Logger, plainFields } from "@millrace/core";
 import type { Said } from "./thread-protocol.ts";
 
 type LogLevel = Extract<Said, { say: "log" }>["level"];

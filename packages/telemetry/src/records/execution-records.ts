@@ -12,6 +12,7 @@ import {
   requireMethod,
   silentLogger,
   systemClock,
+  unfailingLogger,
 } from "@millrace/core";
 import type { Mask } from "../masking/create-mask.ts";
 import { DEFAULT_SHAPE, draftRecord, isRecorded } from "./draft-record.ts";
@@ -75,10 +76,10 @@ export function executionRecords(options: ExecutionRecordsOptions): ExecutionRec
     maxValueChars = DEFAULT_SHAPE.maxValueChars,
     mask = DEFAULT_SHAPE.mask,
     closeTimeoutMs = 5_000,
-    log = silentLogger,
     metrics = noMetrics,
     clock = systemClock,
   } = options;
+  const log = unfailingLogger(options.log ?? silentLogger);
   refuseUnknown(options, NAMES, "executionRecords()");
   if (!Array.isArray(handlers))
     throw new MillraceError("invalid-option", "handlers: must be a list of handlers.");
