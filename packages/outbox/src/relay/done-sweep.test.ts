@@ -122,6 +122,50 @@ test.each<[string, Known, ageMs: number, goneForMs: number | undefined, expected
   );
 });
 
+const record = (of: Partial<HistoryRecord>): HistoryRecord => ({ id: "a", ...of }) as HistoryRecord;
+/** What an undo has enqueued in its place, which has its effects. */
+const ANEW = { createdAt: 90, unkeyed: 90 };
+/** Another job of the id. */
+const OTHER = { createdAt: 90, unkeyed: 4 };
+
+test.each<[string, readonly Partial<HistoryRecord>[], number | undefined, string]>([
+  ["died since", [{ ...ANEW, state: "dead", at: NOW - DAY_MS }], 8 * DAY_MS, "back"],
+  ["is tried again", [{ ...ANEW, state: "requeued", at: NOW - 9 * DAY_MS }], 8 * DAY_MS, "back"],
+  ["died long ago", [{ ...ANEW, state: "dead", at: NOW - 9 * DAY_MS }], 8 * DAY_MS, "forgotten"],
+  ["has succeeded", [{ ...ANEW, state: "succeeded", at: NOW - DAY_MS }], undefined, "noted"],
+  ["is another one", [{ ...OTHER, state: "dead", at: NOW - DAY_MS }], 8 * DAY_MS, "forgotten"],
+])(
+  "the record of a job that was cancelled, where what is in its place %s",
+  async (_, later, goneForMs, expected) => {
+    const first = record({ createdAt: 7, state: "cancelled", at: NOW - 10 * DAY_MS });
+    const broker = brokerOf(() => ({}));
+    const read = async () => [first, ...later.map(record)];
+    const { left, noted } = await swept([done("a", DAY_MS, goneForMs)], {
+      ...broker,
+      history: { read } as unknown as typeof broker.history,
+    });
+    expect(left).toEqual(expected === "forgotten" ? [] : ["a"]);
+    expect(noted).toEqual({ noted: [["a", true]], back: [["a", false]] }[expected] ?? []);
+  },
+);
+
+test("the record of a job stays, in whose place another has ended while it was looked for", async () => {
+  let looked = false;
+  const first = record({ createdAt: 7, state: "cancelled", at: NOW - 10 * DAY_MS });
+  const anew = record({ ...ANEW, state: "dead", at: NOW - 9 * DAY_MS });
+  const broker = brokerOf(() => ({}));
+  const read = async () => (looked ? [first, anew] : [first]);
+  const { left } = await swept([done("a", DAY_MS, 8 * DAY_MS)], {
+    ...broker,
+    history: { read } as unknown as typeof broker.history,
+    async findWaiting() {
+      looked = true;
+      return undefined;
+    },
+  });
+  expect(left).toEqual(["a"]);
+});
+
 test("records that stay do not keep the others from being looked at", async () => {
   const records = Array.from({ length: 120 }, (_, n) => done(`j${n}`));
   const isOver = (id: string): boolean => Number(id.slice(1)) > 60;

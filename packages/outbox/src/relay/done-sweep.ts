@@ -69,12 +69,17 @@ async function fateOf(
 ): Promise<Fate> {
   const recorded = async (): Promise<readonly HistoryRecord[]> => {
     const records = await broker.history.read({ id, queue });
-    return records.filter(({ createdAt }) => createdAt === enqueuedAt);
+    return records.filter(
+      (record) => record.createdAt === enqueuedAt || isAnew(record, enqueuedAt),
+    );
   };
   const before = await recorded();
+  const own = before.findLast(({ createdAt }) => createdAt === enqueuedAt);
+  if (own?.state === "succeeded") return "over";
+  // What was enqueued anew may be in the place of another job of the id: its success ends nothing.
   const last = before.at(-1);
-  if (last?.state === "succeeded") return "over";
-  if (!NOT_FOR_GOOD.has(last?.state ?? "") && ageMs < keepDoneMs) return "there";
+  const hasEnded = last?.state === "succeeded" || NOT_FOR_GOOD.has(last?.state ?? "");
+  if (!hasEnded && ageMs < keepDoneMs) return "there";
   // A letter that is retried is published before it is removed: looked for in this order, it is
   // not missed in between.
   if ((await broker.deadLetters.list({ id, queue, limit: 1 })).length > 0) return "there";
@@ -87,4 +92,12 @@ async function fateOf(
   // Between two looks it may have been put back, retried and discarded once more.
   const goneSince = (await broker.serverNow()) - goneForMs;
   return last !== undefined && last.at > goneSince ? "there" : "over";
+}
+
+/**
+ * Whether a record is of a job that an undo has enqueued in the place of a cancelled one, whose
+ * effects it has. Its own time of creation stands for what tells its enqueue from others.
+ */
+function isAnew({ createdAt, unkeyed }: HistoryRecord, since: number): boolean {
+  return createdAt !== undefined && createdAt > since && unkeyed === createdAt;
 }
