@@ -1,5 +1,6 @@
 import type { ServerFeatures } from "../connection/server-features.ts";
 import { ensureStream, type StreamMaker } from "../topology/ensure-stream.ts";
+import { scheduleDoor } from "../topology/stream-doors.ts";
 import { delayedStream } from "../topology/streams.ts";
 import type { Names } from "../topology/subjects.ts";
 
@@ -32,9 +33,10 @@ export class Delays {
   }
 
   async ensure(features: ServerFeatures): Promise<void> {
+    const door = scheduleDoor(this.#maker.nc, features);
     const config = await ensureStream(
       this.#maker,
-      delayedStream(this.#names, features.schedules, this.#replicas),
+      delayedStream(this.#names, door, this.#replicas),
     );
     this.#schedules = features.schedules && config.allow_msg_schedules === true;
   }

@@ -44,7 +44,10 @@ function judgeStore(names: Names, store: StoreSeen): readonly Finding[] {
     findings.push(...judgeUnlimited(check, stream, "steps of jobs that have not ended"));
   if (name === names.signalStream) findings.push(...judgeSignals(check, stream));
   if (name === names.timerStream)
-    findings.push(...judgeUnlimited(check, stream, "timers of machines"));
+    findings.push(
+      ...judgeUnlimited(check, stream, "timers of machines"),
+      ...judgeSchedules(check, store, "timers"),
+    );
   if (name === names.deadStream) findings.push(...judgeDead(check, stream));
   if (name.startsWith("KV_"))
     findings.push(...judgeBucket(check, stream, name === `KV_${names.bucket("locks")}`, clustered));
@@ -79,11 +82,8 @@ function judgeSignals(check: string, stream: StreamConfig): readonly Finding[] {
   ];
 }
 
-function judgeDelayed(
-  check: string,
-  names: Names,
-  { stream, consumers, schedules }: StoreSeen,
-): readonly Finding[] {
+function judgeDelayed(check: string, names: Names, seen: StoreSeen): readonly Finding[] {
+  const { stream, consumers, schedules } = seen;
   const findings: Finding[] = [...judgeUnlimited(check, stream, "delayed jobs")];
   if (schedules && stream.discard === "new") {
     findings.push(
@@ -94,15 +94,7 @@ function judgeDelayed(
       ),
     );
   }
-  if (schedules && stream.allow_msg_schedules !== true) {
-    findings.push(
-      warn(
-        check,
-        "lets no jobs wait on the server, which could do it",
-        "Restart a node: it brings the stream over to the server's own schedules, as after an upgrade from 2.10 or 2.11.",
-      ),
-    );
-  }
+  findings.push(...judgeSchedules(check, seen, "jobs"));
   for (const { config } of consumers) {
     const consumer = config.durable_name ?? config.name ?? "";
     if (consumer !== MOVER_CONSUMER) {
@@ -134,6 +126,19 @@ function judgeDelayed(
       );
   }
   return findings;
+}
+
+/** In a cluster a node sets nothing that takes the stream away from servers which are still old. */
+function judgeSchedules(
+  check: string,
+  { stream, schedules, clustered }: StoreSeen,
+  what: string,
+): readonly Finding[] {
+  if (!schedules || stream.allow_msg_schedules === true) return [];
+  const mend = clustered
+    ? `Set allow_msg_schedules of ${stream.name} once all servers of the cluster are 2.12 or newer, and restart the nodes: see docs/upgrading.md.`
+    : "Restart a node: it brings the stream over to the server's own schedules, as after an upgrade from 2.10 or 2.11.";
+  return [warn(check, `lets no ${what} wait on the server, which could do it`, mend)];
 }
 
 function filtersOf(config: ConsumerSeen["config"]): readonly string[] {

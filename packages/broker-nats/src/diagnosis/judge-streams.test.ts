@@ -50,9 +50,21 @@ test.each([
   ["discard new beside schedules", store("shop-delayed", { discard: "new" }), "fail", /10052/],
   [
     "no schedules after an upgrade",
-    store("shop-delayed", { allow_msg_schedules: false }),
+    store("shop-delayed", { allow_msg_schedules: false }, { clustered: false }),
     "warn",
     /Restart a node/,
+  ],
+  [
+    "no schedules in a cluster whose servers were upgraded",
+    store("shop-delayed", { allow_msg_schedules: false }),
+    "warn",
+    /once all servers .* are 2\.12/,
+  ],
+  [
+    "timers without schedules in such a cluster",
+    store("shop-timers", { allow_msg_schedules: false }),
+    "warn",
+    /allow_msg_schedules of shop-timers/,
   ],
   ["a consumer of holders", consumer({ durable_name: "look" }), "fail", /consumer rm/],
   [

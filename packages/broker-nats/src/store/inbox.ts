@@ -19,6 +19,7 @@ import { againBehindBarrier } from "../reads/behind-barrier.ts";
 import { machineBacklogs } from "./machine-backlogs.ts";
 import { headersOf, messageAt, nextMessage } from "../reads/next-message.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
+import { scheduleDoor } from "../topology/stream-doors.ts";
 import { inboxStream, timerStream } from "../topology/streams.ts";
 import { InboxHost } from "./inbox-host.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -170,9 +171,10 @@ export class NatsInbox implements InboxStore {
 
   async #make(): Promise<{ readonly schedules: boolean }> {
     const { server, replicas, features } = this.#options;
-    const wanted = features().schedules;
+    const served = features();
+    const door = scheduleDoor(server.nc, served);
     await ensureStream(server, inboxStream(server.names, replicas));
-    const config = await ensureStream(server, timerStream(server.names, wanted, replicas));
-    return { schedules: wanted && config.allow_msg_schedules === true };
+    const config = await ensureStream(server, timerStream(server.names, door, replicas));
+    return { schedules: served.schedules && config.allow_msg_schedules === true };
   }
 }

@@ -15,7 +15,7 @@ import { apiCode, request } from "../jetstream-errors.ts";
 import { queueStreams } from "./queue-streams.ts";
 import { endsOf } from "../reads/scan.ts";
 import type { ServerFeatures } from "../connection/server-features.ts";
-import { batchDoor } from "../topology/batch-door.ts";
+import { batchDoor } from "../topology/stream-doors.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
 import { lacksKeyedDoor, openKeyedDoor } from "../topology/keyed-door.ts";

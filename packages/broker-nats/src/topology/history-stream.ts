@@ -1,6 +1,6 @@
 import { DiscardPolicy, RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
-import type { BatchDoor } from "./batch-door.ts";
+import type { BatchDoor } from "./stream-doors.ts";
 import type { StreamPlan } from "./streams.ts";
 import type { Names } from "./subjects.ts";
 

@@ -2,7 +2,7 @@ import type { BrokerConfig } from "../broker-options.ts";
 import type { ServerFeatures } from "../connection/server-features.ts";
 import type { Delays } from "../delayed/delays.ts";
 import type { ServerAccess } from "../store/server-access.ts";
-import { batchDoor } from "./batch-door.ts";
+import { batchDoor } from "./stream-doors.ts";
 import { ensureStream } from "./ensure-stream.ts";
 import { historyStream } from "./history-stream.ts";
 import { blockedStream, deadStream } from "./streams.ts";

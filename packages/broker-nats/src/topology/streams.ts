@@ -7,7 +7,7 @@ import {
 } from "@millrace/core";
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/nats-core";
-import type { BatchDoor } from "./batch-door.ts";
+import type { BatchDoor, ScheduleDoor } from "./stream-doors.ts";
 import type { Names } from "./subjects.ts";
 import type { SizeLimits } from "./size-limits.ts";
 
@@ -108,8 +108,7 @@ function queueSubjectsOver({ subjects }: StreamConfig, names: Names, queue: stri
  * schedules have it by themselves: a job is moved to another time by one write that takes the old
  * one away (docs/decisions/delays.md).
  */
-export function delayedStream(names: Names, schedules: boolean, replicas: number): StreamPlan {
-  const scheduled = schedules ? { allow_msg_schedules: true } : {};
+export function delayedStream(names: Names, schedules: ScheduleDoor, replicas: number): StreamPlan {
   return {
     create: {
       name: names.delayedStream,
@@ -122,15 +121,16 @@ export function delayedStream(names: Names, schedules: boolean, replicas: number
       allow_direct: true,
       duplicate_window: nanos(DEFAULT_DEDUPE_MS),
       num_replicas: replicas,
-      ...scheduled,
+      ...schedules.create,
     },
+    optional: ["allow_msg_schedules"],
     update: () => ({
       max_msgs: -1,
       max_bytes: -1,
       max_age: 0,
       max_msgs_per_subject: 1,
       allow_direct: true,
-      ...scheduled,
+      ...schedules.update,
     }),
   };
 }
@@ -273,8 +273,7 @@ export function inboxStream(names: Names, replicas: number): StreamPlan {
 }
 
 /** No limits, as for delayed jobs: a limit would drop timers. */
-export function timerStream(names: Names, schedules: boolean, replicas: number): StreamPlan {
-  const scheduled = schedules ? { allow_msg_schedules: true } : {};
+export function timerStream(names: Names, schedules: ScheduleDoor, replicas: number): StreamPlan {
   return {
     create: {
       name: names.timerStream,
@@ -286,9 +285,10 @@ export function timerStream(names: Names, schedules: boolean, replicas: number):
       // Nothing in it has a message id; a window would only cost memory.
       duplicate_window: nanos(100),
       num_replicas: replicas,
-      ...scheduled,
+      ...schedules.create,
     },
-    update: () => ({ max_msgs: -1, max_bytes: -1, max_age: 0, ...scheduled }),
+    optional: ["allow_msg_schedules"],
+    update: () => ({ max_msgs: -1, max_bytes: -1, max_age: 0, ...schedules.update }),
   };
 }
 

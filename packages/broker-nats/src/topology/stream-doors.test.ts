@@ -1,7 +1,7 @@
 import type { NatsConnection } from "@nats-io/nats-core";
 import { expect, test } from "vitest";
 import { serverFeatures } from "../connection/server-features.ts";
-import { batchDoor } from "./batch-door.ts";
+import { batchDoor, scheduleDoor } from "./stream-doors.ts";
 
 const OPEN = { allow_batched: true };
 
@@ -15,4 +15,18 @@ test.each([
 ])("a server %s in the cluster %s", (version, cluster, create, update) => {
   const nc = { info: { version, cluster } } as unknown as NatsConnection;
   expect(batchDoor(nc, serverFeatures(version))).toEqual({ create, update });
+});
+
+const SCHEDULES = { allow_msg_schedules: true };
+
+test.each([
+  ["2.15.2", undefined, SCHEDULES, SCHEDULES],
+  // A delayed job would run no sooner than the next server is upgraded.
+  ["2.15.2", "c", SCHEDULES, {}],
+  ["2.12.0", "c", SCHEDULES, {}],
+  ["2.11.9", "c", {}, {}],
+  ["2.10.29", undefined, {}, {}],
+])("delayed jobs on a server %s in the cluster %s", (version, cluster, create, update) => {
+  const nc = { info: { version, cluster } } as unknown as NatsConnection;
+  expect(scheduleDoor(nc, serverFeatures(version))).toEqual({ create, update });
 });
