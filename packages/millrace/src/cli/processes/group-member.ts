@@ -8,6 +8,9 @@ export type MemberMessage =
   /** Its node has stopped as it was told to, and is not to be started again. */
   | { readonly kind: "stopped" };
 
+/** Said with each of them: whatever else runs in the process may send on the same channel. */
+export const SENDER = "millrace-group";
+
 /** Set for each process of a group: its number, from 1. */
 export const MEMBER = "MILLRACE_PROCESS_NUMBER";
 
@@ -31,6 +34,39 @@ export function groupMember(
   process.channel?.unref();
   return {
     number,
-    tell: (message) => void (process.connected && process.send?.(message)),
+    tell: (message) => void (process.connected && process.send?.({ from: SENDER, ...message })),
   };
+}
+
+const LISTS = ["servers", "queues", "jobs", "schedules", "machines"] as const;
+
+/** @returns undefined where it was not said by `tell` */
+export function readMemberMessage(message: unknown): MemberMessage | undefined {
+  if (!isObject(message) || message["from"] !== SENDER) return undefined;
+  const { kind, url, about } = message;
+  switch (kind) {
+    case "stopped":
+      return { kind };
+    case "listening":
+      return typeof url === "string" && URL.canParse(url) ? { kind, url } : undefined;
+    case "serving":
+      return isServing(about) ? { kind, about } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function isServing(about: unknown): about is Serving {
+  return (
+    isObject(about) &&
+    typeof about["node"] === "string" &&
+    LISTS.every((name) => {
+      const list = about[name];
+      return Array.isArray(list) && list.every((item) => typeof item === "string");
+    })
+  );
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
 }

@@ -27,7 +27,19 @@ test("a group whose processes can't be started ends, and says why", async () => 
 });
 
 test("what a handler or a library sends to the group is none of the group's", async () => {
-  const sends = `for (const sent of [null, "ready", {}, { kind: "serving" }]) process.send(sent);
+  const about = { node: "n", servers: [], queues: [], jobs: [], schedules: [] };
+  const foreign = [
+    ...[null, "ready", {}, { kind: "serving" }, { kind: "listening", url: "x" }],
+    ...[{ kind: "stopped" }, { kind: "serving", about: { ...about, machines: [] } }],
+    ...[
+      { kind: "serving", about: {} },
+      { kind: "serving", about },
+      { kind: "listening", url: "x" },
+    ]
+      // As if one had the group's own name.
+      .map((message) => ({ from: "millrace-group", ...message })),
+  ];
+  const sends = `for (const sent of ${JSON.stringify(foreign)}) process.send(sent);
     await new Promise((sent) => process.send({ kind: "listening" }, sent));
     process.exit(0);`;
   const group = new ProcessGroup({
@@ -46,8 +58,10 @@ async function livesOf(...lives: readonly string[]) {
   const dir = await mkdtemp(join(tmpdir(), "millrace-lives-"));
   onTestFinished(() => rm(dir, { recursive: true }));
   const script = `import { mkdirSync } from "node:fs";
-    const say = (message) => new Promise((sent) => process.send(message, sent));
-    const serve = () => say({ kind: "serving", about: { node: "n" } });
+    const send = (message) => new Promise((sent) => process.send(message, sent));
+    const say = (message) => send({ from: "millrace-group", ...message });
+    const lists = { servers: [], queues: [], jobs: [], schedules: [], machines: [] };
+    const serve = () => say({ kind: "serving", about: { node: "n", ...lists } });
     const made = (n) => { try { mkdirSync(${JSON.stringify(`${dir}/`)} + n); return true; } catch { return false; } };
     ${lives.map((life, n) => `if (made(${n})) { ${life}; process.exit(0); }`).join("\n")}`;
   const warned: string[] = [];
@@ -58,6 +72,13 @@ async function livesOf(...lives: readonly string[]) {
   });
   return { code: await group.ended, warned };
 }
+
+test("an address where nobody can be asked is no end of the group", async () => {
+  const { code, warned } = await livesOf(
+    "await say({ kind: 'listening', url: 'ftp://x' }); await serve(); await say({ kind: 'stopped' })",
+  );
+  expect({ code, warned }).toEqual({ code: 0, warned: [] });
+});
 
 test("a process that ends by itself with exit code 0 is started again, one whose node was stopped is not", async () => {
   const { code, warned } = await livesOf(

@@ -1,8 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { get } from "node:http";
+import { get, type IncomingMessage } from "node:http";
+import { text } from "node:stream/consumers";
 import type { Probes } from "@millrace/runtime";
 import type { Serving } from "../serving/serve.ts";
-import { MEMBER, type MemberMessage } from "./group-member.ts";
+import { MEMBER, readMemberMessage } from "./group-member.ts";
 import { mergePages, type ProcessPage } from "./merge-pages.ts";
 
 /** One process of a group, over all its lives. */
@@ -161,8 +162,9 @@ export class ProcessGroup {
   }
 
   /** A handler in the process, or a library, may send what it likes on the same channel. */
-  #hear(member: Member, message: unknown): void {
-    if (!isMemberMessage(message)) return;
+  #hear(member: Member, said: unknown): void {
+    const message = readMemberMessage(said);
+    if (message === undefined) return;
     if (message.kind === "listening") member.url = message.url;
     else if (message.kind === "serving") member.about = message.about;
     else member.hasStopped = true;
@@ -228,14 +230,6 @@ function once(act: () => void): () => void {
   };
 }
 
-function isMemberMessage(message: unknown): message is MemberMessage {
-  if (typeof message !== "object" || message === null || !("kind" in message)) return false;
-  if (message.kind === "stopped") return true;
-  if (message.kind === "listening") return "url" in message && typeof message.url === "string";
-  if (message.kind !== "serving" || !("about" in message)) return false;
-  return typeof message.about === "object" && message.about !== null;
-}
-
 function probesOf(answer: { readonly body: string } | undefined): Probes {
   const silent = { live: false, ready: false, problems: ["it does not answer"] };
   if (answer === undefined) return silent;
@@ -247,18 +241,18 @@ function probesOf(answer: { readonly body: string } | undefined): Probes {
   }
 }
 
-/** @returns undefined where nobody answers in time */
-function ask(url: string): Promise<{ readonly status: number; readonly body: string } | undefined> {
-  return new Promise((resolve) => {
-    const request = get(url, { agent: false, timeout: ANSWER_WITHIN_MS }, (response) => {
-      const parts: Uint8Array[] = [];
-      response.on("data", (part: Uint8Array) => parts.push(part));
-      response.once("error", () => resolve(undefined));
-      response.once("end", () =>
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts).toString("utf8") }),
-      );
-    });
+/** @returns undefined where nobody answers in time, or nobody can be asked there */
+async function ask(
+  url: string,
+): Promise<{ readonly status: number; readonly body: string } | undefined> {
+  const asked = Promise.withResolvers<IncomingMessage>();
+  try {
+    const request = get(url, { agent: false, timeout: ANSWER_WITHIN_MS }, asked.resolve);
     request.once("timeout", () => request.destroy());
-    request.once("error", () => resolve(undefined));
-  });
+    request.once("error", asked.reject);
+    const response = await asked.promise;
+    return { status: response.statusCode ?? 0, body: await text(response) };
+  } catch {
+    return undefined;
+  }
 }
