@@ -60,7 +60,7 @@ export function nodeWork(base: NodeBase): NodeWork {
   const parts = {
     looks,
     strays,
-    threads: new ThreadPool(clock, config.threads, instrumentation?.threadModule, strays),
+    threads: new ThreadPool(clock, config.threads, instrumentation?.threadModule, strays, log),
     limits: nodeLimits({
       ...{ node: config.name, broker, metrics, registry, clock, log, leaseMs },
       limitsOf: (queue) => controls.limitsOf(queue),

@@ -176,8 +176,8 @@ export class Conversation {
     }
     if (!this.#over) return this.#tell({ do: "enqueued", attempt, call, sent });
     // It was not waited for, and the thread may be at another attempt by now.
-    if (sent.ok) return;
-    const { error } = sent;
+    const error = sent.ok ? sent.results.find((result) => !result.ok)?.error : sent.error;
+    if (error === undefined) return;
     attempted(() =>
       context.log.warn({ error }, "a job that its handler did not wait for could not be enqueued"),
     );

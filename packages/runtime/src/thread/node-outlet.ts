@@ -16,14 +16,24 @@ interface Call {
 
 /** The way of an attempt's jobs from its thread to the node, which has the connection. */
 export class NodeOutlet implements JobOutlet {
-  readonly #say: (said: Said) => void;
+  readonly #say: (said: Said) => boolean;
+  readonly #ended: () => MillraceError;
   readonly #carry: (job: PreparedJob) => PreparedJob;
   readonly #calls = new Map<number, Call>();
   #lastCall = 0;
 
-  /** @param carry adds the context that a job was made in */
-  constructor(say: (said: Said) => void, carry: (job: PreparedJob) => PreparedJob) {
+  /**
+   * @param say returns whether the node still listens
+   * @param ended why nothing is enqueued where it does not
+   * @param carry adds the context that a job was made in
+   */
+  constructor(
+    say: (said: Said) => boolean,
+    ended: () => MillraceError,
+    carry: (job: PreparedJob) => PreparedJob,
+  ) {
     this.#say = say;
+    this.#ended = ended;
     this.#carry = carry;
   }
 
@@ -52,7 +62,9 @@ export class NodeOutlet implements JobOutlet {
     return new Promise((resolve, reject) => {
       this.#calls.set(call, { resolve, reject });
       try {
-        this.#say({ say: "enqueue", call, jobs: jobs.map(this.#carry) });
+        if (this.#say({ say: "enqueue", call, jobs: jobs.map(this.#carry) })) return;
+        this.#calls.delete(call);
+        reject(this.#ended());
       } catch (cause) {
         this.#calls.delete(call);
         reject(

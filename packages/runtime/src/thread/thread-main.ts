@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import {
   type AnyJob,
   checkProgress,
+  type EnqueueItemResult,
   type Envelope,
   type ExecutionContext,
   MillraceError,
@@ -20,8 +21,8 @@ import { collectJobs } from "../registry/collect-jobs.ts";
 import { forwardingLogger } from "./forwarding-logger.ts";
 import { LeaseInThread } from "./lease-in-thread.ts";
 import { NodeOutlet } from "./node-outlet.ts";
-import { packError, packWish } from "./portable.ts";
-import type { FromThread, Said, ToThread } from "./thread-protocol.ts";
+import { packError, packWish, unpackError, unpackResult } from "./portable.ts";
+import type { FromThread, LeftOut, PortableSent, Said, ToThread } from "./thread-protocol.ts";
 import { ThreadTrace } from "./thread-trace.ts";
 
 type Order = Extract<ToThread, { do: "run" }>;
@@ -36,15 +37,19 @@ const jobs: readonly AnyJob[] = collectJobs((await import(module)) as object);
 /** What a handler's context does. What the handler has left behind goes on using it. */
 class AttemptInThread {
   readonly number: number;
+  /** Of its job. */
+  readonly #id: string;
   readonly lease = new LeaseInThread();
   readonly abort = new AbortSwitch(this.lease);
   readonly outlet: NodeOutlet;
   readonly producer: Producer;
   #over = false;
+  #hasLeftOut = false;
 
-  constructor(number: number) {
-    this.number = number;
-    this.outlet = new NodeOutlet(this.say, trace.carry);
+  constructor({ attempt, envelope }: Order) {
+    this.number = attempt;
+    this.#id = envelope.id;
+    this.outlet = new NodeOutlet(this.say, () => this.#ended(), trace.carry);
     this.producer = new Producer(this.outlet, systemClock);
   }
 
@@ -52,10 +57,59 @@ class AttemptInThread {
     return this.#over;
   }
 
-  readonly say = (said: Said): void => {
-    if (this.#over) return;
+  /** @returns whether the node listens to it */
+  readonly say = (said: Said): boolean => {
+    if (this.#over) return false;
     port?.postMessage({ ...said, attempt: this.number } satisfies FromThread);
+    return true;
   };
+
+  /**
+   * Once the attempt is over the node has settled the job, and may run another here. Who does not
+   * wait for the promise causes no unhandled rejection then, which would end the thread and that
+   * other job's attempt: the node's log says it, once.
+   */
+  enqueue<Sent>(send: () => Promise<Sent>): Promise<Sent> {
+    const sent = this.#over ? Promise.reject<Sent>(this.#ended()) : send();
+    const told: Promise<Sent> = sent.then(
+      (given) => {
+        if (this.#over) this.#leaveOut(firstError(given));
+        return given;
+      },
+      (error: unknown) => {
+        if (this.#over) {
+          told.catch(() => {});
+          this.#leaveOut(error);
+        }
+        throw error;
+      },
+    );
+    return told;
+  }
+
+  /**
+   * Once the attempt is over nobody is told: in what it has left behind, a refusal that nobody
+   * waits for would end the thread.
+   */
+  answered(call: number, sent: PortableSent): void {
+    if (!this.#over) this.outlet.answered(call, sent);
+    else if (!sent.ok) this.#leaveOut(unpackError(sent.error));
+    else this.#leaveOut(firstError(sent.results.map(unpackResult)));
+  }
+
+  #ended(): MillraceError {
+    return new MillraceError(
+      "job-ended",
+      `The attempt of ${this.#id} has ended, and enqueues nothing more. In a thread, wait for what a handler enqueues before it returns.`,
+    );
+  }
+
+  #leaveOut(error: unknown): void {
+    if (this.#hasLeftOut || error === undefined) return;
+    this.#hasLeftOut = true;
+    const left: LeftOut = { late: "enqueue", job: this.#id, error: packError(error) };
+    port?.postMessage(left);
+  }
 
   end(): void {
     this.#over = true;
@@ -64,20 +118,19 @@ class AttemptInThread {
 }
 
 let current: AttemptInThread | undefined;
-const sayOfCurrent = (said: Said): void => current?.say(said);
+const sayOfCurrent = (said: Said): void => void current?.say(said);
 const trace = new ThreadTrace(forwardingLogger(sayOfCurrent));
 const strays = new StraySignals((_job, wish) => sayOfCurrent({ say: "stray", wish }));
 
 port.on("message", (message: ToThread) => {
   if (message.do === "run") void run(message);
-  // For one that is over it comes too late: a refusal that nobody waits for would end the thread.
-  else if (current === undefined || current.isOver || message.attempt !== current.number) return;
-  else if (message.do === "abort") current.abort.abort(message.cause, message.message);
-  else current.outlet.answered(message.call, message.sent);
+  else if (message.attempt !== current?.number) return;
+  else if (message.do === "enqueued") current.answered(message.call, message.sent);
+  else if (!current.isOver) current.abort.abort(message.cause, message.message);
 });
 
 async function run(order: Order): Promise<void> {
-  const own = (current = new AttemptInThread(order.attempt));
+  const own = (current = new AttemptInThread(order));
   own.say({ say: "begun" });
   try {
     await own.lease.load(order.lease);
@@ -111,13 +164,11 @@ function contextOf(order: Order, input: unknown, own: AttemptInThread): Executio
   const { abort, producer } = own;
   const transaction = new OneTransaction(() => ({ job: envelope, signal: abort.signal }));
   const enqueueing = <Sent>(send: () => Promise<Sent>): Promise<Sent> =>
-    own.isOver
-      ? tooLate(envelope)
-      : (async () => {
-          refuseIfLost(abort);
-          transaction.refuseEnqueue();
-          return send();
-        })();
+    own.enqueue(async () => {
+      refuseIfLost(abort);
+      transaction.refuseEnqueue();
+      return send();
+    });
   return {
     input,
     signal: abort.signal,
@@ -149,22 +200,13 @@ function refuseIfLost(abort: AbortSwitch): void {
   if (reason?.code === "lease-lost") throw reason;
 }
 
-/**
- * The node has settled the job, and may run another here. Who does not wait for the promise causes
- * no unhandled rejection, which would end the thread and that other job's attempt.
- */
-function tooLate({ id }: Envelope): Promise<never> {
-  const refused = Promise.reject<never>(
-    new MillraceError(
-      "job-ended",
-      `The attempt of ${id} has ended, and enqueues nothing more. In a thread, wait for what a handler enqueues before it returns.`,
-    ),
-  );
-  refused.catch(() => {});
-  return refused;
+/** Of the jobs of an `enqueueMany`. */
+function firstError(given: unknown): unknown {
+  if (!Array.isArray(given)) return undefined;
+  return (given as readonly EnqueueItemResult[]).find((result) => !result.ok)?.error;
 }
 
-function sayReturned(job: AnyJob, given: unknown, say: (said: Said) => void): void {
+function sayReturned(job: AnyJob, given: unknown, say: (said: Said) => unknown): void {
   let value = given;
   let why: string | undefined;
   let isSendable = true;
@@ -174,7 +216,7 @@ function sayReturned(job: AnyJob, given: unknown, say: (said: Said) => void): vo
     isSendable = false;
     why = MillraceError.is(error) ? unserializable(error).reason : undefined;
     // At the node a schema may yet make plain data of it.
-    if (job.output === undefined) return say({ say: "returned-unsendable", why });
+    if (job.output === undefined) return void say({ say: "returned-unsendable", why });
   }
   try {
     say({ say: "returned", value });

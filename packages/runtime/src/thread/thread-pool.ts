@@ -1,9 +1,19 @@
 import { Worker } from "node:worker_threads";
-import { type AnyJob, type Clock, MillraceError, threadFile } from "@millrace/core";
+import {
+  type AnyJob,
+  type Clock,
+  type Logger,
+  MillraceError,
+  recordError,
+  silentLogger,
+  threadFile,
+} from "@millrace/core";
 import type { StraySignals } from "../execution/attempt/stray-signals.ts";
 import type { ThreadOptions } from "../node/node-options.ts";
 import { Conversation } from "./conversation.ts";
+import { unpackError } from "./portable.ts";
 import type { ThreadContext } from "./thread-context.ts";
+import type { LeftOut } from "./thread-protocol.ts";
 
 /**
  * A thread that waits for work, kept because starting one and importing the job file takes tens of
@@ -24,6 +34,7 @@ export class ThreadPool {
   readonly #options: ThreadOptions;
   readonly #traceModule: string | undefined;
   readonly #strays: Pick<StraySignals, "found"> | undefined;
+  readonly #log: Logger;
   readonly #idle: IdleThread[] = [];
   readonly #busy = new Set<Worker>();
   #conversations = 0;
@@ -38,7 +49,9 @@ export class ThreadPool {
     options: ThreadOptions,
     traceModule?: string,
     strays?: Pick<StraySignals, "found">,
+    log: Logger = silentLogger,
   ) {
+    this.#log = log;
     this.#strays = strays;
     this.#clock = clock;
     this.#options = options;
@@ -120,10 +133,29 @@ export class ThreadPool {
       const at = this.#idle.findIndex((thread) => thread.worker === worker);
       if (at >= 0) this.#idle.splice(at, 1);
     };
+    worker.on("message", (said: unknown) => sayLeftOut(this.#log, said));
     worker.on("error", forget);
     worker.on("exit", forget);
     return worker;
   }
+}
+
+/** Whatever is posted in the thread is heard here; no error may leave a handler of events. */
+function sayLeftOut(log: Logger, said: unknown): void {
+  if (!isLeftOut(said)) return;
+  try {
+    const { job, error } = said;
+    log.warn(
+      { job, error: recordError(unpackError(error)) },
+      "a job that its handler did not wait for was left out",
+    );
+  } catch {
+    // It was made to look like one of the thread's.
+  }
+}
+
+function isLeftOut(said: unknown): said is LeftOut {
+  return typeof said === "object" && said !== null && "late" in said && said.late === "enqueue";
 }
 
 /**

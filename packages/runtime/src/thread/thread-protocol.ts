@@ -73,6 +73,16 @@ export type Said =
   | { readonly say: "wished"; readonly wish: PortableWish }
   | { readonly say: "threw"; readonly error: PortableError };
 
+/**
+ * What a thread says of an attempt that is over. `job` is its id: nobody at the node listens to
+ * that attempt any more.
+ */
+export interface LeftOut {
+  readonly late: "enqueue";
+  readonly job: string;
+  readonly error: PortableError;
+}
+
 export type PortableSent =
   | { readonly ok: true; readonly results: readonly PortableResult[] }
   | { readonly ok: false; readonly error: PortableError };

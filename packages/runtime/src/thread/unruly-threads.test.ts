@@ -99,13 +99,23 @@ test("what a job has left behind in its thread says and enqueues nothing in the 
     expect(await shared.broker.findWaiting(id)).toBeUndefined();
 });
 
-test("a job that was enqueued, not waited for and refused fails no job that runs in the thread later", async () => {
+test("a job that was enqueued, not waited for and refused fails no job that runs in the thread later, and is a line of the log", async () => {
+  const said = told("a job that its handler did not wait for ");
   expect(await shared.run("leave-refused")).toMatchObject({ output: "left" });
+  expect(await said).toContain("no-such-queue");
+  expect(await shared.run("stir-up")).toMatchObject({ state: "succeeded" });
+});
+
+test("a job that was not made before its handler's end is left out, and that is a line of the log", async () => {
+  const said = told("a job that its handler did not wait for was left out");
+  expect(await shared.run("leave-unmade")).toMatchObject({ output: "left" });
+  expect(await said).toContain("job-ended");
+  expect(await shared.broker.findWaiting("unmade")).toBeUndefined();
   expect(await shared.run("stir-up")).toMatchObject({ state: "succeeded" });
 });
 
 test("a lease that is lost during the grace ends the thread at once", async () => {
-  const { told, exit } = watchThread();
+  const { exit } = watchThread();
   const { broker, node, enqueue } = await startThreadNode({ jobs: [impatient], log });
   onTestFinished(() => node.stop({ immediate: true }));
   await enqueue(impatient.name, "ignore-abort");
@@ -116,7 +126,7 @@ test("a lease that is lost during the grace ends the thread at once", async () =
 });
 
 test("an attempt that is over although its handler goes on ends the thread", async () => {
-  const { told, exit } = watchThread();
+  const { exit } = watchThread();
   const begun = told("begun");
   const { node, run } = await startThreadNode({
     ...{ jobs: [unruly], log },
@@ -145,6 +155,13 @@ test("a middleware that answers without waiting for the thread's job ends that t
   expect(node.state).toBe("running");
 });
 
+/** The next line that begins so. */
+function told(start: string): Promise<string> {
+  return new Promise((resolve) => {
+    onLine = (line) => line.startsWith(start) && resolve(line);
+  });
+}
+
 /** The next that is started, and what its handler logs. */
 function watchThread() {
   const exit = Promise.withResolvers<void>();
@@ -155,11 +172,7 @@ function watchThread() {
   };
   process.once("worker", watch);
   onTestFinished(() => void process.off("worker", watch));
-  const told = (start: string): Promise<void> =>
-    new Promise((resolve) => {
-      onLine = (line) => line.startsWith(start) && resolve();
-    });
-  return { told, exit: exit.promise, worker: started.promise };
+  return { exit: exit.promise, worker: started.promise };
 }
 
 test("where no other thread can be made for a job whose own ended before it began, its attempt fails and its node lives", async () => {
