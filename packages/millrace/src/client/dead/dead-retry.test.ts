@@ -107,7 +107,7 @@ test("a letter that is put back has its place in chain and batch from the life t
   const closes = {
     ...{ id: "b", total: 1, succeeded: 1, dead: 0, expired: 0, cancelled: 0, refused: 0 },
   };
-  const placed = { ...ENVELOPE, follows: { id: "before", queue: "q" }, closes };
+  const placed = { ...ENVELOPE, follows: { id: "before", queue: "q" }, closes, effectsOf: 3 };
   const putBack = (door: Pick<StoredDeadLetter, "door">): Envelope => {
     const old = { ...letter(writeEnvelope(placed)), ...door };
     const again = letterAfterLife(old, revivedEnvelope(old, 100), {});
@@ -116,7 +116,10 @@ test("a letter that is put back has its place in chain and batch from the life t
   // It is not known who wrote it.
   expect(putBack({})).not.toHaveProperty("follows");
   expect(putBack({})).not.toHaveProperty("closes");
-  expect(putBack({ door: "runtime" })).toMatchObject({ follows: placed.follows, closes });
+  expect(putBack({})).not.toHaveProperty("effectsOf");
+  expect(putBack({ door: "runtime" })).toMatchObject({
+    ...{ follows: placed.follows, closes, effectsOf: 3 },
+  });
 });
 
 test("a generation of which no token can be made is nobody's", () => {

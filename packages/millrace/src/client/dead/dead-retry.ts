@@ -83,15 +83,20 @@ export function revivedEnvelope(
  */
 export function letterAfterLife(
   letter: StoredDeadLetter,
-  { generation, life, sentFrom, follows, closes }: Envelope,
+  { generation, life, sentFrom, follows, closes, effectsOf }: Envelope,
   limits: RevivalLimits,
 ): DeadLetter {
   const { sequence: _, ...rest } = letter;
   // A letter of an older version may have these from anybody: the life after it has what is so.
-  const { follows: _follows, closes: _closes, ...kept } = readLetter(letter, limits);
+  const {
+    follows: _follows,
+    closes: _closes,
+    effectsOf: _effects,
+    ...kept
+  } = readLetter(letter, limits);
   const envelope: Envelope = {
     ...kept,
-    ...defined({ follows, closes }),
+    ...defined({ follows, closes, effectsOf }),
     ...{ id: letter.id, generation },
     ...defined({ life, sentFrom }),
   };
