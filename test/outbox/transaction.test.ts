@@ -140,6 +140,18 @@ describe.skipIf(missing !== undefined)(
       expect(await charges()).toBe(2);
     });
 
+    test("nor do it and a node of an earlier version, which goes by its own time, do it both", async () => {
+      const anew = { createdAt: 2, effectsOf: 1 };
+      expect(await run(job({ createdAt: 2 }), async () => 1)).toBe(1);
+      expect(await run(job(anew), async () => 2)).toBe(1);
+      // As what comes after it finds it, by either time.
+      for (const createdAt of [1, 2]) expect(await run(job({ createdAt }), async () => 3)).toBe(1);
+      const other = { id: "b", ...anew };
+      expect(await run(job(other), async () => 4)).toBe(4);
+      expect(await run(job({ id: "b", createdAt: 2 }), async () => 5)).toBe(4);
+      expect(await charges()).toBe(2);
+    });
+
     test.each(["COMMIT", "ROLLBACK"] as const)(
       "of two runs at the same time the second waits for the first, which ends by %s",
       async (end) => {

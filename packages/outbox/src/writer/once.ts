@@ -35,21 +35,37 @@ export async function once<Output>(
       "context.transaction needs PostgreSQL: no record of done jobs is kept in MariaDB or MySQL.",
     );
   signal.throwIfAborted();
-  const { queue, id } = job;
-  const key = [queue, id, String(effectsOf(job))];
-  const first = await transaction.run(BEGIN_DONE, key);
-  if (first.length === 0) return storedOutput<Output>(await transaction.run(READ_OUTPUT, key), id);
+  const { queue, id, createdAt } = job;
+  // What was enqueued anew may come to a node of an earlier version too, which goes by its own
+  // time: the work is done for both, or by neither.
+  const times = new Set([effectsOf(job), createdAt]);
+  const begun: (readonly string[])[] = [];
+  const keep = async (kept: string): Promise<void> => {
+    for (const own of begun) await transaction.run(KEEP_OUTPUT, [kept, ...own]);
+  };
+  for (const time of times) {
+    const key = [queue, id, String(time)];
+    const first = await transaction.run(BEGIN_DONE, key);
+    if (first.length > 0) {
+      begun.push(key);
+      continue;
+    }
+    const stored = storedOutput(await transaction.run(READ_OUTPUT, key), id);
+    await keep(stored);
+    return outputIn<Output>(stored);
+  }
   const output = await act();
   if (OutcomeSignal.is(output)) throw output;
   const kept = Buffer.from(encodeMsgpack([output])).toString("base64");
-  await transaction.run(KEEP_OUTPUT, [kept, ...key]);
+  await keep(kept);
   // As late as can be. What comes between this and the commit is an ordinary race: the job's end
   // and its cancellation at the same moment.
   signal.throwIfAborted();
   return output;
 }
 
-function storedOutput<Output>(rows: Awaited<ReturnType<Transaction["run"]>>, id: string): Output {
+/** @returns as it is stored, in base64 */
+function storedOutput(rows: Awaited<ReturnType<Transaction["run"]>>, id: string): string {
   const [row] = rows;
   if (row === undefined)
     throw new MillraceError(
@@ -61,10 +77,11 @@ function storedOutput<Output>(rows: Awaited<ReturnType<Transaction["run"]>>, id:
       "outbox-failed",
       `A transaction of the job ${id} was committed although its work had thrown, so it is not known whether it was done. Look at its effects, then delete the job's row from millrace_done to have it run again. The function that you gave to database() has to roll back where the function that it is given throws.`,
     );
-  const [output] = decodeBody(
-    Buffer.from(row["output"], "base64"),
-    MSGPACK,
-    Number.POSITIVE_INFINITY,
-  ) as [Output];
+  return row["output"];
+}
+
+function outputIn<Output>(stored: string): Output {
+  const body = Buffer.from(stored, "base64");
+  const [output] = decodeBody(body, MSGPACK, Number.POSITIVE_INFINITY) as [Output];
   return output;
 }
