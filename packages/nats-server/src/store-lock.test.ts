@@ -1,8 +1,19 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { launchServer } from "./launch.ts";
+import { lockStore } from "./store-lock.ts";
 
 /** Notes its own pid, and what the lock says as it begins. */
 const SERVER = `#!/bin/sh
@@ -39,4 +50,39 @@ test("a server that the lock can't name never begins", async () => {
   await expect(launchServer({ path, storeDir })).rejects.toThrow();
   for (const file of ["seen", "millrace-server.lock"])
     await expect(stat(join(storeDir, file))).rejects.toMatchObject({ code: "ENOENT" });
+});
+
+test("of many that find a lock abandoned at once one takes it over", async () => {
+  const round = async (): Promise<number> => {
+    const { storeDir, lock } = await scene();
+    await writeFile(lock, JSON.stringify({ pid: 2 ** 30, url: "nats://127.0.0.1:1" }));
+    const asked = Array.from({ length: 6 }, (_, n) => lockStore(storeDir, `nats://127.0.0.1:${n}`));
+    const ends = await Promise.allSettled(asked);
+    return ends.filter(({ status }) => status === "fulfilled").length;
+  };
+  const holders = await Promise.all(Array.from({ length: 40 }, round));
+  expect(holders).toEqual(holders.map(() => 1));
+});
+
+test("one that was killed while it took a lock over holds nobody up for long", async () => {
+  const { storeDir, lock } = await scene();
+  await writeFile(lock, JSON.stringify({ pid: 2 ** 30, url: "nats://127.0.0.1:1" }));
+  await mkdir(`${lock}.takeover`);
+  const longAgo = new Date(Date.now() - 60_000);
+  await utimes(`${lock}.takeover`, longAgo, longAgo);
+  (await lockStore(storeDir, "nats://127.0.0.1:2")).release();
+  expect(await readdir(storeDir)).toEqual([]);
+});
+
+test("a lock that somebody else has by now is not handed on", async () => {
+  const { storeDir, lock } = await scene();
+  const held = await lockStore(storeDir, "nats://127.0.0.1:2");
+  const theirs = JSON.stringify({ pid: process.pid, url: "nats://127.0.0.1:3" });
+  await writeFile(lock, theirs);
+  await expect(held.hand(process.pid)).rejects.toMatchObject({
+    code: "store-in-use",
+    message: expect.stringContaining("nats://127.0.0.1:3") as string,
+  });
+  held.release();
+  expect(await readFile(lock, "utf8")).toBe(theirs);
 });

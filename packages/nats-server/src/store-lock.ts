@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
-import { link, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { link, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MillraceError } from "@millrace/core";
@@ -41,7 +41,7 @@ export async function lockStore(storeDir: string, url: string): Promise<StoreLoc
     if (found === undefined) continue;
     const owner = parse(found);
     if (await isGone(path, owner)) {
-      await takeAway(path, found);
+      if (await takeOver(path, mine)) break;
     } else if (performance.now() > deadline) {
       throw storeInUse(storeDir, owner);
     } else {
@@ -51,6 +51,9 @@ export async function lockStore(storeDir: string, url: string): Promise<StoreLoc
   return {
     async hand(pid) {
       const its = await describeOwner(pid, url);
+      const found = await read(path);
+      // Whoever slept for long may have been taken for gone.
+      if (found !== mine) throw storeInUse(storeDir, parse(found ?? ""));
       await writeFile(`${path}.new`, its);
       await rename(`${path}.new`, path);
       mine = its;
@@ -116,7 +119,44 @@ async function isGone(path: string, owner: Owner | undefined): Promise<boolean> 
   return start !== undefined && owner.start !== undefined && start !== owner.start;
 }
 
-/** Of two that find a lock abandoned, the later must not take away what the earlier has made. */
+/**
+ * Of those that find a lock abandoned one at a time looks again and takes it over: where one took
+ * away what another had just made, both had the store.
+ *
+ * @returns whether this one has it now
+ */
+async function takeOver(path: string, mine: string): Promise<boolean> {
+  const turn = `${path}.takeover`;
+  if (!(await takeTurn(turn))) {
+    await sleep(POLL_MS / 10);
+    return false;
+  }
+  try {
+    const found = await read(path);
+    if (found === undefined) return await create(path, mine);
+    if (!(await isGone(path, parse(found)))) return false;
+    await takeAway(path, found);
+    return await create(path, mine);
+  } finally {
+    await rm(turn, { recursive: true, force: true });
+  }
+}
+
+/** One that died in its turn has it no longer than an empty lock is waited for. */
+async function takeTurn(turn: string): Promise<boolean> {
+  try {
+    await mkdir(turn);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    const made = await stat(turn).catch(() => undefined);
+    if (made !== undefined && Date.now() - made.mtimeMs > EMPTY_MS)
+      await rm(turn, { recursive: true, force: true });
+    return false;
+  }
+}
+
+/** Not what another has made meanwhile, who may have taken this one's turn for abandoned. */
 async function takeAway(path: string, abandoned: string): Promise<void> {
   const aside = `${path}.${randomUUID()}`;
   try {
@@ -125,7 +165,6 @@ async function takeAway(path: string, abandoned: string): Promise<void> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
     throw error;
   }
-  // What a third has made meanwhile stays.
   if ((await read(aside)) !== abandoned) await link(aside, path).catch(() => {});
   await rm(aside, { force: true });
 }
