@@ -63,9 +63,9 @@ export function serverAddresses(
   let auth = options.auth;
   const urls = given.map((server) => {
     const [, scheme = "", userInfo, host = ""] =
-      /^([a-z]+:\/\/)?(?:(.*)@)?(.*)$/.exec(server.trim()) ?? [];
+      /^([a-z]+:\/\/)?(?:(.*)@)?(.*)$/i.exec(server.trim()) ?? [];
     if (userInfo !== undefined) auth ??= authOf(userInfo);
-    return `${scheme}${host}`;
+    return `${scheme.toLowerCase()}${host}`;
   });
   return { urls, auth };
 }

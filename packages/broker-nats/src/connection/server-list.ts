@@ -1,6 +1,6 @@
 import { MillraceError } from "../errors.ts";
 
-const SCHEME = /^[a-z]+:\/\//;
+const SCHEME = /^[a-z]+:\/\//i;
 /** A name, an IPv4 address, or an IPv6 one with or without brackets; and a port, if any. */
 const HOST = /^(?:\[[^\]]*\]|[^:]*|[\da-f]*:[\da-f]*:[\da-f:.]*)(?::\d{1,5})?\/?$/i;
 
@@ -15,19 +15,20 @@ export function serverList(text: string): string[] {
     .split(",")
     .map((server) => server.trim())
     .filter((server) => server !== "");
-  if (servers.every((server, index) => isWhole(server, servers.slice(index + 1)))) return servers;
+  if (servers.every(isWhole)) return servers;
   throw new MillraceError(
     "invalid-option",
     "A server's address is host:port, and each one with a user begins with its scheme (nats://). Where a comma belongs to a password, write it as %2C.",
   );
 }
 
-/** Whether it is a server by itself, and not what stands before a comma in a password. */
-function isWhole(server: string, others: readonly string[]): boolean {
+/**
+ * Whether it is a server by itself. A password's first piece may look like a host and its port
+ * (`ada:4711`): it is known by what follows it, a user or a password without a scheme.
+ */
+function isWhole(server: string, place: number): boolean {
   const scheme = SCHEME.exec(server)?.[0] ?? "";
-  if (server.includes("@")) return HOST.test(server.slice(server.lastIndexOf("@") + 1));
-  if (!HOST.test(server.slice(scheme.length))) return false;
-  if (scheme === "") return true;
-  const next = others.find((other) => SCHEME.test(other) || other.includes("@"));
-  return next === undefined || SCHEME.test(next);
+  if (!server.includes("@")) return HOST.test(server.slice(scheme.length));
+  if (scheme === "" && place > 0) return false;
+  return HOST.test(server.slice(server.lastIndexOf("@") + 1));
 }

@@ -28,12 +28,12 @@ test("every field says its value and where it is from", () => {
 test("no secret is shown, and of a URL only what stands before the host is hidden", () => {
   const shown = explained({
     env: {
-      MILLRACE_SERVERS: "nats://u:p@ss@a:4222, tls://t0ken@b, c:4222, u:pass@d",
+      MILLRACE_SERVERS: "u:pass@d, nats://u:p@ss@a:4222, tls://t0ken@b, c:4222",
       MILLRACE_TOKEN: "t0ken",
     },
   });
   expect(shown).toMatchObject({
-    servers: { value: ["nats://***@a:4222", "tls://***@b", "c:4222", "***@d"] },
+    servers: { value: ["***@d", "nats://***@a:4222", "tls://***@b", "c:4222"] },
     token: { value: "***" },
   });
   expect(JSON.stringify(shown)).not.toMatch(/t0ken|u:p|:pass@|p@ss/);

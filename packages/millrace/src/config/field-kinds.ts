@@ -96,7 +96,7 @@ export const patterns: FieldKind<readonly string[]> = {
   show: (value) => value.join("\n"),
 };
 
-const SERVER = /^((nats|tls):\/\/)?[^/]+\/?$/;
+const SERVER = /^((nats|tls):\/\/)?[^/]+\/?$/i;
 
 export const servers: FieldKind<readonly string[]> = {
   ...list,

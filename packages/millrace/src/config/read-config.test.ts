@@ -110,6 +110,7 @@ describe("a comma in a server's password cuts no half off that is shown", () => 
   test.each([
     { servers: "nats://ada:s3cr3t,rest@host" },
     { servers: "nats://ada:4711,rest@host" },
+    { servers: "ada:4711,rest@host" },
     { servers: ["nats://a:4222", "nats://ada:s3cr3t,rest@host"] },
   ])("%j", (values) => {
     const message = messageOf({ file: { path: "m.json", values } });
@@ -122,6 +123,7 @@ describe("a comma in a server's password cuts no half off that is shown", () => 
       ["nats://a:4222", "ada:pw@b:4222"],
       ["nats://a:4222", "ada:pw@b:4222"],
     ],
+    ["NATS://a:4222", ["NATS://a:4222"]],
     ["nats://a:4222, nats://ada:pw@b:4222", ["nats://a:4222", "nats://ada:pw@b:4222"]],
     ["ada:a%2Cb@a:1, [::1]:4222, ::1, b", ["ada:a%2Cb@a:1", "[::1]:4222", "::1", "b"]],
   ])("%j is taken", (servers, expected) => {

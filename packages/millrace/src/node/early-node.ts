@@ -119,5 +119,5 @@ export class EarlyNode implements MillraceNode {
 
 /** A server's URL may hold a password. */
 export function withoutUser(server: string): string {
-  return server.replace(/^([a-z]+:\/\/)?.*@/, "$1");
+  return server.replace(/^([a-z]+:\/\/)?.*@/i, "$1");
 }
