@@ -137,7 +137,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     "/api",
     apiOf({
       ...{ fleet: millrace, show, clock, feed, known, title, outbox, doctor, search, grafana },
-      ...{ drains, traceUrl },
+      ...{ drains, traceUrl, authorize: options.authorize },
     }),
   );
   if (options.metrics !== undefined) app.get("/metrics", metricsPage(options.metrics));

@@ -13,7 +13,8 @@ export interface DashboardUser {
 }
 
 /**
- * Says who asks: `undefined` refuses. Called for every request, so it should look a session up
+ * Says who asks: `undefined` refuses. Called for every request, and every 15 seconds for a page
+ * that is open, with the request by which it follows what moves. So it should look a session up
  * rather than compute a password's hash.
  */
 export type Authorize = (

@@ -1,7 +1,7 @@
 import type { Clock } from "@millrace/core";
 import type { ShowValue } from "@millrace/telemetry/masking";
 import type { Context } from "hono";
-import type { DashboardEnv } from "../access/user.ts";
+import type { Authorize, DashboardEnv } from "../access/user.ts";
 import type { DashboardDoctor } from "../fleet/doctor.ts";
 import type { Drains } from "../fleet/drains.ts";
 import type { Fleet } from "../fleet/fleet.ts";
@@ -12,6 +12,8 @@ import type { LiveFeed } from "../live/live-feed.ts";
 
 export interface ApiHost {
   readonly fleet: Fleet;
+  /** Asked again of what goes on for longer than a request. */
+  readonly authorize: Authorize;
   readonly drains: Drains;
   readonly show: ShowValue;
   readonly clock: Clock;

@@ -48,7 +48,12 @@ export function apiOf(host: ApiHost): Hono<DashboardEnv> {
   });
   addReads(api, host, host.known);
   addChanges(api, host, host.known);
-  api.get("/live", (context) => liveStream(host.feed, host.clock, context.req.raw.signal));
+  api.get("/live", ({ req: { raw } }) =>
+    liveStream(host.feed, host.clock, {
+      signal: raw.signal,
+      isLetIn: async () => (await host.authorize(raw)) !== undefined,
+    }),
+  );
   return api;
 }
 

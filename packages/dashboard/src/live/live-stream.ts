@@ -7,10 +7,22 @@ import type { LiveFeed } from "./live-feed.ts";
  */
 const SIGN_OF_LIFE_MS = 15_000;
 
-/** The feed as server-sent events, for one page. Ends when the page goes, or with the feed. */
-export function liveStream(feed: LiveFeed, clock: Clock, signal: AbortSignal): Response {
+/** The page that follows the feed. */
+export interface LivePage {
+  /** Aborted when it goes. */
+  readonly signal: AbortSignal;
+  /** Whether who looks at it still may. Asked before each sign of life but the first. */
+  readonly isLetIn: () => Promise<boolean>;
+}
+
+/**
+ * The feed as server-sent events, for one page. Ends when the page goes, with the feed, or where
+ * the login is over: a page that asks again is then refused.
+ */
+export function liveStream(feed: LiveFeed, clock: Clock, { signal, isLetIn }: LivePage): Response {
   const encoder = new TextEncoder();
   let end: () => void = () => {};
+  let isOver = false;
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       let timer: Timer;
@@ -20,9 +32,16 @@ export function liveStream(feed: LiveFeed, clock: Clock, signal: AbortSignal): R
         else controller.enqueue(encoder.encode(text));
       };
       const breathe = (): void => {
-        timer = clock.setTimer(SIGN_OF_LIFE_MS, breathe);
+        timer = clock.setTimer(SIGN_OF_LIFE_MS, () => void breatheIfLetIn());
         timer.unref?.();
         send("event: alive\ndata: -\n\n");
+      };
+      // What can't be found out ends it too: the page comes back by itself, and is told why not.
+      const breatheIfLetIn = async (): Promise<void> => {
+        const isStill = await isLetIn().catch(() => false);
+        if (isOver) return;
+        if (isStill) breathe();
+        else end();
       };
       const unlisten = feed.listen({
         tell: (news) => send(`data: ${JSON.stringify(news)}\n\n`),
@@ -30,6 +49,7 @@ export function liveStream(feed: LiveFeed, clock: Clock, signal: AbortSignal): R
       });
       end = () => {
         end = () => {};
+        isOver = true;
         unlisten();
         timer.cancel();
         controller.close();
