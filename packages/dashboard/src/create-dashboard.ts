@@ -155,7 +155,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   );
   app.notFound((context) => context.json(missing(), 404));
   app.onError((error, context) => {
-    const { status, body } = failureOf(error);
+    const { status, body } = failureOf(error, show);
     if (status === 500) options.onDefect?.(error);
     return context.json(body, status);
   });

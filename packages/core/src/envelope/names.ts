@@ -21,10 +21,13 @@ export function isQueueName(value: unknown): value is string {
   return typeof value === "string" && QUEUE.test(value);
 }
 
-/** @throws MillraceError `invalid-name` */
-export function requireId(value: unknown): string {
+/**
+ * @param what it is the id or the name of, as the error says it
+ * @throws MillraceError `invalid-name`
+ */
+export function requireId(value: unknown, what = "A job id"): string {
   if (isId(value)) return value;
-  throw invalid("A job id", value, "up to 128 of A-Z a-z 0-9 _ : -");
+  throw invalid(what, value, "up to 128 of A-Z a-z 0-9 _ : -");
 }
 
 /** @throws MillraceError `invalid-name` */

@@ -123,7 +123,7 @@ function addReads(
     },
     ["range", "queue"],
   );
-  read("/search", () => indexView(search));
+  read("/search", () => indexView(search, show));
   addErrorReads(read, reading, search);
   read("/operations", async () =>
     (await fleet.operations.list())

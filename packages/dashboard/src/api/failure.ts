@@ -1,5 +1,5 @@
 import { type ErrorCode, MillraceError } from "@millrace/core";
-import { maskText } from "@millrace/telemetry/masking";
+import type { ShowValue } from "@millrace/telemetry/masking";
 import type { FailureView } from "./views/views.ts";
 
 export type FailureStatus = 400 | 401 | 403 | 404 | 409 | 500 | 503;
@@ -31,7 +31,10 @@ const AWAY: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /** An error as an answer. Of a defect nothing is told but that it is one. */
-export function failureOf(error: unknown): {
+export function failureOf(
+  error: unknown,
+  show: ShowValue,
+): {
   readonly status: FailureStatus;
   readonly body: FailureView;
 } {
@@ -43,7 +46,7 @@ export function failureOf(error: unknown): {
   const { code } = error;
   return {
     status: statusOf(code),
-    body: { error: { code, message: maskText(error.message) } },
+    body: { error: { code, message: String(show(error.message)) } },
   };
 }
 

@@ -1,4 +1,4 @@
-import { maskText } from "@millrace/telemetry/masking";
+import type { ShowValue } from "@millrace/telemetry/masking";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { DashboardSearch, SearchedJob, SearchedState } from "../fleet/search.ts";
 import type { Asking } from "./changes/changes.ts";
@@ -87,13 +87,16 @@ export async function completions(
   return inTurn(() => jobs.complete(begun, which), signal);
 }
 
-export async function indexView(search: DashboardSearch | undefined): Promise<IndexView> {
+export async function indexView(
+  search: DashboardSearch | undefined,
+  show: ShowValue,
+): Promise<IndexView> {
   const status = await givenPart(search, "index of jobs").status();
   const { state, behind, jobs, bytes, oldestAt, unheard, problem } = status;
   return {
     ...{ state, behind, jobs, bytes, unheard },
     ...(oldestAt === undefined ? {} : { oldestAt }),
-    ...(problem === undefined ? {} : { problem: maskText(problem.message) }),
+    ...(problem === undefined ? {} : { problem: String(show(problem.message)) }),
   };
 }
 

@@ -97,3 +97,11 @@ test("one that is not heard of is lost; one that never was is not found", async 
   await expect(client.nodes.stop("nobody")).rejects.toMatchObject({ code: "node-not-found" });
   expect(await client.audit.list()).toEqual([]);
 });
+
+test("a name that no node has is said to be one of a node", async () => {
+  const { client } = await scene();
+  await expect(client.nodes.stop("*")).rejects.toMatchObject({
+    code: "invalid-name",
+    message: expect.stringMatching(/^A node's name is made of /),
+  });
+});

@@ -97,7 +97,7 @@ export function nodesOf(broker: Broker): Nodes {
     refuseUnknown(note, NOTE_NAMES, "an order to a node");
     const { reason, by = whoAmI() } = note;
     const nodes = await broker.documents(NODES_BUCKET);
-    const report = readNodeReport((await nodes.get(requireId(name)))?.value);
+    const report = readNodeReport((await nodes.get(requireId(name, "A node's name")))?.value);
     if (report === undefined)
       throw new MillraceError(
         "node-not-found",

@@ -76,7 +76,7 @@ export function messageRow(
 ): MessageRow {
   refuseUnknown(options, OPTIONS, "publish");
   requireSubject(subject);
-  const id = options.id === undefined ? rules.newId() : requireId(options.id);
+  const id = options.id === undefined ? rules.newId() : requireId(options.id, "A message's id");
   const isBytes = data instanceof Uint8Array;
   const given = withType(options.headers ?? {}, isBytes ? undefined : JSON_TYPE);
   const headers = tracedHeaders(rules.instrumentation, {

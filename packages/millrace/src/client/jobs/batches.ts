@@ -58,7 +58,7 @@ export function batchesOf(broker: Broker): Batches {
     async get(id, options = {}) {
       refuseUnknown(options, GET_NAMES, "batches.get()");
       const { queue } = options;
-      const found = await broker.batches.find(requireId(id));
+      const found = await broker.batches.find(requireId(id, "A batch's id"));
       if (found === undefined) return overBatch(broker, id, queue);
       const status = await openBatch(broker, found);
       // It was perhaps removed between the looks, and its jobs with it.

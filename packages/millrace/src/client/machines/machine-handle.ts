@@ -143,7 +143,7 @@ export function machineHandle<Chart extends AnyStateMachine>(
     send: async (event, options = {}) => {
       refuseUnknown(options, SEND_NAMES, "send()");
       const data = encode(requireEvent(event), "event");
-      const eventId = options.id === undefined ? newId() : requireId(options.id);
+      const eventId = options.id === undefined ? newId() : requireId(options.id, "An event's id");
       await send("send()", { kind: "event", data, eventId }, options);
     },
     stop: async (own = {}) =>
