@@ -17,7 +17,7 @@ try {
   console.log(String(error));
 }
 
-await using millrace = await connect();
+const millrace = await connect();
 const node = await createNode({
   jobs: [
     chargeOrder.handler(({ input }) => console.log(`order ${input.orderId}: ${input.cents} cents`)),
@@ -26,8 +26,10 @@ const node = await createNode({
 await node.start();
 
 // The jobs have waited in the database. The relay brings them to their queue, if need be later.
-await using relay = await startRelay({ broker: millrace.broker, store });
+const relay = await startRelay({ broker: millrace.broker, store });
 relay.wake();
 await millrace.handle("charge-1", "shop").result({ timeout: "30s", appearsWithin: "30s" });
+await relay.stop();
 await node.stop();
+await millrace.close();
 database.close();

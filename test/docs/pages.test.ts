@@ -63,6 +63,16 @@ test("what a newcomer copies runs on Node 22, which has no `await using`", () =>
       expect(block).not.toContain("await using");
 });
 
+test("a page that shows `await using` says where it is known", () => {
+  const showing = PAGES.filter((page) =>
+    [...read(page).matchAll(/^```ts\n[\s\S]*?^```/gm)].some(([block]) =>
+      block.includes("await using"),
+    ),
+  );
+  expect(showing).toContain("docs/locks.md");
+  for (const page of showing) expect(read(page), page).toContain("(workers.md#await-using)");
+});
+
 test("what the page of the architecture says to open is there", () => {
   const [, table = ""] = read("docs/architecture.md").split("## Where to look");
   const [rows = ""] = table.split("\n## ");
