@@ -1,4 +1,5 @@
-import { defineJob, encodeMsgpack, UNSETTLED, type Envelope } from "@millrace/core";
+import { defineJob, encodeMsgpack, systemClock, UNSETTLED, type Envelope } from "@millrace/core";
+import { purgeQueue } from "@millrace/runtime";
 import { connect, headers as natsHeaders } from "@nats-io/transport-node";
 import { expect, it } from "vitest";
 import { encodeGate } from "../../packages/broker-nats/src/messages/gate-header.ts";
@@ -53,6 +54,17 @@ describeEachServer("a job that is nearly too large for its queue", (server) => {
     await haveRun(ran, ["nearly", "small"]);
     expect(await broker.blocked.release(QUEUE, GATE, 1)).toBe(0);
     expect((await broker.blocked.list()).map(({ envelope }) => envelope.id)).toEqual(["never"]);
+  });
+
+  it("is left by a purge, which ends", async () => {
+    const { broker, namespace } = await startLimited(server);
+    const nc = await connect({ servers: server.url });
+    cleanUpLater(() => nc.close());
+    await nc.request(...blockedAs(namespace, "never", MOST + 10));
+    const signal = AbortSignal.timeout(WITHIN_MS);
+    const purged = await purgeQueue({ broker, clock: systemClock, queue: QUEUE, signal });
+    expect(signal.aborted).toBe(false);
+    expect(purged).toMatchObject({ queued: 0, blocked: 1, running: 0 });
   });
 });
 

@@ -68,6 +68,8 @@ export const PURGED = "purged";
  * settles each job as `cancelled` for the reason `purged`, so that its record, its unique key and
  * its batch follow as with any other end.
  *
+ * Blocked jobs that their queue refuses, as it takes only smaller ones now, are left and told.
+ *
  * The queue is paused for all others meanwhile, and afterwards as it was. A purge that was killed
  * leaves it paused: resume it. With producers that go on, close the queue first, or it may never be
  * empty.
@@ -110,12 +112,15 @@ async function cancelWaiting(options: PurgeOptions): Promise<PurgeResult> {
   });
   try {
     await node.start();
+    let passedOver = 0;
     for (;;) {
       const { queued, blocked, delayed } = await broker.queues.snapshot(queue);
       onProgress?.({ ...counts, queued, blocked, delayed });
-      const left = queued + blocked + (options.delayed === true ? delayed : 0);
-      if (left === 0 || signal?.aborted === true) break;
-      if (blocked > 0) await letIn(broker, queue);
+      const rest = queued + (options.delayed === true ? delayed : 0);
+      if (signal?.aborted === true || (rest === 0 && blocked === passedOver)) break;
+      const moved = blocked === 0 ? 0 : await letIn(broker, queue);
+      // What can't be let in, since its queue refuses it, can't be cancelled this way either.
+      passedOver = moved === 0 ? blocked : 0;
       if (options.delayed === true && delayed > 0) await bringForward(broker, queue, signal);
       await new Promise<void>((resolve) => clock.setTimer(LOOK_MS, resolve));
     }
@@ -126,10 +131,16 @@ async function cancelWaiting(options: PurgeOptions): Promise<PurgeResult> {
   return { ...counts, queued, blocked, delayed, running };
 }
 
-/** Jobs that wait at gates come through the queue too, which this worker enters without one. */
-async function letIn({ blocked }: Broker, queue: string): Promise<void> {
+/**
+ * Jobs that wait at gates come through the queue too, which this worker enters without one.
+ *
+ * @returns how many came
+ */
+async function letIn({ blocked }: Broker, queue: string): Promise<number> {
+  let moved = 0;
   for (const { gate, count } of await blocked.gates(queue))
-    await blocked.release(queue, gate, count);
+    moved += await blocked.release(queue, gate, count);
+  return moved;
 }
 
 /**
