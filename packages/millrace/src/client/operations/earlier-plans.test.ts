@@ -75,3 +75,20 @@ test("jobs are given another time by a plan of an earlier version, and their old
   expect(await client.operations.run(undo.id)).toMatchObject({ done: 1, failed: 0 });
   expect(await due()).toEqual([start + HOUR_MS]);
 });
+
+test("what could not be read in a plan that tells jobs by their enqueue is not moved", async () => {
+  const of = await scene();
+  const { client, clock } = of;
+  const start = await delayed(of);
+  await client.enqueue(charge, { n: 2 }, { id: "y", delay: "1h" });
+  await clock.advance("1m");
+  const target = { kind: "jobs-reschedule", filter: { queue: QUEUE }, delay: "9h" } as const;
+  const { id } = await client.operations.start(target);
+  const plan = await planOf(of, id);
+  // The version before wrote nothing of its enqueue.
+  const items = (await plan.items()).map((item) => (item[1] === "x" ? item.slice(0, 4) : item));
+  await plan.write(items);
+  expect(await client.operations.run(id)).toMatchObject({ done: 1, failed: 1 });
+  const [first] = await client.delayed.list();
+  expect(first).toMatchObject({ id: "x", notBefore: start + HOUR_MS });
+});

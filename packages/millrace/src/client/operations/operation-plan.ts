@@ -52,7 +52,8 @@ export async function writePlan(
 export async function readPage(plans: DocumentStore, id: string, page: number): Promise<PlanPage> {
   const document = await plans.get(key(id, page));
   const value = document?.value as Partial<StoredPage> | null | undefined;
-  if (Array.isArray(value?.items))
+  if (Array.isArray(value?.items)) {
+    const tells = value.items.some(([, , , , , createdAt]) => typeof createdAt === "number");
     return {
       items: value.items.map(([queue, job, mark, to, traceId, createdAt]) => ({
         id: job,
@@ -61,10 +62,12 @@ export async function readPage(plans: DocumentStore, id: string, page: number): 
         ...(typeof to === "number" ? { to } : {}),
         ...(typeof traceId === "string" ? { traceId } : {}),
         ...(typeof createdAt === "number" ? { createdAt } : {}),
-        ...(createdAt === UNREAD ? { isUnread: true } : {}),
+        // A version that told the others by their enqueue left it out.
+        ...(createdAt === UNREAD || (tells && createdAt == null) ? { isUnread: true } : {}),
       })),
       exceptions: value.exceptions ?? {},
     };
+  }
   throw new MillraceError(
     "operation-not-found",
     `Page ${page} of the plan of the operation ${id} is gone, so it can't be said what is left of it.`,
