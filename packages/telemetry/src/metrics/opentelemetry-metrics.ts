@@ -97,10 +97,11 @@ function collectorOf(meter: Meter, conventions: boolean): OpenTelemetryMetrics {
       });
     }
 
-  const looks = new Set<() => void | Promise<void>>();
+  const looks = new Set<Look>();
+  const begun = beginOnce();
   meter.addBatchObservableCallback(
     async (result: BatchObservableResult) => {
-      await inPatience([...looks].map(async (look) => look()));
+      await inPatience([...looks].map(begun));
       for (const { observable, read } of observables)
         for (const { labels, value } of read()) result.observe(observable, value, labels);
     },
@@ -127,6 +128,21 @@ function collectorOf(meter: Meter, conventions: boolean): OpenTelemetryMetrics {
       looks.add(look);
       return () => void looks.delete(look);
     },
+  };
+}
+
+type Look = () => void | Promise<void>;
+
+/** One that is still under way is not begun again: each collection would leave one more behind. */
+function beginOnce(): (look: Look) => Promise<void> {
+  const underWay = new Map<Look, Promise<void>>();
+  return (look) => {
+    let looking = underWay.get(look);
+    if (looking === undefined) {
+      looking = (async () => look())().finally(() => underWay.delete(look));
+      underWay.set(look, looking);
+    }
+    return looking;
   };
 }
 
