@@ -122,6 +122,16 @@ describeEachServer("looking into a queue", (server) => {
     expect(await listed(["today", "older"], 30_000)).toBe(1_002);
     expect(silent).toEqual([]);
     older.unsubscribe();
+    // One whose last message is full, too.
+    nc.subscribe(subject, {
+      callback: (_, msg) =>
+        void msg.respond(
+          JSON.stringify(Array.from({ length: 500 }, (_job, n) => running("full", n))),
+        ),
+    });
+    await nc.flush();
+    expect(await listed(["today", "full"], 30_000)).toBe(1_001);
+    expect(silent).toEqual([]);
     await today.stop();
   });
 

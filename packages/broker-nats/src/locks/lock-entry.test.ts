@@ -17,10 +17,13 @@ test("a lock of an older node is one, of which nobody knows since when it is hel
   });
 });
 
-test.each(["soon", null, 1.5, {}])("a lock held since %j is one without it", (since) => {
-  const text = JSON.stringify({ ...CLAIM, write: "w", since });
-  expect(readLockValue(text)).toEqual({ ...CLAIM, write: "w" });
-});
+test.each(["soon", null, 1.5, {}, -9e15, 9e15])(
+  "a lock held since %j is one without it",
+  (since) => {
+    const text = JSON.stringify({ ...CLAIM, write: "w", since });
+    expect(readLockValue(text)).toEqual({ ...CLAIM, write: "w" });
+  },
+);
 
 test("a holder whose clock is ahead holds nothing since a time that is yet to come", () => {
   const value = lockValue(CLAIM, { write: "w", since: 90_000 });

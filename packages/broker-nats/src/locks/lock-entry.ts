@@ -41,10 +41,15 @@ export function readLockValue(text: string): LockValue {
       return FOREIGN;
     const { holder, leaseMs, write, since } = value;
     // What can't be a time is shown as none: a lock is a lock without it.
-    return { holder, leaseMs, write, ...(Number.isSafeInteger(since) ? { since } : {}) };
+    return { holder, leaseMs, write, ...(isTime(since) ? { since } : {}) };
   } catch {
     return FOREIGN;
   }
+}
+
+/** Epoch milliseconds that a date can show. */
+function isTime(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= 8.64e15;
 }
 
 /** @returns undefined where nobody holds it any more */

@@ -1,4 +1,4 @@
-import type { AwaitedNodes, RunningJob, Stoppable } from "@millrace/core";
+import type { AwaitedNodes, RunningJob, Stoppable, Timer } from "@millrace/core";
 import { headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
 import { hearOn } from "../connection/hear-on.ts";
@@ -13,6 +13,8 @@ import { readHeaders, readStatus } from "../wire/read-headers.ts";
  * times.
  */
 const JOBS_A_MESSAGE = 500;
+/** A node of an earlier version does not say whether a full message is its last one. */
+const REST_WITHIN_MS = 1_000;
 const NO_RESPONDERS = 503;
 /**
  * Who answers, as JSON, and whether the rest comes in other messages. Clients of earlier versions
@@ -26,7 +28,8 @@ interface Answer {
   /** Undefined of an empty list that does not say whose it is. */
   readonly node: string | undefined;
   readonly jobs: readonly RunningJob[];
-  readonly more: boolean;
+  /** Undefined of a full message that does not say. */
+  readonly more: boolean | undefined;
 }
 
 /** As nodes of some commits answer, which no release has. */
@@ -58,9 +61,13 @@ export function listRunning(
     const done = Promise.withResolvers<void>();
     let isUp = false;
     const look = (): void => void (isUp && missing.size === 0 && done.resolve());
+    const answered = (node: string): void => void (missing.delete(node) && look());
+    const resting: Timer[] = [];
     const hear = ({ node, jobs: some, more }: Answer): void => {
       jobs.push(...some);
-      if (!more && node !== undefined && missing.delete(node)) look();
+      if (node === undefined || more === true) return;
+      if (more === false) return answered(node);
+      resting.push(clock.setTimer(REST_WITHIN_MS, () => answered(node)));
     };
     const inbox = newInbox(nc);
     const sub = hearOn(nc, inbox, (error, msg) => {
@@ -83,6 +90,7 @@ export function listRunning(
     } finally {
       usual.cancel();
       most.cancel();
+      for (const rest of resting) rest.cancel();
       sub.unsubscribe();
     }
     if (missing.size > 0) awaited?.onSilent([...missing]);
@@ -119,7 +127,10 @@ function answerIn(msg: Msg): Answer {
   const [first] = body;
   const { [NODE]: node, [MORE]: more } = readHeaders(msg);
   if (node === undefined)
-    return { node: first?.node, jobs: body, more: body.length === JOBS_A_MESSAGE };
+    return {
+      ...{ node: first?.node, jobs: body },
+      more: body.length === JOBS_A_MESSAGE ? undefined : false,
+    };
   return { node: JSON.parse(node) as string, jobs: body, more: more !== undefined };
 }
 

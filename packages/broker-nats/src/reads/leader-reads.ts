@@ -103,19 +103,30 @@ interface Answer {
   readonly error?: { code: number; err_code: number; description: string };
 }
 
-function judge(reply: Msg, { subject }: InFlightRequest<Found>): ReplyMeaning<Found> {
+/** Pure. Anybody may answer on the subject, with anything. */
+export function judge(
+  reply: Pick<Msg, "data" | "string">,
+  request: Pick<InFlightRequest<Found>, "subject">,
+): ReplyMeaning<Found> {
   // Nobody answers while the stream has no leader; the next attempt may find one.
   if (reply.data.length === 0) return RETRY;
+  try {
+    return meaningOf(reply, request);
+  } catch {
+    return foreignAnswer(request);
+  }
+}
+
+function meaningOf(
+  reply: Pick<Msg, "string">,
+  { subject }: Pick<InFlightRequest<Found>, "subject">,
+): ReplyMeaning<Found> {
   const { message, error }: Answer = readObject(reply.string()) ?? {};
   if (error?.err_code === NO_MESSAGE) return undefined;
   if (WITHOUT_LEADER.has(error?.err_code ?? 0)) return RETRY;
   if (error !== undefined)
     return asMillraceError(new JetStreamApiError(error), `read from ${subject}`);
-  if (message === undefined)
-    return new MillraceError(
-      "jetstream-failed",
-      `The answer of ${subject} has neither a message nor an error. Something else answers on this subject.`,
-    );
+  if (message === undefined) return foreignAnswer({ subject });
   const headers = Buffer.from(message.hdrs ?? "", "base64").toString("latin1");
   return {
     sequence: message.seq,
@@ -124,6 +135,13 @@ function judge(reply: Msg, { subject }: InFlightRequest<Found>): ReplyMeaning<Fo
     write: WRITE.exec(headers)?.[1],
     storedAt: Date.parse(message.time),
   };
+}
+
+function foreignAnswer({ subject }: Pick<InFlightRequest<Found>, "subject">): MillraceError {
+  return new MillraceError(
+    "jetstream-failed",
+    `The answer of ${subject} has neither a message nor an error. Something else answers on this subject.`,
+  );
 }
 
 function timedOut({ subject }: InFlightRequest<Found>): MillraceError {
