@@ -14,7 +14,7 @@ describeOnOwnServers("the thread that extends leases, while a server has no room
     const log: Logger = {
       ...silentLogger,
       warn: (fields, message) => {
-        if (message.startsWith("no job can be taken: the thread")) told.resolve(fields);
+        if (message.startsWith("no lease can be extended: the thread")) told.resolve(fields);
       },
       child: () => log,
     };

@@ -42,7 +42,7 @@ export class WaitingLog {
       },
       this.#for === "server"
         ? "waiting for a NATS server: none answers yet; trying until one does"
-        : "no job can be taken: the thread that extends leases can't connect; trying until it can",
+        : "no lease can be extended: the thread that does that can't connect; trying until it can",
     );
   }
 
