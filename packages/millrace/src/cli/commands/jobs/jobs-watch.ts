@@ -52,8 +52,11 @@ export const jobsWatch = command({
           if (status === "closed") over.resolve();
           else if (!json) io.err(`${io.paintErr("yellow", status)}\n`);
         });
-        for (const end of [signal, io.unread])
+        for (const end of [signal, io.unread]) {
           end?.addEventListener("abort", () => over.resolve(), { once: true });
+          // While it connected.
+          if (end?.aborted === true) over.resolve();
+        }
         const timer = flags.for === undefined ? undefined : setTimeout(over.resolve, flags.for);
         await over.promise;
         clearTimeout(timer);
