@@ -5,6 +5,7 @@ import { BackgroundRetries } from "../../service/background-retries.ts";
 import { permitLock } from "../gate-names.ts";
 import { KeyPermits } from "./key-permits.ts";
 import { PermitKeeper } from "./permit-keeper.ts";
+import { PERMIT_MS } from "./permit-times.ts";
 import { WaitingJobs } from "../../fixtures/waiting-jobs.ts";
 
 const LEASE_MS = 30_000;
@@ -170,6 +171,29 @@ describe("a permit whose lease is nearly over when the answer comes", () => {
     expect(await taken).toMatchObject({ state: "used", fromMs: clock.monotonic() });
     const { leftMs } = (await locks.look(permitLock("q", "k", 0))) ?? {};
     expect(leftMs).toBe(LEASE_MS);
+  });
+});
+
+describe("a job that is blocked by what is believed of other nodes", () => {
+  test("is let in soon where a permit came free meanwhile, though another job runs on here", async () => {
+    const { clock, waiting, first, second, locks } = scene();
+    expect(await first.enter(2)).toBeDefined();
+    const short = await second.enter(2);
+    // Now it believes that others have the rest.
+    expect(await first.enter(2)).toBeUndefined();
+    waiting.count = 1;
+    await first.blocked();
+    if (short !== undefined) await second.leave(short);
+    const next = await second.enter(2, { offered: waiting.lastPermit });
+    await clock.advance(5);
+    if (next !== undefined) await second.leave(next);
+    await clock.advance(140);
+    expect(await locks.list("cap/")).toHaveLength(1);
+    expect(await first.enter(2)).toBeUndefined();
+    waiting.count = 1;
+    await first.blocked();
+    await clock.advance(PERMIT_MS.full);
+    expect(waiting.count).toBe(0);
   });
 });
 

@@ -101,11 +101,13 @@ export class KeyPermits {
     this.#mayBeBlocked = true;
     const idle = this.#findIdle();
     if (idle !== undefined) return this.#passOn(idle);
-    // A job that uses a permit looks for blocked jobs when it leaves.
-    if (this.#permits.size > 0) return;
-    this.#lookAgain ??= this.#host.clock.setTimer(PERMIT_MS.lookAgain, () => {
+    // A job that uses a permit looks for blocked jobs when it leaves: but it may run for long, and
+    // what is believed of the others' permits may not be so any more.
+    if (this.#permits.size >= this.#limit) return;
+    const afterMs = this.#permits.size > 0 ? PERMIT_MS.full : PERMIT_MS.lookAgain;
+    this.#lookAgain ??= this.#host.clock.setTimer(afterMs, () => {
       this.#lookAgain = undefined;
-      if (this.#permits.size === 0) void this.#persistently(() => this.#expand());
+      if (this.#permits.size < this.#limit) void this.#persistently(() => this.#expand());
     });
   }
 
