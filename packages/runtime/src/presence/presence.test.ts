@@ -135,6 +135,26 @@ test("a node that is ordered to be quiet before it starts is quiet", async () =>
   expect(await reportOf(broker)).toMatchObject({ obeys: "quiet" });
 });
 
+test("an order counts in a store that was lost, whose revisions begin anew", async () => {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock });
+  const orders = await broker.documents(NODE_ORDERS_BUCKET);
+  const open = broker.documents.bind(broker);
+  broker.documents = async (bucket) => (bucket === NODE_ORDERS_BUCKET ? orders : open(bucket));
+  const watch = orders.watch.bind(orders);
+  let tell: Parameters<typeof watch>[0] = () => {};
+  orders.watch = (listener, only) => watch((tell = listener), only);
+  await simulatedNode({ jobs: [job], clock, broker });
+  await clock.advance(0);
+  await order(broker, "running");
+  await order(broker, "running");
+  await clock.advance("1s");
+  const value = { desired: "quiet", instance: "any", at: 1, by: "ada" };
+  tell({ key: "n1", document: { key: "n1", value, revision: 1, updatedAt: clock.now() } });
+  await clock.advance("1s");
+  expect(await reportOf(broker)).toMatchObject({ obeys: "quiet" });
+});
+
 test("an order to stop ends this life of the node, and is used up", async () => {
   const { node, broker, clock } = await simulatedNode({ jobs: [job] });
   await clock.advance(0);

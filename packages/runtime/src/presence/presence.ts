@@ -9,6 +9,7 @@ import {
   type Timer,
 } from "@millrace/core";
 import { desiredOf, NODE_ORDERS_BUCKET, readNodeOrder } from "./node-order.ts";
+import { isNewer, type Written } from "../service/written.ts";
 import { HEARTBEAT_MS, type NodeReport, NODES_BUCKET } from "./node-report.ts";
 import { sweepPresence } from "./sweep-presence.ts";
 
@@ -55,7 +56,7 @@ export class Presence {
   /** A stop was obeyed, or the node ends: no later order counts. */
   #ending = false;
   /** Of the order that was heeded last, so that an older look does not undo it. */
-  #heeded = 0;
+  #heeded: Written | undefined;
   /** Of the last report that was written; 0 before the first. */
   #revision = 0;
   #beats = 0;
@@ -170,8 +171,8 @@ export class Presence {
     const { node, instance, log } = this.#host;
     if (this.#ending) return;
     if (document !== undefined) {
-      if (document.revision <= this.#heeded) return;
-      this.#heeded = document.revision;
+      if (!isNewer(document, this.#heeded)) return;
+      this.#heeded = document;
     }
     const order = readNodeOrder(document?.value);
     const desired = desiredOf(order, instance);

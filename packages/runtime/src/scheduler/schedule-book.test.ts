@@ -109,3 +109,35 @@ test("a list that fails is tried again", async () => {
   expect(book.names).toEqual(["s"]);
   await book.close();
 });
+
+const later = (key: string, revision: number, updatedAt: number): Document => ({
+  ...document(key, revision),
+  value: { ...value, cron: "0 0 1 1 *" },
+  updatedAt,
+});
+
+test("a change in a store that was lost, and counts anew, is in the book", async () => {
+  const { broker, lists, tell } = scene();
+  const opening = ScheduleBook.open(broker, systemClock, silentLogger);
+  await turns();
+  lists[0]?.([document("s", 5)]);
+  const book = await opening;
+  tell("s", later("s", 1, 10));
+  expect(book.get("s")?.cron).toBe("0 0 1 1 *");
+  // Behind the list.
+  tell("s", document("s", 1));
+  expect(book.get("s")?.cron).toBe("0 0 1 1 *");
+});
+
+test("so is what a list shows of a store that was restored", async () => {
+  const { broker, lists, reconnect } = scene();
+  const opening = ScheduleBook.open(broker, systemClock, silentLogger);
+  await turns();
+  lists[0]?.([document("s", 5)]);
+  const book = await opening;
+  reconnect();
+  await turns();
+  lists[1]?.([later("s", 2, 0)]);
+  await turns();
+  expect(book.get("s")?.cron).toBe("0 0 1 1 *");
+});

@@ -10,6 +10,7 @@ import {
   type StoredSchedule,
   type Timer,
 } from "@millrace/core";
+import { isNewer, type Written } from "../service/written.ts";
 import { KnownAfterOutage } from "../execution/recall/known-after-outage.ts";
 
 /** Before a list that could not be read is tried again. */
@@ -19,8 +20,8 @@ const AGAIN_MS = 5_000;
 export class ScheduleBook {
   readonly #log: Logger;
   readonly #schedules = new Map<string, StoredSchedule>();
-  /** Of what is in the book. */
-  readonly #revisions = new Map<string, number>();
+  /** Where what is in the book was written. */
+  readonly #written = new Map<string, Written>();
   readonly #listeners = new Set<(name: string) => void>();
   /** Keys that the watch told of while a listing is under way. */
   #toldMeanwhile: Set<string> | undefined;
@@ -40,7 +41,7 @@ export class ScheduleBook {
     const book = new ScheduleBook(log);
     const watch = await store.watch(({ key, document }) => {
       book.#toldMeanwhile?.add(key);
-      book.#take(key, document);
+      book.#hear(key, document);
     });
     const known = new KnownAfterOutage(() => book.#list(store));
     let again: Timer | undefined;
@@ -67,12 +68,15 @@ export class ScheduleBook {
     return book;
   }
 
-  /** What the watch tells meanwhile is newer than the list. */
+  /**
+   * What the watch tells meanwhile is newer than the list. That counts whatever its revisions are:
+   * those of a store that was restored are lower than before.
+   */
   async #list(store: DocumentStore): Promise<void> {
     const told = (this.#toldMeanwhile = new Set<string>());
     const documents = new Map((await store.list()).map((document) => [document.key, document]));
     for (const key of new Set([...documents.keys(), ...this.#schedules.keys()]))
-      if (!told.has(key)) this.#take(key, documents.get(key));
+      if (!told.has(key)) this.#put(key, documents.get(key));
     if (this.#toldMeanwhile === told) this.#toldMeanwhile = undefined;
   }
 
@@ -99,13 +103,20 @@ export class ScheduleBook {
     await this.#close();
   }
 
-  #take(key: string, document: Document | undefined): void {
+  /** The watch may be behind the list. */
+  #hear(key: string, document: Document | undefined): void {
+    if (document === undefined || isNewer(document, this.#written.get(key)))
+      this.#put(key, document);
+  }
+
+  #put(key: string, document: Document | undefined): void {
     if (document === undefined) {
-      this.#revisions.delete(key);
+      this.#written.delete(key);
       this.#schedules.delete(key);
     } else {
-      if (document.revision <= (this.#revisions.get(key) ?? 0)) return;
-      this.#revisions.set(key, document.revision);
+      const known = this.#written.get(key);
+      if (document.revision === known?.revision && document.updatedAt === known.updatedAt) return;
+      this.#written.set(key, document);
       try {
         this.#schedules.set(key, readStoredSchedule(key, document.value));
       } catch (error) {
