@@ -53,3 +53,22 @@ test.each(["gives up at the stop", "never ends"])(
     expect(await made.broker.locks.look("leader/unique-sweeper")).toBeUndefined();
   },
 );
+
+test("claims are read part by part, and all that are over are erased", async () => {
+  const made = await scene({ key, while: "running" });
+  const claims = await made.broker.documents(UNIQUE_BUCKET);
+  const freed: UniqueClaim = { id: "gone", state: "freed", while: "running" };
+  for (let n = 0; n < 1_200; n += 1)
+    await claims.put(new UniqueKey(QUEUE, `k${n}`).document, freed, 0);
+  await made.clock.advance("1d");
+  const { broker } = await made.node();
+  const open = broker.documents.bind(broker);
+  const list = vi.fn(() => Promise.reject(new Error("hundreds of thousands")));
+  const store = Object.assign(await open(UNIQUE_BUCKET), { list });
+  broker.documents = async (bucket) => (bucket === UNIQUE_BUCKET ? store : open(bucket));
+  await made.enqueue(1, { unique: { key: "b" } });
+  await made.clock.advance("6m");
+  expect(list).not.toHaveBeenCalled();
+  const left = await claims.page({ order: "oldest first", limit: 2_000 });
+  expect(left.documents.map(({ value }) => (value as UniqueClaim).id)).toEqual(["v1"]);
+});

@@ -1,36 +1,27 @@
 import {
-  type Broker,
-  type Clock,
   type Document,
   type DocumentStore,
   FREED_MEMORY_MS,
-  type Logger,
   mayBeAwaited,
   MillraceError,
   readClaim,
   recordError,
-  type Timer,
   UNIQUE_BUCKET,
   type UniqueClaims,
   windowEnd,
 } from "@millrace/core";
+import { eraseOver, LeaderSweep, type LeaderSweepHost } from "../leader-sweep.ts";
 
-export interface UniqueSweeperHost {
-  readonly node: string;
-  readonly broker: Broker;
+export interface UniqueSweeperHost extends LeaderSweepHost {
   readonly claims: UniqueClaims;
-  readonly clock: Clock;
-  readonly log: Logger;
 }
 
-const SWEEP_EVERY_MS = 300_000;
-const LOCK = "leader/unique-sweeper";
-/** Longer than a sweep takes; two at once do no harm. */
-const LOCK_LEASE_MS = 60_000;
 /** A claim that nobody has written for so long may be of a job that never came, or was purged. */
 const LOOKED_FOR_AFTER_MS = 86_400_000;
 /** For so long a sweep looks for such jobs: each look may read a queue from end to end. */
 const LOOKS_MS = 10_000;
+/** More such jobs than that time is enough for: others have their turn in the next sweep. */
+const MOST_LOOKS = 1_000;
 
 /**
  * Erases claims that say nothing any more: keys that were freed a while ago, windows that are over,
@@ -39,87 +30,46 @@ const LOOKS_MS = 10_000;
  */
 export class UniqueSweeper {
   readonly #host: UniqueSweeperHost;
-  #state: "asleep" | "awake" | "stopped" = "asleep";
-  readonly #stopping = new AbortController();
-  #timer: Timer | undefined;
-  #sweep: Promise<void> | undefined;
+  readonly #sweep: LeaderSweep;
 
   constructor(host: UniqueSweeperHost) {
     this.#host = host;
+    this.#sweep = new LeaderSweep({
+      ...host,
+      lock: "leader/unique-sweeper",
+      failed: "old claims on unique keys stay for now",
+      sweep: (signal) => this.#eraseStale(signal),
+    });
   }
 
   /** A unique job was met: there will be something to sweep. */
   wake(): void {
-    if (this.#state !== "asleep") return;
-    this.#state = "awake";
-    this.#plan();
+    this.#sweep.wake();
   }
 
   /** Idempotent. A sweep under way is given up: nothing that it reads is waited for. */
-  async stop(): Promise<void> {
-    this.#state = "stopped";
-    this.#timer?.cancel();
-    this.#stopping.abort(new MillraceError("connection-closed", "The node stops."));
-    await this.#sweep;
+  stop(): Promise<void> {
+    return this.#sweep.stop();
   }
 
-  #plan(): void {
-    this.#timer = this.#host.clock.setTimer(SWEEP_EVERY_MS, () => {
-      this.#sweep = this.#sweepAsLeader().then(() => {
-        this.#sweep = undefined;
-        if (this.#state === "awake") this.#plan();
-      });
-    });
-  }
-
-  async #sweepAsLeader(): Promise<void> {
-    const { broker, node, log } = this.#host;
-    try {
-      const lock = await broker.locks.acquire(LOCK, { holder: node, leaseMs: LOCK_LEASE_MS });
-      if (lock === undefined) return;
-      try {
-        await this.#untilStopped(this.#eraseStale());
-      } finally {
-        await broker.locks.release(lock);
-      }
-    } catch (error) {
-      log.debug({ error: recordError(error) }, "old claims on unique keys stay for now");
-    }
-  }
-
-  async #untilStopped(work: Promise<void>): Promise<void> {
-    const { signal } = this.#stopping;
-    const stopped = Promise.withResolvers<void>();
-    const stop = (): void => stopped.resolve();
-    signal.addEventListener("abort", stop, { once: true });
-    try {
-      await Promise.race([work, stopped.promise]);
-    } finally {
-      signal.removeEventListener("abort", stop);
-      // What is under way ends by itself, whatever of.
-      work.catch(() => {});
-    }
-  }
-
-  async #eraseStale(): Promise<void> {
+  async #eraseStale(signal: AbortSignal): Promise<void> {
     const documents = await this.#host.broker.documents(UNIQUE_BUCKET);
-    const [claims, now] = [await documents.list(), await documents.now()];
+    const now = await documents.now();
     const old: Document[] = [];
-    for (const document of claims) {
-      if (this.#state === "stopped") return;
+    await eraseOver(documents, now, signal, (document) => {
       const stored = readClaim(document);
       const freedAt = stored.claim.state === "freed" ? stored.updatedAt : windowEnd(stored);
       if (freedAt === undefined) {
-        if (now - stored.updatedAt > LOOKED_FOR_AFTER_MS) old.push(document);
-        continue;
+        const isOld = now - stored.updatedAt > LOOKED_FOR_AFTER_MS;
+        if (isOld && old.length < MOST_LOOKS) old.push(document);
+        return false;
       }
       // A window's key is remembered as long as a freed one: what was enqueued while it was held
       // may be met later. Where a job that gave way is still to come, the claim tells so until
       // then.
-      if (now - freedAt > FREED_MEMORY_MS && !mayBeAwaited(stored.claim, now))
-        await documents.erase(document.key, document.revision);
-    }
-    await this.#eraseAbandoned(documents, old, now);
+      return now - freedAt > FREED_MEMORY_MS && !mayBeAwaited(stored.claim, now);
+    });
+    await this.#eraseAbandoned(documents, old, now, signal);
   }
 
   /** One whose job is there is written anew by the look, so that others have their turn. */
@@ -127,16 +77,16 @@ export class UniqueSweeper {
     documents: DocumentStore,
     old: readonly Document[],
     now: number,
+    signal: AbortSignal,
   ): Promise<void> {
     const { claims, clock, log } = this.#host;
     const until = clock.monotonic() + LOOKS_MS;
     for (const document of old) {
-      if (this.#state === "stopped" || clock.monotonic() >= until) return;
+      if (signal.aborted || clock.monotonic() >= until) return;
       const { key, revision } = document;
       const stored = readClaim(document);
       const place = { queue: key.slice(0, key.lastIndexOf(".")), document: key };
       try {
-        const { signal } = this.#stopping;
         const standing = await claims.standing(place, stored, { young: "look", signal });
         if (signal.aborted) return;
         if (standing.kind !== "free" || mayBeAwaited(stored.claim, now)) continue;
