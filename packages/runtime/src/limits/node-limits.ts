@@ -56,7 +56,7 @@ export function nodeLimits(options: NodeLimitsOptions): NodeLimits {
     random: options.random,
   });
   const caps = new KeyCap(host, limitsOf);
-  const rates = new KeyRate(broker, clock, limitsOf);
+  const rates = new KeyRate({ node, broker, clock, log }, limitsOf);
   return {
     limits: [singletons, caps, rates],
     sweep: async () =>

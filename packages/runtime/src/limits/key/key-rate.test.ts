@@ -95,6 +95,18 @@ describe("a rate for each key, over all nodes", () => {
     expect(await documents.list()).toEqual([]);
   });
 
+  test("what a node that stopped has left of keys is erased by another one", async () => {
+    const { clock, outside, enqueue } = await fleet(2, rateLimit(2, "10s"));
+    const documents = await outside.documents("rates");
+    const paidAt = (paidAtMs: number) => ({ limit: 2, perMs: 10_000, paidAtMs });
+    for (let key = 0; key < 1_200; key += 1)
+      await documents.put(`work.gone${key}`, paidAt(clock.now() + 20_000), 0);
+    await documents.put("work.owing", paidAt(clock.now() + 3_600_000), 0);
+    await enqueue(["a"], { tenant: "acme", ms: 0 });
+    await clock.advance("11m");
+    expect((await documents.list()).map(({ key }) => key)).toEqual(["work.owing"]);
+  });
+
   test("a rate that is raised at run time lets in sooner what is blocked", async () => {
     const { clock, ledger, outside, enqueue } = await fleet(2, rateLimit(1, "1m"));
     await enqueue(ids("a", 30), { tenant: "acme", ms: 0 });

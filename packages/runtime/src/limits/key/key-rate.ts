@@ -4,7 +4,9 @@ import { type Entrant, type Limit, mayBeBlockedAlready, type Entry, PASSED } fro
 import { rateGate, RATES_BUCKET } from "../gate-names.ts";
 import type { Rate } from "./gcra.ts";
 import type { LimitsOf } from "./key-limits.ts";
+import type { LeaderSweep, LeaderSweepHost } from "../leader-sweep.ts";
 import { RateReserver } from "./rate-reserver.ts";
+import { rateSweeper } from "./rate-sweeper.ts";
 import { ServerClock } from "../../clock/server-clock.ts";
 
 /** Not worth a way through the delayed jobs. */
@@ -26,9 +28,12 @@ export class KeyRate implements Limit {
   readonly #limitsOf: LimitsOf;
   readonly #serverClock: ServerClock;
   readonly #reservers = new Map<string, RateReserver>();
+  readonly #sweeper: LeaderSweep;
   #documents: Promise<DocumentStore> | undefined;
 
-  constructor(broker: Broker, clock: Clock, limitsOf: LimitsOf) {
+  constructor(host: LeaderSweepHost, limitsOf: LimitsOf) {
+    const { broker, clock } = host;
+    this.#sweeper = rateSweeper(host);
     this.#broker = broker;
     this.#clock = clock;
     this.#limitsOf = limitsOf;
@@ -67,13 +72,14 @@ export class KeyRate implements Limit {
   close(): Promise<void> {
     for (const reserver of this.#reservers.values()) reserver.close();
     this.#reservers.clear();
-    return Promise.resolve();
+    return this.#sweeper.stop();
   }
 
   #reserver(queue: string, key: string): RateReserver {
     const name = `${queue} ${key}`;
     const known = this.#reservers.get(name);
     if (known !== undefined) return known;
+    this.#sweeper.wake();
     const reserver = new RateReserver({
       documents: () => this.#open(),
       serverClock: this.#serverClock,

@@ -29,7 +29,7 @@ interface Known {
 }
 
 /** A key that nobody asked for is forgotten this long after it has its whole burst back. */
-const FORGET_MS = 30_000;
+export const FORGET_MS = 30_000;
 /** Each is another node that was first, so somebody gets on. */
 const MANY_CONFLICTS = 50;
 
@@ -132,7 +132,8 @@ export class RateReserver {
           this.#forget = this.#options.clock.setTimer(FORGET_MS, () => void this.#clear());
           return;
         }
-        await (await documents()).remove(this.#document, known.revision);
+        // Nobody watches them, and a mark for each key that there ever was would stay for ever.
+        await (await documents()).erase(this.#document, known.revision);
       }
     } catch {
       // Another node has written it since, or it stays: it is small, and whoever uses the key next
