@@ -27,6 +27,7 @@ import { Believed } from "../machine/believed.ts";
 import type { OwnWords } from "../publish/own-words.ts";
 import { countMessages } from "../reads/count-messages.ts";
 import { headersOf, nextMessage } from "../reads/next-message.ts";
+import { GateNames } from "./gate-names.ts";
 import { removeMessage } from "./remove-message.ts";
 import { readStream, type StreamMessage, type StreamRange } from "../reads/read-stream.ts";
 import type { ServerAccess } from "./server-access.ts";
@@ -53,8 +54,7 @@ export class NatsBlocked implements BlockedStore {
   readonly #server: ServerAccess;
   readonly #publisher: ConfirmedPublisher;
   readonly #ownWords: OwnWords;
-  /** Names by subject; a token stands for one name for ever. */
-  readonly #names = new Map<string, string>();
+  readonly #names = new GateNames((subject) => this.#nameOf(subject));
   readonly #earlier: EarlierCopies;
 
   readonly #onProblem: BlockedParts["onProblem"];
@@ -113,12 +113,15 @@ export class NatsBlocked implements BlockedStore {
 
   async gates(queue?: string): Promise<readonly BlockedGate[]> {
     const counts = await this.#counts(this.#filter(queue));
+    const { names } = this.#server;
+    const isOf = (subject: string): boolean =>
+      queue === undefined || names.readBlockedSubject(subject)?.queue === queue;
+    const named = await this.#names.of(Object.keys(counts), isOf);
     const gates: BlockedGate[] = [];
     for (const [subject, count] of Object.entries(counts)) {
-      const place = this.#server.names.readBlockedSubject(subject);
-      if (place === undefined) continue;
-      const gate = await this.#nameOf(subject);
-      if (gate !== undefined) gates.push({ queue: place.queue, gate, count });
+      const of = names.readBlockedSubject(subject)?.queue;
+      const gate = named.get(subject);
+      if (of !== undefined && gate !== undefined) gates.push({ queue: of, gate, count });
     }
     return gates;
   }
@@ -298,16 +301,11 @@ export class NatsBlocked implements BlockedStore {
 
   /** @returns undefined where the last one was let in meanwhile */
   async #nameOf(subject: string): Promise<string | undefined> {
-    const known = this.#names.get(subject);
-    if (known !== undefined) return known;
     const { jsm, names } = this.#server;
     const stored = await request("read a blocked job", () =>
       nextMessage(jsm, names.blockedStream, 1, subject),
     );
-    if (stored === undefined) return undefined;
-    const gate = decodeGate(headersOf(stored)["millrace-gate"] ?? "");
-    this.#names.set(subject, gate);
-    return gate;
+    return stored && decodeGate(headersOf(stored)["millrace-gate"] ?? "");
   }
 
   #jobOf({ subject, sequence, storedAt, data, headers }: StreamMessage): BlockedJob | undefined {
