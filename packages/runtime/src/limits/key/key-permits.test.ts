@@ -174,6 +174,21 @@ describe("a permit whose lease is nearly over when the answer comes", () => {
   });
 });
 
+test("a key is not forgotten while its permits are looked at, or nobody would give back what is found", async () => {
+  const looked = Promise.withResolvers<undefined>();
+  const { clock, first, second } = scene(2, (store, node) => {
+    if (node === 0) store.look = () => looked.promise;
+    return store;
+  });
+  await second.enter(3);
+  await second.enter(3);
+  const entering = first.enter(3);
+  await clock.advance(0);
+  expect(first.isDormant).toBe(false);
+  looked.resolve(undefined);
+  expect(await entering).toMatchObject({ state: "used", index: 2 });
+});
+
 describe("a job that is blocked by what is believed of other nodes", () => {
   test("is let in soon where a permit came free meanwhile, though another job runs on here", async () => {
     const { clock, waiting, first, second, locks } = scene();

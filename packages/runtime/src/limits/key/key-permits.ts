@@ -36,6 +36,8 @@ export class KeyPermits {
   #refusedAtMs = Number.NEGATIVE_INFINITY;
   /** A job is blocked here for all that this node knows. */
   #mayBeBlocked = false;
+  /** Calls under way that may yet come to a permit. */
+  #looking = 0;
   #lookAgain: Timer | undefined;
 
   constructor(host: PermitHost, queue: string, key: string) {
@@ -55,6 +57,7 @@ export class KeyPermits {
     const now = this.#now();
     return (
       this.#permits.size === 0 &&
+      this.#looking === 0 &&
       this.#claims.isIdle &&
       this.#lookAgain === undefined &&
       now >= this.#fullUntilMs &&
@@ -148,10 +151,11 @@ export class KeyPermits {
     const { locks } = this.#host;
     const isOurs = (index: number): boolean =>
       this.#claims.tries(index) || [...this.#permits].some((permit) => permit.index === index);
+    this.#looking += 1;
     const permit = await takeFreePermit(
       { locks, queue: this.#queue, key: this.#key, limit: this.#limit, first: this.#first, isOurs },
       (index) => this.#acquire(index),
-    );
+    ).finally(() => (this.#looking -= 1));
     if (permit === undefined) this.#fullUntilMs = this.#now() + PERMIT_MS.full;
     return permit;
   }
