@@ -98,8 +98,8 @@ export class LeaderSweep {
 }
 
 /**
- * Goes through the documents that were last written until then, oldest first and part by part: there
- * may be hundreds of thousands.
+ * Goes through the documents that were last written until then, oldest first and part by part:
+ * there may be hundreds of thousands.
  *
  * @param until epoch milliseconds of the server's clock
  * @param isOver whether one says nothing any more: it is erased

@@ -36,7 +36,6 @@ export class KeyPermits {
   #refusedAtMs = Number.NEGATIVE_INFINITY;
   /** A job is blocked here for all that this node knows. */
   #mayBeBlocked = false;
-  /** Calls under way that may yet come to a permit. */
   #looking = 0;
   #lookAgain: Timer | undefined;
 
@@ -56,8 +55,7 @@ export class KeyPermits {
   get isDormant(): boolean {
     const now = this.#now();
     return (
-      this.#permits.size === 0 &&
-      this.#looking === 0 &&
+      this.#permits.size + this.#looking === 0 &&
       this.#claims.isIdle &&
       this.#lookAgain === undefined &&
       now >= this.#fullUntilMs &&
@@ -104,8 +102,7 @@ export class KeyPermits {
     this.#mayBeBlocked = true;
     const idle = this.#findIdle();
     if (idle !== undefined) return this.#passOn(idle);
-    // A job that uses a permit looks for blocked jobs when it leaves: but it may run for long, and
-    // what is believed of the others' permits may not be so any more.
+    // A job here looks when it leaves, which may be late: others may have given permits back.
     if (this.#permits.size >= this.#limit) return;
     const afterMs = this.#permits.size > 0 ? PERMIT_MS.full : PERMIT_MS.lookAgain;
     this.#lookAgain ??= this.#host.clock.setTimer(afterMs, () => {

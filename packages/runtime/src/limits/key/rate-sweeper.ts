@@ -6,8 +6,8 @@ import { FORGET_MS, readRateState } from "./rate-reserver.ts";
 const MARKS_MS = 3_600_000;
 
 /**
- * Erases what is remembered of keys that have their whole burst back, where the node that would have
- * done it has stopped. Only where a key's rate is met.
+ * Erases what is remembered of keys that have their whole burst back, where the node that would
+ * have done it has stopped. Only where a key's rate is met.
  */
 export function rateSweeper(host: LeaderSweepHost): LeaderSweep {
   return new LeaderSweep({
