@@ -142,6 +142,50 @@ test.each(["", "a b", "*", "mail.*", "x".repeat(65), ">"])(
   },
 );
 
+test("a body that is text is read as its bytes, and one that is larger than a relay reads is not", async () => {
+  const put = database.prepare(
+    "INSERT INTO millrace_outbox (id, queue, body) VALUES (?, 'mail', ?)",
+  );
+  put.run("text", '{"v":1,"id":"text","name":"x","payload":"ü"}');
+  put.run("seven", 7);
+  database.exec(
+    "INSERT INTO millrace_outbox (id, queue, body) VALUES ('large', 'mail', zeroblob(67108865))",
+  );
+  outbox(database).enqueue(mail, null, { id: "m1" });
+  const { round } = relayOn(store);
+  for (const _ of [1, 2]) await round();
+  expect(await waiting("mail")).toEqual(["text", "m1"]);
+  expect(await store.listSetAside(9)).toMatchObject([
+    { id: "seven", reason: "undecodable", detail: expect.not.stringContaining("DataView") },
+    { id: "large", reason: "payload-too-large", detail: expect.stringContaining("67108865") },
+  ]);
+});
+
+test.each([
+  ["job", "mail", null, '{"A":"1","a":"2"}'],
+  ["message", "orders.>", "orders.paid", String.raw`{"a":"\ud800"}`],
+])(
+  "a %s whose headers would be altered on their way is set aside",
+  async (kind, queue, subject, headers) => {
+    database
+      .prepare(
+        "INSERT INTO millrace_outbox (id, queue, kind, subject, headers, body) VALUES ('a', ?, ?, ?, ?, ?)",
+      )
+      .run(queue, kind === "job" ? null : kind, subject, headers, job("a").body);
+    await relayOn(store).round();
+    expect(await store.listSetAside(9)).toMatchObject([{ id: "a", reason: "invalid-header" }]);
+  },
+);
+
+test("a database whose clock was set back claims nothing in the future", async () => {
+  outbox(database).enqueue(mail, null);
+  await store.mark("mail");
+  const limits = { rows: 500, bytes: 8_000_000 };
+  await store.claim("mail", limits);
+  database.exec("UPDATE millrace_outbox_claim SET claimed_at = claimed_at + 3600000");
+  expect(await store.claim("mail", limits)).toMatchObject({ ageMs: 0 });
+});
+
 const job = (id: string, queue: unknown = "mail") => ({
   ...{ id, queue, lane: null, headers: "{}", unique: null },
   body: encodeMsgpack({ v: 1, id, name: "x", createdAt: 1, payload: 1 }),

@@ -159,6 +159,8 @@ function headersOf(text: string): Readonly<Record<string, string>> {
     if (typeof one !== "string") throw new TypeError(name);
     if (RESERVED.test(name))
       throw new MillraceError("invalid-header", `The header ${name} is not a message's to set.`);
+    if (!one.isWellFormed())
+      throw new MillraceError("invalid-header", `The header ${name} holds half of a letter.`);
     headers[name] = one;
   }
   return headers;

@@ -18,7 +18,11 @@ export function readRow(queue: string, row: OutboxRow): ReadRow {
     return refused(seq, "invalid-envelope", `lane must be NULL, 'high' or 'low'.`);
   const headers = headersOf(row.headers);
   if (headers === undefined)
-    return refused(seq, "invalid-header", "headers must be an object of strings.");
+    return refused(
+      seq,
+      "invalid-header",
+      "headers must be an object of strings, of each name once.",
+    );
   const unique = uniqueOf(row.unique);
   if (unique === "unreadable")
     return refused(seq, "invalid-envelope", "unique_rule is not what an outbox writes.");
@@ -55,8 +59,9 @@ function headersOf(text: string): Record<string, string> | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const headers: Record<string, string> = {};
   for (const [name, one] of Object.entries(value)) {
-    if (typeof one !== "string") return undefined;
-    headers[name.toLowerCase()] = one;
+    const lower = name.toLowerCase();
+    if (typeof one !== "string" || Object.hasOwn(headers, lower)) return undefined;
+    headers[lower] = one;
   }
   return headers;
 }

@@ -189,7 +189,8 @@ async function claim(via: Via, queue: string, limits: ClaimLimits): Promise<Clai
 async function openClaim(via: Via, queue: string) {
   const [row] = await rows(via, sql.OPEN_CLAIM, [queue]);
   if (row === undefined) return undefined;
-  return { id: String(row["claim"]), ageMs: Number(row["age"]), seqs: seqsOf(row["seqs"]) };
+  const ageMs = Math.max(0, Number(row["age"]));
+  return { id: String(row["claim"]), ageMs, seqs: seqsOf(row["seqs"]) };
 }
 
 /** The first row counts whatever its size. */

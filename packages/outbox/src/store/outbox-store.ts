@@ -29,7 +29,7 @@ export interface Claim {
   readonly id: string;
   /** In the order in which they were written. */
   readonly rows: readonly OutboxRow[];
-  /** How long ago they were claimed, by the database's clock. */
+  /** How long ago they were claimed, by the database's clock; 0 where that was set back since. */
   readonly ageMs: number;
   /** Whether this call has claimed them; otherwise they were claimed before, by whomever. */
   readonly isNew: boolean;

@@ -131,7 +131,7 @@ function asClaim(rows: readonly Row[], made: unknown): Claim | undefined {
   if (first === undefined) return undefined;
   return {
     id: String(first["claim"]),
-    ageMs: Number(first["age"]),
+    ageMs: Math.max(0, Number(first["age"])),
     isNew: first["claim"] === made,
     rows: rows.filter(({ seq }) => seq !== null).map(asRow),
   };

@@ -13,6 +13,8 @@ const NO_TABLE_OR_COLUMN = /no such (?:table|column)/;
 export class SqliteConnection {
   readonly #path: string;
   #database: DatabaseSync | undefined;
+  /** For all who come before it is open. */
+  #opening: Promise<DatabaseSync> | undefined;
 
   constructor(path: string) {
     this.#path = path;
@@ -29,8 +31,7 @@ export class SqliteConnection {
     let waitedMs = 0;
     for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, MOST_BETWEEN_TRIES_MS)) {
       try {
-        this.#database ??= await open(this.#path);
-        return act(this.#database);
+        return act(this.#database ?? (await this.#open()));
       } catch (error) {
         const failure = asOutboxError(error, ({ message }) => NO_TABLE_OR_COLUMN.test(message));
         if (!isBusy(error) || waitedMs >= BUSY_MS) throw failure;
@@ -39,6 +40,15 @@ export class SqliteConnection {
         // Closed meanwhile: another try would open it again.
         if (this.#database === undefined) throw failure;
       }
+    }
+  }
+
+  async #open(): Promise<DatabaseSync> {
+    this.#opening ??= open(this.#path);
+    try {
+      return (this.#database = await this.#opening);
+    } finally {
+      this.#opening = undefined;
     }
   }
 

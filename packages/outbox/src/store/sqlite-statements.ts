@@ -1,3 +1,5 @@
+import { MOST_BODY_BYTES } from "../rows/large-body.ts";
+
 const NOW = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
 export const QUEUES = "SELECT DISTINCT queue FROM millrace_outbox WHERE set_aside_at IS NULL";
@@ -33,8 +35,11 @@ export const OPEN_CLAIM = `
 SELECT claim, ${NOW} - claimed_at AS age FROM millrace_outbox_claim
 WHERE queue = ? AND seqs IS NOT NULL`;
 
+/** Who writes rows by hand may have written text. */
 export const CLAIMED = `
-SELECT o.seq, o.id, o.kind, o.lane, o.subject, o.body, o.headers, o.unique_rule, o.created_at
+SELECT o.seq, o.id, o.kind, o.lane, o.subject, o.headers, o.unique_rule, o.created_at,
+  CASE WHEN length(o.body) <= ${MOST_BODY_BYTES} THEN CAST(o.body AS BLOB) END AS body,
+  length(o.body) AS size
 FROM millrace_outbox_claim c JOIN json_each(c.seqs) taken JOIN millrace_outbox o
   ON o.seq = taken.value
 WHERE c.queue = ? AND o.set_aside_at IS NULL ORDER BY o.seq`;

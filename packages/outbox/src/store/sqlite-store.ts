@@ -134,7 +134,7 @@ function claim(database: DatabaseSync, queue: string, limits: ClaimLimits): Clai
   if (open === undefined) return undefined;
   return {
     id: String(open["claim"]),
-    ageMs: Number(open["age"]),
+    ageMs: Math.max(0, Number(open["age"])),
     isNew: changes > 0,
     rows: database
       .prepare(sql.CLAIMED)
