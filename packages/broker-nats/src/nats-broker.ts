@@ -126,9 +126,7 @@ export class NatsBroker implements Broker {
       onOtherServer: () => {
         stores.delays.forget();
         stores.inbox.forget();
-        stores.streams
-          .lookAgain()
-          .catch((error: unknown) => this.#report(error, "look at the streams after a reconnect"));
+        void stores.streams.lookAgain();
       },
       onUnknownServer: (error) => this.#report(error, "use the server after a reconnect"),
     });

@@ -73,6 +73,7 @@ export function natsStores(
   const onHistory = (takesBatches: boolean): void => records.open(takesBatches);
   const streams = new SharedStreams({
     ...{ server, config, delays, features, ensureProgress, onHistory },
+    onProblem: report,
   });
   const windows = new DedupeWindows(server);
   const ends = new JobEnds(server, windows);

@@ -1,3 +1,6 @@
+import { MillraceError, type Timer } from "@millrace/core";
+import { machineOf } from "../machine/machine.ts";
+import { quietTimer } from "../machine/timers.ts";
 import type { BrokerConfig } from "../broker-options.ts";
 import type { ServerFeatures } from "../connection/server-features.ts";
 import type { Delays } from "../delayed/delays.ts";
@@ -16,13 +19,19 @@ export interface SharedStreamsOptions {
   readonly ensureProgress: () => Promise<void>;
   /** Told whether the history takes fast batches. */
   readonly onHistory: (takesBatches: boolean) => void;
+  readonly onProblem: (error: unknown, doing: string) => void;
 }
+
+/** Before a look that failed is made again. */
+const AGAIN_MS = 5_000;
 
 /** What workers and movers need beside queues. Made once a connection. */
 export class SharedStreams {
   readonly #options: SharedStreamsOptions;
   #made: Promise<void> | undefined;
   #remaking: Promise<void> | undefined;
+  /** Of a look that failed. */
+  #again: Timer | undefined;
 
   constructor(options: SharedStreamsOptions) {
     this.#options = options;
@@ -48,11 +57,23 @@ export class SharedStreams {
     return this.#remaking;
   }
 
-  /** The server is another one, or was upgraded. */
+  /**
+   * The server is another one, or was upgraded. A look that fails is made again: until one succeeds
+   * nothing that only newer servers can do is used.
+   */
   async lookAgain(): Promise<void> {
-    if (this.#made === undefined) return;
+    this.#again?.cancel();
+    if (this.#made === undefined && this.#again === undefined) return;
+    this.#again = undefined;
     this.#made = undefined;
-    await this.ensure();
+    try {
+      await this.ensure();
+    } catch (error) {
+      this.#options.onProblem(error, "look at the streams after a reconnect");
+      if (MillraceError.is(error, "connection-closed")) return;
+      const { clock } = machineOf(this.#options.server.nc);
+      this.#again = quietTimer(clock, AGAIN_MS, () => void this.lookAgain());
+    }
   }
 
   async #make(): Promise<void> {
