@@ -77,6 +77,8 @@ const INCUBATING = "@opentelemetry/semantic-conventions/dist";
 /** The same by their place: elsewhere folders of these names are read. */
 const UNREAD_PLACES = [
   ...["luxon/src", "luxon/build/global", "protobufjs/dist", "yaml/browser"],
+  // A command that a dependency brings and nobody starts, and what the library of that says.
+  ...["@grpc/proto-loader/build/bin", "yargs/locales"],
   // For CommonJS, where everything here that asks for them is ESM.
   "hono/dist/cjs",
   ...[
