@@ -1,5 +1,6 @@
 import { type Clock, MillraceError, type Stoppable } from "@millrace/core";
 import type { Client, Pool } from "pg";
+import { SCHEMA_WARNING } from "../schema/pinned-search-paths.ts";
 import { answerWithin } from "./answer-within.ts";
 
 const CONNECT_MS = 5_000;
@@ -17,7 +18,13 @@ export async function openPool(url: string): Promise<Pool> {
   const pool = new pg.Pool({ ...connection(url), max: CONNECTIONS, allowExitOnIdle: true });
   // A connection that breaks while it is idle; the next statement gets another.
   pool.on("error", () => {});
+  pool.on("connect", (client) => client.on("notice", warn));
   return pool;
+}
+
+/** What the schema says of what it leaves to its operator. */
+function warn({ message = "" }: { readonly message?: string | undefined }): void {
+  if (message.startsWith(SCHEMA_WARNING)) process.emitWarning(message);
 }
 
 /** The text as SQL, for a message that takes no parameters. */
