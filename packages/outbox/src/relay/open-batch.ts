@@ -1,5 +1,6 @@
 import { type Broker, callBackIfOver, isKnownJob, joinBatch } from "@millrace/core";
 import { type BatchInRow, membersOf } from "../rows/batch-row.ts";
+import { isRefusedForGood } from "../store/outbox-error.ts";
 import type { Claim, OutboxStore } from "../store/outbox-store.ts";
 
 /**
@@ -20,10 +21,17 @@ export async function openBatch(
   const { id, isKey, createdAt, callback, members } = batch;
   await broker.queues.snapshot(callback.queue);
   const made = { id, createdAt, callback };
-  const { isOver } = await joinBatch(broker, made, membersOf(batch), { isKey });
+  const { isOver, madeAt } = await joinBatch(broker, made, membersOf(batch), { isKey });
   // Of nothing, or made again after all have ended. Before the row goes, or nobody would.
   if (!isOver) await callBackIfOver(broker, id);
-  if (await store.replace(queue, claim, seq, isOver ? [] : members)) return isOver;
+  try {
+    if (await store.replace(queue, claim, seq, isOver ? [] : members)) return isOver;
+  } catch (error) {
+    // Its row is set aside, and none of its jobs ever ends. One that was there before may be
+    // somebody else's.
+    if (madeAt === undefined && !isOver && isRefusedForGood(error)) await broker.batches.remove(id);
+    throw error;
+  }
   // Another relay was first. Its jobs may all have ended by then, and the batch been removed, so
   // that this one has made it once more, for nobody. Where it dies before this, `batchSweep` does.
   if (await isKnownJob(broker, callback)) await broker.batches.remove(id);

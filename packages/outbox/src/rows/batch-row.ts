@@ -30,7 +30,8 @@ export interface BatchInRow {
 /** On the wire of one row, which only this package writes and reads. */
 interface Body {
   readonly id: string;
-  readonly isKey: boolean;
+  /** Absent of those that earlier versions wrote: false. */
+  readonly isKey?: boolean;
   readonly createdAt: number;
   readonly callback: StoredJob;
   readonly members: readonly StoredJob[];
@@ -79,7 +80,7 @@ export function readBatchRow(queue: string, row: OutboxRow): ReadBatch {
   if (large !== undefined) return { ok: false, ...large };
   try {
     const decoded = decodeBody(body, MSGPACK, Number.POSITIVE_INFINITY);
-    const { id, isKey, createdAt: at, callback, members } = requireBody(decoded, row.id);
+    const { id, isKey = false, createdAt: at, callback, members } = requireBody(decoded, row.id);
     const read = readRow(queue, { ...callback, seq, kind: null, subject: null, createdAt });
     if (!read.ok) return read;
     const batch = { id, isKey, createdAt: at, callback: read.job.envelope, members };
@@ -100,7 +101,8 @@ function requireBody(value: unknown, rowId: string): Body {
   const body = value as Readonly<Record<keyof Body, unknown>>;
   const { members } = body;
   if (!isId(body.id) || body.id !== rowId) throw new Error("its id is not that of its row");
-  if (typeof body.isKey !== "boolean") throw new Error("it does not say whether its id is a key");
+  if (body.isKey !== undefined && typeof body.isKey !== "boolean")
+    throw new Error("it does not say whether its id is a key");
   if (!isTime(body.createdAt)) throw new Error("it does not say when it was made");
   if (!isStoredJob(body.callback)) throw new Error("its callback is no job");
   if (!Array.isArray(members)) throw new Error("it has no list of jobs");

@@ -53,15 +53,24 @@ function written(rows: readonly SetAside[], write: Write): readonly SetAside[] {
 }
 
 function storable(text: string): string {
-  return text
-    .slice(0, MOST_TOLD)
-    .toWellFormed()
-    .replaceAll("\0", String.raw`\u0000`);
+  return escaped(text, (letter) => letter === "\0");
 }
 
 function inAscii(text: string): string {
-  return storable(text).replaceAll(
-    new RegExp(BEYOND_ASCII, "g"),
-    (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return escaped(text, (letter) => BEYOND_ASCII.test(letter));
+}
+
+/** As much as is told of it, with such letters as their numbers, and none of them cut. */
+function escaped(text: string, isUnstorable: (letter: string) => boolean): string {
+  let kept = "";
+  for (const letter of text.slice(0, MOST_TOLD).toWellFormed()) {
+    const written = isUnstorable(letter) ? letter.split("").map(asNumber).join("") : letter;
+    if (kept.length + written.length > MOST_TOLD) break;
+    kept += written;
+  }
+  return kept;
+}
+
+function asNumber(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
