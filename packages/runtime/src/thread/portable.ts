@@ -47,22 +47,31 @@ function unpackMillraceError(packed: PortableError): MillraceError {
     : new MillraceError("broker-rejected", packed.message, { cause: error });
 }
 
-/** Only what the node knows: one that was made by hand may be too deep to be read there. */
+/**
+ * Only what the node knows: one that was made by hand may be too deep to be read there.
+ *
+ * @throws TypeError where its delay is no number
+ */
 export function packWish(wish: HandlerWish): PortableWish {
   switch (wish.kind) {
     case "retry-after":
       return {
         kind: wish.kind,
-        delayMs: wish.delayMs,
+        delayMs: requireDelay(wish),
         cause: packError(wish.cause),
       };
     case "snooze":
-      return { kind: wish.kind, delayMs: wish.delayMs };
+      return { kind: wish.kind, delayMs: requireDelay(wish) };
     case "fatal":
       return { kind: wish.kind, cause: packError(wish.cause) };
     case "cancel":
       return { kind: wish.kind, reason: cancelReason(wish.reason) };
   }
+}
+
+function requireDelay({ kind, delayMs }: Extract<HandlerWish, { delayMs: number }>): number {
+  if (typeof delayMs !== "number") throw new TypeError(`The delay of ${kind} is no number.`);
+  return delayMs;
 }
 
 export function unpackWish(wish: PortableWish): OutcomeSignal {

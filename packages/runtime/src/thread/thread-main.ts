@@ -150,13 +150,18 @@ async function run(order: Order): Promise<void> {
     if (OutcomeSignal.is(given)) own.say({ say: "wished", wish: packWish(given.wish) });
     else sayReturned(job, given, own.say);
   } catch (error) {
-    own.say(
-      OutcomeSignal.is(error)
-        ? { say: "wished", wish: packWish(error.wish) }
-        : { say: "threw", error: packError(error) },
-    );
+    own.say(thrown(error));
   }
   own.end();
+}
+
+function thrown(error: unknown): Said {
+  if (!OutcomeSignal.is(error)) return { say: "threw", error: packError(error) };
+  try {
+    return { say: "wished", wish: packWish(error.wish) };
+  } catch (unreadable) {
+    return { say: "threw", error: packError(unreadable) };
+  }
 }
 
 function contextOf(order: Order, input: unknown, own: AttemptInThread): ExecutionContext {

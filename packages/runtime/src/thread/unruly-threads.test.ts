@@ -85,6 +85,15 @@ test("a result that is too deep for the node's stack is dropped at once, whateve
   });
 });
 
+test.each<[Misdeed]>([["wish-deep-snooze"], ["wish-deep-retry"], ["throw-deep-snooze"]])(
+  "%s: a wish that was made by hand without a number for its delay fails the attempt",
+  async (misdeed) => {
+    expect(await shared.run(misdeed)).toMatchObject({
+      ...{ state: "dead", error: { message: expect.stringContaining("is no number") as string } },
+    });
+  },
+);
+
 test("a wish that was made by hand leaves its thread as it is meant, however deep it is", async () => {
   expect(await shared.run("wish-deep")).toMatchObject({ state: "cancelled" });
 });

@@ -49,7 +49,7 @@ test("what a handler or a library sends to the group is none of the group's", as
   });
   let hasServed = false;
   void group.served.then(() => (hasServed = true));
-  expect(await group.ended).toBe(0);
+  expect(await group.ended).toBe(1);
   expect(hasServed).toBe(false);
 });
 
@@ -89,6 +89,10 @@ test("a process that ends by itself with exit code 0 is started again, one whose
   expect(warned).toEqual(["process 1 has died (code 0), and is started again in 1 s"]);
 });
 
-test("a process that ends before it serves, with exit code 0 too, ends the group", async () => {
-  expect(await livesOf("await say(null)")).toEqual({ code: 0, warned: [] });
+test("a process that ends before it serves, with exit code 0 too, ends the group, which has failed", async () => {
+  expect(await livesOf("await say(null)")).toEqual({ code: 1, warned: [] });
+});
+
+test("a process whose node is stopped before it serves has not failed", async () => {
+  expect(await livesOf("await say({ kind: 'stopped' })")).toEqual({ code: 0, warned: [] });
 });

@@ -186,10 +186,12 @@ export class ProcessGroup {
       about: undefined,
       hasStopped: false,
     });
-    if (code !== 0 && this.#exitCode === 0 && (this.#isStopping || !hasServed))
-      this.#exitCode = code ?? 1;
+    const hasNotStarted = !hasStopped && !this.#isStopping && !hasServed;
+    const hasFailed = hasNotStarted || (code !== 0 && (this.#isStopping || !hasServed));
+    // Something in it may have called `process.exit(0)`: it serves as little.
+    if (hasFailed && this.#exitCode === 0) this.#exitCode = code === 0 ? 1 : (code ?? 1);
     // What keeps the first from starting would keep the others.
-    if (!hasStopped && !this.#isStopping && !hasServed) this.signal("SIGTERM");
+    if (hasNotStarted) this.signal("SIGTERM");
     if (hasStopped || this.#isStopping) return this.#endIfOver();
     member.failures = lived > SETTLED_MS ? 0 : member.failures + 1;
     const againMs = Math.min(AGAIN_MS * 2 ** Math.max(0, member.failures - 1), MOST_AGAIN_MS);
