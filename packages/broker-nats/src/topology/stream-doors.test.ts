@@ -17,6 +17,13 @@ test.each([
   expect(batchDoor(nc, serverFeatures(version))).toEqual({ create, update });
 });
 
+test("while the connection is away no stream that exists gets a flag: the next server may be of a cluster", () => {
+  const away = { info: undefined } as unknown as NatsConnection;
+  const features = serverFeatures("2.15.2");
+  expect(batchDoor(away, features).update).toEqual({});
+  expect(scheduleDoor(away, features).update).toEqual({});
+});
+
 const SCHEDULES = { allow_msg_schedules: true };
 
 test.each([

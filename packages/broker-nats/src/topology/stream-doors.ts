@@ -27,11 +27,13 @@ export function scheduleDoor(nc: NatsConnection, { schedules }: ServerFeatures):
 /**
  * A stream with such a flag is out of reach of a server that is too old for it. In a cluster nobody
  * is told how old the other servers are, and a rolling upgrade may be under way: there only a
- * stream that is made anew has the flag, and an operator sets it for one that exists.
+ * stream that is made anew has the flag, and an operator sets it for one that exists. While the
+ * connection is away nobody knows whether the next server is one of a cluster.
  */
 function door<Open extends Partial<StreamConfig>>(
   nc: NatsConnection,
   open: Open,
 ): { readonly create: Open; readonly update: Open | typeof SHUT } {
-  return { create: open, update: isClustered(nc) ? SHUT : open };
+  const isAlone = nc.info !== undefined && !isClustered(nc);
+  return { create: open, update: isAlone ? open : SHUT };
 }
