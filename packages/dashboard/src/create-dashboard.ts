@@ -137,7 +137,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
     "/api",
     apiOf({
       ...{ fleet: millrace, show, clock, feed, known, title, outbox, doctor, search, grafana },
-      ...{ drains, traceUrl, authorize: options.authorize },
+      ...{ drains, traceUrl, authorize: options.authorize, onDefect: options.onDefect },
     }),
   );
   if (options.metrics !== undefined) app.get("/metrics", metricsPage(options.metrics));

@@ -25,6 +25,7 @@ export interface ApiHost {
   readonly search: DashboardSearch | undefined;
   readonly grafana: string | undefined;
   readonly traceUrl: string | undefined;
+  readonly onDefect: ((error: unknown) => void) | undefined;
 }
 
 export type ApiContext = Context<DashboardEnv>;

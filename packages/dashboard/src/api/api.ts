@@ -52,6 +52,7 @@ export function apiOf(host: ApiHost): Hono<DashboardEnv> {
     liveStream(host.feed, host.clock, {
       signal: raw.signal,
       isLetIn: async () => (await host.authorize(raw)) !== undefined,
+      onDefect: host.onDefect,
     }),
   );
   return api;

@@ -13,13 +13,16 @@ export interface LivePage {
   readonly signal: AbortSignal;
   /** Whether who looks at it still may. Asked before each sign of life but the first. */
   readonly isLetIn: () => Promise<boolean>;
+  /** Told why that could not be found out. */
+  readonly onDefect?: ((error: unknown) => void) | undefined;
 }
 
 /**
  * The feed as server-sent events, for one page. Ends when the page goes, with the feed, or where
  * the login is over: a page that asks again is then refused.
  */
-export function liveStream(feed: LiveFeed, clock: Clock, { signal, isLetIn }: LivePage): Response {
+export function liveStream(feed: LiveFeed, clock: Clock, page: LivePage): Response {
+  const { signal, isLetIn, onDefect } = page;
   const encoder = new TextEncoder();
   let end: () => void = () => {};
   let isOver = false;
@@ -38,8 +41,14 @@ export function liveStream(feed: LiveFeed, clock: Clock, { signal, isLetIn }: Li
       };
       // What can't be found out ends it too: the page comes back by itself, and is told why not.
       const breatheIfLetIn = async (): Promise<void> => {
-        const isStill = await isLetIn().catch(() => false);
+        timer = clock.setTimer(SIGN_OF_LIFE_MS, () => end());
+        timer.unref?.();
+        const isStill = await isLetIn().catch((error: unknown) => {
+          onDefect?.(error);
+          return false;
+        });
         if (isOver) return;
+        timer.cancel();
         if (isStill) breathe();
         else end();
       };
