@@ -43,14 +43,14 @@ export async function once<Output>(
   const keep = async (kept: string): Promise<void> => {
     for (const own of begun) await transaction.run(KEEP_OUTPUT, [kept, ...own]);
   };
+  let stored: string | undefined;
   for (const time of times) {
     const key = [queue, id, String(time)];
     const first = await transaction.run(BEGIN_DONE, key);
-    if (first.length > 0) {
-      begun.push(key);
-      continue;
-    }
-    const stored = storedOutput(await transaction.run(READ_OUTPUT, key), id);
+    if (first.length > 0) begun.push(key);
+    else stored ??= storedOutput(await transaction.run(READ_OUTPUT, key), id);
+  }
+  if (stored !== undefined) {
     await keep(stored);
     return outputIn<Output>(stored);
   }
