@@ -24,6 +24,10 @@ describe.skipIf(missing !== undefined)("two outboxes in one database", () => {
   });
   afterAll(() => database?.close());
 
+  /** What an operator was told; the process may warn of other things. */
+  const told = (): readonly string[] =>
+    warned.mock.calls.map(([warning]) => String(warning)).filter((text) => text.includes("outbox"));
+
   /** The outbox of a program with this search path. */
   function outboxOf(path: string) {
     const url = new URL(database.postgres.url);
@@ -72,16 +76,15 @@ describe.skipIf(missing !== undefined)("two outboxes in one database", () => {
     await outboxOf("b").migrate();
     await database.pool.query("INSERT INTO shop.orders VALUES ('o1', '1')");
     expect(await idsOf("b")).toEqual(["o1"]);
-    expect(warned).not.toHaveBeenCalled();
+    expect(told()).toEqual([]);
   });
 
   test("of one that may be either's an operator is told, and it stays as it is", async () => {
     for (const schema of ["a", "b"]) await outboxOf(schema).migrate();
     await adoptedBefore("app,b", "shop.orders");
     for (const schema of ["a", "b"]) await outboxOf(schema).migrate();
-    const told = warned.mock.calls.map(([warning]) => String(warning));
-    expect(told).toHaveLength(2);
-    for (const warning of told)
+    expect(told()).toHaveLength(2);
+    for (const warning of told())
       expect(warning).toMatch(/shop\.orders.* adopt it again from the outbox/);
     const { pool } = database;
     await pool.query("SET search_path = app, b; INSERT INTO shop.orders VALUES ('o1', '1')");
