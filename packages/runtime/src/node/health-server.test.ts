@@ -4,6 +4,7 @@ import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { type Health, healthOf } from "./health.ts";
 import { type HealthServer, type HealthServerOptions, startHealthServer } from "./health-server.ts";
 
+const PATIENT = { timeout: 20_000 };
 const servers: HealthServer[] = [];
 afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.stop()));
@@ -140,7 +141,7 @@ test("connections are a hundred and no more: the oldest that asks for nothing gi
   const get = await serve({ metrics });
   const [first, second, third] = await openMany(servers.at(-1)?.port ?? 0);
   first?.write(ASK);
-  await vi.waitFor(() => expect(asked()).toBe(1));
+  await vi.waitFor(() => expect(asked()).toBe(1), PATIENT);
   const gone = once(second as Socket, "close");
   const answered = once(first as Socket, "data");
   expect((await get("/livez")).status).toBe(200);
@@ -157,7 +158,7 @@ test("a probe is answered where a hundred connections wait for a page", async ()
   const [oldest] = sockets;
   const gone = once(oldest as Socket, "close");
   for (const socket of sockets) socket.write(ASK);
-  await vi.waitFor(() => expect(asked()).toBe(1));
+  await vi.waitFor(() => expect(asked()).toBe(1), PATIENT);
   expect((await get("/livez")).status).toBe(200);
   await gone;
 });
