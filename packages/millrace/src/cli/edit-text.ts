@@ -29,7 +29,7 @@ export async function editText(io: CliIo, text: string, name: string): Promise<s
   try {
     await writeFile(file, text, { mode: 0o600 });
     const [program = "", ...args] = editor.trim().split(/\s+/);
-    const ended = await endOf(spawn(program, [...args, file], { stdio: "inherit" }), dir);
+    const ended = await runEditor(() => spawn(program, [...args, file], { stdio: "inherit" }), dir);
     if (ended !== "ended with code 0")
       throw new MillraceError("invalid-option", `The editor ${editor} ${ended}; nothing was done.`);
     return await readFile(file, "utf8");
@@ -38,11 +38,16 @@ export async function editText(io: CliIo, text: string, name: string): Promise<s
   }
 }
 
-/** How the editor ended. A terminal's Ctrl-C is the editor's alone while it runs. */
-async function endOf(editor: ChildProcess, dir: string): Promise<string> {
+/**
+ * A terminal's Ctrl-C is the editor's alone from before its first moment.
+ *
+ * @returns how it ended
+ */
+async function runEditor(start: () => ChildProcess, dir: string): Promise<string> {
+  let editor: ChildProcess | undefined;
   const ignore = (): void => {};
   const end = (signal: NodeJS.Signals): void => {
-    editor.kill(signal);
+    editor?.kill(signal);
     rmSync(dir, { recursive: true, force: true });
     letGo();
     process.kill(process.pid, signal);
@@ -54,9 +59,11 @@ async function endOf(editor: ChildProcess, dir: string): Promise<string> {
   process.on("SIGINT", ignore);
   for (const signal of ENDS) process.on(signal, end);
   try {
+    const started = start();
+    editor = started;
     return await new Promise<string>((resolve) => {
-      editor.once("error", ({ message }) => resolve(`could not be started (${message})`));
-      editor.once("exit", (code, signal) =>
+      started.once("error", ({ message }) => resolve(`could not be started (${message})`));
+      started.once("exit", (code, signal) =>
         resolve(code === null ? `was ended by ${signal}` : `ended with code ${code}`),
       );
     });
