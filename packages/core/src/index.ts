@@ -256,6 +256,7 @@ export {
   shownValue,
 } from "./options/option-values.ts";
 export { nearest } from "./options/nearest.ts";
+export { someAtATime } from "./broker/some-at-a-time.ts";
 export { defined } from "./options/defined.ts";
 export { requireJobList, requireParts } from "./options/given-parts.ts";
 export { optionNames, refuseUndefined, refuseUnknown } from "./options/known-options.ts";

@@ -1,7 +1,7 @@
 import { CLOCK_OFF_MS, formatSeconds, type QueueSnapshot } from "@millrace/core";
 import { fail, type Finding, ok, warn } from "./finding.ts";
-import { type NodeSeen, servedBy, SILENT_MS } from "./node-seen.ts";
-import { backBy, heldBy, judgeHeld, type Leases } from "./judge-held.ts";
+import { heldBy, type NodeSeen, servedBy, SILENT_MS } from "./node-seen.ts";
+import { backBy, judgeHeld, type Leases } from "./judge-held.ts";
 
 /** As the alert on it: docs/metrics.md. */
 export const OLD_MS = 600_000;

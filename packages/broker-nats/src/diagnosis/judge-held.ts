@@ -42,18 +42,6 @@ export function judgeHeld(
   });
 }
 
-/** What a silent node had in hand when it was heard of last; empty where it had nothing. */
-export function heldBy({ report }: NodeSeen): readonly { queue: string; used: number }[] {
-  const queues = (report as { readonly queues?: unknown } | null | undefined)?.queues;
-  if (!Array.isArray(queues)) return [];
-  return queues.flatMap((said: unknown) => {
-    const { queue, used } = (said ?? {}) as { readonly queue?: unknown; readonly used?: unknown };
-    return typeof queue === "string" && typeof used === "number" && used > 0
-      ? [{ queue, used }]
-      : [];
-  });
-}
-
 /**
  * When jobs of a node that is gone are handed out again, at the latest: it may have extended their
  * leases until just before it was to be heard of again.

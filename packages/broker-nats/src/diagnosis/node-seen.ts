@@ -13,12 +13,22 @@ export interface NodeSeen {
 export const SILENT_MS = 35_000;
 
 /** The queues that a node says it serves. */
-export function servedBy({ report }: NodeSeen): readonly string[] {
-  if (typeof report !== "object" || report === null || !("queues" in report)) return [];
-  if (!Array.isArray(report.queues)) return [];
-  return report.queues.flatMap((said: unknown) =>
-    typeof said === "object" && said !== null && "queue" in said && typeof said.queue === "string"
-      ? [said.queue]
-      : [],
+export function servedBy(node: NodeSeen): readonly string[] {
+  return queuesOf(node).map(({ queue }) => queue);
+}
+
+/** What a node had in hand when it was heard of last; empty where it had nothing. */
+export function heldBy(node: NodeSeen): readonly { queue: string; used: number }[] {
+  return queuesOf(node).flatMap(({ queue, used }) =>
+    typeof used === "number" && used > 0 ? [{ queue, used }] : [],
   );
+}
+
+function queuesOf({ report }: NodeSeen): readonly { queue: string; used: unknown }[] {
+  const queues = (report as { readonly queues?: unknown } | null | undefined)?.queues;
+  if (!Array.isArray(queues)) return [];
+  return queues.flatMap((said: unknown) => {
+    const { queue, used } = (said ?? {}) as { readonly queue?: unknown; readonly used?: unknown };
+    return typeof queue === "string" ? [{ queue, used }] : [];
+  });
 }

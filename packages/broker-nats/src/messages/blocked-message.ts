@@ -27,7 +27,7 @@ export function blockedMessage(
   };
 }
 
-/** A permit as a header: the name of a lock, and a token. */
+/** A permit as a header, in its quotation marks: the name of a lock, and a token. */
 const PERMIT_BYTES = 256;
 
 /**
@@ -37,10 +37,12 @@ const PERMIT_BYTES = 256;
 export function wokenRoom(envelope: Envelope, gate: string): number {
   const more = encodeHeaders({
     "Nats-Msg-Id": sharedMessageId(envelope),
-    "Millrace-Gate": encodeGate(gate),
-    "Millrace-Blocked-At": String(Date.UTC(2200, 0)),
-    ...(envelope.lane === undefined ? {} : { "Millrace-Lane": envelope.lane }),
-    "Millrace-Permit": "x".repeat(PERMIT_BYTES),
+    ...wokenHeaders({
+      gate: encodeGate(gate),
+      blockedAt: Date.UTC(2200, 0),
+      lane: envelope.lane,
+      permit: "x".repeat(PERMIT_BYTES - 2),
+    }),
   });
   return more.length - encodeHeaders({ "Nats-Msg-Id": messageIdOf(envelope) }).length;
 }
@@ -60,17 +62,34 @@ export function wokenMessage(
   permit: string | undefined,
 ): EditableMessage {
   const { headers } = blocked;
-  const lane = laneOf(headers);
   return {
     subject: names.requeueWoken(queue),
     data: blocked.data,
     headers: {
       ...forwardHeaders(headers, headers["nats-msg-id"] ?? ""),
-      "Millrace-Gate": headers["millrace-gate"] ?? "",
-      "Millrace-Blocked-At": String(Math.floor(blocked.storedAt)),
-      ...(lane === undefined ? {} : { "Millrace-Lane": lane }),
-      ...(permit === undefined ? {} : { "Millrace-Permit": encodeGate(permit) }),
+      ...wokenHeaders({
+        gate: headers["millrace-gate"] ?? "",
+        blockedAt: Math.floor(blocked.storedAt),
+        lane: laneOf(headers),
+        permit,
+      }),
     },
+  };
+}
+
+/** @param waited its gate as it is in a header */
+function wokenHeaders(waited: {
+  readonly gate: string;
+  readonly blockedAt: number;
+  readonly lane: Lane | undefined;
+  readonly permit: string | undefined;
+}): Record<string, string> {
+  const { gate, blockedAt, lane, permit } = waited;
+  return {
+    "Millrace-Gate": gate,
+    "Millrace-Blocked-At": String(blockedAt),
+    ...(lane === undefined ? {} : { "Millrace-Lane": lane }),
+    ...(permit === undefined ? {} : { "Millrace-Permit": encodeGate(permit) }),
   };
 }
 

@@ -1,3 +1,5 @@
+import { someAtATime } from "@millrace/core";
+
 /** Questions side by side. */
 const AT_ONCE = 16;
 
@@ -31,15 +33,13 @@ export class GateNames {
     for (const subject of this.#known.keys())
       if (!wait.has(subject) && lookedAt(subject)) this.#known.delete(subject);
     const names = new Map<string, string>();
-    for (let at = 0; at < subjects.length; at += AT_ONCE)
-      await Promise.all(
-        subjects.slice(at, at + AT_ONCE).map(async (subject) => {
-          const name = this.#known.get(subject) ?? (await this.#read(subject));
-          if (name === undefined) return;
-          this.#known.set(subject, name);
-          names.set(subject, name);
-        }),
-      );
+    const learn = async (subject: string): Promise<void> => {
+      const name = this.#known.get(subject) ?? (await this.#read(subject));
+      if (name === undefined) return;
+      this.#known.set(subject, name);
+      names.set(subject, name);
+    };
+    await someAtATime(subjects, learn, AT_ONCE);
     return names;
   }
 }

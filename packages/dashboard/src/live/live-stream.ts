@@ -34,15 +34,17 @@ export function liveStream(feed: LiveFeed, clock: Clock, page: LivePage): Respon
         if ((controller.desiredSize ?? 0) < -MOST_UNREAD) end();
         else controller.enqueue(encoder.encode(text));
       };
-      const breathe = (): void => {
-        timer = clock.setTimer(SIGN_OF_LIFE_MS, () => void breatheIfLetIn());
+      const inABreath = (act: () => void): void => {
+        timer = clock.setTimer(SIGN_OF_LIFE_MS, act);
         timer.unref?.();
+      };
+      const breathe = (): void => {
+        inABreath(() => void breatheIfLetIn());
         send("event: alive\ndata: -\n\n");
       };
       // What can't be found out ends it too: the page comes back by itself, and is told why not.
       const breatheIfLetIn = async (): Promise<void> => {
-        timer = clock.setTimer(SIGN_OF_LIFE_MS, () => end());
-        timer.unref?.();
+        inABreath(() => end());
         const isStill = await isLetIn().catch((error: unknown) => {
           onDefect?.(error);
           return false;

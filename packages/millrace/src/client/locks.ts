@@ -6,9 +6,9 @@ import {
   requireLockName,
   requireLimit,
   requireQueueName,
+  someAtATime,
 } from "@millrace/core";
 import { among, type CallLimits, LIMITS, type LimitsPlaces } from "./call-limits.ts";
-import { someAtATime } from "./enqueue/some-at-a-time.ts";
 import { locksAtGate } from "./gate-locks.ts";
 
 /** A gate at which jobs of a queue are blocked, and who has what they wait for. */

@@ -6,6 +6,7 @@ import {
   type Logger,
   MillraceError,
   recordError,
+  someAtATime,
   type Timer,
 } from "@millrace/core";
 
@@ -114,11 +115,10 @@ export async function eraseOver(
   for (;;) {
     const page = await documents.page({ order: "oldest first", after, limit: PAGE });
     const over = page.documents.filter((one) => one.updatedAt <= until && isOver(one));
-    for (let at = 0; at < over.length; at += ERASED_AT_ONCE) {
-      if (signal.aborted) return;
-      const part = over.slice(at, at + ERASED_AT_ONCE);
-      await Promise.all(part.map(({ key, revision }) => documents.erase(key, revision)));
-    }
+    const erase = async ({ key, revision }: Document): Promise<void> => {
+      if (!signal.aborted) await documents.erase(key, revision);
+    };
+    await someAtATime(over, erase, ERASED_AT_ONCE);
     const isLast = page.documents.some(({ updatedAt }) => updatedAt > until);
     if (page.next === undefined || isLast || signal.aborted) return;
     after = page.next;

@@ -116,12 +116,17 @@ const later = (key: string, revision: number, updatedAt: number): Document => ({
   updatedAt,
 });
 
-test("a change in a store that was lost, and counts anew, is in the book", async () => {
-  const { broker, lists, tell } = scene();
+/** A book of what its first list shows. */
+async function opened() {
+  const { broker, lists, ...told } = scene();
   const opening = ScheduleBook.open(broker, systemClock, silentLogger);
   await turns();
   lists[0]?.([document("s", 5)]);
-  const book = await opening;
+  return { ...told, lists, book: await opening };
+}
+
+test("a change in a store that was lost, and counts anew, is in the book", async () => {
+  const { book, tell } = await opened();
   tell("s", later("s", 1, 10));
   expect(book.get("s")?.cron).toBe("0 0 1 1 *");
   // Behind the list.
@@ -130,11 +135,7 @@ test("a change in a store that was lost, and counts anew, is in the book", async
 });
 
 test("so is what a list shows of a store that was restored", async () => {
-  const { broker, lists, reconnect } = scene();
-  const opening = ScheduleBook.open(broker, systemClock, silentLogger);
-  await turns();
-  lists[0]?.([document("s", 5)]);
-  const book = await opening;
+  const { book, lists, reconnect } = await opened();
   reconnect();
   await turns();
   lists[1]?.([later("s", 2, 0)]);

@@ -7,9 +7,9 @@ import {
   type Envelope,
   type JobRef,
   MillraceError,
+  someAtATime,
 } from "@millrace/core";
 import { forgottenBefore, onRecordSince, type Meant } from "../jobs/known-id.ts";
-import { someAtATime } from "./some-at-a-time.ts";
 
 export type MemberResult = EnqueueResult & {
   /** It waits, and is a job of this batch. */

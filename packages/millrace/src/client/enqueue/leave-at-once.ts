@@ -5,9 +5,9 @@ import {
   type Kept,
   leaveUnlessMember,
   MillraceError,
+  someAtATime,
 } from "@millrace/core";
 import type { MemberResult } from "./batch-again.ts";
-import { someAtATime } from "./some-at-a-time.ts";
 
 export interface EnqueuedBatch {
   readonly id: string;

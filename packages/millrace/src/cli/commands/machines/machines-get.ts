@@ -1,6 +1,11 @@
-import { defined, type MachinePassage, MillraceError, type MachineSnapshot } from "@millrace/core";
+import {
+  defined,
+  type MachinePassage,
+  MillraceError,
+  type MachineSnapshot,
+  someAtATime,
+} from "@millrace/core";
 import { showValue } from "@millrace/telemetry/masking";
-import { someAtATime } from "../../../client/enqueue/some-at-a-time.ts";
 import type { Millrace } from "../../../client/millrace.ts";
 import { flag } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";

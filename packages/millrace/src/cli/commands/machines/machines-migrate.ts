@@ -8,6 +8,7 @@ import {
   migrateStored,
   MillraceError,
   type RecordedError,
+  someAtATime,
 } from "@millrace/core";
 import { shownError, showValue, type ShowValue } from "@millrace/telemetry/masking";
 import { audited } from "../../../client/audit.ts";
@@ -38,9 +39,6 @@ const COLUMNS: readonly Column<Failure>[] = [
   { title: "STATE", cell: ({ value }) => stateText(value) },
   { title: "WHY", cell: ({ error }) => error.message },
 ];
-
-/** Each costs three requests. */
-const AT_ONCE = 32;
 
 export const machinesMigrate = command({
   name: "machines migrate",
@@ -146,10 +144,7 @@ async function migrateAll(
   if (older.length > 0) {
     const machines = [...new Set(older.map(({ machine }) => machine))];
     const intent = { action: "machines migrate", filter: { machines } };
-    const act = async (): Promise<void> => {
-      for (let at = 0; at < older.length; at += AT_ONCE)
-        await Promise.all(older.slice(at, at + AT_ONCE).map(migrate));
-    };
+    const act = async (): Promise<void> => void (await someAtATime(older, migrate));
     await audited(broker, intent, act, () => ({ count: migrated, failed: failed.length }));
   }
   return { migrated, busy, failed };

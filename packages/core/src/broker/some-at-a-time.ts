@@ -1,4 +1,4 @@
-/** What is looked up at the same time. */
+/** What is asked or done at the same time. */
 const AT_A_TIME = 32;
 
 /**
@@ -9,9 +9,10 @@ const AT_A_TIME = 32;
 export async function someAtATime<Item, Result>(
   items: readonly Item[],
   act: (item: Item) => Promise<Result>,
+  atATime = AT_A_TIME,
 ): Promise<readonly Result[]> {
   const results: Result[] = [];
-  for (let from = 0; from < items.length; from += AT_A_TIME)
-    results.push(...(await Promise.all(items.slice(from, from + AT_A_TIME).map(act))));
+  for (let from = 0; from < items.length; from += atATime)
+    results.push(...(await Promise.all(items.slice(from, from + atATime).map(act))));
   return results;
 }
