@@ -147,7 +147,7 @@ test("a free key is free since then, whatever is written to its claim afterwards
     lookedFor(freed, new Set(["a"]), new Set()),
     withoutName(freed, "a"),
   ])
-    expect(readClaim({ key: "x", value, revision: 2, updatedAt: 90_000 })).toMatchObject({
+    expect(readClaim({ value, revision: 2, updatedAt: 90_000 })).toMatchObject({
       updatedAt: 1_000,
       since: 1_000,
     });

@@ -116,7 +116,7 @@ export interface StoredClaim {
  * A document that is no claim was written by something else. It stands in nobody's way and may be
  * replaced.
  */
-export function readClaim({ value, revision, updatedAt }: Document): StoredClaim {
+export function readClaim({ value, revision, updatedAt }: Omit<Document, "key">): StoredClaim {
   if (typeof value === "object" && value !== null) {
     const claim = value as Partial<UniqueClaim>;
     const since = timeOr(claim.since, updatedAt);

@@ -1,5 +1,6 @@
 import type { Broker } from "../broker/broker.ts";
 import type { DocumentStore } from "../broker/stores/document-store.ts";
+import { findToReplace } from "../broker/stores/find-to-replace.ts";
 import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { wasPerhapsWritten } from "../errors/perhaps-written.ts";
@@ -273,7 +274,7 @@ export class UniqueClaims {
   }
 
   async read(key: UniqueKey): Promise<StoredClaim | undefined> {
-    const document = await (this.#opened ?? (await this.#open())).get(key.document);
+    const document = await findToReplace(this.#opened ?? (await this.#open()), key.document);
     return document === undefined ? undefined : readClaim(document);
   }
 

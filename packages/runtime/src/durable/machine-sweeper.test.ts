@@ -112,3 +112,18 @@ test("a document is looked at once when it has become old, and not again", async
   expect(await ids()).toHaveLength(599);
   expect((await documents.get("order.swept.until"))?.value).toMatchObject({ until: 600 });
 });
+
+test("where it is stored as no JSON how far they have come, that is written anew", async () => {
+  const { clock, broker, put } = await scene();
+  const key = "order.swept.until";
+  const documents = await broker.documents(MACHINES_BUCKET);
+  const revision = await documents.put(key, "{ no JSON");
+  // To a real server's reader it is absent and yet there.
+  const unreadable = { key, revision, updatedAt: 0, unreadable: "it is no JSON" };
+  const open = broker.documents.bind(broker);
+  broker.documents = async (bucket) =>
+    Object.assign(await open(bucket), { get: async () => undefined, find: async () => unreadable });
+  await put(machine("a", "active"));
+  await clock.advance("10m");
+  expect((await documents.get(key))?.value).toMatchObject({ v: 1 });
+});

@@ -4,6 +4,7 @@ import {
   type Document,
   type DocumentStore,
   endedIn,
+  findToReplace,
   forgetMachine,
   isNoMachine,
   type Logger,
@@ -157,7 +158,7 @@ export class MachineSweeper implements Stoppable {
   }
 
   async #swept(documents: DocumentStore): Promise<SweptUntil> {
-    const found = await documents.get(this.#sweptKey);
+    const found = await findToReplace(documents, this.#sweptKey);
     const { until } = (found?.value ?? {}) as { readonly until?: unknown };
     return { until: typeof until === "number" ? until : 0, revision: found?.revision ?? 0 };
   }

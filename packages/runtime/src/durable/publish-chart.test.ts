@@ -35,6 +35,18 @@ test("a chart that changed without its version takes the place of the one before
   expect((await stored(broker)).charts).toEqual(["1 begun"]);
 });
 
+test("what is stored as no JSON is written anew", async () => {
+  const broker = new MemoryBroker();
+  const documents = await broker.documents(MACHINES_BUCKET);
+  const key = chartsKey("order");
+  const revision = await documents.put(key, "{ no JSON");
+  // To a real server's reader it is absent and yet there.
+  const unreadable = { key, revision, updatedAt: 0, unreadable: "it is no JSON" };
+  const store = { get: async () => undefined, find: async () => unreadable };
+  await publishChart({ documents: async () => Object.assign(documents, store) }, order(1));
+  expect((await stored(broker)).charts).toEqual(["1 open"]);
+});
+
 test("only the newest versions are kept", async () => {
   const broker = new MemoryBroker();
   for (const version of [1, 2, 3, 4, 5, 6, 7]) await publishChart(broker, order(version));

@@ -2,6 +2,7 @@ import {
   type Broker,
   chartOf,
   chartsKey,
+  findToReplace,
   type MachineChart,
   type MachineDefinition,
   MACHINES_BUCKET,
@@ -26,7 +27,7 @@ export async function publishChart(
   const key = chartsKey(name);
   const mine = chartOf(name, version, machine);
   for (let writers = 0; writers < MOST_WRITERS; writers += 1) {
-    const found = await documents.get(key);
+    const found = await findToReplace(documents, key);
     const before = readCharts(found?.value)?.charts ?? [];
     if (before.some((chart) => isSame(chart, mine))) return;
     const charts = [...before.filter((chart) => chart.version !== version), mine]

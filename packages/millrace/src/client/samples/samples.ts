@@ -3,6 +3,7 @@ import {
   type Clock,
   type Document,
   type DocumentStore,
+  findToReplace,
   MillraceError,
   optionNames,
   refuseUnknown,
@@ -113,7 +114,10 @@ async function takeSample(broker: Broker): Promise<boolean> {
   const store = await broker.documents(SAMPLES_BUCKET);
   const at = await store.now();
   const key = spanOf(at);
-  const [document, before] = await Promise.all([store.get(key), store.peek(spanOf(at - SPAN_MS))]);
+  const [document, before] = await Promise.all([
+    findToReplace(store, key),
+    store.peek(spanOf(at - SPAN_MS)),
+  ]);
   const samples = readSamples(document?.value);
   const last = samples.at(-1) ?? readSamples(before?.value).at(-1);
   if (last !== undefined && at - last.at < TAKEN_MS) return false;

@@ -1,4 +1,10 @@
-import { type Clock, type DocumentStore, MillraceError, type Timer } from "@millrace/core";
+import {
+  type Clock,
+  type DocumentStore,
+  findToReplace,
+  MillraceError,
+  type Timer,
+} from "@millrace/core";
 import { type Rate, type RateState, reserve } from "./gcra.ts";
 import { keyHash } from "../gate-names.ts";
 import type { ServerClock } from "../../clock/server-clock.ts";
@@ -113,7 +119,7 @@ export class RateReserver {
   }
 
   async #read(documents: DocumentStore): Promise<Known> {
-    const document = await documents.get(this.#document);
+    const document = await findToReplace(documents, this.#document);
     return { state: readRateState(document?.value), revision: document?.revision ?? 0 };
   }
 

@@ -28,7 +28,7 @@ async function cutOff() {
     documents: async (bucket) => {
       const store = await made.broker.documents(bucket);
       return withOwn<DocumentStore>(store, {
-        get: (name) => (isCut ? Promise.reject(gone) : store.get(name)),
+        find: (name) => (isCut ? Promise.reject(gone) : store.find(name)),
       });
     },
   });
