@@ -89,7 +89,8 @@ export function batchClient({ server }: Line, call: Line["call"]): BatchStore {
     find: (batch) => call({ point: `find ${batch}`, act: () => batches.find(batch) }),
     ended: (batch) => call({ point: `ended ${batch}`, act: () => batches.ended(batch) }),
     left: (batch) => call({ point: `left ${batch}`, act: () => batches.left(batch) }),
-    remove: (batch) => call({ point: `remove ${batch}`, act: () => batches.remove(batch) }),
+    remove: (batch, revision) =>
+      call({ point: `remove ${batch}`, act: () => batches.remove(batch, revision) }),
     removeRest: (batch) => call({ point: `remove the rest of ${batch}`, act: () => {} }),
   };
 }

@@ -9,12 +9,7 @@ export class SimBatches extends BatchShelf {
     super.open(batch);
   }
 
-  override remove(id: string): void {
-    this.#ids.delete(id);
-    super.remove(id);
-  }
-
   list(): readonly string[] {
-    return [...this.#ids];
+    return [...this.#ids].filter((id) => this.find(id) !== undefined);
   }
 }

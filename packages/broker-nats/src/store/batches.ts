@@ -208,8 +208,13 @@ export class NatsBatches implements BatchStore {
   }
 
   /** The batch's own message first: without it nobody calls back a second time. */
-  async remove(batch: string): Promise<void> {
+  async remove(batch: string, revision?: number): Promise<void> {
     const { names } = this.#server;
+    if (revision !== undefined) {
+      await this.#purge(names.batch(batch), revision + 1);
+      await this.removeRest(batch);
+      return;
+    }
     await this.#purge(names.batch(batch));
     await this.#purge(names.batchMember(batch, ">"));
     await this.#purge(names.batchEnded(batch, ">"));

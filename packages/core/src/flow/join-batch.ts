@@ -35,6 +35,9 @@ export async function joinBatch(
   await broker.batches.join(id, members);
   for (;;) {
     const found = await broker.batches.find(id);
+    // Gone without having called back: whoever made it takes it back, and this is another.
+    if (found === undefined && isKey && !(await isCalledBack(broker, callback)))
+      return joinBatch(broker, batch, members, { isKey });
     if (found === undefined || found.over !== undefined) return joined(true);
     const { revision, createdAt } = found;
     if (await broker.batches.replace({ ...batch, createdAt }, revision)) return joined(false);

@@ -38,8 +38,9 @@ async function isRemoved(broker: Broker, id: string): Promise<boolean> {
     return true;
   }
   if (!(await isKnownJob(onRecord(broker), batch.callback))) return false;
-  await broker.batches.remove(id);
-  return true;
+  await broker.batches.remove(id, batch.revision);
+  // Somebody may have joined it since.
+  return (await broker.batches.find(id)) === undefined;
 }
 
 /**

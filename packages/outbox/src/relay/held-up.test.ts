@@ -1,12 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import {
-  defineJob,
-  encodeMsgpack,
-  MillraceError,
-  noMetrics,
-  silentLogger,
-  UNSETTLED,
-} from "@millrace/core";
+import { defineJob, encodeMsgpack, MillraceError, noMetrics, silentLogger } from "@millrace/core";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
@@ -198,10 +191,6 @@ const job = (id: string, queue: unknown = "mail") => ({
   ...{ id, queue, lane: null, headers: "{}", unique: null },
   body: encodeMsgpack({ v: 1, id, name: "x", createdAt: 1, payload: 1 }),
 });
-const planned = (id: string) => ({
-  ...{ id, name: "x", queue: "mail", payload: 1, createdAt: 1, headers: {} },
-  ...UNSETTLED,
-});
 const batch = { id: "b", isKey: false, createdAt: 1, callback: job("cb"), members: [job("m")] };
 
 test.each<[string, unknown]>([
@@ -246,24 +235,3 @@ test("a batch that an earlier version wrote, which does not say whether its id i
   expect(await store.listSetAside(9)).toEqual([]);
   expect(await waiting("mail")).toEqual(["m"]);
 });
-
-test.each([true, false])(
-  "a batch whose jobs the database refuses is not left open where it was made for them: %s",
-  async (isMadeForThem) => {
-    const { id, createdAt, callback } = { ...batch, callback: planned("b:callback") };
-    if (!isMadeForThem) await broker.batches.open({ id, createdAt, callback });
-    database
-      .prepare(
-        "INSERT INTO millrace_outbox (id, queue, kind, body) VALUES ('b', 'mail', 'batch', ?)",
-      )
-      .run(encodeMsgpack(batch));
-    const cause = Object.assign(new Error("no such letter"), { code: "22P05" });
-    const { round } = relayOn({
-      ...store,
-      replace: () => Promise.reject(new MillraceError("outbox-failed", "It refuses.", { cause })),
-    });
-    await round();
-    expect(await store.listSetAside(9)).toMatchObject([{ id: "b", reason: "outbox-failed" }]);
-    expect((await broker.batches.find("b")) === undefined).toBe(isMadeForThem);
-  },
-);

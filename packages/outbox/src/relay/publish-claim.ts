@@ -21,7 +21,7 @@ import {
 } from "./claim-item.ts";
 import { type ClaimMark, type MarkedClaim, publishMarked } from "./publish-marked.ts";
 import { leaveBatches } from "./leave-batches.ts";
-import { openBatch } from "./open-batch.ts";
+import { openBatch, takeBatchBack } from "./open-batch.ts";
 import { type BatchInRow, readBatchRow } from "../rows/batch-row.ts";
 import { readRow } from "../rows/read-row.ts";
 
@@ -70,13 +70,14 @@ export async function publishClaim(
   }
   /**
    * A batch whose callback can never be published, or whose jobs the database does not take, is
-   * told of, and the next one goes.
+   * told of, and the next one goes. Taken back first: who dies in between leaves its row.
    */
   async function open(one: Batch): Promise<void> {
     try {
       if (await openBatch(broker, store, queue, claim, one)) onKept([one.batch.id]);
     } catch (error) {
       if (!isForGood(error) && !isRefusedForGood(error)) throw error;
+      await takeBatchBack(broker, one.batch);
       await setAside([{ seq: one.seq, ...reasonOf(error) }]);
     }
   }

@@ -82,8 +82,13 @@ export interface BatchStore {
   ended(batch: string, options?: { readonly most?: number }): Promise<readonly EndedMember[]>;
   /** How many have not. */
   left(batch: string): Promise<number>;
-  /** Forgets the batch and its jobs. Idempotent. */
-  remove(batch: string): Promise<void>;
+  /**
+   * Forgets the batch and its jobs. Idempotent.
+   *
+   * @param revision only where it still is as it was read: somebody may have joined it since.
+   *   Default: in any case
+   */
+  remove(batch: string, revision?: number): Promise<void>;
   /**
    * Erases what is left of a batch that is no more, because its removal was broken off. Changes
    * nothing of a batch of that id that is there, or is made meanwhile. Idempotent.

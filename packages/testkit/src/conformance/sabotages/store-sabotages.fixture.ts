@@ -263,6 +263,13 @@ export const STORE_SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    wrong: "a batch that is removed although somebody has written it since",
+    noticedBy: "batches: one is removed as it was read",
+    spoil: (honest) => ({
+      batches: withOwn(honest.batches, { remove: (batch) => honest.batches.remove(batch) }),
+    }),
+  },
+  {
     wrong: "a document that is left out of a list",
     noticedBy: "documents: a list that is read while",
     spoil: (honest) => ({

@@ -140,6 +140,27 @@ export const batchCases: readonly ConformanceCase[] = [
     },
   ),
 
+  conformanceCase(
+    "batches: one is removed as it was read, and stays where somebody has written it since",
+    async (scene) => {
+      const { batches } = scene.broker;
+      const batch = await opened(scene, ["a", "b"]);
+      await batches.leave(batch.id, ref(scene, "b"), "succeeded");
+      const first = (await batches.find(batch.id))?.revision ?? 0;
+      assert.equal(await batches.replace(batch, first), true);
+      await batches.remove(batch.id, first);
+      const second = await batches.find(batch.id);
+      assert.deepEqual(bare(second), batch);
+      assert.equal(await batches.left(batch.id), 1);
+      assert.equal((await batches.ended(batch.id)).length, 1);
+      await batches.remove(batch.id, second?.revision ?? 0);
+      await batches.remove(batch.id, second?.revision ?? 0);
+      assert.equal(await batches.find(batch.id), undefined);
+      assert.equal(await batches.left(batch.id), 0);
+      assert.deepEqual(await batches.ended(batch.id), []);
+    },
+  ),
+
   conformanceCase("batches: two of them know nothing of each other", async (scene) => {
     const { batches } = scene.broker;
     const one = await opened(scene, ["a"]);

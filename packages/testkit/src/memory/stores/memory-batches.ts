@@ -57,8 +57,9 @@ export class BatchShelf {
     return this.#entries.get(id)?.members.size ?? 0;
   }
 
-  remove(id: string): void {
-    this.#entries.delete(id);
+  remove(id: string, revision?: number): void {
+    if (revision === undefined || this.#entries.get(id)?.batch.revision === revision)
+      this.#entries.delete(id);
   }
 }
 
@@ -115,9 +116,9 @@ export class MemoryBatches implements BatchStore {
     return this.#shelf.left(batch);
   }
 
-  async remove(batch: string): Promise<void> {
+  async remove(batch: string, revision?: number): Promise<void> {
     this.#reach();
-    this.#shelf.remove(batch);
+    this.#shelf.remove(batch, revision);
   }
 
   /** A removal is one step here. */
