@@ -34,6 +34,7 @@ test.each([
   ["delayed", [ended("requeued", "snoozed", 1_000)], "requeued"],
   ["blocked", [ended("requeued", "blocked")], "requeued"],
   ["delayed", [], undefined],
+  ["dead", [], "dead"],
   ["queued", [ended("requeued", "interrupted", 1_000)], "queued"],
 ])("one that is %s after %o", (state, history, expected) => {
   expect(executionState({ state, history })).toBe(expected);

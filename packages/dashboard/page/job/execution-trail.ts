@@ -39,7 +39,8 @@ export function executionState({
   history,
 }: Pick<JobView, "state" | "history">): string | undefined {
   if (state === "queued" || state === "running") return state;
-  return history.at(-1)?.state;
+  // Of a dead letter that is older than the history there is no record.
+  return history.at(-1)?.state ?? (state === "dead" ? state : undefined);
 }
 
 function passages({ state, outcome, at, startedAt }: AttemptView): Trail {

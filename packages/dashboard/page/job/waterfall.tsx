@@ -22,7 +22,9 @@ export function Waterfall({
   if (first === undefined || last === undefined)
     return (
       <p className="quiet">
-        Nothing has been settled yet. The first row is drawn when the first attempt ends.
+        {job.letter === undefined
+          ? "Nothing has been settled yet. The first row is drawn when the first attempt ends."
+          : "The history has nothing of it any more: it keeps seven days by default. What is left is its dead letter, until somebody retries or discards it."}
       </p>
     );
   const whole = Math.max(1, last.to - first.from);
@@ -55,12 +57,14 @@ export function Waterfall({
   );
 }
 
-type Failed = Pick<JobView, "queue" | "name" | "history">;
+/** Why an attempt failed. */
+interface Failed extends Pick<AttemptView, "attempts" | "error" | "fingerprint"> {
+  readonly at?: number;
+}
 
 /** Each attempt's error, the newest first. */
-export function Errors({ job }: { readonly job: Failed }): ReactElement | null {
-  const { history } = job;
-  const failed = history.filter(({ error }) => error !== undefined).toReversed();
+export function Errors({ job }: { readonly job: JobView }): ReactElement | null {
+  const failed = failuresOf(job);
   if (failed.length === 0) return null;
   return (
     <section aria-labelledby="errors">
@@ -77,13 +81,24 @@ export function Errors({ job }: { readonly job: Failed }): ReactElement | null {
   );
 }
 
+/** The letter keeps the last one and the first for longer than the history does. */
+function failuresOf({ history, letter }: JobView): readonly Failed[] {
+  const failed = history.filter(({ error }) => error !== undefined).toReversed();
+  if (failed.length > 0 || letter?.error === undefined) return failed;
+  const { attempts, at, error, fingerprint, firstError } = letter;
+  return [
+    { attempts, at, error, ...(fingerprint === undefined ? {} : { fingerprint }) },
+    ...(firstError === undefined ? [] : [{ attempts: 1, error: firstError }]),
+  ];
+}
+
 function Failure({
   job: { queue, name },
   attempt: { attempts, at, error, fingerprint },
   isNewest,
 }: {
-  readonly job: Failed;
-  readonly attempt: AttemptView;
+  readonly job: Pick<JobView, "queue" | "name">;
+  readonly attempt: Failed;
   readonly isNewest: boolean;
 }): ReactElement {
   // The next that fails does not shut what is being read.
@@ -91,18 +106,25 @@ function Failure({
   return (
     <details open={isOpen}>
       <summary>
-        Attempt {attempts}, <ClockTime at={at} />: <strong>{error?.type}</strong> {error?.message}
+        Attempt {attempts}
+        {at === undefined ? null : (
+          <>
+            , <ClockTime at={at} />
+          </>
+        )}
+        : <strong>{error?.type}</strong> {error?.message}
       </summary>
-      <p>
-        <Link
-          href={causeAddress({
-            ...{ queue, name, error: error?.type ?? null, reason: null },
-            fingerprint: fingerprint ?? null,
-          })}
-        >
-          All that failed of this
-        </Link>
-      </p>
+      {fingerprint === undefined ? null : (
+        <p>
+          <Link
+            href={causeAddress({
+              ...{ queue, name, error: error?.type ?? null, reason: null, fingerprint },
+            })}
+          >
+            All that failed of this
+          </Link>
+        </p>
+      )}
       {error?.fields === undefined ? null : (
         <pre tabIndex={0} role="region" aria-label={`Fields of the error of attempt ${attempts}`}>
           {JSON.stringify(error.fields, null, 2)}

@@ -198,7 +198,9 @@ export function letterView(letter: StoredDeadLetter, show: ShowValue): LetterVie
   return {
     ...{ id, queue, reason, attempts, at, node },
     ...(name === undefined ? {} : { name }),
-    ...(error === undefined ? {} : { error: shownError(error, show) }),
+    ...(error === undefined
+      ? {}
+      : { error: shownError(error, show), fingerprint: fingerprintOf(error, show) }),
     ...(firstError === undefined ? {} : { firstError: shownError(firstError, show) }),
     headers: show(headers),
     bytes: body.byteLength,

@@ -195,6 +195,9 @@ export interface LetterView {
   readonly at: number;
   readonly node: string;
   readonly error?: ErrorView;
+  /** Of the error, as causes have it. */
+  readonly fingerprint?: string;
+  /** The first attempt's error, where it is another one. */
   readonly firstError?: ErrorView;
   readonly headers: unknown;
   readonly bytes: number;

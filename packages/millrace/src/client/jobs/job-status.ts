@@ -9,6 +9,7 @@ import {
   type ProgressReport,
   type RecordedError,
   recordedPlace,
+  requireId,
   type RunningJob,
   traceIdOf,
   type WaitingJob,
@@ -120,7 +121,7 @@ export async function findJob(
   // nowhere.
   const history = distinct(await broker.history.read({ id, ...where }));
   const traces = { history, running, waiting };
-  const status = jobStatus(id, traces, now());
+  const status = jobStatus(id, traces, now()) ?? (await lastOfAll(broker, id, queue));
   if (status !== undefined) {
     const held = status.state === "queued" ? await withSilence(broker, status, waiting) : status;
     const shown = await withSteps(broker, await withProgress(broker, held), traces, now());
@@ -134,7 +135,43 @@ export async function findJob(
   }
   throw new MillraceError(
     "job-not-found",
-    `No job ${id}${queue === undefined ? "" : ` in queue ${queue}`} waits, runs or is in the history. It may never have been enqueued, or have left the history.`,
+    `No job ${id}${queue === undefined ? "" : ` in queue ${queue}`} waits, runs, is in the history or dead. It may never have been enqueued, or have left the history.`,
+  );
+}
+
+/** A dead letter stays for as long as nobody takes it, and the history forgets the job before. */
+async function lastOfAll(
+  broker: Broker,
+  id: string,
+  queue: string | undefined,
+): Promise<JobStatus | undefined> {
+  const letters = await broker.deadLetters
+    .list({ id: requireId(id), ...defined({ queue }) })
+    .catch((error) => {
+      // Who may look a job up may still not see dead letters.
+      if (MillraceError.is(error, "permission-denied")) return [];
+      throw error;
+    });
+  const letter = letters.at(-1);
+  if (letter === undefined) return undefined;
+  requireOneQueue(
+    id,
+    letters.map((one) => one.queue),
+  );
+  const { name = "", attempts, error, headers } = letter;
+  const traceId = traceIdOf(headers);
+  return {
+    ...{ id, name, queue: letter.queue, state: "dead", attempts, history: [] },
+    ...defined({ traceId, error }),
+  };
+}
+
+function requireOneQueue(id: string, all: readonly string[]): void {
+  const queues = new Set(all);
+  if (queues.size < 2) return;
+  throw new MillraceError(
+    "ambiguous-id",
+    `${id} stands for a job in each of ${[...queues].join(", ")}: name the queue too.`,
   );
 }
 
@@ -146,16 +183,10 @@ export async function findJob(
 export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus | undefined {
   const { history, running, waiting } = traces;
   const last = history.at(-1);
-  const queues = new Set([
+  requireOneQueue(id, [
     ...history.map(({ queue }) => queue),
     ...[running?.queue, waiting?.envelope.queue].filter((queue) => queue !== undefined),
   ]);
-  if (queues.size > 1) {
-    throw new MillraceError(
-      "ambiguous-id",
-      `${id} stands for a job in each of ${[...queues].join(", ")}: name the queue too.`,
-    );
-  }
   const seen = running ?? waiting?.envelope ?? last;
   if (seen === undefined) return undefined;
   const state = stateOf(traces, now);
