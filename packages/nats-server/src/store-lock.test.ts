@@ -52,11 +52,26 @@ test("a server that the lock can't name never begins", async () => {
     await expect(stat(join(storeDir, file))).rejects.toMatchObject({ code: "ENOENT" });
 });
 
-test("of many that find a lock abandoned at once one takes it over", async () => {
+const ABANDONED = JSON.stringify({ pid: 2 ** 30, url: "nats://127.0.0.1:1" });
+
+/** As one leaves it that was killed while it took the lock over. */
+async function leaveTurn(lock: string, agoMs: number): Promise<void> {
+  await mkdir(`${lock}.takeover`);
+  const at = new Date(Date.now() - agoMs);
+  await utimes(`${lock}.takeover`, at, at);
+}
+
+test.each([
+  ["is abandoned", async () => {}],
+  ["is abandoned, and its taking over too", (lock: string) => leaveTurn(lock, 60_000)],
+])("of many that find at once that a lock %s one takes it over", async (_, leave) => {
   const round = async (): Promise<number> => {
     const { storeDir, lock } = await scene();
-    await writeFile(lock, JSON.stringify({ pid: 2 ** 30, url: "nats://127.0.0.1:1" }));
-    const asked = Array.from({ length: 6 }, (_, n) => lockStore(storeDir, `nats://127.0.0.1:${n}`));
+    await writeFile(lock, ABANDONED);
+    await leave(lock);
+    const asked = Array.from({ length: 6 }, (_one, n) =>
+      lockStore(storeDir, `nats://127.0.0.1:${n}`),
+    );
     const ends = await Promise.allSettled(asked);
     return ends.filter(({ status }) => status === "fulfilled").length;
   };
@@ -64,12 +79,22 @@ test("of many that find a lock abandoned at once one takes it over", async () =>
   expect(holders).toEqual(holders.map(() => 1));
 });
 
-test("one that was killed while it took a lock over holds nobody up for long", async () => {
+test.each([
+  ["a minute ago", 60_000],
+  ["in an hour, as the clock was then", -3_600_000],
+])("one that was killed %s while it took a lock over holds nobody up", async (_, agoMs) => {
   const { storeDir, lock } = await scene();
-  await writeFile(lock, JSON.stringify({ pid: 2 ** 30, url: "nats://127.0.0.1:1" }));
-  await mkdir(`${lock}.takeover`);
-  const longAgo = new Date(Date.now() - 60_000);
-  await utimes(`${lock}.takeover`, longAgo, longAgo);
+  await writeFile(lock, ABANDONED);
+  await leaveTurn(lock, agoMs);
+  (await lockStore(storeDir, "nats://127.0.0.1:2")).release();
+  expect(await readdir(storeDir)).toEqual([]);
+});
+
+test("an empty lock whose time is in the future is its maker's no more", async () => {
+  const { storeDir, lock } = await scene();
+  await writeFile(lock, "");
+  const at = new Date(Date.now() + 3_600_000);
+  await utimes(lock, at, at);
   (await lockStore(storeDir, "nats://127.0.0.1:2")).release();
   expect(await readdir(storeDir)).toEqual([]);
 });

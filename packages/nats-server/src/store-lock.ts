@@ -1,15 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
-import { link, mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { link, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MillraceError } from "@millrace/core";
 import { isAlive, startOf } from "./processes.ts";
+import { isAbandoned, takeTurn } from "./turn.ts";
 
 const NAME = "millrace-server.lock";
 const POLL_MS = 100;
-/** An empty lock is one whose maker died in between, or is just writing it. */
-const EMPTY_MS = 5_000;
 /** A server whose parent was killed is ended by its guard within a second or so. */
 const PATIENCE_MS = 3_000;
 
@@ -110,8 +109,9 @@ function parse(content: string): Owner | undefined {
 
 async function isGone(path: string, owner: Owner | undefined): Promise<boolean> {
   if (owner === undefined) {
+    // An empty lock is one whose maker died in between, or is just writing it.
     const made = await stat(path).catch(() => undefined);
-    return made !== undefined && Date.now() - made.mtimeMs > EMPTY_MS;
+    return made !== undefined && isAbandoned(made);
   }
   if (!isAlive(owner.pid)) return true;
   const start = await startOf(owner.pid);
@@ -126,8 +126,8 @@ async function isGone(path: string, owner: Owner | undefined): Promise<boolean> 
  * @returns whether this one has it now
  */
 async function takeOver(path: string, mine: string): Promise<boolean> {
-  const turn = `${path}.takeover`;
-  if (!(await takeTurn(turn))) {
+  const turn = await takeTurn(`${path}.takeover`);
+  if (turn === undefined) {
     await sleep(POLL_MS / 10);
     return false;
   }
@@ -138,21 +138,7 @@ async function takeOver(path: string, mine: string): Promise<boolean> {
     await takeAway(path, found);
     return await create(path, mine);
   } finally {
-    await rm(turn, { recursive: true, force: true });
-  }
-}
-
-/** One that died in its turn has it no longer than an empty lock is waited for. */
-async function takeTurn(turn: string): Promise<boolean> {
-  try {
-    await mkdir(turn);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    const made = await stat(turn).catch(() => undefined);
-    if (made !== undefined && Date.now() - made.mtimeMs > EMPTY_MS)
-      await rm(turn, { recursive: true, force: true });
-    return false;
+    await turn.end();
   }
 }
 
