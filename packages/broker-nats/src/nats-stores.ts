@@ -72,8 +72,8 @@ export function natsStores(
   const records = new FastBatches(nc, { publisher });
   const onHistory = (takesBatches: boolean): void => records.open(takesBatches);
   const streams = new SharedStreams({
-    ...{ server, config, delays, features, ensureProgress, onHistory },
-    onProblem: report,
+    ...{ server, config, delays, features, ensureProgress, onHistory, onProblem: report },
+    onMended: () => config.logger.info({}, "the streams were looked at after the reconnect"),
   });
   const windows = new DedupeWindows(server);
   const ends = new JobEnds(server, windows);

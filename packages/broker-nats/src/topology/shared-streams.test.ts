@@ -14,6 +14,7 @@ test("streams that could not be looked at after a reconnect are looked at again,
   let answer: MillraceError | undefined;
   let looks = 0;
   const problems: unknown[] = [];
+  let mended = 0;
   const stream = { retention: "limits", subjects: ["m.>"] };
   const jsm = {
     streams: {
@@ -34,6 +35,7 @@ test("streams that could not be looked at after a reconnect are looked at again,
     ensureProgress: async () => {},
     onHistory: () => {},
     onProblem: (error: unknown) => void problems.push(error),
+    onMended: () => void (mended += 1),
   } as unknown as SharedStreamsOptions);
   await streams.lookAgain();
   expect(looks).toBe(0);
@@ -41,11 +43,17 @@ test("streams that could not be looked at after a reconnect are looked at again,
   answer = new MillraceError("request-timeout", "between two leaders");
   await streams.lookAgain();
   expect(problems).toEqual([answer]);
+  // What lasts is told once, and anything else at once.
+  await clock.advance("10s");
+  const other = (answer = new MillraceError("broker-unavailable", "no disk"));
+  await clock.advance("10s");
+  expect([problems.slice(1), looks, mended]).toEqual([[other], 6, 0]);
   answer = undefined;
   await clock.advance("5s");
-  expect(looks).toBe(3);
+  await streams.lookAgain();
+  expect([looks, mended]).toEqual([8, 1]);
   answer = new MillraceError("connection-closed", "closed");
   await streams.lookAgain();
   await clock.advance("1m");
-  expect(looks).toBe(4);
+  expect(looks).toBe(9);
 });

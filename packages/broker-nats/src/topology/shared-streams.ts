@@ -4,6 +4,7 @@ import { quietTimer } from "../machine/timers.ts";
 import type { BrokerConfig } from "../broker-options.ts";
 import type { ServerFeatures } from "../connection/server-features.ts";
 import type { Delays } from "../delayed/delays.ts";
+import { asMillraceError } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { batchDoor } from "./stream-doors.ts";
 import { ensureStream } from "./ensure-stream.ts";
@@ -20,10 +21,14 @@ export interface SharedStreamsOptions {
   /** Told whether the history takes fast batches. */
   readonly onHistory: (takesBatches: boolean) => void;
   readonly onProblem: (error: unknown, doing: string) => void;
+  /** A look that had failed, which was told, has succeeded. */
+  readonly onMended: () => void;
 }
 
 /** Before a look that failed is made again. */
 const AGAIN_MS = 5_000;
+
+const DOING = "look at the streams after a reconnect";
 
 /** What workers and movers need beside queues. Made once a connection. */
 export class SharedStreams {
@@ -32,6 +37,8 @@ export class SharedStreams {
   #remaking: Promise<void> | undefined;
   /** Of a look that failed. */
   #again: Timer | undefined;
+  /** The code of the failure that was told last: one that lasts is told once. */
+  #told: string | undefined;
 
   constructor(options: SharedStreamsOptions) {
     this.#options = options;
@@ -68,8 +75,12 @@ export class SharedStreams {
     this.#made = undefined;
     try {
       await this.ensure();
+      if (this.#told !== undefined) this.#options.onMended();
+      this.#told = undefined;
     } catch (error) {
-      this.#options.onProblem(error, "look at the streams after a reconnect");
+      const { code } = asMillraceError(error, DOING);
+      if (code !== this.#told) this.#options.onProblem(error, DOING);
+      this.#told = code;
       if (MillraceError.is(error, "connection-closed")) return;
       const { clock } = machineOf(this.#options.server.nc);
       this.#again = quietTimer(clock, AGAIN_MS, () => void this.lookAgain());
