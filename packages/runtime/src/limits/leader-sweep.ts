@@ -74,7 +74,8 @@ export class LeaderSweep {
       const lock = await broker.locks.acquire(name, { holder: node, leaseMs: LOCK_LEASE_MS });
       if (lock === undefined) return;
       try {
-        await this.#untilStopped(sweep(this.#stopping.signal));
+        const { signal } = this.#stopping;
+        if (!signal.aborted) await this.#untilStopped(sweep(signal));
       } finally {
         await broker.locks.release(lock);
       }
