@@ -1,4 +1,4 @@
-import { UNIQUE_BUCKET, type UniqueClaim, UniqueKey } from "@millrace/core";
+import { MillraceError, UNIQUE_BUCKET, type UniqueClaim, UniqueKey } from "@millrace/core";
 import { expect, test, vi } from "vitest";
 import { QUEUE } from "../../fixtures/simulated-node.ts";
 import { key, scene } from "../../fixtures/unique-scene.ts";
@@ -72,3 +72,34 @@ test("claims are read part by part, and all that are over are erased", async () 
   const left = await claims.page({ order: "oldest first", limit: 2_000 });
   expect(left.documents.map(({ value }) => (value as UniqueClaim).id)).toEqual(["v1"]);
 });
+
+test.each(["may still be awaited", "can't be looked for"])(
+  "a thousand claims whose job %s keep none from being looked at",
+  async (which) => {
+    const made = await scene({ key, while: "running" });
+    const claims = await made.broker.documents(UNIQUE_BUCKET);
+    const lasting: UniqueClaim = { id: "lasting", state: "seen", while: "running" };
+    const due = made.clock.now() + 30 * 86_400_000;
+    const displaced = [{ id: "later", by: "lasting", due }];
+    const awaited = which === "may still be awaited";
+    for (let n = 0; n < 1_000; n += 1)
+      await claims.put(
+        new UniqueKey(QUEUE, `k${n}`).document,
+        awaited ? { ...lasting, displaced } : lasting,
+        0,
+      );
+    const gone = new UniqueKey(QUEUE, "purged").document;
+    await claims.put(gone, { ...lasting, id: "gone" }, 0);
+    await made.clock.advance("25h");
+    const { broker } = await made.node();
+    const find = broker.findWaiting.bind(broker);
+    broker.findWaiting = (id, options) =>
+      id === "lasting"
+        ? Promise.reject(new MillraceError("request-timeout", "not now"))
+        : find(id, options);
+    await made.enqueue(2, { unique: { key: "b" } });
+    await made.clock.advance("11m");
+    expect(await claims.get(gone)).toBeUndefined();
+    expect((await claims.list()).length).toBeGreaterThan(1_000);
+  },
+);

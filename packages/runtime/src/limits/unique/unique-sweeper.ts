@@ -31,6 +31,8 @@ const MOST_LOOKS = 1_000;
 export class UniqueSweeper {
   readonly #host: UniqueSweeperHost;
   readonly #sweep: LeaderSweep;
+  /** The revision of the claim whose job was looked for last. */
+  #lookedUpTo = 0;
 
   constructor(host: UniqueSweeperHost) {
     this.#host = host;
@@ -61,7 +63,8 @@ export class UniqueSweeper {
       const freedAt = stored.claim.state === "freed" ? stored.updatedAt : windowEnd(stored);
       if (freedAt === undefined) {
         const isOld = now - stored.updatedAt > LOOKED_FOR_AFTER_MS;
-        if (isOld && old.length < MOST_LOOKS) old.push(document);
+        const hasTurn = document.revision > this.#lookedUpTo && old.length < MOST_LOOKS;
+        if (isOld && hasTurn && !mayBeAwaited(stored.claim, now)) old.push(document);
         return false;
       }
       // A window's key is remembered as long as a freed one: what was enqueued while it was held
@@ -69,27 +72,34 @@ export class UniqueSweeper {
       // then.
       return now - freedAt > FREED_MEMORY_MS && !mayBeAwaited(stored.claim, now);
     });
-    await this.#eraseAbandoned(documents, old, now, signal);
+    const all = await this.#eraseAbandoned(documents, old, now, signal);
+    if (all && old.length < MOST_LOOKS) this.#lookedUpTo = 0;
   }
 
-  /** One whose job is there is written anew by the look, so that others have their turn. */
+  /**
+   * One whose job is there is written anew by the look. One that can't be looked for stays where it
+   * is, and has its next turn after all others.
+   *
+   * @returns whether all were looked at
+   */
   async #eraseAbandoned(
     documents: DocumentStore,
     old: readonly Document[],
     now: number,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { claims, clock, log } = this.#host;
     const until = clock.monotonic() + LOOKS_MS;
     for (const document of old) {
-      if (signal.aborted || clock.monotonic() >= until) return;
+      if (signal.aborted || clock.monotonic() >= until) return false;
       const { key, revision } = document;
+      this.#lookedUpTo = revision;
       const stored = readClaim(document);
       const place = { queue: key.slice(0, key.lastIndexOf(".")), document: key };
       try {
         const standing = await claims.standing(place, stored, { young: "look", signal });
-        if (signal.aborted) return;
-        if (standing.kind !== "free" || mayBeAwaited(stored.claim, now)) continue;
+        if (signal.aborted) return false;
+        if (standing.kind !== "free") continue;
         // The node that has its job just now frees the key itself.
         const isOver = now - (standing.since ?? 0) > FREED_MEMORY_MS;
         if (isOver) await documents.erase(key, revision);
@@ -98,5 +108,6 @@ export class UniqueSweeper {
         log.debug({ key, error: recordError(error) }, "an old claim on a unique key stays for now");
       }
     }
+    return true;
   }
 }
