@@ -108,16 +108,23 @@ test("a look that rejects, throws or never ends takes nothing else from the page
   metrics.onCollect(() => metrics.gauge("millrace_node_ready", {}, 1));
   const both = /^millrace_jobs_failed_total\{[^}]*\} 1$[^]*^millrace_node_ready 1$/m;
   expect(await metrics.page()).toMatch(both);
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
   onTestFinished(() => void vi.useRealTimers());
-  const hangs = vi.fn(() => new Promise<void>(() => {}));
+  const hangs = vi.fn((): Promise<void> => new Promise(() => {}));
   metrics.onCollect(hangs);
-  for (let scrape = 0; scrape < 3; scrape += 1) {
+  const scraped = async (): Promise<string> => {
     const page = metrics.page();
     await vi.advanceTimersByTimeAsync(5_000);
-    expect(await page).toMatch(both);
-  }
+    return page;
+  };
+  for (let scrape = 0; scrape < 3; scrape += 1) expect(await scraped()).toMatch(both);
   expect(hangs).toHaveBeenCalledOnce();
+  // What hung may do so no more.
+  hangs.mockImplementation(async () => metrics.gauge("millrace_node_ready", {}, 2));
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(await scraped()).toMatch(/^millrace_node_ready 2$/m);
+  hangs.mockImplementation(async () => metrics.gauge("millrace_node_ready", {}, 3));
+  expect(await scraped()).toMatch(/^millrace_node_ready 3$/m);
   await metrics.close();
 });
 

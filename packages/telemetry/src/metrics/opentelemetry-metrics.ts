@@ -133,15 +133,23 @@ function collectorOf(meter: Meter, conventions: boolean): OpenTelemetryMetrics {
 
 type Look = () => void | Promise<void>;
 
-/** One that is still under way is not begun again: each collection would leave one more behind. */
+/** A look that is under way for so long is taken for lost. */
+const LOST_MS = 60_000;
+
+/**
+ * One that is still under way is not begun again: each collection would leave one more behind. One
+ * that is lost is, or what it tells would be lost for good.
+ */
 function beginOnce(): (look: Look) => Promise<void> {
-  const underWay = new Map<Look, Promise<void>>();
+  const underWay = new Map<Look, { readonly looking: Promise<void>; readonly sinceMs: number }>();
   return (look) => {
-    let looking = underWay.get(look);
-    if (looking === undefined) {
-      looking = (async () => look())().finally(() => underWay.delete(look));
-      underWay.set(look, looking);
-    }
+    const now = performance.now();
+    const before = underWay.get(look);
+    if (before !== undefined && now - before.sinceMs < LOST_MS) return before.looking;
+    const looking = (async () => look())().finally(() => {
+      if (underWay.get(look)?.looking === looking) underWay.delete(look);
+    });
+    underWay.set(look, { looking, sinceMs: now });
     return looking;
   };
 }
