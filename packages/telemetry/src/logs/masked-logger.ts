@@ -31,27 +31,28 @@ interface Bound {
 function wrap<Log extends Logger>(log: Log, bound: Bound): Log {
   const { mask, taken } = bound;
   // A proxy and not an object of our own: whoever gave us a pino logger has a pino logger in the
-  // handler.
-  return new Proxy(log, {
-    get(target, property) {
-      const value: unknown = Reflect.get(target, property);
+  // handler. Not of the logger itself, which may be frozen.
+  return new Proxy(Object.create(log) as Log, {
+    get(_own, property) {
+      const value: unknown = Reflect.get(log, property);
       if (typeof value !== "function") return value;
       if (property === "child")
         return (fields: object, ...options: unknown[]) => {
           const own = underOwnKeys(maskFields(fields, mask), taken);
-          const child = Reflect.apply(value, target, [own, ...options]) as Log;
+          const child = Reflect.apply(value, log, [own, ...options]) as Log;
           return wrap(child, {
             mask,
             ids: activeTraceIds() ?? bound.ids,
             taken: new Set([...taken, ...Object.keys(own)]),
           });
         };
-      if (!LEVELS.has(property)) return value.bind(target) as unknown;
+      if (!LEVELS.has(property)) return value.bind(log) as unknown;
       return (...said: readonly unknown[]) => {
-        if (isSilent(target, property)) return;
-        Reflect.apply(value, target, line(said, bound, activeTraceIds() ?? bound.ids));
+        if (isSilent(log, property)) return;
+        Reflect.apply(value, log, line(said, bound, activeTraceIds() ?? bound.ids));
       };
     },
+    set: (_own, property, value) => Reflect.set(log, property, value),
   });
 }
 
