@@ -84,3 +84,36 @@ test("what next() rejects with ends no process where the middleware does not wai
   // An unhandled rejection would fail this test.
   await new Promise(setImmediate);
 });
+
+test.each<[string, (given: Promise<unknown>) => unknown]>([
+  ["then", (given) => given.then(() => "timed")],
+  ["finally", (given) => given.finally(() => {})],
+  ["catch", (given) => given.catch((error: unknown) => Promise.reject(error as Error))],
+  [
+    "a chain of them",
+    (given) =>
+      given
+        .then(() => 1)
+        .finally(() => {})
+        .then(() => 2),
+  ],
+])("nor does what a middleware derives from it by %s, and drops", async (_, derive) => {
+  const early: Middleware = async (_execution, next) => {
+    derive(next());
+    return "early";
+  };
+  const call = compose([early], () => Promise.reject(new Error("later")));
+  expect(await call(context)).toBe("early");
+  // An unhandled rejection would fail this test.
+  await new Promise(setImmediate);
+});
+
+test("what is derived from next() is what the middleware waits for", async () => {
+  const later: Middleware = (_execution, next) =>
+    next()
+      .then((given) => `${String(given)}!`)
+      .finally(() => {});
+  expect(await compose([later], () => "x")(context)).toBe("x!");
+  const failed = compose([later], () => Promise.reject(new Error("later")))(context);
+  await expect(failed).rejects.toThrow("later");
+});

@@ -16,14 +16,33 @@ export function compose<Context extends ExecutionContext>(
         called = true;
         return next(context);
       };
-      return wrap(context, () => {
-        const given = call();
-        // A middleware may answer without waiting for it: an unhandled rejection would end the
-        // node.
-        given.catch(() => {});
-        return given;
-      });
+      return wrap(context, () => DroppablePromise.of(call()));
     },
     handle,
   );
+}
+
+/**
+ * A middleware may answer without waiting for what `next()` gives, or for what it made of that: an
+ * unhandled rejection would end the node, and all other jobs with it. Whoever waits hears of it.
+ */
+class DroppablePromise<T> extends Promise<T> {
+  static of<T>(given: Promise<T>): DroppablePromise<T> {
+    return ignored(new DroppablePromise<T>((resolve) => resolve(given)));
+  }
+
+  /** `catch` and `finally` come here too. */
+  // oxlint-disable-next-line unicorn/no-thenable -- a promise has it in any case
+  override then<Given = T, Caught = never>(
+    onGiven?: ((value: T) => Given | PromiseLike<Given>) | null,
+    onCaught?: ((reason: unknown) => Caught | PromiseLike<Caught>) | null,
+  ): Promise<Given | Caught> {
+    return ignored(super.then(onGiven, onCaught));
+  }
+}
+
+function ignored<Of extends Promise<unknown>>(promise: Of): Of {
+  // Not its own `then`, which comes here.
+  void Promise.prototype.then.call(promise, undefined, () => {});
+  return promise;
 }
