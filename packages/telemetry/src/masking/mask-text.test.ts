@@ -96,7 +96,8 @@ describe("look-alikes stay", () => {
     fc.domain(),
     fc.ipV4(),
     fc.ipV6(),
-    fc.emailAddress({ localPart: fc.stringMatching(/^[a-z]{1,10}$/) } as object),
+    // A local part of any characters can be `ssn.=`, and what is assigned to that is masked.
+    fc.tuple(fc.stringMatching(/^[a-z]{1,10}$/), fc.domain()).map((parts) => parts.join("@")),
     fc.tuple(fc.nat(999), fc.nat(999), fc.nat(999)).map((numbers) => numbers.join(".")),
     fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
     // Milliseconds of this century.
