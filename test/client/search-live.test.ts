@@ -3,7 +3,7 @@ import { connect, createNode, defineJob, type LiveState, type Millrace } from "m
 import { expect, onTestFinished, test, vi } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { pauseHeard } from "../harness/pulls.ts";
-import { describeEachServer, describeServer } from "../harness/servers.ts";
+import { describeEachServer } from "../harness/servers.ts";
 import { millraceHere } from "../cli/millrace.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -18,29 +18,6 @@ const close = defineJob<{ readonly to: string; readonly n: number }>({
 });
 
 const where = "payload.to:ada payload.n>0 tag:vip";
-
-describeServer("a queue of more than 100,000 jobs", "newest", (server) => {
-  test("has none that an operation misses behind those that do not fit", async () => {
-    const connection = { servers: server.url, namespace: server.namespace(), env: {} };
-    const client = await connect(connection);
-    onTestFinished(() => client.close());
-    await client.queues.ensure("mail");
-    for (let part = 0; part < 11; part += 1)
-      await client.enqueueMany(
-        send,
-        Array.from({ length: 9_100 }, (_, n) => ({ input: { to: "bob", n } })),
-      );
-    await client.enqueue(send, { to: "ada", n: 1 }, { id: "last", tags: ["vip"] });
-    const count = (filter: object): Promise<number> =>
-      client.operations.count({ kind: "jobs-cancel", filter: { state: "queued", ...filter } });
-    expect(await count({ where: "id=last" })).toBe(1);
-    expect(await count({ where })).toBe(1);
-    await expect(count({})).rejects.toMatchObject({ code: "invalid-option" });
-    expect(await client.jobs.search({ state: "queued", where })).toMatchObject({
-      ...{ jobs: [], looked: 100_000, more: true },
-    });
-  });
-});
 
 describeEachServer("a search for jobs that have not ended", (server) => {
   const connected = async () => {
