@@ -20,19 +20,33 @@ const alias =
 export default defineConfig({
   resolve: { alias },
   test: {
-    include: [
-      "packages/*/{src,page}/**/*.test.ts",
-      "test/**/*.test.ts",
-      "examples/**/*.test.ts",
-      "bench/**/*.test.ts",
-    ],
     exclude: [...configDefaults.exclude, ...(isShortPart() ? longGlobs() : [])],
     globalSetup: ["test/harness/obtain-servers.ts", "test/harness/compile-cache.ts"],
     setupFiles: ["test/harness/leaks.ts"],
     testTimeout: patient(180_000),
     hookTimeout: patient(180_000),
-    // Files run in processes of their own: several of them freeze, kill and count processes.
     pool: "forks",
+    projects: [
+      {
+        // Files run in processes of their own: several of them freeze, kill and count processes.
+        extends: true,
+        test: {
+          name: "alone",
+          include: ["test/**/*.test.ts", "examples/**/*.test.ts", "bench/**/*.test.ts"],
+        },
+      },
+      {
+        // The files of the packages take milliseconds, and to start a process and to load everything
+        // anew for each took three times as long. What a file leaves changed fails it.
+        extends: true,
+        test: {
+          name: "together",
+          include: ["packages/*/{src,page}/**/*.test.ts"],
+          isolate: false,
+          setupFiles: ["test/harness/left-behind.ts"],
+        },
+      },
+    ],
     // Most files wait most of the time, for processes to start and leases to end: two cores serve three.
     maxWorkers: 3,
     sequence: { sequencer: FileOrder },

@@ -3,7 +3,11 @@ import { systemClock } from "./system-clock.ts";
 
 describe("systemClock", () => {
   beforeEach(() => void vi.useFakeTimers());
-  afterEach(() => void vi.useRealTimers());
+  afterEach(() => {
+    // First: what a test spies on is a fake one.
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+  });
 
   test("a timer fires once, and not before its time", () => {
     const fire = vi.fn();

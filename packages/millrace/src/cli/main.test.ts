@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import type { ErrorEntry } from "./doc-pages.ts";
 import { type CliIo, plain } from "./io.ts";
 import { main } from "./main.ts";
+import { SIGNALS } from "./serving/early-signals.ts";
 
 const ERRORS_PAGE = readFileSync(new URL("../../../../docs/errors.md", import.meta.url), "utf8");
 
@@ -24,6 +25,11 @@ async function run(
   };
   return { code: await main(line.split(" "), io), ...streams };
 }
+
+// A node that does not come to start leaves its listeners to the end of its process, which is near.
+afterEach(() => {
+  for (const signal of SIGNALS) process.removeAllListeners(signal);
+});
 
 test.each([
   ["queues --nope", 2, "invalid-option"],
