@@ -2,7 +2,7 @@ import { connect, defineJob } from "millrace";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { describeServer } from "../harness/servers.ts";
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 const send = defineJob<{ readonly to: string; readonly n: number }>({
   ...{ name: "mail.send", queue: "mail", retry: "none" },
