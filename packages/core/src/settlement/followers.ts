@@ -5,6 +5,7 @@ import type { HistoryRecord } from "./history-record.ts";
 import type { RecordedEnd } from "./outcome.ts";
 import { outcomeJob } from "./outcome-job.ts";
 import type { SettlementInput, SettlementStep } from "./settlement.ts";
+import { storedPayload } from "./stored-payload.ts";
 
 /** Jobs that follow a job which has ended. */
 export interface Followers {
@@ -44,7 +45,9 @@ export function followingSteps(
   if (end === undefined || (envelope.next === undefined && end.tells === undefined))
     return NOTHING_FOLLOWS;
   const steps: SettlementStep[] = [];
-  const { next, outcome: told } = followersOf(envelope, end);
+  // Who is told of the end is told the payload.
+  const ended = end.tells === undefined ? envelope : { ...envelope, payload: storedPayload(input) };
+  const { next, outcome: told } = followersOf(ended, end);
   if (next !== undefined && recalled?.followed?.includes("next") !== true)
     steps.push(...nextSteps(input, end, next));
   if (told !== undefined && recalled?.followed?.includes("outcome") !== true)

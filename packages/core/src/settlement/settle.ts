@@ -15,6 +15,7 @@ import {
   type SettlementInput,
   type SettlementStep,
 } from "./settlement.ts";
+import { storedPayload } from "./stored-payload.ts";
 
 /**
  * Decides what becomes of a job after one delivery of it. Pure: the caller acts.
@@ -171,6 +172,7 @@ function nextGeneration(
   } = envelope;
   const next: { -readonly [K in keyof Envelope]: Envelope[K] } = {
     ...rest,
+    payload: storedPayload(input),
     generation: envelope.generation + 1,
   };
   if (notBefore !== undefined) next.notBefore = notBefore;

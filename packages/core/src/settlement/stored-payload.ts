@@ -1,0 +1,22 @@
+import { decodeBody } from "../envelope/body.ts";
+import { isBody } from "../envelope/envelope-fields.ts";
+import type { SettlementInput } from "./settlement.ts";
+
+/**
+ * The payload as it stands in the message. What was read of it when the job came is the handler's
+ * to change, and a change is not to become what the next run or another job is given. Read only
+ * where something goes on with it, so that a success pays nothing.
+ */
+export function storedPayload({
+  envelope,
+  message: { body, headers },
+}: Pick<SettlementInput, "envelope" | "message">): unknown {
+  try {
+    // It was let in when it was read first.
+    const read = decodeBody(body, headers["content-type"], Number.POSITIVE_INFINITY);
+    if (isBody(read) && Object.hasOwn(read, "payload")) return read["payload"];
+  } catch {
+    // Nor could it be read then: nothing was handed out.
+  }
+  return envelope.payload;
+}
