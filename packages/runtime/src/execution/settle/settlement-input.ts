@@ -14,6 +14,7 @@ import type { RunReport } from "../attempt/run-report.ts";
 import type { ExecutionHost } from "../execution-host.ts";
 import type { JobInHand } from "../job-in-hand.ts";
 import { maskOutcome } from "./mask-outcome.ts";
+import { takenResult } from "./taken-result.ts";
 
 /** What a settlement is made from beside the job. Everything but the outcome may be missing. */
 export interface Ended {
@@ -101,6 +102,7 @@ function inputOf({ delivery, envelope, host }: JobInHand, ended: Ended): Input {
   }
   const definition = admission?.definition ?? registry.get(envelope.name, envelope.queue);
   if (definition?.outcomes !== undefined) input.outcomeJobs = definition.outcomes;
+  input.outcome = takenResult(input.outcome, input);
   const sharedSince = admission?.recall?.sharedSince ?? sharedUnseen(host, delivery, input);
   if (sharedSince !== undefined) input.sharedSince = sharedSince;
   return input;

@@ -1,0 +1,59 @@
+import { defineJob, type SucceededJob } from "@millrace/core";
+import { expect, test } from "vitest";
+import { QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+
+/** Its handlers give one object, which is changed after each thing that is written of an end. */
+async function scene() {
+  const totals = { cents: 0 };
+  const heard: Record<string, unknown> = {};
+  const sum = () => {
+    totals.cents += 100;
+    return totals;
+  };
+  const next = defineJob<unknown>({ name: "t.next", queue: QUEUE });
+  const tell = defineJob<SucceededJob>({ name: "t.tell", queue: QUEUE });
+  const plain = defineJob<null, null, unknown>({ name: "t.sum", queue: QUEUE });
+  const told = defineJob({ name: "t.told", queue: QUEUE, onSucceeded: tell });
+  const calls = defineJob({ name: "t.calls", queue: QUEUE, steps: true });
+  const made = await simulatedNode({
+    jobs: [
+      plain.handler(sum),
+      told.handler(sum),
+      next.handler(({ input }) => void (heard["next"] = input)),
+      tell.handler(({ input }) => void (heard["told"] = input.result)),
+      calls.handler(async ({ step }) => void (heard["called"] = await step.call(plain, null))),
+    ],
+  });
+  const { broker } = made;
+  const ids = new Map<string, string>();
+  const settle = broker.settle.bind(broker);
+  broker.settle = async (delivery, steps) => {
+    for (const step of steps) {
+      if (step.do === "record") ids.set(step.record.name, step.record.id);
+      await settle(delivery, [step]);
+      totals.cents += 1;
+    }
+  };
+  const recorded = async (name: string): Promise<unknown> =>
+    (await broker.history.read({ id: ids.get(name) ?? "" })).at(-1)?.output;
+  return { ...made, heard, recorded };
+}
+
+const WAYS = [
+  ["the next job of a chain", "t.sum", "next", { next: [{ name: "t.next", queue: QUEUE }] }],
+  ["whoever is told of a success", "t.told", "told", {}],
+] as const;
+test.each(WAYS)("%s is given the result that is on record", async (_who, name, who, fields) => {
+  const { enqueue, clock, heard, recorded } = await scene();
+  await enqueue(name, null, fields);
+  await clock.advance("1m");
+  expect(heard[who]).toEqual({ cents: 100 });
+  expect(await recorded(name)).toEqual({ cents: 100 });
+});
+
+test("a step that has called a job is given the result that is on record", async () => {
+  const { enqueue, clock, heard, recorded } = await scene();
+  await enqueue("t.calls");
+  await clock.advance("1m");
+  expect(heard["called"]).toEqual(await recorded("t.sum"));
+});
