@@ -119,6 +119,11 @@ describeEachServer("the command", (server) => {
     expect((await run(["jobs", "list", "--json"])).json<object[]>()).toEqual([
       expect.objectContaining({ id: "d1", state: "succeeded" }),
     ]);
+    // "No jobs" would be a lie where only none of those looked at fits.
+    expect(await run(["jobs", "list", "--filter", "error~oops", "--limit", "3"])).toMatchObject({
+      code: 0,
+      out: "none of the latest 3 jobs fits; look at more with --limit, or at all with --job-index\n",
+    });
     expect((await run(["queues", "--json"])).json()).toEqual([
       {
         queue: "work",

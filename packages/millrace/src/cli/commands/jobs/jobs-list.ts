@@ -131,8 +131,20 @@ export const jobsList = command({
       json: rows,
       text: (paint) =>
         rows.length === 0
-          ? "no jobs in the history\n"
+          ? noneIn({ queue, limit, isNarrowed: state !== undefined || filter !== undefined })
           : table([...RECORDED_COLUMNS, ...traceColumns(rows, traceUrl)], rows, paint),
     };
   },
 });
+
+/** Says what was looked through: "none" of a few is not "none" of the history. */
+function noneIn(looked: {
+  readonly queue: string | undefined;
+  readonly limit: number;
+  readonly isNarrowed: boolean;
+}): string {
+  const ofQueue = looked.queue === undefined ? "" : ` of ${looked.queue}`;
+  return looked.isNarrowed
+    ? `none of the latest ${looked.limit} jobs${ofQueue} fits; look at more with --limit, or at all with --job-index\n`
+    : `no jobs${ofQueue} in the history\n`;
+}
