@@ -1,9 +1,4 @@
-import {
-  type Document,
-  type DocumentStore,
-  readScheduleState,
-  SCHEDULE_STATE,
-} from "@millrace/core";
+import { type DocumentStore, SCHEDULE_STATE } from "@millrace/core";
 import type { HeldLease } from "../lock/lock-request.ts";
 import type { ScheduleBook } from "./schedule-book.ts";
 import type { SchedulerHost } from "./scheduler-host.ts";
@@ -33,7 +28,7 @@ export class Leadership {
     this.#lease.signal.addEventListener("abort", this.#onOver, { once: true });
     this.#states = await this.#host.broker.documents(SCHEDULE_STATE);
     this.#unwatch = await this.#states.watch(({ key, document }) => {
-      this.#tickers.get(key)?.learn(knownOf(document));
+      this.#tickers.get(key)?.learn(document);
     });
     this.#unlisten = this.#book.onChange((name) => this.#follow(name));
     for (const name of this.#book.names) this.#follow(name);
@@ -68,11 +63,4 @@ export class Leadership {
       added.wake();
     }
   }
-}
-
-function knownOf(document: Document | undefined): Parameters<Ticker["learn"]>[0] {
-  return {
-    state: readScheduleState(document?.value),
-    revision: document?.revision ?? 0,
-  };
 }

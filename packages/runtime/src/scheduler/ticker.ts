@@ -1,12 +1,12 @@
 import {
   type Clock,
+  type Document,
   type DocumentStore,
   findToReplace,
   leadershipOf,
   type LeftOut,
   MillraceError,
   planTick,
-  readScheduleState,
   readStoredSchedule,
   SCHEDULES,
   type ScheduleState,
@@ -22,7 +22,9 @@ import {
   tickJobId,
 } from "@millrace/core";
 import type { HeldLease } from "../lock/lock-request.ts";
+import type { Written } from "../service/written.ts";
 import { cancelJob } from "../control/cancel-job.ts";
+import { isOfNewStore, type KnownState, knownOf } from "./known-state.ts";
 import { PreviousJob } from "./previous-job.ts";
 import type { SchedulerHost } from "./scheduler-host.ts";
 import { reportFailed, reportFired, reportSkipped } from "./report-ticks.ts";
@@ -31,11 +33,6 @@ import { whereabouts } from "./whereabouts.ts";
 /** The wall clock may be stepped while a timer runs, and a timer does not notice. */
 const LONGEST_SLEEP_MS = 30_000;
 const RETRY_MS = 1_000;
-
-interface KnownState {
-  readonly state: ScheduleState;
-  readonly revision: number;
-}
 
 export interface TickerOptions {
   readonly host: SchedulerHost;
@@ -68,6 +65,8 @@ export class Ticker {
   #timer: Timer | undefined;
   /** Undefined: to be read. */
   #known: KnownState | undefined;
+  /** The last state that was read, or told by somebody. */
+  #seen: Written | undefined;
   /**
    * The intent was written by this ticker and nothing has failed since: its job can't be there yet.
    */
@@ -95,8 +94,11 @@ export class Ticker {
   }
 
   /** The state as somebody has written it; the ticker's own writes come back here too. */
-  learn(known: KnownState): void {
-    if (known.revision !== 0 && known.revision <= (this.#known?.revision ?? 0)) return;
+  learn(document: Document | undefined): void {
+    const known = knownOf(document);
+    const isBehind = known.revision !== 0 && known.revision <= (this.#known?.revision ?? 0);
+    if (isBehind && !isOfNewStore(document, this.#seen)) return;
+    this.#seen = document;
     this.#known = known;
     this.wake();
   }
@@ -186,8 +188,9 @@ export class Ticker {
         if (this.#schedule === schedule) this.#schedule = stored;
         return undefined;
       }
-      this.#doubtfulUpTo = now;
     }
+    // Nothing says what has fired, also where somebody has written since it was lost.
+    if (known.state.lastTick === undefined && next.do !== "wait") this.#doubtfulUpTo = now;
     switch (next.do) {
       case "wait":
         if (next.onEnd) this.#previous.follow(job);
@@ -316,7 +319,8 @@ export class Ticker {
 
   async #read(): Promise<KnownState> {
     const document = await findToReplace(this.#states, this.#schedule.name);
-    return { state: readScheduleState(document?.value), revision: document?.revision ?? 0 };
+    this.#seen = document;
+    return knownOf(document);
   }
 
   /**
