@@ -50,6 +50,8 @@ describeEachServer("what a job waits for, as millrace jobs get says it", (server
       expect(open.out).toContain("s3cr3t");
     }
     expect(await waitsFor("b-1")).toBeUndefined();
+    const runs = await millraceHere(["jobs", "get", "b-1"], { env });
+    expect(runs.out).toMatch(/^node +worker-7, since \S+Z$/m);
     await eventually(async () => (await client.jobs.count({ state: "delayed" })) === 1, {
       ...{ withinMs: 60_000, describe: "the delayed job is put aside" },
     });

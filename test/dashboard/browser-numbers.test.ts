@@ -38,6 +38,9 @@ describeInBrowser("numbers of the dashboard", (browserOf) => {
       const age = /^[\d.]+(s|m|ms)$/;
       await slow.getByRole("link", { name: age }).click();
       await heading(page, "Job runs");
+      // Its first attempt is under way: where, and since when.
+      const time = page.getByRole("list", { name: "What happened, in order" });
+      await time.getByText("attempt 1: running on worker-2").waitFor();
       await page.goBack();
       const slots = slow.getByRole("cell").last().getByRole("link");
       await slots.click();

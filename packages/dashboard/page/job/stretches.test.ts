@@ -52,6 +52,33 @@ test("a job that waits still is waited for until now; one that runs is not", () 
   expect(shown({ createdAt: 1_000, state: "running", history }).at(-1)).toBe(
     "failed 1000-2000 attempt 1: failed",
   );
+  const running = { node: "n2", attempt: 2, startedAt: 5_000 };
+  expect(shown({ createdAt: 1_000, state: "running", history, running }).slice(-2)).toEqual([
+    "delayed 2000-5000 delayed",
+    "busy 5000-10000 attempt 2: running",
+  ]);
+  expect(shown({ createdAt: 4_000, state: "running", history: [], running })).toEqual([
+    "waiting 4000-5000 waited for a slot",
+    "busy 5000-10000 attempt 2: running",
+  ]);
+});
+
+test("a job that was enqueued for later was delayed first, and one at its limit waits for that", () => {
+  const ended = { ...attempt, state: "succeeded", outcome: "succeeded", at: 9_500 };
+  const history = [{ ...ended, startedAt: 9_000, waitedMs: 250 }];
+  expect(shown({ createdAt: 1_000, state: "succeeded", history })).toEqual([
+    "delayed 1000-8750 delayed",
+    "waiting 8750-9000 waited for a slot",
+    "good 9000-9500 attempt 1: succeeded",
+  ]);
+  expect(shown({ createdAt: 1_000, state: "delayed", history: [] })).toEqual([
+    "delayed 1000-10000 delayed",
+  ]);
+  const blocked = [{ ...attempt, state: "requeued", outcome: "blocked", at: 2_000 }];
+  expect(shown({ createdAt: 1_000, state: "blocked", history: blocked })).toEqual([
+    "waiting 1000-2000 waited for a slot",
+    "waiting 2000-10000 waited for its limit",
+  ]);
 });
 
 test("clocks that differ make no piece that ends before it begins", () => {

@@ -130,13 +130,14 @@ export function jobView(
   show: ShowValue,
 ): JobView {
   const { id, queue, name, state, attempts, parent, history, result, error, progress } = job;
-  const { steps, stepCount, follows, next, batch, closes, cargo } = job;
+  const { steps, stepCount, follows, next, batch, closes, cargo, running } = job;
   const traceId = job.traceId ?? (letter && traceIdOf(letter.headers));
-  const createdAt = history.at(-1)?.createdAt;
+  const createdAt = history.at(-1)?.createdAt ?? job.createdAt;
   const report = progress === undefined ? undefined : shownReport(progress, show);
   return {
     ...{ id, queue, name, state, attempts },
     ...(createdAt === undefined ? {} : { createdAt }),
+    ...(running === undefined ? {} : { running }),
     ...(traceId === undefined ? {} : { traceId }),
     ...(parent === undefined ? {} : { parent }),
     hasFamily:
@@ -182,6 +183,7 @@ function attemptView(record: HistoryRecord, show: ShowValue): AttemptView {
     ...{ state, outcome, attempts, node, at },
     ...(startedAt === undefined ? {} : { startedAt }),
     ...(durationMs === undefined ? {} : { durationMs }),
+    ...(record.waitedMs === undefined ? {} : { waitedMs: record.waitedMs }),
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(error === undefined ? {} : { error }),
     ...(record.error === undefined ? {} : { fingerprint: fingerprintOf(record.error, show) }),

@@ -150,6 +150,12 @@ export interface FleetJob extends FlowPlace {
   readonly queue: string;
   readonly state: LiveState | Exclude<RecordedState, "requeued">;
   readonly attempts: number;
+  readonly createdAt?: number;
+  readonly running?: {
+    readonly node: string;
+    readonly attempt: number;
+    readonly startedAt: number;
+  };
   readonly parent?: { readonly id: string; readonly queue: string };
   readonly history: readonly HistoryRecord[];
   readonly result?: unknown;

@@ -146,6 +146,8 @@ export interface AttemptView {
   readonly at: number;
   readonly startedAt?: number;
   readonly durationMs?: number;
+  /** For a slot, from when it could have started. */
+  readonly waitedMs?: number;
   readonly notBefore?: number;
   readonly error?: ErrorView;
   /** Of the error, as causes have it. */
@@ -161,6 +163,12 @@ export interface JobView {
   readonly state: string;
   readonly attempts: number;
   readonly createdAt?: number;
+  /** Of one that runs at a node that answers. */
+  readonly running?: {
+    readonly node: string;
+    readonly attempt: number;
+    readonly startedAt: number;
+  };
   /** The trace of its last attempt, or of the program that enqueued it. */
   readonly traceId?: string;
   readonly parent?: RefView;

@@ -53,6 +53,14 @@ export interface JobStatus extends FlowPlace {
   readonly state: JobState;
   /** Attempts that ended in an outcome. */
   readonly attempts: number;
+  /** When it was enqueued, as far as that is known. */
+  readonly createdAt?: number;
+  /** Of a running job whose node answers: where it runs, and since when. */
+  readonly running?: {
+    readonly node: string;
+    readonly attempt: number;
+    readonly startedAt: number;
+  };
   /**
    * Of a running job whose node does not answer: how long ago the node was heard of last. The job
    * runs there, or comes back when its lease is over.
@@ -194,6 +202,7 @@ export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus
   const error = last?.error ?? waiting?.envelope.lastError;
   const parent = waiting?.envelope.parent ?? last?.parent;
   const traceId = last?.traceId ?? (waiting && traceIdOf(waiting.envelope.headers));
+  const createdAt = running?.createdAt ?? waiting?.envelope.createdAt ?? last?.createdAt;
   return {
     id,
     name: seen.name,
@@ -202,11 +211,16 @@ export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus
     attempts: last?.attempts ?? waiting?.envelope.attempts ?? 0,
     ...(parent === undefined ? {} : { parent }),
     ...(waiting === undefined ? recordedPlace(last ?? {}) : flowPlace(waiting.envelope)),
-    ...defined({ traceId, stepCount }),
+    ...defined({ createdAt, traceId, stepCount }),
+    ...(state === "running" && running !== undefined ? { running: runOf(running) } : {}),
     history,
     ...(state === "succeeded" && last?.output !== undefined ? { result: last.output } : {}),
     ...(state !== "succeeded" && error !== undefined ? { error } : {}),
   };
+}
+
+function runOf({ node, attempt, startedAt }: RunningJob): NonNullable<JobStatus["running"]> {
+  return { node, attempt, startedAt };
 }
 
 /** Looked at in front of the queue, beside the jobs that are handed out, which lie there. */

@@ -100,6 +100,10 @@ interface ShownJob extends JobStatus {
   readonly batchStatus?: BatchStatus;
 }
 
+function shownRun({ node, startedAt }: NonNullable<JobStatus["running"]>): string {
+  return `${clean(node)}, since ${new Date(startedAt).toISOString()}`;
+}
+
 function statusText(job: ShownJob, paint: Paint, traceUrl: string | undefined): string {
   const {
     id,
@@ -117,6 +121,7 @@ function statusText(job: ShownJob, paint: Paint, traceUrl: string | undefined): 
     stepCount,
     silentMs,
     silentNode,
+    running,
     hold,
     cargo,
   } = job;
@@ -126,6 +131,7 @@ function statusText(job: ShownJob, paint: Paint, traceUrl: string | undefined): 
       ["name", clean(name)],
       ["queue", queue],
       ["state", state, stateColour(state)],
+      ...(running === undefined ? [] : [["node", shownRun(running)] as const]),
       ...(silentMs === undefined ? [] : [["node", shownSilence(silentNode, silentMs)] as const]),
       ...holdFacts(hold, queue, traceUrl),
       ["attempts", String(attempts)],
