@@ -3,6 +3,8 @@
 import { createNode, defineJob } from "millrace";
 import type { Locator, Page } from "playwright-core";
 import { expect, onTestFinished, test, vi } from "vitest";
+import type { OverviewView } from "../../packages/dashboard/src/api/views/views.ts";
+import { violations } from "../harness/accessibility.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
 import { claim } from "./claim.ts";
@@ -50,13 +52,20 @@ describeInBrowser("buttons of the dashboard", (browserOf) => {
       });
       await page.getByText("worker-2 takes no new jobs.").waitFor();
       await row.getByText("quiet", { exact: true }).waitFor();
+      // Who comes later sees who it was, and why.
+      await row.getByText(/ by ada@example\.com: a deploy$/).waitFor();
       await client.enqueue(books, undefined, { id: "b-1" });
       await act(page, row, { label: "Resume", question: "Resume the node worker-2?" });
       await page.getByText("worker-2 takes jobs again.").waitFor();
       await row.getByText("running", { exact: true }).waitFor();
+      await row.getByText(/ by ada@example\.com/).waitFor({ state: "detached" });
       await eventually(async () => (await client.job("b-1")).state === "succeeded", {
         ...{ withinMs: PATIENCE_MS, describe: "the job that waited has run" },
       });
+      await row.getByRole("button", { name: "Stop" }).click();
+      const stop = page.getByRole("dialog", { name: "Stop the node worker-2?" });
+      await stop.getByText(/^0 jobs run on it now/).waitFor();
+      await stop.getByRole("button", { name: "Keep as it is" }).click();
       await act(page, row, {
         ...{ label: "Stop", question: "Stop the node worker-2?", why: "not needed" },
       });
@@ -69,6 +78,31 @@ describeInBrowser("buttons of the dashboard", (browserOf) => {
         { action: "nodes resume", by: "ada@example.com" },
         { action: "nodes quiet", by: "ada@example.com", reason: "a deploy" },
       ]);
+      expect(trouble).toEqual([]);
+    });
+
+    test("a node that can't settle its jobs says which and why where the overview leads to", async () => {
+      const { served } = await fleet(server);
+      const { page, trouble } = await open(browserOf(), served.url);
+      const text = "Node worker-1 can't settle 2 jobs.";
+      await page.route("**/api/overview", async (route) => {
+        const answer = await route.fetch();
+        const view = (await answer.json()) as OverviewView;
+        const nodes = view.nodes.map((node) => ({
+          ...node,
+          queues: node.queues.map((queue) =>
+            queue.queue === "mail" ? { ...queue, stuck: 2, stuckBy: "no space left" } : queue,
+          ),
+        }));
+        const problems = [{ severity: "critical", text, link: "nodes" } as const];
+        await route.fulfill({ response: answer, json: { ...view, nodes, problems } });
+      });
+      await page.reload();
+      await page.getByRole("link", { name: text }).click();
+      await heading(page, "Nodes");
+      const row = page.getByRole("row").filter({ hasText: "worker-1" });
+      await row.getByText("can’t settle 2 jobs of mail: no space left").waitFor();
+      expect(await violations(page)).toEqual([]);
       expect(trouble).toEqual([]);
     });
 

@@ -6,7 +6,7 @@ import { jobsAddress, ofNode, queueAddress } from "../words/addresses.ts";
 import { After, Answer, Page } from "../questions/answer.tsx";
 import { pathOf } from "../words/paths.ts";
 import { type DataColumn, DataTable } from "../tables/data-table.tsx";
-import { count, mebibytes } from "../words/number.ts";
+import { count, counted, mebibytes } from "../words/number.ts";
 import { Plots, useRange } from "../plots/plots.tsx";
 import { useOverview } from "../questions/questions.ts";
 import { StateBadge } from "../words/state-badge.tsx";
@@ -53,6 +53,30 @@ function words({ state, desired, obeys }: NodeView): string {
   return desired === obeys ? obeys : `${obeys}, to be ${desired}`;
 }
 
+/** Who wanted it so, and what it can't get done. */
+function Besides({ node }: { readonly node: NodeView }): ReactElement {
+  const { desired, obeys, order, queues } = node;
+  const isOrdered = order !== undefined && (desired !== "running" || obeys !== "running");
+  return (
+    <>
+      {isOrdered ? (
+        <span className="quiet second-line line">
+          <Moment at={order.at} /> by {order.by}
+          {order.reason === undefined ? "" : `: ${order.reason}`}
+        </span>
+      ) : null}
+      {queues.map(({ queue, stuck = 0, stuckBy }) =>
+        stuck === 0 ? null : (
+          <span key={queue} className="critical second-line line">
+            can’t settle {counted(stuck, "job")} of {queue}
+            {stuckBy === undefined ? "" : `: ${stuckBy}`}
+          </span>
+        ),
+      )}
+    </>
+  );
+}
+
 const sum = (node: NodeView, of: "used" | "slots" | "ended"): number =>
   node.queues.reduce((total, queue) => total + queue[of], 0);
 
@@ -62,7 +86,12 @@ const COLUMNS: readonly DataColumn<NodeView>[] = [
     id: "state",
     title: "state",
     value: words,
-    cell: (node) => <StateBadge state={words(node)} />,
+    cell: (node) => (
+      <>
+        <StateBadge state={words(node)} />
+        <Besides node={node} />
+      </>
+    ),
   },
   {
     id: "slots",
@@ -166,7 +195,9 @@ const ACTIONS: DataColumn<NodeView> = {
 
 const ALL_COLUMNS = [...COLUMNS, ...PROCESS, ACTIONS];
 
-function NodeActions({ node: { name, desired } }: { readonly node: NodeView }): ReactElement {
+function NodeActions({ node }: { readonly node: NodeView }): ReactElement {
+  const { name, desired } = node;
+  const runs = counted(sum(node, "used"), "job");
   const to = (action: string): string => pathOf("nodes", name, action);
   return (
     <div className="actions">
@@ -178,7 +209,10 @@ function NodeActions({ node: { name, desired } }: { readonly node: NodeView }): 
           asksWhy
           done={() => `${name} takes no new jobs.`}
         >
-          <p>It takes no new jobs and lets what runs end. It stays up, also over restarts.</p>
+          <p>
+            It takes no new jobs and lets what runs end, {runs} now. It stays up and quiet, also
+            over restarts, until it is resumed.
+          </p>
         </Action>
       ) : (
         <Action
@@ -198,7 +232,10 @@ function NodeActions({ node: { name, desired } }: { readonly node: NodeView }): 
         path={to("stop")}
         done={() => `${name} is stopping.`}
       >
-        <p>Its running jobs may end within its grace; then the process ends.</p>
+        <p>
+          {runs} {sum(node, "used") === 1 ? "runs" : "run"} on it now and may end within its grace;
+          other nodes run the rest. Then the process ends: a resume does not start it again.
+        </p>
       </Action>
     </div>
   );
