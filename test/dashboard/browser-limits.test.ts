@@ -58,6 +58,14 @@ describeInBrowser("limits and locks of the dashboard", (browserOf) => {
       await holds.getByRole("link", { name: "b-1" }).click();
       await heading(page, "Job b-1");
       await holds.waitFor({ state: "detached" });
+      await page.goto(`${served.url}queues/books`);
+      const facts = page.getByText(/^singleton\/books\.close 2 jobs.*worker-2$/);
+      await facts.getByRole("link", { name: "held by" }).waitFor();
+      expect(await violations(page)).toEqual([]);
+      await facts.getByRole("link", { name: /^singleton/ }).click();
+      await heading(page, "Jobs");
+      await page.getByRole("link", { name: "b-3", exact: true }).waitFor();
+      expect(new URL(page.url()).searchParams.get("filter")).toBe('gate="singleton/books.close"');
       const [later] = await client.delayed.list({ queue: "mail" });
       await page.goto(`${served.url}jobs/mail/${later?.id}`);
       await holds.getByText("Its producer gave it a delay or a time.").waitFor();
@@ -69,10 +77,12 @@ describeInBrowser("limits and locks of the dashboard", (browserOf) => {
       await dialog.getByRole("alert").filter({ hasText: "such as 100/1s" }).waitFor();
       await dialog.getByLabel("Starts (now none)").fill("100/1m");
       await dialog.getByLabel("Jobs at once (now none)").fill("7");
+      await dialog.getByLabel("Starts of one key (now none)").fill("3/1h");
       expect(await violations(page)).toEqual([]);
       await dialog.getByRole("button", { name: "Set limits" }).click();
       await page.getByText("The limits of books are set.").waitFor();
       await page.getByText(/^100 in 1m, \d+ free now$/).waitFor();
+      await page.getByRole("definition").filter({ hasText: "3 in 1h" }).waitFor();
       expect(await client.queues.controls("books")).toMatchObject({
         ...{ concurrency: 7, rate: { limit: 100, perMs: 60_000 } },
       });

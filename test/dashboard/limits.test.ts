@@ -49,6 +49,15 @@ describe("limits and locks", () => {
     });
   });
 
+  test("a queue says at which of them its jobs are blocked, and who has what they wait for", async () => {
+    const { get, t } = await blocked();
+    expect(await get("queues/books")).toMatchObject({
+      queue: { blocked: 2 },
+      gates: [{ gate: "singleton/books.close", jobs: 2, holders: [{ holder: t.node.name }] }],
+    });
+    expect(await get("queues/mail")).toMatchObject({ queue: { blocked: 0 }, gates: [] });
+  });
+
   test("a job that is blocked says which limit it waits for, and which job of which node has it", async () => {
     const { get, t } = await blocked();
     expect(await get("jobs/books/b-3/hold")).toEqual({

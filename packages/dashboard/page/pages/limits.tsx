@@ -7,7 +7,7 @@ import type {
   QueueLimitsView,
 } from "../../src/api/views/limits-views.ts";
 import { Action } from "../actions/action.tsx";
-import { jobAddress, jobsAddress } from "../words/addresses.ts";
+import { gateAddress, jobAddress } from "../words/addresses.ts";
 import { gateKey, lockKey } from "../tables/alike.ts";
 import { MOST_GATES } from "../../src/api/most.ts";
 import { Answer, Page } from "../questions/answer.tsx";
@@ -88,9 +88,7 @@ const GATES: readonly DataColumn<GateView>[] = [
     title: "jobs",
     align: "right",
     value: ({ jobs }) => jobs,
-    cell: ({ queue, jobs }) => (
-      <Link href={jobsAddress({ state: "blocked", queue })}>{count(jobs)}</Link>
-    ),
+    cell: (gate) => <Link href={gateAddress(gate)}>{count(gate.jobs)}</Link>,
   },
   QUEUE_COLUMN,
   { id: "gate", title: "wait for", value: ({ gate }) => gate },

@@ -1,13 +1,21 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
-import type { LimitsView } from "../../src/api/views/limits-views.ts";
+import type { GateView, LimitsView } from "../../src/api/views/limits-views.ts";
 import type { MarkView, QueueDetailView, QueueView } from "../../src/api/views/views.ts";
 import { Action } from "../actions/action.tsx";
 import { Draining, leftIn } from "../words/draining.tsx";
-import { deadAddress, jobsAddress, ofNode, oldestAddress } from "../words/addresses.ts";
+import {
+  deadAddress,
+  gateAddress,
+  jobsAddress,
+  ofNode,
+  oldestAddress,
+} from "../words/addresses.ts";
 import { Answer, Page } from "../questions/answer.tsx";
 import { pathOf } from "../words/paths.ts";
 import { count, counted } from "../words/number.ts";
+import { CutList } from "../tables/cut-list.tsx";
+import { MOST_GATES_OF_QUEUE } from "../../src/api/most.ts";
 import { Plots, useRange } from "../plots/plots.tsx";
 import { PurgeQueue } from "../actions/purge-queue.tsx";
 import { useQueue } from "../questions/questions.ts";
@@ -84,7 +92,11 @@ function QueueActions({ detail }: { readonly detail: QueueDetailView }): ReactEl
   );
 }
 
-function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView }): ReactElement {
+function Queue({
+  detail: { queue, limits, gates },
+}: {
+  readonly detail: QueueDetailView;
+}): ReactElement {
   const chosen = useRange();
   const list = (state: string): string => jobsAddress({ state, queue: queue.queue });
   return (
@@ -128,6 +140,7 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
             </Link>
           )}
         </dd>
+        <BlockedBy gates={gates} />
         <Takes queue={queue} />
         {limits === undefined ? null : <Limits queue={queue.queue} limits={limits} />}
       </dl>
@@ -135,6 +148,35 @@ function Queue({ detail: { queue, limits } }: { readonly detail: QueueDetailView
       <p>
         <Link href={jobsAddress({ queue: queue.queue })}>What was settled last in this queue</Link>
       </p>
+    </>
+  );
+}
+
+/** By which limits jobs are held back, and who has what they wait for. */
+function BlockedBy({ gates }: { readonly gates: readonly GateView[] }): ReactElement | null {
+  if (gates.length === 0) return null;
+  return (
+    <>
+      <dt>Blocked by</dt>
+      <dd>
+        {gates.map((gate) => (
+          <span key={gate.gate} className="gate">
+            <Link href={gateAddress(gate)}>
+              {gate.gate} <span className="times">{counted(gate.jobs, "job")}</span>
+            </Link>
+            {gate.holders.length === 0 ? null : (
+              <span className="quiet">
+                {" "}
+                <Link href="/limits">held by</Link>{" "}
+                {gate.holders.map(({ holder }) => holder).join(", ")}
+              </span>
+            )}
+          </span>
+        ))}
+        <CutList of={gates} most={MOST_GATES_OF_QUEUE}>
+          There may be more than these {count(MOST_GATES_OF_QUEUE)}, at which the most wait.
+        </CutList>
+      </dd>
     </>
   );
 }
@@ -212,6 +254,12 @@ function Limits({
         <>
           <dt>Jobs of one key at once</dt>
           <dd>{count(perKey.concurrency)}</dd>
+        </>
+      )}
+      {perKey?.rate === undefined ? null : (
+        <>
+          <dt>Starts of one key</dt>
+          <dd>{rateWords(perKey.rate)}</dd>
         </>
       )}
     </>

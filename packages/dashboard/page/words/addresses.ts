@@ -1,4 +1,5 @@
 import type { RefView } from "../../src/api/views/views.ts";
+import type { GateView } from "../../src/api/views/limits-views.ts";
 import type { CauseView } from "../../src/api/views/error-views.ts";
 import { pathOf, queryOf } from "./paths.ts";
 
@@ -21,6 +22,13 @@ export const jobsAddress = (filter: {
 
 /** A term of a filter: of this node. */
 export const ofNode = (node: string): string => `node:${JSON.stringify(node)}`;
+
+/** Jobs that are blocked at a gate. A masked name fits none, so then all of the queue are meant. */
+export const gateAddress = ({ queue, gate }: Pick<GateView, "queue" | "gate">): string =>
+  jobsAddress({
+    ...{ state: "blocked", queue },
+    ...(gate.includes("***") ? {} : { filter: `gate=${JSON.stringify(gate)}` }),
+  });
 
 /** A cause of errors, as its address names it. */
 export interface CauseRef {

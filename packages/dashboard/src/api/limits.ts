@@ -76,7 +76,7 @@ function queueLimitsView(of: FleetLimits): QueueLimitsView {
 }
 
 /** A gate's name holds a key, which a producer wrote. */
-function gateView({ queue, gate, jobs, next, held }: FleetGate, show: ShowValue): GateView {
+export function gateView({ queue, gate, jobs, next, held }: FleetGate, show: ShowValue): GateView {
   return {
     ...{ queue, gate: String(show(gate)), jobs },
     ...(next === undefined ? {} : { next: { id: next.id, name: next.name, since: next.since } }),

@@ -6,8 +6,8 @@ import type { LiveState } from "../fleet/live-states.ts";
 import type { FleetSchedule } from "../fleet/fleet-schedules.ts";
 import { PILING_MS } from "../fleet/piling-up.ts";
 import { problemsOf } from "../fleet/problems.ts";
-import { limitsView } from "./limits.ts";
-import { MOST_CHANGES } from "./most.ts";
+import { gateView, limitsView } from "./limits.ts";
+import { MOST_CHANGES, MOST_GATES_OF_QUEUE } from "./most.ts";
 import { termsOf } from "./search.ts";
 import * as shown from "./show.ts";
 import type { JobsView } from "./views/job-list-views.ts";
@@ -58,10 +58,14 @@ export async function queueDetail(
     fleet.nodes.list(),
     fleet.queues.limits(queue),
   ]);
+  // Whoever looks for what is held reads all locks.
+  const gates =
+    status.blocked === 0 ? [] : await fleet.locks.gates({ queue, limit: MOST_GATES_OF_QUEUE });
   const [own] = limits;
   return {
     queue: shown.queueView(status, nodes, show),
     ...(own === undefined ? {} : { limits: limitsView(own) }),
+    gates: gates.map((gate) => gateView(gate, show)),
   };
 }
 

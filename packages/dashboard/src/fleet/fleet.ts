@@ -240,7 +240,7 @@ export interface FleetGate {
 
 export interface FleetLocks {
   list(): Promise<readonly LockView[]>;
-  gates(query: { readonly limit: number }): Promise<readonly FleetGate[]>;
+  gates(query: { readonly queue?: string; readonly limit: number }): Promise<readonly FleetGate[]>;
   release(name: string, options: { readonly holder: string }): Promise<LockView | undefined>;
 }
 

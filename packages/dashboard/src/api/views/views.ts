@@ -5,7 +5,7 @@
  */
 
 import type { DashboardFinding } from "../../fleet/doctor.ts";
-import type { LimitsView } from "./limits-views.ts";
+import type { GateView, LimitsView } from "./limits-views.ts";
 import type { StepView } from "./step-view.ts";
 
 export type Role = "viewer" | "operator";
@@ -122,6 +122,8 @@ export interface OldestView {
 export interface QueueDetailView {
   readonly queue: QueueView;
   readonly limits?: LimitsView;
+  /** Where jobs of it are blocked, those with the most jobs first. */
+  readonly gates: readonly GateView[];
 }
 
 export interface ErrorView {
