@@ -125,7 +125,8 @@ function Edit({ queue, id, payload }: RefView & { readonly payload: unknown }): 
         {isWhole
           ? "It takes the place of the payload that is there."
           : "Its keys replace those of the payload, null takes one away, and the rest stays as it is, secrets included."}{" "}
-        The attempts begin at zero, and the letter is removed.
+        The attempts begin at zero, and the letter is removed. This can&rsquo;t be undone: what is
+        replaced of the payload is gone.
       </p>
     </Action>
   );

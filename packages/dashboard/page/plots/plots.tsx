@@ -1,6 +1,7 @@
 import { type ReactElement, useMemo, useState } from "react";
-import type { EndedView, PlotsView } from "../../src/api/views/plots-views.ts";
+import type { PlotsView } from "../../src/api/views/plots-views.ts";
 import { Answer } from "../questions/answer.tsx";
+import { endedWords } from "./ended-words.ts";
 import { DASHED, DOTTED, endedLines, SOLID } from "./ended-lines.ts";
 import { type ChartLine, LineChart } from "./line-chart.tsx";
 import { count } from "../words/number.ts";
@@ -122,7 +123,7 @@ function Charts({
         <>
           <LineChart
             title="Attempts that ended"
-            words={said(view, endedWords(ended))}
+            words={said(view, endedWords(ended, view.to - view.from, "were"))}
             at={ended.at}
             lines={charts.ended}
             shown={count}
@@ -189,10 +190,6 @@ function said({ sampled }: PlotsView, words: string): string {
   return sampled.at.length === 0 ? "" : words;
 }
 
-function endedWords(ended: EndedView): string {
-  return `${count(sum(ended.succeeded))} succeeded, ${count(sum(ended.failed))} failed and were tried again, ${count(sum(ended.dead))} died.`;
-}
-
 function numbers(values: readonly (number | null)[]): readonly number[] {
   return values.filter((value) => value !== null);
 }
@@ -204,10 +201,6 @@ function lengthLines(half: Lengths = [], most: Lengths = []): readonly ChartLine
     { name: "half", colour: "good", dash: SOLID, values: half },
     { name: "95 of 100", colour: "warning", dash: DASHED, values: most },
   ];
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }
 
 const NO_SAMPLE =

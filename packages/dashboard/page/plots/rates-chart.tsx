@@ -1,6 +1,7 @@
 import { type ReactElement, useMemo } from "react";
 import type { RateView } from "../../src/api/views/views.ts";
 import { endedLines } from "./ended-lines.ts";
+import { endedWords } from "./ended-words.ts";
 import { LineChart } from "./line-chart.tsx";
 import { count } from "../words/number.ts";
 
@@ -18,7 +19,10 @@ export function RatesChart({ rates }: { readonly rates: readonly RateView[] }): 
 function wordsOf(rates: readonly RateView[]): string {
   if (rates.length < 2)
     return "The line begins when the dashboard is opened, and grows from now on.";
-  const sum = (name: "succeeded" | "failed" | "dead"): string =>
-    count(rates.reduce((total, rate) => total + rate[name], 0));
-  return `In this time ${sum("succeeded")} succeeded, ${sum("failed")} failed and are tried again, ${sum("dead")} died.`;
+  const of = (name: "succeeded" | "failed" | "dead"): readonly number[] =>
+    rates.map((rate) => rate[name]);
+  const steps = rates.length - 1;
+  const ms = (((rates.at(-1)?.at ?? 0) - (rates[0]?.at ?? 0)) / steps) * rates.length;
+  const lists = { succeeded: of("succeeded"), failed: of("failed"), dead: of("dead") };
+  return `In this time ${endedWords(lists, ms, "are")}`;
 }
