@@ -240,7 +240,11 @@ export class MachineEffects {
     throw oldDocument();
   }
 
-  /** An action of the chart's own fails alone: the transition is stored. */
+  /**
+   * An action of the chart's own fails alone: the transition is stored. Each has a copy of its own
+   * of the context, as the next event starts from that. Its parameters and its event are nobody
+   * else's: the document is as it was read back, where nothing stands in two places.
+   */
   async #act(document: MachineDocument, { action, params, event }: Of<"act">): Promise<void> {
     const { definition, log } = this.#options;
     const self = (this.#self ??= createActor(definition.inert) as AnyActor);
@@ -248,7 +252,7 @@ export class MachineEffects {
     try {
       if (typeof run !== "function") throw new TypeError(`The chart has no action ${action}.`);
       await (run as (...given: unknown[]) => unknown)(
-        { context: document.context, event, self, system: self.system },
+        { context: structuredClone(document.context), event, self, system: self.system },
         params,
       );
     } catch (error) {

@@ -29,7 +29,7 @@ import { HeldMachines, NoRoom } from "./held-machines.ts";
 import { askedBy, occurrenceOf } from "./inbox-occurrence.ts";
 import { MachineEffects } from "./machine-effects.ts";
 import { MachineReports, outcomeOf } from "./machine-reports.ts";
-import { MachineShelf, oldDocument, type Shelved } from "./machine-shelf.ts";
+import { type Known, MachineShelf, oldDocument, type Shelved } from "./machine-shelf.ts";
 import { sizeOf } from "./machine-size.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
 import { publishChart } from "./publish-chart.ts";
@@ -276,7 +276,7 @@ export class MachineHost implements Stoppable {
     ofThisVersion(this.#options.definition, document);
     const refused = await this.#effects.sendAll(held, unsent.events);
     const next = afterSentAgain(document, refused, { cause, now });
-    const stored = { ...(await this.#shelf.write(next, held)), document: next };
+    const stored = await this.#shelf.write(next, held);
     await this.#effects.carryOut(stored, false);
     this.#held.keep(stored);
     return stored;
@@ -300,7 +300,7 @@ export class MachineHost implements Stoppable {
     const stored = await this.#shelf.write(document, before);
     const outcome = outcomeOf(message, before.document, document);
     this.#reports.stored(message, before.document, document, outcome);
-    let done = stored;
+    let done: Shelved = stored;
     const effects = async (): Promise<void> => {
       done = await this.#carryOut(stored, false);
     };
@@ -340,8 +340,6 @@ function requireRoom(
       `What is to be stored of the machine takes ${size} bytes, and ${mostBytes} is the most. Keep less in its context.`,
     );
 }
-
-type Known = Shelved & { readonly document: MachineDocument };
 
 function sendsMore(before: MachineDocument, { unsent, pending }: MachineDocument): boolean {
   const kept = (unsent?.events.length ?? 0) > (before.unsent?.events.length ?? 0);

@@ -9,12 +9,16 @@ import {
   MillraceError,
   NO_MACHINE,
 } from "@millrace/core";
+import { asStored } from "./machine-size.ts";
 
 /** A machine as it was read or written, and what the next write is compared with. */
 export interface Shelved {
   readonly document: MachineDocument | undefined;
   readonly revision: number;
 }
+
+/** One that is there. */
+export type Known = Shelved & { readonly document: MachineDocument };
 
 /** The error of a read that says nothing of newer documents: what it was for is tried again. */
 export function oldDocument(): MillraceError {
@@ -38,8 +42,12 @@ export class MachineShelf {
     return findReadable(this.#documents, ref);
   }
 
-  /** @throws MillraceError `revision-conflict` where it was written since it was read */
-  async write(document: MachineDocument, { revision }: Shelved): Promise<Shelved> {
+  /**
+   * @returns it as the next host reads it: two hosts decide by the same
+   * @throws MillraceError `revision-conflict` where it was written since it was read
+   */
+  async write(given: MachineDocument, { revision }: Shelved): Promise<Known> {
+    const document = asStored(given);
     return {
       document,
       revision: await this.#documents.put(machineKey(document), document, revision),

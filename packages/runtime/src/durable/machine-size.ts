@@ -16,6 +16,19 @@ export function sizeOf(document: MachineDocument | undefined): number {
   return size;
 }
 
+/**
+ * A document as whoever reads what is stored of it has it: what JSON makes of a value (a hole in a
+ * list is `null`, -0 is 0) is so for the host that wrote it, too, and no part of it is another's.
+ *
+ * @throws MillraceError `unserializable-payload` where it can't be written at all
+ */
+export function asStored(document: MachineDocument): MachineDocument {
+  const text = written(document);
+  const stored = JSON.parse(text) as MachineDocument;
+  sizes.set(stored, sizes.get(document) ?? Buffer.byteLength(text));
+  return stored;
+}
+
 function written(document: MachineDocument): string {
   try {
     return JSON.stringify(document);
