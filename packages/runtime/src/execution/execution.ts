@@ -1,103 +1,49 @@
 import {
   type Delivery,
-  type Envelope,
   envelopeOfUnreadable,
+  crashesOf,
   linkOutOfReach,
-  MillraceError,
   type Outcome,
   readEnvelope,
   recordError,
-  type RunningJob,
 } from "@millrace/core";
-import { AbortSwitch } from "./attempt/abort-switch.ts";
-import { Admission, type AdmissionResult } from "./admission.ts";
-import { Attempt, type AttemptOwner } from "./attempt/attempt.ts";
-import type { ExecutionHost } from "./execution-host.ts";
-import type { JobInHand } from "./job-in-hand.ts";
-import { tokenOf } from "./attempt/fencing-token.ts";
-import { mayBeRepeated } from "./attempt/may-be-repeated.ts";
-import { outcomeOfAbort } from "./interpret.ts";
+import { admission, type AdmissionResult } from "./admission.ts";
+import { attempt, stopAttempt } from "./attempt/attempt.ts";
 import { notAllowed, withoutNext } from "./attempt/not-allowed.ts";
-import { RunReport } from "./attempt/run-report.ts";
+import type { ExecutionHost } from "./execution-host.ts";
+import { outcomeOfAbort } from "./interpret.ts";
+import { JobInHand } from "./job-in-hand.ts";
 import { letGo } from "./settle/give-back-held.ts";
-import { settlementOf } from "./settle/settlement-input.ts";
 import { JobSettlement } from "./settle/job-settlement.ts";
 
-/** What this execution is busy with. One way only; all but the last may be left out. */
-type Phase = "arriving" | "attempting" | "settling" | "settled" | "ended";
+/** Whose executions they are. An object, because callbacks would cost every job more. */
+export interface ExecutionOwner {
+  /** Called exactly once, when nothing of it is left to do. */
+  executionEnded(execution: Execution): void;
+  /**
+   * Called at most once, before `executionEnded`: a limit sends it to wait, and what is left to do
+   * takes no slot.
+   */
+  executionYields(execution: Execution): void;
+}
 
 /**
  * One delivery of a job, from the broker's hands to its settlement.
  *
- * `start` is the job's way, top to bottom: read → admission (may it run?) → attempt → settling.
- * What comes from outside meanwhile (a lost lease, a cancellation, the node's stop) ends the step
- * that is under way, which answers then; the way goes on with that answer.
+ * `start` is the job's way, top to bottom: read → admission (may it run?) → attempt → settle. What
+ * comes from outside meanwhile (a lost lease, a cancellation, the node's stop) goes to the one
+ * abort; where the job only waits for an answer it is settled at once.
  */
-export class Execution implements AttemptOwner, JobInHand {
-  readonly host: ExecutionHost;
-  readonly delivery: Delivery;
-  /** Tells the handler to stop. What follows depends on whether it does. */
-  readonly abort: AbortSwitch;
-  /** Called exactly once, when nothing of this execution is left to do. */
-  readonly #onEnd: (execution: Execution) => void;
-  /**
-   * Called at most once, before `onEnd`: a gate sends the job to wait, and what is left to do takes
-   * no slot.
-   */
-  readonly #onYield: ((execution: Execution) => void) | undefined;
-  /**
-   * Epoch milliseconds. Its token is of then: a server that was killed meanwhile hands the same
-   * message to another, and both may begin in one moment.
-   */
-  readonly #cameAt: number;
-  /** How often the line had been lost by then. */
-  readonly #losses: number;
-  #phase: Phase = "arriving";
-  /** Set before the start, where the job is only to be handed back. */
-  #declined = false;
-  /** Set once its message was read, or could not be. */
-  #envelope: Envelope | undefined;
-  /** Set where its message could be read. */
-  #admission: Admission | undefined;
-  #attempt: Attempt | undefined;
-  /** Of that attempt. */
-  #report: RunReport | undefined;
-  /** Set once there is an outcome. */
-  #settlement: JobSettlement | undefined;
+export class Execution extends JobInHand {
+  readonly #owner: ExecutionOwner;
   /** Of its body, once that was read. */
   values: number | undefined;
   /** Written by the node's `MemoryBudget`. */
   counted = 0;
 
-  constructor(
-    host: ExecutionHost,
-    delivery: Delivery,
-    onEnd: (execution: Execution) => void,
-    onYield?: (execution: Execution) => void,
-  ) {
-    this.host = host;
-    this.delivery = delivery;
-    this.#cameAt = host.clock.now();
-    this.#losses = host.recentEnds.losses;
-    this.abort = new AbortSwitch(delivery.lease);
-    this.#onEnd = onEnd;
-    this.#onYield = onYield;
-  }
-
-  /** What this execution would answer when asked who runs a job; undefined while it doesn't run. */
-  get running(): RunningJob | undefined {
-    return this.#phase === "settled" || this.#phase === "ended" ? undefined : this.#report?.running;
-  }
-
-  get envelope(): Envelope {
-    if (this.#envelope === undefined)
-      throw new MillraceError("illegal-transition", "A job went on before it was read.");
-    return this.#envelope;
-  }
-
-  /** Of its message's body. */
-  get bytes(): number {
-    return this.delivery.message.body.length;
+  constructor(host: ExecutionHost, delivery: Delivery, owner: ExecutionOwner) {
+    super(host, delivery);
+    this.#owner = owner;
   }
 
   /**
@@ -106,12 +52,12 @@ export class Execution implements AttemptOwner, JobInHand {
    */
   start(): void {
     // It was abandoned before its turn came.
-    if (this.#phase === "ended") return;
+    if (this.phase === "ended") return;
     this.delivery.lease.onLost(() => this.#loseLease());
     try {
       const unreadable = this.#read();
-      if (unreadable !== undefined) return void this.#settle(unreadable);
-      const answer = this.#admission?.run() ?? "unknown";
+      if (unreadable !== undefined) return this.end(unreadable);
+      const answer = admission(this);
       if (!(answer instanceof Promise)) return this.#admitted(answer);
       answer.then(
         (admitted) => this.#admitted(admitted),
@@ -124,108 +70,126 @@ export class Execution implements AttemptOwner, JobInHand {
 
   /** @returns the outcome of a message that can't be read */
   #read(): Outcome | undefined {
-    const { message } = this.delivery;
     const { broker, sendsTo } = this.host;
+    const { message, deliveryCount } = this.delivery;
     const read = readEnvelope(message, broker.maxValues, broker.maxDelayMs);
     if (!read.ok) {
-      this.#envelope = envelopeOfUnreadable(message, read);
+      this.envelope = envelopeOfUnreadable(message, read);
       return { kind: "rejected", reason: read.reason, error: read.error };
     }
+    const { envelope } = read;
     this.values = read.values;
-    const far = linkOutOfReach(read.envelope, sendsTo);
+    this.crashes = crashesOf({ envelope, deliveryCount });
+    const far = linkOutOfReach(envelope, sendsTo);
     // Without what may not follow, whatever becomes of it: an earlier holder may have had it
     // succeed when it still might.
-    this.#envelope = far === undefined ? read.envelope : withoutNext(read.envelope);
-    const refusal = far === undefined ? undefined : notAllowed(read.envelope, far);
-    this.#admission = new Admission(this, refusal, this.#declined);
+    this.envelope = far === undefined ? envelope : withoutNext(envelope);
+    if (far !== undefined) this.refusal = notAllowed(envelope, far);
     return undefined;
   }
 
   /** Runs it, or settles it without a run. */
   #admitted(admitted: AdmissionResult): void {
-    if (this.#isOver) return;
+    // It was interrupted, and its admission heard of that later.
+    if (this.#isSettling) return;
     // Neither a run nor an outcome is known to be right.
     if (admitted === "unknown") return this.abandon();
     if ("refusal" in admitted) {
-      if (admitted.yields === true) this.#onYield?.(this);
-      return void this.#settle(admitted.refusal);
+      if (admitted.yields === true) this.#owner.executionYields(this);
+      return this.end(admitted.refusal);
     }
-    this.#phase = "attempting";
-    this.#report = new RunReport(this, this.#admission, this.#cameAt);
-    this.#attempt = new Attempt(
-      {
-        of: this,
-        job: admitted.job,
-        token:
-          this.#admission?.entered?.token ?? tokenOf(this, this.#cameAt, this.#admission?.recall),
-        mayBeRepeated: mayBeRepeated(this.envelope, this.delivery, this.host.recentEnds),
-        listener: this.#report,
-      },
-      this,
-    );
-    this.#attempt.run();
+    this.phase = "attempting";
+    attempt(this, admitted.job);
   }
 
-  /** Called once by the attempt; undefined where the job turned out to be over. */
-  attemptEnded(outcome: Outcome | undefined): void {
+  end(outcome: Outcome | undefined): void {
+    if (this.#isSettling) return;
     if (outcome === undefined) this.abandon();
-    else if (!this.#isOver) void this.#settle(outcome);
-  }
-
-  /** A fault of this code. */
-  brokeOff(fault: unknown): void {
-    // First of all: its slot and its lease are not to wait for a log line.
-    this.abandon();
-    this.host.log.error(
-      { job: this.#envelope?.id, error: recordError(fault) },
-      "a job's way broke off; the job comes back when its lease is over",
-    );
+    else void this.#settle(outcome);
   }
 
   async #settle(outcome: Outcome): Promise<void> {
     try {
-      this.#settlement = this.#settlementOf(outcome);
-      const state = await this.#settlement.carryOut();
-      if (state === undefined || this.#isOver) return;
-      this.#phase = "settled";
-      this.#report?.settled();
-      const following = this.#settlement.follow();
+      // From here on whatever the handler says has no hearer.
+      this.phase = "settling";
+      this.abort.rest();
+      this.cutShort();
+      stopAttempt(this);
+      // First of all: whoever follows the job hears its last word before its end.
+      this.progress?.end({ write: outcome.kind !== "lease-lost" });
+      const settlement = new JobSettlement(this, outcome);
+      const state = await settlement.carryOut();
+      if (state === undefined || this.isOver) return;
+      this.phase = "settled";
+      const following = settlement.follow();
       if (following !== undefined) await following;
-      this.#end();
+      this.#leave();
     } catch (error) {
       this.brokeOff(error);
     }
   }
 
-  /** Whether its message was read. */
-  get hasBegun(): boolean {
-    return this.#envelope !== undefined;
+  brokeOff(fault: unknown): void {
+    // First of all: its slot and its lease are not to wait for a log line.
+    this.abandon();
+    this.host.log.error(
+      { job: this.isRead ? this.envelope.id : undefined, error: recordError(fault) },
+      "a job's way broke off; the job comes back when its lease is over",
+    );
+  }
+
+  /** Ends it without a word: the job comes back to another holder when its lease has run out. */
+  abandon(): void {
+    if (this.phase === "ended") return;
+    void letGo(this.host, this.delivery);
+    this.#leave();
+  }
+
+  #leave(): void {
+    if (this.phase === "ended") return;
+    if (this.phase !== "settled") this.trace?.abandoned();
+    this.phase = "ended";
+    this.abort.rest();
+    this.cutShort();
+    stopAttempt(this);
+    this.progress?.end({ write: false });
+    // Where it was settled they are left already; otherwise nobody waits for this.
+    void this.entered?.leave(undefined);
+    this.host.quarantine.left(this);
+    this.#owner.executionEnded(this);
+  }
+
+  /** Of its message's body. */
+  get bytes(): number {
+    return this.delivery.message.body.length;
   }
 
   /** Whether its handler was ever called. */
   get hasRun(): boolean {
-    return this.#report?.startedAt !== undefined;
+    return this.startedAt !== undefined;
   }
 
-  /** Whether it only hands its job back. */
-  get isDeclined(): boolean {
-    return this.#declined;
+  /** A getter, because what is called may settle it. */
+  get #isSettling(): boolean {
+    const { phase } = this;
+    return phase === "settling" || phase === "settled" || phase === "ended";
+  }
+
+  /** Whether it may run as far as it was looked at, and waits for something else. */
+  get #waits(): boolean {
+    const { phase } = this;
+    return phase === "parking" || phase === "entering" || phase === "quarantined";
   }
 
   /**
-   * Before the start: gives the job straight back without running it. It arrived after the node
-   * began to stop.
+   * Without a lease there is nothing to keep any more. In the turn in which the job is looked at
+   * the lease is asked once more before the job begins.
    */
-  refuse(): void {
-    this.abort.abort("shutdown", "The node is stopping.");
-  }
-
-  /**
-   * Before the start: gives the job straight back, unspent, for another node. There is no slot for
-   * it here.
-   */
-  decline(): void {
-    this.#declined = true;
+  #loseLease(): void {
+    this.abort.loseLease();
+    this.progress?.end({ write: false });
+    this.cutShort();
+    if (this.#waits || this.phase === "recalling") this.end({ kind: "lease-lost" });
   }
 
   /**
@@ -233,87 +197,33 @@ export class Execution implements AttemptOwner, JobInHand {
    * because that asks; once it is being settled it is too late.
    */
   heedCancellation(id: string): void {
-    const envelope = this.#envelope;
-    if (envelope?.id !== id) return;
-    const cancellation = this.host.cancellations.of(envelope);
+    if (!this.isRead || this.envelope.id !== id) return;
+    const cancellation = this.host.cancellations.of(this.envelope);
     if (cancellation === undefined) return;
-    if (this.#phase === "attempting") this.abort.abort("cancelled", cancellation.reason);
-    if (this.#phase === "arriving") this.#admission?.heedCancellation(cancellation.reason);
+    const { reason } = cancellation;
+    if (this.#waits) this.end({ kind: "cancelled", reason });
+    else if (this.phase === "decided" || this.phase === "attempting")
+      this.abort.abort("cancelled", reason);
   }
 
   /**
-   * Gives it back unspent where it only waits for room at a gate: nothing of its queue is to start
+   * Gives it back unspent where it only waits for room at a limit: nothing of its queue is to start
    * here now.
    */
   giveUpWaiting(): void {
-    this.#admission?.giveUpWaiting();
+    if (this.waitsForRoom && this.phase === "entering") this.end({ kind: "interrupted" });
   }
 
   /**
    * The last resort of a stopping node: settle although the handler goes on. A settlement under way
-   * is left alone.
+   * is left alone. Whether an earlier holder has settled a job that is being recalled isn't known
+   * before the answer, so it goes back with that; without one it is abandoned when the node closes.
    */
   handBack(): void {
     this.abort.abort("shutdown", "The node has stopped.");
     const { reason } = this.abort;
-    if (this.#phase === "arriving") this.#admission?.handBack();
-    else if (this.#phase === "attempting" && reason !== undefined)
-      this.#attempt?.end(outcomeOfAbort(reason));
-  }
-
-  /** Ends it without a word: the job comes back to another holder when its lease has run out. */
-  abandon(): void {
-    if (this.#isOver) return;
-    void letGo(this.host, this.delivery);
-    this.#end();
-  }
-
-  #loseLease(): void {
-    this.abort.loseLease();
-    this.#report?.end({ write: false });
-    if (this.#phase === "arriving") this.#admission?.loseLease();
-    this.#settlement?.cutShort();
-  }
-
-  /** From here on whatever the handler says has no hearer. */
-  #settlementOf(outcome: Outcome): JobSettlement {
-    this.#phase = "settling";
-    this.abort.rest();
-    this.#admission?.end();
-    this.#attempt?.stop();
-    // First of all: whoever follows the job hears its last word before its end.
-    this.#report?.end({ write: outcome.kind !== "lease-lost" });
-    const { input, settlement } = settlementOf(this, {
-      outcome,
-      admission: this.#admission,
-      attempt: this.#attempt,
-      report: this.#report,
-    });
-    return new JobSettlement({
-      host: this.host,
-      delivery: this.delivery,
-      input,
-      settlement,
-      admission: this.#admission,
-      trace: this.#report?.trace,
-      progress: this.#report?.progress,
-      acrossOutage: this.host.recentEnds.losses !== this.#losses,
-    });
-  }
-
-  /** A getter, because what is awaited may end it. */
-  get #isOver(): boolean {
-    return this.#phase === "ended";
-  }
-
-  #end(): void {
-    if (this.#isOver) return;
-    this.#phase = "ended";
-    this.abort.rest();
-    this.#attempt?.stop();
-    this.#settlement?.abandon();
-    this.#report?.abandon();
-    this.#admission?.leave();
-    this.#onEnd(this);
+    if ((this.#waits || this.phase === "attempting") && reason !== undefined)
+      this.end(outcomeOfAbort(reason));
+    else this.goesBack = true;
   }
 }

@@ -12,6 +12,7 @@ import {
 import { jobLabels } from "../metrics/job-labels.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import type { JobInHand } from "./job-in-hand.ts";
+import { traceEndUnrun } from "./trace-attempt.ts";
 
 /**
  * What the rest of the world hears of an execution: events, metrics, the execution log. After the
@@ -56,27 +57,33 @@ export function reportIgnoredAbort(host: ExecutionHost, envelope: Envelope): voi
 }
 
 export function reportSettled(
-  host: ExecutionHost,
+  { host, trace }: JobInHand,
   input: SettlementInput,
   settlement: Settlement,
-  traceId?: string,
 ): void {
   if (host.metrics !== noMetrics) quietly(host, () => count(host, input, settlement));
-  recordSteps(host, settlement.steps, input, traceId);
+  recordSteps(host, settlement.steps, input, trace?.traceId);
   quietly(host, () => {
     if (settlement.state === "abandoned" && input.startedAt !== undefined)
-      host.executionLog.record(abandonedExecution(input), input.envelope, traceId);
+      host.executionLog.record(abandonedExecution(input), input.envelope, trace?.traceId);
   });
-  const { envelope, outcome, durationMs } = input;
+  const { envelope, outcome } = input;
   if (settlement.state !== "succeeded")
     quietly(host, () => host.failures.settled(envelope, outcome, settlement));
   if (settlement.state === "abandoned") host.events.emit("lease.lost", idOf(envelope));
-  if (!host.events.has("job.settled")) return;
+  if (host.events.has("job.settled")) emitSettled(host, input, settlement);
+  if (trace !== undefined) trace.settled(input, settlement);
+  else if (host.instrumentation !== undefined)
+    traceEndUnrun(host, host.instrumentation, input, settlement);
+}
+
+function emitSettled(
+  { events }: ExecutionHost,
+  { envelope, outcome, durationMs }: SettlementInput,
+  settlement: Settlement,
+): void {
   const event: { -readonly [K in keyof Events["job.settled"]]: Events["job.settled"][K] } = {
-    id: envelope.id,
-    name: envelope.name,
-    queue: envelope.queue,
-    attempt: envelope.attempts + 1,
+    ...idOf(envelope),
     state: settlement.state,
     outcome: settlement.state === "abandoned" ? "lease-lost" : outcome.kind,
   };
@@ -84,7 +91,7 @@ export function reportSettled(
   if (settlement.notBefore !== undefined) event.notBefore = settlement.notBefore;
   if (settlement.reason !== undefined) event.reason = settlement.reason;
   if ("error" in outcome) event.error = outcome.error;
-  host.events.emit("job.settled", event);
+  events.emit("job.settled", event);
 }
 
 /** What is on record now, for the execution log. */

@@ -8,8 +8,9 @@ import {
   type RunningJob,
   type WorkSubscription,
 } from "@millrace/core";
-import { Execution } from "../execution/execution.ts";
 import type { QueueControlsView } from "../control/queue-controls.ts";
+import { runningJob } from "../execution/attempt/run-report.ts";
+import { Execution, type ExecutionOwner } from "../execution/execution.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import type { StuckQueue } from "../execution/settle/settlement-watch.ts";
 import { QueueLimits } from "../limits/queue/queue-limits.ts";
@@ -39,13 +40,15 @@ const YIELDING_A_SLOT = 4;
  * it when its settlement is confirmed. An idle lane's standing pull may bring a job while no slot
  * is free; it waits in the broker's prefetch buffer and has the next one.
  */
-export class QueueWorker {
+export class QueueWorker implements ExecutionOwner {
   readonly queue: string;
   readonly slots: number;
   readonly #host: ExecutionHost;
   readonly #executions = new Set<Execution>();
   /** Those of them that a gate has sent to wait, until that is settled. */
   readonly #yielding = new Set<Execution>();
+  /** Those that only hand their job back. */
+  readonly #goingBack = new Set<Execution>();
   readonly #service: Service;
   readonly #limits: QueueLimits;
   readonly #ignoreControls: () => void;
@@ -60,8 +63,6 @@ export class QueueWorker {
   #walledMono = Number.NEGATIVE_INFINITY;
   /** Set while the service is open. */
   #subscription: WorkSubscription | undefined;
-  /** Executions that only hand their job back. */
-  #goingBack = 0;
   /** Once true, what still arrives is handed back unspent instead of run. */
   #refusing = false;
   #whenIdle: (() => void)[] = [];
@@ -80,7 +81,7 @@ export class QueueWorker {
       },
       {
         slots: options.slots,
-        used: () => this.#inSlots - this.#goingBack,
+        used: () => this.#inSlots - this.#goingBack.size,
         aborting: () => [...this.#executions].filter(({ abort }) => abort.reason).length,
         pull: () => this.#subscription?.slotFreed(),
         pause: async () => {
@@ -158,7 +159,7 @@ export class QueueWorker {
 
   get running(): readonly RunningJob[] {
     return [...this.#executions]
-      .map((execution) => execution.running)
+      .map((execution) => runningJob(execution))
       .filter((job) => job !== undefined);
   }
 
@@ -181,7 +182,7 @@ export class QueueWorker {
   async stopPulling(): Promise<void> {
     this.#refusing = true;
     // What waits for memory goes back when its turn comes.
-    for (const execution of this.#executions) if (!execution.hasBegun) execution.refuse();
+    for (const execution of this.#executions) if (!execution.isRead) refuse(execution);
     this.#ignoreControls();
     await this.#service.stop();
     this.#limits.stop();
@@ -268,7 +269,7 @@ export class QueueWorker {
 
   #take(delivery: Delivery): void {
     const execution = this.#receive(delivery);
-    if (this.#refusing) execution.refuse();
+    if (this.#refusing) refuse(execution);
     // A permit or a token that it was pulled with is gone.
     else if (!this.#limits.admit()) this.#sendBack(execution);
     this.#host.memory.enter(execution);
@@ -276,15 +277,15 @@ export class QueueWorker {
   }
 
   #receive(delivery: Delivery): Execution {
-    const execution = new Execution(this.#host, delivery, this.#release, this.#yield);
+    const execution = new Execution(this.#host, delivery, this);
     this.#executions.add(execution);
     return execution;
   }
 
   /** For whoever has a slot free. */
   #sendBack(execution: Execution): void {
-    this.#goingBack += 1;
-    execution.decline();
+    this.#goingBack.add(execution);
+    execution.goesBack = true;
   }
 
   #abortLatest(count: number): void {
@@ -293,13 +294,13 @@ export class QueueWorker {
       abort.abort("lock-lost", "The permit that lets this job run could not be kept.");
   }
 
-  readonly #release = (execution: Execution): void => {
+  executionEnded(execution: Execution): void {
     this.#executions.delete(execution);
     this.#yielding.delete(execution);
     this.#host.memory.leave(execution);
-    if (execution.isDeclined) this.#goingBack -= 1;
-    else if (execution.hasRun) this.#ended += 1;
-    else this.#limits.putBack();
+    const wentBack = this.#goingBack.delete(execution);
+    if (execution.hasRun) this.#ended += 1;
+    else if (!wentBack) this.#limits.putBack();
     this.#limits.changed();
     this.#subscription?.slotFreed();
     if (this.#executions.size > 0) return;
@@ -307,12 +308,17 @@ export class QueueWorker {
     if (waiting.length === 0) return;
     this.#whenIdle = [];
     for (const resolve of waiting) resolve();
-  };
+  }
 
-  readonly #yield = (execution: Execution): void => {
+  executionYields(execution: Execution): void {
     if (!this.#executions.has(execution)) return;
     this.#yielding.add(execution);
     this.#limits.changed();
     this.#subscription?.slotFreed();
-  };
+  }
+}
+
+/** It goes straight back without a run: it arrived after the node began to stop. */
+function refuse({ abort }: Execution): void {
+  abort.abort("shutdown", "The node is stopping.");
 }

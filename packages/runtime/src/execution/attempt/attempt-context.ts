@@ -1,4 +1,5 @@
 import type {
+  AnyJob,
   AttemptTrace,
   Children,
   EnqueuedJob,
@@ -13,13 +14,15 @@ import type {
   ThreadLease,
 } from "@millrace/core";
 import type { AttemptLog } from "../../job-log/attempt-log.ts";
+import type { JobInHand } from "../job-in-hand.ts";
 import { JobSteps } from "../steps/job-steps.ts";
-import type { StepsListener } from "../steps/job-steps-options.ts";
 import { requireSteps } from "../steps/require-steps.ts";
-import type { AttemptOptions } from "./attempt-options.ts";
-import { isKnownChild } from "./known-child.ts";
 import { EnqueuedChildren } from "./enqueued-children.ts";
+import { tokenOf } from "./fencing-token.ts";
+import { isKnownChild } from "./known-child.ts";
+import { mayBeRepeated } from "./may-be-repeated.ts";
 import { OneTransaction } from "./one-transaction.ts";
+import { handlerReported } from "./run-report.ts";
 
 /**
  * What a handler is given. Getters, so that a job that needs no signal and no log pays for neither.
@@ -29,56 +32,54 @@ export class AttemptContext implements ExecutionContext {
   readonly trace: AttemptTrace | undefined;
   /** Of a job that is defined with them. */
   readonly steps: JobSteps | undefined;
-  readonly #options: AttemptOptions;
+  readonly #of: JobInHand;
+  readonly #definition: AnyJob;
+  /** An earlier attempt, or this one on another node, may have done what it does. */
+  readonly #mayBeRepeated: boolean;
   #log: Logger | undefined;
   #kept: AttemptLog | undefined;
   #enqueued: EnqueuedChildren | undefined;
   #transaction: OneTransaction | undefined;
   #onGone: (() => void) | undefined;
 
-  constructor(
-    input: unknown,
-    options: AttemptOptions,
-    trace: AttemptTrace | undefined,
-    listener: StepsListener,
-  ) {
+  constructor(input: unknown, of: JobInHand, job: AnyJob) {
+    const { abort, delivery, envelope, host, trace } = of;
     this.input = input;
     this.trace = trace;
-    this.#options = options;
-    const { abort, delivery, envelope, host } = options.of;
-    const definition = options.job.steps;
+    this.#of = of;
+    this.#definition = job;
+    this.#mayBeRepeated = mayBeRepeated(envelope, delivery, host.recentEnds);
+    const definition = job.steps;
     this.steps =
       definition === undefined
         ? undefined
         : new JobSteps({
-            ...{ abort, definition, envelope, host },
+            ...{ abort, definition, envelope, host, trace },
             message: delivery.message,
             lease: delivery.lease,
-            mayBeRepeated: options.mayBeRepeated,
-            listener,
-            trace,
+            mayBeRepeated: this.#mayBeRepeated,
+            listener: of,
             enqueue: {
-              prepare: (...job) => this.#open().prepare(...job, this.#origin),
-              send: async (job) => this.#adopt(await this.#open().sendOne(job, this.#origin)),
+              prepare: (...called) => this.#open().prepare(...called, this.#origin),
+              send: async (called) => this.#adopt(await this.#open().sendOne(called, this.#origin)),
             },
           });
   }
 
   get job(): Envelope {
-    return this.#options.of.envelope;
+    return this.#of.envelope;
   }
 
   get node(): string {
-    return this.#options.of.host.node;
+    return this.#of.host.node;
   }
 
   get token(): number {
-    return this.#options.token;
+    return this.#of.entered?.token ?? tokenOf(this.#of);
   }
 
   get maxAttempts(): number {
-    const { job, of } = this.#options;
-    return of.envelope.maxAttempts ?? job.retry.attempts;
+    return this.#of.envelope.maxAttempts ?? this.#definition.retry.attempts;
   }
 
   /** Undefined where nothing was enqueued. */
@@ -91,18 +92,18 @@ export class AttemptContext implements ExecutionContext {
   }
 
   get signal(): AbortSignal {
-    return this.#options.of.abort.signal;
+    return this.#of.abort.signal;
   }
 
   /** For a handler in a thread. */
   get lease(): ThreadLease | undefined {
-    return this.#options.of.delivery.lease.inThread;
+    return this.#of.delivery.lease.inThread;
   }
 
   /** For a handler in a thread. */
   set onGone(listener: () => void) {
     this.#onGone = listener;
-    this.#options.of.abort.onLeaseLost = listener;
+    this.#of.abort.onLeaseLost = listener;
   }
 
   get log(): Logger {
@@ -124,7 +125,7 @@ export class AttemptContext implements ExecutionContext {
   }
 
   get progress(): ExecutionContext["progress"] {
-    return (value, note) => this.#options.listener.handlerReported(value, note);
+    return (value, note) => handlerReported(this.#of, value, note);
   }
 
   get enqueue(): ExecutionContext["enqueue"] {
@@ -154,14 +155,12 @@ export class AttemptContext implements ExecutionContext {
 
   /** The place for headers of this job's context that its children are to have. */
   get #origin(): JobOrigin {
-    const { mayBeRepeated, of } = this.#options;
-    const { host } = of;
+    const { broker, clock } = this.#of.host;
     const parent = { id: this.job.id, queue: this.job.queue };
-    return mayBeRepeated
+    return this.#mayBeRepeated
       ? {
           parent,
-          hasEnqueued: (child) =>
-            isKnownChild({ history: host.broker.history, clock: host.clock }, child, this.job),
+          hasEnqueued: (child) => isKnownChild({ history: broker.history, clock }, child, this.job),
         }
       : { parent };
   }
@@ -169,19 +168,18 @@ export class AttemptContext implements ExecutionContext {
   /** A handler that lost its job to another holder must not go on multiplying it. */
   #open(): Producer {
     this.#transaction?.refuseEnqueue();
-    const { abort, host } = this.#options.of;
+    const { abort, host } = this.#of;
     const reason = abort.look();
     if (reason?.code === "lease-lost" || reason?.code === "lock-lost") throw reason;
     return host.producer;
   }
 
   #openLog(): Logger {
-    const { of, token } = this.#options;
-    const { envelope, host } = of;
+    const { envelope, host } = this.#of;
     const { id, name, queue } = envelope;
     const own = host.log.child({ job: id, name, queue, attempt: this.attempt });
     if (host.jobLogs === undefined) return own;
-    const { log, kept } = host.jobLogs.keep(own, envelope, token);
+    const { log, kept } = host.jobLogs.keep(own, envelope, this.token);
     this.#kept = kept;
     return log;
   }

@@ -1,247 +1,172 @@
-import {
-  type AttemptTrace,
-  type Children,
-  MillraceError,
-  type Outcome,
-  type RecordedError,
-  recordError,
-  type Timer,
-  validate,
-} from "@millrace/core";
-import type { AttemptOptions } from "./attempt-options.ts";
-import { AttemptContext } from "./attempt-context.ts";
+import { type AnyJob, MillraceError, type Outcome, recordError, validate } from "@millrace/core";
 import { type Ending, interpret, outcomeOfAbort } from "../interpret.ts";
-
-/** Whose attempt it is. An object instead of a promise, which would cost every job more. */
-export interface AttemptOwner {
-  /** Called at most once. Undefined where the job turned out to be over: it is abandoned. */
-  attemptEnded(outcome: Outcome | undefined): void;
-  /** There is a fault in this code; nothing more follows. */
-  brokeOff(fault: unknown): void;
-}
+import type { JobInHand } from "../job-in-hand.ts";
+import { reportIgnoredAbort } from "../report.ts";
+import { AttemptContext } from "./attempt-context.ts";
+import { isThenable } from "./is-thenable.ts";
+import { attemptStarted } from "./run-report.ts";
 
 /**
  * One attempt: the payload is validated, the handler called, its result validated. One patience
  * covers the three, so that none of them can keep a slot for ever. Where none of them is
- * asynchronous there is no timer.
+ * asynchronous there is no timer. The job is told its end; it may also have been given one from
+ * outside, and then whatever the handler does has no hearer.
+ *
+ * The handler is called in the same turn where nothing is waited for before. No `async` function
+ * from here to the handler's end: each one, and each `await`, costs every job processor time.
  */
-export class Attempt {
-  readonly #options: AttemptOptions;
-  readonly #owner: AttemptOwner;
-  #state: "ready" | "started" | "over" = "ready";
-  /** Of the timeout at first, of the grace once the attempt was told to stop. */
-  #patience: Timer | undefined;
-  #context: AttemptContext | undefined;
-  #trace: AttemptTrace | undefined;
-
-  constructor(options: AttemptOptions, owner: AttemptOwner) {
-    this.#options = options;
-    this.#owner = owner;
-  }
-
-  /** What the handler has enqueued so far; undefined where that is nothing. */
-  get children(): Children | undefined {
-    return this.#context?.children;
-  }
-
-  /** How many steps the handler has asked for; undefined of a job without them. */
-  get stepCount(): number | undefined {
-    return this.#context?.steps?.count;
-  }
-
-  /**
-   * Called once. The handler is called in the same turn where nothing is waited for before.
-   *
-   * No `async` function from here to the handler's end: each one, and each `await`, costs every job
-   * processor time.
-   */
-  run(): void {
-    const { job, of } = this.#options;
-    const { abort, envelope } = of;
-    // Told to stop between its admission and now: then nothing of it is best begun.
-    if (abort.reason !== undefined) return this.end(outcomeOfAbort(abort.reason));
-    if (job.input === undefined) return this.#handle(envelope.payload);
-    let checked: unknown;
-    let isPromised: boolean;
-    try {
-      const what = `The payload of ${job.name}`;
-      checked = validate(job.input, envelope.payload, "invalid-payload", what);
-      isPromised = isThenable(checked);
-    } catch (error) {
-      return this.end(this.#refuse(error));
-    }
-    if (!isPromised) return this.#handle(checked);
-    this.#bePatient();
-    Promise.resolve(checked)
-      .then(
-        (input) => this.#handle(input),
-        (error: unknown) => this.end(this.#refuse(error)),
-      )
-      .catch((fault: unknown) => this.#owner.brokeOff(fault));
-  }
-
-  /**
-   * With this outcome, or none, whatever the handler does: nothing of it is waited for any more.
-   */
-  end(outcome: Outcome | undefined): void {
-    if (this.#state === "over") return;
-    this.stop();
-    this.#owner.attemptEnded(outcome);
-  }
-
-  /** Nothing is waited for and nothing told any more. */
-  stop(): void {
-    this.#state = "over";
-    this.#patience?.cancel();
-    this.#context?.close();
-  }
-
-  #handle(input: unknown): void {
-    const { abort } = this.#options.of;
-    // The same while the payload was being validated.
-    if (abort.reason !== undefined) return this.end(outcomeOfAbort(abort.reason));
-    if (this.#isOver) return;
-    this.#start();
-    this.#context = new AttemptContext(input, this.#options, this.#trace, this);
-    let returned: unknown;
-    let isPromised: boolean;
-    try {
-      returned = this.#call(this.#context);
-      isPromised = isThenable(returned);
-    } catch (threw) {
-      return this.#conclude({ threw });
-    }
-    if (!isPromised) return this.#conclude({ returned });
-    this.#bePatient();
-    Promise.resolve(returned).then(
-      (value: unknown) => this.#conclude({ returned: value }),
-      (threw: unknown) => this.#conclude({ threw }),
+export function attempt(of: JobInHand, job: AnyJob): void {
+  const { abort, envelope } = of;
+  // Told to stop between its admission and now: then nothing of it is best begun.
+  if (abort.reason !== undefined) return of.end(outcomeOfAbort(abort.reason));
+  if (job.input === undefined) return handle(of, job, envelope.payload);
+  let checked: unknown;
+  let isPromised: boolean;
+  try {
+    checked = validate(
+      job.input,
+      envelope.payload,
+      "invalid-payload",
+      `The payload of ${job.name}`,
     );
+    isPromised = isThenable(checked);
+  } catch (error) {
+    return of.end(refuse(of, job, error));
   }
-
-  /** The handler has come back. */
-  #conclude(ending: Ending): void {
-    if (this.#isOver) return;
-    const { job, of } = this.#options;
-    const { abort, host } = of;
-    try {
-      const outcome = interpret(ending, abort.reason, host.broker.maxDelayMs);
-      const isChecked = outcome.kind === "succeeded" && job.output !== undefined;
-      if (!isChecked && this.#context?.steps === undefined) return this.end(outcome);
-      this.#concludeSteps(ending, outcome).then(
-        (concluded) => this.end(concluded),
-        (fault: unknown) => this.#owner.brokeOff(fault),
-      );
-    } catch (fault) {
-      this.#owner.brokeOff(fault);
-    }
-  }
-
-  /** What its steps say of an outcome, and its schema of a result. */
-  async #concludeSteps(ending: Ending, { kind }: Outcome): Promise<Outcome> {
-    const { abort, host } = this.#options.of;
-    const steps = this.#context?.steps;
-    if (steps !== undefined) {
-      this.#bePatient();
-      const gainsaid = await steps.handlerEnded(kind === "succeeded");
-      if (gainsaid !== undefined) return gainsaid;
-    }
-    // It may have been told to stop meanwhile.
-    const outcome = interpret(ending, abort.reason, host.broker.maxDelayMs);
-    return outcome.kind === "succeeded" ? await this.#validated(outcome.output) : outcome;
-  }
-
-  async #validated(given: unknown): Promise<Outcome> {
-    const { job } = this.#options;
-    if (job.output === undefined) return { kind: "succeeded", output: given };
-    try {
-      const what = `The result of ${job.name}`;
-      const output = validate<unknown>(job.output, given, "invalid-output", what);
-      if (!isThenable(output)) return { kind: "succeeded", output };
-      this.#bePatient();
-      return { kind: "succeeded", output: await output };
-    } catch (error) {
-      return { kind: "failed", error: withoutStack(error), retry: "policy" };
-    }
-  }
-
-  /** A getter, because what is awaited may end it. */
-  get #isOver(): boolean {
-    return this.#state === "over";
-  }
-
-  #call(context: AttemptContext): unknown {
-    const { host } = this.#options.of;
-    return this.#trace === undefined
-      ? host.call(context)
-      : this.#trace.run(() => host.call(context));
-  }
-
-  /**
-   * A payload that breaks the schema's rules always will. A schema that could not even be asked may
-   * do better next time.
-   */
-  #refuse(error: unknown): Outcome {
-    const { abort, host } = this.#options.of;
-    if (MillraceError.is(error, "invalid-payload"))
-      return { kind: "rejected", reason: "invalid-payload", error: withoutStack(error) };
-    this.#start();
-    return interpret({ threw: error }, abort.reason, host.broker.maxDelayMs);
-  }
-
-  /** What is awaited now may have no end: once the attempt is over, nobody acts on it. */
-  #bePatient(): void {
-    if (this.#patience !== undefined) return;
-    this.#start();
-    const { job, of } = this.#options;
-    const { abort, envelope, host } = of;
-    const timeoutMs = envelope.timeoutMs ?? job.timeoutMs;
-    this.#patience = host.clock.setTimer(timeoutMs, () =>
-      abort.abort("timed-out", `The handler did not end within its timeout of ${timeoutMs} ms.`),
-    );
-    abort.onAbort = () => this.#beginGrace();
-  }
-
-  #beginGrace(): void {
-    const { job, of } = this.#options;
-    const { abort, host } = of;
-    if (this.#state === "over") return;
-    this.#patience?.cancel();
-    // A stopping node has a grace of its own and hands back what is left; only other causes are
-    // waited for here.
-    if (abort.reason?.code === "shutdown") return;
-    this.#patience = host.clock.setTimer(job.graceMs, () => this.#giveUp());
-  }
-
-  #giveUp(): void {
-    const { listener, of } = this.#options;
-    const { abort } = of;
-    if (this.#state === "over" || abort.reason === undefined) return;
-    listener.abortIgnored();
-    this.end(outcomeOfAbort(abort.reason));
-  }
-
-  #start(): void {
-    if (this.#state !== "ready") return;
-    this.#state = "started";
-    const { listener, job } = this.#options;
-    this.#trace = listener.attemptStarted(job);
-  }
+  if (!isPromised) return handle(of, job, checked);
+  bePatient(of, job);
+  Promise.resolve(checked)
+    .then(
+      (input) => handle(of, job, input),
+      (error: unknown) => of.end(refuse(of, job, error)),
+    )
+    .catch((fault: unknown) => of.brokeOff(fault));
 }
 
-/** Query builders and the like are no promises and are awaited all the same. */
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    value instanceof Promise ||
-    (typeof value === "object" &&
-      value !== null &&
-      "then" in value &&
-      typeof value.then === "function")
+/**
+ * A payload that breaks the schema's rules always will. A schema that could not even be asked may
+ * do better next time.
+ */
+function refuse(of: JobInHand, job: AnyJob, error: unknown): Outcome {
+  if (MillraceError.is(error, "invalid-payload"))
+    return { kind: "rejected", reason: "invalid-payload", error: withoutStack(error) };
+  start(of, job);
+  return outcomeOf(of, { threw: error });
+}
+
+function handle(of: JobInHand, job: AnyJob, input: unknown): void {
+  const { abort, host } = of;
+  // The same while the payload was being validated.
+  if (abort.reason !== undefined) return of.end(outcomeOfAbort(abort.reason));
+  if (of.phase !== "attempting") return;
+  start(of, job);
+  const context = (of.context = new AttemptContext(input, of, job));
+  let returned: unknown;
+  let isPromised: boolean;
+  try {
+    returned = of.trace === undefined ? host.call(context) : of.trace.run(() => host.call(context));
+    isPromised = isThenable(returned);
+  } catch (threw) {
+    return conclude(of, job, context, { threw });
+  }
+  if (!isPromised) return conclude(of, job, context, { returned });
+  bePatient(of, job);
+  Promise.resolve(returned).then(
+    (value: unknown) => conclude(of, job, context, { returned: value }),
+    (threw: unknown) => conclude(of, job, context, { threw }),
   );
 }
 
+/** The handler has come back. */
+function conclude(of: JobInHand, job: AnyJob, context: AttemptContext, ending: Ending): void {
+  if (of.phase !== "attempting") return;
+  try {
+    const outcome = outcomeOf(of, ending);
+    const isChecked = outcome.kind === "succeeded" && job.output !== undefined;
+    if (!isChecked && context.steps === undefined) return of.end(outcome);
+    concludeSteps(of, job, context, ending, outcome).then(
+      (concluded) => of.end(concluded),
+      (fault: unknown) => of.brokeOff(fault),
+    );
+  } catch (fault) {
+    of.brokeOff(fault);
+  }
+}
+
+/** What its steps say of an outcome, and its schema of a result. */
+async function concludeSteps(
+  of: JobInHand,
+  job: AnyJob,
+  { steps }: AttemptContext,
+  ending: Ending,
+  { kind }: Outcome,
+): Promise<Outcome> {
+  if (steps !== undefined) {
+    bePatient(of, job);
+    const gainsaid = await steps.handlerEnded(kind === "succeeded");
+    if (gainsaid !== undefined) return gainsaid;
+  }
+  // It may have been told to stop meanwhile.
+  const outcome = outcomeOf(of, ending);
+  return outcome.kind === "succeeded" ? await validated(of, job, outcome.output) : outcome;
+}
+
+async function validated(of: JobInHand, job: AnyJob, given: unknown): Promise<Outcome> {
+  if (job.output === undefined) return { kind: "succeeded", output: given };
+  try {
+    const what = `The result of ${job.name}`;
+    const output = validate<unknown>(job.output, given, "invalid-output", what);
+    if (!isThenable(output)) return { kind: "succeeded", output };
+    bePatient(of, job);
+    return { kind: "succeeded", output: await output };
+  } catch (error) {
+    return { kind: "failed", error: withoutStack(error), retry: "policy" };
+  }
+}
+
+function outcomeOf({ abort, host }: JobInHand, ending: Ending): Outcome {
+  return interpret(ending, abort.reason, host.broker.maxDelayMs);
+}
+
+/** It is under way from here on, and may fail or time out. */
+function start(of: JobInHand, job: AnyJob): void {
+  if (of.startedAt === undefined) attemptStarted(of, job);
+}
+
+/** What is awaited now may have no end: once the attempt is over, nobody acts on it. */
+function bePatient(of: JobInHand, job: AnyJob): void {
+  if (of.patience !== undefined) return;
+  start(of, job);
+  const { abort, envelope, host } = of;
+  const timeoutMs = envelope.timeoutMs ?? job.timeoutMs;
+  of.patience = host.clock.setTimer(timeoutMs, () =>
+    abort.abort("timed-out", `The handler did not end within its timeout of ${timeoutMs} ms.`),
+  );
+  abort.onAbort = () => beginGrace(of, job);
+}
+
+function beginGrace(of: JobInHand, job: AnyJob): void {
+  const { abort, envelope, host } = of;
+  if (of.phase !== "attempting") return;
+  of.patience?.cancel();
+  // A stopping node has a grace of its own and hands back what is left; only other causes are
+  // waited for here.
+  if (abort.reason?.code === "shutdown") return;
+  of.patience = host.clock.setTimer(job.graceMs, () => {
+    if (of.phase !== "attempting" || abort.reason === undefined) return;
+    reportIgnoredAbort(host, envelope);
+    of.end(outcomeOfAbort(abort.reason));
+  });
+}
+
+/** Nothing is waited for and nothing told any more. */
+export function stopAttempt(of: JobInHand): void {
+  of.patience?.cancel();
+  of.context?.close();
+}
+
 /** The stack of a failed validation shows our own code and helps nobody. */
-function withoutStack(error: unknown): RecordedError {
+function withoutStack(error: unknown): ReturnType<typeof recordError> {
   const { type, message } = recordError(error);
   return { type, message };
 }

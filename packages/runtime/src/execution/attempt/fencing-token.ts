@@ -27,20 +27,13 @@ export function fencingToken({ generation, deliveryCount, ageMs }: RunOrder): nu
   return (generation * DELIVERIES + Math.min(DELIVERIES - 1, deliveryCount)) * AGES + age;
 }
 
-/**
- * @param cameAt when its message came, epoch milliseconds
- * @param waitedUntil where it waited behind an earlier delivery of the same message, which may have
- *   come in the same moment
- */
-export function tokenOf(
-  { delivery, envelope }: JobInHand,
-  cameAt: number,
-  { waitedUntil = cameAt }: { readonly waitedUntil?: number | undefined } = {},
-): number {
+/** The token of a job in hand that has none of a limit's. */
+export function tokenOf({ delivery, envelope, cameAt, waitedUntil }: JobInHand): number {
   const { generation, createdAt } = envelope;
   return fencingToken({
     generation,
     deliveryCount: delivery.deliveryCount,
-    ageMs: waitedUntil - createdAt,
+    // Where it waited behind an earlier delivery of its message, both may have come in one moment.
+    ageMs: (waitedUntil ?? cameAt) - createdAt,
   });
 }

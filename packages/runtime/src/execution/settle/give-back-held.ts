@@ -1,9 +1,7 @@
 import { type Delivery, type Envelope, recordError, type Settlement } from "@millrace/core";
 import type { ExecutionHost } from "../execution-host.ts";
+import type { JobInHand } from "../job-in-hand.ts";
 import { followUp, hooksFor, type Settled, type SettlementHook } from "./settlement-hook.ts";
-import type { JobSettlementOptions } from "./settlement-options.ts";
-
-type Held = Pick<JobSettlementOptions, "host" | "input" | "progress" | "admission">;
 
 /**
  * Gives back what a settled job held: its turn as a suspect, its progress, its limits. Never
@@ -12,31 +10,29 @@ type Held = Pick<JobSettlementOptions, "host" | "input" | "progress" | "admissio
  * @returns undefined where the job held nothing and nothing follows it
  */
 export function giveBackHeld(
-  held: Held,
+  of: JobInHand,
   settlement: Settlement,
   settled: () => Settled,
 ): Promise<void> | undefined {
-  const { host, input, progress, admission } = held;
-  const hooks =
-    settlement.state === "abandoned" ? [] : hooksFor(host.hooks, input.envelope, settlement);
-  if (admission?.isQuarantined !== true && progress === undefined && hooks.length === 0)
-    return admission?.entered?.leave(settlement);
-  return giveAllBack(held, settlement, hooks, settled);
+  const { host, envelope } = of;
+  const hooks = settlement.state === "abandoned" ? [] : hooksFor(host.hooks, envelope, settlement);
+  if (!of.isQuarantined && of.progress === undefined && hooks.length === 0)
+    return of.entered?.leave(settlement);
+  return giveAllBack(of, settlement, hooks, settled);
 }
 
 async function giveAllBack(
-  { host, input, progress, admission }: Held,
+  { host, envelope, progress, isQuarantined, entered }: JobInHand,
   settlement: Settlement,
   hooks: readonly SettlementHook[],
   settled: () => Settled,
 ): Promise<void> {
   const { state } = settlement;
-  if (admission?.isQuarantined === true && state !== "abandoned")
-    await endQuarantine(host, input.envelope);
+  if (isQuarantined && state !== "abandoned") await endQuarantine(host, envelope);
   if (progress !== undefined && state !== "requeued" && state !== "abandoned")
     await progress.forget();
   if (hooks.length > 0) await followUp(hooks, settled(), host.log);
-  await admission?.entered?.leave(settlement);
+  await entered?.leave(settlement);
 }
 
 /** Settles nothing: the job comes to somebody when its lease has run out. Never rejects. */

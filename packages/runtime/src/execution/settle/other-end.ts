@@ -1,7 +1,7 @@
 import { settle, type Settlement, type SettlementInput } from "@millrace/core";
+import type { JobInHand } from "../job-in-hand.ts";
 import { type FoundEnd, lookForEnd, outcomeOfEnd } from "../recall/look-for-end.ts";
 import { completion } from "./completion.ts";
-import type { JobSettlementOptions } from "./settlement-options.ts";
 import { rivalEndOf } from "./withdraw-letter.ts";
 
 /** How a job is settled as far as it is known, and from what. */
@@ -12,16 +12,17 @@ export interface Decided {
   readonly found: FoundEnd | undefined;
 }
 
-type Of = Pick<JobSettlementOptions, "host" | "delivery" | "input" | "trace">;
-
 /**
  * Whether another node has settled the job while it ran or waited here. Then that counts, and no
  * second end is written beside it.
  */
-export async function yieldToEnd(of: Of, decided: Decided): Promise<Decided> {
-  const { host, delivery, trace } = of;
-  const { end, letter } = await lookForEnd(host.broker, of.input.envelope, delivery.message);
-  if (end !== undefined) return recalled(of, outcomeOfEnd(end));
+export async function yieldToEnd(
+  { host, delivery, envelope, trace }: JobInHand,
+  own: SettlementInput,
+  decided: Decided,
+): Promise<Decided> {
+  const { end, letter } = await lookForEnd(host.broker, envelope, delivery.message);
+  if (end !== undefined) return recalled(own, outcomeOfEnd(end));
   if (letter === undefined || decided.settlement.state !== "requeued") return decided;
   const input = { ...decided.input, isBuriedBeside: true };
   const settlement = settle(input);
@@ -32,14 +33,18 @@ export async function yieldToEnd(of: Of, decided: Decided): Promise<Decided> {
  * Another run's end is on record where the broker refused this run's, and may be before this run
  * writes a letter: that is there before the record that may be refused.
  */
-export async function yieldToRival(of: Of, decided: Decided): Promise<Decided> {
+export async function yieldToRival(
+  of: JobInHand,
+  own: SettlementInput,
+  decided: Decided,
+): Promise<Decided> {
   const end = await rivalEndOf(of);
-  return end === undefined ? decided : recalled(of, { outcome: { kind: "recalled" }, ...end });
+  return end === undefined ? decided : recalled(own, { outcome: { kind: "recalled" }, ...end });
 }
 
 /** The end that counts is another run's: what is left to do here follows from that one. */
-function recalled(of: Of, found: FoundEnd): Decided {
-  const input: SettlementInput = { ...of.input, from: "queued", outcome: found.outcome };
+function recalled(own: SettlementInput, found: FoundEnd): Decided {
+  const input: SettlementInput = { ...own, from: "queued", outcome: found.outcome };
   return { input, settlement: settle(input), found };
 }
 
@@ -47,7 +52,10 @@ function recalled(of: Of, found: FoundEnd): Decided {
  * What an earlier holder may have left undone behind its record, and what a run whose end does not
  * count has left behind.
  */
-export async function completed({ host }: Of, { input, found }: Decided): Promise<Decided> {
+export async function completed(
+  { host, found }: JobInHand,
+  input: SettlementInput,
+): Promise<Decided> {
   if (found?.stray !== undefined) await host.broker.deadLetters.remove(found.stray.sequence);
   const left = await completion(host.broker, input, found?.recorded);
   return { input: left, settlement: settle(left), found };

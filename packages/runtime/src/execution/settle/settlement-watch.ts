@@ -1,9 +1,9 @@
 import {
   type Clock,
-  type Envelope,
   type Logger,
   type MetricsCollector,
   recordError,
+  type SettlementInput,
   type Timer,
 } from "@millrace/core";
 
@@ -26,6 +26,9 @@ export interface StuckQueue {
   /** Of the last failure. */
   readonly reason: string;
 }
+
+/** Whose settlement it is. */
+type Of = Pick<SettlementInput, "envelope" | "message">;
 
 interface Trouble {
   readonly sinceMono: number;
@@ -87,10 +90,10 @@ export class SettlementWatch {
   /**
    * A settlement could not be carried out, and is to be tried again.
    *
-   * @param key its delivery's, unique on this node
    * @returns for how long it has failed by now, milliseconds
    */
-  failed(envelope: Envelope, key: string, error: unknown, doing: string): number {
+  failed({ envelope, message }: Of, error: unknown, doing: string): number {
+    const key = keyOf(message);
     const { clock, leaseMs, log } = this.#options;
     const now = clock.monotonic();
     const queue = this.#of(envelope.queue);
@@ -111,7 +114,8 @@ export class SettlementWatch {
   }
 
   /** It was carried out, or is another's by now. */
-  over(envelope: Envelope, key: string, settled: boolean): void {
+  over({ envelope, message }: Of, settled: boolean): void {
+    const key = keyOf(message);
     const queue = this.#queues.get(envelope.queue);
     if (queue === undefined) return;
     queue.underWay.delete(key);
@@ -126,7 +130,8 @@ export class SettlementWatch {
   }
 
   /** It was abandoned: the job comes back to somebody when its lease is over. */
-  abandoned(envelope: Envelope, key: string): void {
+  abandoned({ envelope, message }: Of): void {
+    const key = keyOf(message);
     const { clock, leaseMs, metrics } = this.#options;
     const queue = this.#of(envelope.queue);
     const now = clock.monotonic();
@@ -203,4 +208,9 @@ export class SettlementWatch {
     );
     for (const listener of this.#onChange) listener(name);
   }
+}
+
+/** Of the delivery, on this node. */
+function keyOf({ queue, sequence }: Of["message"]): string {
+  return `${queue}/${sequence}`;
 }

@@ -1,13 +1,10 @@
 import { firstMessageOf, letterBeside, recordError, strayOf } from "@millrace/core";
-import type { Pause } from "../pause.ts";
-import type { FoundEnd } from "../recall/look-for-end.ts";
 import type { ExecutionHost } from "../execution-host.ts";
+import type { JobInHand } from "../job-in-hand.ts";
+import type { FoundEnd } from "../recall/look-for-end.ts";
 import type { SettlementHook } from "./settlement-hook.ts";
-import type { JobSettlementOptions } from "./settlement-options.ts";
 
 const TRIES_FOR_LEASES = 20;
-
-type Of = Pick<JobSettlementOptions, "host" | "delivery" | "input">;
 
 /**
  * Another run may have buried the job and have lost its lease before its record. Then this end
@@ -31,17 +28,17 @@ export function letterWithdrawal({ broker }: Pick<ExecutionHost, "broker">): Set
  * letter; and to take back what one has written oneself needs no lease. Tries for twenty leases,
  * because a server may be killed again and again. Never rejects.
  */
-export async function takeLetterBack(of: Of, pause: Pause, isWanted: () => boolean): Promise<void> {
+export async function takeLetterBack(of: JobInHand): Promise<void> {
   const { host } = of;
   const untilMono = host.clock.monotonic() + TRIES_FOR_LEASES * host.settlements.leaseMs;
-  for (let tries = 0; isWanted(); tries += 1) {
+  for (let tries = 0; of.phase !== "ended"; tries += 1) {
     try {
       const stray = (await rivalEndOf(of))?.stray;
       if (stray !== undefined) await host.broker.deadLetters.remove(stray.sequence);
       return;
     } catch (error) {
       if (host.clock.monotonic() >= untilMono) return tell(of, error);
-      await pause.wait(tries);
+      await of.rest(tries);
     }
   }
 }
@@ -50,8 +47,8 @@ export async function takeLetterBack(of: Of, pause: Pause, isWanted: () => boole
 export async function rivalEndOf({
   host: { broker },
   delivery: { message },
-  input: { envelope },
-}: Of): Promise<Pick<FoundEnd, "recorded" | "stray"> | undefined> {
+  envelope,
+}: JobInHand): Promise<Pick<FoundEnd, "recorded" | "stray"> | undefined> {
   const end = await broker.history.endOf({ ...envelope, ...firstMessageOf(envelope, message) });
   if (end === undefined) return undefined;
   const successors = await broker.successors(envelope, message);
@@ -59,9 +56,9 @@ export async function rivalEndOf({
   return { recorded: end.record, stray };
 }
 
-function tell({ host, input }: Of, error: unknown): void {
+function tell({ host, envelope }: JobInHand, error: unknown): void {
   host.log.warn(
-    { job: input.envelope.id, error: recordError(error) },
+    { job: envelope.id, error: recordError(error) },
     "it is not known whether a dead letter of a job that has ended stays behind",
   );
 }
