@@ -42,11 +42,11 @@ export class NodeLife {
       },
       idle: async () => {
         await Promise.all(workers.map((worker) => worker.stopPulling()));
-        await Promise.all(workers.map((worker) => worker.idle()));
+        await Promise.all(workers.map((worker) => worker.jobs.idle()));
       },
       abortAll: () => {
         for (const worker of workers)
-          worker.abortAll("shutdown", "The node is stopping and the grace has passed.");
+          worker.jobs.abortAll("shutdown", "The node is stopping and the grace has passed.");
       },
       handBackAll: () => {
         for (const worker of workers) void worker.handBackAll();
@@ -102,7 +102,7 @@ export class NodeLife {
     const { config, log } = base;
     const { workers } = work;
     this.#unwatchStatus();
-    const left = workers.reduce((sum, worker) => sum + worker.abandonAll(), 0);
+    const left = workers.reduce((sum, worker) => sum + worker.jobs.abandonAll(), 0);
     if (left > 0)
       log.warn(
         { jobs: left },

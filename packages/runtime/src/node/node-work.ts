@@ -70,7 +70,7 @@ export function nodeWork(base: NodeBase): NodeWork {
     cancellations: new Cancellations({
       ...{ broker, clock, log, queues, random: config.random },
       onCancel: (queue, id) =>
-        workers.find((worker) => worker.queue === queue)?.heedCancellation(id),
+        workers.find((worker) => worker.queue === queue)?.jobs.heedCancellation(id),
     }),
     recentEnds: new RecentEnds(broker, clock, leaseMs),
     settlements: watchSettlements({ clock, metrics, log, leaseMs }, base.events),
@@ -79,7 +79,7 @@ export function nodeWork(base: NodeBase): NodeWork {
       (hook) => hook !== undefined,
     ),
     hasInHand: (delivery) =>
-      workers.some((one) => one.queue === delivery.message.queue && one.hasInHand(delivery)),
+      workers.some((one) => one.queue === delivery.message.queue && one.jobs.has(delivery)),
   } satisfies HostParts;
   const host = executionHost(base, parts);
   const workers = queues.map((queue) => {
@@ -93,7 +93,7 @@ export function nodeWork(base: NodeBase): NodeWork {
     ...parts,
     workers,
     hasSteps: registry.jobs.some((job) => job.steps !== undefined),
-    running: () => workers.flatMap((worker) => worker.running),
+    running: () => workers.flatMap((worker) => worker.jobs.running),
   };
 }
 

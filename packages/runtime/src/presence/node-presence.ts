@@ -50,7 +50,7 @@ export function nodePresence({
       ...(config.machines.length === 0
         ? {}
         : { machines: config.machines.map((machine) => machine.name) }),
-      queues: workers.map(({ queue, state: worker, slots, used, ended, stuck }) => ({
+      queues: workers.map(({ queue, state: worker, slots, used, jobs: { ended }, stuck }) => ({
         queue,
         state: worker,
         slots,
