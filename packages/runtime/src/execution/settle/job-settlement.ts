@@ -1,28 +1,18 @@
 import {
   type FinalState,
   MillraceError,
-  NO_RETRY,
   type Outcome,
-  recordError,
   settle,
   type Settlement,
   type SettlementInput,
-  type SettlementStep,
 } from "@millrace/core";
-import type { ExecutionHost } from "../execution-host.ts";
 import type { JobInHand } from "../job-in-hand.ts";
 import { recordSteps, reportSettled, reportTrouble } from "../report.ts";
 import { endQuarantine, giveBackHeld, letGo } from "./give-back-held.ts";
 import { lastResort } from "./last-resort.ts";
-import { completed, type Decided, yieldToEnd, yieldToRival } from "./other-end.ts";
-import { type Failure, fallback } from "./settlement-fallback.ts";
-import {
-  hooksFor,
-  isOf,
-  type Settled,
-  type SettlementHook,
-  settleWithHooks,
-} from "./settlement-hook.ts";
+import { completed, type Decided, isOwnLetter, type OtherEnd, questionOf } from "./other-end.ts";
+import { failureOf, fallback } from "./settlement-fallback.ts";
+import { hooksFor, type Settled, type SettlementHook, settleWithHooks } from "./settlement-hook.ts";
 import { settlementInput } from "./settlement-input.ts";
 import { letterWithdrawal, takeLetterBack } from "./withdraw-letter.ts";
 
@@ -40,11 +30,7 @@ export class JobSettlement {
   #settlement: Settlement;
   /** The line was lost while it was here, and the server may have handed it to another. */
   readonly #acrossOutage: boolean;
-  /**
-   * Whether it was over before it is settled here. `contested`: the broker has an end of it that
-   * this run has not recorded.
-   */
-  #otherEnd: "unasked" | "contested" | "asked" = "unasked";
+  #otherEnd: OtherEnd = "unasked";
   /** Of a recalled job: it is known what is left to be done. */
   #completed = false;
   /** It may have written a letter, which does not count where another's end is on record. */
@@ -53,12 +39,21 @@ export class JobSettlement {
   #sparing = false;
 
   constructor(of: JobInHand, outcome: Outcome) {
+    const { cancellations, recentEnds } = of.host;
+    let input = settlementInput(of, outcome);
+    this.#settlement = settle(input);
+    if (this.#settlement.state === "requeued") {
+      const cancellation = cancellations.of(of.envelope);
+      // It would only be cancelled when it comes again, which may be much later.
+      if (cancellation !== undefined) {
+        input = { ...input, outcome: { kind: "cancelled", reason: cancellation.reason } };
+        this.#settlement = settle(input);
+      }
+    }
     this.#of = of;
-    const { input, settlement } = decide(of, settlementInput(of, outcome));
     this.#own = input;
     this.#input = input;
-    this.#settlement = settlement;
-    this.#acrossOutage = of.host.recentEnds.losses !== of.losses;
+    this.#acrossOutage = recentEnds.losses !== of.losses;
   }
 
   /**
@@ -93,7 +88,7 @@ export class JobSettlement {
     // With a lost lease there is nothing to carry out and nothing to give back.
     if (this.#settlement.steps.length === 0) return Promise.resolve();
     const isPlain =
-      !(this.#mustAsk || this.#mustAskForRival) &&
+      this.#question === undefined &&
       this.#settlement.state !== "recalled" &&
       this.#hooks().length === 0;
     return isPlain ? host.broker.settle(delivery, this.#settlement.steps) : this.#tryWithCare();
@@ -102,8 +97,12 @@ export class JobSettlement {
   /** Another end that is found counts, and is completed; hooks come before the ack. */
   async #tryWithCare(): Promise<void> {
     const { host, delivery } = this.#of;
-    if (this.#mustAsk) await this.#yieldTo(yieldToEnd);
-    else if (this.#mustAskForRival) await this.#yieldTo(yieldToRival);
+    const ask = this.#question;
+    if (ask !== undefined) {
+      const decided = { input: this.#input, settlement: this.#settlement, found: this.#of.found };
+      this.#take(await ask(this.#of, this.#own, decided));
+      this.#otherEnd = "asked";
+    }
     if (this.#settlement.state === "recalled" && !this.#completed) {
       this.#take(await completed(this.#of, this.#input));
       this.#completed = true;
@@ -122,10 +121,11 @@ export class JobSettlement {
       if (MillraceError.is(error, "already-ended")) {
         this.#otherEnd = "contested";
         this.#mayHaveStray ||= this.#settlement.steps.some(
-          (step) => step.do === "bury" && this.#isConfirmed(step),
+          (step) => step.do === "bury" && of.delivery.confirmed?.includes(step),
         );
       } else {
-        const other = fallback(this.#failure(error), this.#input, of.host.clock.now());
+        const failure = failureOf(error, this.#settlement, of.delivery.confirmed);
+        const other = fallback(failure, this.#input, of.host.clock.now());
         if (other !== undefined) this.#settlement = this.#traced(other);
         else await this.#troubled(error, tries);
       }
@@ -147,14 +147,14 @@ export class JobSettlement {
     const { settlements } = of.host;
     reportTrouble(of.host, of.envelope, error, of.trace);
     if (of.phase === "ended" || !of.delivery.lease.isHeld()) return;
-    const failure = this.#failure(error);
+    const { confirmed } = of.delivery;
+    const failure = failureOf(error, this.#settlement, confirmed);
     const forMs = settlements.failed(this.#own, error, failure.step?.do ?? "what follows");
     const { leaseMs } = settlements;
     // What can be spared is, before the job is abandoned for it.
     if (forMs >= leaseMs && failure.step === undefined && !this.#sparing)
       return void (this.#sparing = true);
-    const recorded = this.#isRecorded;
-    const resort = lastResort({ ...failure, input: this.#input, recorded, forMs, leaseMs });
+    const resort = lastResort({ ...failure, confirmed, input: this.#input, forMs, leaseMs });
     if (resort === "wait") return of.rest(tries);
     if (resort !== "abandon") return void (this.#settlement = this.#traced(resort));
     // The job comes to somebody when its lease has run out; the queue waits a while before it hands
@@ -178,12 +178,6 @@ export class JobSettlement {
     return isAbandoned ? undefined : state;
   }
 
-  async #yieldTo(other: typeof yieldToEnd): Promise<void> {
-    const decided = { input: this.#input, settlement: this.#settlement, found: this.#of.found };
-    this.#take(await other(this.#of, this.#own, decided));
-    this.#otherEnd = "asked";
-  }
-
   #take({ input, settlement, found }: Decided): void {
     this.#input = input;
     this.#settlement = settlement;
@@ -194,32 +188,8 @@ export class JobSettlement {
     return this.#of.trace?.settling(this.#own, settlement) ?? settlement;
   }
 
-  /**
-   * Nothing is to be asked of a job that nobody else can have had, nor of one whose end was found.
-   * A job that is sent to wait and was not asked about is asked about when it comes again.
-   */
-  get #mustAsk(): boolean {
-    if (this.#otherEnd !== "unasked") return false;
-    const { sharedSince, outcome } = this.#input;
-    switch (outcome.kind) {
-      case "recalled":
-      case "buried":
-      case "lease-lost":
-        return false;
-      case "blocked":
-      case "deferred":
-        return this.#of.sharedSince !== undefined;
-      default:
-        return sharedSince !== undefined;
-    }
-  }
-
-  /** Whether another's end is on record: before a letter is written, and where one was refused. */
-  get #mustAskForRival(): boolean {
-    return (
-      this.#otherEnd === "contested" ||
-      (this.#otherEnd === "unasked" && this.#settlement.steps.some(isOwnLetter))
-    );
+  get #question(): ReturnType<typeof questionOf> {
+    return questionOf(this.#of, this.#otherEnd, this.#input, this.#settlement);
   }
 
   #hooks(): readonly SettlementHook[] {
@@ -238,27 +208,6 @@ export class JobSettlement {
     return trace === undefined ? carryOut() : trace.run(carryOut);
   }
 
-  #failure(error: unknown): Failure {
-    const settlement = this.#settlement;
-    // Steps are confirmed in their order, and hooks come before the ack.
-    const step = settlement.steps.find((one) => one.do !== "ack" && !this.#isConfirmed(one));
-    return { error, settlement, step };
-  }
-
-  #isConfirmed(step: SettlementStep): boolean {
-    return this.#of.delivery.confirmed?.includes(step) === true;
-  }
-
-  /** Its own end is on record, whatever is missing yet. */
-  get #isRecorded(): boolean {
-    const { state, steps } = this.#settlement;
-    if (state === "recalled") return true;
-    return steps.some(
-      (step) =>
-        step.do === "record" && isOf(this.#of.envelope, step.record) && this.#isConfirmed(step),
-    );
-  }
-
   #settled(): Settled {
     const { host, delivery, envelope, found } = this.#of;
     return {
@@ -273,44 +222,4 @@ export class JobSettlement {
       },
     };
   }
-}
-
-/**
- * What becomes of the job. One that is to go on although it was cancelled would only be cancelled
- * when it comes again, which may be much later.
- */
-function decide(
-  { host, envelope }: JobInHand,
-  input: SettlementInput,
-): Pick<Decided, "input" | "settlement"> {
-  const settlement = settleByPolicy(input, host);
-  const cancellation =
-    settlement.state === "requeued" ? host.cancellations.of(envelope) : undefined;
-  if (cancellation === undefined) return { input, settlement };
-  const outcome: Outcome = { kind: "cancelled", reason: cancellation.reason };
-  return { input: { ...input, outcome }, settlement: settle({ ...input, outcome }) };
-}
-
-/**
- * The retry policy may be the user's code, and throw: then the attempt is still counted, and the
- * job is not tried again.
- *
- * @throws MillraceError `illegal-transition`: a defect of the runtime, not of the policy
- */
-function settleByPolicy(input: SettlementInput, { log }: ExecutionHost): Settlement {
-  try {
-    return settle(input);
-  } catch (error) {
-    if (MillraceError.is(error, "illegal-transition")) throw error;
-    log.error(
-      { job: input.envelope.id, error: recordError(error) },
-      "the retry policy threw; the job is not tried again",
-    );
-    return settle({ ...input, policy: NO_RETRY });
-  }
-}
-
-/** A letter of the job itself, and not of one that was to follow it. */
-function isOwnLetter(step: SettlementStep): boolean {
-  return step.do === "bury" && step.once === undefined;
 }

@@ -14,11 +14,8 @@ type RecordStep = Extract<SettlementStep, { readonly do: "record" }>;
 /** A settlement that has failed, and for how long. */
 export interface StuckSettlement extends Failure {
   readonly input: SettlementInput;
-  /**
-   * Whether the job's own end is on record: then no handler runs again for it, whoever completes
-   * it.
-   */
-  readonly recorded: boolean;
+  /** What the broker has confirmed of it. */
+  readonly confirmed: readonly SettlementStep[] | undefined;
   readonly forMs: number;
   readonly leaseMs: number;
 }
@@ -54,11 +51,11 @@ const PASSING = [
  * loses the job: it stays in its queue, or its bytes go into a letter.
  */
 export function lastResort(stuck: StuckSettlement): LastResort {
-  const { error, settlement, step, input, recorded, forMs, leaseMs } = stuck;
+  const { error, settlement, step, input, forMs, leaseMs } = stuck;
   if (forMs < leaseMs) return "wait";
   const passing = PASSING.some((code) => MillraceError.is(error, code));
   if (step?.do === "record" && !passing && livesOn(stuck)) return withoutRecord(stuck, step);
-  if (recorded) return "abandon";
+  if (isRecorded(stuck)) return "abandon";
   if (passing) return forMs < PATIENT_LEASES * leaseMs ? "wait" : "abandon";
   // A letter was refused as well.
   if (step === undefined || settlement.state === "dead" || settlement.state === "expired")
@@ -67,6 +64,18 @@ export function lastResort(stuck: StuckSettlement): LastResort {
     ...input,
     outcome: { kind: "rejected", reason: "unsettled", error: unsettled(stuck) },
   });
+}
+
+/**
+ * Whether the job's own end is on record: then no handler runs again for it, whoever completes it.
+ */
+function isRecorded({ settlement, confirmed, input }: StuckSettlement): boolean {
+  const isOwn = (step: SettlementStep): boolean =>
+    step.do === "record" && isOf(input.envelope, step.record);
+  return (
+    settlement.state === "recalled" ||
+    settlement.steps.some((step) => isOwn(step) && confirmed?.includes(step))
+  );
 }
 
 /**

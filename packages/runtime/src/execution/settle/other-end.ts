@@ -1,4 +1,4 @@
-import { settle, type Settlement, type SettlementInput } from "@millrace/core";
+import { settle, type Settlement, type SettlementInput, type SettlementStep } from "@millrace/core";
 import type { JobInHand } from "../job-in-hand.ts";
 import { type FoundEnd, lookForEnd, outcomeOfEnd } from "../recall/look-for-end.ts";
 import { completion } from "./completion.ts";
@@ -13,10 +13,52 @@ export interface Decided {
 }
 
 /**
+ * Whether it was looked for another end of the job, which would count instead of this one.
+ * `contested`: the broker has one, and has refused this one.
+ */
+export type OtherEnd = "unasked" | "contested" | "asked";
+
+/** What is to be asked before the job is settled; undefined for nearly all jobs. */
+export function questionOf(
+  of: JobInHand,
+  known: OtherEnd,
+  input: SettlementInput,
+  settlement: Settlement,
+): typeof yieldToEnd | undefined {
+  if (known === "asked") return undefined;
+  if (known === "unasked" && mayBeOver(of, input)) return yieldToEnd;
+  // A letter is there before the record that may be refused.
+  return known === "contested" || settlement.steps.some(isOwnLetter) ? yieldToRival : undefined;
+}
+
+/**
+ * Nothing is to be asked of a job that nobody else can have had, nor of one whose end was found. A
+ * job that is sent to wait and was not asked about is asked about when it comes again.
+ */
+function mayBeOver(of: JobInHand, { sharedSince, outcome }: SettlementInput): boolean {
+  switch (outcome.kind) {
+    case "recalled":
+    case "buried":
+    case "lease-lost":
+      return false;
+    case "blocked":
+    case "deferred":
+      return of.sharedSince !== undefined;
+    default:
+      return sharedSince !== undefined;
+  }
+}
+
+/** A letter of the job itself, and not of one that was to follow it. */
+export function isOwnLetter(step: SettlementStep): boolean {
+  return step.do === "bury" && step.once === undefined;
+}
+
+/**
  * Whether another node has settled the job while it ran or waited here. Then that counts, and no
  * second end is written beside it.
  */
-export async function yieldToEnd(
+async function yieldToEnd(
   { host, delivery, envelope, trace }: JobInHand,
   own: SettlementInput,
   decided: Decided,
@@ -29,11 +71,8 @@ export async function yieldToEnd(
   return { ...decided, input, settlement: trace?.settling(input, settlement) ?? settlement };
 }
 
-/**
- * Another run's end is on record where the broker refused this run's, and may be before this run
- * writes a letter: that is there before the record that may be refused.
- */
-export async function yieldToRival(
+/** The same where another's end is on record: the broker has refused this run's, or would. */
+async function yieldToRival(
   of: JobInHand,
   own: SettlementInput,
   decided: Decided,

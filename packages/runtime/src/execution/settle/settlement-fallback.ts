@@ -21,6 +21,17 @@ export interface Failure {
   readonly step: SettlementStep | undefined;
 }
 
+/** @param confirmed steps of it, or of an earlier one */
+export function failureOf(
+  error: unknown,
+  settlement: Settlement,
+  confirmed: readonly SettlementStep[] | undefined,
+): Failure {
+  // Steps are confirmed in their order, and hooks come before the ack.
+  const step = settlement.steps.find((one) => one.do !== "ack" && !confirmed?.includes(one));
+  return { error, settlement, step };
+}
+
 /**
  * Says what to do when a settlement can't be carried out as it stands. Pure. Each fallback drops
  * one thing, so it cannot repeat, and keeps the very steps that are confirmed.

@@ -1,4 +1,10 @@
-import { NO_RETRY, type Outcome, type RetryPolicy, type SettlementInput } from "@millrace/core";
+import {
+  NO_RETRY,
+  type Outcome,
+  recordError,
+  type RetryPolicy,
+  type SettlementInput,
+} from "@millrace/core";
 import type { JobInHand } from "../job-in-hand.ts";
 import { maskOutcome } from "./mask-outcome.ts";
 import { takenResult } from "./taken-result.ts";
@@ -6,7 +12,7 @@ import { takenResult } from "./taken-result.ts";
 /** What a settlement is made of: the job, its outcome, its policy, and what is known of its run. */
 export function settlementInput(of: JobInHand, outcome: Outcome): SettlementInput {
   const { definition, delivery, envelope, host, startedAt } = of;
-  const { broker, clock, maskText, node, random, registry } = host;
+  const { clock, maskText, node, random, registry } = host;
   const input: { -readonly [K in keyof SettlementInput]: SettlementInput[K] } = {
     envelope,
     message: delivery.message,
@@ -19,7 +25,7 @@ export function settlementInput(of: JobInHand, outcome: Outcome): SettlementInpu
     node,
   };
   if (outcome.kind === "failed" || outcome.kind === "timed-out")
-    input.policy = bounded(input.policy, broker.maxDelayMs);
+    input.policy = guarded(input.policy, of);
   const children = of.context?.children;
   if (children !== undefined) input.children = children;
   const stepCount = of.context?.steps?.count;
@@ -39,13 +45,24 @@ export function settlementInput(of: JobInHand, outcome: Outcome): SettlementInpu
   return input;
 }
 
-/** It may put the job off for too long, which is then as long as a job may be put off. */
-function bounded(policy: RetryPolicy, maxDelayMs: number): RetryPolicy {
+/**
+ * A policy may be the user's code. If it throws, the attempt is counted all the same, and the job
+ * is not tried again; if it puts the job off for too long, that is as long as a job may be put off.
+ */
+function guarded(policy: RetryPolicy, { envelope, host }: JobInHand): RetryPolicy {
   return {
     attempts: policy.attempts,
     delayMs: (question) => {
-      const delayMs = policy.delayMs(question);
-      return delayMs === "never" ? delayMs : Math.min(delayMs, maxDelayMs);
+      try {
+        const delayMs = policy.delayMs(question);
+        return delayMs === "never" ? delayMs : Math.min(delayMs, host.broker.maxDelayMs);
+      } catch (error) {
+        host.log.error(
+          { job: envelope.id, error: recordError(error) },
+          "the retry policy threw; the job is not tried again",
+        );
+        return "never";
+      }
     },
   };
 }
