@@ -1,12 +1,10 @@
 import type { Envelope } from "../envelope/envelope.ts";
-import { runnableAt } from "../envelope/runnable-at.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { ExecutionEffect, ExecutionEvent, FinalState } from "../machine/execution-machine.ts";
 import { nextTransition } from "../machine/transition-table.ts";
 import { followingSteps } from "./followers.ts";
-import { deadLetterOf, historyRecordOf } from "./settlement-records.ts";
+import { deadLetterOf, historyRecordOf, nextGeneration } from "./settlement-records.ts";
 import type { HistoryRecord } from "./history-record.ts";
-import { firstStoredAt, unkeyedPlace } from "./one-end.ts";
 import type { Outcome } from "./outcome.ts";
 import type { DeadReason } from "./dead-reason.ts";
 import {
@@ -15,7 +13,6 @@ import {
   type SettlementInput,
   type SettlementStep,
 } from "./settlement.ts";
-import { storedPayload } from "./stored-payload.ts";
 
 /**
  * Decides what becomes of a job after one delivery of it. Pure: the caller acts.
@@ -26,19 +23,24 @@ import { storedPayload } from "./stored-payload.ts";
 export function settle(input: SettlementInput): Settlement {
   const decision = judge(input);
   const { state, effects } = nextTransition(input.from, decision.event);
-  const settled = count(input, decision, effects);
-  const notBefore = state === "requeued" ? decision.notBefore : undefined;
-  const next = state === "requeued" ? nextGeneration(settled, input, notBefore) : settled;
-  const reason = state === "dead" || state === "expired" ? deadReason(input.outcome) : undefined;
-  const settlement: { -readonly [K in keyof Settlement]: Settlement[K] } = {
+  const settlement: Mutable<Settlement> = {
     state: state as FinalState,
-    envelope: next,
-    steps: stepsOf(effects, input, next, state as FinalState, notBefore, reason),
+    envelope: count(input, decision, effects),
+    steps: NO_STEPS,
   };
-  if (notBefore !== undefined) settlement.notBefore = notBefore;
-  if (reason !== undefined) settlement.reason = reason;
+  const { notBefore } = decision;
+  if (state === "requeued") {
+    settlement.envelope = nextGeneration(settlement.envelope, input, notBefore);
+    if (notBefore !== undefined) settlement.notBefore = notBefore;
+  }
+  if (state === "dead" || state === "expired") settlement.reason = deadReason(input.outcome);
+  settlement.steps = stepsOf(effects, input, settlement);
   return settlement;
 }
+
+const NO_STEPS: readonly SettlementStep[] = [];
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
  * What the policy makes of an outcome: the machine's event, and when a next attempt would be due.
@@ -119,7 +121,7 @@ function count(
   const { envelope, outcome } = input;
   const error = "error" in outcome ? outcome.error : undefined;
   const counts = effects.includes("countAttempt");
-  const counted: { -readonly [K in keyof Envelope]: Envelope[K] } = {
+  const counted: Mutable<Envelope> = {
     ...envelope,
     attempts:
       outcome.kind === "buried" ? outcome.letter.attempts : envelope.attempts + (counts ? 1 : 0),
@@ -135,60 +137,6 @@ function count(
     counted.lastError = error;
   }
   return counted;
-}
-
-/** A place that a rate limit keeps is used up by running: each attempt needs one of its own. */
-function placeKept({ from, outcome, envelope }: SettlementInput): number | undefined {
-  if (outcome.kind === "deferred" && outcome.reservedAt !== undefined) return outcome.reservedAt;
-  return from === "queued" ? envelope.reservedAt : undefined;
-}
-
-/**
- * Since when the next attempt can start, where its start time doesn't tell. One that did not run
- * goes on waiting.
- */
-function runnableSince({ from, envelope, now }: SettlementInput, notBefore = 0): number {
-  if (from === "running") return notBefore > now ? 0 : now;
-  const since = runnableAt(envelope);
-  // It was sent to wait for its own start.
-  return since > now ? 0 : since;
-}
-
-/**
- * A start time that has been reached is not carried on: it would only delay the next attempt's
- * bookkeeping.
- */
-function nextGeneration(
-  envelope: Envelope,
-  input: SettlementInput,
-  notBefore: number | undefined,
-): Envelope {
-  const {
-    notBefore: _reached,
-    reservedAt: _used,
-    runnableAt: _before,
-    sharedSince: _asked,
-    ...rest
-  } = envelope;
-  const next: { -readonly [K in keyof Envelope]: Envelope[K] } = {
-    ...rest,
-    payload: storedPayload(input),
-    generation: envelope.generation + 1,
-  };
-  if (notBefore !== undefined) next.notBefore = notBefore;
-  const waitsSince = runnableSince(input, notBefore);
-  if (waitsSince > envelope.createdAt) next.runnableAt = waitsSince;
-  next.firstStoredAt = firstStoredAt(input.envelope, input.message);
-  const unkeyed = unkeyedPlace(input.envelope, input.message);
-  if (unkeyed !== undefined) next.unkeyed = unkeyed;
-  const reservedAt = placeKept(input);
-  if (reservedAt !== undefined) next.reservedAt = reservedAt;
-  // Where it ran here, whoever has it still finds this record before it writes another. A letter
-  // that a dead one left lies there until the job ends, and whoever ends it must look.
-  const isStillShared = input.from === "queued" || input.isBuriedBeside === true;
-  const sharedSince = isStillShared ? (input.sharedSince ?? envelope.sharedSince) : undefined;
-  if (sharedSince !== undefined) next.sharedSince = sharedSince;
-  return next;
 }
 
 function deadReason(outcome: Outcome): DeadReason {
@@ -210,11 +158,10 @@ function deadReason(outcome: Outcome): DeadReason {
 function stepsOf(
   effects: readonly ExecutionEffect[],
   input: SettlementInput,
-  envelope: Envelope,
-  state: FinalState,
-  notBefore: number | undefined,
-  reason: DeadReason | undefined,
+  settlement: Settlement,
 ): readonly SettlementStep[] {
+  const { envelope, reason = "attempts-exhausted" } = settlement;
+  const { outcome } = input;
   const steps: SettlementStep[] = [];
   let record: HistoryRecord | undefined;
   for (const effect of effects) {
@@ -223,8 +170,8 @@ function stepsOf(
         break;
       case "publishNext":
         steps.push(
-          input.outcome.kind === "blocked"
-            ? { do: "block", envelope, gate: input.outcome.gate }
+          outcome.kind === "blocked"
+            ? { do: "block", envelope, gate: outcome.gate }
             : { do: "requeue", envelope },
         );
         break;
@@ -232,15 +179,12 @@ function stepsOf(
         steps.push(...followingSteps(input, record));
         break;
       case "publishDead":
-        // Its letter is there.
-        if (input.outcome.kind === "buried") break;
-        steps.push({
-          do: "bury",
-          letter: deadLetterOf(input, envelope, reason ?? "attempts-exhausted"),
-        });
+        // Of a buried one the letter is there.
+        if (outcome.kind !== "buried")
+          steps.push({ do: "bury", letter: deadLetterOf(input, envelope, reason) });
         break;
       case "record":
-        record = historyRecordOf(input, envelope, state, notBefore, reason);
+        record = historyRecordOf(input, settlement);
         steps.push({ do: "record", record });
         break;
       case "ack":

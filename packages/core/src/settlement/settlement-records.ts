@@ -1,14 +1,15 @@
 import { cancelReason } from "../control/cancellation.ts";
 import type { Envelope } from "../envelope/envelope.ts";
+import { runnableAt } from "../envelope/runnable-at.ts";
 import { nextJobs, notePlace } from "../envelope/flow-place.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
-import type { FinalState } from "../machine/execution-machine.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import type { HistoryRecord } from "./history-record.ts";
 import { firstMessageOf, firstStoredAt, unkeyedPlace } from "./one-end.ts";
 import type { DeadReason } from "./dead-reason.ts";
 import { toldOf } from "./outcome-job.ts";
-import { crashesOf, type SettlementInput } from "./settlement.ts";
+import { crashesOf, type Settlement, type SettlementInput } from "./settlement.ts";
+import { storedPayload } from "./stored-payload.ts";
 import { tickOriginOf } from "../schedule/tick-job.ts";
 import { traceIdOf } from "../tracing/trace-id.ts";
 
@@ -58,10 +59,7 @@ function errorOf(reason: DeadReason, input: SettlementInput): RecordedError {
 /** What the history keeps of one delivery. */
 export function historyRecordOf(
   input: SettlementInput,
-  envelope: Envelope,
-  state: FinalState,
-  notBefore: number | undefined,
-  reason: DeadReason | undefined,
+  { envelope, state, notBefore, reason }: Settlement,
 ): HistoryRecord {
   const { outcome } = input;
   const record: { -readonly [K in keyof HistoryRecord]: HistoryRecord[K] } = {
@@ -109,4 +107,60 @@ export function historyRecordOf(
   const tells = toldOf(input.outcomeJobs, state);
   if (tells !== undefined) record.tells = tells;
   return record;
+}
+
+/**
+ * The envelope of a job that goes on, as its next message has it. A start time that has been
+ * reached is not carried on: it would only delay the next attempt's bookkeeping.
+ *
+ * @param counted what the settlement counted is in it already
+ */
+export function nextGeneration(
+  counted: Envelope,
+  input: SettlementInput,
+  notBefore: number | undefined,
+): Envelope {
+  const {
+    notBefore: _reached,
+    reservedAt: _used,
+    runnableAt: _before,
+    sharedSince: _asked,
+    ...rest
+  } = counted;
+  const next: { -readonly [K in keyof Envelope]: Envelope[K] } = {
+    ...rest,
+    payload: storedPayload(input),
+    generation: counted.generation + 1,
+  };
+  if (notBefore !== undefined) next.notBefore = notBefore;
+  const waitsSince = runnableSince(input, notBefore);
+  if (waitsSince > counted.createdAt) next.runnableAt = waitsSince;
+  next.firstStoredAt = firstStoredAt(input.envelope, input.message);
+  const unkeyed = unkeyedPlace(input.envelope, input.message);
+  if (unkeyed !== undefined) next.unkeyed = unkeyed;
+  const reservedAt = placeKept(input);
+  if (reservedAt !== undefined) next.reservedAt = reservedAt;
+  // Where it ran here, whoever has it still finds this record before it writes another. A letter
+  // that a dead one left lies there until the job ends, and whoever ends it must look.
+  const isStillShared = input.from === "queued" || input.isBuriedBeside === true;
+  const sharedSince = isStillShared ? (input.sharedSince ?? counted.sharedSince) : undefined;
+  if (sharedSince !== undefined) next.sharedSince = sharedSince;
+  return next;
+}
+
+/** A place that a rate limit keeps is used up by running: each attempt needs one of its own. */
+function placeKept({ from, outcome, envelope }: SettlementInput): number | undefined {
+  if (outcome.kind === "deferred" && outcome.reservedAt !== undefined) return outcome.reservedAt;
+  return from === "queued" ? envelope.reservedAt : undefined;
+}
+
+/**
+ * Since when the next attempt can start, where its start time doesn't tell. One that did not run
+ * goes on waiting.
+ */
+function runnableSince({ from, envelope, now }: SettlementInput, notBefore = 0): number {
+  if (from === "running") return notBefore > now ? 0 : now;
+  const since = runnableAt(envelope);
+  // It was sent to wait for its own start.
+  return since > now ? 0 : since;
 }
