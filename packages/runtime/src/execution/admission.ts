@@ -1,13 +1,13 @@
 import type { AnyJob, Outcome } from "@millrace/core";
 import { EnteredLimits } from "../limits/entered-limits.ts";
 import { type Limit, limitsOn } from "../limits/limit.ts";
-import { needsRoom, parkedFull } from "../limits/parked-full.ts";
 import { type Admitted, admit } from "./admit.ts";
 import { outcomeOfAbort } from "./interpret.ts";
 import type { JobInHand, Phase } from "./job-in-hand.ts";
 import { outcomeOfEnd } from "./recall/look-for-end.ts";
 import { isSuspect } from "./recall/quarantine.ts";
 import { recall } from "./recall/recall.ts";
+import { parkedFull } from "./refusals.ts";
 import { reportRedelivered, reportTrouble } from "./report.ts";
 
 /**
@@ -148,10 +148,15 @@ async function blockOrWait(of: JobInHand, refusal: Outcome, held: EnteredLimits)
   return of.phase === "entering" ? "again" : "unknown";
 }
 
-/** Whether there is room for one more at the gates of the queue. */
+/**
+ * Whether there is room for one more at the gates of the queue. That is asked of a producer's new
+ * job alone: what has run is not to be kept from its retry, and what comes again may be blocked
+ * already.
+ */
 async function isRoomToWait(of: JobInHand, refusal: Outcome): Promise<boolean> {
-  const { host, delivery, envelope } = of;
-  if (!needsRoom(refusal, delivery)) return true;
+  const { host, envelope } = of;
+  const { message, deliveryCount } = of.delivery;
+  if (refusal.kind !== "blocked" || message.origin === "runtime" || deliveryCount > 1) return true;
   const asked = await ask(of, "entering", () => host.parked.take(envelope.queue, "blocked"));
   return asked !== undefined && asked.answer === undefined;
 }

@@ -9,10 +9,10 @@ import {
 } from "@millrace/core";
 import { admission, type AdmissionResult } from "./admission.ts";
 import { attempt, stopAttempt } from "./attempt/attempt.ts";
-import { notAllowed, withoutNext } from "./attempt/not-allowed.ts";
 import type { ExecutionHost } from "./execution-host.ts";
 import { outcomeOfAbort } from "./interpret.ts";
 import { JobInHand } from "./job-in-hand.ts";
+import { notAllowed } from "./refusals.ts";
 import { letGo } from "./settle/give-back-held.ts";
 import { JobSettlement } from "./settle/job-settlement.ts";
 
@@ -80,11 +80,14 @@ export class Execution extends JobInHand {
     const { envelope } = read;
     this.values = read.values;
     this.crashes = crashesOf({ envelope, deliveryCount });
+    this.envelope = envelope;
     const far = linkOutOfReach(envelope, sendsTo);
+    if (far === undefined) return undefined;
     // Without what may not follow, whatever becomes of it: an earlier holder may have had it
     // succeed when it still might.
-    this.envelope = far === undefined ? envelope : withoutNext(envelope);
-    if (far !== undefined) this.refusal = notAllowed(envelope, far);
+    const { next: _next, ...alone } = envelope;
+    this.envelope = alone;
+    this.refusal = notAllowed(envelope, far);
     return undefined;
   }
 

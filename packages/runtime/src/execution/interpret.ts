@@ -1,6 +1,5 @@
 import {
-  formatMs,
-  MillraceError,
+  type MillraceError,
   type Outcome,
   OutcomeSignal,
   recordError,
@@ -8,6 +7,7 @@ import {
   StepError,
 } from "@millrace/core";
 import type { AbortReason } from "./attempt/abort-switch.ts";
+import { putOffTooLong, timeoutError } from "./attempt/attempt-errors.ts";
 
 /** How a handler ended: with a value, or with something thrown. */
 export type Ending = { readonly returned: unknown } | { readonly threw: unknown };
@@ -56,28 +56,18 @@ export function outcomeOfAbort(aborted: AbortReason, threw?: unknown): Outcome {
   }
 }
 
-/**
- * A handler that passes its signal's reason on adds nothing to it; anything else it threw may say
- * where it hung.
- */
-function timeoutError(aborted: AbortReason, threw: unknown): MillraceError {
-  if (threw === undefined || threw === aborted) return aborted;
-  return new MillraceError(
-    "timed-out",
-    `${aborted.message} It then failed with: ${recordError(threw).message}`,
-    { cause: threw },
-  );
-}
-
+/** A wish to be put off for too long is a failed attempt, as one for no delay at all is. */
 function fromSignal({ wish }: OutcomeSignal, maxDelayMs: number): Outcome {
+  const isTooLong = "delayMs" in wish && wish.delayMs > maxDelayMs;
   switch (wish.kind) {
     case "retry-after":
-      if (wish.delayMs > maxDelayMs)
-        return putOffTooLong("retryAfter", wish.delayMs, maxDelayMs, wish.cause);
-      return { kind: "failed", error: recordFailure(wish.cause), retry: { afterMs: wish.delayMs } };
+      return isTooLong
+        ? failed(putOffTooLong("retryAfter", wish.delayMs, maxDelayMs, wish.cause))
+        : { kind: "failed", error: recordFailure(wish.cause), retry: { afterMs: wish.delayMs } };
     case "snooze":
-      if (wish.delayMs > maxDelayMs) return putOffTooLong("snooze", wish.delayMs, maxDelayMs);
-      return { kind: "snoozed", delayMs: wish.delayMs };
+      return isTooLong
+        ? failed(putOffTooLong("snooze", wish.delayMs, maxDelayMs))
+        : { kind: "snoozed", delayMs: wish.delayMs };
     case "fatal":
       return { kind: "failed", error: recordFailure(wish.cause, "fatal"), retry: "never" };
     case "cancel":
@@ -85,18 +75,6 @@ function fromSignal({ wish }: OutcomeSignal, maxDelayMs: number): Outcome {
   }
 }
 
-/** A failed attempt, as where the delay is none at all. */
-function putOffTooLong(
-  call: "retryAfter" | "snooze",
-  delayMs: number,
-  maxDelayMs: number,
-  cause?: unknown,
-): Outcome {
-  const because = cause === undefined ? "" : ` It was asked for by: ${recordError(cause).message}`;
-  const error = new MillraceError(
-    "invalid-duration",
-    `${call}: ${formatMs(delayMs)} is longer than a job may be put off, ${formatMs(maxDelayMs)} (maxDelay).${because}`,
-    { cause },
-  );
+function failed(error: MillraceError): Outcome {
   return { kind: "failed", error: recordError(error), retry: "policy" };
 }
