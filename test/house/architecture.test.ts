@@ -7,7 +7,7 @@ const ROOT = resolve(import.meta.dirname, "../..");
 const PACKAGES = join(ROOT, "packages");
 const PAGE = readFileSync(join(ROOT, "docs/architecture.md"), "utf8");
 /** What the files from pull to ack have now. The goal is 1,500; until then it may only sink. */
-const CORRIDOR_LINES = 2_015;
+const CORRIDOR_LINES = 1_945;
 const PRODUCT = globSync("*/src/**/*.ts", { cwd: PACKAGES }).filter(
   (file) => !/\.(?:test|test-d|fixture)\.ts$|\/fixtures\//.test(file),
 );

@@ -45,8 +45,8 @@ export class NodeLife {
         await Promise.all(workers.map((worker) => worker.jobs.idle()));
       },
       abortAll: () => {
-        for (const worker of workers)
-          worker.jobs.abortAll("shutdown", "The node is stopping and the grace has passed.");
+        for (const { abort } of workers.flatMap(({ jobs }) => [...jobs.all]))
+          abort.abort("shutdown", "The node is stopping and the grace has passed.");
       },
       handBackAll: () => {
         for (const worker of workers) void worker.handBackAll();
@@ -102,10 +102,11 @@ export class NodeLife {
     const { config, log } = base;
     const { workers } = work;
     this.#unwatchStatus();
-    const left = workers.reduce((sum, worker) => sum + worker.jobs.abandonAll(), 0);
-    if (left > 0)
+    const left = workers.flatMap(({ jobs }) => [...jobs.all]);
+    for (const job of left) job.abandon();
+    if (left.length > 0)
       log.warn(
-        { jobs: left },
+        { jobs: left.length },
         "stopping with jobs that could not be handed back; they return when their leases have run out",
       );
     // Side by side, so that one that does not end keeps no other from ending.

@@ -10,6 +10,7 @@ import { cancellationHook } from "../control/cancellation-hook.ts";
 import { Cancellations } from "../control/cancellations.ts";
 import { compose } from "../execution/attempt/compose.ts";
 import { FailureLog } from "../execution/attempt/failure-log.ts";
+import { runningJob } from "../execution/attempt/run-report.ts";
 import { type StraySignals, strayWarnings } from "../execution/attempt/stray-signals.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import type { ThreadContext } from "../thread/thread-context.ts";
@@ -69,8 +70,10 @@ export function nodeWork(base: NodeBase): NodeWork {
     unique: uniqueJobs({ node: config.name, broker, registry, clock, log }),
     cancellations: new Cancellations({
       ...{ broker, clock, log, queues, random: config.random },
-      onCancel: (queue, id) =>
-        workers.find((worker) => worker.queue === queue)?.jobs.heedCancellation(id),
+      onCancel: (queue, id) => {
+        for (const job of workers.find((worker) => worker.queue === queue)?.jobs.all ?? [])
+          job.heedCancellation(id);
+      },
     }),
     recentEnds: new RecentEnds(broker, clock, leaseMs),
     settlements: watchSettlements({ clock, metrics, log, leaseMs }, base.events),
@@ -93,7 +96,8 @@ export function nodeWork(base: NodeBase): NodeWork {
     ...parts,
     workers,
     hasSteps: registry.jobs.some((job) => job.steps !== undefined),
-    running: () => workers.flatMap((worker) => worker.jobs.running),
+    running: () =>
+      workers.flatMap(({ jobs }) => [...jobs.all].flatMap((job) => runningJob(job) ?? [])),
   };
 }
 

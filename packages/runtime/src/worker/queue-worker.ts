@@ -60,14 +60,14 @@ export class QueueWorker {
       {
         slots: options.slots,
         used: () => this.jobs.used,
-        aborting: () => this.jobs.aborting,
+        aborting: () => [...this.jobs.all].filter(({ abort }) => abort.reason).length,
         pull,
         pause: async () => {
           await this.#subscription?.pause();
-          if ((this.#quiet ?? this.#controls.paused) !== undefined) this.jobs.giveUpWaiting();
+          if ((this.#quiet ?? this.#controls.paused) !== undefined) this.#giveUpWaiting();
         },
         resume: () => this.#subscription?.resume(),
-        abortLatest: (count) => this.jobs.abortLatest(count),
+        abortLatest: (count) => this.#abortLatest(count),
       },
     );
     this.jobs = new Slots(host, options.slots, this.#limits, pull);
@@ -113,7 +113,7 @@ export class QueueWorker {
   }
 
   get used(): number {
-    return this.jobs.inHand;
+    return this.jobs.all.size;
   }
 
   /** Its jobs that can't be settled. */
@@ -152,7 +152,7 @@ export class QueueWorker {
     this.#ignoreControls();
     await this.#service.stop();
     this.#limits.stop();
-    this.jobs.giveUpWaiting();
+    this.#giveUpWaiting();
   }
 
   /** Gives back what it holds of the queue's cap and rate. After everything else has ended. */
@@ -166,7 +166,18 @@ export class QueueWorker {
    */
   async handBackAll(): Promise<void> {
     await this.stopPulling();
-    this.jobs.handBackAll();
+    for (const execution of this.jobs.all) execution.handBack();
+  }
+
+  /** Once nothing is pulled any more: what is handed back could come straight back. */
+  #giveUpWaiting(): void {
+    for (const execution of this.jobs.all) execution.giveUpWaiting();
+  }
+
+  #abortLatest(count: number): void {
+    const latest = [...this.jobs.all].filter(({ abort }) => !abort.reason).slice(-count);
+    for (const { abort } of latest)
+      abort.abort("lock-lost", "The permit that lets this job run could not be kept.");
   }
 
   #heedControls(controls: QueueControls): void {

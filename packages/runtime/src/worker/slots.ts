@@ -1,5 +1,4 @@
-import type { AbortCause, Delivery, RunningJob } from "@millrace/core";
-import { runningJob } from "../execution/attempt/run-report.ts";
+import type { Delivery } from "@millrace/core";
 import { Execution, type ExecutionOwner } from "../execution/execution.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
 import type { QueueLimits } from "../limits/queue/queue-limits.ts";
@@ -91,9 +90,9 @@ export class Slots implements ExecutionOwner {
     execution.goesBack = true;
   }
 
-  /** Jobs in hand, whatever becomes of them. */
-  get inHand(): number {
-    return this.#executions.size;
+  /** Whatever becomes of them. */
+  get all(): ReadonlySet<Execution> {
+    return this.#executions;
   }
 
   /** Those that are to run or do. */
@@ -110,12 +109,6 @@ export class Slots implements ExecutionOwner {
     return this.#executions.size - Math.min(this.#yielding.size, this.most * YIELDING_A_SLOT);
   }
 
-  get running(): readonly RunningJob[] {
-    return [...this.#executions]
-      .map((execution) => runningJob(execution))
-      .filter((job) => job !== undefined);
-  }
-
   /**
    * Whether an earlier delivery of the same message is in hand, and may still be settled here.
    */
@@ -128,50 +121,10 @@ export class Slots implements ExecutionOwner {
     return false;
   }
 
-  heedCancellation(id: string): void {
-    for (const execution of this.#executions) execution.heedCancellation(id);
-  }
-
-  /** How many were told to stop. */
-  get aborting(): number {
-    return [...this.#executions].filter(({ abort }) => abort.reason).length;
-  }
-
-  abortAll(cause: AbortCause, message: string): void {
-    for (const { abort } of this.#executions) abort.abort(cause, message);
-  }
-
-  /** Those that came last: their permits are gone. */
-  abortLatest(count: number): void {
-    const latest = [...this.#executions].filter(({ abort }) => !abort.reason).slice(-count);
-    for (const { abort } of latest)
-      abort.abort("lock-lost", "The permit that lets this job run could not be kept.");
-  }
-
   /** What arrives from now on goes straight back, and what waits for memory when its turn comes. */
   refuseMore(): void {
     this.#refusing = true;
     for (const execution of this.#executions) if (!execution.isRead) refuse(execution);
-  }
-
-  /** Once nothing is pulled any more: what is handed back could come straight back. */
-  giveUpWaiting(): void {
-    for (const execution of this.#executions) execution.giveUpWaiting();
-  }
-
-  /** Settles as interrupted what has not ended by itself. */
-  handBackAll(): void {
-    for (const execution of this.#executions) execution.handBack();
-  }
-
-  /**
-   * Ends what is still unsettled; those jobs come back to others when their leases have run out.
-   * @returns how many
-   */
-  abandonAll(): number {
-    const left = [...this.#executions];
-    for (const execution of left) execution.abandon();
-    return left.length;
   }
 
   /** Resolves when nothing is in hand. */

@@ -1,7 +1,14 @@
-import { type Delivery, type Envelope, recordError, type Settlement } from "@millrace/core";
+import {
+  type Delivery,
+  type Envelope,
+  recordError,
+  type Settlement,
+  type SettlementInput,
+} from "@millrace/core";
 import type { ExecutionHost } from "../execution-host.ts";
 import type { JobInHand } from "../job-in-hand.ts";
-import { followUp, hooksFor, type Settled, type SettlementHook } from "./settlement-hook.ts";
+import { followUp, settledOf } from "./run-hooks.ts";
+import { hooksFor, type SettlementHook } from "./settlement-hook.ts";
 
 /**
  * Gives back what a settled job held: its turn as a suspect, its progress, its limits. Never
@@ -12,27 +19,28 @@ import { followUp, hooksFor, type Settled, type SettlementHook } from "./settlem
 export function giveBackHeld(
   of: JobInHand,
   settlement: Settlement,
-  settled: () => Settled,
+  input: SettlementInput,
 ): Promise<void> | undefined {
   const { host, envelope } = of;
   const hooks = settlement.state === "abandoned" ? [] : hooksFor(host.hooks, envelope, settlement);
   if (!of.isQuarantined && of.progress === undefined && hooks.length === 0)
     return of.entered?.leave(settlement);
-  return giveAllBack(of, settlement, hooks, settled);
+  return giveAllBack(of, settlement, input, hooks);
 }
 
 async function giveAllBack(
-  { host, envelope, progress, isQuarantined, entered }: JobInHand,
+  of: JobInHand,
   settlement: Settlement,
+  input: SettlementInput,
   hooks: readonly SettlementHook[],
-  settled: () => Settled,
 ): Promise<void> {
+  const { host, envelope, progress } = of;
   const { state } = settlement;
-  if (isQuarantined && state !== "abandoned") await endQuarantine(host, envelope);
+  if (of.isQuarantined && state !== "abandoned") await endQuarantine(host, envelope);
   if (progress !== undefined && state !== "requeued" && state !== "abandoned")
     await progress.forget();
-  if (hooks.length > 0) await followUp(hooks, settled(), host.log);
-  await entered?.leave(settlement);
+  if (hooks.length > 0) await followUp(of, settledOf(of, settlement, input), hooks);
+  await of.entered?.leave(settlement);
 }
 
 /** Settles nothing: the job comes to somebody when its lease has run out. Never rejects. */

@@ -7,14 +7,14 @@ import {
   type SettlementInput,
 } from "@millrace/core";
 import type { JobInHand } from "../job-in-hand.ts";
-import { recordSteps, reportSettled, reportTrouble } from "../report.ts";
+import { reportSettled, reportTrouble } from "../report.ts";
 import { endQuarantine, giveBackHeld, letGo } from "./give-back-held.ts";
 import { lastResort } from "./last-resort.ts";
 import { completed, type Decided, isOwnLetter, type OtherEnd, questionOf } from "./other-end.ts";
 import { failureOf, fallback } from "./settlement-fallback.ts";
-import { hooksFor, type Settled, type SettlementHook, settleWithHooks } from "./settlement-hook.ts";
+import { hooksOf, settledOf, settleWithHooks } from "./run-hooks.ts";
 import { settlementInput } from "./settlement-input.ts";
-import { letterWithdrawal, takeLetterBack } from "./withdraw-letter.ts";
+import { takeLetterBack } from "./withdraw-letter.ts";
 
 /**
  * From an outcome to the end of a job's way: decides what becomes of the job; has the broker carry
@@ -28,8 +28,8 @@ export class JobSettlement {
   /** That, or what another's end makes of it. */
   #input: SettlementInput;
   #settlement: Settlement;
-  /** The line was lost while it was here, and the server may have handed it to another. */
-  readonly #acrossOutage: boolean;
+  /** Another node may have it, or have had it: the line was lost, or it is known otherwise. */
+  readonly #isShared: boolean;
   #otherEnd: OtherEnd = "unasked";
   /** Of a recalled job: it is known what is left to be done. */
   #completed = false;
@@ -53,7 +53,7 @@ export class JobSettlement {
     this.#of = of;
     this.#own = input;
     this.#input = input;
-    this.#acrossOutage = recentEnds.losses !== of.losses;
+    this.#isShared = input.sharedSince !== undefined || recentEnds.losses !== of.losses;
   }
 
   /**
@@ -75,7 +75,7 @@ export class JobSettlement {
    */
   follow(): Promise<void> | undefined {
     reportSettled(this.#of, this.#own, this.#settlement);
-    return giveBackHeld(this.#of, this.#settlement, () => this.#settled());
+    return giveBackHeld(this.#of, this.#settlement, this.#own);
   }
 
   /** Rejects where it has to be tried again. Never throws. */
@@ -90,7 +90,7 @@ export class JobSettlement {
     const isPlain =
       this.#question === undefined &&
       this.#settlement.state !== "recalled" &&
-      this.#hooks().length === 0;
+      this.#hooks.length === 0;
     return isPlain ? host.broker.settle(delivery, this.#settlement.steps) : this.#tryWithCare();
   }
 
@@ -108,9 +108,12 @@ export class JobSettlement {
       this.#completed = true;
       this.#mayHaveStray = false;
     }
-    const hooks = this.#hooks();
+    const hooks = this.#hooks;
     if (hooks.length === 0) await host.broker.settle(delivery, this.#settlement.steps);
-    else await this.#withHooks(hooks);
+    else {
+      const settled = settledOf(this.#of, this.#settlement, this.#own);
+      await settleWithHooks(this.#of, settled, hooks, this.#sparing);
+    }
   }
 
   /** After a failure: another settlement, or the same one after a pause, until it is done. */
@@ -192,34 +195,7 @@ export class JobSettlement {
     return questionOf(this.#of, this.#otherEnd, this.#input, this.#settlement);
   }
 
-  #hooks(): readonly SettlementHook[] {
-    const { host, envelope } = this.#of;
-    const hooks = hooksFor(host.hooks, envelope, this.#settlement);
-    if (!this.#acrossOutage && this.#own.sharedSince === undefined) return hooks;
-    const withdrawal = letterWithdrawal(host);
-    return withdrawal.concerns(envelope, this.#settlement) ? [...hooks, withdrawal] : hooks;
-  }
-
-  /** What the hooks publish belongs to the attempt that was the last of its batch. */
-  #withHooks(hooks: readonly SettlementHook[]): Promise<void> {
-    const { host, delivery, trace } = this.#of;
-    const carryOut = (): Promise<void> =>
-      settleWithHooks(host, delivery, hooks, { settled: this.#settled(), sparing: this.#sparing });
-    return trace === undefined ? carryOut() : trace.run(carryOut);
-  }
-
-  #settled(): Settled {
-    const { host, delivery, envelope, found } = this.#of;
-    return {
-      envelope,
-      message: delivery.message,
-      settlement: this.#settlement,
-      recorded: found?.recorded,
-      lease: delivery.lease,
-      alsoSettle: async (steps) => {
-        await host.broker.settle(delivery, steps);
-        recordSteps(host, steps, this.#own);
-      },
-    };
+  get #hooks(): ReturnType<typeof hooksOf> {
+    return hooksOf(this.#of, this.#settlement, this.#isShared);
   }
 }

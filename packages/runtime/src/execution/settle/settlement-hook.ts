@@ -1,13 +1,10 @@
 import {
   type Broker,
-  type Delivery,
   type Envelope,
   type HistoryRecord,
   type JobRef,
   type Lease,
-  type Logger,
   type QueueMessage,
-  recordError,
   type Settlement,
   type SettlementStep,
 } from "@millrace/core";
@@ -62,59 +59,6 @@ export function hooksFor(
   let found: SettlementHook[] | undefined;
   for (const hook of hooks) if (hook.concerns(envelope, settlement)) (found ??= []).push(hook);
   return found ?? NO_HOOKS;
-}
-
-/** Carries a settlement out with what its hooks do between the last publication and the ack. */
-export async function settleWithHooks(
-  { broker, log }: { readonly broker: Broker; readonly log: Logger },
-  delivery: Delivery,
-  hooks: readonly SettlementHook[],
-  { settled, sparing }: { readonly settled: Settled; readonly sparing: boolean },
-): Promise<void> {
-  const { steps } = settled.settlement;
-  for (const hook of hooks) await lookBefore(hook, settled, log);
-  // With no steps a broker lets the delivery go.
-  if (steps.length > 1) await broker.settle(delivery, steps.slice(0, -1));
-  for (const hook of hooks) {
-    try {
-      await hook.beforeAck?.(settled);
-    } catch (error) {
-      if (!sparing || hook.canBeSpared !== true) throw error;
-      const { id: job, queue } = settled.envelope;
-      log.warn(
-        { job, queue, error: recordError(error) },
-        "a job is settled without what follows it",
-      );
-    }
-  }
-  await broker.settle(delivery, steps.slice(-1));
-}
-
-async function lookBefore(hook: SettlementHook, settled: Settled, log: Logger): Promise<void> {
-  try {
-    await hook.before?.(settled);
-  } catch (error) {
-    const { id: job, queue } = settled.envelope;
-    log.debug({ job, queue, error: recordError(error) }, "what lies by a job is left there");
-  }
-}
-
-/** What follows the ack. Never rejects. */
-export async function followUp(
-  hooks: readonly SettlementHook[],
-  settled: Settled,
-  log: Logger,
-): Promise<void> {
-  for (const hook of hooks) {
-    try {
-      await hook.afterAck?.(settled);
-    } catch (error) {
-      log.warn(
-        { job: settled.envelope.id, error: recordError(error) },
-        "what follows a settlement could not be done",
-      );
-    }
-  }
 }
 
 /**
