@@ -30,8 +30,8 @@ const ROOM_PAUSE = 1;
  * (jobs that wait for each other only) → quarantine (suspects only). A producer's job whose start
  * is yet to come is parked instead. In one turn, where nothing is to be asked.
  *
- * What comes from outside meanwhile puts the job into another phase: the step that is under way
- * finds that nobody waits for its answer any more, and takes nothing more.
+ * What comes from outside meanwhile puts the job into another phase: the step that is under way is
+ * interrupted, and takes nothing more.
  */
 export function admission(of: JobInHand): AdmissionResult | Promise<AdmissionResult> {
   if (of.crashes > 0) of.host.quarantine.arrived(of);
@@ -40,9 +40,14 @@ export function admission(of: JobInHand): AdmissionResult | Promise<AdmissionRes
 }
 
 async function untilDecided(of: JobInHand, first: Promise<Answer>): Promise<AdmissionResult> {
-  for (let next: AdmissionResult | Promise<Answer> = first; ; next = decide(of)) {
-    const answer = await next;
-    if (answer !== "again") return answer;
+  try {
+    for (let next: AdmissionResult | Promise<Answer> = first; ; next = decide(of)) {
+      const answer = await next;
+      if (answer !== "again") return answer;
+    }
+  } catch (error) {
+    if (error instanceof Interrupted) return "unknown";
+    throw error;
   }
 }
 
@@ -66,12 +71,12 @@ function mayBeOver({ host, delivery, envelope, crashes }: JobInHand): boolean {
 
 async function recallFirst(of: JobInHand): Promise<Answer> {
   const { host, delivery, envelope } = of;
-  if (!enter(of, "recalling")) return "unknown";
+  enter(of, "recalling");
   if (delivery.deliveryCount > 1) reportRedelivered(host, envelope, delivery.deliveryCount);
   // Running a settled job again would be worse than waiting; when the lease goes meanwhile, the
   // next holder asks.
-  const found = (await ask(of, "recalling", () => recall(of)))?.answer;
-  if (found === undefined || "isRunning" in found) return "unknown";
+  const found = await ask(of, () => recall(of));
+  if ("isRunning" in found) return "unknown";
   if ("isPoison" in found) return admitNow(of, found.isPoison);
   of.found = outcomeOfEnd(found.end);
   return refuse(of, of.found.outcome);
@@ -105,10 +110,8 @@ function admitNow(of: JobInHand, isPoison: boolean): AdmissionResult | Promise<A
 /** A producer's job is to start later: there may be only so many of those. */
 async function park(of: JobInHand, deferral: Outcome): Promise<Answer> {
   const { host, envelope } = of;
-  if (!enter(of, "parking")) return "unknown";
-  const asked = await ask(of, "parking", () => host.parked.take(envelope.queue, "delayed"));
-  if (asked === undefined) return "unknown";
-  const most = asked.answer;
+  enter(of, "parking");
+  const most = await ask(of, () => host.parked.take(envelope.queue, "delayed"));
   return refuse(of, most === undefined ? deferral : parkedFull(envelope.queue, most));
 }
 
@@ -118,7 +121,7 @@ async function enterLimits(
   admitted: Admitted,
 ): Promise<Answer> {
   const { host, delivery, envelope, abort } = of;
-  if (!enter(of, "entering")) return "unknown";
+  enter(of, "entering");
   of.limitedSince ??= host.clock.monotonic();
   const { message, deliveryCount } = delivery;
   const entrant = { envelope, job: admitted.job, message, deliveryCount };
@@ -127,25 +130,24 @@ async function enterLimits(
   );
   of.entered = held;
   for (const limit of limits) {
-    const asked = await ask(of, "entering", () => held.enter(limit, entrant));
-    if (asked === undefined) return "unknown";
-    if (asked.answer !== undefined) return blockOrWait(of, asked.answer, held);
+    const refusal = await ask(of, () => held.enter(limit, entrant));
+    if (refusal !== undefined) return blockOrWait(of, refusal, held);
   }
   return quarantine(of, admitted);
 }
 
 async function blockOrWait(of: JobInHand, refusal: Outcome, held: EnteredLimits): Promise<Answer> {
-  const mayWaitThere = await isRoomToWait(of, refusal);
-  if (of.phase !== "entering") return "unknown";
-  if (mayWaitThere) return enter(of, "decided") ? { refusal, yields: true } : "unknown";
+  if (await isRoomToWait(of, refusal)) return { ...refuse(of, refusal), yields: true };
   const { reason } = of.abort;
   if (reason !== undefined) return refuse(of, outcomeOfAbort(reason));
   // What it was let in with at other limits must not be kept from others meanwhile. Afterwards all
   // is looked at anew: it may have expired.
+  enter(of, "entering");
   of.waitsForRoom = true;
   await held.leave(undefined);
   await of.rest(ROOM_PAUSE);
-  return of.phase === "entering" ? "again" : "unknown";
+  enter(of, "entering");
+  return "again";
 }
 
 /**
@@ -157,8 +159,7 @@ async function isRoomToWait(of: JobInHand, refusal: Outcome): Promise<boolean> {
   const { host, envelope } = of;
   const { message, deliveryCount } = of.delivery;
   if (refusal.kind !== "blocked" || message.origin === "runtime" || deliveryCount > 1) return true;
-  const asked = await ask(of, "entering", () => host.parked.take(envelope.queue, "blocked"));
-  return asked !== undefined && asked.answer === undefined;
+  return (await ask(of, () => host.parked.take(envelope.queue, "blocked"))) === undefined;
 }
 
 function quarantine(of: JobInHand, admitted: Admitted): AdmissionResult | Promise<Answer> {
@@ -167,7 +168,7 @@ function quarantine(of: JobInHand, admitted: Admitted): AdmissionResult | Promis
     if (of.crashes > 0) suspects.cleared(of);
     return finish(of, admitted);
   }
-  if (!enter(of, "quarantined")) return "unknown";
+  enter(of, "quarantined");
   const turn = Promise.withResolvers<void>();
   const awayMs = suspects.ask(of, turn.resolve);
   return awayMs === undefined
@@ -186,11 +187,11 @@ async function runInQuarantine(
 ): Promise<Answer> {
   const { host, delivery, envelope } = of;
   await turn;
-  const begun = await ask(of, "quarantined", async () => {
+  await ask(of, async () => {
     await host.begunRuns.begin(envelope, delivery.message);
     of.isQuarantined = true;
   });
-  return begun === undefined ? "unknown" : finish(of, admitted);
+  return finish(of, admitted);
 }
 
 function finish(of: JobInHand, admitted: Admitted): AdmissionResult {
@@ -199,41 +200,36 @@ function finish(of: JobInHand, admitted: Admitted): AdmissionResult {
   // What lay in the socket while the event loop was stalled may be another's by now; nobody has
   // said so yet.
   if (!of.delivery.lease.isHeld()) return refuse(of, { kind: "lease-lost" });
-  return enter(of, "decided") ? admitted : "unknown";
+  enter(of, "decided");
+  return admitted;
 }
 
-function refuse(of: JobInHand, refusal: Outcome): AdmissionResult {
-  return enter(of, "decided") ? { refusal } : "unknown";
+function refuse(of: JobInHand, refusal: Outcome): { readonly refusal: Outcome } {
+  enter(of, "decided");
+  return { refusal };
 }
 
-/** The next phase, unless the job was interrupted: a step hears of that some turns later. */
-function enter(of: JobInHand, phase: Phase): boolean {
-  if (!of.isBeingAdmitted) return false;
+/** The job was ended from outside. */
+class Interrupted extends Error {}
+
+/** The next phase. @throws Interrupted a step hears of that some turns later */
+function enter(of: JobInHand, phase: Phase): void {
+  if (!of.isBeingAdmitted) throw new Interrupted();
   of.phase = phase;
-  return true;
 }
 
-/**
- * Asks the broker until it answers.
- *
- * @returns undefined where the job is not in this phase any more; without a lease it is settled
- *   then
- */
-async function ask<T>(
-  of: JobInHand,
-  phase: Phase,
-  question: () => Promise<T>,
-): Promise<{ readonly answer: T } | undefined> {
-  const { host, delivery, envelope } = of;
-  for (let tries = 0; of.phase === phase; tries += 1) {
+/** Asks the broker until it answers. Without a lease the job is settled. @throws Interrupted */
+async function ask<T>(of: JobInHand, question: () => Promise<T>): Promise<T> {
+  const { host, delivery, envelope, phase } = of;
+  for (let tries = 0; of.isBeingAdmitted; tries += 1) {
     try {
       const answer = await question();
-      return of.phase === phase ? { answer } : undefined;
+      if (of.phase === phase) return answer;
     } catch (error) {
       reportTrouble(host, envelope, error, undefined);
       if (of.phase === phase && delivery.lease.isHeld()) await of.rest(tries);
       if (of.phase === phase && !delivery.lease.isHeld()) of.end({ kind: "lease-lost" });
     }
   }
-  return undefined;
+  throw new Interrupted();
 }
