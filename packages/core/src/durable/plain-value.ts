@@ -1,12 +1,16 @@
 import { DEFAULT_MAX_VALUES } from "../envelope/body-limits.ts";
 import { scanJson } from "../envelope/json-scan.ts";
+import { fieldBesideEntries } from "../envelope/list-fields.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 
 const MAX_DEPTH = 64;
+/** Of a field's name. */
+const MOST_SHOWN = 50;
 
 /**
- * What of a value JSON would lose or alter, with its place. A field that is `undefined` is left
- * out, as JSON has it.
+ * What of a value JSON would lose or alter, with its place. What is `undefined` is as JSON has it:
+ * a field is left out, and an entry of a list is `null`. Whoever keeps the value keeps what is read
+ * back.
  *
  * @param place where the value stands: `context`
  * @returns undefined where it can be held as it is
@@ -34,6 +38,9 @@ function ofObject(value: object, place: string, depth: number): string | undefin
   // Of another realm too, as where a test runner has one of its own.
   if (!isList && prototype !== null && Object.getPrototypeOf(prototype) !== null)
     return `${place} is a ${value.constructor.name || "object of a class"}`;
+  const beside = isList ? fieldBesideEntries(value) : undefined;
+  if (beside !== undefined)
+    return `${place} is a list with a field of its own, ${JSON.stringify(beside.slice(0, MOST_SHOWN))}`;
   for (const [key, item] of Object.entries(value)) {
     const trouble = notPlain(item, isList ? `${place}[${key}]` : `${place}.${key}`, depth + 1);
     if (trouble !== undefined) return trouble;

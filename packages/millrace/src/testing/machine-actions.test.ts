@@ -53,3 +53,34 @@ test("what an action changes in its context, parameters or event is no change of
   });
   expect(printed).toEqual([2, 2]);
 });
+
+test("a host that goes on with a machine decides by what is stored of it, as another one would", async () => {
+  const asked = setup({
+    types: { context: {} as { answers: unknown[] }, events: {} as { type: "ASK" | "LOOK" } },
+    actions: { ask: assign({ answers: [1, undefined] }) },
+  }).createMachine({
+    ...{ context: { answers: [] }, initial: "open" },
+    states: {
+      open: {
+        on: {
+          ASK: { actions: "ask" },
+          LOOK: [
+            { guard: ({ context }) => context.answers[1] === null, target: "unanswered" },
+            { target: "unknown" },
+          ],
+        },
+      },
+      ...{ unanswered: {}, unknown: {} },
+    },
+  });
+  const survey = defineMachine({ name: "survey", machine: asked });
+  await using runtime = await createTestRuntime({ jobs: [], machines: [survey] });
+  const machine = runtime.client.machine(survey, "1");
+  await machine.start();
+  for (const type of ["ASK", "LOOK"] as const) await machine.send({ type });
+  await runtime.drain();
+  expect(await machine.snapshot()).toMatchObject({
+    value: "unanswered",
+    context: { answers: [1, null] },
+  });
+});
