@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "@millrace/core";
+import type { Clock } from "@millrace/core";
 
 const STEPS_MS = [50, 200, 500, 1_000, 2_000] as const;
 
@@ -7,7 +7,8 @@ const STEPS_MS = [50, 200, 500, 1_000, 2_000] as const;
  */
 export class Pause {
   readonly #clock: Clock;
-  #waiting: { readonly timer: Timer; readonly resolve: () => void } | undefined;
+  /** What ends the waits under way: a step that was interrupted may wait beside the next one. */
+  readonly #ends = new Set<() => void>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -17,16 +18,18 @@ export class Pause {
   wait(tries: number): Promise<void> {
     const ms = STEPS_MS[Math.min(tries, STEPS_MS.length - 1)] ?? 0;
     return new Promise((resolve) => {
-      this.#waiting = { resolve, timer: this.#clock.setTimer(ms, () => this.cutShort()) };
+      const end = (): void => {
+        timer.cancel();
+        this.#ends.delete(end);
+        resolve();
+      };
+      const timer = this.#clock.setTimer(ms, end);
+      this.#ends.add(end);
     });
   }
 
-  /** Ends a wait that is under way now. */
+  /** Ends all waits that are under way now. */
   cutShort(): void {
-    const waiting = this.#waiting;
-    if (waiting === undefined) return;
-    this.#waiting = undefined;
-    waiting.timer.cancel();
-    waiting.resolve();
+    for (const end of this.#ends) end();
   }
 }
