@@ -3,6 +3,7 @@ import { configDefaults, defineConfig } from "vitest/config";
 import { FileOrder } from "./test/harness/file-order.ts";
 import { clusterMode, patient } from "./test/harness/cluster/mode.ts";
 import { isShortPart, longGlobs } from "./test/harness/part.ts";
+import { filesTogether } from "./test/harness/together.ts";
 
 /** In cluster mode everything is made with three replicas. */
 const alias =
@@ -16,6 +17,8 @@ const alias =
           ),
         },
       ];
+
+const together = filesTogether();
 
 export default defineConfig({
   resolve: { alias },
@@ -33,22 +36,23 @@ export default defineConfig({
         test: {
           name: "alone",
           include: ["test/**/*.test.ts", "examples/**/*.test.ts", "bench/**/*.test.ts"],
+          exclude: [...together],
         },
       },
       {
-        // The files of the packages take milliseconds, and to start a process and to load everything
-        // anew for each took three times as long. What a file leaves changed fails it.
+        // To start a process for each and to load everything anew took longer than its tests.
         extends: true,
         test: {
           name: "together",
-          include: ["packages/*/{src,page}/**/*.test.ts"],
+          include: [...together],
           isolate: false,
           setupFiles: ["test/harness/left-behind.ts"],
         },
       },
     ],
-    // Most files wait most of the time, for processes to start and leases to end: two cores serve three.
-    maxWorkers: 3,
+    // Most files wait most of the time, for processes to start and leases to end: two cores serve
+    // three, and four of those that wait for less.
+    maxWorkers: isShortPart() ? 4 : 3,
     sequence: { sequencer: FileOrder },
     retry: 0,
     passWithNoTests: false,

@@ -44,17 +44,20 @@ function rankIn(folders: readonly string[], path: string): number {
 
 /**
  * Vitest's own order (what failed, what took long the last time, what is large), put into
- * `fileOrder`.
+ * `fileOrder`: first of the files with a process each, then of those that share some, which are
+ * short. A shared process goes on for as long as files of its kind follow.
  */
 export class FileOrder extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const { root } = this.ctx.config;
-    const byPath = new Map(
-      (await super.sort(files)).map((file) => [
-        relative(root, file.moduleId).split(sep).join("/"),
-        file,
-      ]),
-    );
-    return fileOrder([...byPath.keys()]).flatMap((path) => byPath.get(path) ?? []);
+    const sorted = await super.sort(files);
+    return [true, false].flatMap((isolate) => {
+      const byPath = new Map(
+        sorted
+          .filter((file) => file.project.config.isolate === isolate)
+          .map((file) => [relative(root, file.moduleId).split(sep).join("/"), file]),
+      );
+      return fileOrder([...byPath.keys()]).flatMap((path) => byPath.get(path) ?? []);
+    });
   }
 }
