@@ -31,7 +31,7 @@ describeEachServer("the fields of an error", (server) => {
     const handler = charge.handler(({ input }) => {
       throw new PaymentDeclined(input.order);
     });
-    const node = await runNode({ ...on, jobs: [handler] });
+    const node = await runNode({ ...on, jobs: [handler], healthPort: 0 });
     onTestFinished(() => node.stop());
     const client = await connect(on);
     onTestFinished(() => client.close());

@@ -1,4 +1,4 @@
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import { LONG } from "./part.ts";
@@ -22,4 +22,10 @@ test("what freezes, kills and counts processes shares none", () => {
   expect(
     together.filter((path) => /^test\/(broker-nats|cli|outbox|reliability)\//.test(path)),
   ).toEqual([]);
+});
+
+test("none puts another module in a module's place: those that were loaded with it would stay", () => {
+  const mocks = (path: string): boolean =>
+    /\bvi\.(do)?mock\(/i.test(readFileSync(resolve(root, path), "utf8"));
+  expect(together.filter(mocks)).toEqual([]);
 });
