@@ -122,18 +122,26 @@ describe.skipIf(older.state === "missing")(`17: beside ${title}`, () => {
           await node.heard("leading", ({ leading }) => leading);
           await node.heard("started", ({ id }) => id.startsWith(`cron:${TICK}:`));
         };
-        let node = await two.node("old", { ticks: true });
-        await leads(node);
-        for (const version of ["new", "old"] as const) {
-          const next = await two.node(version, { ticks: true });
-          await node.retire();
-          await leads(next);
-          node = next;
-        }
-        await two.client.cron.pause(TICK);
-        await two.client.queues.drain(SHARED, { timeout: patient(20_000) });
-        const records = await readRecords(server.url, two.namespace);
-        expect(expectEverySecond(ticksOf(records, TICK), TICK)).toBeGreaterThanOrEqual(3);
+        const handedOver = async (): Promise<void> => {
+          let node = await two.node("old", { ticks: true });
+          await leads(node);
+          for (const version of ["new", "old"] as const) {
+            const next = await two.node(version, { ticks: true });
+            await node.retire();
+            await leads(next);
+            node = next;
+          }
+          await two.client.cron.pause(TICK);
+          // A leader may be amid its last tick.
+          await eventually(
+            async () => (await two.client.cron.list()).every(({ state }) => !state.intent),
+            { withinMs: 20_000, describe: "no tick is under way" },
+          );
+          await two.client.queues.drain(SHARED, { timeout: patient(60_000) });
+          const records = await readRecords(server.url, two.namespace);
+          expect(expectEverySecond(ticksOf(records, TICK), TICK)).toBeGreaterThanOrEqual(3);
+        };
+        await two.told(handedOver());
       });
 
       it.each([

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { HistoryRecord } from "@millrace/core";
 import { connect, type Millrace } from "millrace";
 import { startChild, type TestChild } from "../../harness/child.ts";
 import { cleanUpLater } from "../../harness/cleanup.ts";
@@ -12,10 +13,12 @@ import {
   type VersionedConfig,
 } from "../programs/versioned.ts";
 import type { OlderPrograms } from "./older-version.ts";
+import { readRecords } from "./records.ts";
 
 const START_MS = 90_000;
 const PATIENCE_MS = 60_000;
 const TODAYS_PROGRAMS = join(import.meta.dirname, "../programs");
+const LAST_LINES = 20;
 /** So short that what is published a moment later is not held back by its id. */
 const DEDUPE_MS = 100;
 
@@ -48,6 +51,7 @@ export class TwoVersions {
   readonly client: Millrace;
   readonly #server: TestServer;
   readonly #older: OlderPrograms;
+  readonly #children: { readonly name: string; readonly child: TestChild }[] = [];
 
   static async open(server: TestServer, older: OlderPrograms): Promise<TwoVersions> {
     const namespace = server.namespace();
@@ -90,14 +94,49 @@ export class TwoVersions {
     const child = startChild(join(programs, "versioned-program.ts"), {
       args: [JSON.stringify(config)],
     });
+    this.#children.push({ name: `${this.#children.length + 1} (${version})`, child });
     await child.line(/^ready$/, START_MS);
     return controls(child);
+  }
+
+  /** A failure says what is stored of the schedules and the queue, and what all nodes said. */
+  async told<T>(doing: Promise<T>): Promise<T> {
+    try {
+      return await doing;
+    } catch (cause) {
+      throw new Error(`${String(cause)}\n${await this.#whatIs()}`, { cause });
+    }
+  }
+
+  async #whatIs(): Promise<string> {
+    const { cron, queues, dead } = this.client;
+    const looks: readonly (readonly [string, () => Promise<unknown>])[] = [
+      ["the schedules", () => cron.list()],
+      ["the queue", () => queues.snapshot(SHARED)],
+      ["dead letters", () => dead.list({ queue: SHARED })],
+      ["records", async () => shortly(await readRecords(this.#server.url, this.namespace))],
+    ];
+    const stored = looks.map(async ([what, look]) => {
+      const seen = await look().catch(String);
+      return `${what}: ${JSON.stringify(seen)}`;
+    });
+    const said = this.#children.flatMap(({ name, child }) => [
+      `node ${name} said`,
+      ...child.output().slice(-LAST_LINES),
+    ]);
+    return [...(await Promise.all(stored)), ...said].join("\n");
   }
 
   /** What a job returned: the version of the node that ran it. */
   ranOn(id: string): Promise<unknown> {
     return this.client.handle(id, SHARED).result({ timeout: PATIENCE_MS });
   }
+}
+
+function shortly(records: readonly HistoryRecord[]): readonly string[] {
+  return records.map(({ id, sequence, state, reason = "", at, node = "" }) =>
+    [id, sequence, state, reason, new Date(at).toISOString(), node].join(" "),
+  );
 }
 
 function controls(child: TestChild): VersionedNode {

@@ -21,11 +21,17 @@ const say = (message: Said): void => {
   if (process.connected) process.send?.(message);
 };
 
-const schedule = defineSchedule({ name: TICK, cron: "* * * * * *", job: JOBS.step, input: {} });
+// On a busy machine nobody leads for longer than ticks are in time: they are made up for all the
+// same.
+const schedule = defineSchedule({
+  ...{ name: TICK, cron: "* * * * * *", missed: { all: 100 } },
+  ...{ job: JOBS.step, input: {} },
+});
 const node = await createNode({
   ...options,
   slots,
-  leaseMs: 1_000,
+  // None of these tests ends one: a busy machine keeps a process waiting for a second.
+  leaseMs: 3_000,
   graceMs: 300,
   jobs: [
     JOBS.step.handler(step),
