@@ -157,7 +157,7 @@ export {
 export { endMark, type EndRef, LONGEST_CHAIN } from "./envelope/chain-link.ts";
 export { writeFittingEnvelope } from "./envelope/fit-envelope.ts";
 export { requireSubject } from "./envelope/subject.ts";
-export { MAX_HEADERS, travellingHeaders } from "./envelope/headers.ts";
+export { MAX_HEADERS, tooManyReceived, travellingHeaders } from "./envelope/headers.ts";
 export type { MessageOrigin, QueueMessage } from "./envelope/message.ts";
 export { MAX_REASON } from "./envelope/text-limits.ts";
 export {

@@ -144,6 +144,24 @@ test("a message that can't be published is set aside with its reason, and holds 
   expect(stored()).toEqual(["a", "lost"]);
 });
 
+test("one with more headers than a job may have is set aside, for a stream and for listeners", async () => {
+  const insert = database.prepare(
+    "INSERT INTO millrace_outbox (id, queue, kind, subject, body, headers) VALUES (?, 'orders.>', ?, 'orders.paid', '{}', ?)",
+  );
+  const many = Object.fromEntries(Array.from({ length: 1_101 }, (_, n) => [`x-${n}`, ""]));
+  const traced = { a: "x".repeat(40_000), traceparent: "t", baggage: "b".repeat(8_000) };
+  insert.run("many", "message", JSON.stringify(many));
+  insert.run("long", "notice", JSON.stringify({ a: "x".repeat(60_000) }));
+  insert.run("traced", "message", JSON.stringify(traced));
+  await round();
+  expect(stored()).toEqual(["traced"]);
+  expect(heard()).toEqual([]);
+  expect(await store.listSetAside(9)).toMatchObject([
+    { id: "many", reason: "invalid-header", detail: expect.stringContaining("1100") as string },
+    { id: "long", reason: "invalid-header", detail: expect.stringContaining("51200") as string },
+  ]);
+});
+
 test("what can't be published now waits, and what was published does not wait with it", async () => {
   for (const id of ["a", "b", "c"]) outbox(database).publish("orders.paid", 1, { id });
   outbox(database).enqueue(mail, { to: "ada" });

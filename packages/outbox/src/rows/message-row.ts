@@ -11,6 +11,7 @@ import {
   refuseUnknown,
   requireId,
   requireSubject,
+  tooManyReceived,
 } from "@millrace/core";
 import { tooLarge } from "./large-body.ts";
 import { tracedHeaders } from "./traced-headers.ts";
@@ -163,6 +164,9 @@ function headersOf(text: string): Readonly<Record<string, string>> {
       throw new MillraceError("invalid-header", `The header ${name} holds half of a letter.`);
     headers[name] = one;
   }
+  // As those of a job, with room for a trace: a stream stores no more, and listeners hold them all.
+  const crowded = tooManyReceived(headers, false);
+  if (crowded !== undefined) throw new MillraceError("invalid-header", `${crowded}.`);
   return headers;
 }
 
