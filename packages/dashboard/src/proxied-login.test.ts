@@ -1,4 +1,5 @@
 import { request } from "node:http";
+import { SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import type { DashboardAccount } from "./access/users.ts";
 import type { Fleet } from "./fleet/fleet.ts";
@@ -6,8 +7,15 @@ import { serveDashboard, type ServeDashboardOptions } from "./serve-dashboard.ts
 
 /** Nothing else of it is asked for here. */
 const millrace = {
-  onStatus: () => () => {},
+  ...{ status: "connected", onStatus: () => () => {} },
   operations: { serve: async () => ({ stop: async () => {} }) },
+  samples: { serve: async () => ({ stop: async () => {} }) },
+  jobs: {
+    async *watch({ signal }: { readonly signal: AbortSignal }) {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+      yield* [];
+    },
+  },
 } as unknown as Fleet;
 const ADA: DashboardAccount = { name: "ada", role: "operator" };
 const ANYBODY: DashboardAccount = { name: "*", role: "viewer" };
@@ -133,4 +141,24 @@ test.each([
   ["a proxy, and no login", { proxies: ["127.0.0.1"] }, "dashboard-unprotected"],
 ])("does not start with %s", async (_what, options, code) => {
   await expect(serving(options as Partial<ServeDashboardOptions>)).rejects.toMatchObject({ code });
+});
+
+test("a page that a proxy let in is let in anew after five minutes, as the proxy may refuse it by then", async () => {
+  const clock = new SimulatedClock();
+  const options = { ...BEHIND_PROXY, accounts: [ADA], clock };
+  const served = await serveDashboard({ millrace, port: 0, localName: "me@here", ...options });
+  onTestFinished(() => served.close());
+  const response = await fetch(`${served.url}api/live`, { headers: [[...named("ada")]] });
+  let [breaths, isOver] = [0, false];
+  const heard = (async () => {
+    for await (const piece of response.body ?? [])
+      breaths += new TextDecoder().decode(piece).split("event: alive").length - 1;
+    isOver = true;
+  })();
+  for (let breath = 1; breath <= 20; breath += 1) {
+    await expect.poll(() => breaths, { timeout: 20_000 }).toBe(breath);
+    expect(isOver).toBe(false);
+    await clock.advance("15s");
+  }
+  await heard;
 });

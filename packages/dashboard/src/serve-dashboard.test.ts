@@ -146,8 +146,9 @@ test.each<[string, unknown]>([
   ["a word for a right", [{ ...BOB, payloads: "no" }]],
   ["no account", [null]],
   ["no list", BOB],
+  ["nothing", null],
 ])("accounts with %s are refused, and no password is said", async (_, accounts) => {
-  const options = { ...usual, accounts } as Parameters<typeof serveDashboard>[0];
+  const options = { ...usual, accounts, host: "0.0.0.0" } as Parameters<typeof serveDashboard>[0];
   const error: unknown = await serveDashboard(options).then(
     (served) => served.close(),
     (refused: unknown) => refused,

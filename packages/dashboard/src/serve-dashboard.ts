@@ -78,13 +78,14 @@ export async function serveDashboard(options: ServeDashboardOptions): Promise<Se
     userHeader,
     ...rest
   } = options;
+  const clock = rest.clock ?? systemClock;
+  const login = loginOf({ accounts, proxies, userHeader, clock });
   const isLocal = isLoopback(host);
   if (!isLocal && accounts.length === 0)
     throw new MillraceError(
       "dashboard-unprotected",
       `The dashboard would listen on ${host}, where other machines reach it, and nobody would have to log in. Set MILLRACE_UI_USERS (name:operator:password), or listen on 127.0.0.1.`,
     );
-  const login = loginOf({ accounts, proxies, userHeader });
   if ((proxies ?? []).length > 0 && accounts.length === 0)
     throw new MillraceError(
       "dashboard-unprotected",
@@ -99,9 +100,7 @@ export async function serveDashboard(options: ServeDashboardOptions): Promise<Se
     ...(isLocal ? { hosts: [...LOOPBACK_HOSTS, host] } : {}),
   });
   const answer =
-    accounts.length === 0
-      ? dashboard
-      : guarded(dashboard, login, new FailedLogins(rest.clock ?? systemClock));
+    accounts.length === 0 ? dashboard : guarded(dashboard, login, new FailedLogins(clock));
   const server = createAdaptorServer({ fetch: answer, overrideGlobalObjects: false });
   try {
     await listening(server, port, host);

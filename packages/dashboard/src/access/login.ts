@@ -1,4 +1,4 @@
-import { MillraceError } from "@millrace/core";
+import { type Clock, MillraceError } from "@millrace/core";
 import { type Sent, TrustedProxies, valuesOf } from "./trusted-proxies.ts";
 import type { DashboardUser } from "./user.ts";
 import { accountsAuthorize, type DashboardAccount, namedUser, requireAccounts } from "./users.ts";
@@ -7,7 +7,14 @@ interface LoginOptions {
   readonly accounts: readonly DashboardAccount[];
   readonly proxies: readonly string[] | undefined;
   readonly userHeader: string | undefined;
+  readonly clock: Clock;
 }
+
+/**
+ * The word of a proxy is of the moment of a request. One that goes on for longer, a page's live
+ * feed, ends: the page comes back by itself, by way of the proxy, which may refuse it now.
+ */
+const NAMED_MS = 5 * 60_000;
 
 /** Who it is that asks: by the word of a trusted proxy, or by a password. */
 export interface Login {
@@ -20,13 +27,13 @@ export interface Login {
 }
 
 /** @throws MillraceError `invalid-option` */
-export function loginOf({ accounts, proxies = [], userHeader }: LoginOptions): Login {
+export function loginOf({ accounts, proxies = [], userHeader, clock }: LoginOptions): Login {
   requireAccounts(accounts);
   if (!Array.isArray(proxies)) throw wrong("proxies: must be a list of addresses.");
   const trusted = new TrustedProxies(proxies);
   requireHeader(userHeader, proxies, accounts);
   const byPassword = accountsAuthorize(accounts);
-  const named = new WeakMap<Request, DashboardUser>();
+  const named = new WeakMap<Request, { readonly user: DashboardUser; readonly until: number }>();
   const nameOf = (sent: Sent): string | undefined => {
     if (userHeader === undefined || !trusted.sent(sent)) return undefined;
     // Sent twice, one of them may be the stranger's own that the proxy let through.
@@ -35,11 +42,14 @@ export function loginOf({ accounts, proxies = [], userHeader }: LoginOptions): L
   };
   return {
     takesPasswords: accounts.some(({ password }) => password !== undefined),
-    authorize: (request) => named.get(request) ?? byPassword(request),
+    authorize: (request) => {
+      const by = named.get(request);
+      return by !== undefined && clock.monotonic() < by.until ? by.user : byPassword(request);
+    },
     isNamed: (request, sent) => {
       const name = nameOf(sent);
       const user = name === undefined ? undefined : namedUser(accounts, name);
-      if (user !== undefined) named.set(request, user);
+      if (user !== undefined) named.set(request, { user, until: clock.monotonic() + NAMED_MS });
       return user !== undefined;
     },
     addressOf: (sent) => trusted.addressOf(sent),

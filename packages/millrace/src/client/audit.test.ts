@@ -1,4 +1,5 @@
 import { MillraceError } from "@millrace/core";
+import { createMask } from "@millrace/telemetry/masking";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test, vi } from "vitest";
 import {
@@ -15,7 +16,7 @@ function scene() {
   const clock = new SimulatedClock();
   const broker = new MemoryBroker({ clock });
   onTestFinished(() => broker.close());
-  return { clock, broker };
+  return { clock, broker, host: { broker, mask: createMask({ patterns: [/DE\d+/] }) } };
 }
 
 test("who, when, what, which and how many are kept, newest first, and found by action and time", async () => {
@@ -43,11 +44,11 @@ test("who, when, what, which and how many are kept, newest first, and found by a
 });
 
 test("a bulk change is on record while it is under way, and with its count or its error afterwards", async () => {
-  const { broker, clock } = scene();
+  const { broker, clock, host } = scene();
   const outcome = async (): Promise<AuditRecord["outcome"] | undefined> =>
     (await listAudit(broker))[0]?.outcome;
   const result = await audited(
-    broker,
+    host,
     { action: "dead retry", filter: { all: true, ids: ["a", "b"] } },
     async () => {
       expect(await outcome()).toEqual({ state: "begun" });
@@ -59,7 +60,7 @@ test("a bulk change is on record while it is under way, and with its count or it
   expect(await outcome()).toEqual({ state: "done", count: 3, failed: 0 });
   await clock.advance("1s");
   const refused = audited(
-    broker,
+    host,
     { action: "dead discard", filter: {} },
     () => Promise.reject(new MillraceError("queue-not-found", "No such queue.")),
     () => ({ count: 0 }),
@@ -73,14 +74,14 @@ test("a bulk change is on record while it is under way, and with its count or it
 });
 
 test("what was done is not told as failed where its record can't be completed", async () => {
-  const { broker } = scene();
+  const { broker, host } = scene();
   const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
   onTestFinished(() => warned.mockRestore());
   const store = await broker.documents(AUDIT_BUCKET);
   const noAnswer = new MillraceError("request-timeout", "no answer");
   vi.spyOn(broker, "documents").mockResolvedValue(store);
   const sent = audited(
-    broker,
+    host,
     { action: "machines send", filter: { id: "o-17" } },
     async () => {
       vi.spyOn(store, "put").mockRejectedValue(noAnswer);
@@ -94,13 +95,13 @@ test("what was done is not told as failed where its record can't be completed", 
 });
 
 test("a failure is told as it is where its record can't be completed", async () => {
-  const { broker } = scene();
+  const { broker, host } = scene();
   const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
   onTestFinished(() => warned.mockRestore());
   const store = await broker.documents(AUDIT_BUCKET);
   vi.spyOn(broker, "documents").mockResolvedValue(store);
   const refused = audited(
-    broker,
+    host,
     { action: "machines send", filter: {} },
     async () => {
       vi.spyOn(store, "put").mockRejectedValue(new MillraceError("request-timeout", "no answer"));
@@ -112,12 +113,12 @@ test("a failure is told as it is where its record can't be completed", async () 
 });
 
 test("where nothing can be recorded nothing is done", async () => {
-  const { broker } = scene();
+  const { broker, host } = scene();
   await broker.close();
   let done = false;
   await expect(
     audited(
-      broker,
+      host,
       { action: "dead retry", filter: {} },
       async () => void (done = true),
       () => ({ count: 1 }),
@@ -141,8 +142,8 @@ test("old records go, and what is no record is not shown", async () => {
 });
 
 test("a tool of one's own leaves a record of what it does, under the name of who asked for it", async () => {
-  const { broker } = scene();
-  const audit = auditOf(broker);
+  const { host } = scene();
+  const audit = auditOf(host);
   const intent = { action: "queues pause", filter: { queue: "mail" }, by: "ada" };
   expect(await audit.perform(intent, async () => "paused")).toBe("paused");
   await expect(
@@ -159,4 +160,14 @@ test("a tool of one's own leaves a record of what it does, under the name of who
     code: "queue-not-found",
     message: "no",
   });
+});
+
+test("the error of what failed is kept without what the client's own mask hides", async () => {
+  const { host } = scene();
+  const { list, perform } = auditOf(host);
+  const failed = perform({ action: "pay", filter: {} }, async () => {
+    throw new Error("DE0212 is blocked, token=abc");
+  });
+  await expect(failed).rejects.toThrow("DE0212");
+  expect(await list()).toMatchObject([{ outcome: { message: "*** is blocked, token=***" } }]);
 });

@@ -11,7 +11,7 @@ import {
   requireLimit,
   requireText,
 } from "@millrace/core";
-import { maskText } from "@millrace/telemetry/masking";
+import type { Mask } from "@millrace/telemetry/masking";
 import { whoAmI } from "./who-am-i.ts";
 import { among, type CallLimits, LIMITS, type LimitsPlaces } from "./call-limits.ts";
 
@@ -102,11 +102,17 @@ const INTENT_NAMES = optionNames<AuditIntent & CallLimits>({
 });
 export const AUDIT_LIMITS: LimitsPlaces<Audit> = { list: among(0), perform: among(0) };
 
-export function auditOf(broker: Broker): Audit {
+/** Where records of changes are kept, and what hides secrets in the errors of those that failed. */
+export interface AuditHost {
+  readonly broker: Broker;
+  readonly mask: Mask;
+}
+
+export function auditOf(host: AuditHost): Audit {
   return {
     list: async (query = {}) => {
       refuseUnknown(query, QUERY_NAMES, "audit.list()");
-      return listAudit(broker, query);
+      return listAudit(host.broker, query);
     },
     perform: async (intent, act, tally = () => ({ count: 1 })) => {
       refuseUnknown(intent, INTENT_NAMES, "audit.perform()");
@@ -119,7 +125,7 @@ export function auditOf(broker: Broker): Audit {
         signal?.throwIfAborted();
         return act();
       };
-      return audited(broker, intent, begun, tally);
+      return audited(host, intent, begun, tally);
     },
   };
 }
@@ -154,14 +160,14 @@ const TRIM_EVERY = 100;
  * @throws what `act` throws; MillraceError of the record's write
  * @example
  * const results = await audited(
- *   broker,
+ *   millrace,
  *   { action: "dead retry", filter: { queue: "mail" } },
  *   () => dead.retry({ queue: "mail" }),
  *   tallyLetters,
  * );
  */
 export async function audited<Result>(
-  broker: Broker,
+  { broker, mask }: AuditHost,
   intent: AuditIntent,
   act: () => Promise<Result>,
   tally: (result: Result) => AuditTally,
@@ -176,7 +182,7 @@ export async function audited<Result>(
     await endAfter(store, record, {
       state: "failed",
       code: known ? error.code : "internal",
-      message: maskText(error instanceof Error ? error.message : String(error)),
+      message: mask.text(error instanceof Error ? error.message : String(error)),
     });
     throw error;
   }

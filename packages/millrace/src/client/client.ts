@@ -93,7 +93,7 @@ export function createClient(broker: Broker, clock: Clock, parts: ClientParts = 
     queues: calls.each("queues", queuesOf(broker, clock), QUEUES_LIMITS),
     nodes: calls.each("nodes", nodesOf(broker), NODES_LIMITS),
     locks: calls.each("locks", locksOf(broker), LOCKS_LIMITS),
-    audit: calls.each("audit", auditOf(broker), AUDIT_LIMITS),
+    audit: calls.each("audit", auditOf({ broker, mask }), AUDIT_LIMITS),
     operations: {
       ...calls.each("operations", operationCalls, OPERATIONS_LIMITS),
       serve: (options) =>

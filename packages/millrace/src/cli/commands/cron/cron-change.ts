@@ -42,7 +42,7 @@ export const cronChange = command({
       );
     const [next] = await withClient(config, async (client) => {
       await audited(
-        client.broker,
+        client,
         { action: "cron change", filter: { name, ...(await onRecord(client, name, change)) } },
         () => client.cron.change(name, change),
         () => ({ count: 1 }),

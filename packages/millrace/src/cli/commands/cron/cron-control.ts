@@ -16,12 +16,12 @@ const ONE = {
 
 /** A change of one schedule, on record. */
 export function changeSchedule<Result>(
-  { broker }: Millrace,
+  client: Millrace,
   action: `cron ${"add" | "remove" | "pause" | "resume" | "run"}`,
   name: string,
   change: () => Promise<Result>,
 ): Promise<Result> {
-  return audited(broker, { action, filter: { name } }, change, () => ({ count: 1 }));
+  return audited(client, { action, filter: { name } }, change, () => ({ count: 1 }));
 }
 
 export const cronRemove = command({

@@ -49,7 +49,7 @@ export const deadEdit = command({
           exitCode: EXIT.failed,
         };
       const edited = await audited(
-        client.broker,
+        client,
         { action: "dead edit", filter: { id, queue: letter.queue } },
         () => client.dead.edit(id, payload, { queue: letter.queue, merge }),
         () => ({ count: 1 }),

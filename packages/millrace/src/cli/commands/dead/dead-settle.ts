@@ -157,7 +157,7 @@ async function settleLetters(
     filter: { ...filter, ids: call.args },
   };
   const results = await withTracedClient(call.config, call.io, (client) =>
-    audited(client.broker, intent, () => settle(client), tallyLetters),
+    audited(client, intent, () => settle(client), tallyLetters),
   );
   const failed = results.filter((result) => !result.ok);
   const succeeded = results.filter((result) => result.ok);

@@ -1,4 +1,4 @@
-import { shownFilter, showValue } from "@millrace/telemetry/masking";
+import { type Mask, shownFilter, showValue } from "@millrace/telemetry/masking";
 import type { AuditOutcome, AuditRecord } from "../../../client/audit.ts";
 import { duration, text, whole } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
@@ -41,6 +41,7 @@ export const auditList = command({
     const records = listed.map((record) => ({
       ...record,
       filter: shownFilter(record.filter, show),
+      outcome: shownOutcome(record.outcome, mask),
       ...(record.reason === undefined ? {} : { reason: mask.text(record.reason) }),
     }));
     return {
@@ -50,6 +51,11 @@ export const auditList = command({
     };
   },
 });
+
+/** Another program may have written it, whose own mask hides less. */
+function shownOutcome(outcome: AuditOutcome, mask: Mask): AuditOutcome {
+  return outcome.state === "failed" ? { ...outcome, message: mask.text(outcome.message) } : outcome;
+}
 
 function outcomeText(outcome: AuditOutcome): string {
   switch (outcome.state) {

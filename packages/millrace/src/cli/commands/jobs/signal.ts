@@ -34,7 +34,7 @@ export const signal = command({
       const where = flags.queue ?? (await client.job(id)).queue;
       // The value is not in the audit: it may be anything.
       await audited(
-        client.broker,
+        client,
         { action: "jobs signal", filter: { queue: where, id, signal: name.slice(0, 100) } },
         () => client.signal(where, id, name, value, signalId === undefined ? {} : { id: signalId }),
         () => ({ count: 1 }),

@@ -164,13 +164,13 @@ function removal(machine: string, id: string, removed: boolean) {
 
 /** A change of one machine, on record: which one, and no value of an input or an event. */
 function onRecord<Result>(
-  { broker }: Millrace,
+  client: Millrace,
   does: "start" | "send" | "stop" | "remove",
   filter: AuditIntent["filter"],
   act: () => Promise<Result>,
   tally: (result: Result) => AuditTally = () => ({ count: 1 }),
 ): Promise<Result> {
-  return audited(broker, { action: `machines ${does}`, filter }, act, tally);
+  return audited(client, { action: `machines ${does}`, filter }, act, tally);
 }
 
 /** An event's type for the audit. One that has none is refused where it is sent. */

@@ -1,5 +1,4 @@
 import {
-  type Broker,
   checkStored,
   type DocumentStore,
   type MachineDefinition,
@@ -11,7 +10,7 @@ import {
   someAtATime,
 } from "@millrace/core";
 import { shownError, showValue, type ShowValue } from "@millrace/telemetry/masking";
-import { audited } from "../../../client/audit.ts";
+import { audited, type AuditHost } from "../../../client/audit.ts";
 import { eachMachine } from "../../../client/machines/list-machines.ts";
 import { flag } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
@@ -65,8 +64,8 @@ export const machinesMigrate = command({
       throw new MillraceError("no-jobs", `No file in ${args.join(", ")} exports a machine.`);
     const show = showValue(false, maskOf(config));
     const byName = new Map(found.map((one) => [one.name, one]));
-    return withClient(config, async ({ broker }) => {
-      const tried = await tryAll(byName, await broker.documents(MACHINES_BUCKET));
+    return withClient(config, async (client) => {
+      const tried = await tryAll(byName, await client.broker.documents(MACHINES_BUCKET));
       const { checked, older } = tried;
       const failed = tried.failed.map((one) => shown(one, show));
       if (flags.check === true) {
@@ -81,7 +80,7 @@ export const machinesMigrate = command({
           text: () => "nothing was migrated\n",
           exitCode: EXIT.failed,
         };
-      const done = await migrateAll(broker, byName, older);
+      const done = await migrateAll(client, byName, older);
       const all = [...failed, ...done.failed.map((one) => shown(one, show))];
       const summary = `${checked} active machines were looked at, ${done.migrated} were migrated, ${done.busy} were busy and are migrated by what comes to them next, ${all.length} could not go on\n`;
       const json = { checked, migrated: done.migrated, busy: done.busy, failed: all };
@@ -127,7 +126,7 @@ async function tryAll(byName: ReadonlyMap<string, MachineDefinition>, documents:
 }
 
 async function migrateAll(
-  broker: Broker,
+  client: AuditHost,
   byName: ReadonlyMap<string, MachineDefinition>,
   older: readonly Older[],
 ) {
@@ -136,7 +135,7 @@ async function migrateAll(
   const migrate = async (one: Older): Promise<void> => {
     const definition = byName.get(one.machine);
     if (definition === undefined) return;
-    const done = await migrateStored(broker, definition, one);
+    const done = await migrateStored(client.broker, definition, one);
     if (done.state === "migrated") migrated += 1;
     if (done.state === "busy") busy += 1;
     if (done.state === "failed") failed.push({ ...one, error: done.error });
@@ -145,7 +144,7 @@ async function migrateAll(
     const machines = [...new Set(older.map(({ machine }) => machine))];
     const intent = { action: "machines migrate", filter: { machines } };
     const act = async (): Promise<void> => void (await someAtATime(older, migrate));
-    await audited(broker, intent, act, () => ({ count: migrated, failed: failed.length }));
+    await audited(client, intent, act, () => ({ count: migrated, failed: failed.length }));
   }
   return { migrated, busy, failed };
 }

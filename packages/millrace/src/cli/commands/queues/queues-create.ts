@@ -28,12 +28,12 @@ export const queuesCreate = command({
       ...(flags["max-jobs"] === undefined ? {} : { maxJobs: flags["max-jobs"] }),
       ...(flags["max-bytes"] === undefined ? {} : { maxBytes: flags["max-bytes"] }),
     };
-    const created = await withClient(config, async ({ broker, queues }) => {
-      const isNew = !(await isThere(queues, queue));
+    const created = await withClient(config, async (client) => {
+      const isNew = !(await isThere(client.queues, queue));
       await audited(
-        broker,
+        client,
         { action: "queues create", filter: { queue, set: JSON.stringify(settings) } },
-        () => queues.ensure(queue, settings),
+        () => client.queues.ensure(queue, settings),
         () => ({ count: isNew ? 1 : 0 }),
       );
       return isNew;

@@ -26,12 +26,12 @@ export const queuesDrain = command({
   async run({ args: [queue = ""], flags: { delayed, timeout, reason }, config, io }) {
     const why = reason === undefined ? {} : { reason };
     const { drained, status } = await interruptible((signal) =>
-      withClient(config, ({ broker, queues }) =>
+      withClient(config, (client) =>
         audited(
-          broker,
+          client,
           { action: "queues drain", filter: { queue }, ...why },
           () =>
-            queues.drain(queue, {
+            client.queues.drain(queue, {
               signal,
               onProgress: (now) => io.progress(`${clean(queue)}: ${leftOf(now)}${pausedNote(now)}`),
               ...defined({ delayed, timeout }),

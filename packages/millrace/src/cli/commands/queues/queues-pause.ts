@@ -14,11 +14,11 @@ export const queuesPause = command({
   examples: [["millrace queues pause mail --reason outage", "Until queues resume mail"]],
   async run({ args: [queue = ""], flags: { reason }, config }) {
     const why = reason === undefined ? {} : { reason };
-    const controls = await withClient(config, ({ broker, queues }) =>
+    const controls = await withClient(config, (client) =>
       audited(
-        broker,
+        client,
         { action: "queues pause", filter: { queue }, ...why },
-        () => queues.pause(queue, why),
+        () => client.queues.pause(queue, why),
         () => ({ count: 1 }),
       ),
     );
@@ -37,11 +37,11 @@ export const queuesResume = command({
     ["millrace queues resume mail", "Nodes take its jobs again, and producers are let in"],
   ],
   async run({ args: [queue = ""], config }) {
-    const controls = await withClient(config, ({ broker, queues }) =>
+    const controls = await withClient(config, (client) =>
       audited(
-        broker,
+        client,
         { action: "queues resume", filter: { queue } },
-        () => queues.resume(queue),
+        () => client.queues.resume(queue),
         () => ({ count: 1 }),
       ),
     );

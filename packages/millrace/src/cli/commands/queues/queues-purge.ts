@@ -40,7 +40,7 @@ export const queuesPurge = command({
         });
       const result = await interruptible((signal) =>
         audited(
-          client.broker,
+          client,
           { action: "queues purge", filter: { queue, delayed: delayed === true } },
           () => purge(signal),
           ({ cancelled, dead }) => ({ count: cancelled + dead }),

@@ -48,11 +48,11 @@ export const queuesSet = command({
         "invalid-option",
         "Give what is to be set, such as --concurrency 20. See millrace queues set --help.",
       );
-    const controls = await withClient(config, ({ broker, queues }) =>
+    const controls = await withClient(config, (client) =>
       audited(
-        broker,
+        client,
         { action: "queues set", filter: { queue, set: JSON.stringify(change) } },
-        () => queues.set(queue, change),
+        () => client.queues.set(queue, change),
         () => ({ count: 1 }),
       ),
     );
