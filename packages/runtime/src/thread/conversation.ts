@@ -3,13 +3,14 @@ import {
   type AnyJob,
   type Clock,
   type HandlerWish,
+  JOB_LOG_LEVELS,
   MillraceError,
   type PreparedJob,
   recordError,
   type Timer,
   unsendableValue,
 } from "@millrace/core";
-import { packError, packResult, unpackError, unpackWish } from "./portable.ts";
+import { packError, packResult, refusalOf, unpackError, unpackWish } from "./portable.ts";
 import type { ThreadContext } from "./thread-context.ts";
 import type { FromThread, PortableSent, Said, ToThread } from "./thread-protocol.ts";
 
@@ -123,17 +124,16 @@ export class Conversation {
     this.#end((resolve) => resolve(unsendableValue(why)), true);
   }
 
+  /** Whoever posts on the thread's port may name a level that there is not. */
   #log({ level, fields, message }: Extract<Said, { say: "log" }>): void {
-    attempted(() => this.#options.context.log[level](fields, message));
+    if (JOB_LOG_LEVELS.includes(level)) this.#options.context.log[level](fields, message);
   }
 
   /** One that was serialized on the thread's stack and is too deep for this one's. */
   readonly #hearUnreadable = (error: unknown): void => {
     const { log } = this.#options.context;
     const fields = { error: recordError(error) };
-    attempted(() =>
-      log.warn(fields, "what a handler's thread said nests too deeply to be read; it is left out"),
-    );
+    log.warn(fields, "what a handler's thread said nests too deeply to be read; it is left out");
   };
 
   readonly #fail = (error: unknown): void => {
@@ -176,11 +176,9 @@ export class Conversation {
     }
     if (!this.#over) return this.#tell({ do: "enqueued", attempt, call, sent });
     // It was not waited for, and the thread may be at another attempt by now.
-    const error = sent.ok ? sent.results.find((result) => !result.ok)?.error : sent.error;
-    if (error === undefined) return;
-    attempted(() =>
-      context.log.warn({ error }, "a job that its handler did not wait for could not be enqueued"),
-    );
+    const error = refusalOf(sent);
+    if (error !== undefined)
+      context.log.warn({ error }, "a job that its handler did not wait for could not be enqueued");
   }
 
   /** An answer that can't be told would be waited for in vain. */
@@ -206,15 +204,6 @@ export class Conversation {
     context.signal.removeEventListener("abort", this.#abort);
     this.#grace?.cancel();
     this.onEnd(settle, { reusable, begun: this.#begun });
-  }
-}
-
-/** The logger's own errors stay with it; a thread may name a level that there is not. */
-function attempted(log: () => void): void {
-  try {
-    log();
-  } catch {
-    // It is that thread's line alone.
   }
 }
 

@@ -8,7 +8,12 @@ import {
   OutcomeSignal,
   recordFailure,
 } from "@millrace/core";
-import type { PortableError, PortableResult, PortableWish } from "./thread-protocol.ts";
+import type {
+  PortableError,
+  PortableResult,
+  PortableSent,
+  PortableWish,
+} from "./thread-protocol.ts";
 
 /** Errors and wishes across the border of a thread, and back. */
 
@@ -37,6 +42,18 @@ export function packResult(result: EnqueueItemResult): PortableResult {
 
 export function unpackResult(result: PortableResult): EnqueueItemResult {
   return result.ok ? result : { ...result, error: unpackMillraceError(result.error) };
+}
+
+type Answer<Why> = { readonly ok: true } | { readonly ok: false; readonly error: Why };
+
+/** Of some jobs that were to be enqueued, on either side. */
+export function firstRefusal<Why>(results: readonly Answer<Why>[]): Why | undefined {
+  const refused = results.find((result) => !result.ok);
+  return refused?.ok === false ? refused.error : undefined;
+}
+
+export function refusalOf(sent: PortableSent): PortableError | undefined {
+  return sent.ok ? firstRefusal(sent.results) : sent.error;
 }
 
 /** Of a family that has one class: whatever else it was is its cause. */

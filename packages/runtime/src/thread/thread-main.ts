@@ -21,8 +21,15 @@ import { collectJobs } from "../registry/collect-jobs.ts";
 import { forwardingLogger } from "./forwarding-logger.ts";
 import { LeaseInThread } from "./lease-in-thread.ts";
 import { NodeOutlet } from "./node-outlet.ts";
-import { packError, packWish, unpackError, unpackResult } from "./portable.ts";
-import type { FromThread, LeftOut, PortableSent, Said, ToThread } from "./thread-protocol.ts";
+import { firstRefusal, packError, packWish, refusalOf } from "./portable.ts";
+import type {
+  FromThread,
+  LeftOut,
+  PortableError,
+  PortableSent,
+  Said,
+  ToThread,
+} from "./thread-protocol.ts";
 import { ThreadTrace } from "./thread-trace.ts";
 
 type Order = Extract<ToThread, { do: "run" }>;
@@ -73,13 +80,16 @@ class AttemptInThread {
     const sent = this.#over ? Promise.reject<Sent>(this.#ended()) : send();
     const told: Promise<Sent> = sent.then(
       (given) => {
-        if (this.#over) this.#leaveOut(firstError(given));
+        if (this.#over && Array.isArray(given)) {
+          const refused = firstRefusal(given as readonly EnqueueItemResult[]);
+          if (refused !== undefined) this.#leaveOut(packError(refused));
+        }
         return given;
       },
       (error: unknown) => {
         if (this.#over) {
           told.catch(() => {});
-          this.#leaveOut(error);
+          this.#leaveOut(packError(error));
         }
         throw error;
       },
@@ -93,8 +103,7 @@ class AttemptInThread {
    */
   answered(call: number, sent: PortableSent): void {
     if (!this.#over) this.outlet.answered(call, sent);
-    else if (!sent.ok) this.#leaveOut(unpackError(sent.error));
-    else this.#leaveOut(firstError(sent.results.map(unpackResult)));
+    else this.#leaveOut(refusalOf(sent));
   }
 
   #ended(): MillraceError {
@@ -104,10 +113,10 @@ class AttemptInThread {
     );
   }
 
-  #leaveOut(error: unknown): void {
+  #leaveOut(error: PortableError | undefined): void {
     if (this.#hasLeftOut || error === undefined) return;
     this.#hasLeftOut = true;
-    const left: LeftOut = { late: "enqueue", job: this.#id, error: packError(error) };
+    const left: LeftOut = { late: "enqueue", job: this.#id, error };
     port?.postMessage(left);
   }
 
@@ -203,12 +212,6 @@ function contextOf(order: Order, input: unknown, own: AttemptInThread): Executio
 function refuseIfLost(abort: AbortSwitch): void {
   const reason = abort.look();
   if (reason?.code === "lease-lost") throw reason;
-}
-
-/** Of the jobs of an `enqueueMany`. */
-function firstError(given: unknown): unknown {
-  if (!Array.isArray(given)) return undefined;
-  return (given as readonly EnqueueItemResult[]).find((result) => !result.ok)?.error;
 }
 
 function sayReturned(job: AnyJob, given: unknown, say: (said: Said) => unknown): void {

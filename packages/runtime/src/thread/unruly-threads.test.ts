@@ -73,6 +73,11 @@ test.each<[Misdeed, string]>([
   expect(lines).toContainEqual(expect.stringContaining(line));
 });
 
+test("a line of a level that there is not is left out, and fails no job", async () => {
+  expect(await shared.run("log-unknown")).toMatchObject({ state: "succeeded", output: "logged" });
+  expect(lines).toEqual([]);
+});
+
 test("a result that is too deep for the node's stack is dropped at once, whatever its schema", async () => {
   expect(await shared.run("return-deep", schooled)).toMatchObject({
     state: "succeeded",
