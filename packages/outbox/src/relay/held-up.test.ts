@@ -1,44 +1,25 @@
 import type { DatabaseSync } from "node:sqlite";
-import { defineJob, encodeMsgpack, MillraceError, noMetrics, silentLogger } from "@millrace/core";
-import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { defineJob, encodeMsgpack, MillraceError } from "@millrace/core";
+import { beforeEach, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore, SetAside } from "../store/outbox-store.ts";
 import { createSyncOutbox } from "../writer/sync-outbox.ts";
-import { QueueRelay } from "./queue-relay.ts";
-import { sqliteShop } from "./sqlite-shop.fixture.ts";
+import { type RelayScene, relayScene, type SceneRelay } from "./relay-scene.fixture.ts";
 
 const mail = defineJob<null>({ name: "mail.send", queue: "mail" });
 const other = defineJob<null>({ name: "other.send", queue: "other" });
 const outbox = createSyncOutbox(sqliteTransaction);
 
-let close: () => Promise<void>;
+let scene: RelayScene;
 let database: DatabaseSync;
 let store: OutboxStore;
-let broker: MemoryBroker;
-let clock: SimulatedClock;
 
 beforeEach(async () => {
-  ({ close, database, store } = await sqliteShop());
-  clock = new SimulatedClock();
-  broker = new MemoryBroker({ clock });
-  for (const queue of ["mail", "other"]) await broker.queues.ensure(queue);
-});
-afterEach(async () => {
-  await close();
-  await broker.close();
+  scene = await relayScene("mail", "other");
+  ({ database, store } = scene);
 });
 
-function relayOn(on: OutboxStore) {
-  const relay = new QueueRelay({
-    ...{ broker, store: on, clock, logger: silentLogger, metrics: noMetrics },
-    limits: { rows: 500, bytes: 8_000_000 },
-  });
-  return { relay, round: () => relay.round(() => false) };
-}
-
-const waiting = async (queue: string): Promise<readonly string[]> =>
-  (await broker.listWaiting(queue)).map(({ envelope }) => envelope.id);
+const relayOn = (on: OutboxStore): SceneRelay => scene.relayOn({ store: on });
 const ofMail = async () => (await store.status()).find(({ queue }) => queue === "mail");
 
 test.each([
@@ -59,14 +40,14 @@ test.each([
   outbox(database).enqueue(mail, null, { id: "m2" });
   outbox(database).enqueue(other, null, { id: "o1" });
   await round();
-  expect([await waiting("mail"), await waiting("other")]).toEqual([["m1"], ["o1"]]);
+  expect([await scene.queued("mail"), await scene.queued("other")]).toEqual([["m1"], ["o1"]]);
   const { message } = failure();
   expect(relay.waiting()).toEqual([{ queue: "mail", reason: expect.stringContaining(message) }]);
   expect((await ofMail())?.trouble?.message).toContain(message);
   fails = false;
-  await clock.advance("1m");
+  await scene.clock.advance("1m");
   await round();
-  expect(await waiting("mail")).toEqual(["m1", "m2"]);
+  expect(await scene.queued("mail")).toEqual(["m1", "m2"]);
   expect(relay.waiting()).toEqual([]);
   expect(await ofMail()).not.toHaveProperty("trouble");
 });
@@ -114,7 +95,7 @@ test("what is said of a row is text that any database stores, and no more than i
   put.run("c", wide("c", `${"x".repeat(1_960)}${"😀".repeat(20)}`));
   outbox(database).enqueue(mail, null, { id: "m1" });
   await round();
-  expect(await waiting("mail")).toEqual(["m1"]);
+  expect(await scene.queued("mail")).toEqual(["m1"]);
   const [first, second, third] = await store.listSetAside(9);
   expect(first).toMatchObject({ id: "a", reason: "undecodable" });
   expect(first?.detail).toContain(String.raw`a\u0000b\u65e5`);
@@ -155,7 +136,7 @@ test("a body that is text is read as its bytes, and one that is larger than a re
   outbox(database).enqueue(mail, null, { id: "m1" });
   const { round } = relayOn(store);
   for (const _ of [1, 2]) await round();
-  expect(await waiting("mail")).toEqual(["text", "m1"]);
+  expect(await scene.queued("mail")).toEqual(["text", "m1"]);
   expect(await store.listSetAside(9)).toMatchObject([
     { id: "seven", reason: "undecodable", detail: expect.not.stringContaining("DataView") },
     { id: "large", reason: "payload-too-large", detail: expect.stringContaining("67108865") },
@@ -221,8 +202,8 @@ test.each<[string, unknown]>([
   expect(await store.listSetAside(9)).toMatchObject([
     { id: "b", detail: expect.stringContaining("The batch can't be read: ") },
   ]);
-  expect(await waiting("mail")).toEqual(["m1"]);
-  expect(await broker.batches.find("b")).toBeUndefined();
+  expect(await scene.queued("mail")).toEqual(["m1"]);
+  expect(await scene.broker.batches.find("b")).toBeUndefined();
 });
 
 test("a batch that an earlier version wrote, which does not say whether its id is a key, is opened", async () => {
@@ -233,5 +214,5 @@ test("a batch that an earlier version wrote, which does not say whether its id i
   const { round } = relayOn(store);
   for (let left = 2; left > 0; left -= 1) await round();
   expect(await store.listSetAside(9)).toEqual([]);
-  expect(await waiting("mail")).toEqual(["m"]);
+  expect(await scene.queued("mail")).toEqual(["m"]);
 });

@@ -1,39 +1,26 @@
 import type { DatabaseSync } from "node:sqlite";
-import { defineJob, noMetrics, silentLogger } from "@millrace/core";
-import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { defineJob } from "@millrace/core";
+import { MemoryBroker } from "@millrace/testkit";
+import { beforeEach, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore } from "../store/outbox-store.ts";
 import { createSyncOutbox } from "../writer/sync-outbox.ts";
-import { QueueRelay } from "./queue-relay.ts";
-import { sqliteShop } from "./sqlite-shop.fixture.ts";
+import { type RelayScene, relayScene } from "./relay-scene.fixture.ts";
 
 const mail = defineJob<null>({ name: "mail.send", queue: "mail" });
 const outbox = createSyncOutbox(sqliteTransaction);
 
-let close: () => Promise<void>;
+let scene: RelayScene;
 let database: DatabaseSync;
 let store: OutboxStore;
-let broker: MemoryBroker;
-let clock: SimulatedClock;
 
 beforeEach(async () => {
-  ({ close, database, store } = await sqliteShop());
-  clock = new SimulatedClock();
-  broker = new MemoryBroker({ clock });
-});
-afterEach(async () => {
-  await close();
-  await broker.close();
+  scene = await relayScene();
+  ({ database, store } = scene);
 });
 
-function relay(via: MemoryBroker = broker): () => Promise<number> {
-  const one = new QueueRelay({
-    ...{ broker: via, store, clock, logger: silentLogger, metrics: noMetrics },
-    limits: { rows: 500, bytes: 8_000_000 },
-  });
-  return () => one.round(() => false);
-}
+const relay = (broker: MemoryBroker = scene.broker): (() => Promise<number>) =>
+  scene.relayOn({ broker }).round;
 
 async function noted(): Promise<void> {
   outbox(database).enqueue(mail, null);
@@ -45,7 +32,7 @@ async function noted(): Promise<void> {
 
 test("a trouble is over when another relay, or a restarted one, has published", async () => {
   await noted();
-  await broker.queues.ensure("mail");
+  await scene.broker.queues.ensure("mail");
   await relay()();
   outbox(database).enqueue(mail, null);
   const [status] = await store.status();
@@ -71,14 +58,14 @@ test("a claim of which all was set aside ends no trouble of the others", async (
 
 test("a trouble that goes on is shown again after another relay has published", async () => {
   // Of another cluster: the queue is not there.
-  const round = relay(new MemoryBroker({ clock }));
-  await broker.queues.ensure("mail");
+  const round = relay(new MemoryBroker({ clock: scene.clock }));
+  await scene.broker.queues.ensure("mail");
   for (let times = 0; times < 2; times += 1) {
     outbox(database).enqueue(mail, null);
     await round();
     expect(await store.status()).toMatchObject([{ waiting: 1, trouble: {} }]);
     await relay()();
     expect((await store.status())[0]).not.toHaveProperty("trouble");
-    await clock.advance("10s");
+    await scene.clock.advance("10s");
   }
 });

@@ -1,54 +1,34 @@
 import type { DatabaseSync } from "node:sqlite";
-import {
-  type Broker,
-  defineJob,
-  MillraceError,
-  noMetrics,
-  type OutgoingMessage,
-  silentLogger,
-} from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Broker, defineJob, MillraceError, type OutgoingMessage } from "@millrace/core";
+import type { MemoryBroker, MemoryServer } from "@millrace/testkit";
+import { beforeEach, expect, test } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore } from "../store/outbox-store.ts";
 import { createSyncOutbox } from "../writer/sync-outbox.ts";
 import { Killed, Killer, notingUntilDead, replaced } from "./killer.fixture.ts";
-import { QueueRelay } from "./queue-relay.ts";
-import { sqliteShop } from "./sqlite-shop.fixture.ts";
+import { type RelayScene, relayScene, type SceneRelay } from "./relay-scene.fixture.ts";
 
 const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });
-const limits = { rows: 500, bytes: 8_000_000 };
 const outbox = createSyncOutbox(sqliteTransaction);
 
-let close: () => Promise<void>;
+let scene: RelayScene;
 let database: DatabaseSync;
 let store: OutboxStore;
 let server: MemoryServer;
 let broker: MemoryBroker;
-let clock: SimulatedClock;
 
 beforeEach(async () => {
-  ({ close, database, store } = await sqliteShop());
-  clock = new SimulatedClock();
-  server = new MemoryServer(clock);
-  broker = new MemoryBroker({ server, clock });
-  await broker.queues.ensure("mail");
+  scene = await relayScene("mail");
+  ({ database, store, server, broker } = scene);
   server.messages.taken.add("orders.paid").add("orders.sent");
 });
-afterEach(async () => {
-  await close();
-  await broker.close();
-});
 
-const relayOn = (via: Broker = broker, on: OutboxStore = store): QueueRelay =>
-  new QueueRelay({
-    ...{ broker: via, store: on, clock, logger: silentLogger, metrics: noMetrics, limits },
-  });
-const round = (relay = relayOn()): Promise<number> => relay.round(() => false);
+const relayOn = (via: Broker = broker, on: OutboxStore = store): SceneRelay =>
+  scene.relayOn({ broker: via, store: on });
+const round = (relay = relayOn()): Promise<number> => relay.round();
 const stored = (): readonly string[] => server.messages.stored.map(({ id }) => id);
 const heard = (): readonly string[] => server.messages.heard.map(({ id }) => id);
-const left = (): unknown =>
-  database.prepare("SELECT count(*) AS n FROM millrace_outbox").get()?.["n"];
+const left = (): unknown => scene.rows();
 const textOf = ({ data }: OutgoingMessage): string => Buffer.from(data).toString();
 
 /** A broker whose messages go through the function. */
@@ -181,7 +161,7 @@ test("what can't be published now waits, and what was published does not wait wi
     trouble: { message: "queue-full: The stream is full." },
   });
   full = false;
-  await clock.advance(60_000);
+  await scene.clock.advance(60_000);
   await round(relay);
   expect(stored()).toEqual(["a", "c", "b"]);
   expect(left()).toBe(0);
@@ -244,7 +224,7 @@ test("a relay tries its own messages for listeners again at once", async () => {
   );
   expect(await round(relay)).toBe(0);
   away = false;
-  await clock.advance(1_000);
+  await scene.clock.advance(1_000);
   expect(await round(relay)).toBe(1);
   expect(heard()).toEqual(["a"]);
 });
