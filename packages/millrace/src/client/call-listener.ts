@@ -1,4 +1,4 @@
-import { MillraceError, recordError } from "@millrace/core";
+import { recordError } from "@millrace/core";
 
 /**
  * Calls a listener of the application's. What it throws is a warning of the process: it must not
@@ -15,10 +15,4 @@ export function callListener<T>(listener: (news: T) => void, news: T): void {
 
 function warn(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : recordError(error).message);
-}
-
-/** @throws MillraceError `invalid-option` */
-export function requireListener(listener: unknown, of: string): void {
-  if (typeof listener === "function") return;
-  throw new MillraceError("invalid-option", `${of}: the listener must be a function.`);
 }

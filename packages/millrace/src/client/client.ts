@@ -6,9 +6,10 @@ import {
   type MetricsCollector,
   newJobId,
   noMetrics,
+  requireFunction,
 } from "@millrace/core";
 import { createMask, type Mask } from "@millrace/telemetry/masking";
-import { callListener, requireListener } from "./call-listener.ts";
+import { callListener } from "./call-listener.ts";
 import type { Millrace } from "./millrace.ts";
 import { callLimits, type CallLimits } from "./call-limits.ts";
 import { clientCalls } from "./client-calls.ts";
@@ -81,7 +82,7 @@ export function createClient(broker: Broker, clock: Clock, parts: ClientParts = 
       return broker.status;
     },
     onStatus: (listener) => {
-      requireListener(listener, "onStatus()");
+      requireFunction(listener, "listener");
       return broker.onStatus((status) => callListener(listener, status));
     },
     // Async, so that what was wrong with the call rejects like every other error.

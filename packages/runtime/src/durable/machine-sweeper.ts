@@ -12,6 +12,7 @@ import {
   MACHINES_BUCKET,
   MillraceError,
   recordError,
+  someAtATime,
   type Stoppable,
   type Timer,
 } from "@millrace/core";
@@ -123,16 +124,10 @@ export class MachineSweeper implements Stoppable {
     const leftovers = old.filter(({ value }) => isNoMachine(value));
     for (const { key, revision } of leftovers) await documents.erase(key, revision);
     const ended = old.filter((document) => endedIn(document) !== undefined);
-    let gone = 0;
-    let left: number | undefined;
-    for (let at = 0; at < ended.length && !this.#stopped; at += AT_A_TIME) {
-      const some = ended.slice(at, at + AT_A_TIME);
-      const went = await Promise.all(some.map((document) => this.#forget(document)));
-      gone += went.filter(Boolean).length;
-      const first = some[went.indexOf(false)];
-      left ??= first?.revision;
-    }
-    return { gone, left: this.#stopped ? (left ?? ended[0]?.revision) : left };
+    const forget = async (document: Document): Promise<boolean> =>
+      !this.#stopped && this.#forget(document);
+    const went = await someAtATime(ended, forget, AT_A_TIME);
+    return { gone: went.filter(Boolean).length, left: ended[went.indexOf(false)]?.revision };
   }
 
   /**

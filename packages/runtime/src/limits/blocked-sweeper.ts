@@ -4,6 +4,7 @@ import {
   type Clock,
   type Logger,
   recordError,
+  someAtATime,
   type Stoppable,
   type Timer,
 } from "@millrace/core";
@@ -119,8 +120,10 @@ export class Sweeper implements Stoppable {
     if (!(await this.#leads())) return 0;
     const gates = await blocked.gates();
     const held = await this.#held();
-    for (let at = 0; at < gates.length && this.#mayGoOn; at += AT_A_TIME)
-      await Promise.all(gates.slice(at, at + AT_A_TIME).map((gate) => this.#tend(gate, held)));
+    const tend = async (gate: BlockedGate): Promise<void> => {
+      if (this.#mayGoOn) await this.#tend(gate, held);
+    };
+    await someAtATime(gates, tend, AT_A_TIME);
     return PERIOD_MS;
   }
 

@@ -30,7 +30,7 @@ import {
   toMs,
   requireFunction,
 } from "@millrace/core";
-import { callListener, requireListener } from "../call-listener.ts";
+import { callListener } from "../call-listener.ts";
 import type { ClientCalls } from "../client-calls.ts";
 import { HOPELESS } from "../jobs/hopeless.ts";
 import { waitWithin } from "../wait-within.ts";
@@ -164,7 +164,7 @@ export function machineHandle<Chart extends AnyStateMachine>(
     waitFor: async (isReached, options = {}) =>
       waitFor(host, ref, requireFunction(isReached, "isReached"), calls.wait(options)),
     subscribe: async (listener, options = {}) => {
-      requireListener(listener, "subscribe()");
+      requireFunction(listener, "listener");
       refuseUnknown(options, SUBSCRIBE_NAMES, "subscribe()");
       const open = () => follow(host.broker, ref, listener);
       return calls.open("subscribe()", open, options.signal);
