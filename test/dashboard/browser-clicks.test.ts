@@ -217,6 +217,48 @@ describeInBrowser("buttons of the dashboard", (browserOf) => {
       expect(trouble).toEqual([]);
     });
 
+    test("a job that expired has its dead letter on its page and lives again, alone or with all that did", async () => {
+      const { client, connection, served, search } = await fleet(server);
+      await client.queues.ensure("books");
+      const expired = Date.now() + 1_000;
+      await client.enqueueMany(
+        books,
+        ["late-1", "late-2"].map((id) => ({ input: undefined, id, expiresIn: "50ms" })),
+      );
+      await eventually(() => Date.now() > expired, {
+        ...{ withinMs: PATIENCE_MS, describe: "their time is over" },
+      });
+      const node = await createNode({
+        ...{ ...connection, nodeName: "worker-2", jobs: [books.handler(() => {})] },
+      });
+      onTestFinished(() => node.stop());
+      await node.start();
+      const isNow = (id: string, state: string) =>
+        eventually(async () => (await client.job(id)).state === state, {
+          ...{ withinMs: PATIENCE_MS, describe: `${id} is ${state}` },
+        });
+      for (const id of ["late-1", "late-2"]) await isNow(id, "expired");
+      await search.caughtUp();
+      const { page, trouble } = await open(browserOf(), served.url);
+      await page.goto(`${served.url}jobs/books/late-1`);
+      await page.getByText(/^Kept for/).waitFor();
+      await page.getByText(/did not start before its expiry/).waitFor();
+      expect(await violations(page)).toEqual([]);
+      await act(page, page, {
+        ...{ label: "Enqueue again", question: "Give the job late-1 a new life?" },
+      });
+      await isNow("late-1", "succeeded");
+      await page.goto(`${served.url}jobs?state=expired`);
+      await page.getByRole("button", { name: "Retry all that match" }).click();
+      const question = page.getByRole("dialog", { name: "Retry all expired jobs of all queues?" });
+      await question.getByText("1 expired job can be retried now.").waitFor();
+      await question.getByRole("button", { name: "Retry all that match" }).click();
+      await heading(page, "Retry dead letters");
+      await isNow("late-2", "succeeded");
+      expect(await client.jobs.count({ state: "dead" })).toBe(COUNT);
+      expect(trouble).toEqual([]);
+    });
+
     test("what was discarded is put back, what was retried dies again, and the index is made anew", async () => {
       const { client, served } = await fleet(server);
       const { page, trouble } = await open(browserOf(), served.url);

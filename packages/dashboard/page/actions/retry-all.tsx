@@ -2,7 +2,7 @@ import type { ReactElement } from "react";
 import { count, counted } from "../words/number.ts";
 import { OperationAction, TooLongToCount } from "./operation-action.tsx";
 import { type JobsFilter, useJobCount, useMatching, useSession } from "../questions/questions.ts";
-import { whichDead } from "./which-jobs.ts";
+import { deadWord, whichDead } from "./which-jobs.ts";
 
 /** Gives all dead jobs that match a new life. What has not died stays as it is. */
 export function RetryAll({ filter: asked }: { readonly filter: JobsFilter }): ReactElement {
@@ -44,7 +44,7 @@ function Retriable({
   if (all.data === undefined)
     return (
       <p>
-        <strong>{counted(dead, "dead job")} can be retried now.</strong>
+        <strong>{counted(dead, `${deadWord(asked)} job`)} can be retried now.</strong>
       </p>
     );
   return (

@@ -15,9 +15,15 @@ test("what waits is meant by its state, and its terms stay together", () => {
 });
 
 test("dead jobs are meant by their letters, and never by a filter that says nothing", () => {
-  expect(whichDead({ queue: "", name: "", filter: " " }).filter).toEqual({ where: "state=dead" });
-  expect(whichDead({ queue: "mail", name: "send", filter: "x OR y" })).toEqual({
+  expect(whichDead({ state: "", queue: "", name: "", filter: " " }).filter).toEqual({
+    where: "state=dead",
+  });
+  expect(whichDead({ state: "dead", queue: "mail", name: "send", filter: "x OR y" })).toEqual({
     filter: { queue: "mail", where: 'state=dead name~"send" (x OR y)' },
     words: "all dead jobs of mail whose name holds send and that fit x OR y",
+  });
+  expect(whichDead({ state: "expired", queue: "", name: "", filter: "" })).toEqual({
+    filter: { where: "state=dead reason=expired" },
+    words: "all expired jobs of all queues",
   });
 });

@@ -9,6 +9,7 @@ export interface Which<Filter> {
 }
 
 type Terms = Pick<JobsFilter, "queue" | "name" | "filter">;
+type Ended = Terms & Pick<JobsFilter, "state">;
 
 export function whichLive(of: JobsFilter): Which<{
   readonly state: string;
@@ -21,12 +22,21 @@ export function whichLive(of: JobsFilter): Which<{
 }
 
 /** Their dead letters, which say of themselves that they are dead. */
-export function whichDead(of: Terms): Which<{ readonly queue?: string; readonly where: string }> {
-  const terms = ["state=dead", ...(of.name === "" ? [] : [named(of)]), bracketed(of)];
+export function whichDead(of: Ended): Which<{ readonly queue?: string; readonly where: string }> {
+  const terms = [
+    of.state === "expired" ? "state=dead reason=expired" : "state=dead",
+    ...(of.name === "" ? [] : [named(of)]),
+    bracketed(of),
+  ];
   return {
     filter: { ...(of.queue === "" ? {} : { queue: of.queue }), where: terms.join(" ").trim() },
-    words: `all dead jobs ${whichWords(of)}`,
+    words: `all ${deadWord(of)} jobs ${whichWords(of)}`,
   };
+}
+
+/** An expired job is a dead letter, too, and is told apart where only such are listed. */
+export function deadWord({ state }: Pick<JobsFilter, "state">): string {
+  return state === "expired" ? "expired" : "dead";
 }
 
 function named({ name }: Terms): string {

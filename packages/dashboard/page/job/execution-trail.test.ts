@@ -35,6 +35,7 @@ test.each([
   ["blocked", [ended("requeued", "blocked")], "requeued"],
   ["delayed", [], undefined],
   ["dead", [], "dead"],
+  ["expired", [], "expired"],
   ["queued", [ended("requeued", "interrupted", 1_000)], "queued"],
 ])("one that is %s after %o", (state, history, expected) => {
   expect(executionState({ state, history })).toBe(expected);

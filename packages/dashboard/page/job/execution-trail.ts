@@ -40,7 +40,7 @@ export function executionState({
 }: Pick<JobView, "state" | "history">): string | undefined {
   if (state === "queued" || state === "running") return state;
   // Of a dead letter that is older than the history there is no record.
-  return history.at(-1)?.state ?? (state === "dead" ? state : undefined);
+  return history.at(-1)?.state ?? (["dead", "expired"].includes(state) ? state : undefined);
 }
 
 function passages({ state, outcome, at, startedAt }: AttemptView): Trail {

@@ -106,7 +106,7 @@ function Failure({
   return (
     <details open={isOpen}>
       <summary>
-        Attempt {attempts}
+        {attempts === 0 ? "Before an attempt" : `Attempt ${attempts}`}
         {at === undefined ? null : (
           <>
             , <ClockTime at={at} />

@@ -75,7 +75,7 @@ function JobActions({
         </Action>
       ) : null}
       {state === "delayed" ? <RescheduleJob queue={queue} id={id} /> : null}
-      {state === "dead" && letter !== undefined ? (
+      {letter !== undefined ? (
         <>
           <Action
             label="Enqueue again"

@@ -103,7 +103,7 @@ function moreWords(found: number, looked: number, { limit, state }: JobsFilter):
 
 /** What can be done to all that match, not only to those that are listed. */
 function AllThatMatch({ filter }: { readonly filter: JobsFilter }): ReactElement | null {
-  if (filter.state === "dead" || filter.state === "") return <RetryAll filter={filter} />;
+  if (["dead", "expired", ""].includes(filter.state)) return <RetryAll filter={filter} />;
   if (!LIVE_STATES.includes(filter.state)) return null;
   const which = whichLive(filter);
   return (

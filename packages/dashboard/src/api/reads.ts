@@ -140,7 +140,8 @@ async function letterOf(
   { dead }: Pick<Fleet, "dead">,
   { id, queue, state }: { readonly id: string; readonly queue: string; readonly state: string },
 ): Promise<StoredDeadLetter | undefined> {
-  if (state !== "dead") return undefined;
+  // One that expired has left a letter too.
+  if (state !== "dead" && state !== "expired") return undefined;
   try {
     return await dead.show(id, { queue });
   } catch (error) {

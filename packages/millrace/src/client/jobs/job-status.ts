@@ -166,10 +166,11 @@ async function lastOfAll(
     id,
     letters.map((one) => one.queue),
   );
-  const { name = "", attempts, error, headers } = letter;
+  const { name = "", attempts, error, headers, reason } = letter;
+  const state = reason === "expired" ? "expired" : "dead";
   const traceId = traceIdOf(headers);
   return {
-    ...{ id, name, queue: letter.queue, state: "dead", attempts, history: [] },
+    ...{ id, name, queue: letter.queue, state, attempts, history: [] },
     ...defined({ traceId, error }),
   };
 }
