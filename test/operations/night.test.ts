@@ -60,7 +60,27 @@ async function beforeTheServer(server: TestServer, { run, node }: Night) {
     withinMs: START_MS,
     describe: "the node is ready",
   });
+  await metricFollows(server, port);
   return { early, port };
+}
+
+/** An outage of the server: who is woken by a metric must hear what `/readyz` answers. */
+async function metricFollows(server: TestServer, port: string): Promise<void> {
+  const isTold = (ready: 0 | 1): Promise<unknown> =>
+    eventually(
+      async () => {
+        const { status } = await fetch(`http://127.0.0.1:${port}/readyz`);
+        const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+        const value = /^millrace_node_ready\{.*\} (\d)$/m.exec(page)?.[1];
+        return status === (ready === 1 ? 200 : 503) && value === String(ready);
+      },
+      { withinMs: START_MS, describe: `millrace_node_ready is ${ready}, and so is /readyz` },
+    );
+  await isTold(1);
+  await server.kill();
+  await isTold(0);
+  await server.restart();
+  await isTold(1);
 }
 
 /** Row 6: nobody takes from a queue until it is full. */

@@ -225,7 +225,7 @@ export const METRICS = {
     kind: "gauge",
     unit: "1",
     labels: [],
-    about: "1 while the node takes jobs, else 0",
+    about: "1 while the node takes jobs, as `/readyz` answers, else 0: also in an outage of NATS",
   },
   millrace_leader: {
     kind: "gauge",

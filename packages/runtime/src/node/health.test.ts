@@ -46,6 +46,21 @@ test.each<[string, Partial<HealthInput>, boolean, boolean, string[]]>([
     [],
   ],
   [
+    "a majority of the cluster is away",
+    { unstoredMs: 20_001 },
+    true,
+    false,
+    ["the server has stored nothing that this node wrote for 20 s"],
+  ],
+  ["an election", { unstoredMs: 20_000 }, true, true, []],
+  [
+    "nothing is stored because the server is away",
+    { broker: "disconnected", unstoredMs: 60_000 },
+    true,
+    false,
+    ["the broker is disconnected"],
+  ],
+  [
     "settlements that can't be carried out",
     { stuck: [{ queue: "mail", jobs: 2, reason: "record: broker-unavailable" }] },
     true,

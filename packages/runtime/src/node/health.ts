@@ -1,5 +1,6 @@
 import type { BrokerStatus } from "@millrace/core";
 import type { StuckQueue } from "../execution/settle/settlement-watch.ts";
+import { HEARTBEAT_MS } from "../presence/node-report.ts";
 import type { NodeState } from "./node-machine.ts";
 import type { ServiceState } from "../service/service.ts";
 
@@ -16,6 +17,8 @@ export interface HealthInput {
   /** `Clock.monotonic()`. */
   readonly now: number;
   readonly running: number;
+  /** For how long the server has stored no heartbeat of the node, milliseconds. */
+  readonly unstoredMs?: number;
   /** Queues with settlements that can't be carried out. */
   readonly stuck?: readonly StuckQueue[];
 }
@@ -48,6 +51,9 @@ export interface Health {
  */
 const SILENCE_MS = 90_000;
 
+/** Two heartbeats: an election takes a few seconds, and nobody should hear of it. */
+const UNSTORED_MS = 2 * HEARTBEAT_MS;
+
 /**
  * What the probes answer. Pure. A server that is away makes a node unready, never dead: restarting
  * it would not help.
@@ -71,6 +77,7 @@ export function healthOf(input: HealthInput): Health {
     ...(broker === "connected" ? [] : [`the broker is ${broker}`]),
     ...unbound.map((worker) => `queue ${worker.queue} is ${worker.state}`),
     ...stuckProblems,
+    ...unstoredProblems(input),
     ...(input.stuck ?? []).map(
       ({ queue, jobs, reason }) =>
         `queue ${queue}: ${jobs} ${jobs === 1 ? "job" : "jobs"} can't be settled (${reason})`,
@@ -90,4 +97,12 @@ export function healthOf(input: HealthInput): Health {
       used,
     })),
   };
+}
+
+/** Where a majority of a cluster is away, there is a connection and nothing is stored. */
+function unstoredProblems({ broker, unstoredMs = 0 }: HealthInput): readonly string[] {
+  if (broker !== "connected" || unstoredMs <= UNSTORED_MS) return [];
+  return [
+    `the server has stored nothing that this node wrote for ${Math.floor(unstoredMs / 1_000)} s`,
+  ];
 }

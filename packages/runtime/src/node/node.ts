@@ -16,6 +16,7 @@ import { nodeConfig, type NodeOptions } from "./node-options.ts";
 import { nodeServices } from "./node-services.ts";
 import { nodeWork } from "./node-work.ts";
 import { StopDeadline } from "./stop-deadline.ts";
+import { tellReadiness } from "./tell-readiness.ts";
 
 /** A running set of queue workers with everything they need. */
 export interface MillraceNode {
@@ -69,8 +70,23 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
   });
   const life = new NodeLife({ base, work, services, presence });
   const actor = createActor(nodeMachine, { clock: xstateClock(clock), input: life.duties });
+  const health = (): Health =>
+    healthOf({
+      state: actor.getSnapshot().value,
+      broker: config.broker.status,
+      workers,
+      now: clock.monotonic(),
+      unstoredMs: presence.unstoredMs,
+      stuck: work.settlements.stuck(),
+      running: running().length,
+    });
   const deadline = new StopDeadline(clock, config.graceMs);
   tellOfStates(actor, base, deadline);
+  tellReadiness({
+    ...{ clock, metrics: config.metrics, events },
+    isReady: () => health().ready,
+    hasEnded: () => hasEnded(actor.getSnapshot()),
+  });
   actor.start();
   const isOver = (): boolean => hasEnded(actor.getSnapshot());
   const stopped = waitFor(actor, hasEnded, { timeout: Infinity }).then(() => {});
@@ -104,15 +120,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       if (!isOver()) actor.send({ type: immediate ? "HURRY" : "STOP" });
       await stopped;
     },
-    health: () =>
-      healthOf({
-        state: actor.getSnapshot().value,
-        broker: config.broker.status,
-        workers,
-        now: clock.monotonic(),
-        stuck: work.settlements.stuck(),
-        running: running().length,
-      }),
+    health,
   };
 }
 
@@ -120,7 +128,7 @@ function hasEnded({ status }: SnapshotFrom<typeof nodeMachine>): boolean {
   return status !== "active";
 }
 
-/** By the log, the metrics and the events, each state once. */
+/** By the log and the events, each state once. */
 function tellOfStates(
   actor: Actor<typeof nodeMachine>,
   { config, events, log }: NodeBase,
@@ -131,7 +139,6 @@ function tellOfStates(
     if (value === told) return;
     told = value;
     deadline.entered(value);
-    config.metrics.gauge("millrace_node_ready", {}, value === "running" ? 1 : 0);
     log.info({ state: value }, `node is ${value}`);
     events.emit("node.state", { node: config.name, state: value });
   });

@@ -19,6 +19,11 @@ export interface PresentNode {
   readonly stop: () => void;
 }
 
+export interface NodePresence extends Service {
+  /** For how long the server has stored no heartbeat: see `Presence`. Milliseconds. */
+  readonly unstoredMs: number;
+}
+
 /** A node's presence in its fleet, as a service of the node. */
 export function nodePresence({
   config,
@@ -28,7 +33,7 @@ export function nodePresence({
   events,
   state,
   stop,
-}: PresentNode): Service {
+}: PresentNode): NodePresence {
   const { name, broker, log, random } = config;
   /** Of the first report: by then the server's time is known. */
   let startedAt: number | undefined;
@@ -64,7 +69,7 @@ export function nodePresence({
     },
     stop,
   });
-  return createService({
+  const service = createService({
     clock,
     open: async (): Promise<Stoppable> => {
       const opened = await presence.open();
@@ -86,6 +91,15 @@ export function nodePresence({
         "the node can't say that it is there, and hears no orders; trying again",
       ),
   });
+  return {
+    ...{ start: () => service.start(), stop: () => service.stop() },
+    get state() {
+      return service.state;
+    },
+    get unstoredMs() {
+      return presence.unstoredMs;
+    },
+  };
 }
 
 /** One that is not permitted to would ask for ever. */

@@ -1,7 +1,13 @@
-import { type Broker, defineJob, MillraceError } from "@millrace/core";
+import {
+  type Broker,
+  defineJob,
+  type MetricsCollector,
+  MillraceError,
+  noMetrics,
+} from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
-import { latch, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { latch, QUEUE, simulatedNode, stopInTime } from "../fixtures/simulated-node.ts";
 import { desiredOf, NODE_ORDERS_BUCKET, type NodeOrder, readNodeOrder } from "./node-order.ts";
 import { FORGOTTEN_AFTER_MS, isLost, NODES_BUCKET, readNodeReport } from "./node-report.ts";
 import { engineOf } from "./process-report.ts";
@@ -72,6 +78,45 @@ test("a node whose heartbeat failed tries again soon, ever less often while it f
   fails = false;
   await clock.advance("31s");
   expect(tried.slice(-2).reduce((first, last) => last - first)).toBe(10_000);
+});
+
+test.each([
+  ["publish-timeout", false],
+  ["permission-denied", true],
+] as const)("a node whose heartbeats end as %s: ready is %s", async (code, isReady) => {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock });
+  const nodes = await broker.documents(NODES_BUCKET);
+  const open = broker.documents.bind(broker);
+  broker.documents = async (bucket) => (bucket === NODES_BUCKET ? nodes : open(bucket));
+  const told: number[] = [];
+  const metrics: MetricsCollector = {
+    ...noMetrics,
+    gauge: (name, _labels, value) => {
+      if (name === "millrace_node_ready" && value !== undefined) told.push(value);
+    },
+  };
+  const { node } = await simulatedNode({ jobs: [job], clock, broker, metrics });
+  await clock.advance(0);
+  const put = nodes.put.bind(nodes);
+  let fails = true;
+  nodes.put = (...given) =>
+    fails ? Promise.reject(new MillraceError(code, "No.")) : put(...given);
+  // The first that fails comes within ten seconds, and an election may take as long.
+  await clock.advance("19s");
+  expect(node.health()).toMatchObject({ ready: true, problems: [] });
+  await clock.advance("13s");
+  expect(node.health()).toMatchObject({ live: true, ready: isReady });
+  if (!isReady)
+    expect(node.health().problems.join()).toMatch(
+      /^the server has stored nothing that this node wrote for 2\d s$/,
+    );
+  fails = false;
+  await clock.advance("11s");
+  expect(node.health()).toMatchObject({ ready: true, problems: [] });
+  expect(told.slice(told.indexOf(1))).toEqual(isReady ? [1] : [1, 0, 1]);
+  await stopInTime(node, clock);
+  expect(told.at(-1)).toBe(0);
 });
 
 test("an idle node sends one write a heartbeat and one read a minute", async () => {

@@ -3,7 +3,9 @@ import {
   type Clock,
   type Document,
   type DocumentStore,
+  type ErrorCode,
   type Logger,
+  MillraceError,
   recordError,
   type Stoppable,
   type Timer,
@@ -37,6 +39,13 @@ const SOON_MS = 125;
 /** In heartbeats, on average. */
 const SWEEP_EVERY = 30;
 
+/** The server, or who leads there, gave no answer or has no room. Anything else is one. */
+const AWAY: ReadonlySet<ErrorCode> = new Set([
+  "broker-unavailable",
+  "publish-timeout",
+  "request-timeout",
+]);
+
 interface Stores {
   readonly nodes: DocumentStore;
   readonly orders: DocumentStore;
@@ -67,6 +76,8 @@ export class Presence {
   #missed = 0;
   /** What is being written is no longer all. */
   #stale = false;
+  /** `Clock.monotonic()` of the first heartbeat in a row that was not stored. */
+  #unstoredSince: number | undefined;
 
   constructor(host: PresenceHost) {
     this.#host = host;
@@ -124,6 +135,16 @@ export class Presence {
     });
   }
 
+  /**
+   * For how long the server has stored no heartbeat, milliseconds: it is connected, and the leader
+   * of what the node writes is away, as where a majority of a cluster is. A heartbeat that the node
+   * may not write counts for nothing.
+   */
+  get unstoredMs(): number {
+    if (this.#unstoredSince === undefined) return 0;
+    return this.#host.clock.monotonic() - this.#unstoredSince;
+  }
+
   #beatLater(): void {
     if (this.#stores === undefined) return;
     const waitMs =
@@ -142,17 +163,20 @@ export class Presence {
    * may fail as it thaws, and others may be about to take it for dead.
    */
   async #beat({ nodes, orders }: Stores): Promise<void> {
-    const { node, log } = this.#host;
+    const { node, log, clock } = this.#host;
     this.#beats += 1;
     this.#missed += 1;
+    this.#unstoredSince ??= clock.monotonic();
     try {
       this.#revision = await nodes.put(node, this.#report());
       this.#missed = 0;
+      this.#unstoredSince = undefined;
       if (this.#beats % LOOK_EVERY === 0) await this.#look(orders);
       if (this.#beats < this.#sweepAt) return;
       this.#sweepAt = this.#beats + this.#nextSweep();
       await sweepPresence(nodes, orders);
     } catch (error) {
+      if (!isAway(error)) this.#unstoredSince = undefined;
       log.warn({ node, error: recordError(error) }, "the node could not say that it is there");
     }
   }
@@ -231,4 +255,8 @@ export class Presence {
       log.warn({ node, error: recordError(error) }, "the node could not say goodbye");
     }
   }
+}
+
+function isAway(error: unknown): boolean {
+  return MillraceError.is(error) && AWAY.has(error.code);
 }
