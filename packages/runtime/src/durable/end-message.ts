@@ -29,10 +29,12 @@ export function endMessage(
     });
   const data = written({ job, ...(output === undefined ? {} : { output }) });
   if (data.length <= MAX_EVENT_BYTES) return data;
-  return written({
-    job,
-    error: problem("payload-too-large", `its result takes more than ${MAX_EVENT_BYTES} bytes`),
-  });
+  return largeEndMessage(job, `its result takes more than ${MAX_EVENT_BYTES} bytes`);
+}
+
+/** The end of a job whose result can't be told: the work is done, and the machine hears why not. */
+export function largeEndMessage(job: string, why: string): Uint8Array {
+  return written({ job, error: problem("payload-too-large", why) });
 }
 
 /** A job that could not even be enqueued. */
