@@ -2,7 +2,9 @@ import {
   CLOCK_SLACK_MS,
   type Envelope,
   firstMessageOf,
+  type JournalEntry,
   MAX_WAITING_SIGNALS,
+  MillraceError,
   type QueueMessage,
   readSignal,
   recordError,
@@ -54,6 +56,8 @@ export class SignalWaits {
   readonly #open = new Map<string, Set<number>>();
   /** By name: the look that is under way, after which the next begins. */
   readonly #looks = new Map<string, Promise<unknown>>();
+  /** Steps that have looked in this run, by which what is passed over was judged. */
+  readonly #judged = new Set<string>();
 
   constructor(options: SignalWaitsOptions) {
     this.#options = options;
@@ -69,6 +73,7 @@ export class SignalWaits {
    * Looks for a signal, and records what has become of the wait.
    *
    * @returns what is on record then
+   * @throws whatever the schema throws: then the next look asks it of the same signal
    */
   async look(wait: Wait, known: Known | undefined): Promise<WaitKnown> {
     const { name } = wait.step;
@@ -78,9 +83,15 @@ export class SignalWaits {
       return this.#look(wait, known as WaitKnown | undefined);
     })();
     this.#looks.set(name, look);
-    const found = await look;
-    if (found.entry.state !== "waiting") this.#open.get(name)?.delete(wait.step.n);
-    return found;
+    try {
+      const found = await look;
+      if (found.entry.state !== "waiting") this.#open.get(name)?.delete(wait.step.n);
+      return found;
+    } catch (error) {
+      // A handler that goes on after it may wait for the name in another step.
+      this.#open.get(name)?.delete(wait.step.n);
+      throw error;
+    }
   }
 
   async #look(wait: Wait, known: WaitKnown | undefined): Promise<WaitKnown> {
@@ -105,16 +116,19 @@ export class SignalWaits {
     const own = { ...step, at: host.clock.now(), life: envelope.life ?? 0, kind: "wait" } as const;
     const isFirst = Math.min(...(this.#open.get(step.name) ?? [])) === step.n;
     const passed: StoredSignal[] = [];
+    // Another run may have a handler whose schema takes what an earlier one refused.
+    const judged = this.#judged.has(keyOf(step)) ? known?.passed : undefined;
     for (const signal of isFirst ? await this.#stored(step.name) : []) {
       const isTaken = journal.taken.has(step.name, signal);
       // Repeated by its sender after it was taken: it would take the room of others.
       if (isTaken) this.#drop(step.name, signal.sequence);
-      const wasPassed = isTaken || known?.passed.includes(markOf(signal)) === true;
+      const wasPassed = isTaken || judged?.includes(markOf(signal)) === true;
       const value =
         wasPassed || this.#isOlder(signal) ? undefined : await this.#valueOf(step, signal, schema);
       if (value !== undefined) return { ...own, state: "signalled", ...value };
       passed.push(signal);
     }
+    if (isFirst) this.#judged.add(keyOf(step));
     this.#makeRoom(step.name, passed);
     const deadline = known === undefined ? untilMs : (known.until ?? Infinity);
     if (deadline <= host.clock.now()) return { ...own, state: "timed-out" };
@@ -141,40 +155,47 @@ export class SignalWaits {
     return storedAt < Math.min(firstStoredAt, envelope.createdAt) - CLOCK_SLACK_MS;
   }
 
-  /** @returns undefined where the step can't take it: it is not what is waited for */
+  /**
+   * @returns undefined where the step can't take it: it is not what is waited for
+   * @throws whatever the schema throws, which says nothing of the signal
+   */
   async #valueOf(
     step: StepRef,
     signal: StoredSignal,
     schema: Wait["schema"],
   ): Promise<Pick<SignalledStep, "value" | "mark" | "signalId"> | undefined> {
-    const { host, envelope } = this.#options;
     const { signalId } = signal;
+    let whole: JournalEntry;
+    let taken: Pick<SignalledStep, "value" | "mark" | "signalId">;
     try {
       const value = readSignal(signal);
-      const taken = {
+      taken = {
         ...{ value, mark: markOf(signal) },
         ...(signalId === undefined ? {} : { signalId }),
       };
-      const whole = {
-        ...step,
-        at: 0,
-        life: 0,
-        kind: "wait",
-        state: "signalled",
+      whole = asRead({
+        ...{ ...step, at: 0, life: 0, kind: "wait", state: "signalled" },
         ...taken,
-      } as const;
-      await valueOf(asRead(whole), schema);
-      return taken;
+      });
     } catch (error) {
-      host.log.warn(
-        {
-          ...{ job: envelope.id, queue: envelope.queue, signal: step.name, signalId },
-          error: recordError(error),
-        },
-        "a signal is passed over: it is not what the job waits for",
-      );
-      return undefined;
+      return this.#passOver(step, signal, error);
     }
+    try {
+      await valueOf(whole, schema);
+    } catch (error) {
+      if (!MillraceError.is(error, "invalid-output")) throw error;
+      return this.#passOver(step, signal, error);
+    }
+    return taken;
+  }
+
+  #passOver({ name }: StepRef, { signalId }: StoredSignal, error: unknown): undefined {
+    const { host, envelope } = this.#options;
+    const { id: job, queue } = envelope;
+    host.log.warn(
+      { job, queue, signal: name, signalId, error: recordError(error) },
+      "a signal is passed over: it is not what the job waits for",
+    );
   }
 
   /**
@@ -198,4 +219,8 @@ export class SignalWaits {
     const { queue, id } = envelope;
     host.broker.signals.drop({ queue, id, name }, sequence).catch(() => {});
   }
+}
+
+function keyOf({ name, n }: StepRef): string {
+  return `${n} ${name}`;
 }
