@@ -216,7 +216,10 @@ export function journalStream(names: Names, replicas: number): StreamPlan {
   };
 }
 
-/** Longer than the longest delay: what nobody has taken by then is of a job that has ended. */
+/**
+ * What nobody has taken by then is mostly of a job that has ended. A job that sleeps for longer
+ * before it asks loses it: `docs/durable-steps.md` says so.
+ */
 const SIGNAL_AGE_MS = 400 * 24 * 3_600_000;
 const SIGNAL_HEADERS_BYTES = 4_096;
 
