@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { CronExpression } from "./cron-expression.ts";
 import { nextTicks, ticksBetween } from "./ticks.ts";
 
 const HOUR_MS = 3_600_000;
@@ -195,4 +196,16 @@ test("between two instants: the first is left out, the last is not", () => {
   expect(ticksBetween(rule, 0, 3 * HOUR_MS, 2)).toEqual([2 * HOUR_MS, 3 * HOUR_MS]);
   expect(ticksBetween(rule, 0, 3 * HOUR_MS, 0)).toEqual([]);
   expect(ticksBetween(rule, 5, 5, 3)).toEqual([]);
+});
+
+test("the latest ticks of a rule whose ticks come in bursts are found without a walk through all", () => {
+  // Each second of January, looked for in December: there are 2.7 million.
+  const rule = { cron: "* * * * 1 *", timezone: "UTC" };
+  const next = vi.spyOn(CronExpression.prototype, "next");
+  onTestFinished(() => void next.mockRestore());
+  const january = Date.UTC(2031, 0, 1);
+  const ticks = ticksBetween(rule, january, Date.UTC(2031, 11, 1), 1_001);
+  const last = Date.UTC(2031, 1, 1) - 1_000;
+  expect([ticks.length, ticks[0], ticks.at(-1)]).toEqual([1_001, last - 1_000_000, last]);
+  expect(next.mock.calls.length).toBeLessThan(300_000);
 });

@@ -15,6 +15,8 @@ const HOUR_MS = 3_600_000;
 const STRETCH_MS = 40 * DAY_MS;
 /** No clock was ever moved by more, so what a change did to the readings is over by then. */
 const LONGEST_CHANGE_MS = 2 * DAY_MS;
+/** So many times what is asked for are walked through at once. */
+const MANY_MORE = 4;
 /** The last instant that a `Date` can tell is further than anybody plans. */
 const END_OF_TIME_MS = Date.UTC(9_000, 0);
 
@@ -89,15 +91,26 @@ export function ticksBetween(
   if (limit < 1 || until <= from) return [];
   const [first, second = Number.POSITIVE_INFINITY] = nextTicks(rule, from, 2);
   if (first === undefined || first > until) return [];
-  for (let lengthMs = (second - first) * (limit + 1); ; lengthMs *= 4) {
-    const begin = lengthMs < until - from ? until - lengthMs : from;
-    const ticks: number[] = [];
-    for (const tick of ticksAfter(rule, begin)) {
-      if (tick > until) break;
-      ticks.push(tick);
+  const lengthMs = (second - first) * (limit + 1);
+  const begin = lengthMs < until - from ? until - lengthMs : from;
+  const latest = latestIn(rule, begin, until, limit);
+  if (begin === from || latest.length >= limit) return latest;
+  return [...latestIn(rule, from, begin, limit - latest.length), ...latest];
+}
+
+/** A stretch that has many more than are asked for is halved: the later half may have enough. */
+function latestIn(rule: TickRule, from: number, until: number, limit: number): readonly number[] {
+  const ticks: number[] = [];
+  for (const tick of ticksAfter(rule, from)) {
+    if (tick > until) return ticks.slice(-limit);
+    if (ticks.push(tick) > MANY_MORE * limit && until - from > 1) {
+      const middle = Math.floor((from + until) / 2);
+      const later = latestIn(rule, middle, until, limit);
+      if (later.length >= limit) return later;
+      return [...latestIn(rule, from, middle, limit - later.length), ...later];
     }
-    if (ticks.length >= limit || begin === from) return ticks.slice(-limit);
   }
+  return ticks.slice(-limit);
 }
 
 function takesUpLeftOut(cron: CronExpression, leftOutMs: number): boolean {
