@@ -2,6 +2,7 @@ import { shownError, type ShowValue } from "@millrace/telemetry/masking";
 import type { JobStep } from "../../client/jobs/job-steps.ts";
 import type { Paint } from "../io.ts";
 import { clean } from "./clean.ts";
+import { isoTime } from "./iso-time.ts";
 import { shownRef } from "./shown-ref.ts";
 import { type Column, table } from "./table.ts";
 
@@ -9,7 +10,7 @@ export function stepsTable(steps: readonly JobStep[], queue: string, paint: Pain
   const columns: readonly Column<JobStep>[] = [
     { title: "STEP", cell: ({ name, n }) => clean(n === 0 ? name : `${name} (${n + 1})`, 200) },
     { title: "STATE", cell: (step) => clean(stateOf(step, queue), 400) },
-    { title: "AT", cell: ({ at }) => new Date(at).toISOString() },
+    { title: "AT", cell: ({ at }) => isoTime(at) },
     { title: "RESULT", cell: (step) => clean(resultOf(step), 200) },
   ];
   return table(columns, steps, paint);
@@ -36,7 +37,7 @@ export function goneSteps(
 }
 
 function stateOf({ state, name, child, until }: JobStep, queue: string): string {
-  const deadline = until === undefined ? "" : ` until ${new Date(until).toISOString()}`;
+  const deadline = until === undefined ? "" : ` until ${isoTime(until)}`;
   switch (state) {
     case "sleeping":
       return `sleeping${deadline}`;

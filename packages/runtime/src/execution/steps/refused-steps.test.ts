@@ -91,17 +91,18 @@ test("a step that can't be is refused: a bad name, no function, no moment, withi
     await step.run(7 as unknown as string, () => 1).catch(tell);
     await step.run("x".repeat(129), () => 1).catch(tell);
     await step.run("no function", 1 as unknown as () => number).catch(tell);
-    try {
-      void step.sleepUntil("never", new Date(Number.NaN));
-    } catch (error) {
-      tell(error);
-    }
+    for (const at of [new Date(Number.NaN), Number.MAX_SAFE_INTEGER, 8.64e15 + 1, -1])
+      try {
+        void step.sleepUntil("never", at);
+      } catch (error) {
+        tell(error);
+      }
     await step.run("outer", async () => {
       await step.run("inner", () => 1).catch(tell);
     });
   });
   await enqueue("t.job");
-  expect(codes).toEqual(Array.from({ length: 6 }, () => "invalid-step"));
+  expect(codes).toEqual(Array.from({ length: 9 }, () => "invalid-step"));
   expect(await last()).toMatchObject({ state: "succeeded" });
 });
 

@@ -89,6 +89,9 @@ export function stepsApi(clock: Clock, calls: StepCalls): Steps {
   });
 }
 
+/** The latest that a date can be: pages and commands show when a sleep ends. */
+const LATEST_MS = 8.64e15;
+
 /**
  * Epoch milliseconds of what a sleep is given as its end.
  *
@@ -96,9 +99,10 @@ export function stepsApi(clock: Clock, calls: StepCalls): Steps {
  */
 export function requireMoment(at: Date | number, name: string): number {
   const ms = at instanceof Date ? at.getTime() : at;
-  if (typeof ms === "number" && Number.isFinite(ms) && ms >= 0) return Math.ceil(ms);
-  throw new MillraceError(
-    "invalid-step",
-    `step.sleepUntil(${JSON.stringify(name)}) needs a Date, or epoch milliseconds.`,
-  );
+  const isTime = typeof ms === "number" && Number.isFinite(ms) && ms >= 0;
+  if (isTime && ms <= LATEST_MS) return Math.ceil(ms);
+  const why = isTime
+    ? `was given ${ms}, and the latest date there is has ${LATEST_MS}. Wait for a signal without a timeout, if there is no end`
+    : "needs a Date, or epoch milliseconds";
+  throw new MillraceError("invalid-step", `step.sleepUntil(${JSON.stringify(name)}) ${why}.`);
 }

@@ -11,6 +11,7 @@ import { flag } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import type { Paint } from "../../io.ts";
+import { isoTime } from "../../show/iso-time.ts";
 import { shownMachine } from "../../show/machine.ts";
 import { type Column, facts, table } from "../../show/table.ts";
 import { traceWords } from "../../show/trace.ts";
@@ -84,8 +85,7 @@ function machineText(shown: Shown, paint: Paint, traceUrl: string | undefined): 
         `${actor}: job ${job} (${queue})${traceWords(traceId, traceUrl)}`,
     ),
     ...timers.map(
-      ({ at, event, failed }) =>
-        `${event.type} at ${new Date(at).toISOString()}${failedWords(failed)}`,
+      ({ at, event, failed }) => `${event.type} at ${isoTime(at)}${failedWords(failed)}`,
     ),
   ];
   const rows: [string, string][] = [
