@@ -178,6 +178,14 @@ test("bytes that are no job are refused with the reason", () => {
   expect(act).toThrow(/can't be retried as it stands/);
 });
 
+test("an edited job whose start time is too far ahead loses that alone", () => {
+  const ties = { uniqueKey: "k", parent: { id: "p", queue: "q" }, maxAttempts: 3 };
+  const far = { ...ENVELOPE, ...ties, notBefore: 1e13 };
+  const edited = editedEnvelope(letter(writeEnvelope(far)), { b: 2 }, 100);
+  expect(edited).toMatchObject({ ...ties, payload: { b: 2 }, generation: 2_048 });
+  expect(edited).not.toHaveProperty("notBefore");
+});
+
 test("an edited job is the revived one with another payload", () => {
   const dead = letter(writeEnvelope(ENVELOPE), { tenant: "t" });
   expect(editedEnvelope(dead, { b: 2 }, 100)).toEqual({

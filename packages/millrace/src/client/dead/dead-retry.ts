@@ -41,6 +41,10 @@ export function revivedEnvelope(
   const envelope = readLetter(letter, limits);
   const far = tooFarAhead(envelope.notBefore, now, maxDelayMs);
   if (far !== undefined) throw asItStands(letter, "invalid-envelope", `${far}.`);
+  return nextLife(letter, envelope, now);
+}
+
+function nextLife(letter: StoredDeadLetter, envelope: Envelope, now: number): Envelope {
   const {
     firstError: _first,
     lastError: _last,
@@ -123,8 +127,9 @@ function asItStands({ id }: StoredDeadLetter, code: UnreadableReason, why: strin
 }
 
 /**
- * The envelope of a dead job with another payload. Where the letter's bytes can't be read it is
- * made anew from what the letter says.
+ * The envelope of a dead job with another payload. A start time that is too far ahead is left out,
+ * as one that has passed is: all else stays. Where the letter's bytes can't be read it is made anew
+ * from what the letter says.
  *
  * @throws MillraceError `invalid-envelope` where the letter does not know the job's name
  */
@@ -134,8 +139,12 @@ export function editedEnvelope(
   now: number,
   limits: RevivalLimits = {},
 ): Envelope {
-  const revived = tryRevived(letter, now, limits);
-  if (revived !== undefined) return { ...revived, payload };
+  const dead = tryRead(letter, limits);
+  if (dead !== undefined) {
+    const { notBefore, ...rest } = dead;
+    const far = tooFarAhead(notBefore, now, limits.maxDelayMs ?? DEFAULT_MAX_DELAY_MS);
+    return { ...nextLife(letter, far === undefined ? dead : rest, now), payload };
+  }
   const { id, name, queue, firstStoredAt = now } = letter;
   if (name === undefined)
     throw new MillraceError(
@@ -160,13 +169,9 @@ function ofSameEnqueue({ firstStoredAt, unkeyed }: FirstMessage): FirstMessage {
   return defined({ firstStoredAt, unkeyed });
 }
 
-function tryRevived(
-  letter: StoredDeadLetter,
-  now: number,
-  limits: RevivalLimits,
-): Envelope | undefined {
+function tryRead(letter: StoredDeadLetter, limits: RevivalLimits): Envelope | undefined {
   try {
-    return revivedEnvelope(letter, now, limits);
+    return readLetter(letter, limits);
   } catch (error) {
     if (MillraceError.is(error)) return undefined;
     throw error;

@@ -147,10 +147,12 @@ async function putBack(
   if (revived !== undefined && (await livesAgain(broker, revived))) return false;
   if (revived !== undefined) {
     const { createdAt } = revived;
-    for (const data of kept.steps) {
-      const step = readEntry(data);
+    const steps = kept.steps.map((data) => ({ data, step: readEntry(data) }));
+    // Its retry would do again what those have done.
+    if (steps.some(({ step }) => step === undefined))
+      throw cannot(job, "one of its steps can't be read. A newer version of Millrace may read it.");
+    for (const { data, step } of steps)
       if (step !== undefined) await broker.journal.write({ ...job, createdAt }, step, data);
-    }
   }
   await broker.deadLetters.add(kept.letter, once);
   // A duplicate, put back by whoever died with it, may have been retried or discarded since.

@@ -2,6 +2,7 @@ import { type DeadLetter, defineJob, MillraceError } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { MemoryBroker } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
+import { readLetter } from "../dead/dead-retry.ts";
 import { KeptThings } from "./kept-things.ts";
 import { CANCEL, charge, DISCARD, pay, QUEUE, RETRY, scene } from "./undo.fixture.ts";
 
@@ -45,6 +46,28 @@ test("discarded letters are there again as they were, with their steps, and are 
   expect(of.ran.size).toBe(26);
   expect(of.ran.get("paid")).toEqual([{ n: 99 }]);
   expect(of.reserved).toEqual(["paid"]);
+});
+
+test("a discarded letter with a step that can't be read is not put back: its retry would do that again", async () => {
+  const of = await scene({ steps: true });
+  const { client, clock } = of;
+  const { broker } = of.another();
+  await client.enqueue(pay, { n: 1 }, { id: "paid" });
+  await of.drain();
+  const [letter] = await broker.deadLetters.list();
+  if (letter === undefined) throw new Error("it has not died");
+  const { createdAt } = readLetter(letter, {});
+  const run = { id: "paid", queue: letter.queue, createdAt };
+  await broker.journal.write(run, { name: "newer", n: 0 }, new TextEncoder().encode("newer"));
+  const { id } = await client.operations.start(DISCARD);
+  expect(await client.operations.run(id)).toMatchObject({ done: 1 });
+  await clock.advance("1s");
+  const undo = await client.operations.undo(id);
+  expect(await client.operations.run(undo.id)).toMatchObject({
+    ...{ done: 0, failed: 1, failures: [{ id: "paid", code: "undo-impossible" }] },
+  });
+  expect(await client.dead.list()).toEqual([]);
+  expect(await broker.journal.read(run)).toEqual([]);
 });
 
 test("what was discarded more than seven days ago can't be undone, and each letter says so", async () => {
