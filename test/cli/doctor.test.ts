@@ -45,6 +45,31 @@ describeEachServer("millrace doctor", (server) => {
     ]);
   });
 
+  test("names a queue whose stream was removed beneath the nodes that serve it", async () => {
+    const namespace = server.namespace();
+    const mail = defineJob<null>({ name: "mail", queue: "mail" });
+    await startNodeOnServer(server, { namespace, jobs: [mail.handler(() => {})] });
+    await using nc = await connectNats({ servers: server.url });
+    const jsm = await patientManager(nc);
+    const of = async (): Promise<readonly string[]> => {
+      const args = ["doctor", "--json", "--server", server.url, "--namespace", namespace];
+      const { findings } = (await millraceHere(args)).json<Diagnosis>();
+      return findings.flatMap(({ check, status, message }) =>
+        check === "queue mail" ? [`${status}: ${message}`] : [],
+      );
+    };
+    await eventually(async () => (await of()).length > 0, {
+      ...{ withinMs: 30_000, describe: "the queue is there" },
+    });
+    expect((await of()).join()).not.toContain("has no stream");
+    await jsm.streams.delete(`${namespace}-queue-mail`);
+    // A node's first report of itself may still be on its way.
+    await eventually(
+      async () => /^fail: has no stream, and \S+ serves it[^,]*$/.test((await of()).join()),
+      { withinMs: 30_000, describe: "the stream is missed" },
+    );
+  });
+
   test("names machines that keep a timer which their chart could not take", async () => {
     const namespace = server.namespace();
     const chart = setup({}).createMachine({

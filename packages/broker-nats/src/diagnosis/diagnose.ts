@@ -29,6 +29,7 @@ import type { NodeSeen } from "./node-seen.ts";
 import { lookAtHistory } from "./judge-history.ts";
 import type { Leases } from "./judge-held.ts";
 import { judgeMachines } from "./judge-machines.ts";
+import { judgeMissing } from "./judge-missing.ts";
 import { lookAtKept } from "./look-at-kept.ts";
 import { judgeQueue } from "./judge-queue.ts";
 import {
@@ -82,7 +83,7 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
     usedBytes: account.storage,
     limitBytes: account.limits.max_storage,
   });
-  const { all, silent } = await streamsOf(jsm);
+  const { present, all, silent } = await streamsOf(jsm);
   const streams = all.filter(({ config }) => isOurs(config.name, names));
   const features = serverFeatures(nc.info?.version ?? "0.0.0");
   const queues: Finding[] = [];
@@ -122,7 +123,7 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
     await clock(nc, jsm, streams),
     judgeSync(await syncOf(nc)),
     ...queues,
-    ...(await fleet({ nc, jsm, names, leases }, streams)),
+    ...(await fleet({ nc, jsm, names, leases, present }, streams)),
     ...judgeSources(names, configs, !features.repeatingSchedules),
     ...judgeStores(names, stores),
     ...(await lookAtHistory(
@@ -142,6 +143,8 @@ interface Place {
   readonly names: Names;
   /** Of each queue that has a lane's consumer. */
   readonly leases: Leases;
+  /** The names of all streams, also of those that give no answer. */
+  readonly present: ReadonlySet<string>;
 }
 
 /** What waits, and what the nodes say of themselves, if there are any. */
@@ -206,6 +209,7 @@ async function nodesOf(
     });
     return [
       ...judgeNodes(nodes, backlogs, place.leases),
+      ...judgeMissing(nodes, (queue) => place.present.has(names.queueStream(queue))),
       ...(await machinesOf(place, nodes)),
       ...judgeSettlements(nodes),
     ];
@@ -216,7 +220,7 @@ async function nodesOf(
 
 /** What waits for machines, and what they keep; where it can't be read, nodes are told of. */
 async function machinesOf(
-  { nc, jsm, names }: Omit<Place, "leases">,
+  { nc, jsm, names }: Pick<Place, "nc" | "jsm" | "names">,
   nodes: readonly NodeSeen[],
 ): Promise<readonly Finding[]> {
   const kept = await lookAtKept(nc, jsm, names);
@@ -248,9 +252,11 @@ function isOurs(stream: string, { namespace }: Names): boolean {
  * Asked for one by one: a list leaves out what has no leader (docs/decisions/cluster.md), which is
  * what a diagnosis is for. All at once, so that the silent ones cost one wait together.
  */
-async function streamsOf(
-  jsm: JetStreamManager,
-): Promise<{ readonly all: readonly StreamInfo[]; readonly silent: readonly Finding[] }> {
+async function streamsOf(jsm: JetStreamManager): Promise<{
+  readonly present: ReadonlySet<string>;
+  readonly all: readonly StreamInfo[];
+  readonly silent: readonly Finding[];
+}> {
   const names: string[] = [];
   for await (const name of jsm.streams.names()) names.push(name);
   const all: StreamInfo[] = [];
@@ -263,7 +269,7 @@ async function streamsOf(
     }
   };
   await Promise.all(names.toSorted().map(describe));
-  return { all, silent };
+  return { present: new Set(names), all, silent };
 }
 
 async function consumersOf(
