@@ -14,8 +14,16 @@ const UNITS = [
   ["second", 1_000],
 ] as const;
 
+/** The latest that a date can be. A chart may set a timer for later. */
+const LATEST_MS = 8.64e15;
+
 /** How long ago, or in how long, with the exact time at hand. */
-export function Moment({ at, now = Date.now() }: MomentProps): ReactElement {
+export function Moment(given: MomentProps): ReactElement {
+  if (given.at > LATEST_MS) return <span title="later than any date">never</span>;
+  return <DatedMoment {...given} />;
+}
+
+function DatedMoment({ at, now = Date.now() }: MomentProps): ReactElement {
   const isExact = useExactTimes();
   return (
     <time dateTime={new Date(at).toISOString()} title={EXACT.format(at)}>
