@@ -5,7 +5,7 @@ import { scanJson } from "./json-scan.ts";
 import { fieldBesideEntries, holdsMore } from "./list-fields.ts";
 import { measureBody, TooManyValues } from "./measure-body.ts";
 import { NOT_PLAIN, PlainDecoder } from "./plain-decoder.ts";
-import { PlainEncoder } from "./plain-encoder.ts";
+import { HeldValue, PlainEncoder } from "./plain-encoder.ts";
 import { type EncodeRules, sendable } from "./sendable.ts";
 import { pathOf, wideInteger } from "./value-path.ts";
 
@@ -33,6 +33,9 @@ export const AS_IT_IS: EncodeRules = {
 
 const encoder = new Encoder({ ignoreUndefined: true, maxDepth: MAX_DEPTH });
 const plainEncoder = new PlainEncoder(MAX_DEPTH);
+/** Of what stands one level down. */
+const holder = new PlainEncoder(MAX_DEPTH - 1);
+const HELD: EncodeRules = { maxValues: DEFAULT_MAX_VALUES, exact: true, wellFormed: true };
 /** Every integer of 64 bits becomes a bigint, so that those that a number can't hold are found. */
 const decoder = new Decoder({ useBigInt64: true });
 const plainDecoder = new PlainDecoder(MAX_DEPTH);
@@ -73,6 +76,28 @@ export function requireSendable(
   } catch (cause) {
     throw unsendable(cause);
   }
+}
+
+/**
+ * A payload as it is now, for an envelope that is written in a later turn: the one encoding of it
+ * is done here. What can't be sent, or holds too much, is left as it is, and whoever writes it says
+ * why.
+ */
+export function heldPayload(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  try {
+    const { maxValues, exact, wellFormed } = HELD;
+    const plain = holder.encode(value, maxValues, exact, wellFormed);
+    if (plain !== undefined) return new HeldValue(plain, holder.values, readHeld);
+    const bytes = encoder.encode(sendable(value, HELD, MAX_DEPTH, "payload"));
+    return new HeldValue(bytes, measureBody(bytes, Number.POSITIVE_INFINITY), readHeld);
+  } catch {
+    return value;
+  }
+}
+
+function readHeld(bytes: Uint8Array): unknown {
+  return decodeBody(bytes, "application/msgpack");
 }
 
 function encodePlain(

@@ -2,6 +2,29 @@ import { fieldBesideEntries } from "./list-fields.ts";
 import { isWideInteger } from "./value-path.ts";
 
 /**
+ * A value as it was when somebody handed it over, and as it will be sent: its owner may change the
+ * object before the message that carries it is written.
+ */
+export class HeldValue {
+  /** Msgpack. */
+  readonly bytes: Uint8Array;
+  /** How many there are in it, keys of maps among them. */
+  readonly values: number;
+  readonly #read: (bytes: Uint8Array) => unknown;
+
+  constructor(bytes: Uint8Array, values: number, read: (bytes: Uint8Array) => unknown) {
+    this.bytes = bytes;
+    this.values = values;
+    this.#read = read;
+  }
+
+  /** For who can't take the bytes over. */
+  toJSON(): unknown {
+    return this.#read(this.bytes);
+  }
+}
+
+/**
  * Msgpack bytes of plain data: maps with string keys, lists, strings, numbers, booleans, null.
  * Anything else is left to the library, which also reports what can't be encoded.
  *
@@ -21,6 +44,7 @@ export class PlainEncoder {
   #busy = false;
   /** Values and keys that may still come. */
   #room = 0;
+  #most = 0;
   #exact = false;
   #wellFormed = false;
   readonly #maxDepth: number;
@@ -46,7 +70,7 @@ export class PlainEncoder {
     // A getter of the value may encode something itself.
     if (this.#busy || areAllObjectsGivenFields()) return undefined;
     this.#busy = true;
-    this.#room = maxValues;
+    this.#room = this.#most = maxValues;
     this.#exact = exact;
     this.#wellFormed = wellFormed;
     this.#at = this.#start;
@@ -55,6 +79,11 @@ export class PlainEncoder {
     } finally {
       this.#busy = false;
     }
+  }
+
+  /** How many values the last one held that was encoded. */
+  get values(): number {
+    return this.#most - this.#room;
   }
 
   /** @returns false where something is not plain; what was written before it is then worthless */
@@ -81,7 +110,8 @@ export class PlainEncoder {
 
   #map(value: object, depth: number): boolean {
     const prototype: unknown = Object.getPrototypeOf(value);
-    if (prototype !== Object.prototype && prototype !== null) return false;
+    if (prototype !== Object.prototype && prototype !== null)
+      return value instanceof HeldValue && this.#held(value);
     const fields = value as Readonly<Record<string, unknown>>;
     const most = this.#room / 2;
     let size = 0;
@@ -98,6 +128,16 @@ export class PlainEncoder {
     }
     // A getter may have changed its object meanwhile.
     return size === 0;
+  }
+
+  /** It was held to all that may be asked of it but their number. */
+  #held({ bytes, values }: HeldValue): boolean {
+    this.#room -= values - 1;
+    if (this.#room < 0) return false;
+    this.#need(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+    return true;
   }
 
   #list(value: readonly unknown[], depth: number): boolean {

@@ -1,3 +1,4 @@
+import { heldPayload } from "../envelope/body.ts";
 import { type Envelope, type JobRef, UNSETTLED } from "../envelope/envelope.ts";
 import { keyOf, requireKey } from "../job/coordination.ts";
 import type { AnyJobDefinition } from "../job/define-job.ts";
@@ -25,6 +26,11 @@ export interface EnvelopeSource {
   readonly now: () => number;
   readonly newId: () => string;
   readonly origin?: JobOrigin;
+  /**
+   * The payload is taken in the turn of the call, and may be changed after it. Left out: it is read
+   * when the envelope is written.
+   */
+  readonly holds?: true;
 }
 
 /**
@@ -57,11 +63,27 @@ export function makeEnvelope(
     ...UNSETTLED,
   };
   if (source.origin !== undefined) addOrigin(envelope, source.origin);
-  if (job.input === undefined) return withKeys(job, envelope, options);
+  const made = (): Envelope => {
+    withKeys(job, envelope, options);
+    if (source.holds === true) envelope.payload = heldPayload(payload);
+    return envelope;
+  };
+  if (job.input === undefined) return made();
   const checked = checkPayload(job.input, payload, `The payload of ${job.name}`);
-  return checked instanceof Promise
-    ? checked.then(() => withKeys(job, envelope, options))
-    : withKeys(job, envelope, options);
+  if (!(checked instanceof Promise)) return made();
+  return checked.then(source.holds === true ? asOfNow(made) : made);
+}
+
+/** What it gives or throws now, whenever it is asked. */
+function asOfNow<T>(take: () => T): () => T {
+  try {
+    const taken = take();
+    return () => taken;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
 }
 
 /**
@@ -101,7 +123,7 @@ function withKeys(
   { unique, concurrency }: AnyJobDefinition,
   envelope: { -readonly [K in keyof Envelope]: Envelope[K] },
   options: EnqueueOptions,
-): Envelope {
+): void {
   if (options.unique !== undefined) {
     // From JavaScript it may be null.
     requireOptions(options.unique, "a unique key", "unique");
@@ -110,5 +132,4 @@ function withKeys(
     envelope.uniqueKey = keyOf(unique.key, envelope.payload, "unique.key");
   if (concurrency !== undefined)
     envelope.concurrencyKey = keyOf(concurrency.key, envelope.payload, "concurrency.key");
-  return envelope;
 }

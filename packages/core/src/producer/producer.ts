@@ -45,10 +45,12 @@ export function brokerOutlet(broker: Broker, clock: Pick<Clock, "monotonic">): J
 export class Producer {
   readonly #outlet: JobOutlet;
   readonly #source: EnvelopeSource;
+  readonly #holding: EnvelopeSource;
 
   constructor(outlet: JobOutlet, clock: Clock, newId: () => string = () => newJobId(clock.now())) {
     this.#outlet = outlet;
     this.#source = { now: () => clock.now(), newId };
+    this.#holding = { ...this.#source, holds: true };
   }
 
   /**
@@ -99,14 +101,18 @@ export class Producer {
     return results;
   }
 
-  /** Checks and makes a job that `send` publishes. Synchronous where the job's schema is. */
+  /**
+   * Checks and makes a job that `send` publishes, with the input as it is now. Synchronous where
+   * the job's schema is.
+   */
   prepare(
     job: AnyJobDefinition,
     input: unknown,
     options: OnceOptions,
     origin?: JobOrigin,
   ): PreparedJob | Promise<PreparedJob> {
-    return prepareJob(job, input, options, this.#sourceFor(origin), ONCE_OPTIONS);
+    const source = origin === undefined ? this.#holding : { ...this.#holding, origin };
+    return prepareJob(job, input, options, source, ONCE_OPTIONS);
   }
 
   send(

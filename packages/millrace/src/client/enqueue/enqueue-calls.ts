@@ -34,6 +34,7 @@ export function enqueueCalls({
   calls,
 }: CallHost): Pick<Millrace, "enqueue" | "enqueueMany" | "batch" | "chain"> {
   const source = { now: () => clock.now(), newId };
+  const holding = { ...source, holds: true } as const;
   const producer = new Producer(brokerOutlet(broker, clock), clock, newId);
   const publish = <T>(doing: string, act: (via: Producer) => Promise<T>): Promise<T> =>
     calls.isLimited
@@ -51,7 +52,7 @@ export function enqueueCalls({
     enqueueMany: async (job, items, options = {}) => {
       refuseUnknown(options, MANY_OPTIONS, "enqueueMany()");
       return requireFlag(options.atomic ?? false, "atomic")
-        ? calls.publish("enqueueMany()", (via) => enqueueTogether(via, job, items, source))
+        ? calls.publish("enqueueMany()", (via) => enqueueTogether(via, job, items, holding))
         : publish("enqueueMany()", (via) => via.enqueueMany(job, items));
     },
     batch: async (jobs, options) => {
@@ -62,7 +63,7 @@ export function enqueueCalls({
     },
     chain: (first, input, options = {}) => {
       const host = {
-        ...{ broker, clock, source, calls },
+        ...{ broker, clock, source: holding, calls },
         publish: <T>(act: (via: Broker) => Promise<T>) => calls.publish("chain.enqueue()", act),
       };
       return startChain(host, first, input, options);
