@@ -131,15 +131,17 @@ const OWN_VALUES = 100;
 /**
  * An entry as it is stored.
  *
+ * @param maxBytes what the server takes, where that is less than a step may have
  * @throws MillraceError `unserializable-payload` with the place of what can't be stored;
  *   `step-too-large`
  */
-export function writeEntry(entry: JournalEntry): Uint8Array {
+export function writeEntry(entry: JournalEntry, maxBytes = MAX_STEP_BYTES): Uint8Array {
   const data = encodeMsgpack(seenByEarlier(checked(entry)));
-  if (data.length <= MAX_STEP_BYTES) return data;
+  const most = Math.min(maxBytes, MAX_STEP_BYTES);
+  if (data.length <= most) return data;
   throw new MillraceError(
     "step-too-large",
-    `The result of the step ${JSON.stringify(entry.name)} takes ${data.length} bytes, and ${MAX_STEP_BYTES} is the most. Store the data elsewhere and return a reference to it.`,
+    `The result of the step ${JSON.stringify(entry.name)} takes ${data.length} bytes, and ${most} is the most. Store the data elsewhere and return a reference to it.`,
   );
 }
 

@@ -15,13 +15,13 @@ import {
  * @param at epoch milliseconds
  */
 export async function writeChildEnd(
-  { journal }: Pick<Broker, "journal">,
+  { journal, maxMessageBytes }: Pick<Broker, "journal" | "maxMessageBytes">,
   parent: RunRef,
   record: HistoryRecord,
   at: number,
 ): Promise<void> {
   const end = childEndOf(record, at);
-  await journal.write(parent, { name: end.name, n: 0 }, written(end));
+  await journal.write(parent, { name: end.name, n: 0 }, written(end, maxMessageBytes));
 }
 
 function childEndOf(
@@ -38,9 +38,9 @@ function childEndOf(
 }
 
 /** A result that no journal takes is an error of the call: the job itself has succeeded. */
-function written(end: ChildEnd): Uint8Array {
+function written(end: ChildEnd, maxBytes: number): Uint8Array {
   try {
-    return writeEntry(end);
+    return writeEntry(end, maxBytes);
   } catch (cause) {
     if (!MillraceError.is(cause)) throw cause;
     const { value: _dropped, ...rest } = end;

@@ -18,7 +18,7 @@ import type { JobStepsOptions } from "./job-steps-options.ts";
 import { type Known, RunJournal } from "./run-journal.ts";
 import { SignalWaits, type Wait } from "./signal-waits.ts";
 import { outcomeOfSleep, Sleepers } from "./sleepers.ts";
-import { answered, fatalOutcome, GONE, isFinal, never } from "./step-failures.ts";
+import { answered, asUnrecorded, fatalOutcome, GONE, isFinal, never } from "./step-failures.ts";
 import { StepFunctions } from "./step-function.ts";
 import { StepReports } from "./step-reports.ts";
 import { shownStep, StepPlaces } from "./step-place.ts";
@@ -206,7 +206,9 @@ export class JobSteps {
     this.#waits.begin(wait.step);
     let known = await this.#busily(() => this.#find(wait.step, "wait"));
     for (;;) {
-      const { entry, revision } = await this.#busily(() => this.#look(wait, known));
+      const { entry, revision } = await this.#busily(() =>
+        this.#orEnd(() => this.#waits.look(wait, known)),
+      );
       if (entry.state !== "waiting") {
         this.#reports.waited(entry, known?.entry);
         return this.#busily(() => this.#give({ entry, revision }, wait.schema));
@@ -226,14 +228,6 @@ export class JobSteps {
       }
       await this.#sleepers.sleep(this.#calls.dueAt(there), LOOK_MS);
       known = there;
-    }
-  }
-
-  async #look(wait: Wait, known: Known | undefined): ReturnType<SignalWaits["look"]> {
-    try {
-      return await this.#waits.look(wait, known);
-    } catch (error) {
-      return this.#refuse(error);
     }
   }
 
@@ -257,15 +251,13 @@ export class JobSteps {
     });
   }
 
-  async #onceRead<T>(answer: () => T): Promise<T> {
-    try {
+  #onceRead<T>(answer: () => T): Promise<T> {
+    return this.#orEnd(async () => {
       await this.#told.caught.noted();
       if (this.#state === "over") throw GONE;
       await this.#read();
       return answer();
-    } catch (error) {
-      return this.#refuse(error);
-    }
+    });
   }
 
   #read(): Promise<void> {
@@ -303,15 +295,22 @@ export class JobSteps {
     }
   }
 
-  async #record(entry: JournalEntry, replaced: number | undefined, isKept = false): Promise<Known> {
-    try {
+  #record(entry: JournalEntry, replaced: number | undefined, isKept = false): Promise<Known> {
+    return this.#orEnd(async () => {
       const there = await this.#told.written(() =>
         this.#insistence.on(() => this.#journal.record(entry, replaced)),
       );
       if (!isKept) this.#reports.recorded(there.entry, replaced === undefined);
       return there;
+    }, entry);
+  }
+
+  /** @param done what is recorded */
+  async #orEnd<T>(work: () => Promise<T>, done?: JournalEntry): Promise<T> {
+    try {
+      return await work();
     } catch (error) {
-      return this.#refuse(error);
+      return this.#refuse(done === undefined ? error : asUnrecorded(error, done));
     }
   }
 

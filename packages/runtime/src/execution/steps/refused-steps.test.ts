@@ -1,6 +1,7 @@
 import { defineJob, MAX_STEP_BYTES, MAX_STEPS, MillraceError, type Steps } from "@millrace/core";
 import { expect, test } from "vitest";
 import { QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
+import { defineStepsJob } from "../../fixtures/steps-scene.ts";
 import { scene } from "../../fixtures/recorded-steps.ts";
 
 const dies = async (
@@ -16,6 +17,12 @@ const dies = async (
   expect(letter?.error?.message).toMatch(words);
   return did;
 };
+
+async function smallScene(handle: (step: Steps, did: string[]) => unknown) {
+  const did: string[] = [];
+  const job = defineStepsJob().handler(async ({ step }) => handle(step, did));
+  return { did, ...(await simulatedNode({ jobs: [job], maxMessageBytes: 16_384 })) };
+}
 
 test("a result that can't be recorded ends the job at once, and names the place", async () => {
   const did = await dies(
@@ -37,6 +44,42 @@ test("a result that is too large ends the job at once", async () => {
     /"load" takes \d+ bytes/,
   );
 });
+
+test("a result that the server takes no message of ends the job at once, though a step may have more", async () => {
+  const { enqueue, clock, broker, did } = await smallScene(async (step, done) => {
+    await step.run("charge", () => {
+      done.push("charge");
+      return "x".repeat(20_000);
+    });
+  });
+  await enqueue("t.job");
+  await clock.advance("1h");
+  expect(did).toEqual(["charge"]);
+  const [letter] = await broker.deadLetters.list();
+  expect(letter).toMatchObject({ reason: "fatal", error: { type: "step-too-large" } });
+  expect(letter?.error?.message).toMatch(/"charge" takes \d+ bytes, and 16384 is the most/);
+});
+
+test.each(["permission-denied", "payload-too-large", "queue-not-found"] as const)(
+  "a step has run once where the server refuses its record for good, whatever the handler catches: %s",
+  async (code) => {
+    const { enqueue, clock, broker, did } = await scene(async (step, done) => {
+      try {
+        await step.run("charge", () => void done.push("charge"));
+      } catch {
+        done.push("caught");
+      }
+    });
+    const { journal } = broker;
+    journal.write = () => Promise.reject(new MillraceError(code, "Not here."));
+    await enqueue("t.job");
+    await clock.advance("1h");
+    expect(did).toEqual(["charge"]);
+    const [letter] = await broker.deadLetters.list();
+    expect(letter).toMatchObject({ reason: "fatal", attempts: 1, error: { type: code } });
+    expect(letter?.error?.message).toMatch(/"charge" has run, .*Not here\./);
+  },
+);
 
 test("the steps of a job have a bound in number and in bytes together", async () => {
   await dies(

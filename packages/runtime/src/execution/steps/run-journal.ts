@@ -25,7 +25,10 @@ export interface Known {
 }
 
 export interface RunJournalOptions {
-  readonly broker: { readonly journal: Pick<JournalStore, "read" | "write"> };
+  readonly broker: {
+    readonly journal: Pick<JournalStore, "read" | "write">;
+    readonly maxMessageBytes?: number;
+  };
   readonly run: RunRef;
   /** Of the delivery that runs it. Undefined: it is only read. */
   readonly lease: Lease | undefined;
@@ -166,7 +169,8 @@ export class RunJournal {
   async record(entry: JournalEntry, replaced: number | undefined): Promise<Known> {
     const { broker, run, lease } = this.#options;
     const version = this.#version;
-    const data = writeEntry(version === 1 ? entry : { ...entry, version });
+    const own = version === 1 ? entry : { ...entry, version };
+    const data = writeEntry(own, broker.maxMessageBytes);
     if (this.#bytes + data.length > MAX_JOURNAL_BYTES)
       throw new MillraceError(
         "step-too-large",

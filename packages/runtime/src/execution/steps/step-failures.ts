@@ -1,4 +1,11 @@
-import { type Outcome, MillraceError, recordError } from "@millrace/core";
+import {
+  isHopeless,
+  type JournalEntry,
+  MillraceError,
+  type Outcome,
+  recordError,
+} from "@millrace/core";
+import { shownStep } from "./step-place.ts";
 
 /** Thrown within, where nobody waits for a step any more: its caller is never answered. */
 export const GONE: Error = new Error("Nobody waits for this step any more.");
@@ -10,9 +17,20 @@ const FINAL = [
   "unserializable-payload",
 ] as const;
 
+/** The server has refused for good to record what a function has done. */
+class Unrecorded extends MillraceError {}
+
 /** What would only fail again, with the effects of the step once more. */
 export function isFinal(error: unknown): boolean {
-  return FINAL.some((code) => MillraceError.is(error, code));
+  return error instanceof Unrecorded || FINAL.some((code) => MillraceError.is(error, code));
+}
+
+/** Why an entry is not on record; final where its function has run, and would run again. */
+export function asUnrecorded(error: unknown, entry: JournalEntry): unknown {
+  const isDone = entry.kind === "run" && entry.outcome === "returned";
+  if (!isDone || isFinal(error) || !isHopeless(error)) return error;
+  const why = `The step ${shownStep(entry)} has run, and its result can't be recorded. ${error.message}`;
+  return new Unrecorded(error.code, why, { cause: error });
 }
 
 /** The job is not tried again. */
