@@ -87,7 +87,11 @@ export interface Steps {
    * await step.sleep("let it settle", "3d");
    */
   readonly sleep: (name: string, duration: Duration) => Promise<void>;
-  /** The same until a moment: a `Date`, or epoch milliseconds. */
+  /**
+   * The same until a moment: a `Date`, or epoch milliseconds.
+   *
+   * @throws MillraceError `invalid-step` where it is none, or later than any date
+   */
   readonly sleepUntil: (name: string, at: Date | number) => Promise<void>;
   /**
    * Waits for a signal: what anybody sends to this job under this name. Gives its value, or
@@ -96,6 +100,7 @@ export interface Steps {
    * the oldest first. A signal that does not satisfy the schema is passed over, with a line in the
    * log.
    *
+   * @throws whatever the schema throws; the next attempt asks it anew
    * @throws MillraceError `invalid-name` where the name isn't made of A-Z a-z 0-9 _ : -
    * @example
    * const answer = await step.waitFor("approval", { schema, timeout: "7d" });
