@@ -17,7 +17,7 @@ import { type Call, JobCalls } from "./job-calls.ts";
 import type { JobStepsOptions } from "./job-steps-options.ts";
 import { type Known, RunJournal } from "./run-journal.ts";
 import { SignalWaits, type Wait } from "./signal-waits.ts";
-import { outcomeOfSleep, Sleepers } from "./sleepers.ts";
+import { outcomeOfSleep, Sleepers, UnderWay } from "./sleepers.ts";
 import { answered, asUnrecorded, fatalOutcome, GONE, isFinal, never } from "./step-failures.ts";
 import { StepFunctions } from "./step-function.ts";
 import { StepReports } from "./step-reports.ts";
@@ -30,7 +30,7 @@ import { ToldSteps } from "./telling/told-steps.ts";
 const LOOK_MS = 2_000;
 
 /**
- * The steps of one attempt. `#busy` counts those whose function or record is waited for; while
+ * The steps of one attempt. `#busy` has those whose function or record is waited for; while
  * there are none and the handler waits in a sleep, the attempt is over until then: it ends as a
  * snooze, and its handler is never answered.
  *
@@ -50,8 +50,10 @@ export class JobSteps {
   readonly #functions: StepFunctions;
   readonly #told: ToldSteps;
   #state: "open" | "ended" | "over" = "open";
-  #busy = 0;
-  #onIdle: (() => void) | undefined;
+  readonly #busy = new UnderWay(() => this.#sleepers.look());
+  readonly #busily = <T>(work: () => Promise<T>): Promise<T> => this.#busy.during(work);
+  /** Set once the handler has gone on after a step that asked for it. */
+  #wished: Outcome | undefined;
   #reading: Promise<void> | undefined;
 
   constructor(options: JobStepsOptions) {
@@ -67,7 +69,7 @@ export class JobSteps {
     this.#insistence = new Insistence(options);
     this.#reports = new StepReports(options);
     this.#sleepers = new Sleepers(host.clock, {
-      isIdle: () => this.#busy === 0 && this.#state === "open",
+      isIdle: () => this.#busy.isIdle && this.#state === "open",
       allAsleep: (untilMs) => this.#allAsleep(untilMs),
     });
     const journaled = {
@@ -87,7 +89,10 @@ export class JobSteps {
     this.#waits = new SignalWaits({ ...options, ...journaled });
     const failed: ToldSteps["failed"] = (...failure) => this.#told.failed(...failure);
     this.#calls = new JobCalls({ ...options, ...journaled, failed });
-    this.#functions = new StepFunctions({ ...options, asRead: (entry) => this.#asRead(entry) });
+    this.#functions = new StepFunctions({
+      ...options,
+      asRead: (entry) => this.#orEnd(async () => asRead(entry)),
+    });
     this.api = stepsApi(host.clock, {
       run: (name, fn, checks) =>
         this.#begin(name, "run", ({ step }) => this.#run(step, fn, checks)),
@@ -111,10 +116,8 @@ export class JobSteps {
    * @returns the outcome in place of a success that the journal gainsays
    */
   async handlerEnded(succeeded: boolean): Promise<Outcome | undefined> {
-    this.#state = "ended";
-    this.#sleepers.clear();
-    this.#told.order.release();
-    if (this.#busy > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    await this.#comeToEnds();
+    if (this.#wished !== undefined) return this.#wished;
     // A handler that has asked for no step, and before which nobody can have had the job.
     const hasNone = !this.#journal.isRead && !this.#options.mayBeRepeated;
     if (!succeeded || hasNone) return undefined;
@@ -125,6 +128,13 @@ export class JobSteps {
     } catch (error) {
       return error === GONE ? never() : fatalOutcome(error);
     }
+  }
+
+  #comeToEnds(): Promise<void> {
+    this.#state = "ended";
+    this.#sleepers.clear();
+    this.#told.order.release();
+    return this.#busy.idle();
   }
 
   /** Nobody is answered any more. */
@@ -158,7 +168,17 @@ export class JobSteps {
     if (this.#state !== "open") throw GONE;
     const reason = this.#options.abort.look();
     if (reason !== undefined) throw reason;
+    const { wished } = this.#functions;
+    if (wished !== undefined) return this.#endAs(wished);
     return this.#told.tell(step, kind, work);
+  }
+
+  /** Of the step that asked for it nothing is on record: a later attempt would run it again. */
+  async #endAs(wished: Outcome): Promise<never> {
+    this.#wished = wished;
+    await this.#comeToEnds();
+    this.#end(wished);
+    throw GONE;
   }
 
   async #run<Result, Output>(
@@ -231,17 +251,6 @@ export class JobSteps {
     }
   }
 
-  async #busily<T>(work: () => Promise<T>): Promise<T> {
-    this.#busy += 1;
-    try {
-      return await work();
-    } finally {
-      this.#busy -= 1;
-      if (this.#busy === 0) this.#onIdle?.();
-      this.#sleepers.look();
-    }
-  }
-
   #find(step: StepRef, kind: JournalEntry["kind"]): Promise<Known | undefined> {
     return this.#onceRead(() => {
       const known = this.#journal.ask(step, kind);
@@ -269,14 +278,6 @@ export class JobSteps {
       ended: () => this.#end(undefined),
     });
     return this.#reading;
-  }
-
-  #asRead(entry: JournalEntry): JournalEntry {
-    try {
-      return asRead(entry);
-    } catch (error) {
-      return this.#refuse(error);
-    }
   }
 
   async #give(

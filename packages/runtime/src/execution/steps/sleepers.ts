@@ -95,3 +95,35 @@ export function outcomeOfSleep(
   const delayMs = Math.min(Math.max(untilMs - clock.now(), 1), broker.maxDelayMs);
   return { kind: "snoozed", delayMs };
 }
+
+/** Counts what is under way. */
+export class UnderWay {
+  readonly #onLess: () => void;
+  #count = 0;
+  #idle: PromiseWithResolvers<void> | undefined;
+
+  /** @param onLess called each time that something is over */
+  constructor(onLess: () => void) {
+    this.#onLess = onLess;
+  }
+
+  get isIdle(): boolean {
+    return this.#count === 0;
+  }
+
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    this.#count += 1;
+    try {
+      return await work();
+    } finally {
+      this.#count -= 1;
+      if (this.isIdle) this.#idle?.resolve();
+      this.#onLess();
+    }
+  }
+
+  /** Resolves once nothing is. */
+  async idle(): Promise<void> {
+    if (!this.isIdle) await (this.#idle ??= Promise.withResolvers()).promise;
+  }
+}

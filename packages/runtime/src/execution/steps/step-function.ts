@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import {
   type FailedStep,
   type JournalEntry,
+  type Outcome,
   OutcomeSignal,
   recordFailure,
   type ReturnedStep,
@@ -10,6 +11,7 @@ import {
   type StepOptions,
   type StepRef,
 } from "@millrace/core";
+import { interpret } from "../interpret.ts";
 import { maskRecorded } from "../settle/mask-outcome.ts";
 import type { JobStepsOptions } from "./job-steps-options.ts";
 import { GONE } from "./step-failures.ts";
@@ -21,15 +23,22 @@ const inside = new AsyncLocalStorage<object>();
 
 export interface StepFunctionsOptions extends Pick<JobStepsOptions, "abort" | "envelope" | "host"> {
   /** The entry as it will be read. */
-  readonly asRead: (entry: JournalEntry) => JournalEntry;
+  readonly asRead: (entry: JournalEntry) => Promise<JournalEntry>;
 }
 
 /** Runs what the steps of one attempt are given to run. */
 export class StepFunctions {
   readonly #options: StepFunctionsOptions;
+  #wish: OutcomeSignal | undefined;
 
   constructor(options: StepFunctionsOptions) {
     this.#options = options;
+  }
+
+  /** How the attempt ends by what the first of them asked for that threw `fatal()` or its kin. */
+  get wished(): Outcome | undefined {
+    const { abort, host } = this.#options;
+    return this.#wish && interpret({ threw: this.#wish }, abort.look(), host.broker.maxDelayMs);
   }
 
   /** Whether one of them asks. */
@@ -60,10 +69,11 @@ export class StepFunctions {
       const value = await inside.run(this, async () => fn({ key: keyOf(envelope, own) }));
       if (OutcomeSignal.is(value)) throw value;
       const entry = { ...now(), kind: "run", outcome: "returned", value } as const;
-      if (output !== undefined) await valueOf(asRead(entry), output);
+      if (output !== undefined) await valueOf(await asRead(entry), output);
       return entry;
     } catch (threw) {
       // What it asks for, or that it was told to stop, is no failure of the step.
+      if (OutcomeSignal.is(threw)) this.#wish ??= threw;
       const isStopped = abort.look() !== undefined;
       if (threw === GONE || OutcomeSignal.is(threw) || isStopped) throw threw;
       const error = maskRecorded(recordFailure(threw), host.maskText);
