@@ -65,9 +65,12 @@ export const BATCH_SCRIPTS: readonly Script[] = [
     say: async (talk) => {
       await talk.api("STREAM.CREATE.B", MARKED);
       await talk.put("b", "there", { "Nats-Msg-Id": "1" });
-      const asked = { "Nats-Expected-Last-Msg-Id": "/" };
-      await talk.put("b", "", { ...asked, "Nats-Msg-Id": "1" });
-      await talk.put("b", "", { ...asked, "Nats-Msg-Id": "2" });
+      const asked = { "Nats-Expected-Last-Sequence": "9007199254740991" };
+      await put(talk, "x 1 end", "b", { ...asked, "Nats-Msg-Id": "1" });
+      await put(talk, "y 1 end", "b", { ...asked, "Nats-Msg-Id": "2" });
+      // A question leaves nothing behind.
+      await put(talk, "z 1 end", "b", { ...asked, "Nats-Msg-Id": "2" });
+      await talk.put("b", "new", { "Nats-Msg-Id": "2" });
       await talk.api("STREAM.INFO.B", { subjects_filter: ">" });
     },
   },

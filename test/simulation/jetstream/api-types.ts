@@ -80,7 +80,6 @@ export const refusals = {
   notUnique: () => new Refusal(400, 10100, "filtered consumer not unique on workqueue stream"),
   notDeleted: (why: string) => new Refusal(500, 10057, why),
   noSequence: (seq: number) => new Refusal(400, 10043, `sequence ${seq} not found`),
-  wrongLastId: (last: string) => new Refusal(400, 10070, `wrong last msg ID: ${last}`),
   noBatches: () => new Refusal(400, 10174, "atomic publish is disabled"),
   noFastBatches: () => new Refusal(400, 10205, "batch publish is disabled"),
   unknownBatch: () => new Refusal(400, 10208, "batch publish ID unknown"),

@@ -33,7 +33,6 @@ export class ModelStream {
   readonly #schedules: Schedules;
   readonly #createdMs: number;
   #lastAtMs = 0;
-  #lastId = "";
   #aging: Timer | undefined;
 
   constructor(config: StreamSettings, owner: StreamOwner) {
@@ -63,9 +62,6 @@ export class ModelStream {
     const id = fieldOf(headers, "Nats-Msg-Id");
     const known = this.#known(id);
     if (known !== undefined) return { seq: known, duplicate: true };
-    // Nobody names a message that is there: this asks whether the id is known, and stores nothing.
-    if (fieldOf(headers, "Nats-Expected-Last-Msg-Id") !== undefined)
-      throw refusals.wrongLastId(this.#lastId);
     if (!expectsFirst) this.#requireExpected(subject, headers);
     const dueMs = this.#schedules.read(headers, this);
     if (this.#owner.isFull()) throw refusals.insufficient();
@@ -85,11 +81,12 @@ export class ModelStream {
   publishAll(packets: readonly Packet[]): number {
     const ids = new Set<string>();
     for (const { subject, headers } of packets) {
-      this.#requireExpected(subject, headers);
       const id = fieldOf(headers, "Nats-Msg-Id");
-      if (id === undefined) continue;
-      if (ids.has(id) || this.#known(id) !== undefined) throw refusals.knownInBatch();
-      ids.add(id);
+      if (id !== undefined) {
+        if (ids.has(id) || this.#known(id) !== undefined) throw refusals.knownInBatch();
+        ids.add(id);
+      }
+      this.#requireExpected(subject, headers);
     }
     if (this.#owner.isFull()) throw refusals.insufficient();
     this.#requireRoomFor(packets);
@@ -116,6 +113,9 @@ export class ModelStream {
   }
 
   #requireExpected(subject: string, headers: Uint8Array | undefined): void {
+    const before = fieldOf(headers, "Nats-Expected-Last-Sequence");
+    const latest = this.messages.lastSeq;
+    if (before !== undefined && Number(before) !== latest) throw refusals.wrongLast(latest);
     const expected = fieldOf(headers, "Nats-Expected-Last-Subject-Sequence");
     if (expected === undefined) return;
     const last = this.messages.lastOf(subject)?.seq ?? 0;
@@ -149,7 +149,6 @@ export class ModelStream {
     const { subject, headers, data } = message;
     const stored = this.messages.add({ subject, headers, data, atMs: this.#owner.clock.now() });
     this.#lastAtMs = stored.atMs;
-    this.#lastId = fieldOf(headers, "Nats-Msg-Id") ?? "";
     if (replaced !== undefined) this.remove(replaced.seq);
     if (rollsUp(headers))
       for (const seq of this.messages.placesOf(subject)) if (seq < stored.seq) this.remove(seq);
