@@ -5,12 +5,15 @@ import type { SettlementInput } from "./settlement.ts";
 /**
  * The payload as it stands in the message. What was read of it when the job came is the handler's
  * to change, and a change is not to become what the next run or another job is given. Read only
- * where something goes on with it, so that a success pays nothing.
+ * where a handler may have had it and something goes on with it, so that a success pays nothing,
+ * and who hands back jobs that never ran does not hold each of them twice.
  */
 export function storedPayload({
+  from,
   envelope,
   message: { body, headers },
-}: Pick<SettlementInput, "envelope" | "message">): unknown {
+}: Pick<SettlementInput, "from" | "envelope" | "message">): unknown {
+  if (from !== "running") return envelope.payload;
   try {
     // It was let in when it was read first.
     const read = decodeBody(body, headers["content-type"], Number.POSITIVE_INFINITY);

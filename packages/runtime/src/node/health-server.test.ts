@@ -29,6 +29,12 @@ async function serve(options: Partial<HealthServerOptions>) {
   };
 }
 
+test("a health that can't be read is answered as such, and ends no process", async () => {
+  const get = await serve({ health: () => expect.unreachable("a fault in a report") });
+  for (const path of ["/livez", "/readyz"])
+    expect(await get(path)).toEqual({ status: 500, text: "the health can't be read\n" });
+});
+
 test.each<[Health["state"], number, number]>([
   ["running", 200, 200],
   ["starting", 200, 503],

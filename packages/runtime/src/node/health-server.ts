@@ -118,9 +118,14 @@ async function answer(
   switch (path) {
     case "/livez":
     case "/readyz": {
-      const health = options.health();
-      const well = path === "/livez" ? health.live : health.ready;
-      send(response, well ? 200 : 503, "application/json", `${JSON.stringify(health)}\n`);
+      try {
+        const health = options.health();
+        const well = path === "/livez" ? health.live : health.ready;
+        send(response, well ? 200 : 503, "application/json", `${JSON.stringify(health)}\n`);
+      } catch {
+        // A fault in what is reported ends no node.
+        send(response, 500, "text/plain", "the health can't be read\n");
+      }
       return;
     }
     case "/metrics":

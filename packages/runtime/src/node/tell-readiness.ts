@@ -27,11 +27,20 @@ export function tellReadiness(options: ReadinessOptions): void {
   const look = (): void => {
     timer?.cancel();
     const isOver = hasEnded();
-    const ready = !isOver && isReady();
-    if (ready !== told) metrics.gauge("millrace_node_ready", {}, ready ? 1 : 0);
-    told = ready;
     if (isOver) for (const unlisten of unlistens) unlisten();
     else timer = clock.setTimer(EVERY_MS, look);
+    const ready = !isOver && isReadyFor(isReady);
+    if (ready !== told) metrics.gauge("millrace_node_ready", {}, ready ? 1 : 0);
+    told = ready;
   };
   const unlistens = [events.on("node.state", look), events.on("broker.status", look)];
+}
+
+/** A fault in what is reported ends no node: a timer looks, and nobody would catch it. */
+function isReadyFor(isReady: () => boolean): boolean {
+  try {
+    return isReady();
+  } catch {
+    return false;
+  }
 }

@@ -52,8 +52,10 @@ export function handlerReported(of: JobInHand, value: number, note: string | und
 
 /** What a node answers when asked who runs the job; undefined where its handler does not run. */
 export function runningJob(of: JobInHand): RunningJob | undefined {
-  const { host, envelope, phase, startedAt } = of;
+  const { host, phase, startedAt } = of;
   if (startedAt === undefined || phase === "settled" || phase === "ended") return undefined;
+  // Not before: one that waits for memory has not been read yet.
+  const { envelope } = of;
   const leadership = tickOriginOf(envelope)?.token;
   const traceId = of.trace?.traceId ?? traceIdOf(envelope.headers);
   const gates = of.entered?.gates ?? [];
