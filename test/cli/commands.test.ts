@@ -100,6 +100,7 @@ describeEachServer("the command", (server) => {
       duplicate: true,
     });
     expect(await ended("d1")).toEqual({
+      createdAt: expect.any(Number) as number,
       id: "d1",
       name: "double",
       queue: "work",

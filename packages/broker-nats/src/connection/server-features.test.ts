@@ -21,11 +21,13 @@ test.each([
     {
       messageTtl: true,
       schedules: true,
-      atomicBatch: true,
+      // It refuses an id in a batch.
+      atomicBatch: false,
       counters: true,
       repeatingSchedules: false,
     },
   ],
+  ["2.12.1", { atomicBatch: true }],
   ["2.14.5", { schedules: true, repeatingSchedules: true }],
   ["3.0.0", { messageTtl: true, schedules: true, repeatingSchedules: true }],
 ])("a server %s has the features of its version", (version, expected) => {

@@ -24,7 +24,7 @@ export interface ServerFeatures {
   readonly batchedGets: boolean;
   /** `Nats-Schedule: @at …` (2.12). */
   readonly schedules: boolean;
-  /** `Nats-Batch-*` (2.12). */
+  /** `Nats-Batch-*` with `Nats-Msg-Id` (2.12.1). */
   readonly atomicBatch: boolean;
   /** `Nats-Incr` (2.12). */
   readonly counters: boolean;
@@ -58,7 +58,8 @@ export function serverFeatures(version: string): ServerFeatures {
     consumerPause: atLeast(11),
     batchedGets: atLeast(11),
     schedules: atLeast(12),
-    atomicBatch: atLeast(12),
+    // 2.12.0 refuses ids in a batch (10177).
+    atomicBatch: atLeast(13) || (minor === 12 && patch >= 1),
     counters: atLeast(12),
     repeatingSchedules: atLeast(14),
     fastBatches: atLeast(14),

@@ -266,7 +266,7 @@ function tooLarge(messages: readonly Encoded[], most: number): MillraceError | u
 function tooOld(version: string): MillraceError {
   return new MillraceError(
     "server-too-old",
-    `This NATS server reports version "${version}"; storing jobs as one needs 2.12 or newer. Upgrade nats-server, or enqueue without atomic.`,
+    `This NATS server reports version "${version}"; storing jobs as one needs 2.12.1 or newer. Upgrade nats-server, or enqueue without atomic.`,
   );
 }
 

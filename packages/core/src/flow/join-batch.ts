@@ -35,8 +35,9 @@ export async function joinBatch(
   await broker.batches.join(id, members);
   for (;;) {
     const found = await broker.batches.find(id);
-    // Gone without having called back: whoever made it takes it back, and this is another.
-    if (found === undefined && isKey && !(await isCalledBack(broker, callback)))
+    // Gone without having called back: whoever made it takes it back, and this is another. Also one
+    // without a key, whose row two relays may have in hand.
+    if (found === undefined && !(await isCalledBack(broker, callback)))
       return joinBatch(broker, batch, members, { isKey });
     if (found === undefined || found.over !== undefined) return joined(true);
     const { revision, createdAt } = found;

@@ -147,3 +147,65 @@ test("who joins a batch that is taken back meanwhile makes it anew", async () =>
   expect(await batches.find("b")).toMatchObject({ createdAt: joinedAt });
   expect(await batches.left("b")).toBe(1);
 });
+
+test.each(["b", undefined])(
+  "a batch that two relays have in hand, and the database refuses to one, is set aside: id %s",
+  async (id) => {
+    const named = id === undefined ? {} : { id };
+    scene.outbox(scene.database).batch([planJob(page, null, { id: "p" })], { ...named, callback });
+    const [joined, takenBack, replaced] = [latch(), latch(), latch()];
+    const refused = (): never => {
+      const cause = Object.assign(new Error("no such letter"), { code: "22P05" });
+      throw new MillraceError("outbox-failed", "It refuses.", { cause });
+    };
+    // The one is refused once the other has joined, and takes the batch back.
+    const one: OutboxStore = {
+      ...scene.store,
+      replace: async () => joined.promise.then(refused),
+      setAside: async (...given) => {
+        takenBack.resolve();
+        await replaced.promise;
+        return scene.store.setAside(...given);
+      },
+    };
+    // The other finds nothing of it then. Nothing in the row's place is no letter to refuse.
+    const other: OutboxStore = {
+      ...scene.store,
+      replace: async (queue, claim, seq, jobs) => {
+        if (jobs.length > 0) return refused();
+        return scene.store.replace(queue, claim, seq, jobs).finally(() => replaced.resolve());
+      },
+      setAside: (...given) => scene.store.setAside(...given).finally(() => replaced.resolve()),
+    };
+    const { batches } = scene.broker;
+    const late = withMethods(scene.broker, {
+      batches: withMethods(batches, {
+        join: async (...given: Parameters<typeof batches.join>) => {
+          await batches.join(...given);
+          joined.resolve();
+          await takenBack.promise;
+        },
+      }),
+    });
+    await Promise.all([
+      scene.relayOn({ store: one }).round(),
+      scene.relayOn({ store: other, broker: late }).round(),
+    ]);
+    expect(await aside()).toHaveLength(1);
+  },
+);
+
+function latch(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  return Promise.withResolvers<void>();
+}
+
+/** The same object, with some of its methods replaced. */
+function withMethods<Target extends object>(target: Target, own: Partial<Target>): Target {
+  return new Proxy(target, {
+    get: (real, name): unknown => {
+      if (Object.hasOwn(own, name)) return Reflect.get(own, name);
+      const value: unknown = Reflect.get(real, name);
+      return typeof value === "function" ? (value.bind(real) as unknown) : value;
+    },
+  });
+}

@@ -33,6 +33,8 @@ import { whereabouts } from "./whereabouts.ts";
 /** The wall clock may be stepped while a timer runs, and a timer does not notice. */
 const LONGEST_SLEEP_MS = 30_000;
 const RETRY_MS = 1_000;
+/** Half of what a queue remembers of ids, by default: a job that fired so lately is known there. */
+const FRESH_MS = 60_000;
 
 export interface TickerOptions {
   readonly host: SchedulerHost;
@@ -217,11 +219,11 @@ export class Ticker {
     }
   }
 
-  /** @param isSought the tick was looked for, and is not there */
+  /** @param isSought it was looked for, or need not be: a late tick may have fired already. */
   async #intend(
     known: KnownState,
     tick: number,
-    isSought = tick > this.#doubtfulUpTo,
+    isSought = tick > this.#doubtfulUpTo && this.#clock.now() - tick < FRESH_MS,
   ): Promise<void> {
     const intent = { tick, queue: this.#schedule.queue, token: this.#token };
     const isPut = await this.#put(known, withIntent(known.state, intent));
