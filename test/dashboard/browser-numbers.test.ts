@@ -189,7 +189,8 @@ describeInBrowser("numbers of the dashboard", (browserOf) => {
           const answer = page.waitForResponse((one) => one.url().includes(`range=${range}`));
           await page.getByLabel("Range").selectOption(name);
           expect((await answer).status()).toBe(200);
-          await page.getByText(/\d+ failed and were tried again, [1-9]\d* died\./).waitFor();
+          const words = /\d+ failed and were tried again, [1-9]\d* died: [\d.]+% failed, /;
+          await page.getByText(words).waitFor();
         }
       }
       expect(trouble).toEqual([]);
