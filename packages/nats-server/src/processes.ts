@@ -1,4 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { readFile, readlink } from "node:fs/promises";
+import { hostname } from "node:os";
 import { run } from "./run.ts";
 
 export function isAlive(pid: number): boolean {
@@ -25,6 +26,15 @@ export async function startOf(pid: number): Promise<string | undefined> {
   // The name in parentheses may hold anything; the start is the 20th field behind the last one.
   const start = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
   return start === undefined ? undefined : `${boot.trim()}/${start}`;
+}
+
+/**
+ * Whose pids this process knows. Containers that share a directory have processes of their own with
+ * the same ids, and may have the same host name.
+ */
+export async function placeOfPids(): Promise<string> {
+  const space = await readlink("/proc/self/ns/pid").catch(() => "");
+  return `${hostname()} ${space}`.trim();
 }
 
 async function psStart(pid: number): Promise<string> {

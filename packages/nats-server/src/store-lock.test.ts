@@ -11,7 +11,7 @@ import {
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { launchServer } from "./launch.ts";
 import { lockStore } from "./store-lock.ts";
 
@@ -110,4 +110,29 @@ test("a lock that somebody else has by now is not handed on", async () => {
   });
   held.release();
   expect(await readFile(lock, "utf8")).toBe(theirs);
+});
+
+const ELSEWHERE = { pid: 2 ** 30, url: "nats://127.0.0.1:1", place: "another container" };
+
+test("a store of another container's server is its own for as long as it touches its lock", async () => {
+  const { storeDir, lock } = await scene();
+  await writeFile(lock, JSON.stringify(ELSEWHERE));
+  const touching = setInterval(() => void utimes(lock, new Date(), new Date()), 200);
+  await expect(lockStore(storeDir, "nats://127.0.0.1:2")).rejects.toMatchObject({
+    code: "store-in-use",
+  });
+  clearInterval(touching);
+  const longAgo = new Date(Date.now() - 31_000);
+  await utimes(lock, longAgo, longAgo);
+  const held = await lockStore(storeDir, "nats://127.0.0.1:2");
+  await utimes(lock, longAgo, longAgo);
+  await vi.waitFor(
+    async () => {
+      const { mtimeMs } = await stat(lock);
+      expect(mtimeMs).toBeGreaterThan(longAgo.getTime() + 1_000);
+    },
+    { timeout: 60_000, interval: 100 },
+  );
+  held.release();
+  expect(await readdir(storeDir)).toEqual([]);
 });

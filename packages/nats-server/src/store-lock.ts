@@ -1,21 +1,27 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
-import { link, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MillraceError } from "@millrace/core";
-import { isAlive, startOf } from "./processes.ts";
+import { isAlive, placeOfPids, startOf } from "./processes.ts";
 import { isAbandoned, takeTurn } from "./turn.ts";
 
 const NAME = "millrace-server.lock";
 const POLL_MS = 100;
 /** A server whose parent was killed is ended by its guard within a second or so. */
 const PATIENCE_MS = 3_000;
+/** Whoever has the lock shows so often that it is there. */
+const TOUCH_MS = 5_000;
+/** Where its process can't be looked for. */
+const UNTOUCHED_MS = 30_000;
 
 interface Owner {
   readonly pid: number;
   readonly start: string | undefined;
   readonly url: string;
+  /** Where its pid says something: absent of those that earlier versions wrote. */
+  readonly place?: string | undefined;
 }
 
 /** A store is one server's: two that write to one lose what they have confirmed. */
@@ -27,7 +33,9 @@ export interface StoreLock {
 
 /**
  * Takes a store for a server at `url`, for as long as the process lives that has it. A lock whose
- * owner is gone is taken over; a pid that another process has by now is none of its owner.
+ * owner is gone is taken over; a pid that another process has by now is none of its owner. Where it
+ * is another container's, which has processes of its own, it is gone once it has not touched its
+ * lock for half a minute.
  *
  * @throws MillraceError `store-in-use`
  */
@@ -35,18 +43,30 @@ export async function lockStore(storeDir: string, url: string): Promise<StoreLoc
   const path = join(storeDir, NAME);
   let mine = await describeOwner(process.pid, url);
   const deadline = performance.now() + PATIENCE_MS;
+  let touchedAt: number | undefined;
   while (!(await create(path, mine))) {
     const found = await read(path);
     if (found === undefined) continue;
     const owner = parse(found);
     if (await isGone(path, owner)) {
       if (await takeOver(path, mine)) break;
+    } else if (await isElsewhere(owner)) {
+      // It lives if it touches its lock. If it does not, it was killed with its container.
+      const touched = await stat(path).catch(() => undefined);
+      touchedAt ??= touched?.mtimeMs;
+      if (touched !== undefined && touched.mtimeMs !== touchedAt) throw storeInUse(storeDir, owner);
+      await sleep(POLL_MS);
     } else if (performance.now() > deadline) {
       throw storeInUse(storeDir, owner);
     } else {
       await sleep(POLL_MS);
     }
   }
+  const touching = setInterval(() => {
+    const now = new Date();
+    // With its store it is gone too.
+    utimes(path, now, now).catch(() => {});
+  }, TOUCH_MS).unref();
   return {
     async hand(pid) {
       const its = await describeOwner(pid, url);
@@ -58,6 +78,7 @@ export async function lockStore(storeDir: string, url: string): Promise<StoreLoc
       mine = its;
     },
     release() {
+      clearInterval(touching);
       try {
         if (readFileSync(path, "utf8") === mine) rmSync(path, { force: true });
       } catch {
@@ -75,7 +96,8 @@ export async function storeOwner(storeDir: string): Promise<string | undefined> 
 }
 
 async function describeOwner(pid: number, url: string): Promise<string> {
-  return JSON.stringify({ pid, start: await startOf(pid), url } satisfies Owner);
+  const [start, place] = await Promise.all([startOf(pid), placeOfPids()]);
+  return JSON.stringify({ pid, start, url, place } satisfies Owner);
 }
 
 async function create(path: string, content: string): Promise<boolean> {
@@ -100,8 +122,8 @@ async function read(path: string): Promise<string | undefined> {
 function parse(content: string): Owner | undefined {
   try {
     const owner = JSON.parse(content) as Partial<Owner>;
-    const { pid, url = "", start } = owner;
-    return typeof pid === "number" ? { pid, url, start } : undefined;
+    const { pid, url = "", start, place } = owner;
+    return typeof pid === "number" ? { pid, url, start, place } : undefined;
   } catch {
     return undefined;
   }
@@ -113,10 +135,19 @@ async function isGone(path: string, owner: Owner | undefined): Promise<boolean> 
     const made = await stat(path).catch(() => undefined);
     return made !== undefined && isAbandoned(made);
   }
+  if (await isElsewhere(owner)) {
+    const touched = await stat(path).catch(() => undefined);
+    return touched !== undefined && Date.now() - touched.mtimeMs > UNTOUCHED_MS;
+  }
   if (!isAlive(owner.pid)) return true;
   const start = await startOf(owner.pid);
   // One that the system does not tell the start of lives: two servers would write to one store.
   return start !== undefined && owner.start !== undefined && start !== owner.start;
+}
+
+/** Whether its pid says nothing here. */
+async function isElsewhere(owner: Owner | undefined): Promise<boolean> {
+  return owner?.place !== undefined && owner.place !== (await placeOfPids());
 }
 
 /**
