@@ -100,7 +100,8 @@ export interface Steps {
    * the oldest first. A signal that does not satisfy the schema is passed over, with a line in the
    * log.
    *
-   * @throws whatever the schema throws; the next attempt asks it anew
+   * @throws whatever the schema throws; the attempt has failed then, also where the handler catches
+   *   that and goes on to a step, and the next one asks the schema anew
    * @throws MillraceError `invalid-name` where the name isn't made of A-Z a-z 0-9 _ : -
    * @example
    * const answer = await step.waitFor("approval", { schema, timeout: "7d" });

@@ -10,10 +10,11 @@ import {
   type Steps,
 } from "@millrace/core";
 import type { OpenStep } from "./telling/answer-order.ts";
-import { keptOf } from "./telling/caught-failures.ts";
+import { type CaughtFailures, keptOf } from "./telling/caught-failures.ts";
 import { firstRead } from "./reading/first-read.ts";
 import { Insistence } from "./insistence.ts";
 import { type Call, JobCalls } from "./job-calls.ts";
+import { type Ending, interpret } from "../interpret.ts";
 import type { JobStepsOptions } from "./job-steps-options.ts";
 import { type Known, RunJournal } from "./run-journal.ts";
 import { SignalWaits, type Wait } from "./signal-waits.ts";
@@ -28,6 +29,8 @@ import { ToldSteps } from "./telling/told-steps.ts";
 
 /** A signal that comes while the handler has something else under way is seen after this. */
 const LOOK_MS = 2_000;
+
+type Work<T> = (open: OpenStep) => Promise<T>;
 
 /**
  * The steps of one attempt. `#busy` has those whose function or record is waited for; while
@@ -52,7 +55,7 @@ export class JobSteps {
   #state: "open" | "ended" | "over" = "open";
   readonly #busy = new UnderWay(() => this.#sleepers.look());
   readonly #busily = <T>(work: () => Promise<T>): Promise<T> => this.#busy.during(work);
-  /** Set once the handler has gone on after a step that asked for it. */
+  /** Set once the handler has gone on, or sleeps, after it was told of what ends the attempt. */
   #wished: Outcome | undefined;
   #reading: Promise<void> | undefined;
 
@@ -94,11 +97,10 @@ export class JobSteps {
       asRead: (entry) => this.#orEnd(async () => asRead(entry)),
     });
     this.api = stepsApi(host.clock, {
-      run: (name, fn, checks) =>
-        this.#begin(name, "run", ({ step }) => this.#run(step, fn, checks)),
+      run: (name, fn, checks) => this.#begin(name, "run", (open) => this.#run(open, fn, checks)),
       sleep: (name, untilMs) => this.#begin(name, "sleep", (open) => this.#sleep(open, untilMs)),
       wait: (name, untilMs, schema) =>
-        this.#begin(name, "wait", ({ step }) => this.#wait({ step, untilMs, schema })),
+        this.#begin(name, "wait", (open) => this.#wait(open, untilMs, schema)),
       call: (name, job, input, untilMs) =>
         this.#begin(name, "call", ({ step }) => this.#callJob({ step, job, input, untilMs })),
       version: () => answered(this.#told.aside(() => this.#onceRead(() => this.#journal.version))),
@@ -145,47 +147,37 @@ export class JobSteps {
     this.#insistence.close();
   }
 
-  #begin<T>(
-    name: string,
-    kind: OpenStep["kind"],
-    work: (open: OpenStep) => Promise<T>,
-  ): Promise<T> {
+  #begin<T>(name: string, kind: OpenStep["kind"], work: Work<T>): Promise<T> {
     return answered(this.#place(name, kind, work));
   }
 
   /** The place is taken in the turn of the call: steps are told apart by the order of the calls. */
-  async #place<T>(
-    name: string,
-    kind: OpenStep["kind"],
-    work: (open: OpenStep) => Promise<T>,
-  ): Promise<T> {
+  async #place<T>(name: string, kind: OpenStep["kind"], work: Work<T>): Promise<T> {
     const step = this.#places.next(requireStepName(name));
-    if (this.#functions.isInside)
-      throw new MillraceError(
-        "invalid-step",
-        `The step ${shownStep(step)} is asked for in another step's function. Ask for it in the handler.`,
-      );
+    this.#functions.requireOutside(step);
     if (this.#state !== "open") throw GONE;
     const reason = this.#options.abort.look();
     if (reason !== undefined) throw reason;
-    const { wished } = this.#functions;
-    if (wished !== undefined) return this.#endAs(wished);
-    return this.#told.tell(step, kind, work);
-  }
-
-  /** Of the step that asked for it nothing is on record: a later attempt would run it again. */
-  async #endAs(wished: Outcome): Promise<never> {
-    this.#wished = wished;
-    await this.#comeToEnds();
-    this.#end(wished);
+    if (this.#told.wish === undefined) return this.#told.tell(step, kind, work);
+    // Failures that the handler has caught stand, as before any other step.
+    await this.#endAs(this.#told.wish, this.#told.caught);
     throw GONE;
   }
 
+  async #endAs(wish: Ending, caught?: CaughtFailures): Promise<void> {
+    const { abort, host } = this.#options;
+    this.#wished ??= interpret(wish, abort.look(), host.broker.maxDelayMs);
+    await this.#busily(async () => caught?.noted()).catch(() => {});
+    await this.#comeToEnds();
+    this.#end(this.#wished);
+  }
+
   async #run<Result, Output>(
-    step: StepRef,
+    open: OpenStep,
     fn: (call: StepCall) => Promise<Result> | Result,
     { output }: StepOptions<Output> = {},
   ): Promise<Output> {
+    const { step } = open;
     if (typeof fn !== "function")
       throw new MillraceError(
         "invalid-step",
@@ -202,7 +194,7 @@ export class JobSteps {
         return this.#record(result, replaced);
       });
     });
-    return (await this.#busily(() => this.#give(there, output))) as Output;
+    return (await this.#busily(() => this.#give(open, there, output))) as Output;
   }
 
   async #sleep(open: OpenStep, untilMs: number): Promise<void> {
@@ -222,7 +214,9 @@ export class JobSteps {
     });
   }
 
-  async #wait(wait: Wait): Promise<unknown> {
+  async #wait(open: OpenStep, untilMs: number, schema: Wait["schema"]): Promise<unknown> {
+    const unjudged = (): void => void (open.isUnjudged = true);
+    const wait: Wait = { step: open.step, untilMs, schema, unjudged };
     this.#waits.begin(wait.step);
     let known = await this.#busily(() => this.#find(wait.step, "wait"));
     for (;;) {
@@ -231,7 +225,7 @@ export class JobSteps {
       );
       if (entry.state !== "waiting") {
         this.#reports.waited(entry, known?.entry);
-        return this.#busily(() => this.#give({ entry, revision }, wait.schema));
+        return this.#busily(() => this.#give(open, { entry, revision }, schema));
       }
       await this.#sleepers.sleep(entry.until ?? Infinity, LOOK_MS);
       known = { entry, revision };
@@ -281,6 +275,7 @@ export class JobSteps {
   }
 
   async #give(
+    open: OpenStep,
     { entry, revision }: Known,
     output: StepOptions<unknown>["output"],
   ): Promise<unknown> {
@@ -292,6 +287,7 @@ export class JobSteps {
     try {
       return await valueOf(entry, output);
     } catch (error) {
+      if (!MillraceError.is(error, "invalid-output")) open.isUnjudged = true;
       return this.#refuse(asMismatch(error));
     }
   }
@@ -324,12 +320,12 @@ export class JobSteps {
 
   /** Nothing is left to do until then, but to note what the handler was told. */
   #allAsleep(untilMs: number): void {
-    const kept = this.#told.caught.kept();
-    if (kept === undefined) return this.#goToSleep(untilMs);
+    const { caught, wish } = this.#told;
+    const kept = caught.kept();
+    const rest = (): unknown => (wish ? this.#endAs(wish) : this.#goToSleep(untilMs));
+    if (kept === undefined) return void rest();
     // Once that is done it is looked at anew.
-    this.#busily(() => kept).catch(() => {
-      if (this.#state === "open") this.#goToSleep(untilMs);
-    });
+    this.#busily(() => kept).catch(() => this.#state === "open" && rest());
   }
 
   #goToSleep(untilMs: number): void {

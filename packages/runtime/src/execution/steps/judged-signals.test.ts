@@ -41,20 +41,92 @@ test("a signal whose schema throws is not passed over: the next attempt asks it 
   expect(await last()).toMatchObject({ state: "succeeded", output: "fine", attempts: 2 });
 });
 
-test("a handler that catches what a schema throws may wait for the name in another step", async () => {
-  const schema = judge({ verdict: "away" });
-  const { enqueue, clock, broker, last } = await stepsScene(async (step) => {
-    try {
-      return await step.waitFor("approval", { schema });
-    } catch (error) {
-      return [(error as Error).message, await step.waitFor("approval")];
-    }
+test("a handler that catches what a schema throws can't wait for the name in another step", async () => {
+  const says: Parameters<typeof judge>[0] = { verdict: "away" };
+  const { enqueue, clock, broker, did, history, last } = await stepsScene(async (step, done) => {
+    const schema = judge(says);
+    const got = await step.waitFor("approval", { schema }).catch(() => step.waitFor("approval"));
+    await step.run("charge", () => void done.push("charge"));
+    await step.sleep("pause", "1h");
+    return got;
   });
   await enqueue("t.job");
   await clock.advance("1s");
   await broker.signals.send({ ...JOB, name: "approval" }, writeSignal("fine", "s1"));
+  await clock.advance("5s");
+  says.verdict = "yes";
+  await clock.advance("3h");
+  expect(did).toEqual(["charge"]);
+  expect(await last()).toMatchObject({ state: "succeeded", output: "fine", attempts: 2 });
+  expect((await history()).map(({ outcome, error }) => error?.message ?? outcome)).toEqual([
+    "snoozed",
+    AWAY.message,
+    "snoozed",
+    "succeeded",
+  ]);
+});
+
+test.each(["its step", "a sleep"])(
+  "a handler that catches what a schema throws and goes another way ends the attempt, before %s",
+  async (way) => {
+    const says: Parameters<typeof judge>[0] = { verdict: "away" };
+    const { enqueue, clock, broker, did, history, last } = await stepsScene(async (step, done) => {
+      const schema = judge(says);
+      const pause = way === "a sleep" ? step.sleep("pause", "1h") : undefined;
+      try {
+        await step.waitFor("approval", { schema });
+        await step.run("charge", () => void done.push("charge"));
+      } catch {
+        if (pause === undefined) await step.run("fallback", () => void done.push("fallback"));
+      }
+      await (pause ?? step.sleep("pause", "1h"));
+    });
+    await enqueue("t.job");
+    await clock.advance("1s");
+    await broker.signals.send({ ...JOB, name: "approval" }, writeSignal("fine", "s1"));
+    await clock.advance("5s");
+    expect((await history()).map(({ outcome }) => outcome)).toEqual(["snoozed", "failed"]);
+    says.verdict = "yes";
+    await clock.advance("3h");
+    expect(did).toEqual(["charge"]);
+    expect(await last()).toMatchObject({ state: "succeeded", attempts: 2 });
+  },
+);
+
+test("another wait of the name that is open beside it doesn't take the signal", async () => {
+  const says: Parameters<typeof judge>[0] = { verdict: "away" };
+  const { enqueue, clock, broker, last } = await stepsScene((step) =>
+    Promise.all([
+      step.waitFor("approval", { schema: judge(says) }).catch(() => "none"),
+      step.waitFor("approval", { timeout: "1h" }),
+    ]),
+  );
+  await enqueue("t.job");
+  await clock.advance("1s");
+  await broker.signals.send({ ...JOB, name: "approval" }, writeSignal("fine", "s1"));
+  await clock.advance("5s");
+  says.verdict = "yes";
+  await clock.advance("3h");
+  expect(await last()).toMatchObject({ state: "succeeded", output: ["fine", null] });
+});
+
+test("so does what a schema throws of a result that is on record", async () => {
+  const says: Parameters<typeof judge>[0] = { verdict: "yes" };
+  const { enqueue, clock, did, last } = await stepsScene(async (step, done) => {
+    const output = judge(says);
+    const way = await step.run("look up", () => "left", { output }).catch(() => "right");
+    await step.sleep("pause", "1h");
+    await step.run("go", () => void done.push(String(way)));
+  });
+  await enqueue("t.job");
+  await clock.advance("1m");
+  says.verdict = "away";
+  while ((await last())?.outcome !== "failed") await clock.advance("5s");
+  expect(await last()).toMatchObject({ state: "requeued", error: { message: AWAY.message } });
+  says.verdict = "yes";
   await clock.advance("1h");
-  expect(await last()).toMatchObject({ state: "succeeded", output: [AWAY.message, "fine"] });
+  expect(did).toEqual(["left"]);
+  expect(await last()).toMatchObject({ state: "succeeded", attempts: 2 });
 });
 
 test("a signal that one run passed over is taken in the next, whose schema takes it", async () => {

@@ -40,6 +40,8 @@ export interface Wait {
   /** Where it is asked for the first time; then the record says it. Infinity: none. */
   readonly untilMs: number;
   readonly schema: Schema<unknown, unknown> | undefined;
+  /** Told before what the schema throws is thrown on. */
+  readonly unjudged: () => void;
 }
 
 type WaitKnown = Known & { readonly entry: WaitEntry };
@@ -73,7 +75,8 @@ export class SignalWaits {
    * Looks for a signal, and records what has become of the wait.
    *
    * @returns what is on record then
-   * @throws whatever the schema throws: then the next look asks it of the same signal
+   * @throws whatever the schema throws. The signal stays this step's, which is open still: no
+   *   other of its name may take it before the next attempt has asked the schema anew
    */
   async look(wait: Wait, known: Known | undefined): Promise<WaitKnown> {
     const { name } = wait.step;
@@ -83,15 +86,9 @@ export class SignalWaits {
       return this.#look(wait, known as WaitKnown | undefined);
     })();
     this.#looks.set(name, look);
-    try {
-      const found = await look;
-      if (found.entry.state !== "waiting") this.#open.get(name)?.delete(wait.step.n);
-      return found;
-    } catch (error) {
-      // A handler that goes on after it may wait for the name in another step.
-      this.#open.get(name)?.delete(wait.step.n);
-      throw error;
-    }
+    const found = await look;
+    if (found.entry.state !== "waiting") this.#open.get(name)?.delete(wait.step.n);
+    return found;
   }
 
   async #look(wait: Wait, known: WaitKnown | undefined): Promise<WaitKnown> {
@@ -108,11 +105,9 @@ export class SignalWaits {
   }
 
   /** @returns undefined where what is on record stands */
-  async #next(
-    { step, untilMs, schema }: Wait,
-    known: WaitingStep | undefined,
-  ): Promise<WaitEntry | undefined> {
+  async #next(wait: Wait, known: WaitingStep | undefined): Promise<WaitEntry | undefined> {
     const { host, envelope, journal } = this.#options;
+    const { step, untilMs } = wait;
     const own = { ...step, at: host.clock.now(), life: envelope.life ?? 0, kind: "wait" } as const;
     const isFirst = Math.min(...(this.#open.get(step.name) ?? [])) === step.n;
     const passed: StoredSignal[] = [];
@@ -124,7 +119,7 @@ export class SignalWaits {
       if (isTaken) this.#drop(step.name, signal.sequence);
       const wasPassed = isTaken || judged?.includes(markOf(signal)) === true;
       const value =
-        wasPassed || this.#isOlder(signal) ? undefined : await this.#valueOf(step, signal, schema);
+        wasPassed || this.#isOlder(signal) ? undefined : await this.#valueOf(wait, signal);
       if (value !== undefined) return { ...own, state: "signalled", ...value };
       passed.push(signal);
     }
@@ -160,9 +155,8 @@ export class SignalWaits {
    * @throws whatever the schema throws, which says nothing of the signal
    */
   async #valueOf(
-    step: StepRef,
+    { step, schema, unjudged }: Wait,
     signal: StoredSignal,
-    schema: Wait["schema"],
   ): Promise<Pick<SignalledStep, "value" | "mark" | "signalId"> | undefined> {
     const { signalId } = signal;
     let whole: JournalEntry;
@@ -183,8 +177,9 @@ export class SignalWaits {
     try {
       await valueOf(whole, schema);
     } catch (error) {
-      if (!MillraceError.is(error, "invalid-output")) throw error;
-      return this.#passOver(step, signal, error);
+      if (MillraceError.is(error, "invalid-output")) return this.#passOver(step, signal, error);
+      unjudged();
+      throw error;
     }
     return taken;
   }

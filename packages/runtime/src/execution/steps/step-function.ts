@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import {
   type FailedStep,
   type JournalEntry,
-  type Outcome,
+  MillraceError,
   OutcomeSignal,
   recordFailure,
   type ReturnedStep,
@@ -11,11 +11,10 @@ import {
   type StepOptions,
   type StepRef,
 } from "@millrace/core";
-import { interpret } from "../interpret.ts";
 import { maskRecorded } from "../settle/mask-outcome.ts";
 import type { JobStepsOptions } from "./job-steps-options.ts";
 import { GONE } from "./step-failures.ts";
-import { keyOf } from "./step-place.ts";
+import { keyOf, shownStep } from "./step-place.ts";
 import { valueOf } from "./step-value.ts";
 
 /** The function of a step can't have steps of its own. */
@@ -29,21 +28,18 @@ export interface StepFunctionsOptions extends Pick<JobStepsOptions, "abort" | "e
 /** Runs what the steps of one attempt are given to run. */
 export class StepFunctions {
   readonly #options: StepFunctionsOptions;
-  #wish: OutcomeSignal | undefined;
 
   constructor(options: StepFunctionsOptions) {
     this.#options = options;
   }
 
-  /** How the attempt ends by what the first of them asked for that threw `fatal()` or its kin. */
-  get wished(): Outcome | undefined {
-    const { abort, host } = this.#options;
-    return this.#wish && interpret({ threw: this.#wish }, abort.look(), host.broker.maxDelayMs);
-  }
-
-  /** Whether one of them asks. */
-  get isInside(): boolean {
-    return inside.getStore() === this;
+  /** @throws MillraceError `invalid-step` where one of them asks for a step */
+  requireOutside(step: StepRef): void {
+    if (inside.getStore() !== this) return;
+    throw new MillraceError(
+      "invalid-step",
+      `The step ${shownStep(step)} is asked for in another step's function. Ask for it in the handler.`,
+    );
   }
 
   /**
@@ -73,7 +69,6 @@ export class StepFunctions {
       return entry;
     } catch (threw) {
       // What it asks for, or that it was told to stop, is no failure of the step.
-      if (OutcomeSignal.is(threw)) this.#wish ??= threw;
       const isStopped = abort.look() !== undefined;
       if (threw === GONE || OutcomeSignal.is(threw) || isStopped) throw threw;
       const error = maskRecorded(recordFailure(threw), host.maskText);

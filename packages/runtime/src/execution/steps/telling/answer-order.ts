@@ -17,6 +17,8 @@ export interface OpenStep {
   begun: number;
   /** Of a sleep. */
   untilMs?: number;
+  /** Its schema has thrown, which says nothing of what was there: another attempt asks anew. */
+  isUnjudged?: true;
   /** Of a failure that is not on record: when the handler was told of it. */
   told?: ToldAt;
   /** Its handler can be told. False: a sleep whose end has to be on record before. */

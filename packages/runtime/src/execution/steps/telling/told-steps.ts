@@ -1,4 +1,10 @@
-import { type Clock, type JournalEntry, StepError, type StepRef } from "@millrace/core";
+import {
+  type Clock,
+  type JournalEntry,
+  OutcomeSignal,
+  StepError,
+  type StepRef,
+} from "@millrace/core";
 import { AnswerOrder, type OpenStep } from "./answer-order.ts";
 import { type CaughtFailure, CaughtFailures } from "./caught-failures.ts";
 import type { JobCalls } from "../job-calls.ts";
@@ -34,6 +40,7 @@ export class ToldSteps {
   /** Failures that the handler was not told of yet, by what it is going to be told. */
   readonly #untold = new WeakMap<StepError, CaughtFailure>();
   #asides = 0;
+  #wish: { readonly threw: unknown } | undefined;
 
   constructor(options: ToldStepsOptions) {
     this.#options = options;
@@ -50,6 +57,15 @@ export class ToldSteps {
     });
   }
 
+  /**
+   * The first thing that the handler was told of which ends the attempt once it goes on: `fatal()`
+   * and its kin, or what a schema has thrown. Nothing of that is on record, so that in a later run
+   * the handler might go another way.
+   */
+  get wish(): { readonly threw: unknown } | undefined {
+    return this.#wish;
+  }
+
   /** Tells the handler what becomes of a step, in turn. */
   async tell<T>(
     step: StepRef,
@@ -63,9 +79,11 @@ export class ToldSteps {
       await busily(() => this.order.turn(open));
       return value;
     } catch (error) {
-      if (!StepError.is(error)) throw error;
+      const isWish = OutcomeSignal.is(error) || open.isUnjudged === true;
+      if (!isWish && !StepError.is(error)) throw error;
       await busily(() => this.order.turn(open));
-      this.#note(error, open);
+      if (isWish) this.#wish ??= { threw: error };
+      else if (StepError.is(error)) this.#note(error, open);
       throw error;
     } finally {
       this.order.drop(open);
