@@ -15,7 +15,7 @@ export function leaveUnasked(envelope: Envelope, places: ReadonlySet<string>): v
   left.set(envelope, places);
 }
 
-/** By their places. @returns undefined where none was noted */
+/** By their places. @returns undefined where the attempt has not gone to sleep */
 export function unaskedBy(envelope: Envelope): ReadonlySet<string> | undefined {
   return left.get(envelope);
 }

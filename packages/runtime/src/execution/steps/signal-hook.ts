@@ -5,8 +5,9 @@ import { unaskedBy } from "./left-unasked.ts";
 import { wakeIfAnswered, wakeRun } from "./wake-job.ts";
 
 /**
- * The look after a job was put aside to wait: a signal that came between its last look and that is
- * nobody's else to find. It can't be spared: without it such a job would wait until its deadline.
+ * The look after a job was put aside because its steps wait: a signal that came between its last
+ * look and that is nobody's else to find. It can't be spared: without it such a job would wait
+ * until its deadline.
  *
  * @returns undefined for a node whose jobs have no steps
  */
@@ -23,9 +24,12 @@ export function signalHook(
     beforeAck: async ({ envelope, settlement, recorded }: Settled) => {
       // What an earlier holder did isn't said here: if it has put the job aside, it is looked at.
       if (settlement.state === "recalled" && recorded?.state !== "requeued") return;
+      const unasked = unaskedBy(envelope);
+      // The handler's own `snooze()` holds, whatever has come: it would ask for as much once more.
+      if (settlement.state === "requeued" && unasked === undefined) return;
       const { id, queue, createdAt } = settlement.envelope;
       const run = { id, queue, createdAt };
-      const looked = { unasked: unaskedBy(envelope) };
+      const looked = { unasked };
       const look = settlement.state === "recalled" ? wakeRun : wakeIfAnswered;
       if (!(await look(broker, run, looked)))
         looks.later(`${queue} ${id}`, async () => void (await wakeRun(broker, run, looked)));
