@@ -35,7 +35,6 @@ const encoder = new Encoder({ ignoreUndefined: true, maxDepth: MAX_DEPTH });
 const plainEncoder = new PlainEncoder(MAX_DEPTH);
 /** Of what stands one level down. */
 const holder = new PlainEncoder(MAX_DEPTH - 1);
-const HELD: EncodeRules = { maxValues: DEFAULT_MAX_VALUES, exact: true, wellFormed: true };
 /** Every integer of 64 bits becomes a bigint, so that those that a number can't hold are found. */
 const decoder = new Decoder({ useBigInt64: true });
 const plainDecoder = new PlainDecoder(MAX_DEPTH);
@@ -82,22 +81,25 @@ export function requireSendable(
  * A payload as it is now, for an envelope that is written in a later turn: the one encoding of it
  * is done here. What can't be sent, or holds too much, is left as it is, and whoever writes it says
  * why.
+ *
+ * @param maxValues as its broker takes in a body
  */
-export function heldPayload(value: unknown): unknown {
+export function heldPayload(value: unknown, maxValues = DEFAULT_MAX_VALUES): unknown {
   if (typeof value !== "object" || value === null) return value;
+  const rules: EncodeRules = { maxValues, exact: true, wellFormed: true };
   try {
-    const { maxValues, exact, wellFormed } = HELD;
-    const plain = holder.encode(value, maxValues, exact, wellFormed);
+    const plain = holder.encode(value, maxValues, true, true);
     if (plain !== undefined) return new HeldValue(plain, holder.values, readHeld);
-    const bytes = encoder.encode(sendable(value, HELD, MAX_DEPTH, "payload"));
+    const bytes = encoder.encode(sendable(value, rules, MAX_DEPTH, "payload"));
     return new HeldValue(bytes, measureBody(bytes, Number.POSITIVE_INFINITY), readHeld);
   } catch {
     return value;
   }
 }
 
+/** As many values as it was held with: whoever writes them counts them. */
 function readHeld(bytes: Uint8Array): unknown {
-  return decodeBody(bytes, "application/msgpack");
+  return decodeBody(bytes, "application/msgpack", Number.POSITIVE_INFINITY);
 }
 
 function encodePlain(

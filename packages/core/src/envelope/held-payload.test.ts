@@ -48,6 +48,15 @@ test("nor is it another as JSON", () => {
 
 const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)]);
 
+test("where more values may be sent, more are held, and no more than those", () => {
+  const value = { list: Array.from({ length: 150_000 }, () => 1) };
+  const held = heldPayload(value, 500_000);
+  expect(held).toBeInstanceOf(HeldValue);
+  expect(write(held, 500_000)).toBe(write(value, 500_000));
+  expect(write(held)).toBe(write(value));
+  expect(heldPayload(value, 150_000)).toBe(value);
+});
+
 describe("what can't be sent is refused for the same reason", () => {
   const circle: unknown[] = [];
   circle.push(circle);

@@ -27,10 +27,11 @@ export interface EnvelopeSource {
   readonly newId: () => string;
   readonly origin?: JobOrigin;
   /**
-   * The payload is taken in the turn of the call, and may be changed after it. Left out: it is read
-   * when the envelope is written.
+   * The payload is taken in the turn of the call, and may be changed after it, where it holds no
+   * more values than these, which its broker takes. Left out: it is read when the envelope is
+   * written.
    */
-  readonly holds?: true;
+  readonly holds?: number;
 }
 
 /**
@@ -65,13 +66,13 @@ export function makeEnvelope(
   if (source.origin !== undefined) addOrigin(envelope, source.origin);
   const made = (): Envelope => {
     withKeys(job, envelope, options);
-    if (source.holds === true) envelope.payload = heldPayload(payload);
+    if (source.holds !== undefined) envelope.payload = heldPayload(payload, source.holds);
     return envelope;
   };
   if (job.input === undefined) return made();
   const checked = checkPayload(job.input, payload, `The payload of ${job.name}`);
   if (!(checked instanceof Promise)) return made();
-  return checked.then(source.holds === true ? asOfNow(made) : made);
+  return checked.then(source.holds !== undefined ? asOfNow(made) : made);
 }
 
 /** What it gives or throws now, whenever it is asked. */

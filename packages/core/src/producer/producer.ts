@@ -1,5 +1,6 @@
 import type { Broker } from "../broker/broker.ts";
 import type { AnyJobDefinition } from "../job/define-job.ts";
+import { DEFAULT_MAX_VALUES } from "../envelope/body-limits.ts";
 import { requireDefinition } from "../job/require-definition.ts";
 import type { Clock } from "../time/clock.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
@@ -25,6 +26,8 @@ const CHUNK = 256;
 
 /** Where prepared jobs go. */
 export interface JobOutlet {
+  /** See `Broker.maxValues`. Left out: as many as there may be by default. */
+  readonly maxValues?: number;
   /** Jobs that have no key to claim. */
   readonly publish: PublishJobs;
   readonly send: (jobs: readonly PreparedJob[]) => Promise<readonly EnqueueItemResult[]>;
@@ -33,6 +36,7 @@ export interface JobOutlet {
 /** The way to a broker. */
 export function brokerOutlet(broker: Broker, clock: Pick<Clock, "monotonic">): JobOutlet {
   return {
+    maxValues: broker.maxValues,
     publish: (envelopes, call) => broker.enqueue(envelopes, call),
     send: (jobs) => sendJobs(broker, jobs, clock),
   };
@@ -50,7 +54,7 @@ export class Producer {
   constructor(outlet: JobOutlet, clock: Clock, newId: () => string = () => newJobId(clock.now())) {
     this.#outlet = outlet;
     this.#source = { now: () => clock.now(), newId };
-    this.#holding = { ...this.#source, holds: true };
+    this.#holding = { ...this.#source, holds: outlet.maxValues ?? DEFAULT_MAX_VALUES };
   }
 
   /**

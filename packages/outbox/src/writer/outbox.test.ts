@@ -5,6 +5,7 @@ import {
   fatal,
   type Instrumentation,
   planJob,
+  readEnvelope,
   retryAfter,
   snooze,
 } from "@millrace/core";
@@ -128,4 +129,31 @@ test("a batch that is larger than a relay can read is refused, and nothing is wr
     ...{ code: "payload-too-large", message: expect.stringContaining("The batch b takes 68") },
   });
   expect(statements).toEqual([]);
+});
+
+test("each call sends the input as it is at the call, beside the key that was made of it", async () => {
+  const { tx, statements } = noted();
+  const outbox = createOutbox((own: Transaction) => own)(tx);
+  const unique = defineJob<{ n: number }>({
+    ...{ name: "unique", queue: "q", unique: { key: ({ n }) => `k${n}` } },
+  });
+  const input = { n: 0 };
+  const calls: Promise<unknown>[] = [];
+  input.n = 1;
+  calls.push(outbox.enqueue(unique, input));
+  input.n = 2;
+  calls.push(outbox.enqueueMany(unique, [{ input }]));
+  input.n = 3;
+  calls.push(outbox.chain(unique, input).enqueue());
+  input.n = 99;
+  await Promise.all(calls);
+  const sent = statements.map(({ parameters: [rows = "[]"] }) => {
+    const [row] = JSON.parse(rows) as { body: string }[];
+    const body = Buffer.from(row?.body ?? "", "base64");
+    const from = { queue: "q", headers: {}, sequence: 1, storedAt: 1, origin: "producer" } as const;
+    const read = readEnvelope({ ...from, body });
+    return read.ok ? [read.envelope.payload, read.envelope.uniqueKey] : read;
+  });
+  expect(sent).toHaveLength(3);
+  expect(sent).toEqual(expect.arrayContaining([1, 2, 3].map((n) => [{ n }, `k${n}`])));
 });

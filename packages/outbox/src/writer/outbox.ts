@@ -128,21 +128,21 @@ export function createOutbox<Tx>(
   const source = envelopeSource(options);
   const writer = rowWriter(options);
 
-  const outboxOf = (tx: Tx, from: EnvelopeSource): Outbox => ({
+  const outboxOf = (tx: Tx, from: EnvelopeSource, holding = held(from)): Outbox => ({
     async enqueue(job, input, jobOptions = {}) {
-      const prepared = await prepareJob(job, input, jobOptions, from);
+      const prepared = await prepareJob(job, input, jobOptions, holding);
       const [written] = await writer.jobs(adapter(tx), [prepared]);
       return written as JobRef;
     },
     async enqueueMany(job, items) {
       const prepared = await Promise.all(
-        items.map(async ({ input, ...jobOptions }) => prepareJob(job, input, jobOptions, from)),
+        items.map(async ({ input, ...jobOptions }) => prepareJob(job, input, jobOptions, holding)),
       );
       return writer.jobs(adapter(tx), prepared);
     },
     chain: (job, input, jobOptions = {}) =>
       outboxChain(planChain(job, input, jobOptions, from.newId), async (plan) => {
-        await writer.jobs(adapter(tx), [{ envelope: await chainEnvelope(plan, from) }]);
+        await writer.jobs(adapter(tx), [{ envelope: await chainEnvelope(plan, holding) }]);
         return jobsOfChain(plan);
       }),
     async batch(jobs, batchOptions) {
@@ -164,4 +164,9 @@ export function createOutbox<Tx>(
       },
     }),
   });
+}
+
+/** Payloads as they are at the call, beside keys that are made of them then. */
+function held(source: EnvelopeSource): EnvelopeSource {
+  return { ...source, holds: DEFAULT_MAX_VALUES };
 }

@@ -34,7 +34,7 @@ export function enqueueCalls({
   calls,
 }: CallHost): Pick<Millrace, "enqueue" | "enqueueMany" | "batch" | "chain"> {
   const source = { now: () => clock.now(), newId };
-  const holding = { ...source, holds: true } as const;
+  const holding = { ...source, holds: broker.maxValues };
   const producer = new Producer(brokerOutlet(broker, clock), clock, newId);
   const publish = <T>(doing: string, act: (via: Producer) => Promise<T>): Promise<T> =>
     calls.isLimited
