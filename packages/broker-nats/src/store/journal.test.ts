@@ -1,4 +1,4 @@
-import { MillraceError } from "@millrace/core";
+import { type ErrorCode, MillraceError } from "@millrace/core";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { afterEach, expect, test, vi } from "vitest";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
@@ -14,17 +14,16 @@ const DATA = Uint8Array.of(1);
 
 afterEach(() => vi.restoreAllMocks());
 
-/** A journal whose first write is refused, and which reads this then. */
-function journal(sequence: number) {
+/** A journal whose first writes are refused, and which reads this then. */
+function journal(sequence: number, ...refusals: readonly ErrorCode[]) {
   vi.spyOn(StreamOnce.prototype, "ensure").mockResolvedValue(undefined);
   const found = { sequence, data: DATA, isRemoval: false, storedAt: 1 };
   vi.spyOn(LeaderReads.prototype, "last").mockResolvedValue(found);
   const nc = { status: () => [], subscribe: () => ({ closed: Promise.resolve() }) };
   const server = { nc: nc as unknown as NatsConnection, names: new Names("m") };
-  const publish = vi
-    .fn()
-    .mockRejectedValueOnce(new MillraceError("conflict", "Someone else was first."))
-    .mockResolvedValue({ sequence: 9 });
+  const publish = vi.fn().mockResolvedValue({ sequence: 9 });
+  for (const code of refusals.length === 0 ? (["conflict"] as const) : refusals)
+    publish.mockRejectedValueOnce(new MillraceError(code, "Someone else was first."));
   return new NatsJournal({
     server: server as unknown as ServerAccess,
     publisher: { publish } as unknown as ConfirmedPublisher,
@@ -38,4 +37,18 @@ test("what another has recorded since is what is on record", async () => {
 
 test("what was recorded before is shown by a leader that was replaced: it is written again", async () => {
   expect(await journal(6).write(RUN, STEP, DATA, { expected: 7 })).toMatchObject({ revision: 9 });
+});
+
+test("where its stream was removed, it is made once more, and the step is recorded there", async () => {
+  const forget = vi.spyOn(StreamOnce.prototype, "forget");
+  const written = journal(0, "queue-not-found").write(RUN, STEP, DATA);
+  expect(await written).toMatchObject({ revision: 9 });
+  expect(forget).toHaveBeenCalledOnce();
+  expect(StreamOnce.prototype.ensure).toHaveBeenCalledTimes(2);
+});
+
+test("which is not tried for ever", async () => {
+  const removed = Array.from({ length: 4 }, () => "queue-not-found" as const);
+  const written = journal(0, ...removed).write(RUN, STEP, DATA);
+  await expect(written).rejects.toMatchObject({ code: "queue-not-found" });
 });

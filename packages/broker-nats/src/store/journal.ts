@@ -23,6 +23,8 @@ import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
 /** Longer than an election. */
 const MOST_TRIES = 300;
 const REST_MS = 50;
+/** Somebody removes the stream under those who write. */
+const MOST_REMAKES = 3;
 /** 132 bits: two names of one run never share a token. */
 const TOKEN_LENGTH = 22;
 
@@ -66,16 +68,20 @@ export class NatsJournal implements JournalStore {
     data: Uint8Array,
     { expected = 0, lease }: StepWriteOptions = {},
   ): Promise<StoredStep> {
-    await this.#stream.ensure();
     const subject = this.#server.names.journalStep(run, tokenOf(step));
     const revoked = revokedWith(lease, `a step of the job ${run.id} is recorded`);
     const headers = { [EXPECTED_SEQUENCE]: String(expected) };
-    for (let tries = 0; ; tries += 1) {
+    for (let tries = 0, remakes = 0; ; tries += 1) {
+      await this.#stream.ensure();
       try {
         const { sequence } = await this.#publisher.publish(subject, data, headers, revoked);
         return { data, revision: sequence };
       } catch (error) {
-        if (MillraceError.is(error, "queue-not-found")) this.#stream.forget();
+        if (MillraceError.is(error, "queue-not-found")) {
+          this.#stream.forget();
+          // It is made when it is needed, and a step that has run must not run again for it.
+          if ((remakes += 1) <= MOST_REMAKES) continue;
+        }
         if (!MillraceError.is(error, "conflict")) throw error;
         // Another holder's, or an earlier copy of this very message: the first one counts.
         const there = await this.#last(subject);
