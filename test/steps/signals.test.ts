@@ -63,7 +63,9 @@ describeEachServer("a job that waits for a signal", (server) => {
 
     const { nc, jsm } = await administrator(server);
     // What `nats request` sends, or any client: JSON, without a header.
-    const ack = await nc.request(`${namespace}.signal.orders.o-1.more`, '"from outside"');
+    const ack = await nc.request(`${namespace}.signal.orders.o-1.more`, '"from outside"', {
+      timeout: 60_000,
+    });
     expect(ack.json()).toMatchObject({ stream: `${namespace}-signals` });
     expect(await handle.result({ timeout: "2m" })).toEqual({
       answer: { by: "ada" },

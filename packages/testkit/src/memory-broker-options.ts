@@ -15,6 +15,8 @@ const NAMES = optionNames<MemoryBrokerOptions>({
 });
 /** A NATS server's default of 1 MiB, less room for a dead letter's and a requeue's own headers. */
 const MAX_MESSAGE_BYTES = 1_048_576 - 8_192 - 1_024;
+/** What the server takes beyond what a producer may send, of that room. */
+export const SERVER_ROOM_BYTES: number = 8_192 + 1_024;
 
 /** @throws MillraceError `invalid-option` */
 export function memoryBrokerOptions(

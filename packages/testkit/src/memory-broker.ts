@@ -41,7 +41,11 @@ import {
   type WorkOptions,
   type WorkSubscription,
 } from "@millrace/core";
-import { type MemoryBrokerOptions, memoryBrokerOptions } from "./memory-broker-options.ts";
+import {
+  type MemoryBrokerOptions,
+  memoryBrokerOptions,
+  SERVER_ROOM_BYTES,
+} from "./memory-broker-options.ts";
 import { carryOut, requeue } from "./memory/carry-out.ts";
 import { Connection } from "./memory/connection.ts";
 import { type FaultAt, PlannedFaults } from "./memory/planned-faults.ts";
@@ -132,7 +136,8 @@ export class MemoryBroker implements Broker {
     );
     this.history = new MemoryHistory(this.#server.history, this.#connection);
     this.batches = new MemoryBatches(this.#server.batches, reach);
-    this.journal = new MemoryJournal(this.#server.journal, reach);
+    const largest = maxMessageBytes + SERVER_ROOM_BYTES;
+    this.journal = new MemoryJournal(this.#server.journal, largest, reach);
     this.signals = new MemorySignals(this.#server.signals, this.#connection);
     this.inbox = new MemoryInbox(this.#server.inbox, this.#connection);
     this.jobLogs = new MemoryJobLogs(this.#server.jobLogs, reach);

@@ -99,6 +99,7 @@ export function batchClient({ server }: Line, call: Line["call"]): BatchStore {
 export function journalClient({ server }: Line, call: Line["call"]): JournalStore {
   const { journal } = server;
   return {
+    maxBytes: Number.POSITIVE_INFINITY,
     read: (run) => call({ point: `read steps ${run.id}`, act: () => journal.read(run) }),
     write: async (run, step, data, { expected = 0, lease } = {}) =>
       await call({

@@ -19,12 +19,15 @@ import { behindBarrier } from "../reads/behind-barrier.ts";
 import { LeaderReads } from "../reads/leader-reads.ts";
 import type { ServerAccess } from "./server-access.ts";
 import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
+import { encodeHeaders } from "../wire/headers.ts";
 
 /** Longer than an election. */
 const MOST_TRIES = 300;
 const REST_MS = 50;
 /** Somebody removes the stream under those who write. */
 const MOST_REMAKES = 3;
+/** The server counts them, too. */
+const HEADER_BYTES = encodeHeaders({ [EXPECTED_SEQUENCE]: `${Number.MAX_SAFE_INTEGER}` }).length;
 /** 132 bits: two names of one run never share a token. */
 const TOKEN_LENGTH = 22;
 
@@ -52,6 +55,10 @@ export class NatsJournal implements JournalStore {
     this.#server = server;
     this.#publisher = publisher;
     this.#stream = new StreamOnce(server, journalStream(server.names, replicas));
+  }
+
+  get maxBytes(): number {
+    return (this.#server.nc.info?.max_payload ?? Infinity) - HEADER_BYTES;
   }
 
   async read(run: RunRef, { once = false }: StepReadOptions = {}): Promise<readonly StoredStep[]> {

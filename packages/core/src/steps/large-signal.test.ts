@@ -20,6 +20,16 @@ test.each([
   expect(readEntry(writeEntry({ ...own, value: sent }))).toBeDefined();
 });
 
+test("a server that takes less has a signal refused that its step could not record", () => {
+  const maxBytes = 65_000;
+  const most = "x".repeat(maxBytes - 2 * 1024 - 3);
+  const { data } = writeSignal(most, "id-1", maxBytes);
+  expect(writeEntry({ ...own, value: most }, maxBytes).length).toBeGreaterThan(data.length);
+  expect(() => writeSignal(`${most}x`, "id-1", maxBytes)).toThrow(
+    expect.objectContaining({ code: "payload-too-large" }),
+  );
+});
+
 test.each([
   ["larger", "x".repeat(256 * 1024 - 2 * 1024), "payload-too-large"],
   ["deeper", nested(63), "unserializable-payload"],

@@ -47,14 +47,19 @@ export function requireSignalName(name: unknown): string {
 /**
  * A signal's value as it is sent. `undefined` is no value, which arrives as `null`.
  *
+ * @param maxBytes what the server takes, where that is less than a step's record may have
  * @throws MillraceError `unserializable-payload`, `payload-too-large`
  */
-export function writeSignal(value: unknown, signalId: string): SignalBody {
+export function writeSignal(
+  value: unknown,
+  signalId: string,
+  maxBytes = MAX_SIGNAL_BYTES,
+): SignalBody {
   if (value === undefined) return { data: new Uint8Array(), signalId };
   const data = encodeMsgpack(value, RULES);
   // It is recorded with what its step is called, and one level deeper.
   encodeMsgpack({ value }, RULES);
-  const most = MAX_SIGNAL_BYTES - ENTRY_ROOM;
+  const most = Math.min(MAX_SIGNAL_BYTES, maxBytes) - ENTRY_ROOM;
   if (data.length <= most) return { data, contentType: MSGPACK, signalId };
   throw new MillraceError(
     "payload-too-large",

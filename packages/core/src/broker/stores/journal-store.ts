@@ -42,6 +42,8 @@ export interface StepWriteOptions {
  * never read different records.
  */
 export interface JournalStore {
+  /** The largest record that the server takes at present, bytes. */
+  readonly maxBytes: number;
   /** Each recorded step of a run once, in no promised order. Whatever was confirmed is there. */
   read(run: RunRef, options?: StepReadOptions): Promise<readonly StoredStep[]>;
   /**

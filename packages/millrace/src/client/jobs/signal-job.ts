@@ -68,7 +68,7 @@ export async function signalJob(broker: Broker, sent: SentSignal): Promise<void>
   // The value goes as it was given: the schema of who waits makes of it what it makes.
   if (schema !== undefined)
     await validate(schema, sent.value, "invalid-payload", `The value of the signal ${name}`);
-  const body = writeSignal(sent.value, signalId);
+  const body = writeSignal(sent.value, signalId, broker.journal.maxBytes);
   await requireNotEnded(broker, ref);
   await broker.signals.send({ ...ref, name }, body);
 }

@@ -15,13 +15,13 @@ import {
  * @param at epoch milliseconds
  */
 export async function writeChildEnd(
-  { journal, maxMessageBytes }: Pick<Broker, "journal" | "maxMessageBytes">,
+  { journal }: Pick<Broker, "journal">,
   parent: RunRef,
   record: HistoryRecord,
   at: number,
 ): Promise<void> {
   const end = childEndOf(record, at);
-  await journal.write(parent, { name: end.name, n: 0 }, written(end, maxMessageBytes));
+  await journal.write(parent, { name: end.name, n: 0 }, written(end, journal.maxBytes));
 }
 
 function childEndOf(

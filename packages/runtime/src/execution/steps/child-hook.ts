@@ -11,7 +11,7 @@ import { recordedEnd, type SettlementHook } from "../settle/settlement-hook.ts";
 import { writeChildEnd } from "./child-end.ts";
 import { wakeRun } from "./wake-job.ts";
 
-type Server = Pick<Broker, "delayed" | "history" | "journal" | "maxMessageBytes" | "signals">;
+type Server = Pick<Broker, "delayed" | "history" | "journal" | "signals">;
 
 /**
  * Tells a job whose step has called another how that one has ended, whatever its end: its journal

@@ -23,7 +23,7 @@ import { answered, asUnrecorded, fatalOutcome, GONE, isFinal, never } from "./st
 import { StepFunctions } from "./step-function.ts";
 import { StepReports } from "./step-reports.ts";
 import { shownStep, StepPlaces } from "./step-place.ts";
-import { asMismatch, asRead, valueOf } from "./step-value.ts";
+import { asMismatch, valueOf } from "./step-value.ts";
 import { stepsApi } from "./steps-api.ts";
 import { ToldSteps } from "./telling/told-steps.ts";
 
@@ -94,7 +94,7 @@ export class JobSteps {
     this.#calls = new JobCalls({ ...options, ...journaled, failed });
     this.#functions = new StepFunctions({
       ...options,
-      asRead: (entry) => this.#orEnd(async () => asRead(entry)),
+      asRead: (entry) => this.#orEnd(async () => this.#journal.asRead(entry)),
     });
     this.api = stepsApi(host.clock, {
       run: (name, fn, checks) => this.#begin(name, "run", (open) => this.#run(open, fn, checks)),

@@ -49,7 +49,7 @@ test("a result that the server takes no message of ends the job at once, though 
   const { enqueue, clock, broker, did } = await smallScene(async (step, done) => {
     await step.run("charge", () => {
       done.push("charge");
-      return "x".repeat(20_000);
+      return "x".repeat(30_000);
     });
   });
   await enqueue("t.job");
@@ -57,7 +57,49 @@ test("a result that the server takes no message of ends the job at once, though 
   expect(did).toEqual(["charge"]);
   const [letter] = await broker.deadLetters.list();
   expect(letter).toMatchObject({ reason: "fatal", error: { type: "step-too-large" } });
-  expect(letter?.error?.message).toMatch(/"charge" takes \d+ bytes, and 16384 is the most/);
+  expect(letter?.error?.message).toMatch(/"charge" takes \d+ bytes, and 25600 is the most/);
+});
+
+test("a result that is larger than a job's message may be is recorded, where the server takes it", async () => {
+  const { enqueue, clock, did, history } = await smallScene(async (step, done) => {
+    const text = await step.run("read", () => {
+      done.push("read");
+      return "x".repeat(20_000);
+    });
+    await step.sleep("rest", "1h");
+    return text.length;
+  });
+  await enqueue("t.job");
+  await clock.advance("2h");
+  expect(did).toEqual(["read"]);
+  expect((await history()).at(-1)).toMatchObject({ state: "succeeded", output: 20_000 });
+});
+
+test("a signal that no record has room for is passed over, and one after it is taken", async () => {
+  const { enqueue, clock, broker, history } = await smallScene((step) => step.waitFor("approval"));
+  const signal = (text: string): Promise<void> =>
+    broker.signals.send(
+      { queue: QUEUE, id: "a", name: "approval" },
+      { data: new TextEncoder().encode(JSON.stringify(text)) },
+    );
+  await enqueue("t.job");
+  await signal("x".repeat(25_550));
+  await clock.advance("1m");
+  expect((await history()).at(-1)).toMatchObject({ state: "requeued" });
+  await signal("fits");
+  await clock.advance("1m");
+  expect((await history()).at(-1)).toMatchObject({ state: "succeeded", output: "fits" });
+});
+
+test("no signal that is about as large as a record may be ends its job", async () => {
+  const { enqueue, clock, broker, last } = await scene((step) => step.waitFor("approval"));
+  await enqueue("t.job");
+  for (let spare = 30; spare < 250; spare += 4) {
+    const data = new TextEncoder().encode(JSON.stringify("x".repeat(MAX_STEP_BYTES - spare)));
+    await broker.signals.send({ queue: QUEUE, id: "a", name: "approval" }, { data });
+  }
+  await clock.advance("1m");
+  expect(await last()).toMatchObject({ state: "succeeded", output: /^x+$/ });
 });
 
 test.each(["permission-denied", "payload-too-large", "queue-not-found"] as const)(

@@ -91,7 +91,7 @@ export class ReplayedSteps {
     this.#clock = clock;
     const { id, queue, createdAt, life = 0, attempts } = run.envelope;
     this.#journal = new RunJournal({
-      broker: { journal: { read: async () => run.steps, write: never } },
+      broker: { journal: { maxBytes: Infinity, read: async () => run.steps, write: never } },
       run: { id, queue, createdAt },
       ...{ lease: undefined, life, attempts, version: definition.version },
     });

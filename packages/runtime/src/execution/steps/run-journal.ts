@@ -25,10 +25,7 @@ export interface Known {
 }
 
 export interface RunJournalOptions {
-  readonly broker: {
-    readonly journal: Pick<JournalStore, "read" | "write">;
-    readonly maxMessageBytes?: number;
-  };
+  readonly broker: { readonly journal: Pick<JournalStore, "maxBytes" | "read" | "write"> };
   readonly run: RunRef;
   /** Of the delivery that runs it. Undefined: it is only read. */
   readonly lease: Lease | undefined;
@@ -168,9 +165,7 @@ export class RunJournal {
    */
   async record(entry: JournalEntry, replaced: number | undefined): Promise<Known> {
     const { broker, run, lease } = this.#options;
-    const version = this.#version;
-    const own = version === 1 ? entry : { ...entry, version };
-    const data = writeEntry(own, broker.maxMessageBytes);
+    const data = this.#written(entry);
     if (this.#bytes + data.length > MAX_JOURNAL_BYTES)
       throw new MillraceError(
         "step-too-large",
@@ -192,6 +187,21 @@ export class RunJournal {
     this.taken.note(there);
     this.#revisions.set(placeOf(there), stored.revision);
     return { entry: there, revision: stored.revision };
+  }
+
+  /**
+   * The entry as it will be read: its value may change its form on the way.
+   *
+   * @throws MillraceError `unserializable-payload`, `step-too-large`
+   */
+  asRead(entry: JournalEntry): JournalEntry {
+    return readEntry(this.#written(entry)) ?? entry;
+  }
+
+  #written(entry: JournalEntry): Uint8Array {
+    const version = this.#version;
+    const own = version === 1 ? entry : { ...entry, version };
+    return writeEntry(own, this.#options.broker.journal.maxBytes);
   }
 
   /** What this life of the job has on record, and nobody has asked for yet. */

@@ -19,7 +19,7 @@ import type { ExecutionHost } from "../execution-host.ts";
 import type { Known, RunJournal } from "./run-journal.ts";
 import { isIdShared } from "./shared-id.ts";
 import { markOf } from "./taken-signals.ts";
-import { asRead, valueOf } from "./step-value.ts";
+import { valueOf } from "./step-value.ts";
 
 /** Of one name. */
 const MOST_PASSED = MAX_WAITING_SIGNALS / 2;
@@ -28,7 +28,7 @@ export interface SignalWaitsOptions {
   readonly host: ExecutionHost;
   readonly envelope: Envelope;
   readonly message: QueueMessage;
-  readonly journal: Pick<RunJournal, "taken">;
+  readonly journal: Pick<RunJournal, "asRead" | "taken">;
   /** Asks the broker until it answers. */
   readonly insist: <T>(action: () => Promise<T>) => Promise<T>;
   readonly record: (entry: WaitEntry, replaced: number | undefined) => Promise<Known>;
@@ -167,10 +167,10 @@ export class SignalWaits {
         ...{ value, mark: markOf(signal) },
         ...(signalId === undefined ? {} : { signalId }),
       };
-      whole = asRead({
-        ...{ ...step, at: 0, life: 0, kind: "wait", state: "signalled" },
-        ...taken,
-      });
+      const { host, envelope, journal } = this.#options;
+      const own = { ...step, at: host.clock.now(), life: envelope.life ?? 0 };
+      // One that could not be recorded would end the job.
+      whole = journal.asRead({ ...own, kind: "wait", state: "signalled", ...taken });
     } catch (error) {
       return this.#passOver(step, signal, error);
     }

@@ -1,11 +1,9 @@
 import {
   type JournalEntry,
   MillraceError,
-  readEntry,
   type StepOptions,
   validate,
   type WaitEntry,
-  writeEntry,
 } from "@millrace/core";
 import { shownStep } from "./step-place.ts";
 
@@ -28,15 +26,6 @@ function signalOf(entry: WaitEntry, schema: Schema): unknown {
   if (entry.state !== "signalled") return undefined;
   if (schema === undefined) return entry.value;
   return validate(schema, entry.value, "invalid-output", `The signal ${entry.name}`);
-}
-
-/**
- * The entry as it will be read: its value may change its form on the way.
- *
- * @throws MillraceError `unserializable-payload`, `step-too-large`
- */
-export function asRead(entry: JournalEntry): JournalEntry {
-  return readEntry(writeEntry(entry)) ?? entry;
 }
 
 /** A value on record that the handler's schema refuses was written for another handler. */

@@ -51,11 +51,13 @@ function copyOf({ data, revision }: StoredStep): StoredStep {
 
 /** One connection's access to the shelf. */
 export class MemoryJournal implements JournalStore {
+  readonly maxBytes: number;
   readonly #shelf: JournalShelf;
   readonly #reach: () => void;
 
   /** @param reach throws where the connection can't be used */
-  constructor(shelf: JournalShelf, reach: () => void) {
+  constructor(shelf: JournalShelf, maxBytes: number, reach: () => void) {
+    this.maxBytes = maxBytes;
     this.#shelf = shelf;
     this.#reach = reach;
   }
@@ -74,6 +76,8 @@ export class MemoryJournal implements JournalStore {
     this.#reach();
     if (lease?.isHeld() === false)
       throw new MillraceError("lease-lost", "The lease under which the step is recorded is over.");
+    if (data.length > this.maxBytes)
+      throw new MillraceError("payload-too-large", "The record is larger than a message may be.");
     return this.#shelf.write(run, step, data, expected);
   }
 
