@@ -1,13 +1,17 @@
 import {
   defineJob,
+  type Envelope,
   type Logger,
   silentLogger,
   type Steps,
   type StepsOptions,
+  UNSETTLED,
 } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { makeNode, QUEUE, stopInTime } from "../../../fixtures/simulated-node.ts";
+import type { ExecutionHost } from "../../execution-host.ts";
+import { leftUntil } from "./other-versions.ts";
 
 /** Nodes of several versions of one job, one after the other, on one server. */
 function deployments() {
@@ -134,3 +138,13 @@ test.each(["run", "leave", "reject"] as const)(
     expect((await again.history()).at(-1)).toMatchObject({ output: "by version 2" });
   },
 );
+
+test("two runs that are left at the same time do not come again at the same time", () => {
+  const clock = new SimulatedClock();
+  const envelope = { ...UNSETTLED, id: "a", name: "t.job", queue: QUEUE } as Envelope;
+  const leftFor = (random: number): number => {
+    const host = { clock, log: silentLogger, random: () => random } as unknown as ExecutionHost;
+    return (leftUntil(host, envelope, { version: 2, olderRuns: "leave" }, 1) ?? 0) - clock.now();
+  };
+  expect([0, 0.5, 0.75].map(leftFor)).toEqual([2_500, 5_000, 6_250]);
+});

@@ -1,7 +1,10 @@
 import { type Envelope, MillraceError, type StepsDefinition } from "@millrace/core";
 import type { ExecutionHost } from "../../execution-host.ts";
 
-/** For so long a job is put off whose run another node has to go on with. */
+/**
+ * For about so long a job is put off whose run another node has to go on with. Were it exact, two
+ * jobs could come to two nodes in turn, each to the wrong one, for ever.
+ */
 const LEFT_MS = 5_000;
 
 /** What was told, by node. */
@@ -26,7 +29,7 @@ export function leftUntil(
       `The job began with version ${begunWith} of its steps, and this handler has version ${version} and refuses older runs. Deploy a handler of version ${begunWith}, or one that goes on with it (olderRuns: "run"), then retry the dead letter.`,
     );
   tell(host, envelope, version, begunWith);
-  return host.clock.now() + LEFT_MS;
+  return host.clock.now() + LEFT_MS * (0.5 + host.random());
 }
 
 /** Once for each version of a job: there may be many such runs. */
