@@ -25,6 +25,13 @@ const prometheus = findProgram("prometheus", "PROMETHEUS");
 
 /** Told once settlements were stuck, which runtime's stuck.test.ts has happen. */
 const ELSEWHERE = ["millrace_settlements_stuck"];
+/** What the nodes count of the jobs that are enqueued. */
+const ENDS = [
+  ["millrace_jobs_succeeded_total", "fine"],
+  ["millrace_jobs_succeeded_total", "flaky"],
+  ["millrace_jobs_succeeded_total", "single"],
+  ["millrace_jobs_dead_total", "dies"],
+] as const;
 /** What is asked, by whom. The variables of the dashboard ask too. */
 const asked: readonly (readonly [string, string])[] = [
   ...dashboard.panels.flatMap(({ title, targets = [] }) =>
@@ -107,6 +114,13 @@ describeServer(
       for (const name of ["fine", "flaky", "dies", "single"])
         await client.enqueue(defineJob({ name, queue: "work" }), null);
       await client.enqueue(defineJob({ name: "fine", queue: "work" }), null, { delay: "1h" });
+      // One that is frozen between the record of an end and its count counts nothing of it later.
+      await becomes("each has ended, and was counted", async () => {
+        const told = await Promise.all(pages.slice(0, 2).map(read));
+        return ENDS.every(([metric, job_name]) =>
+          told.some((page) => (page.value(metric, { job_name }) ?? 0) > 0),
+        );
+      });
       await first.child.freeze();
       await becomes("the second node has the job and the schedules", async () => {
         const page = await read(second.page);

@@ -112,6 +112,7 @@ test("a lock that somebody else has by now is not handed on", async () => {
   expect(await readFile(lock, "utf8")).toBe(theirs);
 });
 
+const PATIENT = { timeout: 60_000, interval: 100 };
 const ELSEWHERE = { pid: 2 ** 30, url: "nats://127.0.0.1:1", place: "another container" };
 
 test("a store of another container's server is its own for as long as it touches its lock", async () => {
@@ -126,13 +127,11 @@ test("a store of another container's server is its own for as long as it touches
   await utimes(lock, longAgo, longAgo);
   const held = await lockStore(storeDir, "nats://127.0.0.1:2");
   await utimes(lock, longAgo, longAgo);
-  await vi.waitFor(
-    async () => {
-      const { mtimeMs } = await stat(lock);
-      expect(mtimeMs).toBeGreaterThan(longAgo.getTime() + 1_000);
-    },
-    { timeout: 60_000, interval: 100 },
-  );
+  const isTouched = async (): Promise<void> => {
+    const { mtimeMs } = await stat(lock);
+    expect(mtimeMs).toBeGreaterThan(longAgo.getTime() + 1_000);
+  };
+  await vi.waitFor(isTouched, PATIENT);
   held.release();
   expect(await readdir(storeDir)).toEqual([]);
 });
