@@ -542,6 +542,7 @@ export {
   type JobLogPage,
 } from "./log/job-log.ts";
 export { type Logger, silentLogger } from "./log/logger.ts";
+export { type LogMethod, wrapLogger } from "./log/wrap-logger.ts";
 export { plainFields } from "./log/plain-fields.ts";
 export { unfailingLogger } from "./log/unfailing-logger.ts";
 export {

@@ -1,8 +1,6 @@
 import { type Logger, silentLogger } from "./logger.ts";
 import { plainFields } from "./plain-fields.ts";
-
-/** Pino's levels; a logger may have fewer. */
-const LEVELS = new Set<PropertyKey>(["trace", "debug", "info", "warn", "error", "fatal"]);
+import { wrapLogger } from "./wrap-logger.ts";
 
 const unfailing = new WeakSet<Logger>([silentLogger]);
 
@@ -14,40 +12,30 @@ const unfailing = new WeakSet<Logger>([silentLogger]);
  */
 export function unfailingLogger<Log extends Logger>(log: Log): Log {
   if (unfailing.has(log)) return log;
-  // A proxy, so that a pino logger stays one in the handler. Not of the logger itself, which may be
-  // frozen.
-  const own = new Proxy(Object.create(log) as Log, {
-    get(_own, property) {
-      const value: unknown = Reflect.get(log, property);
-      if (typeof value !== "function") return value;
-      if (property === "child")
-        return (...bound: readonly unknown[]) => unfailingLogger(childOf(log, value, bound));
-      if (!LEVELS.has(property)) return value.bind(log) as unknown;
-      return (...said: readonly unknown[]): void => {
-        if (isSaid(log, value, said)) return;
-        const [first, ...rest] = said;
-        if (typeof first === "object" && first !== null)
-          isSaid(log, value, [plainFields(first), ...rest]);
-      };
+  const own = wrapLogger(log, {
+    child: (make, bound) => unfailingLogger(childOf(log, () => make(bound))),
+    line(write, said) {
+      if (isSaid(write, said)) return;
+      const [first, ...rest] = said;
+      if (typeof first === "object" && first !== null) isSaid(write, [plainFields(first), ...rest]);
     },
-    set: (_own, property, value) => Reflect.set(log, property, value),
   });
   unfailing.add(own);
   return own;
 }
 
 /** A line that lacks what was to be bound to it is better than none. */
-function childOf<Log extends Logger>(log: Log, child: Function, bound: readonly unknown[]): Log {
+function childOf<Log extends Logger>(log: Log, make: () => Log): Log {
   try {
-    return Reflect.apply(child, log, bound) as Log;
+    return make();
   } catch {
     return log;
   }
 }
 
-function isSaid(log: Logger, say: Function, said: readonly unknown[]): boolean {
+function isSaid(write: (said: readonly unknown[]) => unknown, said: readonly unknown[]): boolean {
   try {
-    const saying: unknown = Reflect.apply(say, log, said);
+    const saying = write(said);
     // Nobody awaits a logger, and a rejection would end the process.
     if (saying instanceof Promise) saying.catch(() => {});
     return true;

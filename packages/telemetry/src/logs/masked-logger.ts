@@ -1,11 +1,8 @@
-import type { Logger } from "@millrace/core";
+import { type Logger, wrapLogger } from "@millrace/core";
 import type { Mask } from "../masking/index.ts";
 import { maskFields, maskThrown } from "./mask-fields.ts";
 import { boundKeys, underOwnKeys } from "./own-keys.ts";
 import { activeTraceIds, type TraceIds } from "./trace-ids.ts";
-
-/** Pino's levels; a logger may have fewer. */
-const LEVELS = new Set<PropertyKey>(["trace", "debug", "info", "warn", "error", "fatal"]);
 
 /**
  * The same logger, with its secrets masked and its lines bound to the active span: `trace_id` and
@@ -30,29 +27,18 @@ interface Bound {
 
 function wrap<Log extends Logger>(log: Log, bound: Bound): Log {
   const { mask, taken } = bound;
-  // A proxy and not an object of our own: whoever gave us a pino logger has a pino logger in the
-  // handler. Not of the logger itself, which may be frozen.
-  return new Proxy(Object.create(log) as Log, {
-    get(_own, property) {
-      const value: unknown = Reflect.get(log, property);
-      if (typeof value !== "function") return value;
-      if (property === "child")
-        return (fields: object, ...options: unknown[]) => {
-          const own = underOwnKeys(maskFields(fields, mask), taken);
-          const child = Reflect.apply(value, log, [own, ...options]) as Log;
-          return wrap(child, {
-            mask,
-            ids: activeTraceIds() ?? bound.ids,
-            taken: new Set([...taken, ...Object.keys(own)]),
-          });
-        };
-      if (!LEVELS.has(property)) return value.bind(log) as unknown;
-      return (...said: readonly unknown[]) => {
-        if (isSilent(log, property)) return;
-        Reflect.apply(value, log, line(said, bound, activeTraceIds() ?? bound.ids));
-      };
+  return wrapLogger(log, {
+    child(make, [fields, ...options]) {
+      const own = underOwnKeys(maskFields(fields as object, mask), taken);
+      return wrap(make([own, ...options]), {
+        mask,
+        ids: activeTraceIds() ?? bound.ids,
+        taken: new Set([...taken, ...Object.keys(own)]),
+      });
     },
-    set: (_own, property, value) => Reflect.set(log, property, value),
+    line(write, said, method) {
+      if (!isSilent(log, method)) write(line(said, bound, activeTraceIds() ?? bound.ids));
+    },
   });
 }
 
