@@ -1,21 +1,12 @@
 import { launchCluster } from "@millrace/nats-server";
 import { connect } from "millrace";
 import { describe, expect, test } from "vitest";
+import type { Diagnosis } from "./diagnosis.ts";
 import { outOfCluster } from "../harness/cluster/out-of-cluster.ts";
 import { leaderOf } from "../harness/cluster/streams-of.ts";
 import { eventually } from "../harness/deadline.ts";
 import { serversUnderTest } from "../harness/servers.ts";
 import { millraceHere } from "./millrace.ts";
-
-interface Diagnosis {
-  readonly healthy: boolean;
-  readonly findings: readonly {
-    readonly check: string;
-    readonly status: string;
-    readonly message: string;
-    readonly advice?: string;
-  }[];
-}
 
 describe.each(serversUnderTest().filter((target) => target.state === "present"))(
   "millrace doctor in a cluster of nats-server $version",

@@ -2,6 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { connect, defineJob } from "millrace";
 import { expect, test, vi } from "vitest";
+import type { Diagnosis } from "./diagnosis.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
 import { millraceHere, startMillrace } from "./millrace.ts";
@@ -11,14 +12,6 @@ vi.setConfig({ testTimeout: 240_000 });
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
 const PATIENCE_MS = 90_000;
 const slow = defineJob<{ ms: number }, string>({ name: "slow", queue: "work" });
-
-interface Diagnosis {
-  readonly findings: readonly {
-    readonly check: string;
-    readonly message: string;
-    readonly advice?: string;
-  }[];
-}
 
 describeServer("millrace doctor", "newest", (server) => {
   test("names the node that is gone with a job of a queue that nobody else serves, and until when it waits", async () => {

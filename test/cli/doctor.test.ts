@@ -4,22 +4,13 @@ import { connect, createNode, defineJob, defineMachine } from "millrace";
 import { UNSETTLED } from "@millrace/core";
 import { expect, onTestFinished, test } from "vitest";
 import { setup } from "xstate";
+import type { Diagnosis } from "./diagnosis.ts";
 import { patientManager } from "../harness/administrator.ts";
 import { eventually } from "../harness/deadline.ts";
 import { startNodeOnServer } from "../harness/node-on-server.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { millraceHere } from "./millrace.ts";
 import { patient } from "../harness/cluster/mode.ts";
-
-interface Diagnosis {
-  readonly healthy: boolean;
-  readonly findings: readonly {
-    readonly check: string;
-    readonly status: string;
-    readonly message: string;
-    readonly advice?: string;
-  }[];
-}
 
 describeEachServer("millrace doctor", (server) => {
   test("names the queue whose records push those of other queues out of the history", async () => {

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
+import type { Diagnosis } from "../cli/diagnosis.ts";
 import type { TestChild } from "../harness/child.ts";
 import { eventually } from "../harness/deadline.ts";
 import { startOtlpSink } from "../harness/otlp-sink.ts";
@@ -19,9 +20,6 @@ type Early = Awaited<ReturnType<typeof beforeTheServer>>;
 interface Health {
   readonly healthy: boolean;
   readonly problems?: readonly string[];
-}
-interface Diagnosis {
-  readonly findings: readonly { readonly check: string; readonly message: string }[];
 }
 
 /** Row 1: nodes that start while no server answers. */

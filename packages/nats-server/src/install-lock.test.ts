@@ -17,6 +17,22 @@ async function held(agoMs: number, pid = process.ppid, host?: string): Promise<s
   return lockDir;
 }
 
+/** Asks for a lock that somebody has, until it is told who; that one lets go then. */
+async function waitedFor(lockDir: string): Promise<readonly string[]> {
+  const waiting: string[] = [];
+  const asked = withInstallLock(
+    lockDir,
+    async () => "done",
+    AbortSignal.timeout(20_000),
+    (owner) => {
+      waiting.push(owner);
+      void rm(lockDir, { recursive: true });
+    },
+  );
+  expect(await asked).toBe("done");
+  return waiting;
+}
+
 test("a lock that nobody keeps up is taken over, though its owner's pid is a living process's", async () => {
   const lockDir = await held(60_000);
   expect(await withInstallLock(lockDir, async () => "done", AbortSignal.timeout(5_000))).toBe(
@@ -38,18 +54,7 @@ test.each([
 ])("another container's lock, of %s, is waited for while it is kept up", async (_, pid) => {
   // This process has not run for that long.
   const lockDir = await held(Math.min(process.uptime() * 1_000 + 1_000, 25_000), pid, "shop-2");
-  const waiting: string[] = [];
-  const asked = withInstallLock(
-    lockDir,
-    async () => "done",
-    AbortSignal.timeout(20_000),
-    (owner) => {
-      waiting.push(owner);
-      void rm(lockDir, { recursive: true });
-    },
-  );
-  expect(await asked).toBe("done");
-  expect(waiting).toEqual([`${pid} of shop-2`]);
+  expect(await waitedFor(lockDir)).toEqual([`${pid} of shop-2`]);
 });
 
 test("another container's lock that nobody keeps up is taken over", async () => {
@@ -85,16 +90,5 @@ test.each([
   ["another thread of this one", process.pid],
 ])("one that %s keeps up is waited for, and that is said once", async (_, pid) => {
   const lockDir = await held(0, pid);
-  const waiting: string[] = [];
-  const asked = withInstallLock(
-    lockDir,
-    async () => "done",
-    AbortSignal.timeout(20_000),
-    (owner) => {
-      waiting.push(owner);
-      void rm(lockDir, { recursive: true });
-    },
-  );
-  expect(await asked).toBe("done");
-  expect(waiting).toEqual([`${pid}`]);
+  expect(await waitedFor(lockDir)).toEqual([`${pid}`]);
 });

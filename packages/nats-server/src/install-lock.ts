@@ -1,9 +1,9 @@
-import { mkdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isAlive } from "./processes.ts";
-import { isAbandoned as isLongAgo } from "./turn.ts";
+import { isAbandoned as isLongAgo, statOf } from "./turn.ts";
 
 const POLL_MS = 100;
 /** Whoever has the lock shows so often that it is at work. */
@@ -102,10 +102,10 @@ function isEarlierSelf(pid: number, untouchedMs: number): boolean {
 
 async function isAbandoned(lockDir: string): Promise<boolean> {
   const owner = await readOwner(lockDir);
-  const touched = await stat(ownerOf(lockDir)).catch(() => undefined);
+  const touched = await statOf(ownerOf(lockDir));
   if (owner === undefined || touched === undefined) {
     // One whose maker died in between, or is just making it.
-    const made = await stat(lockDir).catch(() => undefined);
+    const made = await statOf(lockDir);
     return made !== undefined && isLongAgo(made);
   }
   const untouchedMs = Date.now() - touched.mtimeMs;

@@ -1,11 +1,10 @@
-import { randomUUID } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
-import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { link, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MillraceError } from "@millrace/core";
 import { isAlive, placeOfPids, startOf } from "./processes.ts";
-import { isAbandoned, takeTurn } from "./turn.ts";
+import { isAbandoned, moveAside, statOf, takeTurn } from "./turn.ts";
 
 const NAME = "millrace-server.lock";
 const POLL_MS = 100;
@@ -52,7 +51,7 @@ export async function lockStore(storeDir: string, url: string): Promise<StoreLoc
       if (await takeOver(path, mine)) break;
     } else if (await isElsewhere(owner)) {
       // It lives if it touches its lock. If it does not, it was killed with its container.
-      const touched = await stat(path).catch(() => undefined);
+      const touched = await statOf(path);
       touchedAt ??= touched?.mtimeMs;
       if (touched !== undefined && touched.mtimeMs !== touchedAt) throw storeInUse(storeDir, owner);
       await sleep(POLL_MS);
@@ -132,11 +131,11 @@ function parse(content: string): Owner | undefined {
 async function isGone(path: string, owner: Owner | undefined): Promise<boolean> {
   if (owner === undefined) {
     // An empty lock is one whose maker died in between, or is just writing it.
-    const made = await stat(path).catch(() => undefined);
+    const made = await statOf(path);
     return made !== undefined && isAbandoned(made);
   }
   if (await isElsewhere(owner)) {
-    const touched = await stat(path).catch(() => undefined);
+    const touched = await statOf(path);
     return touched !== undefined && Date.now() - touched.mtimeMs > UNTOUCHED_MS;
   }
   if (!isAlive(owner.pid)) return true;
@@ -175,13 +174,8 @@ async function takeOver(path: string, mine: string): Promise<boolean> {
 
 /** Not what another has made meanwhile, who may have taken this one's turn for abandoned. */
 async function takeAway(path: string, abandoned: string): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-    throw error;
-  }
+  const aside = await moveAside(path);
+  if (aside === undefined) return;
   if ((await read(aside)) !== abandoned) await link(aside, path).catch(() => {});
   await rm(aside, { force: true });
 }

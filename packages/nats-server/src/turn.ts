@@ -36,19 +36,30 @@ export function isAbandoned({ mtimeMs }: Stats): boolean {
 
 /** Only the one that was seen: of many that found it abandoned another may have ended it first. */
 export async function endTurn(path: string, seen: Stats): Promise<void> {
-  const aside = `${path}.${randomUUID()}`;
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-    throw error;
-  }
+  const aside = await moveAside(path);
+  if (aside === undefined) return;
   const moved = await statOf(aside);
   const isIt = moved?.ino === seen.ino && moved.mtimeMs === seen.mtimeMs;
   if (isIt) await rm(aside, { recursive: true, force: true });
   else await rename(aside, path).catch(() => {});
 }
 
-function statOf(path: string): Promise<Stats | undefined> {
+/**
+ * Of many that want to take something away one has it, to look whether it is what they have seen.
+ *
+ * @returns where it is now; undefined where it is gone already
+ */
+export async function moveAside(path: string): Promise<string | undefined> {
+  const aside = `${path}.${randomUUID()}`;
+  try {
+    await rename(path, aside);
+    return aside;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+export function statOf(path: string): Promise<Stats | undefined> {
   return stat(path).catch(() => undefined);
 }

@@ -1,12 +1,9 @@
-import { type Broker, defineJob, MillraceError, noMetrics, silentLogger } from "@millrace/core";
-import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
-import { expect, onTestFinished, test } from "vitest";
-import { sqliteTransaction } from "../database/adapters.ts";
+import { type Broker, defineJob, MillraceError } from "@millrace/core";
+import { MemoryBroker } from "@millrace/testkit";
+import { expect, test } from "vitest";
 import { readRow } from "../rows/read-row.ts";
-import { createSyncOutbox } from "../writer/sync-outbox.ts";
 import { replaced } from "./killer.fixture.ts";
-import { QueueRelay } from "./queue-relay.ts";
-import { sqliteShop } from "./sqlite-shop.fixture.ts";
+import { relayScene } from "./relay-scene.fixture.ts";
 
 const charge = defineJob<{ of: string }>({
   name: "charge",
@@ -16,17 +13,9 @@ const charge = defineJob<{ of: string }>({
 const limits = { rows: 500, bytes: 8_000_000 };
 
 async function scene() {
-  const { close, database, store } = await sqliteShop();
-  const clock = new SimulatedClock();
-  const server = new MemoryServer(clock);
-  const broker = new MemoryBroker({ server, clock });
-  onTestFinished(async () => {
-    await close();
-    await broker.close();
-  });
-  await broker.queues.ensure("mail");
-  const enqueue = (id: string, of: string) =>
-    createSyncOutbox(sqliteTransaction, { clock })(database).enqueue(charge, { of }, { id });
+  const { database, outbox, queued, relayOn, ...rest } = await relayScene("mail");
+  const { store } = rest;
+  const enqueue = (id: string, of: string) => outbox(database).enqueue(charge, { of }, { id });
   /** What a job takes as it is: with its key it takes more. */
   const bytesOfFirst = async (): Promise<number> => {
     const row = (await store.claim("mail", limits))?.rows[0];
@@ -35,15 +24,9 @@ async function scene() {
     const told = new MemoryBroker({ maxMessageBytes: 1 }).marks.refusal(read.job.envelope);
     return Number(/takes (\d+) bytes/.exec(told?.message ?? "")?.[1]);
   };
-  const relay = (via: Broker): (() => Promise<number>) => {
-    const one = new QueueRelay({
-      ...{ broker: via, store, clock, logger: silentLogger, metrics: noMetrics, limits },
-    });
-    return () => one.round(() => false);
-  };
+  const relay = (via: Broker): (() => Promise<number>) => relayOn({ broker: via }).round;
   const round = (via: Broker): Promise<number> => relay(via)();
-  const queued = async () => (await broker.listWaiting("mail")).map(({ envelope }) => envelope.id);
-  return { ...{ server, clock, broker, store, enqueue, bytesOfFirst, relay, round, queued } };
+  return { ...rest, enqueue, bytesOfFirst, relay, round, queued: () => queued("mail") };
 }
 
 /** One that learns of a job that is too large only as its stream refuses all that go with it. */
