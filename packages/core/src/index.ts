@@ -28,6 +28,7 @@ export {
 export type { Clock, Timer } from "./time/clock.ts";
 export { CLOCK_OFF_MS, CLOCK_SLACK_MS } from "./time/clock-slack.ts";
 export { type Duration, formatMs, formatSeconds, toMs } from "./time/duration.ts";
+export { LATEST_DATE_MS } from "./time/latest-date.ts";
 export { SecondLooks } from "./time/second-looks.ts";
 export { DisciplinedClock } from "./time/disciplined-clock.ts";
 export { systemClock } from "./time/system-clock.ts";

@@ -1,4 +1,4 @@
-import { LONGEST_LEASE_MS, type LockClaim, type LockView } from "@millrace/core";
+import { LATEST_DATE_MS, LONGEST_LEASE_MS, type LockClaim, type LockView } from "@millrace/core";
 import type { Holding } from "./write-names.ts";
 
 /** What is stored for a lock: JSON, so that any NATS client can show it. */
@@ -49,7 +49,9 @@ export function readLockValue(text: string): LockValue {
 
 /** Epoch milliseconds that a date can show. */
 function isTime(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= 8.64e15;
+  return (
+    Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= LATEST_DATE_MS
+  );
 }
 
 /** @returns undefined where nobody holds it any more */

@@ -7,6 +7,7 @@ import { MillraceError } from "../errors/millrace-error.ts";
 import type { UniqueOptions } from "../job/coordination.ts";
 import { optionNames } from "../options/known-options.ts";
 import { type Duration, toMs } from "../time/duration.ts";
+import { LATEST_DATE_MS } from "../time/latest-date.ts";
 
 /** What may be said about one job when it is enqueued. Times: a `Date` or epoch milliseconds. */
 export interface EnqueueOptions {
@@ -155,7 +156,7 @@ function exclusive(
 function epochMs(time: Date | number, field: string): number {
   const ms = typeof time === "number" ? time : time instanceof Date ? time.getTime() : Number.NaN;
   // Seconds since 1970 are the usual mistake: as milliseconds they are a day of January 1970.
-  if (Number.isSafeInteger(ms) && ms > 0 && ms <= 8.64e15) return ms;
+  if (Number.isSafeInteger(ms) && ms > 0 && ms <= LATEST_DATE_MS) return ms;
   throw new MillraceError(
     "invalid-option",
     `${field}: must be a valid Date or epoch milliseconds; got ${shown(time)}.`,

@@ -5,6 +5,7 @@ import {
   type Clock,
   type Duration,
   type JobDefinition,
+  LATEST_DATE_MS,
   MillraceError,
   optionNames,
   refuseUnknown,
@@ -89,9 +90,6 @@ export function stepsApi(clock: Clock, calls: StepCalls): Steps {
   });
 }
 
-/** The latest that a date can be: pages and commands show when a sleep ends. */
-const LATEST_MS = 8.64e15;
-
 /**
  * Epoch milliseconds of what a sleep is given as its end.
  *
@@ -100,9 +98,10 @@ const LATEST_MS = 8.64e15;
 export function requireMoment(at: Date | number, name: string): number {
   const ms = at instanceof Date ? at.getTime() : at;
   const isTime = typeof ms === "number" && Number.isFinite(ms) && ms >= 0;
-  if (isTime && ms <= LATEST_MS) return Math.ceil(ms);
+  // Pages and commands show when a sleep ends.
+  if (isTime && ms <= LATEST_DATE_MS) return Math.ceil(ms);
   const why = isTime
-    ? `was given ${ms}, and the latest date there is has ${LATEST_MS}. Wait for a signal without a timeout, if there is no end`
+    ? `was given ${ms}, and the latest date there is has ${LATEST_DATE_MS}. Wait for a signal without a timeout, if there is no end`
     : "needs a Date, or epoch milliseconds";
   throw new MillraceError("invalid-step", `step.sleepUntil(${JSON.stringify(name)}) ${why}.`);
 }
