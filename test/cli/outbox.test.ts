@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { createNode, defineJob, runNode } from "millrace";
 import { createSyncOutbox, sqliteTransaction } from "millrace/outbox";
 import { findFreePort } from "@millrace/nats-server";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually, within } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
@@ -16,13 +16,13 @@ vi.setConfig({ testTimeout: 300_000 });
 const mail = defineJob<{ to: string }>({ name: "mail.send", queue: "mail" });
 const outbox = createSyncOutbox(sqliteTransaction);
 
-let dir: string;
 let path: string;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), "millrace-outbox-"));
+  const dir = await mkdtemp(join(tmpdir(), "millrace-outbox-"));
+  // First, so that it is carried out last: a relay that still runs would write there meanwhile.
+  cleanUpLater(() => rm(dir, { recursive: true }));
   path = join(dir, "shop.db");
 });
-afterEach(() => rm(dir, { recursive: true }));
 
 function opened(): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: 20_000 });

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ExecutionRecord } from "millrace/telemetry";
-import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
+import { beforeEach, expect, onTestFinished, test } from "vitest";
 import { millraceHere, startMillrace } from "../cli/millrace.ts";
+import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually } from "../harness/deadline.ts";
 import { postgresMissing, startPostgres } from "../harness/postgres.ts";
 import { describeEachServer } from "../harness/servers.ts";
@@ -17,9 +18,9 @@ describeEachServer("millrace records", (server) => {
   let env: Record<string, string>;
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), "millrace-records-"));
+    cleanUpLater(() => rm(dir, { recursive: true }));
     env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: server.namespace() };
   });
-  afterEach(() => rm(dir, { recursive: true }));
 
   async function find(...args: string[]): Promise<readonly ExecutionRecord[]> {
     const result = await millraceHere(["records", "--json", ...args], { env });

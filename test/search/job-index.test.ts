@@ -11,7 +11,8 @@ import {
   type Millrace,
   openJobIndex,
 } from "millrace";
-import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
+import { beforeEach, expect, onTestFinished, test } from "vitest";
+import { cleanUpLater } from "../harness/cleanup.ts";
 import { eventually, within } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 
@@ -32,13 +33,13 @@ const send = defineJob<Order>({ name: "send", queue: "mail" });
 const idle = defineJob<Order>({ name: "idle", queue: "archive" });
 
 describeEachServer("an index of jobs", (server) => {
-  let dir: string;
   let path: string;
   beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), "millrace-index-"));
+    const dir = await mkdtemp(join(tmpdir(), "millrace-index-"));
+    // First, so that it is carried out last: an index is written to until its node has stopped.
+    cleanUpLater(() => rm(dir, { recursive: true }));
     path = join(dir, "deep", "jobs.db");
   });
-  afterEach(() => rm(dir, { recursive: true }));
 
   /** A client, and a node whose jobs of billing fail at random. */
   async function scene(): Promise<{ readonly client: Millrace; readonly namespace: string }> {
