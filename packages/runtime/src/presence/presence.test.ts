@@ -119,6 +119,28 @@ test.each([
   expect(told.at(-1)).toBe(0);
 });
 
+test.each([
+  ["publish-timeout", false],
+  ["permission-denied", true],
+] as const)("a node whose first word ends as %s: ready is %s", async (code, isReady) => {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock });
+  const open = broker.documents.bind(broker);
+  let fails = true;
+  broker.documents = async (bucket) => {
+    if (bucket === NODES_BUCKET && fails) throw new MillraceError(code, "No.");
+    return open(bucket);
+  };
+  const { node } = await simulatedNode({ jobs: [job], clock, broker });
+  await clock.advance("19s");
+  expect(node.health()).toMatchObject({ ready: true, problems: [] });
+  await clock.advance("13s");
+  expect(node.health()).toMatchObject({ live: true, ready: isReady });
+  fails = false;
+  await clock.advance("11s");
+  expect(node.health()).toMatchObject({ ready: true, problems: [] });
+});
+
 test("an idle node sends one write a heartbeat and one read a minute", async () => {
   const clock = new SimulatedClock();
   const broker = new MemoryBroker({ clock });

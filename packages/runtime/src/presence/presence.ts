@@ -86,6 +86,16 @@ export class Presence {
 
   /** Rejecting leaves nothing open: it may be called again. */
   async open(): Promise<Stoppable> {
+    this.#unstoredSince ??= this.#host.clock.monotonic();
+    try {
+      return await this.#open();
+    } catch (error) {
+      if (!isAway(error)) this.#unstoredSince = undefined;
+      throw error;
+    }
+  }
+
+  async #open(): Promise<Stoppable> {
     const { broker, node } = this.#host;
     const [nodes, orders] = await Promise.all([
       broker.documents(NODES_BUCKET),
@@ -99,6 +109,7 @@ export class Presence {
       await this.#look(orders);
       said = this.#report();
       this.#revision = await nodes.put(node, said);
+      this.#unstoredSince = undefined;
     } catch (error) {
       await watch.stop();
       throw error;

@@ -123,6 +123,31 @@ test.each(["permission-denied", "payload-too-large", "queue-not-found"] as const
   },
 );
 
+test.each(["permission-denied", "payload-too-large"] as const)(
+  "a step whose failure was caught has run once where the server refuses its record for good: %s",
+  async (code) => {
+    const { enqueue, clock, broker, did } = await scene(async (step, done) => {
+      try {
+        await step.run("charge", () => {
+          done.push("charge");
+          throw new Error("No money.");
+        });
+      } catch {
+        done.push("caught");
+      }
+      await step.run("tell", () => void done.push("told"));
+    });
+    const { journal } = broker;
+    journal.write = () => Promise.reject(new MillraceError(code, "Not here."));
+    await enqueue("t.job");
+    await clock.advance("1h");
+    expect(did).toEqual(["charge", "caught"]);
+    const [letter] = await broker.deadLetters.list();
+    expect(letter).toMatchObject({ reason: "fatal", attempts: 1, error: { type: code } });
+    expect(letter?.error?.message).toMatch(/"charge" has run, .*Not here\./);
+  },
+);
+
 test("the steps of a job have a bound in number and in bytes together", async () => {
   await dies(
     async (step) => {

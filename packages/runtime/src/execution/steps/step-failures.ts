@@ -27,9 +27,9 @@ export function isFinal(error: unknown): boolean {
 
 /** Why an entry is not on record; final where its function has run, and would run again. */
 export function asUnrecorded(error: unknown, entry: JournalEntry): unknown {
-  const isDone = entry.kind === "run" && entry.outcome === "returned";
-  if (!isDone || isFinal(error) || !isHopeless(error)) return error;
-  const why = `The step ${shownStep(entry)} has run, and its result can't be recorded. ${error.message}`;
+  if (entry.kind !== "run" || isFinal(error) || !isHopeless(error)) return error;
+  const what = entry.outcome === "returned" ? "its result" : "that it failed";
+  const why = `The step ${shownStep(entry)} has run, and ${what} can't be recorded. ${error.message}`;
   return new Unrecorded(error.code, why, { cause: error });
 }
 
