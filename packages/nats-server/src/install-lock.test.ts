@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { withInstallLock } from "./install-lock.ts";
 
@@ -91,4 +91,16 @@ test.each([
 ])("one that %s keeps up is waited for, and that is said once", async (_, pid) => {
   const lockDir = await held(0, pid);
   expect(await waitedFor(lockDir)).toEqual([`${pid}`]);
+});
+
+test("of several that find a lock whose owner is dead each has its turn", async () => {
+  const callers = [0, 1, 2, 3, 4];
+  const inTurn = async (): Promise<void> => {
+    const lockDir = await held(0, 2 ** 30);
+    const signal = AbortSignal.timeout(20_000);
+    const done = callers.map((n) => withInstallLock(lockDir, async () => n, signal));
+    expect(await Promise.all(done)).toEqual(callers);
+    expect(await readdir(dirname(lockDir))).toEqual([]);
+  };
+  await Promise.all(Array.from({ length: 20 }, inTurn));
 });

@@ -1,9 +1,11 @@
-import { mkdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import type { Stats } from "node:fs";
+import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isAlive } from "./processes.ts";
-import { isAbandoned as isLongAgo, statOf } from "./turn.ts";
+import { endTurn, isAbandoned as isLongAgo, statOf } from "./turn.ts";
 
 const POLL_MS = 100;
 /** Whoever has the lock shows so often that it is at work. */
@@ -27,9 +29,12 @@ export async function withInstallLock<T>(
   onWait?: (owner: string) => void,
 ): Promise<T> {
   let isTold = false;
-  while (!(await tryLock(lockDir))) {
-    if (await isAbandoned(lockDir)) {
-      await rm(lockDir, { recursive: true, force: true });
+  let mine: Stats | undefined;
+  while ((mine = await tryLock(lockDir)) === undefined) {
+    // Looked at first: what stands there after the judgement may be another's.
+    const seen = await statOf(lockDir);
+    if (seen !== undefined && (await isAbandoned(lockDir, seen))) {
+      await endTurn(lockDir, seen);
       continue;
     }
     const owner = await readOwner(lockDir);
@@ -48,7 +53,8 @@ export async function withInstallLock<T>(
     return await work();
   } finally {
     clearInterval(touching);
-    await rm(lockDir, { recursive: true, force: true });
+    // Leaves alone what another has by now, who took this one for abandoned.
+    await endTurn(lockDir, mine);
   }
 }
 
@@ -71,17 +77,31 @@ function hostOf(lockDir: string): string {
   return join(lockDir, "host");
 }
 
-async function tryLock(lockDir: string): Promise<boolean> {
+/** As systems say that a directory can't take the place of another. */
+const IN_USE = ["EEXIST", "ENOTEMPTY", "EPERM"];
+
+/**
+ * Made under a name of its own and put into its place whole: whoever has just found a dead lock
+ * there may take it away at any moment.
+ *
+ * @returns the lock as it is now; undefined where another has it
+ */
+async function tryLock(lockDir: string): Promise<Stats | undefined> {
+  if ((await statOf(lockDir)) !== undefined) return undefined;
+  const own = `${lockDir}.${randomUUID()}`;
+  await mkdir(own);
   try {
-    await mkdir(lockDir);
+    // Earlier versions read the owner as a number alone.
+    await writeFile(hostOf(own), hostname());
+    await writeFile(ownerOf(own), String(process.pid));
+    const made = await stat(own);
+    await rename(own, lockDir);
+    return made;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    await rm(own, { recursive: true, force: true });
+    if (IN_USE.includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw error;
   }
-  // Earlier versions read the owner as a number alone.
-  await writeFile(hostOf(lockDir), hostname());
-  await writeFile(ownerOf(lockDir), String(process.pid));
-  return true;
 }
 
 /** @returns undefined where nobody has the lock, or it does not say who */
@@ -100,13 +120,12 @@ function isEarlierSelf(pid: number, untouchedMs: number): boolean {
   return pid === process.pid && untouchedMs > process.uptime() * 1_000;
 }
 
-async function isAbandoned(lockDir: string): Promise<boolean> {
+async function isAbandoned(lockDir: string, seen: Stats): Promise<boolean> {
   const owner = await readOwner(lockDir);
   const touched = await statOf(ownerOf(lockDir));
   if (owner === undefined || touched === undefined) {
-    // One whose maker died in between, or is just making it.
-    const made = await statOf(lockDir);
-    return made !== undefined && isLongAgo(made);
+    // An earlier version's, whose maker died in between, or is just making it.
+    return isLongAgo(seen);
   }
   const untouchedMs = Date.now() - touched.mtimeMs;
   // In the future where the clock was set back.

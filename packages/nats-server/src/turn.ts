@@ -40,8 +40,9 @@ export async function endTurn(path: string, seen: Stats): Promise<void> {
   if (aside === undefined) return;
   const moved = await statOf(aside);
   const isIt = moved?.ino === seen.ino && moved.mtimeMs === seen.mtimeMs;
-  if (isIt) await rm(aside, { recursive: true, force: true });
-  else await rename(aside, path).catch(() => {});
+  const remove = (): Promise<void> => rm(aside, { recursive: true, force: true });
+  // Where somebody has made one meanwhile, that one counts.
+  await (isIt ? remove() : rename(aside, path).catch(remove));
 }
 
 /**
