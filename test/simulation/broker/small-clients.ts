@@ -86,6 +86,8 @@ export function batchClient({ server }: Line, call: Line["call"]): BatchStore {
       if (left === undefined) return undefined;
       return call({ point: `left ${batch} ${id.id}`, act: () => batches.left(batch) > 0 });
     },
+    batchOf: (member) =>
+      call({ point: `batch of ${member.id}`, act: () => batches.batchOf(member) }),
     find: (batch) => call({ point: `find ${batch}`, act: () => batches.find(batch) }),
     ended: (batch) => call({ point: `ended ${batch}`, act: () => batches.ended(batch) }),
     left: (batch) => call({ point: `left ${batch}`, act: () => batches.left(batch) }),

@@ -165,6 +165,18 @@ export class NatsBatches implements BatchStore {
     return undefined;
   }
 
+  /** One that it has not left comes first: others call back without it. */
+  batchOf(member: JobRef): Promise<string | undefined> {
+    const { names } = this.#server;
+    const token = tokenOf(member);
+    return againBehindBarrier(this.#server, names.batchStream, async () => {
+      const stored =
+        (await this.#first(names.batchMember("*", token))) ??
+        (await this.#first(names.batchEnded("*", token)));
+      return stored && names.readBatch(stored.subject);
+    });
+  }
+
   async find(batch: string): Promise<StoredBatch | undefined> {
     const stored = await this.#first(this.#server.names.batch(batch));
     if (stored === undefined) return undefined;

@@ -170,6 +170,11 @@ export class Names extends QueueSubjects {
     return `${this.namespace}.batch.${batch}.ended.${token}`;
   }
 
+  /** @returns the batch of whose message or job this is the subject */
+  readBatch(subject: string): string | undefined {
+    return subject.slice(this.batch("").length).split(".")[0];
+  }
+
   /** Where the release of a lock is told to those who wait for it. */
   lockReleased(key: string): string {
     return `${this.namespace}.ctl.lock-released.${key}`;

@@ -70,6 +70,13 @@ export interface BatchStore {
     end: BatchEnd,
     options?: { readonly lease?: Lease },
   ): Promise<boolean | undefined>;
+  /**
+   * A batch that a job has joined, whether or not it has left: for one whose message does not say
+   * it.
+   *
+   * @returns undefined where there is none
+   */
+  batchOf(member: JobRef): Promise<string | undefined>;
   /** @returns undefined where there is no such batch, or it was removed */
   find(batch: string): Promise<StoredBatch | undefined>;
   /**

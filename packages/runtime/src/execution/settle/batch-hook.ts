@@ -35,13 +35,18 @@ interface Member extends JobRef {
 export function batchHook(host: BatchHookHost): SettlementHook {
   const { broker, clock, looks } = host;
   return {
-    concerns: ({ batch }, { state }) =>
-      batch !== undefined && (state === "recalled" || batchEnd(state) !== undefined),
+    concerns: ({ batch }, { state, reason }) =>
+      batch === undefined
+        ? reason === "undecodable"
+        : state === "recalled" || batchEnd(state) !== undefined,
     beforeAck: async (settled) => {
       const { envelope, settlement, recorded, lease } = settled;
-      const { batch, id, queue } = envelope;
+      const { id, queue } = envelope;
       const end = batchEnd(recorded?.state ?? settlement.state);
-      if (batch === undefined || end === undefined) return;
+      if (end === undefined) return;
+      // Its batch stands in the bytes that nobody can decode, and knows it by its id.
+      const batch = envelope.batch ?? (await broker.batches.batchOf({ id, queue }));
+      if (batch === undefined) return;
       const publish = (callback: Envelope): Promise<void> =>
         enqueueOrBury(host, { after: envelope, callback, lease }, settled.alsoSettle);
       const othersLeft = await broker.batches.leave(batch, { id, queue }, end, { lease });

@@ -43,6 +43,22 @@ export const batchCases: readonly ConformanceCase[] = [
   ),
 
   conformanceCase(
+    "batches: a job's batch is found by the job alone, before and after it has left",
+    async (scene) => {
+      const { batches } = scene.broker;
+      assert.equal(await batches.batchOf(ref(scene, "a")), undefined);
+      const { id } = await opened(scene, ["a", "b"]);
+      assert.equal(await batches.batchOf(ref(scene, "a")), id);
+      await batches.leave(id, ref(scene, "a"), "dead");
+      assert.equal(await batches.batchOf(ref(scene, "a")), id);
+      assert.equal(await batches.batchOf(ref(scene, "c")), undefined);
+      assert.equal(await batches.batchOf({ id: "b", queue: "elsewhere" }), undefined);
+      await batches.remove(id);
+      assert.equal(await batches.batchOf(ref(scene, "b")), undefined);
+    },
+  ),
+
+  conformanceCase(
     "batches: jobs that leave at the same moment: at least one is told it was the last",
     async (scene) => {
       const { batches } = scene.broker;

@@ -44,6 +44,14 @@ export class BatchShelf {
     return entry.members.size > 0;
   }
 
+  batchOf(job: JobRef): string | undefined {
+    const member = keyOf(job);
+    const all = [...this.#entries];
+    const has = (of: "members" | "ended"): string | undefined =>
+      all.find(([, entry]) => entry[of].has(member))?.[0];
+    return has("members") ?? has("ended");
+  }
+
   find(id: string): StoredBatch | undefined {
     const batch = this.#entries.get(id)?.batch;
     return batch === undefined ? undefined : structuredClone(batch);
@@ -96,6 +104,11 @@ export class MemoryBatches implements BatchStore {
   async leave(batch: string, member: JobRef, end: BatchEnd): Promise<boolean | undefined> {
     this.#reach();
     return this.#shelf.leave(batch, member, end);
+  }
+
+  async batchOf(member: JobRef): Promise<string | undefined> {
+    this.#reach();
+    return this.#shelf.batchOf(member);
   }
 
   async find(batch: string): Promise<StoredBatch | undefined> {
