@@ -105,7 +105,7 @@ create table heard (
 create index heard_at on heard (at);
 `;
 
-/** All of them, in this version and in older ones. */
+/** All of them. */
 export const TABLES: readonly string[] = [
   ...["heard", "failing", "failed", "cause", "ended", "waited", "word", "leaf", "job", "meta"],
 ];

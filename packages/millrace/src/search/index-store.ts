@@ -1,6 +1,4 @@
-import { chmodSync, mkdirSync } from "node:fs";
-import { dirname } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { FailureGroup } from "@millrace/core";
 import type { KnownValues } from "../filter/complete-filter.ts";
 import { filterTest } from "../filter/filter-test.ts";
@@ -18,6 +16,7 @@ import {
   NOTHING_READ,
   type RatesQuery,
 } from "./index-calls.ts";
+import { openIndexFile } from "./index-file.ts";
 import { jobOf, type JobRow } from "./index-rows.ts";
 import { SCHEMA, SCHEMA_VERSION, TABLES } from "./index-schema.ts";
 import { type IndexedJob, INDEX_FIELDS } from "./indexed-job.ts";
@@ -45,18 +44,12 @@ export class IndexStore {
    * @param path empty: a file without a name, which goes with the process
    * @param identity what it is an index of; one of something else is made anew
    * @param maxBytes of which what was heard and is in no stream may take a part
+   * @throws Error where the file has something else in it
    */
   constructor(path: string, identity: string, maxBytes = Number.POSITIVE_INFINITY) {
     this.#heard = new HeardTable((sql) => this.#prepare(sql), maxBytes * HEARD_SHARE);
     this.#jobs = new JobTable((sql) => this.#prepare(sql), this.#causes, this.#heard);
-    if (path !== "") mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    this.#database = new DatabaseSync(path);
-    // What was asked for is there again after a crash, or is read again from the streams.
-    this.#database.exec(
-      "pragma busy_timeout = 5000; pragma journal_mode = wal; pragma synchronous = off; pragma auto_vacuum = incremental",
-    );
-    // Payloads are nobody else's to read.
-    if (path !== "") chmodSync(path, 0o600);
+    this.#database = openIndexFile(path);
     if (this.#meta("version") !== SCHEMA_VERSION || this.#meta("identity") !== identity)
       this.#make(identity);
   }

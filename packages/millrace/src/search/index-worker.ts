@@ -1,8 +1,8 @@
 // Node's SQLite blocks. In a thread of its own it holds up a search, and nothing else.
-import { existsSync, rmSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { FilterError } from "../filter/filter-error.ts";
 import type { IndexAnswer, IndexCall, IndexCallName, IndexCalls } from "./index-calls.ts";
+import { isIndexFile, removeIndexFile } from "./index-file.ts";
 import { IndexStore } from "./index-store.ts";
 
 /** https://sqlite.org/rescode.html#corrupt; a longer code has more above the low byte. */
@@ -68,22 +68,18 @@ function openOrMakeAnew(make: () => IndexStore): IndexStore {
   try {
     return make();
   } catch (error) {
-    if (path === "" || !isBroken(error) || !existsSync(path)) throw error;
+    if (!isBroken(error) || !isIndexFile(path)) throw error;
     removeFile();
     return make();
   }
 }
 
 function removeFile(): void {
-  if (path !== "")
-    for (const file of [path, `${path}-wal`, `${path}-shm`]) rmSync(file, { force: true });
+  if (isIndexFile(path)) removeIndexFile(path);
   isDamaged = false;
 }
 
-/**
- * By SQLite's own code: a message may quote what a reader has typed. A file that is another
- * program's is left alone.
- */
+/** By SQLite's own code: a message may quote what a reader has typed. */
 function isBroken(error: unknown): boolean {
   return (
     error instanceof Error &&
