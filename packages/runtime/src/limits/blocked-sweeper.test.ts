@@ -75,6 +75,25 @@ describe("the sweeper", () => {
     expect(await outside.queues.snapshot("other")).toMatchObject({ queued: 1, blocked: 3 });
   });
 
+  test("lets in one job for a singleton that several queues share, whichever has some that can come", async () => {
+    const made = await fleet(1, {});
+    const { outside, clock, brokers } = made;
+    const shared = ["one", "two", "three"];
+    for (const queue of shared) {
+      await outside.queues.ensure(queue);
+      await leaveBlocked(made, "singleton/t", [`${queue}-1`, `${queue}-2`], queue);
+    }
+    const left = async (): Promise<number> => outside.blocked.count();
+    await clock.advance("6s");
+    expect(await left()).toBe(5);
+    const { blocked } = brokers[0] ?? expect.unreachable("there is one node");
+    const release = blocked.release.bind(blocked);
+    // As where a queue refuses what is blocked of it.
+    blocked.release = async (queue, ...more) => (queue === "one" ? 0 : release(queue, ...more));
+    await clock.advance("30s");
+    expect((await outside.blocked.gates()).map(({ queue }) => queue)).toEqual(["one"]);
+  });
+
   test.each([
     ["a cap", (key: string) => capGate(QUEUE, key)],
     ["a singleton", (key: string) => `singleton/key:${key}`],

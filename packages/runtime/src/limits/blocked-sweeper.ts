@@ -120,11 +120,18 @@ export class Sweeper implements Stoppable {
     if (!(await this.#leads())) return 0;
     const gates = await blocked.gates();
     const held = await this.#held();
-    const tend = async (gate: BlockedGate): Promise<void> => {
-      if (this.#mayGoOn) await this.#tend(gate, held);
+    const tend = async (shared: readonly BlockedGate[]): Promise<void> => {
+      for (const gate of this.#inAnyOrder(shared))
+        if (!this.#mayGoOn || (await this.#tend(gate, held)) > 0) return;
     };
-    await someAtATime(gates, tend, AT_A_TIME);
+    await someAtATime(byLock(gates), tend, AT_A_TIME);
     return PERIOD_MS;
+  }
+
+  /** Another queue's turn each time: where one has many that wait, others would never have it. */
+  #inAnyOrder(shared: readonly BlockedGate[]): readonly BlockedGate[] {
+    const from = Math.floor(this.#options.random() * shared.length);
+    return [...shared.slice(from), ...shared.slice(0, from)];
   }
 
   /**
@@ -161,14 +168,16 @@ export class Sweeper implements Stoppable {
     return this.#lease !== undefined;
   }
 
-  async #tend({ queue, gate, count }: BlockedGate, held: Held): Promise<void> {
+  /** @returns how many were let in */
+  async #tend({ queue, gate, count }: BlockedGate, held: Held): Promise<number> {
     const { broker, log } = this.#options;
     try {
       const room = Math.min(count, await this.#roomAt(gate, held));
-      if (room > 0 && this.#mayGoOn) await broker.blocked.release(queue, gate, room);
+      if (room > 0 && this.#mayGoOn) return await broker.blocked.release(queue, gate, room);
     } catch (error) {
       log.debug({ queue, gate, error: recordError(error) }, "a gate could not be swept");
     }
+    return 0;
   }
 
   #roomAt(gate: string, held: Held): number | Promise<number> {
@@ -206,6 +215,17 @@ export class Sweeper implements Stoppable {
     if (state === undefined) return 1;
     return roomWithinHorizon(state, rateInForce(state, rates), await this.#serverClock.now());
   }
+}
+
+/** A singleton that several queues share has a gate in each, and lets in one job in all. */
+function byLock(gates: readonly BlockedGate[]): readonly (readonly BlockedGate[])[] {
+  const sharing = new Map<string, BlockedGate[]>();
+  for (const gate of gates) {
+    const others = sharing.get(gate.gate);
+    if (others === undefined) sharing.set(gate.gate, [gate]);
+    else others.push(gate);
+  }
+  return [...sharing.values()];
 }
 
 /** @returns what a name begins with, up to its last `/`, and the rest */
