@@ -19,6 +19,7 @@ import { JobSteps } from "../steps/job-steps.ts";
 import { requireSteps } from "../steps/require-steps.ts";
 import { EnqueuedChildren } from "./enqueued-children.ts";
 import { tokenOf } from "./fencing-token.ts";
+import { handlersCopy } from "./handlers-copy.ts";
 import { isKnownChild } from "./known-child.ts";
 import { mayBeRepeated } from "./may-be-repeated.ts";
 import { OneTransaction } from "./one-transaction.ts";
@@ -36,6 +37,7 @@ export class AttemptContext implements ExecutionContext {
   readonly #definition: AnyJob;
   /** An earlier attempt, or this one on another node, may have done what it does. */
   readonly #mayBeRepeated: boolean;
+  #job: Envelope | undefined;
   #log: Logger | undefined;
   #kept: AttemptLog | undefined;
   #enqueued: EnqueuedChildren | undefined;
@@ -67,7 +69,7 @@ export class AttemptContext implements ExecutionContext {
   }
 
   get job(): Envelope {
-    return this.#of.envelope;
+    return (this.#job ??= handlersCopy(this.#of.envelope));
   }
 
   get node(): string {
@@ -88,7 +90,7 @@ export class AttemptContext implements ExecutionContext {
   }
 
   get attempt(): number {
-    return this.job.attempts + 1;
+    return this.#of.envelope.attempts + 1;
   }
 
   get signal(): AbortSignal {
@@ -121,7 +123,7 @@ export class AttemptContext implements ExecutionContext {
   // Functions that know their context, so that a handler may take them off it.
 
   get step(): Steps {
-    return this.steps?.api ?? requireSteps(this.job.name);
+    return this.steps?.api ?? requireSteps(this.#of.envelope.name);
   }
 
   get progress(): ExecutionContext["progress"] {
@@ -155,12 +157,13 @@ export class AttemptContext implements ExecutionContext {
 
   /** The place for headers of this job's context that its children are to have. */
   get #origin(): JobOrigin {
-    const { broker, clock } = this.#of.host;
-    const parent = { id: this.job.id, queue: this.job.queue };
+    const { envelope, host } = this.#of;
+    const { broker, clock } = host;
+    const parent = { id: envelope.id, queue: envelope.queue };
     return this.#mayBeRepeated
       ? {
           parent,
-          hasEnqueued: (child) => isKnownChild({ history: broker.history, clock }, child, this.job),
+          hasEnqueued: (child) => isKnownChild({ history: broker.history, clock }, child, envelope),
         }
       : { parent };
   }
