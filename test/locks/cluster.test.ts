@@ -26,10 +26,14 @@ for (const target of serversUnderTest()) {
         };
         const brokers: Broker[] = [];
         for (let index = 0; index < 3; index += 1) brokers.push(await connected(options));
-        await eventually(async () => (await brokers[0]?.locks.list()) !== undefined, {
-          withinMs: 30_000,
-          describe: "the bucket of the locks",
-        });
+        const first = { holder: "nobody", leaseMs: LEASE_MS };
+        await eventually(
+          async () => (await brokers[0]?.locks.acquire("first", first)) !== undefined,
+          {
+            withinMs: 30_000,
+            describe: "the bucket of the locks",
+          },
+        );
 
         const take = async (holder: string, { locks }: Broker): Promise<HeldLease> => {
           const host = { locks, clock: systemClock, log: silentLogger, random: Math.random };

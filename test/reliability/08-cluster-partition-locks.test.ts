@@ -36,7 +36,7 @@ for (const target of serversUnderTest()) {
         };
         const trial = await Trial.start(place);
         // This makes the bucket.
-        await trial.broker.locks.list();
+        await trial.broker.locks.acquire("first", { holder: "nobody", leaseMs: LEASE_MS });
         const isolated = await cluster.leaderOf(LOCKS);
         const others = cluster.others(isolated);
         const elsewhere = others.map(({ url }) => url).join(",");

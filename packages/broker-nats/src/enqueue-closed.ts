@@ -36,7 +36,7 @@ function isMissing(result: EnqueueResult): result is Extract<EnqueueResult, { ok
 /** A producer may lack the right to read them, and is told the rest all the same. */
 async function controlsOf(queue: string, documents: Broker["documents"]): Promise<unknown> {
   try {
-    return (await (await documents(CONTROLS_BUCKET)).get(queue))?.value;
+    return (await (await documents(CONTROLS_BUCKET, { look: true })).get(queue))?.value;
   } catch {
     return undefined;
   }

@@ -89,9 +89,15 @@ export async function orWithoutStream<T>(nothing: T, run: () => Promise<T>): Pro
   try {
     return await run();
   } catch (error) {
-    if (apiCode(error) === STREAM_NOT_FOUND) return nothing;
+    if (isWithoutStream(error)) return nothing;
     throw error;
   }
+}
+
+/** What was asked has no stream: it was not made yet, or is gone. */
+export function isWithoutStream(error: unknown): boolean {
+  const thrown = MillraceError.is(error) ? error.cause : error;
+  return apiCode(thrown) === STREAM_NOT_FOUND;
 }
 
 /** Somebody else wrote first: the compare of a compare-and-set did not hold. */

@@ -157,7 +157,7 @@ export class NatsBroker implements Broker {
     const { enqueuer, queueBatches, keyed, ownWords } = this.#stores;
     const { clock } = this.#parts;
     const explained = (sent: Promise<readonly EnqueueResult[]>) =>
-      explainClosed(sent, nc, names, (bucket) => this.documents(bucket));
+      explainClosed(sent, nc, names, (...bucket) => this.documents(...bucket));
     if (own === true)
       return explained(
         enqueueOwn(jobs, { publisher: enqueuer, ownWords, names, limits: this, clock }),

@@ -4,6 +4,8 @@ import { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { DirectReads } from "../reads/direct-reads.ts";
 import { type Wires, writeNamer } from "./document-writes.ts";
 import { NatsDocuments } from "./documents.ts";
+import { LookedAtDocuments } from "./looked-at-documents.ts";
+import { openBucket } from "./open-bucket.ts";
 import { LeaderReads } from "../reads/leader-reads.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 
@@ -35,17 +37,19 @@ export class DocumentBuckets {
     this.#report = report;
   }
 
-  open(bucket: string, options: DocumentOptions = {}): Promise<DocumentStore> {
+  /** @param options.look the bucket is made by what needs it, and else by nothing */
+  open(bucket: string, { look = false, ...options }: DocumentOptions = {}): Promise<DocumentStore> {
     const opened = this.#opened.get(bucket);
     if (opened !== undefined) return opened;
     const name = this.#server.names.bucket(requireQueueName(bucket));
     const wires = (this.#wires ??= this.#newWires());
-    const opening = NatsDocuments.open(
-      this.#server,
-      wires,
-      name,
-      { ...options, replicas: this.#replicas },
-      this.#report,
+    const documents = new NatsDocuments(this.#server, wires, name, this.#report);
+    if (look)
+      return Promise.resolve(
+        new LookedAtDocuments(documents, () => this.open(bucket, options), wires.clock),
+      );
+    const opening = openBucket(this.#server, name, { ...options, replicas: this.#replicas }).then(
+      () => documents,
     );
     this.#opened.set(bucket, opening);
     // A failure is not kept: the next call tries again.

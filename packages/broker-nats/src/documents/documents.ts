@@ -6,7 +6,6 @@ import {
   MillraceError,
   type UnreadableDocument,
 } from "@millrace/core";
-import type { KV } from "@nats-io/kv";
 import { subscribe } from "../connection/subscribe.ts";
 import { asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
 import type { BucketEntry } from "./bucket-reader.ts";
@@ -15,7 +14,6 @@ import { fromKvKey, toKvKey } from "./kv-key.ts";
 import { ASK_LEADER } from "../reads/direct-reads.ts";
 import { type Wires, writeOnce } from "./document-writes.ts";
 import type { LastMessage } from "../reads/leader-reads.ts";
-import { openBucket } from "./open-bucket.ts";
 import { removeMessage } from "../store/remove-message.ts";
 import { readJson, writeJson } from "./read-json.ts";
 import { readStream, type StreamMessage } from "../reads/read-stream.ts";
@@ -33,41 +31,18 @@ type Report = (error: unknown, doing: string) => void;
 /** Documents in a KV bucket, as JSON that any NATS client can read. */
 export class NatsDocuments implements DocumentStore {
   readonly #server: ServerAccess;
-  readonly #kv: KV;
   readonly #wires: Wires;
   readonly #bucket: string;
   readonly #onProblem: Report;
   /** Of a bucket that is peeked into. */
   #replica: SingleReplica | undefined;
 
-  private constructor(
-    server: ServerAccess,
-    kv: KV,
-    wires: Wires,
-    bucket: string,
-    onProblem: Report,
-  ) {
+  /** @param bucket as it is named on the server; whether it is there is its maker's to know */
+  constructor(server: ServerAccess, wires: Wires, bucket: string, onProblem: Report) {
     this.#wires = wires;
     this.#server = server;
-    this.#kv = kv;
     this.#bucket = bucket;
     this.#onProblem = onProblem;
-  }
-
-  static async open(
-    server: ServerAccess,
-    wires: Wires,
-    bucket: string,
-    options: { readonly replicas: number; readonly maxAgeMs?: number },
-    onProblem: Report,
-  ): Promise<NatsDocuments> {
-    return new NatsDocuments(
-      server,
-      await openBucket(server, bucket, options),
-      wires,
-      bucket,
-      onProblem,
-    );
   }
 
   async get(key: string): Promise<Document | undefined> {
@@ -169,8 +144,8 @@ export class NatsDocuments implements DocumentStore {
     expected: number | undefined,
   ): Promise<number | undefined> {
     if (expected !== 0 || !MillraceError.is(error, "conflict")) return undefined;
-    const entry = await request(`read ${this.#bucket}/${kvKey}`, () => this.#kv.get(kvKey));
-    return entry === null || entry.operation === "PUT" ? undefined : entry.revision;
+    const last = await this.#wires.reads.last(this.#stream, this.#subject(kvKey));
+    return last?.isRemoval === true ? last.sequence : undefined;
   }
 
   async remove(key: string, expected?: number): Promise<void> {
@@ -217,14 +192,17 @@ export class NatsDocuments implements DocumentStore {
     return serverNow(this.#server.jsm, `KV_${this.#bucket}`);
   }
 
+  /** @param waits whether a bucket that is not there is waited for */
   async watch(
     listener: (change: { readonly key: string; readonly document: Document | undefined }) => void,
     only?: string,
+    waits = false,
   ): Promise<{ stop(): Promise<void> }> {
     const { nc, jsm } = this.#server;
     return watchBucket({
       nc,
       jsm,
+      waits,
       bucket: this.#bucket,
       only: only === undefined ? undefined : toKvKey(only),
       onEntry: (entry) => listener({ key: fromKvKey(entry.key), document: this.#document(entry) }),

@@ -3,13 +3,15 @@ import type { JetStreamManager } from "@nats-io/jetstream";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
 import { watchConnection } from "../connection/connection-events.ts";
-import { request } from "../jetstream-errors.ts";
+import { isWithoutStream, request } from "../jetstream-errors.ts";
 import { type BucketEntry, type BucketReader, openBucketReader } from "./bucket-reader.ts";
 
 export interface BucketWatch {
   readonly nc: NatsConnection;
   readonly jsm: JetStreamManager;
   readonly bucket: string;
+  /** Whether one that is not there is waited for. */
+  readonly waits: boolean;
   /** The one key that is watched, as it is stored. Default: all. */
   readonly only?: string | undefined;
   readonly onEntry: (entry: BucketEntry) => void;
@@ -56,6 +58,7 @@ class BucketWatcher {
       this.#next = (await this.#last()) + 1;
       await this.#open();
     } catch (error) {
+      if (this.#isWaitedFor(error)) return;
       await this.stop();
       throw error;
     }
@@ -96,6 +99,14 @@ class BucketWatcher {
     else this.#reader = reader;
   }
 
+  /** Once it is made, all that is in it has come since. */
+  #isWaitedFor(error: unknown): boolean {
+    if (!this.#options.waits || !isWithoutStream(error)) return false;
+    this.#next = 1;
+    this.#again = this.#clock.setTimer(AGAIN_MS, () => this.#beginAgain());
+    return true;
+  }
+
   #beginAgain(): void {
     this.#again?.cancel();
     this.#beginning = this.#beginning.then(() => this.#reopen());
@@ -110,7 +121,7 @@ class BucketWatcher {
       if (this.#next > (await this.#last()) + 1) this.#next = 1;
       await this.#open();
     } catch (error) {
-      if (this.#stopped) return;
+      if (this.#stopped || this.#isWaitedFor(error)) return;
       onProblem(error, `watch ${bucket} after a reconnect; trying again`);
       this.#again = this.#clock.setTimer(AGAIN_MS, () => this.#beginAgain());
     }

@@ -81,7 +81,6 @@ export class LockBucket {
   }
 
   async readAll(): Promise<readonly LockEntry[]> {
-    await this.#open();
     const { nc, jsm } = this.#server;
     const subjects = `$KV.${this.#bucket}.`;
     const range = { stream: this.#stream, filter: `${subjects}>` };
@@ -149,8 +148,8 @@ export class LockBucket {
   }
 
   async #asked(retries: boolean): Promise<JetStreamManager> {
-    const { jsm } = await this.#open();
-    return retries ? this.#server.jsm : jsm;
+    // Whoever looks waits for a leader, and makes no bucket.
+    return retries ? this.#server.jsm : (await this.#open()).jsm;
   }
 
   #subject(name: string): string {

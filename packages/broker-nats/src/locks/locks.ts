@@ -13,6 +13,7 @@ import {
 } from "@millrace/core";
 import { machineOf } from "../machine/machine.ts";
 import { sleep } from "../machine/timers.ts";
+import { orWithoutStream } from "../jetstream-errors.ts";
 import { LockBucket } from "./lock-bucket.ts";
 import { type LockEntry, lockValue, viewOf } from "./lock-entry.ts";
 import type { ServerAccess } from "../store/server-access.ts";
@@ -102,12 +103,15 @@ export class NatsLocks implements LockStore {
 
   async look(name: string): Promise<LockView | undefined> {
     requireLockName(name);
-    const [entry, now] = await this.#readNow(name, true);
-    return viewOf(entry, now);
+    return orWithoutStream(undefined, async () => {
+      const [entry, now] = await this.#readNow(name, true);
+      return viewOf(entry, now);
+    });
   }
 
   async list(prefix = ""): Promise<readonly LockView[]> {
-    const now = await this.#bucket.serverNow(true);
+    const now = await orWithoutStream(undefined, () => this.#bucket.serverNow(true));
+    if (now === undefined) return [];
     return (await this.#bucket.readAll())
       .filter(({ name }) => name.startsWith(prefix))
       .flatMap((entry) => viewOf(entry, now) ?? [])

@@ -110,6 +110,7 @@ export interface Broker {
    * Small JSON-like documents: settings, schedules, nodes. One store a bucket; created at first
    * use.
    *
+   * @param options.look it is created by the first write only
    * @param options.maxAgeMs with which a bucket is created: what was written longer ago is gone by
    *   itself
    */

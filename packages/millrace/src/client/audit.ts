@@ -228,7 +228,7 @@ export async function listAudit(
   { limit = 100, action, since = 0 }: AuditQuery = {},
 ): Promise<readonly AuditRecord[]> {
   requireLimit(limit);
-  const documents = await (await broker.documents(AUDIT_BUCKET)).list();
+  const documents = await (await broker.documents(AUDIT_BUCKET, { look: true })).list();
   return documents
     .map(({ key, value }) => readRecord(key, value))
     .filter((record) => record !== undefined)

@@ -96,7 +96,7 @@ export function nodesOf(broker: Broker): Nodes {
   ): Promise<void> => {
     refuseUnknown(note, NOTE_NAMES, "an order to a node");
     const { reason, by = whoAmI() } = note;
-    const nodes = await broker.documents(NODES_BUCKET);
+    const nodes = await broker.documents(NODES_BUCKET, { look: true });
     const report = readNodeReport((await nodes.get(requireId(name, "A node's name")))?.value);
     if (report === undefined)
       throw new MillraceError(
@@ -124,8 +124,8 @@ export function nodesOf(broker: Broker): Nodes {
 
 async function listNodes(broker: Broker): Promise<readonly NodeStatus[]> {
   const [nodes, orders] = await Promise.all([
-    broker.documents(NODES_BUCKET),
-    broker.documents(NODE_ORDERS_BUCKET),
+    broker.documents(NODES_BUCKET, { look: true }),
+    broker.documents(NODE_ORDERS_BUCKET, { look: true }),
   ]);
   const [documents, wanted] = await Promise.all([nodes.list(), orders.list()]);
   const now = documents.length === 0 ? 0 : await nodes.now();

@@ -35,8 +35,13 @@ export interface DocumentPage {
   readonly next?: number;
 }
 
-/** How a bucket is created. */
+/** How a bucket is opened, and created. */
 export interface DocumentOptions {
+  /**
+   * For whoever only looks, mostly: a bucket that is not there is not created. It holds nothing,
+   * and the first write creates it.
+   */
+  readonly look?: boolean;
   /** Default: documents stay until somebody removes them. */
   readonly maxAgeMs?: number;
 }

@@ -176,7 +176,7 @@ async function read<Chart extends AnyStateMachine>(
   broker: Broker,
   ref: MachineRef,
 ): Promise<MachineSnapshot<Chart> | undefined> {
-  const documents = await broker.documents(MACHINES_BUCKET);
+  const documents = await broker.documents(MACHINES_BUCKET, { look: true });
   const { document } = await findReadable(documents, ref);
   return document && machineSnapshot<Chart>(document);
 }

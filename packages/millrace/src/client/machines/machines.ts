@@ -104,11 +104,12 @@ export const MACHINES_LIMITS: LimitsPlaces<Omit<Machines, "runtimeCharts">> = {
 
 export function machinesOf(broker: Broker): Machines {
   return {
-    list: async (query = {}) => listMachines(await broker.documents(MACHINES_BUCKET), query),
+    list: async (query = {}) =>
+      listMachines(await broker.documents(MACHINES_BUCKET, { look: true }), query),
     chart: async (machine, query = {}) => {
       refuseUnknown(query, CHART_NAMES, "machines.chart()");
       if (query.version !== undefined) requireCount(query.version, "version");
-      const documents = await broker.documents(MACHINES_BUCKET);
+      const documents = await broker.documents(MACHINES_BUCKET, { look: true });
       const found = await documents.get(chartsKey(requireMachineName(machine)));
       const charts = readCharts(found?.value)?.charts ?? [];
       const { version = charts.at(-1)?.version } = query;
@@ -117,7 +118,7 @@ export function machinesOf(broker: Broker): Machines {
     runtimeCharts,
     count: async (machine) => {
       requireMachineName(machine);
-      const documents = await broker.documents(MACHINES_BUCKET);
+      const documents = await broker.documents(MACHINES_BUCKET, { look: true });
       const stands = new Map<string, Pick<MachineDocument, "status" | "value">>();
       for await (const { id, status, value } of eachMachine(documents, machine))
         stands.set(id, { status, value });
@@ -134,7 +135,7 @@ export function machinesOf(broker: Broker): Machines {
       refuseUnknown(options, REMOVE_NAMES, "machines.remove()");
       const { force = false } = options;
       const ref = { machine: requireMachineName(machine), id: requireMachineId(id) };
-      const documents = await broker.documents(MACHINES_BUCKET);
+      const documents = await broker.documents(MACHINES_BUCKET, { look: true });
       if (force) {
         const { unreadable, revision } = await findMachine(documents, ref);
         if (unreadable !== undefined) return forgetUnreadable(broker, { ...ref, revision });

@@ -29,7 +29,7 @@ export const PLANS_BUCKET = "operation-plans";
 export const PAGE_ITEMS = 500;
 
 export function plansOf(broker: Broker): Promise<DocumentStore> {
-  return broker.documents(PLANS_BUCKET);
+  return broker.documents(PLANS_BUCKET, { look: true });
 }
 
 export function pageCount(total: number): number {

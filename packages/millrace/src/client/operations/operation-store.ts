@@ -13,7 +13,7 @@ export interface Placed {
 }
 
 export function operationsBucket(broker: Broker): Promise<DocumentStore> {
-  return broker.documents(OPERATIONS_BUCKET);
+  return broker.documents(OPERATIONS_BUCKET, { look: true });
 }
 
 /** Newest first. */

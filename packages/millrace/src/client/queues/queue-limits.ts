@@ -63,7 +63,7 @@ const KEY_PERMITS = "cap/";
 export async function limitsOf(broker: Broker, queue?: string): Promise<readonly QueueLimits[]> {
   const [snapshots, documents, queuePermits, keyPermits] = await Promise.all([
     snapshotsOf(broker, queue),
-    broker.documents(CONTROLS_BUCKET).then((store) => store.list()),
+    broker.documents(CONTROLS_BUCKET, { look: true }).then((store) => store.list()),
     broker.locks.list(queue === undefined ? permitPrefix() : permitPrefix(queue)),
     broker.locks.list(queue === undefined ? KEY_PERMITS : `${KEY_PERMITS}${queue}/`),
   ]);
@@ -135,8 +135,9 @@ async function rateOf(
   { rate }: QueueControls,
 ): Promise<Pick<QueueLimits, "rate">> {
   if (rate === undefined) return {};
-  const document = await (await broker.documents(RATES_BUCKET)).get(rateKey(queue));
-  const now = document === undefined ? 0 : await broker.serverNow();
+  const rates = await broker.documents(RATES_BUCKET, { look: true });
+  const document = await rates.get(rateKey(queue));
+  const now = document === undefined ? 0 : await rates.now();
   const { tokens, at, held } = readBucket(document?.value, rate, now);
   const holders = Object.entries(held)
     .filter(([, { until }]) => until > now)

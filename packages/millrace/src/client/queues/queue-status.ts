@@ -27,7 +27,7 @@ export interface QueueStatus extends QueueSnapshot {
 }
 
 export async function controlsOf(broker: Broker, queue: string): Promise<QueueControls> {
-  const document = await (await broker.documents(CONTROLS_BUCKET)).get(queue);
+  const document = await (await broker.documents(CONTROLS_BUCKET, { look: true })).get(queue);
   return readControls(document?.value).controls;
 }
 
@@ -42,7 +42,7 @@ export async function queueStatus(broker: Broker, queue: string): Promise<QueueS
 export async function listQueues(broker: Broker): Promise<readonly QueueStatus[]> {
   const [snapshots, documents] = await Promise.all([
     broker.queues.list(),
-    broker.documents(CONTROLS_BUCKET).then((store) => store.list()),
+    broker.documents(CONTROLS_BUCKET, { look: true }).then((store) => store.list()),
   ]);
   const controls = new Map(documents.map(({ key, value }) => [key, readControls(value).controls]));
   return snapshots.map((snapshot) => withMarks(snapshot, controls.get(snapshot.queue) ?? {}));

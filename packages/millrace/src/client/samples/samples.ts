@@ -27,6 +27,7 @@ import { alone, among, type CallLimits, LIMITS, type LimitsPlaces } from "../cal
 const EVERY_MS = 60_000;
 /** An hour, and what comes before it. */
 const FEW_SPANS = 10;
+const ONE = { order: "newest first", limit: 1 } as const;
 /** Who comes so soon after another leaves it at that. */
 const TAKEN_MS = 45_000;
 
@@ -64,7 +65,7 @@ export function samplesOf(broker: Broker, clock: Clock): Samples {
       const { since } = query;
       if (typeof since !== "number" || Number.isNaN(since))
         throw new MillraceError("invalid-option", "since: must be epoch milliseconds.");
-      return (await documentsSince(await broker.documents(SAMPLES_BUCKET), since))
+      return (await documentsSince(await broker.documents(SAMPLES_BUCKET, { look: true }), since))
         .flatMap(({ value }) => readSamples(value))
         .filter(({ at }) => at >= since)
         .toSorted((a, b) => a.at - b.at);
@@ -110,7 +111,11 @@ async function documentsSince(store: DocumentStore, since: number): Promise<read
   return found.flatMap((document) => document ?? []);
 }
 
+/** Where there is nothing yet, nothing is written: whoever has a dashboard open only looks. */
 async function takeSample(broker: Broker): Promise<boolean> {
+  const isBegun =
+    (await (await broker.documents(SAMPLES_BUCKET, { look: true })).page(ONE)).documents.length > 0;
+  if (!isBegun && isNothing(await lookAt(broker, 0))) return false;
   const store = await broker.documents(SAMPLES_BUCKET);
   const at = await store.now();
   const key = spanOf(at);
@@ -132,6 +137,11 @@ async function takeSample(broker: Broker): Promise<boolean> {
   }
   if (document === undefined) await eraseOld(store, at);
   return true;
+}
+
+/** No queue, and no node. */
+function isNothing({ queues, slots, used }: Sample): boolean {
+  return Object.keys(queues).length === 0 && slots === 0 && used === 0;
 }
 
 async function lookAt(broker: Broker, at: number): Promise<Sample> {

@@ -162,7 +162,7 @@ export function cron(broker: Broker, clock: Clock, newId: () => string): Cron {
     next: async (name, count = 5) => {
       requireCount(count, "count", 0, MOST_TICKS);
       const schedule = await documents.find(name);
-      const [state, now] = await Promise.all([documents.stateOf(name), documents.now()]);
+      const [state, now] = await Promise.all([documents.stateOf(name), documents.nowToLook()]);
       return documents.upcoming(schedule, state, now, count);
     },
     history: async (name, limit = 20) => {

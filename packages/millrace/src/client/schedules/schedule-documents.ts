@@ -1,5 +1,6 @@
 import {
   type Broker,
+  type DocumentOptions,
   type DocumentStore,
   findToReplace,
   MillraceError,
@@ -25,6 +26,8 @@ export interface ScheduleStatus extends StoredSchedule {
   readonly seen: { readonly node: string; readonly at: number } | undefined;
 }
 
+const LOOK: DocumentOptions = { look: true };
+
 /** The documents of a namespace's schedules: what they are, how far they are, who has seen them. */
 export class ScheduleDocuments {
   readonly #broker: Broker;
@@ -36,7 +39,7 @@ export class ScheduleDocuments {
   /** @throws MillraceError `schedule-not-found`, `invalid-name` */
   async find(name: string): Promise<StoredSchedule> {
     requireScheduleName(name);
-    const document = await (await this.#schedules()).get(name);
+    const document = await (await this.#schedules(LOOK)).get(name);
     if (document === undefined) throw scheduleNotFound(name);
     return readStoredSchedule(name, document.value);
   }
@@ -49,17 +52,27 @@ export class ScheduleDocuments {
     return (await this.#states()).now();
   }
 
+  /** The same for whoever only looks. */
+  async nowToLook(): Promise<number> {
+    return (await this.#states(LOOK)).now();
+  }
+
   async stateOf(name: string): Promise<ScheduleState> {
-    return readScheduleState((await (await this.#states()).get(name))?.value);
+    return readScheduleState((await (await this.#states(LOOK)).get(name))?.value);
   }
 
   /** By name. What can't be read is left out. */
   async list(): Promise<readonly ScheduleStatus[]> {
+    const [schedules, states, sightings] = await Promise.all([
+      this.#schedules(LOOK),
+      this.#states(LOOK),
+      this.#seen(LOOK),
+    ]);
     const [now, stored, progress, seen] = await Promise.all([
-      this.now(),
-      (await this.#schedules()).list(),
-      (await this.#states()).list(),
-      (await this.#seen()).list(),
+      states.now(),
+      schedules.list(),
+      states.list(),
+      sightings.list(),
     ]);
     const stateBy = new Map(progress.map(({ key, value }) => [key, readScheduleState(value)]));
     const seenBy = new Map(seen.map(({ key, value }) => [key, value as ScheduleStatus["seen"]]));
@@ -120,16 +133,16 @@ export class ScheduleDocuments {
     return wasThere;
   }
 
-  #schedules(): Promise<DocumentStore> {
-    return this.#broker.documents(SCHEDULES);
+  #schedules(options?: DocumentOptions): Promise<DocumentStore> {
+    return this.#broker.documents(SCHEDULES, options);
   }
 
-  #states(): Promise<DocumentStore> {
-    return this.#broker.documents(SCHEDULE_STATE);
+  #states(options?: DocumentOptions): Promise<DocumentStore> {
+    return this.#broker.documents(SCHEDULE_STATE, options);
   }
 
-  #seen(): Promise<DocumentStore> {
-    return this.#broker.documents(SCHEDULES_SEEN);
+  #seen(options?: DocumentOptions): Promise<DocumentStore> {
+    return this.#broker.documents(SCHEDULES_SEEN, options);
   }
 }
 

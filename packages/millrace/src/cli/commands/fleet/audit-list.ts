@@ -1,5 +1,6 @@
 import { type Mask, shownFilter, showValue } from "@millrace/telemetry/masking";
-import type { AuditOutcome, AuditRecord } from "../../../client/audit.ts";
+import { AUDIT_BUCKET, type AuditOutcome, type AuditRecord } from "../../../client/audit.ts";
+import type { Millrace } from "../../../client/millrace.ts";
 import { duration, text, whole } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
@@ -33,7 +34,7 @@ export const auditList = command({
       client.audit.list({
         limit,
         ...(action === undefined ? {} : { action }),
-        ...(since === undefined ? {} : { since: (await client.broker.serverNow()) - since }),
+        ...(since === undefined ? {} : { since: (await now(client)) - since }),
       }),
     );
     const mask = maskOf(config);
@@ -68,4 +69,9 @@ function outcomeText(outcome: AuditOutcome): string {
     case "failed":
       return `failed: ${outcome.code}`;
   }
+}
+
+/** By the clock that dates the records. */
+async function now({ broker }: Millrace): Promise<number> {
+  return (await broker.documents(AUDIT_BUCKET, { look: true })).now();
 }

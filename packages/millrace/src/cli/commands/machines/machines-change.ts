@@ -185,7 +185,7 @@ async function look(
   machine: string,
   id: string,
 ): Promise<{ readonly isThere: boolean; readonly lost: string }> {
-  const documents = await client.broker.documents(MACHINES_BUCKET);
+  const documents = await client.broker.documents(MACHINES_BUCKET, { look: true });
   const ref = { machine: requireMachineName(machine), id: requireMachineId(id) };
   const { document, unreadable } = await findMachine(documents, ref);
   if (document !== undefined) return { isThere: true, lost: lostOf(document) };

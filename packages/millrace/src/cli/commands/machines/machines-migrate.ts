@@ -65,7 +65,8 @@ export const machinesMigrate = command({
     const show = showValue(false, maskOf(config));
     const byName = new Map(found.map((one) => [one.name, one]));
     return withClient(config, async (client) => {
-      const tried = await tryAll(byName, await client.broker.documents(MACHINES_BUCKET));
+      const machines = await client.broker.documents(MACHINES_BUCKET, { look: true });
+      const tried = await tryAll(byName, machines);
       const { checked, older } = tried;
       const failed = tried.failed.map((one) => shown(one, show));
       if (flags.check === true) {
