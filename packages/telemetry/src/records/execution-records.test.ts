@@ -180,6 +180,37 @@ test("what is too old is deleted at the start and then every hour, and a failure
   expect(handler.prune).toHaveBeenCalledTimes(2);
 });
 
+test("what is too old is deleted every hour also while records never stop coming", async () => {
+  const { handler } = memory();
+  const { records, clock } = pipeline([handler]);
+  handler.write.mockImplementation(async () => {
+    if (handler.prune.mock.calls.length >= 3) return;
+    recordMany(records, ["again"]);
+    await clock.advance("1h");
+  });
+  recordMany(records, ["first"]);
+  await vi.waitFor(() => expect(handler.prune).toHaveBeenCalledTimes(3), PATIENT);
+  expect(handler.write.mock.calls.length).toBeLessThan(5);
+});
+
+test("what is too old is deleted also while nothing can be written: it may be what fills the disk", async () => {
+  let full = true;
+  const { handler, kept } = memory(async () => {
+    if (full) throw new Error("no space left");
+  });
+  handler.prune.mockResolvedValueOnce().mockImplementationOnce(async () => {
+    full = false;
+  });
+  const { records, clock } = pipeline([handler]);
+  recordMany(records, ["a"]);
+  await vi.waitFor(() => expect(clock.pending).toBe(1), PATIENT);
+  await clock.advance("1h");
+  await vi.waitFor(() => expect(clock.pending).toBe(1), PATIENT);
+  await clock.advance("30s");
+  await vi.waitFor(() => expect(kept).toEqual(["a"]), PATIENT);
+  expect(handler.prune).toHaveBeenCalledTimes(2);
+});
+
 test("after a stop records are dropped, and said to be", async () => {
   const { handler } = memory();
   const { records } = pipeline([handler]);

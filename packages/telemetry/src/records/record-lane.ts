@@ -107,6 +107,8 @@ export class RecordLane {
     await this.#prune();
     let failures = 0;
     while (this.#held.length > 0 && !this.#gaveUp) {
+      // On a busy node, or with a store that fails, this loop may never end.
+      await this.#prune();
       const batch = this.#held.slice(0, BATCH);
       try {
         await this.#write(await this.#masked(batch));

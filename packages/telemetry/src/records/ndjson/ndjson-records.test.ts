@@ -1,26 +1,36 @@
-import { appendFile, mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { RecordHandler } from "../record-handler.ts";
 import { record } from "../record.fixture.ts";
 import { storeSuite } from "../store-suite.fixture.ts";
 import { ndjsonRecords, type NdjsonOptions } from "./ndjson-records.ts";
 
 let dir: string;
-let open: RecordHandler[] = [];
+let opened: RecordHandler[] = [];
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), "millrace-records-"));
-  open = [];
+  opened = [];
 });
 afterEach(async () => {
-  await Promise.all(open.map((handler) => handler.close()));
+  await Promise.all(opened.map((handler) => handler.close()));
   await rm(dir, { recursive: true });
 });
 
 function files(options: Partial<NdjsonOptions> = {}): RecordHandler {
   const handler = ndjsonRecords({ dir, ...options });
-  open.push(handler);
+  opened.push(handler);
   return handler;
 }
 
@@ -110,6 +120,50 @@ test("files that are too old or too many are deleted; the one in use and foreign
   await current.prune?.(now);
   expect(await idsOf(current)).toEqual(["new"]);
   expect(await names()).toContain("notes.txt");
+});
+
+test("files take little more than they may, without waiting to be told", async () => {
+  const handler = files({ maxFileBytes: 1_000, keepBytes: 3_000 });
+  for (let i = 0; i < 40; i += 1) await handler.write([record({ id: `j${i}`, at: i })]);
+  const sizes = await Promise.all((await names()).map(async (name) => stat(join(dir, name))));
+  expect(sizes.reduce((sum, { size }) => sum + size, 0)).toBeLessThanOrEqual(4_000);
+  expect((await idsOf(handler))[0]).toBe("j39");
+});
+
+test("a full disk has what is too old deleted at once", async () => {
+  const now = Date.now();
+  const old = files();
+  await old.write([record({ id: "old" })]);
+  await old.close();
+  const [first = ""] = await names();
+  const current = files({ keepMs: 5_000 });
+  await current.write([record({ id: "new", at: 2_000 })]);
+  await utimes(join(dir, first), new Date(now - 10_000), new Date(now - 10_000));
+  const failing = await failingWrites(Object.assign(new Error("full"), { code: "ENOSPC" }));
+  await expect(current.write([record({ id: "lost" })])).rejects.toThrow("full");
+  failing.mockRestore();
+  expect(await names()).not.toContain(first);
+  await current.write([record({ id: "newer", at: 3_000 })]);
+  expect(await idsOf(current)).toEqual(["newer", "new"]);
+});
+
+/** Each write of any file fails so, until it is restored. */
+async function failingWrites(error: Error) {
+  const handle = await open(join(dir, "any"), "w");
+  const handles = Object.getPrototypeOf(handle) as typeof handle;
+  await handle.close();
+  return vi.spyOn(handles, "write").mockRejectedValue(error);
+}
+
+test("a node that has long had nothing to write keeps no file that is too old", async () => {
+  const handler = files({ keepMs: 5_000 });
+  await handler.write([record({ id: "old" })]);
+  await handler.prune?.(Date.now() + 4_000);
+  expect(await idsOf(handler)).toEqual(["old"]);
+  await handler.prune?.(Date.now() + 60_000);
+  expect(await names()).toEqual([]);
+  await handler.write([record({ id: "new" })]);
+  expect(await idsOf(handler)).toEqual(["new"]);
 });
 
 test("what is written to a file that another process has deleted is not lost", async () => {

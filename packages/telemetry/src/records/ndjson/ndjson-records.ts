@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { optionNames, refuseUnknown, requireCount, requireText } from "@millrace/core";
 import type { RecordHandler } from "../record-handler.ts";
 import { readRecords } from "./read-records.ts";
-import { isMissing, type RecordFile, recordFiles } from "./record-files.ts";
+import { isFull, isMissing, type RecordFile, recordFiles } from "./record-files.ts";
 import { RecordWriter } from "./record-writer.ts";
 
 /** Where files of records are, how large they get, and how long they are kept. */
@@ -57,14 +57,37 @@ export function ndjsonRecords(options: NdjsonOptions): RecordHandler {
   const writer = new RecordWriter({ dir, maxFileBytes, maxFileAgeMs, now });
   return {
     name: "file",
-    write: (records) => writer.write(records),
-    query: (query) => readRecords(dir, query),
-    async prune(at) {
-      for (const { path } of outdated(await filesSoFar(), at))
-        if (path !== writer.path) await rm(path, { force: true });
+    async write(records) {
+      const before = writer.path;
+      try {
+        await writer.write(records);
+      } catch (error) {
+        if (isFull(error)) await tidy();
+        throw error;
+      }
+      // By the hour alone, a busy node would have far more than it may.
+      if (writer.path !== before) await tidy();
     },
+    query: (query) => readRecords(dir, query),
+    prune,
     close: () => writer.close(),
   };
+
+  async function prune(at: number): Promise<void> {
+    for (const file of outdated(await filesSoFar(), at)) {
+      if (file.path === writer.path) {
+        // What is written now is kept, however large; not what nobody has added to for so long.
+        if (file.writtenAt >= at - keepMs) continue;
+        await writer.close();
+      }
+      await rm(file.path, { force: true });
+    }
+  }
+
+  /** Beside a write, which is not to fail for it. What stands in its way is told every hour. */
+  async function tidy(): Promise<void> {
+    await prune(now()).catch(() => {});
+  }
 
   /** Nothing may have been written yet. */
   async function filesSoFar(): Promise<readonly RecordFile[]> {
