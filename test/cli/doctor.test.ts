@@ -198,6 +198,10 @@ describeEachServer("millrace doctor where a node works", (server) => {
     );
     expect(findings.find(({ check }) => check === "nodes")).toMatchObject({ status: "ok" });
     const args = ["--server", server.url, "--namespace", namespace];
+    expect((await millraceHere(["queues", "pause", "orphans", ...args])).code).toBe(0);
+    const [paused] = (await diagnose()).findings.filter(({ check }) => check === "backlog orphans");
+    expect(paused?.message).toMatch(/^is full while it is paused: /);
+    expect(paused?.advice).toMatch(/^Resume it, .*: millrace queues resume orphans\. Or raise /);
     const set = await millraceHere(["queues", "set", "orphans", "--max-jobs", "none", ...args]);
     expect([set.code, set.out]).toEqual([0, "orphans: takes any number of jobs\n"]);
     const after = await diagnose();

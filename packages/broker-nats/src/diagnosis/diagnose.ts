@@ -41,7 +41,7 @@ import {
 } from "./judge-server.ts";
 import { judgeSettlements } from "./judge-settlements.ts";
 import { judgeSources } from "./judge-sources.ts";
-import { lookAtReach } from "./sends-to.ts";
+import { judgeReach, lookAtControls } from "./queue-controls.ts";
 import { judgeStores, type StoreSeen } from "./judge-store.ts";
 
 /** Only the system account is answered; others would wait for nothing. */
@@ -89,6 +89,7 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
   const queues: Finding[] = [];
   const stores: StoreSeen[] = [];
   const leases = new Map<string, number>();
+  const paused = new Set<string>();
   for (const { config: stream } of streams) {
     if (!stream.name.startsWith(names.queueStreamPrefix)) {
       const consumers =
@@ -104,9 +105,11 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
     const strangers = found
       .filter((consumer) => !lanes.includes(consumer))
       .map(({ config }) => config.durable_name ?? config.name ?? "");
+    const controls = await lookAtControls(jsm, names, queue);
+    if (controls.paused !== undefined) paused.add(queue);
     queues.push(
       ...judgeQueue({ queue, stream, consumers: lanes, strangers, clustered }),
-      ...(await lookAtReach(jsm, names, queue)),
+      ...judgeReach(queue, controls),
     );
   }
   if (queues.length === 0)
@@ -123,7 +126,7 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
     await clock(nc, jsm, streams),
     judgeSync(await syncOf(nc)),
     ...queues,
-    ...(await fleet({ nc, jsm, names, leases, present }, streams)),
+    ...(await fleet({ nc, jsm, names, leases, paused, present }, streams)),
     ...judgeSources(names, configs, !features.repeatingSchedules),
     ...judgeStores(names, stores),
     ...(await lookAtHistory(
@@ -143,6 +146,7 @@ interface Place {
   readonly names: Names;
   /** Of each queue that has a lane's consumer. */
   readonly leases: Leases;
+  readonly paused: ReadonlySet<string>;
   /** The names of all streams, also of those that give no answer. */
   readonly present: ReadonlySet<string>;
 }
@@ -151,7 +155,8 @@ interface Place {
 async function fleet(place: Place, streams: readonly StreamInfo[]): Promise<readonly Finding[]> {
   try {
     const backlogs = await backlogsOf(place, streams);
-    return [...backlogs.flatMap(judgeBacklog), ...(await nodesOf(place, streams, backlogs))];
+    const judged = backlogs.flatMap((one) => judgeBacklog(one, place.paused.has(one.queue)));
+    return [...judged, ...(await nodesOf(place, streams, backlogs))];
   } catch (error) {
     const why = `what lies in the queues can't be counted: ${recordError(error).message}`;
     return [skip("backlog", why), ...(await nodesOf(place, streams, []))];

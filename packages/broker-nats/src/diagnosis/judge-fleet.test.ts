@@ -141,12 +141,34 @@ test.each<[string, readonly NodeSeen[], Partial<QueueSnapshot>, readonly string[
     ],
   ],
   ["with one that is there", [holding("a", 1_000, 2)], handedOut, []],
+  [
+    "with nobody, because they ended elsewhere",
+    [holding("a", 44_400, 2), holding("b", 1_000, 0)],
+    { running: 0, activeMs: 5_000 },
+    ["warn node a: has not been heard of for 44s. None of its jobs is left with it"],
+  ],
+  [
+    "with another, because the lease of one that is gone is over",
+    [holding("a", 180_000, 2), holding("b", 1_000, 2)],
+    { running: 2, activeMs: 5_000 },
+    ["warn node a: has not been heard of for 3m. None of its jobs is left with it"],
+  ],
+  [
+    "with one that is gone, though fewer than it said last",
+    [holding("a", 44_400, 2), holding("b", 1_000, 0)],
+    { running: 1, activeMs: 5_000 },
+    [
+      "warn node a: has not been heard of for 44s, with 1 job of mail in hand. Its jobs come back by 1970-01-01T00:17:45Z (its lease is 30s)",
+    ],
+  ],
 ])("jobs that lie %s", (_what, nodes, running, expected) => {
   const findings = judgeNodes(nodes, [queue(running)], LEASES).filter(
     ({ status }) => status !== "ok",
   );
   const lines = findings.map(({ check, status, message, advice = "" }) => {
-    const said = /(?<=stalled\. )Its jobs [^;]*|^Start a node with.*(?=\.$)/.exec(advice)?.[0];
+    const said = /(?<=stalled\. )(?:Its jobs|None of) [^;]*|^Start a node with.*(?=\.$)/.exec(
+      advice,
+    )?.[0];
     return `${status} ${check}: ${message}${said === undefined ? "" : `. ${said}`}`;
   });
   expect(lines).toEqual(expected);
@@ -175,6 +197,27 @@ test.each<[string, QueueSnapshot, readonly string[]]>([
   ["dead letters", queue({ dead: 1 }), ["warn dead letters mail: 1 lies there"]],
 ])("the backlog: %s", (_what, given, expected) => {
   expect(seen(judgeBacklog(given))).toEqual(expected);
+});
+
+test("what waits in a paused queue is not for more nodes", () => {
+  const [full, old] = judgeBacklog(queue({ queued: 10, oldestAgeMs: 660_000 }, 10), true);
+  expect(full?.message).toBe(
+    "is full while it is paused: 10 of 10 jobs, and producers are refused",
+  );
+  expect(full?.advice).toMatch(
+    /^Resume it, .*: millrace queues resume mail\. Or raise the limit: /,
+  );
+  expect(old).toMatchObject({
+    status: "warn",
+    message: "is paused: 10 jobs wait, the oldest for 11m",
+  });
+  expect(old?.advice).toMatch(/^Resume it, /);
+  const [nearly] = judgeBacklog(queue({ queued: 8 }, 10), true);
+  expect(nearly?.message).toBe("is nearly full while it is paused: 8 of 10 jobs");
+  expect(nearly?.advice).toMatch(/^Resume it, /);
+  expect(judgeBacklog(queue({ queued: 1 }), true)).toEqual([]);
+  for (const { advice } of judgeBacklog(queue({ queued: 10, oldestAgeMs: 1e6 }, 10), true))
+    expect(advice).not.toMatch(/[Aa]dd nodes|[Ss]tart nodes/);
 });
 
 test("each says what to do", () => {

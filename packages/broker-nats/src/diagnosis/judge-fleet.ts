@@ -17,7 +17,7 @@ export function judgeNodes(
 ): readonly Finding[] {
   const findings: Finding[] = nodes
     .filter(({ silentMs }) => silentMs > SILENT_MS)
-    .map((node) => judgeSilent(node, leases));
+    .map((node) => judgeSilent(node, { nodes, backlogs, leases }));
   findings.push(...judgeHeld(nodes, backlogs, leases));
   const there = nodes.filter(({ silentMs }) => silentMs <= SILENT_MS);
   findings.push(...there.flatMap(judgeClock));
@@ -46,16 +46,43 @@ export function judgeNodes(
       ];
 }
 
-function judgeSilent(node: NodeSeen, leases: Leases): Finding {
-  const held = heldBy(node);
+interface FleetSeen {
+  readonly nodes: readonly NodeSeen[];
+  /** Empty where what lies in the queues can't be counted. */
+  readonly backlogs: readonly QueueSnapshot[];
+  readonly leases: Leases;
+}
+
+/** What it said last that it had in hand may have ended elsewhere since. */
+function judgeSilent(node: NodeSeen, fleet: FleetSeen): Finding {
+  const { leases } = fleet;
+  const held = heldBy(node).flatMap(({ queue, used }) => {
+    const left = Math.min(used, mostLeft(node, queue, fleet));
+    return left === 0 ? [] : [{ queue, used: left }];
+  });
   const inHand = held.map(({ queue, used }) => `${jobs(used)} of ${queue}`).join(", ");
   const longest = Math.max(...held.map(({ queue }) => leases.get(queue) ?? 0));
   const by = held.length === 0 ? undefined : backBy(node, longest > 0 ? longest : undefined);
+  const mayHold = servedBy(node).some((queue) => mostLeft(node, queue, fleet) > 0);
+  const back = mayHold
+    ? `Its jobs come back ${by === undefined ? "when their leases have run out" : `by ${by}`}`
+    : "None of its jobs is left with it";
   return warn(
     `node ${node.name}`,
     `has not been heard of for ${formatSeconds(node.silentMs)}${inHand === "" ? "" : `, with ${inHand} in hand`}`,
-    `It died, was cut off, or its event loop is stalled. Its jobs come back ${by === undefined ? "when their leases have run out" : `by ${by}`}; look at its log.`,
+    `It died, was cut off, or its event loop is stalled. ${back}; look at its log.`,
   );
+}
+
+/** So many jobs of a queue a silent node can still have, as far as that is known. */
+function mostLeft(node: NodeSeen, queue: string, { nodes, backlogs, leases }: FleetSeen): number {
+  const backlog = backlogs.find((one) => one.queue === queue);
+  if (backlog === undefined) return Infinity;
+  const isServed = nodes.some((one) => one.silentMs <= SILENT_MS && servedBy(one).includes(queue));
+  const leaseMs = leases.get(queue) ?? 0;
+  // By then they were handed to a node that serves the queue.
+  if (isServed && leaseMs > 0 && backBy(node, leaseMs) === undefined) return 0;
+  return backlog.running;
 }
 
 /** The report's own time is by the node's clock; what it took on its way makes that look behind. */
@@ -84,33 +111,38 @@ function nobody(waiting: readonly QueueSnapshot[]): Finding {
 }
 
 /** What lies in a queue, and whether more finds room. Pure. */
-export function judgeBacklog(snapshot: QueueSnapshot): readonly Finding[] {
+export function judgeBacklog(snapshot: QueueSnapshot, isPaused = false): readonly Finding[] {
   const { queue, queued, running, dead, oldestAgeMs, maxJobs } = snapshot;
   const check = `backlog ${queue}`;
   const stored = queued + running;
   const findings: Finding[] = [];
+  const whilePaused = isPaused ? " while it is paused" : "";
+  const relief = isPaused ? resumption(queue) : "Add nodes";
+  const raise = `${isPaused ? " Or" : ", or"} raise the limit: millrace queues set ${queue} --max-jobs`;
   if (maxJobs !== undefined && stored >= maxJobs)
     findings.push(
       fail(
         check,
-        `is full: ${stored} of ${maxJobs} jobs, and producers are refused`,
-        `Add nodes, or raise the limit: millrace queues set ${queue} --max-jobs (none takes it away).`,
+        `is full${whilePaused}: ${stored} of ${maxJobs} jobs, and producers are refused`,
+        `${relief}${raise} (none takes it away).`,
       ),
     );
   else if (maxJobs !== undefined && stored >= NEARLY_FULL * maxJobs)
     findings.push(
       warn(
         check,
-        `is nearly full: ${stored} of ${maxJobs} jobs`,
-        `Add nodes, or raise the limit: millrace queues set ${queue} --max-jobs.`,
+        `is nearly full${whilePaused}: ${stored} of ${maxJobs} jobs`,
+        `${relief}${raise}.`,
       ),
     );
   if (queued > 0 && oldestAgeMs > OLD_MS)
     findings.push(
       warn(
         check,
-        `${jobs(queued)} wait, the oldest for ${formatSeconds(oldestAgeMs)}`,
-        "See millrace queues whether it is paused, and millrace nodes list who serves it; then add nodes or slots.",
+        `${isPaused ? "is paused: " : ""}${jobs(queued)} wait, the oldest for ${formatSeconds(oldestAgeMs)}`,
+        isPaused
+          ? resumption(queue)
+          : "See millrace nodes list who serves it; then add nodes or slots.",
       ),
     );
   if (dead > 0)
@@ -122,6 +154,10 @@ export function judgeBacklog(snapshot: QueueSnapshot): readonly Finding[] {
       ),
     );
   return findings;
+}
+
+function resumption(queue: string): string {
+  return `Resume it, once you know why it is paused (millrace queues): millrace queues resume ${queue}.`;
 }
 
 function jobs(count: number): string {

@@ -28,6 +28,21 @@ test("a consumer that is certainly gone is not waited for with a look that waits
   expect(begun).toHaveLength(3);
 });
 
+test("it is not called gone where nobody has said so", async () => {
+  const told: string[] = [];
+  const look = new ConsumerLook({
+    ...{ stream: "work", consumer: "normal" },
+    onConsumerMissing: () => Promise.reject(new Error("no answer")),
+    onProblem: (error: Error) => told.push(error.message),
+  } as Partial<PullSubscriptionOptions> as PullSubscriptionOptions);
+  await look.begin(false);
+  await look.begin(true);
+  expect(told).toEqual([
+    "Consumer normal of stream work has no leader that answers, and could not be looked at.",
+    "Consumer normal of stream work is gone and could not be created again.",
+  ]);
+});
+
 test("who asks for the same at the same time shares a look", async () => {
   const { look, begun } = looking();
   const gone = [look.begin(true), look.begin(true), look.begin(false)];

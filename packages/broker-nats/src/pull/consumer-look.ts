@@ -34,7 +34,7 @@ export class ConsumerLook {
     if (other !== undefined && (other.isCertain || !isCertain)) return other.ended;
     const look: Look = {
       isCertain,
-      ended: this.#run().finally(() => {
+      ended: this.#run(isCertain).finally(() => {
         if (this.#underWay === look) this.#underWay = undefined;
       }),
     };
@@ -42,12 +42,14 @@ export class ConsumerLook {
     return look.ended;
   }
 
-  async #run(): Promise<void> {
+  async #run(isCertain: boolean): Promise<void> {
     const options = this.#options;
     try {
       await options.onConsumerMissing?.();
     } catch (cause) {
-      const what = "is gone and could not be created again.";
+      const what = isCertain
+        ? "is gone and could not be created again."
+        : "has no leader that answers, and could not be looked at.";
       options.onProblem?.(pullProblem(options, "consumer-not-found", what, cause));
     }
   }

@@ -1,4 +1,4 @@
-import { CONTROLS_BUCKET, readControls } from "@millrace/core";
+import { CONTROLS_BUCKET, type QueueControls, readControls } from "@millrace/core";
 import type { JetStreamManager } from "@nats-io/jetstream";
 import { toKvKey } from "../documents/kv-key.ts";
 import { readJson } from "../documents/read-json.ts";
@@ -6,19 +6,23 @@ import { lastMessage } from "../reads/next-message.ts";
 import type { Names } from "../topology/subjects.ts";
 import { type Finding, ok } from "./finding.ts";
 
+/** What an operator has set for a queue. */
+export async function lookAtControls(
+  jsm: JetStreamManager,
+  names: Names,
+  queue: string,
+): Promise<QueueControls> {
+  const bucket = names.bucket(CONTROLS_BUCKET);
+  const stored = await lastMessage(jsm, `KV_${bucket}`, `$KV.${bucket}.${toKvKey(queue)}`);
+  const isSet = stored !== undefined && stored.data.length > 0;
+  return readControls(isSet ? jsonOf(stored.data) : undefined).controls;
+}
+
 /**
  * Which trust an operator has given a queue's producers beyond their own queue; nothing where that
  * is none.
  */
-export async function lookAtReach(
-  jsm: JetStreamManager,
-  names: Names,
-  queue: string,
-): Promise<readonly Finding[]> {
-  const bucket = names.bucket(CONTROLS_BUCKET);
-  const stored = await lastMessage(jsm, `KV_${bucket}`, `$KV.${bucket}.${toKvKey(queue)}`);
-  if (stored === undefined || stored.data.length === 0) return [];
-  const { sendsTo = [] } = readControls(jsonOf(stored.data)).controls;
+export function judgeReach(queue: string, { sendsTo = [] }: QueueControls): readonly Finding[] {
   if (sendsTo.length === 0) return [];
   return [
     ok(`queue ${queue}`, `jobs of its producers may be followed by jobs in ${sendsTo.join(", ")}`),
