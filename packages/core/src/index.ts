@@ -205,6 +205,7 @@ export { tellLess } from "./settlement/outcome-job.ts";
 export { rescheduled } from "./settlement/reschedule.ts";
 export { type Followers, followersOf, recordedEnd } from "./settlement/followers.ts";
 export { settle } from "./settlement/settle.ts";
+export { storedPayload } from "./settlement/stored-payload.ts";
 export {
   crashesOf,
   type Settlement,

@@ -5,8 +5,9 @@ import type { SettlementInput } from "./settlement.ts";
 /**
  * The payload as it stands in the message. What was read of it when the job came is the handler's
  * to change, and a change is not to become what the next run or another job is given. Read only
- * where a handler may have had it and something goes on with it, so that a success pays nothing,
- * and who hands back jobs that never ran does not hold each of them twice.
+ * where a handler may have had it and something goes on with it, or an execution log is told of it,
+ * so that a success of a node without one pays nothing, and who hands back jobs that never ran does
+ * not hold each of them twice.
  */
 export function storedPayload({
   from,

@@ -1,6 +1,6 @@
-import { type DeadJob, defineJob, type SucceededJob } from "@millrace/core";
+import { type DeadJob, defineJob, type ExecutionLog, type SucceededJob } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { QUEUE, simulatedNode, stopInTime } from "../fixtures/simulated-node.ts";
 
 interface Order {
@@ -85,6 +85,31 @@ describe("what a handler changes in its input", () => {
     expect(given).toEqual([SENT, SENT]);
     expect(told).toMatchObject([{ end: "succeeded", attempts: 2, payload: SENT }]);
     expect(await broker.deadLetters.list()).toEqual([]);
+  });
+
+  test("is not what the execution log is told it was given", async () => {
+    const record = vi.fn<ExecutionLog["record"]>();
+    const { broker, clock, enqueue } = await simulatedNode({
+      jobs: [
+        order.handler(({ input, signal }) => {
+          change(input);
+          if (record.mock.calls.length === 0) throw new Error("busy");
+          return new Promise((resolve) => {
+            signal.addEventListener("abort", resolve);
+          });
+        }),
+        tell.handler(() => {}),
+      ],
+      executionLog: { record, close: async () => {} },
+    });
+    await enqueue("t.order", SENT);
+    await clock.advance("2s");
+    broker.loseLeases(QUEUE);
+    await clock.advance("1ms");
+    expect(record.mock.calls.map(([{ outcome }, { payload }]) => [outcome, payload])).toEqual([
+      ["failed", SENT],
+      ["lease-lost", SENT],
+    ]);
   });
 
   test("is not what another node is given of a job that was handed back", async () => {

@@ -2,12 +2,14 @@ import {
   type AttemptTrace,
   type Envelope,
   type Events,
+  noExecutionLog,
   noMetrics,
   recordError,
   type SettledExecution,
   type Settlement,
   type SettlementInput,
   type SettlementStep,
+  storedPayload,
 } from "@millrace/core";
 import { jobLabels } from "../metrics/job-labels.ts";
 import type { ExecutionHost } from "./execution-host.ts";
@@ -64,8 +66,9 @@ export function reportSettled(
   if (host.metrics !== noMetrics) quietly(host, () => count(host, input, settlement));
   recordSteps(host, settlement.steps, input, trace?.traceId);
   quietly(host, () => {
+    if (host.executionLog === noExecutionLog) return;
     if (settlement.state === "abandoned" && input.startedAt !== undefined)
-      host.executionLog.record(abandonedExecution(input), input.envelope, trace?.traceId);
+      host.executionLog.record(abandonedExecution(input), asDelivered(input), trace?.traceId);
   });
   const { envelope, outcome } = input;
   if (settlement.state !== "succeeded")
@@ -101,6 +104,7 @@ export function recordSteps(
   input: SettlementInput,
   traceId?: string,
 ): void {
+  if (host.executionLog === noExecutionLog) return;
   quietly(host, () => {
     for (const step of steps) if (step.do === "record") recordExecution(host, step, input, traceId);
   });
@@ -113,8 +117,16 @@ function recordExecution(
   input: SettlementInput,
   traceId: string | undefined,
 ): void {
-  if (envelope === undefined) executionLog.record(record, input.envelope, traceId);
+  if (envelope === undefined) executionLog.record(record, asDelivered(input), traceId);
   else executionLog.record(record, envelope);
+}
+
+/** What it was given, and not what its handler has made of that. */
+function asDelivered(input: SettlementInput): Envelope {
+  const { envelope } = input;
+  // Nobody can change a text, or nothing.
+  if (typeof envelope.payload !== "object" || envelope.payload === null) return envelope;
+  return { ...envelope, payload: storedPayload(input) };
 }
 
 /** Nothing of it is in the history: whoever holds the job now writes there. */
