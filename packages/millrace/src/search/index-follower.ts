@@ -69,6 +69,7 @@ export class IndexFollower {
   #clearedAt = Number.NEGATIVE_INFINITY;
   /** The history has been shorter than what was read since then, by the monotonic clock. */
   #shorterSince: number | undefined;
+  #isStopped = false;
 
   constructor(options: FollowerOptions) {
     this.#options = options;
@@ -105,6 +106,11 @@ export class IndexFollower {
     this.#shorterSince = undefined;
     this.#isFresh = true;
     this.#allQueuesAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** A round that goes on ends before its next write: it throws. */
+  stop(): void {
+    this.#isStopped = true;
   }
 
   /** @param onNews called when there is something to read */
@@ -308,6 +314,7 @@ export class IndexFollower {
   }
 
   async #write(news: readonly News[], cursors: Cursors): Promise<void> {
+    if (this.#isStopped) throw new MillraceError("index-failed", "The index of jobs is closed.");
     if (news.length > 0 || cursors !== this.#cursors)
       await this.#options.thread.ask("write", { news, cursors });
     this.#cursors = cursors;

@@ -109,6 +109,7 @@ export interface JobIndex extends AsyncDisposable {
   caughtUp(): Promise<void>;
   /** Forgets all, and reads the streams anew. Resolves when it has forgotten; throws likewise. */
   rebuild(): Promise<void>;
+  /** Waits for no round: what is read then is read again. */
   close(): Promise<void>;
 }
 
@@ -247,6 +248,7 @@ class FollowedIndex implements JobIndex {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#parts.follower.stop();
     this.#ring();
     await this.#running;
     await this.#parts.thread.end();
@@ -277,6 +279,7 @@ class FollowedIndex implements JobIndex {
         await this.#round();
         this.#problem = undefined;
       } catch (error) {
+        if (this.#isClosed) break;
         if (!MillraceError.is(error)) onDefect?.(error);
         this.#problem = problemOf(error);
         this.#waiters.failed(error, this.#parts.clock.monotonic());
