@@ -2,8 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { millraceHere } from "../cli/millrace.ts";
+import { millraceHere, startMillrace } from "../cli/millrace.ts";
+import { cleanUpLater } from "../harness/cleanup.ts";
 import { describeServer } from "../harness/servers.ts";
+
+const LONG_MS = 60_000;
 
 describeServer("millrace jobs list --job-index", "newest", (server) => {
   test("finds jobs by what they were given, in a file that the next call goes on with", async () => {
@@ -27,5 +30,30 @@ describeServer("millrace jobs list --job-index", "newest", (server) => {
     expect(wrong.err + wrong.out).toMatch(/invalid-filter.*at character/s);
     const running = ["--state", "running", "--job-index", join(dir, "jobs.db")];
     expect(await run("jobs", "list", ...running)).toMatchObject({ code: 2 });
+  });
+
+  test("answers from the file that a dashboard keeps, and keeps it once that one was killed", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "millrace-index-"));
+    // First, so that it is carried out last.
+    cleanUpLater(() => rm(dir, { recursive: true }));
+    const env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: server.namespace() };
+    const file = ["--job-index", join(dir, "jobs.db")];
+    const run = (...args: string[]) => millraceHere(args, { env });
+    const find = async (filter: string) =>
+      (await run("jobs", "list", ...file, "--filter", filter, "--json"))
+        .json<{ id: string }[]>()
+        .map(({ id }) => id);
+    const enqueue = (id: string) =>
+      run(...["enqueue", "pay", `{"customer":"${id}"}`, "--queue", "work", "--id", id]);
+    expect((await run("queues", "create", "work")).code).toBe(0);
+    const ui = startMillrace(["ui", "--ui-port", "0", "--json", ...file], env);
+    await ui.line(/"url"/, LONG_MS);
+    for (const id of ["a1", "a2"]) {
+      await enqueue(id);
+      expect(await find(`payload.customer:${id}`)).toEqual([id]);
+    }
+    await ui.kill();
+    await enqueue("a3");
+    expect(await find("payload.customer:a*")).toEqual(["a3", "a2", "a1"]);
   });
 });

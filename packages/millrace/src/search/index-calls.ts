@@ -97,7 +97,11 @@ export interface IndexSize {
 
 /** What the thread is asked, one thing at a time, and what it answers. */
 export interface IndexCalls {
-  open(given: { readonly identity: string; readonly maxBytes: number }): Cursors;
+  /** The file may be kept by another process: then it is read as far as that one is. */
+  open(given: { readonly identity: string; readonly maxBytes: number }): {
+    readonly cursors: Cursors;
+    readonly isKept: boolean;
+  };
   /** Another thread than before has nothing open; nor has one whose file is damaged. */
   isOpen(given: object): boolean;
   write(given: { readonly news: readonly News[]; readonly cursors: Cursors }): void;

@@ -15,11 +15,7 @@ const EARLIER = "select count(*) as count from sqlite_schema where name in ('met
  * @throws Error where the file has anything else in it, which it leaves as it is
  */
 export function openIndexFile(path: string): DatabaseSync {
-  if (path !== "") mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const found = path === "" ? "nothing" : whatIsIn(path);
-  if (found === "other")
-    throw new Error("the file has something else in it. Name another, or delete it");
-  if (found === "earlier") removeIndexFile(path);
+  if (path !== "" && refuseOtherFile(path) === "earlier") removeIndexFile(path);
   const database = new DatabaseSync(path);
   // The first two count before anything else is written, and are in the file itself from then on.
   // What was asked for is there again after a crash, or is read again from the streams.
@@ -31,6 +27,30 @@ export function openIndexFile(path: string): DatabaseSync {
   // Payloads are nobody else's to read.
   if (path !== "") chmodSync(path, 0o600);
   return database;
+}
+
+/**
+ * Opens the file of an index that another process keeps.
+ *
+ * @returns undefined where it is not there yet
+ */
+export function openKeptFile(path: string): DatabaseSync | undefined {
+  if (!isIndexFile(path)) return undefined;
+  const database = new DatabaseSync(path, { readOnly: true });
+  database.exec("pragma busy_timeout = 5000");
+  return database;
+}
+
+/**
+ * And makes its folder.
+ *
+ * @throws Error where the file has anything else in it than an index
+ */
+export function refuseOtherFile(path: string): "nothing" | "index" | "earlier" {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const found = whatIsIn(path);
+  if (found !== "other") return found;
+  throw new Error("the file has something else in it. Name another, or delete it");
 }
 
 /** Whether it is an index, by its header: it may be damaged. */

@@ -1,6 +1,6 @@
-import { type Envelope, MillraceError, type PlacedRecord } from "@millrace/core";
+import { type Envelope, MillraceError, type PlacedRecord, UNSETTLED } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { IndexFollower } from "./index-follower.ts";
 import { IndexThread } from "./index-thread.ts";
 
@@ -18,6 +18,45 @@ test("of large payloads that are heard while a stretch is read, 32 MiB are held,
   const held = told - follower.progress.unheard;
   expect(held * 10_000).toBeGreaterThan(31 * 2 ** 20);
   expect(held * 10_000).toBeLessThanOrEqual(32 * 2 ** 20);
+});
+
+test("what was heard is written later where it could not be written at once", async () => {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock, server: new MemoryServer(clock) });
+  const thread = await IndexThread.start("");
+  onTestFinished(() => thread.end());
+  let listener: (envelope: Envelope) => void = () => {};
+  broker.arrivals.hear = (given) => {
+    listener = given;
+    return Promise.resolve({ stop: () => Promise.resolve() });
+  };
+  const follower = new IndexFollower({
+    ...{ broker, clock, thread, identity: "", keepMs: 86_400_000, maxBytes: 2 ** 30 },
+    show: (value) => value,
+  });
+  await follower.open();
+  await follower.hear(() => {});
+  const hear = (id: string): void =>
+    listener({
+      ...UNSETTLED,
+      id,
+      name: "send",
+      queue: "mail",
+      createdAt: 1,
+      payload: 1,
+      headers: {},
+    });
+  hear("a");
+  const ask = vi.spyOn(thread, "ask").mockRejectedValue(new Error("busy"));
+  await expect(follower.round()).rejects.toThrow("busy");
+  ask.mockRestore();
+  hear("b");
+  const asked = vi.spyOn(thread, "ask");
+  await follower.round();
+  const written = asked.mock.calls.flatMap(([name, given]) =>
+    name === "write" && "news" in given ? given.news.map(({ id }) => id) : [],
+  );
+  expect(written).toEqual(["a", "b"]);
 });
 
 test("a queue that can't be read keeps no other from the index, and is told of and read again", async () => {

@@ -1,8 +1,10 @@
 import { type Broker, type Clock, MillraceError, type Stoppable } from "@millrace/core";
 import type { ShowValue } from "@millrace/telemetry/masking";
+import { HeldNews } from "./held-news.ts";
 import { type Cursors, type News, NOTHING_READ } from "./index-calls.ts";
 import type { IndexThread } from "./index-thread.ts";
-import { arrivalNews, heardNews, letterNews, recordNews, waitingNews } from "./news-of.ts";
+import { readElsewhere } from "./kept-elsewhere.ts";
+import { arrivalNews, letterNews, recordNews, waitingNews } from "./news-of.ts";
 
 export interface FollowerOptions {
   readonly broker: Broker;
@@ -36,9 +38,6 @@ const STRETCH = 2_000;
 const LETTER_PAGE = 200;
 /** How many delayed and blocked jobs of each queue are read for their payloads. */
 const MOST_WAITING = 20_000;
-/** Held until they are written, which is after each stretch: so many, and payloads so long. */
-const MOST_HEARD = 20_000;
-const MOST_HEARD_CHARACTERS = 32 * 2 ** 20;
 const HEARD_KEPT_MS = 3_600_000;
 const ALL_QUEUES_MS = 10_000;
 const PRUNE_MS = 60_000;
@@ -57,9 +56,7 @@ export class IndexFollower {
   #cursors: Cursors = NOTHING_READ;
   #oldest = 1;
   #newest = 0;
-  #heard: News[] = [];
-  #heardCharacters = 0;
-  #unheard = 0;
+  readonly #heard: HeldNews;
   #moved = new Set<string>();
   #allQueuesAt = Number.NEGATIVE_INFINITY;
   #prunedAt = Number.NEGATIVE_INFINITY;
@@ -70,15 +67,18 @@ export class IndexFollower {
   /** The history has been shorter than what was read since then, by the monotonic clock. */
   #shorterSince: number | undefined;
   #isStopped = false;
+  /** By this process, and not by another. */
+  #isKept = true;
 
   constructor(options: FollowerOptions) {
     this.#options = options;
+    this.#heard = new HeldNews(options);
   }
 
   get progress(): Progress {
     const { position } = this.#cursors;
     const behind = Math.max(0, this.#newest - Math.max(position, this.#oldest - 1));
-    return { position, newest: this.#newest, behind, unheard: this.#unheard };
+    return { position, newest: this.#newest, behind, unheard: this.#heard.unheard };
   }
 
   /** Whether it has not read yet what there was before. */
@@ -88,8 +88,14 @@ export class IndexFollower {
 
   async open(): Promise<void> {
     const { thread, identity, maxBytes } = this.#options;
-    this.#cursors = await thread.ask("open", { identity, maxBytes });
-    this.#newest = this.#cursors.position;
+    const { cursors, isKept } = await thread.ask("open", { identity, maxBytes });
+    this.#begin(cursors);
+    this.#isKept = isKept;
+    this.#newest = cursors.position;
+  }
+
+  #begin(cursors: Cursors): void {
+    this.#cursors = cursors;
     this.#isFresh = true;
     this.#allQueuesAt = Number.NEGATIVE_INFINITY;
   }
@@ -99,13 +105,13 @@ export class IndexFollower {
   }
 
   async clear(): Promise<void> {
+    if (!this.#isKept)
+      throw new MillraceError("index-failed", "Another process keeps the index: ask that one.");
     await this.#options.thread.ask("clear", {});
-    this.#cursors = NOTHING_READ;
+    this.#begin(NOTHING_READ);
     this.#clearedAt = this.#options.clock.monotonic();
     this.#isCutOff = false;
     this.#shorterSince = undefined;
-    this.#isFresh = true;
-    this.#allQueuesAt = Number.NEGATIVE_INFINITY;
   }
 
   /** A round that goes on ends before its next write: it throws. */
@@ -115,14 +121,9 @@ export class IndexFollower {
 
   /** @param onNews called when there is something to read */
   hear(onNews: () => void): Promise<Stoppable> {
-    const { broker, clock, show } = this.#options;
-    return broker.arrivals.hear((envelope) => {
+    return this.#options.broker.arrivals.hear((envelope) => {
       this.#moved.add(envelope.queue);
-      if (this.#heard.length < MOST_HEARD && this.#heardCharacters < MOST_HEARD_CHARACTERS) {
-        const { news, length } = heardNews(envelope, clock.now(), show);
-        this.#heard.push(news);
-        this.#heardCharacters += length;
-      } else this.#unheard += 1;
+      this.#heard.hold(envelope);
       onNews();
     });
   }
@@ -132,6 +133,7 @@ export class IndexFollower {
    * where a queue could not be read: the others' jobs are found all the same.
    */
   async round(): Promise<void> {
+    if (!this.#isKept && (await this.#isReadElsewhere())) return;
     if (!(await this.#isSameHistory())) await this.clear();
     // Before what is stored: it is joined with that.
     await this.#writeHeard();
@@ -147,12 +149,30 @@ export class IndexFollower {
     if (failure !== undefined) throw failure;
   }
 
-  async #writeHeard(): Promise<void> {
-    const heard = this.#heard;
-    this.#heard = [];
-    this.#heardCharacters = 0;
-    for (let at = 0; at < heard.length; at += PAGE)
-      await this.#write(heard.slice(at, at + PAGE), this.#cursors);
+  /** Whether another process keeps the file. Then all is in it that was stored before. */
+  async #isReadElsewhere(): Promise<boolean> {
+    const newest = await readElsewhere(this.#options, async () => {
+      this.#goOn();
+      const isFresh = this.#isFresh;
+      await this.open();
+      if (this.#isKept) return undefined;
+      this.#isFresh = isFresh;
+      return this.#cursors;
+    });
+    if (newest === undefined) return false;
+    this.#newest = newest;
+    this.#isFresh = false;
+    // That one has heard it, too.
+    this.#heard.drop();
+    return true;
+  }
+
+  #goOn(): void {
+    if (this.#isStopped) throw new MillraceError("index-failed", "The index of jobs is closed.");
+  }
+
+  #writeHeard(): Promise<void> {
+    return this.#heard.write((news) => this.#write(news, this.#cursors));
   }
 
   /** Queues in which something moved, and from time to time all. */
@@ -314,7 +334,7 @@ export class IndexFollower {
   }
 
   async #write(news: readonly News[], cursors: Cursors): Promise<void> {
-    if (this.#isStopped) throw new MillraceError("index-failed", "The index of jobs is closed.");
+    this.#goOn();
     if (news.length > 0 || cursors !== this.#cursors)
       await this.#options.thread.ask("write", { news, cursors });
     this.#cursors = cursors;

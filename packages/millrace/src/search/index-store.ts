@@ -16,7 +16,7 @@ import {
   NOTHING_READ,
   type RatesQuery,
 } from "./index-calls.ts";
-import { openIndexFile } from "./index-file.ts";
+import { openIndexFile, openKeptFile } from "./index-file.ts";
 import { jobOf, type JobRow } from "./index-rows.ts";
 import { SCHEMA, SCHEMA_VERSION, TABLES } from "./index-schema.ts";
 import { type IndexedJob, INDEX_FIELDS } from "./indexed-job.ts";
@@ -46,12 +46,40 @@ export class IndexStore {
    * @param maxBytes of which what was heard and is in no stream may take a part
    * @throws Error where the file has something else in it
    */
-  constructor(path: string, identity: string, maxBytes = Number.POSITIVE_INFINITY) {
+  constructor(path: string, identity: string, maxBytes?: number);
+  constructor(kept: DatabaseSync);
+  constructor(of: string | DatabaseSync, identity?: string, maxBytes = Number.POSITIVE_INFINITY) {
     this.#heard = new HeardTable((sql) => this.#prepare(sql), maxBytes * HEARD_SHARE);
     this.#jobs = new JobTable((sql) => this.#prepare(sql), this.#causes, this.#heard);
-    this.#database = openIndexFile(path);
-    if (this.#meta("version") !== SCHEMA_VERSION || this.#meta("identity") !== identity)
-      this.#make(identity);
+    this.#database = typeof of === "string" ? openIndexFile(of) : of;
+    if (identity === undefined) return;
+    try {
+      if (!this.#isOf(identity)) this.#make(identity);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /**
+   * The index that another process keeps, to be read.
+   *
+   * @returns undefined where there is nothing in it yet
+   * @throws Error where it is an index of something else
+   */
+  static ofAnother(path: string, identity: string): IndexStore | undefined {
+    const database = openKeptFile(path);
+    if (database === undefined) return undefined;
+    const store = new IndexStore(database);
+    let isOf = false;
+    try {
+      if (store.#meta("version") === undefined) return undefined;
+      isOf = store.#isOf(identity);
+    } finally {
+      if (!isOf) store.close();
+    }
+    if (isOf) return store;
+    throw new Error("another process keeps it, of another fleet or in another version");
   }
 
   get cursors(): Cursors {
@@ -165,6 +193,10 @@ export class IndexStore {
     const pragma = (name: string): number =>
       Number(Object.values(this.#database.prepare(`pragma ${name}`).get() ?? {})[0] ?? 0);
     return (pragma("page_count") - pragma("freelist_count")) * pragma("page_size");
+  }
+
+  #isOf(identity: string): boolean {
+    return this.#meta("version") === SCHEMA_VERSION && this.#meta("identity") === identity;
   }
 
   #make(identity: string): void {

@@ -2,22 +2,33 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { FilterError } from "../filter/filter-error.ts";
 import type { IndexAnswer, IndexCall, IndexCallName, IndexCalls } from "./index-calls.ts";
-import { isIndexFile, removeIndexFile } from "./index-file.ts";
+import { isIndexFile, refuseOtherFile, removeIndexFile } from "./index-file.ts";
+import { IndexLock } from "./index-lock.ts";
 import { IndexStore } from "./index-store.ts";
+import { isSqliteError } from "./sqlite-error.ts";
 
-/** https://sqlite.org/rescode.html#corrupt; a longer code has more above the low byte. */
+/** https://sqlite.org/rescode.html#corrupt. */
 const SQLITE_CORRUPT = 11;
+const MOST_LOOKS = 100;
+const LOOK_MS = 50;
 
 const { path } = workerData as { readonly path: string };
 let open: IndexStore | undefined;
+/** None: another process keeps the file, and this one reads it. */
+let lock: IndexLock | undefined;
 /** Something was read of the file that can't be there. It is found out at any time. */
 let isDamaged = false;
 
 const CALLS: IndexCalls = {
   open({ identity, maxBytes }) {
     closeFile();
-    open = openOrMakeAnew(() => new IndexStore(path, identity, maxBytes));
-    return open.cursors;
+    try {
+      open = openToKeepOrRead(identity, maxBytes);
+      return { cursors: open.cursors, isKept: path === "" || lock !== undefined };
+    } catch (error) {
+      closeFile();
+      throw error;
+    }
   },
   isOpen: () => open !== undefined && !isDamaged,
   write: ({ news, cursors }) => store().write(news, cursors),
@@ -40,7 +51,7 @@ function answer(name: IndexCallName, given: object): IndexAnswer {
   try {
     return { ok: true, value: CALLS[name](given as never) };
   } catch (error) {
-    if (isBroken(error)) isDamaged = true;
+    if (isSqliteError(error, SQLITE_CORRUPT)) isDamaged = true;
     return {
       ok: false,
       message: error instanceof Error ? error.message : String(error),
@@ -60,6 +71,24 @@ function closeFile(): void {
   const before = open;
   open = undefined;
   before?.close();
+  lock?.release();
+  lock = undefined;
+}
+
+function openToKeepOrRead(identity: string, maxBytes: number): IndexStore {
+  const keep = (): IndexStore => new IndexStore(path, identity, maxBytes);
+  if (path === "") return keep();
+  refuseOtherFile(path);
+  for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
+    lock = IndexLock.take(path);
+    if (lock !== undefined) return openOrMakeAnew(keep);
+    isDamaged = false;
+    const kept = IndexStore.ofAnother(path, identity);
+    if (kept !== undefined) return kept;
+    // It was locked a moment ago, and is about to be made.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS);
+  }
+  throw new Error("another process keeps it, and has not made it");
 }
 
 /** All that is in it can be read again: one that is broken is thrown away. */
@@ -68,7 +97,7 @@ function openOrMakeAnew(make: () => IndexStore): IndexStore {
   try {
     return make();
   } catch (error) {
-    if (!isBroken(error) || !isIndexFile(path)) throw error;
+    if (!isSqliteError(error, SQLITE_CORRUPT) || !isIndexFile(path)) throw error;
     removeFile();
     return make();
   }
@@ -77,14 +106,4 @@ function openOrMakeAnew(make: () => IndexStore): IndexStore {
 function removeFile(): void {
   if (isIndexFile(path)) removeIndexFile(path);
   isDamaged = false;
-}
-
-/** By SQLite's own code: a message may quote what a reader has typed. */
-function isBroken(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    "errcode" in error &&
-    typeof error.errcode === "number" &&
-    (error.errcode & 0xff) === SQLITE_CORRUPT
-  );
 }
