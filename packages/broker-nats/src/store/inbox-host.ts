@@ -11,6 +11,7 @@ import { readDueAt, readInboxMessage } from "../messages/inbox-message.ts";
 import { ack, nak } from "../pull/ack.ts";
 import type { Delivery } from "../pull/delivery.ts";
 import { PullSubscription } from "../pull/pull-subscription.ts";
+import { Fifo } from "../wire/fifo.ts";
 import { ensureMachineConsumer, HOST_LEASE_MS } from "../topology/ensure-consumer.ts";
 import { machineConsumer } from "../topology/consumer-names.ts";
 import { againAfterMs } from "./again-after.ts";
@@ -27,6 +28,16 @@ export interface InboxHostOptions extends HostOptions {
   readonly onProblem: (error: unknown, doing: string) => void;
 }
 
+/** Ticks whose last stretch is waited for, each with a timer. */
+const MOST_EARLY = 1_000;
+
+/** What has come, or is due, and finds no free slot. */
+interface Waiting {
+  readonly delivery: Delivery;
+  /** By the monotonic clock: later it may be another's. */
+  readonly until: number;
+}
+
 /** One host's place at the inbox of one name's machines. */
 export class InboxHost implements Stoppable {
   readonly #options: InboxHostOptions;
@@ -34,6 +45,8 @@ export class InboxHost implements Stoppable {
   readonly #taking = new Set<Promise<void>>();
   /** Ticks whose last stretch is waited for here. */
   readonly #early = new Map<Delivery, Timer>();
+  /** In their order. Early ones take no slot, and more of them may be due at once than are free. */
+  readonly #waiting = new Fifo<Waiting>();
   #stopped = false;
 
   static async start(options: InboxHostOptions): Promise<InboxHost> {
@@ -49,7 +62,11 @@ export class InboxHost implements Stoppable {
       nc,
       stream: options.from === "inbox" ? names.inboxStream : names.timerStream,
       consumer: machineConsumer(options.machine),
-      freeSlots: () => options.slots - this.#taking.size,
+      freeSlots: () =>
+        Math.min(
+          options.slots - this.#taking.size - this.#waiting.size,
+          MOST_EARLY - this.#early.size,
+        ),
       onMessage: (delivery) => this.#receive(delivery),
       // A frozen host's pull is over before the server hands out again what it had.
       expiresMs: HOST_LEASE_MS / 2,
@@ -69,6 +86,8 @@ export class InboxHost implements Stoppable {
       this.#giveBack(delivery, 0);
     }
     this.#early.clear();
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift())
+      this.#giveBack(next.delivery, 0);
     await Promise.all(this.#taking);
   }
 
@@ -92,11 +111,27 @@ export class InboxHost implements Stoppable {
   }
 
   #start(delivery: Delivery): void {
+    if (this.#taking.size >= this.#options.slots) {
+      if (this.#stopped) return this.#giveBack(delivery, 0);
+      const { clock } = machineOf(this.#options.server.nc);
+      const until = clock.monotonic() + HOST_LEASE_MS / 2;
+      return void this.#waiting.push({ delivery, until });
+    }
     const taking = this.#take(delivery).finally(() => {
       this.#taking.delete(taking);
+      this.#startNext();
       this.#pull.slotFreed();
     });
     this.#taking.add(taking);
+  }
+
+  #startNext(): void {
+    const { clock } = machineOf(this.#options.server.nc);
+    for (;;) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      if (next.until > clock.monotonic()) return this.#start(next.delivery);
+    }
   }
 
   /** Never rejects: whatever goes wrong, the message comes again. */

@@ -107,6 +107,24 @@ export const inboxCases: readonly ConformanceCase[] = [
     for (const { text, at } of came) if (text === "late") assert.ok(at >= due - 100);
   }),
 
+  conformanceCase("inbox: no more ticks are in hand than there are slots", async (scene) => {
+    const { inbox } = scene.broker;
+    const to = machineOf(scene);
+    const taken = new Set<string>();
+    let [running, most] = [0, 0];
+    await host(scene, to, async ({ id, place }) => {
+      most = Math.max(most, (running += 1));
+      // A question to the broker takes until others would have begun.
+      await inbox.has(place);
+      running -= 1;
+      taken.add(id);
+    });
+    const at = scene.harness.now() + 900;
+    const ids = Array.from({ length: 40 }, (_, n) => `o:${n}`);
+    await Promise.all(ids.map((id) => inbox.tick({ ...to, id }, bytes("tick"), at)));
+    await scene.harness.eventually("all to be taken", () => taken.size === ids.length);
+    assert.ok(most <= 8, `${most} were in hand at once`);
+  }),
   conformanceCase("inbox: ticks are dropped, but none that was asked for later", async (scene) => {
     const { inbox } = scene.broker;
     const to = machineOf(scene);
