@@ -3,7 +3,7 @@ import { MillraceError } from "../errors/millrace-error.ts";
 import { DEFAULT_MAX_VALUES } from "./body-limits.ts";
 import { scanJson } from "./json-scan.ts";
 import { fieldBesideEntries, holdsMore } from "./list-fields.ts";
-import { measureBody, TooManyValues } from "./measure-body.ts";
+import { measureBody, TooLarge, TooManyValues } from "./measure-body.ts";
 import { NOT_PLAIN, PlainDecoder } from "./plain-decoder.ts";
 import { HeldValue, PlainEncoder } from "./plain-encoder.ts";
 import { type EncodeRules, sendable } from "./sendable.ts";
@@ -267,7 +267,7 @@ function refuseDepth(depth: number): void {
 
 function unsendable(cause: unknown): MillraceError {
   const detail = cause instanceof Error ? cause.message : String(cause);
-  if (cause instanceof TooManyValues)
+  if (cause instanceof TooLarge)
     return new MillraceError(
       "payload-too-large",
       `The value can't be sent: ${detail}. Send a reference to the data, or several jobs.`,

@@ -27,8 +27,11 @@ export function measureBody(bytes: Uint8Array, maxValues: number): number {
   return values;
 }
 
+/** Why a value can't be sent that is what it should be, but for its size. */
+export class TooLarge extends Error {}
+
 /** A body would be too much in memory: the same in each format, and on both sides. */
-export class TooManyValues extends Error {
+export class TooManyValues extends TooLarge {
   constructor(maxValues: number) {
     super(`it holds more than ${maxValues} values, keys of maps included (maxValues)`);
   }

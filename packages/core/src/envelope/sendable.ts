@@ -1,5 +1,5 @@
 import { types } from "node:util";
-import { TooManyValues } from "./measure-body.ts";
+import { TooLarge, TooManyValues } from "./measure-body.ts";
 import { fieldBesideEntries, hasMoreFields } from "./list-fields.ts";
 import { isWideInteger, pathOf, wideInteger } from "./value-path.ts";
 
@@ -39,9 +39,18 @@ export function sendable(
 
 /** In place of a value that can't be sent: whoever is to send it refuses it for the same reason. */
 export function unsendableValue(why: string): object {
+  return refused(new Unsendable(why));
+}
+
+/** In place of one that is larger than any message, so that nobody else measures it. */
+export function tooLargeValue(): object {
+  return refused(new TooLarge("it is larger than any message may be"));
+}
+
+function refused(why: Error): object {
   return {
     toJSON(): never {
-      throw new Unsendable(why);
+      throw why;
     },
   };
 }
@@ -112,7 +121,7 @@ class Walk {
     try {
       given = toJSON.call(here, String(this.#places.at(-1) ?? ""));
     } catch (cause) {
-      if (cause instanceof Unsendable) throw cause;
+      if (cause instanceof Unsendable || cause instanceof TooLarge) throw cause;
       // Its message may quote the value.
       throw new Unsendable(`the toJSON of ${pathOf(this.#places)} threw`, { cause });
     }

@@ -3,7 +3,7 @@ import { flowPlace } from "../envelope/flow-place.ts";
 import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import { messageIdOf } from "../envelope/envelope.ts";
 import { writeEnvelope, writeEnvelopeWithoutPayload } from "../envelope/write-envelope.ts";
-import { MillraceError } from "../errors/millrace-error.ts";
+import { isUnfit } from "../errors/unfit.ts";
 import { recordError, type RecordedError } from "../errors/recorded-error.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import type { HistoryRecord } from "./history-record.ts";
@@ -78,7 +78,7 @@ function bodyOf(following: Envelope): Uint8Array {
   try {
     return writeEnvelope(following, "msgpack", RULES);
   } catch (error) {
-    if (!MillraceError.is(error, "unserializable-payload")) throw error;
+    if (!isUnfit(error)) throw error;
     return writeEnvelopeWithoutPayload(following);
   }
 }

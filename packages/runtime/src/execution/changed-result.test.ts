@@ -57,3 +57,40 @@ test("a step that has called a job is given the result that is on record", async
   await clock.advance("1m");
   expect(heard["called"]).toEqual(await recorded("t.sum"));
 });
+
+test.each([
+  ["values than bytes can be sent", () => ({ list: Array.from({ length: 1_000_000 }, () => 1) })],
+  ["bytes than can be sent", () => ({ text: "x".repeat(1_000_000) })],
+])("a result of more %s is not held twice to be handed on", async (_what, make) => {
+  let reads = 0;
+  const counted = (result: object): object =>
+    new Proxy(result, {
+      get: (target, key) => {
+        const field: unknown = Reflect.get(target, key);
+        if (key !== "list" && key !== "text") return field;
+        reads += 1;
+        return field;
+      },
+    });
+  const told: unknown[] = [];
+  const tell = defineJob<SucceededJob>({ name: "t.tell", queue: QUEUE });
+  const large = defineJob({ name: "t.large", queue: QUEUE, onSucceeded: tell });
+  const { enqueue, clock, broker, history } = await simulatedNode({
+    jobs: [
+      large.handler(() => counted(make())),
+      tell.handler(({ input }) => void told.push(input.resultDropped)),
+    ],
+    maxMessageBytes: 16_384,
+  });
+  await enqueue("t.large", null, { next: [{ name: "t.next", queue: QUEUE }] });
+  await clock.advance("1m");
+  expect((await history("a")).at(-1)).toMatchObject({
+    state: "succeeded",
+    outputDropped: "too-large",
+  });
+  expect(told).toEqual(["too-large"]);
+  const [letter] = await broker.deadLetters.list();
+  expect(letter).toMatchObject({ reason: "chain-broken", error: { type: "payload-too-large" } });
+  // By one encoding: what is left of it says why it can't be sent.
+  expect(reads).toBeLessThanOrEqual(3);
+});

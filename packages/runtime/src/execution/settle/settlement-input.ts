@@ -39,7 +39,7 @@ export function settlementInput(of: JobInHand, outcome: Outcome): SettlementInpu
   }
   const { outcomes } = definition ?? registry.get(envelope.name, envelope.queue) ?? {};
   if (outcomes !== undefined) input.outcomeJobs = outcomes;
-  input.outcome = takenResult(input.outcome, input);
+  input.outcome = takenResult(input.outcome, input, host.broker.maxMessageBytes);
   const sharedSince = of.sharedSince ?? sharedUnseen(of, input);
   if (sharedSince !== undefined) input.sharedSince = sharedSince;
   return input;
