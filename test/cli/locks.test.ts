@@ -3,15 +3,16 @@ import { type HeldLease, takeLock } from "@millrace/runtime";
 import { connect, type Millrace } from "millrace";
 import { beforeEach, expect, test } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
-import { within } from "../harness/deadline.ts";
+import { eventually, within } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { type CommandResult, millraceHere } from "./millrace.ts";
 
 describeEachServer("millrace locks", (server) => {
   let client: Millrace;
   let env: Record<string, string>;
+  let namespace: string;
   beforeEach(async () => {
-    const namespace = server.namespace();
+    namespace = server.namespace();
     env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: namespace };
     client = await connect({ servers: server.url, namespace, env: {} });
     cleanUpLater(() => client.close());
@@ -44,12 +45,46 @@ describeEachServer("millrace locks", (server) => {
           since: expect.any(Number),
           leaseMs: 60_000,
           leftMs: expect.any(Number),
+          waiting: [],
         },
       ]);
       const { out } = await run("locks", "list", "--prefix", "user/");
       expect(out).toMatch(
-        /^NAME +HOLDER +TOKEN +SINCE +LEASE +LEFT\nuser\/invoices +\S+:\d+ +\d+ +\d{4}-\S+Z +1.5m /,
+        /^NAME +HOLDER +TOKEN +SINCE +LEASE +LEFT +WAITING\nuser\/invoices +\S+:\d+ +\d+ +\d{4}-\S+Z +1.5m .* 0\n$/,
       );
+    });
+  });
+
+  test("list shows who waits, in this process and in others, and nobody any more who gave up", async () => {
+    const other = await connect({
+      servers: server.url,
+      namespace,
+      env: {},
+    });
+    cleanUpLater(() => other.close());
+    await held("user/invoices");
+    const from = Date.now();
+    const enough = new AbortController();
+    const waiting = [client, other].map((one) =>
+      one.lock("invoices", { signal: enough.signal }, () => {}),
+    );
+    const list = async () =>
+      (await run("locks", "list", "--json")).json<{ waiting: { holder: string }[] }[]>();
+    await eventually(async () => (await list())[0]?.waiting.length === 2, {
+      ...{ withinMs: 60_000, describe: "both are seen waiting" },
+    });
+    expect(await client.locks.waiting({ prefix: "user/" })).toEqual([
+      ...Array.from({ length: 2 }, () => ({
+        ...{ name: "user/invoices", holder: expect.stringMatching(/^\S+:\d+$/) as string },
+        since: expect.toSatisfy((at: number) => at >= from && at <= Date.now()) as number,
+      })),
+    ]);
+    expect(await client.locks.waiting({ prefix: "leader/" })).toEqual([]);
+    expect((await run("locks", "list")).out).toMatch(/^user\/invoices .* 2$/m);
+    enough.abort(new Error("enough"));
+    await Promise.all(waiting.map((one) => expect(one).rejects.toThrow("enough")));
+    await eventually(async () => (await list())[0]?.waiting.length === 0, {
+      ...{ withinMs: 60_000, describe: "nobody is seen waiting" },
     });
   });
 

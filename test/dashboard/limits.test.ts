@@ -49,6 +49,26 @@ describe("limits and locks", () => {
     });
   });
 
+  test("a lock says who waits for it in a process, those who have waited longest first", async () => {
+    const { get, t } = await blocked();
+    const { locks } = t.client.broker;
+    const waiters = [9_000, 3_000, 1_000, 7_000, 5_000, 2_000, 4_000].map((since) => ({
+      ...{ holder: `web-${since}`, since },
+    }));
+    for (const waiter of waiters) {
+      const waiting = await locks.onRelease("singleton/books.close", () => {}, waiter);
+      onTestFinished(() => waiting.stop());
+    }
+    const first = waiters.toSorted((a, b) => a.since - b.since).slice(0, 5);
+    expect(await get("limits")).toMatchObject({
+      locks: expect.arrayContaining([
+        expect.objectContaining({
+          ...{ name: "singleton/books.close", waiting: { count: 7, first } },
+        }),
+      ]) as object,
+    });
+  });
+
   test("a queue says at which of them its jobs are blocked, and who has what they wait for", async () => {
     const { get, t } = await blocked();
     expect(await get("queues/books")).toMatchObject({

@@ -513,7 +513,9 @@ export type {
   LockKeeping,
   LockStore,
   LockView,
+  LockWaiter,
 } from "./broker/stores/lock-store.ts";
+export { waitersInOrder } from "./broker/stores/waiters-in-order.ts";
 
 export { changeControls } from "./control/change-controls.ts";
 export {

@@ -48,7 +48,7 @@ export function readLockValue(text: string): LockValue {
 }
 
 /** Epoch milliseconds that a date can show. */
-function isTime(value: unknown): boolean {
+export function isTime(value: unknown): value is number {
   return (
     Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= LATEST_DATE_MS
   );

@@ -6,6 +6,7 @@ import {
   type LockKeeping,
   type LockStore,
   type LockView,
+  type LockWaiter,
   MillraceError,
   requireLease,
   requireLockName,
@@ -18,6 +19,7 @@ import { LockBucket } from "./lock-bucket.ts";
 import { type LockEntry, lockValue, viewOf } from "./lock-entry.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import type { LockOrder } from "../lease/lock-order.ts";
+import { LockWaiters, type WaitingQuery } from "./lock-waiters.ts";
 import { WriteNames } from "./write-names.ts";
 
 /** What nobody holds any more is swept by the server well after the longest lease. */
@@ -49,10 +51,12 @@ export class NatsLocks implements LockStore {
   readonly #keepLock: KeepLock;
   readonly #names: WriteNames;
   readonly #clock: Clock;
+  readonly #waiters: LockWaiters;
 
   constructor(server: ServerAccess, replicas: number, keepLock: KeepLock) {
     this.#bucket = new LockBucket(server, { replicas, maxAgeMs: SWEEP_AGE_MS });
     this.#keepLock = keepLock;
+    this.#waiters = new LockWaiters(server);
     const { clock, newId } = machineOf(server.nc);
     this.#names = new WriteNames(newId, () => clock.now());
     this.#clock = clock;
@@ -118,9 +122,30 @@ export class NatsLocks implements LockStore {
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  async onRelease(name: string, listener: () => void): Promise<Stoppable> {
+  async onRelease(
+    name: string,
+    listener: () => void,
+    waiter?: Pick<LockWaiter, "holder" | "since">,
+  ): Promise<Stoppable> {
     requireLockName(name);
-    return this.#bucket.onRelease(name, listener);
+    // First: what confirms the listening confirms this too.
+    const leave = waiter && this.#waiters.add({ ...waiter, name });
+    try {
+      const listening = await this.#bucket.onRelease(name, listener);
+      return {
+        stop: () => {
+          leave?.();
+          return listening.stop();
+        },
+      };
+    } catch (error) {
+      leave?.();
+      throw error;
+    }
+  }
+
+  waiting(options?: WaitingQuery): Promise<readonly LockWaiter[]> {
+    return this.#waiters.ask(options);
   }
 
   async #renew(lock: HeldLock, claim: LockClaim): Promise<HeldLock> {

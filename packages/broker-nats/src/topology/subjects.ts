@@ -37,6 +37,8 @@ export class Names extends QueueSubjects {
   readonly jobLogAll: string;
   readonly whoRuns: string;
   readonly running: string;
+  /** Where those who wait for locks are asked. */
+  readonly lockWaiting: string;
   /** The subject of holders: a message on it waits, and no consumer may match it. */
   readonly delayedAll: string;
   readonly dueAll: string;
@@ -75,6 +77,7 @@ export class Names extends QueueSubjects {
     this.jobLogAll = `${ns}.log.>`;
     this.whoRuns = `${ns}.ctl.who-runs`;
     this.running = `${ns}.ctl.running`;
+    this.lockWaiting = `${ns}.ctl.lock-waiting`;
     this.delayedAll = `${ns}.delayed.>`;
     this.dueAll = `${ns}.due.>`;
     this.deadAll = `${ns}.dead.>`;
@@ -178,6 +181,11 @@ export class Names extends QueueSubjects {
   /** Where the release of a lock is told to those who wait for it. */
   lockReleased(key: string): string {
     return `${this.namespace}.ctl.lock-released.${key}`;
+  }
+
+  /** Where one that asked who waits for locks is told. */
+  lockWaiters(token: string): string {
+    return `${this.namespace}.ctl.lock-waiters.${token}`;
   }
 
   /**

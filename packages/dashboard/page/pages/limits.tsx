@@ -223,12 +223,37 @@ const LOCKS: readonly DataColumn<LockView>[] = [
     cell: ({ leftMs }) => duration(leftMs),
   },
   {
+    id: "waiting",
+    title: "wait for it",
+    value: ({ waiting }) => waiting?.count ?? 0,
+    cell: ({ waiting }) => <Waiters of={waiting} />,
+  },
+  {
     id: "release",
     title: "release",
     value: ({ name }) => name,
     cell: (lock) => <Release lock={lock} />,
   },
 ];
+
+function Waiters({ of: waiting }: { readonly of: LockView["waiting"] }): ReactElement {
+  if (waiting === undefined) return <>not known</>;
+  const { count: all, first } = waiting;
+  if (all === 0) return <>–</>;
+  const more = all - first.length;
+  return (
+    <>
+      {first.map(({ holder, since }, place) => (
+        // Several may wait in one process, which is all that they say of themselves.
+        <span key={`${place} ${holder}`} className="holder">
+          {holder}
+          <QuietSince at={since} />
+        </span>
+      ))}
+      {more === 0 ? null : <span className="holder quiet">and {count(more)} more</span>}
+    </>
+  );
+}
 
 function Release({ lock: { name, holder, leaseMs } }: { readonly lock: LockView }): ReactElement {
   return (

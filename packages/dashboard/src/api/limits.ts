@@ -1,3 +1,4 @@
+import { type LockWaiter, MillraceError } from "@millrace/core";
 import type { ShowValue } from "@millrace/telemetry/masking";
 import type { FleetGate, FleetLimits } from "../fleet/fleet.ts";
 import { askedLimits, askedLock, askedQueue } from "./changes/asked-limits.ts";
@@ -8,21 +9,25 @@ import type {
   LimitsPageView,
   QueueLimitsView,
   LimitsView,
+  LockWaitersView,
 } from "./views/limits-views.ts";
 import { MOST_GATES } from "./most.ts";
 import type { Reading } from "./reading.ts";
 import type { ChangeView } from "./views/views.ts";
 
 const MOST_LOCKS = 500;
+/** Of one lock. */
+const MOST_WAITERS = 5;
 
 export async function limits({
   fleet,
   show,
 }: Pick<Reading, "fleet" | "show">): Promise<LimitsPageView> {
-  const [queues, gates, locks] = await Promise.all([
+  const [queues, gates, locks, waiting] = await Promise.all([
     fleet.queues.limits(),
     fleet.locks.gates({ limit: MOST_GATES }),
     fleet.locks.list(),
+    fleet.locks.waiting().catch(unlessDenied),
   ]);
   return {
     queues: queues.map(queueLimitsView),
@@ -30,8 +35,22 @@ export async function limits({
     locks: locks.slice(0, MOST_LOCKS).map(({ name, holder, since, leaseMs, leftMs }) => ({
       ...{ name: String(show(name)), holder, leaseMs, leftMs },
       ...(since === undefined ? {} : { since }),
+      ...(waiting && { waiting: waitersOf(name, waiting) }),
     })),
     moreLocks: Math.max(0, locks.length - MOST_LOCKS),
+  };
+}
+
+/** Who may not hear who waits still sees who holds. */
+function unlessDenied(error: unknown): undefined {
+  if (!MillraceError.is(error, "permission-denied")) throw error;
+}
+
+function waitersOf(name: string, waiting: readonly LockWaiter[]): LockWaitersView {
+  const mine = waiting.filter((one) => one.name === name);
+  return {
+    count: mine.length,
+    first: mine.slice(0, MOST_WAITERS).map(({ holder, since }) => ({ holder, since })),
   };
 }
 

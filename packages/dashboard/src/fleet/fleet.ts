@@ -7,6 +7,7 @@ import type {
   HistoryRecord,
   JobLogLine,
   LockView,
+  LockWaiter,
   ProgressReport,
   QueueSnapshot,
   RateLimit,
@@ -240,6 +241,7 @@ export interface FleetGate {
 
 export interface FleetLocks {
   list(): Promise<readonly LockView[]>;
+  waiting(): Promise<readonly LockWaiter[]>;
   gates(query: { readonly queue?: string; readonly limit: number }): Promise<readonly FleetGate[]>;
   release(name: string, options: { readonly holder: string }): Promise<LockView | undefined>;
 }

@@ -112,6 +112,7 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
   },
   locks: {
     list: (of, limits) => of.list(limits),
+    waiting: (of, limits) => of.waiting(limits),
     gates: (of, limits) => of.gates(limits),
     release: (of, limits) => of.release("user/l", limits),
   },

@@ -122,6 +122,7 @@ const parts: { readonly [Part in PartName]: Cases<Millrace[Part]> } = {
   },
   locks: {
     list: (of) => of.list(bad()),
+    waiting: (of) => of.waiting(bad()),
     gates: (of) => of.gates(bad()),
     release: (of) => of.release("user/l", bad()),
   },

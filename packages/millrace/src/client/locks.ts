@@ -1,6 +1,7 @@
 import {
   type Broker,
   type LockView,
+  type LockWaiter,
   optionNames,
   refuseUnknown,
   requireLockName,
@@ -32,6 +33,17 @@ export interface Locks {
    */
   list(query?: { readonly prefix?: string } & CallLimits): Promise<readonly LockView[]>;
   /**
+   * Who waits for a lock in a process, by the lock's name, and who has waited longest first: calls
+   * of `millrace.lock`, and nodes that would lead. Each waiter is asked, for 0.3 s at most, and
+   * nothing is stored: one that is frozen or cut off is missing. Jobs that wait are at `gates`.
+   *
+   * @throws MillraceError `permission-denied` without the right to subscribe to `<ns>.ctl.>`
+   * @example
+   * const [first] = await millrace.locks.waiting({ prefix: "user/invoices" });
+   * if (first) console.log(`${first.holder} has waited since ${new Date(first.since)}`);
+   */
+  waiting(query?: { readonly prefix?: string } & CallLimits): Promise<readonly LockWaiter[]>;
+  /**
    * Gates at which jobs are blocked, of one queue or of all, those with the most jobs first. At
    * most `limit` of them (100); `Infinity`: all.
    */
@@ -57,6 +69,9 @@ export interface Locks {
 const LIST_NAMES = optionNames<NonNullable<Parameters<Locks["list"]>[0]>>({
   ...{ prefix: true, ...LIMITS },
 });
+const WAITING_NAMES = optionNames<NonNullable<Parameters<Locks["waiting"]>[0]>>({
+  ...{ prefix: true, ...LIMITS },
+});
 const GATES_NAMES = optionNames<NonNullable<Parameters<Locks["gates"]>[0]>>({
   ...{ queue: true, limit: true, ...LIMITS },
 });
@@ -64,7 +79,7 @@ const RELEASE_NAMES = optionNames<NonNullable<Parameters<Locks["release"]>[1]>>(
   ...{ holder: true, ...LIMITS },
 });
 export const LOCKS_LIMITS: LimitsPlaces<Locks> = {
-  ...{ list: among(0), gates: among(0), release: among(1) },
+  ...{ list: among(0), waiting: among(0), gates: among(0), release: among(1) },
 };
 /** Each round the holder has to renew between the look and the release. */
 const ROUNDS = 5;
@@ -75,6 +90,11 @@ export function locksOf(broker: Broker): Locks {
     list: async (query = {}) => {
       refuseUnknown(query, LIST_NAMES, "locks.list()");
       return locks.list(query.prefix);
+    },
+    waiting: async (query = {}) => {
+      refuseUnknown(query, WAITING_NAMES, "locks.waiting()");
+      const { prefix } = query;
+      return (await locks.waiting?.(prefix === undefined ? {} : { prefix })) ?? [];
     },
     gates: async (query = {}) => {
       refuseUnknown(query, GATES_NAMES, "locks.gates()");

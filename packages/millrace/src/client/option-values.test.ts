@@ -49,6 +49,7 @@ const CALLS: Readonly<Record<string, (t: TestRuntime) => unknown>> = {
     ),
   ),
   "locks.release holder null": ({ client }) => client.locks.release("l", js({ holder: null })),
+  "locks.waiting prefix": ({ client }) => client.locks.waiting(js({ prefix: 7 })),
   "locks.list prefix": ({ client }) => client.locks.list(js({ prefix: 7 })),
   "queues.drain delayed": ({ client }) => client.queues.drain("work", js({ delayed: "no" })),
   "queues.drain onProgress": ({ client }) => client.queues.drain("work", js({ onProgress: 7 })),

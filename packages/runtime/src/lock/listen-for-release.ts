@@ -1,4 +1,10 @@
-import { type LockStore, type Logger, recordError, type Stoppable } from "@millrace/core";
+import {
+  type LockStore,
+  type LockWaiter,
+  type Logger,
+  recordError,
+  type Stoppable,
+} from "@millrace/core";
 import type { LockDuties } from "./lock-machine.ts";
 
 /**
@@ -7,7 +13,15 @@ import type { LockDuties } from "./lock-machine.ts";
  * @returns ends it
  */
 export function listenForRelease(
-  { locks, name, log }: { readonly locks: LockStore; readonly name: string; readonly log: Logger },
+  {
+    locks,
+    waiter,
+    log,
+  }: {
+    readonly locks: LockStore;
+    readonly waiter: LockWaiter;
+    readonly log: Logger;
+  },
   say: Parameters<LockDuties["listen"]>[0],
 ): () => void {
   let state: "opening" | "open" | "ended" = "opening";
@@ -17,9 +31,13 @@ export function listenForRelease(
       log.debug({ error: recordError(error) }, "listening for a lock's release did not end well");
     });
   locks
-    .onRelease(name, () => {
-      if (state === "open") say({ type: "RELEASED" });
-    })
+    .onRelease(
+      waiter.name,
+      () => {
+        if (state === "open") say({ type: "RELEASED" });
+      },
+      waiter,
+    )
     .then(
       (listening) => {
         opened = listening;

@@ -28,7 +28,8 @@ export function lockDuties(
   claim: LockClaim = { holder: request.holder, leaseMs: request.leaseMs },
 ): LockDuties {
   const { locks, clock, random } = host;
-  const { name, leaseMs } = request;
+  const { name, holder, leaseMs } = request;
+  const waiter = { name, holder, since: clock.now() };
   const log = host.log.child({ lock: name });
   const terms = new LeaseTerms({ locks, clock, name, leaseMs }, claim);
 
@@ -85,7 +86,7 @@ export function lockDuties(
         });
     },
 
-    listen: (say) => listenForRelease({ locks, name, log }, say),
+    listen: (say) => listenForRelease({ locks, waiter, log }, say),
     onTrouble: (doing, error) => log.warn({ error: recordError(error) }, TROUBLE[doing]),
     onGranted: tell.onGranted,
     onLost: (superseded) => {

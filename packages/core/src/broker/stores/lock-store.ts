@@ -29,6 +29,15 @@ export interface LockView {
   readonly since?: number;
 }
 
+/** Who waits for a lock, in its own words. */
+export interface LockWaiter {
+  readonly name: string;
+  /** Its name for people, as `LockView.holder` once it has the lock. */
+  readonly holder: string;
+  /** Since when, epoch milliseconds by its own clock. */
+  readonly since: number;
+}
+
 /** Extends a lock's lease from outside of the event loop of its holder. */
 export interface LockKeeping {
   /**
@@ -75,8 +84,25 @@ export interface LockStore {
    * Calls the listener soon after the lock was released. It may be called too often, and not at all
    * where the connection was down or the lease ran out: a waiter also looks again when the holder's
    * lease can be over.
+   *
+   * @param waiter what `waiting` says of who listens, until it is stopped. Default: nothing
    */
-  onRelease(name: string, listener: () => void): Promise<Stoppable>;
+  onRelease(
+    name: string,
+    listener: () => void,
+    waiter?: Pick<LockWaiter, "holder" | "since">,
+  ): Promise<Stoppable>;
+  /**
+   * Who waits now, by name, and who has waited longest first. Asks everybody, and takes what is
+   * answered in time: for people. Nothing is stored about those who wait, so one that is frozen or
+   * cut off is missing.
+   *
+   * @param options.withinMs how long answers are waited for. Default 300; less where nobody waits
+   */
+  waiting?(options?: {
+    readonly prefix?: string;
+    readonly withinMs?: number;
+  }): Promise<readonly LockWaiter[]>;
   /**
    * Extends the lease from half of it on where `renew` was not called by then, because something
    * stalls the holder's event loop. To be asked for again for what `renew` returns, and ended

@@ -37,6 +37,19 @@ export interface LockView {
   readonly since?: number;
   readonly leaseMs: number;
   readonly leftMs: number;
+  /** Who waits for it in a process. Absent where that may not be heard. */
+  readonly waiting?: LockWaitersView;
+}
+
+export interface LockWaitersView {
+  readonly count: number;
+  /** Those who have waited longest, the longest first. */
+  readonly first: readonly LockWaiterView[];
+}
+
+export interface LockWaiterView {
+  readonly holder: string;
+  readonly since: number;
 }
 
 export interface LimitsView {

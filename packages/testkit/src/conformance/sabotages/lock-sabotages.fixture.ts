@@ -123,6 +123,11 @@ export const LOCK_SABOTAGES: readonly Sabotage[] = [
     }),
   },
   {
+    wrong: "waiters that nobody is told of",
+    noticedBy: "locks: who waits says so",
+    spoil: (honest) => ({ locks: withOwn(honest.locks, { waiting: async () => [] }) }),
+  },
+  {
     wrong: "a listener that cannot be stopped",
     noticedBy: "locks: who stopped listening",
     spoil: (honest) => ({

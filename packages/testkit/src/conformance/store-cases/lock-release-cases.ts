@@ -4,6 +4,9 @@ import { type ConformanceCase, conformanceCase, type Scene, sharedCase } from ".
 
 import { acquire, longLeaseOf } from "./lock-scene.ts";
 
+/** Where somebody waits, all of it passes. */
+const ASK_MS = 1_000;
+
 function keepingCase(name: string, body: (scene: Scene) => Promise<void>): ConformanceCase {
   return {
     ...conformanceCase(name, body),
@@ -61,6 +64,38 @@ export const lockReleaseCases: readonly ConformanceCase[] = [
     await scene.harness.eventually("the release to be told", () => told);
     assert.ok(await other.locks.acquire(lock.name, { holder: "b", leaseMs: longLeaseOf(scene) }));
   }),
+
+  sharedCase(
+    "locks: who waits says so to whoever asks, and no more when it stops",
+    async (scene) => {
+      const other = await scene.connect();
+      const ask = async (prefix: string) => {
+        assert.ok(other.locks.waiting, "the store can't say who waits");
+        return other.locks.waiting({ prefix, withinMs: ASK_MS });
+      };
+      const wait = async (name: string, holder: string, since: number) => {
+        const listening = await scene.broker.locks.onRelease(name, () => {}, { holder, since });
+        scene.later(() => listening.stop());
+        return listening;
+      };
+      const name = `lock-${scene.queue}`;
+      assert.deepEqual(await ask(name), []);
+      await wait(`${name}-b`, "late", 2_000);
+      await wait(`${name}-b`, "early", 1_000);
+      const first = await wait(`${name}-a`, "one", 3_000);
+      const silent = await scene.broker.locks.onRelease(`${name}-a`, () => {});
+      scene.later(() => silent.stop());
+      await wait(`other-${name}`, "another", 1_000);
+      assert.deepEqual(await ask(name), [
+        { name: `${name}-a`, holder: "one", since: 3_000 },
+        { name: `${name}-b`, holder: "early", since: 1_000 },
+        { name: `${name}-b`, holder: "late", since: 2_000 },
+      ]);
+      await first.stop();
+      await first.stop();
+      assert.deepEqual(await ask(`${name}-a`), []);
+    },
+  ),
 
   conformanceCase(
     "locks: two calls at once are two holders, also with one claim",

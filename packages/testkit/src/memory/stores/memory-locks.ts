@@ -4,10 +4,12 @@ import {
   type LockClaim,
   type LockStore,
   type LockView,
+  type LockWaiter,
   MillraceError,
   requireLease,
   requireLockName,
   type Stoppable,
+  waitersInOrder,
 } from "@millrace/core";
 import type { Connection } from "../connection.ts";
 
@@ -22,6 +24,7 @@ export class LockTable {
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
   readonly #listeners = new Map<string, Set<() => void>>();
+  readonly waiting = new Set<LockWaiter>();
   #lastToken = 0;
 
   constructor(clock: Clock) {
@@ -135,10 +138,17 @@ export class MemoryLocks implements LockStore {
   }
 
   /** What is released while the line is down stays untold, as on a server. */
-  async onRelease(name: string, listener: () => void): Promise<Stoppable> {
+  async onRelease(
+    name: string,
+    listener: () => void,
+    waiter?: Pick<LockWaiter, "holder" | "since">,
+  ): Promise<Stoppable> {
     requireLockName(name);
     this.#connection.reach();
     let stopped = false;
+    const { waiting } = this.#table;
+    const entry = waiter && { name, holder: waiter.holder, since: waiter.since };
+    if (entry !== undefined) waiting.add(entry);
     const unlisten = this.#table.listen(name, () => {
       if (!this.#connection.isConnected) return;
       queueMicrotask(() => {
@@ -148,7 +158,16 @@ export class MemoryLocks implements LockStore {
     return this.#connection.attach(() => {
       stopped = true;
       unlisten();
+      if (entry !== undefined) waiting.delete(entry);
     });
+  }
+
+  async waiting({ prefix = "" }: { readonly prefix?: string } = {}): Promise<
+    readonly LockWaiter[]
+  > {
+    this.#connection.reach();
+    this.#answer();
+    return waitersInOrder(this.#table.waiting, prefix);
   }
 
   #isHeld(lock: HeldLock): boolean {
