@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -116,6 +116,31 @@ describeEachServer("millrace records", (server) => {
       expect(refused.json()).toMatchObject({ error: { code: "record-store-failed" } });
     },
   );
+
+  test("who shows records may know more secrets than the node that kept them, and lines that are none are passed over", async () => {
+    const kept = {
+      ...{ recordId: "r", id: "a", name: "mail", queue: "mail", attempt: 1, node: "n" },
+      ...{ state: "dead", outcome: "buried", at: 1_000, reason: "of EMP-123", tags: ["EMP-123"] },
+      ...{ payload: { iban: "DE02", token: "x" }, output: { to: "EMP-123" } },
+      error: { type: "Error", message: "no EMP-123" },
+    };
+    const lines = [kept, { id: "a", at: 1 }, { ...kept, at: 1e300 }, { ...kept, error: null }];
+    await writeFile(
+      join(dir, "executions-2031-01-01T00-00-00-000Z-0a0b0c0d.ndjson"),
+      lines.map((line) => `${JSON.stringify(line)}\n`).join(""),
+    );
+    Object.assign(env, { MILLRACE_MASK_KEYS: "iban", MILLRACE_MASK_PATTERNS: "EMP-\\d+" });
+    expect(await find("--records-dir", dir, "--outcome", "buried")).toEqual([
+      {
+        ...kept,
+        ...{ reason: "of ***", tags: ["***"], payload: { iban: "***", token: "***" } },
+        ...{ output: { to: "***" }, error: { type: "Error", message: "no ***" } },
+      },
+    ]);
+    const shown = await millraceHere(["records", "--records-dir", dir], { env });
+    expect(shown).toMatchObject({ code: 0, err: "" });
+    expect(shown.out).not.toContain("EMP-123");
+  });
 
   test("a place that is not configured is refused", async () => {
     const refused = await millraceHere(["records", "--from", "file", "--json"], { env });

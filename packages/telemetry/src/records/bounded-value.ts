@@ -1,3 +1,5 @@
+import { types } from "node:util";
+
 /** The room that is left, in characters; spent as a value is copied. */
 export interface Room {
   left: number;
@@ -7,17 +9,30 @@ const MAX_DEPTH = 32;
 /** What a number, a brace or a comma is taken for. */
 const SMALL = 8;
 
+/** Stands for what can't be read: a getter, a trap or a `toJSON` of its own threw. */
+export const UNREADABLE = "(unreadable)";
+
 /**
- * A copy of any value as plain JSON data, of about as many characters as there is room. What has no
- * room is left out whole and a note stands in its place: a text that were cut could show half a
- * secret that masking no longer recognizes. Takes time by the limit, not by the value's size. May
- * throw where the value's own getters do.
+ * A copy of any value as plain JSON data, of about as many characters as there is room: of an
+ * object with a `toJSON` what that gives, as it is sent and stored. What has no room is left out
+ * whole and a note stands in its place: a text that were cut could show half a secret that masking
+ * no longer recognizes. Takes time by the limit, not by the value's size. May throw where the
+ * value's own getters do.
  */
 export function boundedValue(value: unknown, room: Room): unknown {
   return copy(value, room, 0);
 }
 
-function copy(value: unknown, room: Room, depth: number): unknown {
+/**
+ * The same text by itself, with no half characters. A part of a longer text keeps the whole of that
+ * in memory.
+ */
+export function flatText(text: string): string {
+  return Buffer.from(text).toString();
+}
+
+/** @param mayConvert false for what a `toJSON` has given, which is not asked again */
+function copy(value: unknown, room: Room, depth: number, mayConvert = true): unknown {
   switch (typeof value) {
     case "string":
       return copyText(value, room);
@@ -34,23 +49,38 @@ function copy(value: unknown, room: Room, depth: number): unknown {
   }
   room.left -= SMALL;
   if (value === null) return null;
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
-  if (ArrayBuffer.isView(value)) return `(${value.byteLength} bytes)`;
+  if (types.isDate(value)) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+  if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value))
+    return `(${value.byteLength} bytes)`;
   if (depth >= MAX_DEPTH) return "(too deep)";
-  return Array.isArray(value) ? copyList(value, room, depth) : copyMap(value, room, depth);
+  if (mayConvert && "toJSON" in value && typeof value.toJSON === "function")
+    return copy(converted(value as { toJSON: () => unknown }), room, depth + 1, false);
+  if (Array.isArray(value)) return copyList(value, value.length, room, depth);
+  if (types.isSet(value)) return copyList(value, value.size, room, depth);
+  if (types.isMap(value)) return copyMap(namedEntries(value), value.size, room, depth);
+  const keys = Object.keys(value);
+  return copyMap(fieldsOf(value, keys), keys.length, room, depth);
+}
+
+function converted(value: { toJSON: () => unknown }): unknown {
+  try {
+    return value.toJSON();
+  } catch {
+    return UNREADABLE;
+  }
 }
 
 function copyText(text: string, room: Room): string {
   if (text.length > room.left) return `(${text.length} characters)`;
   room.left -= text.length + SMALL;
-  return text.toWellFormed();
+  return flatText(text);
 }
 
-function copyList(list: readonly unknown[], room: Room, depth: number): unknown[] {
+function copyList(list: Iterable<unknown>, size: number, room: Room, depth: number): unknown[] {
   const copied: unknown[] = [];
   for (const item of list) {
     if (room.left <= 0) {
-      copied.push(`(${list.length - copied.length} more)`);
+      copied.push(`(${size - copied.length} more)`);
       break;
     }
     copied.push(copy(item, room, depth + 1) ?? null);
@@ -58,16 +88,33 @@ function copyList(list: readonly unknown[], room: Room, depth: number): unknown[
   return copied;
 }
 
-function copyMap(map: object, room: Room, depth: number): object {
+/** Each is read when its turn comes: there may be far more than there is room for. */
+function* fieldsOf(value: object, keys: readonly string[]): Iterable<[string, unknown]> {
+  for (const key of keys) yield [key, (value as Record<string, unknown>)[key]];
+}
+
+/** A key that is no text is only named: it may be anything. */
+function* namedEntries(map: ReadonlyMap<unknown, unknown>): Iterable<[string, unknown]> {
+  for (const [key, value] of map)
+    yield [typeof key === "object" || typeof key === "function" ? "(key)" : String(key), value];
+}
+
+function copyMap(
+  entries: Iterable<[string, unknown]>,
+  size: number,
+  room: Room,
+  depth: number,
+): object {
   const copied: [string, unknown][] = [];
-  const keys = Object.keys(map);
-  for (const [index, key] of keys.entries()) {
+  let seen = 0;
+  for (const [key, value] of entries) {
     room.left -= key.length + SMALL;
     if (room.left <= 0) {
-      copied.push(["…", `(${keys.length - index} more)`]);
+      copied.push(["…", `(${size - seen} more)`]);
       break;
     }
-    const item = copy((map as Record<string, unknown>)[key], room, depth + 1);
+    seen += 1;
+    const item = copy(value, room, depth + 1);
     if (item !== undefined) copied.push([key.toWellFormed(), item]);
   }
   // `fromEntries` defines keys, so that one called __proto__ stays a key.

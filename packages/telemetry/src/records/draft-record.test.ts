@@ -1,9 +1,15 @@
+import { randomBytes } from "node:crypto";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { recordError } from "@millrace/core";
 import { expect, test } from "vitest";
 import type { Mask } from "../masking/create-mask.ts";
 import { DEFAULT_SHAPE, draftRecord, isRecorded } from "./draft-record.ts";
 import { envelope, settled } from "./record.fixture.ts";
 
 const makeRecord = (...given: Parameters<typeof draftRecord>) => draftRecord(...given).record();
+
+setFlagsFromString("--expose-gc");
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 
@@ -70,6 +76,102 @@ test("payload and output are masked and bounded; the handler's own are untouched
     when: "1970-01-01T00:00:00.000Z",
   });
   expect({ payload, output }).toEqual(before);
+});
+
+test("what a toJSON hides is in no record; dates and bytes stay, maps and sets are what is in them", () => {
+  class User {
+    readonly name = "ada";
+    readonly nationalId = "19840101";
+    toJSON(): object {
+      return { name: this.name };
+    }
+  }
+  const output = {
+    user: new User(),
+    link: new URL("https://x.test/a"),
+    map: new Map<unknown, unknown>([
+      ["a", new User()],
+      [1, 2],
+      [{}, 3],
+    ]),
+    set: new Set([1, "b"]),
+    broken: {
+      secret: "hunter2",
+      toJSON: () => {
+        throw new Error("no");
+      },
+    },
+    endless: { toJSON: () => ({ toJSON: () => "not asked", own: 1 }) },
+    when: new Date(0),
+    bytes: Buffer.from("abc"),
+    buffer: new ArrayBuffer(4),
+  };
+  const record = makeRecord(settled({ output }), envelope(), undefined, DEFAULT_SHAPE);
+  expect(record.output).toEqual({
+    user: { name: "ada" },
+    link: "https://x.test/a",
+    map: { a: { name: "ada" }, "1": 2, "(key)": 3 },
+    set: [1, "b"],
+    broken: "(unreadable)",
+    endless: { own: 1 },
+    when: "1970-01-01T00:00:00.000Z",
+    bytes: "(3 bytes)",
+    buffer: "(4 bytes)",
+  });
+});
+
+test("tags and reasons are masked", () => {
+  const record = makeRecord(
+    settled({ state: "cancelled", outcome: "cancelled", reason: "key was password=hunter2" }),
+    envelope({ tags: ["eu", "Bearer c3VwZXI0c2VjcmV0"] }),
+    undefined,
+    DEFAULT_SHAPE,
+  );
+  expect(record).toMatchObject({ reason: "key was password=***", tags: ["eu", "Bearer ***"] });
+});
+
+test("all that waits is counted: tags, reasons, errors with their fields", () => {
+  const text = "x".repeat(1_000);
+  const charsOf = (...[execution, of]: Parameters<typeof makeRecord>): number =>
+    draftRecord(execution, of, undefined, DEFAULT_SHAPE).chars;
+  const plain = charsOf(settled(), envelope(), undefined, DEFAULT_SHAPE);
+  const error = { type: "E", message: text, fields: { code: text } };
+  for (const [execution, of, more] of [
+    [settled(), envelope({ tags: [text, text] }), 2_000],
+    [settled({ reason: text }), envelope(), 1_000],
+    [settled({ error }), envelope(), 2_000],
+  ] as const)
+    expect(charsOf(execution, of, undefined, DEFAULT_SHAPE)).toBeGreaterThanOrEqual(plain + more);
+});
+
+test("a part of a long text keeps none of the rest in memory", () => {
+  const collect = runInNewContext("gc") as () => void;
+  const before = (collect(), process.memoryUsage().heapUsed);
+  const drafts = Array.from({ length: 50 }, (_, i) => {
+    const page = randomBytes(300_000).toString("hex") + String(i);
+    const part = page.slice(0, 80);
+    return draftRecord(
+      settled({
+        output: { part },
+        reason: part,
+        id: part,
+        name: part,
+        error: recordError(new Error(page)),
+      }),
+      envelope({
+        tags: [part],
+        payload: [part],
+        parent: { id: part, queue: part },
+        headers: { traceparent: `${page}00-${TRACE}-b7ad6b7169203331-01`.slice(page.length) },
+      }),
+      undefined,
+      DEFAULT_SHAPE,
+    );
+  });
+  collect();
+  // Some 30 MB where the pages are kept.
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(5_000_000);
+  expect(drafts).toHaveLength(50);
 });
 
 test("lists and maps beyond the limit say how much is missing", () => {

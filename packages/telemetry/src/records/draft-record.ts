@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
 import {
+  defined,
   type Envelope,
   type RecordedError,
+  type RecordedFields,
   type SettledExecution,
   traceIdOf,
 } from "@millrace/core";
 import { createMask, type Mask } from "../masking/create-mask.ts";
-import { boundedValue, type Room } from "./bounded-value.ts";
+import { boundedValue, flatText, type Room, UNREADABLE } from "./bounded-value.ts";
 import type { ExecutionRecord } from "./execution-record.ts";
 
 export interface RecordShape {
@@ -41,6 +43,9 @@ export interface RecordDraft {
 
 /** What a record takes beside its values. */
 const BASE_CHARS = 500;
+const TAG_CHARS = 8;
+/** They take up to 1,024 bytes of JSON, which are fewer than their values are taken for. */
+const MAX_FIELD_CHARS = 8_192;
 
 export function draftRecord(
   execution: SettledExecution,
@@ -49,22 +54,55 @@ export function draftRecord(
   { maxValueChars, mask }: RecordShape,
 ): RecordDraft {
   const rooms = { payload: { left: maxValueChars }, output: { left: maxValueChars } };
-  const payload = bounded(envelope.payload, rooms.payload);
-  const output = bounded(execution.output, rooms.output);
-  const { error } = execution;
   const base = baseOf(execution, envelope, traceId);
-  const errorChars = error === undefined ? 0 : error.message.length + (error.stack?.length ?? 0);
+  let unmasked: Unmasked | undefined = {
+    payload: bounded(envelope.payload, rooms.payload),
+    output: bounded(execution.output, rooms.output),
+    error: execution.error === undefined ? undefined : flatError(execution.error),
+    reason: execution.reason === undefined ? undefined : flatText(execution.reason),
+    tags: envelope.tags?.map(flatText),
+  };
+  const valueChars = 2 * maxValueChars - rooms.payload.left - rooms.output.left;
   let made: ExecutionRecord | undefined;
   return {
-    chars: BASE_CHARS + errorChars + 2 * maxValueChars - rooms.payload.left - rooms.output.left,
-    record: () =>
-      (made ??= {
-        ...base,
-        ...(error === undefined ? {} : { error: maskedError(error, mask) }),
-        ...(payload === undefined ? {} : { payload: masked(payload, mask) }),
-        ...(output === undefined ? {} : { output: masked(output, mask) }),
-      }),
+    chars: BASE_CHARS + valueChars + textChars(unmasked),
+    record() {
+      if (unmasked !== undefined) made = { ...base, ...shown(unmasked, mask) };
+      // Or both would wait for a handler that is slow.
+      unmasked = undefined;
+      return made as ExecutionRecord;
+    },
   };
+}
+
+/** What a job's people wrote. */
+interface Unmasked {
+  readonly payload: unknown;
+  readonly output: unknown;
+  readonly error: RecordedError | undefined;
+  readonly reason: string | undefined;
+  readonly tags: readonly string[] | undefined;
+}
+
+function textChars({ error, reason = "", tags = [] }: Unmasked): number {
+  return (
+    reason.length +
+    tags.reduce((sum, tag) => sum + tag.length + TAG_CHARS, 0) +
+    (error === undefined ? 0 : JSON.stringify(error).length)
+  );
+}
+
+function shown(
+  { payload, output, error, reason, tags }: Unmasked,
+  mask: Mask,
+): Partial<ExecutionRecord> {
+  return defined({
+    reason: reason === undefined ? undefined : maskedText(reason, mask),
+    tags: tags?.map((tag) => maskedText(tag, mask)),
+    error: error === undefined ? undefined : maskedError(error, mask),
+    payload: payload === undefined ? undefined : masked(payload, mask),
+    output: output === undefined ? undefined : masked(output, mask),
+  });
 }
 
 function baseOf(
@@ -73,13 +111,14 @@ function baseOf(
   traceId: string | undefined,
 ): ExecutionRecord {
   const { id, name, queue, node, state, outcome, at } = execution;
-  const { startedAt, durationMs, notBefore, reason, parent } = execution;
+  const { startedAt, durationMs, notBefore, parent } = execution;
   const trace = traceId ?? traceIdOf(envelope.headers);
   return {
     recordId: randomUUID(),
-    id,
-    name,
-    queue,
+    // Parts of a message's text, as it was read.
+    id: flatText(id),
+    name: flatText(name),
+    queue: flatText(queue),
     attempt: envelope.attempts + 1,
     ...(envelope.maxAttempts === undefined ? {} : { maxAttempts: envelope.maxAttempts }),
     node,
@@ -90,14 +129,28 @@ function baseOf(
     at,
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(state === "requeued" ? { retryDelayMs: Math.max(0, (notBefore ?? at) - at) } : {}),
-    ...(reason === undefined ? {} : { reason }),
-    ...(trace === undefined ? {} : { traceId: trace }),
-    ...(parent === undefined ? {} : { parent }),
-    ...(envelope.tags === undefined ? {} : { tags: envelope.tags }),
+    ...(trace === undefined ? {} : { traceId: flatText(trace) }),
+    ...(parent === undefined
+      ? {}
+      : { parent: { id: flatText(parent.id), queue: flatText(parent.queue) } }),
   };
 }
 
-const UNREADABLE = "(unreadable)";
+/** Its message may be a part of a page that a server sent. */
+function flatError({ type, message, stack, fields }: RecordedError): RecordedError {
+  return {
+    type: flatText(type),
+    message: flatText(message),
+    ...(stack === undefined ? {} : { stack: flatText(stack) }),
+    // They are bounded where they are recorded.
+    ...(fields === undefined ? {} : { fields: flatFields(fields) }),
+  };
+}
+
+function flatFields(fields: RecordedFields): RecordedFields {
+  const flat = bounded(fields, { left: MAX_FIELD_CHARS });
+  return typeof flat === "object" && flat !== null ? (flat as RecordedFields) : {};
+}
 
 function bounded(value: unknown, room: Room): unknown {
   if (value === undefined || room.left === 0) return undefined;
@@ -114,6 +167,14 @@ function maskedError(error: RecordedError, mask: Mask): RecordedError {
     return mask.error(error);
   } catch {
     return { type: UNREADABLE, message: UNREADABLE };
+  }
+}
+
+function maskedText(text: string, mask: Mask): string {
+  try {
+    return mask.text(text);
+  } catch {
+    return UNREADABLE;
   }
 }
 

@@ -115,6 +115,13 @@ test("a handler that hangs costs the others nothing; what finds no room is dropp
   });
 });
 
+test("what handlers of one name drop is counted together", () => {
+  const { handler } = memory();
+  const { records } = pipeline([handler, memory().handler], { maxRecords: 1 });
+  recordMany(records, ["a", "b", "c"]);
+  expect(records.dropped).toEqual({ memory: 4 });
+});
+
 test("what is held is bounded by its size too", () => {
   const { handler } = memory();
   const { records } = pipeline([handler], { maxChars: 1_000 });

@@ -103,7 +103,11 @@ export function executionRecords(options: ExecutionRecordsOptions): ExecutionRec
   let closed: Promise<void> | undefined;
   return {
     get dropped() {
-      return Object.fromEntries(lanes.map(({ handler, lane }) => [handler.name, lane.dropped]));
+      const dropped: Record<string, number> = {};
+      // Of one name there may be several, as in the metric.
+      for (const { handler, lane } of lanes)
+        dropped[handler.name] = (dropped[handler.name] ?? 0) + lane.dropped;
+      return dropped;
     },
     record(execution, envelope, traceId) {
       if (!isRecorded(execution)) return;

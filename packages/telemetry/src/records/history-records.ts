@@ -83,7 +83,7 @@ function fromHistory(record: HistoryRecord, mask: Mask): ExecutionRecord {
     at,
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(state === "requeued" ? { retryDelayMs: Math.max(0, (notBefore ?? at) - at) } : {}),
-    ...(reason === undefined ? {} : { reason }),
+    ...(reason === undefined ? {} : { reason: mask.text(reason) }),
     ...(error === undefined ? {} : { error: mask.error(error) }),
     ...defined({ traceId, parent }),
     ...(output === undefined

@@ -5,6 +5,7 @@ import {
   type RecordHandler,
   type RecordQuery,
 } from "@millrace/telemetry/records";
+import { shownError, type ShowValue, showValue } from "@millrace/telemetry/masking";
 import type { Config } from "../../config/fields.ts";
 import { maskOf } from "../../config/mask-of.ts";
 import { oneOf, text, whole } from "../../config/field-kinds.ts";
@@ -31,6 +32,7 @@ const OUTCOMES = [
   "expired",
   "rejected",
   "crashed",
+  "buried",
 ] as const satisfies readonly ExecutionRecord["outcome"][];
 
 const COLUMNS: readonly Column<ExecutionRecord>[] = [
@@ -114,10 +116,27 @@ async function find(
   config: Config,
 ): Promise<readonly ExecutionRecord[]> {
   const store = from ?? configuredStores(config)[0] ?? "history";
-  if (store !== "history") return ask(openStore(store, config), query);
-  return withClient(config, ({ broker }) =>
-    ask(historyRecords(broker.history, { mask: maskOf(config) }), query),
-  );
+  const mask = maskOf(config);
+  if (store !== "history") {
+    const kept = await ask(openStore(store, config), query);
+    return kept.map((record) => shown(record, showValue(false, mask)));
+  }
+  return withClient(config, ({ broker }) => ask(historyRecords(broker.history, { mask }), query));
+}
+
+/** Who shows a record may know more secrets than the node that has kept it. */
+function shown(record: ExecutionRecord, show: ShowValue): ExecutionRecord {
+  const { payload, output, error, reason, tags } = record;
+  return {
+    ...record,
+    ...defined({
+      payload: payload === undefined ? undefined : show(payload),
+      output: output === undefined ? undefined : show(output),
+      error: error === undefined ? undefined : shownError(error, show),
+      reason: reason === undefined ? undefined : String(show(reason)),
+      tags: tags?.map((tag) => String(show(tag))),
+    }),
+  };
 }
 
 async function ask(

@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import { CLOCK_SLACK_MS, MillraceError } from "@millrace/core";
+import { CLOCK_SLACK_MS, LATEST_DATE_MS, MillraceError } from "@millrace/core";
 import { type ExecutionRecord, matches } from "../execution-record.ts";
 import { newest } from "../newest.ts";
 import type { RecordQuery } from "../record-handler.ts";
@@ -62,15 +62,35 @@ async function readFile(path: string, query: RecordQuery): Promise<readonly Exec
 function parse(line: string): ExecutionRecord | undefined {
   try {
     const value: unknown = JSON.parse(line);
-    const isRecord =
-      typeof value === "object" &&
-      value !== null &&
-      "at" in value &&
-      typeof value.at === "number" &&
-      "id" in value &&
-      typeof value.id === "string";
-    return isRecord ? (value as ExecutionRecord) : undefined;
+    return isRecord(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+const TEXTS = ["id", "name", "queue", "node", "state", "outcome"];
+
+/** Whether it has what each record has had ever since: anyone may have written to the file. */
+function isRecord(value: unknown): value is ExecutionRecord {
+  if (typeof value !== "object" || value === null) return false;
+  const fields = value as Readonly<Record<string, unknown>>;
+  const { at, attempt, error } = fields;
+  return (
+    TEXTS.every((name) => typeof fields[name] === "string") &&
+    typeof attempt === "number" &&
+    typeof at === "number" &&
+    Math.abs(at) <= LATEST_DATE_MS &&
+    (error === undefined || isError(error))
+  );
+}
+
+function isError(error: unknown): boolean {
+  return (
+    typeof error === "object" &&
+    error !== null &&
+    "type" in error &&
+    typeof error.type === "string" &&
+    "message" in error &&
+    typeof error.message === "string"
+  );
 }
