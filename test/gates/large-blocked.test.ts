@@ -1,6 +1,7 @@
 import { defineJob, encodeMsgpack, systemClock, UNSETTLED, type Envelope } from "@millrace/core";
 import { purgeQueue } from "@millrace/runtime";
 import { connect, headers as natsHeaders } from "@nats-io/transport-node";
+import { connect as connectClient } from "millrace";
 import { expect, it } from "vitest";
 import { encodeGate } from "../../packages/broker-nats/src/messages/gate-header.ts";
 import { gateToken } from "../../packages/broker-nats/src/messages/gate-token.ts";
@@ -54,6 +55,22 @@ describeEachServer("a job that is nearly too large for its queue", (server) => {
     await haveRun(ran, ["nearly", "small"]);
     expect(await broker.blocked.release(QUEUE, GATE, 1)).toBe(0);
     expect((await broker.blocked.list()).map(({ envelope }) => envelope.id)).toEqual(["never"]);
+  });
+
+  it("can be cancelled, though its queue takes it no more", async () => {
+    const { broker, ran, namespace } = await startLimited(server);
+    const nc = await connect({ servers: server.url });
+    cleanUpLater(() => nc.close());
+    await nc.request(...blockedAs(namespace, "never", MOST + 10));
+    const client = await connectClient({ servers: server.url, namespace, env: {} });
+    cleanUpLater(() => client.close());
+    const cancelled = await client.cancel("never", { reason: "no use", wait: "30s" });
+    expect(cancelled).toMatchObject({ state: "cancelled" });
+    expect(await broker.blocked.count()).toBe(0);
+    expect((await broker.history.read({ id: "never" })).at(-1)).toMatchObject({
+      ...{ state: "cancelled", reason: "no use", queue: QUEUE },
+    });
+    expect(ran).toEqual([]);
   });
 
   it("is left by a purge, which ends", async () => {

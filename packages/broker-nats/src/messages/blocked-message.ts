@@ -1,4 +1,4 @@
-import { type Envelope, type Lane, messageIdOf } from "@millrace/core";
+import { cancelReason, type Envelope, type Lane, messageIdOf, writeEnvelope } from "@millrace/core";
 import { forwardHeaders } from "./forward-headers.ts";
 import type { EditableMessage } from "../publish/batch.ts";
 import { encodeHeaders } from "../wire/headers.ts";
@@ -105,6 +105,21 @@ export function bareWokenMessage({ headers, ...message }: EditableMessage): Edit
     ...bare
   } = headers;
   return { ...message, headers: bare };
+}
+
+/**
+ * The same of a job that is let in to be cancelled, and is too large for its queue as it is: no
+ * node runs it any more, so that none misses its payload.
+ */
+export function cancelledWokenMessage(
+  woken: EditableMessage,
+  envelope: Envelope,
+  reason: string,
+): EditableMessage {
+  const { headers, subject } = bareWokenMessage(woken);
+  const { "Content-Type": _form, ...bare } = headers;
+  const data = writeEnvelope({ ...envelope, payload: null, cancelled: cancelReason(reason) });
+  return { subject, data, headers: bare };
 }
 
 /** The lane of a job whose subject does not show it. */

@@ -22,7 +22,7 @@ import { endsOf } from "../reads/scan.ts";
 import { orWithoutStream, request } from "../jetstream-errors.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { EditableMessage } from "../publish/batch.ts";
-import type { PubAck } from "../publish/pub-ack.ts";
+import { publishFirstFitting } from "../publish/first-fitting.ts";
 import { Believed } from "../machine/believed.ts";
 import type { OwnWords } from "../publish/own-words.ts";
 import { countMessages } from "../reads/count-messages.ts";
@@ -33,7 +33,12 @@ import { readStream, type StreamMessage, type StreamRange } from "../reads/read-
 import type { ServerAccess } from "./server-access.ts";
 import { decodeGate } from "../messages/gate-header.ts";
 import { gateToken } from "../messages/gate-token.ts";
-import { bareWokenMessage, laneOf, wokenMessage } from "../messages/blocked-message.ts";
+import {
+  bareWokenMessage,
+  cancelledWokenMessage,
+  laneOf,
+  wokenMessage,
+} from "../messages/blocked-message.ts";
 
 const DEFAULT_LIMIT = 100;
 /** Moved side by side. */
@@ -47,6 +52,13 @@ export interface BlockedParts {
   readonly ownWords: OwnWords;
   readonly earlier: EarlierCopies;
   readonly onProblem: (error: unknown, doing: string) => void;
+}
+
+interface Move {
+  readonly permit?: string | undefined;
+  readonly wasMoved: boolean;
+  /** Why the job is cancelled. */
+  readonly reason?: string | undefined;
 }
 
 /** Blocked jobs in one stream, a subject for each gate. */
@@ -100,7 +112,7 @@ export class NatsBlocked implements BlockedStore {
   async releaseJob(
     queue: string,
     id: string,
-    { sequence, ...meant }: MeantRelease = {},
+    { sequence, reason, ...meant }: MeantRelease = {},
   ): Promise<boolean> {
     const isIt = (message: StreamMessage): boolean => {
       const job = this.#jobOf(message);
@@ -108,7 +120,8 @@ export class NatsBlocked implements BlockedStore {
     };
     const blocked = await this.#find(requireQueueName(queue), requireId(id), isIt, sequence);
     if (blocked === undefined) return false;
-    return this.#move(queue, blocked, undefined, await this.#wasMovedLongAgo(blocked));
+    const how = { wasMoved: await this.#wasMovedLongAgo(blocked), reason };
+    return this.#move(queue, blocked, how);
   }
 
   async gates(queue?: string): Promise<readonly BlockedGate[]> {
@@ -189,7 +202,7 @@ export class NatsBlocked implements BlockedStore {
     const passedOver = String(blocked.sequence);
     if (this.#passedOver.has(passedOver)) return false;
     try {
-      return await this.#move(queue, blocked, permit, wasMoved);
+      return await this.#move(queue, blocked, { permit, wasMoved });
     } catch (error) {
       if (!OF_ONE_JOB.some((code) => MillraceError.is(error, code))) throw error;
       this.#passedOver.add(passedOver);
@@ -206,14 +219,17 @@ export class NatsBlocked implements BlockedStore {
   async #move(
     queue: string,
     blocked: StreamMessage,
-    permit: string | undefined,
-    wasMoved: boolean,
+    { permit, wasMoved, reason }: Move,
   ): Promise<boolean> {
     const { jsm, names } = this.#server;
     let mine = false;
     if (!wasMoved) {
       const woken = wokenMessage(blocked, queue, names, permit);
-      let [publication, ack] = await this.#publish(woken);
+      // One that an earlier version blocked may not fit with all that is known of its waiting.
+      let [publication, ack] = await publishFirstFitting(this.#publisher, woken, [
+        () => bareWokenMessage(woken),
+        () => this.#toCancel(blocked, woken, reason),
+      ]);
       const job = this.#ownWords.mayBeAnothers(ack) ? this.#jobOf(blocked)?.envelope : undefined;
       if (job !== undefined) ack = await this.#ownWords.insist({ publication, job }, ack);
       const { duplicate, attempts } = ack;
@@ -226,17 +242,14 @@ export class NatsBlocked implements BlockedStore {
     return mine;
   }
 
-  /** One that an earlier version blocked may not fit with all that is known of its waiting. */
-  async #publish(woken: EditableMessage): Promise<readonly [EditableMessage, PubAck]> {
-    const publish = ({ subject, data, headers }: EditableMessage): Promise<PubAck> =>
-      this.#publisher.publish(subject, data, headers);
-    try {
-      return [woken, await publish(woken)];
-    } catch (error) {
-      if (!MillraceError.is(error, "payload-too-large")) throw error;
-      const bare = bareWokenMessage(woken);
-      return [bare, await publish(bare)];
-    }
+  #toCancel(
+    blocked: StreamMessage,
+    woken: EditableMessage,
+    reason: string | undefined,
+  ): EditableMessage | undefined {
+    if (reason === undefined) return undefined;
+    const job = this.#jobOf(blocked);
+    return job && cancelledWokenMessage(woken, job.envelope, reason);
   }
 
   /**

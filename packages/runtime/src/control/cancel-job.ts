@@ -13,5 +13,5 @@ export async function cancelJob(
   // A delayed job would be settled no sooner than its time.
   const brought = await broker.delayed.move(job.id, job.queue, "now", { cancellation });
   // Nor one that is blocked at a gate, before it is let in.
-  if (!brought) await broker.blocked.releaseJob(job.queue, job.id);
+  if (!brought) await broker.blocked.releaseJob(job.queue, job.id, { reason });
 }

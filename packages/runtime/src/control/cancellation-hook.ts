@@ -1,4 +1,4 @@
-import type { Broker } from "@millrace/core";
+import { type Broker, defined } from "@millrace/core";
 import type { SettlementHook } from "../execution/settle/settlement-hook.ts";
 import type { Cancellations } from "./cancellations.ts";
 
@@ -24,7 +24,10 @@ export function cancellationHook(broker: Broker, cancellations: Cancellations): 
           cancellation: cancellations.of(envelope),
         });
       else if (settlement.steps.some((step) => step.do === "block"))
-        await broker.blocked.releaseJob(envelope.queue, envelope.id, envelope);
+        await broker.blocked.releaseJob(envelope.queue, envelope.id, {
+          createdAt: envelope.createdAt,
+          ...defined({ reason: cancellations.of(envelope)?.reason }),
+        });
     },
   };
 }

@@ -44,6 +44,11 @@ export interface ReleaseOptions {
 
 /** Which job is let in. */
 export interface MeantRelease extends Pick<Cancellation, "createdAt"> {
+  /**
+   * Why it is cancelled: where its queue refuses it for its size, it is let in for that alone,
+   * without its payload. Default: then it stays where it is.
+   */
+  readonly reason?: string;
   /** Where it lies, as `list` says it. */
   readonly sequence?: number;
 }

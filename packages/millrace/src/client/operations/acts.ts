@@ -127,9 +127,17 @@ function cancels(broker: Broker, clock: Clock, things: KeptThings, reason: strin
       }
     } finally {
       // Those that were cancelled before one met a defect, too.
-      for (const outcome of await letIn(broker, items, outcomes, requireHeld)) next(outcome);
+      for (const outcome of await letIn(broker, { items, outcomes, reason }, requireHeld))
+        next(outcome);
     }
   };
+}
+
+/** What an operation has cancelled. */
+interface Cancelled {
+  readonly items: readonly PlanItem[];
+  readonly outcomes: readonly ItemOutcome[];
+  readonly reason: string;
 }
 
 /** Plans of earlier versions have the enqueue of a job in its mark. */
@@ -144,8 +152,7 @@ function toCancel(item: PlanItem): PlanItem {
  */
 async function letIn(
   broker: Broker,
-  items: readonly PlanItem[],
-  outcomes: readonly ItemOutcome[],
+  { items, outcomes, reason }: Cancelled,
   requireHeld: () => void,
 ): Promise<readonly ItemOutcome[]> {
   const cancelled = items.filter((_, index) => outcomes[index]?.what === "done");
@@ -163,7 +170,7 @@ async function letIn(
     after.push(
       await outcomeOf(async () => {
         requireHeld();
-        await broker.blocked.releaseJob(queue, id, { createdAt, sequence });
+        await broker.blocked.releaseJob(queue, id, { createdAt, sequence, reason });
         return true;
       }),
     );
