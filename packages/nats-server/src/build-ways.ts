@@ -21,11 +21,14 @@ export interface BuildRequest {
  */
 export interface BuildWay {
   readonly name: string;
+  /** The version that it brings, where that is known before. */
+  readonly brings?: (generation: ServerGeneration) => string;
   readonly make: (request: BuildRequest) => Promise<string>;
 }
 
 export const goInstall: BuildWay = {
   name: "go install",
+  brings: (generation) => RELEASES[generation],
   async make({ generation, workDir, env, signal }) {
     const version = RELEASES[generation];
     const module = `github.com/nats-io/nats-server/v2@v${version}`;
@@ -89,6 +92,7 @@ export const debianPackage: BuildWay = {
 
 export const officialRelease: BuildWay = {
   name: "release archive",
+  brings: (generation) => PINNED_ARCHIVES[generation].version,
   make: ({ generation, workDir, signal }) =>
     fetchRelease({ release: PINNED_ARCHIVES[generation], workDir, signal }),
 };

@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MillraceError } from "@millrace/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { BuildWay } from "./build-ways.ts";
+import { BUILD_WAYS, type BuildWay } from "./build-ways.ts";
 import { obtainServer } from "./obtain.ts";
+import { PINNED_ARCHIVES } from "./pinned-releases.ts";
+import { RELEASES } from "./version.ts";
 
 let dir: string;
 beforeEach(async () => {
@@ -93,6 +95,21 @@ describe.skipIf(process.platform === "win32")("obtainServer", () => {
     });
     expect(made).toBe(1);
     expect(await readdir(options.cacheDir)).toEqual(["nats-server-v2.15.2"]);
+  });
+
+  it("names the version that each way brings", async () => {
+    const told: string[] = [];
+    const buildWays = BUILD_WAYS.map((way) => ({ ...way, make: refused.make }));
+    const failure = obtainServer({
+      ...{ env: {}, cacheDir: join(dir, "none"), buildWays },
+      onProgress: (line) => void told.push(line),
+    });
+    await expect(failure).rejects.toMatchObject({ code: "server-unavailable" });
+    expect(told).toEqual([
+      `obtaining nats-server ${RELEASES.newest} by go install`,
+      "obtaining nats-server by apt-get",
+      `obtaining nats-server ${PINNED_ARCHIVES.newest.version} by release archive`,
+    ]);
   });
 
   it("lets one of several callers make it", async () => {

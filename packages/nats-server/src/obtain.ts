@@ -100,13 +100,16 @@ async function build(
     signal?.throwIfAborted();
     const workDir = await mkdtemp(`${target}.tmp-`);
     try {
-      onProgress?.(`obtaining nats-server ${RELEASES[generation]} by ${way.name}`);
+      const version = way.brings?.(generation);
+      onProgress?.(
+        `obtaining nats-server ${version === undefined ? "" : `${version} `}by ${way.name}`,
+      );
       const made = await way.make({ generation, workDir, env, signal });
-      const version = await readServerVersion(made, signal);
-      if (!satisfies(version, generation)) throw new Error(`it gave version ${version}`);
+      const given = await readServerVersion(made, signal);
+      if (!satisfies(given, generation)) throw new Error(`it gave version ${given}`);
       await chmod(made, 0o755);
       await rename(made, target);
-      return { path: target, version, source: way.name };
+      return { path: target, version: given, source: way.name };
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       attempts.push({ way: way.name, reason: reasonOf(error) });
