@@ -225,7 +225,8 @@ export const METRICS = {
     kind: "gauge",
     unit: "1",
     labels: [],
-    about: "1 while the node takes jobs, as `/readyz` answers, else 0: also in an outage of NATS",
+    about:
+      "1 while the node is ready, as `/readyz` answers, else 0: also in an outage of NATS, and where one of its queues is not bound or has jobs that can't be settled",
   },
   millrace_leader: {
     kind: "gauge",
