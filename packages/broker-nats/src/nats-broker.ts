@@ -129,6 +129,8 @@ export class NatsBroker implements Broker {
         void stores.streams.lookAgain();
       },
       onUnknownServer: (error) => this.#report(error, "use the server after a reconnect"),
+      onRefused: (error) =>
+        config.logger.error({ error: recordError(error) }, "the server refuses the credentials"),
     });
   }
 
@@ -276,6 +278,10 @@ export class NatsBroker implements Broker {
 
   get status(): BrokerStatus {
     return this.#line.status;
+  }
+
+  get refusal(): MillraceError | undefined {
+    return this.#line.refusal;
   }
 
   onStatus(listener: (status: BrokerStatus) => void): () => void {

@@ -70,7 +70,7 @@ function judgeSilent(node: NodeSeen, fleet: FleetSeen): Finding {
   return warn(
     `node ${node.name}`,
     `has not been heard of for ${formatSeconds(node.silentMs)}${inHand === "" ? "" : `, with ${inHand} in hand`}`,
-    `It died, was cut off, or its event loop is stalled. ${back}; look at its log.`,
+    `It died, was cut off, the server refuses its credentials (its log says so), or its event loop is stalled. ${back}; look at its log.`,
   );
 }
 

@@ -1,4 +1,5 @@
 import type { EnqueueCall, EnqueueResult } from "./enqueue-call.ts";
+import type { MillraceError } from "../errors/millrace-error.ts";
 import type { ArrivalStore } from "./stores/arrival-store.ts";
 import type { Envelope, JobRef } from "../envelope/envelope.ts";
 import type { QueueMessage } from "../envelope/message.ts";
@@ -221,6 +222,8 @@ export interface Broker {
    */
   readonly solitary: boolean;
   readonly status: BrokerStatus;
+  /** Why a server that was reached does not let it in again: `auth-failed`. */
+  readonly refusal?: MillraceError | undefined;
   onStatus(listener: (status: BrokerStatus) => void): () => void;
   /**
    * The server's clock, epoch milliseconds, in which nodes reckon what they reckon together,

@@ -22,7 +22,7 @@ export async function clientHealth(
   clock: Clock,
   { timeout = USUAL_TIMEOUT, ...limits }: CallLimits,
 ): Promise<ClientHealth> {
-  const { status, description: server } = broker;
+  const { status, description: server, refusal } = broker;
   if (status !== "connected")
     return {
       ready: false,
@@ -31,7 +31,7 @@ export async function clientHealth(
       problem:
         status === "closed"
           ? "the connection was closed"
-          : "there is no connection to the server; connecting again",
+          : (refusal?.message ?? "there is no connection to the server; connecting again"),
     };
   try {
     const call = { doing: "health()", code: "request-timeout" } as const;

@@ -25,6 +25,13 @@ test.each<[string, Partial<HealthInput>, boolean, boolean, string[]]>([
   ["stopped", { state: "stopped" }, false, false, ["the node is stopped"]],
   ["the server is away", { broker: "disconnected" }, true, false, ["the broker is disconnected"]],
   [
+    "the server refuses the credentials",
+    { broker: "disconnected", refusal: { code: "auth-failed" } },
+    true,
+    false,
+    ["the broker is disconnected: the server refuses the node's credentials (auth-failed)"],
+  ],
+  [
     "a queue is not bound",
     { workers: [{ ...worker, state: "waiting" }] },
     true,

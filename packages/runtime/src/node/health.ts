@@ -1,4 +1,4 @@
-import type { BrokerStatus } from "@millrace/core";
+import type { BrokerStatus, MillraceError } from "@millrace/core";
 import type { StuckQueue } from "../execution/settle/settlement-watch.ts";
 import { HEARTBEAT_MS } from "../presence/node-report.ts";
 import type { NodeState } from "./node-machine.ts";
@@ -7,6 +7,8 @@ import type { ServiceState } from "../service/service.ts";
 export interface HealthInput {
   readonly state: NodeState;
   readonly broker: BrokerStatus;
+  /** Why the broker does not let the node in, where it said so. */
+  readonly refusal?: Pick<MillraceError, "code"> | undefined;
   readonly workers: readonly {
     readonly queue: string;
     readonly state: ServiceState;
@@ -74,7 +76,7 @@ export function healthOf(input: HealthInput): Health {
       : [];
   const problems = [
     ...(state === "running" ? [] : [`the node is ${state}`]),
-    ...(broker === "connected" ? [] : [`the broker is ${broker}`]),
+    ...(broker === "connected" ? [] : [`the broker is ${broker}${refusalText(input.refusal)}`]),
     ...unbound.map((worker) => `queue ${worker.queue} is ${worker.state}`),
     ...stuckProblems,
     ...unstoredProblems(input),
@@ -97,6 +99,13 @@ export function healthOf(input: HealthInput): Health {
       used,
     })),
   };
+}
+
+function refusalText(refusal: HealthInput["refusal"]): string {
+  if (refusal === undefined) return "";
+  return refusal.code === "auth-failed"
+    ? ": the server refuses the node's credentials (auth-failed)"
+    : `: ${refusal.code}`;
 }
 
 /** Where a majority of a cluster is away, there is a connection and nothing is stored. */

@@ -74,6 +74,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
     healthOf({
       state: actor.getSnapshot().value,
       broker: config.broker.status,
+      refusal: config.broker.refusal,
       workers,
       now: clock.monotonic(),
       unstoredMs: presence.unstoredMs,
