@@ -8,7 +8,8 @@ import {
   noMetrics,
   requireFunction,
 } from "@millrace/core";
-import { createMask, type Mask } from "@millrace/telemetry/masking";
+import type { Mask } from "@millrace/telemetry/masking";
+import { maskOf } from "../config/mask-of.ts";
 import { callListener } from "./call-listener.ts";
 import type { Millrace } from "./millrace.ts";
 import { callLimits, type CallLimits } from "./call-limits.ts";
@@ -52,7 +53,7 @@ export function createClient(broker: Broker, clock: Clock, parts: ClientParts = 
     newId = () => newJobId(clock.now()),
     metrics = noMetrics,
     instrumentation,
-    mask = createMask(),
+    mask = maskOf({}),
     limits,
   } = parts;
   const calls = clientCalls({ broker, clock }, limits);

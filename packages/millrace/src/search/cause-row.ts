@@ -21,8 +21,13 @@ export interface CauseRow {
   readonly nodes: () => readonly string[];
 }
 
+type Told = Pick<
+  CauseRow,
+  "name" | "queue" | "error" | "message" | "pattern" | "fingerprint" | "nodes" | "last_at"
+>;
+
 /** What is known of all that failed of a cause, and not of one attempt or job alone. */
-export const CAUSE_FIELDS: FilterFields<CauseRow> = {
+export const CAUSE_FIELDS: FilterFields<Told> = {
   texts: {
     name: ({ name }) => name,
     queue: ({ queue }) => queue,

@@ -16,7 +16,7 @@ import {
   NOTHING_READ,
   type RatesQuery,
 } from "./index-calls.ts";
-import { openIndexFile, openKeptFile } from "./index-file.ts";
+import { openIndexFile, openKeptFile } from "./file/index-file.ts";
 import { jobOf, type JobRow } from "./index-rows.ts";
 import { SCHEMA, SCHEMA_VERSION, TABLES } from "./index-schema.ts";
 import { type IndexedJob, INDEX_FIELDS } from "./indexed-job.ts";
@@ -79,7 +79,9 @@ export class IndexStore {
       if (!isOf) store.close();
     }
     if (isOf) return store;
-    throw new Error("another process keeps it, of another fleet or in another version");
+    throw new Error(
+      "another process keeps it, of another fleet, with other secrets to hide, or in another version",
+    );
   }
 
   get cursors(): Cursors {

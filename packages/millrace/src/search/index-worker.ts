@@ -2,10 +2,10 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { FilterError } from "../filter/filter-error.ts";
 import type { IndexAnswer, IndexCall, IndexCallName, IndexCalls } from "./index-calls.ts";
-import { isIndexFile, refuseOtherFile, removeIndexFile } from "./index-file.ts";
-import { IndexLock } from "./index-lock.ts";
+import { isIndexFile, refuseOtherFile, removeIndexFile } from "./file/index-file.ts";
+import { IndexLock } from "./file/index-lock.ts";
 import { IndexStore } from "./index-store.ts";
-import { isSqliteError } from "./sqlite-error.ts";
+import { isSqliteError } from "./file/sqlite-error.ts";
 
 /** https://sqlite.org/rescode.html#corrupt. */
 const SQLITE_CORRUPT = 11;

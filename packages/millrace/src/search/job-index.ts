@@ -13,11 +13,14 @@ import {
   systemClock,
 } from "@millrace/core";
 import { type Mask, showValue } from "@millrace/telemetry/masking";
-import { type Completion, completeFilter, type KnownValues } from "../filter/complete-filter.ts";
+import { printOf } from "../config/mask-of.ts";
+import { type Completion, completeFilter } from "../filter/complete-filter.ts";
 import { askedFailures, type FailuresQuery } from "./failures-query.ts";
 import { IndexFollower } from "./index-follower.ts";
 import type { EndedRate, RatesQuery } from "./index-calls.ts";
+import { problemOf } from "./index-problem.ts";
 import { IndexThread } from "./index-thread.ts";
+import { MaskedIndex } from "./masked-again.ts";
 import { IndexWaiters } from "./index-waiters.ts";
 import { FIELD_WORDS, type IndexedJob } from "./indexed-job.ts";
 
@@ -154,23 +157,28 @@ export async function openJobIndex(options: JobIndexOptions): Promise<JobIndex> 
   requireCount(keepMs, "keepMs");
   requireCount(maxBytes, "maxBytes");
   const thread = await IndexThread.start(path);
+  const show = showValue(false, mask);
+  const print = printOf(mask);
   const follower = new IndexFollower({
-    ...{ broker, clock, thread, keepMs, maxBytes, identity: namespace },
-    show: showValue(false, mask),
+    ...{ broker, clock, thread, keepMs, maxBytes, show },
+    // Of which fleet, and what is hidden in it.
+    identity: JSON.stringify([namespace, print]),
   });
+  const masked = new MaskedIndex(thread, path === "" || print !== undefined ? undefined : show);
   try {
     await follower.open();
   } catch (error) {
     await thread.end();
     throw error;
   }
-  return new FollowedIndex({ broker, clock, thread, follower, onDefect });
+  return new FollowedIndex({ broker, clock, thread, masked, follower, onDefect });
 }
 
 interface IndexParts {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly thread: IndexThread;
+  readonly masked: MaskedIndex;
   readonly follower: IndexFollower;
   readonly onDefect: ((error: unknown) => void) | undefined;
 }
@@ -194,8 +202,8 @@ class FollowedIndex implements JobIndex {
     refuseUnknown(search, SEARCH_NAMES, "search()");
     const { where, state, queue, limit = 50 } = search;
     requireCount(limit, "limit", 1, MOST);
-    const { thread, clock } = this.#parts;
-    return thread.ask("search", {
+    const { masked, clock } = this.#parts;
+    return masked.search({
       ...{ limit, now: clock.now() },
       ...(where === undefined || where.trim() === "" ? {} : { filter: where }),
       ...defined({ state, queue }),
@@ -210,12 +218,12 @@ class FollowedIndex implements JobIndex {
   }
 
   async failures(query: FailuresQuery = {}): Promise<readonly FailureGroup[]> {
-    const { thread, clock } = this.#parts;
-    return thread.ask("failures", askedFailures(query, clock.now()));
+    const { masked, clock } = this.#parts;
+    return masked.failures(askedFailures(query, clock.now()));
   }
 
   async complete(filter: string): Promise<readonly Completion[]> {
-    const known: KnownValues = await this.#parts.thread.ask("known", {});
+    const known = await this.#parts.masked.known();
     return completeFilter(filter, FIELD_WORDS, { ...known, state: STATES });
   }
 
@@ -338,9 +346,4 @@ class FollowedIndex implements JobIndex {
     await rest.promise;
     soon.cancel();
   }
-}
-
-function problemOf(error: unknown): { readonly code: ErrorCode; readonly message: string } {
-  if (MillraceError.is(error)) return { code: error.code, message: error.message };
-  return { code: "index-failed", message: error instanceof Error ? error.message : String(error) };
 }
