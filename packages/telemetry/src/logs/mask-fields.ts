@@ -10,26 +10,65 @@ export function maskFields(fields: object, mask: Mask): object {
 
 /** An error of the same class with its texts and fields masked. */
 export function maskThrown(error: Error, mask: Mask): Error {
-  return maskAt(error, mask, 0);
+  return maskAt(error, { mask, copies: new Map() }, 0);
 }
 
 const MAX_CAUSES = 8;
 
-function maskAt(error: Error, mask: Mask, depth: number): Error {
+interface Masking {
+  readonly mask: Mask;
+  /** What is met twice is copied once. */
+  readonly copies: Map<Error, Error>;
+}
+
+function maskAt(error: Error, masking: Masking, depth: number): Error {
+  const { mask, copies } = masking;
+  const known = copies.get(error);
+  if (known !== undefined) return known;
   const copy = Object.create(Object.getPrototypeOf(error) as object) as Error;
+  copies.set(error, copy);
+  const within = (value: unknown): unknown =>
+    value instanceof Error && depth < MAX_CAUSES ? maskAt(value, masking, depth + 1) : mask(value);
+  defineGetters(copy, error, mask);
   const masked = asObject(mask(Object.fromEntries(Object.entries(error))));
   const { message, stack, cause } = error;
   define(copy, "message", mask.text(message));
   if (typeof stack === "string") define(copy, "stack", mask.text(stack));
   for (const [key, value] of Object.entries(masked))
-    if (key !== "cause") Object.defineProperty(copy, key, { value, enumerable: true });
-  if (cause !== undefined)
-    define(
-      copy,
-      "cause",
-      cause instanceof Error && depth < MAX_CAUSES ? maskAt(cause, mask, depth + 1) : mask(cause),
-    );
+    if (key !== "cause")
+      Object.defineProperty(copy, key, { value, enumerable: true, configurable: true });
+  if (cause !== undefined) define(copy, "cause", within(cause));
+  if (error instanceof AggregateError) define(copy, "errors", error.errors.map(within));
   return copy;
+}
+
+/**
+ * Getters of its class read what only the error itself has, as a `DOMException`'s do, and throw for
+ * a copy. Each is read when it is asked for.
+ */
+function defineGetters(copy: Error, error: Error, mask: Mask): void {
+  let kind = Object.getPrototypeOf(error) as object | null;
+  for (; kind !== null && kind !== Object.prototype; kind = Object.getPrototypeOf(kind) as object) {
+    for (const [key, { get, enumerable }] of Object.entries(
+      Object.getOwnPropertyDescriptors(kind),
+    )) {
+      if (get === undefined || Object.hasOwn(copy, key)) continue;
+      Object.defineProperty(copy, key, {
+        get: () => maskedField(error, key, mask),
+        enumerable: enumerable ?? false,
+        configurable: true,
+      });
+    }
+  }
+}
+
+function maskedField(error: Error, key: string, mask: Mask): unknown {
+  try {
+    const fields = { [key]: (error as unknown as Record<string, unknown>)[key] };
+    return (mask(fields) as typeof fields)[key];
+  } catch {
+    return "(unreadable)";
+  }
 }
 
 function define(error: Error, key: string, value: unknown): void {

@@ -88,6 +88,44 @@ test("an error's cause and its fields are masked, and the error itself is not to
   expect(cause.message).toContain("u:p@h");
 });
 
+test("an error whose parts are getters of its class says what it said, masked: of a fetch, a timeout", () => {
+  class Declined extends Error {
+    #code = "token=abc";
+    get code(): string {
+      return this.#code;
+    }
+    get broken(): string {
+      throw new Error("no");
+    }
+  }
+  const { lines, log } = logger();
+  log.error(new DOMException("token=abc timed out", "TimeoutError"));
+  log.child({ err: new DOMException("aborted", "AbortError") }).warn({ n: 1 }, "bound");
+  log.error({ err: new Error("no", { cause: new DOMException("pwd=x") }) }, "caused");
+  const said: unknown[] = [];
+  const plain: Logger = { ...silentLogger, error: (fields: object) => void said.push(fields) };
+  maskedLogger(plain, createMask()).error({ err: new Declined("no") }, "declined");
+  expect(lines).toMatchObject([
+    {
+      err: { type: "DOMException", name: "TimeoutError", message: "token=*** timed out" },
+      msg: "token=*** timed out",
+    },
+    { err: { type: "DOMException", name: "AbortError", message: "aborted" }, n: 1 },
+    { err: { message: expect.stringContaining("pwd=***") as string } },
+  ]);
+  expect(said).toMatchObject([{ err: { code: "token=***", message: "no" } }]);
+  expect((said[0] as { err: Declined }).err).toBeInstanceOf(Declined);
+  expect((said[0] as { err: Declined }).err.broken).toBe("(unreadable)");
+});
+
+test("the errors of an AggregateError are written, masked", () => {
+  const { lines, log } = logger();
+  log.error(new AggregateError([new RangeError("password=hunter2"), "token=abc"], "many"));
+  expect(lines).toMatchObject([
+    { err: { message: "many", aggregateErrors: [{ message: "password=***" }, "token=***"] } },
+  ]);
+});
+
 test("lines carry the ids of the span they are written in, else of the span their logger was made in", () => {
   const { lines, log } = logger();
   const child = inSpan("b7ad6b7169203331", () => log.child({ job: "j" }));

@@ -111,6 +111,13 @@ test("an error is taken apart, with its cause and its fields", () => {
   expect(JSON.stringify(masked)).not.toContain("abc");
 });
 
+test("the errors of an AggregateError are taken apart too", () => {
+  expect(mask(new AggregateError([new Error("pwd=x")], "many"))).toMatchObject({
+    type: "AggregateError",
+    errors: [{ message: "pwd=***" }],
+  });
+});
+
 test("what holds itself, throws when read or is made of the same parts a million times ends", () => {
   const self: Record<string, unknown> = {};
   self["self"] = self;

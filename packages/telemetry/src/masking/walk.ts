@@ -87,6 +87,7 @@ class Walk {
         ["message", message],
         ["stack", stack],
         ...(cause === undefined ? [] : ([["cause", cause]] as const)),
+        ...(error instanceof AggregateError ? ([["errors", error.errors]] as const) : []),
         ...Object.entries(error).filter(([key]) => key !== "cause"),
       ],
       depth,

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -57,5 +57,15 @@ test("a write that fails in its middle leaves nothing of it", async () => {
   expect(await store.query?.({ limit: 5 })).toEqual([]);
   await store.write([record({ id: "good" })]);
   expect(await store.query?.({ limit: 5 })).toMatchObject([{ id: "good" }]);
+  await store.close();
+});
+
+test("its files are not for every user", async () => {
+  const path = join(dir, "records.db");
+  const store = sqliteRecords({ path });
+  await store.write([record()]);
+  const names = await readdir(dir);
+  expect(names).toContain("records.db-wal");
+  for (const name of names) expect((await stat(join(dir, name))).mode & 0o007, name).toBe(0);
   await store.close();
 });

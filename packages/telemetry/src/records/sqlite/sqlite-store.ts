@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import type { ExecutionRecord } from "../execution-record.ts";
@@ -34,6 +34,8 @@ insert into millrace_executions
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict do nothing`;
 
+const IN_MEMORY = ":memory:";
+
 /** Rows that one statement deletes: others wait for it. */
 const PRUNE_BATCH = 5_000;
 
@@ -43,7 +45,7 @@ export class SqliteStore {
 
   /** @param mode `read` makes nothing and fails where there is no file */
   constructor(path: string, mode: "read" | "write") {
-    if (mode === "write") mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+    if (mode === "write") makeFile(path);
     this.#database = new DatabaseSync(path, { readOnly: mode === "read" });
     // Other nodes may write the same file.
     this.#database.exec("pragma busy_timeout = 5000");
@@ -89,6 +91,12 @@ export class SqliteStore {
   close(): void {
     this.#database.close();
   }
+}
+
+/** Masked or not, what jobs did is not for every user of the machine. SQLite would let all read. */
+function makeFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+  if (path !== IN_MEMORY) closeSync(openSync(path, "a", 0o640));
 }
 
 function rowOf(record: ExecutionRecord): SQLInputValue[] {
