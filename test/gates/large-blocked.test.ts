@@ -73,7 +73,7 @@ describeEachServer("a job that is nearly too large for its queue", (server) => {
     expect(ran).toEqual([]);
   });
 
-  it("is left by a purge, which ends", async () => {
+  it("is cancelled by a purge, which ends", async () => {
     const { broker, namespace } = await startLimited(server);
     const nc = await connect({ servers: server.url });
     cleanUpLater(() => nc.close());
@@ -81,7 +81,10 @@ describeEachServer("a job that is nearly too large for its queue", (server) => {
     const signal = AbortSignal.timeout(WITHIN_MS);
     const purged = await purgeQueue({ broker, clock: systemClock, queue: QUEUE, signal });
     expect(signal.aborted).toBe(false);
-    expect(purged).toMatchObject({ queued: 0, blocked: 1, running: 0 });
+    expect(purged).toMatchObject({ cancelled: 1, queued: 0, blocked: 0, running: 0 });
+    expect((await broker.history.read({ id: "never" })).at(-1)).toMatchObject({
+      ...{ state: "cancelled", reason: "purged" },
+    });
   });
 });
 

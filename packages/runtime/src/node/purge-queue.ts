@@ -1,4 +1,5 @@
 import {
+  type BlockedStore,
   type Broker,
   changeControls,
   type Clock,
@@ -6,6 +7,7 @@ import {
   CONTROLS_BUCKET,
   defineJob,
   type Envelope,
+  isHopeless,
   type Logger,
   optionNames,
   type Outcome,
@@ -68,7 +70,8 @@ export const PURGED = "purged";
  * settles each job as `cancelled` for the reason `purged`, so that its record, its unique key and
  * its batch follow as with any other end.
  *
- * Blocked jobs that their queue refuses, as it takes only smaller ones now, are left and told.
+ * Blocked jobs that their queue refuses, as it takes only smaller ones now, are cancelled without
+ * their payloads. What it refuses for another reason is left and told.
  *
  * The queue is paused for all others meanwhile, and afterwards as it was. A purge that was killed
  * leaves it paused: resume it. With producers that go on, close the queue first, or it may never be
@@ -140,7 +143,26 @@ async function letIn({ blocked }: Broker, queue: string): Promise<number> {
   let moved = 0;
   for (const { gate, count } of await blocked.gates(queue))
     moved += await blocked.release(queue, gate, count);
-  return moved;
+  return moved > 0 ? moved : letInToEnd(blocked, queue);
+}
+
+/** What its queue refuses for its size comes without its payload. */
+async function letInToEnd(blocked: BlockedStore, queue: string): Promise<number> {
+  let moved = 0;
+  for (let after = 0; ;) {
+    const page = await blocked.list({ queue, after });
+    if (page.length === 0) return moved;
+    for (const { envelope, sequence } of page) {
+      after = sequence;
+      const { id, createdAt } = envelope;
+      try {
+        const meant = { createdAt, sequence, reason: PURGED };
+        if (await blocked.releaseJob(queue, id, meant)) moved += 1;
+      } catch (error) {
+        if (!isHopeless(error)) throw error;
+      }
+    }
+  }
 }
 
 /**
