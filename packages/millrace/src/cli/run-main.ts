@@ -1,6 +1,9 @@
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { processIo } from "./io.ts";
 import { main } from "./main.ts";
+import { quietSqlite } from "../quiet-sqlite.ts";
+
+quietSqlite();
 
 /** How long output may take to be written before the process ends whatever is still open in it. */
 const OUTPUT_MS = 2_000;

@@ -1,3 +1,4 @@
+import { isBuiltin } from "node:module";
 import { Worker } from "node:worker_threads";
 import { AskedThread, MillraceError, threadFile } from "@millrace/core";
 import { FilterError } from "../filter/filter-error.ts";
@@ -27,8 +28,8 @@ export class IndexThread {
   /** @throws MillraceError `index-failed` where this Node has no SQLite */
   static async start(path: string): Promise<IndexThread> {
     try {
-      // Looked for, and used in the thread.
-      await import("node:sqlite");
+      // Looked for, and loaded in the thread: Node 22 has a warning printed where it is loaded.
+      if (!isBuiltin("node:sqlite")) await import("node:sqlite");
     } catch (cause) {
       throw new MillraceError(
         "index-failed",
