@@ -58,6 +58,8 @@ describeEachServer(
       await database.pool.query("TRUNCATE millrace_outbox, millrace_outbox_claim");
       store = postgresOutbox({ url: database.postgres.url });
       cleanUpLater(() => store.close());
+      // A bare client has nothing that asks again while there is no leader.
+      await server.calm();
       nc = await connectBare({ servers: server.url, ...eve });
       cleanUpLater(() => nc.close());
       jsm = await jetstreamManager(nc);
