@@ -104,7 +104,8 @@ export interface IndexCalls {
   };
   /** Another thread than before has nothing open; nor has one whose file is damaged. */
   isOpen(given: object): boolean;
-  write(given: { readonly news: readonly News[]; readonly cursors: Cursors }): void;
+  /** @returns whether it is larger now than it may be */
+  write(given: { readonly news: readonly News[]; readonly cursors: Cursors }): boolean;
   /** What lay in a queue, has no record, and lies there no more: its queue was removed. */
   dropGone(given: {
     readonly queue: string;
@@ -116,11 +117,7 @@ export interface IndexCalls {
   size(given: object): IndexSize;
   rates(given: RatesQuery): readonly EndedRate[];
   failures(given: AskedFailures): readonly FailureGroup[];
-  prune(given: {
-    readonly before: number;
-    readonly heardBefore: number;
-    readonly maxBytes: number;
-  }): void;
+  prune(given: { readonly before: number; readonly heardBefore: number }): void;
   clear(given: object): void;
   close(given: object): void;
 }

@@ -144,7 +144,7 @@ export class IndexFollower {
     // Each had its record before it left its queue, and the history was read since.
     for (const [queue, { oldest, newest }] of ends)
       await this.#options.thread.ask("dropGone", { queue, oldest, newest });
-    await this.#prune();
+    await this.#prune(false);
     this.#isFresh = false;
     if (failure !== undefined) throw failure;
   }
@@ -323,21 +323,20 @@ export class IndexFollower {
     return !this.#isCutOff || clock.monotonic() - this.#clearedAt < CUT_OFF_MS;
   }
 
-  async #prune(): Promise<void> {
-    const { clock, thread, keepMs, maxBytes } = this.#options;
-    if (clock.monotonic() - this.#prunedAt < PRUNE_MS) return;
+  async #prune(isTooLarge: boolean): Promise<void> {
+    const { clock, thread, keepMs } = this.#options;
+    if (!isTooLarge && clock.monotonic() - this.#prunedAt < PRUNE_MS) return;
     this.#prunedAt = clock.monotonic();
     const now = clock.now();
-    await thread.ask("prune", {
-      ...{ before: now - keepMs, heardBefore: now - HEARD_KEPT_MS, maxBytes },
-    });
+    await thread.ask("prune", { before: now - keepMs, heardBefore: now - HEARD_KEPT_MS });
   }
 
   async #write(news: readonly News[], cursors: Cursors): Promise<void> {
     this.#goOn();
-    if (news.length > 0 || cursors !== this.#cursors)
-      await this.#options.thread.ask("write", { news, cursors });
+    const isNew = news.length > 0 || cursors !== this.#cursors;
+    const isTooLarge = isNew && (await this.#options.thread.ask("write", { news, cursors }));
     this.#cursors = cursors;
+    if (isTooLarge) await this.#prune(true);
   }
 }
 

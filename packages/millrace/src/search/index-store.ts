@@ -150,19 +150,28 @@ export class IndexStore {
     const oldest = row?.["oldest"];
     return {
       jobs: Number(row?.["jobs"] ?? 0),
-      bytes: this.#bytes(),
+      bytes: this.bytes,
       ...(typeof oldest === "number" ? { oldestAt: oldest } : {}),
     };
   }
 
-  /** Deletes what is older, and then the oldest while there is too much. */
+  /** What is in use of the file. */
+  get bytes(): number {
+    const pragma = (name: string): number =>
+      Number(Object.values(this.#database.prepare(`pragma ${name}`).get() ?? {})[0] ?? 0);
+    return (pragma("page_count") - pragma("freelist_count")) * pragma("page_size");
+  }
+
+  /** Deletes what is older, and then the oldest while there is too much. The file gets shorter. */
   prune(before: number, heardBefore: number, maxBytes: number): void {
+    // On a full disk there is room for that which follows.
+    this.#database.exec("pragma wal_checkpoint(truncate)");
     this.#heard.forget(heardBefore);
     this.#rates.forget(before);
     this.#together(() => this.#causes.forget(before));
     while (this.#delete(this.#jobs.oldest(PRUNE_BATCH, before)) === PRUNE_BATCH);
     // Of no job that is in the index: the first to go.
-    const tooMuch = this.#bytes() - maxBytes;
+    const tooMuch = this.bytes - maxBytes;
     if (tooMuch > 0) this.#together(() => this.#heard.shrink(tooMuch + (1 - ROOM) * maxBytes));
     for (let left = this.size(); left.bytes > maxBytes && left.jobs > 0; left = this.size()) {
       const many = Math.ceil(left.jobs * (1 - (ROOM * maxBytes) / left.bytes));
@@ -174,7 +183,7 @@ export class IndexStore {
       const { oldestAt = Number.MAX_SAFE_INTEGER } = this.size();
       this.#together(() => this.#causes.forget(oldestAt));
     }
-    this.#database.exec("pragma incremental_vacuum");
+    this.#database.exec("pragma incremental_vacuum; pragma wal_checkpoint(truncate)");
   }
 
   clear(): void {
@@ -189,12 +198,6 @@ export class IndexStore {
     for (let at = 0; at < keys.length; at += PRUNE_BATCH)
       this.#together(() => this.#jobs.delete(keys.slice(at, at + PRUNE_BATCH)));
     return keys.length;
-  }
-
-  #bytes(): number {
-    const pragma = (name: string): number =>
-      Number(Object.values(this.#database.prepare(`pragma ${name}`).get() ?? {})[0] ?? 0);
-    return (pragma("page_count") - pragma("freelist_count")) * pragma("page_size");
   }
 
   #isOf(identity: string): boolean {

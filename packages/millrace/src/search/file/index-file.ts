@@ -5,6 +5,8 @@ import { pathToFileURL } from "node:url";
 
 /** "MlrI" in the header of a SQLite file: it is an index of jobs. */
 const APPLICATION_ID = 0x4d_6c_72_49;
+/** Of the log beside it; a longer one is cut off once its pages are in the file. */
+const LOG_BYTES = 4 * 2 ** 20;
 /** Indexes had no such id before, and these tables. */
 const EARLIER = "select count(*) as count from sqlite_schema where name in ('meta', 'job', 'word')";
 
@@ -22,7 +24,8 @@ export function openIndexFile(path: string): DatabaseSync {
   database.exec(
     `pragma busy_timeout = 5000; pragma auto_vacuum = incremental;
      pragma application_id = ${APPLICATION_ID};
-     pragma journal_mode = wal; pragma synchronous = off`,
+     pragma journal_mode = wal; pragma journal_size_limit = ${LOG_BYTES};
+     pragma synchronous = off; pragma secure_delete = on`,
   );
   // Payloads are nobody else's to read.
   if (path !== "") chmodSync(path, 0o600);
