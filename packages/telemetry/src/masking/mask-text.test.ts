@@ -55,11 +55,42 @@ describe("secrets in texts", () => {
       "{ user: 'ada', clientSecret: '***' }",
     ],
     ["a line of a file", "db_password: hunter2", "db_password: ***"],
+    ["a PIN", "pin: 4711, then CVV: 123.", "pin: ***, then CVV: ***."],
+    [
+      "numbers in JSON",
+      '{"pin":4711,"cvv": 123,"token":12345678901234,"dbPassword":-1.5}',
+      '{"pin":"***","cvv": "***","token":"***","dbPassword":"***"}',
+    ],
+    [
+      "numbers in JSON in JSON",
+      String.raw`"{\"pin\":4711,\"in\":\"{\\\"cvv\\\":123}\"}"`,
+      String.raw`"{\"pin\":\"***\",\"in\":\"{\\\"cvv\\\":\\\"***\\\"}\"}"`,
+    ],
+    ["a number in a dictionary", "{'pin': 4711}", "{'pin': '***'}"],
+    ["a header of words", "x-api-key: abcdefgh", "x-api-key: ***"],
+    [
+      "headers",
+      "X-Api-Key: abc-def\nX-Auth-Token: ghijkl\n",
+      "X-Api-Key: ***\nX-Auth-Token: ***\n",
+    ],
     ["a card in one piece", "card 4111111111111111 declined", "card *** declined"],
     ["a card in groups", "card 5555-5555-5555-4444.", "card ***."],
     ["an American one", "3782 822463 10005", "***"],
     ["a card in JSON", '{"n":"4242424242424242"}', '{"n":"***"}'],
   ])("%s", (_what, text, masked) => expect(maskText(text)).toBe(masked));
+
+  test.each([
+    ["postgres://app:hunter2/abc@db/x", "postgres://app:***@db/x"],
+    ["https://u:p#w@h/", "https://u:***@h/"],
+    ["amqp://u:a?b@h", "amqp://u:***@h"],
+    ["redis://:p@ss@host", "redis://:***@host"],
+    ["redis://:p/a@ss@host:1/0", "redis://:***@host:1/0"],
+    ["smtp://ada@x.test:hunter2@mail.x.test", "smtp://ada@x.test:***@mail.x.test"],
+    ["https://u:pw@h/@scope/pkg", "https://u:***@h/@scope/pkg"],
+    ["nats://u:p@h1:4222,v:q@h2:4222", "nats://u:***@h2:4222"],
+  ])("a password in %s, encoded or not", (url, masked) =>
+    expect(maskText(`to ${url} failed`)).toBe(`to ${masked} failed`),
+  );
 });
 
 describe("look-alikes stay", () => {
@@ -69,6 +100,15 @@ describe("look-alikes stay", () => {
     "db-1.prod.eu-central-1.internal:5432",
     "https://user@example.com/path?page=2&tokens=1500",
     "ssh://git@github.com/x/y.git",
+    "git+ssh://git@github.com:x/y.git@v1",
+    "https://example.com:443/users/ada@example.com?next=b@c#d@e",
+    "http://[::1]:8080/ada@example.com and file:///C:/a@b, file://C:/a@b",
+    "mongodb://h1:27017,h2:27017/db?owner=ada@example.com",
+    '{"maxTokens":4096,"token":17,"tokensPerSecond":12.5,"tokenExpiresAt":1893456000000}',
+    '{"port":4222,"pinned":3,"spinning":12,"opinion": 7}',
+    "Pins: 12, pin: 13 of the board, opinion: 4711",
+    "secret: 404 Not Found, password: 401",
+    "x-api-key: header is missing; x-request-id: abcdefgh",
     "mailto ada@example.com, at 10.0.0.1:4222",
     "550e8400-e29b-41d4-a716-446655440000",
     "41111111-1111-4111-8111-111111111111",
@@ -155,9 +195,12 @@ describe("properties", () => {
   });
 
   test("JSON texts stay JSON, with the same keys", () => {
-    const keys = fc.oneof(fc.string(), fc.constantFrom("password", "token", "user", "apiKey"));
+    const keys = fc.oneof(fc.string(), fc.constantFrom("password", "token", "user", "pin"));
+    const text = fc.string({ unit: "binary" });
+    const inner = fc.dictionary(keys, fc.integer()).map((value) => JSON.stringify(value));
+    const any = fc.oneof(text, inner, fc.integer(), fc.double({ noNaN: true }));
     fc.assert(
-      fc.property(fc.dictionary(keys, fc.string({ unit: "binary" })), (value) => {
+      fc.property(fc.dictionary(keys, any), (value) => {
         const masked = JSON.parse(maskText(JSON.stringify(value))) as object;
         expect(Object.keys(masked)).toHaveLength(Object.keys(value).length);
       }),
@@ -187,6 +230,14 @@ describe("properties", () => {
     'password="\\"',
     "-----BEGIN PRIVATE KEY-----",
     "sk-",
+    "ab://u:",
+    "ab://u:b/",
+    "ab://u:b/@c",
+    "ab://u@",
+    "x-token:",
+    "pin: 12",
+    'pin":1',
+    "pin\\",
     "AKIA",
     "token: ",
     "1234-",

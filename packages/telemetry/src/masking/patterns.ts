@@ -1,6 +1,6 @@
 import { isCardNumber } from "./card-number.ts";
 import { looksRandom } from "./looks-random.ts";
-import { kindOfKey } from "./secret-keys.ts";
+import { isNumbersKey, kindOfKey } from "./secret-keys.ts";
 import { MASKED, type SecretPattern } from "./secret-pattern.ts";
 
 /** Keys that services give out, by the beginnings they chose so that such keys can be found. */
@@ -68,7 +68,13 @@ export const SECRET_PATTERNS: readonly SecretPattern[] = [
   },
   {
     name: "url-password",
-    find: /(?<keep>\b[a-z][a-z0-9+.-]{1,31}:\/\/[^\s/?#:@"'<>]{0,256}:)[^\s/?#@"'<>]{1,1024}(?<end>@)/i,
+    // Up to the last @ before the path.
+    find: /(?<keep>\b[a-z][a-z0-9+.-]{1,31}:\/\/[^\s/?#:"'<>]{0,256}:)[^\s/?#"'<>]{1,1024}(?<end>@)/i,
+  },
+  {
+    name: "url-password-not-encoded",
+    // With a slash, ? or # in it. What could be a port, or hosts with ports, is taken for that.
+    find: /(?<keep>\b[a-z][a-z0-9+.-]{1,31}:\/\/[^\s/?#:@"'<>[\]]{0,256}:)(?!\d{0,5}[/?#,])[^\s/?#"'<>@]{0,256}[/?#][^\s"'<>@]{0,1024}(?:@[^\s/?#"'<>@]{1,256}){0,4}(?<end>@)/i,
   },
   // A NATS URL takes a token where others take a user.
   {
@@ -88,6 +94,12 @@ export const SECRET_PATTERNS: readonly SecretPattern[] = [
     accept: (_found, { key = "" }) => kindOfKey(key) !== "plain",
   },
   {
+    name: "number-in-json",
+    // `"pin":4711`, also in JSON in JSON. It stays JSON: the mask gets the quotes of the key.
+    find: /(?<keep>(?<![\w.-])(?<key>[A-Za-z][\w.-]{0,63})(?<wrap>(?:\\|\\{3}|\\{7})?["']) {0,2}: {0,2})(?<secret>-?\d[\d.eE+-]*)(?![\w"'\\])/,
+    accept: (_found, { key = "", secret = "" }) => isSecretNumber(key, secret),
+  },
+  {
     name: "assigned-value",
     // `?token=x`, `password=x;`. A comparison and an arrow assign nothing.
     find: /(?<keep>(?<![\w.-])(?<key>[A-Za-z][\w.-]{0,63})=)(?<secret>[^\s"'&;,=>()<{}[\]]+)/,
@@ -99,6 +111,18 @@ export const SECRET_PATTERNS: readonly SecretPattern[] = [
     find: /(?<keep>(?<![\w.-])(?<key>[A-Za-z][\w.-]{0,63}): {0,2})(?<secret>[^\s"'&;,()<>{}[\]]{6,})/,
     accept: (_found, { key = "", secret = "" }) =>
       isSecretValue(key, secret) && looksRandom(secret),
+  },
+  {
+    name: "header-value",
+    // `x-api-key: abcdefgh`; prose goes on behind its first word.
+    find: /(?<keep>(?<![\w.-])(?<key>x-[\w-]{1,62}): {0,2})(?<secret>[^\s"'&;,()<>{}[\]]{6,})(?<end>(?: {1,4}[a-z])?)/i,
+    accept: (_found, { key = "", secret = "", end }) => end === "" && isSecretValue(key, secret),
+  },
+  {
+    name: "named-number",
+    // `pin: 4711`. Behind other keys a number may be a status: `secret: 404 Not Found`.
+    find: /(?<keep>(?<![\w.-])(?<key>[A-Za-z][\w.-]{0,63}): {0,2})\d{3,12}(?!\w|[-.:]\w)/,
+    accept: (_found, { key = "" }) => isNumbersKey(key),
   },
   {
     name: "card-number",
@@ -114,6 +138,13 @@ function isSecretValue(key: string, value: string): boolean {
   if (kind === "plain" || value === MASKED || /^(?:true|false|null|undefined)$/.test(value))
     return false;
   return kind === "secret" || !/^\d{1,12}$/.test(value);
+}
+
+/** As above. A time in milliseconds and a rate are no secrets either. */
+function isSecretNumber(key: string, value: string): boolean {
+  const kind = kindOfKey(key);
+  if (kind !== "counter") return kind === "secret";
+  return !/^-?(?:\d{1,12}|[12]\d{12})(?:\.\d{1,17})?(?:e[+-]?\d{1,3})?$/i.test(value);
 }
 
 /** A JWT begins with a JSON object that names its algorithm. */

@@ -24,6 +24,8 @@ const SECRET_WORDS = [
 ];
 /** Words too short to be looked for inside others: `spinning` is no PIN. */
 const WHOLE_WORDS = new Set(["pwd", "pin", "cvv", "cvc", "ssn"]);
+/** Words for secrets that are numbers. */
+const NUMBERS = new Set(["pin", "cvv", "cvc", "ssn"]);
 /** Words that hold one of the above and are none: `secretary`, `tokenizer`. */
 const LOOK_ALIKES = /secretar(?:y|ies|iat)|tokeni[sz](?:e[drs]?|ers|ing|ation)/g;
 
@@ -47,6 +49,11 @@ export function kindOfKey(key: string): KeyKind {
 /** Whether a key names a secret, whatever its case and its way of joining words. */
 export function isSecretKey(key: string): boolean {
   return kindOfKey(key) !== "plain";
+}
+
+/** Whether a key names a secret that is a number. */
+export function isNumbersKey(key: string): boolean {
+  return wordsOf(key).some((word) => NUMBERS.has(word));
 }
 
 /** A key as it is compared: `X-Api-Key`, `xApiKey` and `x_api_key` are one. */

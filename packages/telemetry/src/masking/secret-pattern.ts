@@ -7,7 +7,8 @@ export interface SecretPattern {
   /**
    * Finds candidates. Must be linear in the text's length: start it with a fixed beginning or a
    * look-behind. A group named `keep` (what is before the secret) and one named `end` (what is
-   * after it) stay; the rest is replaced.
+   * after it) stay; the rest is replaced. What a group named `wrap` has found is put around the
+   * mask.
    */
   readonly find: RegExp;
   /** Says whether a candidate is one; without it each is. */
@@ -35,6 +36,7 @@ export function replaceSecrets(text: string, { find, accept }: SecretPattern): s
     const groups =
       typeof last === "object" && last !== null ? (last as Record<string, string | undefined>) : {};
     if (accept !== undefined && !accept(found, groups)) return found;
-    return `${groups["keep"] ?? ""}${MASKED}${groups["end"] ?? ""}`;
+    const wrap = groups["wrap"] ?? "";
+    return `${groups["keep"] ?? ""}${wrap}${MASKED}${wrap}${groups["end"] ?? ""}`;
   });
 }

@@ -15,7 +15,7 @@ test.each([
   ["payload.credentials.user:ada", "payload.credentials.user:***"],
   ["payload.card.number:4711", "payload.card.number:***"],
   ["payload.customer:42 attempts>3 took>=5s", "payload.customer:42 attempts>3 took>=5s"],
-  ['"payload.pin:4711 x" y', '"payload.pin:4711 x" y'],
+  ['"payload.iban:4711 x" y', '"payload.iban:4711 x" y'],
   ["payload.x:-5 -payload.y:payload.pin", "payload.x:-5 -payload.y:payload.pin"],
   ["card 4111111111111111", "card ***"],
   // Nobody can say which part is asked of what.
