@@ -21,3 +21,18 @@ test("what a job's people wrote is masked: its reason, its error, its output", a
     },
   ]);
 });
+
+test("jobs of which the latest is no record hide none of the others", async () => {
+  const moved = Array.from({ length: 60 }, (_, i) => {
+    const { startedAt: _ran, ...unstarted } = settled({ id: `moved${i}`, at: 2_000 });
+    return { ...unstarted, state: "requeued", outcome: "blocked" };
+  });
+  const all = [...moved, settled({ id: "ran", at: 1_000 })] as HistoryRecord[];
+  const history: Partial<HistoryStore> = {
+    read: () => Promise.resolve([]),
+    recent: ({ limit = 0 }) => Promise.resolve(all.slice(0, limit)),
+  };
+  const records = historyRecords(history as HistoryStore);
+  expect(await records.query?.({ limit: 50 })).toMatchObject([{ id: "ran" }]);
+  expect(await records.query?.({ limit: 50, name: "mail.welcome" })).toMatchObject([{ id: "ran" }]);
+});

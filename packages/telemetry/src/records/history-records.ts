@@ -53,17 +53,18 @@ async function queryHistory(
 ): Promise<readonly ExecutionRecord[]> {
   const { id, queue, limit } = query;
   const inQueue = queue === undefined ? {} : { queue };
-  const isFiltered =
-    query.name !== undefined || query.outcome !== undefined || query.state !== undefined;
-  const found =
-    id === undefined
-      ? await history.recent({ ...inQueue, limit: isFiltered ? MAX_JOBS : limit })
-      : await history.read({ id, ...inQueue });
-  const records = found.filter(isRecorded).map((record) => fromHistory(record, mask));
-  return newest(
-    records.filter((record) => matches(record, query)),
-    limit,
-  );
+  const fitting = (found: readonly HistoryRecord[]): readonly ExecutionRecord[] =>
+    found
+      .filter(isRecorded)
+      .map((record) => fromHistory(record, mask))
+      .filter((record) => matches(record, query));
+  if (id !== undefined) return newest(fitting(await history.read({ id, ...inQueue })), limit);
+  const latest = await history.recent({ ...inQueue, limit });
+  const some = fitting(latest);
+  // Of some jobs the latest is no record, or none that fits: then more jobs are looked at.
+  if (some.length >= limit || latest.length < limit || limit >= MAX_JOBS)
+    return newest(some, limit);
+  return newest(fitting(await history.recent({ ...inQueue, limit: MAX_JOBS })), limit);
 }
 
 function fromHistory(record: HistoryRecord, mask: Mask): ExecutionRecord {

@@ -166,6 +166,14 @@ test("a node that has long had nothing to write keeps no file that is too old", 
   expect(await idsOf(handler)).toEqual(["new"]);
 });
 
+test("a node whose clock is far ahead of the disk's keeps what it has just written", async () => {
+  const now = Date.now() + 60 * 86_400_000;
+  const handler = files({ now: () => now });
+  await handler.write([record({ id: "new" })]);
+  await handler.prune?.(now);
+  expect(await idsOf(handler)).toEqual(["new"]);
+});
+
 test("what is written to a file that another process has deleted is not lost", async () => {
   const [quiet, busy] = [files(), files({ keepBytes: 1 })];
   await quiet.write([record({ id: "old", at: 1 })]);

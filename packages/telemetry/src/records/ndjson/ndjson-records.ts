@@ -77,7 +77,7 @@ export function ndjsonRecords(options: NdjsonOptions): RecordHandler {
     for (const file of outdated(await filesSoFar(), at)) {
       if (file.path === writer.path) {
         // What is written now is kept, however large; not what nobody has added to for so long.
-        if (file.writtenAt >= at - keepMs) continue;
+        if (writer.writtenAt >= at - keepMs) continue;
         await writer.close();
       }
       await rm(file.path, { force: true });

@@ -9,6 +9,8 @@ interface OpenFile {
   readonly path: string;
   readonly handle: FileHandle;
   readonly begunAt: number;
+  /** Or begun. */
+  readonly writtenAt: number;
   readonly goodBytes: number;
 }
 
@@ -32,6 +34,11 @@ export class RecordWriter {
     return this.#file?.path;
   }
 
+  /** When this file was last written, by the writer's own clock. */
+  get writtenAt(): number {
+    return this.#file?.writtenAt ?? -Infinity;
+  }
+
   async write(records: readonly ExecutionRecord[]): Promise<void> {
     const lines = Buffer.from(records.map((record) => `${JSON.stringify(record)}\n`).join(""));
     const written = await this.#append(lines);
@@ -49,7 +56,8 @@ export class RecordWriter {
       await this.#cutBack(file);
       throw error;
     }
-    return (this.#file = { ...file, goodBytes: file.goodBytes + lines.length });
+    const goodBytes = file.goodBytes + lines.length;
+    return (this.#file = { ...file, goodBytes, writtenAt: this.#options.now() });
   }
 
   async close(): Promise<void> {
@@ -70,7 +78,7 @@ export class RecordWriter {
     await mkdir(dir, { recursive: true, mode: 0o750 });
     const path = join(dir, recordFileName(now(), randomBytes(4).toString("hex")));
     const handle = await open(path, "wx", 0o640);
-    this.#file = { path, handle, begunAt: now(), goodBytes: 0 };
+    this.#file = { path, handle, begunAt: now(), writtenAt: now(), goodBytes: 0 };
     return this.#file;
   }
 
