@@ -1,7 +1,7 @@
 // What the doctor says of a job whose node was killed, while its lease goes on.
 import { fileURLToPath } from "node:url";
 import { connect, defineJob } from "millrace";
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import type { Diagnosis } from "./diagnosis.ts";
 import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
@@ -12,6 +12,30 @@ vi.setConfig({ testTimeout: 240_000 });
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
 const PATIENCE_MS = 90_000;
 const slow = defineJob<{ ms: number }, string>({ name: "slow", queue: "work" });
+
+describeServer("millrace jobs get", "newest", (server) => {
+  test("says that a job runs again whose node was killed", async () => {
+    const namespace = server.namespace();
+    const env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: namespace };
+    const start = (name: string) =>
+      startMillrace(["run", JOBS, "--name", name, "--health-port", "0", "--lease", "3s"], env);
+    const first = start("a");
+    await first.line(/running/, PATIENCE_MS);
+    await using client = await connect({ servers: server.url, namespace, env: {} });
+    await client.enqueue(slow, { ms: 600_000 }, { id: "s1" });
+    await first.line(/slow has started/, PATIENCE_MS);
+    const get = async (): Promise<string> =>
+      (await millraceHere(["jobs", "get", "s1"], { env })).out;
+    expect(await get()).toMatch(/^node +a, since \S+Z$/m);
+    await first.kill();
+    const second = start("b");
+    onTestFinished(() => second.kill());
+    await second.line(/slow has started/, PATIENCE_MS);
+    expect(await get()).toMatch(
+      /^node +b, since \S+Z; handed out 2 times: an earlier holder died/m,
+    );
+  });
+});
 
 describeServer("millrace doctor", "newest", (server) => {
   test("names the node that is gone with a job of a queue that nobody else serves, and until when it waits", async () => {

@@ -33,6 +33,11 @@ export interface RunningJob {
   readonly startedAt: number;
   /** As its envelope has it; tells apart the jobs that had one id. */
   readonly createdAt: number;
+  /**
+   * How often the server has handed its message out, from 2 on: an earlier holder died with it, was
+   * cut off, or gave it back. Absent the first time, and of a node of an older version.
+   */
+  readonly deliveries?: number;
   /** Of a schedule's tick: the leadership that published it. No producer's job has one. */
   readonly leadership?: number;
   /** Its attempt's trace, or the one that its headers name. */

@@ -60,6 +60,11 @@ export interface JobStatus extends FlowPlace {
     readonly node: string;
     readonly attempt: number;
     readonly startedAt: number;
+    /**
+     * From 2 on, how often the server has handed it out for this attempt: an earlier holder died
+     * with it, was cut off, or gave it back. Absent the first time.
+     */
+    readonly deliveries?: number;
   };
   /**
    * Of a running job whose node does not answer: how long ago the node was heard of last. The job
@@ -220,8 +225,13 @@ export function jobStatus(id: string, traces: JobTraces, now: number): JobStatus
   };
 }
 
-function runOf({ node, attempt, startedAt }: RunningJob): NonNullable<JobStatus["running"]> {
-  return { node, attempt, startedAt };
+function runOf({
+  node,
+  attempt,
+  startedAt,
+  deliveries,
+}: RunningJob): NonNullable<JobStatus["running"]> {
+  return { node, attempt, startedAt, ...defined({ deliveries }) };
 }
 
 /** Looked at in front of the queue, beside the jobs that are handed out, which lie there. */

@@ -52,7 +52,7 @@ export function handlerReported(of: JobInHand, value: number, note: string | und
 
 /** What a node answers when asked who runs the job; undefined where its handler does not run. */
 export function runningJob(of: JobInHand): RunningJob | undefined {
-  const { host, phase, startedAt } = of;
+  const { host, phase, startedAt, delivery } = of;
   if (startedAt === undefined || phase === "settled" || phase === "ended") return undefined;
   // Not before: one that waits for memory has not been read yet.
   const { envelope } = of;
@@ -67,6 +67,7 @@ export function runningJob(of: JobInHand): RunningJob | undefined {
     attempt: envelope.attempts + 1,
     startedAt,
     createdAt: envelope.createdAt,
+    ...(delivery.deliveryCount > 1 ? { deliveries: delivery.deliveryCount } : {}),
     ...(leadership === undefined ? {} : { leadership }),
     ...(traceId === undefined ? {} : { traceId }),
     ...(gates.length === 0 ? {} : { gates }),

@@ -100,8 +100,11 @@ interface ShownJob extends JobStatus {
   readonly batchStatus?: BatchStatus;
 }
 
-function shownRun({ node, startedAt }: NonNullable<JobStatus["running"]>): string {
-  return `${clean(node)}, since ${new Date(startedAt).toISOString()}`;
+function shownRun({ node, startedAt, deliveries }: NonNullable<JobStatus["running"]>): string {
+  const since = `${clean(node)}, since ${new Date(startedAt).toISOString()}`;
+  return typeof deliveries === "number"
+    ? `${since}; handed out ${deliveries} times: an earlier holder died, was cut off, or gave it back`
+    : since;
 }
 
 function statusText(job: ShownJob, paint: Paint, traceUrl: string | undefined): string {
