@@ -23,7 +23,7 @@ import { sizeLimits } from "../topology/size-limits.ts";
 import { Names } from "../topology/subjects.ts";
 import { fail, type Finding, ok, skip } from "./finding.ts";
 import type { ConsumerSeen } from "./judge-consumer.ts";
-import { judgeCopies, judgeSilence } from "./judge-copies.ts";
+import { judgeAway, judgeCopies, judgeSilence } from "./judge-copies.ts";
 import { judgeBacklog, judgeNodes } from "./judge-fleet.ts";
 import type { NodeSeen } from "./node-seen.ts";
 import { lookAtHistory } from "./judge-history.ts";
@@ -133,6 +133,7 @@ async function look(nc: NatsConnection, names: Names): Promise<readonly Finding[
       jsm,
       streams.find(({ config }) => config.name === names.historyStream),
     )),
+    ...judgeAway(streams),
     ...streams.flatMap(judgeCopies),
     ...silent,
   ];

@@ -14,22 +14,12 @@ export function judgeCopies({
   const check = checkOf(name);
   const replicas = cluster.replicas ?? [];
   const names = (found: typeof replicas): string => found.map((one) => one.name).join(", ");
-  const offline = replicas.filter((replica) => replica.offline);
   const late = replicas.filter(
     (replica) => !replica.offline && (!replica.current || (replica.lag ?? 0) > LAGS),
   );
   return [
     ...(cluster.leader === undefined || cluster.leader === ""
       ? [withoutLeader(name, "has no leader")]
-      : []),
-    ...(offline.length > 0
-      ? [
-          warn(
-            check,
-            `has replicas that are away: ${names(offline)}`,
-            "Bring them back, or move the stream's replicas to other servers (nats stream cluster peer-remove): the loss of one more may stop it.",
-          ),
-        ]
       : []),
     ...(late.length > 0
       ? [
@@ -41,6 +31,33 @@ export function judgeCopies({
         ]
       : []),
   ];
+}
+
+/** So many streams are named. */
+const NAMED = 3;
+
+/** Servers that are away, each once: every stream of a cluster may have a replica there. Pure. */
+export function judgeAway(
+  streams: readonly Pick<StreamInfo, "config" | "cluster">[],
+): readonly Finding[] {
+  const lacking = new Map<string, string[]>();
+  for (const { config, cluster } of streams)
+    for (const { name, offline } of cluster?.replicas ?? [])
+      if (offline) lacking.set(name, [...(lacking.get(name) ?? []), config.name]);
+  return [...lacking].map(([server, names]) =>
+    warn(
+      `server ${server}`,
+      names.length === 1
+        ? `is away, with a replica of the stream ${names[0]}`
+        : `is away, with replicas of ${names.length} streams: ${listed(names)}`,
+      "Bring it back, or move its replicas to another server (nats stream cluster peer-remove): the loss of one more may stop them.",
+    ),
+  );
+}
+
+function listed(names: readonly string[]): string {
+  const more = names.length - NAMED;
+  return `${names.slice(0, NAMED).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
 /** A stream that is there by name, and that no server describes. */

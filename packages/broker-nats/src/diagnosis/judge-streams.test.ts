@@ -1,7 +1,7 @@
 import type { StreamConfig, StreamInfo } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
 import { Names } from "../topology/subjects.ts";
-import { judgeCopies } from "./judge-copies.ts";
+import { judgeAway, judgeCopies } from "./judge-copies.ts";
 import { judgeSources } from "./judge-sources.ts";
 import { judgeStores, type StoreSeen } from "./judge-store.ts";
 
@@ -117,10 +117,25 @@ test.each([
   ["a single server", undefined, []],
   ["all there", { leader: "a", replicas: [there] }, []],
   ["no leader", { replicas: [there] }, ["fail"]],
-  ["one away", { leader: "a", replicas: [{ ...there, current: false, offline: true }] }, ["warn"]],
   ["one behind", { leader: "a", replicas: [{ ...there, lag: 50_000 }] }, ["warn"]],
 ])("replicas: %s", (_what, cluster, statuses) => {
   expect(judgeCopies(info(cluster)).map(({ status }) => status)).toEqual(statuses);
+});
+
+test("a server that is away is named once, with how many streams lack it", () => {
+  const away = { leader: "a", replicas: [{ ...there, current: false, offline: true }] };
+  const streams = ["v", "w", "x", "y", "z"].map((name) => ({ ...info(away), config: { name } }));
+  expect(judgeAway(streams as unknown as StreamInfo[])).toMatchObject([
+    {
+      check: "server b",
+      status: "warn",
+      message: "is away, with replicas of 5 streams: v, w, x and 2 more",
+    },
+  ]);
+  expect(judgeAway([info(away)])).toMatchObject([
+    { message: "is away, with a replica of the stream shop-queue-mail" },
+  ]);
+  expect(judgeAway([info({ leader: "a", replicas: [there] }), info(undefined)])).toEqual([]);
 });
 
 test("a stream that is filled from a queue takes its jobs, and some servers lose them", () => {
