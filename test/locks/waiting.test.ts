@@ -62,3 +62,30 @@ describeEachServer("who waits for a lock", (server) => {
     expect(await client.locks.waiting()).toEqual([real]);
   });
 });
+
+describeEachServer(
+  "who may look only",
+  (server) => {
+    test.each(["hears", "asks"])(
+      "is not told that nobody waits: one that only %s",
+      async (user) => {
+        const looker = await connect({ servers: server.url, user, password: "p", env: {} });
+        cleanUpLater(() => looker.close());
+        const refused = {
+          code: "permission-denied",
+          message: expect.stringContaining("who waits for locks"),
+        };
+        // Nothing remains of a refusal: each is told.
+        for (const _ of [1, 2]) await expect(looker.locks.waiting()).rejects.toMatchObject(refused);
+      },
+    );
+  },
+  {
+    connectWith: { user: "ada", pass: "p" },
+    config: `authorization { users = [
+      { user: ada, password: p }
+      { user: hears, password: p, permissions: { publish: ["$JS.API.>"], subscribe: ["_INBOX.>", "millrace.>"] } }
+      { user: asks, password: p, permissions: { publish: [">"], subscribe: ["_INBOX.>"] } }
+    ] }`,
+  },
+);

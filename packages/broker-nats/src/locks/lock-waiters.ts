@@ -1,5 +1,6 @@
 import { isId, type LockWaiter, waitersInOrder } from "@millrace/core";
-import type { Subscription } from "@nats-io/nats-core";
+import { PermissionViolationError, type Subscription } from "@nats-io/nats-core";
+import { watchConnection } from "../connection/connection-events.ts";
 import { hearOn } from "../connection/hear-on.ts";
 import { request } from "../jetstream-errors.ts";
 import { machineOf } from "../machine/machine.ts";
@@ -67,6 +68,12 @@ export class LockWaiters {
         waiters.push(...waitersIn(msg.string()));
       });
       const time = clock.setTimer(withinMs, done.resolve);
+      // Nobody answers a publish that the server refuses.
+      const unwatch = watchConnection(nc, (status) => {
+        const error = status.type === "error" ? status.error : undefined;
+        if (error instanceof PermissionViolationError && error.subject === names.lockWaiting)
+          done.reject(error);
+      });
       try {
         // The reply is for the server, which says there at once that nobody waits.
         nc.publish(names.lockWaiting, JSON.stringify({ prefix, to } satisfies Question), {
@@ -75,6 +82,7 @@ export class LockWaiters {
         await done.promise;
       } finally {
         time.cancel();
+        unwatch();
         sub.unsubscribe();
       }
       return waitersInOrder(waiters, prefix);

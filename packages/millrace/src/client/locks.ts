@@ -37,7 +37,8 @@ export interface Locks {
    * of `millrace.lock`, and nodes that would lead. Each waiter is asked, for 0.3 s at most, and
    * nothing is stored: one that is frozen or cut off is missing. Jobs that wait are at `gates`.
    *
-   * @throws MillraceError `permission-denied` without the right to subscribe to `<ns>.ctl.>`
+   * @throws MillraceError `permission-denied` without the right to publish and subscribe to
+   *   `<ns>.ctl.>`
    * @example
    * const [first] = await millrace.locks.waiting({ prefix: "user/invoices" });
    * if (first) console.log(`${first.holder} has waited since ${new Date(first.since)}`);
