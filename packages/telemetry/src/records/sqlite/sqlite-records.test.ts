@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -64,8 +64,47 @@ test("its files are not for every user", async () => {
   const path = join(dir, "records.db");
   const store = sqliteRecords({ path });
   await store.write([record()]);
-  const names = await readdir(dir);
-  expect(names).toContain("records.db-wal");
+  const names = (await readdir(dir)).toSorted();
+  expect(names).toEqual(["records.db", "records.db-shm", "records.db-wal"]);
   for (const name of names) expect((await stat(join(dir, name))).mode & 0o007, name).toBe(0);
   await store.close();
+});
+
+const LOCKS = "/proc/locks";
+
+/** What this process has locked of a file, as Linux tells it. */
+async function locksOf(path: string): Promise<readonly string[]> {
+  const { ino } = await stat(path);
+  const lines = (await readFile(LOCKS, "utf8"))
+    .split("\n")
+    .map((line) => line.split(/\s+/).slice(1));
+  return lines
+    .filter(([, , , pid, file]) => pid === String(process.pid) && file?.endsWith(`:${ino}`))
+    .map((fields) => fields.join(" "));
+}
+
+// Without them, the next process that closes the file takes itself for its last, and deletes what
+// is in the log.
+test.skipIf(!existsSync(LOCKS))(
+  `who opens a file takes nobody's lock on it${existsSync(LOCKS) ? "" : ` (skipped: no ${LOCKS})`}`,
+  async () => {
+    const path = join(dir, "records.db");
+    const first = sqliteRecords({ path });
+    await first.write([record({ id: "first" })]);
+    const before = await locksOf(path);
+    expect(before).not.toEqual([]);
+    const second = sqliteRecords({ path });
+    await second.write([record({ id: "second" })]);
+    expect(await locksOf(path)).toEqual(before);
+    await Promise.all([first.close(), second.close()]);
+  },
+);
+
+test("a path that SQLite reads as a URL makes the file that it names, and nothing else", async () => {
+  const store = sqliteRecords({ path: `file:${join(dir, "url.db")}?cache=private` });
+  await store.write([record({ id: "x" })]);
+  expect(await store.query?.({ limit: 5 })).toMatchObject([{ id: "x" }]);
+  await store.close();
+  expect(await readdir(dir)).toEqual(["url.db"]);
+  expect(existsSync("file:")).toBe(false);
 });

@@ -1,4 +1,5 @@
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { closeSync, existsSync, linkSync, mkdirSync, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import type { ExecutionRecord } from "../execution-record.ts";
@@ -34,8 +35,6 @@ insert into millrace_executions
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict do nothing`;
 
-const IN_MEMORY = ":memory:";
-
 /** Rows that one statement deletes: others wait for it. */
 const PRUNE_BATCH = 5_000;
 
@@ -45,7 +44,7 @@ export class SqliteStore {
 
   /** @param mode `read` makes nothing and fails where there is no file */
   constructor(path: string, mode: "read" | "write") {
-    if (mode === "write") makeFile(path);
+    if (mode === "write" && isFile(path)) makeFile(path);
     this.#database = new DatabaseSync(path, { readOnly: mode === "read" });
     // Other nodes may write the same file.
     this.#database.exec("pragma busy_timeout = 5000");
@@ -93,10 +92,30 @@ export class SqliteStore {
   }
 }
 
-/** Masked or not, what jobs did is not for every user of the machine. SQLite would let all read. */
+/**
+ * Masked or not, what jobs did is not for every user of the machine. SQLite would let all read.
+ *
+ * No file that SQLite may have open is opened here: closing it would drop the locks that this
+ * process has on it, whoever took them. So the file is made under another name, and closed before
+ * it gets its own.
+ */
 function makeFile(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
-  if (path !== IN_MEMORY) closeSync(openSync(path, "a", 0o640));
+  if (existsSync(path)) return;
+  const made = `${path}.${randomUUID()}`;
+  closeSync(openSync(made, "wx", 0o640));
+  try {
+    linkSync(made, path);
+  } catch {
+    // Another has made it meanwhile. Where there are no links, SQLite makes it.
+  } finally {
+    rmSync(made, { force: true });
+  }
+}
+
+/** A URL may say where a file is in more ways than one, and that there is none. */
+function isFile(path: string): boolean {
+  return path !== ":memory:" && !path.startsWith("file:");
 }
 
 function rowOf(record: ExecutionRecord): SQLInputValue[] {
