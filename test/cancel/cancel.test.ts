@@ -210,7 +210,7 @@ describeEachServer("cancel over processes", (server) => {
         (error: { code?: string }) => error.code,
       );
       const code = await within(early, PATIENCE_MS, "the cancel gives up");
-      expect(["request-timeout", "connection-closed", "jetstream-failed"]).toContain(code);
+      expect(["request-timeout", "connection-closed", "broker-unavailable"]).toContain(code);
       await server.restart();
       await eventually(
         () =>

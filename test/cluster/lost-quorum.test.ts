@@ -1,3 +1,4 @@
+import { connectBroker } from "@millrace/broker-nats";
 import { launchCluster } from "@millrace/nats-server";
 import { defineJob, runNode } from "millrace";
 import { describe, expect, test } from "vitest";
@@ -30,6 +31,9 @@ for (const target of serversUnderTest()) {
         ...{ healthPort: 0, env: {} },
       });
       cleanUpLater(() => node.stop({ immediate: true }));
+      // As a node's that has come so far, and never said that it is there.
+      const late = await connectBroker({ servers: first.url, namespace: "late" });
+      cleanUpLater(() => late.close());
       const says = (what: RegExp, withinMs: number): Promise<unknown> =>
         eventually(async () => what.test(await saidAt(node.healthUrl)), {
           ...{ withinMs, everyMs: 250, describe: `the node says ${String(what)}` },
@@ -37,7 +41,11 @@ for (const target of serversUnderTest()) {
       await says(/^200 1 $/, 60_000);
       await Promise.all([second.kill(), third.kill()]);
       // The connection stays: only what is written finds no leader.
+      const opened = expect(late.documents("nodes")).rejects.toMatchObject({
+        code: "broker-unavailable",
+      });
       await says(/^503 0 the server has stored nothing that this node wrote for \d+ s$/, 90_000);
+      await opened;
       expect((await fetch(`${node.healthUrl}/livez`)).status).toBe(200);
       await Promise.all([second.restart(), third.restart()]);
       await says(/^200 1 $/, 90_000);

@@ -15,3 +15,12 @@ export const NO_MESSAGE = 10037;
 
 /** The cluster, or the server, knows of no such stream. */
 export const STREAM_NOT_FOUND = 10059;
+
+/**
+ * What JetStream says while a leader is missing, or a member that a new stream needs for its
+ * copies: incomplete results, no suitable peers, not active, not available, not leader, stream
+ * offline, consumer offline.
+ */
+export const WITHOUT_LEADER: ReadonlySet<number> = new Set([
+  10004, 10005, 10006, 10008, 10009, 10118, 10119,
+]);

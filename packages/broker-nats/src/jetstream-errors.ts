@@ -8,7 +8,7 @@ import {
   RequestError,
   TimeoutError,
 } from "@nats-io/nats-core";
-import { STREAM_NOT_FOUND, WRONG_SEQUENCE } from "./error-codes.ts";
+import { STREAM_NOT_FOUND, WITHOUT_LEADER, WRONG_SEQUENCE } from "./error-codes.ts";
 
 const NOT_ENABLED = new Set([10039, 10076]);
 
@@ -29,7 +29,7 @@ export function asMillraceError(thrown: unknown, doing: string): MillraceError {
         options,
       );
     return new MillraceError(
-      "jetstream-failed",
+      WITHOUT_LEADER.has(code) ? "broker-unavailable" : "jetstream-failed",
       `Could not ${doing}: JetStream says "${description}" (${code}).`,
       options,
     );

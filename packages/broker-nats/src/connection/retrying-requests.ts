@@ -8,7 +8,7 @@ import {
 } from "@nats-io/nats-core";
 import { machineOf } from "../machine/machine.ts";
 import { sleep } from "../machine/timers.ts";
-import { STREAM_NOT_FOUND } from "../error-codes.ts";
+import { STREAM_NOT_FOUND, WITHOUT_LEADER } from "../error-codes.ts";
 import { absenceOn } from "./absence.ts";
 import { leadersWord } from "./leaders-word.ts";
 import { AnswerLostError, onOneLine } from "./one-line.ts";
@@ -36,14 +36,6 @@ const API = "$JS.API.";
 const READS =
   /^\$JS\.API\.(?:INFO$|DIRECT\.GET\.|STREAM\.(?:INFO|LIST|NAMES|MSG\.GET)\b|CONSUMER\.(?:INFO|LIST|NAMES)\b)/;
 
-/**
- * What JetStream says while a leader is missing, or a member that a new stream needs for its
- * copies: incomplete results, no suitable peers, not active, not available, not leader, stream
- * offline, consumer offline.
- */
-export const WITHOUT_LEADER: ReadonlySet<number> = new Set([
-  10004, 10005, 10006, 10008, 10009, 10118, 10119,
-]);
 const STREAM = /^\$JS\.API\.(?:STREAM\.(?:MSG\.)?[A-Z]+|CONSUMER\.(?:DURABLE\.)?[A-Z]+)\.([^.]+)/;
 /** Longer answers are results. */
 const LONGEST_ERROR = 1_024;

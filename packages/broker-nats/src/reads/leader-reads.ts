@@ -3,7 +3,7 @@ import { JetStreamApiError } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { readObject } from "../wire/read-object.ts";
 import { absenceOn } from "../connection/absence.ts";
-import { ELECTIONS_MS, isClustered, WITHOUT_LEADER } from "../connection/retrying-requests.ts";
+import { ELECTIONS_MS, isClustered } from "../connection/retrying-requests.ts";
 import { RequestWindow } from "../requests/request-window.ts";
 import {
   newRequest,
@@ -12,7 +12,7 @@ import {
   type ReplyMeaning,
 } from "../requests/in-flight-request.ts";
 import { apiCode, asMillraceError } from "../jetstream-errors.ts";
-import { NO_MESSAGE, STREAM_NOT_FOUND } from "../error-codes.ts";
+import { NO_MESSAGE, STREAM_NOT_FOUND, WITHOUT_LEADER } from "../error-codes.ts";
 
 /** The newest message on a key's subject. */
 export interface LastMessage {

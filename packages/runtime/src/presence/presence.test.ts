@@ -82,6 +82,7 @@ test("a node whose heartbeat failed tries again soon, ever less often while it f
 
 test.each([
   ["publish-timeout", false],
+  ["broker-unavailable", false],
   ["permission-denied", true],
 ] as const)("a node whose heartbeats end as %s: ready is %s", async (code, isReady) => {
   const clock = new SimulatedClock();
@@ -121,6 +122,7 @@ test.each([
 
 test.each([
   ["publish-timeout", false],
+  ["broker-unavailable", false],
   ["permission-denied", true],
 ] as const)("a node whose first word ends as %s: ready is %s", async (code, isReady) => {
   const clock = new SimulatedClock();
