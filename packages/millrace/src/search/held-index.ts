@@ -1,14 +1,12 @@
 import { FilterError } from "../filter/filter-error.ts";
-import { isIndexFile, refuseOtherFile, removeIndexFile } from "./file/index-file.ts";
+import { refuseOtherFile, removeIndexFile } from "./file/index-file.ts";
 import { IndexLock } from "./file/index-lock.ts";
-import { isSqliteError } from "./file/sqlite-error.ts";
+import { isSqliteError, SQLITE_CORRUPT, SQLITE_FULL } from "./file/sqlite-error.ts";
 import type { IndexAnswer, IndexCall, IndexCalls } from "./index-calls.ts";
 import { IndexStore } from "./index-store.ts";
 
-/** https://sqlite.org/rescode.html */
-const SQLITE_CORRUPT = 11;
-const SQLITE_FULL = 13;
-const MOST_LOOKS = 100;
+/** For so long one that another process keeps may be about to be made, or made anew. */
+const MOST_LOOKS = 40;
 const LOOK_MS = 50;
 /** A disk that others fill takes no more of an index than this often. */
 const FULL_MS = 600_000;
@@ -21,6 +19,8 @@ export class HeldIndex {
   #lock: IndexLock | undefined;
   /** Something was read of the file that can't be there. It is found out at any time. */
   #isDamaged = false;
+  /** What it is an index of. */
+  #identity = "";
   /** What it may take. On a disk that was full, that is less than was asked for. */
   #maxBytes = Number.POSITIVE_INFINITY;
   #room = Number.POSITIVE_INFINITY;
@@ -49,9 +49,10 @@ export class HeldIndex {
   readonly #calls: IndexCalls = {
     open: ({ identity, maxBytes }) => {
       this.#close();
+      this.#identity = identity;
       this.#maxBytes = maxBytes;
       try {
-        this.#open = this.#openToKeepOrRead(identity);
+        this.#open = this.#openToKeepOrRead();
         return {
           cursors: this.#open.cursors,
           isKept: this.#path === "" || this.#lock !== undefined,
@@ -73,7 +74,11 @@ export class HeldIndex {
     rates: (given) => this.#store.rates(given),
     failures: (given) => this.#store.failures(given),
     prune: ({ before, heardBefore }) => this.#store.prune(before, heardBefore, this.#most),
-    clear: () => this.#store.clear(),
+    clear: () => {
+      this.#isDamaged = true;
+      this.#closeFile();
+      this.#open = this.#openToKeep();
+    },
     close: () => this.#close(),
   };
 
@@ -87,45 +92,49 @@ export class HeldIndex {
   }
 
   #close(): void {
+    try {
+      this.#closeFile();
+    } finally {
+      this.#lock?.release();
+      this.#lock = undefined;
+    }
+  }
+
+  #closeFile(): void {
     const before = this.#open;
     this.#open = undefined;
     before?.close();
-    this.#lock?.release();
-    this.#lock = undefined;
   }
 
-  #openToKeepOrRead(identity: string): IndexStore {
+  #openToKeepOrRead(): IndexStore {
     const path = this.#path;
-    const keep = (): IndexStore => new IndexStore(path, identity, this.#maxBytes);
-    if (path === "") return keep();
-    refuseOtherFile(path);
+    if (path === "") return this.#openToKeep();
+    // Beside another program's file no lock is made.
+    if (!IndexLock.isMade(path)) refuseOtherFile(path);
+    let reason: unknown;
     for (let looks = 0; looks < MOST_LOOKS; looks += 1) {
       this.#lock = IndexLock.take(path);
-      if (this.#lock !== undefined) return this.#openOrMakeAnew(keep);
+      if (this.#lock !== undefined) return this.#openToKeep();
       this.#isDamaged = false;
-      const kept = IndexStore.ofAnother(path, identity);
-      if (kept !== undefined) return kept;
-      // It was locked a moment ago, and is about to be made.
+      try {
+        return IndexStore.ofAnother(path, this.#identity);
+      } catch (error) {
+        // It was locked a moment ago, and is perhaps about to be made, or made anew.
+        reason = error;
+      }
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOOK_MS);
     }
-    throw new Error("another process keeps it, and has not made it");
+    throw reason;
   }
 
-  /** All that is in it can be read again: one that is broken is thrown away. */
-  #openOrMakeAnew(make: () => IndexStore): IndexStore {
-    if (this.#isDamaged) this.#remove();
-    try {
-      return make();
-    } catch (error) {
-      if (!isSqliteError(error, SQLITE_CORRUPT) || !isIndexFile(this.#path)) throw error;
-      this.#remove();
-      return make();
+  /** One that is damaged, or shall forget all, is thrown away. */
+  #openToKeep(): IndexStore {
+    if (this.#isDamaged && this.#path !== "") {
+      refuseOtherFile(this.#path);
+      removeIndexFile(this.#path);
     }
-  }
-
-  #remove(): void {
-    if (isIndexFile(this.#path)) removeIndexFile(this.#path);
     this.#isDamaged = false;
+    return new IndexStore(this.#path, this.#identity, this.#maxBytes);
   }
 
   /** Half of it goes; where there is no room for that either, all. */

@@ -104,8 +104,3 @@ create table heard (
 ) strict;
 create index heard_at on heard (at);
 `;
-
-/** All of them. */
-export const TABLES: readonly string[] = [
-  ...["heard", "failing", "failed", "cause", "ended", "waited", "word", "leaf", "job", "meta"],
-];

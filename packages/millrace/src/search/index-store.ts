@@ -17,8 +17,8 @@ import {
   type RatesQuery,
 } from "./index-calls.ts";
 import { openIndexFile, openKeptFile } from "./file/index-file.ts";
+import { isOf, metaOf, setMeta } from "./file/index-meta.ts";
 import { jobOf, type JobRow } from "./index-rows.ts";
-import { SCHEMA, SCHEMA_VERSION, TABLES } from "./index-schema.ts";
 import { type IndexedJob, INDEX_FIELDS } from "./indexed-job.ts";
 import { JobTable } from "./job-table.ts";
 import { knownValues } from "./known-values.ts";
@@ -41,51 +41,39 @@ export class IndexStore {
   readonly #statements = new Map<string, StatementSync>();
 
   /**
-   * @param path empty: a file without a name, which goes with the process
-   * @param identity what it is an index of; one of something else is made anew
+   * @param of its file, which nobody else may keep: see `openIndexFile`
    * @param maxBytes of which what was heard and is in no stream may take a part
    * @throws Error where the file has something else in it
    */
-  constructor(path: string, identity: string, maxBytes?: number);
+  constructor(of: string, identity: string, maxBytes?: number);
   constructor(kept: DatabaseSync);
-  constructor(of: string | DatabaseSync, identity?: string, maxBytes = Number.POSITIVE_INFINITY) {
+  constructor(of: string | DatabaseSync, identity = "", maxBytes = Number.POSITIVE_INFINITY) {
     this.#heard = new HeardTable((sql) => this.#prepare(sql), maxBytes * HEARD_SHARE);
     this.#jobs = new JobTable((sql) => this.#prepare(sql), this.#causes, this.#heard);
-    this.#database = typeof of === "string" ? openIndexFile(of) : of;
-    if (identity === undefined) return;
-    try {
-      if (!this.#isOf(identity)) this.#make(identity);
-    } catch (error) {
-      this.close();
-      throw error;
-    }
+    this.#database = typeof of === "string" ? openIndexFile(of, identity) : of;
   }
 
   /**
    * The index that another process keeps, to be read.
    *
-   * @returns undefined where there is nothing in it yet
-   * @throws Error where it is an index of something else
+   * @throws Error where it is an index of something else, or is not made to its end
    */
-  static ofAnother(path: string, identity: string): IndexStore | undefined {
+  static ofAnother(path: string, identity: string): IndexStore {
     const database = openKeptFile(path);
-    if (database === undefined) return undefined;
-    const store = new IndexStore(database);
-    let isOf = false;
+    let isIt = false;
     try {
-      if (store.#meta("version") === undefined) return undefined;
-      isOf = store.#isOf(identity);
+      isIt = isOf(database, identity);
     } finally {
-      if (!isOf) store.close();
+      if (!isIt) database.close();
     }
-    if (isOf) return store;
+    if (isIt) return new IndexStore(database);
     throw new Error(
       "another process keeps it, of another fleet, with other secrets to hide, or in another version",
     );
   }
 
   get cursors(): Cursors {
-    const stored = this.#meta("cursors");
+    const stored = metaOf(this.#database, "cursors");
     return stored === undefined ? NOTHING_READ : (JSON.parse(stored) as Cursors);
   }
 
@@ -98,7 +86,7 @@ export class IndexStore {
         }
         this.#jobs.learn(one);
       }
-      this.#setMeta("cursors", JSON.stringify(cursors));
+      setMeta(this.#database, "cursors", JSON.stringify(cursors));
     });
   }
 
@@ -186,10 +174,6 @@ export class IndexStore {
     this.#database.exec("pragma incremental_vacuum; pragma wal_checkpoint(truncate)");
   }
 
-  clear(): void {
-    this.#make(this.#meta("identity") ?? "");
-  }
-
   close(): void {
     this.#database.close();
   }
@@ -198,34 +182,6 @@ export class IndexStore {
     for (let at = 0; at < keys.length; at += PRUNE_BATCH)
       this.#together(() => this.#jobs.delete(keys.slice(at, at + PRUNE_BATCH)));
     return keys.length;
-  }
-
-  #isOf(identity: string): boolean {
-    return this.#meta("version") === SCHEMA_VERSION && this.#meta("identity") === identity;
-  }
-
-  #make(identity: string): void {
-    this.#statements.clear();
-    this.#heard.recount();
-    for (const table of TABLES) this.#database.exec(`drop table if exists ${table}`);
-    this.#together(() => {
-      this.#database.exec(SCHEMA);
-      this.#setMeta("version", SCHEMA_VERSION);
-      this.#setMeta("identity", identity);
-    });
-  }
-
-  #meta(name: string): string | undefined {
-    const there = this.#database.prepare("select 1 from sqlite_schema where name = 'meta'").get();
-    if (there === undefined) return undefined;
-    const row = this.#database.prepare("select value from meta where name = ?").get(name);
-    return row === undefined ? undefined : String(row["value"]);
-  }
-
-  #setMeta(name: string, value: string): void {
-    this.#database
-      .prepare("insert or replace into meta (name, value) values (?, ?)")
-      .run(name, value);
   }
 
   #prepare(sql: string): StatementSync {

@@ -11,7 +11,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import { NOTHING_READ } from "../index-calls.ts";
 import { IndexStore } from "../index-store.ts";
 import { IndexThread } from "../index-thread.ts";
 
@@ -34,6 +33,11 @@ const SHOP = `
   insert into meta values ('version', '1');
   insert into job (what) values ('precious')`;
 
+const EARLIER = `
+  pragma journal_mode = wal; create table meta (name text primary key, value text);
+  create table job (key integer primary key); create table word (words text);
+  insert into meta values ('version', '9'), ('identity', '')`;
+
 test.each([
   ["another program's database", (path: string) => database(path, SHOP)],
   [
@@ -44,6 +48,8 @@ test.each([
     "another program's in WAL mode",
     (path: string) => database(path, `pragma journal_mode = wal; ${SHOP}`),
   ],
+  ["an index of an earlier version", (path: string) => database(path, EARLIER)],
+  ["less than a header", (path: string) => writeFileSync(path, "SQLite format 3\0")],
   ["a text", (path: string) => writeFileSync(path, "precious ".repeat(1_000))],
   [
     "another program's damaged database",
@@ -67,23 +73,6 @@ test.each([
   expect(readFileSync(path).equals(before)).toBe(true);
   expect(statSync(path).mode & 0o777).toBe(0o644);
   expect(readdirSync(dir)).toEqual(["app.db"]);
-});
-
-test("an index that an earlier version made is made anew", () => {
-  const path = join(folder(), "jobs.db");
-  database(
-    path,
-    `pragma journal_mode = wal; create table meta (name text primary key, value text);
-     create table job (key integer primary key); create table word (words text);
-     insert into meta values ('version', '9'), ('identity', '')`,
-  );
-  const store = new IndexStore(path, "");
-  expect([store.cursors, store.size().jobs]).toEqual([NOTHING_READ, 0]);
-  store.write([], { ...NOTHING_READ, position: 3 });
-  store.close();
-  const again = new IndexStore(path, "");
-  expect(again.cursors.position).toBe(3);
-  again.close();
 });
 
 test("an index is its owner's only, from an empty file, too", () => {

@@ -1,9 +1,6 @@
-import { chmodSync } from "node:fs";
+import { chmodSync, existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { isSqliteError } from "./sqlite-error.ts";
-
-/** https://sqlite.org/rescode.html#busy */
-const SQLITE_BUSY = 5;
+import { isSqliteError, SQLITE_BUSY } from "./sqlite-error.ts";
 
 /**
  * Says who keeps the file of an index: one thread of one process. It is a lock of the operating
@@ -16,9 +13,14 @@ export class IndexLock {
     this.#database = database;
   }
 
+  /** Whether anybody has kept it yet. */
+  static isMade(path: string): boolean {
+    return existsSync(lockFile(path));
+  }
+
   /** @returns undefined where another one keeps it */
   static take(path: string): IndexLock | undefined {
-    const file = `${path}-lock`;
+    const file = lockFile(path);
     const database = new DatabaseSync(file);
     try {
       database.exec("pragma busy_timeout = 0; begin exclusive");
@@ -34,4 +36,8 @@ export class IndexLock {
   release(): void {
     this.#database.close();
   }
+}
+
+function lockFile(path: string): string {
+  return `${path}-lock`;
 }
