@@ -124,7 +124,8 @@ describeEachServer("millrace records", (server) => {
       ...{ payload: { iban: "DE02", token: "x" }, output: { to: "EMP-123" } },
       error: { type: "Error", message: "no EMP-123" },
     };
-    const lines = [kept, { id: "a", at: 1 }, { ...kept, at: 1e300 }, { ...kept, error: null }];
+    const foreign = [{ at: 1e300 }, { error: null }, { tags: "vip" }, { durationMs: "abc" }];
+    const lines = [kept, { id: "a", at: 1 }, ...foreign.map((field) => ({ ...kept, ...field }))];
     await writeFile(
       join(dir, "executions-2031-01-01T00-00-00-000Z-0a0b0c0d.ndjson"),
       lines.map((line) => `${JSON.stringify(line)}\n`).join(""),

@@ -58,6 +58,16 @@ export function storeSuite(make: () => StoreUnderTest): void {
     expect(await store.query?.({ id: "odd", limit: 1 })).toMatchObject([{ id: "odd", name: "" }]);
   });
 
+  test("what is in the store and is no record is passed over", async () => {
+    await using store = await opened();
+    const foreign = [{ tags: "vip" }, { reason: { why: "x" } }, { retryDelayMs: "soon" }];
+    await store.write([
+      record({ id: "good", at: 1 }),
+      ...foreign.map((fields) => ({ ...record({ id: "bad", at: 2 }), ...fields }) as never),
+    ]);
+    expect(await ids(store)).toEqual(["good"]);
+  });
+
   test("records that are written twice are there once", async () => {
     await using store = await opened();
     const twice = [record({ id: "1", at: 1 }), record({ id: "2", at: 2 })];

@@ -1,8 +1,9 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import { CLOCK_SLACK_MS, LATEST_DATE_MS, MillraceError } from "@millrace/core";
+import { CLOCK_SLACK_MS, MillraceError } from "@millrace/core";
 import { type ExecutionRecord, matches } from "../execution-record.ts";
 import { newest } from "../newest.ts";
+import { parseRecord } from "../parse-record.ts";
 import type { RecordQuery } from "../record-handler.ts";
 import { isMissing, type RecordFile, recordFiles } from "./record-files.ts";
 
@@ -47,7 +48,7 @@ async function readFile(path: string, query: RecordQuery): Promise<readonly Exec
       input: createReadStream(path, "utf8"),
       crlfDelay: Infinity,
     })) {
-      const record = parse(line);
+      const record = parseRecord(line);
       if (record === undefined || !matches(record, query)) continue;
       found.push(record);
       if (found.length >= 2 * query.limit + 1_000) found = [...newest(found, query.limit)];
@@ -57,40 +58,4 @@ async function readFile(path: string, query: RecordQuery): Promise<readonly Exec
     if (!isMissing(error)) throw error;
   }
   return found;
-}
-
-function parse(line: string): ExecutionRecord | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return isRecord(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-const TEXTS = ["id", "name", "queue", "node", "state", "outcome"];
-
-/** Whether it has what each record has had ever since: anyone may have written to the file. */
-function isRecord(value: unknown): value is ExecutionRecord {
-  if (typeof value !== "object" || value === null) return false;
-  const fields = value as Readonly<Record<string, unknown>>;
-  const { at, attempt, error } = fields;
-  return (
-    TEXTS.every((name) => typeof fields[name] === "string") &&
-    typeof attempt === "number" &&
-    typeof at === "number" &&
-    Math.abs(at) <= LATEST_DATE_MS &&
-    (error === undefined || isError(error))
-  );
-}
-
-function isError(error: unknown): boolean {
-  return (
-    typeof error === "object" &&
-    error !== null &&
-    "type" in error &&
-    typeof error.type === "string" &&
-    "message" in error &&
-    typeof error.message === "string"
-  );
 }

@@ -7,7 +7,7 @@ import {
   shownValue,
 } from "@millrace/core";
 import type { Pool } from "pg";
-import type { ExecutionRecord } from "../execution-record.ts";
+import { isRecord } from "../parse-record.ts";
 import type { RecordHandler } from "../record-handler.ts";
 import { selectFrom } from "./postgres-query.ts";
 import { createTable, deleteOldFrom, insertInto } from "./postgres-schema.ts";
@@ -86,7 +86,7 @@ export function postgresRecords(options: PostgresOptions): RecordHandler {
     async query(query) {
       const { text, values } = selectFrom(table, query);
       const { rows } = await run(text, values);
-      return rows.map(({ record }) => record as ExecutionRecord);
+      return rows.map(({ record }) => record).filter(isRecord);
     },
     async prune(now) {
       await ensureTable();

@@ -3,6 +3,7 @@ import { closeSync, existsSync, linkSync, mkdirSync, openSync, rmSync } from "no
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import type { ExecutionRecord } from "../execution-record.ts";
+import { parseRecord } from "../parse-record.ts";
 import type { RecordQuery } from "../record-handler.ts";
 
 /**
@@ -76,7 +77,7 @@ export class SqliteStore {
         `select record from millrace_executions ${where} order by at desc, attempt desc limit ?`,
       )
       .all(...values, limit);
-    return rows.map(({ record }) => JSON.parse(String(record)) as ExecutionRecord);
+    return rows.flatMap(({ record }) => parseRecord(String(record)) ?? []);
   }
 
   /** Deletes what was settled before this time. */
