@@ -1,8 +1,10 @@
+import { entriesOf, fieldOf } from "../masking/foreign-object.ts";
 import type { Mask } from "../masking/index.ts";
+import { InnerErrors } from "../masking/inner-errors.ts";
 
 /** A line's fields, masked. Errors stay errors, for the serializers that loggers have for them. */
 export function maskFields(fields: object, mask: Mask): object {
-  const errors = Object.entries(fields).filter(([, value]) => value instanceof Error);
+  const errors = entriesOf(fields).filter(([, value]) => value instanceof Error);
   if (errors.length === 0) return asObject(mask(fields));
   const shown = errors.map(([key, error]) => [key, maskThrown(error as Error, mask)] as const);
   return { ...asObject(mask(fields)), ...Object.fromEntries(shown) };
@@ -10,7 +12,7 @@ export function maskFields(fields: object, mask: Mask): object {
 
 /** An error of the same class with its texts and fields masked. */
 export function maskThrown(error: Error, mask: Mask): Error {
-  return maskAt(error, { mask, copies: new Map() }, 0);
+  return maskAt(error, { mask, copies: new Map(), innerErrors: new InnerErrors() }, 0);
 }
 
 const MAX_CAUSES = 8;
@@ -19,10 +21,11 @@ interface Masking {
   readonly mask: Mask;
   /** What is met twice is copied once. */
   readonly copies: Map<Error, Error>;
+  readonly innerErrors: InnerErrors;
 }
 
 function maskAt(error: Error, masking: Masking, depth: number): Error {
-  const { mask, copies } = masking;
+  const { mask, copies, innerErrors } = masking;
   const known = copies.get(error);
   if (known !== undefined) return known;
   const copy = Object.create(Object.getPrototypeOf(error) as object) as Error;
@@ -30,15 +33,18 @@ function maskAt(error: Error, masking: Masking, depth: number): Error {
   const within = (value: unknown): unknown =>
     value instanceof Error && depth < MAX_CAUSES ? maskAt(value, masking, depth + 1) : mask(value);
   defineGetters(copy, error, mask);
-  const masked = asObject(mask(Object.fromEntries(Object.entries(error))));
-  const { message, stack, cause } = error;
-  define(copy, "message", mask.text(message));
+  const errors = innerErrors.of(error);
+  const isOwn = (key: string): boolean =>
+    key !== "cause" && (key !== "errors" || errors === undefined);
+  const own = Object.fromEntries(entriesOf(error).filter(([key]) => isOwn(key)));
+  define(copy, "message", mask(fieldOf(error, "message")));
+  const stack = fieldOf(error, "stack");
   if (typeof stack === "string") define(copy, "stack", mask.text(stack));
-  for (const [key, value] of Object.entries(masked))
-    if (key !== "cause")
-      Object.defineProperty(copy, key, { value, enumerable: true, configurable: true });
+  for (const [key, value] of Object.entries(asObject(mask(own))))
+    Object.defineProperty(copy, key, { value, enumerable: true, configurable: true });
+  const cause = fieldOf(error, "cause");
   if (cause !== undefined) define(copy, "cause", within(cause));
-  if (error instanceof AggregateError) define(copy, "errors", error.errors.map(within));
+  if (errors !== undefined) define(copy, "errors", errors.map(within));
   return copy;
 }
 
@@ -63,12 +69,7 @@ function defineGetters(copy: Error, error: Error, mask: Mask): void {
 }
 
 function maskedField(error: Error, key: string, mask: Mask): unknown {
-  try {
-    const fields = { [key]: (error as unknown as Record<string, unknown>)[key] };
-    return (mask(fields) as typeof fields)[key];
-  } catch {
-    return "(unreadable)";
-  }
+  return (mask({ [key]: fieldOf(error, key) }) as Readonly<Record<string, unknown>>)[key];
 }
 
 function define(error: Error, key: string, value: unknown): void {

@@ -126,6 +126,80 @@ test("the errors of an AggregateError are written, masked", () => {
   ]);
 });
 
+test("of an AggregateError's errors the first ten are written, and of those within them as few", () => {
+  const { lines, log } = logger();
+  const many = (count: number, make: (i: number) => Error): AggregateError =>
+    new AggregateError(
+      Array.from({ length: count }, (_, i) => make(i)),
+      "many",
+    );
+  log.error(many(1_000, (i) => new Error(`of ${i}`)));
+  log.error({ nested: { err: many(12, (i) => new Error(`of ${i}`)) } }, "in a field");
+  log.error(many(10, () => many(10, () => many(10, () => new Error("deep")))));
+  const ten = Array.from({ length: 10 }, (_, i) => ({ message: `of ${i}` }));
+  expect(lines).toMatchObject([
+    { err: { message: "many", aggregateErrors: [...ten, "(990 more)"] } },
+    { nested: { err: { message: "many", errors: [...ten, "(2 more)"] } } },
+    { err: { message: "many" } },
+  ]);
+  expect(JSON.stringify(lines[2]).length).toBeLessThan(JSON.stringify(lines[0]).length * 10);
+});
+
+test("an AggregateError's errors may be no list, a field of its class, or gone", () => {
+  class Fielded extends AggregateError {
+    override errors = Array.from({ length: 12 }, (_, i) => `pwd=x${i}`);
+  }
+  const gone = new AggregateError([], "gone");
+  Reflect.deleteProperty(gone, "errors");
+  const { lines, log } = logger();
+  log.error(gone);
+  log.error({ nested: { gone } }, "in a field");
+  log.error(Object.assign(new AggregateError([], "counted"), { errors: { token: "x", of: 3 } }));
+  log.error(new Fielded([], "fielded"));
+  expect(lines).toMatchObject([
+    { err: { message: "gone" } },
+    { nested: { gone: { message: "gone" } } },
+    { err: { message: "counted" } },
+    {
+      err: {
+        message: "fielded",
+        aggregateErrors: [...Array<string>(10).fill("pwd=***"), "(2 more)"],
+      },
+    },
+  ]);
+  expect(JSON.stringify(lines)).not.toMatch(/"x"|pwd=x/);
+});
+
+test("a line is written whatever an error or a field is like", () => {
+  class Silent extends Error {
+    override get message(): string {
+      throw new Error("no");
+    }
+  }
+  const unreadable = {
+    enumerable: true,
+    get: () => {
+      throw new Error("no");
+    },
+  };
+  const { lines, log } = logger();
+  log.error(new Silent());
+  log.error(Object.assign(new Error("x"), { message: undefined }));
+  log.error(Object.assign(new Error("x"), { message: { password: "hunter2" } }), "an object");
+  log.error(Object.defineProperty(new Error("of a getter"), "request", unreadable));
+  log.error(Object.defineProperty({ n: 1, err: new Error("beside") }, "field", unreadable), "said");
+  log.error(Object.defineProperty({ n: 1 }, "field", unreadable), "said");
+  expect(lines).toMatchObject([
+    { err: { message: "(unreadable)" } },
+    { err: {} },
+    { msg: "an object" },
+    { err: { message: "of a getter", request: "(unreadable)" } },
+    { n: 1, err: { message: "beside" }, field: "(unreadable)", msg: "said" },
+    { n: 1, field: "(unreadable)", msg: "said" },
+  ]);
+  expect(JSON.stringify(lines)).not.toContain("hunter2");
+});
+
 test("lines carry the ids of the span they are written in, else of the span their logger was made in", () => {
   const { lines, log } = logger();
   const child = inSpan("b7ad6b7169203331", () => log.child({ job: "j" }));

@@ -66,7 +66,7 @@ function line(
     const err = maskThrown(first, mask);
     return [
       { ...underOwnKeys(ids ?? {}, taken), err },
-      ...(others.length === 0 ? [mask.text(first.message)] : others),
+      ...(others.length === 0 ? [err.message] : others),
     ];
   }
   if (typeof first === "object" && first !== null) {

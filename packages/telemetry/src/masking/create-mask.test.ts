@@ -127,8 +127,9 @@ test("what holds itself, throws when read or is made of the same parts a million
       get trap(): never {
         throw new Error("no");
       },
+      n: 1,
     }),
-  ).toBe("(unreadable)");
+  ).toEqual({ trap: "(unreadable)", n: 1 });
   let tree: unknown = "leaf";
   for (let level = 0; level < 50; level += 1) tree = [tree, tree];
   expect(mask(tree)).toHaveLength(2);

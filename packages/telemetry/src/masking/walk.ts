@@ -1,4 +1,6 @@
 import { isCardNumber } from "./card-number.ts";
+import { entriesOf, fieldOf, UNREADABLE } from "./foreign-object.ts";
+import { InnerErrors } from "./inner-errors.ts";
 import { MASKED } from "./secret-pattern.ts";
 
 /** Deeper values are cut off rather than walked. */
@@ -26,6 +28,7 @@ class Walk {
    * ever.
    */
   readonly #copies = new Map<object, unknown>();
+  readonly #innerErrors = new InnerErrors();
 
   constructor(rules: Rules) {
     this.#rules = rules;
@@ -72,23 +75,26 @@ class Walk {
       if (value instanceof Error) return this.#error(value, depth);
       if ("toJSON" in value && typeof value.toJSON === "function")
         return this.copy((value.toJSON as () => unknown)(), depth);
-      return this.#entries(Object.entries(value), depth);
+      return this.#entries(entriesOf(value), depth);
     } catch {
-      return "(unreadable)";
+      return UNREADABLE;
     }
   }
 
   /** An error's own parts can't be listed, and its fields may hold a request with its headers. */
   #error(error: Error, depth: number): unknown {
-    const { name, message, stack, cause } = error;
+    const cause = fieldOf(error, "cause");
+    const errors = this.#innerErrors.of(error);
+    const isOwn = (key: string): boolean =>
+      key !== "cause" && (key !== "errors" || errors === undefined);
     return this.#entries(
       [
-        ["type", name],
-        ["message", message],
-        ["stack", stack],
+        ["type", fieldOf(error, "name")],
+        ["message", fieldOf(error, "message")],
+        ["stack", fieldOf(error, "stack")],
         ...(cause === undefined ? [] : ([["cause", cause]] as const)),
-        ...(error instanceof AggregateError ? ([["errors", error.errors]] as const) : []),
-        ...Object.entries(error).filter(([key]) => key !== "cause"),
+        ...(errors === undefined ? [] : ([["errors", errors]] as const)),
+        ...entriesOf(error).filter(([key]) => isOwn(key)),
       ],
       depth,
     );

@@ -1,0 +1,16 @@
+/** Stands for what can't be read. */
+export const UNREADABLE = "(unreadable)";
+
+/** A field of anything: its getter may throw. */
+export function fieldOf(value: object, key: string): unknown {
+  try {
+    return (value as Readonly<Record<string, unknown>>)[key];
+  } catch {
+    return UNREADABLE;
+  }
+}
+
+/** As `Object.entries`, for objects whose getters may throw. */
+export function entriesOf(value: object): readonly (readonly [key: string, value: unknown])[] {
+  return Object.keys(value).map((key) => [key, fieldOf(value, key)]);
+}
