@@ -50,7 +50,12 @@ export {
   tooFarAhead,
 } from "./envelope/body-limits.ts";
 export { scanJson } from "./envelope/json-scan.ts";
-export { type EncodeRules, tooLargeValue, unsendableValue } from "./envelope/sendable.ts";
+export {
+  type EncodeRules,
+  RefusedValue,
+  tooLargeValue,
+  unsendableValue,
+} from "./envelope/sendable.ts";
 export { unserializable } from "./settlement/unserializable.ts";
 export type { AnyStateMachine } from "xstate";
 export { checkStored } from "./durable/check-stored.ts";

@@ -37,22 +37,35 @@ export function sendable(
   return new Walk(rules, maxDepth, root).look(value);
 }
 
-/** In place of a value that can't be sent: whoever is to send it refuses it for the same reason. */
-export function unsendableValue(why: string): object {
-  return refused(new Unsendable(why));
+/** Stands in place of a value: whoever is to send it refuses it for the same reason. */
+export class RefusedValue {
+  readonly code: "unserializable-payload" | "payload-too-large";
+  /** Its reason, with its place. */
+  readonly why: string;
+  /** What it stands for, to be shown in parts; undefined where that can't be had. */
+  readonly given: unknown;
+  readonly #error: Error;
+
+  constructor(error: Unsendable | TooLarge, given: unknown) {
+    this.code = error instanceof TooLarge ? "payload-too-large" : "unserializable-payload";
+    this.why = error.message;
+    this.given = given;
+    this.#error = error;
+  }
+
+  toJSON(): never {
+    throw this.#error;
+  }
+}
+
+/** In place of a value that can't be sent. */
+export function unsendableValue(why: string, given?: unknown): RefusedValue {
+  return new RefusedValue(new Unsendable(why), given);
 }
 
 /** In place of one that is larger than any message, so that nobody else measures it. */
-export function tooLargeValue(): object {
-  return refused(new TooLarge("it is larger than any message may be"));
-}
-
-function refused(why: Error): object {
-  return {
-    toJSON(): never {
-      throw why;
-    },
-  };
+export function tooLargeValue(given: unknown): RefusedValue {
+  return new RefusedValue(new TooLarge("it is larger than any message may be"), given);
 }
 
 class Walk {

@@ -6,6 +6,7 @@ import {
   MAX_EVENT_BYTES,
   notPlain,
   type RecordedError,
+  RefusedValue,
   scanJson,
 } from "@millrace/core";
 
@@ -13,14 +14,21 @@ import {
 const MOST_LEVELS = MAX_DEPTH + 1;
 
 /** How an invoked job has ended, as its machine is told. */
-export function endMessage(
-  job: string,
-  { state, output, outputDropped, error, reason }: HistoryRecord,
-): Uint8Array {
+export function endMessage(job: string, record: HistoryRecord): Uint8Array {
+  const { state, output, outputDropped, error, reason } = record;
   if (state !== "succeeded")
     return written({ job, error: error ?? problem(state, reason ?? "it has no error") });
-  if (outputDropped !== undefined)
-    return written({ job, error: problem("payload-too-large", "its result was dropped") });
+  if (outputDropped === "unserializable")
+    return written({
+      job,
+      error: problem(
+        "unserializable-payload",
+        `its result was dropped: ${reason ?? "it is no plain data"}`,
+      ),
+    });
+  if (outputDropped !== undefined) return largeEndMessage(job, "its result was dropped");
+  if (output instanceof RefusedValue)
+    return written({ job, error: problem(output.code, `its result can't be sent: ${output.why}`) });
   const lost = notPlain(output, "its result");
   if (lost !== undefined)
     return written({

@@ -1,8 +1,15 @@
-import { type HistoryRecord, MillraceError, UNSETTLED, withOwn } from "@millrace/core";
+import {
+  type HistoryRecord,
+  MillraceError,
+  tooLargeValue,
+  UNSETTLED,
+  unsendableValue,
+  withOwn,
+} from "@millrace/core";
 import { MemoryBroker } from "@millrace/testkit";
 import { expect, onTestFinished, test } from "vitest";
 import type { Settled } from "../execution/settle/settlement-hook.ts";
-import { readEnd } from "./end-message.ts";
+import { endMessage, readEnd } from "./end-message.ts";
 import { invokedHook } from "./invoked-hook.ts";
 
 const id = "millrace-m:order:o-1:r:1:x";
@@ -57,3 +64,15 @@ test.each([
     expect(await told(ended, takes)).toEqual([{ end, isTraced }]);
   },
 );
+
+test.each([
+  [tooLargeValue({}), "payload-too-large", /larger than any message/],
+  [unsendableValue("output.at is a Map"), "unserializable-payload", /output\.at is a Map/],
+])("a result that nobody could send, and no history took, is told as that", (output, type, why) => {
+  const record: HistoryRecord = {
+    ...{ id, queue: "bills", name: "bill", attempts: 1, generation: 0, node: "n", at: 5, ...done },
+    output,
+  };
+  const message = expect.stringMatching(why) as string;
+  expect(readEnd(endMessage(id, record))).toEqual({ job: id, error: { type, message } });
+});

@@ -1,5 +1,6 @@
 import { defineJob, type SucceededJob } from "@millrace/core";
 import { expect, test } from "vitest";
+import { readEnd } from "../durable/end-message.ts";
 import { QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
 /** Its handlers give one object, which is changed after each thing that is written of an end. */
@@ -93,4 +94,21 @@ test.each([
   expect(letter).toMatchObject({ reason: "chain-broken", error: { type: "payload-too-large" } });
   // By one encoding: what is left of it says why it can't be sent.
   expect(reads).toBeLessThanOrEqual(3);
+});
+
+test.each([
+  ["of too many bytes", () => ({ text: "x".repeat(1_000_000) }), "payload-too-large", /dropped/],
+  ["of too many values", () => Array.from({ length: 1_000_000 }), "payload-too-large", /dropped/],
+  ["that is no data", () => ({ at: [new Map()] }), "unserializable-payload", /output\.at\[0\]/],
+])("a machine hears why it has no result %s", async (_what, make, code, why) => {
+  const job = defineJob({ name: "t.invoked", queue: QUEUE }).handler(make);
+  const { enqueue, clock, broker } = await simulatedNode({ jobs: [job], maxMessageBytes: 16_384 });
+  const { inbox } = broker;
+  const told: unknown[] = [];
+  inbox.tell = (_to, data) => Promise.resolve(void told.push(readEnd(data)));
+  const id = "millrace-m:order:o-1:r:1:x";
+  await enqueue("t.invoked", null, { id });
+  await clock.advance("1m");
+  const message = expect.stringMatching(why) as string;
+  expect(told).toEqual([{ job: id, error: { type: code, message } }]);
 });

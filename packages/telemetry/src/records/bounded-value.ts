@@ -1,4 +1,5 @@
 import { types } from "node:util";
+import { RefusedValue } from "@millrace/core";
 
 /** The room that is left, in characters; spent as a value is copied. */
 export interface Room {
@@ -47,6 +48,7 @@ function copy(value: unknown, room: Room, depth: number, mayConvert = true): unk
     default:
       return undefined;
   }
+  if (value instanceof RefusedValue) return copy(value.given ?? UNREADABLE, room, depth);
   room.left -= SMALL;
   if (value === null) return null;
   if (types.isDate(value)) return Number.isNaN(value.getTime()) ? null : value.toISOString();

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { recordError } from "@millrace/core";
+import { recordError, tooLargeValue, unsendableValue } from "@millrace/core";
 import { expect, test } from "vitest";
 import type { Mask } from "../masking/create-mask.ts";
 import { DEFAULT_SHAPE, draftRecord, isRecorded } from "./draft-record.ts";
@@ -76,6 +76,15 @@ test("payload and output are masked and bounded; the handler's own are untouched
     when: "1970-01-01T00:00:00.000Z",
   });
   expect({ payload, output }).toEqual(before);
+});
+
+test("of a result that can't be sent there is as much as of any other", () => {
+  const list = Array.from({ length: 10_000 }, (_none, n) => n);
+  const shown = (output: unknown) =>
+    makeRecord(settled({ output }), envelope(), undefined, DEFAULT_SHAPE).output;
+  expect(shown(tooLargeValue({ list }))).toEqual(shown({ list }));
+  expect(shown(unsendableValue("output.on is a function", { on: test, n: 1 }))).toEqual({ n: 1 });
+  expect(shown(unsendableValue("it can't leave its thread"))).toBe("(unreadable)");
 });
 
 test("what a toJSON hides is in no record; dates and bytes stay, maps and sets are what is in them", () => {

@@ -54,11 +54,11 @@ function taken(output: object, most: number): unknown {
   try {
     const bytes = encodeMsgpack(requireSendable(output, "output", rules), rules);
     return bytes.length > most
-      ? tooLargeValue()
+      ? tooLargeValue(output)
       : decodeBody(bytes, "application/msgpack", Number.POSITIVE_INFINITY);
   } catch (error) {
-    if (MillraceError.is(error, "payload-too-large")) return tooLargeValue();
+    if (MillraceError.is(error, "payload-too-large")) return tooLargeValue(output);
     const { reason } = MillraceError.is(error) ? unserializable(error) : {};
-    return reason === undefined ? output : unsendableValue(reason);
+    return reason === undefined ? output : unsendableValue(reason, output);
   }
 }
