@@ -107,6 +107,19 @@ test("a field that all objects were given is no field of a value", () => {
   expect(plain.encode({ a: 1 })).toEqual(library.encode({ a: 1 }));
 });
 
+test("a large value leaves no large buffer behind the small ones that come after it", () => {
+  const large = "x".repeat(1_000_000);
+  // A date is left to the library, after the text was written.
+  for (const before of [large, [large, new Date(0)], Array.from({ length: 20 }, () => large)]) {
+    const encoder = new PlainEncoder(DEPTH);
+    const first = encoder.encode(before);
+    const small = [1, 2, 3].map((n) => encoder.encode({ n }));
+    for (const bytes of small) expect(bytes?.buffer.byteLength).toBeLessThanOrEqual(65_536);
+    expect(small).toEqual([1, 2, 3].map((n) => library.encode({ n })));
+    if (first !== undefined) expect(first).toEqual(library.encode(before));
+  }
+});
+
 test("what changes while it is written is left to the library", () => {
   expect(plain.encode({ outer: countedOnce() })).toBeUndefined();
 });

@@ -77,6 +77,7 @@ export class PlainEncoder {
     try {
       return this.#write(value, 1) ? this.#take() : undefined;
     } finally {
+      if (this.#bytes.length > MOST_POOL_BYTES) this.#beginPool();
       this.#busy = false;
     }
   }
@@ -287,6 +288,15 @@ export class PlainEncoder {
     this.#at = begun.length;
   }
 
+  /**
+   * A pool that a large value took is not shared: each of thousands of small results would keep all
+   * of it, and a structured clone, as for a thread, copies all that is behind a result.
+   */
+  #beginPool(): void {
+    this.#bytes = scratch(POOL_BYTES);
+    this.#start = this.#at = 0;
+  }
+
   #take(): Uint8Array {
     const taken = new Uint8Array(
       this.#bytes.buffer,
@@ -304,6 +314,8 @@ const UINT32 = 2 ** 32;
  * one result that is kept keeps all of its pool.
  */
 const POOL_BYTES = 16_384;
+/** Of a pool that later values share. */
+const MOST_POOL_BYTES = 4 * POOL_BYTES;
 const MAX_TEXT_HEADER = 5;
 /** Up to here a loop is faster than a call into the engine. */
 const SHORT_TEXT = 24;

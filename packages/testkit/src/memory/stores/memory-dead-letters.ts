@@ -23,7 +23,9 @@ export class DeadLetterShelf {
   add(letter: DeadLetter, buriedId: string): void {
     const sequence = (this.#lastSequence += 1);
     this.#byId.set(buriedId, sequence);
-    this.#letters.set(sequence, { ...structuredClone(letter), sequence });
+    // A clone of a view copies all that the view is a part of.
+    const body = letter.body.slice();
+    this.#letters.set(sequence, { ...structuredClone({ ...letter, body }), sequence });
   }
 
   /** @returns its place */
