@@ -108,7 +108,10 @@ async function cancelWaiting(options: PurgeOptions): Promise<PurgeResult> {
   const { broker, clock, queue, onProgress, signal } = options;
   const node = purgingNode(options);
   const counts = { cancelled: 0, dead: 0, deferred: 0 };
-  node.events.on("job.settled", ({ state }) => {
+  /** A node that has not heard of the pause yet may be who settles them. Each is counted here. */
+  const letInToEnd = new Set<string>();
+  node.events.on("job.settled", ({ id, state }) => {
+    if (letInToEnd.has(id)) return;
     if (state === "cancelled") counts.cancelled += 1;
     else if (state === "dead") counts.dead += 1;
     else if (state === "requeued") counts.deferred += 1;
@@ -121,7 +124,9 @@ async function cancelWaiting(options: PurgeOptions): Promise<PurgeResult> {
       onProgress?.({ ...counts, queued, blocked, delayed });
       const rest = queued + (options.delayed === true ? delayed : 0);
       if (signal?.aborted === true || (rest === 0 && blocked === passedOver)) break;
-      const moved = blocked === 0 ? 0 : await letIn(broker, queue);
+      const known = letInToEnd.size;
+      const moved = blocked === 0 ? 0 : await letIn(broker, queue, letInToEnd);
+      counts.cancelled += letInToEnd.size - known;
       // What can't be let in, since its queue refuses it, can't be cancelled this way either.
       passedOver = moved === 0 ? blocked : 0;
       if (options.delayed === true && delayed > 0) await bringForward(broker, queue, signal);
@@ -137,17 +142,22 @@ async function cancelWaiting(options: PurgeOptions): Promise<PurgeResult> {
 /**
  * Jobs that wait at gates come through the queue too, which this worker enters without one.
  *
+ * @param toEnd takes the ids of those that come marked as cancelled, which no node runs
  * @returns how many came
  */
-async function letIn({ blocked }: Broker, queue: string): Promise<number> {
+async function letIn({ blocked }: Broker, queue: string, toEnd: Set<string>): Promise<number> {
   let moved = 0;
   for (const { gate, count } of await blocked.gates(queue))
     moved += await blocked.release(queue, gate, count);
-  return moved > 0 ? moved : letInToEnd(blocked, queue);
+  return moved > 0 ? moved : letInMarked(blocked, queue, toEnd);
 }
 
 /** What its queue refuses for its size comes without its payload. */
-async function letInToEnd(blocked: BlockedStore, queue: string): Promise<number> {
+async function letInMarked(
+  blocked: BlockedStore,
+  queue: string,
+  toEnd: Set<string>,
+): Promise<number> {
   let moved = 0;
   for (let after = 0; ;) {
     const page = await blocked.list({ queue, after });
@@ -155,10 +165,14 @@ async function letInToEnd(blocked: BlockedStore, queue: string): Promise<number>
     for (const { envelope, sequence } of page) {
       after = sequence;
       const { id, createdAt } = envelope;
+      // Before it comes: it may be settled before the answer is here.
+      toEnd.add(id);
       try {
         const meant = { createdAt, sequence, reason: PURGED };
         if (await blocked.releaseJob(queue, id, meant)) moved += 1;
+        else toEnd.delete(id);
       } catch (error) {
+        toEnd.delete(id);
         if (!isHopeless(error)) throw error;
       }
     }
