@@ -121,7 +121,7 @@ export class NatsBroker implements Broker {
     this.jobLogs = stores.jobLogs;
     this.arrivals = stores.arrivals;
     this.messages = stores.messages;
-    this.#marks = new NatsMarks(server, this, (bucket) => this.documents(bucket));
+    this.#marks = new NatsMarks(server, this, (...asked) => this.documents(...asked));
     this.#line = new Line(server.nc, features, {
       onOtherServer: () => {
         stores.delays.forget();
@@ -159,7 +159,7 @@ export class NatsBroker implements Broker {
     const { enqueuer, queueBatches, keyed, ownWords } = this.#stores;
     const { clock } = this.#parts;
     const explained = (sent: Promise<readonly EnqueueResult[]>) =>
-      explainClosed(sent, nc, names, (...bucket) => this.documents(...bucket));
+      explainClosed(sent, nc, names, (...asked) => this.documents(...asked));
     if (own === true)
       return explained(
         enqueueOwn(jobs, { publisher: enqueuer, ownWords, names, limits: this, clock }),

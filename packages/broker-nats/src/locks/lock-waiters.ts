@@ -5,7 +5,7 @@ import { hearOn } from "../connection/hear-on.ts";
 import { request } from "../jetstream-errors.ts";
 import { machineOf } from "../machine/machine.ts";
 import type { ServerAccess } from "../store/server-access.ts";
-import { readStatus } from "../wire/read-headers.ts";
+import { isNoResponders } from "../wire/no-responders.ts";
 import { readObject } from "../wire/read-object.ts";
 import { isTime } from "./lock-entry.ts";
 
@@ -25,7 +25,6 @@ const WITHIN_MS = 300;
 const WAITERS_A_MESSAGE = 200;
 /** Of one connection, those who have waited longest. */
 const MOST_WAITERS = 1_000;
-const NO_RESPONDERS = 503;
 
 /**
  * Who waits for locks, told by the waiters themselves when somebody asks: whoever waits writes
@@ -64,7 +63,7 @@ export class LockWaiters {
       const done = Promise.withResolvers<void>();
       const sub = hearOn(nc, subject, (error, msg) => {
         if (error) return done.reject(error);
-        if (msg.data.length === 0 && readStatus(msg).code === NO_RESPONDERS) return done.resolve();
+        if (isNoResponders(msg)) return done.resolve();
         waiters.push(...waitersIn(msg.string()));
       });
       const time = clock.setTimer(withinMs, done.resolve);
@@ -95,8 +94,9 @@ export class LockWaiters {
       // Who may not hear the question is not among those who are known to wait.
       const question = error === null ? questionIn(msg.string()) : undefined;
       if (question === undefined) return;
-      const mine = waitersInOrder(this.#waiting, question.prefix)
-        .toSorted((a, b) => a.since - b.since)
+      const mine = [...this.#waiting]
+        .filter(({ name }) => name.startsWith(question.prefix))
+        .sort((a, b) => a.since - b.since)
         .slice(0, MOST_WAITERS);
       for (let from = 0; from < mine.length; from += WAITERS_A_MESSAGE)
         nc.publish(

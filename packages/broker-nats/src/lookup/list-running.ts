@@ -6,7 +6,8 @@ import { subscribe } from "../connection/subscribe.ts";
 import { request } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { newInbox } from "../wire/inbox.ts";
-import { readHeaders, readStatus } from "../wire/read-headers.ts";
+import { isNoResponders } from "../wire/no-responders.ts";
+import { readHeaders } from "../wire/read-headers.ts";
 
 /**
  * An answer of so many jobs is well below any server's limit; a node that runs more answers several
@@ -15,7 +16,6 @@ import { readHeaders, readStatus } from "../wire/read-headers.ts";
 const JOBS_A_MESSAGE = 500;
 /** A node of an earlier version does not say whether a full message is its last one. */
 const REST_WITHIN_MS = 1_000;
-const NO_RESPONDERS = 503;
 /**
  * Who answers, as JSON, and whether the rest comes in other messages. Clients of earlier versions
  * read the body alone, a list of jobs; their nodes answer so, and not at all where nothing runs.
@@ -132,8 +132,4 @@ function answerIn(msg: Msg): Answer {
       more: body.length === JOBS_A_MESSAGE ? undefined : false,
     };
   return { node: JSON.parse(node) as string, jobs: body, more: more !== undefined };
-}
-
-function isNoResponders(msg: Msg): boolean {
-  return msg.data.length === 0 && readStatus(msg).code === NO_RESPONDERS;
 }

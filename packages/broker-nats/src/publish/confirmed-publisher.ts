@@ -11,7 +11,7 @@ import {
   type ReplyMeaning,
 } from "../requests/in-flight-request.ts";
 import { encodeHeaders } from "../wire/headers.ts";
-import { readStatus } from "../wire/read-headers.ts";
+import { isNoResponders } from "../wire/no-responders.ts";
 import {
   AS_OUTCOME,
   Batch,
@@ -229,7 +229,7 @@ export class ConfirmedPublisher {
       const meaning = judgePubAck(reply, request.subject, request.sends);
       return !this.#tellsUndecided && isNotAgreedOn(meaning) ? RETRY : meaning;
     }
-    if (readStatus(reply).code === 503) {
+    if (isNoResponders(reply)) {
       void this.#lookUp(request.subject);
       return UNHEARD;
     }

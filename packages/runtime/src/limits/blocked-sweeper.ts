@@ -219,13 +219,7 @@ export class Sweeper implements Stoppable {
 
 /** A singleton that several queues share has a gate in each, and lets in one job in all. */
 function byLock(gates: readonly BlockedGate[]): readonly (readonly BlockedGate[])[] {
-  const sharing = new Map<string, BlockedGate[]>();
-  for (const gate of gates) {
-    const others = sharing.get(gate.gate);
-    if (others === undefined) sharing.set(gate.gate, [gate]);
-    else others.push(gate);
-  }
-  return [...sharing.values()];
+  return [...Map.groupBy(gates, ({ gate }) => gate).values()];
 }
 
 /** @returns what a name begins with, up to its last `/`, and the rest */
