@@ -12,6 +12,7 @@ export {
 } from "./errors/recorded-error.ts";
 export { errorFingerprint, type ErrorFingerprint } from "./errors/error-fingerprint.ts";
 export { isHopeless } from "./errors/hopeless.ts";
+export { orWhereDenied } from "./errors/denied.ts";
 export { isUnfit } from "./errors/unfit.ts";
 
 export { atMostConfirmed } from "./control/at-most-confirmed.ts";

@@ -1,4 +1,4 @@
-import { type LockWaiter, MillraceError } from "@millrace/core";
+import { type LockWaiter, orWhereDenied } from "@millrace/core";
 import type { ShowValue } from "@millrace/telemetry/masking";
 import type { FleetGate, FleetLimits } from "../fleet/fleet.ts";
 import { askedLimits, askedLock, askedQueue } from "./changes/asked-limits.ts";
@@ -27,7 +27,10 @@ export async function limits({
     fleet.queues.limits(),
     fleet.locks.gates({ limit: MOST_GATES }),
     fleet.locks.list(),
-    fleet.locks.waiting().catch(unlessDenied),
+    // Who may not ask who waits still sees who holds.
+    orWhereDenied(undefined, async () =>
+      Map.groupBy(await fleet.locks.waiting(), ({ name }) => name),
+    ),
   ]);
   return {
     queues: queues.map(queueLimitsView),
@@ -35,22 +38,16 @@ export async function limits({
     locks: locks.slice(0, MOST_LOCKS).map(({ name, holder, since, leaseMs, leftMs }) => ({
       ...{ name: String(show(name)), holder, leaseMs, leftMs },
       ...(since === undefined ? {} : { since }),
-      ...(waiting && { waiting: waitersOf(name, waiting) }),
+      ...(waiting && { waiting: waitersOf(waiting.get(name) ?? []) }),
     })),
     moreLocks: Math.max(0, locks.length - MOST_LOCKS),
   };
 }
 
-/** Who may not hear who waits still sees who holds. */
-function unlessDenied(error: unknown): undefined {
-  if (!MillraceError.is(error, "permission-denied")) throw error;
-}
-
-function waitersOf(name: string, waiting: readonly LockWaiter[]): LockWaitersView {
-  const mine = waiting.filter((one) => one.name === name);
+function waitersOf(waiting: readonly LockWaiter[]): LockWaitersView {
   return {
-    count: mine.length,
-    first: mine.slice(0, MOST_WAITERS).map(({ holder, since }) => ({ holder, since })),
+    count: waiting.length,
+    first: waiting.slice(0, MOST_WAITERS).map(({ holder, since }) => ({ holder, since })),
   };
 }
 

@@ -9,7 +9,7 @@ import {
   type JobDefinition,
   jobsOfChain,
   type LinkOptions,
-  MillraceError,
+  orWhereDenied,
   needsProgramDoor,
   type NextJob,
   type OnceOptions,
@@ -100,15 +100,9 @@ async function onRecord(
   first: Envelope,
 ): Promise<Enqueued | undefined> {
   if (!isKeyed || !needsProgramDoor(first)) return undefined;
-  try {
-    const since = await onRecordSince(broker, first);
-    return since === undefined ? undefined : { duplicate: true, onRecordSince: since };
-  } catch (error) {
-    // A producer that may only publish can't look: the id is known as long as the queue remembers
-    // it.
-    if (MillraceError.is(error, "permission-denied")) return undefined;
-    throw error;
-  }
+  // A producer that may only publish can't look: the id is known as long as the queue remembers it.
+  const since = await orWhereDenied(undefined, () => onRecordSince(broker, first));
+  return since === undefined ? undefined : { duplicate: true, onRecordSince: since };
 }
 
 /** A chain's jobs are known to be stored: there is no time in which they appear. */

@@ -5,7 +5,7 @@ import {
   type Envelope,
   type HistoryRecord,
   type LockView,
-  MillraceError,
+  orWhereDenied,
   type RateLimit,
   waitsForOwnStart,
   type WaitingJob,
@@ -96,15 +96,12 @@ export async function holdOf(
   waiting: WaitingJob | undefined,
 ): Promise<JobHold | undefined> {
   if (waiting === undefined) return undefined;
-  try {
+  // A caller that may look a job up may still not see other jobs.
+  return orWhereDenied(undefined, async () => {
     if (state === "delayed") return timeHold(waiting.envelope, history.at(-1));
-    if (state === "blocked") return await gateHold(broker, waiting);
-    return state === "queued" ? await queueHold(broker, queue) : undefined;
-  } catch (error) {
-    // A caller that may look a job up may still not see other jobs.
-    if (MillraceError.is(error, "permission-denied")) return undefined;
-    throw error;
-  }
+    if (state === "blocked") return gateHold(broker, waiting);
+    return state === "queued" ? queueHold(broker, queue) : undefined;
+  });
 }
 
 function timeHold(envelope: Envelope, last: HistoryRecord | undefined): JobHold | undefined {

@@ -6,6 +6,7 @@ import {
   type HistoryRecord,
   type JobRef,
   MillraceError,
+  orWhereDenied,
   type ProgressReport,
   type RecordedError,
   recordedPlace,
@@ -158,13 +159,10 @@ async function lastOfAll(
   id: string,
   queue: string | undefined,
 ): Promise<JobStatus | undefined> {
-  const letters = await broker.deadLetters
-    .list({ id: requireId(id), ...defined({ queue }) })
-    .catch((error) => {
-      // Who may look a job up may still not see dead letters.
-      if (MillraceError.is(error, "permission-denied")) return [];
-      throw error;
-    });
+  // Who may look a job up may still not see dead letters.
+  const letters = await orWhereDenied([], () =>
+    broker.deadLetters.list({ id: requireId(id), ...defined({ queue }) }),
+  );
   const letter = letters.at(-1);
   if (letter === undefined) return undefined;
   requireOneQueue(

@@ -1,4 +1,4 @@
-import { formatMs, type LockView, type LockWaiter, MillraceError } from "@millrace/core";
+import { formatMs, type LockView, type LockWaiter, orWhereDenied } from "@millrace/core";
 import type { Millrace } from "../../../client/millrace.ts";
 import { text } from "../../../config/field-kinds.ts";
 import { command } from "../../command.ts";
@@ -61,13 +61,9 @@ async function shown(
 ): Promise<readonly ShownLock[]> {
   const [held, waiting] = await Promise.all([
     locks.list(query),
-    locks.waiting(query).catch((error: unknown) => {
-      if (MillraceError.is(error, "permission-denied")) return undefined;
-      throw error;
-    }),
+    orWhereDenied(undefined, async () =>
+      Map.groupBy(await locks.waiting(query), ({ name }) => name),
+    ),
   ]);
-  return held.map((lock) => ({
-    ...lock,
-    waiting: waiting?.filter(({ name }) => name === lock.name),
-  }));
+  return held.map((lock) => ({ ...lock, waiting: waiting && (waiting.get(lock.name) ?? []) }));
 }

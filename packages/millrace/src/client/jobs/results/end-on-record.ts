@@ -4,7 +4,7 @@ import {
   type Envelope,
   type HistoryRecord,
   isSameEnqueue,
-  MillraceError,
+  orWhereDenied,
   NO_MEMORY,
   type WaitingJob,
 } from "@millrace/core";
@@ -123,13 +123,10 @@ async function mayBeDuplicateOf(
   const before = firstStoredAt ?? createdAt;
   if (before === undefined || job.createdAt === undefined || job.unkeyed !== undefined)
     return false;
-  try {
-    const { dedupeWindowMs = 0 } = await broker.queues.settings(job.queue);
-    return Math.abs(job.createdAt - before) < dedupeWindowMs + CLOCK_SLACK_MS;
-  } catch (error) {
-    if (MillraceError.is(error, "permission-denied")) return false;
-    throw error;
-  }
+  const settings = await orWhereDenied(undefined, () => broker.queues.settings(job.queue));
+  if (settings === undefined) return false;
+  const { dedupeWindowMs = 0 } = settings;
+  return Math.abs(job.createdAt - before) < dedupeWindowMs + CLOCK_SLACK_MS;
 }
 
 /**
