@@ -61,6 +61,7 @@ const maskingCases: Cases<typeof masking> = {
   shownLine: "takes no options",
   shownRecord: "takes no options",
   shownReport: "takes no options",
+  shownTags: "takes no options",
 };
 const recordsCases: Cases<typeof records> = {
   executionRecords: (of) => of.executionRecords(bad({ handlers: [] })),

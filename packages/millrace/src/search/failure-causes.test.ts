@@ -24,7 +24,7 @@ function filled(): {
   ) => readonly FailureGroup[];
   readonly jobsOf: (filter: string) => readonly string[];
 } {
-  const store = new IndexStore("", "");
+  const store = IndexStore.open("", "");
   onTestFinished(() => store.close());
   let position = 0;
   return {

@@ -64,7 +64,7 @@ test("an index is about as large as it may be while it reads a long history, and
 
 test("the text of a job that an index has forgotten can't be read in its file", () => {
   const path = file();
-  const store = new IndexStore(path, "");
+  const store = IndexStore.open(path, "");
   const news = [1, 2, 3].map((position) => recordNews(placed(position, 0), (value) => value));
   store.write(news, NOTHING_READ);
   store.prune(2, 0, 2 ** 30);

@@ -28,7 +28,7 @@ const refused = (count: number, from = 0): readonly News[] =>
   }));
 
 test("what a full queue refuses takes no more than its part of an index, and no job goes for it", () => {
-  const store = new IndexStore("", "", 8 * MIB);
+  const store = IndexStore.open("", "", 8 * MIB);
   store.write(arrived(500), NOTHING_READ);
   const before = store.size();
   for (let part = 0; part < 20; part += 1) store.write(refused(100, part * 100), NOTHING_READ);
@@ -40,7 +40,7 @@ test("what a full queue refuses takes no more than its part of an index, and no 
 });
 
 test("where an index is too large, what was heard goes before its jobs", () => {
-  const store = new IndexStore("", "");
+  const store = IndexStore.open("", "");
   store.write(arrived(500), NOTHING_READ);
   const { bytes } = store.size();
   store.write(refused(300), NOTHING_READ);
@@ -51,7 +51,7 @@ test("where an index is too large, what was heard goes before its jobs", () => {
 });
 
 test("the newest that was heard is known after the oldest had to go", () => {
-  const store = new IndexStore("", "", 8 * MIB);
+  const store = IndexStore.open("", "", 8 * MIB);
   store.write(refused(1_000), NOTHING_READ);
   for (const id of ["r0", "r999"])
     store.write(

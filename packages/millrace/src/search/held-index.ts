@@ -134,7 +134,7 @@ export class HeldIndex {
       removeIndexFile(this.#path);
     }
     this.#isDamaged = false;
-    return new IndexStore(this.#path, this.#identity, this.#maxBytes);
+    return IndexStore.open(this.#path, this.#identity, this.#maxBytes);
   }
 
   /** Half of it goes; where there is no room for that either, all. */

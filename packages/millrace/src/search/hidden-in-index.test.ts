@@ -15,7 +15,7 @@ const CARD = "4111111111111111";
 
 /** Of four jobs one has a card in each place, one is too large, and one was never seen whole. */
 function index(): (filter: string) => readonly string[] {
-  const store = new IndexStore("", "");
+  const store = IndexStore.open("", "");
   onTestFinished(() => store.close());
   const arrival = (position: number, more: Pick<Envelope, "id" | "payload" | "tags">) => {
     const envelope: Envelope = {
@@ -77,7 +77,7 @@ test("nor is one that was heard of", () => {
 });
 
 test("the tags of a dead job are read from its letter", () => {
-  const store = new IndexStore("", "");
+  const store = IndexStore.open("", "");
   onTestFinished(() => store.close());
   const payload = { customer: 7 };
   const letter: StoredDeadLetter = {
@@ -99,7 +99,7 @@ test.each([
   ["payload.n>=1e999", 0],
   ["payload.long>=1e999", 1],
 ])("a number of more digits than an index looks up is found by %s: %s", (filter, count) => {
-  const store = new IndexStore("", "");
+  const store = IndexStore.open("", "");
   onTestFinished(() => store.close());
   const payload = { n: `1${"0".repeat(250)}`, long: "1e999" };
   const place = { id: "x", queue: "mail", createdAt: 1, life: 0 };

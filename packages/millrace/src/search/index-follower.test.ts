@@ -21,23 +21,9 @@ test("of large payloads that are heard while a stretch is read, 32 MiB are held,
 });
 
 test("what was heard is written later where it could not be written at once", async () => {
-  const clock = new SimulatedClock();
-  const broker = new MemoryBroker({ clock, server: new MemoryServer(clock) });
-  const thread = await IndexThread.start("");
-  onTestFinished(() => thread.end());
-  let listener: (envelope: Envelope) => void = () => {};
-  broker.arrivals.hear = (given) => {
-    listener = given;
-    return Promise.resolve({ stop: () => Promise.resolve() });
-  };
-  const follower = new IndexFollower({
-    ...{ broker, clock, thread, identity: "", keepMs: 86_400_000, maxBytes: 2 ** 30 },
-    show: (value) => value,
-  });
-  await follower.open();
-  await follower.hear(() => {});
+  const { thread, follower, arrives } = await hearing();
   const hear = (id: string): void =>
-    listener({
+    arrives({
       ...UNSETTLED,
       id,
       name: "send",
@@ -172,12 +158,8 @@ test.each([
   expect(await states()).toEqual(["x succeeded"]);
 });
 
-/** A round over a history of some stretches; so many jobs are heard of while each is read. */
-async function roundOf(heard: {
-  readonly stretches: number;
-  readonly jobs: number;
-  readonly payload: number;
-}): Promise<{ readonly follower: IndexFollower; readonly told: number }> {
+/** A follower that hears of what the test says has arrived. */
+async function hearing() {
   const clock = new SimulatedClock();
   const broker = new MemoryBroker({ clock, server: new MemoryServer(clock) });
   const thread = await IndexThread.start("");
@@ -187,25 +169,35 @@ async function roundOf(heard: {
     listener = given;
     return Promise.resolve({ stop: () => Promise.resolve() });
   };
-  let told = 0;
-  const newest = heard.stretches + 1;
-  let until = 0;
-  broker.history.stretch = () => {
-    until += 1;
-    for (let n = 0; n < heard.jobs && until < newest; n += 1)
-      listener({
-        ...{ id: `j-${told++}`, name: "mail.send", queue: "mail", createdAt: 1 },
-        payload: { n, text: "x".repeat(heard.payload) },
-        ...{ headers: {}, attempts: 0, crashes: 0, interruptions: 0, snoozes: 0, generation: 0 },
-      });
-    return Promise.resolve({ oldest: 1, newest, until, records: [] });
-  };
   const follower = new IndexFollower({
     ...{ broker, clock, thread, identity: "", keepMs: 86_400_000, maxBytes: 2 ** 30 },
     show: (value) => value,
   });
   await follower.open();
   await follower.hear(() => {});
+  return { broker, thread, follower, arrives: (envelope: Envelope) => listener(envelope) };
+}
+
+/** A round over a history of some stretches; so many jobs are heard of while each is read. */
+async function roundOf(heard: {
+  readonly stretches: number;
+  readonly jobs: number;
+  readonly payload: number;
+}): Promise<{ readonly follower: IndexFollower; readonly told: number }> {
+  const { broker, follower, arrives } = await hearing();
+  let told = 0;
+  const newest = heard.stretches + 1;
+  let until = 0;
+  broker.history.stretch = () => {
+    until += 1;
+    for (let n = 0; n < heard.jobs && until < newest; n += 1)
+      arrives({
+        ...{ id: `j-${told++}`, name: "mail.send", queue: "mail", createdAt: 1 },
+        payload: { n, text: "x".repeat(heard.payload) },
+        ...{ headers: {}, attempts: 0, crashes: 0, interruptions: 0, snoozes: 0, generation: 0 },
+      });
+    return Promise.resolve({ oldest: 1, newest, until, records: [] });
+  };
   await follower.round();
   return { follower, told };
 }

@@ -53,7 +53,7 @@ test("what the index finds is what the filter says of each job, the newest first
       fc.uniqueArray(jobs, { maxLength: 12, selector: ({ id, queue }) => `${queue}/${id}` }),
       fc.array(trees, { minLength: 1, maxLength: 8 }),
       (all, asked) => {
-        const store = new IndexStore("", "");
+        const store = IndexStore.open("", "");
         try {
           store.write(
             all.flatMap((job, at) => newsOf(job, at)),
@@ -91,7 +91,7 @@ test("whatever the order in which streams are read, the index is the same", () =
 });
 
 test("what is older, and what is too much, is forgotten, the oldest first", () => {
-  const store = new IndexStore("", "");
+  const store = IndexStore.open("", "");
   const many = Array.from({ length: 3_000 }, (_, at) => ({
     ...{ id: `j${at}`, queue: "a", name: "n", state: "dead" as const, attempts: 1, at },
     payload: { text: `${at} `.repeat(50) },
@@ -114,7 +114,7 @@ test("what is older, and what is too much, is forgotten, the oldest first", () =
 });
 
 test("attempts are counted by how they ended and how long they took, once each", () => {
-  const store = new IndexStore("", "");
+  const store = IndexStore.open("", "");
   const ended = (n: number, how: EndedHow, durationMs: number): News => ({
     ...{ kind: "record", id: `j${n}`, queue: n % 2 === 0 ? "a" : "b", createdAt: 1, life: 0 },
     ...{ position: n, ended: how, ...(n < 2 ? {} : { waitedMs: n === 3 ? 90_000 : 20 }) },
@@ -185,7 +185,7 @@ function arrival(position: number, createdAt: number, payload: unknown): News {
 }
 
 function indexOf(news: readonly News[]): readonly IndexedJob[] {
-  const store = new IndexStore("", "");
+  const store = IndexStore.open("", "");
   for (const one of news) store.write([one], NOTHING_READ);
   const { jobs: found } = store.search({ limit: 10, now: 0 });
   store.close();

@@ -40,17 +40,20 @@ export class IndexStore {
   readonly #jobs: JobTable;
   readonly #statements = new Map<string, StatementSync>();
 
+  private constructor(database: DatabaseSync, maxBytes = Number.POSITIVE_INFINITY) {
+    this.#heard = new HeardTable((sql) => this.#prepare(sql), maxBytes * HEARD_SHARE);
+    this.#jobs = new JobTable((sql) => this.#prepare(sql), this.#causes, this.#heard);
+    this.#database = database;
+  }
+
   /**
-   * @param of its file, which nobody else may keep: see `openIndexFile`
+   * The index of a file, which nobody else may keep: see `openIndexFile`.
+   *
    * @param maxBytes of which what was heard and is in no stream may take a part
    * @throws Error where the file has something else in it
    */
-  constructor(of: string, identity: string, maxBytes?: number);
-  constructor(kept: DatabaseSync);
-  constructor(of: string | DatabaseSync, identity = "", maxBytes = Number.POSITIVE_INFINITY) {
-    this.#heard = new HeardTable((sql) => this.#prepare(sql), maxBytes * HEARD_SHARE);
-    this.#jobs = new JobTable((sql) => this.#prepare(sql), this.#causes, this.#heard);
-    this.#database = typeof of === "string" ? openIndexFile(of, identity) : of;
+  static open(path: string, identity: string, maxBytes?: number): IndexStore {
+    return new IndexStore(openIndexFile(path, identity), maxBytes);
   }
 
   /**

@@ -9,7 +9,7 @@ function arrival(position: number, payload: unknown): News {
 }
 
 test("fields of payloads are known of all jobs, each once, without their payloads being read", () => {
-  const store = new IndexStore("", "");
+  const store = IndexStore.open("", "");
   const first = [arrival(1, { rare: { deep: [1, 2] }, n: "a" }), arrival(2, "no fields")];
   const rest = Array.from({ length: 5_100 }, (_, n) => arrival(n + 3, { n, m: true }));
   store.write([...first, ...rest], NOTHING_READ);
@@ -18,7 +18,7 @@ test("fields of payloads are known of all jobs, each once, without their payload
 });
 
 test("there is nothing to know of an index without payloads", () => {
-  const store = new IndexStore("", "");
+  const store = IndexStore.open("", "");
   store.write([arrival(1, undefined)], NOTHING_READ);
   expect(store.known()).toMatchObject({ payload: [], name: ["send"] });
   store.close();

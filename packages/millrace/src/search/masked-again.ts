@@ -1,5 +1,5 @@
 import type { FailureGroup } from "@millrace/core";
-import { shownError, type ShowValue } from "@millrace/telemetry/masking";
+import { shownRecord, shownTags, type ShowValue } from "@millrace/telemetry/masking";
 import type { KnownValues } from "../filter/complete-filter.ts";
 import { filterTest } from "../filter/filter-test.ts";
 import { readFilter } from "../filter/read-filter.ts";
@@ -64,17 +64,15 @@ export class MaskedIndex {
     const known = await this.#thread.ask("known", {});
     const show = this.#show;
     if (show === undefined) return known;
-    return { ...known, tag: (known["tag"] ?? []).map((tag) => String(show(tag))) };
+    return { ...known, tag: shownTags(known["tag"] ?? [], show) };
   }
 }
 
 function shownJob(job: IndexedJob, show: ShowValue): IndexedJob {
-  const { error, reason, tags, payload } = job;
+  const { tags, payload } = job;
   return {
-    ...job,
-    ...(error === undefined ? {} : { error: shownError(error, show) }),
-    ...(reason === undefined ? {} : { reason: String(show(reason)) }),
-    ...(tags === undefined ? {} : { tags: tags.map((tag) => String(show(tag))) }),
+    ...shownRecord(job, show),
+    ...(tags === undefined ? {} : { tags: shownTags(tags, show) }),
     ...(payload === undefined ? {} : { payload: show(payload) }),
   };
 }

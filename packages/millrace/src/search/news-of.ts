@@ -10,7 +10,7 @@ import {
   type StoredDeadLetter,
   tracePart,
 } from "@millrace/core";
-import { shownError, type ShowValue } from "@millrace/telemetry/masking";
+import { shownError, shownTags, type ShowValue } from "@millrace/telemetry/masking";
 import type { Cargo, EndedHow, News } from "./index-calls.ts";
 
 /** A larger payload is not looked into. */
@@ -68,7 +68,8 @@ export function heardNews(
   at: number,
   show: ShowValue,
 ): { readonly news: News; readonly length: number } {
-  const { cargo, length } = measured(show(envelope.payload), shownTags(envelope.tags, show));
+  const { payload, tags } = envelope;
+  const { cargo, length } = measured(show(payload), tags && shownTags(tags, show));
   return { news: { ...{ kind: "heard", at, ...enqueueOf(envelope) }, cargo }, length };
 }
 
@@ -102,7 +103,7 @@ function letterCargo({ body, headers }: StoredDeadLetter, show: ShowValue): Carg
     if (typeof read !== "object" || read === null || !("payload" in read)) return {};
     const tags: unknown = "tags" in read ? read.tags : undefined;
     const list = Array.isArray(tags) ? (tags as readonly unknown[]) : undefined;
-    return bounded(show(read.payload), shownTags(list, show));
+    return bounded(show(read.payload), list && shownTags(list, show));
   } catch {
     return {};
   }
@@ -118,15 +119,7 @@ function enqueueOf({ id, queue, createdAt, life = 0 }: Envelope): {
 }
 
 function cargoOf({ payload, tags }: Envelope, show: ShowValue): Cargo {
-  return bounded(show(payload), shownTags(tags, show));
-}
-
-/** A producer may write anything into one. */
-function shownTags(
-  tags: readonly unknown[] | undefined,
-  show: ShowValue,
-): readonly string[] | undefined {
-  return tags?.map((tag) => String(show(tag)));
+  return bounded(show(payload), tags && shownTags(tags, show));
 }
 
 function bounded(payload: unknown, tags: readonly string[] | undefined): Cargo {

@@ -1,6 +1,6 @@
 import { entriesOf, fieldOf } from "../masking/foreign-object.ts";
 import type { Mask } from "../masking/index.ts";
-import { InnerErrors } from "../masking/inner-errors.ts";
+import { InnerErrors, ownEntriesOf } from "../masking/inner-errors.ts";
 
 /** A line's fields, masked. Errors stay errors, for the serializers that loggers have for them. */
 export function maskFields(fields: object, mask: Mask): object {
@@ -34,9 +34,7 @@ function maskAt(error: Error, masking: Masking, depth: number): Error {
     value instanceof Error && depth < MAX_CAUSES ? maskAt(value, masking, depth + 1) : mask(value);
   defineGetters(copy, error, mask);
   const errors = innerErrors.of(error);
-  const isOwn = (key: string): boolean =>
-    key !== "cause" && (key !== "errors" || errors === undefined);
-  const own = Object.fromEntries(entriesOf(error).filter(([key]) => isOwn(key)));
+  const own = Object.fromEntries(ownEntriesOf(error, errors));
   define(copy, "message", mask(fieldOf(error, "message")));
   const stack = fieldOf(error, "stack");
   if (typeof stack === "string") define(copy, "stack", mask.text(stack));

@@ -1,4 +1,4 @@
-/** Stands for what can't be read. */
+/** Stands for what can't be read: a getter, a trap or a `toJSON` of its own threw. */
 export const UNREADABLE = "(unreadable)";
 
 /** A field of anything: its getter may throw. */

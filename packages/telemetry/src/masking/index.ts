@@ -15,6 +15,7 @@ export {
   shownCargo,
   shownError,
   shownRecord,
+  shownTags,
   shownLine,
   shownReport,
   type ShowValue,

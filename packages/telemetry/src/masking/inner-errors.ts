@@ -1,9 +1,23 @@
-import { fieldOf } from "./foreign-object.ts";
+import { entriesOf, fieldOf } from "./foreign-object.ts";
 
 /** Of one `AggregateError`. */
 const MAX_ERRORS = 10;
 /** Of one and of all that it holds. */
 const MAX_ERRORS_IN_ALL = 30;
+
+/**
+ * An error's own fields, but for what is shown of every error in its own way.
+ *
+ * @param errors what `InnerErrors` shows of it, where it does
+ */
+export function ownEntriesOf(
+  error: Error,
+  errors: readonly unknown[] | undefined,
+): ReturnType<typeof entriesOf> {
+  return entriesOf(error).filter(
+    ([key]) => key !== "cause" && (key !== "errors" || errors === undefined),
+  );
+}
 
 /**
  * What of the errors of `AggregateError`s is shown: `Promise.any` makes one with as many as it was

@@ -28,11 +28,16 @@ function readable(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, readable(item)]));
 }
 
+/** What becomes of a job, as it is told. */
+type Told = Pick<Partial<HistoryRecord>, "output" | "error"> & {
+  readonly reason?: string | undefined;
+};
+
 /**
  * A record for showing: what the handler returned or threw may hold secrets, and so may the reason
  * it gave.
  */
-export function shownRecord(record: HistoryRecord, show: ShowValue): HistoryRecord {
+export function shownRecord<Kept extends Told>(record: Kept, show: ShowValue): Kept {
   const { output, error, reason } = record;
   return {
     ...record,
@@ -54,8 +59,13 @@ export function shownCargo({ payload, headers, tags }: Cargo, show: ShowValue): 
   return {
     payload: show(payload),
     headers: show(headers) as Cargo["headers"],
-    ...(tags === undefined ? {} : { tags: tags.map((tag) => String(show(tag))) }),
+    ...(tags === undefined ? {} : { tags: shownTags(tags, show) }),
   };
+}
+
+/** A producer may write anything into one. */
+export function shownTags(tags: readonly unknown[], show: ShowValue): readonly string[] {
+  return tags.map((tag) => String(show(tag)));
 }
 
 /** Older records were written before errors were masked. */

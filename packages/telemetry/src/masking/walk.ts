@@ -1,6 +1,6 @@
 import { isCardNumber } from "./card-number.ts";
 import { entriesOf, fieldOf, UNREADABLE } from "./foreign-object.ts";
-import { InnerErrors } from "./inner-errors.ts";
+import { InnerErrors, ownEntriesOf } from "./inner-errors.ts";
 import { MASKED } from "./secret-pattern.ts";
 
 /** Deeper values are cut off rather than walked. */
@@ -85,8 +85,6 @@ class Walk {
   #error(error: Error, depth: number): unknown {
     const cause = fieldOf(error, "cause");
     const errors = this.#innerErrors.of(error);
-    const isOwn = (key: string): boolean =>
-      key !== "cause" && (key !== "errors" || errors === undefined);
     return this.#entries(
       [
         ["type", fieldOf(error, "name")],
@@ -94,7 +92,7 @@ class Walk {
         ["stack", fieldOf(error, "stack")],
         ...(cause === undefined ? [] : ([["cause", cause]] as const)),
         ...(errors === undefined ? [] : ([["errors", errors]] as const)),
-        ...entriesOf(error).filter(([key]) => isOwn(key)),
+        ...ownEntriesOf(error, errors),
       ],
       depth,
     );

@@ -1,5 +1,6 @@
 import { types } from "node:util";
 import { RefusedValue } from "@millrace/core";
+import { UNREADABLE } from "../masking/foreign-object.ts";
 
 /** The room that is left, in characters; spent as a value is copied. */
 export interface Room {
@@ -9,9 +10,6 @@ export interface Room {
 const MAX_DEPTH = 32;
 /** What a number, a brace or a comma is taken for. */
 const SMALL = 8;
-
-/** Stands for what can't be read: a getter, a trap or a `toJSON` of its own threw. */
-export const UNREADABLE = "(unreadable)";
 
 /**
  * A copy of any value as plain JSON data, of about as many characters as there is room: of an

@@ -8,7 +8,8 @@ import {
   traceIdOf,
 } from "@millrace/core";
 import { createMask, type Mask } from "../masking/create-mask.ts";
-import { boundedValue, flatText, type Room, UNREADABLE } from "./bounded-value.ts";
+import { UNREADABLE } from "../masking/foreign-object.ts";
+import { boundedValue, flatText, type Room } from "./bounded-value.ts";
 import type { ExecutionRecord } from "./execution-record.ts";
 
 export interface RecordShape {
@@ -154,35 +155,27 @@ function flatFields(fields: RecordedFields): RecordedFields {
 
 function bounded(value: unknown, room: Room): unknown {
   if (value === undefined || room.left === 0) return undefined;
-  try {
-    return boundedValue(value, room);
-  } catch {
-    // A getter or a trap of the handler's own value threw.
-    return UNREADABLE;
-  }
+  return orUnreadable(() => boundedValue(value, room));
 }
 
 function maskedError(error: RecordedError, mask: Mask): RecordedError {
-  try {
-    return mask.error(error);
-  } catch {
-    return { type: UNREADABLE, message: UNREADABLE };
-  }
+  const shown = orUnreadable(() => mask.error(error));
+  return shown === UNREADABLE ? { type: UNREADABLE, message: UNREADABLE } : shown;
 }
 
 function maskedText(text: string, mask: Mask): string {
-  try {
-    return mask.text(text);
-  } catch {
-    return UNREADABLE;
-  }
+  return orUnreadable(() => mask.text(text));
 }
 
 function masked(value: unknown, mask: Mask): unknown {
+  return orUnreadable(() => mask(value));
+}
+
+/** Our mask never throws; one from code may, and so may what a handler's own value is made of. */
+function orUnreadable<T>(read: () => T): T | typeof UNREADABLE {
   try {
-    return mask(value);
+    return read();
   } catch {
-    // Ours never throws; one from code may.
     return UNREADABLE;
   }
 }

@@ -5,7 +5,7 @@ import {
   type RecordHandler,
   type RecordQuery,
 } from "@millrace/telemetry/records";
-import { shownError, type ShowValue, showValue } from "@millrace/telemetry/masking";
+import { shownRecord, shownTags, type ShowValue, showValue } from "@millrace/telemetry/masking";
 import type { Config } from "../../config/fields.ts";
 import { maskOf } from "../../config/mask-of.ts";
 import { oneOf, text, whole } from "../../config/field-kinds.ts";
@@ -126,16 +126,11 @@ async function find(
 
 /** Who shows a record may know more secrets than the node that has kept it. */
 function shown(record: ExecutionRecord, show: ShowValue): ExecutionRecord {
-  const { payload, output, error, reason, tags } = record;
+  const { payload, tags } = record;
   return {
-    ...record,
-    ...defined({
-      payload: payload === undefined ? undefined : show(payload),
-      output: output === undefined ? undefined : show(output),
-      error: error === undefined ? undefined : shownError(error, show),
-      reason: reason === undefined ? undefined : String(show(reason)),
-      tags: tags?.map((tag) => String(show(tag))),
-    }),
+    ...shownRecord(record, show),
+    ...(payload === undefined ? {} : { payload: show(payload) }),
+    ...(tags === undefined ? {} : { tags: shownTags(tags, show) }),
   };
 }
 

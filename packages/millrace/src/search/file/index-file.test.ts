@@ -79,7 +79,7 @@ test("an index is its owner's only, from an empty file, too", () => {
   const dir = folder();
   const path = join(dir, "jobs.db");
   writeFileSync(path, "");
-  const store = new IndexStore(path, "");
+  const store = IndexStore.open(path, "");
   for (const file of readdirSync(dir)) expect(statSync(join(dir, file)).mode & 0o777).toBe(0o600);
   store.close();
 });

@@ -111,12 +111,12 @@ test("an index whose process was killed while it was made anew has all its table
 
 test("an index of something else that its keeper is about to make anew is waited for", () => {
   const path = file();
-  new IndexStore(path, "one").close();
+  IndexStore.open(path, "one").close();
   const lock = IndexLock.take(path);
   onTestFinished(() => lock?.release());
   let kept: IndexStore | undefined;
   const wait = vi.spyOn(Atomics, "wait").mockImplementation(() => {
-    kept ??= new IndexStore(path, "two");
+    kept ??= IndexStore.open(path, "two");
     return "timed-out";
   });
   onTestFinished(() => {
