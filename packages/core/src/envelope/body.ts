@@ -3,7 +3,7 @@ import { MillraceError } from "../errors/millrace-error.ts";
 import { DEFAULT_MAX_VALUES } from "./body-limits.ts";
 import { scanJson } from "./json-scan.ts";
 import { fieldBesideEntries, holdsMore } from "./list-fields.ts";
-import { measureBody, TooLarge, TooManyValues } from "./measure-body.ts";
+import { fieldBytes, measureBody, TooLarge, TooManyValues } from "./measure-body.ts";
 import { NOT_PLAIN, PlainDecoder } from "./plain-decoder.ts";
 import { HeldValue, PlainEncoder } from "./plain-encoder.ts";
 import { type EncodeRules, sendable } from "./sendable.ts";
@@ -95,6 +95,21 @@ export function heldPayload(value: unknown, maxValues = DEFAULT_MAX_VALUES): unk
   } catch {
     return value;
   }
+}
+
+/**
+ * The payload of a body as it stands there, for who sends it on: nothing is made of it, and nothing
+ * of what was made before is held. The body was read before, with no complaint.
+ *
+ * @returns undefined where it has none
+ */
+export function payloadInBody(bytes: Uint8Array, contentType: string | undefined): unknown {
+  if (formatOf(bytes, contentType) === "msgpack") {
+    const found = fieldBytes(bytes, "payload");
+    return found && new HeldValue(found.bytes, found.values, readHeld);
+  }
+  const read = decodeBody(bytes, contentType, Number.POSITIVE_INFINITY) as { payload?: unknown };
+  return heldPayload(read.payload, Number.POSITIVE_INFINITY);
 }
 
 /** As many values as it was held with: whoever writes them counts them. */

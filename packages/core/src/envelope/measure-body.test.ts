@@ -2,7 +2,7 @@ import { Encoder } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeBody } from "./body.ts";
-import { measureBody } from "./measure-body.ts";
+import { fieldBytes, measureBody } from "./measure-body.ts";
 
 const bytesOf = (hex: string): Uint8Array =>
   Uint8Array.from(Buffer.from(hex.replaceAll(" ", ""), "hex"));
@@ -59,5 +59,72 @@ describe("measureBody", () => {
         measureBody(bytes, 100_000);
       }),
     );
+  });
+});
+
+describe("fieldBytes", () => {
+  const library = new Encoder();
+  const value = fc.oneof(fc.jsonValue(), fc.uint8Array(), fc.date({ noInvalidDate: true }));
+  const name = fc.oneof(fc.constantFrom("payload", "payloads", "pay", "x".repeat(40)), fc.string());
+  /** A map whose names may come twice, as only a stranger writes it. */
+  const body = fc.array(fc.tuple(name, value), { maxLength: 20 }).map((fields) => {
+    const parts = fields.flatMap(([key, one]) => [library.encode(key), library.encode(one)]);
+    const head = Uint8Array.of(0xde, fields.length >> 8, fields.length & 0xff);
+    return Uint8Array.from(Buffer.concat([head, ...parts.map((part) => Buffer.from(part))]));
+  });
+
+  test("finds the bytes of what a reader reads, and counts what is in them", () => {
+    fc.assert(
+      fc.property(body, name, (bytes, wanted) => {
+        fc.pre(wanted !== "__proto__");
+        const read = decodeBody(bytes, "application/msgpack") as Record<string, unknown>;
+        const found = fieldBytes(bytes, wanted);
+        expect(found !== undefined).toBe(Object.hasOwn(read, wanted));
+        if (found === undefined) return;
+        expect(decodeBody(found.bytes, "application/msgpack")).toEqual(read[wanted]);
+        expect(found.values).toBe(measureBody(found.bytes, Infinity));
+      }),
+    );
+  });
+
+  test.each([
+    ["in one byte of head", "81 a1 61 01"],
+    ["with a length of one byte", "81 d901 61 01"],
+    ["with a length of two", "81 da0001 61 01"],
+    ["with a length of four", "81 db00000001 61 01"],
+    ["in a map with a length of two bytes", "de0001 a1 61 01"],
+    ["in a map with a length of four", "df00000001 a1 61 01"],
+    ["a second time", "82 a1 61 02 a1 61 01"],
+    ["behind names that are no text", "84 00 02 c4 01 61 03 91 c0 04 a1 61 01"],
+  ])("finds a name that is written %s", (_, hex) => {
+    expect(fieldBytes(bytesOf(hex), "a")).toEqual({ bytes: bytesOf("01"), values: 1 });
+  });
+
+  test.each([
+    ["no bytes", ""],
+    ["a list", "92 a1 61 01"],
+    ["no map", "a1 61"],
+    ["a map with other names", "82 a1 62 01 a2 6161 01"],
+    ["the name further down", "81 a1 62 81 a1 61 01"],
+    ["the name's bytes as bytes", "81 c4 01 61 01"],
+  ])("finds nothing in %s", (_, hex) => {
+    expect(fieldBytes(bytesOf(hex), "a")).toBeUndefined();
+  });
+
+  test("takes nothing of a body that ends early", () => {
+    const bytes = library.encode({
+      id: "some",
+      payload: { list: [1, "two", [3]], at: new Date(0) },
+    });
+    expect(fieldBytes(bytes, "payload")).toBeDefined();
+    for (let size = 0; size < bytes.length; size += 1) {
+      let found: unknown;
+      try {
+        found = fieldBytes(bytes.subarray(0, size), "payload");
+      } catch (error) {
+        expect(String(error)).toContain("claims more entries");
+      }
+      expect(found, `${size} of ${bytes.length} bytes`).toBeUndefined();
+    }
   });
 });

@@ -12,19 +12,82 @@
  * @throws Error whose message says what is wrong with the bytes
  */
 export function measureBody(bytes: Uint8Array, maxValues: number): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let at = 0;
+  return measureValue(viewOf(bytes), 0, maxValues).values;
+}
+
+/** A value within msgpack bytes, and how many values it holds. */
+interface MeasuredValue {
+  /** Where it ends; past the bytes where they end within it. */
+  readonly end: number;
+  readonly values: number;
+}
+
+/** As `measureBody`, of the value that begins at `from`. */
+function measureValue(view: DataView, from: number, maxValues: number): MeasuredValue {
+  const size = view.byteLength;
+  let at = from;
   let values = 0;
-  for (let awaited = 1; awaited > 0 && at < bytes.length; values += 1) {
+  let awaited = 1;
+  for (; awaited > 0 && at < size; values += 1) {
     const { length, entries } = measure(view, at);
     at += length;
     awaited += entries - 1;
     // An entry takes a byte at least.
-    if (entries > 0 && awaited > bytes.length - at)
+    if (entries > 0 && awaited > size - at)
       throw new Error("a list or map claims more entries than the body has bytes for");
     if (values + awaited >= maxValues) throw new TooManyValues(maxValues);
   }
-  return values;
+  return { end: awaited === 0 ? at : Infinity, values };
+}
+
+/** A field's value as it stands in msgpack bytes. */
+export interface FieldBytes {
+  readonly bytes: Uint8Array;
+  /** How many there are in it, keys of maps among them. */
+  readonly values: number;
+}
+
+/**
+ * Finds a field of the map that msgpack bytes hold, without making any value. Of several of its
+ * name the last counts, as for who reads them.
+ *
+ * @returns undefined where there is none, where the bytes are no map, or where they end early
+ */
+export function fieldBytes(bytes: Uint8Array, name: string): FieldBytes | undefined {
+  const view = viewOf(bytes);
+  if (bytes.length === 0 || !isMap(view.getUint8(0))) return undefined;
+  const { length, entries } = measure(view, 0);
+  const wanted = new TextEncoder().encode(name);
+  let found: FieldBytes | undefined;
+  let at = length;
+  for (let left = entries; left > 0; left -= 2) {
+    const key = measureValue(view, at, Infinity).end;
+    if (key >= bytes.length) return undefined;
+    const { end, values } = measureValue(view, key, Infinity);
+    if (end > bytes.length) return undefined;
+    if (isText(view, at, wanted)) found = { bytes: bytes.subarray(key, end), values };
+    at = end;
+  }
+  return found;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function isMap(head: number): boolean {
+  return (head >= 0x80 && head <= 0x8f) || head === 0xde || head === 0xdf;
+}
+
+/** Where the bytes of a text begin, after its head, by that. */
+const TEXT_HEADS: Readonly<Record<number, number>> = { 0xd9: 2, 0xda: 3, 0xdb: 5 };
+
+/** Whether the value that begins at `at` is this text. */
+function isText(view: DataView, at: number, text: Uint8Array): boolean {
+  const head = view.getUint8(at);
+  const begin = head >= 0xa0 && head <= 0xbf ? 1 : TEXT_HEADS[head];
+  if (begin === undefined || measure(view, at).length !== begin + text.length) return false;
+  return text.every((byte, n) => view.getUint8(at + begin + n) === byte);
 }
 
 /** Why a value can't be sent that is what it should be, but for its size. */

@@ -9,7 +9,7 @@ import { firstMessageOf, firstStoredAt, unkeyedPlace } from "./one-end.ts";
 import type { DeadReason } from "./dead-reason.ts";
 import { toldOf } from "./outcome-job.ts";
 import { crashesOf, type Settlement, type SettlementInput } from "./settlement.ts";
-import { storedPayload } from "./stored-payload.ts";
+import { nextPayload } from "./stored-payload.ts";
 import { tickOriginOf } from "../schedule/tick-job.ts";
 import { traceIdOf } from "../tracing/trace-id.ts";
 
@@ -129,7 +129,7 @@ export function nextGeneration(
   } = counted;
   const next: { -readonly [K in keyof Envelope]: Envelope[K] } = {
     ...rest,
-    payload: storedPayload(input),
+    payload: nextPayload(input),
     generation: counted.generation + 1,
   };
   if (notBefore !== undefined) next.notBefore = notBefore;

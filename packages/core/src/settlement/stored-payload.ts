@@ -1,4 +1,4 @@
-import { decodeBody } from "../envelope/body.ts";
+import { decodeBody, payloadInBody } from "../envelope/body.ts";
 import { isBody } from "../envelope/envelope-fields.ts";
 import type { SettlementInput } from "./settlement.ts";
 
@@ -23,4 +23,20 @@ export function storedPayload({
     // Nor could it be read then: nothing was handed out.
   }
   return envelope.payload;
+}
+
+/**
+ * The same for the next message of the job. It is the bytes of it that are held: whoever retries
+ * many large ones at once would have each of them in memory a second time until it is published.
+ */
+export function nextPayload(input: Parameters<typeof storedPayload>[0]): unknown {
+  const { from, envelope, message } = input;
+  if (from !== "running" || typeof envelope.payload !== "object" || envelope.payload === null)
+    return envelope.payload;
+  try {
+    return payloadInBody(message.body, message.headers["content-type"]) ?? envelope.payload;
+  } catch {
+    // Nor could it be read then: nothing was handed out.
+    return envelope.payload;
+  }
 }
