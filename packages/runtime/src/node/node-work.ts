@@ -1,10 +1,4 @@
-import {
-  brokerOutlet,
-  MillraceError,
-  Producer,
-  type RunningJob,
-  type SecondLooks,
-} from "@millrace/core";
+import { brokerOutlet, Producer, type RunningJob, type SecondLooks } from "@millrace/core";
 import { invokedHook } from "../durable/invoked-hook.ts";
 import { cancellationHook } from "../control/cancellation-hook.ts";
 import { Cancellations } from "../control/cancellations.ts";
@@ -157,14 +151,12 @@ function executionHost(base: NodeBase, parts: HostParts): ExecutionHost {
   };
 }
 
-function handlerCall(
-  { config, registry }: NodeBase,
-  { strays, threads }: HostParts,
-): ExecutionHost["call"] {
+function handlerCall({ config }: NodeBase, { strays, threads }: HostParts): ExecutionHost["call"] {
+  // Not by `context.job`: that is a copy, which few handlers ask for.
   return compose<ThreadContext>(config.middleware, (context) => {
-    const job = registry.get(context.job.name, context.job.queue);
-    if (job === undefined)
-      throw new MillraceError("unknown-name", `No handler called ${context.job.name}.`);
-    return job.isolation === "thread" ? threads.run(job, context) : strays.call(job, context);
+    const { definition } = context;
+    return definition.isolation === "thread"
+      ? threads.run(definition, context)
+      : strays.call(definition, context);
   });
 }

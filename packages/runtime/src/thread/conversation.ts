@@ -55,7 +55,7 @@ export class Conversation {
 
   begin(): void {
     const { worker, attempt, job: definition, context, traceModule: module } = this.#options;
-    const { signal, job: envelope, token, node, maxAttempts, trace, lease } = context;
+    const { signal, envelope, token, node, maxAttempts, trace, lease } = context;
     // Bound here, where the attempt's span is the active one; what a thread says comes in outside
     // of any.
     void context.log;

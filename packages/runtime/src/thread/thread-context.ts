@@ -1,13 +1,18 @@
 import type {
+  AnyJob,
   AttemptTrace,
   EnqueueItemResult,
+  Envelope,
   ExecutionContext,
   PreparedJob,
   ThreadLease,
 } from "@millrace/core";
 
-/** The context of an attempt whose handler is in a thread. */
+/** The context of an attempt, with what is asked of it for a handler that is in a thread. */
 export interface ThreadContext extends ExecutionContext {
+  readonly definition: AnyJob;
+  /** The job as it came; `job` is a copy, which whoever asks for it may change. */
+  readonly envelope: Envelope;
   readonly trace: AttemptTrace | undefined;
   readonly lease: ThreadLease | undefined;
   /**

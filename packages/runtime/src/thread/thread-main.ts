@@ -16,6 +16,7 @@ import {
 } from "@millrace/core";
 import { AbortSwitch } from "../execution/attempt/abort-switch.ts";
 import { StraySignals } from "../execution/attempt/stray-signals.ts";
+import { handlersCopy } from "../execution/attempt/handlers-copy.ts";
 import { OneTransaction } from "../execution/attempt/one-transaction.ts";
 import { collectJobs } from "../registry/collect-jobs.ts";
 import { forwardingLogger } from "./forwarding-logger.ts";
@@ -188,7 +189,7 @@ function contextOf(order: Order, input: unknown, own: AttemptInThread): Executio
     signal: abort.signal,
     attempt: envelope.attempts + 1,
     maxAttempts: order.maxAttempts,
-    job: envelope,
+    job: handlersCopy(envelope),
     token: order.token,
     node: order.node,
     log: forwardingLogger(own.say),

@@ -210,7 +210,7 @@ test("where no other thread can be made for a job whose own ended before it bega
 
 function contextOf(payload: Misdeed): ThreadContext {
   return {
-    ...{ job: { ...UNSETTLED, id: "j", name: unruly.name, queue: "work", payload } },
+    ...{ envelope: { ...UNSETTLED, id: "j", name: unruly.name, queue: "work", payload } },
     ...{ signal: new AbortController().signal, token: 1, node: "n", maxAttempts: 1, log },
     ...{ trace: undefined, lease: undefined },
   } as unknown as ThreadContext;

@@ -33,8 +33,8 @@ export class AttemptContext implements ExecutionContext {
   readonly trace: AttemptTrace | undefined;
   /** Of a job that is defined with them. */
   readonly steps: JobSteps | undefined;
+  readonly definition: AnyJob;
   readonly #of: JobInHand;
-  readonly #definition: AnyJob;
   /** An earlier attempt, or this one on another node, may have done what it does. */
   readonly #mayBeRepeated: boolean;
   #job: Envelope | undefined;
@@ -49,7 +49,7 @@ export class AttemptContext implements ExecutionContext {
     this.input = input;
     this.trace = trace;
     this.#of = of;
-    this.#definition = job;
+    this.definition = job;
     this.#mayBeRepeated = mayBeRepeated(envelope, delivery, host.recentEnds);
     const definition = job.steps;
     this.steps =
@@ -72,6 +72,11 @@ export class AttemptContext implements ExecutionContext {
     return (this.#job ??= handlersCopy(this.#of.envelope));
   }
 
+  /** As it came: a handler or a middleware may have changed its copy. */
+  get envelope(): Envelope {
+    return this.#of.envelope;
+  }
+
   get node(): string {
     return this.#of.host.node;
   }
@@ -81,7 +86,7 @@ export class AttemptContext implements ExecutionContext {
   }
 
   get maxAttempts(): number {
-    return this.#of.envelope.maxAttempts ?? this.#definition.retry.attempts;
+    return this.#of.envelope.maxAttempts ?? this.definition.retry.attempts;
   }
 
   /** Undefined where nothing was enqueued. */
@@ -141,7 +146,11 @@ export class AttemptContext implements ExecutionContext {
   }
 
   get transaction(): ExecutionContext["transaction"] {
-    return (this.#transaction ??= new OneTransaction(() => this)).begin;
+    const own = (this.#transaction ??= new OneTransaction(() => ({
+      job: this.envelope,
+      signal: this.signal,
+    })));
+    return own.begin;
   }
 
   /** What a handler in a thread has made there, to be sent from here. */

@@ -1,4 +1,4 @@
-import { defineJob } from "@millrace/core";
+import { defineJob, type RunInTransaction } from "@millrace/core";
 import { expect, test } from "vitest";
 import { QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
 
@@ -47,4 +47,39 @@ test("what a handler changes in its job is neither settled nor what the next att
   expect(await broker.deadLetters.list()).toEqual([]);
   expect((await history()).at(-1)).toMatchObject({ state: "succeeded", attempts: 2 });
   expect(followed).toHaveLength(1);
+});
+
+test("neither does a transaction go by it, whose record says which job is done", async () => {
+  const recorded: RunInTransaction[] = [];
+  const db = {
+    once: async <Output>(run: RunInTransaction, act: (tx: null, outbox: null) => Output) => {
+      recorded.push(run);
+      return act(null, null);
+    },
+  };
+  const work = defineJob({ name: "t.work", queue: QUEUE }).handler(async (context) => {
+    spoil(context.job);
+    await context.transaction(db as never, () => Promise.resolve("done"));
+  });
+  const { enqueue, history } = await simulatedNode({ jobs: [work] });
+  await enqueue("t.work", null, FIELDS);
+  expect(recorded).toMatchObject([{ job: { id: "a", name: "t.work", queue: QUEUE, ...FIELDS } }]);
+  expect((await history()).at(-1)).toMatchObject({ state: "succeeded" });
+});
+
+test("what a middleware changes in it picks no other handler", async () => {
+  const ran: string[] = [];
+  const work = defineJob({ name: "t.work", queue: QUEUE }).handler(() => void ran.push("work"));
+  const other = defineJob({ name: "t.other", queue: QUEUE }).handler(() => void ran.push("other"));
+  const { enqueue } = await simulatedNode({
+    jobs: [work, other],
+    middleware: [
+      ({ job }, next) => {
+        Object.assign(job, { name: "t.other" });
+        return next();
+      },
+    ],
+  });
+  await enqueue("t.work");
+  expect(ran).toEqual(["work"]);
 });
