@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Browser, BrowserContextOptions } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
 export const DIST = resolve(import.meta.dirname, "../../site/dist");
 export const SITE = "http://docs.test/";
@@ -30,4 +30,12 @@ export async function openSite(browser: Browser, options: BrowserContextOptions 
     if (message.type() === "error") trouble.push(message.text());
   });
   return { page, trouble, loaded };
+}
+
+/**
+ * Waits until a page's scripts run. Its buttons stand in the file already, and do nothing until
+ * then; the switch of the theme gets its name from the scripts.
+ */
+export async function scriptsRun(page: Page): Promise<void> {
+  await page.getByRole("switch", { name: /^Switch to (dark|light) theme$/ }).waitFor();
 }

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
 import { violations } from "../harness/accessibility.ts";
-import { type openSite, SITE } from "./open-site.ts";
+import { type openSite, scriptsRun, SITE } from "./open-site.ts";
 import { PHONE, phoneFaults } from "./phone.ts";
 
 const DESKTOP = { width: 1280, height: 800 };
@@ -31,7 +31,7 @@ export async function faultsForReaders(
   loaded.length = 0;
   await show(page, DESKTOP, "light");
   await page.goto(`${SITE}${file}`);
-  await page.getByRole("button", { name: "Search" }).waitFor();
+  await scriptsRun(page);
   note("desktop, light", await violations(page));
   const later = await page.evaluate<readonly string[]>(BELOW);
   const needed = loaded.filter((path) => !AHEAD.test(path) && !later.includes(basename(path)));

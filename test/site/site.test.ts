@@ -11,7 +11,7 @@ import { errorAddress } from "../../packages/core/src/errors/error-help.ts";
 import type { StreamSettings } from "../../site/simulator/settings.ts";
 import { findBrowser } from "../harness/browser.ts";
 import { runCommand } from "../packaging/run-command.ts";
-import { DIST, openSite, SITE } from "./open-site.ts";
+import { DIST, openSite, scriptsRun, SITE } from "./open-site.ts";
 import { PHONE, phoneFaults } from "./phone.ts";
 import { faultsForReaders } from "./readers.ts";
 import { bars, moveTo, nodeBars, PLAYGROUND } from "./playground.ts";
@@ -303,6 +303,7 @@ describe("the documentation's site", () => {
       onTestFinished(() => browser.close());
       const { page, trouble } = await openSite(browser);
       await page.goto(`${SITE}tutorial.html`);
+      await scriptsRun(page);
       await page.getByRole("button", { name: "Search" }).click();
       await page.getByRole("searchbox").fill("how do I stop a worker in my own process?");
       const first = page.locator("#localsearch-list a").first();
