@@ -1,3 +1,4 @@
+import { headers as natsHeaders } from "@nats-io/transport-node";
 import { connect, createNode, defineJob } from "millrace";
 import { expect, it } from "vitest";
 import { cleanUpLater } from "../harness/cleanup.ts";
@@ -50,6 +51,19 @@ describeEachServer(
         async () =>
           (await operator.broker.history.read(child)).some(({ name }) => name === "mail.forged"),
         { withinMs: 60_000, describe: "the forged job has ended" },
+      );
+      for (const name of [child.id, `millrace/${child.id}/1`, `mail/millrace/${child.id}/1`]) {
+        const headers = natsHeaders();
+        headers.set("Nats-Msg-Id", name);
+        headers.set("Millrace-Caller", "payroll/p-1");
+        await shop.request("millrace.jobs.mail", "{", { headers, timeout: 20_000 });
+      }
+      await eventually(async () => (await operator.broker.deadLetters.list()).length >= 2, {
+        withinMs: 60_000,
+        describe: "what can't be decoded is dead",
+      });
+      expect((await operator.broker.deadLetters.list()).map(({ id }) => id)).not.toContain(
+        child.id,
       );
       expect((await caller.status()).steps?.[0]?.state).toBe("calling");
 

@@ -80,7 +80,7 @@ export {
   readCharts,
 } from "./durable/machine-chart.ts";
 export { machineAddress, type MachineAddress } from "./durable/machine-address.ts";
-export { invokedBy, isInvoked } from "./durable/invoked-id.ts";
+export { invokedBy, isInvoked } from "./ids/invoked-id.ts";
 export { migrateStored, type StoredMigration } from "./durable/migrate-stored.ts";
 export { findMachine, findReadable } from "./durable/find-machine.ts";
 export {
@@ -153,6 +153,8 @@ export {
   UNSETTLED,
   effectsOf,
 } from "./envelope/envelope.ts";
+export { callerHeader, CALLER_HEADER, callerOf } from "./ids/caller-header.ts";
+export { generationsIn, type IdGeneration } from "./ids/generation-ids.ts";
 export { firstOfNextLife, isEarlierLife } from "./envelope/lives.ts";
 export {
   flowPlace,
@@ -175,7 +177,7 @@ export {
   requireNamespace,
   requirePlace,
   requireQueueName,
-} from "./envelope/names.ts";
+} from "./ids/names.ts";
 export { readEnvelope, type ReadResult, type UnreadableReason } from "./envelope/read-envelope.ts";
 export { isTime } from "./envelope/envelope-fields.ts";
 export { runnableAt } from "./envelope/runnable-at.ts";
@@ -610,7 +612,7 @@ export {
   type Signal,
   writeSignal,
 } from "./steps/signal.ts";
-export { calledBy, type CalledBy, calledId } from "./steps/called-id.ts";
+export { calledBy, type CalledBy, calledId } from "./ids/called-id.ts";
 export { type ReadRun, readRun, type RecordedRun, recordRun } from "./steps/recorded-run.ts";
 export { StepError } from "./steps/step-error.ts";
 export type { OlderRuns, StepsDefinition, StepsOptions } from "./steps/steps-definition.ts";

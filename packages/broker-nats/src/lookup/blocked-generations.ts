@@ -1,4 +1,4 @@
-import type { Envelope, QueueMessage } from "@millrace/core";
+import { type Envelope, generationsIn, type QueueMessage } from "@millrace/core";
 import { runtimeEnvelope } from "../messages/runtime-envelope.ts";
 import { machineOf } from "../machine/machine.ts";
 import { headersOf, messageAt } from "../reads/next-message.ts";
@@ -7,7 +7,6 @@ import { endsOf } from "../reads/scan.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { type DedupeWindows, SURELY } from "../topology/dedupe-windows.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
-import { generationsIn } from "./generation-ids.ts";
 
 /** How many of the oldest jobs at a queue's gates are looked at. */
 const MOST = 50_000;

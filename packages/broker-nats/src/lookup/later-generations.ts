@@ -1,8 +1,7 @@
-import type { Envelope, QueueMessage } from "@millrace/core";
+import { type Envelope, generationsIn, type IdGeneration, type QueueMessage } from "@millrace/core";
 import { endsOf, scan } from "../reads/scan.ts";
 import { queuedJob } from "../reads/stored-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
-import { generationsIn, type IdGeneration } from "./generation-ids.ts";
 
 /**
  * How many retries of a queue are looked at: a look must not take longer than the run that it may

@@ -1,5 +1,7 @@
 import {
   AS_IT_IS,
+  CALLER_HEADER,
+  callerOf,
   type EncodeRules,
   type Envelope,
   messageIdOf,
@@ -118,7 +120,12 @@ export function sharedMessageId(envelope: Envelope): string {
  * No `Content-Type`: the first byte of a msgpack map tells, and each message is that much smaller.
  */
 function envelopeHeaders(envelope: Envelope): HeaderRecord {
-  return { ...envelope.headers, "Nats-Msg-Id": messageIdOf(envelope) };
+  const caller = callerOf(envelope);
+  return {
+    ...envelope.headers,
+    "Nats-Msg-Id": messageIdOf(envelope),
+    ...(caller === undefined ? {} : { [CALLER_HEADER]: caller }),
+  };
 }
 
 function tooLarge(envelope: Envelope, size: number, maxBytes: number): MillraceError {

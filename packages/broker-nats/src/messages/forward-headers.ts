@@ -1,9 +1,9 @@
-import { travellingHeaders } from "@millrace/core";
+import { callerHeader, travellingHeaders } from "@millrace/core";
 import type { ReceivedHeaders } from "../wire/read-headers.ts";
 
 /**
- * A due job's headers on its queue: its own, its content type, and the id under which a second
- * forward is a duplicate.
+ * A due job's headers on its queue: its own, its content type, who waits for its end, and the id
+ * under which a second forward is a duplicate.
  */
 export function forwardHeaders(
   headers: ReceivedHeaders,
@@ -12,6 +12,7 @@ export function forwardHeaders(
   const contentType = headers["content-type"];
   return {
     ...travellingHeaders(headers),
+    ...callerHeader(headers),
     "Nats-Msg-Id": messageId,
     ...(contentType === undefined ? {} : { "Content-Type": contentType }),
   };

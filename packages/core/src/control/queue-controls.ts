@@ -1,4 +1,4 @@
-import { isQueueName } from "../envelope/names.ts";
+import { isQueueName } from "../ids/names.ts";
 
 /** That an operator did something, for those who wonder. */
 export interface ControlMark {

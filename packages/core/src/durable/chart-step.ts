@@ -4,7 +4,7 @@ import { MAX_EVENT_BYTES, MAX_WAITING_EVENTS } from "../broker/stores/inbox-stor
 import { MillraceError } from "../errors/millrace-error.ts";
 import { recordError } from "../errors/recorded-error.ts";
 import type { MachineDefinition } from "./define-machine.ts";
-import { newInvokedId } from "./invoked-id.ts";
+import { newInvokedId } from "../ids/invoked-id.ts";
 import {
   cancelTimer,
   chartTimer,

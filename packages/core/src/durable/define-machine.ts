@@ -1,6 +1,6 @@
 import { shownValue } from "../options/option-values.ts";
 import { type AnyActorLogic, type AnyStateMachine, fromPromise } from "xstate";
-import { requireQueueName } from "../envelope/names.ts";
+import { requireQueueName } from "../ids/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import {
   type AnyJob,

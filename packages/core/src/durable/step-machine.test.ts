@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { assign, sendTo, setup } from "xstate";
 import { defineMachine } from "./define-machine.ts";
-import { invokedBy } from "./invoked-id.ts";
+import { invokedBy } from "../ids/invoked-id.ts";
 import { machineAddress } from "./machine-address.ts";
 import type { MachineDocument } from "./machine-document.ts";
 import { orderChart } from "./order-chart.fixture.ts";

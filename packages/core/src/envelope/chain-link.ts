@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type ChainLink, type Envelope, UNSETTLED } from "./envelope.ts";
-import { isId, isJobName, isQueueName } from "./names.ts";
+import { isId, isJobName, isQueueName } from "../ids/names.ts";
 
 /** As many jobs may follow one. */
 export const LONGEST_CHAIN = 100;

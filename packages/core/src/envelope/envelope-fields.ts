@@ -3,7 +3,7 @@ import { isChain, LONGEST_CHAIN } from "./chain-link.ts";
 import type { BatchCounts, Envelope, JobRef } from "./envelope.ts";
 import type { QueueMessage } from "./message.ts";
 import { MAX_TAGS, MAX_TEXT } from "./text-limits.ts";
-import { isId, isJobName, isQueueName } from "./names.ts";
+import { isId, isJobName, isQueueName } from "../ids/names.ts";
 
 export type Body = Readonly<Record<string, unknown>>;
 
@@ -106,11 +106,15 @@ export function firstWrongSettlerField(body: Body): Field | undefined {
 
 /** What others know a job by, or wait for its end by. */
 export type Ties = Partial<
-  Pick<Envelope, "createdAt" | "parent" | "batch" | "sentFrom" | "follows" | "closes" | "unkeyed">
+  Pick<
+    Envelope,
+    "createdAt" | "generation" | "parent" | "batch" | "sentFrom" | "follows" | "closes" | "unkeyed"
+  >
 >;
 
 const TIES: ReadonlySet<string> = new Set<keyof Ties>([
-  ...(["createdAt", "parent", "batch", "sentFrom", "follows", "closes", "unkeyed"] as const),
+  ...(["createdAt", "generation", "parent", "batch", "sentFrom"] as const),
+  ...(["follows", "closes", "unkeyed"] as const),
 ]);
 
 /** Of a body that is no envelope, as far as they can be read. */
@@ -138,7 +142,8 @@ export function isCount(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
-function isSettledCount(value: unknown): boolean {
+/** Whether a number is a generation as an envelope has it. */
+export function isSettledCount(value: unknown): value is number {
   return isCount(value) && value <= MOST_GENERATIONS;
 }
 

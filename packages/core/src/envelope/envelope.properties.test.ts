@@ -5,7 +5,7 @@ import { MAX_DEPTH } from "./body.ts";
 import { type Envelope, messageIdOf } from "./envelope.ts";
 import { writeFittingEnvelope } from "./fit-envelope.ts";
 import { messageOf } from "./message.fixture.ts";
-import { isId } from "./names.ts";
+import { isId } from "../ids/names.ts";
 import { readEnvelope } from "./read-envelope.ts";
 import { writeEnvelope } from "./write-envelope.ts";
 

@@ -1,5 +1,7 @@
 import { type RecordedError, recordError } from "../errors/recorded-error.ts";
 import { decodeCounted } from "./body.ts";
+import { callerTies } from "../ids/caller-header.ts";
+import { generationOf } from "../ids/generation-ids.ts";
 import { DEFAULT_MAX_VALUES, RUNTIME_VALUES, tooFarAhead } from "./body-limits.ts";
 import {
   type BatchCounts,
@@ -18,10 +20,11 @@ import {
   firstWrongSettlerField,
   isBody,
   isCount,
+  isSettledCount,
   type Ties,
   tiesOf,
 } from "./envelope-fields.ts";
-import { isId, isJobName } from "./names.ts";
+import { isId, isJobName } from "../ids/names.ts";
 
 /** Why a message can't be a job. Each is a dead letter at once: trying again can't mend bytes. */
 export type UnreadableReason = "undecodable" | "invalid-envelope" | "unsupported-version";
@@ -198,15 +201,31 @@ function unreadable(
   reason: UnreadableReason,
   text: string,
 ): ReadResult {
-  const id = idOf(message, body);
+  const { id, ties } = beside(message, body);
   const { type, message: detail } = recordError(text, reason);
   return {
     ok: false,
     reason,
-    id: isId(id) ? id : fallbackId(message),
+    id,
     ...(isJobName(body["name"]) ? { name: body["name"] } : {}),
-    ties: tiesOf(message, body),
+    ties: { ...(reason === "undecodable" ? callerTies(message, id) : {}), ...ties },
     error: { type, message: detail },
+  };
+}
+
+/**
+ * A job that the runtime publishes again has its id in its message's: whoever waits for the job
+ * knows it by that, and by nothing of the place in the stream.
+ */
+function beside(message: QueueMessage, body: Body): { readonly id: string; readonly ties: Ties } {
+  const own = idOf(message, body);
+  const told = generationOf(message);
+  const ids = [own, told?.id, message.key].filter((id) => isId(id));
+  const ties = tiesOf(message, body);
+  const { generation = told?.generation } = ties;
+  return {
+    id: ids[0] ?? fallbackId(message),
+    ties: isSettledCount(generation) ? { ...ties, generation } : ties,
   };
 }
 

@@ -1,6 +1,6 @@
 import { LONGEST_CHAIN } from "../envelope/chain-link.ts";
 import type { ChainLink, Envelope, JobRef } from "../envelope/envelope.ts";
-import { requireId, requireJobName, requireQueueName } from "../envelope/names.ts";
+import { requireId, requireJobName, requireQueueName } from "../ids/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { AnyJobDefinition, JobDefinition } from "../job/define-job.ts";
 import { requireDefinition } from "../job/require-definition.ts";

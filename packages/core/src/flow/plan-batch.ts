@@ -1,5 +1,5 @@
 import type { Envelope } from "../envelope/envelope.ts";
-import { requireId } from "../envelope/names.ts";
+import { requireId } from "../ids/names.ts";
 import { requireSendable } from "../envelope/body.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { JobDefinition } from "../job/define-job.ts";

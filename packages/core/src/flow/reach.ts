@@ -1,6 +1,6 @@
 import type { ChainLink, Envelope } from "../envelope/envelope.ts";
-import { isInvoked } from "../durable/invoked-id.ts";
-import { isCalled } from "../steps/called-id.ts";
+import { isInvoked } from "../ids/invoked-id.ts";
+import { isCalled } from "../ids/called-id.ts";
 
 type Sender = Pick<Envelope, "next" | "sentFrom">;
 

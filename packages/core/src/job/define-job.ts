@@ -1,5 +1,5 @@
 import { shownValue } from "../options/option-values.ts";
-import { requireJobName, requireQueueName } from "../envelope/names.ts";
+import { requireJobName, requireQueueName } from "../ids/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { optionNames, refuseUnknown } from "../options/known-options.ts";
 import { type RetryOptions, retryPolicy } from "../retry/backoff.ts";

@@ -1,4 +1,4 @@
-import { requireJobName, requireQueueName } from "../envelope/names.ts";
+import { requireJobName, requireQueueName } from "../ids/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { RecordedError } from "../errors/recorded-error.ts";
 import type { DeadReason } from "../settlement/dead-reason.ts";

@@ -2,7 +2,7 @@ import { shownValue } from "../options/option-values.ts";
 import type { Envelope, Lane } from "../envelope/envelope.ts";
 import { tooManyHeaders } from "../envelope/headers.ts";
 import { MAX_TAGS, MAX_TEXT } from "../envelope/text-limits.ts";
-import { requireId } from "../envelope/names.ts";
+import { requireId } from "../ids/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { UniqueOptions } from "../job/coordination.ts";
 import { optionNames } from "../options/known-options.ts";

@@ -1,5 +1,5 @@
 import { shownValue } from "../options/option-values.ts";
-import { isId, requireJobName, requireQueueName } from "../envelope/names.ts";
+import { isId, requireJobName, requireQueueName } from "../ids/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { type Duration, toMs } from "../time/duration.ts";
 import { plainJson } from "./plain-json.ts";

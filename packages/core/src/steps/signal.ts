@@ -1,7 +1,7 @@
 import type { SignalBody } from "../broker/stores/signal-store.ts";
 import { MAX_SIGNAL_BYTES } from "../broker/stores/signal-store.ts";
 import { decodeBody, encodeMsgpack } from "../envelope/body.ts";
-import { isId } from "../envelope/names.ts";
+import { isId } from "../ids/names.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import type { Schema } from "../job/schema.ts";
 import { MAX_STEP_VALUES } from "./step-limits.ts";

@@ -1,6 +1,8 @@
 import {
   AS_IT_IS,
   type Broker,
+  CALLER_HEADER,
+  callerOf,
   type EncodeRules,
   type EnqueueResult,
   type Envelope,
@@ -121,6 +123,7 @@ export function publicationOf(
   body: Uint8Array,
 ): NewMessage {
   const messageId = messageIdOf(envelope);
+  const caller = callerOf(envelope);
   return {
     messageId,
     origin,
@@ -129,6 +132,7 @@ export function publicationOf(
       ...envelope.headers,
       "content-type": "application/msgpack",
       "nats-msg-id": messageId,
+      ...(caller === undefined ? {} : { [CALLER_HEADER.toLowerCase()]: caller }),
     },
     ...(envelope.lane === undefined ? {} : { lane: envelope.lane }),
   };

@@ -225,6 +225,16 @@ test("bytes that can't be read are made anew where the job's name is known", () 
   );
 });
 
+test("what is made anew goes on counting where its first life was published again", () => {
+  const headers = { "nats-msg-id": "millrace/j/6" };
+  const broken = { ...letter(new Uint8Array([0xc1]), headers), name: "n" };
+  expect(editedEnvelope({ ...broken, door: "runtime" }, {}, 100)).toMatchObject({
+    ...{ id: "j", generation: 2_048, life: 1 },
+  });
+  for (const door of [undefined, "producer"] as const)
+    expect(editedEnvelope({ ...broken, ...(door && { door }) }, {}, 100).generation).toBe(1);
+});
+
 test("what is made anew was made when its first life was, as far as that can be read", () => {
   const body = new TextEncoder().encode('{"name":"n","payload":1,"createdAt":5,"maxAttempts":0}');
   const dead = { ...letter(body), name: "n", firstStoredAt: 7 };

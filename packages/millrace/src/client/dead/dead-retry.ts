@@ -153,11 +153,12 @@ export function editedEnvelope(
     );
   // Whoever waits for the job knows it by when it was made, as its death's record says.
   const read = readEnvelope(messageOfLetter(letter), limits.maxValues);
-  const { createdAt = firstStoredAt } = read.ok ? read.envelope : read.ties;
-  // The first life had generation 0, by which its messages are told from this one's.
+  const { createdAt = firstStoredAt, generation = 0 } = read.ok ? read.envelope : read.ties;
   return {
     ...UNSETTLED,
-    ...{ id, name, queue, payload, createdAt, headers: {}, generation: 1, life: 1 },
+    ...{ id, name, queue, payload, createdAt, headers: {}, life: 1 },
+    // By it the messages of this life are told from those before.
+    generation: generation === 0 || letter.door === undefined ? 1 : firstOfNextLife(generation),
     runnableAt: now,
     ...ofSameEnqueue(letter),
     sentFrom: queue,

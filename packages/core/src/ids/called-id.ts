@@ -1,5 +1,3 @@
-import type { Envelope } from "../envelope/envelope.ts";
-
 const PREFIX = "millrace-call:";
 
 /** What tells a job that a step has called from every other: its id. */
@@ -7,6 +5,13 @@ export interface CalledBy {
   readonly id: string;
   readonly queue: string;
   readonly createdAt: number;
+}
+
+/** What tells it, of any job. */
+export interface Called {
+  readonly id: string;
+  readonly parent?: { readonly id: string; readonly queue: string };
+  readonly sentFrom?: string;
 }
 
 /**
@@ -17,7 +22,7 @@ export function calledId({ createdAt }: Pick<CalledBy, "createdAt">, unique: str
   return `${PREFIX}${Math.floor(createdAt)}:${unique}`;
 }
 
-export function isCalled({ id }: Pick<Envelope, "id">): boolean {
+export function isCalled({ id }: { readonly id: string }): boolean {
   return id.startsWith(PREFIX);
 }
 
@@ -26,7 +31,7 @@ export function isCalled({ id }: Pick<Envelope, "id">): boolean {
  *
  * @returns undefined for any other job, also for one that a producer has given such an id
  */
-export function calledBy(job: Pick<Envelope, "id" | "parent" | "sentFrom">): CalledBy | undefined {
+export function calledBy(job: Called): CalledBy | undefined {
   if (!isCalled(job) || job.parent === undefined || job.sentFrom !== undefined) return undefined;
   const createdAt = Number.parseInt(job.id.slice(PREFIX.length), 10);
   return Number.isSafeInteger(createdAt) ? { ...job.parent, createdAt } : undefined;

@@ -4,10 +4,31 @@
  */
 const MESSAGE_ID = /^millrace\/([^/]+)\/(\d+)(?:\/[\w-]+)*$/;
 
+/** What a message says beside its body. */
+export interface SaidBesideBody {
+  /** By the door that it came in on. */
+  readonly origin: "producer" | "program" | "runtime";
+  readonly queue: string;
+  /** Keys in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** A job's generation, as a message id says it. */
 export interface IdGeneration {
   readonly id: string;
   readonly generation: number;
+}
+
+/**
+ * The generation that the runtime's own message is of, by its message id: only of what did not come
+ * in on a producer's door, where the id may be anything.
+ *
+ * @returns undefined where it says none, or two
+ */
+export function generationOf({ origin, queue, headers }: SaidBesideBody): IdGeneration | undefined {
+  if (origin === "producer") return undefined;
+  const [said, other] = generationsIn(queue, headers["nats-msg-id"]);
+  return other === undefined ? said : undefined;
 }
 
 /** With and without the queue: where that is called `millrace`, both may say an id. */

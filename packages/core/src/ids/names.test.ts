@@ -8,7 +8,7 @@ import {
   requireNamespace,
   requireQueueName,
 } from "./names.ts";
-import { travellingHeaders } from "./headers.ts";
+import { travellingHeaders } from "../envelope/headers.ts";
 
 describe("names", () => {
   test.each<[string, boolean, boolean, boolean]>([

@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
-import type { Envelope } from "../envelope/envelope.ts";
-import type { MachineRef } from "./machine-names.ts";
 
 const PREFIX = "millrace-m:";
 
 /** What the id of a job that a machine has invoked says. */
-export interface InvokedBy extends MachineRef {
+export interface InvokedBy {
+  /** The definition's name. */
+  readonly machine: string;
+  /** The machine's own. */
+  readonly id: string;
   /** Which life of the machine's id: one that is removed may be started anew. */
   readonly run: string;
   /** How many jobs it had invoked by then, this one among them. */
@@ -20,7 +22,7 @@ export function newInvokedId({ machine, id, run, number }: InvokedBy): string {
   return `${PREFIX}${machine}:${id}:${run}:${number}:${randomBytes(8).toString("base64url")}`;
 }
 
-export function isInvoked({ id }: Pick<Envelope, "id">): boolean {
+export function isInvoked({ id }: { readonly id: string }): boolean {
   return id.startsWith(PREFIX);
 }
 
@@ -29,7 +31,10 @@ export function isInvoked({ id }: Pick<Envelope, "id">): boolean {
  *
  * @returns undefined for any other job, also for one that a producer has given such an id
  */
-export function invokedBy(job: Pick<Envelope, "id" | "sentFrom">): InvokedBy | undefined {
+export function invokedBy(job: {
+  readonly id: string;
+  readonly sentFrom?: string;
+}): InvokedBy | undefined {
   if (!isInvoked(job) || job.sentFrom !== undefined) return undefined;
   // A machine's id may have colons, the rest has none.
   const [machine, ...rest] = job.id.slice(PREFIX.length).split(":");
