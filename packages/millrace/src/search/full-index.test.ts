@@ -99,7 +99,8 @@ function onSmallDisk(path: string) {
     return index.answer({ name: "write", given });
   };
   const ask = (name: "isOpen" | "size") => index.answer({ name, given: {} });
-  return { open, write, ask };
+  const search = () => index.answer({ name: "search", given: { limit: 1, now: 1 } });
+  return { open, write, ask, search };
 }
 
 test("on a full disk an index lets its oldest half go, and goes on", () => {
@@ -119,6 +120,33 @@ test("on a full disk an index lets its oldest half go, and goes on", () => {
     isTooLarge = written.ok && written.value === true;
   }
   expect(isTooLarge).toBe(true);
+});
+
+test("a disk that has room again may be filled again", () => {
+  const now = vi.spyOn(performance, "now");
+  onTestFinished(() => now.mockRestore());
+  now.mockReturnValue(1e6);
+  const { open, write } = onSmallDisk(file());
+  open(500);
+  for (let writes = 0; write(100).ok; writes += 1) expect(writes).toBeLessThan(1_000);
+  open();
+  expect(Array.from({ length: 10 }, () => write(100))).toContainEqual({ ok: true, value: true });
+  now.mockReturnValue(1e6 + 600_000);
+  for (let writes = 0; writes < 10; writes += 1)
+    expect(write(100)).toEqual({ ok: true, value: false });
+});
+
+test("a search that finds no room for its own file takes nothing from the index", () => {
+  const { open, write, ask, search } = onSmallDisk(file());
+  open();
+  write(100);
+  const full = Object.assign(new Error("database or disk is full"), { errcode: 13 });
+  const found = vi.spyOn(IndexStore.prototype, "search").mockImplementation(() => {
+    throw full;
+  });
+  onTestFinished(() => found.mockRestore());
+  expect(search()).toMatchObject({ ok: false });
+  expect(ask("size")).toMatchObject({ ok: true, value: { jobs: 100 } });
 });
 
 test("where there is no room for that either it is made anew", () => {

@@ -2,7 +2,7 @@ import { FilterError } from "../filter/filter-error.ts";
 import { refuseOtherFile, removeIndexFile } from "./file/index-file.ts";
 import { IndexLock } from "./file/index-lock.ts";
 import { isSqliteError, SQLITE_CORRUPT, SQLITE_FULL } from "./file/sqlite-error.ts";
-import type { IndexAnswer, IndexCall, IndexCalls } from "./index-calls.ts";
+import type { IndexAnswer, IndexCall, IndexCallName, IndexCalls } from "./index-calls.ts";
 import { IndexStore } from "./index-store.ts";
 
 /** For so long one that another process keeps may be about to be made, or made anew. */
@@ -10,6 +10,8 @@ const MOST_LOOKS = 40;
 const LOOK_MS = 50;
 /** A disk that others fill takes no more of an index than this often. */
 const FULL_MS = 600_000;
+/** What else finds no room lacks it for a moment, in a file that is not the index's. */
+const WRITES: ReadonlySet<IndexCallName> = new Set(["write", "dropGone", "prune"]);
 
 /** The index of one file, and what is done where the file can't be used as it is. */
 export class HeldIndex {
@@ -21,7 +23,7 @@ export class HeldIndex {
   #isDamaged = false;
   /** What it is an index of. */
   #identity = "";
-  /** What it may take. On a disk that was full, that is less than was asked for. */
+  /** What it may take. On a disk that was full a while ago, that is no more than its room. */
   #maxBytes = Number.POSITIVE_INFINITY;
   #room = Number.POSITIVE_INFINITY;
   #fullAt = Number.NEGATIVE_INFINITY;
@@ -35,7 +37,7 @@ export class HeldIndex {
       return { ok: true, value: this.#calls[name](given as never) };
     } catch (error) {
       if (isSqliteError(error, SQLITE_CORRUPT)) this.#isDamaged = true;
-      if (isSqliteError(error, SQLITE_FULL)) this.#makeRoom();
+      if (isSqliteError(error, SQLITE_FULL) && WRITES.has(name)) this.#makeRoom();
       return {
         ok: false,
         message: error instanceof Error ? error.message : String(error),
@@ -88,7 +90,11 @@ export class HeldIndex {
   }
 
   get #most(): number {
-    return Math.min(this.#maxBytes, this.#room);
+    return this.#wasFull ? Math.min(this.#maxBytes, this.#room) : this.#maxBytes;
+  }
+
+  get #wasFull(): boolean {
+    return performance.now() - this.#fullAt < FULL_MS;
   }
 
   #close(): void {
@@ -139,9 +145,8 @@ export class HeldIndex {
 
   /** Half of it goes; where there is no room for that either, all. */
   #makeRoom(): void {
-    const now = performance.now();
-    if (this.#open === undefined || now - this.#fullAt < FULL_MS) return;
-    this.#fullAt = now;
+    if (this.#open === undefined || this.#wasFull) return;
+    this.#fullAt = performance.now();
     try {
       this.#room = this.#open.bytes / 2;
       this.#open.prune(0, 0, this.#room);

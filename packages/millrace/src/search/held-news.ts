@@ -33,33 +33,31 @@ export class HeldNews {
   }
 
   hold(envelope: Envelope): void {
-    if (this.#held.length >= MOST || this.#characters >= MOST_CHARACTERS) this.#unheard += 1;
-    else this.#add(heardNews(envelope, this.#clock.now(), this.#show));
+    if (this.#held.length >= MOST || this.#characters >= MOST_CHARACTERS) {
+      this.#unheard += 1;
+    } else {
+      const held = heardNews(envelope, this.#clock.now(), this.#show);
+      this.#held.push(held);
+      this.#characters += held.length;
+    }
   }
 
-  /** What could not be written is written the next time. */
+  /** What could not be written is held, and written the next time. */
   async write(write: (news: readonly News[]) => Promise<void>): Promise<void> {
     const held = this.#held;
-    let written = 0;
-    this.drop();
-    try {
-      for (; written < held.length; written += PAGE)
-        await write(held.slice(written, written + PAGE).map(({ news }) => news));
-    } catch (error) {
-      const since = this.#held;
-      this.drop();
-      for (const one of [...held.slice(written), ...since]) this.#add(one);
-      throw error;
+    for (let left = held.length; left > 0; left -= PAGE) {
+      const page = held.slice(0, Math.min(PAGE, left));
+      await write(page.map(({ news }) => news));
+      // All of it was dropped meanwhile.
+      if (this.#held !== held) return;
+      // Until then it takes room, too.
+      held.splice(0, page.length);
+      for (const { length } of page) this.#characters -= length;
     }
   }
 
   drop(): void {
     this.#held = [];
     this.#characters = 0;
-  }
-
-  #add(one: Held): void {
-    this.#held.push(one);
-    this.#characters += one.length;
   }
 }
