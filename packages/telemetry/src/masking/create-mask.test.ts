@@ -111,6 +111,17 @@ test("an error is taken apart, with its cause and its fields", () => {
   expect(JSON.stringify(masked)).not.toContain("abc");
 });
 
+test("a toJSON is told its key, and a boxed value is what is in its box, as in JSON", () => {
+  const named = () => ({ toJSON: (key: string) => `at ${key.toUpperCase()}` });
+  const boxes = [Object("pwd=x"), Object(7), Object(true), Object(1n)] as unknown[];
+  expect(mask({ a: named(), list: [[named()], new Set([named()])], boxes })).toEqual({
+    a: "at A",
+    list: [["at 0"], ["at 0"]],
+    boxes: ["pwd=***", 7, true, "1"],
+  });
+  expect(mask(named())).toBe("at ");
+});
+
 test("the errors of an AggregateError are taken apart too", () => {
   expect(mask(new AggregateError([new Error("pwd=x")], "many"))).toMatchObject({
     type: "AggregateError",

@@ -49,13 +49,13 @@ test("errors, reasons and notes that were written before they were masked are ma
     node: "n",
     at: 1,
     output: { token: "t", of: "EMP-1" },
-    error: { type: "Error", message: "password=x", stack: "Error: password=x" },
+    error: { type: "token=t", message: "password=x", stack: "Error: password=x" },
     reason: "token=t",
   };
   expect(shownRecord(record, show)).toEqual({
     ...record,
     output: { token: "***", of: "***" },
-    error: { type: "Error", message: "password=***", stack: "Error: password=***" },
+    error: { type: "token=***", message: "password=***", stack: "Error: password=***" },
     reason: "token=***",
   });
   expect(shownRecord(record, showValue(true))).toEqual(record);

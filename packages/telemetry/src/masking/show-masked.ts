@@ -72,7 +72,7 @@ export function shownTags(tags: readonly unknown[], show: ShowValue): readonly s
 export function shownError(error: RecordedError, show: ShowValue): RecordedError {
   const { type, message, stack, fields } = error;
   return {
-    type,
+    type: String(show(type)),
     message: String(show(message)),
     ...(stack === undefined ? {} : { stack: String(show(stack)) }),
     ...(fields === undefined ? {} : { fields: show(fields) as RecordedFields }),

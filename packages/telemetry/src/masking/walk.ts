@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import { isCardNumber } from "./card-number.ts";
 import { entriesOf, fieldOf, UNREADABLE } from "./foreign-object.ts";
 import { InnerErrors, ownEntriesOf } from "./inner-errors.ts";
@@ -18,7 +19,7 @@ export interface Rules {
  * so.
  */
 export function walk(value: unknown, rules: Rules): unknown {
-  return new Walk(rules).copy(value, 0);
+  return new Walk(rules).copy(value, 0, "");
 }
 
 class Walk {
@@ -34,7 +35,8 @@ class Walk {
     this.#rules = rules;
   }
 
-  copy(value: unknown, depth: number): unknown {
+  /** @param key under which it stands: a `toJSON` is told */
+  copy(value: unknown, depth: number, key: string): unknown {
     switch (typeof value) {
       case "string":
         return this.#rules.text(value);
@@ -44,29 +46,29 @@ class Walk {
         // JSON has none.
         return this.#rules.text(String(value));
       case "object":
-        return value === null ? null : this.#copyObject(value, depth);
+        return value === null ? null : this.#copyObject(value, depth, key);
       default:
         return value;
     }
   }
 
-  #copyObject(value: object, depth: number): unknown {
+  #copyObject(value: object, depth: number, key: string): unknown {
     if (depth >= MAX_DEPTH) return "(too deep)";
     const known = this.#copies.get(value);
     if (known !== undefined) return known;
     this.#copies.set(value, CIRCULAR);
-    const copy = this.#read(value, depth + 1);
+    const copy = this.#read(value, depth + 1, key);
     this.#copies.set(value, copy);
     return copy;
   }
 
-  #read(value: object, depth: number): unknown {
+  #read(value: object, depth: number, key: string): unknown {
     try {
       if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer)
         return `(${value.byteLength} bytes)`;
       if (value instanceof Date) return value;
-      if (Array.isArray(value)) return value.map((item) => this.copy(item, depth));
-      if (value instanceof Set) return [...value].map((item) => this.copy(item, depth));
+      if (Array.isArray(value)) return this.#list(value, depth);
+      if (value instanceof Set) return this.#list([...value], depth);
       if (value instanceof Map)
         return this.#entries(
           [...value].map(([key, item]: [unknown, unknown]) => [String(key), item]),
@@ -74,7 +76,8 @@ class Walk {
         );
       if (value instanceof Error) return this.#error(value, depth);
       if ("toJSON" in value && typeof value.toJSON === "function")
-        return this.copy((value.toJSON as () => unknown)(), depth);
+        return this.copy((value.toJSON as (key: string) => unknown)(key), depth, key);
+      if (types.isBoxedPrimitive(value)) return this.copy(value.valueOf(), depth, key);
       return this.#entries(entriesOf(value), depth);
     } catch {
       return UNREADABLE;
@@ -98,11 +101,15 @@ class Walk {
     );
   }
 
+  #list(items: readonly unknown[], depth: number): unknown {
+    return items.map((item, index) => this.copy(item, depth, String(index)));
+  }
+
   #entries(entries: readonly (readonly [key: string, value: unknown])[], depth: number): object {
     return Object.fromEntries(
       entries.map(([key, value]) => [
         this.#rules.text(key),
-        this.#rules.hides(key, value) ? MASKED : this.copy(value, depth),
+        this.#rules.hides(key, value) ? MASKED : this.copy(value, depth, key),
       ]),
     );
   }

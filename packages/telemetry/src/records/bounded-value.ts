@@ -19,7 +19,7 @@ const SMALL = 8;
  * value's own getters do.
  */
 export function boundedValue(value: unknown, room: Room): unknown {
-  return copy(value, room, 0);
+  return copy(value, room, { depth: 0, key: "" });
 }
 
 /**
@@ -30,8 +30,15 @@ export function flatText(text: string): string {
   return Buffer.from(text).toString();
 }
 
+/** Where a value stands within the whole. */
+interface Place {
+  readonly depth: number;
+  /** A `toJSON` is told. */
+  readonly key: string;
+}
+
 /** @param mayConvert false for what a `toJSON` has given, which is not asked again */
-function copy(value: unknown, room: Room, depth: number, mayConvert = true): unknown {
+function copy(value: unknown, room: Room, { depth, key }: Place, mayConvert = true): unknown {
   switch (typeof value) {
     case "string":
       return copyText(value, room);
@@ -46,7 +53,7 @@ function copy(value: unknown, room: Room, depth: number, mayConvert = true): unk
     default:
       return undefined;
   }
-  if (value instanceof RefusedValue) return copy(value.given ?? UNREADABLE, room, depth);
+  if (value instanceof RefusedValue) return copy(value.given ?? UNREADABLE, room, { depth, key });
   room.left -= SMALL;
   if (value === null) return null;
   if (types.isDate(value)) return Number.isNaN(value.getTime()) ? null : value.toISOString();
@@ -54,7 +61,9 @@ function copy(value: unknown, room: Room, depth: number, mayConvert = true): unk
     return `(${value.byteLength} bytes)`;
   if (depth >= MAX_DEPTH) return "(too deep)";
   if (mayConvert && "toJSON" in value && typeof value.toJSON === "function")
-    return copy(converted(value as { toJSON: () => unknown }), room, depth + 1, false);
+    return copy(converted(value as Convertible, key), room, { depth: depth + 1, key }, false);
+  if (types.isBoxedPrimitive(value))
+    return copy(value.valueOf(), room, { depth: depth + 1, key }, false);
   if (Array.isArray(value)) return copyList(value, value.length, room, depth);
   if (types.isSet(value)) return copyList(value, value.size, room, depth);
   if (types.isMap(value)) return copyMap(namedEntries(value), value.size, room, depth);
@@ -62,9 +71,13 @@ function copy(value: unknown, room: Room, depth: number, mayConvert = true): unk
   return copyMap(fieldsOf(value, keys), keys.length, room, depth);
 }
 
-function converted(value: { toJSON: () => unknown }): unknown {
+interface Convertible {
+  toJSON: (key: string) => unknown;
+}
+
+function converted(value: Convertible, key: string): unknown {
   try {
-    return value.toJSON();
+    return value.toJSON(key);
   } catch {
     return UNREADABLE;
   }
@@ -83,7 +96,7 @@ function copyList(list: Iterable<unknown>, size: number, room: Room, depth: numb
       copied.push(`(${size - copied.length} more)`);
       break;
     }
-    copied.push(copy(item, room, depth + 1) ?? null);
+    copied.push(copy(item, room, { depth: depth + 1, key: String(copied.length) }) ?? null);
   }
   return copied;
 }
@@ -114,7 +127,7 @@ function copyMap(
       break;
     }
     seen += 1;
-    const item = copy(value, room, depth + 1);
+    const item = copy(value, room, { depth: depth + 1, key });
     if (item !== undefined) copied.push([key.toWellFormed(), item]);
   }
   // `fromEntries` defines keys, so that one called __proto__ stays a key.
