@@ -144,7 +144,7 @@ test.each(["permission-denied", "payload-too-large"] as const)(
     expect(did).toEqual(["charge", "caught"]);
     const [letter] = await broker.deadLetters.list();
     expect(letter).toMatchObject({ reason: "fatal", attempts: 1, error: { type: code } });
-    expect(letter?.error?.message).toMatch(/"charge" has run, .*Not here\./);
+    expect(letter?.error?.message).toMatch(/"charge" has run, .*\(Error: No money\.\).*Not here\./);
   },
 );
 

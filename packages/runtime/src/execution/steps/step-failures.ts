@@ -28,9 +28,15 @@ export function isFinal(error: unknown): boolean {
 /** Why an entry is not on record; final where its function has run, and would run again. */
 export function asUnrecorded(error: unknown, entry: JournalEntry): unknown {
   if (entry.kind !== "run" || isFinal(error) || !isHopeless(error)) return error;
-  const what = entry.outcome === "returned" ? "its result" : "that it failed";
-  const why = `The step ${shownStep(entry)} has run, and ${what} can't be recorded. ${error.message}`;
+  const why = `The step ${shownStep(entry)} has run, and ${unrecorded(entry)} ${error.message}`;
   return new Unrecorded(error.code, why, { cause: error });
+}
+
+/** Nothing else says why it failed. */
+function unrecorded(entry: Extract<JournalEntry, { kind: "run" }>): string {
+  if (entry.outcome === "returned") return "its result can't be recorded.";
+  const { type, message } = entry.error;
+  return `that it failed (${type}: ${message}) can't be recorded.`;
 }
 
 /** The job is not tried again. */
