@@ -1,6 +1,6 @@
 import type { Stoppable } from "@millrace/core";
-import type { Msg } from "@nats-io/nats-core";
-import { request } from "../jetstream-errors.ts";
+import type { Msg, Subscription } from "@nats-io/nats-core";
+import { asMillraceError, request } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { watchConnection } from "./connection-events.ts";
 import { hearOn } from "./hear-on.ts";
@@ -26,10 +26,12 @@ export async function subscribe(
   { nc, retrying }: Pick<ServerAccess, "nc" | "retrying">,
   { subject, doing, hear, onMissed, onProblem }: SubscribeOptions,
 ): Promise<Stoppable> {
-  const sub = hearOn(nc, subject, (error, msg) => {
-    if (error === null) hear(msg);
-    else onProblem?.(error, doing);
-  });
+  const sub = begun(doing, () =>
+    hearOn(nc, subject, (error, msg) => {
+      if (error === null) hear(msg);
+      else onProblem?.(error, doing);
+    }),
+  );
   const unwatch =
     onMissed &&
     watchConnection(nc, ({ type }) => {
@@ -46,4 +48,13 @@ export async function subscribe(
     throw error;
   }
   return { stop };
+}
+
+/** At once: whoever awaits an answer before would miss what comes meanwhile. */
+function begun(doing: string, listen: () => Subscription): Subscription {
+  try {
+    return listen();
+  } catch (thrown) {
+    throw asMillraceError(thrown, doing);
+  }
 }
