@@ -38,6 +38,14 @@ describeEachServer("who waits for a lock", (server) => {
     expect([...heard]).toEqual([question, `${namespace}.ctl.lock-waiters.last`]);
   });
 
+  test("can't on a connection that is closed, and is told so by a code", async () => {
+    const { locks } = client.broker;
+    await client.close();
+    await expect(locks.onRelease(real.name, () => {}, real)).rejects.toMatchObject({
+      code: "connection-closed",
+    });
+  });
+
   test("what is no waiter in an answer is left out", async () => {
     nc.subscribe(`${namespace}.ctl.lock-waiting`, {
       callback: (_error, msg) => {

@@ -45,7 +45,8 @@ export class LockWaiters {
     const { name, holder, since } = waiter;
     const entry = { name, holder, since };
     this.#waiting.add(entry);
-    this.#answering ??= this.#answer();
+    // On a closed one it is the listening to the lock that is refused.
+    if (!this.#server.nc.isClosed()) this.#answering ??= this.#answer();
     return () => {
       if (!this.#waiting.delete(entry) || this.#waiting.size > 0) return;
       if (!this.#server.nc.isClosed()) this.#answering?.unsubscribe();
