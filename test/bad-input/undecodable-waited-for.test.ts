@@ -82,4 +82,19 @@ describeEachServer("a job that somebody waits for and its node can't decode", (s
     const letters = await client.broker.deadLetters.list();
     expect(letters).toMatchObject([{ id: "torn", queue: "work", reason: "undecodable" }]);
   });
+
+  it("tells who has enqueued it when it is published again, and how often it ran", async () => {
+    const { client, failOnce, takesFew } = await open(server);
+    await client.queues.ensure("work");
+    const handle = await client.enqueue(work, MANY);
+    const before = expect(handle.result({ timeout: "60s" })).rejects;
+    await failOnce();
+    await takesFew();
+    const told = { code: "undecodable", message: expect.stringContaining("dead") as unknown };
+    await before.toMatchObject(told);
+    await expect(handle.result({ timeout: "60s" })).rejects.toMatchObject(told);
+    expect(await client.broker.deadLetters.list()).toMatchObject([
+      { id: handle.id, reason: "undecodable", attempts: 1 },
+    ]);
+  });
 });

@@ -13,6 +13,7 @@ import type { ExecutionHost } from "./execution-host.ts";
 import { outcomeOfAbort } from "./interpret.ts";
 import { JobInHand } from "./job-in-hand.ts";
 import { notAllowed } from "./refusals.ts";
+import { endUnread } from "./recall/as-on-record.ts";
 import { letGo } from "./settle/give-back-held.ts";
 import { JobSettlement } from "./settle/job-settlement.ts";
 
@@ -56,7 +57,7 @@ export class Execution extends JobInHand {
     this.delivery.lease.onLost(() => this.#loseLease());
     try {
       const unreadable = this.#read();
-      if (unreadable !== undefined) return this.end(unreadable);
+      if (unreadable !== undefined) return endUnread(this, unreadable);
       const answer = admission(this);
       if (!(answer instanceof Promise)) return this.#admitted(answer);
       answer.then(
