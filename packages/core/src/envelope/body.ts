@@ -101,7 +101,7 @@ export function heldPayload(value: unknown, maxValues = DEFAULT_MAX_VALUES): unk
  * The payload of a body as it stands there, for who sends it on: nothing is made of it, and nothing
  * of what was made before is held. The body was read before, with no complaint.
  *
- * @returns undefined where it has none
+ * @returns undefined where it has none, or where its bytes alone would be read differently
  */
 export function payloadInBody(bytes: Uint8Array, contentType: string | undefined): unknown {
   if (formatOf(bytes, contentType) === "msgpack") {

@@ -76,7 +76,8 @@ describe("fieldBytes", () => {
   test("finds the bytes of what a reader reads, and counts what is in them", () => {
     fc.assert(
       fc.property(body, name, (bytes, wanted) => {
-        fc.pre(wanted !== "__proto__");
+        // The decoder refuses it as a name.
+        fc.pre(!Buffer.from(bytes).includes("__proto__"));
         const read = decodeBody(bytes, "application/msgpack") as Record<string, unknown>;
         const found = fieldBytes(bytes, wanted);
         expect(found !== undefined).toBe(Object.hasOwn(read, wanted));

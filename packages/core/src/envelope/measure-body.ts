@@ -1,3 +1,5 @@
+import { isUtf8 } from "node:buffer";
+
 /**
  * Counts the values of msgpack bytes, keys of maps among them, without making any. Refuses bytes in
  * which a list or map claims more entries than there are bytes left for, or that hold more values
@@ -51,7 +53,8 @@ export interface FieldBytes {
  * Finds a field of the map that msgpack bytes hold, without making any value. Of several of its
  * name the last counts, as for who reads them.
  *
- * @returns undefined where there is none, where the bytes are no map, or where they end early
+ * @returns undefined where there is none, where the bytes are no map, or where they end early; and
+ *   where a text in it, or a name, is not UTF-8: a decoder reads such a text into what follows it
  */
 export function fieldBytes(bytes: Uint8Array, name: string): FieldBytes | undefined {
   const view = viewOf(bytes);
@@ -64,11 +67,23 @@ export function fieldBytes(bytes: Uint8Array, name: string): FieldBytes | undefi
     const key = measureValue(view, at, Infinity).end;
     if (key >= bytes.length) return undefined;
     const { end, values } = measureValue(view, key, Infinity);
-    if (end > bytes.length) return undefined;
+    if (end > bytes.length || !hasUtf8Texts(view, at, key)) return undefined;
     if (isText(view, at, wanted)) found = { bytes: bytes.subarray(key, end), values };
     at = end;
   }
-  return found;
+  return found !== undefined && hasUtf8Texts(viewOf(found.bytes)) ? found : undefined;
+}
+
+function hasUtf8Texts(view: DataView, start = 0, end = view.byteLength): boolean {
+  for (let at = start; at < end;) {
+    const begin = textBegin(view.getUint8(at));
+    const { length } = measure(view, at);
+    const from = view.byteOffset + at;
+    if (begin !== undefined && !isUtf8(new Uint8Array(view.buffer, from + begin, length - begin)))
+      return false;
+    at += length;
+  }
+  return true;
 }
 
 function viewOf(bytes: Uint8Array): DataView {
@@ -82,10 +97,13 @@ function isMap(head: number): boolean {
 /** Where the bytes of a text begin, after its head, by that. */
 const TEXT_HEADS: Readonly<Record<number, number>> = { 0xd9: 2, 0xda: 3, 0xdb: 5 };
 
+function textBegin(head: number): number | undefined {
+  return head >= 0xa0 && head <= 0xbf ? 1 : TEXT_HEADS[head];
+}
+
 /** Whether the value that begins at `at` is this text. */
 function isText(view: DataView, at: number, text: Uint8Array): boolean {
-  const head = view.getUint8(at);
-  const begin = head >= 0xa0 && head <= 0xbf ? 1 : TEXT_HEADS[head];
+  const begin = textBegin(view.getUint8(at));
   if (begin === undefined || measure(view, at).length !== begin + text.length) return false;
   return text.every((byte, n) => view.getUint8(at + begin + n) === byte);
 }

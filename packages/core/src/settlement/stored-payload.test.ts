@@ -53,3 +53,29 @@ test("a message that can't be read hands on what was read of it", () => {
   const broken = { ...input.message, body: Uint8Array.of(0xc1) };
   expect(settle({ ...input, message: broken }).envelope.payload).toBe(input.envelope.payload);
 });
+
+/** Bytes that only a stranger sends: text that a decoder does not end where its length says. */
+const byHand = (hex: string): Uint8Array =>
+  Uint8Array.from(Buffer.from(hex.replaceAll(" ", ""), "hex"));
+const NAME = "a4 6e616d65 a4 74657374";
+const PAYLOAD = "a7 7061796c6f6164";
+
+test.each([
+  ["Latin-1", `82 ${NAME} ${PAYLOAD} 81 a3 77686f a4 436166e9`],
+  ["Latin-1 in a name", `82 ${NAME} ${PAYLOAD} 81 a2 6be9 01`],
+  [
+    "another name in overlong bytes",
+    `83 ${NAME} ${PAYLOAD} 81 a161 01 a8c1b06179 6c6f6164 81a16102`,
+  ],
+  ["no other name than in overlong bytes", `82 ${NAME} a8c1b06179 6c6f6164 81a16102`],
+])("a payload with %s is on each attempt what it was on the first", (_, hex) => {
+  const first = { ...message, body: byHand(hex) };
+  const read = readEnvelope(first);
+  if (!read.ok) throw new Error(read.error.message);
+  const stored: unknown = structuredClone(read.envelope.payload);
+  Object.assign(read.envelope.payload as object, { spoiled: 1 });
+  const { envelope: next } = settle(
+    inputOf({ outcome: failed, envelope: read.envelope, message: first }),
+  );
+  expect(readAgain(next, "msgpack")).toEqual(stored);
+});

@@ -34,9 +34,10 @@ export function nextPayload(input: Parameters<typeof storedPayload>[0]): unknown
   if (from !== "running" || typeof envelope.payload !== "object" || envelope.payload === null)
     return envelope.payload;
   try {
-    return payloadInBody(message.body, message.headers["content-type"]) ?? envelope.payload;
+    const held = payloadInBody(message.body, message.headers["content-type"]);
+    if (held !== undefined) return held;
   } catch {
-    // Nor could it be read then: nothing was handed out.
-    return envelope.payload;
+    // Nor can it be read.
   }
+  return storedPayload(input);
 }
