@@ -12,6 +12,8 @@ const GITHUB = ["ghp", "16C7e42F292c6912E7710c838347Ae178B4a"].join("_");
 const STRIPE = ["sk", "live", "4eC39HqLyjWDarjtT1zdp7dc"].join("_");
 const SEED = ["S", "UACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY"].join("");
 
+const DIGEST = `sha256:${"0a".repeat(32)}`;
+
 describe("secrets in texts", () => {
   test.each([
     ["a JWT", `token ${JWT} was refused`, "token *** was refused"],
@@ -87,7 +89,8 @@ describe("secrets in texts", () => {
     ["redis://:p/a@ss@host:1/0", "redis://:***@host:1/0"],
     ["smtp://ada@x.test:hunter2@mail.x.test", "smtp://ada@x.test:***@mail.x.test"],
     ["https://u:pw@h/@scope/pkg", "https://u:***@h/@scope/pkg"],
-    ["https://u:p/w@h/img@sha256:0a1b2c3d", "https://u:***@h/img@sha256:0a1b2c3d"],
+    [`https://u:p/w@h/img@${DIGEST}`, `https://u:***@h/img@${DIGEST}`],
+    ["https://u:hunter2@sha256:0a1b2c/x", "https://u:***@sha256:0a1b2c/x"],
     ["https://u:pw@h/key@2", "https://u:***@h/key@2"],
     ["https://u:p/w@10.0.0.1/x", "https://u:***@10.0.0.1/x"],
     ["https://u:p/w@2.pool", "https://u:***@2.pool"],
@@ -111,7 +114,7 @@ describe("look-alikes stay", () => {
     "https://example.com:443/users/ada@example.com?next=b@c#d@e",
     "http://[::1]:8080/ada@example.com and file:///C:/a@b, file://C:/a@b",
     "mongodb://h1:27017,h2:27017/db?owner=ada@example.com",
-    `oci://reg.io:latest/img@sha256:${"0a".repeat(32)}, docker://alpine:3.19@sha256:0a1b2c3d`,
+    `oci://reg.io:latest/img@${DIGEST}, docker://alpine:3.19@${DIGEST}`,
     "s3://bucket:v1/key@2, s3://bucket:v1/key@2/part and pkg://name:next/lib@17",
     "http://localhost:port/path@x, http://localhost:PORT/@x and http://host:$PORT/a@x",
     "http://host:${PORT}/users/ada@example.com",

@@ -69,13 +69,13 @@ export const SECRET_PATTERNS: readonly SecretPattern[] = [
   {
     name: "url-password",
     // Up to the last @ before the path. Behind an image's tag stands its digest.
-    find: /(?<keep>\b[a-z][a-z0-9+.-]{1,31}:\/\/[^\s/?#:"'<>]{0,256}:)[^\s/?#"'<>]{1,1024}(?<end>@)(?!sha\d{3}:[0-9a-f]{6})/i,
+    find: /(?<keep>\b[a-z][a-z0-9+.-]{1,31}:\/\/[^\s/?#:"'<>]{0,256}:)[^\s/?#"'<>]{1,1024}(?<end>@)(?!sha\d{3}:[0-9a-f]{32})/i,
   },
   {
     name: "url-password-not-encoded",
     // With a slash, ? or # in it. What could be a port, also one that is filled in later, or hosts
     // with ports, is taken for that. No host is a digest, or a version that is a number.
-    find: /(?<keep>\b[a-z][a-z0-9+.-]{1,31}:\/\/[^\s/?#:@"'<>[\]]{0,256}:)(?!(?:\d{0,5}|\$?\{?port\}?)[/?#,])[^\s/?#"'<>@]{0,256}[/?#][^\s"'<>@]{0,1024}(?:@[^\s/?#"'<>@]{1,256}){0,4}(?<end>@)(?!sha\d{3}:[0-9a-f]{6}|[1-9]\d{0,8}(?![\w.:-]))/i,
+    find: /(?<keep>\b[a-z][a-z0-9+.-]{1,31}:\/\/[^\s/?#:@"'<>[\]]{0,256}:)(?!(?:\d{0,5}|\$?\{?port\}?)[/?#,])[^\s/?#"'<>@]{0,256}[/?#][^\s"'<>@]{0,1024}(?:@[^\s/?#"'<>@]{1,256}){0,4}(?<end>@)(?!sha\d{3}:[0-9a-f]{32}|[1-9]\d{0,8}(?![\w.:-]))/i,
   },
   // A NATS URL takes a token where others take a user.
   {
