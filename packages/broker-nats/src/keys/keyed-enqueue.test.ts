@@ -14,15 +14,20 @@ const failure = new MillraceError("publish-timeout", "The server did not say.");
 function desk(
   has: (id: string) => Promise<boolean>,
   whileSent: (signal: AbortSignal) => Promise<void> = () => Promise.resolve(),
+  takes?: (subject: string) => boolean,
 ) {
   const clock = new SimulatedClock();
   const nc = {
-    request: () => Promise.reject(new Error("Permissions Violation for $JS.API.STREAM.NAMES")),
+    request: (_subject: string, body: string) => {
+      if (takes === undefined)
+        return Promise.reject(new Error("Permissions Violation for $JS.API.STREAM.NAMES"));
+      const { subject } = JSON.parse(body) as { readonly subject: string };
+      return Promise.resolve({ json: () => ({ streams: takes(subject) ? ["s"] : [] }) });
+    },
   } as unknown as NatsConnection;
   setMachine(nc, { ...systemMachine, clock });
-  const keyed = new KeyedEnqueue(nc, new Names("ns"), {
-    since: async ({ id }) => ((await has(id)) ? 1 : undefined),
-  });
+  const records = { since: async ({ id }: { id: string }) => ((await has(id)) ? 1 : undefined) };
+  const keyed = new KeyedEnqueue(nc, new Names("ns"), records);
   const sends: { readonly ids: readonly string[]; readonly keys: readonly string[] }[] = [];
   const signals: AbortSignal[] = [];
   return {
@@ -82,6 +87,21 @@ test("who may not ask whether a queue is of an earlier version tries the subject
     { ids: IDS, keys: IDS },
     { ids: IDS, keys: [] },
   ]);
+});
+
+test("a queue that is opened again while it is asked about is not taken for one of an earlier version", async () => {
+  const missing = new MillraceError("queue-not-found", "Nobody takes it.");
+  const closed = ({ id, queue }: Envelope): EnqueueResult => ({
+    ...{ ok: false, id, queue, error: missing },
+  });
+  const noIds = () => Promise.resolve(false);
+  const open = desk(noIds, undefined, () => true);
+  for (let round = 1; round <= 2; round += 1)
+    expect((await open.enqueue(false, closed)).map(({ ok }) => ok)).toEqual([false, false, false]);
+  expect(open.sends.map(({ keys }) => keys)).toEqual([IDS, IDS]);
+  const earlier = desk(noIds, undefined, (subject) => subject === "ns.jobs.q");
+  await earlier.enqueue(false, closed);
+  expect(earlier.sends.map(({ keys }) => keys)).toEqual([IDS, []]);
 });
 
 test("the look and the publish have one deadline", async () => {

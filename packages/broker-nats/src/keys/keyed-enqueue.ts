@@ -29,6 +29,8 @@ export interface KeyedCall {
   readonly together: boolean;
 }
 
+/** An id as good as every other: a queue takes all keys or none. */
+const ANY = "any";
 const NO_KEYS: ReadonlySet<string> = new Set();
 
 /**
@@ -149,6 +151,9 @@ export class KeyedEnqueue {
       // A producer that may not ask is told by the publish itself.
       if (shared === "not-permitted") return true;
       if (shared !== "exists") return false;
+      // It was closed, and was opened since: then it takes both.
+      const own = await lookUpStream(this.#nc, this.#names.keyed(queue, lane, ANY));
+      if (own === "exists") return false;
     }
     this.#without.add(queue);
     return true;

@@ -18,7 +18,7 @@ import type { ServerFeatures } from "../connection/server-features.ts";
 import { batchDoor } from "../topology/stream-doors.ts";
 import { ensureStream } from "../topology/ensure-stream.ts";
 import type { SizeLimits } from "../topology/size-limits.ts";
-import { lacksKeyedDoor, openKeyedDoor } from "../topology/keyed-door.ts";
+import { lacksKeyedDoor, openKeyedDoor, takeKeyedJobs } from "../topology/keyed-door.ts";
 import { queueStream } from "../topology/streams.ts";
 import type { Names } from "../topology/subjects.ts";
 import { laneConsumer } from "../reads/lane-consumer.ts";
@@ -61,12 +61,14 @@ export class NatsQueues implements QueueStore {
       const { config } = await streamOf(jsm, names.queueStream(queue), queue);
       const door = names.intakeDoors(queue);
       const others = config.subjects.filter((subject) => !door.includes(subject));
-      const keyed = names.keyedDoor(queue);
-      const shared = door.filter((subject) => !keyed.includes(subject));
-      const subjects = intake === "open" ? [...shared, ...others] : others;
       if (intakeOf(config.subjects, names, queue) === intake) return;
+      // Both doors at once: who finds one of them open takes the queue for one of a version that
+      // has no other.
+      const takesKeyed = intake === "open" && (await takeKeyedJobs(this.#server, queue));
+      const keyed = takesKeyed ? [] : names.keyedDoor(queue);
+      const opens = door.filter((subject) => !keyed.includes(subject));
+      const subjects = intake === "open" ? [...opens, ...others] : others;
       await jsm.streams.update(config.name, { ...config, subjects });
-      if (intake === "open") await openKeyedDoor(this.#server, queue);
     });
   }
 

@@ -15,6 +15,19 @@ export async function openKeyedDoor(
   const stream = names.queueStream(queue);
   const { config } = await jsm.streams.info(stream);
   if (!lacksKeyedDoor(config.subjects, names, queue)) return;
+  if (!(await takeKeyedJobs(server, queue))) return;
+  const wanted = names.queueSubjects(queue);
+  const others = config.subjects.filter((subject) => !wanted.includes(subject));
+  await jsm.streams.update(stream, { ...config, subjects: [...wanted, ...others] });
+}
+
+/** Whether every consumer that the queue has takes jobs on subjects of their own. */
+export async function takeKeyedJobs(
+  server: Pick<ServerAccess, "jsm" | "names">,
+  queue: string,
+): Promise<boolean> {
+  const { names } = server;
+  const stream = names.queueStream(queue);
   const lanes = Object.entries(LANE_CONSUMERS) as [LaneName, string][];
   const know = await Promise.all(
     lanes.map(async ([lane, consumer]) => {
@@ -23,10 +36,7 @@ export async function openKeyedDoor(
       return names.keyedDoor(queue).some((pattern) => filters.includes(pattern));
     }),
   );
-  if (!know.every(Boolean)) return;
-  const wanted = names.queueSubjects(queue);
-  const others = config.subjects.filter((subject) => !wanted.includes(subject));
-  await jsm.streams.update(stream, { ...config, subjects: [...wanted, ...others] });
+  return know.every(Boolean);
 }
 
 /** Of a queue that is open. */
