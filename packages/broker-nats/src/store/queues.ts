@@ -58,13 +58,15 @@ export class NatsQueues implements QueueStore {
     const { jsm, names } = this.#server;
     requireQueueName(queue);
     await request(`${intake === "open" ? "open" : "close"} the queue ${queue}`, async () => {
-      const { config } = await streamOf(jsm, names.queueStream(queue), queue);
-      const door = names.intakeDoors(queue);
-      const others = config.subjects.filter((subject) => !door.includes(subject));
-      if (intakeOf(config.subjects, names, queue) === intake) return;
+      const look = () => streamOf(jsm, names.queueStream(queue), queue);
+      if (intakeOf((await look()).config.subjects, names, queue) === intake) return;
       // Both doors at once: who finds one of them open takes the queue for one of a version that
       // has no other.
       const takesKeyed = intake === "open" && (await takeKeyedJobs(this.#server, queue));
+      // After that, so that less of what others change meanwhile is undone.
+      const { config } = await look();
+      const door = names.intakeDoors(queue);
+      const others = config.subjects.filter((subject) => !door.includes(subject));
       const keyed = takesKeyed ? [] : names.keyedDoor(queue);
       const opens = door.filter((subject) => !keyed.includes(subject));
       const subjects = intake === "open" ? [...opens, ...others] : others;
