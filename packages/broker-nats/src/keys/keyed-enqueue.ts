@@ -129,8 +129,19 @@ export class KeyedEnqueue {
     const usable = new Set([...keys].filter((id) => taken.has(id)));
     const results = await send(jobs, usable, signal);
     const again: Envelope[] = [];
+    // Hundreds may have been refused for one reason.
+    const looks = new Map<string, ReturnType<typeof lookUpStream>>();
+    const lookUp = (subject: string): ReturnType<typeof lookUpStream> => {
+      const look = looks.get(subject) ?? lookUpStream(this.#nc, subject);
+      looks.set(subject, look);
+      return look;
+    };
     for (const [index, job] of jobs.entries())
-      if (isKeyed(job, keys) && taken.has(job.id) && (await this.#isWithout(job, results[index])))
+      if (
+        isKeyed(job, keys) &&
+        taken.has(job.id) &&
+        (await this.#isWithout(job, results[index], lookUp))
+      )
         again.push(job);
     if (again.length === 0) return results;
     const later = await send(again, NO_KEYS, signal);
@@ -141,18 +152,22 @@ export class KeyedEnqueue {
   }
 
   /** Whether the job would have been taken on the subject that all share. */
-  async #isWithout({ queue, lane }: Envelope, result: EnqueueResult | undefined): Promise<boolean> {
+  async #isWithout(
+    { queue, lane }: Envelope,
+    result: EnqueueResult | undefined,
+    lookUp: (subject: string) => ReturnType<typeof lookUpStream>,
+  ): Promise<boolean> {
     if (result === undefined || result.ok) return false;
     if (this.#without.has(queue)) return true;
     const { code } = result.error;
     if (code !== "queue-not-found" && code !== "permission-denied") return false;
     if (code === "queue-not-found") {
-      const shared = await lookUpStream(this.#nc, this.#names.jobs(queue, lane));
+      const shared = await lookUp(this.#names.jobs(queue, lane));
       // A producer that may not ask is told by the publish itself.
       if (shared === "not-permitted") return true;
       if (shared !== "exists") return false;
       // It was closed, and was opened since: then it takes both.
-      const own = await lookUpStream(this.#nc, this.#names.keyed(queue, lane, ANY));
+      const own = await lookUp(this.#names.keyed(queue, lane, ANY));
       if (own === "exists") return false;
     }
     this.#without.add(queue);

@@ -1,5 +1,6 @@
 import {
   type Broker,
+  defined,
   type Envelope,
   isEarlierLife,
   type Outcome,
@@ -52,13 +53,11 @@ export async function asOnRecord(
   if (before === undefined) return envelope;
   const { createdAt, firstStoredAt, unkeyed, sentFrom, attempts, life = 0 } = before;
   const isNextLife = isEarlierLife(before.generation, generation);
+  const lives = isNextLife ? life + 1 : life;
   return {
     ...envelope,
-    ...(createdAt === undefined ? {} : { createdAt }),
-    ...(firstStoredAt === undefined ? {} : { firstStoredAt }),
-    ...(unkeyed === undefined ? {} : { unkeyed }),
-    ...(sentFrom === undefined ? {} : { sentFrom }),
+    ...defined({ createdAt, firstStoredAt, unkeyed, sentFrom }),
     attempts: isNextLife ? 0 : attempts,
-    ...(life === 0 && !isNextLife ? {} : { life: isNextLife ? life + 1 : life }),
+    ...(lives === 0 ? {} : { life: lives }),
   };
 }
