@@ -24,7 +24,8 @@ const RETRY_MS = 1_000;
  * One node's permits of a queue's cap. It looks for more when it is told to: first it tries each
  * permit once; where all are taken, it stands in line, and whoever is first there waits for all of
  * them at once, woken by a release or the end of a lease. A job that got one leaves the line, so
- * every job has a turn.
+ * every job has a turn. One that loses its place in the line, or a permit that it has, begins anew:
+ * whoever has an idle permit looks at the line, and the lost permit is one more that may be free.
  *
  * The search is `none`, or one under way that ends by itself when the wish is met and by `rest()`
  * or `close()` before.
@@ -37,6 +38,8 @@ export class PermitPool {
   #cap: number;
   #wanted = 0;
   #search: AbortController | undefined;
+  /** Of a search that waits: what it waits for is not all any more. */
+  #waitAnew: (() => void) | undefined;
   /** It gave way to whoever waits, and must not be quicker than they are. */
   #lastInLine = false;
   #closed = false;
@@ -182,7 +185,10 @@ export class PermitPool {
     const found = new AbortController();
     const { signal: until } = found;
     const giveUp = (): void => found.abort(signal.reason);
+    const waitAnew = (): void => found.abort(new Error("the wait begins anew"));
     signal.addEventListener("abort", giveUp, { once: true });
+    place?.signal.addEventListener("abort", waitAnew, { once: true });
+    this.#waitAnew = waitAnew;
     if (signal.aborted) giveUp();
     try {
       const waits = this.#others().map(async (permit) => {
@@ -197,6 +203,9 @@ export class PermitPool {
       if (!until.aborted) failIfAll(ends);
     } finally {
       signal.removeEventListener("abort", giveUp);
+      place?.signal.removeEventListener("abort", waitAnew);
+      // Another search may have begun to wait meanwhile.
+      if (this.#waitAnew === waitAnew) this.#waitAnew = undefined;
       void place?.release();
     }
   }
@@ -233,6 +242,7 @@ export class PermitPool {
     if (this.#held.get(permit) !== lease) return;
     const slots = slotsOf(permit, this.#cap);
     this.#drop(permit);
+    this.#waitAnew?.();
     this.#options.onLoss(slots);
   }
 
