@@ -270,7 +270,12 @@ export { someAtATime } from "./broker/some-at-a-time.ts";
 export { defined } from "./options/defined.ts";
 export { requireJobList, requireParts } from "./options/given-parts.ts";
 export { optionNames, refuseUndefined, refuseUnknown } from "./options/known-options.ts";
-export { type EnqueuedJob, type EnqueueItemResult, unanswered } from "./producer/enqueue-many.ts";
+export {
+  type EnqueuedJob,
+  type EnqueueItemResult,
+  unanswered,
+  withCreatedAt,
+} from "./producer/enqueue-many.ts";
 export { batchEnd, type BatchEnded, callBack } from "./flow/call-back.ts";
 export {
   chainEnvelope,

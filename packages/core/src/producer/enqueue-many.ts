@@ -30,7 +30,17 @@ export type EnqueueItemResult =
 export type EnqueuedJob = Omit<Extract<EnqueueItemResult, { readonly ok: true }>, "ok"> & {
   /** Of the job that was stored; absent where another was there before. */
   readonly createdAt?: number;
+  /** Of the job that was sent, where one was there before: that may be a copy of it. */
+  readonly ownCreatedAt?: number;
 };
+
+/** What a handle goes by, of a job that was sent and made then. */
+export function withCreatedAt<Result extends { readonly duplicate: boolean }>(
+  result: Result,
+  createdAt: number,
+): Result & Pick<EnqueuedJob, "createdAt" | "ownCreatedAt"> {
+  return result.duplicate ? { ...result, ownCreatedAt: createdAt } : { ...result, createdAt };
+}
 
 /** Publishes jobs of one queue. */
 export type PublishJobs = (

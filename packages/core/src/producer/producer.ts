@@ -11,6 +11,7 @@ import {
   idOf,
   type PublishJobs,
   unanswered,
+  withCreatedAt,
 } from "./enqueue-many.ts";
 import { newJobId } from "./job-id.ts";
 import { ENQUEUE_ITEM, isKey, ONCE_OPTIONS, type OnceOptions, requireItems } from "./job-key.ts";
@@ -79,7 +80,7 @@ export class Producer {
     if (result === undefined) throw unanswered(prepared.envelope.id);
     if (!result.ok) throw result.error;
     const { createdAt } = prepared.envelope;
-    return result.duplicate ? result : { ...result, createdAt };
+    return withCreatedAt(result, createdAt);
   }
 
   /** A job that can't be made or stored has its own error and stops no other. */

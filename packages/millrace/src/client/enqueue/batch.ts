@@ -13,6 +13,7 @@ import {
   MOST_BATCH_JOBS,
   planBatch,
   type PlannedJob,
+  withCreatedAt,
 } from "@millrace/core";
 import { endedMembers, enqueueMembers } from "./batch-again.ts";
 import { type EnqueuedBatch, leaveAtOnce } from "./leave-at-once.ts";
@@ -64,7 +65,12 @@ export async function enqueueBatch<Input, Parsed, Output>(
   const handled = { id: callback.id, queue: callback.queue, closesBatch: id };
   return {
     id,
-    jobs: results.filter((result) => result.ok).map((result) => jobHandle(broker, clock, result)),
+    jobs: members.flatMap(({ createdAt }, at) => {
+      const result = results[at];
+      return result?.ok === true
+        ? [jobHandle(broker, clock, withCreatedAt(result, createdAt))]
+        : [];
+    }),
     refused: results.filter((result) => !result.ok),
     callback: jobHandle(broker, clock, { ...handled, duplicate: isOver }),
     left: () => broker.batches.left(id),

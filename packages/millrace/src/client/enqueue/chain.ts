@@ -16,6 +16,7 @@ import {
   optionNames,
   planChainOnce,
   refuseUnknown,
+  withCreatedAt,
   withLink,
 } from "@millrace/core";
 import type { ClientCalls } from "../client-calls.ts";
@@ -75,13 +76,13 @@ function chainOf<Output>(host: ChainHost, plan: ChainPlan): Chain<Output> {
     enqueue: async () => {
       const envelope = await chainEnvelope(plan, host.source);
       const { id, queue, createdAt } = envelope;
-      const { duplicate, ...known } = await host.publish(
+      const known = await host.publish(
         async (via): Promise<Enqueued> =>
           (await onRecord(via, plan, envelope)) ?? enqueueOne(via, envelope, plan.isKeyed),
       );
       return chainHandle<Output>(host, plan, {
-        ...{ ...known, id, queue, duplicate },
-        ...(duplicate ? {} : { createdAt }),
+        ...withCreatedAt(known, createdAt),
+        ...{ id, queue },
       });
     },
   };

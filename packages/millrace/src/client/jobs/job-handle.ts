@@ -115,6 +115,8 @@ export interface HandledJob {
   readonly sequence?: number;
   /** Of the job that was stored; unknown where another was there before. */
   readonly createdAt?: number;
+  /** Of the caller's own, where another was there before: see `AwaitedJob`. */
+  readonly ownCreatedAt?: number;
   /** Of one that was on record before: something of it was stored then, by the broker's clock. */
   readonly onRecordSince?: number;
   /** Of a job that follows another: see `AwaitedJob`. */

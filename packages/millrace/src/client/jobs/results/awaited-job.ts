@@ -10,6 +10,12 @@ export interface AwaitedJob {
   /** By its envelope: tells it from an earlier job with this id. */
   readonly createdAt?: number;
   /**
+   * Of the caller's own, where the queue said that one of its id was there before. That may be a
+   * copy of it: a server that was killed forgets the ids of jobs that have ended, and takes them
+   * twice.
+   */
+  readonly ownCreatedAt?: number;
+  /**
    * Something of it was stored then, epoch milliseconds of the broker's clock: a job of this id
    * that was first stored later is another.
    */

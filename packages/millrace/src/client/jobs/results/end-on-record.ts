@@ -54,14 +54,17 @@ export async function endOnRecord(
  * A caller that was told "duplicate" knows where the job's first message lies or lay, but not when
  * the job was made: an earlier job may have the same id and live on. The job's records say both,
  * and its earliest place is that first message's, or a later one where the server had taken it
- * twice.
+ * twice. Where the server took the caller's own twice, the first may have ended before the second
+ * came: then there is a record of the first alone, and it is known by its time of creation.
  *
  * @returns the job with its time of creation; as it is where nobody can say it; undefined where all
  *   records are of jobs that came before it
  */
 function identified(job: AwaitedJob, records: readonly HistoryRecord[]): AwaitedJob | undefined {
-  const { sequence = 0 } = job;
+  const { sequence = 0, ownCreatedAt } = job;
   if (job.createdAt !== undefined || sequence === 0) return job;
+  if (ownCreatedAt !== undefined && records.some((one) => one.createdAt === ownCreatedAt))
+    return { ...job, createdAt: ownCreatedAt };
   const firsts = new Map<number, number>();
   for (const { createdAt, sequence: place } of records) {
     if (createdAt === undefined || place === undefined) return job;
@@ -85,9 +88,10 @@ function isLater({ firstStoredAt }: HistoryRecord, { onRecordSince }: AwaitedJob
 function isSurelyOwn(
   records: readonly HistoryRecord[],
   end: HistoryRecord,
-  { createdAt, sequence = 0 }: AwaitedJob,
+  { createdAt, ownCreatedAt, sequence = 0 }: AwaitedJob,
 ): boolean {
   if (createdAt !== undefined || sequence === 0) return true;
+  if (ownCreatedAt !== undefined && ownCreatedAt === end.createdAt) return true;
   return [...records, end].some(
     (record) => record.sequence === sequence && record.createdAt === end.createdAt,
   );

@@ -7,6 +7,7 @@ import {
 } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { describe, expect, test, vi } from "vitest";
+import type { AwaitedJob } from "./awaited-job.ts";
 import { awaitResult } from "./job-result.ts";
 
 const RECORD: HistoryRecord = {
@@ -168,13 +169,14 @@ describe("who was told that the job is there already, while another of its id li
   async function told(
     before: readonly Partial<HistoryRecord>[],
     after: readonly Partial<HistoryRecord>[],
+    job: AwaitedJob = awaited,
   ): Promise<unknown> {
     const clock = new SimulatedClock();
     const server = new MemoryServer(clock);
     const broker = new MemoryBroker({ clock, server });
     await broker.queues.ensure("mail");
     for (const more of before) server.history.add({ ...RECORD, ...more });
-    const result = awaitResult(broker, awaited, 60_000, clock);
+    const result = awaitResult(broker, job, 60_000, clock);
     for (const more of after) {
       await clock.advance("3s");
       server.history.add({ ...RECORD, ...more });
@@ -202,6 +204,14 @@ describe("who was told that the job is there already, while another of its id li
     ["its place is that of a copy", [{ ...own, generation: 0, sequence: 8 }], []],
   ])("is told how its own ends: %s", async (_, before, after) => {
     expect(await told([EARLIER[0] ?? {}, ...before.map(some)], after.map(some))).toBe("done");
+  });
+
+  test("its own was taken twice, and the first had ended before the second came: that is its end", async () => {
+    const own = { createdAt: 900_000, generation: 0, sequence: 5, output: "its own" };
+    expect(await told([own, LATER], [], { ...awaited, ownCreatedAt: 900_000 })).toBe("its own");
+    expect(
+      await told([EARLIER[0] ?? {}], [own, LATER], { ...awaited, ownCreatedAt: 900_000 }),
+    ).toBe("its own");
   });
 
   /** The later one ends first. */
