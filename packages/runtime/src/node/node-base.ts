@@ -10,6 +10,7 @@ import {
 } from "@millrace/core";
 import { QueueControlsView } from "../control/queue-controls.ts";
 import type { ExecutionHost } from "../execution/execution-host.ts";
+import { Heartbeats } from "../presence/heartbeats.ts";
 import { Registry } from "../registry/registry.ts";
 import type { NodeConfig } from "./node-options.ts";
 import { servedQueues } from "./plan-node.ts";
@@ -46,6 +47,7 @@ export interface NodeBase {
   readonly controls: QueueControlsView;
   /** Of this life of the node: two that had one name are told apart by it. */
   readonly instance: string;
+  readonly heartbeats: Heartbeats;
   /** One that runs nothing leads nothing either. */
   readonly isFleet: boolean;
   readonly instrumentationFailed: (error: unknown) => void;
@@ -81,6 +83,7 @@ export function nodeBase(config: NodeConfig, internals: NodeInternals): NodeBase
     queues: servedQueues(registry, config.queues),
     controls: new QueueControlsView({ broker, clock, log }),
     instance: newJobId(clock.now()),
+    heartbeats: new Heartbeats(clock),
     isFleet: internals.settleUnrun === undefined,
     instrumentationFailed,
   };

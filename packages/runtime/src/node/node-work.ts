@@ -131,7 +131,11 @@ function executionHost(base: NodeBase, parts: HostParts): ExecutionHost {
         controls.of(queue).maxParked ?? config.queues.get(queue)?.maxParked ?? config.maxParked,
     }),
     quarantine: new Quarantine(),
-    begunRuns: new BegunRuns(broker, { node, instance: base.instance }, config.leaseMs),
+    begunRuns: new BegunRuns(
+      broker,
+      { node, instance: base.instance },
+      { patienceMs: config.leaseMs, heartbeats: base.heartbeats },
+    ),
     sendsTo: (queue) => controls.of(queue).sendsTo ?? config.queues.get(queue)?.sendsTo ?? NOWHERE,
     // Uniqueness comes last: its key is freed by a job that starts, and after it nothing keeps the
     // job from starting.

@@ -59,12 +59,12 @@ const STOP_NAMES = optionNames<NonNullable<Parameters<MillraceNode["stop"]>[0]>>
  */
 export function createNode(options: NodeOptions, internals: NodeInternals = {}): MillraceNode {
   const base = nodeBase(nodeConfig(options), internals);
-  const { config, clock, events, instance } = base;
+  const { config, clock, events, heartbeats, instance } = base;
   const work = nodeWork(base);
   const { workers, running } = work;
   const services = nodeServices(base, work);
   const presence = nodePresence({
-    ...{ config, clock, instance, workers, events },
+    ...{ config, clock, instance, heartbeats, workers, events },
     state: () => actor.getSnapshot().value,
     stop: () => actor.send({ type: "STOP" }),
   });
@@ -77,7 +77,7 @@ export function createNode(options: NodeOptions, internals: NodeInternals = {}):
       refusal: config.broker.refusal,
       workers,
       now: clock.monotonic(),
-      unstoredMs: presence.unstoredMs,
+      unstoredMs: heartbeats.unstoredMs,
       stuck: work.settlements.stuck(),
       running: running().length,
     });

@@ -4,6 +4,7 @@ import type { NodeConfig } from "../node/node-options.ts";
 import type { NodeState } from "../node/node-machine.ts";
 import { createService, type Service } from "../service/service.ts";
 import type { QueueWorker } from "../worker/queue-worker.ts";
+import type { Heartbeats } from "./heartbeats.ts";
 import { Presence } from "./presence.ts";
 import { processReport } from "./process-report.ts";
 
@@ -13,15 +14,11 @@ export interface PresentNode {
   /** The node's, which follows the server's. */
   readonly clock: Clock;
   readonly instance: string;
+  readonly heartbeats: Heartbeats;
   readonly workers: readonly QueueWorker[];
   readonly events: EventBus;
   readonly state: () => NodeState;
   readonly stop: () => void;
-}
-
-export interface NodePresence extends Service {
-  /** For how long the server has stored no heartbeat: see `Presence`. Milliseconds. */
-  readonly unstoredMs: number;
 }
 
 /** A node's presence in its fleet, as a service of the node. */
@@ -29,11 +26,12 @@ export function nodePresence({
   config,
   clock,
   instance,
+  heartbeats,
   workers,
   events,
   state,
   stop,
-}: PresentNode): NodePresence {
+}: PresentNode): Service {
   const { name, broker, log, random } = config;
   /** Of the first report: by then the server's time is known. */
   let startedAt: number | undefined;
@@ -46,6 +44,7 @@ export function nodePresence({
     machineNow: () => config.clock.now(),
     log,
     random,
+    heartbeats,
     report: () => ({
       host,
       pid: process.pid,
@@ -95,9 +94,6 @@ export function nodePresence({
     ...{ start: () => service.start(), stop: () => service.stop() },
     get state() {
       return service.state;
-    },
-    get unstoredMs() {
-      return presence.unstoredMs;
     },
   };
 }

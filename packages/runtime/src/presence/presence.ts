@@ -12,6 +12,7 @@ import {
 } from "@millrace/core";
 import { desiredOf, NODE_ORDERS_BUCKET, readNodeOrder } from "./node-order.ts";
 import { isNewer, type Written } from "../service/written.ts";
+import type { Heartbeats } from "./heartbeats.ts";
 import { HEARTBEAT_MS, type NodeReport, NODES_BUCKET } from "./node-report.ts";
 import { sweepPresence } from "./sweep-presence.ts";
 
@@ -24,6 +25,7 @@ export interface PresenceHost {
   readonly machineNow: () => number;
   readonly log: Logger;
   readonly random: () => number;
+  readonly heartbeats: Heartbeats;
   /** How the node is now, apart from what the presence knows itself. */
   readonly report: () => Omit<NodeReport, "instance" | "obeys" | "everyMs" | "sentAt">;
   /** Resolves when it is so: nothing that was pulled for before can arrive any more. */
@@ -76,8 +78,6 @@ export class Presence {
   #missed = 0;
   /** What is being written is no longer all. */
   #stale = false;
-  /** `Clock.monotonic()` of the first heartbeat in a row that was not stored. */
-  #unstoredSince: number | undefined;
 
   constructor(host: PresenceHost) {
     this.#host = host;
@@ -86,11 +86,11 @@ export class Presence {
 
   /** Rejecting leaves nothing open: it may be called again. */
   async open(): Promise<Stoppable> {
-    this.#unstoredSince ??= this.#host.clock.monotonic();
+    this.#host.heartbeats.sent();
     try {
       return await this.#open();
     } catch (error) {
-      if (!isAway(error)) this.#unstoredSince = undefined;
+      this.#failed(error);
       throw error;
     }
   }
@@ -109,7 +109,7 @@ export class Presence {
       await this.#look(orders);
       said = this.#report();
       this.#revision = await nodes.put(node, said);
-      this.#unstoredSince = undefined;
+      this.#host.heartbeats.stored();
     } catch (error) {
       await watch.stop();
       throw error;
@@ -146,16 +146,6 @@ export class Presence {
     });
   }
 
-  /**
-   * For how long the server has stored no heartbeat, milliseconds: it is connected, and the leader
-   * of what the node writes is away, as where a majority of a cluster is. A heartbeat that the node
-   * may not write counts for nothing.
-   */
-  get unstoredMs(): number {
-    if (this.#unstoredSince === undefined) return 0;
-    return this.#host.clock.monotonic() - this.#unstoredSince;
-  }
-
   #beatLater(): void {
     if (this.#stores === undefined) return;
     const waitMs =
@@ -174,22 +164,27 @@ export class Presence {
    * may fail as it thaws, and others may be about to take it for dead.
    */
   async #beat({ nodes, orders }: Stores): Promise<void> {
-    const { node, log, clock } = this.#host;
+    const { node, log, heartbeats } = this.#host;
     this.#beats += 1;
     this.#missed += 1;
-    this.#unstoredSince ??= clock.monotonic();
+    heartbeats.sent();
     try {
       this.#revision = await nodes.put(node, this.#report());
       this.#missed = 0;
-      this.#unstoredSince = undefined;
+      heartbeats.stored();
       if (this.#beats % LOOK_EVERY === 0) await this.#look(orders);
       if (this.#beats < this.#sweepAt) return;
       this.#sweepAt = this.#beats + this.#nextSweep();
       await sweepPresence(nodes, orders);
     } catch (error) {
-      if (!isAway(error)) this.#unstoredSince = undefined;
+      this.#failed(error);
       log.warn({ node, error: recordError(error) }, "the node could not say that it is there");
     }
+  }
+
+  #failed(error: unknown): void {
+    if (isAway(error)) this.#host.heartbeats.missed();
+    else this.#host.heartbeats.refused();
   }
 
   #nextSweep(): number {

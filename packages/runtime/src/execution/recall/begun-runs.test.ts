@@ -1,10 +1,14 @@
 import { CANCELLATIONS_BUCKET, defineJob, isMeantRun, MillraceError } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
+import { Heartbeats } from "../../presence/heartbeats.ts";
 import { HEARTBEAT_MS, NODES_BUCKET, type NodeReport } from "../../presence/node-report.ts";
 import { latch, QUEUE, type SimulatedNode, simulatedNode } from "../../fixtures/simulated-node.ts";
 import { BegunRuns } from "./begun-runs.ts";
 
+const SECOND = { node: "n2", instance: "second" };
+/** Its own heartbeats are stored. */
+const WATCHFUL = { patienceMs: 30_000, heartbeats: { steadyMs: 60_000 } };
 const NO_ANSWER = new MillraceError("publish-timeout", "no answer");
 
 function fleet(poisonAfter: number) {
@@ -126,7 +130,7 @@ test("who was last heard of before the question came up has a lease from when it
     ...{ everyMs: HEARTBEAT_MS, queues: [] },
   };
   await (await broker.documents(NODES_BUCKET)).put("n1", report);
-  const begun = new BegunRuns(broker, { node: "n2", instance: "second" }, 30_000);
+  const begun = new BegunRuns(broker, SECOND, WATCHFUL);
   const saidAt = clock.now();
   const told = async (afterMs: number): Promise<boolean | undefined> => {
     await clock.advance(`${saidAt + afterMs - clock.now()}ms`);
@@ -196,12 +200,36 @@ test("nor of one whose word a killed server has forgotten: it has time to say it
 test("who says nothing at all counts as lost from when its heartbeats would have been missed", async () => {
   const clock = new SimulatedClock();
   const broker = new MemoryBroker({ clock });
-  const begun = new BegunRuns(broker, { node: "n2", instance: "second" }, 30_000);
+  const begun = new BegunRuns(broker, SECOND, WATCHFUL);
   const since = clock.now();
   const told = (): Promise<boolean | undefined> =>
     begun.wasTakenDown({ node: "n1", instance: "first", seenAt: 0 }, since);
   expect(await told()).toBe(undefined);
   await clock.advance("64s");
+  expect(await told()).toBe(undefined);
+  await clock.advance("1s");
+  expect(await told()).toBe(true);
+});
+
+test("nobody is taken for dead by who could not say itself that it lives: others may say it next", async () => {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock });
+  const heartbeats = new Heartbeats(clock);
+  const begun = new BegunRuns(broker, SECOND, { patienceMs: 5_000, heartbeats });
+  const since = clock.now();
+  const told = (): Promise<boolean | undefined> =>
+    begun.wasTakenDown({ node: "n1", instance: "first", seenAt: 0 }, since);
+  heartbeats.sent();
+  heartbeats.stored();
+  await clock.advance("60s");
+  heartbeats.sent();
+  heartbeats.missed();
+  expect(await told()).toBe(undefined);
+  await clock.advance("5s");
+  heartbeats.sent();
+  heartbeats.stored();
+  expect(await told()).toBe(undefined);
+  await clock.advance("14s");
   expect(await told()).toBe(undefined);
   await clock.advance("1s");
   expect(await told()).toBe(true);

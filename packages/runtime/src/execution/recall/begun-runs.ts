@@ -1,5 +1,6 @@
 import type { Broker, DocumentStore, Envelope, QueueMessage } from "@millrace/core";
 import { fateOf, type Holder, type HolderSeen } from "../../presence/holder.ts";
+import { ALL_HEARD_AFTER_MS, type Heartbeats } from "../../presence/heartbeats.ts";
 import { LOST_AFTER_MS } from "../../presence/node-report.ts";
 
 const BUCKET = "suspects";
@@ -13,15 +14,26 @@ export class BegunRuns {
   readonly #broker: Broker;
   readonly #self: Holder;
   readonly #patienceMs: number;
+  readonly #heartbeats: Pick<Heartbeats, "steadyMs">;
 
   /**
    * @param self this node: who began a run
    * @param patienceMs for so long a node that has missed its heartbeats may still come back
+   * @param heartbeats of this node: where the server has not stored them, it may not have stored
+   *   others' either
    */
-  constructor(broker: Broker, self: Holder, patienceMs: number) {
+  constructor(
+    broker: Broker,
+    self: Holder,
+    {
+      patienceMs,
+      heartbeats,
+    }: { readonly patienceMs: number; readonly heartbeats: Pick<Heartbeats, "steadyMs"> },
+  ) {
     this.#broker = broker;
     this.#self = self;
     this.#patienceMs = patienceMs;
+    this.#heartbeats = heartbeats;
   }
 
   /** Before the handler is called: confirmed, or it isn't called. */
@@ -49,7 +61,8 @@ export class BegunRuns {
   /**
    * Whether the node that began a run died in it. A holder that lives lost its lease otherwise: it
    * was frozen, or cut off, or waited for the server to take its outcome. Nothing is proved against
-   * the job.
+   * the job. Nor is it where the server takes nobody's heartbeats: whoever says first that it lives
+   * again knows nothing of those that come next.
    *
    * @param since the server's clock, epoch milliseconds: a heartbeat after it counts
    * @returns undefined where that is not known yet
@@ -58,7 +71,7 @@ export class BegunRuns {
     if (holder.instance === this.#self.instance) return false;
     const fate = await fateOf(this.#broker, holder, since, this.#patienceMs);
     if (fate === "lives" || fate === "gone") return fate === "gone";
-    if (fate === "silent") return undefined;
+    if (fate === "silent" || this.#heartbeats.steadyMs < ALL_HEARD_AFTER_MS) return undefined;
     const waitedMs = (await this.#broker.serverNow()) - since;
     const missedMs = fate === "unheard" ? LOST_AFTER_MS : 0;
     return waitedMs >= missedMs + this.#patienceMs ? true : undefined;
