@@ -2,6 +2,7 @@ import { CLAIM_LEASE_MS } from "@millrace/core";
 import { fencingToken } from "../../../packages/runtime/src/execution/attempt/fencing-token.ts";
 import { WORLD_BEGAN } from "../engine/process.ts";
 import { type Evidence, type JobSeen, livesOf } from "./evidence.ts";
+import { NEWEST_MS } from "../world/jobs.ts";
 import { isForeign } from "./judge-ends.ts";
 import { hasGivenWay, HELD_BY } from "./judge-replaced.ts";
 import { untilMs } from "./judge-runs.ts";
@@ -42,13 +43,16 @@ export function* judgeOrders(evidence: Evidence): Generator<Violation> {
 
 /**
  * A producer that could not publish for so long after it had claimed a unique key no longer has it:
- * another may have come, and then its own job gives way as soon as a node meets it.
+ * another may have come, and then its own job gives way as soon as a node meets it. Of a key with a
+ * window half of that is enough (docs/unique.md).
  */
 function hasComeTooLate(
-  { plannedMs = 0, confirmedMs = Infinity }: JobSeen,
+  { planned, plannedMs = 0, confirmedMs = Infinity }: JobSeen,
   reason: string | undefined,
 ): boolean {
-  return HELD_BY.test(reason ?? "") && confirmedMs - plannedMs > CLAIM_LEASE_MS;
+  const mostMs =
+    planned === "job newest" ? Math.min(CLAIM_LEASE_MS, NEWEST_MS / 2) : CLAIM_LEASE_MS;
+  return HELD_BY.test(reason ?? "") && confirmedMs - plannedMs > mostMs;
 }
 
 /** Tokens grow by generations first. */

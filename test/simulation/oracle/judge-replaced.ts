@@ -6,13 +6,15 @@ export const HELD_BY = /^Its unique key (?:is|was) held by ([^ .]+)/;
 
 /**
  * Who was replaced never begins, from when anybody was told so: whatever becomes of the one that
- * took its place, a dead letter that never began included.
+ * took its place, a dead letter that never began included. But for one whose producer got no answer
+ * and enqueued it again: it has come later then, and is told that it has replaced the other.
  */
 export function* judgeReplaced({ replaced, jobs, queueOf }: Evidence): Generator<Violation> {
   for (const { job, by, atMs } of replaced) {
     const seen = jobs.get(`${queueOf.get(job)}/${job}`);
     const late = seen?.runs.find(({ began }) => began.atMs > atMs);
-    if (seen === undefined || late === undefined) continue;
+    const isBack = replaced.some((one) => one.job === by && one.by === job && one.atMs > atMs);
+    if (seen === undefined || late === undefined || isBack) continue;
     yield {
       is: "replaced-ran",
       job: seen.key,

@@ -142,6 +142,10 @@ describe("what an operator does, before the oracle of the simulation", () => {
     ];
     expect(kinds([...enqueued(11_001), end])).toEqual([]);
     expect(kinds([...enqueued(10_999), end])).toEqual(["unasked"]);
+    const windowed = (atMs: number) =>
+      enqueued(atMs).map((fact) => ("kind" in fact ? { ...fact, kind: "job newest" } : fact));
+    expect(kinds([...windowed(3_001), end])).toEqual([]);
+    expect(kinds([...windowed(2_999), end])).toEqual(["unasked"]);
   });
 
   it("gives way to a job that was there, and never begins once its replacer was told so", () => {
@@ -166,6 +170,18 @@ describe("what an operator does, before the oracle of the simulation", () => {
     const late = run.map((fact) => ({ ...fact, atMs: 9_000 }));
     expect(kinds([...both, recorded("j2"), told, ...late])).toEqual(["replaced-ran"]);
     expect(kinds([...both, ...run, recorded("j2"), told])).toEqual([]);
+    // Its producer got no answer, and enqueued it again.
+    const back: Fact = { is: "replaced", job: "j2", by: "j1" };
+    const gone = recorded("j2", {
+      state: "cancelled",
+      outcome: "cancelled",
+      reason: replaced.replace("j2", "j1"),
+    });
+    const again = { ...back, atMs: 8_000 };
+    expect(kinds([...both, gone, { ...told, atMs: 3_000 }, again, ...late])).toEqual([]);
+    expect(kinds([...both, gone, again, { ...told, atMs: 8_500 }, ...late])).toEqual([
+      "replaced-ran",
+    ]);
     // Its replacer found no room to wait, and is a dead letter.
     const quota = {
       is: "limited",

@@ -66,13 +66,16 @@ const keyOfInput = (input: unknown): string =>
     ? input.key
     : "none";
 
+/** The window of a key, by its jobs' name. */
+export const NEWEST_MS = 4_000;
+
 const coordinated = {
   single: { singleton: { key: keyOfInput } },
   capped: { concurrency: { key: keyOfInput, limit: 2 } },
   rated: { rateLimit: { key: keyOfInput, limit: 5, per: "2s" } },
   unique: { unique: { key: keyOfInput, while: "running", onConflict: "keep" } },
   latest: { unique: { key: keyOfInput, while: "pending", onConflict: "replace" } },
-  newest: { unique: { key: keyOfInput, while: { window: "4s" }, onConflict: "replace" } },
+  newest: { unique: { key: keyOfInput, while: { window: NEWEST_MS }, onConflict: "replace" } },
 } as const;
 
 /** Jobs that give way to later ones of their key. */

@@ -185,7 +185,7 @@ async function resultOf(
     return published;
   }
   if (published.ok) {
-    const conflict = await replacedBy(claiming, id, ticket);
+    const conflict = await replacedBy(claiming, job, ticket);
     return conflict === undefined ? published : { ...published, conflict };
   }
   if (isNotStored(published.error)) await refused(claiming, job, ticket);
@@ -193,16 +193,19 @@ async function resultOf(
 }
 
 /**
- * What a job that is stored now has replaced. Where its claim's lease may have been over by then,
- * only what the claim still says is told; nothing where it can't be read.
+ * What a job that is stored now has replaced. Where nobody may have respected its claim any more by
+ * then, only what the claim still says is told; nothing where it can't be read.
  */
 async function replacedBy(
   { claims, clock }: Claiming,
-  id: string,
+  { envelope: { id }, unique }: PreparedJob,
   { key, displaced, askedAtMs }: KeyTicket,
 ): Promise<UniqueConflict | undefined> {
   if (displaced === undefined) return undefined;
-  const isLate = clock.monotonic() - askedAtMs >= CLAIM_LEASE_MS;
+  const during = unique?.while;
+  const respectedMs =
+    typeof during === "object" ? Math.min(CLAIM_LEASE_MS, during.windowMs) : CLAIM_LEASE_MS;
+  const isLate = clock.monotonic() - askedAtMs >= respectedMs;
   try {
     if (isLate && !(await hasReplaced(claims, key, { id, displaced }))) return undefined;
   } catch (error) {

@@ -30,16 +30,20 @@ export type EnqueueItemResult =
 export type EnqueuedJob = Omit<Extract<EnqueueItemResult, { readonly ok: true }>, "ok"> & {
   /** Of the job that was stored; absent where another was there before. */
   readonly createdAt?: number;
-  /** Of the job that was sent, where one was there before: that may be a copy of it. */
+  /** Of the job that was sent, where its queue had one before: that may be a copy of it. */
   readonly ownCreatedAt?: number;
 };
 
-/** What a handle goes by, of a job that was sent and made then. */
-export function withCreatedAt<Result extends { readonly duplicate: boolean }>(
-  result: Result,
-  createdAt: number,
-): Result & Pick<EnqueuedJob, "createdAt" | "ownCreatedAt"> {
-  return result.duplicate ? { ...result, ownCreatedAt: createdAt } : { ...result, createdAt };
+/**
+ * What a handle goes by, of a job that was made then.
+ *
+ * @param result with the place that its queue has named, where it was sent
+ */
+export function withCreatedAt<
+  Result extends { readonly duplicate: boolean; readonly sequence?: number },
+>(result: Result, createdAt: number): Result & Pick<EnqueuedJob, "createdAt" | "ownCreatedAt"> {
+  if (!result.duplicate) return { ...result, createdAt };
+  return result.sequence === undefined ? result : { ...result, ownCreatedAt: createdAt };
 }
 
 /** Publishes jobs of one queue. */

@@ -1,7 +1,7 @@
-import { asItStands, moved, type UniqueClaim } from "./unique-claim.ts";
+import { asItStands, moved } from "./unique-claim.ts";
 import type { UniqueClaims } from "./unique-claims.ts";
 import type { UniqueKey } from "./unique-key.ts";
-import { displacedIn } from "./succession.ts";
+import { gaveWayIn } from "./succession.ts";
 
 /** Each round somebody else wrote between the look and the write that follows it. */
 const ROUNDS = 100;
@@ -20,14 +20,10 @@ export async function hasReplaced(
 ): Promise<boolean> {
   for (let round = 0; round < ROUNDS; round += 1) {
     const stored = await claims.read(key);
-    if (stored === undefined || !gaveWay(stored.claim, displaced)) return false;
+    if (stored === undefined || !gaveWayIn(stored.claim, displaced)) return false;
     if (stored.claim.state !== "claimed") return true;
     const claim = stored.claim.id === id ? moved(stored, "seen") : asItStands(stored);
     if ((await claims.write(key, claim, stored.revision)) !== undefined) return true;
   }
   return false;
-}
-
-function gaveWay(claim: UniqueClaim, id: string): boolean {
-  return claim.replaced?.includes(id) === true || displacedIn(claim, id) !== undefined;
 }

@@ -220,6 +220,11 @@ export function displacedIn({ displaced }: UniqueClaim, id: string): Displaced |
   return displaced?.find((one) => one.id === id);
 }
 
+/** Whether a claim says of a job that it was to give way. */
+export function gaveWayIn(claim: UniqueClaim, id: string): boolean {
+  return claim.replaced?.includes(id) === true || displacedIn(claim, id) !== undefined;
+}
+
 /**
  * Those that gave way to a job, and for which nobody has seen to their end. One that gave way
  * itself came later than those before it.

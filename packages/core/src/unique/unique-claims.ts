@@ -5,7 +5,7 @@ import type { Envelope } from "../envelope/envelope.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 import { wasPerhapsWritten } from "../errors/perhaps-written.ts";
 import { progressOf, whereabouts } from "./job-trace.ts";
-import { freshClaim, givenBack, inPlaceOf, nextLife, successor } from "./succession.ts";
+import { freshClaim, gaveWayIn, givenBack, inPlaceOf, nextLife, successor } from "./succession.ts";
 import {
   asItStands,
   CLAIM_LEASE_MS,
@@ -66,6 +66,15 @@ export type Written =
 /** Where a claim lies, and where its job is looked for. */
 export type ClaimPlace = Pick<UniqueKey, "queue" | "document">;
 
+/** A claim that is being made. */
+interface Claiming {
+  readonly fresh: UniqueClaim;
+  readonly plan: UniquePlan;
+  readonly now: number;
+  /** One of its writes got no answer, and may have been carried out. */
+  perhapsMade: boolean;
+}
+
 /** Each round somebody else wrote between a look and the write that follows it. */
 const ROUNDS = 100;
 
@@ -92,27 +101,43 @@ export class UniqueClaims {
   async claim(plan: UniquePlan, envelope: Envelope): Promise<Claimed> {
     const key = new UniqueKey(envelope.queue, plan.key);
     const fresh = freshClaim(plan, envelope);
+    const claiming = { fresh, plan, now: envelope.createdAt, perhapsMade: false };
     for (let round = 0; round < ROUNDS; round += 1) {
-      const revision = await this.write(key, fresh, 0);
+      const revision = await this.#make(claiming, key, fresh, 0);
       if (revision !== undefined)
         return { kind: "claimed", revision, before: undefined, alone: true };
       const stored = await this.read(key);
       if (stored === undefined) continue;
-      const claimed = await this.#contend(key, stored, { fresh, now: envelope.createdAt }, plan);
+      const claimed = await this.#contend(key, stored, claiming);
       if (claimed !== undefined) return claimed;
     }
     throw tooContended(key);
+  }
+
+  /** @returns undefined where another writer was first, perhaps after this very write */
+  async #make(
+    claiming: Claiming,
+    key: UniqueKey,
+    claim: UniqueClaim,
+    expected: number,
+  ): Promise<number | undefined> {
+    const written = await this.tryToWrite(key, claim, expected);
+    if (written.kind === "written") return written.revision;
+    claiming.perhapsMade ||= written.perhapsDone;
+    return undefined;
   }
 
   /** @returns undefined where somebody else was first: look again */
   async #contend(
     key: UniqueKey,
     stored: StoredClaim,
-    { fresh, now }: { readonly fresh: UniqueClaim; readonly now: number },
-    plan: UniquePlan,
+    claiming: Claiming,
   ): Promise<Claimed | undefined> {
+    const { fresh, now, plan } = claiming;
     const { claim, revision } = stored;
     const again: Claimed = { kind: "claimed", revision, before: undefined, again: true };
+    // It had the key and gave way, while nobody answered it: it does not come later than that one.
+    if (claiming.perhapsMade && gaveWayIn(claim, fresh.id)) return again;
     const isOwn = claim.id === fresh.id && claim.state !== "freed";
     // A job that is brought back is another life of the one that its claim names. If nobody freed
     // the key of the life before, its end would free the key of this one.
@@ -132,7 +157,7 @@ export class UniqueClaims {
         const { through } = claim;
         const own = through === undefined ? fresh : { ...fresh, through };
         const next = inPlaceOf(own, stored, standing);
-        const taken = await this.write(key, next, revision);
+        const taken = await this.#make(claiming, key, next, revision);
         if (taken === undefined) return undefined;
         const isAlone = through === undefined && next.displaced === undefined;
         // What a free key is remembered for, and whom it names, must not go with a refused publish.
@@ -149,7 +174,7 @@ export class UniqueClaims {
           return { kind: "kept", id: claim.id };
         const debounces = typeof plan.onConflict === "object";
         const next = successor(fresh, standing.by, { debounces, now });
-        const taken = await this.write(key, next, standing.by.revision);
+        const taken = await this.#make(claiming, key, next, standing.by.revision);
         if (taken === undefined) return undefined;
         const before = asItStands(stored);
         const displaced = isThrough(claim, claim.id) ? {} : { displaced: claim.id };

@@ -13,10 +13,15 @@ import { key, scene } from "../../fixtures/unique-scene.ts";
 const HOUR = 3_600_000;
 const REPLACED = { kind: "replaced", key: "a", id: "v1" };
 
+interface CutOff {
+  readonly during?: "pending" | { readonly window: "4s" };
+  readonly delay?: number;
+}
+
 /** The second job of a key has its claim, and its publish waits. */
-async function cutOff() {
-  const made = await scene({ key, onConflict: "replace" });
-  await made.enqueue(1, { delay: HOUR });
+async function cutOff({ during = "pending", delay = HOUR }: CutOff = {}) {
+  const made = await scene({ key, onConflict: "replace", while: during });
+  await made.enqueue(1, { delay });
   const cut = latch();
   const gone = new MillraceError("connection-closed", "gone");
   let isCut = false;
@@ -88,6 +93,20 @@ test("one that a third has replaced meanwhile has replaced the first all the sam
   expect(ran).toEqual([3]);
 });
 
+test("nor has one that comes after the window of its key, though that was shorter", async () => {
+  const { clock, late, comesThrough, node, ran } = await cutOff({
+    during: { window: "4s" },
+    delay: 4_500,
+  });
+  await node();
+  await clock.advance("5s");
+  expect(ran).toEqual([1]);
+  comesThrough();
+  expect((await late).conflict).toBeUndefined();
+  await clock.advance("1s");
+  expect(ran).toEqual([1, 2]);
+});
+
 test("what can't be asked is not said, and the job is enqueued", async () => {
   const { clock, late, comesThrough, loses } = await cutOff();
   await clock.advance("10s");
@@ -95,4 +114,42 @@ test("what can't be asked is not said, and the job is enqueued", async () => {
   comesThrough();
   expect(await late).toMatchObject({ id: "v2", duplicate: false });
   expect((await late).conflict).toBeUndefined();
+});
+
+test("one whose claim was written, without an answer, and gave way meanwhile does not take the key back", async () => {
+  const { clock, enqueue, broker, job, node, ran, ends } = await scene({
+    key,
+    onConflict: "replace",
+  });
+  await enqueue(1);
+  const [written, answers] = [latch(), latch()];
+  const first = withOwn<Broker>(broker, {
+    documents: async (bucket) => {
+      const store = await broker.documents(bucket);
+      return withOwn<DocumentStore>(store, {
+        put: async (name, value, expected) => {
+          if (expected === 0 || expected === undefined) return store.put(name, value, expected);
+          await store.put(name, value, expected);
+          written.open();
+          await answers.promise;
+          // As the connection has it: the second copy of the write is refused.
+          const unanswered = new MillraceError("publish-timeout", "no answer");
+          throw new MillraceError("revision-conflict", "another was first", { cause: unanswered });
+        },
+      });
+    },
+  });
+  const producer = new Producer(brokerOutlet(first, clock), clock);
+  const late = producer.enqueue(job, { doc: "a", version: 2 }, { id: "v2" });
+  await written.promise;
+  expect(await enqueue(3)).toMatchObject({ conflict: { kind: "replaced", id: "v2" } });
+  answers.open();
+  expect(await late).toMatchObject({ id: "v2", duplicate: false });
+  expect((await late).conflict).toBeUndefined();
+  await node();
+  await clock.advance("1s");
+  expect(ran).toEqual([3]);
+  expect(await ends(2)).toEqual([
+    "cancelled: Replaced by v3, which was enqueued later with the same unique key.",
+  ]);
 });
