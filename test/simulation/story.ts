@@ -6,6 +6,10 @@ export function tellEntry(entry: Entry): string {
   switch (entry.is) {
     case "planned":
       return `${at}planned   ${entry.queue}/${entry.job} (${entry.kind})`;
+    case "stored":
+      return `${at}stored    ${entry.job}`;
+    case "sent-again":
+      return `${at}again     ${entry.job}`;
     case "confirmed":
       return `${at}confirmed ${entry.job}${entry.duplicate ? " as a duplicate" : ""}`;
     case "replaced":

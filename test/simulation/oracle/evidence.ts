@@ -35,6 +35,8 @@ export interface JobSeen {
   /** When its producer began to enqueue it, and when it was told that it is there. */
   plannedMs: number | undefined;
   confirmedMs: number | undefined;
+  /** When it was enqueued once more, after an error. */
+  readonly sentAgainMs: number[];
   /** Of a chain's first job, how many are to follow it. */
   links: number;
   confirmed: boolean;
@@ -61,6 +63,8 @@ export interface Evidence {
   /** Jobs that a killed server handed out once more, because it had forgotten the first time. */
   readonly forgotten: readonly Extract<Entry, { is: "forgotten" }>[];
   readonly asked: readonly Extract<Entry, { is: "asked" }>[];
+  /** When a message of an id was stored first. */
+  readonly storedMs: ReadonlyMap<string, number>;
   readonly replaced: readonly Extract<Entry, { is: "replaced" }>[];
   readonly limited: readonly Extract<Entry, { is: "limited" }>[];
   readonly schedules: readonly Extract<Entry, { is: "schedule-ended" }>[];
@@ -135,6 +139,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
   const crashes: number[] = [];
   const forgotten: Extract<Entry, { is: "forgotten" }>[] = [];
   const asked: Extract<Entry, { is: "asked" }>[] = [];
+  const storedMs = new Map<string, number>();
   const replaced: Extract<Entry, { is: "replaced" }>[] = [];
   const limited: Extract<Entry, { is: "limited" }>[] = [];
   const schedules: Extract<Entry, { is: "schedule-ended" }>[] = [];
@@ -162,6 +167,12 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
         of(entry.job).plannedMs = entry.atMs;
         of(entry.job).links = entry.links ?? 0;
         turns.planned(entry.job, entry.atMs);
+        break;
+      case "stored":
+        if (!storedMs.has(entry.job)) storedMs.set(entry.job, entry.atMs);
+        break;
+      case "sent-again":
+        of(entry.job).sentAgainMs.push(entry.atMs);
         break;
       case "confirmed":
         of(entry.job).confirmed = true;
@@ -297,7 +308,7 @@ export function evidenceOf(entries: readonly Entry[]): Evidence {
   }
   return {
     ...{ jobs, batches, queueOf, deaths, crashes, asked, limited, schedules, steps },
-    ...{ signalled, taken, healedMs, silences, freezes, forgotten, replaced },
+    ...{ signalled, taken, healedMs, silences, freezes, forgotten, replaced, storedMs },
   };
 }
 
@@ -311,7 +322,7 @@ function givenBy(input: unknown, runs: ReadonlyMap<number, RunSeen>): string | u
 function emptyJob(key: string, job: string, queue: string): JobSeen {
   return {
     ...{ key, job, queue, planned: undefined, confirmed: false, refused: undefined, links: 0 },
-    ...{ plannedMs: undefined, confirmedMs: undefined },
+    ...{ plannedMs: undefined, confirmedMs: undefined, sentAgainMs: [] },
     ...{ runs: [], finals: [], letters: [], revived: new Set(), quarantines: [], told: [] },
   };
 }

@@ -1,4 +1,5 @@
-import type { Evidence, JobSeen } from "./evidence.ts";
+import { CLAIM_LEASE_MS } from "@millrace/core";
+import type { Evidence, JobSeen, RunSeen } from "./evidence.ts";
 import type { Violation } from "./violation.ts";
 
 const REPLACED_BY = /^Replaced by (\S+), which was enqueued later/;
@@ -6,21 +7,60 @@ export const HELD_BY = /^Its unique key (?:is|was) held by ([^ .]+)/;
 
 /**
  * Who was replaced never begins, from when anybody was told so: whatever becomes of the one that
- * took its place, a dead letter that never began included. But for one whose producer got no answer
- * and enqueued it again: it has come later then, and is told that it has replaced the other.
+ * took its place, a dead letter that never began included.
  */
-export function* judgeReplaced({ replaced, jobs, queueOf }: Evidence): Generator<Violation> {
-  for (const { job, by, atMs } of replaced) {
-    const seen = jobs.get(`${queueOf.get(job)}/${job}`);
-    const late = seen?.runs.find(({ began }) => began.atMs > atMs);
-    const isBack = replaced.some((one) => one.job === by && one.by === job && one.atMs > atMs);
-    if (seen === undefined || late === undefined || isBack) continue;
+export function* judgeReplaced(evidence: Evidence): Generator<Violation> {
+  for (const told of evidence.replaced) {
+    const { job, by, atMs } = told;
+    const seen = evidence.jobs.get(`${evidence.queueOf.get(job)}/${job}`);
+    const late = seen?.runs.find(
+      (run) => run.began.atMs > atMs && !wasRetried(seen, run, told, evidence),
+    );
+    if (seen === undefined || late === undefined) continue;
+    if (cameLater(seen, late.began.atMs, told, evidence)) continue;
     yield {
       is: "replaced-ran",
       job: seen.key,
       detail: `it began at ${late.began.atMs}, and ${by} was confirmed in its place at ${atMs}`,
     };
   }
+}
+
+/** It was dead, and an operator has given it another life since. */
+function wasRetried(
+  { finals, queue }: JobSeen,
+  { began }: RunSeen,
+  told: Evidence["replaced"][number],
+  { asked }: Evidence,
+): boolean {
+  const { life, atMs: beganMs } = began;
+  return (
+    finals.some((end) => end.state === "dead" && (end.life ?? 0) === life - 1) &&
+    asked.some(
+      ({ what, of, atMs }) =>
+        what === "retry" && of === queue && atMs > told.atMs && atMs <= beganMs,
+    )
+  );
+}
+
+/**
+ * Whether it came later than the one that had replaced it. Its producer got an error and enqueued
+ * it once more, or could not publish for longer than a claim is respected; or it has replaced that
+ * one in turn.
+ */
+function cameLater(
+  { job, sentAgainMs, plannedMs = 0 }: JobSeen,
+  beganMs: number,
+  told: Evidence["replaced"][number],
+  { replaced, storedMs }: Evidence,
+): boolean {
+  const isBetween = (atMs: number): boolean => atMs > told.atMs && atMs < beganMs;
+  const stored = storedMs.get(job);
+  return (
+    sentAgainMs.some(isBetween) ||
+    replaced.some((one) => one.job === told.by && one.by === job && isBetween(one.atMs)) ||
+    (stored !== undefined && isBetween(stored) && stored - plannedMs > CLAIM_LEASE_MS)
+  );
 }
 
 /**

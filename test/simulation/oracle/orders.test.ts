@@ -170,18 +170,36 @@ describe("what an operator does, before the oracle of the simulation", () => {
     const late = run.map((fact) => ({ ...fact, atMs: 9_000 }));
     expect(kinds([...both, recorded("j2"), told, ...late])).toEqual(["replaced-ran"]);
     expect(kinds([...both, ...run, recorded("j2"), told])).toEqual([]);
-    // Its producer got no answer, and enqueued it again.
-    const back: Fact = { is: "replaced", job: "j2", by: "j1" };
-    const gone = recorded("j2", {
-      state: "cancelled",
-      outcome: "cancelled",
+    // Its producer got an error, and enqueued it once more.
+    const again = (atMs: number) => ({ is: "sent-again", job: "j1", atMs }) as const;
+    const toldAt = { ...told, atMs: 3_000 };
+    expect(kinds([...both, recorded("j2"), toldAt, again(8_000), ...late])).toEqual([]);
+    for (const atMs of [2_500, 9_500])
+      expect(kinds([...both, recorded("j2"), again(atMs), toldAt, ...late])).toEqual([
+        "replaced-ran",
+      ]);
+    const inTurn = (atMs: number) => ({ is: "replaced", job: "j2", by: "j1", atMs }) as const;
+    const givesWay = recorded("j2", {
+      ...{ state: "cancelled", outcome: "cancelled" },
       reason: replaced.replace("j2", "j1"),
     });
-    const again = { ...back, atMs: 8_000 };
-    expect(kinds([...both, gone, { ...told, atMs: 3_000 }, again, ...late])).toEqual([]);
-    expect(kinds([...both, gone, again, { ...told, atMs: 8_500 }, ...late])).toEqual([
-      "replaced-ran",
-    ]);
+    expect(kinds([...both, givesWay, toldAt, inTurn(8_000), ...late])).toEqual([]);
+    expect(kinds([...both, givesWay, inTurn(2_500), toldAt, ...late])).toEqual(["replaced-ran"]);
+    // It was published long after its producer had claimed the key.
+    const stored = (atMs: number) => ({ is: "stored", job: "j1", atMs }) as const;
+    const lateAt = (atMs: number) => run.map((fact) => ({ ...fact, atMs }));
+    const there = [...both, recorded("j2"), toldAt];
+    expect(kinds([...there, stored(11_001), ...lateAt(12_000)])).toEqual([]);
+    expect(kinds([...there, stored(10_999), ...lateAt(12_000)])).toEqual(["replaced-ran"]);
+    // It was dead, and an operator retried it.
+    const life = { life: 1 };
+    const retried = [began(1, "j1", life), ended(1, "j1", "succeeded"), recorded("j1", life)];
+    const orders = { is: "asked", what: "retry", of: "work", atMs: 11_000 } as const;
+    const died = recorded("j1", { state: "dead", outcome: "rejected", at: BEGAN + 4_000 });
+    const lives = retried.map((fact) => ({ ...fact, atMs: 12_000 }));
+    expect(kinds([...there, died, orders, ...lives])).not.toContain("replaced-ran");
+    expect(kinds([...there, orders, ...lives])).toContain("replaced-ran");
+    expect(kinds([...there, died, { ...orders, atMs: 2_000 }, ...lives])).toContain("replaced-ran");
     // Its replacer found no room to wait, and is a dead letter.
     const quota = {
       is: "limited",

@@ -75,6 +75,9 @@ export class SimQueue {
   #planned = false;
 
   /** @param after the last number of the queue of this name that was removed */
+  /** Told of each message as it is stored. */
+  onStored: ((message: QueueMessage) => void) | undefined;
+
   constructor(name: string, timeline: Timeline, now: () => number, after = 0) {
     this.#lastSequence = after;
     this.name = name;
@@ -100,6 +103,7 @@ export class SimQueue {
     };
     this.#stored.set(sequence, { message, messageId, atMs: nowMs, ...of });
     this.#ids.note(messageId, { sequence, atMs: nowMs, ...of });
+    this.onStored?.(message);
     this.#waiting[rest.lane ?? "normal"].push(sequence);
     this.#wake();
     return { sequence, duplicate: false };

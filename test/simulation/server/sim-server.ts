@@ -42,6 +42,7 @@ export interface WriteTap {
   withdrawn(letter: DeadLetter): void;
   /** It had been handed out, and as it was killed the server forgot that. */
   forgotten(message: QueueMessage): void;
+  stored(message: QueueMessage): void;
 }
 
 export interface SimServerOptions {
@@ -165,6 +166,7 @@ export class SimServer {
     const after = this.#options.countsAnew === true ? 0 : this.#removed.get(name);
     const queue =
       this.queues.get(name) ?? new SimQueue(name, this.timeline, () => this.clock.now(), after);
+    queue.onStored = (message) => this.#tap?.stored(message);
     this.queues.set(name, queue);
     return queue;
   }

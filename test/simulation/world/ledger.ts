@@ -10,6 +10,10 @@ export type Fact =
       /** Of a chain: how many jobs are to follow the first. */
       readonly links?: number;
     }
+  /** A message of this id: a producer's job has its own. */
+  | { readonly is: "stored"; readonly job: string }
+  /** Its producer got an error, and enqueues it once more. */
+  | { readonly is: "sent-again"; readonly job: string }
   | { readonly is: "confirmed"; readonly job: string; readonly duplicate: boolean }
   /** A producer was told that its job takes the place of another, which had not started. */
   | { readonly is: "replaced"; readonly job: string; readonly by: string }

@@ -25,6 +25,10 @@ export function portRealm(options: PortRealmOptions = {}): RealmOf {
       recorded: (record: HistoryRecord) => tap.recorded(record),
       buried: (letter: DeadLetter) => tap.buried(letter),
       withdrawn: (letter: DeadLetter) => tap.withdrawn(letter),
+      stored: ({ headers }) => {
+        const id = headers["nats-msg-id"];
+        if (id !== undefined) tap.stored?.(id);
+      },
       forgotten: (message) => tap.forgotten?.(anyWaitingJob(message, "queued").envelope),
     });
     server.bucket("suspects").watch(({ key, document }) => {

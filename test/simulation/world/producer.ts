@@ -129,15 +129,19 @@ export class ProducerProcess {
     const { name, job, script, delayMs, lane, awaited, cancelAfterMs, kind } = plan;
     const definition = JOBS[job];
     ledger.note({ is: "planned", job: as, kind: `${kind} ${job}`, queue: definition.queue });
+    let calls = 0;
     const handle = await this.#insist(
-      () =>
-        this.#client.enqueue(definition, script, {
+      () => {
+        calls += 1;
+        if (calls > 1) ledger.note({ is: "sent-again", job: as });
+        return this.#client.enqueue(definition, script, {
           id: name,
           // Another job under an id that was another's.
           ...(as === name ? {} : { once: false }),
           ...(delayMs > 0 ? { delay: delayMs } : {}),
           priority: lane,
-        }),
+        });
+      },
       as,
       mayTryAgain,
     );

@@ -106,6 +106,7 @@ async function live(
     recorded: (record) => ledger.note({ is: "recorded", record }),
     buried: (letter) => ledger.note({ is: "buried", letter: seenOf(letter) }),
     withdrawn: (letter) => ledger.note({ is: "withdrawn", letter: seenOf(letter) }),
+    stored: (id) => ledger.note({ is: "stored", job: id }),
     forgotten: ({ id, queue }) => ledger.note({ is: "forgotten", job: id, queue }),
     onQuarantine: (key, value) => {
       const { node: process } = value as { readonly node: string };
