@@ -294,6 +294,35 @@ describeOnOwnServers("ConfirmedPublisher", (start) => {
     await publisher.close();
   });
 
+  test("what is refused may be stored all the same where a copy before it got no answer", async () => {
+    await using server = await start();
+    await using nc = await connect({ servers: server.url, ...options });
+    await using lossy = await connect({ servers: server.url, ...options });
+    await deafStream(nc, "stored.>");
+    const publisher = new ConfirmedPublisher(nc, { attemptTimeoutMs: 100 });
+    const full = JSON.stringify({
+      error: { code: 503, err_code: 10077, description: "maximum messages exceeded" },
+    });
+    let copies = 0;
+    lossy.subscribe("stored.>", {
+      callback: (_error, { reply = "" }) => {
+        copies += 1;
+        if (copies > 1) lossy.publish(reply, full);
+      },
+    });
+    await lossy.flush();
+    const unsure = publisher.publish("stored.unsure", body, id("unsure"));
+    await expect(unsure).rejects.toMatchObject({
+      code: "publish-timeout",
+      message: expect.stringContaining("may or may not be stored"),
+      cause: { code: "queue-full" },
+    });
+    await expect(publisher.publish("stored.sure", body, id("sure"))).rejects.toMatchObject({
+      code: "queue-full",
+    });
+    await publisher.close();
+  });
+
   test("gives up at the deadline, and says whether the message can be stored", async () => {
     await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });

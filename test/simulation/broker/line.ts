@@ -85,6 +85,7 @@ export class Line {
     return new Promise<T>((resolve, reject) => {
       const { clock } = this.process;
       let tries = 0;
+      let refused = 0;
       /**
        * Set once the call has returned: what is sent from then on is sent by a timer or a
        * reconnect.
@@ -102,9 +103,14 @@ export class Line {
           tries += 1;
           const copy = tries;
           this.#transmit(point, call.act, (answer) => {
-            // As the real connection has it: a refusal counts of the newest copy only.
-            if ("error" in answer && copy < tries) return;
-            if ("error" in answer) settle(() => reject(answer.error));
+            // As the real connection has it: a refusal counts of the newest copy only, and a full
+            // queue says nothing of a copy that got no answer.
+            if ("error" in answer && copy < tries) return void (refused += 1);
+            const { error } = answer as { readonly error?: Error };
+            const isUnsure = tries - refused > 1 && MillraceError.is(error, "queue-full");
+            if (isUnsure)
+              settle(() => reject(new MillraceError("publish-timeout", point, { cause: error })));
+            else if ("error" in answer) settle(() => reject(answer.error));
             else settle(() => resolve(answer.value));
           });
         },

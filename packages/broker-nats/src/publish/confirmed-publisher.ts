@@ -226,7 +226,8 @@ export class ConfirmedPublisher {
 
   #judge(reply: Msg, request: InFlightRequest<PubAck>): ReplyMeaning<PubAck> {
     if (reply.data.length > 0) {
-      const meaning = judgePubAck(reply, request.subject, request.sends);
+      const said = judgePubAck(reply, request.subject, request.sends);
+      const meaning = said instanceof MillraceError ? refusal(said, request) : said;
       return !this.#tellsUndecided && isNotAgreedOn(meaning) ? RETRY : meaning;
     }
     if (isNoResponders(reply)) {
@@ -286,6 +287,22 @@ export class ConfirmedPublisher {
       () => error,
     );
   }
+}
+
+/**
+ * What the refusal of the newest copy means. A copy before it that got no answer may have been
+ * stored: the server knows it again, unless it was killed since, and then it has room for none.
+ */
+function refusal(
+  said: MillraceError,
+  { subject, sends, unheard, refused }: InFlightRequest<PubAck>,
+): MillraceError {
+  if (said.code !== "queue-full" || sends - unheard - refused === 1) return said;
+  return new MillraceError(
+    "publish-timeout",
+    `The message on ${subject} was sent ${sends} times and refused the last time: ${said.message} Nobody answered an earlier one, so it may or may not be stored. Repeat it with the same id.`,
+    { cause: said },
+  );
 }
 
 function queueNotFound(subject: string): MillraceError {

@@ -35,6 +35,8 @@ export interface InFlightRequest<T> {
   sends: number;
   /** How many of the sends reached nobody. */
   unheard: number;
+  /** How many of the sends before the newest were refused. */
+  refused: number;
   sentTick: number;
   bornTick: number;
   /**
@@ -62,6 +64,7 @@ export function newRequest<T>({
     index,
     sends: 0,
     unheard: 0,
+    refused: 0,
     sentTick: 0,
     bornTick: 0,
     token: 0,

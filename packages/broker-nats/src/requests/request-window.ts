@@ -188,7 +188,10 @@ export class RequestWindow<T> {
     const request = this.#inFlight.get(token);
     if (request === undefined) return;
     const meaning = this.#options.judge(msg, request);
-    if (meaning instanceof MillraceError && copy < request.sends) return this.#await(request);
+    if (meaning instanceof MillraceError && copy < request.sends) {
+      request.refused += 1;
+      return this.#await(request);
+    }
     if (meaning === RETRY) return;
     if (meaning === UNHEARD) return void (request.unheard += 1);
     this.#inFlight.remove(request);
