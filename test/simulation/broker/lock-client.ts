@@ -121,15 +121,24 @@ export class LockClient implements LockStore {
   async #acquire(name: string, claim: LockClaim): Promise<HeldLock | undefined> {
     let expected: number | undefined = 0;
     for (let round = 1; round <= ROUNDS && expected !== undefined; round += 1) {
-      const written = await this.#writeToAcquire(name, claim, expected);
-      if (written !== undefined) return this.#next(claim, written);
-      expected = await this.#expectedToAcquire(name, claim);
+      const written: HeldLock | number | undefined = await this.#writeToAcquire(
+        name,
+        claim,
+        expected,
+      );
+      if (typeof written === "object") return this.#next(claim, written);
+      expected = written ?? (await this.#expectedToAcquire(name, claim));
     }
     this.#names.forget(claim, name);
     return undefined;
   }
 
-  async #writeToAcquire(name: string, claim: LockClaim, at: number): Promise<HeldLock | undefined> {
+  /** @returns the revision of its own write without an answer, which is to be written over */
+  async #writeToAcquire(
+    name: string,
+    claim: LockClaim,
+    at: number,
+  ): Promise<HeldLock | number | undefined> {
     const { write } = this.#names.holdingOf(claim, name);
     const { locks } = this.#line.server;
     const value = { ...claim, write };
@@ -137,8 +146,9 @@ export class LockClient implements LockStore {
       return await this.#write(`acquire ${name}`, claim, () => locks.write(name, value, at));
     } catch (error) {
       const own = await this.#own(name, write);
-      if (own !== undefined) return { name, token: own };
-      throw error;
+      if (own === undefined || own === at) throw error;
+      // It may be of an earlier call with this claim, and its lease nearly over.
+      return own;
     }
   }
 
