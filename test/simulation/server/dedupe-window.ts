@@ -6,6 +6,9 @@ interface Seen {
   readonly own?: boolean | undefined;
 }
 
+/** A generation's message id, and when the first message of its enqueue was stored. */
+const OF_ENQUEUE = /^(millrace\/.+\/\d+)\/(\d+)$/;
+
 /**
  * A stream's memory of message ids. What a crash leaves of it is what the stream's stored messages
  * say.
@@ -24,6 +27,22 @@ export class DedupeWindow {
       this.#seen.delete(known);
     }
     return this.#seen.get(id);
+  }
+
+  /**
+   * The same of what a job goes on with, whose id here names the first message of its enqueue: two
+   * first messages within this time are of one enqueue, and the real queue knows them as one.
+   */
+  recallEnqueue(id: string, nowMs: number): Seen | undefined {
+    const known = this.recall(id, nowMs);
+    const [, of, first] = OF_ENQUEUE.exec(id) ?? [];
+    if (known !== undefined || of === undefined) return known;
+    for (const [other, seen] of this.#seen) {
+      const [, ofOther, otherFirst] = OF_ENQUEUE.exec(other) ?? [];
+      if (ofOther === of && Math.abs(Number(first) - Number(otherFirst)) < this.windowMs)
+        return seen;
+    }
+    return undefined;
   }
 
   note(id: string, seen: Seen): void {

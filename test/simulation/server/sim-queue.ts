@@ -90,7 +90,7 @@ export class SimQueue {
     if (this.intake === "closed" && publication.origin !== "runtime")
       throw queueClosed(this.name, undefined);
     const { nowMs } = this.#timeline;
-    const id = freeId(publication, (messageId) => this.#ids.recall(messageId, nowMs));
+    const id = freeId(publication, (messageId) => this.#ids.recallEnqueue(messageId, nowMs));
     if (typeof id === "number") return { sequence: id, duplicate: true };
     const { messageId, followsAt, own, ...rest } = withId(publication, id);
     if (this.#stored.size >= (this.settings.maxJobs ?? Number.POSITIVE_INFINITY))

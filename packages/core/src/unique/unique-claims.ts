@@ -107,8 +107,7 @@ export class UniqueClaims {
       if (revision !== undefined)
         return { kind: "claimed", revision, before: undefined, alone: true };
       const stored = await this.read(key);
-      if (stored === undefined) continue;
-      const claimed = await this.#contend(key, stored, claiming);
+      const claimed = stored && (await this.#contend(key, stored, claiming));
       if (claimed !== undefined) return claimed;
     }
     throw tooContended(key);
@@ -215,9 +214,10 @@ export class UniqueClaims {
   ): Promise<Standing> {
     const { claim, updatedAt } = stored;
     if (claim.state === "freed") return { kind: "free", since: updatedAt };
+    const documents = this.#opened ?? (await this.#open());
     const [progress, now] = await Promise.all([
       progressOf(this.#broker, key.queue, stored),
-      this.#now(),
+      documents.now(),
     ]);
     const ageMs = now - updatedAt;
     const end = windowEnd(stored);
@@ -332,10 +332,6 @@ export class UniqueClaims {
 
   async erase(key: UniqueKey, revision: number): Promise<boolean> {
     return (this.#opened ?? (await this.#open())).erase(key.document, revision);
-  }
-
-  async #now(): Promise<number> {
-    return (this.#opened ?? (await this.#open())).now();
   }
 
   async #open(): Promise<DocumentStore> {

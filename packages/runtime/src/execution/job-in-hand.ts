@@ -63,8 +63,8 @@ export abstract class JobInHand {
    * when, by the broker's clock.
    */
   sharedSince: number | undefined;
-  /** Until when it waited here behind an earlier delivery of its message, epoch milliseconds. */
-  waitedUntil: number | undefined;
+  /** It waited here behind an earlier delivery of its message. */
+  waitedBehind = false;
   /** Set where it was over before it came. */
   found: FoundEnd | undefined;
   /** It is, or was, a suspect whose turn is on record. */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { fencingToken, type RunOrder } from "./fencing-token.ts";
+import type { JobInHand } from "../job-in-hand.ts";
+import { fencingToken, type RunOrder, tokenOf } from "./fencing-token.ts";
 
 const FIRST: RunOrder = { generation: 0, deliveryCount: 1, ageMs: 0 };
 
@@ -18,6 +19,18 @@ test.each<[string, RunOrder, RunOrder]>([
   ],
 ])("grows with %s", (_what, earlier, later) => {
   expect(fencingToken(later)).toBeGreaterThan(fencingToken(earlier));
+});
+
+/** What is asked of a job in hand. */
+function inHand(cameAt: number, waitedBehind = false): JobInHand {
+  const of = { generation: 0, createdAt: 1_000 };
+  return { delivery: { deliveryCount: 1 }, envelope: of, cameAt, waitedBehind } as JobInHand;
+}
+
+test("a delivery that waited behind one that came in the same moment has a token of its own", () => {
+  expect(tokenOf(inHand(5_000, true))).toBeGreaterThan(tokenOf(inHand(5_000)));
+  // However long it waited: whoever is given the message meanwhile came later.
+  expect(tokenOf(inHand(5_000, true))).toBeLessThan(tokenOf(inHand(5_040)));
 });
 
 test("a clock that runs behind the producer's is no negative age", () => {

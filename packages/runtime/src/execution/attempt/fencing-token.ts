@@ -28,12 +28,13 @@ export function fencingToken({ generation, deliveryCount, ageMs }: RunOrder): nu
 }
 
 /** The token of a job in hand that has none of a limit's. */
-export function tokenOf({ delivery, envelope, cameAt, waitedUntil }: JobInHand): number {
+export function tokenOf({ delivery, envelope, cameAt, waitedBehind }: JobInHand): number {
   const { generation, createdAt } = envelope;
   return fencingToken({
     generation,
     deliveryCount: delivery.deliveryCount,
     // Where it waited behind an earlier delivery of its message, both may have come in one moment.
-    ageMs: (waitedUntil ?? cameAt) - createdAt,
+    // Not when the wait was over: then the server may just be back, and deliver it to others.
+    ageMs: cameAt - createdAt + (waitedBehind ? AGE_STEP_MS : 0),
   });
 }

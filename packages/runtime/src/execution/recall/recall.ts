@@ -69,7 +69,7 @@ async function waitBehindEarlier(of: JobInHand): Promise<void> {
     host.quarantine.cleared(of);
     await of.rest(tries);
     if (crashes > 0 && isWanted(of)) host.quarantine.arrived(of);
-    of.waitedUntil = host.clock.now();
+    of.waitedBehind = true;
   }
 }
 
