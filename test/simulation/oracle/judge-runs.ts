@@ -12,6 +12,9 @@ import type { Violation } from "./violation.ts";
  */
 const LATE_STARTS = 24;
 
+/** What lay in a socket is begun so soon after the thaw, its look-ups included. */
+const IN_SOCKET_MS = 5_000;
+
 /** How many of a key may run at once, by the name of the job. */
 export type Limits = Readonly<Record<string, number>>;
 
@@ -20,7 +23,7 @@ export function* judgeRuns(evidence: Evidence, limits: Limits): Generator<Violat
   yield* judgeKeys(evidence, limits);
   yield* judgeQueues(evidence);
   for (const seen of evidence.jobs.values()) {
-    yield* judgeTokens(seen);
+    yield* judgeTokens(seen, evidence);
     yield* judgePlace(seen);
   }
 }
@@ -118,10 +121,27 @@ export function untilMs({ endedMs, abortedMs, goneMs }: RunSeen): number {
   return Math.min(endedMs ?? Infinity, abortedMs ?? Infinity, goneMs ?? Infinity);
 }
 
-/** Two runs that a fence can't tell apart. An id that is used again begins with small ones. */
-function* judgeTokens({ key: job, runs }: JobSeen): Generator<Violation> {
+/**
+ * Two runs that a fence can't tell apart. An id that is used again begins with small ones.
+ *
+ * A node that was frozen while the server was killed may find in its socket what came before that,
+ * in the very moment in which another is given the same anew (docs/reliability.md).
+ */
+function* judgeTokens(
+  { key: job, runs }: JobSeen,
+  { freezes, crashes }: Evidence,
+): Generator<Violation> {
+  const layInSocket = ({ process, atMs }: RunSeen["began"]): boolean =>
+    freezes.some(
+      (freeze) =>
+        freeze.process === process &&
+        freeze.untilMs <= atMs &&
+        atMs - freeze.untilMs < IN_SOCKET_MS &&
+        crashes.some((crashMs) => crashMs > freeze.sinceMs && crashMs < freeze.untilMs),
+    );
   const seen = new Map<string, number>();
   for (const { began } of runs) {
+    if (layInSocket(began)) continue;
     const { token, run, createdAt } = began;
     const ofEnqueue = `${createdAt} ${token}`;
     const before = seen.get(ofEnqueue);

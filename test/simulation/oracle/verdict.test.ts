@@ -215,6 +215,17 @@ describe("the oracle of the simulation", () => {
     expect(kinds([...done.slice(0, 3), began(2, "j1", { token: 1 }), recorded("j1")])).toEqual([
       "token-reused",
     ]);
+    // One of them lay in the socket of a node that was frozen as the server was killed.
+    const frozen = (crashMs: number) =>
+      [
+        { is: "gone", process: "n1-1", how: "frozen", atMs: 100 },
+        { is: "fault", name: "server", kind: "crash-after", process: "n2-1", atMs: crashMs },
+        { is: "thawed", process: "n1-1", atMs: 900 },
+      ] as (Fact & { readonly atMs: number })[];
+    const late = { ...began(2, "j1", { token: 1, process: "n1-1" }), atMs: 1_000 };
+    const twice = [...done.slice(0, 3), late, recorded("j1")];
+    expect(kinds([...frozen(500), ...twice])).not.toContain("token-reused");
+    expect(kinds([...frozen(50), ...twice])).toContain("token-reused");
     // Whoever uses an id again has another job.
     const again = [began(2, "j1", { token: 1, createdAt: 5 }), recorded("j1")];
     expect(kinds([...done.slice(0, 3), ...again])).not.toContain("token-reused");

@@ -68,17 +68,22 @@ function guarded(policy: RetryPolicy, { envelope, host }: JobInHand): RetryPolic
 }
 
 /**
- * It is handed back or sent to wait, and a server that was killed may have handed it to another
- * before: nobody has looked what became of it there.
+ * It goes on by another message, and a server that was killed may have handed it to another node
+ * too, before it came or while it ran: nobody has looked what became of it there. A second end is
+ * refused by itself.
  */
 function sharedUnseen(
-  { host, delivery: { message } }: JobInHand,
+  { host: { recentEnds }, delivery: { message }, losses }: JobInHand,
   { from, outcome }: SettlementInput,
 ): number | undefined {
-  const goesOn =
-    outcome.kind === "interrupted" || outcome.kind === "blocked" || outcome.kind === "deferred";
   const isElsewhere = outcome.kind === "deferred" && outcome.elsewhere === true;
-  return from === "queued" && goesOn && (isElsewhere || host.recentEnds.reachesBack(message))
-    ? Math.floor(message.storedAt)
-    : undefined;
+  const mayBeShared =
+    from === "queued"
+      ? isElsewhere || recentEnds.reachesBack(message)
+      : recentEnds.losses !== losses;
+  return GOES_ON.has(outcome.kind) && mayBeShared ? Math.floor(message.storedAt) : undefined;
 }
+
+const GOES_ON: ReadonlySet<Outcome["kind"]> = new Set([
+  ...(["interrupted", "blocked", "deferred", "failed", "timed-out", "snoozed"] as const),
+]);
