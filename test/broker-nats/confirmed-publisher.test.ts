@@ -323,6 +323,32 @@ describeOnOwnServers("ConfirmedPublisher", (start) => {
     await publisher.close();
   });
 
+  test("nor is it certain that what no stream takes any more is not stored", async () => {
+    await using server = await start();
+    const proxy = await startProxy(server.url);
+    await using nc = await connect({ servers: proxy.url, ...options });
+    const jsm = await patientManager(nc);
+    await workQueue(nc);
+    const publisher = new ConfirmedPublisher(nc, { attemptTimeoutMs: 200 });
+    let lost = 0;
+    const heal = proxy.dropFromServer((frame) => isPubAck(frame) && (lost += 1) === 1);
+    const unsure = publisher.publish("jobs.a", body, id("unsure"));
+    await until("the acknowledgement is lost", () => lost > 0);
+    heal();
+    const { config } = await jsm.streams.info("Q");
+    await jsm.streams.update("Q", { ...config, subjects: ["others.>"] });
+    await expect(unsure).rejects.toMatchObject({
+      code: "publish-timeout",
+      message: expect.stringContaining("may or may not be stored"),
+      cause: { code: "queue-not-found" },
+    });
+    expect((await jsm.streams.info("Q")).state.messages).toBe(1);
+    const sure = Array.from({ length: 20 }, (_, n) => publisher.publish("jobs.a", body, id(n)));
+    for (const outcome of await Promise.allSettled(sure))
+      expect(outcome).toMatchObject({ reason: { code: "queue-not-found" } });
+    await publisher.close();
+  });
+
   test("gives up at the deadline, and says whether the message can be stored", async () => {
     await using server = await start();
     await using nc = await connect({ servers: server.url, ...options });

@@ -21,6 +21,14 @@ import {
 } from "./batch.ts";
 import { headersOfCopy } from "./first-copy.ts";
 import { isNotAgreedOn, judgePubAck, type PubAck } from "./pub-ack.ts";
+import {
+  jetStreamGone,
+  publishTimeout,
+  queueNotFound,
+  refusalOf,
+  unansweredOf,
+  unlessStored,
+} from "./publish-failures.ts";
 import { lookUpStream } from "./stream-lookup.ts";
 
 export interface ConfirmedPublisherOptions {
@@ -227,7 +235,7 @@ export class ConfirmedPublisher {
   #judge(reply: Msg, request: InFlightRequest<PubAck>): ReplyMeaning<PubAck> {
     if (reply.data.length > 0) {
       const said = judgePubAck(reply, request.subject, request.sends);
-      const meaning = said instanceof MillraceError ? refusal(said, request) : said;
+      const meaning = said instanceof MillraceError ? refusalOf(said, request) : said;
       return !this.#tellsUndecided && isNotAgreedOn(meaning) ? RETRY : meaning;
     }
     if (isNoResponders(reply)) {
@@ -282,51 +290,14 @@ export class ConfirmedPublisher {
     // Without the permission to ask, no such queue is the plainest explanation of silence; in a
     // cluster only of one that outlasts elections.
     const unheard = found === "not-permitted" && isClustered(this.#nc) ? this.#unheardAtMost : 0;
+    // One whose newest copy is under way hears of that, and then it is looked up anew.
     this.#window.failWhere(
-      (request) => request.subject === subject && request.sends > 0 && request.unheard >= unheard,
-      () => error,
+      (request) =>
+        request.subject === subject &&
+        request.sends > 0 &&
+        request.answered === request.sends &&
+        request.unheard >= unheard,
+      (request) => unlessStored(error, request, unansweredOf(request)),
     );
   }
-}
-
-/**
- * What the refusal of the newest copy means. A copy before it that got no answer may have been
- * stored: the server knows it again, unless it was killed since, and then it has room for none.
- */
-function refusal(
-  said: MillraceError,
-  { subject, sends, unheard, refused }: InFlightRequest<PubAck>,
-): MillraceError {
-  if (said.code !== "queue-full" || sends - unheard - refused === 1) return said;
-  return new MillraceError(
-    "publish-timeout",
-    `The message on ${subject} was sent ${sends} times and refused the last time: ${said.message} Nobody answered an earlier one, so it may or may not be stored. Repeat it with the same id.`,
-    { cause: said },
-  );
-}
-
-function queueNotFound(subject: string): MillraceError {
-  return new MillraceError(
-    "queue-not-found",
-    `No stream takes ${subject}: there is no such queue. Create it (millrace queues create, or queues.ensure() in code; a node that serves it does too), or correct its name or the namespace.`,
-  );
-}
-
-function jetStreamGone(): MillraceError {
-  return new MillraceError(
-    "jetstream-disabled",
-    "JetStream doesn't answer on this NATS server. Start it with -js, and look at its log: a full disk disables JetStream.",
-  );
-}
-
-function publishTimeout(
-  { sends, subject }: InFlightRequest<PubAck>,
-  isDown: boolean,
-): MillraceError {
-  const fate = sends === 0 ? "was never sent" : "may or may not be stored";
-  const why = isDown ? " There is no connection to the server at the moment." : "";
-  return new MillraceError(
-    "publish-timeout",
-    `No acknowledgement for the message on ${subject} before the deadline: it ${fate}.${why} Repeat it with the same id.`,
-  );
 }

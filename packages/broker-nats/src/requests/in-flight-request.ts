@@ -37,6 +37,8 @@ export interface InFlightRequest<T> {
   unheard: number;
   /** How many of the sends before the newest were refused. */
   refused: number;
+  /** The newest of the sends that something was said of. */
+  answered: number;
   sentTick: number;
   bornTick: number;
   /**
@@ -65,6 +67,7 @@ export function newRequest<T>({
     sends: 0,
     unheard: 0,
     refused: 0,
+    answered: 0,
     sentTick: 0,
     bornTick: 0,
     token: 0,

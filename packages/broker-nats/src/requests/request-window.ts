@@ -187,6 +187,7 @@ export class RequestWindow<T> {
     const [token, copy] = addresseeOf(msg.subject.slice(this.#prefix.length));
     const request = this.#inFlight.get(token);
     if (request === undefined) return;
+    request.answered = Math.max(request.answered, copy);
     const meaning = this.#options.judge(msg, request);
     if (meaning instanceof MillraceError && copy < request.sends) {
       request.refused += 1;
