@@ -240,7 +240,7 @@ export class FastBatches {
         return;
       case "ended":
         for (const request of batch.takeUpTo(answer.count)) this.#settle(request, answer.ack);
-        return this.#giveUp(batch);
+        return this.#giveUp(batch, "not stored");
       case "alone":
         return this.#settle(batch.take(answer.place), answer.ack);
       case "refused": {
@@ -269,12 +269,19 @@ export class FastBatches {
     else request.requester.done(meaning, request.index);
   }
 
-  /** What has no answer goes out one by one. */
-  #giveUp(batch: FastBatch): void {
+  /**
+   * What has no answer goes out one by one.
+   *
+   * @param known the server has said that it has stored no more of it
+   */
+  #giveUp(batch: FastBatch, known?: "not stored"): void {
     if (!this.#underWay.delete(batch.token)) return;
     const rest = batch.takeUpTo(batch.length);
     this.#pending -= rest.length;
-    for (const request of rest) this.#giveAlone(request);
+    for (const request of rest) {
+      if (known !== undefined) request.refused = request.sends;
+      this.#giveAlone(request);
+    }
     if (this.#underWay.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 

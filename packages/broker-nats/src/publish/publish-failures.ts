@@ -7,12 +7,15 @@ export function unansweredOf({ sends, unheard, refused }: InFlightRequest<PubAck
   return sends - unheard - refused;
 }
 
+/** What the server may say of one copy although it has stored another. */
+const OF_ONE_COPY: ReadonlySet<string> = new Set(["queue-full", "jetstream-disabled"]);
+
 /**
  * What the refusal of the newest copy means. A server knows the copies before it again, unless it
  * was killed since, and then a full queue has room for none.
  */
 export function refusalOf(said: MillraceError, request: InFlightRequest<PubAck>): MillraceError {
-  return said.code === "queue-full" ? unlessStored(said, request, unansweredOf(request) - 1) : said;
+  return OF_ONE_COPY.has(said.code) ? unlessStored(said, request, unansweredOf(request) - 1) : said;
 }
 
 /**

@@ -127,25 +127,44 @@ test("another run has buried the job across an outage and lost its lease before 
   expect(await left()).toEqual({ ends: ["succeeded by n1"], letters: 0, unsettled: 0 });
 });
 
-test("another run has buried the job across an outage, and no record followed: this one is interrupted, and the job is dead by that letter", async () => {
-  const { clock, server, broker, node, left, said } = await runningTwice();
+/** Another run buried the job while the line was lost, and no record followed. */
+async function buriedInOutage({
+  clock,
+  server,
+  broker,
+}: Pick<Awaited<ReturnType<typeof runningTwice>>, "clock" | "server" | "broker">): Promise<void> {
   broker.disconnect();
   broker.reconnect();
-  await clock.advance("1s");
   const [message] = server.queue(QUEUE).stored;
   if (message === undefined) throw new Error("the job is in hand");
   const { body, headers, sequence, storedAt } = message;
   const letter = { id: "a", name: "t.job", queue: QUEUE, attempts: 1, at: 1, node: "n2" };
-  const buriedId = `dead/${QUEUE}/${sequence}/${storedAt}/0`;
   server.deadLetters.add(
     { ...letter, reason: "fatal", firstStoredAt: storedAt, body, headers },
-    buriedId,
+    `dead/${QUEUE}/${sequence}/${storedAt}/0`,
   );
-  const stopped = node.stop({ immediate: true });
-  await clock.advance("10s");
+  await clock.advance("1s");
+}
+
+test("another run has buried the job across an outage, and no record followed: this one is interrupted, and the job is dead by that letter", async () => {
+  const scene = await runningTwice();
+  await buriedInOutage(scene);
+  const stopped = scene.node.stop({ immediate: true });
+  await scene.clock.advance("10s");
   await stopped;
-  expect(said.at(-1)).toBe("settled a dead interrupted");
-  expect(await left()).toEqual({ ends: ["dead by n1"], letters: 1, unsettled: 0 });
+  expect(scene.said.at(-1)).toBe("settled a dead interrupted");
+  expect(await scene.left()).toEqual({ ends: ["dead by n1"], letters: 1, unsettled: 0 });
+});
+
+test("the same in an outage in which this one was to go on", async () => {
+  const scene = await runningTwice();
+  scene.broker.failNext("requeue", new MillraceError("publish-timeout", "no answer"));
+  const stopped = scene.node.stop({ immediate: true });
+  await scene.clock.advance(1);
+  await buriedInOutage(scene);
+  await scene.clock.advance("10s");
+  await stopped;
+  expect(await scene.left()).toEqual({ ends: ["dead by n1"], letters: 1, unsettled: 0 });
 });
 
 test("this run has buried the job and is refused its record, and nobody answers until its lease is over: it takes its letter back all the same", async () => {

@@ -1,8 +1,11 @@
 import type { Clock } from "@millrace/core";
 import { HEARTBEAT_MS } from "./node-report.ts";
 
-/** A heartbeat that is stored takes milliseconds: one that took longer waited for a leader. */
-const SLOW_MS = 2_000;
+/**
+ * One that is stored later waited for a leader, or for a disk. A shorter gap makes no node that
+ * lives look lost.
+ */
+const SLOW_MS = HEARTBEAT_MS;
 
 /**
  * After an outage each node that lives has said so after this long: between two tries it waits for
@@ -20,8 +23,8 @@ export class Heartbeats {
   #unstoredSince: number | undefined;
   /** Since when each was stored as soon as it was sent; undefined: the last one was not. */
   #steadySince: number | undefined;
-  /** `none`: the node says nothing, or may not. */
-  #says: "none" | "some" = "none";
+  /** Its last one is under way or was stored, or none was: not where the node may say nothing. */
+  #mayTell = false;
 
   constructor(clock: Pick<Clock, "monotonic">) {
     this.#clock = clock;
@@ -30,25 +33,29 @@ export class Heartbeats {
   /** One is sent. */
   sent(): void {
     this.#unstoredSince ??= this.#clock.monotonic();
+    this.#mayTell = true;
   }
 
   stored(): void {
     if (this.unstoredMs > SLOW_MS) this.#steadySince = undefined;
     this.#steadySince ??= this.#clock.monotonic();
     this.#unstoredSince = undefined;
-    this.#says = "some";
   }
 
   /** The server, or who leads there, gave no answer or has no room. */
   missed(): void {
     this.#steadySince = undefined;
-    this.#says = "some";
   }
 
-  /** It may not be written, so that it says nothing of the server. */
-  refused(): void {
+  /**
+   * The server has refused it.
+   *
+   * @param forGood it may not be written, so that it says nothing of the server
+   */
+  refused(forGood: boolean): void {
     this.#unstoredSince = undefined;
-    this.#says = "none";
+    this.#steadySince = undefined;
+    this.#mayTell = !forGood;
   }
 
   /** For how long the server has stored none, milliseconds. */
@@ -62,7 +69,7 @@ export class Heartbeats {
    * says nothing: it can't know.
    */
   get steadyMs(): number {
-    if (this.#says === "none") return Number.POSITIVE_INFINITY;
+    if (!this.#mayTell) return Number.POSITIVE_INFINITY;
     if (this.#steadySince === undefined || this.unstoredMs > SLOW_MS) return 0;
     return this.#clock.monotonic() - this.#steadySince;
   }

@@ -168,8 +168,10 @@ export class Presence {
     this.#beats += 1;
     this.#missed += 1;
     heartbeats.sent();
+    let isStored = false;
     try {
       this.#revision = await nodes.put(node, this.#report());
+      isStored = true;
       this.#missed = 0;
       heartbeats.stored();
       if (this.#beats % LOOK_EVERY === 0) await this.#look(orders);
@@ -177,14 +179,14 @@ export class Presence {
       this.#sweepAt = this.#beats + this.#nextSweep();
       await sweepPresence(nodes, orders);
     } catch (error) {
-      this.#failed(error);
+      if (!isStored) this.#failed(error);
       log.warn({ node, error: recordError(error) }, "the node could not say that it is there");
     }
   }
 
   #failed(error: unknown): void {
     if (isAway(error)) this.#host.heartbeats.missed();
-    else this.#host.heartbeats.refused();
+    else this.#host.heartbeats.refused(MillraceError.is(error, "permission-denied"));
   }
 
   #nextSweep(): number {

@@ -235,6 +235,20 @@ test("nobody is taken for dead by who could not say itself that it lives: others
   expect(await told()).toBe(true);
 });
 
+test("where the server never stores heartbeats steadily, that is not waited for without end", async () => {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock });
+  const heartbeats = { steadyMs: 0 };
+  const begun = new BegunRuns(broker, SECOND, { patienceMs: 5_000, heartbeats });
+  const since = clock.now();
+  const told = (): Promise<boolean | undefined> =>
+    begun.wasTakenDown({ node: "n1", instance: "first", seenAt: 0 }, since);
+  await clock.advance("399s");
+  expect(await told()).toBe(undefined);
+  await clock.advance("1s");
+  expect(await told()).toBe(true);
+});
+
 test("a suspect that is cancelled while it waits for its turn does not begin its quarantine meanwhile", async () => {
   const { clock, node, runs } = fleet(2);
   const first = await node("n1");

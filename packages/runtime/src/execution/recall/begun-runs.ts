@@ -4,6 +4,8 @@ import { ALL_HEARD_AFTER_MS, type Heartbeats } from "../../presence/heartbeats.t
 import { LOST_AFTER_MS } from "../../presence/node-report.ts";
 
 const BUCKET = "suspects";
+/** A server that never stores heartbeats steadily keeps a suspect for so many times the wait. */
+const LONGEST_WAIT = 10;
 
 /**
  * Records on the server which suspects began to run on their turn: a crash can't take it from
@@ -71,8 +73,10 @@ export class BegunRuns {
     if (holder.instance === this.#self.instance) return false;
     const fate = await fateOf(this.#broker, holder, since, this.#patienceMs);
     if (fate === "lives" || fate === "gone") return fate === "gone";
-    if (fate === "silent" || this.#heartbeats.steadyMs < ALL_HEARD_AFTER_MS) return undefined;
+    if (fate === "silent") return undefined;
     const waitedMs = (await this.#broker.serverNow()) - since;
+    const isSteady = this.#heartbeats.steadyMs >= ALL_HEARD_AFTER_MS;
+    if (!isSteady && waitedMs < LONGEST_WAIT * (LOST_AFTER_MS + this.#patienceMs)) return undefined;
     const missedMs = fate === "unheard" ? LOST_AFTER_MS : 0;
     return waitedMs >= missedMs + this.#patienceMs ? true : undefined;
   }

@@ -13,7 +13,7 @@ import { lastResort } from "./last-resort.ts";
 import { completed, type Decided, isOwnLetter, type OtherEnd, questionOf } from "./other-end.ts";
 import { failureOf, fallback } from "./settlement-fallback.ts";
 import { hooksOf, settledOf, settleWithHooks } from "./run-hooks.ts";
-import { settlementInput } from "./settlement-input.ts";
+import { settlementInput, sharedUnseenSince } from "./settlement-input.ts";
 import { takeLetterBack } from "./withdraw-letter.ts";
 
 /**
@@ -24,12 +24,12 @@ import { takeLetterBack } from "./withdraw-letter.ts";
 export class JobSettlement {
   readonly #of: JobInHand;
   /** As it ended here. */
-  readonly #own: SettlementInput;
+  #own: SettlementInput;
   /** That, or what another's end makes of it. */
   #input: SettlementInput;
   #settlement: Settlement;
   /** Another node may have it, or have had it: the line was lost, or it is known otherwise. */
-  readonly #isShared: boolean;
+  #isShared: boolean;
   #otherEnd: OtherEnd = "unasked";
   /** Of a recalled job: it is known what is left to be done. */
   #completed = false;
@@ -133,6 +133,7 @@ export class JobSettlement {
         else await this.#troubled(error, tries);
       }
       if (of.phase === "ended") break;
+      this.#heedLoss();
       try {
         await this.#tryOnce();
         break;
@@ -142,6 +143,17 @@ export class JobSettlement {
     }
     if (this.#mayHaveStray && this.#settlement.state === "abandoned") await takeLetterBack(of);
     return this.#carriedOut();
+  }
+
+  /** The line was lost since it was decided: the job may have been another's meanwhile. */
+  #heedLoss(): void {
+    const { confirmed = [] } = this.#of.delivery;
+    if (this.#isShared || this.#otherEnd !== "unasked" || confirmed.length > 0) return;
+    const sharedSince = sharedUnseenSince(this.#of, this.#own);
+    if (sharedSince === undefined) return;
+    this.#own = { ...this.#own, sharedSince };
+    this.#input = { ...this.#input, sharedSince };
+    this.#isShared = true;
   }
 
   /** Waits before it is tried again, or after a lease does what is left to be done. */

@@ -40,7 +40,7 @@ export function settlementInput(of: JobInHand, outcome: Outcome): SettlementInpu
   const { outcomes } = definition ?? registry.get(envelope.name, envelope.queue) ?? {};
   if (outcomes !== undefined) input.outcomeJobs = outcomes;
   input.outcome = takenResult(input.outcome, input, host.broker.maxMessageBytes);
-  const sharedSince = of.sharedSince ?? sharedUnseen(of, input);
+  const sharedSince = of.sharedSince ?? sharedUnseenSince(of, input);
   if (sharedSince !== undefined) input.sharedSince = sharedSince;
   return input;
 }
@@ -71,8 +71,10 @@ function guarded(policy: RetryPolicy, { envelope, host }: JobInHand): RetryPolic
  * It goes on by another message, and a server that was killed may have handed it to another node
  * too, before it came or while it ran: nobody has looked what became of it there. A second end is
  * refused by itself.
+ *
+ * @returns since when, by the broker's clock
  */
-function sharedUnseen(
+export function sharedUnseenSince(
   { host: { recentEnds }, delivery: { message }, losses }: JobInHand,
   { from, outcome }: SettlementInput,
 ): number | undefined {
