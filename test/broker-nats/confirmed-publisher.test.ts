@@ -323,6 +323,27 @@ describeOnOwnServers("ConfirmedPublisher", (start) => {
     await publisher.close();
   });
 
+  test("but for a copy of which the server has said that it is not taken yet", async () => {
+    await using server = await start();
+    await using nc = await connect({ servers: server.url, ...options });
+    await using busy = await connect({ servers: server.url, ...options });
+    await deafStream(nc, "stored.>");
+    const publisher = new ConfirmedPublisher(nc, { attemptTimeoutMs: 100 });
+    const says = [
+      { code: 429, err_code: 10167, description: "too many requests" },
+      { code: 503, err_code: 10077, description: "maximum messages exceeded" },
+    ];
+    busy.subscribe("stored.>", {
+      callback: (_error, { reply = "" }) =>
+        busy.publish(reply, JSON.stringify({ error: says.shift() })),
+    });
+    await busy.flush();
+    await expect(publisher.publish("stored.a", body, id("a"))).rejects.toMatchObject({
+      code: "queue-full",
+    });
+    await publisher.close();
+  });
+
   test("nor is it certain that what no stream takes any more is not stored", async () => {
     await using server = await start();
     const proxy = await startProxy(server.url);

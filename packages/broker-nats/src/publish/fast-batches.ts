@@ -256,6 +256,8 @@ export class FastBatches {
       case "closed":
         this.#isOpen = false;
         return this.#giveUp(batch);
+      case "unheard":
+        return this.#giveUp(batch, "not stored");
       case "lost":
         return this.#giveUp(batch);
     }

@@ -1,6 +1,6 @@
 import type { Msg } from "@nats-io/nats-core";
 import { NOT_AGREED_ON } from "../error-codes.ts";
-import { RETRY, type ReplyMeaning } from "../requests/in-flight-request.ts";
+import { LATER, RETRY, type ReplyMeaning } from "../requests/in-flight-request.ts";
 import { MillraceError, type NatsErrorCode } from "../errors.ts";
 import { readObject } from "../wire/read-object.ts";
 
@@ -139,6 +139,8 @@ export function lastSequence({ cause }: MillraceError): number {
   return Number(sequence ?? 0);
 }
 
+/** Its first copy is being stored. */
+const SAME_ID = 10158;
 /** Not now, but soon: JetStream is starting, the same id is being stored, or its intake is full. */
 const PASSING = new Set([10008, 10009, 10158, 10167]);
 
@@ -187,7 +189,7 @@ export function refusal(
   { err_code: errCode = 0, description = "no description" }: RefusalWords,
   subject: string,
 ): ReplyMeaning<PubAck> {
-  if (PASSING.has(errCode)) return RETRY;
+  if (PASSING.has(errCode)) return errCode === SAME_ID ? RETRY : LATER;
   const [code, advice] = meaning(errCode, description);
   return new MillraceError(
     code,

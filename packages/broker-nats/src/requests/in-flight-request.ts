@@ -3,6 +3,9 @@ import type { MillraceError } from "../errors.ts";
 /** The reply settles nothing: the message is sent again when its turn comes. */
 export const RETRY: unique symbol = Symbol("retry");
 
+/** The same, and this copy of it certainly was not taken. */
+export const LATER: unique symbol = Symbol("later");
+
 /**
  * Nobody got the message: it is sent again when its turn comes, also where a second copy would do
  * harm.
@@ -10,7 +13,7 @@ export const RETRY: unique symbol = Symbol("retry");
 export const UNHEARD: unique symbol = Symbol("unheard");
 
 /** What a reply means: a value, an error, or that it must be sent again. */
-export type ReplyMeaning<T> = T | MillraceError | typeof RETRY | typeof UNHEARD;
+export type ReplyMeaning<T> = T | MillraceError | typeof RETRY | typeof LATER | typeof UNHEARD;
 
 /** Who waits for an answer. `index` is the sender's own, passed back as it is. */
 export interface Requester<T> {
@@ -35,7 +38,7 @@ export interface InFlightRequest<T> {
   sends: number;
   /** How many of the sends reached nobody. */
   unheard: number;
-  /** How many of the sends before the newest were refused. */
+  /** How many of the sends were refused, but for a refusal of the newest that settles it. */
   refused: number;
   /** The newest of the sends that something was said of. */
   answered: number;

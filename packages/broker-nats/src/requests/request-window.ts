@@ -13,6 +13,7 @@ import { connectionClosed, permissionDenied, refusedByClient } from "./failures.
 import {
   type RequestSource,
   type InFlightRequest,
+  LATER,
   RETRY,
   revocationOf,
   UNHEARD,
@@ -194,6 +195,7 @@ export class RequestWindow<T> {
       return this.#await(request);
     }
     if (meaning === RETRY) return;
+    if (meaning === LATER) return void (request.refused += 1);
     if (meaning === UNHEARD) return void (request.unheard += 1);
     this.#inFlight.remove(request);
     if (meaning instanceof MillraceError) request.requester.failed(meaning, request.index);
