@@ -13,7 +13,8 @@ import { lastResort } from "./last-resort.ts";
 import { completed, type Decided, isOwnLetter, type OtherEnd, questionOf } from "./other-end.ts";
 import { failureOf, fallback } from "./settlement-fallback.ts";
 import { hooksOf, settledOf, settleWithHooks } from "./run-hooks.ts";
-import { settlementInput, sharedUnseenSince } from "./settlement-input.ts";
+import { settlementInput } from "./settlement-input.ts";
+import { sharedUnseenSince } from "./shared-unseen.ts";
 import { takeLetterBack } from "./withdraw-letter.ts";
 
 /**
@@ -24,12 +25,10 @@ import { takeLetterBack } from "./withdraw-letter.ts";
 export class JobSettlement {
   readonly #of: JobInHand;
   /** As it ended here. */
-  #own: SettlementInput;
+  readonly #own: SettlementInput;
   /** That, or what another's end makes of it. */
   #input: SettlementInput;
   #settlement: Settlement;
-  /** Another node may have it, or have had it: the line was lost, or it is known otherwise. */
-  #isShared: boolean;
   #otherEnd: OtherEnd = "unasked";
   /** Of a recalled job: it is known what is left to be done. */
   #completed = false;
@@ -39,11 +38,10 @@ export class JobSettlement {
   #sparing = false;
 
   constructor(of: JobInHand, outcome: Outcome) {
-    const { cancellations, recentEnds } = of.host;
     let input = settlementInput(of, outcome);
     this.#settlement = settle(input);
     if (this.#settlement.state === "requeued") {
-      const cancellation = cancellations.of(of.envelope);
+      const cancellation = of.host.cancellations.of(of.envelope);
       // It would only be cancelled when it comes again, which may be much later.
       if (cancellation !== undefined) {
         input = { ...input, outcome: { kind: "cancelled", reason: cancellation.reason } };
@@ -53,7 +51,6 @@ export class JobSettlement {
     this.#of = of;
     this.#own = input;
     this.#input = input;
-    this.#isShared = input.sharedSince !== undefined || recentEnds.losses !== of.losses;
   }
 
   /**
@@ -147,13 +144,9 @@ export class JobSettlement {
 
   /** The line was lost since it was decided: the job may have been another's meanwhile. */
   #heedLoss(): void {
-    const { confirmed = [] } = this.#of.delivery;
-    if (this.#isShared || this.#otherEnd !== "unasked" || confirmed.length > 0) return;
-    const sharedSince = sharedUnseenSince(this.#of, this.#own);
-    if (sharedSince === undefined) return;
-    this.#own = { ...this.#own, sharedSince };
+    const sharedSince = this.#input.sharedSince ?? sharedUnseenSince(this.#of, this.#own);
+    if (sharedSince === undefined || (this.#of.delivery.confirmed ?? []).length > 0) return;
     this.#input = { ...this.#input, sharedSince };
-    this.#isShared = true;
   }
 
   /** Waits before it is tried again, or after a lease does what is left to be done. */
@@ -208,6 +201,7 @@ export class JobSettlement {
   }
 
   get #hooks(): ReturnType<typeof hooksOf> {
-    return hooksOf(this.#of, this.#settlement, this.#isShared);
+    const isLost = this.#of.host.recentEnds.losses !== this.#of.losses;
+    return hooksOf(this.#of, this.#settlement, isLost || this.#own.sharedSince !== undefined);
   }
 }

@@ -7,6 +7,7 @@ import {
 } from "@millrace/core";
 import type { JobInHand } from "../job-in-hand.ts";
 import { maskOutcome } from "./mask-outcome.ts";
+import { sharedUnseenSince } from "./shared-unseen.ts";
 import { takenResult } from "./taken-result.ts";
 
 /** What a settlement is made of: the job, its outcome, its policy, and what is known of its run. */
@@ -66,26 +67,3 @@ function guarded(policy: RetryPolicy, { envelope, host }: JobInHand): RetryPolic
     },
   };
 }
-
-/**
- * It goes on by another message, and a server that was killed may have handed it to another node
- * too, before it came or while it ran: nobody has looked what became of it there. A second end is
- * refused by itself.
- *
- * @returns since when, by the broker's clock
- */
-export function sharedUnseenSince(
-  { host: { recentEnds }, delivery: { message }, losses }: JobInHand,
-  { from, outcome }: SettlementInput,
-): number | undefined {
-  const isElsewhere = outcome.kind === "deferred" && outcome.elsewhere === true;
-  const mayBeShared =
-    from === "queued"
-      ? isElsewhere || recentEnds.reachesBack(message)
-      : recentEnds.losses !== losses;
-  return GOES_ON.has(outcome.kind) && mayBeShared ? Math.floor(message.storedAt) : undefined;
-}
-
-const GOES_ON: ReadonlySet<Outcome["kind"]> = new Set([
-  ...(["interrupted", "blocked", "deferred", "failed", "timed-out", "snoozed"] as const),
-]);
