@@ -1,5 +1,4 @@
 import type { Msg } from "@nats-io/nats-core";
-import { isNoResponders } from "../wire/no-responders.ts";
 import { readObject } from "../wire/read-object.ts";
 import { isRefusal, type PubAck, type RefusalWords, refusal } from "./pub-ack.ts";
 import type { ReplyMeaning } from "../requests/in-flight-request.ts";
@@ -19,8 +18,6 @@ export type BatchAnswer =
   | { readonly kind: "alone"; readonly place: number; readonly ack: PubAck }
   /** The server has no such batch, or nobody listened: nothing more will be said of it. */
   | { readonly kind: "lost" }
-  /** Nobody listened to its first message, and without that none is stored. */
-  | { readonly kind: "unheard" }
   /** The stream takes none. */
   | { readonly kind: "closed" }
   /** Another answer follows. */
@@ -46,8 +43,7 @@ const NO_BATCH: ReadonlySet<number> = new Set([UNKNOWN, 10211]);
 /** @param subject of the message, for what is said of a refusal */
 export function readBatchAnswer(reply: Msg, subject: string): BatchAnswer {
   const said = parsed(reply);
-  if (said === undefined)
-    return isNoResponders(reply) && placeIn(reply.subject) === 1 ? { kind: "unheard" } : LOST;
+  if (said === undefined) return LOST;
   const { type, error, stream, seq = 0, batch, count = 0, duplicate = false } = said;
   // How far it is, which the end says too; what came before a gap is acknowledged next.
   if (type === "ack" || type === "gap") return NOTHING;

@@ -290,14 +290,15 @@ export class ConfirmedPublisher {
     // Without the permission to ask, no such queue is the plainest explanation of silence; in a
     // cluster only of one that outlasts elections.
     const unheard = found === "not-permitted" && isClustered(this.#nc) ? this.#unheardAtMost : 0;
-    // One whose newest copy is under way hears of that, and then it is looked up anew.
     this.#window.failWhere(
+      (request) => request.subject === subject && request.sends > 0 && request.unheard >= unheard,
+      // The newest copy may be under way: this is what it will be told.
       (request) =>
-        request.subject === subject &&
-        request.sends > 0 &&
-        request.answered === request.sends &&
-        request.unheard >= unheard,
-      (request) => unlessStored(error, request, unansweredOf(request)),
+        unlessStored(
+          error,
+          request,
+          unansweredOf(request) - (request.answered < request.sends ? 1 : 0),
+        ),
     );
   }
 }

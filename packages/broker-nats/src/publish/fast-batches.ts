@@ -240,7 +240,7 @@ export class FastBatches {
         return;
       case "ended":
         for (const request of batch.takeUpTo(answer.count)) this.#settle(request, answer.ack);
-        return this.#giveUp(batch, "not stored");
+        return this.#giveUp(batch);
       case "alone":
         return this.#settle(batch.take(answer.place), answer.ack);
       case "refused": {
@@ -256,8 +256,6 @@ export class FastBatches {
       case "closed":
         this.#isOpen = false;
         return this.#giveUp(batch);
-      case "unheard":
-        return this.#giveUp(batch, "not stored");
       case "lost":
         return this.#giveUp(batch);
     }
@@ -271,23 +269,21 @@ export class FastBatches {
     else request.requester.done(meaning, request.index);
   }
 
-  /**
-   * What has no answer goes out one by one.
-   *
-   * @param known the server has said that it has stored no more of it
-   */
-  #giveUp(batch: FastBatch, known?: "not stored"): void {
+  /** What has no answer goes out one by one. */
+  #giveUp(batch: FastBatch): void {
     if (!this.#underWay.delete(batch.token)) return;
     const rest = batch.takeUpTo(batch.length);
     this.#pending -= rest.length;
-    for (const request of rest) {
-      if (known !== undefined) request.refused = request.sends;
-      this.#giveAlone(request);
-    }
+    for (const request of rest) this.#giveAlone(request);
     if (this.#underWay.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
+  /**
+   * Its copy in the batch counts as refused: a full stream refuses one message of a batch, and of
+   * those behind it nothing is said.
+   */
   #giveAlone(request: InFlightRequest<PubAck>): void {
+    request.refused = request.sends;
     const revoked = revocationOf(request);
     if (revoked === undefined) this.#publisher.give(request);
     else request.requester.failed(revoked, request.index);

@@ -4,7 +4,7 @@ import { ALL_HEARD_AFTER_MS, type Heartbeats } from "../../presence/heartbeats.t
 import { LOST_AFTER_MS } from "../../presence/node-report.ts";
 
 const BUCKET = "suspects";
-/** A server that never stores heartbeats steadily keeps a suspect for so many times the wait. */
+/** A server that stores heartbeats, each of them late, keeps a suspect so many times as long. */
 const LONGEST_WAIT = 10;
 
 /**
@@ -16,7 +16,7 @@ export class BegunRuns {
   readonly #broker: Broker;
   readonly #self: Holder;
   readonly #patienceMs: number;
-  readonly #heartbeats: Pick<Heartbeats, "steadyMs">;
+  readonly #heartbeats: Pick<Heartbeats, "steadyMs" | "unstoredMs">;
 
   /**
    * @param self this node: who began a run
@@ -30,7 +30,10 @@ export class BegunRuns {
     {
       patienceMs,
       heartbeats,
-    }: { readonly patienceMs: number; readonly heartbeats: Pick<Heartbeats, "steadyMs"> },
+    }: {
+      readonly patienceMs: number;
+      readonly heartbeats: Pick<Heartbeats, "steadyMs" | "unstoredMs">;
+    },
   ) {
     this.#broker = broker;
     this.#self = self;
@@ -75,8 +78,10 @@ export class BegunRuns {
     if (fate === "lives" || fate === "gone") return fate === "gone";
     if (fate === "silent") return undefined;
     const waitedMs = (await this.#broker.serverNow()) - since;
-    const isSteady = this.#heartbeats.steadyMs >= ALL_HEARD_AFTER_MS;
-    if (!isSteady && waitedMs < LONGEST_WAIT * (LOST_AFTER_MS + this.#patienceMs)) return undefined;
+    const { steadyMs, unstoredMs } = this.#heartbeats;
+    const longestMs = LONGEST_WAIT * (LOST_AFTER_MS + this.#patienceMs);
+    const isSlow = unstoredMs < LOST_AFTER_MS && waitedMs >= longestMs;
+    if (steadyMs < ALL_HEARD_AFTER_MS && !isSlow) return undefined;
     const missedMs = fate === "unheard" ? LOST_AFTER_MS : 0;
     return waitedMs >= missedMs + this.#patienceMs ? true : undefined;
   }
