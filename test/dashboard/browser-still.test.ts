@@ -48,7 +48,9 @@ async function figures(page: Page) {
     const response = await route.fetch().catch(() => undefined);
     // The page has gone to another place.
     if (response === undefined) return;
-    const json: unknown = await response.json();
+    // Or it is closed by now, and the answer with it.
+    const json: unknown = await response.json().catch(() => undefined);
+    if (json === undefined) return;
     await route.fulfill({ response, json: isOfNow ? grown(json) : json }).catch(() => undefined);
     asked.resolve();
   });
