@@ -1,3 +1,4 @@
+import { UNSETTLED } from "@millrace/core";
 import { connect as connectNats } from "@nats-io/transport-node";
 import { launchCluster } from "@millrace/nats-server";
 import { connect, createNode, defineJob } from "millrace";
@@ -27,7 +28,7 @@ for (const target of serversUnderTest()) {
       const [url = ""] = cluster.urls;
       const options = { servers: url, namespace: "r3", replicas: REPLICAS };
       await using client = await connect({ ...options, env: {} });
-      const { journal, signals, delayed, blocked } = client.broker;
+      const { journal, signals, delayed, blocked, batches } = client.broker;
       // It makes the streams: one that is missing would be asked again until its absence counts.
       const node = await createNode({ ...options, env: {}, jobs: [ship.handler(() => null)] });
       await node.start();
@@ -63,6 +64,15 @@ for (const target of serversUnderTest()) {
       }
       await nc.flush();
       expect(purged).toEqual(["r3-delayed", "r3-blocked"]);
+      purged.length = 0;
+
+      const callback = { ...UNSETTLED, queue: "orders", name: "all", payload: null, createdAt: 1 };
+      const batch = { id: "b-1", createdAt: 1, callback: { ...callback, id: "b-1", headers: {} } };
+      expect(await batches.find("b-1")).toBeUndefined();
+      await batches.open(batch);
+      expect(await batches.find("b-1")).toMatchObject({ id: "b-1" });
+      await nc.flush();
+      expect(purged).toEqual(["r3-batches"]);
       const { inbox } = client.broker;
       const machine = { machine: "order", id: "o-1" };
       await inbox.send(machine, { kind: "event", data });

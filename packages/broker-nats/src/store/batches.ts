@@ -177,8 +177,12 @@ export class NatsBatches implements BatchStore {
     });
   }
 
+  /** Where none is, nobody looks again: its callback would never be enqueued. */
   async find(batch: string): Promise<StoredBatch | undefined> {
-    const stored = await this.#first(this.#server.names.batch(batch));
+    const { names } = this.#server;
+    const stored = await againBehindBarrier(this.#server, names.batchStream, () =>
+      this.#first(names.batch(batch)),
+    );
     if (stored === undefined) return undefined;
     return { ...(decodeBody(stored.data, MSGPACK) as Batch), revision: stored.seq };
   }
