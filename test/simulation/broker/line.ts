@@ -105,13 +105,15 @@ export class Line {
           this.#transmit(point, call.act, (answer) => {
             // As the real connection has it: a refusal counts of the newest copy only, and a full
             // queue says nothing of a copy that got no answer.
-            if ("error" in answer && copy < tries) return void (refused += 1);
-            const { error } = answer as { readonly error?: Error };
+            if ("value" in answer) return settle(() => resolve(answer.value));
+            if (copy < tries) return void (refused += 1);
+            const { error } = answer;
             const isUnsure = tries - refused > 1 && MillraceError.is(error, "queue-full");
-            if (isUnsure)
-              settle(() => reject(new MillraceError("publish-timeout", point, { cause: error })));
-            else if ("error" in answer) settle(() => reject(answer.error));
-            else settle(() => resolve(answer.value));
+            settle(() =>
+              reject(
+                isUnsure ? new MillraceError("publish-timeout", point, { cause: error }) : error,
+              ),
+            );
           });
         },
       };

@@ -37,11 +37,13 @@ export class DedupeWindow {
     const known = this.recall(id, nowMs);
     const [, of, first] = OF_ENQUEUE.exec(id) ?? [];
     if (known !== undefined || of === undefined) return known;
-    for (const [other, seen] of this.#seen) {
-      const [, ofOther, otherFirst] = OF_ENQUEUE.exec(other) ?? [];
-      if (ofOther === of && Math.abs(Number(first) - Number(otherFirst)) < this.windowMs)
+    const prefix = `${of}/`;
+    for (const [other, seen] of this.#seen)
+      if (
+        other.startsWith(prefix) &&
+        Math.abs(Number(first) - Number(other.slice(prefix.length))) < this.windowMs
+      )
         return seen;
-    }
     return undefined;
   }
 

@@ -74,10 +74,10 @@ export class SimQueue {
   #lastSequence: number;
   #planned = false;
 
-  /** @param after the last number of the queue of this name that was removed */
   /** Told of each message as it is stored. */
   onStored: ((message: QueueMessage) => void) | undefined;
 
+  /** @param after the last number of the queue of this name that was removed */
   constructor(name: string, timeline: Timeline, now: () => number, after = 0) {
     this.#lastSequence = after;
     this.name = name;

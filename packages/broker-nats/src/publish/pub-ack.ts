@@ -139,10 +139,10 @@ export function lastSequence({ cause }: MillraceError): number {
   return Number(sequence ?? 0);
 }
 
-/** Its first copy is being stored. */
+/** The same id is being stored: nobody knows yet what becomes of it. */
 const SAME_ID = 10158;
-/** Not now, but soon: JetStream is starting, the same id is being stored, or its intake is full. */
-const PASSING = new Set([10008, 10009, 10158, 10167]);
+/** Not now, but soon: JetStream is starting, or its intake is full. */
+const PASSING = new Set([10008, 10009, 10167]);
 
 const MEANING: ReadonlyMap<number, readonly [NatsErrorCode, string]> = new Map<
   number,
@@ -189,7 +189,8 @@ export function refusal(
   { err_code: errCode = 0, description = "no description" }: RefusalWords,
   subject: string,
 ): ReplyMeaning<PubAck> {
-  if (PASSING.has(errCode)) return errCode === SAME_ID ? RETRY : LATER;
+  if (errCode === SAME_ID) return RETRY;
+  if (PASSING.has(errCode)) return LATER;
   const [code, advice] = meaning(errCode, description);
   return new MillraceError(
     code,

@@ -7,6 +7,7 @@ import {
 } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
+import { buryElsewhere } from "../fixtures/bury-elsewhere.ts";
 import { latch, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
 /**
@@ -135,14 +136,7 @@ async function buriedInOutage({
 }: Pick<Awaited<ReturnType<typeof runningTwice>>, "clock" | "server" | "broker">): Promise<void> {
   broker.disconnect();
   broker.reconnect();
-  const [message] = server.queue(QUEUE).stored;
-  if (message === undefined) throw new Error("the job is in hand");
-  const { body, headers, sequence, storedAt } = message;
-  const letter = { id: "a", name: "t.job", queue: QUEUE, attempts: 1, at: 1, node: "n2" };
-  server.deadLetters.add(
-    { ...letter, reason: "fatal", firstStoredAt: storedAt, body, headers },
-    `dead/${QUEUE}/${sequence}/${storedAt}/0`,
-  );
+  buryElsewhere(server);
   await clock.advance("1s");
 }
 

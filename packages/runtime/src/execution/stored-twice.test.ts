@@ -1,6 +1,7 @@
 import { defineJob, type Delivery, MillraceError, UNSETTLED, writeEnvelope } from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
+import { buryElsewhere } from "../fixtures/bury-elsewhere.ts";
 import { latch, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
 test("a job for later whose first message a killed server has forgotten is stored twice: it waits once, and runs once", async () => {
@@ -106,14 +107,7 @@ test("a job that was buried right before its server was killed, and never record
   const { broker, node, enqueue, said } = makeNode({ jobs: [job], clock, server });
   await broker.queues.ensure(QUEUE);
   await enqueue("t.job");
-  const [message] = server.queue(QUEUE).stored;
-  if (message === undefined) throw new Error("it is stored");
-  const { body, headers, sequence, storedAt } = message;
-  const letter = { id: "a", name: "t.job", queue: QUEUE, attempts: 1, node: "n2" };
-  server.deadLetters.add(
-    { ...letter, at: clock.now(), reason: "fatal", firstStoredAt: storedAt, body, headers },
-    `dead/${QUEUE}/${sequence}/${storedAt}/0`,
-  );
+  buryElsewhere(server, { at: clock.now() });
   await node.start();
   await clock.advance("5s");
   expect(runs).toBe(0);
@@ -138,14 +132,7 @@ async function buriedAndForgotten(handle: () => unknown) {
   await broker.queues.ensure(QUEUE);
   await enqueue("t.job", null, { id: "b" });
   await enqueue("t.job");
-  const message = server.queue(QUEUE).stored.find(({ headers }) => headers["nats-msg-id"] === "a");
-  if (message === undefined) throw new Error("it is stored");
-  const { body, headers, sequence, storedAt } = message;
-  const letter = { id: "a", name: "t.job", queue: QUEUE, attempts: 1, at: 1, node: "n2" };
-  server.deadLetters.add(
-    { ...letter, reason: "attempts-exhausted", firstStoredAt: storedAt, body, headers },
-    `dead/${QUEUE}/${sequence}/${storedAt}/0`,
-  );
+  buryElsewhere(server, { reason: "attempts-exhausted" });
   await node.start();
   await clock.advance("1s");
   expect(said).toContain("settled a requeued blocked");

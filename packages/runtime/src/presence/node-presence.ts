@@ -68,7 +68,7 @@ export function nodePresence({
     },
     stop,
   });
-  const service = createService({
+  return createService({
     clock,
     open: async (): Promise<Stoppable> => {
       const opened = await presence.open();
@@ -90,12 +90,6 @@ export function nodePresence({
         "the node can't say that it is there, and hears no orders; trying again",
       ),
   });
-  return {
-    ...{ start: () => service.start(), stop: () => service.stop() },
-    get state() {
-      return service.state;
-    },
-  };
 }
 
 /** One that is not permitted to would ask for ever. */

@@ -82,7 +82,8 @@ function chainOf<Output>(host: ChainHost, plan: ChainPlan): Chain<Output> {
       );
       return chainHandle<Output>(host, plan, {
         ...withCreatedAt(known, createdAt),
-        ...{ id, queue },
+        id,
+        queue,
       });
     },
   };

@@ -9,6 +9,9 @@ import { BegunRuns } from "./begun-runs.ts";
 const SECOND = { node: "n2", instance: "second" };
 /** Its own heartbeats are stored. */
 const WATCHFUL = { patienceMs: 30_000, heartbeats: { steadyMs: 60_000, unstoredMs: 0 } };
+/** Whether a node that says nothing of itself died in its run. */
+const askedFrom = (begun: BegunRuns, since: number) => () =>
+  begun.wasTakenDown({ node: "n1", instance: "first", seenAt: 0 }, since);
 const NO_ANSWER = new MillraceError("publish-timeout", "no answer");
 
 function fleet(poisonAfter: number) {
@@ -201,9 +204,7 @@ test("who says nothing at all counts as lost from when its heartbeats would have
   const clock = new SimulatedClock();
   const broker = new MemoryBroker({ clock });
   const begun = new BegunRuns(broker, SECOND, WATCHFUL);
-  const since = clock.now();
-  const told = (): Promise<boolean | undefined> =>
-    begun.wasTakenDown({ node: "n1", instance: "first", seenAt: 0 }, since);
+  const told = askedFrom(begun, clock.now());
   expect(await told()).toBe(undefined);
   await clock.advance("64s");
   expect(await told()).toBe(undefined);
@@ -216,9 +217,7 @@ test("nobody is taken for dead by who could not say itself that it lives: others
   const broker = new MemoryBroker({ clock });
   const heartbeats = new Heartbeats(clock);
   const begun = new BegunRuns(broker, SECOND, { patienceMs: 5_000, heartbeats });
-  const since = clock.now();
-  const told = (): Promise<boolean | undefined> =>
-    begun.wasTakenDown({ node: "n1", instance: "first", seenAt: 0 }, since);
+  const told = askedFrom(begun, clock.now());
   heartbeats.sent();
   heartbeats.stored();
   await clock.advance("60s");
@@ -240,9 +239,7 @@ test("where the server stores each heartbeat late, that is not waited for withou
   const broker = new MemoryBroker({ clock });
   const heartbeats = { steadyMs: 0, unstoredMs: 35_000 };
   const begun = new BegunRuns(broker, SECOND, { patienceMs: 5_000, heartbeats });
-  const since = clock.now();
-  const told = (): Promise<boolean | undefined> =>
-    begun.wasTakenDown({ node: "n1", instance: "first", seenAt: 0 }, since);
+  const told = askedFrom(begun, clock.now());
   await clock.advance("399s");
   expect(await told()).toBe(undefined);
   await clock.advance("1s");

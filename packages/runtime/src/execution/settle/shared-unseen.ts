@@ -1,6 +1,15 @@
 import type { Outcome, SettlementInput } from "@millrace/core";
 import type { JobInHand } from "../job-in-hand.ts";
 
+const GOES_ON: ReadonlySet<Outcome["kind"]> = new Set<Outcome["kind"]>([
+  "interrupted",
+  "blocked",
+  "deferred",
+  "failed",
+  "timed-out",
+  "snoozed",
+]);
+
 /**
  * It goes on by another message, and a server that was killed may have handed it to another node
  * too, before it came or while it ran: nobody has looked what became of it there. A second end is
@@ -19,7 +28,3 @@ export function sharedUnseenSince(
       : recentEnds.losses !== losses;
   return GOES_ON.has(outcome.kind) && mayBeShared ? Math.floor(message.storedAt) : undefined;
 }
-
-const GOES_ON: ReadonlySet<Outcome["kind"]> = new Set([
-  ...(["interrupted", "blocked", "deferred", "failed", "timed-out", "snoozed"] as const),
-]);
