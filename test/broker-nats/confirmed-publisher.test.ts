@@ -1,3 +1,5 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { CLAIM_HEADER } from "@millrace/core";
 import { connect } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
@@ -367,6 +369,34 @@ describeOnOwnServers("ConfirmedPublisher", (start) => {
     const sure = Array.from({ length: 20 }, (_, n) => publisher.publish("jobs.a", body, id(n)));
     for (const outcome of await Promise.allSettled(sure))
       expect(outcome).toMatchObject({ reason: { code: "queue-not-found" } });
+    await publisher.close();
+  });
+
+  test("nor that what may not be published any more is not stored", async () => {
+    const config = (allowed: string): string =>
+      `authorization { users: [ { user: shop, password: shop, permissions: { publish: [${allowed}] } } ] }`;
+    await using server = await start({ config: config(`">"`) });
+    const proxy = await startProxy(server.url);
+    const user = { user: "shop", pass: "shop" };
+    await using nc = await connect({ servers: proxy.url, ...user, ...options });
+    await workQueue(nc);
+    const publisher = new ConfirmedPublisher(nc, { attemptTimeoutMs: 200 });
+    let lost = 0;
+    proxy.dropFromServer((frame) => isPubAck(frame) && (lost += 1) > 0);
+    const unsure = publisher.publish("jobs.a", body, id("unsure"));
+    await until("the acknowledgement is lost", () => lost > 0);
+    const file = join(server.storeDir, "nats-server.conf");
+    const text = await readFile(file, "utf8");
+    await writeFile(file, text.replace(config(`">"`), config(`"_INBOX.>"`)));
+    process.kill(server.pid, "SIGHUP");
+    await expect(unsure).rejects.toMatchObject({
+      code: "publish-timeout",
+      message: expect.stringContaining("may or may not be stored"),
+      cause: { code: "permission-denied" },
+    });
+    await expect(publisher.publish("jobs.a", body, id("sure"))).rejects.toMatchObject({
+      code: "permission-denied",
+    });
     await publisher.close();
   });
 

@@ -26,8 +26,7 @@ import {
   publishTimeout,
   queueNotFound,
   refusalOf,
-  unansweredOf,
-  unlessStored,
+  ofNewest,
 } from "./publish-failures.ts";
 import { lookUpStream } from "./stream-lookup.ts";
 
@@ -93,6 +92,7 @@ export class ConfirmedPublisher {
       headersOfCopy,
       judge: (reply, request) => this.#judge(reply, request),
       timedOut: (request) => publishTimeout(request, this.#isDown()),
+      denied: ofNewest,
       unanswered: ({ subject, unheard }) => {
         if (unheard === 0) this.#lookUpSilent(subject);
       },
@@ -292,13 +292,7 @@ export class ConfirmedPublisher {
     const unheard = found === "not-permitted" && isClustered(this.#nc) ? this.#unheardAtMost : 0;
     this.#window.failWhere(
       (request) => request.subject === subject && request.sends > 0 && request.unheard >= unheard,
-      // The newest copy may be under way: this is what it will be told.
-      (request) =>
-        unlessStored(
-          error,
-          request,
-          unansweredOf(request) - (request.answered < request.sends ? 1 : 0),
-        ),
+      (request) => ofNewest(error, request),
     );
   }
 }

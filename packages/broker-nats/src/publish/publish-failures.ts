@@ -8,7 +8,9 @@ export function unansweredOf({ sends, unheard, refused }: InFlightRequest<PubAck
 }
 
 /** What the server may say of one copy although it has stored another. */
-const OF_ONE_COPY: ReadonlySet<string> = new Set(["queue-full", "jetstream-disabled"]);
+const OF_ONE_COPY: ReadonlySet<string> = new Set([
+  ...["queue-full", "payload-too-large", "broker-unavailable", "jetstream-disabled"],
+]);
 
 /**
  * What the refusal of the newest copy means. A server knows the copies before it again, unless it
@@ -16,6 +18,12 @@ const OF_ONE_COPY: ReadonlySet<string> = new Set(["queue-full", "jetstream-disab
  */
 export function refusalOf(said: MillraceError, request: InFlightRequest<PubAck>): MillraceError {
   return OF_ONE_COPY.has(said.code) ? unlessStored(said, request, unansweredOf(request) - 1) : said;
+}
+
+/** The newest copy may be under way: this is what it will be told. */
+export function ofNewest(said: MillraceError, request: InFlightRequest<PubAck>): MillraceError {
+  const { answered, sends } = request;
+  return unlessStored(said, request, unansweredOf(request) - (answered < sends ? 1 : 0));
 }
 
 /**

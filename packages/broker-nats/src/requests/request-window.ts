@@ -37,6 +37,8 @@ export interface RequestWindowOptions<T> {
   readonly headersOfCopy?: (headers: Uint8Array) => Uint8Array;
   judge(reply: Msg, request: InFlightRequest<T>): ReplyMeaning<T>;
   timedOut(request: InFlightRequest<T>): MillraceError;
+  /** What it means that the newest copy may not be sent. Default: that none is carried out. */
+  denied?(error: MillraceError, request: InFlightRequest<T>): MillraceError;
   /** Told of each that had no answer in its time, before it is asked for again. */
   unanswered?(request: InFlightRequest<T>): void;
 }
@@ -293,7 +295,7 @@ export class RequestWindow<T> {
     if (own) this.#refused = denied;
     this.failWhere(
       (request) => own || request.subject === subject,
-      () => denied,
+      (request) => (own ? denied : (this.#options.denied?.(denied, request) ?? denied)),
     );
   }
 
