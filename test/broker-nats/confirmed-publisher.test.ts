@@ -372,6 +372,30 @@ describeOnOwnServers("ConfirmedPublisher", (start) => {
     await publisher.close();
   });
 
+  test("what was stored right before its stream closed is not told as refused", async () => {
+    await using server = await start();
+    const proxy = await startProxy(server.url);
+    await using nc = await connect({ servers: proxy.url, ...options });
+    await using other = await connect({ servers: server.url, ...options });
+    const jsm = await patientManager(other);
+    await workQueue(nc);
+    const publisher = new ConfirmedPublisher(nc, { attemptTimeoutMs: 3_000 });
+    let lost = 0;
+    const heal = proxy.dropFromServer((frame) => isPubAck(frame) && (lost += 1) > 0);
+    const before = Array.from({ length: 10 }, (_, n) => publisher.publish("jobs.a", body, id(n)));
+    await until("their acknowledgements are lost", () => lost === before.length);
+    heal();
+    const { config } = await jsm.streams.info("Q");
+    await jsm.streams.update("Q", { ...config, subjects: ["others.>"] });
+    await expect(publisher.publish("jobs.a", body, id("after"))).rejects.toMatchObject({
+      code: "queue-not-found",
+    });
+    for (const outcome of await Promise.allSettled(before))
+      expect(outcome).toMatchObject({ reason: { code: "publish-timeout" } });
+    expect((await jsm.streams.info("Q")).state.messages).toBe(before.length);
+    await publisher.close();
+  });
+
   test("nor that what may not be published any more is not stored", async () => {
     const config = (allowed: string): string =>
       `authorization { users: [ { user: shop, password: shop, permissions: { publish: [${allowed}] } } ] }`;

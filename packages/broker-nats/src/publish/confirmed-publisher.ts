@@ -26,7 +26,8 @@ import {
   publishTimeout,
   queueNotFound,
   refusalOf,
-  ofNewest,
+  unansweredOf,
+  unlessStored,
 } from "./publish-failures.ts";
 import { lookUpStream } from "./stream-lookup.ts";
 
@@ -92,7 +93,9 @@ export class ConfirmedPublisher {
       headersOfCopy,
       judge: (reply, request) => this.#judge(reply, request),
       timedOut: (request) => publishTimeout(request, this.#isDown()),
-      denied: ofNewest,
+      // Earlier copies were sent when it still might.
+      denied: (error, request) =>
+        unlessStored(error, request, Math.max(0, unansweredOf(request) - 1)),
       unanswered: ({ subject, unheard }) => {
         if (unheard === 0) this.#lookUpSilent(subject);
       },
@@ -291,8 +294,14 @@ export class ConfirmedPublisher {
     // cluster only of one that outlasts elections.
     const unheard = found === "not-permitted" && isClustered(this.#nc) ? this.#unheardAtMost : 0;
     this.#window.failWhere(
-      (request) => request.subject === subject && request.sends > 0 && request.unheard >= unheard,
-      (request) => ofNewest(error, request),
+      // One whose newest copy is under way hears of that one what became of it: it may have been
+      // stored before the stream closed.
+      (request) =>
+        request.subject === subject &&
+        request.sends > 0 &&
+        request.answered === request.sends &&
+        request.unheard >= unheard,
+      (request) => unlessStored(error, request, unansweredOf(request)),
     );
   }
 }

@@ -20,12 +20,6 @@ export function refusalOf(said: MillraceError, request: InFlightRequest<PubAck>)
   return OF_ONE_COPY.has(said.code) ? unlessStored(said, request, unansweredOf(request) - 1) : said;
 }
 
-/** The newest copy may be under way: this is what it will be told. */
-export function ofNewest(said: MillraceError, request: InFlightRequest<PubAck>): MillraceError {
-  const { answered, sends } = request;
-  return unlessStored(said, request, unansweredOf(request) - (answered < sends ? 1 : 0));
-}
-
 /**
  * What is said of the newest copy.
  *
