@@ -42,6 +42,7 @@ import {
   type WorkSubscription,
   writeEnvelope,
 } from "@millrace/core";
+import { withId } from "../../../packages/testkit/src/memory/free-id.ts";
 import { needsProgramDoor } from "../../../packages/core/src/flow/reach.ts";
 import { buriedIdOf } from "../../../packages/testkit/src/memory/stores/memory-dead-letters.ts";
 import { messageOfDelayed } from "../../../packages/testkit/src/memory/stores/memory-delayed.ts";
@@ -118,6 +119,8 @@ export class SimBroker implements Broker {
   readonly arrivals = arrivalClient;
   readonly #line: Line;
   readonly #options: SimBrokerOptions;
+  /** The message ids of what the runtime has published. */
+  readonly #wentOutAs = new WeakMap<Envelope, string>();
 
   constructor(line: Line, options: SimBrokerOptions = {}) {
     this.#line = line;
@@ -355,13 +358,13 @@ export class SimBroker implements Broker {
       const since = isKeyed(job, keys) ? await onRecordSince(this.#line, job, limit) : undefined;
       if (since !== undefined)
         return { ok: true, id, queue, sequence: 0, duplicate: true, onRecordSince: since };
-      const stored = await this.#line.call({
+      const { sequence, duplicate } = await this.#line.call({
         point: `enqueue ${messageIdOf(job)}`,
         timeoutMs: limit(),
         code: "publish-timeout",
         act: () => server.queue(queue).publish(publication),
       });
-      return { ok: true, id, queue, ...stored };
+      return { ok: true, id, queue, sequence, duplicate };
     } catch (error) {
       if (!MillraceError.is(error)) throw error;
       return { ok: false, id, queue, error: this.#refusal(error, queue) };
@@ -428,7 +431,14 @@ export class SimBroker implements Broker {
     const publication = this.#ownPublication(envelope, rules);
     const { notBefore, queue } = envelope;
     if (notBefore === undefined || notBefore <= process.clock.now())
-      return () => void server.queue(queue).publish(publication);
+      return () => {
+        // As the real broker has it: once more, under the id that it went out with.
+        const before = this.#wentOutAs.get(envelope);
+        const { messageId } = server
+          .queue(queue)
+          .publish(before === undefined ? publication : withId(publication, before));
+        if (messageId !== undefined) this.#wentOutAs.set(envelope, messageId);
+      };
     return () =>
       server.delayed.add({ queue, notBefore, storedAt: server.clock.now(), publication });
   }

@@ -85,8 +85,15 @@ export class SimQueue {
     this.#now = now;
   }
 
-  /** @throws MillraceError `queue-closed` to producers, `queue-full` */
-  publish(publication: Published): { sequence: number; duplicate: boolean } {
+  /**
+   * @returns also under which id it was stored, unless it is a duplicate
+   * @throws MillraceError `queue-closed` to producers, `queue-full`
+   */
+  publish(publication: Published): {
+    readonly sequence: number;
+    readonly duplicate: boolean;
+    readonly messageId?: string;
+  } {
     if (this.intake === "closed" && publication.origin !== "runtime")
       throw queueClosed(this.name, undefined);
     const { nowMs } = this.#timeline;
@@ -106,7 +113,7 @@ export class SimQueue {
     this.onStored?.(message);
     this.#waiting[rest.lane ?? "normal"].push(sequence);
     this.#wake();
-    return { sequence, duplicate: false };
+    return { sequence, duplicate: false, messageId };
   }
 
   get lastSequence(): number {

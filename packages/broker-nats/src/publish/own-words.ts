@@ -40,6 +40,11 @@ export class OwnWords {
   readonly #publisher: ConfirmedPublisher;
   readonly #history: Pick<HistoryStore, "read">;
   readonly #memoryOf: (queue: string) => Promise<IdMemory>;
+  /** Of jobs whose first id was another's: that one, and the one that they went out with. */
+  readonly #renamed = new WeakMap<
+    OwnWord["job"],
+    { readonly first: string; readonly id: string }
+  >();
 
   constructor(
     server: ServerAccess,
@@ -61,9 +66,18 @@ export class OwnWords {
     return duplicate && stream.startsWith(this.#server.names.queueStreamPrefix);
   }
 
+  /**
+   * A job that is published once more goes out under the id that it had the last time. It may be
+   * stored under that one, and a server that was killed since may have forgotten the first one.
+   */
+  asBefore(publication: EditableMessage, job: OwnWord["job"]): EditableMessage {
+    const renamed = this.#renamed.get(job);
+    return renamed === undefined ? publication : withId(publication, renamed.id);
+  }
+
   /** Publishes until the queue has it, or had it. @returns the acknowledgement of what is there */
   async publish(word: OwnWord): Promise<PubAck> {
-    const { subject, data, headers } = word.publication;
+    const { subject, data, headers } = this.asBefore(word.publication, word.job);
     const ack = await this.#publisher.publish(subject, data, headers, word.revoked);
     return this.mayBeAnothers(ack) ? this.insist(word, ack) : ack;
   }
@@ -73,13 +87,15 @@ export class OwnWords {
    * goes out under an id that names what lies under the first, so that a repetition uses the same
    * ids.
    */
-  async insist(word: OwnWord, first: PubAck): Promise<PubAck> {
-    const { subject, data, headers } = word.publication;
-    let ack = first;
+  async insist(word: OwnWord, told: PubAck): Promise<PubAck> {
+    const { job, publication, revoked } = word;
+    const first = this.#renamed.get(job)?.first ?? publication.headers["Nats-Msg-Id"] ?? "";
+    let ack = told;
     for (let taken = 1; this.mayBeAnothers(ack) && !(await this.#isOurs(ack, word)); taken += 1) {
-      const id = `${headers["Nats-Msg-Id"] ?? ""}/${taken > MOST_TAKEN ? randomUUID() : ack.sequence}`;
-      const renamed = { ...headers, "Nats-Msg-Id": id };
-      ack = await this.#publisher.publish(subject, data, renamed, word.revoked);
+      const id = `${first}/${taken > MOST_TAKEN ? randomUUID() : ack.sequence}`;
+      this.#renamed.set(job, { first, id });
+      const { subject, data, headers } = withId(publication, id);
+      ack = await this.#publisher.publish(subject, data, headers, revoked);
     }
     return ack;
   }
@@ -109,6 +125,10 @@ export class OwnWords {
     if (one.firstStoredAt === other.firstStoredAt && one.unkeyed === other.unkeyed) return true;
     return isSameEnqueue(one, other, await this.#memoryOf(queue)) !== false;
   }
+}
+
+function withId(publication: EditableMessage, id: string): EditableMessage {
+  return { ...publication, headers: { ...publication.headers, "Nats-Msg-Id": id } };
 }
 
 /** What a message of the runtime's says of the first one of its job. */

@@ -163,13 +163,12 @@ export class Settler {
     const { notBefore } = envelope;
     const room = limits.queue - (notBefore === undefined ? 0 : forwardRoom(envelope));
     const requeue = requeueMessage(envelope, server.names, room, rules);
-    const now = this.#clock.now();
-    return notBefore === undefined || notBefore <= now
-      ? requeue
-      : delayedMessage(requeue, envelope, notBefore, server.names, {
-          now,
-          schedules: delays.schedules,
-        });
+    const way = { now: this.#clock.now(), schedules: delays.schedules };
+    const message =
+      notBefore === undefined || notBefore <= way.now
+        ? requeue
+        : delayedMessage(requeue, envelope, notBefore, server.names, way);
+    return this.#options.ownWords.asBefore(message, envelope);
   }
 
   #blocked(envelope: Envelope, gate: string): OutgoingMessage {
