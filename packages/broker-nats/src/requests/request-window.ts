@@ -283,11 +283,9 @@ export class RequestWindow<T> {
   }
 
   #deny(error: Error): void {
-    const own =
-      error instanceof PermissionViolationError &&
-      error.operation === "subscription" &&
-      error.subject.startsWith(this.#prefix);
-    const subject = error instanceof PermissionViolationError ? error.subject : undefined;
+    const { operation, subject } =
+      error instanceof PermissionViolationError ? error : ({} as Partial<PermissionViolationError>);
+    const own = operation === "subscription" && subject?.startsWith(this.#prefix) === true;
     const denied = permissionDenied(
       error,
       own ? `subscribe to ${this.#prefix}*` : `publish to ${subject}`,
