@@ -1,7 +1,7 @@
 // A node whose handlers look at their signals. Its one argument is a `ConnectConfig` with a lease,
 // as JSON; with `holdsFor`, the node's own thread stands still from when that many handlers have
-// begun until they have looked.
-import { existsSync, readFileSync } from "node:fs";
+// begun until they have looked, and says so.
+import { existsSync, readFileSync, writeSync } from "node:fs";
 import { createNode, stopOnSignals } from "@millrace/runtime";
 import { connectTo } from "./connect.ts";
 import { here, inThread } from "./look.job.ts";
@@ -12,6 +12,7 @@ interface LookConfig extends ConnectConfig {
   readonly holdsFor?: { readonly handlers: number; readonly file: string };
 }
 
+const STDOUT = 1;
 /** A test that waits for what has not come fails before this. */
 const HOLDS_AT_MOST_MS = 55_000;
 
@@ -35,6 +36,8 @@ function holdFor({ handlers, file }: NonNullable<LookConfig["holdsFor"]>): void 
   const watch = setInterval(() => {
     if (!have("began")) return;
     clearInterval(watch);
+    // At once: this thread prints nothing while it stands still.
+    writeSync(STDOUT, "held\n");
     const nobody = new Int32Array(new SharedArrayBuffer(4));
     const until = performance.now() + HOLDS_AT_MOST_MS;
     while (!have("looked") && performance.now() < until) Atomics.wait(nobody, 0, 0, 10);
