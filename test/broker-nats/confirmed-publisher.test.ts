@@ -190,6 +190,8 @@ describeOnOwnServers("ConfirmedPublisher", (start) => {
     });
     await using a = await connect({ servers: server.url, ...options, user: "a", pass: "a" });
     await workQueue(a);
+    const jsm = await patientManager(a);
+    const stored = async () => (await jsm.streams.info("Q")).state.messages;
     const publisher = new ConfirmedPublisher(a);
     await expect(publisher.publish("jobs.secret", body, id(1))).rejects.toMatchObject({
       code: "permission-denied",
@@ -198,12 +200,16 @@ describeOnOwnServers("ConfirmedPublisher", (start) => {
     await publisher.close();
     await using b = await connect({ servers: server.url, ...options, user: "b", pass: "b" });
     const deaf = new ConfirmedPublisher(b);
+    // The server takes what it may not answer.
     await expect(deaf.publish("jobs.open", body, id(3))).rejects.toMatchObject({
-      code: "permission-denied",
+      code: "publish-timeout",
+      cause: { code: "permission-denied" },
     });
+    await until("it is stored", async () => (await stored()) === 2);
     await expect(deaf.publish("jobs.open", body, id(4))).rejects.toMatchObject({
       code: "permission-denied",
     });
+    expect(await stored()).toBe(2);
     await deaf.close();
     await using plain = await start({ jetstream: false });
     await using nc = await connect({ servers: plain.url, ...options });

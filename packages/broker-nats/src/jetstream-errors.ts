@@ -58,7 +58,7 @@ export function asMillraceError(thrown: unknown, doing: string): MillraceError {
       `Could not ${doing}: the server did not answer in time. Try again.`,
       options,
     );
-  if (isPermission(thrown))
+  if (deniedOperation(thrown) !== undefined)
     return new MillraceError(
       "permission-denied",
       `Could not ${doing}: the user of this connection may not. Grant it the subject.`,
@@ -112,11 +112,10 @@ function isTimeout(thrown: unknown): boolean {
   );
 }
 
-function isPermission(thrown: unknown): boolean {
-  return (
-    thrown instanceof PermissionViolationError ||
-    (thrown instanceof Error && thrown.cause instanceof PermissionViolationError)
-  );
+/** What the user may not do: a request is denied its subject, or its inbox, where answers go. */
+export function deniedOperation(thrown: unknown): "publish" | "subscription" | undefined {
+  const denied = thrown instanceof PermissionViolationError ? thrown : (thrown as Error)?.cause;
+  return denied instanceof PermissionViolationError ? denied.operation : undefined;
 }
 
 /** The client keeps this class to itself. */

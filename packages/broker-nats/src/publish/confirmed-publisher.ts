@@ -28,6 +28,7 @@ import {
   refusalOf,
   unansweredOf,
   unlessStored,
+  unlessUnheard,
 } from "./publish-failures.ts";
 import { lookUpStream } from "./stream-lookup.ts";
 
@@ -94,8 +95,10 @@ export class ConfirmedPublisher {
       judge: (reply, request) => this.#judge(reply, request),
       timedOut: (request) => publishTimeout(request, this.#isDown()),
       // Earlier copies were sent when it still might.
-      denied: (error, request) =>
-        unlessStored(error, request, Math.max(0, unansweredOf(request) - 1)),
+      denied: (error, request, isDeaf) =>
+        isDeaf
+          ? unlessUnheard(error, request)
+          : unlessStored(error, request, Math.max(0, unansweredOf(request) - 1)),
       unanswered: ({ subject, unheard }) => {
         if (unheard === 0) this.#lookUpSilent(subject);
       },

@@ -269,34 +269,34 @@ export class FastBatches {
     else request.requester.done(meaning, request.index);
   }
 
-  /** What has no answer goes out one by one. */
-  #giveUp(batch: FastBatch): void {
+  /** What has no answer goes out one by one. @param isOver the server has said that no more comes */
+  #giveUp(batch: FastBatch, isOver = true): void {
     if (!this.#underWay.delete(batch.token)) return;
     const rest = batch.takeUpTo(batch.length);
     this.#pending -= rest.length;
-    for (const request of rest) this.#giveAlone(request);
+    for (const request of rest) this.#giveAlone(request, isOver);
     if (this.#underWay.size === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
 
   /**
-   * Its copy in the batch counts as refused: a full stream refuses one message of a batch, and of
-   * those behind it nothing is said.
+   * Its copy in a batch that is over counts as refused: a full stream refuses one message of a
+   * batch, and of those behind it nothing is said.
    */
-  #giveAlone(request: InFlightRequest<PubAck>): void {
-    request.refused = request.sends;
+  #giveAlone(request: InFlightRequest<PubAck>, isRefused = true): void {
+    if (isRefused) request.refused = request.sends;
     const revoked = revocationOf(request);
     if (revoked === undefined) this.#publisher.give(request);
     else request.requester.failed(revoked, request.index);
   }
 
   #giveUpAll(): void {
-    for (const batch of [...this.#underWay.values()]) this.#giveUp(batch);
+    for (const batch of [...this.#underWay.values()]) this.#giveUp(batch, false);
   }
 
   #sweep(): void {
     this.#tick += 1;
     for (const batch of [...this.#underWay.values()])
-      if (this.#tick - batch.tick > TICKS) this.#giveUp(batch);
+      if (this.#tick - batch.tick > TICKS) this.#giveUp(batch, false);
     if (this.#underWay.size === 0) this.#stopTimer();
   }
 

@@ -38,6 +38,19 @@ export function unlessStored(
   );
 }
 
+/** No answer can be heard any more: of what was sent the server may have stored each copy. */
+export function unlessUnheard(
+  denied: MillraceError,
+  request: InFlightRequest<PubAck>,
+): MillraceError {
+  if (unansweredOf(request) === 0) return denied;
+  return new MillraceError(
+    "publish-timeout",
+    `The message on ${request.subject} was sent, and its answer can't be heard: ${denied.message} It may or may not be stored. Repeat it with the same id.`,
+    { cause: denied },
+  );
+}
+
 export function queueNotFound(subject: string): MillraceError {
   return new MillraceError(
     "queue-not-found",

@@ -37,8 +37,8 @@ export interface RequestWindowOptions<T> {
   readonly headersOfCopy?: (headers: Uint8Array) => Uint8Array;
   judge(reply: Msg, request: InFlightRequest<T>): ReplyMeaning<T>;
   timedOut(request: InFlightRequest<T>): MillraceError;
-  /** What it means that the newest copy may not be sent. Default: that none is carried out. */
-  denied?(error: MillraceError, request: InFlightRequest<T>): MillraceError;
+  /** What is told: no answer can be heard (`isDeaf`), or the newest copy did not go out. */
+  denied?(error: MillraceError, request: InFlightRequest<T>, isDeaf: boolean): MillraceError;
   /** Told of each that had no answer in its time, before it is asked for again. */
   unanswered?(request: InFlightRequest<T>): void;
 }
@@ -83,7 +83,7 @@ export class RequestWindow<T> {
   #tick = 0;
   #closing: Promise<void> | undefined;
   /** Set when the inbox itself was refused: no answer can ever come. */
-  #refused: MillraceError | undefined;
+  #refused: ((request: InFlightRequest<T>) => MillraceError) | undefined;
 
   constructor(nc: NatsConnection, options: RequestWindowOptions<T>) {
     this.#nc = nc;
@@ -125,7 +125,9 @@ export class RequestWindow<T> {
   }
 
   #refusal(request: InFlightRequest<T>): MillraceError | undefined {
-    return this.#refused ?? (this.#phase === "open" ? undefined : connectionClosed(request));
+    return (
+      this.#refused?.(request) ?? (this.#phase === "open" ? undefined : connectionClosed(request))
+    );
   }
 
   /**
@@ -232,7 +234,7 @@ export class RequestWindow<T> {
       const refused =
         this.#phase === "closed"
           ? connectionClosed(request)
-          : (this.#refused ?? revocationOf(request));
+          : (this.#refused?.(request) ?? revocationOf(request));
       if (refused === undefined) this.#start(request);
       else request.requester.failed(refused, request.index);
     }
@@ -286,15 +288,12 @@ export class RequestWindow<T> {
     const { operation, subject } =
       error instanceof PermissionViolationError ? error : ({} as Partial<PermissionViolationError>);
     const own = operation === "subscription" && subject?.startsWith(this.#prefix) === true;
-    const denied = permissionDenied(
-      error,
-      own ? `subscribe to ${this.#prefix}*` : `publish to ${subject}`,
-    );
-    if (own) this.#refused = denied;
-    this.failWhere(
-      (request) => own || request.subject === subject,
-      (request) => (own ? denied : (this.#options.denied?.(denied, request) ?? denied)),
-    );
+    const action = own ? `subscribe to ${this.#prefix}*` : `publish to ${subject}`;
+    const denied = permissionDenied(error, action);
+    const errorOf = (request: InFlightRequest<T>): MillraceError =>
+      this.#options.denied?.(denied, request, own) ?? denied;
+    if (own) this.#refused = errorOf;
+    this.failWhere((request) => own || request.subject === subject, errorOf);
   }
 
   #sweep(): void {
