@@ -119,7 +119,7 @@ export function natsStores(
       serverNow: () => serverNow(server.jsm, names.delayedStream),
     }),
     blocked: new NatsBlocked({
-      ...{ server, publisher, ownWords, earlier: earlierCopies, onProblem: report },
+      ...{ server, ownWords, earlier: earlierCopies, onProblem: report },
     }),
     locks: new NatsLocks(server, replicas, (...lock) => leases.keepLock(...lock)),
     batches: new NatsBatches(server, provingPublisher, replicas),

@@ -162,11 +162,11 @@ export class DueMover implements Stoppable {
 
   /** Never rejects: whatever goes wrong, the messages stay with the server. */
   async #forward(jobs: readonly Timed[]): Promise<void> {
-    const { server, publisher } = this.#options;
-    await publisher.publishMany(publications(server.names, jobs), {
+    const { server, publisher, ownWords } = this.#options;
+    await publisher.publishMany(publications(server.names, jobs, ownWords), {
       stored: (ack, index) => {
         const timed = jobs[index] as Timed;
-        if (this.#options.ownWords.mayBeAnothers(ack)) this.#track(this.#insist(timed, ack));
+        if (ownWords.mayBeAnothers(ack)) this.#track(this.#insist(timed, ack));
         else this.#end(timed, "forwarded");
       },
       failed: (error, index) => this.#end(jobs[index] as Timed, error),
@@ -241,8 +241,12 @@ function soonest({ delivery, job }: Timed): number {
   return Math.max(job.notBefore, delivery.publishedAtMs);
 }
 
-function* publications(names: Names, jobs: readonly Timed[]): Generator<OutgoingMessage> {
-  for (const timed of jobs) yield forwarded(names, timed);
+function* publications(
+  names: Names,
+  jobs: readonly Timed[],
+  ownWords: OwnWords,
+): Generator<OutgoingMessage> {
+  for (const timed of jobs) yield ownWords.asBefore(forwarded(names, timed), timed.job.queue);
 }
 
 function forwarded(names: Names, { delivery, job }: Timed): EditableMessage {

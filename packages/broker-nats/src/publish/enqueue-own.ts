@@ -51,7 +51,7 @@ async function enqueueOne(
   requireQueueName(queue);
   if (job.notBefore !== undefined) requireNear(job, limits, clock.now());
   const publication = programMessage(job, names, limits);
-  const { subject, data, headers } = publication;
+  const { subject, data, headers } = ownWords.asBefore(publication, queue);
   const first = await publisher.publish(subject, data, headers);
   const { sequence, duplicate } = ownWords.mayBeAnothers(first)
     ? await ownWords.insist({ publication, job }, first)

@@ -1,6 +1,5 @@
 import { MillraceError } from "@millrace/core";
 import type { EditableMessage } from "./batch.ts";
-import type { ConfirmedPublisher } from "./confirmed-publisher.ts";
 import type { PubAck } from "./pub-ack.ts";
 
 /**
@@ -10,16 +9,15 @@ import type { PubAck } from "./pub-ack.ts";
  * @throws MillraceError what the last one met
  */
 export async function publishFirstFitting(
-  publisher: ConfirmedPublisher,
+  publish: (message: EditableMessage) => Promise<PubAck>,
   message: EditableMessage,
   [next, ...others]: readonly (() => EditableMessage | undefined)[],
 ): Promise<readonly [EditableMessage, PubAck]> {
   try {
-    const { subject, data, headers } = message;
-    return [message, await publisher.publish(subject, data, headers)];
+    return [message, await publish(message)];
   } catch (error) {
     const smaller = MillraceError.is(error, "payload-too-large") ? next?.() : undefined;
     if (smaller === undefined) throw error;
-    return publishFirstFitting(publisher, smaller, others);
+    return publishFirstFitting(publish, smaller, others);
   }
 }

@@ -29,6 +29,8 @@ export interface OwnWord {
  * that nobody can guess.
  */
 const MOST_TAKEN = 20;
+/** Nearly all are never asked for again. */
+const MOST_RENAMED = 1_000;
 
 /**
  * Whether a duplicate is what the runtime published before. The ids under which it does are known,
@@ -40,11 +42,11 @@ export class OwnWords {
   readonly #publisher: ConfirmedPublisher;
   readonly #history: Pick<HistoryStore, "read">;
   readonly #memoryOf: (queue: string) => Promise<IdMemory>;
-  /** Of jobs whose first id was another's: that one, and the one that they went out with. */
-  readonly #renamed = new WeakMap<
-    OwnWord["job"],
-    { readonly first: string; readonly id: string }
-  >();
+  /**
+   * The ids under which those went out last whose first id was another's, oldest first. By what
+   * tells such a job from others, because who publishes it once more has often read it anew.
+   */
+  readonly #renamed = new Map<string, string>();
 
   constructor(
     server: ServerAccess,
@@ -69,16 +71,28 @@ export class OwnWords {
   /**
    * A job that is published once more goes out under the id that it had the last time. It may be
    * stored under that one, and a server that was killed since may have forgotten the first one.
+   *
+   * @param publication under its first id
    */
-  asBefore(publication: EditableMessage, job: OwnWord["job"]): EditableMessage {
-    const renamed = this.#renamed.get(job);
-    return renamed === undefined ? publication : withId(publication, renamed.id);
+  asBefore(publication: EditableMessage, queue: string): EditableMessage {
+    if (this.#renamed.size === 0) return publication;
+    const id = this.#renamed.get(keyOf(publication, queue));
+    return id === undefined ? publication : withId(publication, id);
+  }
+
+  /** @returns what the server says, of whatever lies under its id: see `insist` */
+  publishFirst(
+    publication: EditableMessage,
+    queue: string,
+    revoked?: OwnWord["revoked"],
+  ): Promise<PubAck> {
+    const { subject, data, headers } = this.asBefore(publication, queue);
+    return this.#publisher.publish(subject, data, headers, revoked);
   }
 
   /** Publishes until the queue has it, or had it. @returns the acknowledgement of what is there */
   async publish(word: OwnWord): Promise<PubAck> {
-    const { subject, data, headers } = this.asBefore(word.publication, word.job);
-    const ack = await this.#publisher.publish(subject, data, headers, word.revoked);
+    const ack = await this.publishFirst(word.publication, word.job.queue, word.revoked);
     return this.mayBeAnothers(ack) ? this.insist(word, ack) : ack;
   }
 
@@ -86,18 +100,27 @@ export class OwnWords {
    * The same where it was published already, and the server called it a duplicate. If it is not, it
    * goes out under an id that names what lies under the first, so that a repetition uses the same
    * ids.
+   *
+   * @param word under its first id
    */
   async insist(word: OwnWord, told: PubAck): Promise<PubAck> {
     const { job, publication, revoked } = word;
-    const first = this.#renamed.get(job)?.first ?? publication.headers["Nats-Msg-Id"] ?? "";
+    const first = publication.headers["Nats-Msg-Id"] ?? "";
     let ack = told;
     for (let taken = 1; this.mayBeAnothers(ack) && !(await this.#isOurs(ack, word)); taken += 1) {
       const id = `${first}/${taken > MOST_TAKEN ? randomUUID() : ack.sequence}`;
-      this.#renamed.set(job, { first, id });
+      this.#rename(keyOf(publication, job.queue), id);
       const { subject, data, headers } = withId(publication, id);
       ack = await this.#publisher.publish(subject, data, headers, revoked);
     }
     return ack;
+  }
+
+  #rename(key: string, id: string): void {
+    this.#renamed.delete(key);
+    this.#renamed.set(key, id);
+    if (this.#renamed.size <= MOST_RENAMED) return;
+    for (const oldest of this.#renamed.keys()) return void this.#renamed.delete(oldest);
   }
 
   async #isOurs(ack: PubAck, { job, publication }: OwnWord): Promise<boolean> {
@@ -129,6 +152,12 @@ export class OwnWords {
 
 function withId(publication: EditableMessage, id: string): EditableMessage {
   return { ...publication, headers: { ...publication.headers, "Nats-Msg-Id": id } };
+}
+
+/** Another job of this id has been stored for the first time at another moment. */
+function keyOf({ headers, data }: EditableMessage, queue: string): string {
+  const { firstStoredAt, unkeyed, sentFrom } = firstIn(queue, data);
+  return JSON.stringify([queue, headers["Nats-Msg-Id"], firstStoredAt, unkeyed, sentFrom]);
 }
 
 /** What a message of the runtime's says of the first one of its job. */

@@ -136,17 +136,16 @@ export class Settler {
     step: Exclude<SettlementStep, { readonly do: "ack" }>,
     delivery: NatsDelivery,
   ): OutgoingMessage {
+    const { ownWords, server } = this.#options;
     switch (step.do) {
       case "requeue":
-        return this.#requeued(step.envelope);
+        return ownWords.asBefore(this.#requeued(step.envelope), step.envelope.queue);
       // On the runtime's subject too: a chain that has begun goes on while its queue takes nothing
       // new. Its payload is a handler's result.
-      case "enqueue":
-        return this.#requeued(step.envelope, {
-          maxValues: this.#options.server.maxValues,
-          exact: false,
-          wellFormed: true,
-        });
+      case "enqueue": {
+        const rules = { maxValues: server.maxValues, exact: false, wellFormed: true };
+        return ownWords.asBefore(this.#requeued(step.envelope, rules), step.envelope.queue);
+      }
       case "block":
         return this.#blocked(step.envelope, step.gate);
       case "bury":
@@ -164,11 +163,9 @@ export class Settler {
     const room = limits.queue - (notBefore === undefined ? 0 : forwardRoom(envelope));
     const requeue = requeueMessage(envelope, server.names, room, rules);
     const way = { now: this.#clock.now(), schedules: delays.schedules };
-    const message =
-      notBefore === undefined || notBefore <= way.now
-        ? requeue
-        : delayedMessage(requeue, envelope, notBefore, server.names, way);
-    return this.#options.ownWords.asBefore(message, envelope);
+    return notBefore === undefined || notBefore <= way.now
+      ? requeue
+      : delayedMessage(requeue, envelope, notBefore, server.names, way);
   }
 
   #blocked(envelope: Envelope, gate: string): OutgoingMessage {

@@ -20,7 +20,6 @@ import type { EarlierCopies } from "../lookup/earlier-copies.ts";
 import { newestPosition } from "../reads/newest-position.ts";
 import { endsOf } from "../reads/scan.ts";
 import { orWithoutStream, request } from "../jetstream-errors.ts";
-import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import type { EditableMessage } from "../publish/batch.ts";
 import { publishFirstFitting } from "../publish/first-fitting.ts";
 import { Believed } from "../machine/believed.ts";
@@ -48,7 +47,6 @@ const OF_ONE_JOB = ["payload-too-large", "invalid-header", "invalid-message"] as
 
 export interface BlockedParts {
   readonly server: ServerAccess;
-  readonly publisher: ConfirmedPublisher;
   readonly ownWords: OwnWords;
   readonly earlier: EarlierCopies;
   readonly onProblem: (error: unknown, doing: string) => void;
@@ -64,7 +62,6 @@ interface Move {
 /** Blocked jobs in one stream, a subject for each gate. */
 export class NatsBlocked implements BlockedStore {
   readonly #server: ServerAccess;
-  readonly #publisher: ConfirmedPublisher;
   readonly #ownWords: OwnWords;
   readonly #names = new GateNames((subject) => this.#nameOf(subject));
   readonly #earlier: EarlierCopies;
@@ -73,10 +70,9 @@ export class NatsBlocked implements BlockedStore {
   /** Positions of what its queue refuses: tried again, and told, once a minute. */
   readonly #passedOver: Believed;
 
-  constructor({ server, publisher, ownWords, earlier, onProblem }: BlockedParts) {
+  constructor({ server, ownWords, earlier, onProblem }: BlockedParts) {
     this.#server = server;
     this.#earlier = earlier;
-    this.#publisher = publisher;
     this.#ownWords = ownWords;
     this.#onProblem = onProblem;
     this.#passedOver = new Believed(server.nc);
@@ -226,7 +222,8 @@ export class NatsBlocked implements BlockedStore {
     if (!wasMoved) {
       const woken = wokenMessage(blocked, queue, names, permit);
       // One that an earlier version blocked may not fit with all that is known of its waiting.
-      let [publication, ack] = await publishFirstFitting(this.#publisher, woken, [
+      const publish = (message: EditableMessage) => this.#ownWords.publishFirst(message, queue);
+      let [publication, ack] = await publishFirstFitting(publish, woken, [
         () => bareWokenMessage(woken),
         () => this.#toCancel(blocked, woken, reason),
       ]);
