@@ -254,26 +254,20 @@ class SettlementRun implements Requester<PubAck> {
     this.goOn();
   }
 
-  failed(error: MillraceError): void {
+  failed(said: MillraceError): void {
     const step = this.#steps[this.#index];
-    if (step?.do === "record" && MillraceError.is(error, "conflict"))
+    if (step?.do === "record" && MillraceError.is(said, "conflict"))
       return void this.#confirmBy(
         this.#settler.recordAfterLast(step, this.#delivery),
         "record the end of a job",
       );
-    if (step === undefined || this.#hasRemade || !this.#settler.isStreamGone(error, step))
-      return this.#fail(error);
+    if (step === undefined || this.#hasRemade || !this.#settler.isStreamGone(said, step))
+      return this.#fail(said);
     this.#hasRemade = true;
-    void this.#remake();
-  }
-
-  async #remake(): Promise<void> {
-    try {
-      await this.#settler.remakeStreams();
-    } catch (error) {
-      return this.#fail(error);
-    }
-    this.goOn();
+    this.#settler.remakeStreams().then(
+      () => this.goOn(),
+      (error: unknown) => this.#fail(error),
+    );
   }
 
   /** The server's answer alone does not confirm the step. */

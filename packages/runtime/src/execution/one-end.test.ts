@@ -161,6 +161,72 @@ test("the same in an outage in which this one was to go on", async () => {
   expect(await scene.left()).toEqual({ ends: ["dead by n1"], letters: 1, unsettled: 0 });
 });
 
+test("the same in a second outage, where there was nothing to be found behind the first", async () => {
+  const scene = await runningTwice();
+  scene.broker.disconnect();
+  scene.broker.reconnect();
+  await scene.clock.advance("1s");
+  scene.broker.failNext("requeue", new MillraceError("publish-timeout", "no answer"));
+  const stopped = scene.node.stop({ immediate: true });
+  await scene.clock.advance(1);
+  await buriedInOutage(scene);
+  await scene.clock.advance("10s");
+  await stopped;
+  expect(await scene.left()).toEqual({ ends: ["dead by n1"], letters: 1, unsettled: 0 });
+});
+
+test("another run has succeeded in a second outage in which this one was to go on: nothing runs again", async () => {
+  const scene = await runningTwice();
+  scene.broker.disconnect();
+  scene.broker.reconnect();
+  await scene.clock.advance("1s");
+  scene.broker.failNext("requeue", new MillraceError("publish-timeout", "no answer"));
+  const stopped = scene.node.stop({ immediate: true });
+  await scene.clock.advance(1);
+  scene.broker.disconnect();
+  scene.broker.reconnect();
+  scene.endElsewhere();
+  await scene.clock.advance("10s");
+  await stopped;
+  expect(await scene.left()).toEqual({ ends: ["succeeded by n2"], letters: 0, unsettled: 0 });
+  expect(scene.server.queue(QUEUE).stored).toEqual([]);
+});
+
+test.each(["before it was known what the server had forgotten", "and it is known"])(
+  "another run has buried the job in an outage in which this one was sent to wait at a limit, %s: it succeeds when it is let in, and takes the letter away",
+  async (known) => {
+    const clock = new SimulatedClock();
+    const server = new MemoryServer(clock);
+    const release = latch();
+    const job = defineJob({
+      name: "t.job",
+      queue: QUEUE,
+      concurrency: { key: () => "one", limit: 1 },
+    }).handler(({ job: { id } }) => (id === "first" ? release.promise : undefined));
+    const { broker, enqueue, history } = await simulatedNode({ jobs: [job], clock, server });
+    await enqueue("t.job", null, { id: "first" });
+    await clock.advance("1s");
+    broker.failNext("block", new MillraceError("publish-timeout", "no answer"));
+    await enqueue("t.job");
+    await clock.advance(1);
+    if (known === "and it is known") {
+      await buriedInOutage({ clock, server, broker });
+    } else {
+      const reading = latch<readonly []>();
+      const tail = vi.spyOn(broker.history, "tail").mockReturnValue(reading.promise);
+      await buriedInOutage({ clock, server, broker });
+      tail.mockRestore();
+      reading.open([]);
+    }
+    await clock.advance("1s");
+    release.open();
+    await clock.advance("10s");
+    const states = (await history()).map(({ state, outcome }) => `${state} ${outcome}`);
+    expect(states).toEqual(["requeued blocked", "succeeded succeeded"]);
+    expect(await broker.deadLetters.list()).toEqual([]);
+  },
+);
+
 test("this run has buried the job and is refused its record, and nobody answers until its lease is over: it takes its letter back all the same", async () => {
   const { clock, broker, release, endElsewhere, left } = await runningTwice();
   const noAnswer = new MillraceError("request-timeout", "no answer");

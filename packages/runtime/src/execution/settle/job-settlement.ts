@@ -30,6 +30,8 @@ export class JobSettlement {
   #input: SettlementInput;
   #settlement: Settlement;
   #otherEnd: OtherEnd = "unasked";
+  /** How often the line had been lost when it was decided, or when that was last looked at anew. */
+  #losses: number;
   /** Of a recalled job: it is known what is left to be done. */
   #completed = false;
   /** It may have written a letter, which does not count where another's end is on record. */
@@ -49,6 +51,7 @@ export class JobSettlement {
       }
     }
     this.#of = of;
+    this.#losses = of.host.recentEnds.losses;
     this.#own = input;
     this.#input = input;
   }
@@ -142,11 +145,17 @@ export class JobSettlement {
     return this.#carriedOut();
   }
 
-  /** The line was lost since it was decided: the job may have been another's meanwhile. */
+  /** The line was lost since it was decided, or since the last look: another may have had the job. */
   #heedLoss(): void {
+    const { delivery, host } = this.#of;
+    const isOpen = this.#settlement.steps.length > 0 && (delivery.confirmed ?? []).length === 0;
     const sharedSince = this.#input.sharedSince ?? sharedUnseenSince(this.#of, this.#own);
-    if (sharedSince === undefined || (this.#of.delivery.confirmed ?? []).length > 0) return;
+    if (!isOpen || sharedSince === undefined || host.recentEnds.losses === this.#losses) return;
+    this.#losses = host.recentEnds.losses;
+    if (this.#otherEnd === "asked") this.#otherEnd = "unasked";
     this.#input = { ...this.#input, sharedSince };
+    // A job that is sent to wait takes it along.
+    this.#settlement = this.#traced(settle(this.#input));
   }
 
   /** Waits before it is tried again, or after a lease does what is left to be done. */

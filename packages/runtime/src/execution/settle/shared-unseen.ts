@@ -23,8 +23,7 @@ export function sharedUnseenSince(
 ): number | undefined {
   const isElsewhere = outcome.kind === "deferred" && outcome.elsewhere === true;
   const mayBeShared =
-    from === "queued"
-      ? isElsewhere || recentEnds.reachesBack(message)
-      : recentEnds.losses !== losses;
+    recentEnds.losses !== losses ||
+    (from === "queued" && (isElsewhere || recentEnds.reachesBack(message)));
   return GOES_ON.has(outcome.kind) && mayBeShared ? Math.floor(message.storedAt) : undefined;
 }
