@@ -7,6 +7,7 @@ import type { JobInHand, Phase } from "./job-in-hand.ts";
 import { outcomeOfEnd } from "./recall/look-for-end.ts";
 import { isSuspect } from "./recall/quarantine.ts";
 import { recall } from "./recall/recall.ts";
+import { untilAlone } from "./recall/until-alone.ts";
 import { parkedFull } from "./refusals.ts";
 import { reportRedelivered, reportTrouble } from "./report.ts";
 
@@ -186,7 +187,7 @@ async function runInQuarantine(
   turn: Promise<void>,
 ): Promise<Answer> {
   const { host, delivery, envelope } = of;
-  await turn;
+  await untilAlone(of, turn);
   await ask(of, async () => {
     await host.begunRuns.begin(envelope, delivery.message);
     of.isQuarantined = true;

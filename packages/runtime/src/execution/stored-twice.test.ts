@@ -1,4 +1,12 @@
-import { defineJob, type Delivery, MillraceError, UNSETTLED, writeEnvelope } from "@millrace/core";
+import {
+  defineJob,
+  type Delivery,
+  type Logger,
+  MillraceError,
+  silentLogger,
+  UNSETTLED,
+  writeEnvelope,
+} from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
 import { buryElsewhere } from "../fixtures/bury-elsewhere.ts";
@@ -37,7 +45,13 @@ test("a message that a killed server hands to one node twice runs there once: th
     runs += 1;
     return release.promise;
   });
-  const { node, broker, clock, enqueue, said } = makeNode({ jobs: [job] });
+  const waits: object[] = [];
+  const log: Logger = {
+    ...silentLogger,
+    warn: (fields, message) => void waits.push({ ...fields, message }),
+    child: () => log,
+  };
+  const { node, broker, clock, enqueue, said } = makeNode({ jobs: [job], log });
   const [work, settle] = [broker.work.bind(broker), broker.settle.bind(broker)];
   const came: Delivery[] = [];
   let hand: (delivery: Delivery) => void = () => {};
@@ -62,8 +76,10 @@ test("a message that a killed server hands to one node twice runs there once: th
       delivery === second ? Promise.resolve() : settle(delivery, steps),
     );
   hand(second);
-  await clock.advance("5s");
+  await clock.advance("16s");
   expect(runs).toBe(1);
+  const message = "a job that came again waits for the end of its run on this node";
+  expect(waits).toContainEqual(expect.objectContaining({ job: "a", waitedMs: 15_000, message }));
   release.open("done");
   await clock.advance("5s");
   expect(runs).toBe(1);

@@ -1,4 +1,11 @@
-import { CANCELLATIONS_BUCKET, defineJob, isMeantRun, MillraceError } from "@millrace/core";
+import {
+  CANCELLATIONS_BUCKET,
+  defineJob,
+  isMeantRun,
+  type Logger,
+  MillraceError,
+  silentLogger,
+} from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test } from "vitest";
 import { Heartbeats } from "../../presence/heartbeats.ts";
@@ -14,7 +21,7 @@ const askedFrom = (begun: BegunRuns, since: number) => () =>
   begun.wasTakenDown({ node: "n1", instance: "first", seenAt: 0 }, since);
 const NO_ANSWER = new MillraceError("publish-timeout", "no answer");
 
-function fleet(poisonAfter: number) {
+function fleet(poisonAfter: number, log: Logger = silentLogger) {
   const clock = new SimulatedClock();
   const server = new MemoryServer(clock);
   const hang = latch();
@@ -28,8 +35,35 @@ function fleet(poisonAfter: number) {
   return {
     clock,
     runs,
-    node: (name: string) => simulatedNode({ jobs, clock, server, name, poisonAfter }),
+    node: (name: string) => simulatedNode({ jobs, clock, server, name, poisonAfter, log }),
   };
+}
+
+/**
+ * Both suspects are there, and what became of `b` is not known until the latch opens: so `a` has
+ * the turn and waits.
+ */
+function holdBack({ broker }: SimulatedNode): ReturnType<typeof latch<void>> {
+  const [bothThere, known] = [latch(), latch()];
+  const successors = broker.successors.bind(broker);
+  broker.successors = async (envelope, message) => {
+    if (envelope.id === "b") bothThere.open();
+    await (envelope.id === "b" ? known : bothThere).promise;
+    return successors(envelope, message);
+  };
+  return known;
+}
+
+/** A log of which the warnings about waits are kept. */
+function waitsOf() {
+  const waits: object[] = [];
+  const log: Logger = {
+    ...silentLogger,
+    warn: (fields, message) =>
+      void (message.includes("waits") && waits.push({ ...fields, message })),
+    child: () => log,
+  };
+  return { log, waits };
 }
 
 /** Its process is gone: it says no more that it is there. */
@@ -248,6 +282,46 @@ test("where the server stores each heartbeat late, that is not waited for withou
   expect(await told()).toBe(true);
 });
 
+test("a job that waits until it is known whether its holder lives is told of in the log", async () => {
+  const { log, waits } = waitsOf();
+  const { clock, node, runs } = fleet(2, log);
+  const first = await node("n1");
+  await first.enqueue("poison", null, { id: "p" });
+  kill(first);
+  const second = await node("n2");
+  await clock.advance("31s");
+  expect(runs).toEqual(["poison on n1", "poison on n2"]);
+  kill(second);
+  const third = await node("n3");
+  await clock.advance("43s");
+  expect(waits).toEqual([]);
+  const about = { job: "p", queue: QUEUE, name: "poison", holder: "n2" };
+  const message = "a job waits: it may have ended the node that ran it last, or that node lives";
+  await clock.advance("2s");
+  expect(waits).toEqual([{ ...about, waitedMs: 15_000, message }]);
+  await clock.advance("10m");
+  expect(await third.history("p")).toMatchObject([{ state: "dead", reason: "crashed" }]);
+  expect(waits).toHaveLength(1);
+});
+
+test("a suspect whose turn does not come is told of in the log", async () => {
+  const { log, waits } = waitsOf();
+  const { clock, node } = fleet(2, log);
+  const first = await node("n1");
+  await first.enqueue("good", null, { id: "a" });
+  await first.enqueue("good", null, { id: "b" });
+  kill(first);
+  const second = await node("n4");
+  const known = holdBack(second);
+  await clock.advance("50s");
+  const message = "a job waits for its turn to run alone: it may be what ends nodes";
+  expect(waits).toMatchObject([{ job: "a", queue: QUEUE, name: "good", message }]);
+  known.open();
+  await clock.advance("10m");
+  expect((await second.history("a")).at(-1)).toMatchObject({ state: "succeeded" });
+  expect(waits).toHaveLength(1);
+});
+
 test("a suspect that is cancelled while it waits for its turn does not begin its quarantine meanwhile", async () => {
   const { clock, node, runs } = fleet(2);
   const first = await node("n1");
@@ -256,15 +330,7 @@ test("a suspect that is cancelled while it waits for its turn does not begin its
   kill(first);
   const second = await node("n4");
   const { broker } = second;
-  // Both are there, and what became of b is not known for as long as the test says: so a has the
-  // turn and waits.
-  const [bothThere, known] = [latch(), latch()];
-  const successors = broker.successors.bind(broker);
-  broker.successors = async (envelope, message) => {
-    if (envelope.id === "b") bothThere.open();
-    await (envelope.id === "b" ? known : bothThere).promise;
-    return successors(envelope, message);
-  };
+  const known = holdBack(second);
   const noted: string[] = [];
   const open = broker.documents.bind(broker);
   broker.documents = async (bucket) => {

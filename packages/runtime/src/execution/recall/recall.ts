@@ -1,6 +1,8 @@
 import type { JobEnd } from "@millrace/core";
+import type { HolderSeen } from "../../presence/holder.ts";
 import type { JobInHand } from "../job-in-hand.ts";
 import { lookForEnd } from "./look-for-end.ts";
+import { toldWhenLong } from "./told-when-long.ts";
 
 /**
  * The end of a job that is over already; or that it runs, on a node that may end it without a run;
@@ -33,7 +35,10 @@ export async function recall(of: JobInHand): Promise<Recalled> {
     host.hasInHand(delivery) ||
     (await host.recentEnds.concerns(envelope, message));
   if (mayBeOver) of.sharedSince = envelope.sharedSince ?? Math.floor(message.storedAt);
-  if (mayBeOver) await waitBehindEarlier(of);
+  if (mayBeOver && host.hasInHand(delivery))
+    await toldWhenLong(of, waitBehindEarlier(of), (waiting) =>
+      host.log.warn(waiting, "a job that came again waits for the end of its run on this node"),
+    );
   if (!isWanted(of)) return { isPoison: false };
   const end = mayBeOver ? (await lookForEnd(host.broker, envelope, message)).end : undefined;
   const isPoisonous = end === undefined && (await isPoison(of));
@@ -85,9 +90,19 @@ async function isPoison(of: JobInHand): Promise<boolean> {
   const holder = await host.begunRuns.begun(envelope, delivery.message);
   of.isQuarantined = holder !== undefined;
   if (holder === undefined) return false;
-  const since = await host.broker.serverNow();
+  return toldWhenLong(of, wasTakenDown(of, holder), (waiting) =>
+    host.log.warn(
+      { ...waiting, holder: holder.node },
+      "a job waits: it may have ended the node that ran it last, or that node lives",
+    ),
+  );
+}
+
+async function wasTakenDown(of: JobInHand, holder: HolderSeen): Promise<boolean> {
+  const { broker, begunRuns } = of.host;
+  const since = await broker.serverNow();
   while (isWanted(of)) {
-    const takenDown = await host.begunRuns.wasTakenDown(holder, since);
+    const takenDown = await begunRuns.wasTakenDown(holder, since);
     if (takenDown !== undefined) return takenDown;
     // A heartbeat will tell, or that there is none.
     await of.rest(FATE_PAUSE);
