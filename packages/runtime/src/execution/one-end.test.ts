@@ -8,7 +8,7 @@ import {
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
 import { buryElsewhere } from "../fixtures/bury-elsewhere.ts";
-import { latch, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
+import { latch, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
 /**
  * A job that runs until it is told how to end, while another run of it, on a node that the server
@@ -190,6 +190,24 @@ test("another run has succeeded in a second outage in which this one was to go o
   await stopped;
   expect(await scene.left()).toEqual({ ends: ["succeeded by n2"], letters: 0, unsettled: 0 });
   expect(scene.server.queue(QUEUE).stored).toEqual([]);
+});
+
+test("a job comes after an outage in which the server may have forgotten who has it, and another run buries it while it runs here: it does not go on", async () => {
+  const clock = new SimulatedClock();
+  const server = new MemoryServer(clock);
+  const job = defineJob({ name: "t.job", queue: QUEUE }).handler(() => latch().promise);
+  const { node, broker, enqueue, history } = makeNode({ jobs: [job], clock, server });
+  await broker.queues.ensure(QUEUE);
+  await enqueue("t.job");
+  await node.start();
+  await clock.advance("5s");
+  buryElsewhere(server);
+  const stopped = node.stop({ immediate: true });
+  await clock.advance("10s");
+  await stopped;
+  const left = (await history()).map(({ state, outcome }) => `${state} ${outcome}`);
+  expect(left).toEqual(["dead buried"]);
+  expect(await broker.deadLetters.list()).toHaveLength(1);
 });
 
 test.each(["before it was known what the server had forgotten", "and it is known"])(

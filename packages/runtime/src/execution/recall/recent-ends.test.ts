@@ -211,6 +211,10 @@ test("what was stored before an outage may have been handed out before it", asyn
   reads[1]?.resolve([]);
   await vi.waitFor(() => expect(ends.reachesBack({ storedAt })).toBe(true), PATIENT);
   expect(ends.reachesBack({ storedAt: STORED_AT + 1_001 })).toBe(false);
+  const readAt = STORED_AT + 1_000;
+  expect(ends.mayBeElsewhere({ storedAt }, readAt + 600_000)).toBe(true);
+  expect(ends.mayBeElsewhere({ storedAt }, readAt + 600_001)).toBe(false);
+  expect(ends.mayBeElsewhere({ storedAt: readAt + 1 }, readAt + 2)).toBe(false);
 });
 
 test("a job for later that is stored soon after an outage may be a copy of one that has left the queue: it is asked about", async () => {

@@ -148,6 +148,16 @@ export class RecentEnds {
   }
 
   /**
+   * Whether the server may have forgotten who has it: such a message comes again soon after the
+   * outage, and the other may still run it, for however long that takes.
+   *
+   * @param cameAt epoch milliseconds
+   */
+  mayBeElsewhere(message: Pick<QueueMessage, "storedAt">, cameAt: number): boolean {
+    return this.reachesBack(message) && cameAt <= this.#outageBefore + REMEMBERED_MS;
+  }
+
+  /**
    * The first message of a job for later leaves the queue at once, and a copy would come due in the
    * same moment: two runs side by side, which no fence can tell apart.
    */

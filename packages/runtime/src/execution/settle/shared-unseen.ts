@@ -18,12 +18,13 @@ const GOES_ON: ReadonlySet<Outcome["kind"]> = new Set<Outcome["kind"]>([
  * @returns since when, by the broker's clock
  */
 export function sharedUnseenSince(
-  { host: { recentEnds }, delivery: { message }, losses }: JobInHand,
+  { host: { recentEnds }, delivery: { message }, losses, cameAt }: JobInHand,
   { from, outcome }: SettlementInput,
 ): number | undefined {
   const isElsewhere = outcome.kind === "deferred" && outcome.elsewhere === true;
   const mayBeShared =
     recentEnds.losses !== losses ||
+    recentEnds.mayBeElsewhere(message, cameAt) ||
     (from === "queued" && (isElsewhere || recentEnds.reachesBack(message)));
   return GOES_ON.has(outcome.kind) && mayBeShared ? Math.floor(message.storedAt) : undefined;
 }
