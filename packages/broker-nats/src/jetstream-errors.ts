@@ -58,7 +58,14 @@ export function asMillraceError(thrown: unknown, doing: string): MillraceError {
       `Could not ${doing}: the server did not answer in time. Try again.`,
       options,
     );
-  if (deniedOperation(thrown) !== undefined)
+  const denied = deniedPart(thrown);
+  if (denied === "answer")
+    return new MillraceError(
+      "permission-denied",
+      `Could not ${doing}, or not hear that it was done: the user of this connection may not subscribe to its inbox, where answers go. Grant it that.`,
+      options,
+    );
+  if (denied !== undefined)
     return new MillraceError(
       "permission-denied",
       `Could not ${doing}: the user of this connection may not. Grant it the subject.`,
@@ -112,10 +119,12 @@ function isTimeout(thrown: unknown): boolean {
   );
 }
 
-/** What the user may not do: a request is denied its subject, or its inbox, where answers go. */
-export function deniedOperation(thrown: unknown): "publish" | "subscription" | undefined {
-  const denied = thrown instanceof PermissionViolationError ? thrown : (thrown as Error)?.cause;
-  return denied instanceof PermissionViolationError ? denied.operation : undefined;
+/** What the user may not do: ask, or listen to the inbox to which the answer of a request goes. */
+export function deniedPart(thrown: unknown): "itself" | "answer" | undefined {
+  if (thrown instanceof PermissionViolationError) return "itself";
+  const cause = thrown instanceof Error ? thrown.cause : undefined;
+  if (!(cause instanceof PermissionViolationError)) return undefined;
+  return cause.operation === "subscription" ? "answer" : "itself";
 }
 
 /** The client keeps this class to itself. */

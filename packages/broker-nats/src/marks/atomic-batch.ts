@@ -1,7 +1,7 @@
 import { type Msg, type NatsConnection, NoRespondersError, RequestError } from "@nats-io/nats-core";
 import { randomBytes } from "node:crypto";
 import { MillraceError } from "../errors.ts";
-import { asMillraceError, deniedOperation } from "../jetstream-errors.ts";
+import { asMillraceError, deniedPart } from "../jetstream-errors.ts";
 import type { OutgoingMessage } from "../publish/batch.ts";
 import { JetStreamRefusal, judgePubAck } from "../publish/pub-ack.ts";
 import { encodeHeaders, rawHeaders } from "../wire/headers.ts";
@@ -86,7 +86,7 @@ export function refusalCode({ cause }: MillraceError): number | undefined {
 /** The server may have the last message: whether it is stored is not known. */
 function afterSending(error: unknown): MillraceError {
   const known = asMillraceError(error, "store jobs together");
-  const isDeaf = deniedOperation(error) === "subscription";
+  const isDeaf = deniedPart(error) === "answer";
   if (!isDeaf && known.code !== "request-timeout" && known.code !== "jetstream-failed")
     return known;
   const why = isDeaf ? " The NATS user may not subscribe to its inbox, where answers go." : "";
