@@ -6,7 +6,7 @@ const FIRST_MS = 15_000;
 const MOST_MS = 10 * 60_000;
 
 /** Of a job that waits, for the log. */
-export interface Waiting {
+interface Waiting {
   readonly job: string;
   readonly queue: string;
   readonly name: string;
