@@ -6,8 +6,11 @@ interface Seen {
   readonly own?: boolean | undefined;
 }
 
-/** A generation's message id, and when the first message of its enqueue was stored. */
-const OF_ENQUEUE = /^(millrace\/.+\/\d+)\/(\d+)$/;
+/**
+ * A generation's message id, when the first message of its enqueue was stored, and where that lay
+ * if it had a key of its own.
+ */
+const OF_ENQUEUE = /^(millrace\/.+\/\d+)\/(\d+)(?:@(\d+))?$/;
 
 /**
  * A stream's memory of message ids. What a crash leaves of it is what the stream's stored messages
@@ -31,19 +34,23 @@ export class DedupeWindow {
 
   /**
    * The same of what a job goes on with, whose id here names the first message of its enqueue: two
-   * first messages within this time are of one enqueue, and the real queue knows them as one.
+   * first messages within this time are of one enqueue, and the real queue knows them as one. What
+   * had a key of its own is nobody's duplicate, as `isSameEnqueue` says.
    */
   recallEnqueue(id: string, nowMs: number): Seen | undefined {
     const known = this.recall(id, nowMs);
-    const [, of, first] = OF_ENQUEUE.exec(id) ?? [];
+    const [, of, first, place] = OF_ENQUEUE.exec(id) ?? [];
     if (known !== undefined || of === undefined) return known;
-    const prefix = `${of}/`;
-    for (const [other, seen] of this.#seen)
+    for (const [other, seen] of this.#seen) {
+      if (!other.startsWith(`${of}/`)) continue;
+      const [, ofOther, firstOther, placeOther] = OF_ENQUEUE.exec(other) ?? [];
       if (
-        other.startsWith(prefix) &&
-        Math.abs(Number(first) - Number(other.slice(prefix.length))) < this.windowMs
+        ofOther === of &&
+        placeOther === place &&
+        Math.abs(Number(first) - Number(firstOther)) < this.windowMs
       )
         return seen;
+    }
     return undefined;
   }
 

@@ -108,8 +108,10 @@ export function requeueOf(
 /** Its id names its enqueue: another job may have the id once the queue has forgotten it. */
 function ownPublication(envelope: Envelope, body: Uint8Array): NewMessage {
   const publication = publicationOf(envelope, "runtime", body);
-  if (envelope.firstStoredAt === undefined) return publication;
-  const messageId = `${publication.messageId}/${envelope.firstStoredAt}`;
+  const { firstStoredAt, unkeyed } = envelope;
+  if (firstStoredAt === undefined) return publication;
+  const place = unkeyed === undefined ? "" : `@${unkeyed}`;
+  const messageId = `${publication.messageId}/${firstStoredAt}${place}`;
   return {
     ...publication,
     messageId,
