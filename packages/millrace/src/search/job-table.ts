@@ -1,17 +1,9 @@
 import type { StatementSync } from "node:sqlite";
 import type { FailureCauses } from "./failure-causes.ts";
 import type { HeardTable } from "./heard-table.ts";
-import type { Cargo, News } from "./index-calls.ts";
-import {
-  type JobRow,
-  leafRows,
-  leavesOf,
-  type NewRow,
-  rowOf,
-  withCargo,
-  withCause,
-  wordsOf,
-} from "./index-rows.ts";
+import type { News } from "./index-calls.ts";
+import { type JobRow, leafRows, leavesOf, type NewRow, withCargo, wordsOf } from "./index-rows.ts";
+import { learn } from "./learn.ts";
 
 const COLUMNS = [
   ...["queue", "id", "name", "state", "attempts", "at", "created_at", "life", "record", "arrival"],
@@ -36,67 +28,13 @@ export class JobTable {
 
   learn(news: News): void {
     const found = this.#find(news);
-    const isSame =
-      found !== undefined &&
-      (news.createdAt === 0 || news.createdAt === found.created_at) &&
-      (news.life === found.life || news.kind === "heard" || news.kind === "cargo");
-    const isLater =
-      found === undefined ||
-      news.createdAt > found.created_at ||
-      (news.createdAt === found.created_at && news.life > found.life);
-    switch (news.kind) {
-      case "heard":
-        if (found !== undefined && isSame) this.#load(found, news.cargo);
-        else if (isLater) this.#heard.remember(news);
-        return;
-      case "cargo":
-        // A letter does not say of which enqueue it is.
-        if (found !== undefined && isSame && (news.createdAt > 0 || found.state === "dead"))
-          this.#load(found, news.cargo);
-        else if (found === undefined && news.job !== undefined)
-          this.#put(undefined, withCargo(rowOf(news.job, placeOf(news, 0, 0)), news.cargo));
-        return;
-      case "record":
-        this.#learnRecord(found, news, { isSame, isLater });
-        return;
-      case "arrival":
-        if (found !== undefined && isSame) {
-          this.#prepare("update job set arrival = max(arrival, ?) where key = ?").run(
-            ...[news.position, found.key],
-          );
-          this.#load(found, news.job);
-        } else if (isLater) {
-          const row = rowOf(news.job, placeOf(news, found?.record ?? 0, news.position));
-          const isNextLife = found !== undefined && found.created_at === news.createdAt;
-          const causes = isNextLife ? found.causes : null;
-          this.#put(found, { ...withCargo(row, news.job), causes });
-        }
-    }
-  }
-
-  #learnRecord(
-    found: JobRow | undefined,
-    news: Extract<News, { readonly kind: "record" }>,
-    { isSame, isLater }: { readonly isSame: boolean; readonly isLater: boolean },
-  ): void {
-    const isOfIt =
-      found !== undefined && (news.createdAt === 0 || news.createdAt === found.created_at);
-    const causes = withCause(isOfIt ? found.causes : null, news.cause?.fingerprint);
-    if (found !== undefined && isSame && news.position > found.record) {
-      const { created_at, tags, payload, arrival } = found;
-      const row = rowOf(news.job, placeOf(news, news.position, arrival));
-      this.#put(found, { ...row, created_at, tags, payload, causes });
-    } else if (isLater) {
-      const row = rowOf(news.job, placeOf(news, news.position, 0));
-      const kept = isOfIt ? { tags: found.tags, payload: found.payload } : {};
-      this.#put(found, { ...row, ...kept, causes });
-    } else if (isOfIt && causes !== found.causes) this.#put(found, { ...found, causes });
-  }
-
-  /** What it carries, where nobody has said so yet. */
-  #load(found: JobRow, cargo: Cargo): void {
-    if (found.payload !== null || cargo.payload === undefined) return;
-    this.#put(found, withCargo(found, cargo));
+    const learnt = learn(found, news);
+    if (learnt?.kind === "row") this.#put(found, learnt.row);
+    else if (learnt?.kind === "heard") this.#heard.remember(learnt.heard);
+    else if (learnt?.kind === "arrival")
+      this.#prepare("update job set arrival = ? where key = ?").run(
+        ...[learnt.arrival, found?.key ?? 0],
+      );
   }
 
   #put(found: JobRow | undefined, given: NewRow): void {
@@ -174,12 +112,4 @@ export class JobTable {
     const remove = this.#prepare("delete from leaf where path = ? and value = ? and job = ?");
     for (const [path, value] of leafRows(leavesOf(payload))) remove.run(path, value, key);
   }
-}
-
-function placeOf(
-  { createdAt, life }: Pick<News, "createdAt" | "life">,
-  record: number,
-  arrival: number,
-): Pick<NewRow, "created_at" | "life" | "record" | "arrival"> {
-  return { created_at: createdAt, life, record, arrival };
 }
