@@ -9,7 +9,7 @@ import { isSiteAddress } from "./site-address.mjs";
 /** Files that are started by their name: as threads, or by a thread. They lie in `dist` itself. */
 const STARTED = {
   "broker-nats": ["lease/lease-worker", "lease/thread-lease"],
-  millrace: ["search/index-worker"],
+  millrace: ["search/sqlite/index-worker"],
   runtime: ["thread/thread-main"],
   telemetry: ["records/sqlite/sqlite-worker", "tracing/thread-tracing"],
 };

@@ -561,6 +561,7 @@ export {
 export { type Logger, silentLogger } from "./log/logger.ts";
 export { type LogMethod, wrapLogger } from "./log/wrap-logger.ts";
 export { plainFields } from "./log/plain-fields.ts";
+export { storable, storableJson } from "./log/storable-json.ts";
 export { unfailingLogger } from "./log/unfailing-logger.ts";
 export {
   type CounterName,

@@ -2,7 +2,7 @@ import { MillraceError } from "@millrace/core";
 import { createMask } from "@millrace/telemetry/masking";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { IndexThread } from "./index-thread.ts";
+import { IndexThread } from "./sqlite/index-thread.ts";
 import { type JobIndex, openJobIndex } from "./job-index.ts";
 
 test.each([

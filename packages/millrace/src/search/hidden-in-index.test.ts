@@ -7,7 +7,7 @@ import {
 import { createMask, showValue } from "@millrace/telemetry/masking";
 import { expect, onTestFinished, test } from "vitest";
 import { NOTHING_READ } from "./index-calls.ts";
-import { IndexStore } from "./index-store.ts";
+import { IndexStore } from "./sqlite/index-store.ts";
 import { arrivalNews, heardNews, letterNews, recordNews } from "./news-of.ts";
 
 const SHOW = showValue(false, createMask());

@@ -95,14 +95,14 @@ export interface IndexSize {
   readonly oldestAt?: number;
 }
 
-/** What the thread is asked, one thing at a time, and what it answers. */
+/** What an index is asked, and what it answers. */
 export interface IndexCalls {
-  /** The file may be kept by another process: then it is read as far as that one is. */
+  /** Another process may keep it: then it is read as far as that one is. */
   open(given: { readonly identity: string; readonly maxBytes: number }): {
     readonly cursors: Cursors;
     readonly isKept: boolean;
   };
-  /** Another thread than before has nothing open; nor has one whose file is damaged. */
+  /** Not in another thread than before, in a damaged file, or where another process keeps it now. */
   isOpen(given: object): boolean;
   /** @returns whether it is larger now than it may be */
   write(given: { readonly news: readonly News[]; readonly cursors: Cursors }): boolean;
@@ -123,6 +123,17 @@ export interface IndexCalls {
 }
 
 export type IndexCallName = keyof IndexCalls;
+
+/** Where an index is kept: what it is asked, and what it answers. */
+export interface AskedIndex {
+  /** @throws MillraceError `index-failed`; FilterError */
+  ask<Name extends IndexCallName>(
+    name: Name,
+    given: Parameters<IndexCalls[Name]>[0],
+  ): Promise<ReturnType<IndexCalls[Name]>>;
+  /** Closes it. */
+  end(): Promise<void>;
+}
 
 export interface IndexCall {
   readonly name: IndexCallName;

@@ -2,7 +2,7 @@ import { type Envelope, MillraceError, type PlacedRecord, UNSETTLED } from "@mil
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { IndexFollower } from "./index-follower.ts";
-import { IndexThread } from "./index-thread.ts";
+import { IndexThread } from "./sqlite/index-thread.ts";
 
 /** Less than can be held, and more than half of it. */
 const MANY = 15_000;
@@ -66,7 +66,7 @@ test("a queue that can't be read keeps no other from the index, and is told of a
     return stretch(query);
   };
   const follower = new IndexFollower({
-    ...{ broker, clock, thread, identity: "", keepMs: 86_400_000, maxBytes: 2 ** 30 },
+    ...{ broker, clock, index: thread, identity: "", keepMs: 86_400_000, maxBytes: 2 ** 30 },
     show: (value) => value,
   });
   await follower.open();
@@ -92,7 +92,7 @@ async function followedHistory() {
     return { oldest, newest, until: found.at(-1)?.position ?? newest, records: found };
   };
   const follower = new IndexFollower({
-    ...{ broker, clock, thread, identity: "", keepMs: 1e13, maxBytes: 2 ** 30 },
+    ...{ broker, clock, index: thread, identity: "", keepMs: 1e13, maxBytes: 2 ** 30 },
     show: (value) => value,
   });
   await follower.open();
@@ -170,7 +170,7 @@ async function hearing() {
     return Promise.resolve({ stop: () => Promise.resolve() });
   };
   const follower = new IndexFollower({
-    ...{ broker, clock, thread, identity: "", keepMs: 86_400_000, maxBytes: 2 ** 30 },
+    ...{ broker, clock, index: thread, identity: "", keepMs: 86_400_000, maxBytes: 2 ** 30 },
     show: (value) => value,
   });
   await follower.open();

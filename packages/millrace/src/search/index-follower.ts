@@ -1,15 +1,14 @@
 import { type Broker, type Clock, MillraceError, type Stoppable } from "@millrace/core";
 import type { ShowValue } from "@millrace/telemetry/masking";
 import { HeldNews } from "./held-news.ts";
-import { type Cursors, type News, NOTHING_READ } from "./index-calls.ts";
-import type { IndexThread } from "./index-thread.ts";
+import { type AskedIndex, type Cursors, type News, NOTHING_READ } from "./index-calls.ts";
 import { readElsewhere } from "./kept-elsewhere.ts";
 import { arrivalNews, letterNews, recordNews, waitingNews } from "./news-of.ts";
 
 export interface FollowerOptions {
   readonly broker: Broker;
   readonly clock: Clock;
-  readonly thread: IndexThread;
+  readonly index: AskedIndex;
   readonly show: ShowValue;
   readonly identity: string;
   readonly keepMs: number;
@@ -87,8 +86,8 @@ export class IndexFollower {
   }
 
   async open(): Promise<void> {
-    const { thread, identity, maxBytes } = this.#options;
-    const { cursors, isKept } = await thread.ask("open", { identity, maxBytes });
+    const { index, identity, maxBytes } = this.#options;
+    const { cursors, isKept } = await index.ask("open", { identity, maxBytes });
     this.#begin(cursors);
     this.#isKept = isKept;
     this.#newest = cursors.position;
@@ -101,13 +100,13 @@ export class IndexFollower {
   }
 
   isOpen(): Promise<boolean> {
-    return this.#options.thread.ask("isOpen", {});
+    return this.#options.index.ask("isOpen", {});
   }
 
   async clear(): Promise<void> {
     if (!this.#isKept)
       throw new MillraceError("index-failed", "Another process keeps the index: ask that one.");
-    await this.#options.thread.ask("clear", {});
+    await this.#options.index.ask("clear", {});
     this.#begin(NOTHING_READ);
     this.#clearedAt = this.#options.clock.monotonic();
     this.#isCutOff = false;
@@ -143,7 +142,7 @@ export class IndexFollower {
     if (this.#isFresh) await this.#readWaiting();
     // Each had its record before it left its queue, and the history was read since.
     for (const [queue, { oldest, newest }] of ends)
-      await this.#options.thread.ask("dropGone", { queue, oldest, newest });
+      await this.#options.index.ask("dropGone", { queue, oldest, newest });
     await this.#prune(false);
     this.#isFresh = false;
     if (failure !== undefined) throw failure;
@@ -324,17 +323,17 @@ export class IndexFollower {
   }
 
   async #prune(isTooLarge: boolean): Promise<void> {
-    const { clock, thread, keepMs } = this.#options;
+    const { clock, index, keepMs } = this.#options;
     if (!isTooLarge && clock.monotonic() - this.#prunedAt < PRUNE_MS) return;
     this.#prunedAt = clock.monotonic();
     const now = clock.now();
-    await thread.ask("prune", { before: now - keepMs, heardBefore: now - HEARD_KEPT_MS });
+    await index.ask("prune", { before: now - keepMs, heardBefore: now - HEARD_KEPT_MS });
   }
 
   async #write(news: readonly News[], cursors: Cursors): Promise<void> {
     this.#goOn();
     const isNew = news.length > 0 || cursors !== this.#cursors;
-    const isTooLarge = isNew && (await this.#options.thread.ask("write", { news, cursors }));
+    const isTooLarge = isNew && (await this.#options.index.ask("write", { news, cursors }));
     this.#cursors = cursors;
     if (isTooLarge) await this.#prune(true);
   }

@@ -17,9 +17,10 @@ import { printOf } from "../config/mask-of.ts";
 import { type Completion, completeFilter } from "../filter/complete-filter.ts";
 import { askedFailures, type FailuresQuery } from "./failures-query.ts";
 import { IndexFollower } from "./index-follower.ts";
-import type { EndedRate, RatesQuery } from "./index-calls.ts";
+import type { AskedIndex, EndedRate, RatesQuery } from "./index-calls.ts";
 import { problemOf } from "./index-problem.ts";
-import { IndexThread } from "./index-thread.ts";
+import { indexAt } from "./index-at.ts";
+import { isOutage } from "./postgres/postgres-database.ts";
 import { MaskedIndex } from "./masked-again.ts";
 import { IndexWaiters } from "./index-waiters.ts";
 import { FIELD_WORDS, type IndexedJob } from "./indexed-job.ts";
@@ -32,6 +33,11 @@ export interface JobIndexOptions {
   readonly namespace?: string;
   /** A SQLite file. Default: one without a name, which goes with the process. */
   readonly path?: string;
+  /**
+   * Instead of a file, the URL of a PostgreSQL database, which several dashboards share:
+   * `postgres://user:password@host/database`. Needs the package `pg`.
+   */
+  readonly postgres?: string;
   /** Jobs that have stood as they are for longer are forgotten. Default: 7 days. */
   readonly keepMs?: number;
   /** Of more, the oldest are forgotten. Default: 1 GiB. */
@@ -125,8 +131,8 @@ const SOON_MS = 250;
 const LATE_MS = 5_000;
 
 const OPTION_NAMES = optionNames<JobIndexOptions>({
-  ...{ broker: true, namespace: true, path: true, keepMs: true, maxBytes: true, mask: true },
-  ...{ clock: true, onDefect: true },
+  ...{ broker: true, namespace: true, path: true, postgres: true, keepMs: true, maxBytes: true },
+  ...{ mask: true, clock: true, onDefect: true },
 });
 const SEARCH_NAMES = optionNames<JobSearch>({
   ...{ where: true, state: true, queue: true, limit: true },
@@ -150,34 +156,40 @@ const STATES = ["queued", "succeeded", "requeued", "dead", "expired", "cancelled
 export async function openJobIndex(options: JobIndexOptions): Promise<JobIndex> {
   refuseUnknown(options, OPTION_NAMES, "openJobIndex()");
   const { broker, clock = systemClock, path = "", mask, namespace = "", onDefect } = options;
+  const { postgres } = options;
   const { keepMs = 7 * DAY_MS, maxBytes = GIB } = options;
   requireMethod(broker, "broker", "onStatus");
   if (typeof mask !== "function")
     throw new MillraceError("invalid-option", "mask: must be a mask, such as millrace.mask.");
   requireCount(keepMs, "keepMs");
   requireCount(maxBytes, "maxBytes");
-  const thread = await IndexThread.start(path);
+  const index = await indexAt({ path, postgres });
   const show = showValue(false, mask);
   const print = printOf(mask);
   const follower = new IndexFollower({
-    ...{ broker, clock, thread, keepMs, maxBytes, show },
+    ...{ broker, clock, index, keepMs, maxBytes, show },
     // Of which fleet, and what is hidden in it.
     identity: JSON.stringify([namespace, print]),
   });
-  const masked = new MaskedIndex(thread, path === "" || print !== undefined ? undefined : show);
+  // Only what goes with the process is sure to be of this mask.
+  const isOwn = postgres === undefined && path === "";
+  const masked = new MaskedIndex(index, isOwn || print !== undefined ? undefined : show);
   try {
     await follower.open();
   } catch (error) {
-    await thread.end();
-    throw error;
+    // It is opened in each round, then.
+    if (!isOutage(error)) {
+      await index.end();
+      throw error;
+    }
   }
-  return new FollowedIndex({ broker, clock, thread, masked, follower, onDefect });
+  return new FollowedIndex({ broker, clock, index, masked, follower, onDefect });
 }
 
 interface IndexParts {
   readonly broker: Broker;
   readonly clock: Clock;
-  readonly thread: IndexThread;
+  readonly index: AskedIndex;
   readonly masked: MaskedIndex;
   readonly follower: IndexFollower;
   readonly onDefect: ((error: unknown) => void) | undefined;
@@ -214,7 +226,7 @@ class FollowedIndex implements JobIndex {
     refuseUnknown(query, RATES_NAMES, "rates()");
     requireCount(query.since, "since", 0);
     requireCount(query.stepMs, "stepMs", MINUTE_MS);
-    return this.#parts.thread.ask("rates", query);
+    return this.#parts.index.ask("rates", query);
   }
 
   async failures(query: FailuresQuery = {}): Promise<readonly FailureGroup[]> {
@@ -228,7 +240,7 @@ class FollowedIndex implements JobIndex {
   }
 
   async status(): Promise<JobIndexStatus> {
-    const size = await this.#parts.thread.ask("size", {});
+    const size = await this.#parts.index.ask("size", {});
     const { position, newest, behind, unheard } = this.#parts.follower.progress;
     const problem = this.#problem;
     const isBehind = this.#isBehind || this.#parts.follower.isFresh;
@@ -259,7 +271,7 @@ class FollowedIndex implements JobIndex {
     this.#parts.follower.stop();
     this.#ring();
     await this.#running;
-    await this.#parts.thread.end();
+    await this.#parts.index.end();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -5,8 +5,7 @@ import { filterTest } from "../filter/filter-test.ts";
 import { readFilter } from "../filter/read-filter.ts";
 import { CAUSE_FIELDS } from "./cause-row.ts";
 import type { AskedFailures } from "./failures-query.ts";
-import type { IndexCalls, IndexSearch } from "./index-calls.ts";
-import type { IndexThread } from "./index-thread.ts";
+import type { AskedIndex, IndexCalls, IndexSearch } from "./index-calls.ts";
 import { type IndexedJob, INDEX_FIELDS } from "./indexed-job.ts";
 
 const MOST = 10_000;
@@ -21,20 +20,20 @@ type Found = ReturnType<IndexCalls["search"]>;
  * @param show undefined: it is the same mask
  */
 export class MaskedIndex {
-  readonly #thread: IndexThread;
+  readonly #index: AskedIndex;
   readonly #show: ShowValue | undefined;
 
-  constructor(thread: IndexThread, show: ShowValue | undefined) {
-    this.#thread = thread;
+  constructor(index: AskedIndex, show: ShowValue | undefined) {
+    this.#index = index;
     this.#show = show;
   }
 
   async search(asked: IndexSearch): Promise<Found> {
     const show = this.#show;
-    if (show === undefined) return this.#thread.ask("search", asked);
+    if (show === undefined) return this.#index.ask("search", asked);
     const { filter, limit, now } = asked;
     for (let most = limit; ; most = Math.min(MOST, most * MORE)) {
-      const { jobs, more } = await this.#thread.ask("search", { ...asked, limit: most });
+      const { jobs, more } = await this.#index.ask("search", { ...asked, limit: most });
       const fits =
         filter === undefined ? () => true : filterTest(readFilter(filter), now, INDEX_FIELDS);
       const fitting = jobs.map((job) => shownJob(job, show)).filter(fits);
@@ -46,7 +45,7 @@ export class MaskedIndex {
   }
 
   async failures(asked: AskedFailures): Promise<readonly FailureGroup[]> {
-    const groups = await this.#thread.ask("failures", asked);
+    const groups = await this.#index.ask("failures", asked);
     const show = this.#show;
     if (show === undefined) return groups;
     const { where, now } = asked;
@@ -61,7 +60,7 @@ export class MaskedIndex {
   }
 
   async known(): Promise<KnownValues> {
-    const known = await this.#thread.ask("known", {});
+    const known = await this.#index.ask("known", {});
     const show = this.#show;
     if (show === undefined) return known;
     return { ...known, tag: shownTags(known["tag"] ?? [], show) };

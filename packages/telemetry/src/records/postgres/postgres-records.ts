@@ -5,13 +5,13 @@ import {
   requireCount,
   requireText,
   shownValue,
+  storableJson,
 } from "@millrace/core";
 import type { Pool } from "pg";
 import { isRecord } from "../parse-record.ts";
 import type { RecordHandler } from "../record-handler.ts";
 import { selectFrom } from "./postgres-query.ts";
 import { createTable, deleteOldFrom, insertInto } from "./postgres-schema.ts";
-import { storableJson } from "./storable-json.ts";
 
 /** Which database and table hold the records, and for how long. */
 export interface PostgresOptions {

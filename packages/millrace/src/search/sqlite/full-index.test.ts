@@ -6,11 +6,11 @@ import type { PlacedRecord } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { HeldIndex } from "./held-index.ts";
-import { type News, NOTHING_READ } from "./index-calls.ts";
-import { IndexFollower } from "./index-follower.ts";
+import { type News, NOTHING_READ } from "../index-calls.ts";
+import { IndexFollower } from "../index-follower.ts";
 import { IndexStore } from "./index-store.ts";
 import { IndexThread } from "./index-thread.ts";
-import { recordNews } from "./news-of.ts";
+import { recordNews } from "../news-of.ts";
 
 const MIB = 2 ** 20;
 const WORDS = "lorem ipsum dolor ".repeat(20);
@@ -48,7 +48,7 @@ test("an index is about as large as it may be while it reads a long history, and
   const thread = await IndexThread.start(path);
   onTestFinished(() => thread.end());
   const follower = new IndexFollower({
-    ...{ broker, clock, thread, identity: "", keepMs: 1e10, maxBytes: 4 * MIB },
+    ...{ broker, clock, index: thread, identity: "", keepMs: 1e10, maxBytes: 4 * MIB },
     show: (value) => value,
   });
   await follower.open();

@@ -1,13 +1,19 @@
 import { isBuiltin } from "node:module";
 import { Worker } from "node:worker_threads";
 import { AskedThread, MillraceError, threadFile } from "@millrace/core";
-import { FilterError } from "../filter/filter-error.ts";
-import type { IndexAnswer, IndexCall, IndexCallName, IndexCalls } from "./index-calls.ts";
+import { FilterError } from "../../filter/filter-error.ts";
+import type {
+  AskedIndex,
+  IndexAnswer,
+  IndexCall,
+  IndexCallName,
+  IndexCalls,
+} from "../index-calls.ts";
 
 const YOUNG_MB = 16;
 
 /** Asks the thread that holds the index, one call at a time. */
-export class IndexThread {
+export class IndexThread implements AskedIndex {
   readonly #path: string;
   readonly #thread: AskedThread<IndexCall, IndexAnswer>;
 
@@ -40,7 +46,6 @@ export class IndexThread {
     return new IndexThread(path);
   }
 
-  /** @throws MillraceError `index-failed`; FilterError */
   async ask<Name extends IndexCallName>(
     name: Name,
     given: Parameters<IndexCalls[Name]>[0],

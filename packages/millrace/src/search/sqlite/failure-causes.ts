@@ -1,15 +1,18 @@
 import type { StatementSync } from "node:sqlite";
 import type { FailureGroup } from "@millrace/core";
-import { filterTest } from "../filter/filter-test.ts";
-import { readFilter } from "../filter/read-filter.ts";
-import { CAUSE_FIELDS, type CauseRow } from "./cause-row.ts";
-import type { AskedFailures } from "./failures-query.ts";
-import type { News } from "./index-calls.ts";
-import { causesOfRow, type NewRow } from "./index-rows.ts";
-
-const HOUR_MS = 3_600_000;
-/** Where each start of a node has a name of its own, there may be very many. */
-const MOST_NODES = 20;
+import { filterTest } from "../../filter/filter-test.ts";
+import { readFilter } from "../../filter/read-filter.ts";
+import {
+  CAUSE_FIELDS,
+  type CauseRow,
+  FailedOver,
+  type FailedRow,
+  groupOf,
+  HOUR_MS,
+} from "../cause-row.ts";
+import type { AskedFailures } from "../failures-query.ts";
+import type { News } from "../index-calls.ts";
+import { causesOfRow, type NewRow } from "../index-rows.ts";
 
 type Of = Pick<NewRow, "queue" | "name" | "causes">;
 
@@ -98,46 +101,16 @@ export class FailureCauses {
     ).iterate(...wanted.map(({ value }) => value));
     const found: FailureGroup[] = [];
     for (const row of rows) {
-      const of = row as unknown as Omit<CauseRow, "nodes">;
-      if (fits({ ...of, nodes: () => this.#nodes(of.key).map(({ node }) => node) }))
-        found.push(this.#groupOf(of));
+      const of = row as unknown as CauseRow;
+      const failed = new FailedOver(() => this.#failed(of.key));
+      if (fits({ ...of, nodes: () => failed.nodes })) found.push(groupOf(of, failed));
       if (found.length === limit) break;
     }
     return found;
   }
 
-  #groupOf(row: Omit<CauseRow, "nodes">): FailureGroup {
-    const { queue, name, error, fingerprint, pattern, frame, failures, died, jobs, message } = row;
-    const nodes = this.#nodes(row.key);
-    return {
-      ...{ queue, name, error, fingerprint, pattern },
-      ...(frame === null ? {} : { frame }),
-      ...{ failures, died, jobs, firstAt: row.first_at, lastAt: row.last_at },
-      perHour: this.#perHour(row.key),
-      nodes: nodes.slice(0, MOST_NODES),
-      nodeCount: nodes.length,
-      ...{ lastId: row.last_id, message },
-      ...(row.last_trace_id === null ? {} : { lastTraceId: row.last_trace_id }),
-    };
-  }
-
-  #perHour(cause: number): FailureGroup["perHour"] {
-    return this.#prepare(
-      "select hour, sum(failures) as failures, sum(died) as died from failed where cause = ? group by hour order by hour",
-    )
-      .all(cause)
-      .map((row) => ({
-        at: Number(row["hour"]) * HOUR_MS,
-        failures: Number(row["failures"]),
-        died: Number(row["died"]),
-      }));
-  }
-
-  #nodes(cause: number): FailureGroup["nodes"] {
-    return this.#prepare(
-      "select node, sum(failures) as count from failed where cause = ? group by node order by 2 desc, 1",
-    )
-      .all(cause)
-      .map((row) => ({ node: String(row["node"]), count: Number(row["count"]) }));
+  #failed(cause: number): readonly FailedRow[] {
+    const rows = this.#prepare("select hour, node, failures, died from failed where cause = ?");
+    return rows.all(cause) as unknown as FailedRow[];
   }
 }

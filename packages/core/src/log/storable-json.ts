@@ -12,6 +12,7 @@ export function storableJson(value: unknown): string {
   });
 }
 
-function storable(text: string): string {
+/** A text that PostgreSQL takes. */
+export function storable(text: string): string {
   return text.replaceAll("\0", "\ufffd").toWellFormed();
 }

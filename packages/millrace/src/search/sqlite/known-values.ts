@@ -1,5 +1,5 @@
 import type { StatementSync } from "node:sqlite";
-import type { KnownValues } from "../filter/complete-filter.ts";
+import type { KnownValues } from "../../filter/complete-filter.ts";
 
 const MOST = 200;
 const RECENT = "(select * from job order by at desc limit 5000)";

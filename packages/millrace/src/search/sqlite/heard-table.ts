@@ -1,6 +1,6 @@
 import type { StatementSync } from "node:sqlite";
-import type { Cargo, News } from "./index-calls.ts";
-import type { NewRow } from "./index-rows.ts";
+import type { Cargo, News } from "../index-calls.ts";
+import type { NewRow } from "../index-rows.ts";
 
 /** What a row takes beside what it holds, about. */
 const ROW_BYTES = 100;

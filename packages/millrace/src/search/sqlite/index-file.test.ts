@@ -11,8 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import { IndexStore } from "../index-store.ts";
-import { IndexThread } from "../index-thread.ts";
+import { IndexStore } from "./index-store.ts";
+import { IndexThread } from "./index-thread.ts";
 
 function folder(): string {
   const dir = mkdtempSync(join(tmpdir(), "millrace-index-"));

@@ -1,10 +1,10 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { FailureGroup } from "@millrace/core";
-import type { KnownValues } from "../filter/complete-filter.ts";
-import { filterTest } from "../filter/filter-test.ts";
-import { readFilter } from "../filter/read-filter.ts";
+import type { KnownValues } from "../../filter/complete-filter.ts";
+import { filterTest } from "../../filter/filter-test.ts";
+import { readFilter } from "../../filter/read-filter.ts";
 import { EndedRates } from "./ended-rates.ts";
-import type { AskedFailures } from "./failures-query.ts";
+import type { AskedFailures } from "../failures-query.ts";
 import { FailureCauses } from "./failure-causes.ts";
 import { HeardTable } from "./heard-table.ts";
 import {
@@ -15,14 +15,15 @@ import {
   type News,
   NOTHING_READ,
   type RatesQuery,
-} from "./index-calls.ts";
-import { openIndexFile, openKeptFile } from "./file/index-file.ts";
-import { isOf, metaOf, setMeta } from "./file/index-meta.ts";
-import { jobOf, type JobRow } from "./index-rows.ts";
-import { type IndexedJob, INDEX_FIELDS } from "./indexed-job.ts";
+} from "../index-calls.ts";
+import { SQLITE } from "./sqlite-dialect.ts";
+import { openIndexFile, openKeptFile } from "./index-file.ts";
+import { isOf, metaOf, setMeta } from "./index-meta.ts";
+import { jobOf, type JobRow } from "../index-rows.ts";
+import { type IndexedJob, INDEX_FIELDS } from "../indexed-job.ts";
 import { JobTable } from "./job-table.ts";
 import { knownValues } from "./known-values.ts";
-import { narrow } from "./narrow.ts";
+import { narrow } from "../narrow.ts";
 
 /** Rows that one statement deletes. */
 const PRUNE_BATCH = 1_000;
@@ -103,7 +104,7 @@ export class IndexStore {
   } {
     const tree = filter === undefined ? undefined : readFilter(filter);
     const fits = tree === undefined ? () => true : filterTest(tree, now, INDEX_FIELDS);
-    const narrowed = tree === undefined ? undefined : narrow(tree, now);
+    const narrowed = tree === undefined ? undefined : narrow(tree, now, SQLITE);
     const wanted = [
       ...(state === undefined ? [] : [{ sql: "state = ?", values: [state] }]),
       ...(queue === undefined ? [] : [{ sql: "queue = ? collate nocase", values: [queue] }]),

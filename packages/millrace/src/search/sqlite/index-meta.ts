@@ -1,5 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
-import { SCHEMA_VERSION } from "../index-schema.ts";
+import { SCHEMA_VERSION } from "./index-schema.ts";
 
 /** What an index says of itself; undefined, too, where it was not made to its end. */
 export function metaOf(database: DatabaseSync, name: string): string | undefined {

@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync, readSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { SCHEMA } from "../index-schema.ts";
+import { SCHEMA } from "./index-schema.ts";
 import { isOf, setIdentity } from "./index-meta.ts";
 import { isSqliteError, SQLITE_CORRUPT, SQLITE_NOTADB } from "./sqlite-error.ts";
 

@@ -1,9 +1,9 @@
 import type { StatementSync } from "node:sqlite";
 import type { FailureCauses } from "./failure-causes.ts";
 import type { HeardTable } from "./heard-table.ts";
-import type { News } from "./index-calls.ts";
-import { type JobRow, leafRows, leavesOf, type NewRow, withCargo, wordsOf } from "./index-rows.ts";
-import { learn } from "./learn.ts";
+import type { News } from "../index-calls.ts";
+import { type JobRow, leafRows, leavesOf, type NewRow, withCargo, wordsOf } from "../index-rows.ts";
+import { learn } from "../learn.ts";
 
 const COLUMNS = [
   ...["queue", "id", "name", "state", "attempts", "at", "created_at", "life", "record", "arrival"],

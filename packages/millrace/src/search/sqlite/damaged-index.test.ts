@@ -6,7 +6,7 @@ import { createMask } from "@millrace/telemetry/masking";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { IndexThread } from "./index-thread.ts";
-import { type JobIndex, openJobIndex } from "./job-index.ts";
+import { type JobIndex, openJobIndex } from "../job-index.ts";
 
 const JOBS = 500;
 const PAGE = 4_096;

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, statSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { HeldIndex } from "../held-index.ts";
+import { HeldIndex } from "./held-index.ts";
 import { type IndexCallName, type News, NOTHING_READ } from "../index-calls.ts";
-import { IndexStore } from "../index-store.ts";
+import { IndexStore } from "./index-store.ts";
 import { IndexLock } from "./index-lock.ts";
 
 const JOBS = 4_000;
@@ -30,7 +30,7 @@ function news(count: number): readonly News[] {
 function run(path: string, code: string): string {
   const program = `
     import { DatabaseSync } from "node:sqlite";
-    import { HeldIndex } from "../held-index.ts";
+    import { HeldIndex } from "./held-index.ts";
     const index = new HeldIndex(${JSON.stringify(path)});
     const ask = (name, given = {}) => {
       const answer = index.answer({ name, given });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type News, NOTHING_READ } from "./index-calls.ts";
+import { type News, NOTHING_READ } from "../index-calls.ts";
 import { IndexStore } from "./index-store.ts";
 
 function arrival(position: number, payload: unknown): News {

@@ -1,8 +1,8 @@
-import { FilterError } from "../filter/filter-error.ts";
-import { refuseOtherFile, removeIndexFile } from "./file/index-file.ts";
-import { IndexLock } from "./file/index-lock.ts";
-import { isSqliteError, SQLITE_CORRUPT, SQLITE_FULL } from "./file/sqlite-error.ts";
-import type { IndexAnswer, IndexCall, IndexCallName, IndexCalls } from "./index-calls.ts";
+import { FilterError } from "../../filter/filter-error.ts";
+import { refuseOtherFile, removeIndexFile } from "./index-file.ts";
+import { IndexLock } from "./index-lock.ts";
+import { isSqliteError, SQLITE_CORRUPT, SQLITE_FULL } from "./sqlite-error.ts";
+import type { IndexAnswer, IndexCall, IndexCallName, IndexCalls } from "../index-calls.ts";
 import { IndexStore } from "./index-store.ts";
 
 /** For so long one that another process keeps may be about to be made, or made anew. */

@@ -1,0 +1,243 @@
+import { MillraceError, storable } from "@millrace/core";
+import { filterTest } from "../../filter/filter-test.ts";
+import { readFilter } from "../../filter/read-filter.ts";
+import type {
+  AskedIndex,
+  Cursors,
+  IndexCallName,
+  IndexCalls,
+  IndexSearch,
+  IndexSize,
+  News,
+} from "../index-calls.ts";
+import { NOTHING_READ } from "../index-calls.ts";
+import { jobOf } from "../index-rows.ts";
+import { type IndexedJob, INDEX_FIELDS } from "../indexed-job.ts";
+import { narrow } from "../narrow.ts";
+import { CauseCounts, listCauses } from "./cause-counts.ts";
+import { boundHeard, dropGone, prune } from "./forgotten-rows.ts";
+import { type Grown, JOB_COLUMNS, jobRowOf, JobRows } from "./job-rows.ts";
+import { asIndexError, numbered, PostgresDatabase, type Session } from "./postgres-database.ts";
+import { POSTGRES } from "./postgres-dialect.ts";
+import { knownOf } from "./known-columns.ts";
+import { type IndexState, PostgresLease } from "./postgres-lease.ts";
+import { listRates, RateCounts } from "./rate-counts.ts";
+import { schemaOf, TABLES } from "./postgres-schema.ts";
+
+/** News that are read, changed and written together. */
+const PAGE = 250;
+/** Rows of a search that are looked at together. */
+const FIRST_ROWS = 100;
+const MORE_ROWS = 500;
+
+type Calls = {
+  readonly [Name in IndexCallName]: (
+    given: Parameters<IndexCalls[Name]>[0],
+  ) => Promise<ReturnType<IndexCalls[Name]>>;
+};
+
+/** An index in a PostgreSQL database, which several processes share: one of them keeps it. */
+export class PostgresIndex implements AskedIndex {
+  readonly #database: PostgresDatabase;
+  #schema = "";
+  #lease: PostgresLease | undefined;
+  #isKept = false;
+  /** What was written last may be there or not: where it is, is read before more is written. */
+  #isOpen = false;
+  #maxBytes = Number.POSITIVE_INFINITY;
+
+  private constructor(database: PostgresDatabase) {
+    this.#database = database;
+  }
+
+  /** @throws MillraceError `index-failed` where the package `pg` is not there */
+  static async start(url: string): Promise<PostgresIndex> {
+    return new PostgresIndex(await PostgresDatabase.at(url));
+  }
+
+  async ask<Name extends IndexCallName>(
+    name: Name,
+    given: Parameters<IndexCalls[Name]>[0],
+  ): Promise<ReturnType<IndexCalls[Name]>> {
+    try {
+      return await this.#calls[name](given);
+    } catch (error) {
+      throw asIndexError(error);
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#calls.close({}).catch(() => {});
+    await this.#database.end();
+  }
+
+  readonly #calls: Calls = {
+    open: async ({ identity, maxBytes }) => {
+      this.#maxBytes = maxBytes;
+      const schema = schemaOf(identity);
+      if (schema !== this.#schema)
+        this.#lease = new PostgresLease(this.#database, schema, namespaceOf(identity));
+      this.#schema = schema;
+      const { state, isKept } = await this.#opened.take();
+      this.#isKept = isKept;
+      this.#isOpen = true;
+      return { cursors: state.cursors, isKept };
+    },
+    isOpen: async () => this.#isOpen && (!this.#isKept || (await this.#opened.goOn())),
+    write: ({ news, cursors }) =>
+      this.#keeping(async (session, state) => {
+        const grown = await this.#learn(session, news);
+        grown.heardBytes += await boundHeard(
+          session,
+          this.#schema,
+          state.heardBytes + grown.heardBytes,
+          this.#maxBytes,
+        );
+        const bytes = await this.#grow(session, state, grown, cursors);
+        return bytes > this.#maxBytes;
+      }),
+    dropGone: (given) =>
+      this.#keeping(async (session, state) => {
+        await this.#grow(session, state, await dropGone(session, this.#schema, given));
+      }),
+    search: (given) => this.#search(given),
+    known: () => knownOf(this.#database, this.#schema),
+    size: () => this.#size(),
+    rates: (given) => listRates(this.#database, this.#schema, given),
+    failures: (given) => listCauses(this.#database, this.#schema, given),
+    prune: (given) =>
+      prune({ schema: this.#schema, maxBytes: this.#maxBytes, ...given }, (act) =>
+        this.#keeping(async (session, state) => {
+          const grown = await act(session, state);
+          await this.#grow(session, state, grown);
+          return grown;
+        }),
+      ),
+    clear: () =>
+      this.#keeping(async (session) => {
+        await session.query(
+          `truncate ${TABLES.map((table) => `${this.#schema}.${table}`).join(", ")}`,
+        );
+        await session.query(
+          `update ${this.#schema}.state set cursors = $1, jobs = 0, bytes = 0, heard_bytes = 0`,
+          [JSON.stringify(NOTHING_READ)],
+        );
+      }),
+    close: async () => {
+      this.#isOpen = false;
+      if (this.#isKept) await this.#lease?.release();
+      this.#isKept = false;
+    },
+  };
+
+  get #opened(): PostgresLease {
+    if (this.#lease !== undefined) return this.#lease;
+    throw new MillraceError("index-failed", "The index of jobs was not opened.");
+  }
+
+  async #keeping<T>(write: (session: Session, state: IndexState) => Promise<T>): Promise<T> {
+    try {
+      return await this.#opened.keeping(write);
+    } catch (error) {
+      this.#isOpen = false;
+      throw error;
+    }
+  }
+
+  async #learn(session: Session, news: readonly News[]): Promise<Grown> {
+    const rates = new RateCounts();
+    const causes = new CauseCounts();
+    const all: Grown = { jobs: 0, bytes: 0, heardBytes: 0 };
+    for (const one of news) {
+      if (one.kind !== "record") continue;
+      rates.count(one);
+      causes.count(one);
+    }
+    for (let at = 0; at < news.length; at += PAGE) {
+      const rows = new JobRows(this.#schema, session, causes);
+      const { jobs, bytes, heardBytes } = await rows.learn(news.slice(at, at + PAGE));
+      all.jobs += jobs;
+      all.bytes += bytes;
+      all.heardBytes += heardBytes;
+    }
+    await rates.write(session, this.#schema);
+    await causes.write(session, this.#schema);
+    return all;
+  }
+
+  /** @returns how many bytes it has then */
+  async #grow(
+    session: Session,
+    { bytes, heardBytes }: IndexState,
+    grown: Grown,
+    cursors?: Cursors,
+  ): Promise<number> {
+    await session.query(
+      `update ${this.#schema}.state set cursors = coalesce($1, cursors), jobs = jobs + $2, bytes = bytes + $3, heard_bytes = heard_bytes + $4`,
+      [
+        cursors === undefined ? null : JSON.stringify(cursors),
+        ...[grown.jobs, grown.bytes, grown.heardBytes],
+      ],
+    );
+    return bytes + grown.bytes + heardBytes + grown.heardBytes;
+  }
+
+  async #search({
+    filter,
+    state,
+    queue,
+    limit,
+    now,
+  }: IndexSearch): Promise<{ readonly jobs: readonly IndexedJob[]; readonly more: boolean }> {
+    const tree = filter === undefined ? undefined : readFilter(filter);
+    const fits = tree === undefined ? () => true : filterTest(tree, now, INDEX_FIELDS);
+    const narrowed = tree === undefined ? undefined : narrow(tree, now, POSTGRES);
+    const wanted = [
+      ...(state === undefined ? [] : [{ sql: "state = ?", values: [state] }]),
+      ...(queue === undefined ? [] : [POSTGRES.sameLetters("queue", queue)]),
+      ...(narrowed === undefined ? [] : [narrowed]),
+    ];
+    const where = wanted.map((one) => `(${one.sql})`).join(" and ");
+    const asked = `select ${JOB_COLUMNS} from ${this.#schema}.job ${where === "" ? "" : `where ${where}`} order by at desc, key desc`;
+    const values = wanted
+      .flatMap((one) => one.values)
+      .map((value) => (typeof value === "string" ? storable(value) : value));
+    const found: IndexedJob[] = [];
+    // A cursor: what the filter leaves out of what was looked up, nobody knows before.
+    return this.#database.transaction(async (session) => {
+      await session.query(`declare found no scroll cursor for ${numbered(asked)}`, values);
+      for (let many = FIRST_ROWS; ; many = MORE_ROWS) {
+        const rows = await session.query(`fetch forward ${many} from found`);
+        for (const row of rows) {
+          const job = jobOf(jobRowOf(row));
+          if ((queue !== undefined && job.queue !== queue) || !fits(job)) continue;
+          if (found.length === limit) return { jobs: found, more: true };
+          found.push(job);
+        }
+        if (rows.length < many) return { jobs: found, more: false };
+      }
+    });
+  }
+
+  async #size(): Promise<IndexSize> {
+    const [row] = await this.#database.query(
+      `select jobs, bytes + heard_bytes as bytes, (select min(at) from ${this.#schema}.job) as oldest from ${this.#schema}.state`,
+    );
+    const oldest = row?.["oldest"];
+    return {
+      jobs: Number(row?.["jobs"] ?? 0),
+      bytes: Number(row?.["bytes"] ?? 0),
+      ...(typeof oldest === "number" ? { oldestAt: oldest } : {}),
+    };
+  }
+}
+
+/** Of which fleet it is. */
+function namespaceOf(identity: string): string {
+  try {
+    const [namespace] = JSON.parse(identity) as readonly unknown[];
+    return typeof namespace === "string" ? namespace : "";
+  } catch {
+    return "";
+  }
+}
