@@ -72,6 +72,7 @@ export const LONG: Readonly<Record<string, string>> = {
   "test/simulation/steps": "worlds in which jobs have steps, also under broker-nats",
   "test/steps/killed-asking": "nodes are killed between a signal, a call and their records",
   "test/steps/killed-steps": "nodes are killed at each of a step's steps",
+  "test/search/postgres-faults": "databases are killed and frozen, and deadlines must pass",
   "test/site/": "it builds the site",
   "test/simulation/nats-realm": "a whole world is played four times",
   "test/telemetry/example-traces": "it runs the examples",

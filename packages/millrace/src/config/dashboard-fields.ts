@@ -85,6 +85,15 @@ export const DASHBOARD_FIELDS = {
     env: ["MILLRACE_JOB_INDEX"],
     about: "SQLite database file for an index of jobs, for searching.",
   }),
+  /** URL of a PostgreSQL database for an index of jobs, instead of a file. Needs the package pg. */
+  jobIndexPostgres: field({
+    group: "index",
+    kind: text,
+    env: ["MILLRACE_JOB_INDEX_POSTGRES"],
+    secret: true,
+    about:
+      "URL of a PostgreSQL database for an index of jobs, instead of a file. Needs the package pg.",
+  }),
   /**
    * Address of a trace's page, with `{traceId}` in it: `http://jaeger:16686/trace/{traceId}`. Shown
    * beside a job's trace.

@@ -2,6 +2,7 @@ import { type Cause, defined, findCauses } from "@millrace/core";
 import { showValue } from "@millrace/telemetry/masking";
 import { flag, text, whole } from "../../config/field-kinds.ts";
 import { maskOf } from "../../config/mask-of.ts";
+import { configuredIndex } from "../../search/configured-index.ts";
 import { openJobIndex } from "../../search/job-index.ts";
 import { command } from "../command.ts";
 import { maskedMessage } from "../show/masked-message.ts";
@@ -63,12 +64,13 @@ export const errors = command({
   ],
   async run({ flags, config }) {
     const { queue, filter, dead: deadOnly = false, limit = 100 } = flags;
-    const { namespace, jobIndex } = config;
+    const { namespace } = config;
+    const place = configuredIndex(config);
     const mask = maskOf(config);
     const found = await withClient(config, async (client) => {
       await using index = await openJobIndex({
         ...{ broker: client.broker, namespace, mask },
-        ...(jobIndex === undefined ? {} : { path: jobIndex }),
+        ...place,
       });
       await index.caughtUp();
       return await findCauses(

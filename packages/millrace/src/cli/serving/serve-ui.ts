@@ -15,6 +15,7 @@ import type { Config } from "../../config/fields.ts";
 import { maskOf } from "../../config/mask-of.ts";
 import { configuredOutbox } from "../../outbox/configured-outbox.ts";
 import { findingsOf } from "../findings.ts";
+import { configuredIndex } from "../../search/configured-index.ts";
 import { openJobIndex } from "../../search/job-index.ts";
 import type { CliIo } from "../io.ts";
 
@@ -40,6 +41,7 @@ export async function serveUi(
   const { prometheusMetrics } = await import("@millrace/telemetry");
   const users = await usersOf(config);
   const accounts = users === undefined ? [] : parseAccounts(users);
+  const place = configuredIndex(config);
   const outbox = await configuredOutbox(config);
   const millrace = createClient(
     await connectBroker(connectionOptions(config, "millrace-ui")),
@@ -50,7 +52,7 @@ export async function serveUi(
     io.err(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   const search = await openJobIndex({
     ...{ broker: millrace.broker, namespace: config.namespace, mask: millrace.mask, onDefect },
-    ...(config.jobIndex === undefined ? {} : { path: config.jobIndex }),
+    ...place,
   }).catch((error: unknown) => {
     // All but the search works without.
     io.err(`no search: ${error instanceof Error ? error.message : String(error)}\n`);

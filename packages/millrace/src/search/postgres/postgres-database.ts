@@ -19,6 +19,7 @@ export interface Session {
 /** The database in which an index is kept. */
 export class PostgresDatabase implements Session {
   readonly #pool: Pool;
+  #ended: Promise<void> | undefined;
 
   private constructor(pool: Pool) {
     this.#pool = pool;
@@ -79,8 +80,8 @@ export class PostgresDatabase implements Session {
     }
   }
 
-  async end(): Promise<void> {
-    await this.#pool.end();
+  end(): Promise<void> {
+    return (this.#ended ??= this.#pool.end());
   }
 }
 
@@ -98,7 +99,8 @@ export function asIndexError(error: unknown): MillraceError | FilterError {
   if (MillraceError.is(error) || error instanceof FilterError) return error;
   const state = stateOf(error);
   const message = error instanceof Error && error.message !== "" ? error.message : state;
-  const advice = state === "42501" ? " Its user makes a schema there: grant create on it." : "";
+  const advice =
+    state === "42501" ? " Its user makes a schema in it: grant create on database … to …." : "";
   return new MillraceError(
     "index-failed",
     `The index of jobs in PostgreSQL can't be used: ${message}.${advice}`,

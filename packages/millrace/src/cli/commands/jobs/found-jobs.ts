@@ -2,7 +2,7 @@ import { defined, MillraceError } from "@millrace/core";
 import type { Config } from "../../../config/fields.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import type { IndexedJob } from "../../../search/indexed-job.ts";
-import { openJobIndex } from "../../../search/job-index.ts";
+import { type JobIndexOptions, openJobIndex } from "../../../search/job-index.ts";
 import type { Report } from "../../command.ts";
 import { table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
@@ -13,13 +13,13 @@ import { RECORDED_COLUMNS } from "./recorded-columns.ts";
 export async function foundJobs(
   config: Config,
   {
-    path,
+    place,
     state,
     queue,
     limit,
     where,
   }: {
-    readonly path: string;
+    readonly place: Pick<JobIndexOptions, "path" | "postgres">;
     readonly state: string | undefined;
     readonly queue: string | undefined;
     readonly limit: number;
@@ -29,12 +29,12 @@ export async function foundJobs(
   if (state === "running" || state === "delayed" || state === "blocked")
     throw new MillraceError(
       "invalid-option",
-      `--state ${state}: an index of jobs knows what is on record, not where a job is now. Ask without --job-index.`,
+      `--state ${state}: an index of jobs knows what is on record, not where a job is now. Ask without --job-index and MILLRACE_JOB_INDEX_POSTGRES.`,
     );
   const jobs = await withClient(config, async (client) => {
     const { namespace } = config;
     const index = await openJobIndex({
-      ...{ broker: client.broker, namespace, path, mask: maskOf(config) },
+      ...{ broker: client.broker, namespace, ...place, mask: maskOf(config) },
     });
     try {
       await index.caughtUp();
