@@ -25,6 +25,8 @@ import { OpenPage } from "./dashboard/open-page.ts";
  *     pnpm bench:dashboard [--jobs 100000] [--waiting 10000] [--rounds 5] [--round 40000]
  *                          [--minutes 30]
  *
+ * With `MILLRACE_JOB_INDEX_POSTGRES` the index is in that database, and not in a file.
+ *
  * After `pnpm build` the dashboard is the package's, as users have it: the sources take more
  * memory.
  *
@@ -52,6 +54,8 @@ const OPENED: readonly MeasuredPage[] = [
 const DIES = 500;
 const AS_PACKAGE = fileURLToPath(new URL("../packages/millrace/dist/bin.js", import.meta.url));
 const FROM_SOURCES = fileURLToPath(new URL("../packages/millrace/src/cli/bin.ts", import.meta.url));
+/** The dashboard reads it, as a user's would. */
+const IN_POSTGRES = process.env["MILLRACE_JOB_INDEX_POSTGRES"] !== undefined;
 const MILLRACE = existsSync(AS_PACKAGE) ? AS_PACKAGE : FROM_SOURCES;
 
 interface Order {
@@ -113,7 +117,8 @@ async function startUi(
   folder: string,
   children: ChildProcess[],
 ): Promise<{ readonly url: string; readonly pid: number }> {
-  const args = [MILLRACE, "ui", "--ui-port", "0", "--job-index", join(folder, "index"), "--json"];
+  const kept = IN_POSTGRES ? [] : ["--job-index", join(folder, "index")];
+  const args = [MILLRACE, "ui", "--ui-port", "0", ...kept, "--json"];
   const env = { ...process.env, MILLRACE_SERVERS: servers, MILLRACE_NAMESPACE: NAMESPACE };
   const ui = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "inherit"] });
   children.push(ui);
