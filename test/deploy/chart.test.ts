@@ -185,6 +185,11 @@ describe.skipIf(helm === undefined)(
           { from: EVERYTHING.ui.from, ports: [{ port: "ui" }] },
           { from: EVERYTHING.networkPolicy.metricsFrom, ports: [{ port: "ui" }] },
         ],
+        egress: [{}, {}, { to: EVERYTHING.ui.index.to, ports: [{ port: 5_432 }] }],
+      });
+      expect(ui.spec.template.spec.containers[0].env).toContainEqual({
+        name: "MILLRACE_JOB_INDEX_POSTGRES",
+        valueFrom: { secretKeyRef: { name: "database", key: "url" } },
       });
       const usual = await render({});
       expect(usual.filter(({ metadata }) => metadata.name === "fleet-ui")).toEqual([]);

@@ -48,10 +48,10 @@ export type { EndedRate, RatesQuery } from "./search/index-calls.ts";
 export type { Sample, QueueSample } from "./client/samples/sample.ts";
 export type { Samples } from "./client/samples/samples.ts";
 export type { IndexedJob } from "./search/indexed-job.ts";
+export type { JobIndexOptions } from "./search/index-options.ts";
 export {
   type FoundJobs,
   type JobIndex,
-  type JobIndexOptions,
   type JobIndexStatus,
   type JobSearch,
   openJobIndex,

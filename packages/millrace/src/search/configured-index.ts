@@ -1,6 +1,6 @@
 import { defined, MillraceError } from "@millrace/core";
 import type { Config } from "../config/fields.ts";
-import type { JobIndexOptions } from "./job-index.ts";
+import type { JobIndexOptions } from "./index-options.ts";
 
 /**
  * Where the configuration says that an index of jobs is kept. Undefined: nowhere.

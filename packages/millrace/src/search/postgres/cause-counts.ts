@@ -14,7 +14,8 @@ import type { News } from "../index-calls.ts";
 import { causesOfRow, type NewRow } from "../index-rows.ts";
 import type { Row, Session } from "./postgres-database.ts";
 
-type Of = Pick<NewRow, "queue" | "name" | "causes">;
+/** A job, as far as its causes are concerned. */
+export type CausesOf = Pick<NewRow, "queue" | "name" | "causes">;
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** Of a cause, what some news add to it. */
@@ -77,13 +78,13 @@ export class CauseCounts {
   }
 
   /** A job is there, is another one, or is gone. */
-  changeOfJob(before: Of | undefined, now: Of | undefined): void {
+  changeOfJob(before: CausesOf | undefined, now: CausesOf | undefined): void {
     if (before?.causes === now?.causes && before?.name === now?.name) return;
     this.#changeJobs(before, -1);
     this.#changeJobs(now, 1);
   }
 
-  #changeJobs(of: Of | undefined, by: number): void {
+  #changeJobs(of: CausesOf | undefined, by: number): void {
     for (const cause of of === undefined ? [] : causeKeys(of)) {
       const key = JSON.stringify(cause);
       const change = this.#jobs.get(key) ?? { of: cause, by: 0 };
@@ -137,7 +138,7 @@ export class CauseCounts {
 }
 
 /** Of which causes a job is one. */
-export function causeKeys(of: Of): readonly (readonly [string, string, string])[] {
+function causeKeys(of: CausesOf): readonly (readonly [string, string, string])[] {
   return causesOfRow(of).map(
     (fingerprint) => [fingerprint, storable(of.queue), storable(of.name)] as const,
   );

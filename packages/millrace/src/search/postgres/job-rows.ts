@@ -2,7 +2,7 @@ import { storable, storableJson } from "@millrace/core";
 import type { Cargo, News } from "../index-calls.ts";
 import { type JobRow, leavesOf, type NewRow, withCargo, wordsOf } from "../index-rows.ts";
 import { type HeardNews, learn } from "../learn.ts";
-import { type CauseCounts, causeKeys } from "./cause-counts.ts";
+import type { CauseCounts, CausesOf } from "./cause-counts.ts";
 import type { Row, Session } from "./postgres-database.ts";
 import { marksOf, threesIn } from "./postgres-marks.ts";
 
@@ -248,7 +248,7 @@ export async function deleteJobs(
   const grown: Grown = { jobs: -rows.length, bytes: 0, heardBytes: 0 };
   for (const row of rows) {
     grown.bytes -= Number(row["size"]);
-    causes.changeOfJob(row as unknown as Parameters<typeof causeKeys>[0], undefined);
+    causes.changeOfJob(row as unknown as CausesOf, undefined);
   }
   return grown;
 }

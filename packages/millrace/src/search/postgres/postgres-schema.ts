@@ -30,8 +30,16 @@ const TEXT = 'text collate "C"';
  * until when, how far it is, and what it comes to.
  */
 export function createTables(schema: string): string {
+  return [
+    `create schema if not exists ${schema};`,
+    jobTables(schema),
+    countTables(schema),
+    stateTable(schema),
+  ].join("\n");
+}
+
+function jobTables(schema: string): string {
   return `
-create schema if not exists ${schema};
 create table ${schema}.job (
   key bigint generated always as identity primary key,
   queue ${TEXT} not null,
@@ -67,6 +75,21 @@ create index on ${schema}.job (lower(name), at);
 create index on ${schema}.job (lower(id));
 create index on ${schema}.job using gin (threes);
 create index on ${schema}.job using gin (marks);
+create table ${schema}.heard (
+  key bigint generated always as identity primary key,
+  queue ${TEXT} not null,
+  id ${TEXT} not null,
+  created_at double precision not null,
+  at double precision not null,
+  cargo ${TEXT} not null,
+  size double precision not null,
+  unique (queue, id)
+);
+create index on ${schema}.heard (at);`;
+}
+
+function countTables(schema: string): string {
+  return `
 create table ${schema}.ended (
   minute double precision not null,
   queue ${TEXT} not null,
@@ -110,18 +133,11 @@ create table ${schema}.failed (
   died double precision not null,
   primary key (cause, hour, node)
 );
-create index on ${schema}.failed (hour);
-create table ${schema}.heard (
-  key bigint generated always as identity primary key,
-  queue ${TEXT} not null,
-  id ${TEXT} not null,
-  created_at double precision not null,
-  at double precision not null,
-  cargo ${TEXT} not null,
-  size double precision not null,
-  unique (queue, id)
-);
-create index on ${schema}.heard (at);
+create index on ${schema}.failed (hour);`;
+}
+
+function stateTable(schema: string): string {
+  return `
 create table ${schema}.state (
   one boolean primary key default true check (one),
   namespace ${TEXT} not null,
