@@ -164,7 +164,11 @@ export async function forgetCauses(
   await session.query(`delete from ${schema}.cause where failures <= 0 and jobs <= 0`);
 }
 
-/** Those of which most failed come first. */
+/**
+ * Those of which most failed come first.
+ *
+ * @param session a transaction: all pages are of one moment
+ */
 export async function listCauses(
   session: Session,
   schema: string,
@@ -172,6 +176,7 @@ export async function listCauses(
 ): Promise<readonly FailureGroup[]> {
   const fits = where === undefined ? () => true : filterTest(readFilter(where), now, CAUSE_FIELDS);
   const found: FailureGroup[] = [];
+  await session.query("set transaction isolation level repeatable read");
   for (let after = 0; found.length < limit; after += CAUSE_PAGE) {
     const rows = await session.query(
       `select * from ${schema}.cause where failures > 0 and ($1::text is null or queue = $1) and ($2::text[] is null or fingerprint = any ($2))

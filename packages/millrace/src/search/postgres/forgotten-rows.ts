@@ -1,3 +1,4 @@
+import { storable } from "@millrace/core";
 import { CauseCounts, forgetCauses } from "./cause-counts.ts";
 import { deleteJobs, type Grown } from "./job-rows.ts";
 import type { Session } from "./postgres-database.ts";
@@ -19,23 +20,32 @@ const LEFT = "interval '1 hour'";
 const NOTHING: Grown = { jobs: 0, bytes: 0, heardBytes: 0 };
 
 /** Something that is done by the keeper, in a transaction of its own. */
-type Act = (session: Session, state: IndexState) => Promise<Grown>;
+export type Act = (session: Session, state: IndexState) => Promise<Grown>;
 
 /** What lay in a queue, has no record, and lies there no more. */
 export async function dropGone(
-  session: Session,
   schema: string,
   {
     queue,
     oldest,
     newest,
   }: { readonly queue: string; readonly oldest: number; readonly newest: number },
+  keeping: (act: Act) => Promise<Grown>,
+): Promise<void> {
+  const which = {
+    sql: "where queue = $1 and state = 'queued' and (arrival < $2 or arrival > $3) limit $4",
+    values: [storable(queue), oldest, newest, PAGE],
+  };
+  while ((await keeping((session) => deleteThese(session, schema, which))).jobs === -PAGE);
+}
+
+async function deleteThese(
+  session: Session,
+  schema: string,
+  which: { readonly sql: string; readonly values: readonly unknown[] },
 ): Promise<Grown> {
   const causes = new CauseCounts();
-  const grown = await deleteJobs(session, schema, causes, {
-    sql: "where queue = $1 and state = 'queued' and (arrival < $2 or arrival > $3)",
-    values: [queue, oldest, newest],
-  });
+  const grown = await deleteJobs(session, schema, causes, which);
   await causes.write(session, schema);
   return grown;
 }
@@ -55,25 +65,27 @@ export async function prune(
   },
   keeping: (act: Act) => Promise<Grown>,
 ): Promise<void> {
+  const oldHeard = {
+    sql: `where key in (select key from ${schema}.heard where at < $1 limit $2)`,
+    values: [heardBefore, PAGE],
+  };
+  const forgetOldHeard: Act = async (session) => ({
+    ...NOTHING,
+    heardBytes: await forgetHeard(session, schema, oldHeard),
+  });
+  while ((await keeping(forgetOldHeard)).heardBytes < 0);
   await keeping(async (session) => {
-    const heardBytes = await forgetHeard(session, schema, {
-      sql: "where at < $1",
-      values: [heardBefore],
-    });
     await forgetRates(session, schema, before);
     await forgetCauses(session, schema, before);
-    return { ...NOTHING, heardBytes };
+    return NOTHING;
   });
   const oldest = (most: number, than: number) =>
-    keeping(async (session) => {
-      const causes = new CauseCounts();
-      const grown = await deleteJobs(session, schema, causes, {
+    keeping((session) =>
+      deleteThese(session, schema, {
         sql: "where at < $1 order by at limit $2",
         values: [than, most],
-      });
-      await causes.write(session, schema);
-      return grown;
-    });
+      }),
+    );
   while ((await oldest(PAGE, before)).jobs === -PAGE);
   for (let isFull = true; isFull;) {
     let state = await read(keeping);
@@ -155,7 +167,7 @@ async function forgetHeard(
 /** Indexes of the same fleet that nobody has kept for a while. */
 async function dropLeft(session: Session, schema: string): Promise<Grown> {
   const others = await session.query(
-    `select quote_ident(nspname) as schema from pg_namespace where nspname like $1 and nspname <> $2 and nspowner = current_user::regrole and to_regclass(quote_ident(nspname) || '.state') is not null`,
+    `select quote_ident(nspname) as schema from pg_namespace where nspname like $1 and nspname <> $2 and pg_get_userbyid(nspowner) = current_user and to_regclass(quote_ident(nspname) || '.state') is not null`,
     [ANY_SCHEMA, schema],
   );
   for (const { schema: other } of others) {

@@ -13,6 +13,9 @@ const HEARD_ROW_BYTES = 200;
 const MARK_BYTES = 16;
 const THREE_BYTES = 8;
 
+/** Written together: what is prepared for it holds up all else. */
+const MOST_BYTES = 512 * 1_024;
+
 const TEXTS = ["queue", "id", "name", "state"] as const;
 const NUMBERS = ["attempts", "at", "created_at", "life", "record", "arrival"] as const;
 const OPTIONAL = ["node", "error_type", "error_message", "reason", "trace_id"] as const;
@@ -147,13 +150,20 @@ export class JobRows {
 
   async #write(): Promise<Grown> {
     const grown: Grown = { jobs: 0, bytes: 0, heardBytes: 0 };
-    const changed: object[] = [];
+    let changed: object[] = [];
+    let bytes = 0;
     const moved: JobRow[] = [];
     for (const { before, now, sizeBefore, isMoved, isChanged } of this.#jobs.values()) {
       if (now === undefined) continue;
       if (isChanged) {
         const { size, ...row } = writtenOf(now);
         changed.push({ ...row, size });
+        bytes += size;
+        if (bytes > MOST_BYTES) {
+          await this.#upsert(changed);
+          changed = [];
+          bytes = 0;
+        }
         grown.jobs += before === undefined ? 1 : 0;
         grown.bytes += size - sizeBefore;
         this.#causes.changeOfJob(before, now);

@@ -1,13 +1,16 @@
-import { MillraceError } from "@millrace/core";
-import type { Pool, PoolClient } from "pg";
+import { MillraceError, systemClock } from "@millrace/core";
+import type { Client, Pool, PoolClient } from "pg";
 import { FilterError } from "../../filter/filter-error.ts";
 
-const CONNECT_MS = 5_000;
 const STATEMENT_MS = 30_000;
-/** One writes, and people search meanwhile. */
-const CONNECTIONS = 4;
-/** A process that stands still in a transaction keeps nobody from going on. */
-const IDLE_MS = 10_000;
+/** A database that is frozen, or cut off, does not say goodbye. */
+const END_MS = 2_000;
+/**
+ * A process that stands still in a transaction keeps nobody from going on: whether the database
+ * waits for its next statement, or for it to read an answer. They are set in the transaction, not
+ * for the connection: a pooler in between refuses that.
+ */
+const BEGIN = `begin; set local statement_timeout = ${STATEMENT_MS}; set local idle_in_transaction_session_timeout = 10000; set local tcp_user_timeout = 10000`;
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -19,14 +22,30 @@ export interface Session {
 /** The database in which an index is kept. */
 export class PostgresDatabase implements Session {
   readonly #pool: Pool;
+  readonly #connected = new Set<Client>();
   #ended: Promise<void> | undefined;
 
   private constructor(pool: Pool) {
     this.#pool = pool;
+    // A connection that breaks while it is idle; the next statement gets another.
+    pool.on("error", () => {});
+    pool.on("connect", (client) => this.#connected.add(client));
+    pool.on("remove", (client) => this.#connected.delete(client));
   }
 
-  /** Connects with the first statement. @throws MillraceError `index-failed` without `pg` */
-  static async at(url: string): Promise<PostgresDatabase> {
+  /**
+   * Connects with the first statement.
+   *
+   * @param connections at most. Who finds none free waits for one
+   * @param waitMs for so long, or for a new one
+   * @throws MillraceError `index-failed` without `pg`; `invalid-option`
+   */
+  static async at(url: string, connections: number, waitMs: number): Promise<PostgresDatabase> {
+    if (!/^postgres(?:ql)?:$/.test(URL.parse(url)?.protocol ?? ""))
+      throw new MillraceError(
+        "invalid-option",
+        "postgres must be an address such as postgres://user:password@host/database. Write what is special in a password as %…: # is %23.",
+      );
     const { default: pg } = await import("pg").catch((cause: unknown) => {
       throw new MillraceError(
         "index-failed",
@@ -36,18 +55,14 @@ export class PostgresDatabase implements Session {
     });
     const pool = new pg.Pool({
       connectionString: url,
-      max: CONNECTIONS,
-      connectionTimeoutMillis: CONNECT_MS,
-      statement_timeout: STATEMENT_MS,
+      max: connections,
+      connectionTimeoutMillis: waitMs,
       // A server that is gone without a word answers nothing, not even that it took too long.
       query_timeout: STATEMENT_MS + 1_000,
-      idle_in_transaction_session_timeout: IDLE_MS,
       keepAlive: true,
       application_name: "millrace-index",
       allowExitOnIdle: true,
     });
-    // A connection that breaks while it is idle; the next statement gets another.
-    pool.on("error", () => {});
     return new PostgresDatabase(pool);
   }
 
@@ -65,14 +80,17 @@ export class PostgresDatabase implements Session {
     };
     client.on("error", lose);
     try {
-      await client.query("begin");
+      await client.query(BEGIN);
       const result = await run({ query: (text, values = []) => rowsOf(client, text, values) });
       await client.query("commit");
       return result;
     } catch (error) {
-      await client.query("rollback").catch((lost: Error) => {
-        broken ??= lost;
-      });
+      // Where the database did not answer, it would not answer this either.
+      if (error instanceof Error && !isAnswer(error)) broken ??= error;
+      if (broken === undefined)
+        await client.query("rollback").catch((lost: Error) => {
+          broken = lost;
+        });
       throw error;
     } finally {
       client.off("error", lose);
@@ -80,8 +98,19 @@ export class PostgresDatabase implements Session {
     }
   }
 
+  /** What is under way may end within two seconds; then its connection is broken off. */
   end(): Promise<void> {
-    return (this.#ended ??= this.#pool.end());
+    return (this.#ended ??= this.#end());
+  }
+
+  async #end(): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const timer = systemClock.setTimer(END_MS, () => {
+      for (const { connection } of this.#connected) connection.stream.destroy();
+      late.resolve();
+    });
+    await Promise.race([this.#pool.end(), late.promise]);
+    timer.cancel();
   }
 }
 
@@ -114,11 +143,15 @@ export function asIndexError(error: unknown): MillraceError | FilterError {
  */
 export function isOutage(error: unknown): boolean {
   if (!MillraceError.is(error, "index-failed") || !(error.cause instanceof Error)) return false;
-  const state = stateOf(error.cause);
-  return !SQL_STATE.test(state) || /^(?:08|53|57)/.test(state);
+  return !isAnswer(error.cause) || /^(?:08(?!P01)|53|57)/.test(stateOf(error.cause));
 }
 
-const SQL_STATE = /^[0-9A-Z]{5}$/;
+/** Whether the database said so, or this code. Network errors have codes of their own. */
+function isAnswer(error: Error): boolean {
+  return MillraceError.is(error) || error instanceof FilterError || SQL_STATE.test(stateOf(error));
+}
+
+const SQL_STATE = /^(?!E[A-Z]{4}$)[0-9A-Z]{5}$/;
 
 /** The schema or a table is gone: another one dropped an index that nobody seemed to use. */
 export function isGone(error: unknown): boolean {

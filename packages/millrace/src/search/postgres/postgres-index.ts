@@ -15,9 +15,15 @@ import { jobOf } from "../index-rows.ts";
 import { type IndexedJob, INDEX_FIELDS } from "../indexed-job.ts";
 import { narrow } from "../narrow.ts";
 import { CauseCounts, listCauses } from "./cause-counts.ts";
-import { boundHeard, dropGone, prune } from "./forgotten-rows.ts";
+import { type Act, boundHeard, dropGone, prune } from "./forgotten-rows.ts";
 import { type Grown, JOB_COLUMNS, jobRowOf, JobRows } from "./job-rows.ts";
-import { asIndexError, numbered, PostgresDatabase, type Session } from "./postgres-database.ts";
+import {
+  asIndexError,
+  isGone,
+  numbered,
+  PostgresDatabase,
+  type Session,
+} from "./postgres-database.ts";
 import { POSTGRES } from "./postgres-dialect.ts";
 import { knownOf } from "./known-columns.ts";
 import { type IndexState, PostgresLease } from "./postgres-lease.ts";
@@ -25,10 +31,14 @@ import { listRates, RateCounts } from "./rate-counts.ts";
 import { schemaOf, TABLES } from "./postgres-schema.ts";
 
 /** News that are read, changed and written together. */
-const PAGE = 250;
+const PAGE = 100;
+/** Connections for people's searches, and how long one waits for others. */
+const READERS = 4;
+const READER_MS = 30_000;
+const KEEPER_MS = 10_000;
 /** Rows of a search that are looked at together. */
 const FIRST_ROWS = 100;
-const MORE_ROWS = 500;
+const MORE_ROWS = 200;
 
 type Calls = {
   readonly [Name in IndexCallName]: (
@@ -39,20 +49,28 @@ type Calls = {
 /** An index in a PostgreSQL database, which several processes share: one of them keeps it. */
 export class PostgresIndex implements AskedIndex {
   readonly #database: PostgresDatabase;
+  /** Whoever keeps the index waits for no search. */
+  readonly #readers: PostgresDatabase;
   #schema = "";
   #lease: PostgresLease | undefined;
   #isKept = false;
   /** What was written last may be there or not: where it is, is read before more is written. */
   #isOpen = false;
+  /** How far it is by what was written last. A database may come back as it was before that. */
+  #cursors = "";
   #maxBytes = Number.POSITIVE_INFINITY;
 
-  private constructor(database: PostgresDatabase) {
+  private constructor(database: PostgresDatabase, readers: PostgresDatabase) {
     this.#database = database;
+    this.#readers = readers;
   }
 
   /** @throws MillraceError `index-failed` where the package `pg` is not there */
   static async start(url: string): Promise<PostgresIndex> {
-    return new PostgresIndex(await PostgresDatabase.at(url));
+    return new PostgresIndex(
+      await PostgresDatabase.at(url, 1, KEEPER_MS),
+      await PostgresDatabase.at(url, READERS, READER_MS),
+    );
   }
 
   async ask<Name extends IndexCallName>(
@@ -67,8 +85,9 @@ export class PostgresIndex implements AskedIndex {
   }
 
   async end(): Promise<void> {
-    await this.#calls.close({}).catch(() => {});
-    await this.#database.end();
+    // A lease that can't be given back ends by itself.
+    const closed = this.#calls.close({}).catch(() => {});
+    await Promise.all([closed, this.#database.end(), this.#readers.end()]);
   }
 
   readonly #calls: Calls = {
@@ -81,11 +100,17 @@ export class PostgresIndex implements AskedIndex {
       const { state, isKept } = await this.#opened.take();
       this.#isKept = isKept;
       this.#isOpen = true;
+      this.#cursors = JSON.stringify(state.cursors);
       return { cursors: state.cursors, isKept };
     },
-    isOpen: async () => this.#isOpen && (!this.#isKept || (await this.#opened.goOn())),
-    write: ({ news, cursors }) =>
-      this.#keeping(async (session, state) => {
+    isOpen: () => this.#goOn(),
+    write: async ({ news, cursors }) => {
+      const isTooLarge = await this.#keeping(async (session, state) => {
+        if (JSON.stringify(state.cursors) !== this.#cursors)
+          throw new MillraceError(
+            "index-failed",
+            "The database of the index of jobs is not as it was: it is read on from where it is.",
+          );
         const grown = await this.#learn(session, news);
         grown.heardBytes += await boundHeard(
           session,
@@ -95,26 +120,25 @@ export class PostgresIndex implements AskedIndex {
         );
         const bytes = await this.#grow(session, state, grown, cursors);
         return bytes > this.#maxBytes;
-      }),
-    dropGone: (given) =>
-      this.#keeping(async (session, state) => {
-        await this.#grow(session, state, await dropGone(session, this.#schema, given));
-      }),
+      });
+      this.#cursors = JSON.stringify(cursors);
+      return isTooLarge;
+    },
+    dropGone: async (given) => {
+      await dropGone(this.#schema, given, (act) => this.#changing(act));
+    },
     search: (given) => this.#search(given),
-    known: () => knownOf(this.#database, this.#schema),
+    known: () => knownOf(this.#readers, this.#schema),
     size: () => this.#size(),
-    rates: (given) => listRates(this.#database, this.#schema, given),
-    failures: (given) => listCauses(this.#database, this.#schema, given),
+    rates: (given) => listRates(this.#readers, this.#schema, given),
+    failures: (given) =>
+      this.#readers.transaction((session) => listCauses(session, this.#schema, given)),
     prune: (given) =>
       prune({ schema: this.#schema, maxBytes: this.#maxBytes, ...given }, (act) =>
-        this.#keeping(async (session, state) => {
-          const grown = await act(session, state);
-          await this.#grow(session, state, grown);
-          return grown;
-        }),
+        this.#changing(act),
       ),
-    clear: () =>
-      this.#keeping(async (session) => {
+    clear: async () => {
+      await this.#keeping(async (session) => {
         await session.query(
           `truncate ${TABLES.map((table) => `${this.#schema}.${table}`).join(", ")}`,
         );
@@ -122,7 +146,9 @@ export class PostgresIndex implements AskedIndex {
           `update ${this.#schema}.state set cursors = $1, jobs = 0, bytes = 0, heard_bytes = 0`,
           [JSON.stringify(NOTHING_READ)],
         );
-      }),
+      });
+      this.#cursors = JSON.stringify(NOTHING_READ);
+    },
     close: async () => {
       this.#isOpen = false;
       if (this.#isKept) await this.#lease?.release();
@@ -135,6 +161,19 @@ export class PostgresIndex implements AskedIndex {
     throw new MillraceError("index-failed", "The index of jobs was not opened.");
   }
 
+  /** Whether it is open still, and this process keeps it still, if it did. */
+  async #goOn(): Promise<boolean> {
+    if (!this.#isOpen || !this.#isKept) return this.#isOpen;
+    try {
+      this.#isOpen = await this.#opened.goOn();
+    } catch (error) {
+      this.#isOpen = false;
+      // Somebody has dropped it. It is made again.
+      if (!isGone(error)) throw error;
+    }
+    return this.#isOpen;
+  }
+
   async #keeping<T>(write: (session: Session, state: IndexState) => Promise<T>): Promise<T> {
     try {
       return await this.#opened.keeping(write);
@@ -142,6 +181,14 @@ export class PostgresIndex implements AskedIndex {
       this.#isOpen = false;
       throw error;
     }
+  }
+
+  #changing(act: Act): Promise<Grown> {
+    return this.#keeping(async (session, state) => {
+      const grown = await act(session, state);
+      await this.#grow(session, state, grown);
+      return grown;
+    });
   }
 
   async #learn(session: Session, news: readonly News[]): Promise<Grown> {
@@ -204,7 +251,7 @@ export class PostgresIndex implements AskedIndex {
       .map((value) => (typeof value === "string" ? storable(value) : value));
     const found: IndexedJob[] = [];
     // A cursor: what the filter leaves out of what was looked up, nobody knows before.
-    return this.#database.transaction(async (session) => {
+    return this.#readers.transaction(async (session) => {
       await session.query(`declare found no scroll cursor for ${numbered(asked)}`, values);
       for (let many = FIRST_ROWS; ; many = MORE_ROWS) {
         const rows = await session.query(`fetch forward ${many} from found`);
@@ -220,7 +267,7 @@ export class PostgresIndex implements AskedIndex {
   }
 
   async #size(): Promise<IndexSize> {
-    const [row] = await this.#database.query(
+    const [row] = await this.#readers.query(
       `select jobs, bytes + heard_bytes as bytes, (select min(at) from ${this.#schema}.job) as oldest from ${this.#schema}.state`,
     );
     const oldest = row?.["oldest"];

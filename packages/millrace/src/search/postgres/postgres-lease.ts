@@ -71,8 +71,14 @@ export class PostgresLease {
         `update ${this.#schema}.state set kept_until = clock_timestamp() + ${LEASE} where keeper = $1 returning ${STATE}`,
         [this.#keeper],
       );
-      if (kept !== undefined) return write(session, stateOf(kept));
-      throw new MillraceError("index-failed", "Another process keeps the index of jobs now.");
+      if (kept === undefined)
+        throw new MillraceError("index-failed", "Another process keeps the index of jobs now.");
+      const result = await write(session, stateOf(kept));
+      // It may have taken long, and nobody had it meanwhile.
+      await session.query(
+        `update ${this.#schema}.state set kept_until = clock_timestamp() + ${LEASE}`,
+      );
+      return result;
     });
   }
 
@@ -99,6 +105,12 @@ export class PostgresLease {
         `${this.#schema}.state`,
       ]);
       if (there?.["is"] === true) return;
+      const [encoding] = await session.query("show server_encoding");
+      if (encoding?.["server_encoding"] !== "UTF8")
+        throw new MillraceError(
+          "index-failed",
+          "An index of jobs needs a database with the encoding UTF8: create another one for it.",
+        );
       await session.query(createTables(this.#schema));
       await session.query(
         `insert into ${this.#schema}.state (namespace, keeper, kept_until, cursors, jobs, bytes, heard_bytes) values ($1, '', clock_timestamp(), $2, 0, 0, 0)`,

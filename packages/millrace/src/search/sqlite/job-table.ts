@@ -77,8 +77,8 @@ export class JobTable {
   /** What lies in a queue as it was read last, and not between these. */
   gone(queue: string, oldest: number, newest: number): number[] {
     return this.#keys(
-      "where queue = ? collate nocase and state = 'queued' and (arrival < ? or arrival > ?)",
-      ...[queue, oldest, newest],
+      "where queue = ? collate nocase and queue = ? and state = 'queued' and (arrival < ? or arrival > ?)",
+      ...[queue, queue, oldest, newest],
     );
   }
 

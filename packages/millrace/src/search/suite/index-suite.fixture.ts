@@ -109,6 +109,23 @@ export function indexSuite(make: MakeIndex): void {
     expect((await store.search({ filter: '"1500 "', limit: 5, now: 0 })).jobs).toEqual([]);
   });
 
+  test("what lies in its queue no more is forgotten, and nothing of a queue that has the same letters", async () => {
+    await using store = await OpenedIndex.at(make);
+    const queued = (queue: string, position: number): News => ({
+      ...{ kind: "arrival", id: `j${position}`, queue, createdAt: 1, life: 0, position },
+      job: {
+        ...{ id: `j${position}`, queue, name: "n", state: "queued", attempts: 0, at: position },
+      },
+    });
+    await store.write(
+      Array.from({ length: 2_500 }, (_, at) => queued(at === 0 ? "Mail" : "mail", at + 1)),
+    );
+    await store.dropGone("mail", 2_450, 2_499);
+    expect(await store.size()).toMatchObject({ jobs: 51 });
+    const { jobs } = await store.search({ limit: 100, now: 0, queue: "Mail" });
+    expect(jobs).toMatchObject([{ id: "j1" }]);
+  });
+
   test("attempts are counted by how they ended and how long they took, once each", async () => {
     await using store = await OpenedIndex.at(make);
     const ended = (n: number, how: EndedHow, durationMs: number): News => ({
