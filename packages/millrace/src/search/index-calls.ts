@@ -131,6 +131,8 @@ export interface AskedIndex {
     name: Name,
     given: Parameters<IndexCalls[Name]>[0],
   ): Promise<ReturnType<IndexCalls[Name]>>;
+  /** Called before the end, where what is under way may take long. */
+  breakOff?(): void;
   /** Closes it. */
   end(): Promise<void>;
 }

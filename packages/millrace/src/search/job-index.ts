@@ -244,6 +244,7 @@ class FollowedIndex implements JobIndex {
     this.#isClosed = true;
     this.#parts.follower.stop();
     this.#ring();
+    this.#parts.index.breakOff?.();
     await this.#running;
     await this.#parts.index.end();
   }

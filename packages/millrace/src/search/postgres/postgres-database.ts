@@ -4,7 +4,7 @@ import { FilterError } from "../../filter/filter-error.ts";
 
 const STATEMENT_MS = 30_000;
 /** A database that is frozen, or cut off, does not say goodbye. */
-const END_MS = 2_000;
+export const END_MS = 2_000;
 /**
  * A process that stands still in a transaction keeps nobody from going on: whether the database
  * waits for its next statement, or for it to read an answer. They are set in the transaction, not
@@ -104,12 +104,22 @@ export class PostgresDatabase implements Session {
   }
 
   async #end(): Promise<void> {
-    const late = Promise.withResolvers<void>();
-    const timer = systemClock.setTimer(END_MS, () => {
-      for (const { connection } of this.#connected) connection.stream.destroy();
-      late.resolve();
-    });
-    await Promise.race([this.#pool.end(), late.promise]);
+    if (await answeredWithin(END_MS, this.#pool.end())) return;
+    for (const { connection } of this.#connected) connection.stream.destroy();
+  }
+}
+
+/** Whether something ended within this time, however it ended. */
+export async function answeredWithin(ms: number, ending: Promise<unknown>): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>();
+  const timer = systemClock.setTimer(ms, () => late.resolve(false));
+  const ended = ending.then(
+    () => true,
+    () => true,
+  );
+  try {
+    return await Promise.race([ended, late.promise]);
+  } finally {
     timer.cancel();
   }
 }

@@ -18,7 +18,9 @@ import { CauseCounts, listCauses } from "./cause-counts.ts";
 import { type Act, boundHeard, dropGone, prune } from "./forgotten-rows.ts";
 import { type Grown, JOB_COLUMNS, jobRowOf, JobRows } from "./job-rows.ts";
 import {
+  answeredWithin,
   asIndexError,
+  END_MS,
   isGone,
   numbered,
   PostgresDatabase,
@@ -54,6 +56,7 @@ export class PostgresIndex implements AskedIndex {
   #schema = "";
   #lease: PostgresLease | undefined;
   #isKept = false;
+  #ended: Promise<void> | undefined;
   /** What was written last may be there or not: where it is, is read before more is written. */
   #isOpen = false;
   /** How far it is by what was written last. A database may come back as it was before that. */
@@ -84,10 +87,19 @@ export class PostgresIndex implements AskedIndex {
     }
   }
 
-  async end(): Promise<void> {
+  /** Whoever closes it waits for no answer of a database that is frozen. */
+  breakOff(): void {
+    void this.end();
+  }
+
+  end(): Promise<void> {
+    return (this.#ended ??= this.#end());
+  }
+
+  async #end(): Promise<void> {
     // A lease that can't be given back ends by itself.
-    const closed = this.#calls.close({}).catch(() => {});
-    await Promise.all([closed, this.#database.end(), this.#readers.end()]);
+    await answeredWithin(END_MS, this.#calls.close({}));
+    await Promise.all([this.#database.end(), this.#readers.end()]);
   }
 
   readonly #calls: Calls = {
