@@ -3,6 +3,7 @@ import type { ShowValue } from "@millrace/telemetry/masking";
 import { HeldNews } from "./held-news.ts";
 import { type AskedIndex, type Cursors, type News, NOTHING_READ } from "./index-calls.ts";
 import { readElsewhere } from "./kept-elsewhere.ts";
+import { isSound } from "./sound-news.ts";
 import { arrivalNews, letterNews, recordNews, waitingNews } from "./news-of.ts";
 
 export interface FollowerOptions {
@@ -333,7 +334,8 @@ export class IndexFollower {
   async #write(news: readonly News[], cursors: Cursors): Promise<void> {
     this.#goOn();
     const isNew = news.length > 0 || cursors !== this.#cursors;
-    const isTooLarge = isNew && (await this.#options.index.ask("write", { news, cursors }));
+    const sound = news.filter(isSound);
+    const isTooLarge = isNew && (await this.#options.index.ask("write", { news: sound, cursors }));
     this.#cursors = cursors;
     if (isTooLarge) await this.#prune(true);
   }

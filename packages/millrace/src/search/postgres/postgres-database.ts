@@ -41,11 +41,7 @@ export class PostgresDatabase implements Session {
    * @throws MillraceError `index-failed` without `pg`; `invalid-option`
    */
   static async at(url: string, connections: number, waitMs: number): Promise<PostgresDatabase> {
-    if (!/^postgres(?:ql)?:$/.test(URL.parse(url)?.protocol ?? ""))
-      throw new MillraceError(
-        "invalid-option",
-        "postgres must be an address such as postgres://user:password@host/database. Write what is special in a password as %…: # is %23.",
-      );
+    requireAddress(url);
     const { default: pg } = await import("pg").catch((cause: unknown) => {
       throw new MillraceError(
         "index-failed",
@@ -107,6 +103,23 @@ export class PostgresDatabase implements Session {
     if (await answeredWithin(END_MS, this.#pool.end())) return;
     for (const { connection } of this.#connected) connection.stream.destroy();
   }
+}
+
+/** @throws MillraceError `invalid-option`, in which nothing of it stands */
+function requireAddress(url: string): void {
+  const parsed = URL.parse(url);
+  try {
+    if (/^postgres(?:ql)?:$/.test(parsed?.protocol ?? "")) {
+      decodeURIComponent(`${parsed?.username}${parsed?.password}${parsed?.pathname}`);
+      return;
+    }
+  } catch {
+    // A % that is none.
+  }
+  throw new MillraceError(
+    "invalid-option",
+    "postgres must be an address such as postgres://user:password@host/database. Write what is special in a password as %…: # is %23.",
+  );
 }
 
 /** Whether something ended within this time, however it ended. */
