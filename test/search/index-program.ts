@@ -1,4 +1,4 @@
-// Keeps an index of jobs up to date until it is killed, and says what is in it each time it is asked.
+// Keeps an index of jobs up to date until it is killed, and says what is in it when it is asked.
 // Arguments: the server's URL, the namespace, the database's URL.
 import { connect, openJobIndex } from "millrace";
 

@@ -233,7 +233,7 @@ describe.skipIf(missing !== undefined)(
       const searches = Array.from({ length: 4 }, () =>
         index.ask("search", { limit: 5, now: 1 }).catch(() => {}),
       );
-      // The follower asks this in each round: where it fails for 20 s, the index has another keeper.
+      // The follower asks this in each round: where it fails for 20 s, another keeps the index.
       const isOpen = await index.ask("isOpen", {}).catch((error: unknown) => String(error));
       await client.end();
       await Promise.all(searches);

@@ -269,7 +269,11 @@ export class FastBatches {
     else request.requester.done(meaning, request.index);
   }
 
-  /** What has no answer goes out one by one. @param isOver the server has said that no more comes */
+  /**
+   * What has no answer goes out one by one.
+   *
+   * @param isOver the server has said that no more comes
+   */
   #giveUp(batch: FastBatch, isOver = true): void {
     if (!this.#underWay.delete(batch.token)) return;
     const rest = batch.takeUpTo(batch.length);

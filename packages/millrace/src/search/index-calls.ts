@@ -102,7 +102,7 @@ export interface IndexCalls {
     readonly cursors: Cursors;
     readonly isKept: boolean;
   };
-  /** Not in another thread than before, in a damaged file, or where another process keeps it now. */
+  /** Not in a new thread, in a damaged file, or where another process keeps it by now. */
   isOpen(given: object): boolean;
   /** @returns whether it is larger now than it may be */
   write(given: { readonly news: readonly News[]; readonly cursors: Cursors }): boolean;

@@ -145,7 +145,7 @@ export class JobSettlement {
     return this.#carriedOut();
   }
 
-  /** The line was lost since it was decided, or since the last look: another may have had the job. */
+  /** The line was lost since it was decided, or the last look: another may have had the job. */
   #heedLoss(): void {
     const { delivery, host } = this.#of;
     const isOpen = this.#settlement.steps.length > 0 && (delivery.confirmed ?? []).length === 0;
