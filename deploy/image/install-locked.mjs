@@ -79,6 +79,8 @@ const UNREAD_PLACES = [
   ...["luxon/src", "luxon/build/global", "protobufjs/dist", "yaml/browser"],
   // A command that a dependency brings and nobody starts, and what the library of that says.
   ...["@grpc/proto-loader/build/bin", "yargs/locales"],
+  // For browsers, and pictures.
+  ...["pino/browser.js", "pino/favicon.ico", "pino-pretty/demo.png"],
   // For CommonJS, where everything here that asks for them is ESM.
   "hono/dist/cjs",
   ...[
