@@ -140,6 +140,18 @@ async function buriedInOutage({
   await clock.advance("1s");
 }
 
+/** There was nothing to be found behind an outage, and this one goes on with no answer yet. */
+async function goingOnAfterOutage() {
+  const scene = await runningTwice();
+  scene.broker.disconnect();
+  scene.broker.reconnect();
+  await scene.clock.advance("1s");
+  scene.broker.failNext("requeue", new MillraceError("publish-timeout", "no answer"));
+  const stopped = scene.node.stop({ immediate: true });
+  await scene.clock.advance(1);
+  return { scene, stopped };
+}
+
 test("another run has buried the job across an outage, and no record followed: this one is interrupted, and the job is dead by that letter", async () => {
   const scene = await runningTwice();
   await buriedInOutage(scene);
@@ -162,13 +174,7 @@ test("the same in an outage in which this one was to go on", async () => {
 });
 
 test("the same in a second outage, where there was nothing to be found behind the first", async () => {
-  const scene = await runningTwice();
-  scene.broker.disconnect();
-  scene.broker.reconnect();
-  await scene.clock.advance("1s");
-  scene.broker.failNext("requeue", new MillraceError("publish-timeout", "no answer"));
-  const stopped = scene.node.stop({ immediate: true });
-  await scene.clock.advance(1);
+  const { scene, stopped } = await goingOnAfterOutage();
   await buriedInOutage(scene);
   await scene.clock.advance("10s");
   await stopped;
@@ -176,13 +182,7 @@ test("the same in a second outage, where there was nothing to be found behind th
 });
 
 test("another run has succeeded in a second outage in which this one was to go on: nothing runs again", async () => {
-  const scene = await runningTwice();
-  scene.broker.disconnect();
-  scene.broker.reconnect();
-  await scene.clock.advance("1s");
-  scene.broker.failNext("requeue", new MillraceError("publish-timeout", "no answer"));
-  const stopped = scene.node.stop({ immediate: true });
-  await scene.clock.advance(1);
+  const { scene, stopped } = await goingOnAfterOutage();
   scene.broker.disconnect();
   scene.broker.reconnect();
   scene.endElsewhere();
