@@ -10,7 +10,7 @@ export interface Narrowing {
   readonly exact: boolean;
 }
 
-type Condition = Omit<Narrowing, "exact">;
+export type Condition = Omit<Narrowing, "exact">;
 
 /** What each kind of database is asked in words of its own. */
 export interface Dialect {

@@ -1,4 +1,5 @@
 import { storable } from "@millrace/core";
+import { DELETED_TOGETHER, HEARD_SHARE, ROOM } from "../index-bounds.ts";
 import { CauseCounts, forgetCauses } from "./cause-counts.ts";
 import { deleteJobs, type Grown } from "./job-rows.ts";
 import type { Session } from "./postgres-database.ts";
@@ -6,21 +7,22 @@ import type { IndexState } from "./postgres-lease.ts";
 import { ANY_SCHEMA } from "./postgres-schema.ts";
 import { forgetRates } from "./rate-counts.ts";
 
-/** Rows that one statement deletes. */
-const PAGE = 1_000;
 /** Of what was heard, which may be large. */
 const HEARD_PAGE = 100;
-/** How much of the allowed size is left full, so that it is not exceeded again soon. */
-const ROOM = 0.9;
-/** And of what is allowed, so much may be of what was heard and is in no stream. */
-const HEARD_SHARE = 0.25;
 /** An index that nobody has kept for so long is of an earlier version, or of other secrets. */
 const LEFT = "interval '1 hour'";
 
 const NOTHING: Grown = { jobs: 0, bytes: 0, heardBytes: 0 };
 
 /** Something that is done by the keeper, in a transaction of its own. */
-export type Act = (session: Session, state: IndexState) => Promise<Grown>;
+export type Act = (session: Session) => Promise<Grown>;
+
+/** What the keeper of an index may do. */
+export interface Keeper {
+  change(act: Act): Promise<Grown>;
+  /** What the index comes to. */
+  look(): Promise<IndexState>;
+}
 
 /** What lay in a queue, has no record, and lies there no more. */
 export async function dropGone(
@@ -34,9 +36,11 @@ export async function dropGone(
 ): Promise<void> {
   const which = {
     sql: "where queue = $1 and state = 'queued' and (arrival < $2 or arrival > $3) limit $4",
-    values: [storable(queue), oldest, newest, PAGE],
+    values: [storable(queue), oldest, newest, DELETED_TOGETHER],
   };
-  while ((await keeping((session) => deleteThese(session, schema, which))).jobs === -PAGE);
+  while (
+    (await keeping((session) => deleteThese(session, schema, which))).jobs === -DELETED_TOGETHER
+  );
 }
 
 async function deleteThese(
@@ -63,43 +67,46 @@ export async function prune(
     readonly before: number;
     readonly heardBefore: number;
   },
-  keeping: (act: Act) => Promise<Grown>,
+  { change, look }: Keeper,
 ): Promise<void> {
   const oldHeard = {
     sql: `where key in (select key from ${schema}.heard where at < $1 limit $2)`,
-    values: [heardBefore, PAGE],
+    values: [heardBefore, DELETED_TOGETHER],
   };
   const forgetOldHeard: Act = async (session) => ({
     ...NOTHING,
     heardBytes: await forgetHeard(session, schema, oldHeard),
   });
-  while ((await keeping(forgetOldHeard)).heardBytes < 0);
-  await keeping(async (session) => {
+  while ((await change(forgetOldHeard)).heardBytes < 0);
+  await change(async (session) => {
     await forgetRates(session, schema, before);
     await forgetCauses(session, schema, before);
     return NOTHING;
   });
   const oldest = (most: number, than: number) =>
-    keeping((session) =>
+    change((session) =>
       deleteThese(session, schema, {
         sql: "where at < $1 order by at limit $2",
         values: [than, most],
       }),
     );
-  while ((await oldest(PAGE, before)).jobs === -PAGE);
+  while ((await oldest(DELETED_TOGETHER, before)).jobs === -DELETED_TOGETHER);
   for (let isFull = true; isFull;) {
-    let state = await read(keeping);
+    let state = await look();
     const tooMuch = state.bytes + state.heardBytes - maxBytes;
     const heardMost = Math.max(0, Math.min(HEARD_SHARE * maxBytes, state.heardBytes - tooMuch));
-    while (state.heardBytes > heardMost && (await shrinkHeard(schema, keeping)).heardBytes < 0)
-      state = await read(keeping);
+    while (
+      state.heardBytes > heardMost &&
+      (await change((session) => shrinkHeard(session, schema))).heardBytes < 0
+    )
+      state = await look();
     isFull = state.bytes + state.heardBytes > maxBytes && state.jobs > 0;
     if (!isFull) break;
     const part = 1 - (ROOM * maxBytes - state.heardBytes) / state.bytes;
-    for (let left = Math.ceil(state.jobs * Math.min(1, part)); left > 0; left -= PAGE)
-      await oldest(Math.min(PAGE, left), Number.MAX_SAFE_INTEGER);
+    for (let left = Math.ceil(state.jobs * Math.min(1, part)); left > 0; left -= DELETED_TOGETHER)
+      await oldest(Math.min(DELETED_TOGETHER, left), Number.MAX_SAFE_INTEGER);
     // Messages that never repeat make a cause each: they go with their jobs.
-    await keeping(async (session) => {
+    await change(async (session) => {
       const [row] = await session.query(`select min(at) as oldest from ${schema}.job`);
       const from = row?.["oldest"];
       await forgetCauses(
@@ -110,16 +117,7 @@ export async function prune(
       return NOTHING;
     });
   }
-  await keeping((session) => dropLeft(session, schema));
-}
-
-async function read(keeping: (act: Act) => Promise<Grown>): Promise<IndexState> {
-  let found: IndexState | undefined;
-  await keeping((_session, state) => {
-    found = state;
-    return Promise.resolve(NOTHING);
-  });
-  return found ?? { cursors: { position: 0, positionAt: 0, letters: 0, queues: {} }, ...NOTHING };
+  await change((session) => dropLeft(session, schema));
 }
 
 /** What was heard takes no more than its part: the oldest of it goes. */
@@ -139,10 +137,8 @@ export async function boundHeard(
 }
 
 /** The oldest of what was heard. */
-function shrinkHeard(schema: string, keeping: (act: Act) => Promise<Grown>): Promise<Grown> {
-  return keeping(async (session) => {
-    return { ...NOTHING, heardBytes: await forgetOldestHeard(session, schema) };
-  });
+async function shrinkHeard(session: Session, schema: string): Promise<Grown> {
+  return { ...NOTHING, heardBytes: await forgetOldestHeard(session, schema) };
 }
 
 function forgetOldestHeard(session: Session, schema: string): Promise<number> {

@@ -156,16 +156,16 @@ export class JobRows {
     for (const { before, now, sizeBefore, isMoved, isChanged } of this.#jobs.values()) {
       if (now === undefined) continue;
       if (isChanged) {
-        const { size, ...row } = writtenOf(now);
-        changed.push({ ...row, size });
-        bytes += size;
+        const row = writtenOf(now);
+        changed.push(row);
+        bytes += row.size;
         if (bytes > MOST_BYTES) {
           await this.#upsert(changed);
           changed = [];
           bytes = 0;
         }
         grown.jobs += before === undefined ? 1 : 0;
-        grown.bytes += size - sizeBefore;
+        grown.bytes += row.size - sizeBefore;
         this.#causes.changeOfJob(before, now);
       } else if (isMoved) moved.push(now);
     }

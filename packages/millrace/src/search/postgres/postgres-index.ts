@@ -1,19 +1,17 @@
 import { MillraceError, storable } from "@millrace/core";
-import { filterTest } from "../../filter/filter-test.ts";
-import { readFilter } from "../../filter/read-filter.ts";
-import type {
-  AskedIndex,
-  Cursors,
-  IndexCallName,
-  IndexCalls,
-  IndexSearch,
-  IndexSize,
-  News,
+import {
+  type AskedIndex,
+  type Cursors,
+  type IndexCallName,
+  type IndexCalls,
+  type IndexSearch,
+  type IndexSize,
+  type News,
+  NOTHING_READ,
 } from "../index-calls.ts";
-import { NOTHING_READ } from "../index-calls.ts";
 import { jobOf } from "../index-rows.ts";
-import { type IndexedJob, INDEX_FIELDS } from "../indexed-job.ts";
-import { narrow } from "../narrow.ts";
+import type { IndexedJob } from "../indexed-job.ts";
+import { lookedUp } from "../looked-up.ts";
 import { CauseCounts, listCauses } from "./cause-counts.ts";
 import { type Act, boundHeard, dropGone, prune } from "./forgotten-rows.ts";
 import { type Grown, JOB_COLUMNS, jobRowOf, JobRows } from "./job-rows.ts";
@@ -146,8 +144,12 @@ export class PostgresIndex implements AskedIndex {
     failures: (given) =>
       this.#readers.transaction((session) => listCauses(session, this.#schema, given)),
     prune: (given) =>
-      prune({ schema: this.#schema, maxBytes: this.#maxBytes, ...given }, (act) =>
-        this.#changing(act),
+      prune(
+        { schema: this.#schema, maxBytes: this.#maxBytes, ...given },
+        {
+          change: (act) => this.#changing(act),
+          look: () => this.#keeping((_session, state) => Promise.resolve(state)),
+        },
       ),
     clear: async () => {
       await this.#keeping(async (session) => {
@@ -197,7 +199,7 @@ export class PostgresIndex implements AskedIndex {
 
   #changing(act: Act): Promise<Grown> {
     return this.#keeping(async (session, state) => {
-      const grown = await act(session, state);
+      const grown = await act(session);
       await this.#grow(session, state, grown);
       return grown;
     });
@@ -241,36 +243,22 @@ export class PostgresIndex implements AskedIndex {
     return bytes + grown.bytes + heardBytes + grown.heardBytes;
   }
 
-  async #search({
-    filter,
-    state,
-    queue,
-    limit,
-    now,
-  }: IndexSearch): Promise<{ readonly jobs: readonly IndexedJob[]; readonly more: boolean }> {
-    const tree = filter === undefined ? undefined : readFilter(filter);
-    const fits = tree === undefined ? () => true : filterTest(tree, now, INDEX_FIELDS);
-    const narrowed = tree === undefined ? undefined : narrow(tree, now, POSTGRES);
-    const wanted = [
-      ...(state === undefined ? [] : [{ sql: "state = ?", values: [state] }]),
-      ...(queue === undefined ? [] : [POSTGRES.sameLetters("queue", queue)]),
-      ...(narrowed === undefined ? [] : [narrowed]),
-    ];
-    const where = wanted.map((one) => `(${one.sql})`).join(" and ");
-    const asked = `select ${JOB_COLUMNS} from ${this.#schema}.job ${where === "" ? "" : `where ${where}`} order by at desc, key desc`;
-    const values = wanted
-      .flatMap((one) => one.values)
-      .map((value) => (typeof value === "string" ? storable(value) : value));
+  async #search(
+    asked: IndexSearch,
+  ): Promise<{ readonly jobs: readonly IndexedJob[]; readonly more: boolean }> {
+    const { where, values, fits } = lookedUp(asked, POSTGRES);
+    const sql = `select ${JOB_COLUMNS} from ${this.#schema}.job ${where} order by at desc, key desc`;
+    const texts = values.map((value) => (typeof value === "string" ? storable(value) : value));
     const found: IndexedJob[] = [];
     // A cursor: what the filter leaves out of what was looked up, nobody knows before.
     return this.#readers.transaction(async (session) => {
-      await session.query(`declare found no scroll cursor for ${numbered(asked)}`, values);
+      await session.query(`declare found no scroll cursor for ${numbered(sql)}`, texts);
       for (let many = FIRST_ROWS; ; many = MORE_ROWS) {
         const rows = await session.query(`fetch forward ${many} from found`);
         for (const row of rows) {
           const job = jobOf(jobRowOf(row));
-          if ((queue !== undefined && job.queue !== queue) || !fits(job)) continue;
-          if (found.length === limit) return { jobs: found, more: true };
+          if (!fits(job)) continue;
+          if (found.length === asked.limit) return { jobs: found, more: true };
           found.push(job);
         }
         if (rows.length < many) return { jobs: found, more: false };

@@ -1,8 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { FailureGroup } from "@millrace/core";
 import type { KnownValues } from "../../filter/complete-filter.ts";
-import { filterTest } from "../../filter/filter-test.ts";
-import { readFilter } from "../../filter/read-filter.ts";
 import { EndedRates } from "./ended-rates.ts";
 import type { AskedFailures } from "../failures-query.ts";
 import { FailureCauses } from "./failure-causes.ts";
@@ -19,18 +17,12 @@ import {
 import { SQLITE } from "./sqlite-dialect.ts";
 import { openIndexFile, openKeptFile } from "./index-file.ts";
 import { isOf, metaOf, setMeta } from "./index-meta.ts";
+import { DELETED_TOGETHER, HEARD_SHARE, ROOM } from "../index-bounds.ts";
 import { jobOf, type JobRow } from "../index-rows.ts";
-import { type IndexedJob, INDEX_FIELDS } from "../indexed-job.ts";
+import type { IndexedJob } from "../indexed-job.ts";
+import { lookedUp } from "../looked-up.ts";
 import { JobTable } from "./job-table.ts";
 import { knownValues } from "./known-values.ts";
-import { narrow } from "../narrow.ts";
-
-/** Rows that one statement deletes. */
-const PRUNE_BATCH = 1_000;
-/** How much of the allowed size is left full, so that it is not exceeded again soon. */
-const ROOM = 0.9;
-/** And of what is allowed, so much may be of what was heard and is in no stream. */
-const HEARD_SHARE = 0.25;
 
 /** An index in a SQLite file. Everything blocks, so it runs in a thread: `index-worker.ts`. */
 export class IndexStore {
@@ -98,28 +90,19 @@ export class IndexStore {
     this.#delete(this.#jobs.gone(queue, oldest, newest));
   }
 
-  search({ filter, state, queue, limit, now }: IndexSearch): {
+  search(asked: IndexSearch): {
     readonly jobs: readonly IndexedJob[];
     readonly more: boolean;
   } {
-    const tree = filter === undefined ? undefined : readFilter(filter);
-    const fits = tree === undefined ? () => true : filterTest(tree, now, INDEX_FIELDS);
-    const narrowed = tree === undefined ? undefined : narrow(tree, now, SQLITE);
-    const wanted = [
-      ...(state === undefined ? [] : [{ sql: "state = ?", values: [state] }]),
-      ...(queue === undefined ? [] : [{ sql: "queue = ? collate nocase", values: [queue] }]),
-      ...(narrowed === undefined ? [] : [narrowed]),
-    ];
-    const where =
-      wanted.length === 0 ? "" : `where ${wanted.map((one) => `(${one.sql})`).join(" and ")}`;
+    const { where, values, fits } = lookedUp(asked, SQLITE);
     const rows = this.#database
       .prepare(`select * from job ${where} order by at desc, key desc`)
-      .iterate(...wanted.flatMap((one) => one.values));
+      .iterate(...values);
     const jobs: IndexedJob[] = [];
     for (const row of rows) {
       const job = jobOf(row as unknown as JobRow);
-      if ((queue !== undefined && job.queue !== queue) || !fits(job)) continue;
-      if (jobs.length === limit) return { jobs, more: true };
+      if (!fits(job)) continue;
+      if (jobs.length === asked.limit) return { jobs, more: true };
       jobs.push(job);
     }
     return { jobs, more: false };
@@ -161,14 +144,14 @@ export class IndexStore {
     this.#heard.forget(heardBefore);
     this.#rates.forget(before);
     this.#together(() => this.#causes.forget(before));
-    while (this.#delete(this.#jobs.oldest(PRUNE_BATCH, before)) === PRUNE_BATCH);
+    while (this.#delete(this.#jobs.oldest(DELETED_TOGETHER, before)) === DELETED_TOGETHER);
     // Of no job that is in the index: the first to go.
     const tooMuch = this.bytes - maxBytes;
     if (tooMuch > 0) this.#together(() => this.#heard.shrink(tooMuch + (1 - ROOM) * maxBytes));
     for (let left = this.size(); left.bytes > maxBytes && left.jobs > 0; left = this.size()) {
       const many = Math.ceil(left.jobs * (1 - (ROOM * maxBytes) / left.bytes));
-      for (let more = many; more > 0; more -= PRUNE_BATCH)
-        this.#delete(this.#jobs.oldest(Math.min(more, PRUNE_BATCH)));
+      for (let more = many; more > 0; more -= DELETED_TOGETHER)
+        this.#delete(this.#jobs.oldest(Math.min(more, DELETED_TOGETHER)));
       // Until it is put together anew, the index of words keeps what was deleted.
       this.#database.exec("insert into word (word) values ('optimize')");
       // Messages that never repeat make a cause each: they go with their jobs.
@@ -183,8 +166,8 @@ export class IndexStore {
   }
 
   #delete(keys: readonly number[]): number {
-    for (let at = 0; at < keys.length; at += PRUNE_BATCH)
-      this.#together(() => this.#jobs.delete(keys.slice(at, at + PRUNE_BATCH)));
+    for (let at = 0; at < keys.length; at += DELETED_TOGETHER)
+      this.#together(() => this.#jobs.delete(keys.slice(at, at + DELETED_TOGETHER)));
     return keys.length;
   }
 
