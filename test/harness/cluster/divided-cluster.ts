@@ -95,17 +95,26 @@ export class DividedCluster {
     );
   }
 
-  /** Has a stream, or a consumer of it, change its leader until it is this member. */
-  async haveLead(member: LaunchedServer, stream: string, consumer?: string): Promise<void> {
+  /**
+   * Has a stream, or a consumer of it, change its leader until it is this member.
+   *
+   * @param among the members that are there
+   */
+  async haveLead(
+    member: LaunchedServer,
+    stream: string,
+    consumer?: string,
+    among = this.members,
+  ): Promise<void> {
     const group = consumer === undefined ? stream : `${stream} ${consumer}`;
     const subject =
       consumer === undefined
         ? `$JS.API.STREAM.LEADER.STEPDOWN.${stream}`
         : `$JS.API.CONSUMER.LEADER.STEPDOWN.${stream}.${consumer}`;
-    await using nc = await connect({ servers: this.members.map(({ url }) => url) });
+    await using nc = await connect({ servers: among.map(({ url }) => url) });
     await eventually(
       async () => {
-        if ((await this.leaderOf(group)) === member) return true;
+        if ((await this.leaderOf(group, among)) === member) return true;
         await nc.request(subject, preferring(member, nc), { timeout: STEPDOWN_MS });
         return false;
       },
