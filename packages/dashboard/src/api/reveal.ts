@@ -1,5 +1,5 @@
 import { showValue } from "@millrace/telemetry/masking";
-import type { FleetFilter } from "../fleet/fleet.ts";
+import type { FleetFilter } from "../fleet/fleet-audit.ts";
 import type { Asking } from "./changes/changes.ts";
 import { machine } from "./machines.ts";
 import { job } from "./reads.ts";

@@ -1,5 +1,6 @@
 import { MillraceError } from "@millrace/core";
-import type { Fleet, FleetIntent, FleetNote, FleetQueue } from "./fleet.ts";
+import type { Fleet, FleetNote, FleetQueue } from "./fleet.ts";
+import type { FleetIntent } from "./fleet-audit.ts";
 
 /**
  * Drains and purges that this dashboard began: it ends in order, and they before it. A purge puts

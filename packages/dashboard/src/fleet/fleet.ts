@@ -18,6 +18,7 @@ import type { Mask } from "@millrace/telemetry/masking";
 import type { JobHoldView } from "../api/views/hold-views.ts";
 import type { StepView } from "../api/views/step-view.ts";
 import type { NodeView, OperationView } from "../api/views/views.ts";
+import type { FleetAudit } from "./fleet-audit.ts";
 import type { FleetDeadFilter, FleetDeadLetters } from "./fleet-dead.ts";
 import type { LiveState } from "./live-states.ts";
 import type { FleetMachine, FleetMachines } from "./fleet-machines.ts";
@@ -315,36 +316,4 @@ export interface FleetOperations {
   undo(id: string, note: FleetNote): Promise<OperationView>;
   run(id: string, limits: { readonly timeout: Duration }): Promise<OperationView>;
   serve(options: { readonly onDefect?: (error: unknown) => void }): Promise<Stoppable>;
-}
-
-export type FleetFilter = Readonly<Record<string, string | number | boolean | readonly string[]>>;
-export type FleetOutcome =
-  | { readonly state: "begun" }
-  | { readonly state: "done"; readonly count: number; readonly failed: number }
-  | { readonly state: "failed"; readonly code: string; readonly message: string };
-
-export interface FleetAuditRecord {
-  readonly id: string;
-  readonly at: number;
-  readonly action: string;
-  readonly filter: FleetFilter;
-  readonly by: string;
-  readonly reason?: string;
-  readonly outcome: FleetOutcome;
-}
-
-export interface FleetIntent {
-  readonly action: string;
-  readonly filter: FleetFilter;
-  readonly by: string;
-  readonly reason?: string;
-}
-
-export interface FleetAudit {
-  list(query: { readonly limit: number }): Promise<readonly FleetAuditRecord[]>;
-  perform<Result>(
-    intent: FleetIntent,
-    act: () => Promise<Result>,
-    tally?: (result: Result) => { readonly count: number; readonly failed?: number },
-  ): Promise<Result>;
 }

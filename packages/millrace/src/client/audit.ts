@@ -30,18 +30,20 @@ export interface AuditIntent {
 /** What a record of an operator's change may hold: what was asked for, by name. */
 export type AuditValue = string | number | boolean | readonly string[];
 
+/** How many things were changed, and how many could not be. */
+interface Counted {
+  readonly count: number;
+  readonly failed: number;
+}
+
 /**
  * What became of it. `begun`: under way, or whoever did it was cut off before it could say more.
+ * `stopped`: an operation that somebody stopped on its way, `by` whom; the rest is as it was.
  */
 export type AuditOutcome =
   | { readonly state: "begun" }
-  | {
-      readonly state: "done";
-      /** How many things were changed. */
-      readonly count: number;
-      /** How many could not be. */
-      readonly failed: number;
-    }
+  | ({ readonly state: "done" } & Counted)
+  | ({ readonly state: "stopped"; readonly by: string } & Counted)
   | { readonly state: "failed"; readonly code: string; readonly message: string };
 
 /** That an operator changed something, kept for those who ask later. */
@@ -310,12 +312,18 @@ function readRecord(id: string, value: unknown): AuditRecord | undefined {
   return { id, at, action, by, filter, outcome, ...(typeof reason === "string" ? { reason } : {}) };
 }
 
+function isCounted({ count, failed }: Partial<Counted>): boolean {
+  return typeof count === "number" && typeof failed === "number";
+}
+
 function isOutcome(outcome: AuditOutcome | undefined): outcome is AuditOutcome {
   switch (outcome?.state) {
     case "begun":
       return true;
     case "done":
-      return typeof outcome.count === "number" && typeof outcome.failed === "number";
+      return isCounted(outcome);
+    case "stopped":
+      return isCounted(outcome) && typeof outcome.by === "string";
     case "failed":
       return typeof outcome.code === "string" && typeof outcome.message === "string";
     default:

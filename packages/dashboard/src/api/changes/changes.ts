@@ -2,7 +2,8 @@ import { type DeadLetterResult, MillraceError, tallyLetters } from "@millrace/co
 import type { ShowValue } from "@millrace/telemetry/masking";
 import type { DashboardUser } from "../../access/user.ts";
 import type { Drains } from "../../fleet/drains.ts";
-import type { Fleet, FleetIntent } from "../../fleet/fleet.ts";
+import type { Fleet } from "../../fleet/fleet.ts";
+import type { FleetIntent } from "../../fleet/fleet-audit.ts";
 import { LIVE_STATES } from "../../fleet/live-states.ts";
 import {
   askedCount,

@@ -57,7 +57,7 @@ test("an undo that waits for another one is stopped at once, with nothing done",
   });
   expect(await client.dead.list()).toEqual([]);
   expect(await client.audit.list()).toMatchObject([
-    { id: undo.id, outcome: { state: "done", count: 0 } },
+    { id: undo.id, outcome: { state: "stopped", by: "ada", count: 0 } },
     { id },
   ]);
 });
@@ -125,7 +125,7 @@ test("an undo that is stopped before it began has not ended before the audit say
   await client.operations.stop(undo.id);
   expect(await client.operations.get(undo.id)).toMatchObject({ progress: { state: "stopped" } });
   const [record] = await client.audit.list();
-  expect(record).toMatchObject({ id: undo.id, outcome: { state: "done", count: 0 } });
+  expect(record).toMatchObject({ id: undo.id, outcome: { state: "stopped", count: 0 } });
 });
 
 test("who goes on with a discard forgets the steps of a letter that was removed by one who died then", async () => {

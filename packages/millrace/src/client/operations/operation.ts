@@ -1,5 +1,5 @@
 import type { ErrorCode } from "@millrace/core";
-import type { AuditValue } from "../audit.ts";
+import type { AuditOutcome, AuditValue } from "../audit.ts";
 
 /**
  * What is done to each of many things. Kinds that end in `-undo` take another operation back. A
@@ -120,6 +120,14 @@ export function withEnd(operation: StoredOperation, at: number): StoredOperation
   if (progress.state === "stopping" && position < total)
     return { ...operation, progress: { state: "stopped", by: progress.by, at } };
   return isOpen(operation) ? { ...operation, progress: { state: "done", at } } : operation;
+}
+
+/** What the audit is told of one that has ended without a defect. */
+export function auditOutcomeOf({ progress, done, failed }: StoredOperation): AuditOutcome {
+  const counted = { count: done, failed };
+  return progress.state === "stopped"
+    ? { state: "stopped", by: progress.by, ...counted }
+    : { state: "done", ...counted };
 }
 
 /** Whether there is something left that it should see to. */

@@ -124,7 +124,9 @@ test("one that is stopped before anybody began with it leaves everything as it i
   });
   expect(await of.lettersLeft()).toHaveLength(3);
   expect(await client.operations.run(id)).toMatchObject({ progress: { state: "stopped" } });
-  expect(await client.audit.list()).toMatchObject([{ outcome: { state: "done", count: 0 } }]);
+  expect(await client.audit.list()).toMatchObject([
+    { outcome: { state: "stopped", by: "bob", count: 0, failed: 0 } },
+  ]);
 });
 
 test("one that meets a defect says what of its last step was done before", async () => {
@@ -183,6 +185,9 @@ test("one that is stopped while it is carried out finishes what has begun, and l
   expect(outcomes.filter((outcome) => outcome === "done")).toHaveLength(40);
   expect(outcomes.filter((outcome) => outcome === "left")).toHaveLength(25);
   expect(await of.lettersLeft()).toHaveLength(25);
+  expect(await client.audit.list()).toMatchObject([
+    { outcome: { state: "stopped", by: "bob", count: 40, failed: 0 } },
+  ]);
 });
 
 /** Which of the three writes of a retry is the last that the process lives to see. */

@@ -20,6 +20,7 @@ import {
   type OperationKind,
   shownOperation,
   type StoredOperation,
+  auditOutcomeOf,
   withEnd,
 } from "./operation.ts";
 import { type PlanItem, plansOf, writePlan } from "./operation-plan.ts";
@@ -297,12 +298,13 @@ async function endUnbegun(broker: Broker, id: string): Promise<void> {
   const store = await operationsBucket(broker);
   for (;;) {
     const { operation, revision } = await getOperation(store, id);
-    const { token, begun, progress, done, failed } = operation;
+    const { token, begun, progress } = operation;
     if (token !== 0 || begun !== 0 || progress.state !== "stopping") return;
     try {
+      const ended = withEnd(operation, await store.now());
       // The audit first: what has ended nobody takes up again.
-      await completeAudit(broker, id, { state: "done", count: done, failed });
-      await store.put(id, withEnd(operation, await store.now()), revision);
+      await completeAudit(broker, id, auditOutcomeOf(ended));
+      await store.put(id, ended, revision);
       return;
     } catch (error) {
       if (!MillraceError.is(error, "revision-conflict")) throw error;

@@ -16,6 +16,7 @@ import {
   isOpen,
   type StoredOperation,
   withBegun,
+  auditOutcomeOf,
   withEnd,
   withOutcome,
 } from "./operation.ts";
@@ -157,8 +158,7 @@ class OperationRun {
   /** The audit first: what has ended nobody takes up again. */
   async #end(placed: Placed): Promise<void> {
     const operation = withEnd(placed.operation, await this.#store.now());
-    const { id, done, failed } = operation;
-    await completeAudit(this.#host.broker, id, { state: "done", count: done, failed });
+    await completeAudit(this.#host.broker, operation.id, auditOutcomeOf(operation));
     await this.#write({ ...placed, operation });
   }
 

@@ -58,16 +58,26 @@ function shownOutcome(outcome: AuditOutcome, mask: Mask): AuditOutcome {
   return outcome.state === "failed" ? { ...outcome, message: mask.text(outcome.message) } : outcome;
 }
 
+function countedText({
+  count,
+  failed,
+}: {
+  readonly count: number;
+  readonly failed: number;
+}): string {
+  return failed === 0 ? `${count} done` : `${count} done, ${failed} failed`;
+}
+
 function outcomeText(outcome: AuditOutcome): string {
   switch (outcome.state) {
     case "begun":
       return "begun";
-    case "done":
-      return outcome.failed === 0
-        ? `${outcome.count} done`
-        : `${outcome.count} done, ${outcome.failed} failed`;
     case "failed":
       return `failed: ${outcome.code}`;
+    case "done":
+      return countedText(outcome);
+    case "stopped":
+      return `${countedText(outcome)}, stopped by ${outcome.by}`;
   }
 }
 
