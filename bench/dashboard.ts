@@ -14,6 +14,7 @@ import { connect, defineJob, type Millrace } from "millrace";
 import { endChild, serveBench } from "./child-node.ts";
 import { readCommandLine } from "./command-line.ts";
 import { type MeasuredPage, openedInChromium } from "./dashboard/chromium-page.ts";
+import { medianOf } from "./dashboard/median.ts";
 import { Memory } from "./dashboard/memory.ts";
 import { OpenPage } from "./dashboard/open-page.ts";
 
@@ -277,11 +278,11 @@ async function throughput(
     const [a, b] = [await first(), await second()];
     ratios.push(n % 2 === 0 ? b / a : a / b);
   }
-  const sorted = ratios.toSorted((a, b) => a - b);
-  const [least = 0, most = 0] = [sorted[0], sorted.at(-1)];
-  const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
+  if (ratios.length === 0) return;
+  const { median, from, to, confidence } = medianOf(ratios);
+  const [least, most] = [Math.min(...ratios), Math.max(...ratios)].map((one) => one.toFixed(3));
   say(
-    `the fleet's throughput with ${PAGES} pages open, as a share of that without: ${median.toFixed(3)} (${least.toFixed(3)} to ${most.toFixed(3)}), ${rounds} rounds of ${round} jobs each`,
+    `the fleet's throughput with ${PAGES} pages open, as a share of that without: ${median.toFixed(3)} (the median lies between ${from.toFixed(3)} and ${to.toFixed(3)} with ${(100 * confidence).toFixed(0)} % confidence, all between ${least} and ${most}), ${rounds} rounds of ${round} jobs each`,
   );
 }
 
