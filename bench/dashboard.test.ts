@@ -30,6 +30,7 @@ test.skipIf(missing !== undefined)(
       ]);
     expect(stdout).toMatch(/^search, 200 different ones: p50 \d+ ms, p95 \d+ ms/m);
     expect(stdout).toMatch(/^the fleet's throughput with 3 pages open, .*: [\d.]+ \(/m);
+    expect(stdout).toMatch(/^processor time a job, of server, node and dashboard, .*: [\d.]+ \(/m);
     expect(stdout).toMatch(/^memory of the dashboard: \d+ MB at most$/m);
   },
   300_000,

@@ -13,6 +13,7 @@ import { createNode, tuneEngine } from "@millrace/runtime";
 import { connect, defineJob, type Millrace } from "millrace";
 import { endChild, serveBench } from "./child-node.ts";
 import { readCommandLine } from "./command-line.ts";
+import { readUsage, usageMissing } from "./scale/process-usage.ts";
 import { type MeasuredPage, openedInChromium } from "./dashboard/chromium-page.ts";
 import { medianOf } from "./dashboard/median.ts";
 import { Memory } from "./dashboard/memory.ts";
@@ -103,7 +104,8 @@ async function measure(): Promise<void> {
     await firstPages(ui.url, first);
     await inChromium(ui.url, first);
     await searches(ui.url);
-    await throughput(millrace, ui.url, { rounds, round });
+    const pids = [server.pid, node.pid ?? 0, ui.pid];
+    await costOfPages(millrace, ui.url, { rounds, round, pids });
     say(`memory of the dashboard: ${memory.most().toFixed(0)} MB at most`);
   } finally {
     memory?.stop();
@@ -256,42 +258,81 @@ function filterOf(n: number): string {
   ][n % 5] as string;
 }
 
-async function throughput(
-  millrace: Millrace,
-  url: string,
-  { rounds, round }: { readonly rounds: number; readonly round: number },
-): Promise<void> {
-  await rate(millrace, round);
-  const ratios: number[] = [];
-  for (let n = 0; n < rounds; n += 1) {
-    const without = async (): Promise<number> => rate(millrace, round);
-    const withPages = async (): Promise<number> => {
-      const pages = Array.from({ length: PAGES }, () => new OpenPage(url));
-      try {
-        return await rate(millrace, round);
-      } finally {
-        for (const page of pages) await page.close();
-      }
-    };
-    // Whoever comes second finds a larger history.
-    const [first, second] = n % 2 === 0 ? [without, withPages] : [withPages, without];
-    const [a, b] = [await first(), await second()];
-    ratios.push(n % 2 === 0 ? b / a : a / b);
-  }
-  if (ratios.length === 0) return;
-  const { median, from, to, confidence } = medianOf(ratios);
-  const [least, most] = [Math.min(...ratios), Math.max(...ratios)].map((one) => one.toFixed(3));
-  say(
-    `the fleet's throughput with ${PAGES} pages open, as a share of that without: ${median.toFixed(3)} (the median lies between ${from.toFixed(3)} and ${to.toFixed(3)} with ${(100 * confidence).toFixed(0)} % confidence, all between ${least} and ${most}), ${rounds} rounds of ${round} jobs each`,
-  );
+interface Rounds {
+  readonly rounds: number;
+  readonly round: number;
+  /** Server, node and dashboard. */
+  readonly pids: readonly number[];
 }
 
-/** Jobs a second, from their enqueue to the last one's end. */
+interface Round {
+  /** Jobs a second, from their enqueue to the last one's end. */
+  readonly rate: number;
+  /** Processor time, of all these processes. */
+  readonly cpuMs: number;
+}
+
+/** With pages open as a share of that without, in turns. */
+async function costOfPages(
+  millrace: Millrace,
+  url: string,
+  { rounds, round, pids }: Rounds,
+): Promise<void> {
+  const without = async (): Promise<Round> => {
+    const before = cpuOf(pids);
+    const jobsPerSecond = await rate(millrace, round);
+    // What the index has yet to read of this round belongs to it, and not to the next.
+    await caughtUp(url, 0);
+    return { rate: jobsPerSecond, cpuMs: cpuOf(pids) - before };
+  };
+  const withPages = async (): Promise<Round> => {
+    const pages = Array.from({ length: PAGES }, () => new OpenPage(url));
+    try {
+      return await without();
+    } finally {
+      for (const page of pages) await page.close();
+    }
+  };
+  await without();
+  const rates: number[] = [];
+  const times: number[] = [];
+  for (let n = 0; n < rounds; n += 1) {
+    // Whoever comes second finds a larger history.
+    const isFirst = n % 2 === 1;
+    const early = isFirst ? await withPages() : undefined;
+    const bare = await without();
+    const open = early ?? (await withPages());
+    rates.push(open.rate / bare.rate);
+    times.push(open.cpuMs / bare.cpuMs);
+  }
+  if (rounds === 0) return;
+  const counted = `${rounds} rounds of ${round} jobs each`;
+  say(
+    `the fleet's throughput with ${PAGES} pages open, as a share of that without: ${shares(rates)}, ${counted}`,
+  );
+  if (usageMissing() === undefined)
+    say(
+      `processor time a job, of server, node and dashboard, with ${PAGES} pages open, as a share of that without: ${shares(times)}, ${counted}`,
+    );
+}
+
+function shares(measured: readonly number[]): string {
+  const { median, from, to, confidence } = medianOf(measured);
+  const [least, most] = [Math.min(...measured), Math.max(...measured)];
+  const sure = `the median lies between ${from.toFixed(3)} and ${to.toFixed(3)} with ${(100 * confidence).toFixed(0)} % confidence`;
+  return `${median.toFixed(3)} (${sure}, all between ${least.toFixed(3)} and ${most.toFixed(3)})`;
+}
+
 async function rate(millrace: Millrace, count: number): Promise<number> {
   const began = performance.now();
   await enqueue(millrace, order, count, 1);
   await drained(millrace);
   return (count * 1_000) / (performance.now() - began);
+}
+
+function cpuOf(pids: readonly number[]): number {
+  if (usageMissing() !== undefined) return 0;
+  return pids.reduce((sum, pid) => sum + readUsage(pid).cpuMs, 0);
 }
 
 async function host(url: string): Promise<void> {
