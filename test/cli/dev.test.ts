@@ -38,6 +38,26 @@ test("a port of the server that is taken is said in a line, before anything is s
 describe.each(serversUnderTest().filter((server) => server.state === "present"))(
   "millrace dev with nats-server $version",
   ({ path }) => {
+    test("says where to look, and there is the dashboard", async () => {
+      outOfCluster();
+      const parent = await mkdtemp(join(tmpdir(), "millrace-dev-"));
+      try {
+        const dev = startMillrace(
+          [
+            ...["dev", "--dir", join(parent, "store"), "--port", "0"],
+            ...["--ui-port", "0", "--health-port", "0"],
+          ],
+          { NATS_SERVER: path },
+        );
+        const [, address = ""] = /look +(http\S+)/.exec(await dev.line(/look +http/, 90_000)) ?? [];
+        expect(await (await fetch(address)).text()).toContain("<title>");
+        dev.signal("SIGINT");
+        expect(await dev.exit(90_000)).toEqual({ code: 0, signal: null });
+      } finally {
+        await rm(parent, { recursive: true });
+      }
+    });
+
     test("starts a server and a node, runs a job, keeps its data, and takes its server with it", async () => {
       outOfCluster();
       const parent = await mkdtemp(join(tmpdir(), "millrace-dev-"));

@@ -22,6 +22,7 @@ const work = defineJob<{ readonly customer: string }>({
   concurrency: { key: ({ customer }) => customer, limit: 1 },
 });
 const wait = defineJob({ name: "evil.wait", queue: "waits", steps: true });
+const ends = defineJob({ name: "evil.ends", queue: "waits" });
 const parent = defineJob({ name: "evil.parent", queue: "waits" });
 
 interface Marked {
@@ -42,8 +43,8 @@ async function marked(server: TestServer): Promise<Marked> {
         log.info({ [evil("log key")]: evil("log value") }, evil("log line"));
         progress(0.5, evil("progress"));
         await end.promise;
-        return { [evil("result key")]: evil("result value") };
       }),
+      ends.handler(() => ({ [evil("result key")]: evil("result value") })),
       wait.handler(async ({ step }) => {
         await step.run(evil("step"), () => ({ [evil("step key")]: evil("step value") }));
         return step.waitFor("approval", { timeout: "7d" });
@@ -68,6 +69,7 @@ async function marked(server: TestServer): Promise<Marked> {
   });
   await client.enqueue(work, customer, { id: "waits", tags, unique: { key: evil("unique key") } });
   await client.enqueue(wait, undefined, { id: "steps" });
+  await client.enqueue(ends, undefined, { id: "ends" });
   await client.enqueue(
     parent,
     { [evil("payload key")]: evil("payload value") },
@@ -89,6 +91,9 @@ async function marked(server: TestServer): Promise<Marked> {
     ...to,
   });
   const malformed = await malformedJobs(server, made);
+  await eventually(async () => (await client.job("ends")).state === "succeeded", {
+    ...{ withinMs: PATIENCE_MS, describe: "the one with a result has ended" },
+  });
   await eventually(async () => (await client.job("dies")).state === "dead", {
     ...{ withinMs: PATIENCE_MS, describe: "the one that fails is dead" },
   });
@@ -179,6 +184,7 @@ describeInBrowser("markup in what the dashboard shows", (browserOf) => {
         ["jobs/evil/runs", ["progress", "log line", "log key", "log value"]],
         ["jobs/evil/waits", []],
         ["jobs/waits/steps", ["step", "step key", "step value"]],
+        ["jobs/waits/ends", ["result key", "result value"]],
         ["jobs/waits/dies", ["type", "message", "frame", "payload key", "payload value", "header"]],
         ["errors", ["type", "message"]],
         ["limits", ["limit key", "lock"]],
