@@ -43,6 +43,8 @@ const SLOTS = 256;
 const SEARCHES = 200;
 const PAGES = 3;
 const MB = 2 ** 20;
+/** An index that has read all for so long, and has the same jobs, gets no more. */
+const SETTLED_MS = 60_000;
 const CUSTOMERS = 5_000;
 /** The queues and the node, or the queue's; what the index knows of a million jobs. */
 const OPENED: readonly MeasuredPage[] = [
@@ -194,12 +196,26 @@ interface IndexStatus {
   readonly unheard: number;
 }
 
-/** Resolves once so many jobs are in the index. */
+/**
+ * Resolves once so many jobs are in the index.
+ *
+ * @throws where it has read all, and keeps fewer: it is larger than it may be, and lets the oldest
+ *   go
+ */
 async function caughtUp(url: string, wanted: number): Promise<IndexStatus> {
+  let known = -1;
+  let since = performance.now();
   for (;;) {
     const status = await read<IndexStatus>(url, "search");
-    const { state, behind, jobs } = status;
-    if (state === "following" && behind === 0 && jobs >= wanted) return status;
+    const { state, behind, jobs, bytes } = status;
+    const hasReadAll = state === "following" && behind === 0;
+    if (hasReadAll && jobs >= wanted) return status;
+    if (!hasReadAll || jobs !== known) since = performance.now();
+    known = jobs;
+    if (performance.now() - since > SETTLED_MS)
+      throw new Error(
+        `the index has read all and keeps ${jobs} jobs of ${wanted}, in ${(bytes / MB).toFixed(0)} MB: ask for fewer jobs`,
+      );
     await pause(200);
   }
 }

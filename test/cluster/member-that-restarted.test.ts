@@ -17,7 +17,7 @@ const ANSWERS_MS = 11_000;
 const FROZEN_MS = 4_000;
 /** It is asked again: a question from before it was ready is never answered. */
 const ANSWER_MS = 250;
-/** In one of three the stream is led by the leader of the cluster, seldom by another than was to. */
+/** The stream and the cluster have one leader in a third of them: those are no test. */
 const ROUNDS = 12;
 const MESSAGES = 20;
 const run = { queue: "orders", id: "o-1", createdAt: 1 };
