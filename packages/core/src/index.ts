@@ -450,6 +450,7 @@ export {
 } from "./settlement/find-causes.ts";
 export type { DeadLetterGroup } from "./settlement/dead-letter-group.ts";
 export type { FailureGroup } from "./settlement/failure-group.ts";
+export { type AuditCounts, type AuditOutcome, auditOutcomeText } from "./control/audit-outcome.ts";
 export { type DeadLetterResult, tallyLetters } from "./settlement/dead-letter-result.ts";
 export { inPlaces, isKeyed } from "./broker/keyed-jobs.ts";
 export {

@@ -70,6 +70,7 @@ export type { CancelOptions, CancelResult } from "./client/jobs/cancel-job.ts";
 export type { CallLimits } from "./client/call-limits.ts";
 export type { EnqueueItem, EnqueueManyOptions, Millrace } from "./client/millrace.ts";
 export type { ClientHealth } from "./client/client-health.ts";
+export type { AuditOutcome } from "@millrace/core";
 export { type BatchOptions, planJob, type PlannedJob } from "@millrace/core";
 export type { Batches, BatchStatus } from "./client/jobs/batches.ts";
 export type { BatchHandle } from "./client/enqueue/batch.ts";
@@ -96,7 +97,6 @@ export type { DelayedJobs, NewTime } from "./client/jobs/delayed.ts";
 export type {
   Audit,
   AuditIntent,
-  AuditOutcome,
   AuditQuery,
   AuditRecord,
   AuditTally,

@@ -1,8 +1,8 @@
-import { MillraceError, type StoredDeadLetter } from "@millrace/core";
+import { auditOutcomeText, MillraceError, type StoredDeadLetter } from "@millrace/core";
 import { shownError, shownFilter, type ShowValue } from "@millrace/telemetry/masking";
 import type { Reading } from "./reading.ts";
 import type { Fleet, FleetSample, RecordedState } from "../fleet/fleet.ts";
-import type { FleetAuditRecord, FleetOutcome } from "../fleet/fleet-audit.ts";
+import type { FleetAuditRecord } from "../fleet/fleet-audit.ts";
 import type { LiveState } from "../fleet/live-states.ts";
 import type { FleetSchedule } from "../fleet/fleet-schedules.ts";
 import { PILING_MS } from "../fleet/piling-up.ts";
@@ -192,21 +192,6 @@ export async function audit({ fleet, show }: Reading): Promise<readonly AuditVie
   return (await fleet.audit.list({ limit: MOST_CHANGES })).map((record) => auditView(record, show));
 }
 
-function outcomeText(outcome: FleetOutcome): string {
-  switch (outcome.state) {
-    case "begun":
-      return "begun";
-    case "failed":
-      return `failed: ${outcome.code}`;
-    case "done":
-    case "stopped": {
-      const { count, failed } = outcome;
-      const counted = `${count} done${failed === 0 ? "" : `, ${failed} failed`}`;
-      return outcome.state === "done" ? counted : `${counted}, stopped by ${outcome.by}`;
-    }
-  }
-}
-
 function auditView(
   { id, at, by, action, filter, outcome, reason }: FleetAuditRecord,
   show: ShowValue,
@@ -216,7 +201,7 @@ function auditView(
     which: Object.entries(shownFilter(filter, show))
       .map(([name, value]) => `${name}=${Array.isArray(value) ? value.join(",") : String(value)}`)
       .join(" "),
-    outcome: outcomeText(outcome),
+    outcome: auditOutcomeText(outcome),
     ...(reason === undefined ? {} : { reason: String(show(reason)) }),
   };
 }

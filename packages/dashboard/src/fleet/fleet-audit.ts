@@ -1,14 +1,6 @@
+import type { AuditOutcome } from "@millrace/core";
+
 export type FleetFilter = Readonly<Record<string, string | number | boolean | readonly string[]>>;
-export type FleetOutcome =
-  | { readonly state: "begun" }
-  | { readonly state: "done"; readonly count: number; readonly failed: number }
-  | {
-      readonly state: "stopped";
-      readonly by: string;
-      readonly count: number;
-      readonly failed: number;
-    }
-  | { readonly state: "failed"; readonly code: string; readonly message: string };
 
 export interface FleetAuditRecord {
   readonly id: string;
@@ -17,7 +9,7 @@ export interface FleetAuditRecord {
   readonly filter: FleetFilter;
   readonly by: string;
   readonly reason?: string;
-  readonly outcome: FleetOutcome;
+  readonly outcome: AuditOutcome;
 }
 
 export interface FleetIntent {

@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 import {
+  type AuditCounts,
+  type AuditOutcome,
   type Broker,
   type DocumentStore,
   MillraceError,
@@ -29,22 +31,6 @@ export interface AuditIntent {
 
 /** What a record of an operator's change may hold: what was asked for, by name. */
 export type AuditValue = string | number | boolean | readonly string[];
-
-/** How many things were changed, and how many could not be. */
-interface Counted {
-  readonly count: number;
-  readonly failed: number;
-}
-
-/**
- * What became of it. `begun`: under way, or whoever did it was cut off before it could say more.
- * `stopped`: an operation that somebody stopped on its way, `by` whom; the rest is as it was.
- */
-export type AuditOutcome =
-  | { readonly state: "begun" }
-  | ({ readonly state: "done" } & Counted)
-  | ({ readonly state: "stopped"; readonly by: string } & Counted)
-  | { readonly state: "failed"; readonly code: string; readonly message: string };
 
 /** That an operator changed something, kept for those who ask later. */
 export type AuditRecord = Required<Pick<AuditIntent, "action" | "filter" | "by">> &
@@ -312,7 +298,7 @@ function readRecord(id: string, value: unknown): AuditRecord | undefined {
   return { id, at, action, by, filter, outcome, ...(typeof reason === "string" ? { reason } : {}) };
 }
 
-function isCounted({ count, failed }: Partial<Counted>): boolean {
+function isCounted({ count, failed }: Partial<AuditCounts>): boolean {
   return typeof count === "number" && typeof failed === "number";
 }
 

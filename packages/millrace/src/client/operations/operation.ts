@@ -1,5 +1,5 @@
-import type { ErrorCode } from "@millrace/core";
-import type { AuditOutcome, AuditValue } from "../audit.ts";
+import type { AuditOutcome, ErrorCode } from "@millrace/core";
+import type { AuditValue } from "../audit.ts";
 
 /**
  * What is done to each of many things. Kinds that end in `-undo` take another operation back. A

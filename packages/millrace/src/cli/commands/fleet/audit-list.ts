@@ -1,5 +1,6 @@
 import { type Mask, shownFilter, showValue } from "@millrace/telemetry/masking";
-import { AUDIT_BUCKET, type AuditOutcome, type AuditRecord } from "../../../client/audit.ts";
+import { type AuditOutcome, auditOutcomeText } from "@millrace/core";
+import { AUDIT_BUCKET, type AuditRecord } from "../../../client/audit.ts";
 import type { Millrace } from "../../../client/millrace.ts";
 import { duration, text, whole } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
@@ -13,7 +14,7 @@ const COLUMNS: readonly Column<AuditRecord>[] = [
   { title: "BY", cell: ({ by }) => by },
   { title: "ACTION", cell: ({ action }) => action },
   { title: "WHICH", cell: filterText },
-  { title: "OUTCOME", cell: ({ outcome }) => outcomeText(outcome) },
+  { title: "OUTCOME", cell: ({ outcome }) => auditOutcomeText(outcome) },
   { title: "REASON", cell: ({ reason = "" }) => reason },
 ];
 
@@ -56,29 +57,6 @@ export const auditList = command({
 /** Another program may have written it, whose own mask hides less. */
 function shownOutcome(outcome: AuditOutcome, mask: Mask): AuditOutcome {
   return outcome.state === "failed" ? { ...outcome, message: mask.text(outcome.message) } : outcome;
-}
-
-function countedText({
-  count,
-  failed,
-}: {
-  readonly count: number;
-  readonly failed: number;
-}): string {
-  return failed === 0 ? `${count} done` : `${count} done, ${failed} failed`;
-}
-
-function outcomeText(outcome: AuditOutcome): string {
-  switch (outcome.state) {
-    case "begun":
-      return "begun";
-    case "failed":
-      return `failed: ${outcome.code}`;
-    case "done":
-      return countedText(outcome);
-    case "stopped":
-      return `${countedText(outcome)}, stopped by ${outcome.by}`;
-  }
 }
 
 /** By the clock that dates the records. */
