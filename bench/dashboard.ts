@@ -13,11 +13,9 @@ import { createNode, tuneEngine } from "@millrace/runtime";
 import { connect, defineJob, type Millrace } from "millrace";
 import { endChild, serveBench } from "./child-node.ts";
 import { readCommandLine } from "./command-line.ts";
-import { readUsage, usageMissing } from "./scale/process-usage.ts";
 import { type MeasuredPage, openedInChromium } from "./dashboard/chromium-page.ts";
-import { medianOf } from "./dashboard/median.ts";
+import { costOfPages } from "./dashboard/cost-of-pages.ts";
 import { Memory } from "./dashboard/memory.ts";
-import { OpenPage } from "./dashboard/open-page.ts";
 
 /**
  * The dashboard over a large history: what its first page takes, a search, its memory, and what
@@ -41,7 +39,6 @@ const NAMESPACE = "bench";
 const CHUNK = 20_000;
 const SLOTS = 256;
 const SEARCHES = 200;
-const PAGES = 3;
 const MB = 2 ** 20;
 /** An index that has read all for so long, and has the same jobs, gets no more. */
 const SETTLED_MS = 60_000;
@@ -106,8 +103,15 @@ async function measure(): Promise<void> {
     await firstPages(ui.url, first);
     await inChromium(ui.url, first);
     await searches(ui.url);
+    const run = async (): Promise<number> => {
+      const jobsPerSecond = await rate(millrace, round);
+      // What the index has yet to read of this round belongs to it, and not to the next.
+      await caughtUp(ui.url, 0);
+      return jobsPerSecond;
+    };
     const pids = [server.pid, node.pid ?? 0, ui.pid];
-    await costOfPages(millrace, ui.url, { rounds, round, pids });
+    for (const line of await costOfPages({ url: ui.url, rounds, pids, run }))
+      say(`${line}, ${rounds} rounds of ${round} jobs each`);
     say(`memory of the dashboard: ${memory.most().toFixed(0)} MB at most`);
   } finally {
     memory?.stop();
@@ -274,81 +278,12 @@ function filterOf(n: number): string {
   ][n % 5] as string;
 }
 
-interface Rounds {
-  readonly rounds: number;
-  readonly round: number;
-  /** Server, node and dashboard. */
-  readonly pids: readonly number[];
-}
-
-interface Round {
-  /** Jobs a second, from their enqueue to the last one's end. */
-  readonly rate: number;
-  /** Processor time, of all these processes. */
-  readonly cpuMs: number;
-}
-
-/** With pages open as a share of that without, in turns. */
-async function costOfPages(
-  millrace: Millrace,
-  url: string,
-  { rounds, round, pids }: Rounds,
-): Promise<void> {
-  const without = async (): Promise<Round> => {
-    const before = cpuOf(pids);
-    const jobsPerSecond = await rate(millrace, round);
-    // What the index has yet to read of this round belongs to it, and not to the next.
-    await caughtUp(url, 0);
-    return { rate: jobsPerSecond, cpuMs: cpuOf(pids) - before };
-  };
-  const withPages = async (): Promise<Round> => {
-    const pages = Array.from({ length: PAGES }, () => new OpenPage(url));
-    try {
-      return await without();
-    } finally {
-      for (const page of pages) await page.close();
-    }
-  };
-  await without();
-  const rates: number[] = [];
-  const times: number[] = [];
-  for (let n = 0; n < rounds; n += 1) {
-    // Whoever comes second finds a larger history.
-    const isFirst = n % 2 === 1;
-    const early = isFirst ? await withPages() : undefined;
-    const bare = await without();
-    const open = early ?? (await withPages());
-    rates.push(open.rate / bare.rate);
-    times.push(open.cpuMs / bare.cpuMs);
-  }
-  if (rounds === 0) return;
-  const counted = `${rounds} rounds of ${round} jobs each`;
-  say(
-    `the fleet's throughput with ${PAGES} pages open, as a share of that without: ${shares(rates)}, ${counted}`,
-  );
-  if (usageMissing() === undefined)
-    say(
-      `processor time a job, of server, node and dashboard, with ${PAGES} pages open, as a share of that without: ${shares(times)}, ${counted}`,
-    );
-}
-
-function shares(measured: readonly number[]): string {
-  const { median, from, to, confidence } = medianOf(measured);
-  const [least, most] = [Math.min(...measured), Math.max(...measured)];
-  const sure = `the median lies between ${from.toFixed(3)} and ${to.toFixed(3)} with ${(100 * confidence).toFixed(0)} % confidence`;
-  return `${median.toFixed(3)} (${sure}, all between ${least.toFixed(3)} and ${most.toFixed(3)})`;
-}
-
+/** Jobs a second, from their enqueue to the last one's end. */
 async function rate(millrace: Millrace, count: number): Promise<number> {
   const began = performance.now();
   await enqueue(millrace, order, count, 1);
   await drained(millrace);
   return (count * 1_000) / (performance.now() - began);
-}
-
-function cpuOf(pids: readonly number[]): number {
-  if (usageMissing() !== undefined) return 0;
-  return pids.reduce((sum, pid) => sum + readUsage(pid).cpuMs, 0);
 }
 
 async function host(url: string): Promise<void> {

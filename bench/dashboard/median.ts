@@ -1,3 +1,5 @@
+import { median } from "../report/verdict.ts";
+
 /** The middle of what was measured, and between which two it lies. */
 export interface Median {
   readonly median: number;
@@ -33,7 +35,7 @@ export function medianOf(measured: readonly number[]): Median {
     outside = outsideOf(count, skipped);
   }
   return {
-    median: (at((count - 1) >> 1) + at(count >> 1)) / 2,
+    median: median(sorted),
     from: at(skipped),
     to: at(count - 1 - skipped),
     confidence: 1 - outside,
