@@ -161,4 +161,5 @@ const show = (us: number): string =>
 console.log(`${jobs} jobs, ${slots} slots, median of ${ROUNDS} rounds`);
 console.log(`decode, call, encode    ${show(perBare)}`);
 console.log(`a node                  ${show(perNode)}`);
+console.log(`a node at its best      ${show(Math.min(...node))}`);
 console.log(`the runtime's own share ${(perNode - perBare).toFixed(2)} µs per job`);

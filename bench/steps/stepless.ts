@@ -16,7 +16,9 @@ import { journalHook } from "../../packages/runtime/src/execution/steps/journal-
 
 const LOOP = fileURLToPath(new URL("../runtime/memory-loop.ts", import.meta.url));
 const JOBS = 50_000;
-const LOOKS = 5_000_000;
+const LOOKS = 500_000;
+/** The cheapest counts, of the job as of the looks: whatever else the machine does only adds. */
+const WINDOWS = 10;
 
 export interface Stepless {
   /** What looking costs whether a settled job has to do with steps or machines. */
@@ -31,7 +33,7 @@ export interface Stepless {
  */
 export async function stepless(): Promise<Stepless> {
   const { stdout } = await promisify(execFile)(process.execPath, [LOOP, String(JOBS)]);
-  const [, jobUs] = /^a node +([\d.]+) µs/m.exec(stdout) ?? [];
+  const [, jobUs] = /^a node at its best +([\d.]+) µs/m.exec(stdout) ?? [];
   if (jobUs === undefined) throw new Error(`no figure in: ${stdout}`);
   const broker = new MemoryBroker();
   const looks = secondLooks({ broker, clock: systemClock, log: silentLogger });
@@ -54,10 +56,12 @@ export async function stepless(): Promise<Stepless> {
       for (const hook of hooks) if (hook.concerns(envelope, settlement)) found += 1;
     }
   };
-  look();
-  const began = process.cpuUsage();
-  look();
-  const { user, system } = process.cpuUsage(began);
+  const windows = Array.from({ length: WINDOWS }, () => {
+    const began = process.cpuUsage();
+    look();
+    const { user, system } = process.cpuUsage(began);
+    return user + system;
+  });
   if (found !== 0) throw new Error(`${found} jobs without steps were taken for others`);
-  return { hooksNs: ((user + system) * 1_000) / LOOKS, jobUs: Number(jobUs) };
+  return { hooksNs: (Math.min(...windows) * 1_000) / LOOKS, jobUs: Number(jobUs) };
 }
