@@ -40,6 +40,8 @@ const CHUNK = 20_000;
 const SLOTS = 256;
 const SEARCHES = 200;
 const MB = 2 ** 20;
+/** More than any history here takes: what is measured has all of it. */
+const INDEX_MAX_MB = 100_000;
 /** An index that has read all for so long, and has the same jobs, gets no more. */
 const SETTLED_MS = 60_000;
 const CUSTOMERS = 5_000;
@@ -127,7 +129,9 @@ async function startUi(
   children: ChildProcess[],
 ): Promise<{ readonly url: string; readonly pid: number }> {
   const kept = IN_POSTGRES ? [] : ["--job-index", join(folder, "index")];
-  const args = [MILLRACE, "ui", "--ui-port", "0", ...kept, "--json"];
+  // One that is full lets old jobs go in some rounds and not in others.
+  const room = ["--job-index-max-mb", String(INDEX_MAX_MB)];
+  const args = [MILLRACE, "ui", "--ui-port", "0", ...kept, ...room, "--json"];
   const env = { ...process.env, MILLRACE_SERVERS: servers, MILLRACE_NAMESPACE: NAMESPACE };
   const ui = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "inherit"] });
   children.push(ui);

@@ -166,6 +166,8 @@ describe.skipIf(helm === undefined)(
         MILLRACE_UI_USERS_FILE: "/run/secrets/millrace/ui/users",
         MILLRACE_UI_HOST: "0.0.0.0",
         MILLRACE_CREDS: "/run/secrets/millrace/nats/operator.creds",
+        MILLRACE_JOB_INDEX_KEEP: "30d",
+        MILLRACE_JOB_INDEX_MAX_MB: "4096",
       });
       const fields = Object.values(FIELDS).flatMap((field) => field.env ?? []);
       for (const name of Object.keys(env)) expect(fields).toContain(name);
@@ -193,6 +195,21 @@ describe.skipIf(helm === undefined)(
       });
       const usual = await render({});
       expect(usual.filter(({ metadata }) => metadata.name === "fleet-ui")).toEqual([]);
+    });
+
+    test("the dashboard's /tmp has room for the index that lies there, and for none that is in a database", async () => {
+      const { auth, users } = EVERYTHING.ui;
+      const tmpWith = async (index: object) => {
+        const resources = await render({ ui: { enabled: true, auth, users, index } });
+        const ui = named(resources, "Deployment", "fleet-ui") as Deployment;
+        return ui.spec.template.spec.volumes[0];
+      };
+      for (const [index, sizeLimit] of [
+        [{}, "2112Mi"],
+        [{ maxMb: 256 }, "576Mi"],
+        [{ secretName: "database" }, "64Mi"],
+      ] as const)
+        expect(await tmpWith(index)).toEqual({ name: "tmp", emptyDir: { sizeLimit } });
     });
 
     test("Prometheus scrapes nodes and, where it has a password, the dashboard", async () => {

@@ -34,7 +34,10 @@ export const EVERYTHING = {
     enabled: true,
     users: { secretName: "people", key: "users" },
     auth: { secretName: "nats-operator", credsKey: "operator.creds" },
-    index: { secretName: "database", to: [{ ipBlock: { cidr: "10.0.0.5/32" } }] },
+    index: {
+      ...{ secretName: "database", to: [{ ipBlock: { cidr: "10.0.0.5/32" } }] },
+      ...{ keep: "30d", maxMb: 4_096 },
+    },
     metrics: { secretName: "scrapes", passwordKey: "password" },
     from: [{ podSelector: { matchLabels: { app: "ingress" } } }],
   },

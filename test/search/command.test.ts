@@ -32,6 +32,31 @@ describeServer("millrace jobs list --job-index", "newest", (server) => {
     expect(await run("jobs", "list", ...running)).toMatchObject({ code: 2 });
   });
 
+  test("keeps as much as the flags say: jobs of another age leave it", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "millrace-index-"));
+    onTestFinished(() => rm(dir, { recursive: true }));
+    const env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: server.namespace() };
+    const run = (...args: string[]) => millraceHere(args, { env });
+    const find = (...bounds: string[]) =>
+      run("jobs", "list", "--job-index", join(dir, "jobs.db"), ...bounds, "--json");
+    await run("queues", "create", "work");
+    await run(...["enqueue", "pay", "{}", "--queue", "work", "--id", "a1"]);
+    expect((await find()).json()).toMatchObject([{ id: "a1" }]);
+    expect((await find("--job-index-keep", "1ms")).json()).toEqual([]);
+    // A bound that is none is refused, and says which it is.
+    for (const [flag, value] of [
+      ["--job-index-keep", "0"],
+      ["--job-index-max-mb", "0"],
+      ["--job-index-max-mb", "much"],
+    ] as const) {
+      const refused = await find(flag, value);
+      expect(refused).toMatchObject({ code: 2 });
+      expect(refused.err + refused.out).toMatch(
+        /invalid-option.*job-?index(Keep|MaxMb|-keep|-max)/is,
+      );
+    }
+  });
+
   test("answers from the file that a dashboard keeps, and keeps it once that one was killed", async () => {
     const dir = await mkdtemp(join(tmpdir(), "millrace-index-"));
     // First, so that it is carried out last.

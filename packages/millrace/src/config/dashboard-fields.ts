@@ -1,5 +1,5 @@
 import { field } from "./field.ts";
-import { file, list, text, whole, traceAddress, webAddress } from "./field-kinds.ts";
+import { file, keptFor, list, text, whole, traceAddress, webAddress } from "./field-kinds.ts";
 
 /** What people look at. */
 export const DASHBOARD_FIELDS = {
@@ -93,6 +93,24 @@ export const DASHBOARD_FIELDS = {
     secret: true,
     about:
       "URL of a PostgreSQL database for an index of jobs, instead of a file. Needs the package pg.",
+  }),
+  /** Jobs that have not changed for longer leave the index. Default: `7d`. */
+  jobIndexKeepMs: field({
+    group: "index",
+    kind: keptFor,
+    flag: "job-index-keep",
+    env: ["MILLRACE_JOB_INDEX_KEEP"],
+    default: 7 * 86_400_000,
+    about: "Jobs that have not changed for longer leave the index.",
+  }),
+  /** MiB that the index may take; the oldest jobs leave it first. Default: `1024`. */
+  jobIndexMaxMb: field({
+    group: "index",
+    kind: whole(1, 1_000_000),
+    flag: "job-index-max-mb",
+    env: ["MILLRACE_JOB_INDEX_MAX_MB"],
+    default: 1024,
+    about: "MiB that the index may take; the oldest jobs leave it first.",
   }),
   /**
    * Address of a trace's page, with `{traceId}` in it: `http://jaeger:16686/trace/{traceId}`. Shown

@@ -125,6 +125,16 @@ export const duration: FieldKind<number> = {
   show: formatMs,
 };
 
+/** One in which something is kept: none would keep nothing. */
+export const keptFor: FieldKind<number> = {
+  ...duration,
+  parse(raw) {
+    const ms = duration.parse(raw);
+    if (ms > 0) return ms;
+    throw new Error("must be more than 0");
+  },
+};
+
 const MOST_TIMER_MS = 24 * 86_400_000;
 
 /** One that a timer of Node takes: one for longer would be over at once. */

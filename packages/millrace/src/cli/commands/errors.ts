@@ -65,12 +65,12 @@ export const errors = command({
   async run({ flags, config }) {
     const { queue, filter, dead: deadOnly = false, limit = 100 } = flags;
     const { namespace } = config;
-    const place = configuredIndex(config);
+    const configured = configuredIndex(config);
     const mask = maskOf(config);
     const found = await withClient(config, async (client) => {
       await using index = await openJobIndex({
         ...{ broker: client.broker, namespace, mask },
-        ...place,
+        ...configured,
       });
       await index.caughtUp();
       return await findCauses(

@@ -41,7 +41,7 @@ export async function serveUi(
   const { prometheusMetrics } = await import("@millrace/telemetry");
   const users = await usersOf(config);
   const accounts = users === undefined ? [] : parseAccounts(users);
-  const place = configuredIndex(config);
+  const configured = configuredIndex(config);
   const outbox = await configuredOutbox(config);
   const millrace = createClient(
     await connectBroker(connectionOptions(config, "millrace-ui")),
@@ -52,7 +52,7 @@ export async function serveUi(
     io.err(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   const search = await openJobIndex({
     ...{ broker: millrace.broker, namespace: config.namespace, mask: millrace.mask, onDefect },
-    ...place,
+    ...configured,
   }).catch((error: unknown) => {
     // All but the search works without.
     io.err(`no search: ${error instanceof Error ? error.message : String(error)}\n`);

@@ -2,7 +2,7 @@ import { defined, MillraceError } from "@millrace/core";
 import type { Config } from "../../../config/fields.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import type { IndexedJob } from "../../../search/indexed-job.ts";
-import type { JobIndexOptions } from "../../../search/index-options.ts";
+import { configuredIndex } from "../../../search/configured-index.ts";
 import { openJobIndex } from "../../../search/job-index.ts";
 import type { Report } from "../../command.ts";
 import { table } from "../../show/table.ts";
@@ -14,13 +14,11 @@ import { RECORDED_COLUMNS } from "./recorded-columns.ts";
 export async function foundJobs(
   config: Config,
   {
-    place,
     state,
     queue,
     limit,
     where,
   }: {
-    readonly place: Pick<JobIndexOptions, "path" | "postgres">;
     readonly state: string | undefined;
     readonly queue: string | undefined;
     readonly limit: number;
@@ -32,10 +30,12 @@ export async function foundJobs(
       "invalid-option",
       `--state ${state}: an index of jobs knows what is on record, not where a job is now. Ask without --job-index and MILLRACE_JOB_INDEX_POSTGRES.`,
     );
+  const configured = configuredIndex(config);
   const jobs = await withClient(config, async (client) => {
     const { namespace } = config;
     const index = await openJobIndex({
-      ...{ broker: client.broker, namespace, ...place, mask: maskOf(config) },
+      ...{ broker: client.broker, namespace, mask: maskOf(config) },
+      ...configured,
     });
     try {
       await index.caughtUp();

@@ -7,7 +7,7 @@ import { command } from "../../command.ts";
 import { clean } from "../../show/clean.ts";
 import { shownRecord, showValue } from "@millrace/telemetry/masking";
 import { shownSilence } from "../../show/silence.ts";
-import { configuredIndex } from "../../../search/configured-index.ts";
+import { keepsIndex } from "../../../search/configured-index.ts";
 import { foundJobs } from "./found-jobs.ts";
 import { inStateNow } from "./in-state-now.ts";
 import { type Column, table } from "../../show/table.ts";
@@ -102,9 +102,7 @@ export const jobsList = command({
   async run({ flags, config, io }) {
     const { queue, state, limit = 50, filter } = flags;
     const { traceUrl } = config;
-    const place = configuredIndex(config);
-    if (place !== undefined)
-      return foundJobs(config, { place, state, queue, limit, where: filter });
+    if (keepsIndex(config)) return foundJobs(config, { state, queue, limit, where: filter });
     const live = LIVE_STATES.find((one) => one === state);
     const query = {
       limit,
