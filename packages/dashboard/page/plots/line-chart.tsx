@@ -3,10 +3,9 @@ import { type ReactElement, useLayoutEffect, useRef } from "react";
 import "./known-language.ts";
 import UPlot from "uplot";
 import { colourOf } from "./colour-of.ts";
-import { dayOf, hourOf } from "../words/time.tsx";
+import { TIME_STEPS_S, timeWords } from "./time-axis.ts";
 
 const HEIGHT = 140;
-const DAY_S = 86_400;
 
 export interface ChartLine {
   readonly name: string;
@@ -111,14 +110,10 @@ function optionsOf(element: HTMLElement, { lines, shown, shortestS }: Drawn): UP
 
 /** The lower one. */
 function timeAxis(axis: UPlot.Axis): UPlot.Axis {
-  return { ...axis, size: 28, values: (_plot, values) => timeWords(values) };
-}
-
-/** In the reader's words: the time of day, or the day where a step is at least one. */
-function timeWords(seconds: readonly number[]): string[] {
-  const [first = 0, second = first] = seconds;
-  const shown = second - first >= DAY_S ? dayOf : hourOf;
-  return seconds.map((at) => shown(at * 1_000));
+  return {
+    ...axis,
+    ...{ size: 28, incrs: [...TIME_STEPS_S], values: (_plot, values) => timeWords(values) },
+  };
 }
 
 /** A value without neighbours would be a line of no length. */
