@@ -108,7 +108,7 @@ async function measure(): Promise<void> {
     const run = async (): Promise<number> => {
       const jobsPerSecond = await rate(millrace, round);
       // What the index has yet to read of this round belongs to it, and not to the next.
-      await caughtUp(ui.url, 0);
+      await caughtUp(millrace, ui.url);
       return jobsPerSecond;
     };
     const pids = [server.pid, node.pid ?? 0, ui.pid];
@@ -161,7 +161,7 @@ async function fill(millrace: Millrace, filling: Filling): Promise<void> {
     await drained(millrace);
     made += chunk;
     const ran = since();
-    await caughtUp(url, made);
+    await caughtUp(millrace, url, made);
     progress(
       `${made} of ${jobs} after ${since().toFixed(0)} s, of which the index took ${(since() - ran).toFixed(1)} s to catch up; the dashboard has ${memory.now().toFixed(0)} MB`,
     );
@@ -170,7 +170,7 @@ async function fill(millrace: Millrace, filling: Filling): Promise<void> {
     await enqueue(millrace, later, Math.min(CHUNK, waiting - from), from);
   const before = since();
   say(`${made} jobs in the history and ${waiting} waiting, made in ${before.toFixed(0)} s`);
-  const { jobs: indexed, bytes, unheard } = await caughtUp(url, made + waiting);
+  const { jobs: indexed, bytes, unheard } = await caughtUp(millrace, url, made + waiting);
   say(
     `the index had read all ${(since() - before).toFixed(0)} s later: ${indexed} jobs, ${(bytes / MB).toFixed(0)} MB, ${unheard} came too fast to be heard`,
   );
@@ -198,25 +198,27 @@ async function drained(millrace: Millrace): Promise<void> {
 
 interface IndexStatus {
   readonly state: string;
-  readonly behind: number;
+  readonly position: number;
   readonly jobs: number;
   readonly bytes: number;
   readonly unheard: number;
 }
 
 /**
- * Resolves once so many jobs are in the index.
+ * Resolves once all is in the index that was on record at the call, and so many jobs. How far behind
+ * it says it is was so when it last looked, and more may have come since.
  *
  * @throws where it has read all, and keeps fewer: it is larger than it may be, and lets the oldest
  *   go
  */
-async function caughtUp(url: string, wanted: number): Promise<IndexStatus> {
+async function caughtUp(millrace: Millrace, url: string, wanted = 0): Promise<IndexStatus> {
+  const { newest } = await millrace.broker.history.stretch({ after: 0, limit: 1 });
   let known = -1;
   let since = performance.now();
   for (;;) {
     const status = await read<IndexStatus>(url, "search");
-    const { state, behind, jobs, bytes } = status;
-    const hasReadAll = state === "following" && behind === 0;
+    const { state, position, jobs, bytes } = status;
+    const hasReadAll = state === "following" && position >= newest;
     if (hasReadAll && jobs >= wanted) return status;
     if (!hasReadAll || jobs !== known) since = performance.now();
     known = jobs;
