@@ -127,8 +127,11 @@ test("a filter of jobs in a state now is completed by what those have, without a
 });
 
 test("how far the index is can be seen by all; an operator has it made anew, which is in the audit", async () => {
-  const { get, post, index } = await indexed();
-  expect(await get("search")).toMatchObject({ state: "following", behind: 0, jobs: 13 });
+  const { t, get, post, index } = await indexed();
+  expect(await get("search")).toMatchObject({
+    ...{ state: "following", behind: 0, jobs: 13 },
+    position: (await t.broker.history.stretch({ after: 0, limit: 1 })).newest,
+  });
   expect((await post("search/rebuild", {})).status).toBe(200);
   await index.caughtUp();
   expect(await get("search")).toMatchObject({ state: "following", behind: 0, jobs: 13 });

@@ -15,7 +15,8 @@ test("an error's text hides what the client's own patterns do", () => {
 });
 
 test("so does the problem of an index", async () => {
-  const status = { state: "following", behind: 0, jobs: 0, bytes: 0, unheard: 0 } as const;
+  const read = { state: "following", position: 0, behind: 0 } as const;
+  const status = { ...read, jobs: 0, bytes: 0, unheard: 0 };
   const problem = { at: 1, message: "EMP-123456 can't be read." };
   const search = { status: async () => ({ ...status, problem }) };
   const view = await indexView(search as unknown as Parameters<typeof indexView>[0], mask);

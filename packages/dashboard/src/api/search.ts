@@ -92,9 +92,9 @@ export async function indexView(
   show: ShowValue,
 ): Promise<IndexView> {
   const status = await givenPart(search, "index of jobs").status();
-  const { state, behind, jobs, bytes, oldestAt, unheard, problem } = status;
+  const { state, position, behind, jobs, bytes, oldestAt, unheard, problem } = status;
   return {
-    ...{ state, behind, jobs, bytes, unheard },
+    ...{ state, position, behind, jobs, bytes, unheard },
     ...(oldestAt === undefined ? {} : { oldestAt }),
     ...(problem === undefined ? {} : { problem: String(show(problem.message)) }),
   };

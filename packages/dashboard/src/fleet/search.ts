@@ -11,6 +11,8 @@ export interface DashboardSearch extends CountsFailures {
   complete(filter: string): Promise<readonly { readonly filter: string; readonly about: string }[]>;
   status(): Promise<{
     readonly state: "catching-up" | "following" | "failing";
+    /** Up to where the history is in it. */
+    readonly position: number;
     readonly behind: number;
     readonly jobs: number;
     readonly bytes: number;

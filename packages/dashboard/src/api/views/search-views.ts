@@ -1,7 +1,9 @@
 /** How far the index of jobs is. */
 export interface IndexView {
   readonly state: "catching-up" | "following" | "failing";
-  /** Records that are not in it yet. */
+  /** Up to where the history is in it. */
+  readonly position: number;
+  /** Records that were not in it yet when it last looked. */
   readonly behind: number;
   readonly jobs: number;
   readonly bytes: number;
