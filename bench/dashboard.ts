@@ -205,8 +205,8 @@ interface IndexStatus {
 }
 
 /**
- * Resolves once all is in the index that was on record at the call, and so many jobs. How far behind
- * it says it is was so when it last looked, and more may have come since.
+ * Resolves once all is in the index that was on record at the call, and so many jobs. How far
+ * behind it says it is was so when it last looked, and more may have come since.
  *
  * @throws where it has read all, and keeps fewer: it is larger than it may be, and lets the oldest
  *   go
