@@ -1,13 +1,13 @@
 // A page of somebody else, in the browser of an operator who is logged in to the dashboard.
-import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import type { BrowserContext, Page, Request } from "playwright-core";
 import { connect } from "millrace";
 import { serveDashboard } from "millrace/dashboard";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { describeServer } from "../harness/servers.ts";
 import { describeInBrowser } from "./in-browser.ts";
+import { listen } from "./listen.ts";
+import { OF_THE_PAGE } from "./scene.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 180_000 });
 
@@ -72,21 +72,15 @@ async function foreignPage(context: BrowserContext, host: string): Promise<Page>
     response.writeHead(200, { "content-type": "text/html" });
     response.end("<!doctype html><title>A prize</title><h1>You have won</h1>");
   });
-  site.listen(0, "127.0.0.1");
-  await once(site, "listening");
-  onTestFinished(async () => {
-    site.closeAllConnections();
-    site.close();
-    await once(site, "close");
-  });
+  const origin = (await listen(site)).replace("127.0.0.1", host);
   const page = await context.newPage();
-  await page.goto(`http://${host}:${(site.address() as AddressInfo).port}/`);
+  await page.goto(origin);
   return page;
 }
 
 /** A form needs nobody's leave to be sent. What it is answered shows in a frame. */
 async function submitted(page: Page, target: string): Promise<number> {
-  const answered = page.waitForResponse(
+  const answer = page.waitForResponse(
     (response) => response.url() === target && response.status() !== 401,
   );
   await page.evaluate(`(() => {
@@ -95,7 +89,7 @@ async function submitted(page: Page, target: string): Promise<number> {
     document.forms[0].action = ${JSON.stringify(target)};
     document.forms[0].submit();
   })()`);
-  return (await answered).status();
+  return (await answer).status();
 }
 
 /** Resolves once one of this kind was answered, whether its page may know of the answer or not. */
@@ -115,7 +109,7 @@ function changes(target: string): string {
     const told = [({ status }) => status, ({ name }) => name];
     const plain = await fetch(${url}, { ...given, mode: "no-cors" }).then(...told);
     const beacon = navigator.sendBeacon(${url}, new Blob(["{}"], { type: "text/plain" }));
-    const headers = { "content-type": "application/json", "x-millrace-change": "1" };
+    const headers = ${JSON.stringify(OF_THE_PAGE)};
     const json = await fetch(${url}, { ...given, headers }).then(...told);
     return { plain, beacon, json };
   })()`;
@@ -155,5 +149,5 @@ async function framed(page: Page, url: string): Promise<string | undefined> {
 const CHANGE_OF_ITS_OWN = `fetch("api/queues/mail/pause", {
   method: "POST",
   body: "{}",
-  headers: { "content-type": "application/json", "x-millrace-change": "1" },
+  headers: ${JSON.stringify(OF_THE_PAGE)},
 }).then(({ status }) => status)`;

@@ -1,7 +1,5 @@
 // The page in a browser, below a path of an application's own.
-import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import express from "express";
 import { createDashboard } from "millrace/dashboard";
@@ -9,6 +7,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { describeServer } from "../harness/servers.ts";
 import { fleet } from "./browser-fleet.ts";
 import { describeInBrowser, heading, open } from "./in-browser.ts";
+import { listen } from "./listen.ts";
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
@@ -31,14 +30,7 @@ describeInBrowser("the dashboard below a path of an application", (browserOf) =>
         next();
       });
       app.use(BASE, (incoming, outgoing) => void listener(incoming, outgoing));
-      const application = createServer(app).listen(0, "127.0.0.1");
-      onTestFinished(() => {
-        application.close();
-        application.closeAllConnections();
-      });
-      await once(application, "listening");
-      const { port } = application.address() as AddressInfo;
-      const url = `http://127.0.0.1:${port}${BASE}/`;
+      const url = `${await listen(createServer(app))}${BASE}/`;
 
       const { page, trouble } = await open(browserOf(), url);
       const button = (name: string) => page.getByRole("button", { name, disabled: false });

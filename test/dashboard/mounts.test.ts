@@ -1,7 +1,6 @@
 // Where applications mount the dashboard: each framework as it is documented, over a real port.
 import "reflect-metadata";
 import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { Module } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
@@ -10,6 +9,7 @@ import fastify from "fastify";
 import { Hono } from "hono";
 import type { Dashboard } from "millrace/dashboard";
 import { expect, onTestFinished, test } from "vitest";
+import { listen, originOf } from "./listen.ts";
 import { servesBelow } from "./mounted.ts";
 import { OF_THE_PAGE, type Scene, scene } from "./scene.ts";
 
@@ -89,19 +89,6 @@ const FRAMEWORKS: Readonly<Record<string, (dashboard: Dashboard) => Promise<stri
     );
   },
 };
-
-async function listen(server: Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  onTestFinished(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  return originOf(server);
-}
-
-function originOf(server: Server): string {
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 async function mounted(framework: string): Promise<Scene & { readonly origin: string }> {
   const made = await scene({ basePath: `${BASE}/` });
