@@ -67,7 +67,8 @@ describeEachServer(
         });
         child.signal("SIGCONT");
         await eventually(() => runs(file, "again").length === EACH, {
-          withinMs: 20_000,
+          // On a busy machine a thread may start for longer than a lease, and another delivery goes.
+          withinMs: 60_000,
           describe: "all jobs run again",
         });
         const looked = runs(file, "looked");
@@ -84,7 +85,6 @@ describeEachServer(
         for (const one of runs(file, "enqueued")) expect(one.enqueued).toBe("lease-lost");
         await child.kill();
       },
-      60_000,
     );
   },
   { singleServer: "leases shorter than an election are lost in it" },

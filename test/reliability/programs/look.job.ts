@@ -39,10 +39,12 @@ async function look({ input, job, token, signal, progress, enqueue }: ExecutionC
   const derived = AbortSignal.any([signal, new AbortController().signal]);
   let listenerCalled = false;
   signal.addEventListener("abort", () => (listenerCalled = true));
+  // It sleeps from before the line that says so: whoever reads that may freeze this process at once.
+  const wakesAt = performance.now() + input.wakesAfterMs;
+  const asleep = input.blocks === true ? undefined : sleep(input.wakesAfterMs);
   write({ saw: "began" });
-  if (input.blocks === true)
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, input.wakesAfterMs);
-  else await sleep(input.wakesAfterMs);
+  if (asleep === undefined) blockUntil(wakesAt);
+  else await asleep;
   const first = { derived: derived.aborted, aborted: signal.aborted };
   progress(1);
   write({
@@ -59,6 +61,12 @@ async function look({ input, job, token, signal, progress, enqueue }: ExecutionC
       (error: unknown) => (MillraceError.is(error) ? error.code : String(error)),
     ),
   });
+}
+
+/** In short turns: of a wait that a freeze came just before, only a turn is left after it. */
+function blockUntil(wakesAt: number): void {
+  const nobody = new Int32Array(new SharedArrayBuffer(4));
+  while (performance.now() < wakesAt) Atomics.wait(nobody, 0, 0, 10);
 }
 
 function codeOf(act: () => void): string {
