@@ -9,6 +9,8 @@ import { formatMs, requireNamespace, requireQueueName, toMs } from "@millrace/co
 export interface FieldKind<Value> {
   /** Stands for the value in `--help`: `<ms|30s>`. Absent for a flag that takes none. */
   readonly placeholder: string | undefined;
+  /** What a shell offers for the value. One that ends with `:` goes on behind it. */
+  readonly begins?: readonly string[];
   parse(raw: unknown): Value;
   /** A default as it stands in the docs. */
   show(value: Value): string;

@@ -9,6 +9,7 @@ import { maskedMessage } from "../show/masked-message.ts";
 import { type Column, table } from "../show/table.ts";
 import { traceColumnsOf } from "../show/trace.ts";
 import { withClient } from "../with-client.ts";
+import { causeTerms } from "../filter-terms.ts";
 
 const COLUMNS: readonly Column<Cause>[] = [
   {
@@ -47,7 +48,7 @@ export const errors = command({
   flags: {
     queue: { kind: { ...text, placeholder: "<queue>" }, about: "Only causes in this queue" },
     filter: {
-      kind: { ...text, placeholder: "<terms>" },
+      kind: causeTerms,
       about:
         "Only causes that fit, or that have a dead letter which does: 'error~timeout age<2h' (docs filters)",
     },

@@ -1,4 +1,5 @@
 import type { Field } from "../../config/field.ts";
+import type { FieldKind } from "../../config/field-kinds.ts";
 import { FIELDS } from "../../config/fields.ts";
 import type { Command } from "../command.ts";
 import { fieldsOf } from "../command-line.ts";
@@ -15,7 +16,10 @@ export interface CompletionModel {
   readonly words: ReadonlyMap<string, readonly Candidate[]>;
   /** By the command's name. */
   readonly flags: ReadonlyMap<string, readonly Candidate[]>;
-  /** By `<command> --flag`: what the flag takes, where that is one of a few words. */
+  /**
+   * By `<command> --flag`: what the flag takes, where that is one of a few words, or begins with
+   * one. What ends with `:` goes on behind it.
+   */
   readonly values: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -44,8 +48,8 @@ export function completionModel(commands: readonly Command[]): CompletionModel {
       ...own.map(({ name, about }) => ({ word: `--${name}`, about })),
       ...EVERYWHERE,
     ]);
-    for (const { name, placeholder } of own) {
-      const choices = choicesOf(placeholder);
+    for (const { name, kind } of own) {
+      const choices = kind.begins ?? choicesOf(kind.placeholder);
       if (choices.length > 0) values.set(`${command.name} --${name}`, choices);
     }
   }
@@ -55,7 +59,7 @@ export function completionModel(commands: readonly Command[]): CompletionModel {
 interface NamedFlag {
   readonly name: string;
   readonly about: string;
-  readonly placeholder: string | undefined;
+  readonly kind: FieldKind<unknown>;
 }
 
 function flagsOf(command: Command): readonly NamedFlag[] {
@@ -63,11 +67,11 @@ function flagsOf(command: Command): readonly NamedFlag[] {
     ...Object.entries(command.flags).map(([name, { kind, about }]) => ({
       name,
       about,
-      placeholder: kind.placeholder,
+      kind,
     })),
     ...fieldsOf(command.fields).map((key) => {
       const { flag = "", about, kind } = FIELDS[key] as Field;
-      return { name: flag, about, placeholder: kind.placeholder };
+      return { name: flag, about, kind };
     }),
   ];
 }

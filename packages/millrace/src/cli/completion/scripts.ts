@@ -25,14 +25,55 @@ function select(model: CompletionModel, list: string): string {
   done`;
 }
 
+/** What is offered first, and what behind each of those that end with `:`. */
+function partsOf(values: readonly string[]): {
+  readonly first: readonly string[];
+  readonly behind: ReadonlyMap<string, readonly string[]>;
+} {
+  const first = values.filter((value) => /^[^:]*:?$/.test(value));
+  const openers = first.filter((value) => value.endsWith(":"));
+  const behind = openers.map((opener): [string, readonly string[]] => [
+    opener,
+    values.filter((value) => value.startsWith(opener) && value !== opener),
+  ]);
+  return { first, behind: new Map(behind.filter(([, rest]) => rest.length > 0)) };
+}
+
+/** By `<command> --flag field:`, which are three words to bash: what stands behind the colon. */
+function behindColons(model: CompletionModel): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    [...model.values].flatMap(([flag, values]) =>
+      [...partsOf(values).behind].map(([opener, rest]): [string, readonly string[]] => [
+        `${flag} ${opener}`,
+        rest.map((value) => value.slice(opener.length)),
+      ]),
+    ),
+  );
+}
+
 function bash(model: CompletionModel): string {
+  const among = (words: readonly string[]): string =>
+    `COMPREPLY=($(compgen -W ${quote(words.join(" "))} -- "$current"))`;
   return `# millrace completion for bash: source <(millrace completion bash)
 _millrace() {
   local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}"
   local words=("\${COMP_WORDS[@]:1:COMP_CWORD-1}") word command="" offered=""
 ${select(model, "words")}
+  # A colon is a word of its own, unless COMP_WORDBREAKS lacks it.
+  if [[ "$current" == : ]]; then current="" previous="\${COMP_WORDS[COMP_CWORD-2]} $previous:"
+  elif [[ "$previous" == : ]]; then previous="\${COMP_WORDS[COMP_CWORD-3]} \${COMP_WORDS[COMP_CWORD-2]}:"
+  fi
   case "$command $previous" in
-${arms(model.values, (values) => `COMPREPLY=($(compgen -W ${quote(values.join(" "))} -- "$current")); return`)}
+${arms(behindColons(model), (rest) => `${among(rest)}; return`)}
+${arms(model.values, (values) => {
+  const { first, behind } = partsOf(values);
+  if (!first.some((value) => value.endsWith(":"))) return `${among(values)}; return`;
+  const whole = [...behind.values()].flat();
+  return `case "$current" in
+        *:*) ${among(whole)} ;;
+        *) ${among(first)}; compopt -o nospace 2>/dev/null ;;
+      esac; return`;
+})}
   esac
   case "$current" in
     -*) case "$command" in
@@ -59,7 +100,15 @@ _millrace() {
   local -a offered
 ${select(model, "line")}
   case "$command $previous" in
-${arms(model.values, (values) => `compadd -- ${values.map(quote).join(" ")}; return`)}
+${arms(model.values, (values) => {
+  const { first, behind } = partsOf(values);
+  const listed = (words: readonly string[]): string => words.map(quote).join(" ");
+  if (!first.some((value) => value.endsWith(":"))) return `compadd -- ${listed(values)}; return`;
+  return `case "$current" in
+        *:*) compadd -- ${listed([...behind.values()].flat())} ;;
+        *) compadd -S '' -- ${listed(first)} ;;
+      esac; return`;
+})}
   esac
   case "$current" in
     -*) case "$command" in

@@ -14,6 +14,7 @@ import { maskedMessage } from "../../show/masked-message.ts";
 import { type Column, table } from "../../show/table.ts";
 import { traceColumns, traceColumnsOf } from "../../show/trace.ts";
 import { withClient } from "../../with-client.ts";
+import { deadTerms } from "../../filter-terms.ts";
 
 export const filterFlags = {
   queue: { kind: { ...text, placeholder: "<queue>" }, about: "Only letters of this queue" },
@@ -22,7 +23,7 @@ export const filterFlags = {
     about: `Only letters with this reason: ${DEAD_REASONS.join(", ")}`,
   },
   filter: {
-    kind: { ...text, placeholder: "<terms>" },
+    kind: deadTerms,
     about:
       "Only letters that fit: 'name=mail.* message~refused', 'payload.customer:42 -age>2h' (docs filters)",
   },

@@ -11,6 +11,7 @@ import { stateColour } from "../../show/state-colour.ts";
 import { clean } from "../../show/clean.ts";
 import { durationText } from "../../time-kinds.ts";
 import { withClient } from "../../with-client.ts";
+import { liveTerms } from "../../filter-terms.ts";
 
 export const jobsCancel = command({
   name: "jobs cancel",
@@ -31,7 +32,7 @@ export const jobsCancel = command({
     state: { kind: oneOf(...LIVE_STATES), about: "With --all: only jobs that are in it now" },
     name: { kind: { ...text, placeholder: "<job>" }, about: "With --all: only jobs of this name" },
     filter: {
-      kind: { ...text, placeholder: "<terms>" },
+      kind: liveTerms,
       about: "With --all: only jobs that fit, as of jobs list",
     },
     yes: { kind: flag, about: ASKS_FIRST },

@@ -14,6 +14,7 @@ import { type Column, table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
 import { traceColumns } from "../../show/trace.ts";
 import { RECORDED_COLUMNS } from "./recorded-columns.ts";
+import { jobTerms } from "../../filter-terms.ts";
 
 const NAMED: readonly Column<LiveJob>[] = [
   { title: "ID", cell: ({ id }) => id },
@@ -67,7 +68,7 @@ export const jobsList = command({
         "queued, delayed, blocked, running: jobs that are in this state now; else those among the latest --limit whose last record has it",
     },
     filter: {
-      kind: { ...text, placeholder: "<terms>" },
+      kind: jobTerms,
       about:
         "Only those that fit: 'name=mail.* error~timeout -age>2h', 'payload.customer:42 OR tag:vip' (docs filters)",
     },

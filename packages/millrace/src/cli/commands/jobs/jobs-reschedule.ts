@@ -8,6 +8,7 @@ import { clean } from "../../show/clean.ts";
 import { durationText, time } from "../../time-kinds.ts";
 import { withClient } from "../../with-client.ts";
 import { type AllCall, type AllFlags, changeAll, filterOf } from "./all-that-fit.ts";
+import { liveTerms } from "../../filter-terms.ts";
 
 export const jobsReschedule = command({
   name: "jobs reschedule",
@@ -25,7 +26,7 @@ export const jobsReschedule = command({
     all: { kind: flag, about: "Every delayed job that fits --queue, --name, --filter" },
     name: { kind: { ...text, placeholder: "<job>" }, about: "With --all: only jobs of this name" },
     filter: {
-      kind: { ...text, placeholder: "<terms>" },
+      kind: liveTerms,
       about: "With --all: only jobs that fit, as of jobs list",
     },
     reason: { kind: { ...text, placeholder: "<text>" }, about: "With --all: why, for the audit" },
