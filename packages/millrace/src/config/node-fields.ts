@@ -1,6 +1,15 @@
 import { MOST_PARKED } from "@millrace/core";
 import { field } from "./field.ts";
-import { duration, list, oneOf, replicaCount, queueSlots, text, whole } from "./field-kinds.ts";
+import {
+  duration,
+  keptFor,
+  list,
+  oneOf,
+  replicaCount,
+  queueSlots,
+  text,
+  whole,
+} from "./field-kinds.ts";
 
 /** What a node serves, how it ends, and where it says how it is. */
 export const NODE_FIELDS = {
@@ -169,7 +178,7 @@ export const NODE_FIELDS = {
    */
   jobLogsKeepMs: field({
     group: "node",
-    kind: duration,
+    kind: keptFor,
     flag: "job-logs-keep",
     env: ["MILLRACE_JOB_LOGS_KEEP"],
     default: 7 * 86_400_000,

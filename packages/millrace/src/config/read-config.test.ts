@@ -67,6 +67,8 @@ describe("an error names the field, where it came from and the value", () => {
     ],
     [{ env: { MILLRACE_SLOTS: "0" } }, ["slots", "from 1", '"0"']],
     [{ env: { MILLRACE_GRACE: "soon" } }, ["graceMs", "MILLRACE_GRACE", '"soon"', "30s"]],
+    [{ env: { MILLRACE_RECORDS_KEEP: "0" } }, ["recordsKeepMs", "more than 0"]],
+    [{ env: { MILLRACE_JOB_LOGS_KEEP: "0s" } }, ["jobLogsKeepMs", "more than 0"]],
     [{ env: { MILLRACE_SERVER: "http://nats:4222" } }, ["servers", "MILLRACE_SERVER", "nats://"]],
     [{ env: { MILLRACE_QUEUES: "mail" } }, ["queues", "MILLRACE_QUEUES", "mail:10"]],
     [{ env: { MILLRACE_QUEUES: "ma il:1" } }, ["queues", "ma il"]],

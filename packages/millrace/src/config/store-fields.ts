@@ -1,5 +1,5 @@
 import { field } from "./field.ts";
-import { directory, duration, file, text } from "./field-kinds.ts";
+import { directory, file, keptFor, text } from "./field-kinds.ts";
 
 /** Databases and files beside NATS. */
 export const STORE_FIELDS = {
@@ -30,7 +30,7 @@ export const STORE_FIELDS = {
   /** How long execution records are kept. Default: `30d`. */
   recordsKeepMs: field({
     group: "records",
-    kind: duration,
+    kind: keptFor,
     flag: "records-keep",
     env: ["MILLRACE_RECORDS_KEEP"],
     default: 30 * 86_400_000,
