@@ -4,13 +4,24 @@ import type { Page } from "playwright-core";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** What axe finds wrong, one line each. */
-export async function violations(page: Page): Promise<readonly string[]> {
+/** Off unless asked for: what can be tapped is 24 by 24 pixels, or has such a circle to itself. */
+const SIZE_OF_TARGETS = "target-size";
+
+/**
+ * What axe finds wrong, one line each.
+ *
+ * @param by a finger needs larger targets, and more room between them
+ */
+export async function violations(
+  page: Page,
+  by: "pointer" | "finger" = "pointer",
+): Promise<readonly string[]> {
   await page.evaluate(axe);
-  return page.evaluate(async () => {
+  const options = by === "finger" ? { rules: { [SIZE_OF_TARGETS]: { enabled: true } } } : {};
+  return page.evaluate(async (options) => {
     const { axe } = globalThis as unknown as {
       readonly axe: {
-        run(): Promise<{
+        run(options: object): Promise<{
           readonly violations: readonly {
             readonly id: string;
             readonly nodes: readonly { readonly html: string }[];
@@ -18,7 +29,7 @@ export async function violations(page: Page): Promise<readonly string[]> {
         }>;
       };
     };
-    const found = await axe.run();
+    const found = await axe.run(options);
     return found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`);
-  });
+  }, options);
 }
