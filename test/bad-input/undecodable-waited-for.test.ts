@@ -19,6 +19,8 @@ async function open(server: TestServer) {
   const options = { servers: server.url, namespace: server.namespace(), env: {} };
   const client = await connect(options);
   cleanUpLater(() => client.close());
+  // Before anybody calls into it: its nodes come later.
+  await client.queues.ensure("work");
   const reports: unknown[] = [];
   const other = await createNode({
     ...options,
@@ -72,7 +74,6 @@ describeEachServer("a job that somebody waits for and its node can't decode", (s
   it("leaves its batch and has an end on record when it is published again", async () => {
     const { client, reports, failOnce, takesFew } = await open(server);
     const job = planJob(work, MANY, { id: "torn" });
-    await client.queues.ensure("work");
     await client.batch([job], { id: "b", callback: { job: report, input: null } });
     await failOnce();
     await takesFew();
@@ -85,7 +86,6 @@ describeEachServer("a job that somebody waits for and its node can't decode", (s
 
   it("tells who has enqueued it when it is published again, and how often it ran", async () => {
     const { client, failOnce, takesFew } = await open(server);
-    await client.queues.ensure("work");
     const handle = await client.enqueue(work, MANY);
     const before = expect(handle.result({ timeout: "60s" })).rejects;
     await failOnce();
