@@ -9,7 +9,7 @@ import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
 import { claim } from "./claim.ts";
 import { charge, COUNT, fleet, send } from "./browser-fleet.ts";
-import { describeInBrowser, heading, open } from "./in-browser.ts";
+import { answerTo, describeInBrowser, heading, open } from "./in-browser.ts";
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
@@ -86,7 +86,7 @@ describeInBrowser("buttons of the dashboard", (browserOf) => {
       const { page, trouble } = await open(browserOf(), served.url);
       const text = "Node worker-1 can't settle 2 jobs.";
       await page.route("**/api/overview", async (route) => {
-        const answer = await route.fetch();
+        const answer = await answerTo(route);
         const view = (await answer.json()) as OverviewView;
         const nodes = view.nodes.map((node) => ({
           ...node,

@@ -6,7 +6,7 @@ import { violations } from "../harness/accessibility.ts";
 import { describeServer } from "../harness/servers.ts";
 import { COUNT, fleet } from "./browser-fleet.ts";
 import { busy } from "./busy-fleet.ts";
-import { describeInBrowser, heading, open } from "./in-browser.ts";
+import { answerTo, describeInBrowser, heading, open } from "./in-browser.ts";
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
@@ -158,7 +158,7 @@ describeInBrowser("numbers of the dashboard", (browserOf) => {
       const asked: string[] = [];
       await page.route("**/api/plots?*", async (route) => {
         asked.push(new URL(route.request().url()).search);
-        const answer = await route.fetch();
+        const answer = await answerTo(route);
         const view = (await answer.json()) as object;
         const billing = { queued: [null, 0, 4_000], oldestAgeMs: [null, 0, 90_000] };
         await route.fulfill({ json: { ...view, queues: { billing } } });

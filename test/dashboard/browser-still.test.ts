@@ -7,7 +7,7 @@ import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
 import { busy } from "./busy-fleet.ts";
 import { fleet } from "./browser-fleet.ts";
-import { describeInBrowser, heading, open, TWO_FRAMES } from "./in-browser.ts";
+import { answerTo, describeInBrowser, heading, open, TWO_FRAMES } from "./in-browser.ts";
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
@@ -45,7 +45,7 @@ async function figures(page: Page) {
   await page.route(/\/api\/(?!live|session|search|plots|charts)/, async (route) => {
     const asked = told;
     const isOfNow = isGrown;
-    const response = await route.fetch().catch(() => undefined);
+    const response = await answerTo(route).catch(() => undefined);
     // The page has gone to another place.
     if (response === undefined) return;
     // Or it is closed by now, and the answer with it.

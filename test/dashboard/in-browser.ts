@@ -1,5 +1,5 @@
 // A real browser, and pages in it that fail their test for what they do wrong.
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { APIResponse, Browser, BrowserContextOptions, Page, Route } from "playwright-core";
 import { afterAll, beforeAll, describe, onTestFinished } from "vitest";
 import { findBrowser } from "../harness/browser.ts";
 
@@ -48,4 +48,13 @@ export async function open(browser: Browser, url: string, options: BrowserContex
 
 export async function heading(page: Page, name: string | RegExp): Promise<void> {
   await page.getByRole("heading", { level: 1, name }).waitFor();
+}
+
+/**
+ * What the dashboard answers to a request that a test holds. A server closes a connection on which
+ * nothing came for some seconds; of a request that comes just then nothing was read, and it is sent
+ * again, as a browser sends it.
+ */
+export function answerTo(route: Route): Promise<APIResponse> {
+  return route.fetch({ maxRetries: 3 });
 }

@@ -10,7 +10,7 @@ import type { Browser, Page } from "playwright-core";
 import { PNG } from "pngjs";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { claim } from "./claim.ts";
-import { describeInBrowser } from "./in-browser.ts";
+import { answerTo, describeInBrowser } from "./in-browser.ts";
 import { averaged, difference } from "./picture.ts";
 import { ask, scene, send } from "./scene.ts";
 
@@ -147,7 +147,7 @@ async function openStanding(
   page.setDefaultTimeout(60_000);
   await page.clock.setFixedTime(now);
   await page.route("**/api/overview", async (route) => {
-    const answer = await route.fetch();
+    const answer = await answerTo(route);
     const text = await answer.text();
     const fixed = text
       .replaceAll(/"host":"[^"]*","pid":\d+/g, '"host":"web-1","pid":17')
