@@ -67,7 +67,7 @@ describeEachServer(
         });
         child.signal("SIGCONT");
         await eventually(() => runs(file, "again").length === EACH, {
-          // On a busy machine a thread may start for longer than a lease, and another delivery goes.
+          // On a busy machine a thread may start for longer than a lease: another delivery goes.
           withinMs: 60_000,
           describe: "all jobs run again",
         });

@@ -39,7 +39,7 @@ async function look({ input, job, token, signal, progress, enqueue }: ExecutionC
   const derived = AbortSignal.any([signal, new AbortController().signal]);
   let listenerCalled = false;
   signal.addEventListener("abort", () => (listenerCalled = true));
-  // It sleeps from before the line that says so: whoever reads that may freeze this process at once.
+  // It sleeps from before the line that says so: its reader may freeze this process at once.
   const wakesAt = performance.now() + input.wakesAfterMs;
   const asleep = input.blocks === true ? undefined : sleep(input.wakesAfterMs);
   write({ saw: "began" });

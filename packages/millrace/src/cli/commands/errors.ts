@@ -9,7 +9,7 @@ import { maskedMessage } from "../show/masked-message.ts";
 import { type Column, table } from "../show/table.ts";
 import { traceColumnsOf } from "../show/trace.ts";
 import { withClient } from "../with-client.ts";
-import { causeTerms } from "../filter-terms.ts";
+import { causeTerms } from "../completion/filter-terms.ts";
 
 const COLUMNS: readonly Column<Cause>[] = [
   {

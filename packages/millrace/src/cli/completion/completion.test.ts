@@ -10,7 +10,7 @@ import { LIVE_STATES } from "../../client/jobs/live-jobs.ts";
 import { parseFilter } from "../../filter/filter-test.ts";
 import { CAUSE_FIELDS } from "../../search/cause-row.ts";
 import { FIELD_WORDS } from "../../search/indexed-job.ts";
-import { causeTerms, deadTerms, jobTerms, liveTerms } from "../filter-terms.ts";
+import { causeTerms, deadTerms, jobTerms, liveTerms } from "./filter-terms.ts";
 import { COMMANDS } from "../command-list.ts";
 import { completionModel } from "./model.ts";
 import { completionScript, SHELLS } from "./scripts.ts";

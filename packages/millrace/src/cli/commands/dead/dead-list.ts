@@ -14,7 +14,7 @@ import { maskedMessage } from "../../show/masked-message.ts";
 import { type Column, table } from "../../show/table.ts";
 import { traceColumns, traceColumnsOf } from "../../show/trace.ts";
 import { withClient } from "../../with-client.ts";
-import { deadTerms } from "../../filter-terms.ts";
+import { deadTerms } from "../../completion/filter-terms.ts";
 
 export const filterFlags = {
   queue: { kind: { ...text, placeholder: "<queue>" }, about: "Only letters of this queue" },

@@ -11,7 +11,7 @@ import { stateColour } from "../../show/state-colour.ts";
 import { clean } from "../../show/clean.ts";
 import { durationText } from "../../time-kinds.ts";
 import { withClient } from "../../with-client.ts";
-import { liveTerms } from "../../filter-terms.ts";
+import { liveTerms } from "../../completion/filter-terms.ts";
 
 export const jobsCancel = command({
   name: "jobs cancel",

@@ -14,7 +14,7 @@ import { type Column, table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
 import { traceColumns } from "../../show/trace.ts";
 import { RECORDED_COLUMNS } from "./recorded-columns.ts";
-import { jobTerms } from "../../filter-terms.ts";
+import { jobTerms } from "../../completion/filter-terms.ts";
 
 const NAMED: readonly Column<LiveJob>[] = [
   { title: "ID", cell: ({ id }) => id },

@@ -8,7 +8,7 @@ import { clean } from "../../show/clean.ts";
 import { durationText, time } from "../../time-kinds.ts";
 import { withClient } from "../../with-client.ts";
 import { type AllCall, type AllFlags, changeAll, filterOf } from "./all-that-fit.ts";
-import { liveTerms } from "../../filter-terms.ts";
+import { liveTerms } from "../../completion/filter-terms.ts";
 
 export const jobsReschedule = command({
   name: "jobs reschedule",

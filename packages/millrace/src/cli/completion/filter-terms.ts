@@ -1,6 +1,6 @@
-import { RECORDED_STATES } from "../client/jobs/jobs.ts";
-import { LIVE_STATES } from "../client/jobs/live-jobs.ts";
-import { type FieldKind, text } from "../config/field-kinds.ts";
+import { RECORDED_STATES } from "../../client/jobs/jobs.ts";
+import { LIVE_STATES } from "../../client/jobs/live-jobs.ts";
+import { type FieldKind, text } from "../../config/field-kinds.ts";
 
 const OF_ALL = ["name", "queue", "id", "age", "at", "attempts", "node", "payload"];
 const OF_FAILED = ["error", "message", "reason", "fingerprint"];
