@@ -1,4 +1,4 @@
-import { createNode, defineJob } from "millrace";
+import { type BatchEnded, createNode, defineJob, planJob } from "millrace";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { violations } from "../harness/accessibility.ts";
 import { eventually } from "../harness/deadline.ts";
@@ -9,6 +9,9 @@ import { describeInBrowser, heading, open } from "./in-browser.ts";
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
 const split = defineJob<number>({ name: "split", queue: "splits" });
+/** Of 0 it ends at once, of anything else when it may. */
+const sum = defineJob<number>({ name: "sum", queue: "sums", retry: "none" });
+const report = defineJob<BatchEnded<null>>({ name: "report", queue: "sums" });
 const LONG_ID = `r-${"0".repeat(40)}`;
 
 describeInBrowser("who enqueued whom, on the dashboard", (browserOf) => {
@@ -46,6 +49,54 @@ describeInBrowser("who enqueued whom, on the dashboard", (browserOf) => {
         await heading(page, `Job ${LONG_ID}a`);
         expect(trouble).toEqual([]);
       }
+    });
+
+    test("a chain and a batch are followed while they run, to the callback", async () => {
+      const { client, served, connection } = await fleet(server);
+      const may = Promise.withResolvers<void>();
+      const node = await createNode({
+        ...{ ...connection, nodeName: "worker-2" },
+        jobs: [
+          sum.handler(async ({ input }) => {
+            if (input > 0) await may.promise;
+            return input + 1;
+          }),
+          report.handler(() => undefined),
+        ],
+      });
+      onTestFinished(() => node.stop());
+      await node.start();
+      await client.chain(sum, 0, { id: "c" }).next(sum).next(sum).enqueue();
+      const batch = [planJob(sum, 0, { id: "early" }), planJob(sum, 1, { id: "slow" })];
+      await client.batch(batch, { id: "b", callback: { job: report, input: null } });
+      await eventually(async () => (await client.job("early")).state === "succeeded", {
+        ...{ withinMs: 60_000, describe: "the first of the batch has succeeded" },
+      });
+
+      const { page, trouble } = await open(browserOf(), served.url);
+      const graph = page.getByRole("region", { name: "Graph of jobs" });
+      const boxes = graph.getByRole("link");
+      const states = (...all: readonly RegExp[]) =>
+        expect
+          .poll(() => boxes.allTextContents(), { timeout: 60_000 })
+          .toEqual(all.map((state) => expect.stringMatching(state) as string));
+      await page.goto(`${served.url}jobs/sums/c`);
+      await heading(page, "Job c");
+      await states(/succeeded · c$/, /running · c:2$/, /not begun · c:3$/);
+      expect(await violations(page)).toEqual([]);
+
+      const other = await open(browserOf(), served.url, { colorScheme: "dark" });
+      await other.page.goto(`${served.url}jobs/sums/early`);
+      await other.page.getByText("Batch b: 1 of 2 jobs ended (1 succeeded). Then comes").waitFor();
+      expect(await violations(other.page)).toEqual([]);
+
+      may.resolve();
+      await states(/succeeded · c$/, /succeeded · c:2$/, /succeeded · c:3$/);
+      await other.page.getByText("Batch b: 2 of 2 jobs ended (2 succeeded). Then comes").waitFor();
+      await other.page.getByRole("link", { name: "b:callback", exact: true }).click();
+      await heading(other.page, "Job b:callback");
+      await other.page.getByRole("link", { name: /report succeeded · b:callback/ }).waitFor();
+      expect([...trouble, ...other.trouble]).toEqual([]);
     });
   });
 });

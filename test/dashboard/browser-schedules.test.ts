@@ -1,6 +1,8 @@
-import { createNode, defineJob } from "millrace";
+import { connect, createNode, defineJob, defineSchedule } from "millrace";
+import { serveDashboard } from "millrace/dashboard";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { violations } from "../harness/accessibility.ts";
+import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
 import { fleet } from "./browser-fleet.ts";
 import { describeInBrowser, heading, open } from "./in-browser.ts";
@@ -9,6 +11,8 @@ vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
 const PHONE = { width: 390, height: 800 };
 const away = defineJob<number>({ name: "away.work", queue: "away", retry: "none" });
+const EVERY_MS = 5_000;
+const TICKS = { name: "beat", cron: "*/5 * * * * *", lateAfter: "1s", missed: "once" } as const;
 
 describeInBrowser("the dashboard's schedules and drains", (browserOf) => {
   describeServer("of a fleet", "newest", (server) => {
@@ -93,6 +97,42 @@ describeInBrowser("the dashboard's schedules and drains", (browserOf) => {
       await region.waitFor({ state: "detached" });
       await page.goto(`${served.url}audit`);
       await page.getByRole("cell", { name: "1 done" }).waitFor();
+      expect(trouble).toEqual([]);
+    });
+
+    test("what was missed while no node was up is told, and how late the one was that ran for it", async () => {
+      const connection = { servers: server.url, namespace: server.namespace(), env: {} };
+      const client = await connect(connection);
+      onTestFinished(() => client.close());
+      const beat = { ...TICKS, job: away, input: 0 } as const;
+      const startNode = async (nodeName: string) => {
+        const jobs = [away.handler(() => undefined)];
+        const node = await createNode({
+          ...{ ...connection, nodeName, jobs, schedules: [defineSchedule(beat)] },
+        });
+        onTestFinished(() => node.stop());
+        await node.start();
+        return node;
+      };
+      const served = await serveDashboard({ millrace: client, port: 0, localName: "ada" });
+      onTestFinished(() => served.close());
+      const first = await startNode("first");
+      const { page, trouble } = await open(browserOf(), served.url);
+      await page.goto(`${served.url}schedules`);
+      const card = page.getByRole("article", { name: "beat" });
+      const last = card.getByRole("list", { name: "Last of beat" }).getByRole("listitem");
+      await last.filter({ hasText: /fired +cron:beat/ }).waitFor();
+      await first.stop();
+      const { lastTick = 0 } = (await client.cron.list())[0]?.state ?? {};
+      // Two ticks are missed, and the later one is late by more than a second.
+      await eventually(() => Date.now() > lastTick + 2 * EVERY_MS + 2_000, {
+        ...{ withinMs: 60_000, describe: "two ticks are missed" },
+      });
+      await startNode("second");
+      await last.filter({ hasText: / fired [1-9][\d.]*s late / }).waitFor();
+      await last.filter({ hasText: / skipped [1-9]\d* missed/ }).waitFor();
+      await card.getByText(/fired, [1-9]\d* skipped, [1-9]\d* late/).waitFor();
+      expect(await violations(page)).toEqual([]);
       expect(trouble).toEqual([]);
     });
   });

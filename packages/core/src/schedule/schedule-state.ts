@@ -19,6 +19,8 @@ export interface ScheduleDecision {
   readonly tick?: number;
   /** The job's; where ticks were skipped, none. */
   readonly id?: string;
+  /** Of a tick that was fired later than its schedule's `lateAfter`: how long after its time. */
+  readonly lateMs?: number;
   /** Why ticks were skipped, and how many. */
   readonly reason?: SkipReason;
   readonly count?: number;
@@ -170,7 +172,10 @@ export function withFired(
           ),
     fired: state.fired + 1,
     late: state.late + (about.late ? 1 : 0),
-    recent: remember(state, { what: "fired", at: about.at, tick: job.tick, id: job.id }),
+    recent: remember(state, {
+      ...{ what: "fired", at: about.at, tick, id: job.id },
+      ...(about.late ? { lateMs: about.at - tick } : {}),
+    }),
   };
 }
 

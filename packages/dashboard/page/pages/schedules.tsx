@@ -90,9 +90,10 @@ function Schedule({ schedule }: { readonly schedule: ScheduleView }): ReactEleme
       </dl>
       {recent.length === 0 ? null : (
         <ul className="recent" aria-label={`Last of ${name}`}>
-          {recent.map(({ what, at, id, reason, count: times }) => (
+          {recent.map(({ what, at, id, lateMs, reason, count: times }) => (
             <li key={`${what}${at}`}>
               <ClockTime at={at} /> {what}
+              {lateMs === undefined ? "" : ` ${duration(lateMs)} late`}
               {times === undefined ? "" : ` ${times}`} {reason}{" "}
               {id === undefined ? null : <Link href={jobAddress({ queue, id })}>{id}</Link>}
             </li>

@@ -179,9 +179,10 @@ async function scheduleView(
     recent: recent
       .toReversed()
       .slice(0, 5)
-      .map(({ what, at, id, reason, count }) => ({
+      .map(({ what, at, id, lateMs, reason, count }) => ({
         ...{ what, at },
         ...(id === undefined ? {} : { id }),
+        ...(lateMs === undefined ? {} : { lateMs }),
         ...(reason === undefined ? {} : { reason }),
         ...(count === undefined ? {} : { count }),
       })),

@@ -53,9 +53,13 @@ describe("what was missed", () => {
     broker.reconnect();
     await fleet.clock.advance("10s");
     const late = said.find((line) => line.startsWith("late 00:01:00"));
-    expect(late).toBeDefined();
     expect(fleet.ran).toEqual(["00:01:00"]);
-    expect(fleet.state().late).toBe(1);
+    const { late: lateSoFar, recent } = fleet.state();
+    expect(lateSoFar).toBe(1);
+    const { lateMs = 0 } = recent.at(-1) ?? {};
+    expect(late).toBe(`late 00:01:00 ${lateMs / 1_000}s`);
+    await fleet.clock.advance("1m");
+    expect(fleet.state().recent.at(-1)).not.toHaveProperty("lateMs");
   });
 });
 

@@ -241,6 +241,8 @@ export interface ScheduleEventView {
   readonly what: string;
   readonly at: number;
   readonly id?: string;
+  /** Of a tick that was fired later than `lateAfterMs`. */
+  readonly lateMs?: number;
   readonly reason?: string;
   readonly count?: number;
 }

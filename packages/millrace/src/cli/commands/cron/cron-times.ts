@@ -1,3 +1,4 @@
+import { formatMs } from "@millrace/core";
 import type { ScheduleEvent } from "../../../client/schedules/schedule-history.ts";
 import { flag, whole } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
@@ -26,13 +27,15 @@ const COLUMNS: readonly Column<ScheduleEvent>[] = [
   { title: "AT", cell: ({ at }) => timeOf(at) },
   { title: "WHAT", cell: ({ what }) => what },
   { title: "TICK", cell: ({ tick }) => timeOf(tick) },
-  {
-    title: "WHY",
-    cell: ({ reason, count }) => (reason === undefined ? "" : `${reason} (${count})`),
-  },
+  { title: "WHY", cell: whyOf },
   { title: "JOB", cell: ({ id }) => id ?? "" },
   { title: "STATE", cell: ({ id, latest }) => latest?.state ?? (id === undefined ? "" : "?") },
 ];
+
+function whyOf({ lateMs, reason, count }: ScheduleEvent): string {
+  if (lateMs !== undefined) return `late (${formatMs(lateMs)})`;
+  return reason === undefined ? "" : `${reason} (${count})`;
+}
 
 export const cronHistory = command({
   name: "cron history",
