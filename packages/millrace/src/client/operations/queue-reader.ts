@@ -1,6 +1,7 @@
-import { type Arrival, type Broker, MillraceError } from "@millrace/core";
+import { type Arrival, type ArrivalQuery, type Broker, MillraceError } from "@millrace/core";
 import { jobKey, type OneJob } from "../jobs/job-key.ts";
 
+/** How many jobs are read at once where what is sought is not right there. */
 const STRETCH = 500;
 
 /**
@@ -40,8 +41,9 @@ export class QueueReader {
       [0, from],
     ] as const;
     for (const [start, end] of stretches)
-      for (let after = start; missing.size > 0 && after < end;) {
-        const stretch = await this.#stretch(queue, after);
+      // What is sought lies side by side at most times, right where the last search ended.
+      for (let after = start, limit = 2 * wanted.size; missing.size > 0 && after < end;) {
+        const stretch = await this.#stretch(queue, { after, limit });
         if (stretch === undefined) return found;
         for (const arrival of stretch.jobs) {
           const key = jobKey(arrival.envelope);
@@ -52,6 +54,7 @@ export class QueueReader {
         }
         if (stretch.until >= stretch.newest) break;
         after = stretch.until;
+        limit = STRETCH;
       }
     return found;
   }
@@ -59,10 +62,10 @@ export class QueueReader {
   /** @returns undefined where the queue is gone */
   async #stretch(
     queue: string,
-    after: number,
+    query: ArrivalQuery,
   ): Promise<Awaited<ReturnType<Broker["arrivals"]["stretch"]>> | undefined> {
     try {
-      return await this.#broker.arrivals.stretch(queue, { after, limit: STRETCH });
+      return await this.#broker.arrivals.stretch(queue, query);
     } catch (error) {
       if (MillraceError.is(error, "queue-not-found")) return undefined;
       throw error;
