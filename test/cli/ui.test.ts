@@ -161,7 +161,7 @@ describeServer("millrace ui", "newest", (server) => {
       },
     );
     expect(JSON.parse(out)).toMatchObject({ error: { code: "dashboard-unprotected" } });
-    expect(code).toBe(1);
+    expect(code).toBe(2);
   });
 });
 

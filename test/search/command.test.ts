@@ -28,8 +28,22 @@ describeServer("millrace jobs list --job-index", "newest", (server) => {
     const wrong = await find("payload.customer:a1 (");
     expect(wrong).toMatchObject({ code: 2 });
     expect(wrong.err + wrong.out).toMatch(/invalid-filter.*at character/s);
-    const running = ["--state", "running", "--job-index", join(dir, "jobs.db")];
-    expect(await run("jobs", "list", ...running)).toMatchObject({ code: 2 });
+  });
+
+  test("where jobs are now is asked of the fleet, although an index is configured", async () => {
+    const env = {
+      ...{ MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: server.namespace() },
+      // Nobody opens it: nothing is there.
+      MILLRACE_JOB_INDEX_POSTGRES: "postgres://127.0.0.1:1/none",
+    };
+    const run = (...args: string[]) => millraceHere(args, { env });
+    expect((await run("queues", "create", "work")).code).toBe(0);
+    await run(...["enqueue", "pay", `{"customer":"a1"}`, "--queue", "work", "--id", "a1"]);
+    const inState = async (state: string) =>
+      (await run("jobs", "list", "--state", state, "--json")).json();
+    expect(await inState("queued")).toMatchObject([{ id: "a1", state: "queued" }]);
+    for (const state of ["running", "delayed", "blocked"]) expect(await inState(state)).toEqual([]);
+    expect(await run("jobs", "list", "--state", "dead")).toMatchObject({ code: 1 });
   });
 
   test("keeps as much as the flags say: jobs of another age leave it", async () => {

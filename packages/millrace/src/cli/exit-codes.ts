@@ -33,6 +33,9 @@ const USAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "no-jobs",
   "nodejs-too-old",
   "store-in-use",
+  "dashboard-unprotected",
+  "incomplete-bundle",
+  "machine-unsupported",
 ]);
 
 const UNREACHABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([

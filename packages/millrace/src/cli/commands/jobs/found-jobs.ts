@@ -1,4 +1,4 @@
-import { defined, MillraceError } from "@millrace/core";
+import { defined } from "@millrace/core";
 import type { Config } from "../../../config/fields.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import type { IndexedJob } from "../../../search/indexed-job.ts";
@@ -25,11 +25,6 @@ export async function foundJobs(
     readonly where: string | undefined;
   },
 ): Promise<Report> {
-  if (state === "running" || state === "delayed" || state === "blocked")
-    throw new MillraceError(
-      "invalid-option",
-      `--state ${state}: an index of jobs knows what is on record, not where a job is now. Ask without --job-index and MILLRACE_JOB_INDEX_POSTGRES.`,
-    );
   const configured = configuredIndex(config);
   const jobs = await withClient(config, async (client) => {
     const { namespace } = config;

@@ -103,8 +103,10 @@ export const jobsList = command({
   async run({ flags, config, io }) {
     const { queue, state, limit = 50, filter } = flags;
     const { traceUrl } = config;
-    if (keepsIndex(config)) return foundJobs(config, { state, queue, limit, where: filter });
     const live = LIVE_STATES.find((one) => one === state);
+    // An index knows what is on record, not where a job is now.
+    if (live === undefined && keepsIndex(config))
+      return foundJobs(config, { state, queue, limit, where: filter });
     const query = {
       limit,
       ...defined({ queue, where: filter }),
