@@ -16,6 +16,8 @@ export interface Cancellation {
   readonly createdAt?: number;
   /** When the cancellation was asked for, epoch milliseconds by the asker's clock. For people. */
   readonly at?: number;
+  /** The operation that asked for it, where it was one of many jobs. */
+  readonly operation?: string;
 }
 
 /** The bucket of documents that cancellations are kept in. */
@@ -59,13 +61,16 @@ export function isMeant(
  * cancel must not fail for its wording.
  */
 export function readCancellation(value: unknown): Cancellation {
-  const { reason, createdAt, at } = (typeof value === "object" && value !== null ? value : {}) as {
+  const { reason, createdAt, at, operation } = (
+    typeof value === "object" && value !== null ? value : {}
+  ) as {
     readonly [K in keyof Cancellation]: unknown;
   };
   return {
     reason: cancelReason(reason),
     ...(typeof createdAt === "number" ? { createdAt } : {}),
     ...(typeof at === "number" ? { at } : {}),
+    ...(typeof operation === "string" ? { operation } : {}),
   };
 }
 

@@ -69,6 +69,8 @@ export interface CancelledJob extends AwaitedJob {
    * stored: default is to look for each, through all that is blocked.
    */
   readonly letInByCaller?: true;
+  /** The revision of the cancellation that was stored for it. Default is to store one. */
+  readonly stored?: number;
 }
 
 const WHO_RUNS_MS = 400;
@@ -142,7 +144,7 @@ async function askForEnd(
     ...(met.createdAt === undefined ? {} : { createdAt: met.createdAt }),
     at: clock.now(),
   };
-  const revision = await documents.put(key, cancellation);
+  const revision = job.stored ?? (await documents.put(key, cancellation));
 
   const ended = await endedSince(broker, job, met);
   if (ended !== undefined) {

@@ -1,13 +1,19 @@
 import {
   type Broker,
+  type Cancellation,
+  cancellationKey,
+  CANCELLATIONS_BUCKET,
   cancelReason,
   type Clock,
   defined,
+  type DocumentStore,
+  type JobRef,
   MillraceError,
+  readCancellation,
   type StoredDeadLetter,
 } from "@millrace/core";
 import { jobKey } from "../jobs/job-key.ts";
-import { cancelJob } from "../jobs/cancel-job.ts";
+import { cancelJob, type CancelledJob } from "../jobs/cancel-job.ts";
 import { discardLetter, forgetSteps, stepsOf } from "../dead/dead-discard.ts";
 import { revivedEnvelope } from "../dead/dead-retry.ts";
 import { manyReviver } from "../dead/dead-revive.ts";
@@ -28,12 +34,10 @@ export async function actOf(
 ): Promise<Act> {
   switch (kind) {
     case "jobs-cancel":
-      return cancels(
-        broker,
-        clock,
-        await KeptThings.of(broker, id),
-        reason ?? `cancelled by ${by}`,
-      );
+      return cancels(broker, clock, await KeptThings.of(broker, id), {
+        operation: id,
+        reason: cancelReason(reason ?? `cancelled by ${by}`),
+      });
     case "jobs-reschedule":
       return async ({ items, inDoubt, requireHeld }, next) => {
         for (const item of items) {
@@ -107,9 +111,11 @@ function onLetters(
 }
 
 /** What waits is kept before it is cancelled; what a node settles leaves no payload behind. */
-function cancels(broker: Broker, clock: Clock, things: KeptThings, reason: string): Act {
+function cancels(broker: Broker, clock: Clock, things: KeptThings, why: Why): Act {
   const reader = new QueueReader(broker);
+  const { reason } = why;
   return async ({ items: planned, from, requireHeld }, next) => {
+    const cancellations = await broker.documents(CANCELLATIONS_BUCKET);
     const items = planned.map(toCancel);
     const waiting = await thoseThatWait(broker, reader, items);
     const outcomes: ItemOutcome[] = [];
@@ -121,7 +127,13 @@ function cancels(broker: Broker, clock: Clock, things: KeptThings, reason: strin
           if (found !== undefined && found.cancelled === undefined)
             await things.keep(from + index, keptJob(found, clock.now()));
           requireHeld();
-          return cancel(broker, clock, item, reason);
+          const { id, queue, createdAt } = item;
+          if (createdAt === undefined) throw unknownJob(item, "cancelled");
+          const cancellation = { ...why, createdAt, at: clock.now() };
+          const stored = await storeOwn(cancellations, item, cancellation);
+          // Somebody else's stays, and no undo of this operation takes it back.
+          if (stored === undefined) return false;
+          return cancel(broker, clock, { id, queue, createdAt, stored, reason });
         };
         outcomes.push(await outcomeOf(cancelled));
       }
@@ -131,6 +143,33 @@ function cancels(broker: Broker, clock: Clock, things: KeptThings, reason: strin
         next(outcome);
     }
   };
+}
+
+type OneCancelled = JobRef &
+  Required<Pick<CancelledJob, "createdAt" | "stored">> &
+  Pick<Cancellation, "reason">;
+
+type Why = Pick<Cancellation, "operation" | "reason">;
+
+/** @returns its revision; nothing where somebody else has cancelled the very job */
+async function storeOwn(
+  cancellations: DocumentStore,
+  job: PlanItem,
+  cancellation: Cancellation,
+): Promise<number | undefined> {
+  const key = cancellationKey(job, cancellation.createdAt);
+  for (;;) {
+    try {
+      return await cancellations.put(key, cancellation, 0);
+    } catch (error) {
+      if (!MillraceError.is(error, "revision-conflict")) throw error;
+    }
+    const found = await cancellations.get(key);
+    // A node has settled the job since, and has removed it.
+    if (found === undefined) continue;
+    const { operation } = readCancellation(found.value);
+    return operation === cancellation.operation ? found.revision : undefined;
+  }
 }
 
 /** What an operation has cancelled. */
@@ -200,13 +239,10 @@ async function lettersOf(
 async function cancel(
   broker: Broker,
   clock: Clock,
-  { id, queue, createdAt }: PlanItem,
-  reason: string,
+  { reason, ...job }: OneCancelled,
 ): Promise<boolean> {
-  if (createdAt === undefined) throw unknownJob({ id, queue }, "cancelled");
-  const job = { id, queue, createdAt, letInByCaller: true } as const;
   try {
-    const { state } = await cancelJob(broker, clock, job, cancelReason(reason), {});
+    const { state } = await cancelJob(broker, clock, { ...job, letInByCaller: true }, reason, {});
     return state === "cancelling" || state === "cancelled";
   } catch (error) {
     if (MillraceError.is(error, "job-not-found")) return false;

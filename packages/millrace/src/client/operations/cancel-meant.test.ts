@@ -1,4 +1,4 @@
-import { defineJob, MillraceError } from "@millrace/core";
+import { CANCELLATIONS_BUCKET, defineJob, MillraceError } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { expect, onTestFinished, test } from "vitest";
 import { keptEnvelope, KeptThings } from "./kept-things.ts";
@@ -137,4 +137,71 @@ test("a job that a node puts at a gate while it is looked for is kept, and comes
   expect(await client.job("second")).toMatchObject({ state: "running" });
   ends.get("second")?.();
   await clock.advance("1s");
+});
+
+test("a job that two operations have cancelled is the first one's: it comes back once, whichever is undone", async () => {
+  const of = await scene();
+  const { client } = of;
+  of.bankIsUp();
+  await client.queues.pause(QUEUE);
+  await client.enqueue(charge, { n: 1 }, { id: "c1" });
+  const first = await client.operations.start(CANCEL);
+  const second = await client.operations.start(CANCEL);
+  expect(await client.operations.run(first.id)).toMatchObject({ done: 1 });
+  // The job lies in its queue until a node takes it out.
+  expect(await client.operations.run(second.id)).toMatchObject({ done: 0, gone: 1 });
+  await client.queues.resume(QUEUE);
+  await of.drain();
+  for (const { id } of [first, second]) {
+    const undo = await client.operations.undo(id);
+    await client.operations.run(undo.id);
+    await of.drain();
+  }
+  expect(of.ran.get("c1")).toEqual([{ n: 1 }]);
+});
+
+test("a job that somebody has cancelled by itself does not come back with an operation that met it", async () => {
+  const of = await scene();
+  const { client } = of;
+  of.bankIsUp();
+  await client.queues.pause(QUEUE);
+  for (const id of ["c1", "c2"]) await client.enqueue(charge, { n: 1 }, { id });
+  await client.cancel("c1", { reason: "no more" });
+  const { id } = await client.operations.start(CANCEL);
+  expect(await client.operations.run(id)).toMatchObject({ done: 1, gone: 1 });
+  await client.queues.resume(QUEUE);
+  await of.drain();
+  const undo = await client.operations.undo(id);
+  await client.operations.run(undo.id);
+  await of.drain();
+  expect([...of.ran.keys()]).toEqual(["c2"]);
+  const [record] = await client.jobs.list({ queue: QUEUE, where: "id=c1" });
+  expect(record).toMatchObject({ state: "cancelled", reason: "no more" });
+});
+
+test("where two operations say that they have cancelled a job, the undo of the second enqueues no other", async () => {
+  const of = await scene();
+  const { client } = of;
+  of.bankIsUp();
+  await client.queues.pause(QUEUE);
+  await client.enqueue(charge, { n: 1 }, { id: "c1" });
+  const first = await client.operations.start(CANCEL);
+  const second = await client.operations.start(CANCEL);
+  await client.operations.run(first.id);
+  // Removed by a node that settles the job at this moment, or by a client of an earlier version.
+  const cancellations = await client.broker.documents(CANCELLATIONS_BUCKET);
+  for (const { key, revision } of await cancellations.list())
+    await cancellations.remove(key, revision);
+  expect(await client.operations.run(second.id)).toMatchObject({ done: 1 });
+  await client.queues.resume(QUEUE);
+  await of.drain();
+  for (const [{ id }, done] of [
+    [first, 1],
+    [second, 0],
+  ] as const) {
+    const undo = await client.operations.undo(id);
+    expect(await client.operations.run(undo.id)).toMatchObject({ done, gone: 1 - done });
+    await of.drain();
+  }
+  expect(of.ran.get("c1")).toEqual([{ n: 1 }]);
 });

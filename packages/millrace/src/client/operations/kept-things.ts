@@ -1,5 +1,6 @@
 import {
   type Broker,
+  cancellationKey,
   type DeadLetter,
   defined,
   type DocumentStore,
@@ -10,6 +11,7 @@ import {
   writeEnvelope,
 } from "@millrace/core";
 import { readLetter } from "../dead/dead-retry.ts";
+import type { OneJob } from "../jobs/job-key.ts";
 
 export const KEPT_BUCKET = "operation-kept";
 /** Of what the server takes as one message. The rest is for what a document says besides. */
@@ -44,6 +46,8 @@ export interface Anew {
   readonly createdAt: number;
   readonly generation: number;
   readonly firstStoredAt: number;
+  /** The operation that is taken back by it. Of an earlier version: none. */
+  readonly undoes?: string;
 }
 
 /**
@@ -100,20 +104,33 @@ export class KeptThings {
     };
   }
 
-  /** The job that was said to be enqueued for a thing. */
-  async anewOf(place: number): Promise<Anew | undefined> {
-    const found = await this.#documents.get(`${this.#operation}.${place}.anew`);
+  /**
+   * The job that was said to be enqueued for one that was cancelled, by whichever operation: several
+   * may have cancelled it.
+   */
+  async anewOf(cancelled: OneJob): Promise<Anew | undefined> {
+    const found = await this.#documents.get(anewKey(cancelled));
     return found?.value as Anew | undefined;
   }
 
   /** It was refused. */
-  async unsayAnew(place: number): Promise<void> {
-    await this.#documents.remove(`${this.#operation}.${place}.anew`);
+  async unsayAnew(cancelled: OneJob): Promise<void> {
+    await this.#documents.remove(anewKey(cancelled));
   }
 
-  /** Before it is enqueued: whoever undoes the operation once more enqueues no other. */
-  async sayAnew(place: number, anew: Anew): Promise<void> {
-    await this.#documents.put(`${this.#operation}.${place}.anew`, anew, 0);
+  /**
+   * Before it is enqueued: whoever undoes this operation once more, or another that has cancelled the
+   * same job, enqueues no other.
+   *
+   * @throws MillraceError `revision-conflict` where another undo was faster: look again
+   */
+  async sayAnew(cancelled: OneJob, anew: Anew): Promise<void> {
+    await this.#documents.put(anewKey(cancelled), { ...anew, undoes: this.#operation }, 0);
+  }
+
+  /** Whether it was said when this operation was taken back. */
+  isOwn({ undoes }: Anew): boolean {
+    return undoes === undefined || undoes === this.#operation;
   }
 }
 
@@ -141,6 +158,11 @@ export function keptEnvelope(broker: Broker, kept: KeptThing): Envelope {
   const { lane } = kept;
   const envelope = readLetter(keptLetter(kept), broker);
   return lane === undefined ? envelope : { ...envelope, lane };
+}
+
+/** The names of operations have no dot. */
+function anewKey({ id, queue, createdAt }: OneJob): string {
+  return `anew.${cancellationKey({ id, queue }, createdAt)}`;
 }
 
 function partsOf(text: string, length: number): readonly string[] {

@@ -35,7 +35,8 @@ export async function plannedOf(
   const all: Planned[] = [];
   for (let page = 0; page < pageCount(operation.total); page += 1) {
     const { items, exceptions: settled } = await readPage(plans, id, page);
-    const isUnderWay = Math.floor(operation.position / PAGE_ITEMS) === page;
+    // That of the last thing that was seen to: its page may not have been settled.
+    const isUnderWay = Math.floor(Math.max(0, operation.position - 1) / PAGE_ITEMS) === page;
     const exceptions = isUnderWay ? { ...settled, ...operation.exceptions } : settled;
     for (const [place, item] of items.entries()) {
       const isSeenTo = all.length < operation.position;

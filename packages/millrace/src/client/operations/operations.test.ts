@@ -168,6 +168,37 @@ test.each([10_002, 10_023, 10_028, 10_047, 10_077])(
   },
 );
 
+test.each(["operation-plans", "operations"])(
+  "one whose server is full as its last step is written to %s says what was done",
+  async (bucket) => {
+    const of = await scene(3);
+    const { client, broker } = of;
+    const { id } = await client.operations.start(DISCARD);
+    const cause = Object.assign(new Error("no room"), { errCode: 10_047 });
+    const documents = broker.documents.bind(broker);
+    let isFull = true;
+    broker.documents = async (name, options) => {
+      const store = await documents(name, options);
+      const put = store.put.bind(store);
+      store.put = (key, value, expected) => {
+        // The step was carried out, and nobody has said so yet.
+        const isStep = name === "operation-plans" || (value as { position: number }).position === 3;
+        if (name !== bucket || !isFull || !isStep) return put(key, value, expected);
+        isFull = false;
+        throw new MillraceError("broker-unavailable", "Free disk on the server.", { cause });
+      };
+      return store;
+    };
+    await expect(client.operations.run(id)).rejects.toThrow("Free disk on the server.");
+    const ended = await client.operations.get(id);
+    expect(ended).toMatchObject({ done: 3, progress: { state: "failed" } });
+    const outcomes = (await client.operations.items(id)).map(({ outcome }) => outcome);
+    expect(outcomes).toEqual(["done", "done", "done"]);
+    const undo = await client.operations.undo(id);
+    expect(undo.total).toBe(3);
+  },
+);
+
 test("one that is stopped while it is carried out finishes what has begun, and leaves the rest", async () => {
   const of = await scene(65);
   const { client, broker } = of;

@@ -142,11 +142,16 @@ class OperationRun {
       this.#requireHeld();
     });
     placed = { ...placed, operation };
-    this.#known = undefined;
-    if (operation.position % PAGE_ITEMS !== 0 && operation.position < total) return placed;
+    if (operation.position % PAGE_ITEMS !== 0 && operation.position < total) {
+      this.#known = undefined;
+      return placed;
+    }
     const { exceptions } = operation;
     await settlePage(this.#plans, operation.id, index, { items, exceptions });
-    return this.#write({ ...placed, operation: { ...operation, exceptions: {} } });
+    const settled = await this.#write({ ...placed, operation: { ...operation, exceptions: {} } });
+    // Until here nothing else tells what became of this step.
+    this.#known = undefined;
+    return settled;
   }
 
   async #pageAt(id: string, index: number): Promise<PlanPage> {

@@ -165,7 +165,7 @@ async function putBack(
  * end on record before: it is never taken out of its queue, where it is the only copy of itself.
  */
 async function enqueueAnew(
-  { job, place, kept }: UndoneThing,
+  { job, kept }: UndoneThing,
   { broker, clock, things, undoes, inDoubt, patience, latest }: Undoing,
 ): Promise<boolean> {
   const before = keptEnvelope(broker, kept);
@@ -176,7 +176,9 @@ async function enqueueAnew(
     throw cannot(job, "it is of a batch, which has counted it as cancelled.");
   const caller = callerOf(before);
   if (caller !== undefined) throw cannot(job, `${caller}, which was told that it is cancelled.`);
-  const said = await things.anewOf(place);
+  const said = await things.anewOf(before);
+  // Another operation that has cancelled it too was taken back.
+  if (said !== undefined && !things.isOwn(said)) return false;
   if (said !== undefined && (!inDoubt || (await isThere(broker, job, said)))) {
     latest.set(jobKey(job), said);
     return inDoubt;
@@ -212,12 +214,12 @@ async function enqueueAnew(
   };
   await withdrawCancellations(broker, anew);
   await claimAnew(new UniqueClaims(broker), anew);
-  if (said === undefined) await things.sayAnew(place, { createdAt, generation, firstStoredAt });
+  if (said === undefined) await things.sayAnew(before, { createdAt, generation, firstStoredAt });
   try {
     await broker.requeue(anew);
   } catch (error) {
     // Refused for good: another undo may do better.
-    if (MillraceError.is(error) && !isAway(error)) await things.unsayAnew(place);
+    if (MillraceError.is(error) && !isAway(error)) await things.unsayAnew(before);
     throw error;
   }
   latest.set(jobKey(job), { createdAt, generation, firstStoredAt });
