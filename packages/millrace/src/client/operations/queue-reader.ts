@@ -1,4 +1,10 @@
-import { type Arrival, type ArrivalQuery, type Broker, MillraceError } from "@millrace/core";
+import {
+  type Arrival,
+  type ArrivalQuery,
+  type Arrivals,
+  type Broker,
+  MillraceError,
+} from "@millrace/core";
 import { jobKey, type OneJob } from "../jobs/job-key.ts";
 
 /** How many jobs are read at once where what is sought is not right there. */
@@ -17,11 +23,27 @@ export class QueueReader {
   }
 
   /** By `jobKey`. What is not there is left out. */
-  async find(jobs: readonly OneJob[]): Promise<ReadonlyMap<string, Arrival>> {
+  find(jobs: readonly OneJob[]): Promise<ReadonlyMap<string, Arrival>> {
+    return this.#find(jobs, (queue, wanted) => this.#search(queue, wanted));
+  }
+
+  /** The same, of what lies right where the last search ended: what is left out may lie elsewhere. */
+  findNearby(jobs: readonly OneJob[]): Promise<ReadonlyMap<string, Arrival>> {
+    return this.#find(jobs, async (queue, wanted) => {
+      const after = this.#positions.get(queue) ?? 0;
+      const stretch = await this.#stretch(queue, { after, limit: 2 * wanted.size });
+      return stretch === undefined ? [] : this.#met(queue, stretch, wanted);
+    });
+  }
+
+  async #find(
+    jobs: readonly OneJob[],
+    search: (queue: string, wanted: ReadonlySet<string>) => Promise<readonly Arrival[]>,
+  ): Promise<ReadonlyMap<string, Arrival>> {
     const found = new Map<string, Arrival>();
     for (const queue of new Set(jobs.map((job) => job.queue))) {
       const wanted = new Set(jobs.filter((job) => job.queue === queue).map(jobKey));
-      for (const arrival of await this.#search(queue, wanted)) {
+      for (const arrival of await search(queue, wanted)) {
         const key = jobKey(arrival.envelope);
         const other = found.get(key);
         if (other === undefined || other.envelope.generation <= arrival.envelope.generation)
@@ -45,12 +67,9 @@ export class QueueReader {
       for (let after = start, limit = 2 * wanted.size; missing.size > 0 && after < end;) {
         const stretch = await this.#stretch(queue, { after, limit });
         if (stretch === undefined) return found;
-        for (const arrival of stretch.jobs) {
-          const key = jobKey(arrival.envelope);
-          if (!wanted.has(key)) continue;
+        for (const arrival of this.#met(queue, stretch, wanted)) {
           found.push(arrival);
-          missing.delete(key);
-          this.#positions.set(queue, arrival.position);
+          missing.delete(jobKey(arrival.envelope));
         }
         if (stretch.until >= stretch.newest) break;
         after = stretch.until;
@@ -59,11 +78,20 @@ export class QueueReader {
     return found;
   }
 
-  /** @returns undefined where the queue is gone */
-  async #stretch(
+  /** Those of a stretch that are wanted. The next search goes on after the last of them. */
+  #met(
     queue: string,
-    query: ArrivalQuery,
-  ): Promise<Awaited<ReturnType<Broker["arrivals"]["stretch"]>> | undefined> {
+    { jobs }: Pick<Arrivals, "jobs">,
+    wanted: ReadonlySet<string>,
+  ): readonly Arrival[] {
+    const met = jobs.filter(({ envelope }) => wanted.has(jobKey(envelope)));
+    const last = met.at(-1);
+    if (last !== undefined) this.#positions.set(queue, last.position);
+    return met;
+  }
+
+  /** @returns undefined where the queue is gone */
+  async #stretch(queue: string, query: ArrivalQuery): Promise<Arrivals | undefined> {
     try {
       return await this.#broker.arrivals.stretch(queue, query);
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { Broker, Envelope } from "@millrace/core";
+import type { Arrival, Broker, Envelope, HistoryRecord } from "@millrace/core";
 import { isFinal } from "../jobs/results/end-on-record.ts";
 import { blockedOf } from "./blocked-of.ts";
 import type { PlanItem } from "./operation-plan.ts";
@@ -25,7 +25,7 @@ export async function thoseThatWait(
       missing.map(async (item) => blocked.get(jobKey(item))?.envelope ?? delayed(broker, item)),
     );
     const left = missing.filter((_, index) => elsewhere[index] === undefined);
-    const queued = await reader.find(left);
+    const queued = await inQueue(broker, reader, left);
     for (const [index, item] of missing.entries()) {
       const envelope = elsewhere[index] ?? queued.get(jobKey(item))?.envelope;
       if (envelope !== undefined) found.set(item, envelope);
@@ -33,6 +33,37 @@ export async function thoseThatWait(
     missing = left.filter((item) => !found.has(item));
   }
   return found;
+}
+
+/**
+ * Those that lie in their queue. It is read as a whole only for what may be there: of a queue that
+ * nodes work on the first jobs of a plan have ended, and while all of it were read for twenty of
+ * them, as many more would.
+ */
+async function inQueue(
+  broker: Broker,
+  reader: QueueReader,
+  items: readonly PlanItem[],
+): Promise<ReadonlyMap<string, Arrival>> {
+  const nearby = await reader.findNearby(items);
+  const left = items.filter((item) => !nearby.has(jobKey(item)));
+  const ended = await Promise.all(left.map((item) => hasEnded(broker, item)));
+  const elsewhere = left.filter((_, index) => ended[index] !== true);
+  return elsewhere.length === 0 ? nearby : new Map([...nearby, ...(await reader.find(elsewhere))]);
+}
+
+/** Certainly: a job that died may wait in its queue again, and its records say nothing of that. */
+async function hasEnded(broker: Broker, item: PlanItem): Promise<boolean> {
+  const last = await lastRecord(broker, item);
+  return last?.state === "succeeded" || last?.state === "cancelled";
+}
+
+async function lastRecord(
+  broker: Broker,
+  { id, queue, createdAt }: PlanItem,
+): Promise<HistoryRecord | undefined> {
+  const records = await broker.history.read({ id, queue });
+  return records.findLast((record) => (record.createdAt ?? createdAt) === createdAt);
 }
 
 async function delayed(
@@ -52,9 +83,8 @@ async function thoseSentOn(
   items: readonly PlanItem[],
 ): Promise<readonly PlanItem[]> {
   const isSentOn = await Promise.all(
-    items.map(async ({ id, queue, createdAt }) => {
-      const records = await broker.history.read({ id, queue });
-      const last = records.findLast((record) => (record.createdAt ?? createdAt) === createdAt);
+    items.map(async (item) => {
+      const last = await lastRecord(broker, item);
       return last !== undefined && !isFinal(last);
     }),
   );
