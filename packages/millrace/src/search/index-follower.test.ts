@@ -1,6 +1,13 @@
-import { type Envelope, MillraceError, type PlacedRecord, UNSETTLED } from "@millrace/core";
+import {
+  defineJob,
+  type Envelope,
+  MillraceError,
+  type PlacedRecord,
+  UNSETTLED,
+} from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { createClient } from "../client/client.ts";
 import { IndexFollower } from "./index-follower.ts";
 import { IndexThread } from "./sqlite/index-thread.ts";
 
@@ -76,6 +83,36 @@ test("a queue that can't be read keeps no other from the index, and is told of a
   isBad = false;
   await follower.round();
   expect(read).toEqual(["bad", "good", "bad"]);
+});
+
+test("what waited in a removed queue is forgotten, although the round that noticed it was broken off", async () => {
+  const clock = new SimulatedClock();
+  const broker = new MemoryBroker({ clock, server: new MemoryServer(clock) });
+  const thread = await IndexThread.start("");
+  onTestFinished(() => thread.end());
+  const client = createClient(broker, clock);
+  const work = defineJob<number>({ name: "work", queue: "old" });
+  const send = defineJob<number>({ name: "send", queue: "mail" });
+  for (const queue of ["old", "mail"]) await broker.queues.ensure(queue);
+  await client.enqueue(work, 1, { id: "waits" });
+  const follower = new IndexFollower({
+    ...{ broker, clock, index: thread, identity: "", keepMs: 1e13, maxBytes: 2 ** 30 },
+    show: (value) => value,
+  });
+  await follower.open();
+  const found = async () =>
+    (await thread.ask("search", { limit: 100, now: clock.now() })).jobs.map(({ id }) => id);
+  await follower.round();
+  expect(await found()).toEqual(["waits"]);
+  await client.queues.remove("old");
+  await clock.advance("10s");
+  const stretch = vi.spyOn(broker.history, "stretch").mockRejectedValueOnce(new Error("away"));
+  await client.enqueue(send, 1, { id: "another" });
+  await expect(follower.round()).rejects.toThrow("away");
+  stretch.mockRestore();
+  await clock.advance("10s");
+  await follower.round();
+  expect(await found()).toEqual(["another"]);
 });
 
 /** A history that is what a test makes of it, and an index that follows it. */

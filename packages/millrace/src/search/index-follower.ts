@@ -119,6 +119,14 @@ export class IndexFollower {
     this.#isStopped = true;
   }
 
+  async #forgetQueues(gone: readonly (readonly [queue: string, end: object])[]): Promise<void> {
+    const { queues } = this.#cursors;
+    const names = new Set(gone.map(([queue]) => queue).filter((queue) => queue in queues));
+    if (names.size === 0) return;
+    const kept = Object.entries(queues).filter(([queue]) => !names.has(queue));
+    await this.#write([], { ...this.#cursors, queues: Object.fromEntries(kept) });
+  }
+
   /** @param onNews called when there is something to read */
   hear(onNews: () => void): Promise<Stoppable> {
     return this.#options.broker.arrivals.hear((envelope) => {
@@ -144,6 +152,8 @@ export class IndexFollower {
     // Each had its record before it left its queue, and the history was read since.
     for (const [queue, { oldest, newest }] of ends)
       await this.#options.index.ask("dropGone", { queue, oldest, newest });
+    // Not before that: a round that is broken off leaves it to the next one, or to whoever comes.
+    await this.#forgetQueues([...ends].filter(([, end]) => end === NOTHING_LEFT));
     await this.#prune(false);
     this.#isFresh = false;
     if (failure !== undefined) throw failure;
@@ -186,8 +196,6 @@ export class IndexFollower {
       names = (await broker.queues.list()).map(({ queue }) => queue);
       for (const gone of Object.keys(this.#cursors.queues))
         if (!names.includes(gone)) ends.set(gone, NOTHING_LEFT);
-      const kept = Object.entries(this.#cursors.queues).filter(([name]) => names.includes(name));
-      this.#cursors = { ...this.#cursors, queues: Object.fromEntries(kept) };
       this.#allQueuesAt = clock.monotonic();
     }
     for (const name of names) {
