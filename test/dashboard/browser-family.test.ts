@@ -76,9 +76,13 @@ describeInBrowser("who enqueued whom, on the dashboard", (browserOf) => {
       const { page, trouble } = await open(browserOf(), served.url);
       const graph = page.getByRole("region", { name: "Graph of jobs" });
       const boxes = graph.getByRole("link");
+      // The page's own job comes first.
+      const idOf = (text: string): string => text.slice(text.lastIndexOf(" "));
+      const inOrder = async () =>
+        (await boxes.allTextContents()).toSorted((a, b) => idOf(a).localeCompare(idOf(b)));
       const states = (...all: readonly RegExp[]) =>
         expect
-          .poll(() => boxes.allTextContents(), { timeout: 60_000 })
+          .poll(inOrder, { timeout: 60_000 })
           .toEqual(all.map((state) => expect.stringMatching(state) as string));
       await page.goto(`${served.url}jobs/sums/c`);
       await heading(page, "Job c");
@@ -96,6 +100,15 @@ describeInBrowser("who enqueued whom, on the dashboard", (browserOf) => {
       await other.page.getByRole("link", { name: "b:callback", exact: true }).click();
       await heading(other.page, "Job b:callback");
       await other.page.getByRole("link", { name: /report succeeded · b:callback/ }).waitFor();
+      // Ids with a colon, as the runtime makes them: by a click, and by an address that is pasted.
+      await boxes.nth(1).click();
+      await heading(page, "Job c:2");
+      await states(/succeeded · c$/, /succeeded · c:2$/, /succeeded · c:3$/);
+      for (const id of ["c:3", "c%3A3"]) {
+        await page.goto(`${served.url}jobs/sums/${id}`);
+        await heading(page, "Job c:3");
+        await states(/succeeded · c$/, /succeeded · c:2$/, /succeeded · c:3$/);
+      }
       expect([...trouble, ...other.trouble]).toEqual([]);
     });
   });

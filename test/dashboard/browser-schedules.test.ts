@@ -133,6 +133,9 @@ describeInBrowser("the dashboard's schedules and drains", (browserOf) => {
       await last.filter({ hasText: / skipped [1-9]\d* missed/ }).waitFor();
       await card.getByText(/fired, [1-9]\d* skipped, [1-9]\d* late/).waitFor();
       expect(await violations(page)).toEqual([]);
+      await last.getByRole("link").first().click();
+      await heading(page, /^Job cron:beat:/);
+      await page.getByText("away.work").first().waitFor();
       expect(trouble).toEqual([]);
     });
   });

@@ -130,7 +130,7 @@ const BY_PAGE: Readonly<Record<string, Given>> = {
       "{ charge(what: { cents: number }, options: { idempotencyKey: string }): Promise<{ id: string }> }",
     shop: `import("millrace").TransactionalDatabase<${DRIZZLE}, any>`,
   },
-  "docs/priorities.md": { welcome: "any" },
+  "docs/priorities.md": { welcome: "any", send: "any" },
   "docs/producers.md": {
     welcome: job("{ to: string }"),
     input: "{ to: string }",

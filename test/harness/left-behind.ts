@@ -6,6 +6,8 @@ const OPENTELEMETRY = Symbol.for("opentelemetry.js.api.1");
 let before: ReadonlyMap<string, unknown>;
 
 beforeAll(() => {
+  // Node makes it when it is read for the first time, as it does itself to start a thread.
+  expect(process.allowedNodeEnvironmentFlags.size).toBeGreaterThan(0);
   before = stateOfProcess();
 });
 

@@ -24,6 +24,7 @@ import { RuntimeMachinesPage } from "../pages/runtime-machines.tsx";
 import { SchedulesPage } from "../pages/schedules.tsx";
 import { usePlaces, useSession } from "../questions/questions.ts";
 import { applyTheme, storedTheme, type Theme } from "./theme.ts";
+import { partOf } from "../words/paths.ts";
 import { ClockTime } from "../words/time.tsx";
 
 const LIVE_WORDS: Readonly<Record<LiveState, string>> = {
@@ -136,11 +137,15 @@ function Places(): ReactElement {
   return (
     <Switch>
       <Route path="/" component={OverviewPage} />
-      <Route path="/queues/:queue/oldest">{({ queue }) => <OldestPage queue={queue} />}</Route>
-      <Route path="/queues/:queue">{({ queue }) => <QueuePage queue={queue} />}</Route>
+      <Route path="/queues/:queue/oldest">
+        {({ queue }) => <OldestPage queue={partOf(queue)} />}
+      </Route>
+      <Route path="/queues/:queue">{({ queue }) => <QueuePage queue={partOf(queue)} />}</Route>
       <Route path="/jobs" component={JobsPage} />
       <Route path="/jobs/:queue/:id">
-        {({ queue, id }) => <JobPage key={`${queue}/${id}`} queue={queue} id={id} />}
+        {({ queue, id }) => (
+          <JobPage key={`${queue}/${id}`} queue={partOf(queue)} id={partOf(id)} />
+        )}
       </Route>
       <Route path="/errors" component={ErrorsPage} />
       <Route path="/errors/cause" component={CausePage} />
@@ -148,12 +153,14 @@ function Places(): ReactElement {
       <Route path="/machines" component={MachinesPage} />
       <Route path="/machines/runtime" component={RuntimeMachinesPage} />
       <Route path="/machines/:machine/:id">
-        {({ machine, id }) => <MachinePage key={`${machine}/${id}`} machine={machine} id={id} />}
+        {({ machine, id }) => (
+          <MachinePage key={`${machine}/${id}`} machine={partOf(machine)} id={partOf(id)} />
+        )}
       </Route>
       <Route path="/nodes" component={NodesPage} />
       <Route path="/limits" component={LimitsPage} />
       <Route path="/operations" component={OperationsPage} />
-      <Route path="/operations/:id">{({ id }) => <OperationPage id={id} />}</Route>
+      <Route path="/operations/:id">{({ id }) => <OperationPage id={partOf(id)} />}</Route>
       <Route path="/audit" component={AuditPage} />
       <Route path="/outbox" component={OutboxPage} />
       <Route path="/doctor" component={DoctorPage} />

@@ -55,6 +55,13 @@ export interface Cursors {
 
 export const NOTHING_READ: Cursors = { position: 0, positionAt: 0, letters: 0, queues: {} };
 
+/** The same ones where none of these queues is among them. */
+export function withoutQueues(cursors: Cursors, gone: readonly string[]): Cursors {
+  const kept = Object.entries(cursors.queues).filter(([queue]) => !gone.includes(queue));
+  if (kept.length === Object.keys(cursors.queues).length) return cursors;
+  return { ...cursors, queues: Object.fromEntries(kept) };
+}
+
 export interface IndexSearch {
   readonly filter?: string;
   readonly state?: string;

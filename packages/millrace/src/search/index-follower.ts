@@ -1,7 +1,13 @@
 import { type Broker, type Clock, MillraceError, type Stoppable } from "@millrace/core";
 import type { ShowValue } from "@millrace/telemetry/masking";
 import { HeldNews } from "./held-news.ts";
-import { type AskedIndex, type Cursors, type News, NOTHING_READ } from "./index-calls.ts";
+import {
+  type AskedIndex,
+  type Cursors,
+  type News,
+  NOTHING_READ,
+  withoutQueues,
+} from "./index-calls.ts";
 import { readElsewhere } from "./kept-elsewhere.ts";
 import { isSound } from "./sound-news.ts";
 import { arrivalNews, letterNews, recordNews, waitingNews } from "./news-of.ts";
@@ -119,14 +125,6 @@ export class IndexFollower {
     this.#isStopped = true;
   }
 
-  async #forgetQueues(gone: readonly (readonly [queue: string, end: object])[]): Promise<void> {
-    const { queues } = this.#cursors;
-    const names = new Set(gone.map(([queue]) => queue).filter((queue) => queue in queues));
-    if (names.size === 0) return;
-    const kept = Object.entries(queues).filter(([queue]) => !names.has(queue));
-    await this.#write([], { ...this.#cursors, queues: Object.fromEntries(kept) });
-  }
-
   /** @param onNews called when there is something to read */
   hear(onNews: () => void): Promise<Stoppable> {
     return this.#options.broker.arrivals.hear((envelope) => {
@@ -153,7 +151,8 @@ export class IndexFollower {
     for (const [queue, { oldest, newest }] of ends)
       await this.#options.index.ask("dropGone", { queue, oldest, newest });
     // Not before that: a round that is broken off leaves it to the next one, or to whoever comes.
-    await this.#forgetQueues([...ends].filter(([, end]) => end === NOTHING_LEFT));
+    const gone = [...ends.keys()].filter((queue) => ends.get(queue) === NOTHING_LEFT);
+    await this.#write([], withoutQueues(this.#cursors, gone));
     await this.#prune(false);
     this.#isFresh = false;
     if (failure !== undefined) throw failure;

@@ -105,8 +105,8 @@ export class KeptThings {
   }
 
   /**
-   * The job that was said to be enqueued for one that was cancelled, by whichever operation: several
-   * may have cancelled it.
+   * The job that was said to be enqueued for one that was cancelled, by whichever operation:
+   * several may have cancelled it.
    */
   async anewOf(cancelled: OneJob): Promise<Anew | undefined> {
     const found = await this.#documents.get(anewKey(cancelled));
@@ -119,8 +119,8 @@ export class KeptThings {
   }
 
   /**
-   * Before it is enqueued: whoever undoes this operation once more, or another that has cancelled the
-   * same job, enqueues no other.
+   * Before it is enqueued: whoever undoes this operation once more, or another that has cancelled
+   * the same job, enqueues no other.
    *
    * @throws MillraceError `revision-conflict` where another undo was faster: look again
    */

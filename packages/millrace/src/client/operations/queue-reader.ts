@@ -27,7 +27,7 @@ export class QueueReader {
     return this.#find(jobs, (queue, wanted) => this.#search(queue, wanted));
   }
 
-  /** The same, of what lies right where the last search ended: what is left out may lie elsewhere. */
+  /** The same, of what lies where the last search ended: what is left out may lie elsewhere. */
   findNearby(jobs: readonly OneJob[]): Promise<ReadonlyMap<string, Arrival>> {
     return this.#find(jobs, async (queue, wanted) => {
       const after = this.#positions.get(queue) ?? 0;
