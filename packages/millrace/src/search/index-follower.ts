@@ -8,7 +8,7 @@ import {
   NOTHING_READ,
   withoutQueues,
 } from "./index-calls.ts";
-import { readElsewhere } from "./kept-elsewhere.ts";
+import { ofNoQueue, readElsewhere } from "./kept-elsewhere.ts";
 import { isSound } from "./sound-news.ts";
 import { arrivalNews, letterNews, recordNews, waitingNews } from "./news-of.ts";
 
@@ -299,7 +299,7 @@ export class IndexFollower {
     for (const { queue, delayed } of await broker.queues.list()) {
       if (delayed === 0) continue;
       const waiting = await broker.listWaiting(queue, { limit: MOST_WAITING }).catch(ofNoQueue);
-      const news = waiting
+      const news = (waiting ?? [])
         .filter(({ state }) => state === "delayed")
         .map(({ envelope }) => waitingNews(envelope, show));
       for (let at = 0; at < news.length; at += PAGE)
@@ -346,9 +346,4 @@ export class IndexFollower {
     this.#cursors = cursors;
     if (isTooLarge) await this.#prune(true);
   }
-}
-
-function ofNoQueue(error: unknown): [] {
-  if (MillraceError.is(error, "queue-not-found")) return [];
-  throw error;
 }

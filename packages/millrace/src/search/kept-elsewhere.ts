@@ -56,7 +56,8 @@ function hasReached(cursors: Cursors, { newest, queues }: Ends): boolean {
   );
 }
 
-function ofNoQueue(error: unknown): undefined {
+/** A queue that is gone holds nothing. */
+export function ofNoQueue(error: unknown): undefined {
   if (MillraceError.is(error, "queue-not-found")) return undefined;
   throw error;
 }
