@@ -7,7 +7,6 @@ import {
   type Clock,
   defined,
   type DocumentStore,
-  type JobRef,
   MillraceError,
   readCancellation,
   type StoredDeadLetter,
@@ -133,7 +132,8 @@ function cancels(broker: Broker, clock: Clock, things: KeptThings, why: Why): Ac
           const stored = await storeOwn(cancellations, item, cancellation);
           // Somebody else's stays, and no undo of this operation takes it back.
           if (stored === undefined) return false;
-          return cancel(broker, clock, { id, queue, createdAt, stored, reason });
+          const job = { id, queue, createdAt, stored, letInByCaller: true } as const;
+          return cancel(broker, clock, job, reason);
         };
         outcomes.push(await outcomeOf(cancelled));
       }
@@ -144,10 +144,6 @@ function cancels(broker: Broker, clock: Clock, things: KeptThings, why: Why): Ac
     }
   };
 }
-
-type OneCancelled = JobRef &
-  Required<Pick<CancelledJob, "createdAt" | "stored">> &
-  Pick<Cancellation, "reason">;
 
 type Why = Pick<Cancellation, "operation" | "reason">;
 
@@ -239,10 +235,11 @@ async function lettersOf(
 async function cancel(
   broker: Broker,
   clock: Clock,
-  { reason, ...job }: OneCancelled,
+  job: CancelledJob,
+  reason: string,
 ): Promise<boolean> {
   try {
-    const { state } = await cancelJob(broker, clock, { ...job, letInByCaller: true }, reason, {});
+    const { state } = await cancelJob(broker, clock, job, reason, {});
     return state === "cancelling" || state === "cancelled";
   } catch (error) {
     if (MillraceError.is(error, "job-not-found")) return false;

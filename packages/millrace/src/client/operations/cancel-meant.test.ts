@@ -139,7 +139,8 @@ test("a job that a node puts at a gate while it is looked for is kept, and comes
   await clock.advance("1s");
 });
 
-test("a job that two operations have cancelled is the first one's: it comes back once, whichever is undone", async () => {
+/** A job that waits, and two operations that mean to cancel it. */
+async function twiceMeant() {
   const of = await scene();
   const { client } = of;
   of.bankIsUp();
@@ -147,6 +148,11 @@ test("a job that two operations have cancelled is the first one's: it comes back
   await client.enqueue(charge, { n: 1 }, { id: "c1" });
   const first = await client.operations.start(CANCEL);
   const second = await client.operations.start(CANCEL);
+  return { of, client, first, second };
+}
+
+test("a job that two operations have cancelled is the first one's: it comes back once, whichever is undone", async () => {
+  const { of, client, first, second } = await twiceMeant();
   expect(await client.operations.run(first.id)).toMatchObject({ done: 1 });
   // The job lies in its queue until a node takes it out.
   expect(await client.operations.run(second.id)).toMatchObject({ done: 0, gone: 1 });
@@ -180,13 +186,7 @@ test("a job that somebody has cancelled by itself does not come back with an ope
 });
 
 test("where two operations say that they have cancelled a job, the undo of the second enqueues no other", async () => {
-  const of = await scene();
-  const { client } = of;
-  of.bankIsUp();
-  await client.queues.pause(QUEUE);
-  await client.enqueue(charge, { n: 1 }, { id: "c1" });
-  const first = await client.operations.start(CANCEL);
-  const second = await client.operations.start(CANCEL);
+  const { of, client, first, second } = await twiceMeant();
   await client.operations.run(first.id);
   // Removed by a node that settles the job at this moment, or by a client of an earlier version.
   const cancellations = await client.broker.documents(CANCELLATIONS_BUCKET);

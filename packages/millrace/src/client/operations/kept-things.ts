@@ -46,8 +46,12 @@ export interface Anew {
   readonly createdAt: number;
   readonly generation: number;
   readonly firstStoredAt: number;
-  /** The operation that is taken back by it. Of an earlier version: none. */
-  readonly undoes?: string;
+}
+
+/** What is on record of one. */
+export interface SaidAnew extends Anew {
+  /** The operation that was taken back by it. */
+  readonly undoes: string;
 }
 
 /**
@@ -108,9 +112,9 @@ export class KeptThings {
    * The job that was said to be enqueued for one that was cancelled, by whichever operation:
    * several may have cancelled it.
    */
-  async anewOf(cancelled: OneJob): Promise<Anew | undefined> {
+  async anewOf(cancelled: OneJob): Promise<SaidAnew | undefined> {
     const found = await this.#documents.get(anewKey(cancelled));
-    return found?.value as Anew | undefined;
+    return found?.value as SaidAnew | undefined;
   }
 
   /** It was refused. */
@@ -125,12 +129,8 @@ export class KeptThings {
    * @throws MillraceError `revision-conflict` where another undo was faster: look again
    */
   async sayAnew(cancelled: OneJob, anew: Anew): Promise<void> {
-    await this.#documents.put(anewKey(cancelled), { ...anew, undoes: this.#operation }, 0);
-  }
-
-  /** Whether it was said when this operation was taken back. */
-  isOwn({ undoes }: Anew): boolean {
-    return undoes === undefined || undoes === this.#operation;
+    const said: SaidAnew = { ...anew, undoes: this.#operation };
+    await this.#documents.put(anewKey(cancelled), said, 0);
   }
 }
 

@@ -101,6 +101,8 @@ class OperationRun {
       while (hasMore(placed.operation)) {
         if (signal.aborted) return "interrupted";
         placed = await this.#step(placed, act);
+        // Until here nothing else tells what became of the step.
+        this.#known = undefined;
       }
     } catch (error) {
       const full = isFull(error);
@@ -142,16 +144,10 @@ class OperationRun {
       this.#requireHeld();
     });
     placed = { ...placed, operation };
-    if (operation.position % PAGE_ITEMS !== 0 && operation.position < total) {
-      this.#known = undefined;
-      return placed;
-    }
+    if (operation.position % PAGE_ITEMS !== 0 && operation.position < total) return placed;
     const { exceptions } = operation;
     await settlePage(this.#plans, operation.id, index, { items, exceptions });
-    const settled = await this.#write({ ...placed, operation: { ...operation, exceptions: {} } });
-    // Until here nothing else tells what became of this step.
-    this.#known = undefined;
-    return settled;
+    return this.#write({ ...placed, operation: { ...operation, exceptions: {} } });
   }
 
   async #pageAt(id: string, index: number): Promise<PlanPage> {

@@ -61,8 +61,6 @@ interface Undoing {
 
 interface UndoneThing {
   readonly job: JobRef;
-  /** In the plan of the operation that is taken back. */
-  readonly place: number;
   readonly kept: KeptThing;
   /** Where a retried job lies in its queue now. */
   readonly arrival: Arrival | undefined;
@@ -111,7 +109,7 @@ export async function undoActOf(
       };
       const undone = async (): Promise<boolean> => {
         if (kept === undefined) throw cannot(job, "nothing of it was kept, or not any more.");
-        return undo({ job, place, kept, arrival }, undoing);
+        return undo({ job, kept, arrival }, undoing);
       };
       next(await outcomeOf(undone));
     }
@@ -178,7 +176,7 @@ async function enqueueAnew(
   if (caller !== undefined) throw cannot(job, `${caller}, which was told that it is cancelled.`);
   const said = await things.anewOf(before);
   // Another operation that has cancelled it too was taken back.
-  if (said !== undefined && !things.isOwn(said)) return false;
+  if (said !== undefined && said.undoes !== undoes) return false;
   if (said !== undefined && (!inDoubt || (await isThere(broker, job, said)))) {
     latest.set(jobKey(job), said);
     return inDoubt;

@@ -10,6 +10,7 @@ import {
   type WaitingJob,
 } from "@millrace/core";
 import { lettersOfId } from "../dead/dead-matching.ts";
+import type { OneJob } from "../jobs/job-key.ts";
 import type { KeptThing } from "./kept-things.ts";
 
 const REST_MS = 100;
@@ -42,10 +43,11 @@ export async function sameLetter(
   return found?.sequence;
 }
 
+/** What is on record of the very job. Where its enqueue is not known: what does not say its own. */
 export async function recordsOf(
   broker: Broker,
   { id, queue }: JobRef,
-  { createdAt }: Pick<Envelope, "createdAt">,
+  { createdAt }: Pick<OneJob, "createdAt">,
 ): Promise<readonly HistoryRecord[]> {
   const records = await broker.history.read({ id, queue });
   return records.filter((record) => (record.createdAt ?? createdAt) === createdAt);

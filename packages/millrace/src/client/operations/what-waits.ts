@@ -1,9 +1,10 @@
-import type { Arrival, Broker, Envelope, HistoryRecord } from "@millrace/core";
+import type { Arrival, Broker, Envelope } from "@millrace/core";
 import { isFinal } from "../jobs/results/end-on-record.ts";
 import { blockedOf } from "./blocked-of.ts";
 import type { PlanItem } from "./operation-plan.ts";
 import { jobKey } from "../jobs/job-key.ts";
 import type { QueueReader } from "./queue-reader.ts";
+import { recordsOf } from "./undo-looks.ts";
 
 /** Between two places a job can be missed in both. */
 const LOOKS = 3;
@@ -54,16 +55,8 @@ async function inQueue(
 
 /** Certainly: a job that died may wait in its queue again, and its records say nothing of that. */
 async function hasEnded(broker: Broker, item: PlanItem): Promise<boolean> {
-  const last = await lastRecord(broker, item);
+  const last = (await recordsOf(broker, item, item)).at(-1);
   return last?.state === "succeeded" || last?.state === "cancelled";
-}
-
-async function lastRecord(
-  broker: Broker,
-  { id, queue, createdAt }: PlanItem,
-): Promise<HistoryRecord | undefined> {
-  const records = await broker.history.read({ id, queue });
-  return records.findLast((record) => (record.createdAt ?? createdAt) === createdAt);
 }
 
 async function delayed(
@@ -84,7 +77,7 @@ async function thoseSentOn(
 ): Promise<readonly PlanItem[]> {
   const isSentOn = await Promise.all(
     items.map(async (item) => {
-      const last = await lastRecord(broker, item);
+      const last = (await recordsOf(broker, item, item)).at(-1);
       return last !== undefined && !isFinal(last);
     }),
   );
