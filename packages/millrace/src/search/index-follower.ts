@@ -144,8 +144,9 @@ export class IndexFollower {
     // Before what is stored: it is joined with that.
     await this.#writeHeard();
     const { ends, failure } = await this.#readQueues();
-    const hasDied = await this.#readHistory();
-    if (hasDied || this.#isFresh) await this.#readLetters();
+    await this.#readHistory();
+    // Also where nobody has died: the undo of a retry puts a letter back, and writes no record.
+    await this.#readLetters();
     if (this.#isFresh) await this.#readWaiting();
     // Each had its record before it left its queue, and the history was read since.
     for (const [queue, { oldest, newest }] of ends)
@@ -234,13 +235,9 @@ export class IndexFollower {
     }
   }
 
-  /**
-   * A stretch is read while the one before is written.
-   * @returns whether jobs have died
-   */
-  async #readHistory(): Promise<boolean> {
+  /** A stretch is read while the one before is written. */
+  async #readHistory(): Promise<void> {
     const { broker, show } = this.#options;
-    let hasDied = false;
     let written = Promise.resolve();
     try {
       for (let after = this.#cursors.position; ;) {
@@ -249,7 +246,6 @@ export class IndexFollower {
         this.#oldest = oldest;
         this.#newest = newest;
         if (after > 0 && oldest > after + 1) this.#isCutOff = true;
-        hasDied ||= records.some(({ record }) => record.state === "dead");
         const news = records.map((record) => recordNews(record, show));
         await written;
         // A round over a long history takes minutes, and only so much can be held.
@@ -262,7 +258,7 @@ export class IndexFollower {
           written.catch(() => {});
         }
         after = until;
-        if (until >= newest) return hasDied;
+        if (until >= newest) return;
       }
     } finally {
       await written;

@@ -1,4 +1,5 @@
 import type { Cargo, News } from "./index-calls.ts";
+import type { IndexedJob } from "./indexed-job.ts";
 import { type JobRow, type NewRow, rowOf, withCargo, withCause } from "./index-rows.ts";
 
 export type HeardNews = Extract<News, { readonly kind: "heard" }>;
@@ -32,11 +33,8 @@ export function learn(found: JobRow | undefined, news: News): Learnt | undefined
       if (found !== undefined && isSame) return loaded(found, news.cargo);
       return isLater ? { kind: "heard", heard: news } : undefined;
     case "cargo":
-      // A letter does not say of which enqueue it is.
-      if (found !== undefined && isSame && (news.createdAt > 0 || found.state === "dead"))
-        return loaded(found, news.cargo);
-      if (found !== undefined || news.job === undefined) return undefined;
-      return toRow(withCargo(rowOf(news.job, placeOf(news, 0, 0)), news.cargo));
+      if (news.job !== undefined) return learnLetter(found, news, news.job);
+      return found !== undefined && isSame ? loaded(found, news.cargo) : undefined;
     case "record":
       return learnRecord(found, news, { isSame, isLater });
     case "arrival":
@@ -46,6 +44,27 @@ export function learn(found: JobRow | undefined, news: News): Learnt | undefined
       }
       return isLater ? toRow(arrived(found, news)) : undefined;
   }
+}
+
+/**
+ * A letter says that its job is dead where nothing else does: its record is gone, or a retry was
+ * taken back before it began, of which there is none. Mostly it does not say of which enqueue and
+ * life it is.
+ */
+function learnLetter(
+  found: JobRow | undefined,
+  news: Extract<News, { readonly kind: "cargo" }>,
+  job: IndexedJob,
+): Learnt | undefined {
+  if (found === undefined) return toRow(withCargo(rowOf(job, placeOf(news, 0, 0)), news.cargo));
+  const isOfIt = news.createdAt === found.created_at && news.life === found.life;
+  if (isOfIt && found.state === "queued") {
+    const { record, arrival, causes, tags, payload } = found;
+    const row = { ...rowOf(job, placeOf(news, record, arrival)), causes, tags, payload };
+    return toRow(payload === null ? withCargo(row, news.cargo) : row);
+  }
+  const isSame = news.createdAt === 0 || news.createdAt === found.created_at;
+  return isSame && found.state === "dead" ? loaded(found, news.cargo) : undefined;
 }
 
 function learnRecord(

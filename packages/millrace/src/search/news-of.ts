@@ -82,9 +82,9 @@ export function letterNews(letter: StoredDeadLetter, show: ShowValue): News | un
   const { id, queue, name, attempts, at, node, reason, error } = letter;
   if (name === undefined) return undefined;
   const shown = error === undefined ? undefined : shownError(error, show);
+  const { cargo, createdAt, life } = readLetter(letter, show);
   return {
-    ...{ kind: "cargo", id, queue, createdAt: 0, life: 0 },
-    cargo: letterCargo(letter, show),
+    ...{ kind: "cargo", id, queue, createdAt, life, cargo },
     // Where its record is gone already.
     job: {
       ...{ id, queue, name, state: "dead", attempts, at, node, reason },
@@ -96,16 +96,30 @@ export function letterNews(letter: StoredDeadLetter, show: ShowValue): News | un
   };
 }
 
-/** Empty where it can't be read, or could not be written with its payload. */
-function letterCargo({ body, headers }: StoredDeadLetter, show: ShowValue): Cargo {
+/**
+ * What a letter carries: nothing where it can't be read, or could not be written with its payload.
+ * Of which enqueue and life it is counts only where the runtime wrote it: a producer writes what it
+ * likes.
+ */
+function readLetter(
+  { body, headers, door }: StoredDeadLetter,
+  show: ShowValue,
+): { readonly cargo: Cargo; readonly createdAt: number; readonly life: number } {
+  const unknown = { cargo: {}, createdAt: 0, life: 0 };
   try {
     const read = decodeBody(body, headers["content-type"]);
-    if (typeof read !== "object" || read === null || !("payload" in read)) return {};
+    if (typeof read !== "object" || read === null || !("payload" in read)) return unknown;
     const tags: unknown = "tags" in read ? read.tags : undefined;
     const list = Array.isArray(tags) ? (tags as readonly unknown[]) : undefined;
-    return bounded(show(read.payload), list && shownTags(list, show));
+    const cargo = bounded(show(read.payload), list && shownTags(list, show));
+    if (door !== "runtime") return { ...unknown, cargo };
+    const { createdAt = 0, life = 0 } = read as {
+      readonly createdAt?: unknown;
+      readonly life?: unknown;
+    };
+    return { cargo, createdAt: Number(createdAt), life: Number(life) };
   } catch {
-    return {};
+    return unknown;
   }
 }
 
