@@ -3,7 +3,7 @@ import { askRefusal } from "../access/request-check.ts";
 import { requireRight } from "../access/rights.ts";
 import type { DashboardEnv } from "../access/user.ts";
 import { OnceAMoment } from "../fleet/once-a-moment.ts";
-import { takeTurns } from "../fleet/take-turns.ts";
+import { takeTurns, type Turns } from "../fleet/take-turns.ts";
 import type { DashboardSearch } from "../fleet/search.ts";
 import { liveStream } from "../live/live-stream.ts";
 import {
@@ -150,12 +150,13 @@ function addReads(
   read("/doctor", () => doctorView(doctor, show));
 }
 
+/** Each looks for two seconds at most: whoever asks for many holds up the others for so long. */
+const LOOKS_AT_ONCE = 2;
 /** Jobs that match and are counted; of more it is said that there are more. */
 const MOST_COUNTED = "1000";
 
 function listedJobs(
-  reading: Reading,
-  search: DashboardSearch | undefined,
+  { reading, search, inTurn, signal }: AskedJobs,
   { state, queue, name, filter, limit }: Readonly<Record<string, string>>,
 ): Promise<JobsView> {
   const asked = askedState(state);
@@ -166,7 +167,10 @@ function listedJobs(
     ...(filter === undefined || filter.trim() === "" ? {} : { where: filter }),
   };
   // Where a job is now, only the server knows.
-  if (asked.kind === "live") return reads.liveJobs(reading, asked.state, query);
+  if (asked.kind === "live") {
+    const look = () => reads.liveJobs(reading, asked.state, query);
+    return "name" in query || "where" in query ? inTurn(look, signal) : look();
+  }
   if (search === undefined) return reads.jobs(reading, asked.state, query);
   return searchedJobs(search, {
     ...query,
@@ -174,17 +178,33 @@ function listedJobs(
   });
 }
 
+interface AskedJobs {
+  readonly reading: Reading;
+  readonly search: DashboardSearch | undefined;
+  /** Of looks through all that waits. */
+  readonly inTurn: Turns;
+  /** Aborted where nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+}
+
 function addJobReads(read: Read, reading: Reading, search: DashboardSearch | undefined): void {
   const inTurn = takeTurns();
-  read("/jobs", (context) => listedJobs(reading, search, context.req.query()), OF_JOBS);
+  const asked = { reading, search, inTurn: takeTurns(LOOKS_AT_ONCE) };
+  read(
+    "/jobs",
+    (context, signal) => listedJobs({ ...asked, signal }, context.req.query()),
+    OF_JOBS,
+    "ends",
+  );
   read(
     "/jobs/count",
-    async (context): Promise<CountView> => {
+    async (context, signal): Promise<CountView> => {
       const most = { ...context.req.query(), limit: MOST_COUNTED };
-      const { jobs, more } = await listedJobs(reading, search, most);
+      const { jobs, more } = await listedJobs({ ...asked, signal }, most);
       return { count: jobs.length, more };
     },
     OF_JOBS,
+    "ends",
   );
   read(
     "/jobs/completions",

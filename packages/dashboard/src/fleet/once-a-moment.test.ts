@@ -107,3 +107,18 @@ test("what is known is told to others though who asked for it has left", async (
   leaving.abort();
   expect(await known.ask("q", () => Promise.resolve(2))).toBe(1);
 });
+
+test("of very many answers the ones that were asked for first are dropped, and no question is", async () => {
+  const known = new OnceAMoment(new SimulatedClock(), 1_000);
+  let asked = 0;
+  const ask = (question: string) => known.ask(question, () => Promise.resolve((asked += 1)));
+  const slow = Promise.withResolvers<string>();
+  const waited = known.ask("slow", () => slow.promise);
+  for (let n = 1; n <= 600; n += 1) await ask(`q${n}`);
+  expect(await ask("q600")).toBe(600);
+  expect(await ask("q150")).toBe(150);
+  expect(await ask("q50")).toBe(601);
+  slow.resolve("late");
+  expect(await known.ask("slow", () => Promise.resolve("anew"))).toBe("late");
+  expect(await waited).toBe("late");
+});

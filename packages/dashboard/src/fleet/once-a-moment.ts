@@ -4,6 +4,8 @@ import type { Clock } from "@millrace/core";
 const RARELY = 10;
 /** What took long because the server stood still must not be shown for minutes after. */
 const MOST_MS = 30_000;
+/** Answers that are kept. Whoever asks for as many others must not fill the memory with them. */
+const MOST_KEPT = 500;
 
 interface Known {
   /** So many wait for the answer. */
@@ -58,6 +60,7 @@ export class OnceAMoment {
         const now = this.#clock.monotonic();
         const restMs = Math.min((now - askedAt) * RARELY, MOST_MS);
         known.until = now + Math.max(this.#momentMs, restMs);
+        this.#drop();
       },
       // What failed is asked again by the next one.
       () => {
@@ -65,6 +68,17 @@ export class OnceAMoment {
       },
     );
     return known;
+  }
+
+  /** Of more answers than are kept, those to what was asked first. */
+  #drop(): void {
+    let over = this.#known.size - MOST_KEPT;
+    for (const [question, { until }] of this.#known) {
+      if (over <= 0) return;
+      if (until === undefined) continue;
+      this.#known.delete(question);
+      over -= 1;
+    }
   }
 
   #waitFor(question: string, known: Known, leaves: AbortSignal | undefined): void {
