@@ -50,9 +50,9 @@ export default defineConfig({
         },
       },
     ],
-    // Most files wait most of the time, for processes to start and leases to end: two cores serve
-    // three, and four of those that wait for less.
-    maxWorkers: isShortPart() ? 4 : 3,
+    // Most files wait most of the time, for processes to start and leases to end: three kept two
+    // cores half busy.
+    maxWorkers: 4,
     sequence: { sequencer: FileOrder },
     retry: 0,
     passWithNoTests: false,
