@@ -66,7 +66,9 @@ async function listQueued(
         storedAt: message.storedAt,
         position: message.sequence,
         // What was settled is not in the stream any more.
-        ...(message.sequence <= handedOut[message.lane ?? "normal"] ? { isHandedOut: true } : {}),
+        ...(message.sequence <= handedOut[server.names.servingLane(stored.subject)]
+          ? { isHandedOut: true }
+          : {}),
       });
       held += message.body.length;
       if (jobs.length >= limit || held >= bytes) return { jobs, held };

@@ -66,9 +66,9 @@ export class NatsArrivals implements ArrivalStore {
       const { jsm, names } = this.#server;
       const stream = names.queueStream(requireQueueName(queue));
       const found = await messageAt(jsm, stream, position);
-      const job = found && queuedJob(this.#server, fromLeader(found));
-      if (job === undefined) return "absent";
-      const { lane } = job.message;
+      if (found === undefined || queuedJob(this.#server, fromLeader(found)) === undefined)
+        return "absent";
+      const lane = names.servingLane(found.subject);
       if ((await this.#handedOutUntil(stream, lane)) >= position) return "handed-out";
       // It was there: whoever has removed it since may have been this request, sent once before.
       if (!(await removeMessage(jsm, stream, position))) return "doubtful";
@@ -79,7 +79,7 @@ export class NatsArrivals implements ArrivalStore {
   }
 
   /** The last message that the lane's consumer has delivered. */
-  async #handedOutUntil(stream: string, lane: LaneName = "normal"): Promise<number> {
+  async #handedOutUntil(stream: string, lane: LaneName): Promise<number> {
     const consumer = await laneConsumer(this.#server, stream, LANE_CONSUMERS[lane]);
     return consumer?.delivered.stream_seq ?? 0;
   }

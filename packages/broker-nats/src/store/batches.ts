@@ -184,7 +184,9 @@ export class NatsBatches implements BatchStore {
       this.#first(names.batch(batch)),
     );
     if (stored === undefined) return undefined;
-    return { ...(decodeBody(stored.data, MSGPACK) as Batch), revision: stored.seq };
+    // Its callback's input was judged when it was written, by a limit that may be another's.
+    const document = decodeBody(stored.data, MSGPACK, Number.POSITIVE_INFINITY) as Batch;
+    return { ...document, revision: stored.seq };
   }
 
   async ended(

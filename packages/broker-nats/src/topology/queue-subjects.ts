@@ -95,6 +95,12 @@ export class QueueSubjects {
     return `${this.#requeue}${queue}.${WOKEN}`;
   }
 
+  /** The lane whose consumer serves a subject, whichever one a header says that its job is in. */
+  servingLane(subject: string): LaneName {
+    const read = this.readQueueSubject(subject, {});
+    return read?.woken === true ? "high" : (read?.lane ?? "normal");
+  }
+
   /** Whether the subject is of the jobs' own ones, or the pattern of all that are in a lane. */
   isKeyed(subject: string): boolean {
     return this.readQueueSubject(subject, {})?.key !== undefined;

@@ -74,6 +74,40 @@ export const arrivalCases: readonly ConformanceCase[] = [
   ),
 
   conformanceCase(
+    "arrivals: whoever has a job is asked by the lane that serves it, and not by the one it is in",
+    async (scene) => {
+      const { arrivals, blocked } = scene.broker;
+      const handedOut = async (id: string): Promise<boolean> => {
+        const jobs = await scene.broker.listWaiting(scene.queue);
+        return jobs.find(({ envelope }) => envelope.id === id)?.isHandedOut === true;
+      };
+      const other = await scene.anotherQueue();
+      const worker = await scene.worker({ slots: 1 });
+
+      // A chain into another queue comes in by the programs' door, which has no lanes.
+      const next = [{ name: "mail.sent", queue: other }];
+      const chained = { ...scene.job(), lane: "high" as const, next };
+      await scene.enqueueOk(chained);
+      const first = await worker.delivery(0);
+      assert.equal(await handedOut(chained.id), true);
+      assert.equal(await arrivals.takeOut(scene.queue, first.message.sequence), "handed-out");
+      await worker.ack(first);
+
+      // What waited at a gate is served with the high lane.
+      const low = { ...scene.job(), lane: "low" as const };
+      await scene.enqueueOk(low);
+      const block = { do: "block", envelope: { ...low, generation: 1 }, gate: "a" } as const;
+      await worker.settle(await worker.delivery(1), block, { do: "ack" });
+      assert.equal(await blocked.release(scene.queue, "a", 1), 1);
+      const woken = await worker.delivery(2);
+      assert.equal(await handedOut(low.id), true);
+      assert.equal(await arrivals.takeOut(scene.queue, woken.message.sequence), "handed-out");
+      worker.slots = 0;
+      await worker.ack(woken);
+    },
+  ),
+
+  conformanceCase(
     "arrivals: new jobs of every queue are heard, retries are not, and nothing after the end",
     async (scene) => {
       const heard: string[] = [];
