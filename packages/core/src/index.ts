@@ -574,6 +574,7 @@ export {
 export type { MetricDescription } from "./metrics/metric-description.ts";
 export { countingBroker } from "./metrics/counting-broker.ts";
 export { namespacedMetrics } from "./metrics/namespaced-metrics.ts";
+export { unfailingMetrics } from "./metrics/unfailing-metrics.ts";
 export {
   type MetricLabels,
   type MetricsCollector,

@@ -40,6 +40,25 @@ describe("the sweep", () => {
     expect(await from.open()).toEqual([]);
   });
 
+  test("goes on behind those that stay: they keep it from no other", async () => {
+    const { clock, server, from } = scene();
+    const end = latch();
+    const job = jobThat(() => end.promise, { timeout: "10d" });
+    const { enqueue } = await simulatedNode({ jobs: [job], slots: 1, clock, server });
+    await enqueue("t.job", null, { id: "a-busy" });
+    for (let n = 100; n < 160; n += 1) {
+      await enqueue("t.job", null, { id: `b-${n}` });
+      await from.put({}, `${QUEUE}.b-${n}`);
+    }
+    await from.put({}, `${QUEUE}.c-gone`);
+    await clock.advance(aDay);
+    const left = await from.open();
+    expect(left).toHaveLength(60);
+    expect(left).not.toContain(`${QUEUE}.c-gone`);
+    end.open();
+    await clock.advance(0);
+  });
+
   test("sets no timer on a node that heard of no cancellation, and none stays behind", async () => {
     const { clock, server, from } = scene();
     const { node } = await simulatedNode({ jobs: [jobThat(() => 1)], clock, server });

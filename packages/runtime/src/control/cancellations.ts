@@ -62,6 +62,8 @@ export class Cancellations {
   #listing: Promise<void> = Promise.resolve();
   readonly #known = new KnownAfterOutage(() => this.#list());
   readonly #sweeps: SweepRounds;
+  /** By the last sweep. */
+  #lookedUpTo = "";
 
   constructor(options: CancellationsOptions) {
     this.#options = options;
@@ -222,7 +224,9 @@ export class Cancellations {
 
   async #sweep(): Promise<void> {
     await this.#list();
-    await sweepCancellations(this.#options, await this.#documents(), this.#open);
+    const documents = await this.#documents();
+    const after = this.#lookedUpTo;
+    this.#lookedUpTo = await sweepCancellations(this.#options, documents, this.#open, after);
     if (this.#open.size > 0) this.#sweeps.wanted();
   }
 }

@@ -20,16 +20,23 @@ const WHO_RUNS_MS = 1_000;
 /**
  * Removes cancellations of jobs that are gone: one that ended in the moment in which it was
  * cancelled, or was purged. Any number of nodes may do it at the same time.
+ *
+ * @param after the last one that the sweep before looked at: this one goes on behind it, so that
+ *   those which may stay do not keep it from the others
+ * @returns the last one that it looked at
  */
 export async function sweepCancellations(
   { broker }: { readonly broker: Broker },
   documents: DocumentStore,
   open: ReadonlyMap<string, unknown>,
-): Promise<void> {
+  after: string,
+): Promise<string> {
   const listed = (await documents.list()).filter(({ key }) => open.has(key));
   const now = listed.length === 0 ? 0 : await documents.now();
-  const old = listed.filter(({ updatedAt }) => now - updatedAt > YOUNG_MS).slice(0, MOST_LOOKS);
-  for (const { key, revision, value } of old) {
+  const old = listed.filter(({ updatedAt }) => now - updatedAt > YOUNG_MS);
+  const behind = old.filter(({ key }) => key > after);
+  const looked = [...behind, ...old.filter(({ key }) => key <= after)].slice(0, MOST_LOOKS);
+  for (const { key, revision, value } of looked) {
     const [queue = "", id = ""] = key.split(".");
     // Twice, because a job that moves from one place to another while it is looked for is seen in
     // neither.
@@ -45,6 +52,7 @@ export async function sweepCancellations(
     }
   }
   await documents.forgetRemoved({ olderThanMs: TRACES_MS });
+  return looked.at(-1)?.key ?? "";
 }
 
 /** Another job of the id may wait for long: it keeps no cancellation that does not mean it. */

@@ -109,8 +109,8 @@ export class NodeLife {
         { jobs: left.length },
         "stopping with jobs that could not be handed back; they return when their leases have run out",
       );
-    // Side by side, so that one that does not end keeps no other from ending.
-    await Promise.all([
+    // Side by side, so that one that does not end, or fails, keeps no other from ending.
+    const ended = await Promise.allSettled([
       ...workers.map((worker) => worker.stopPulling()),
       ...[...services.watches, ...services.others, presence].map((one) => one.stop()),
       work.unique.sweeper.stop(),
@@ -119,6 +119,9 @@ export class NodeLife {
       work.threads.close(),
       config.executionLog.close(closeTimeMs(config.graceMs)),
     ]);
+    for (const one of ended)
+      if (one.status === "rejected")
+        log.error({ error: recordError(one.reason) }, "a part of the node did not end well");
     work.failures.close();
     void work.looks.stop();
     // The last settlements have told of themselves. The machine waits for this no longer than for

@@ -33,6 +33,7 @@ import {
   systemClock,
   toMs,
   unfailingLogger,
+  unfailingMetrics,
 } from "@millrace/core";
 import { type JobLogConfig, jobLogConfig, type JobLogOptions } from "../job-log/job-log-options.ts";
 import { requireMachines } from "../registry/collect-machines.ts";
@@ -236,6 +237,7 @@ export function nodeSettings(options: Omit<NodeOptions, "broker">): Omit<NodeCon
     queues.set(requireQueueName(queue), settings);
   }
   const machines = requireMachines(options.machines ?? []);
+  const log = unfailingLogger(options.log ?? silentLogger);
   return {
     jobs: [...options.jobs, ...machines.flatMap(({ promiseJobs }) => promiseJobs)],
     schedules: requireSchedules(options.schedules ?? []),
@@ -251,10 +253,10 @@ export function nodeSettings(options: Omit<NodeOptions, "broker">): Omit<NodeCon
     maxParked: requireMaxParked(options.maxParked, "maxParked"),
     threads: threadOptions(options.threads),
     middleware: options.middleware ?? [],
-    metrics: options.metrics ?? noMetrics,
+    metrics: unfailingMetrics(options.metrics ?? noMetrics, log),
     executionLog: options.executionLog ?? noExecutionLog,
     instrumentation: options.instrumentation,
-    log: unfailingLogger(options.log ?? silentLogger),
+    log,
     maskText: options.maskText,
     jobLogs: jobLogConfig(options.jobLogs),
     clock: options.clock ?? systemClock,

@@ -6,7 +6,7 @@ import {
   writeSignal,
 } from "@millrace/core";
 import { MemoryBroker, MemoryServer, SimulatedClock } from "@millrace/testkit";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { latch, QUEUE, type SimulatedNode, simulatedNode } from "../fixtures/simulated-node.ts";
 import { type PurgeOptions, purgeQueue, type PurgeResult } from "./purge-queue.ts";
 
@@ -189,4 +189,22 @@ test("a queue that does not exist is not paused", async () => {
     code: "queue-not-found",
   });
   expect(await (await broker.documents(CONTROLS_BUCKET)).list()).toEqual([]);
+});
+
+test("ends where nothing changes any more: a killed server leaves a message that nobody is handed", async () => {
+  const end = latch();
+  const waiting = defineJob({ name: "long", queue: QUEUE }).handler(() => end.promise);
+  const node = await simulatedNode({ jobs: [waiting], slots: 1 });
+  const { clock, broker } = node;
+  for (let n = 0; n < 5; n += 1) await node.enqueue("long", n, { id: `waits-${n}` });
+  const snapshot = broker.queues.snapshot.bind(broker.queues);
+  vi.spyOn(broker.queues, "snapshot").mockImplementation(async (queue) => {
+    const found = await snapshot(queue);
+    return { ...found, queued: found.queued + 1 };
+  });
+  const purging = purgeQueue({ broker, clock, queue: QUEUE });
+  await clock.advance("40s");
+  expect(await purging).toMatchObject({ cancelled: 4, queued: 1 });
+  expect(await paused(node)).toBeUndefined();
+  end.open();
 });

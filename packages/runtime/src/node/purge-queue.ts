@@ -62,6 +62,11 @@ export type PurgeResult = PurgeProgress & {
 /** Jobs in the purge's hands at once: it only publishes. */
 const SLOTS = 500;
 const LOOK_MS = 100;
+/**
+ * Where nothing has changed for so long, what is left does not come: a killed server may have left
+ * a message in the stream that it delivers to nobody.
+ */
+const STILL_MS = 30_000;
 const PAGE = 200;
 export const PURGED = "purged";
 
@@ -75,7 +80,7 @@ export const PURGED = "purged";
  *
  * The queue is paused for all others meanwhile, and afterwards as it was. A purge that was killed
  * leaves it paused: resume it. With producers that go on, close the queue first, or it may never be
- * empty.
+ * empty. What has not come to the purge within half a minute in which nothing changed is left.
  *
  * @throws MillraceError `queue-not-found` …
  */
@@ -119,11 +124,17 @@ async function cancelWaiting(options: PurgeOptions): Promise<PurgeResult> {
   try {
     await node.start();
     let passedOver = 0;
+    let seen = "";
+    let changedAt = clock.monotonic();
     for (;;) {
       const { queued, blocked, delayed } = await broker.queues.snapshot(queue);
       onProgress?.({ ...counts, queued, blocked, delayed });
       const rest = queued + (options.delayed === true ? delayed : 0);
       if (signal?.aborted === true || (rest === 0 && blocked === passedOver)) break;
+      const now = JSON.stringify({ counts, rest, blocked, has: node.running.length });
+      if (now !== seen) changedAt = clock.monotonic();
+      else if (clock.monotonic() - changedAt >= STILL_MS) break;
+      seen = now;
       const known = letInToEnd.size;
       const moved = blocked === 0 ? 0 : await letIn(broker, queue, letInToEnd);
       counts.cancelled += letInToEnd.size - known;

@@ -1,4 +1,11 @@
-import { defineJob, type Delivery, MillraceError, type Schema } from "@millrace/core";
+import {
+  defineJob,
+  type Delivery,
+  type Logger,
+  MillraceError,
+  type Schema,
+  silentLogger,
+} from "@millrace/core";
 import { MemoryServer, SimulatedClock } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
 import { latch, makeNode, QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
@@ -253,12 +260,22 @@ test("an execution log that does not close, or can't, keeps nobody from ending",
     executionLog: { record: () => {}, close: () => new Promise(() => {}) },
   });
   expect(await timeToStop(hung)).toBeLessThanOrEqual(600);
+  const said: string[] = [];
+  const log: Logger = {
+    ...silentLogger,
+    error: (_fields: object, line: string) => void said.push(line),
+    child: () => log,
+  };
   const broken = await simulatedNode({
     jobs: [jobThat(() => 1)],
     executionLog: { record: () => {}, close: async () => Promise.reject(new Error("disk full")) },
+    log,
   });
   expect(await timeToStop(broken)).toBe(0);
   expect(broken.node.state).toBe("stopped");
+  expect(said).toEqual(["a part of the node did not end well"]);
+  // What is closed after it is closed all the same.
+  expect(broken.clock.pending).toBe(0);
 });
 
 /**

@@ -1,4 +1,4 @@
-import { defineJob, type Logger, noMetrics } from "@millrace/core";
+import { defineJob, type Logger, silentLogger } from "@millrace/core";
 import { expect, test } from "vitest";
 import { QUEUE, simulatedNode } from "../fixtures/simulated-node.ts";
 
@@ -20,19 +20,34 @@ test("a logger that throws ends no node and no attempt", async () => {
 });
 
 test("where a job's way breaks off, its slot is free although its logger throws", async () => {
-  let isBroken = true;
+  let isBroken = false;
   const { clock, node, enqueue, history } = await simulatedNode({
     ...{ jobs: [fails], log, slots: 1, lease: "1s" },
-    metrics: {
-      ...noMetrics,
-      observe: () => {
-        if (isBroken) throw new Error("no metrics");
-      },
+    random: () => {
+      if (isBroken) throw new Error("no entropy");
+      return 0.5;
     },
   });
+  isBroken = true;
   await enqueue("fails");
   expect(node.running).toEqual([]);
+  expect(await history()).toEqual([]);
   isBroken = false;
   await clock.advance("2s");
   expect(await history()).toMatchObject([{ state: "dead" }]);
+});
+
+test("a metrics collector that throws costs a log line, and no node, attempt or settlement", async () => {
+  const said: string[] = [];
+  const metrics = { increment: broken, observe: broken, gauge: broken, onCollect: broken };
+  const { clock, node, enqueue, history } = await simulatedNode({
+    ...{ jobs: [fails], metrics, slots: 1, lease: "1s" },
+    log: { ...silentLogger, error: (_fields: object, line: string) => void said.push(line) },
+  });
+  await enqueue("fails");
+  // Readiness and the event loop are told of in timers.
+  await clock.advance("5s");
+  expect(node.state).toBe("running");
+  expect(await history()).toMatchObject([{ state: "dead", attempts: 1 }]);
+  expect(new Set(said)).toEqual(new Set(["the metrics collector threw"]));
 });

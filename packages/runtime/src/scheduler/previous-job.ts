@@ -51,7 +51,8 @@ export class PreviousJob {
     this.#following = { id: job.id, end };
     // What ended before the following began is found by looking once more.
     end.then(this.#onEnd, (error: unknown) => {
-      this.#following = undefined;
+      // Another job may be followed by now.
+      if (this.#following?.end === end) this.#following = undefined;
       reportFailed(this.#host, this.#schedule, error);
     });
   }

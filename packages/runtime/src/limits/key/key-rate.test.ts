@@ -51,6 +51,24 @@ describe("a rate for each key, over all nodes", () => {
     expect(records.at(-1)).toMatchObject({ state: "succeeded", attempts: 1 });
   });
 
+  test("a node keeps nothing of keys that nobody asks for, and they owe what they owe all the same", async () => {
+    const { clock, ledger, outside, enqueue } = await fleet(1, rateLimit(1, "1h"));
+    await enqueue(["first"], { tenant: "acme", ms: 0 });
+    await clock.advance("5m");
+    const before = clock.pending;
+    for (let n = 0; n < 100; n += 1) await enqueue([`t${n}`], { tenant: `tenant ${n}`, ms: 0 });
+    expect(clock.pending).toBeGreaterThan(before + 50);
+    await clock.advance("5m");
+    expect(ledger.starts).toHaveLength(101);
+    expect(clock.pending).toBeLessThanOrEqual(before);
+    await enqueue(["second"], { tenant: "acme", ms: 0 });
+    await clock.advance("1m");
+    expect(ledger.starts).toHaveLength(101);
+    expect(await outside.blocked.count()).toBe(1);
+    await clock.advance("1h");
+    expect(ledger.starts.map(({ id }) => id).at(-1)).toBe("second");
+  });
+
   test("each attempt takes a start of its own", async () => {
     const { clock, ledger, enqueue } = await fleet(1, {
       ...rateLimit(1, "10s"),

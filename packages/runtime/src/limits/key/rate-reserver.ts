@@ -34,7 +34,7 @@ interface Known {
   readonly revision: number;
 }
 
-/** A key that nobody asked for is forgotten this long after it has its whole burst back. */
+/** A node forgets a key that nobody asked for in so long, whatever the key still owes. */
 export const FORGET_MS = 30_000;
 /** Each is another node that was first, so somebody gets on. */
 const MANY_CONFLICTS = 50;
@@ -90,7 +90,7 @@ export class RateReserver {
       }
     }
     this.#working = false;
-    this.#forget = this.#options.clock.setTimer(this.#owedMs + FORGET_MS, () => void this.#clear());
+    this.#forget = this.#options.clock.setTimer(FORGET_MS, () => void this.#clear());
   }
 
   async #take(rates: readonly Rate[]): Promise<readonly Answer[]> {
@@ -123,23 +123,18 @@ export class RateReserver {
     return { state: readRateState(document?.value), revision: document?.revision ?? 0 };
   }
 
-  get #owedMs(): number {
-    const state = this.#known?.state;
-    return state === undefined ? 0 : state.perMs;
-  }
-
-  /** The document of a key with its whole burst says nothing that its absence doesn't. */
+  /**
+   * The document of a key with its whole burst says nothing that its absence doesn't. That of a key
+   * that still owes is the sweeper's: there may be as many of these keys as a day has customers.
+   */
   async #clear(): Promise<void> {
     const known = this.#known;
     const { documents, serverClock, onIdle } = this.#options;
     try {
       if (known?.state !== undefined && known.revision > 0) {
-        if (known.state.paidAtMs > (await serverClock.now())) {
-          this.#forget = this.#options.clock.setTimer(FORGET_MS, () => void this.#clear());
-          return;
-        }
+        const isOwing = known.state.paidAtMs > (await serverClock.now());
         // Nobody watches them, and a mark for each key that there ever was would stay for ever.
-        await (await documents()).erase(this.#document, known.revision);
+        if (!isOwing) await (await documents()).erase(this.#document, known.revision);
       }
     } catch {
       // Another node has written it since, or it stays: it is small, and whoever uses the key next

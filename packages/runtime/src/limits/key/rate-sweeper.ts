@@ -8,8 +8,8 @@ const MARKS_MS = 3_600_000;
 const MARKS_SOUGHT_EVERY_MS = 86_400_000;
 
 /**
- * Erases what is remembered of keys that have their whole burst back, where the node that would
- * have done it has stopped. Only where a key's rate is met.
+ * Erases what is remembered of keys that have their whole burst back, where no node does it: it has
+ * forgotten the key, or has stopped. Only where a key's rate is met.
  */
 export function rateSweeper(host: LeaderSweepHost): LeaderSweep {
   let marksSoughtMs = Number.NEGATIVE_INFINITY;
