@@ -46,11 +46,19 @@ for (const target of serversUnderTest()) {
 
       const mail = defineJob({ name: "mail", queue: "mail" });
       await shop.enqueue(mail, null, { id: "before" });
+      const isAtomic = target.generation === "newest";
+      if (isAtomic) await owner.enqueueMany(mail, [{ input: null }], { atomic: true });
       await victim?.kill();
+      const together = [owner, shop].map(async (client, at) => {
+        const jobs = [1, 2].map((n) => ({ input: null, id: `together-${at}-${n}` }));
+        return isAtomic ? client.enqueueMany(mail, jobs, { atomic: true }) : [];
+      });
       expect(await shop.enqueue(mail, null, { id: "meanwhile" })).toMatchObject({
         id: "meanwhile",
         duplicate: false,
       });
+      for (const results of await Promise.all(together))
+        expect(results).toEqual(results.map(() => expect.objectContaining({ ok: true })));
       const nowhere = defineJob({ name: "nowhere", queue: "nowhere" });
       await expect(shop.enqueue(nowhere, null)).rejects.toMatchObject({ code: "queue-not-found" });
     }, 180_000);

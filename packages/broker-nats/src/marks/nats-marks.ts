@@ -13,15 +13,18 @@ import {
 import { explainClosed } from "../enqueue-closed.ts";
 import { requireNear } from "../enqueue.ts";
 import type { ServerFeatures } from "../connection/server-features.ts";
+import { ELECTIONS_MS, isClustered } from "../connection/retrying-requests.ts";
 import { request } from "../jetstream-errors.ts";
 import { machineOf } from "../machine/machine.ts";
+import { quietSleep } from "../machine/timers.ts";
 import type { OutgoingMessage } from "../publish/batch.ts";
+import { lookUpStreamPatiently } from "../publish/stream-lookup.ts";
 import { enqueueMessage, type ProducerLimits } from "../messages/envelope-message.ts";
 import { lastMessage } from "../reads/next-message.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 import { queueNotFound } from "../store/queues.ts";
 import { encodeHeaders } from "../wire/headers.ts";
-import { publishBatch } from "./atomic-batch.ts";
+import { type BatchOutcome, publishBatch } from "./atomic-batch.ts";
 import { knownIds } from "./known-ids.ts";
 import { ensureMarkDoor } from "./mark-door.ts";
 import { EXPECTED_SEQUENCE } from "../wire/expected-sequence.ts";
@@ -38,6 +41,8 @@ type Item =
 
 /** Another producer may use an id of the batch between the question and the next try. */
 const ROUNDS = 5;
+/** An election takes some of these. */
+const ELECTED_MS = 250;
 /** Headers that each message of a batch has besides its own. */
 const BATCH_ROOM = 96;
 
@@ -81,7 +86,7 @@ export class NatsMarks implements MarkStore {
     for (let round = 1; round <= ROUNDS; round += 1) {
       const sent = items.filter((item) => item.kind === "message");
       if (!(await this.#hasDoor(mark))) return this.#unheard(jobs, mark.queue);
-      const outcome = await publishBatch(this.#server.nc, [
+      const outcome = await this.#publish(mark.queue, [
         this.#markMessage(mark),
         ...sent.map(({ message }) => message),
       ]);
@@ -135,7 +140,7 @@ export class NatsMarks implements MarkStore {
       try {
         const sent = items.flatMap((item) => (item.kind === "message" ? [item.message] : []));
         if (sent.length === 0) return results(items, 0);
-        const outcome = await publishBatch(this.#server.nc, sent);
+        const outcome = await this.#publish(queue, sent, signal);
         if (outcome.kind === "stored") return results(items, outcome.lastSequence - sent.length);
         if (outcome.kind === "unheard")
           return failure === undefined ? await this.#unheard(jobs, queue) : none(failure);
@@ -152,6 +157,31 @@ export class NatsMarks implements MarkStore {
       }
     }
     return none(failure ?? busy(queue));
+  }
+
+  /**
+   * Where the queue has a stream and nobody answers, its leader is being elected: nothing was
+   * stored, and it is sent again until two elections may be over. So it is where this user may not
+   * ask whether there is a stream.
+   */
+  async #publish(
+    queue: string,
+    messages: readonly Encoded[],
+    signal?: AbortSignal,
+  ): Promise<BatchOutcome> {
+    const { nc, names } = this.#server;
+    const { clock } = machineOf(nc);
+    const deadline = clock.monotonic() + ELECTIONS_MS;
+    for (;;) {
+      const outcome = await publishBatch(nc, messages);
+      if (outcome.kind !== "unheard") return outcome;
+      const found = await lookUpStreamPatiently(nc, names.jobs(queue, undefined));
+      const isElection = found === "exists" || (found === "not-permitted" && isClustered(nc));
+      const isOver = clock.monotonic() >= deadline || signal?.aborted === true;
+      if (found === "exists" && isOver) throw withoutLeader(queue);
+      if (!isElection || isOver) return outcome;
+      await quietSleep(clock, ELECTED_MS);
+    }
   }
 
   async #openDoor(queue: string): Promise<number> {
@@ -274,6 +304,13 @@ function toldToStop(): MillraceError {
   return new MillraceError(
     "publish-timeout",
     "Told to stop before the jobs were sent: none is stored.",
+  );
+}
+
+function withoutLeader(queue: string): MillraceError {
+  return new MillraceError(
+    "broker-unavailable",
+    `The queue ${queue} has no leader at the moment: none of the jobs is stored. Try again.`,
   );
 }
 
