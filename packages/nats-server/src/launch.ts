@@ -180,6 +180,8 @@ async function startLocked(
 ): Promise<ServerProcess> {
   try {
     const process = await start();
+    // Two that write to one store lose what they have confirmed.
+    lock?.onLost(() => process.signal("SIGKILL"));
     const exited = process.exited.then((exit) => {
       lock?.release();
       return exit;

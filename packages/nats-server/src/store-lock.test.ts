@@ -11,7 +11,7 @@ import {
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { launchServer } from "./launch.ts";
 import { lockStore } from "./store-lock.ts";
 
@@ -24,9 +24,9 @@ echo "Server is ready" >&2
 exec sleep 600
 `;
 
-async function scene() {
+async function scene(later: typeof onTestFinished = onTestFinished) {
   const dir = await mkdtemp(join(tmpdir(), "millrace-store-lock-"));
-  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  later(() => rm(dir, { recursive: true, force: true }));
   const [path, storeDir] = [join(dir, "server"), join(dir, "store")];
   await writeFile(path, SERVER);
   await chmod(path, 0o755);
@@ -115,23 +115,55 @@ test("a lock that somebody else has by now is not handed on", async () => {
 const PATIENT = { timeout: 60_000, interval: 100 };
 const ELSEWHERE = { pid: 2 ** 30, url: "nats://127.0.0.1:1", place: "another container" };
 
-test("a store of another container's server is its own for as long as it touches its lock", async () => {
-  const { storeDir, lock } = await scene();
-  await writeFile(lock, JSON.stringify(ELSEWHERE));
-  const touching = setInterval(() => void utimes(lock, new Date(), new Date()), 200);
-  await expect(lockStore(storeDir, "nats://127.0.0.1:2")).rejects.toMatchObject({
-    code: "store-in-use",
+// Each waits for many seconds.
+describe.concurrent("a lock of another container", () => {
+  test("a store of another container's server is its own for as long as it touches its lock", async ({
+    onTestFinished: later,
+  }) => {
+    const { storeDir, lock } = await scene(later);
+    await writeFile(lock, JSON.stringify(ELSEWHERE));
+    const touching = setInterval(() => void utimes(lock, new Date(), new Date()), 200);
+    await expect(lockStore(storeDir, "nats://127.0.0.1:2")).rejects.toMatchObject({
+      code: "store-in-use",
+    });
+    clearInterval(touching);
+    const longAgo = new Date(Date.now() - 31_000);
+    await utimes(lock, longAgo, longAgo);
+    const held = await lockStore(storeDir, "nats://127.0.0.1:2");
+    await utimes(lock, longAgo, longAgo);
+    const isTouched = async (): Promise<void> => {
+      const { mtimeMs } = await stat(lock);
+      expect(mtimeMs).toBeGreaterThan(longAgo.getTime() + 1_000);
+    };
+    await vi.waitFor(isTouched, PATIENT);
+    held.release();
+    expect(await readdir(storeDir)).toEqual([]);
   });
-  clearInterval(touching);
-  const longAgo = new Date(Date.now() - 31_000);
-  await utimes(lock, longAgo, longAgo);
-  const held = await lockStore(storeDir, "nats://127.0.0.1:2");
-  await utimes(lock, longAgo, longAgo);
-  const isTouched = async (): Promise<void> => {
-    const { mtimeMs } = await stat(lock);
-    expect(mtimeMs).toBeGreaterThan(longAgo.getTime() + 1_000);
-  };
-  await vi.waitFor(isTouched, PATIENT);
-  held.release();
-  expect(await readdir(storeDir)).toEqual([]);
+
+  test("a lock of another container whose time is in the future is taken over when nobody has touched it for long", async ({
+    onTestFinished: later,
+  }) => {
+    const { storeDir, lock } = await scene(later);
+    await writeFile(lock, JSON.stringify(ELSEWHERE));
+    const at = new Date(Date.now() + 7_200_000);
+    await utimes(lock, at, at);
+    const from = performance.now();
+    (await lockStore(storeDir, "nats://127.0.0.1:2")).release();
+    expect(performance.now() - from).toBeGreaterThan(29_000);
+    expect(await readdir(storeDir)).toEqual([]);
+  });
+
+  test("a server whose lock another one has by now is killed, and leaves that lock alone", async ({
+    onTestFinished: later,
+  }) => {
+    const { path, storeDir, lock } = await scene(later);
+    await using server = await launchServer({ path, storeDir });
+    await writeFile(lock, JSON.stringify(ELSEWHERE));
+    const longAgo = new Date(Date.now() - 60_000);
+    await utimes(lock, longAgo, longAgo);
+    await server.exited;
+    expect(server.state).toBe("ended");
+    expect(await readFile(lock, "utf8")).toBe(JSON.stringify(ELSEWHERE));
+    expect((await stat(lock)).mtimeMs).toBeLessThan(longAgo.getTime() + 1_000);
+  });
 });

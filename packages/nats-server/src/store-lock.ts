@@ -14,6 +14,8 @@ const PATIENCE_MS = 3_000;
 const TOUCH_MS = 5_000;
 /** Where its process can't be looked for. */
 const UNTOUCHED_MS = 30_000;
+/** Nor is one believed to be gone that was not seen for two touches: its clock may have been set. */
+const WATCHED_MS = 2 * TOUCH_MS + 1_000;
 
 interface Owner {
   readonly pid: number;
@@ -27,6 +29,11 @@ interface Owner {
 export interface StoreLock {
   /** Says which process has the store: the server, before it is one. */
   hand(pid: number): Promise<void>;
+  /**
+   * Somebody else has the store, who took this one for gone: it was frozen, or cut off from its
+   * files, for too long. Called once.
+   */
+  onLost(act: () => void): void;
   release(): void;
 }
 
@@ -34,44 +41,56 @@ export interface StoreLock {
  * Takes a store for a server at `url`, for as long as the process lives that has it. A lock whose
  * owner is gone is taken over; a pid that another process has by now is none of its owner. Where it
  * is another container's, which has processes of its own, it is gone once it has not touched its
- * lock for half a minute.
+ * lock for half a minute, whatever clocks say.
  *
  * @throws MillraceError `store-in-use`
  */
 export async function lockStore(storeDir: string, url: string): Promise<StoreLock> {
   const path = join(storeDir, NAME);
   let mine = await describeOwner(process.pid, url);
+  const own = new Set([mine]);
   const deadline = performance.now() + PATIENCE_MS;
-  let touchedAt: number | undefined;
+  let watched: Watched | undefined;
   while (!(await create(path, mine))) {
     const found = await read(path);
     if (found === undefined) continue;
     const owner = parse(found);
-    if (await isGone(path, owner)) {
-      if (await takeOver(path, mine)) break;
-    } else if (await isElsewhere(owner)) {
+    if (await isElsewhere(owner)) {
       // It lives if it touches its lock. If it does not, it was killed with its container.
       const touched = await statOf(path);
-      touchedAt ??= touched?.mtimeMs;
-      if (touched !== undefined && touched.mtimeMs !== touchedAt) throw storeInUse(storeDir, owner);
+      if (touched === undefined) continue;
+      watched ??= { found, mtimeMs: touched.mtimeMs, since: performance.now() };
+      if (!isAsWatched(watched, found, touched)) throw storeInUse(storeDir, owner);
+      const seen = watched;
+      if (isLongUntouched(seen) && (await takeOver(path, mine, seen))) break;
       await sleep(POLL_MS);
+    } else if (await isGone(path, owner)) {
+      if (await takeOver(path, mine)) break;
     } else if (performance.now() > deadline) {
       throw storeInUse(storeDir, owner);
     } else {
       await sleep(POLL_MS);
     }
   }
-  const touching = setInterval(() => {
+  let lost = (): void => {};
+  const touch = async (): Promise<void> => {
+    const found = await read(path);
     const now = new Date();
     // With its store it is gone too.
-    utimes(path, now, now).catch(() => {});
-  }, TOUCH_MS).unref();
+    if (found === undefined) return;
+    if (own.has(found)) return utimes(path, now, now);
+    clearInterval(touching);
+    lost();
+  };
+  const touching = setInterval(() => void touch().catch(() => {}), TOUCH_MS).unref();
   return {
+    onLost: (act) => void (lost = act),
     async hand(pid) {
       const its = await describeOwner(pid, url);
       const found = await read(path);
       // Whoever slept for long may have been taken for gone.
       if (found !== mine) throw storeInUse(storeDir, parse(found ?? ""));
+      own.add(its);
       await writeFile(`${path}.new`, its);
       await rename(`${path}.new`, path);
       mine = its;
@@ -144,6 +163,23 @@ async function isGone(path: string, owner: Owner | undefined): Promise<boolean> 
   return start !== undefined && owner.start !== undefined && start !== owner.start;
 }
 
+/** A lock of another container, as it was when it was first looked at, by this process's clock. */
+interface Watched {
+  readonly found: string;
+  readonly mtimeMs: number;
+  readonly since: number;
+}
+
+function isAsWatched(watched: Watched, found: string, { mtimeMs }: { mtimeMs: number }): boolean {
+  return watched.found === found && watched.mtimeMs === mtimeMs;
+}
+
+function isLongUntouched({ mtimeMs, since }: Watched): boolean {
+  const watchedMs = performance.now() - since;
+  const isOld = Date.now() - mtimeMs > UNTOUCHED_MS;
+  return watchedMs > UNTOUCHED_MS || (isOld && watchedMs > WATCHED_MS);
+}
+
 /** Whether its pid says nothing here. */
 async function isElsewhere(owner: Owner | undefined): Promise<boolean> {
   return owner?.place !== undefined && owner.place !== (await placeOfPids());
@@ -153,9 +189,10 @@ async function isElsewhere(owner: Owner | undefined): Promise<boolean> {
  * Of those that find a lock abandoned one at a time looks again and takes it over: where one took
  * away what another had just made, both had the store.
  *
+ * @param watched of another container's: it must still be so
  * @returns whether this one has it now
  */
-async function takeOver(path: string, mine: string): Promise<boolean> {
+async function takeOver(path: string, mine: string, watched?: Watched): Promise<boolean> {
   const turn = await takeTurn(`${path}.takeover`);
   if (turn === undefined) {
     await sleep(POLL_MS / 10);
@@ -164,7 +201,12 @@ async function takeOver(path: string, mine: string): Promise<boolean> {
   try {
     const found = await read(path);
     if (found === undefined) return await create(path, mine);
-    if (!(await isGone(path, parse(found)))) return false;
+    const touched = await statOf(path);
+    const isIt =
+      watched === undefined
+        ? await isGone(path, parse(found))
+        : touched !== undefined && isAsWatched(watched, found, touched);
+    if (!isIt) return false;
     await takeAway(path, found);
     return await create(path, mine);
   } finally {
