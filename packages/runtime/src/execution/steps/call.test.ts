@@ -1,4 +1,13 @@
-import { cancel, defineJob, fatal, type RunRef, StepError, type Steps } from "@millrace/core";
+import {
+  cancel,
+  defineJob,
+  fatal,
+  MAX_JOURNAL_BYTES,
+  MAX_STEP_BYTES,
+  type RunRef,
+  StepError,
+  type Steps,
+} from "@millrace/core";
 import { expect, test } from "vitest";
 import { QUEUE, simulatedNode } from "../../fixtures/simulated-node.ts";
 
@@ -144,6 +153,41 @@ test("a result that no journal takes is an error of the call", async () => {
   await enqueue("t.parent");
   await clock.advance("1m");
   expect(await last()).toMatchObject({ output: ["t.child", "step-too-large"] });
+});
+
+test("results that a run has no room for are errors of their calls, and the run goes on", async () => {
+  const slots = 4;
+  const { enqueue, clock, last, broker, run } = await scene(
+    async (step) => {
+      const calls = Array.from({ length: 40 }, (_, n) => caught(step.call(child, { n })));
+      const told = (await Promise.all(calls)).map((one) =>
+        typeof one === "string" ? one.length : (one as string[])[1],
+      );
+      return told.toSorted();
+    },
+    () => "x".repeat(200 * 1024) as never,
+    slots,
+  );
+  const read = broker.journal.read.bind(broker.journal);
+  const write = broker.journal.write.bind(broker.journal);
+  let most = 0;
+  broker.journal.write = async (...asked) => {
+    const stored = await write(...asked);
+    const bytes = (await read(run)).reduce((sum, { data }) => sum + data.length, 0);
+    most = Math.max(most, bytes);
+    return stored;
+  };
+  await enqueue("t.parent");
+  await clock.advance("5m");
+  expect(most).toBeLessThanOrEqual(MAX_JOURNAL_BYTES + slots * MAX_STEP_BYTES);
+  const { state, attempts, output } = (await last()) ?? {};
+  expect({ state, attempts }).toEqual({ state: "succeeded", attempts: 1 });
+  const refused = (output as unknown[]).filter((one) => one === "step-too-large").length;
+  expect(refused).toBeGreaterThanOrEqual(40 - 20 - slots);
+  expect(output).toEqual([
+    ...Array.from({ length: 40 - refused }, () => 200 * 1024),
+    ...Array.from({ length: refused }, () => "step-too-large"),
+  ]);
 });
 
 test("an attempt that fails after a call doesn't call again", async () => {

@@ -43,7 +43,7 @@ export interface JobCallsOptions {
   readonly envelope: Envelope;
   readonly abort: AbortSwitch;
   readonly enqueue: EnqueueCalled;
-  readonly journal: Pick<RunJournal, "endOf" | "isOfNow" | "readEnds">;
+  readonly journal: Pick<RunJournal, "bytes" | "endOf" | "isOfNow" | "readEnds">;
   /** Asks the broker until it answers. */
   readonly insist: <T>(action: () => Promise<T>) => Promise<T>;
   readonly record: (entry: CallEntry, replaced: number | undefined) => Promise<Known>;
@@ -69,6 +69,8 @@ export type CallKnown = Known & { readonly entry: CallEntry };
  */
 export class JobCalls {
   readonly #options: JobCallsOptions;
+  /** The last end that was missed, while it is written. */
+  #missed: Promise<void> = Promise.resolve();
 
   constructor(options: JobCallsOptions) {
     this.#options = options;
@@ -220,8 +222,17 @@ export class JobCalls {
     if (end === undefined) return;
     const { id, queue, createdAt } = envelope;
     const run = { id, queue, createdAt };
-    await insist(() => writeChildEnd(host.broker, run, end.record, host.clock.now()));
-    await insist(() => journal.readEnds());
+    // One after the other: each counts what is on record before it.
+    const before = this.#missed;
+    const written = (async () => {
+      await before.catch(() => {});
+      const { bytes } = journal;
+      const at = host.clock.now();
+      await insist(() => writeChildEnd(host.broker, run, end.record, { at, bytes }));
+      await insist(() => journal.readEnds());
+    })();
+    this.#missed = written;
+    await written;
   }
 
   /** A failure that an earlier life or attempt left is not what this one is to have. */

@@ -43,6 +43,8 @@ export class RunJournal {
   readonly #known = new Map<string, Known>();
   /** By places, of all that is on record. */
   readonly #revisions = new Map<string, number>();
+  /** What each takes, by places. */
+  readonly #sizes = new Map<string, number>();
   /** How jobs that it has called have ended, by their ids. */
   readonly #ends = new Map<string, ChildEnd>();
   /** Also by steps that nobody has asked for yet. */
@@ -56,6 +58,11 @@ export class RunJournal {
   constructor(options: RunJournalOptions) {
     this.#options = options;
     this.#version = options.version;
+  }
+
+  /** What all that is on record takes, as far as was read. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** How many steps were asked for. */
@@ -91,7 +98,7 @@ export class RunJournal {
           "journal-mismatch",
           `A record of a step of the job ${run.id} can't be read: another version wrote it, or something else writes there.`,
         );
-      this.#bytes += data.length;
+      this.#count(entry, data);
       if (entry.kind === "child") {
         this.#ends.set(entry.name, entry);
         continue;
@@ -113,7 +120,9 @@ export class RunJournal {
     const { broker, run } = this.#options;
     for (const { data } of await broker.journal.read(run)) {
       const entry = readEntry(data);
-      if (entry?.kind === "child") this.#ends.set(entry.name, entry);
+      if (entry?.kind !== "child") continue;
+      this.#count(entry, data);
+      this.#ends.set(entry.name, entry);
     }
   }
 
@@ -166,7 +175,10 @@ export class RunJournal {
   async record(entry: JournalEntry, replaced: number | undefined): Promise<Known> {
     const { broker, run, lease } = this.#options;
     const data = this.#written(entry);
-    if (this.#bytes + data.length > MAX_JOURNAL_BYTES)
+    const grown = data.length - (this.#sizes.get(placeOf(entry)) ?? 0);
+    // Called jobs that end at one moment may have filled more. That they have ended fits all the
+    // same: it takes less than that they were called.
+    if (grown > 0 && this.#bytes + grown > MAX_JOURNAL_BYTES)
       throw new MillraceError(
         "step-too-large",
         `With the result of the step ${shownStep(entry)} the job's steps take more than ${MAX_JOURNAL_BYTES} bytes. Store the data elsewhere and return references to it.`,
@@ -176,7 +188,7 @@ export class RunJournal {
       ...(replaced === undefined ? {} : { expected: replaced }),
     };
     const stored = await broker.journal.write(run, entry, data, options);
-    this.#bytes += stored.data.length;
+    this.#count(entry, stored.data);
     const there = readEntry(stored.data);
     if (there === undefined)
       throw new MillraceError(
@@ -196,6 +208,13 @@ export class RunJournal {
    */
   asRead(entry: JournalEntry): JournalEntry {
     return readEntry(this.#written(entry)) ?? entry;
+  }
+
+  /** What is replaced takes nothing any more. */
+  #count(step: StepRef, { length }: Uint8Array): void {
+    const place = placeOf(step);
+    this.#bytes += length - (this.#sizes.get(place) ?? 0);
+    this.#sizes.set(place, length);
   }
 
   #written(entry: JournalEntry): Uint8Array {
