@@ -1,14 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  type Broker,
-  isInvoked,
-  MACHINES_BUCKET,
-  type Stoppable,
-  systemClock,
-  withOwn,
-} from "@millrace/core";
+import { type Broker, systemClock } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { expect, it, vi } from "vitest";
 import { createClient } from "../../packages/millrace/src/client/client.ts";
@@ -18,66 +11,9 @@ import { eventually, within } from "../harness/deadline.ts";
 import { describeEachServer } from "../harness/servers.ts";
 import { connectTo } from "../reliability/programs/connect.ts";
 import { LEASE, order, orders, type OrdersConfig } from "./orders.ts";
+import { standingStill } from "./standing-still.ts";
 
 vi.setConfig({ testTimeout: patient(120_000) });
-
-/** A broker whose holder stands still once it has written a machine that is to invoke a job. */
-function standingStill(broker: Broker) {
-  const [written, thawed, passed] = [0, 1, 2].map(() => Promise.withResolvers<void>());
-  const enqueued: string[] = [];
-  let place: Stoppable | undefined;
-  const isThatWrite = (value: unknown): boolean =>
-    JSON.stringify((value as { readonly pending?: unknown }).pending ?? []).includes('"enqueue"');
-  const decorated = withOwn(broker, {
-    documents: async (bucket, options) => {
-      const documents = await broker.documents(bucket, options);
-      if (bucket !== MACHINES_BUCKET) return documents;
-      return new Proxy(documents, {
-        get(target, property) {
-          if (property === "put")
-            return async (...[key, value, expected]: Parameters<typeof documents.put>) => {
-              const revision = await target.put(key, value, expected);
-              if (isThatWrite(value)) {
-                // It asks for nothing more, as a frozen one does.
-                void place?.stop();
-                written?.resolve();
-                await thawed?.promise;
-              }
-              return revision;
-            };
-          const own: unknown = Reflect.get(target, property, target);
-          return typeof own === "function" ? (own.bind(target) as unknown) : own;
-        },
-      });
-    },
-    enqueue: (jobs, options) => {
-      enqueued.push(...jobs.filter(isInvoked).map(({ id }) => id));
-      return broker.enqueue(jobs, options);
-    },
-    inbox: new Proxy(broker.inbox, {
-      get(target, property) {
-        const own: unknown = Reflect.get(target, property, target);
-        if (property === "host")
-          return async (...[machine, options]: Parameters<typeof target.host>) =>
-            (place = await target.host(machine, {
-              ...options,
-              take: (message) => options.take(message).finally(() => passed?.resolve()),
-            }));
-        return typeof own === "function" ? (own.bind(target) as unknown) : own;
-      },
-    }),
-  });
-  return {
-    decorated,
-    enqueued,
-    written: written?.promise ?? Promise.resolve(),
-    /** Lets it go on, and waits until it is through with the message that it had. */
-    goOn: async () => {
-      thawed?.resolve();
-      await passed?.promise;
-    },
-  };
-}
 
 describeEachServer("a host that stands still between its write and what follows", (server) => {
   it("enqueues nothing that another has enqueued meanwhile, however late it goes on", async () => {

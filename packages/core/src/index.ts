@@ -128,6 +128,7 @@ export {
   refuseStep,
   type Occurrence,
   ofThisVersion,
+  requireNotNewer,
   startMachine,
   stepMachine,
 } from "./durable/step-machine.ts";

@@ -247,21 +247,28 @@ function failed(value: unknown, error: unknown): ChartState {
   };
 }
 
+/**
+ * What a newer version of a chart has asked for may be unknown here: it is left to a node that has
+ * that version, also where the machine has ended by it.
+ *
+ * @throws MillraceError `machine-mismatch`
+ */
+export function requireNotNewer(definition: MachineDefinition, document: MachineDocument): void {
+  if (document.version > definition.version)
+    throw mismatch(definition, document, "it waits for a node that has the newer one");
+}
+
 /** @throws MillraceError `machine-mismatch` */
 export function ofThisVersion(
   definition: MachineDefinition,
   document: MachineDocument,
 ): MachineDocument {
-  const { version, migrate, name } = definition;
+  const { version, migrate } = definition;
   if (document.version === version || document.status !== "active") return document;
-  const mismatch = (why: string, cause?: unknown): MillraceError =>
-    new MillraceError(
-      "machine-mismatch",
-      `The machine ${name} ${document.id} was stored by version ${document.version} of its chart, and this node has version ${version}: ${why}.`,
-      cause === undefined ? {} : { cause },
-    );
-  if (document.version > version) throw mismatch("it waits for a node that has the newer one");
-  if (migrate === undefined) throw mismatch("give defineMachine() a migrate function");
+  const refused = (why: string, cause?: unknown): MillraceError =>
+    mismatch(definition, document, why, cause);
+  requireNotNewer(definition, document);
+  if (migrate === undefined) throw refused("give defineMachine() a migrate function");
   let migrated: Pick<MachineDocument, "value" | "context">;
   try {
     const { value, context } = migrate(
@@ -270,23 +277,36 @@ export function ofThisVersion(
     );
     migrated = { value, context };
   } catch (error) {
-    throw mismatch(`its migrate function threw (${plainError(error).message})`, error);
+    throw refused(`its migrate function threw (${plainError(error).message})`, error);
   }
   const trouble = notPlain(migrated.value, "value") ?? notPlain(migrated.context, "context");
   if (trouble !== undefined)
-    throw mismatch(`its migrate function gives what can't be stored as JSON: ${trouble}`);
+    throw refused(`its migrate function gives what can't be stored as JSON: ${trouble}`);
   const { history: _gone, ...rest } = document;
   const moved = { ...rest, ...migrated, version };
   try {
     // Stored with its new version it would not be migrated again, however wrong it is.
     revive(definition, moved);
   } catch (error) {
-    throw mismatch(
+    throw refused(
       `its migrate function gives what the chart can't go on from (${plainError(error).message})`,
       error,
     );
   }
   return moved;
+}
+
+function mismatch(
+  { name, version }: MachineDefinition,
+  document: MachineDocument,
+  why: string,
+  cause?: unknown,
+): MillraceError {
+  return new MillraceError(
+    "machine-mismatch",
+    `The machine ${name} ${document.id} was stored by version ${document.version} of its chart, and this node has version ${version}: ${why}.`,
+    cause === undefined ? {} : { cause },
+  );
 }
 
 function plainError(thrown: unknown): RecordedError {

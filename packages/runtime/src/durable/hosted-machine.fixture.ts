@@ -60,6 +60,8 @@ export async function hosted(
   const refused: (string | undefined)[] = [];
   const time = { now: NOW };
   const ticks: { readonly data: Uint8Array; readonly at: number }[] = [];
+  /** Ends of jobs that the host itself tells its machine. */
+  const told: unknown[] = [];
   let take: ((message: InboxMessage) => Promise<void>) | undefined;
   const inbox = withOwn<Broker["inbox"]>(memory.inbox, {
     host: (_machine, options) => {
@@ -74,6 +76,7 @@ export async function hosted(
       if (isDown) return Promise.reject(new MillraceError("publish-timeout", "No answer."));
       return Promise.resolve();
     },
+    tell: (_of, data) => Promise.resolve(void told.push(data)),
     tick: (_of, data, at) => Promise.resolve(void ticks.push({ data, at })),
     has: () => Promise.resolve(false),
     next: () => Promise.resolve(undefined),
@@ -92,7 +95,7 @@ export async function hosted(
     ...{ data: Buffer.from(JSON.stringify({ type, ...fields })), eventId: `e-${sequence}` },
   });
   return {
-    ...{ accepted, refused, time, looks, ticks },
+    ...{ accepted, refused, time, looks, ticks, told },
     tick: (data: Uint8Array, sequence: number) => {
       const { eventId: _none, ...rest } = message("", sequence);
       return take?.({ ...rest, kind: "tick", data });

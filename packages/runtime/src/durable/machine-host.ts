@@ -20,6 +20,7 @@ import {
   recordError,
   refuseStart,
   refuseStep,
+  requireNotNewer,
   startMachine,
   stepMachine,
   type Stoppable,
@@ -158,6 +159,7 @@ export class MachineHost implements Stoppable {
       document !== undefined &&
       document.pending.length > 0 &&
       (document.cause === message.place || (await inbox.has(document.cause)));
+    if (mayBeUndone) requireNotNewer(this.#options.definition, document);
     const done = mayBeUndone ? await this.#carryOut(found, true) : found;
     this.#held.keep(done);
     return done;
