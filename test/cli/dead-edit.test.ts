@@ -101,6 +101,23 @@ describeEachServer("dead letters that are chosen and edited", (server) => {
     expect(none.json()).toMatchObject({ error: { code: "job-not-found" } });
   });
 
+  test.each<[string, unknown]>([
+    ["not a number", Number.NaN],
+    ["infinite", Number.NEGATIVE_INFINITY],
+    ["bytes", new Uint8Array(3)],
+    ["a time", new Date(5)],
+  ])("what is %s is in no editor, and stays where other fields change", async (_what, kept) => {
+    await client.enqueue(greet, { to: "nobody", kept } as never, { id: "e3" });
+    await settled("e3", "dead");
+    const opened = await run(["dead", "edit", "e3"], { env: { VISUAL: "", EDITOR: "true" } });
+    expect(opened).toMatchObject({ code: 2 });
+    expect(opened.err).toContain("--merge");
+    expect(await client.dead.list()).toHaveLength(1);
+    expect(await run(["dead", "edit", "e3", '{"to":"ada"}', "--merge"])).toMatchObject({ code: 0 });
+    await settled("e3", "succeeded");
+    expect(seen.at(-1)).toEqual({ to: "ada", kept });
+  });
+
   test("a filter chooses which letters are listed and retried", async () => {
     await client.enqueueMany(greet, [
       { input: { to: "nobody" }, id: "f1" },

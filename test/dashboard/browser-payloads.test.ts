@@ -1,4 +1,5 @@
-import { expect, test, vi } from "vitest";
+import { createNode, defineJob } from "millrace";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { eventually } from "../harness/deadline.ts";
 import { describeServer } from "../harness/servers.ts";
 import { violations } from "../harness/accessibility.ts";
@@ -67,6 +68,55 @@ describeInBrowser("payloads of the dashboard", (browserOf) => {
       expect(await violations(page)).toEqual([]);
       await page.getByRole("button", { name: "Show what is masked" }).click();
       await payload.getByText(KEY).waitFor();
+      expect(trouble).toEqual([]);
+    });
+
+    test("a dead job is edited as a whole only where JSON holds all of its payload", async () => {
+      const { client, connection, served } = await fleet(server);
+      const inputs: unknown[] = [];
+      const print = defineJob<unknown>({ name: "print", queue: "printer", retry: "none" });
+      const handled = print.handler(({ input }) => {
+        inputs.push(input);
+        if ((input as { readonly to: string }).to === "nobody") throw new Error("no such address");
+      });
+      const node = await createNode({ ...connection, jobs: [handled] });
+      onTestFinished(() => node.stop());
+      await node.start();
+      const kept = { pdf: new Uint8Array(17), at: new Date(5), score: Number.NaN };
+      await client.enqueue(print, { to: "nobody", ...kept }, { id: "native" });
+      await client.enqueue(print, { to: "nobody", n: 1 }, { id: "plain" });
+      await eventually(async () => (await client.dead.list({ queue: "printer" })).length === 2, {
+        ...{ withinMs: 60_000, describe: "both are dead" },
+      });
+      const { page, trouble } = await open(browserOf(), served.url);
+      const edit = page.getByRole("button", { name: "Edit and enqueue" });
+      const opened = async (id: string) => {
+        await page.goto(`${served.url}jobs/printer/${id}`);
+        await heading(page, `Job ${id}`);
+        await page.getByRole("button", { name: "Show what is masked" }).click();
+        await page.getByRole("button", { name: "Mask again" }).waitFor();
+        await edit.click();
+        return page.getByRole("dialog", { name: `Enqueue ${id} with another payload?` });
+      };
+      const dialog = await opened("native");
+      await dialog.getByText("it holds what JSON has no form for").waitFor();
+      const changes = dialog.getByLabel("What changes, as JSON");
+      expect(await changes.inputValue()).toBe("{}");
+      expect(await violations(page)).toEqual([]);
+      await changes.fill('{"to":"ada"}');
+      await dialog.getByRole("button", { name: "Edit and enqueue" }).click();
+      await eventually(() => inputs.length === 3, {
+        ...{ withinMs: 60_000, describe: "it runs again" },
+      });
+      expect(inputs.at(-1)).toEqual({ to: "ada", ...kept });
+      const whole = (await opened("plain")).getByLabel("The whole payload, as JSON");
+      expect(JSON.parse(await whole.inputValue())).toEqual({ to: "nobody", n: 1 });
+      await whole.fill('{"to":"ada"}');
+      await page.getByRole("dialog").getByRole("button", { name: "Edit and enqueue" }).click();
+      await eventually(() => inputs.length === 4, {
+        ...{ withinMs: 60_000, describe: "the other one runs again" },
+      });
+      expect(inputs.at(-1)).toEqual({ to: "ada" });
       expect(trouble).toEqual([]);
     });
   });

@@ -1,3 +1,4 @@
+import { defineJob } from "millrace";
 import type { DashboardUser } from "millrace/dashboard";
 import { describe, expect, test } from "vitest";
 import { claim } from "./claim.ts";
@@ -174,6 +175,34 @@ describe("another payload", () => {
     await post(EDIT, { merge: false, value: { n: 4 } });
     expect(await payload()).toMatchObject({ payload: { n: 4 } });
     expect(JSON.stringify(await payload())).not.toMatch(SECRETS);
+  });
+
+  test("that is merged keeps bytes, times and what no JSON has a form for", async () => {
+    const inputs: unknown[] = [];
+    const print = defineJob<unknown>({ name: "print", queue: "mail", retry: "none" });
+    const { get, post, t } = await scene({
+      user: () => ({ ...ADA, payloads: true }),
+      jobs: [
+        print.handler(({ input }) => {
+          inputs.push(input);
+          throw new Error("no such address");
+        }),
+      ],
+    });
+    const kept = { pdf: new Uint8Array(17), at: new Date(5), score: Number.NaN, n: 1 };
+    await t.enqueue(print, { to: "nobody", ...kept }, { id: "p-1" });
+    await t.enqueue(print, { to: "nobody", n: 1 }, { id: "p-2" });
+    await t.drain();
+    expect(await (await post("jobs/mail/p-1/reveal", {})).json()).toMatchObject({
+      ...{ payload: { to: "nobody", n: 1 }, payloadIsJson: false },
+    });
+    expect(await (await post("jobs/mail/p-2/reveal", {})).json()).toMatchObject({
+      ...{ payload: { to: "nobody", n: 1 }, payloadIsJson: true },
+    });
+    await post("jobs/mail/p-1/edit", { merge: true, value: { to: "ada" } });
+    await t.drain();
+    expect(inputs.at(-1)).toEqual({ to: "ada", ...kept });
+    expect(await get("jobs/mail/p-1")).toMatchObject({ state: "dead" });
   });
 
   test.each([

@@ -50,6 +50,7 @@ export {
   RUNTIME_VALUES,
   tooFarAhead,
 } from "./envelope/body-limits.ts";
+export { hasJsonForm, isPlainMap } from "./envelope/json-form.ts";
 export { scanJson } from "./envelope/json-scan.ts";
 export {
   type EncodeRules,

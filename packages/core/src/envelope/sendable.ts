@@ -1,4 +1,5 @@
 import { types } from "node:util";
+import { isPlain } from "./json-form.ts";
 import { TooLarge, TooManyValues } from "./measure-body.ts";
 import { fieldBesideEntries, hasMoreFields } from "./list-fields.ts";
 import { isWideInteger, pathOf, wideInteger } from "./value-path.ts";
@@ -222,12 +223,6 @@ function besideEntries(list: readonly unknown[]): string | undefined {
   return field === undefined
     ? undefined
     : `is a list with a field "${field.slice(0, 40)}" beside its entries, which would not arrive; send a plain object, or a copy of the list: [...list]`;
-}
-
-/** Also of another realm, as where a test runner has one of its own. */
-function isPlain(here: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(here);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function aNamed(here: object): string {

@@ -53,7 +53,7 @@ export function Masked({ reveal }: { readonly reveal: Reveal }): ReactElement {
       )}
       <p className="quiet">
         {isShown
-          ? "This is as it is stored. That you looked is in the audit."
+          ? "This is as it is stored, as far as JSON can show it. That you looked is in the audit."
           : mayLook
             ? "Secrets are masked. Each look at them is in the audit."
             : "Secrets are masked. Only who has the right to payloads can see them."}

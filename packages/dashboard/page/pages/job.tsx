@@ -1,7 +1,13 @@
 import type { ReactElement } from "react";
 import { Link } from "wouter";
 import { LIVE_STATES } from "../../src/fleet/live-states.ts";
-import type { CargoView, JobView, LetterView, RefView } from "../../src/api/views/views.ts";
+import type {
+  CargoView,
+  JobView,
+  LetterView,
+  RefView,
+  RevealedView,
+} from "../../src/api/views/views.ts";
 import { Action } from "../actions/action.tsx";
 import { jobAddress, queueAddress } from "../words/addresses.ts";
 import { After, Answer, Page } from "../questions/answer.tsx";
@@ -32,9 +38,7 @@ export function JobPage({ queue, id }: RefView): ReactElement {
     <Page
       title={`Job ${id}`}
       actions={
-        job.data === undefined ? undefined : (
-          <JobActions job={job.data} payload={reveal.data?.payload} />
-        )
+        job.data === undefined ? undefined : <JobActions job={job.data} revealed={reveal.data} />
       }
     >
       <Answer of={job}>
@@ -46,11 +50,10 @@ export function JobPage({ queue, id }: RefView): ReactElement {
 
 function JobActions({
   job: { id, queue, state, attempts, letter },
-  payload,
+  revealed,
 }: {
   readonly job: JobView;
-  /** As it is stored, where that was looked at. */
-  readonly payload: unknown;
+  readonly revealed: RevealedView | undefined;
 }): ReactElement {
   const body = { filter: { queue, id } };
   return (
@@ -86,7 +89,7 @@ function JobActions({
           >
             <p>It is enqueued with the same payload and with its attempts at zero.</p>
           </Action>
-          <Edit queue={queue} id={id} payload={payload} />
+          <Edit letter={letter} revealed={revealed} />
           <Action
             label="Discard"
             danger
@@ -106,9 +109,20 @@ function JobActions({
   );
 }
 
-/** Who has not seen the payload says what changes: what is masked would be stored so. */
-function Edit({ queue, id, payload }: RefView & { readonly payload: unknown }): ReactElement {
-  const isWhole = payload !== undefined;
+/**
+ * Who has not seen the payload says what changes: what is masked would be stored so. The same holds
+ * for what JSON has no form for: the text that stands for it would be stored.
+ */
+function Edit({
+  letter: { queue, id, unreadable },
+  revealed: { payload, payloadIsJson } = {},
+}: {
+  readonly letter: LetterView;
+  /** As it is stored, where that was looked at. */
+  readonly revealed: RevealedView | undefined;
+}): ReactElement {
+  const isSeen = payload !== undefined;
+  const isWhole = unreadable !== undefined || (isSeen && payloadIsJson === true);
   return (
     <Action
       // What it begins with is another once the payload was looked at.
@@ -118,7 +132,7 @@ function Edit({ queue, id, payload }: RefView & { readonly payload: unknown }): 
       path={pathOf("jobs", queue, id, "edit")}
       body={{ merge: !isWhole }}
       asksValue={isWhole ? "The whole payload, as JSON" : "What changes, as JSON"}
-      valueAtFirst={isWhole ? JSON.stringify(payload, undefined, 2) : "{}"}
+      valueAtFirst={isWhole ? (isSeen ? JSON.stringify(payload, undefined, 2) : "") : "{}"}
       done={() => `${id} was enqueued with another payload.`}
     >
       <p>
@@ -128,6 +142,12 @@ function Edit({ queue, id, payload }: RefView & { readonly payload: unknown }): 
         The attempts begin at zero, and the letter is removed. This can&rsquo;t be undone: what is
         replaced of the payload is gone.
       </p>
+      {isSeen && !isWhole ? (
+        <p>
+          The payload can&rsquo;t be edited as a whole here, because it holds what JSON has no form
+          for: bytes, dates, or numbers such as NaN. What you don&rsquo;t name stays as it is.
+        </p>
+      ) : null}
     </Action>
   );
 }

@@ -1,7 +1,7 @@
 import { auditOutcomeText, MillraceError, type StoredDeadLetter } from "@millrace/core";
 import { shownError, shownFilter, type ShowValue } from "@millrace/telemetry/masking";
 import type { Reading } from "./reading.ts";
-import type { Fleet, FleetSample, RecordedState } from "../fleet/fleet.ts";
+import type { Fleet, FleetJob, FleetSample, RecordedState } from "../fleet/fleet.ts";
 import type { FleetAuditRecord } from "../fleet/fleet-audit.ts";
 import type { LiveState } from "../fleet/live-states.ts";
 import type { FleetSchedule } from "../fleet/fleet-schedules.ts";
@@ -133,8 +133,18 @@ export async function job(
   queue: string,
   id: string,
 ): Promise<JobView> {
+  const { found, letter } = await storedJob(fleet, queue, id);
+  return shown.jobView(found, letter, show);
+}
+
+/** A job, with its letter where it is dead. */
+export async function storedJob(
+  fleet: Fleet,
+  queue: string,
+  id: string,
+): Promise<{ readonly found: FleetJob; readonly letter: StoredDeadLetter | undefined }> {
   const found = await fleet.jobs.get(id, { queue, payload: true });
-  return shown.jobView(found, await letterOf(fleet, found), show);
+  return { found, letter: await letterOf(fleet, found) };
 }
 
 async function letterOf(

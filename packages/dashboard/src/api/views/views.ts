@@ -301,6 +301,8 @@ export interface CountView {
 /** What is masked elsewhere, as it is stored; what there is none of is left out. */
 export interface RevealedView {
   readonly payload?: unknown;
+  /** Of a dead job: whether JSON holds all of its payload, so that what is shown may be stored. */
+  readonly payloadIsJson?: boolean;
   readonly headers?: unknown;
   readonly result?: unknown;
   readonly context?: unknown;

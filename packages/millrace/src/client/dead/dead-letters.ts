@@ -20,8 +20,7 @@ import { discardLetter } from "./dead-discard.ts";
 import { groupLetters } from "./dead-groups.ts";
 import { type DeadLetterFilter, letterTest, lettersOfId, matching } from "./dead-matching.ts";
 import { editedEnvelope, revivedEnvelope } from "./dead-retry.ts";
-import { mergePatch } from "./merge-patch.ts";
-import { oldPayload } from "./old-payload.ts";
+import { mergedPayload } from "./old-payload.ts";
 import { letterGone, manyReviver, reviveEdited } from "./dead-revive.ts";
 import { alone, among, type CallLimits, LIMITS, type LimitsPlaces } from "../call-limits.ts";
 
@@ -68,12 +67,12 @@ export interface DeadLetters {
    * Gives the newest letter of a job a new life with another payload, and removes the letter. What
    * could not be read as a job may be mended so, where the letter knows the job's name. With
    * `merge`, `payload` holds only what changes: its keys replace the old ones, and null takes one
-   * away (RFC 7396).
+   * away (RFC 7396). The rest stays as it is, bytes and dates too.
    *
    * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then), `invalid-envelope`
    *   (there is no name), `unique-conflict`, `payload-too-large`, `invalid-payload` (to be merged
-   *   with what JSON has no form for), `already-retried` (its job has its new life, with the old
-   *   payload), `already-ended` (it has ended well by another of its runs); the letter stays
+   *   with what has no fields, or can't be read), `already-retried` (its job has its new life, with
+   *   the old payload), `already-ended` (it has ended well by another of its runs); the letter stays
    * @example
    * await millrace.dead.edit("order-7", { to: "ada@example.com" }, { merge: true });
    */
@@ -164,10 +163,10 @@ export function deadLetters(broker: Broker, clock: Clock, mask: Mask): DeadLette
       refuseUnknown(options, EDIT_NAMES, "dead.edit()");
       const { merge = false, queue } = options;
       const letter = await show(id, queue === undefined ? {} : { queue });
-      const payload = merge ? mergePatch(oldPayload(letter), given) : given;
+      const payload = merge ? mergedPayload(letter, given, broker) : given;
       const server = await serverClock(broker, clock);
       const edited = editedEnvelope(letter, payload, server.now(), broker);
-      await reviveEdited(host, letter, edited);
+      await reviveEdited(host, letter, edited, { exact: !merge });
       return { id: letter.id, queue: letter.queue };
     },
     async retry(filter, limits = {}) {

@@ -5,6 +5,7 @@ import {
   CANCELLATIONS_BUCKET,
   decodeBody,
   encodeMsgpack,
+  type EncodeRules,
   type Envelope,
   MillraceError,
   type StoredDeadLetter,
@@ -68,6 +69,7 @@ export async function manyReviver(host: LetterHost): Promise<Revive> {
  * The same with another payload. Where the life has begun already, with what the letter holds, the
  * payload would be nowhere: then the letter stays. So it does where its job has ended well.
  *
+ * @param exact false where parts of the payload are as they were read
  * @throws MillraceError `already-retried`; `already-ended`; `job-not-found` where the letter is
  *   gone
  */
@@ -75,10 +77,11 @@ export async function reviveEdited(
   host: LetterHost,
   letter: StoredDeadLetter,
   edited: Envelope,
+  { exact }: Pick<EncodeRules, "exact">,
 ): Promise<void> {
   const { broker } = host;
   // As a producer's, it is refused where a node could not read it.
-  const rules = { maxValues: broker.maxValues, exact: true, wellFormed: true } as const;
+  const rules = { maxValues: broker.maxValues, exact, wellFormed: true } as const;
   const payload = decodeBody(encodeMsgpack(edited.payload, rules), undefined, broker.maxValues);
   const hasAnother = async (): Promise<boolean | undefined> => {
     const waiting = await waitingLife(broker, edited);

@@ -1,6 +1,6 @@
-import { defined, MillraceError, type StoredDeadLetter } from "@millrace/core";
+import { type Broker, defined, MillraceError, type StoredDeadLetter } from "@millrace/core";
 import { audited } from "../../../client/audit.ts";
-import { oldPayload } from "../../../client/dead/old-payload.ts";
+import { oldPayloadAsJson } from "../../../client/dead/old-payload.ts";
 import { flag, text } from "../../../config/field-kinds.ts";
 import { command, type CommandCall } from "../../command.ts";
 import { editText } from "../../edit-text.ts";
@@ -41,7 +41,7 @@ export const deadEdit = command({
     const where = queue === undefined ? {} : { queue };
     return withTracedClient(call.config, call.io, async (client, publishedTrace) => {
       const letter = await client.dead.show(id, where);
-      const payload = await newPayload(call, letter, source);
+      const payload = await newPayload(call, { letter, limits: client.broker }, source);
       if (payload === UNCHANGED)
         return {
           json: { edited: [] },
@@ -69,11 +69,14 @@ const UNCHANGED = Symbol("unchanged");
 
 async function newPayload(
   { io }: CommandCall<typeof flags>,
-  letter: StoredDeadLetter,
+  {
+    letter,
+    limits,
+  }: { readonly letter: StoredDeadLetter; readonly limits: Pick<Broker, "maxValues"> },
   source: string | undefined,
 ): Promise<unknown> {
   if (source !== undefined) return parsePayload(await payloadText(source, io));
-  const old = `${jsonText(oldPayload(letter), 2)}\n`;
+  const old = `${jsonText(oldPayloadAsJson(letter, limits), 2)}\n`;
   const edited = await editText(io, old, `${letter.id}.json`);
   return edited === old ? UNCHANGED : parsePayload(edited);
 }
