@@ -1,14 +1,17 @@
 import type { DatabaseSync } from "node:sqlite";
-import { defineJob, encodeMsgpack, MillraceError } from "@millrace/core";
-import { beforeEach, expect, test } from "vitest";
+import { type Broker, defineJob, encodeMsgpack, MillraceError } from "@millrace/core";
+import { beforeEach, expect, test, vi } from "vitest";
 import { sqliteTransaction } from "../database/adapters.ts";
 import type { OutboxStore, SetAside } from "../store/outbox-store.ts";
 import { createSyncOutbox } from "../writer/sync-outbox.ts";
+import { replaced } from "./killer.fixture.ts";
 import { type RelayScene, relayScene, type SceneRelay } from "./relay-scene.fixture.ts";
+import { startRelay } from "./relay.ts";
 
 const mail = defineJob<null>({ name: "mail.send", queue: "mail" });
 const other = defineJob<null>({ name: "other.send", queue: "other" });
 const outbox = createSyncOutbox(sqliteTransaction);
+const LONG = { timeout: 60_000, interval: 5 };
 
 let scene: RelayScene;
 let database: DatabaseSync;
@@ -58,6 +61,93 @@ test("a database that is away is no queue's trouble", async () => {
   const { relay, round } = relayOn({ ...store, claim: away, note: away });
   await expect(round()).rejects.toMatchObject({ code: "outbox-failed", message: "It is away." });
   expect(relay.waiting()).toEqual([]);
+});
+
+/** A broker that says nothing of the mark of `mail` until it is let go on. */
+function silentOnMail() {
+  const silence = Promise.withResolvers<void>();
+  const { marks } = scene.broker;
+  const read: typeof marks.read = async (queue, name) => {
+    if (queue === "mail") await silence.promise;
+    return marks.read(queue, name);
+  };
+  const broker = replaced<Broker, "marks">(scene.broker, "marks", replaced(marks, "read", read));
+  return { broker, speak: silence.resolve };
+}
+
+/** A round that does not wait for all it has begun. */
+async function roundOf({ round }: SceneRelay): Promise<number> {
+  const moved = round();
+  await scene.clock.advance("1s");
+  return moved;
+}
+
+test("a queue of which the server says nothing holds up no other, and is published once it does", async () => {
+  const { broker, speak } = silentOnMail();
+  const of = scene.relayOn({ broker });
+  outbox(database).enqueue(mail, null, { id: "m1" });
+  expect(await roundOf(of)).toBe(0);
+  outbox(database).enqueue(other, null, { id: "o1" });
+  // No round waits for it twice, nor works on it beside itself.
+  expect(await of.round()).toBe(1);
+  expect(await scene.queued("other")).toEqual(["o1"]);
+  expect(of.relay.waiting()).toEqual([]);
+  await scene.clock.advance("1m");
+  expect(of.relay.waiting()).toEqual([
+    { queue: "mail", reason: "The relay has been at work on its rows for 61 s." },
+  ]);
+  speak();
+  await of.relay.ended();
+  expect(of.relay.waiting()).toEqual([]);
+  expect(await of.round()).toBe(1);
+  expect(await scene.queued("mail")).toEqual(["m1"]);
+});
+
+test("what a database says too late for a round is raised in the next", async () => {
+  const silence = Promise.withResolvers<never>();
+  const away = () => Promise.reject(new MillraceError("outbox-failed", "It is away."));
+  const of = relayOn({ ...store, claim: () => silence.promise, note: away });
+  outbox(database).enqueue(mail, null, { id: "m1" });
+  expect(await roundOf(of)).toBe(0);
+  silence.reject(new MillraceError("outbox-failed", "It has gone away."));
+  await of.relay.ended();
+  await expect(of.round()).rejects.toMatchObject({ message: "It has gone away." });
+});
+
+test.each([1_000, 3_600_000])(
+  "a relay that looks every %d ms is alive while it waits for one queue, and comes back to it",
+  async (pollMs) => {
+    const { broker, speak } = silentOnMail();
+    const { clock } = scene;
+    const relay = await startRelay({ broker, store, clock, pollMs });
+    outbox(database).enqueue(mail, null, { id: "m1" });
+    relay.wake();
+    await clock.advance("1s");
+    outbox(database).enqueue(mail, null, { id: "m2" });
+    outbox(database).enqueue(other, null, { id: "o1" });
+    relay.wake();
+    await vi.waitFor(async () => expect(await scene.queued("other")).toEqual(["o1"]), LONG);
+    await clock.advance("10m");
+    expect(relay.health()).toMatchObject({ live: true, ready: true });
+    expect(relay.health().waiting).toMatchObject([{ queue: "mail" }]);
+    speak();
+    await vi.waitFor(async () => expect(await scene.queued("mail")).toEqual(["m1", "m2"]), LONG);
+    await relay.stop();
+  },
+);
+
+test("a relay that stops waits for what is under way", async () => {
+  const { broker, speak } = silentOnMail();
+  const { clock } = scene;
+  outbox(database).enqueue(mail, null, { id: "m1" });
+  const relay = await startRelay({ broker, store, clock });
+  await clock.advance("1s");
+  let hasStopped = false;
+  const stopping = relay.stop().then(() => (hasStopped = true));
+  await clock.advance("1s");
+  expect(hasStopped).toBe(false);
+  speak();
+  await stopping;
 });
 
 /** The envelope of a job whose payload has this key, over a number that is wider than a node's. */

@@ -137,8 +137,10 @@ test("a relay that stood still since it read its claim looks whether the jobs ar
       return settings;
     }),
   );
-  const relay = { broker: slow, store, clock, logger: silentLogger, metrics: noMetrics, limits };
-  await new QueueRelay(relay).round(() => false);
+  const options = { broker: slow, store, clock, logger: silentLogger, metrics: noMetrics, limits };
+  const relay = new QueueRelay(options);
+  await relay.round(() => false);
+  await relay.ended();
   expect((await broker.listWaiting("mail")).map(({ envelope: { id } }) => id)).toEqual(["a"]);
   expect(await store.status()).toMatchObject([{ waiting: 0 }]);
   await close();

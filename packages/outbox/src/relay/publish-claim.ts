@@ -5,7 +5,6 @@ import {
   MillraceError,
   type PreparedJob,
   sendJobs,
-  wasEnqueued,
 } from "@millrace/core";
 import { isRefusedForGood } from "../store/outbox-error.ts";
 import type { Claim, OutboxStore, SetAside } from "../store/outbox-store.ts";
@@ -20,6 +19,7 @@ import {
   requireGivenBack,
 } from "./claim-item.ts";
 import { type ClaimMark, type MarkedClaim, publishMarked } from "./publish-marked.ts";
+import { enqueuedBefore } from "./enqueued-before.ts";
 import { leaveBatches } from "./leave-batches.ts";
 import { openBatch, takeBatchBack } from "./open-batch.ts";
 import { type BatchInRow, readBatchRow } from "../rows/batch-row.ts";
@@ -189,7 +189,7 @@ async function notStoredBefore(
   const windowMs = await dedupeWindowOf(broker, queue);
   // The queue may have forgotten the ids of an earlier try. Half its window: a try takes a while.
   const isOld = ageMs() > windowMs / 2;
-  return isOld ? notStored(broker, items, windowMs + ageMs()) : items;
+  return isOld ? notStored(broker, queue, items, windowMs + ageMs()) : items;
 }
 
 /**
@@ -200,13 +200,12 @@ async function notStoredBefore(
  */
 async function notStored(
   broker: Broker,
+  queue: string,
   items: readonly ClaimItem[],
   rememberedMs: number,
 ): Promise<readonly ClaimItem[]> {
   const droppedSince = (await broker.serverNow()) - rememberedMs;
   const traits = { waiting: () => true, recorded: () => true, droppedSince };
-  const left: ClaimItem[] = [];
-  for (const item of items)
-    if (!(await wasEnqueued(broker, item.job.envelope, traits))) left.push(item);
-  return left;
+  const before = await enqueuedBefore(broker, queue, items, traits);
+  return items.filter((item) => !before.has(item));
 }

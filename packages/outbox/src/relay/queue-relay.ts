@@ -10,6 +10,7 @@ import {
 } from "@millrace/core";
 import type { Claim, ClaimLimits, OutboxStore, SetAside } from "../store/outbox-store.ts";
 import { type QueueStore, tellingStore } from "../store/telling-store.ts";
+import { Drains } from "./drains.ts";
 import { isLine } from "../rows/message-row.ts";
 import { publishClaim } from "./publish-claim.ts";
 import { hasNotices, publishMessages } from "./publish-messages.ts";
@@ -21,6 +22,8 @@ export interface QueueRelayOptions {
   readonly logger: Logger;
   readonly metrics: MetricsCollector;
   readonly limits: ClaimLimits;
+  /** Told that another round has something to do: work has ended for which the last did not wait. */
+  readonly onLate?: () => void;
 }
 
 /** A queue whose rows could not be published. */
@@ -42,6 +45,10 @@ interface Relayed {
 const SHOWN_IDS = 10;
 /** In a round, so that a long backlog of one queue does not keep a new one waiting. */
 const CLAIMS_A_ROUND = 20;
+/** The same where claims take long. */
+const TURN_MS = 1_000;
+/** After that people are told of a queue on which work gets on with nothing. */
+const STUCK_MS = 60_000;
 const RETRY_MS = 1_000;
 const MOST_RETRY_MS = 10_000;
 /** The first node of a queue makes it, and a deployment may start its nodes last. */
@@ -50,10 +57,12 @@ const MISSING_MS = 3_600_000;
 const SENDING_MS = 10_000;
 
 /**
- * Publishes the rows of each queue, in their order. A queue that fails holds up no other.
+ * Publishes the rows of each queue, in their order. A queue that fails holds up no other, nor does
+ * one of which the server, or the database, says nothing for long.
  */
 export class QueueRelay {
   readonly #options: Omit<QueueRelayOptions, "store"> & { readonly store: QueueStore };
+  readonly #drains: Drains;
   readonly #markNames = new Map<string, string>();
   /** The mark of each queue, where it was this relay that stored it last, as far as it knows. */
   readonly #stored = new Map<string, Mark>();
@@ -67,60 +76,83 @@ export class QueueRelay {
 
   constructor(options: QueueRelayOptions) {
     this.#options = { ...options, store: tellingStore(options.store) };
+    this.#drains = new Drains(options.clock, options.onLate ?? (() => {}));
   }
 
   /**
-   * Publishes what there is.
+   * Publishes what there is. A queue that takes long is left to go on beside the next rounds, and
+   * what comes of it counts for them.
    *
-   * @returns how many rows it took from the outbox
+   * @returns how many rows were taken from the outbox since the last round
    * @throws MillraceError `outbox-failed`
    */
   async round(isStopped: () => boolean): Promise<number> {
-    const likely = this.#lately === undefined ? [] : [this.#lately];
-    const [listed, first] = await Promise.allSettled([
-      this.#options.store.queues(),
-      this.#drainAll(likely, isStopped),
-    ]);
-    const queues = valueOf(listed);
-    const others = queues.filter((queue) => !likely.includes(queue));
-    await this.#forget(queues);
-    // They are not to wait for the one that is looked at first.
-    const [rest] = await Promise.allSettled([this.#drainAll(others, isStopped)]);
-    return valueOf(first) + valueOf(rest);
+    const likely = this.#lately;
+    if (likely !== undefined) this.#begin(likely, isStopped);
+    const [listed] = await Promise.allSettled([this.#beginOthers(likely, isStopped)]);
+    const [moved] = await Promise.allSettled([this.#drains.round()]);
+    valueOf(listed);
+    return valueOf(moved);
   }
 
-  /** All of them are over by then: none goes on beside the next round. */
-  async #drainAll(queues: readonly string[], isStopped: () => boolean): Promise<number> {
-    const drains = await Promise.allSettled(queues.map((queue) => this.#drain(queue, isStopped)));
-    return drains.map(valueOf).reduce((sum, moved) => sum + moved, 0);
+  /** Waits until nothing that rounds have begun is under way. */
+  ended(): Promise<void> {
+    return this.#drains.ended();
   }
 
-  /** Rows that waited were published by another relay, or taken away. */
-  async #forget(queues: readonly string[]): Promise<void> {
-    for (const queue of this.#troubles.keys()) {
-      if (queues.includes(queue)) continue;
+  async #beginOthers(likely: string | undefined, isStopped: () => boolean): Promise<void> {
+    const troubles = new Map(this.#troubles);
+    const queues = await this.#options.store.queues();
+    await this.#forget(troubles, queues);
+    for (const queue of queues) if (queue !== likely) this.#begin(queue, isStopped);
+  }
+
+  #begin(queue: string, isStopped: () => boolean): void {
+    this.#drains.begin(queue, (onStep) => this.#drain(queue, isStopped, onStep));
+  }
+
+  /**
+   * Rows that waited were published by another relay, or taken away.
+   *
+   * @param troubles as they were before it was asked which queues have rows
+   */
+  async #forget(troubles: ReadonlyMap<string, Trouble>, queues: readonly string[]): Promise<void> {
+    for (const [queue, trouble] of troubles) {
+      if (this.#troubles.get(queue) !== trouble || queues.includes(queue)) continue;
       this.#troubles.delete(queue);
       this.#missingSince.delete(queue);
       await this.#options.store.note(queue, undefined);
     }
   }
 
-  /** Queues whose rows could not be published at the last try, and why. */
+  /** Queues whose rows could not be published at the last try, or are not yet, and why. */
   waiting(): readonly { readonly queue: string; readonly reason: string }[] {
-    return [...this.#troubles].map(([queue, { message }]) => ({ queue, reason: message }));
+    const stuck = this.#drains.stuck(STUCK_MS).filter(({ queue }) => !this.#troubles.has(queue));
+    return [
+      ...[...this.#troubles].map(([queue, { message }]) => ({ queue, reason: message })),
+      ...stuck.map(({ queue, forMs }) => ({
+        queue,
+        reason: `The relay has been at work on its rows for ${Math.round(forMs / 1_000)} s.`,
+      })),
+    ];
   }
 
-  async #drain(queue: string, isStopped: () => boolean): Promise<number> {
+  async #drain(queue: string, isStopped: () => boolean, onStep: () => void): Promise<number> {
+    const { clock } = this.#options;
     const trouble = this.#troubles.get(queue);
-    if (trouble !== undefined && trouble.againAt > this.#options.clock.monotonic()) return 0;
+    const begunAt = clock.monotonic();
+    if (trouble !== undefined && trouble.againAt > begunAt) return 0;
+    const isOver = (claims: number): boolean =>
+      claims >= CLAIMS_A_ROUND || clock.monotonic() - begunAt >= TURN_MS || isStopped();
     let [moved, published] = [0, 0];
     try {
-      for (let claims = 0; claims < CLAIMS_A_ROUND && !isStopped(); claims += 1) {
+      for (let claims = 0; !isOver(claims); claims += 1) {
         const relayed = await this.#relayClaim(queue);
         if (relayed === undefined) break;
         moved += relayed.rows;
         published += relayed.published;
         this.#lately = queue;
+        onStep();
       }
     } catch (error) {
       await this.#note(queue, error, trouble?.failures ?? 0);

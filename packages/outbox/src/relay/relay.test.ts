@@ -221,29 +221,27 @@ describe("the relay, on SQLite and a broker in memory", () => {
     expect(await store.status()).toMatchObject([{ setAside: 3 }]);
   });
 
-  test("a queue that is missing or full keeps its rows, says why, and holds up no other", async () => {
+  test.each([
+    ["missing", "queue-not-found", undefined],
+    ["full", "queue-full", { maxJobs: 1 }],
+  ])("a queue that is %s keeps its rows, says why, and holds up no other", async (_, code, is) => {
     const away = defineJob<null>({ name: "away", queue: "away" });
-    outbox(database).enqueue(away, null);
+    if (is !== undefined) await broker.queues.ensure("away", is);
+    outbox(database).enqueueMany(away, [{ input: null }, { input: null }]);
     outbox(database).enqueue(mail, { to: "a" });
     const clock = new SimulatedClock();
-    const relay = new QueueRelay({
-      broker,
-      store,
-      clock,
-      logger: silentLogger,
-      metrics: noMetrics,
-      limits,
-    });
+    const other = { clock, logger: silentLogger, metrics: noMetrics, limits };
+    const relay = new QueueRelay({ broker, store, ...other });
     expect(await relay.round(() => false)).toBe(1);
     const [status] = await store.status();
-    expect(status).toMatchObject({ queue: "away", waiting: 1 });
-    expect(status?.trouble?.message).toMatch(/^queue-not-found: /);
-    await broker.queues.ensure("away");
+    expect(status).toMatchObject({ queue: "away", waiting: 2 });
+    expect(status?.trouble?.message.split(": ")[0]).toBe(code);
+    await broker.queues.ensure("away", { maxJobs: null });
     expect(await relay.round(() => false)).toBe(0);
     await clock.advance(60_000);
-    expect(await relay.round(() => false)).toBe(1);
+    expect(await relay.round(() => false)).toBe(2);
     expect((await store.status())[0]).not.toHaveProperty("trouble");
-    expect(await queued("away")).toHaveLength(1);
+    expect(await queued("away")).toHaveLength(2);
   });
 
   test("rows that waited and were taken away trouble nobody", async () => {

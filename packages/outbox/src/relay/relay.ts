@@ -145,7 +145,8 @@ class RunningRelay implements Relay {
     this.#alarm = new Alarm(clock);
     this.#activeAt = clock.monotonic();
     const limits = { rows: options.batchRows, bytes: BATCH_BYTES };
-    this.#queues = new QueueRelay({ broker, store, clock, logger, metrics, limits });
+    const onLate = (): void => this.#alarm.ring();
+    this.#queues = new QueueRelay({ broker, store, clock, logger, metrics, limits, onLate });
     this.#metrics = metrics;
   }
 
@@ -176,6 +177,7 @@ class RunningRelay implements Relay {
     this.#untell?.();
     await this.#listening?.stop();
     await this.#running;
+    await this.#queues.ended();
     await this.#sweeps.stop();
     await this.#store.close();
   }
