@@ -89,7 +89,7 @@ function JobActions({
           >
             <p>It is enqueued with the same payload and with its attempts at zero.</p>
           </Action>
-          <Edit letter={letter} revealed={revealed} />
+          <Edit queue={queue} id={id} revealed={revealed} />
           <Action
             label="Discard"
             danger
@@ -114,15 +114,15 @@ function JobActions({
  * for what JSON has no form for: the text that stands for it would be stored.
  */
 function Edit({
-  letter: { queue, id, unreadable },
+  queue,
+  id,
   revealed: { payload, payloadIsJson } = {},
-}: {
-  readonly letter: LetterView;
+}: RefView & {
   /** As it is stored, where that was looked at. */
   readonly revealed: RevealedView | undefined;
 }): ReactElement {
   const isSeen = payload !== undefined;
-  const isWhole = unreadable !== undefined || (isSeen && payloadIsJson === true);
+  const isWhole = isSeen && payloadIsJson === true;
   return (
     <Action
       // What it begins with is another once the payload was looked at.
@@ -132,7 +132,7 @@ function Edit({
       path={pathOf("jobs", queue, id, "edit")}
       body={{ merge: !isWhole }}
       asksValue={isWhole ? "The whole payload, as JSON" : "What changes, as JSON"}
-      valueAtFirst={isWhole ? (isSeen ? JSON.stringify(payload, undefined, 2) : "") : "{}"}
+      valueAtFirst={isWhole ? JSON.stringify(payload, undefined, 2) : "{}"}
       done={() => `${id} was enqueued with another payload.`}
     >
       <p>
