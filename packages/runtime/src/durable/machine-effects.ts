@@ -122,6 +122,9 @@ export class MachineEffects {
    * A queue forgets ids: where it may have been enqueued long ago, it is looked for. Otherwise it
    * is not: its id was made for it, and another job that bears it is not this one. A host that
    * stood still since it wrote leaves it to whoever went on with the machine.
+   *
+   * Its queue is the one that stands in the document, where it is cancelled too: the definition may
+   * have had another since.
    */
   async #enqueue(shelved: Shelved, effect: Of<"enqueue">, again: boolean): Promise<void> {
     const { document } = shelved;
@@ -132,10 +135,10 @@ export class MachineEffects {
     try {
       if (job === undefined)
         throw new MillraceError("invalid-option", `The chart has no actor ${effect.src} any more.`);
-      const { queue } = job;
+      const { queue } = document.children[effect.actor] ?? job;
       const mayBeThere = again || (await this.#isForgotten(document, queue));
       if (mayBeThere && (await wasEnqueuedSince(broker, { id, queue }, document.changedAt))) return;
-      const enqueued = await producer.enqueue(job, effect.input, { id, once: false });
+      const enqueued = await producer.enqueue({ ...job, queue }, effect.input, { id, once: false });
       if (enqueued.id === id) return;
       await this.#refuse(
         document,
