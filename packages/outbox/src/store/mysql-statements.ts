@@ -72,6 +72,13 @@ export const SET_ASIDE = `
 SELECT seq, id, queue, reason, detail, headers, ${NOW} - set_aside_at AS age
 FROM millrace_outbox WHERE set_aside_at IS NOT NULL ORDER BY seq LIMIT ?`;
 
+/** Held until the end of the transaction: whoever claims rows meanwhile reads them after it. */
+export const LOCK_CLAIMS = `
+SELECT queue, claim, seqs FROM millrace_outbox_claim
+WHERE ? IS NULL OR queue = ? ORDER BY queue FOR UPDATE`;
+export const LOCK_ASIDE = `
+SELECT seq FROM millrace_outbox
+WHERE set_aside_at IS NOT NULL AND (? IS NULL OR queue = ?) FOR UPDATE`;
 export const RETRY = `
 UPDATE millrace_outbox SET set_aside_at = NULL, reason = NULL, detail = NULL
 WHERE set_aside_at IS NOT NULL AND (? IS NULL OR queue = ?)`;

@@ -86,7 +86,7 @@ export function mysqlOutbox(options: MysqlOutboxOptions): OutboxStore {
       void (await change(sql.NOTE, [trouble ?? null, trouble ?? null, queue])),
     status: async () => (await run(sql.STATUS)).map(asStatus),
     listSetAside: async (limit) => (await run(sql.SET_ASIDE, [limit])).map(asSetAside),
-    retry: (queue) => change(sql.RETRY, [queue ?? null, queue ?? null]),
+    retry: (queue) => atomically((via) => retryRows(via, queue)),
     batches: async ({ olderThanMs, after = "", limit }) =>
       (await run(sql.BATCHES, [olderThanMs, after, limit])).map(({ id }) => String(id)),
     forgetBatches: async (ids) => {
@@ -120,6 +120,23 @@ async function setAsideRows(via: Via, { queue, id }: ClaimKey, aside: Aside): Pr
 
 async function putAside(via: Via, aside: Aside): Promise<void> {
   for (const { seq, reason, detail } of aside) await changed(via, sql.ASIDE, [reason, detail, seq]);
+}
+
+/**
+ * An open claim may name a row that was set aside before it was made: its list was read earlier.
+ * Such a row goes out of the claim, whose mark says of each row that it names whether it is
+ * published.
+ */
+async function retryRows(via: Via, queue: string | undefined): Promise<number> {
+  const of = [queue ?? null, queue ?? null];
+  const claims = await rows(via, sql.LOCK_CLAIMS, of);
+  const back = new Set((await rows(via, sql.LOCK_ASIDE, of)).map(({ seq }) => Number(seq)));
+  for (const { queue: name, claim: id, seqs } of claims) {
+    const named = seqs === null ? [] : seqsOf(seqs);
+    const left = named.filter((seq) => !back.has(seq));
+    if (left.length < named.length) await keep(via, String(name), String(id), left);
+  }
+  return changed(via, sql.RETRY, of);
 }
 
 async function replaceRow(

@@ -149,7 +149,8 @@ export interface OutboxStore {
   /** The oldest first. */
   listSetAside(limit: number): Promise<readonly SetAsideRow[]>;
   /**
-   * Lets rows that were set aside be published.
+   * Lets rows that were set aside be published, and takes them out of any open claim that names
+   * them.
    *
    * @param queue default: every queue's
    * @returns how many

@@ -140,11 +140,32 @@ SELECT seq::float8 AS seq, id, queue, reason, detail, headers::text AS headers,
   (extract(epoch FROM clock_timestamp() - set_aside_at) * 1000)::float8 AS age
 FROM millrace_outbox WHERE set_aside_at IS NOT NULL ORDER BY seq LIMIT $1`;
 
-/** Wakes the relays, as a new row does. */
-export const RETRY = `
+/**
+ * Held until the end of the transaction: whoever claims rows meanwhile reads them after it.
+ *
+ * @param queue SQL; `NULL` for every queue
+ */
+export const lockClaims = (queue: string): string => `
+SELECT 1 FROM millrace_outbox_claim
+WHERE ${queue}::text IS NULL OR queue = ${queue} ORDER BY queue FOR UPDATE`;
+
+/**
+ * Wakes the relays, as a new row does. An open claim may name a row that was set aside before it
+ * was made: its list was read earlier. Such a row goes out of the claim, whose mark says of each
+ * row that it names whether it is published.
+ *
+ * @param queue as of `lockClaims`, a statement before this one: else a claim is missed that is made
+ *   at the same time
+ */
+export const retry = (queue: string): string => `
 WITH back AS (
   UPDATE millrace_outbox SET set_aside_at = NULL, reason = NULL, detail = NULL
-  WHERE set_aside_at IS NOT NULL AND ($1::text IS NULL OR queue = $1) RETURNING seq
+  WHERE set_aside_at IS NOT NULL AND (${queue}::text IS NULL OR queue = ${queue})
+  RETURNING seq, queue
+), unclaimed AS (
+  UPDATE millrace_outbox_claim c
+  SET seqs = ARRAY(SELECT s FROM unnest(c.seqs) s WHERE s NOT IN (SELECT seq FROM back))
+  WHERE c.seqs IS NOT NULL AND c.queue IN (SELECT queue FROM back)
 )
 SELECT seq, pg_notify('millrace_outbox', '') FROM back`;
 

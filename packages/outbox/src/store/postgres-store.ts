@@ -4,7 +4,7 @@ import type { Row } from "../database/transaction.ts";
 import { asParameter } from "../rows/stored-job.ts";
 import { adoptTableSql } from "../schema/adopt-table.ts";
 import { POSTGRES_SCHEMA } from "../schema/postgres.ts";
-import type { Claim, DoneRecord, OutboxStore } from "./outbox-store.ts";
+import type { Claim, DoneQuery, DoneRecord, OutboxStore } from "./outbox-store.ts";
 import { asOutboxError } from "./outbox-error.ts";
 import { listenTo, literal, openPool } from "./postgres-connections.ts";
 import { asRow, asSetAside, asStatus } from "./read-rows.ts";
@@ -92,12 +92,11 @@ export function postgresOutbox(options: PostgresOutboxOptions): OutboxStore {
     note: async (queue, trouble) => void (await run(sql.NOTE, [queue, trouble ?? null])),
     status: async () => (await run(sql.STATUS)).map(asStatus),
     listSetAside: async (limit) => (await run(sql.SET_ASIDE, [limit])).map(asSetAside),
-    retry: async (queue) => (await run(sql.RETRY, [queue ?? null])).length,
-    async done({ olderThanMs, after, limit }) {
-      const from = [after?.place, after?.queue, after?.id, after?.enqueuedAt];
-      const values = [olderThanMs / 1_000, ...from.map((value) => value ?? null), limit];
-      return (await run(sql.DONE, values)).map(asDone);
+    async retry(queue) {
+      const of = queue === undefined ? "NULL" : await literal(queue);
+      return (await runAll(`${sql.lockClaims(of)};${sql.retry(of)}`))[1]?.length ?? 0;
     },
+    done: async (query) => (await run(sql.DONE, donePage(query))).map(asDone),
     noteGone: async (records, isGone) =>
       void (await run(sql.NOTE_GONE, [JSON.stringify(records), isGone])),
     forgetDone: async (records) => void (await run(sql.FORGET_DONE, [JSON.stringify(records)])),
@@ -135,6 +134,11 @@ function asClaim(rows: readonly Row[], made: unknown): Claim | undefined {
     isNew: first["claim"] === made,
     rows: rows.filter(({ seq }) => seq !== null).map(asRow),
   };
+}
+
+function donePage({ olderThanMs, after, limit }: DoneQuery): readonly unknown[] {
+  const from = [after?.place, after?.queue, after?.id, after?.enqueuedAt];
+  return [olderThanMs / 1_000, ...from.map((value) => value ?? null), limit];
 }
 
 function asDone(row: Row): DoneRecord {

@@ -54,7 +54,9 @@ export class MemoryMarks implements MarkStore {
         `The mark ${mark.name} of the queue ${mark.queue} has changed: read it and decide again.`,
       );
     queue.requireRoomFor(going);
-    mark.onStored?.(queue.mark(mark.name, mark.value));
+    // Whoever does not want to be told has a mark, too.
+    const stored = queue.mark(mark.name, mark.value);
+    mark.onStored?.(stored);
     return jobs.map(({ id }, index): EnqueueResult => {
       const one = made[index] as NewMessage | MillraceError;
       return one instanceof MillraceError
