@@ -212,6 +212,23 @@ test("what a relay that died was to tell listeners another tells after ten secon
   expect(heard()).toEqual(["a"]);
 });
 
+test.each([
+  ["was set back", "claimed_at + 3600000"],
+  ["is right", "claimed_at"],
+])("so it does where the database's clock %s since", async (_, claimedAt) => {
+  outbox(database).publish("pulse", 1, { id: "a", stored: false });
+  await store.mark("pulse.>");
+  await store.claim("pulse.>", { rows: 500, bytes: 1_000 });
+  database.exec(`UPDATE millrace_outbox_claim SET claimed_at = ${claimedAt}`);
+  const relay = relayOn();
+  expect(await round(relay)).toBe(0);
+  await scene.clock.advance("9s");
+  expect(await round(relay)).toBe(0);
+  await scene.clock.advance("2s");
+  expect(await round(relay)).toBe(1);
+  expect(heard()).toEqual(["a"]);
+});
+
 test("a relay tries its own messages for listeners again at once", async () => {
   outbox(database).publish("pulse", 1, { id: "a", stored: false });
   let away = true;

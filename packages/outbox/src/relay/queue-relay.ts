@@ -34,6 +34,13 @@ interface Trouble {
   readonly againAt: number;
 }
 
+/** When this relay first asked for a claim and got it. */
+interface MetClaim {
+  readonly id: string;
+  /** `Clock.monotonic()`. */
+  readonly at: number;
+}
+
 /** What became of a claim. */
 interface Relayed {
   readonly rows: number;
@@ -71,6 +78,8 @@ export class QueueRelay {
   readonly #missingSince = new Map<string, number>();
   /** The last claim of each line of messages that this relay has made. */
   readonly #own = new Map<string, string>();
+  /** The last claim of each queue that this relay has met. */
+  readonly #met = new Map<string, MetClaim>();
   /** The queue that had rows last. It is looked at without being asked for. */
   #lately: string | undefined;
 
@@ -104,6 +113,8 @@ export class QueueRelay {
     const troubles = new Map(this.#troubles);
     const queues = await this.#options.store.queues();
     await this.#forget(troubles, queues);
+    // Their rows are gone, by whichever relay.
+    for (const queue of this.#met.keys()) if (!queues.includes(queue)) this.#met.delete(queue);
     for (const queue of queues) if (queue !== likely) this.#begin(queue, isStopped);
   }
 
@@ -184,7 +195,9 @@ export class QueueRelay {
       const seen = isQueue ? (stored ?? (await this.#readMark(queue, name))) : undefined;
       const askedAt = clock.monotonic();
       const claim = await store.claim(queue, limits);
-      if (claim === undefined || this.#isOthers(queue, claim)) return undefined;
+      if (claim === undefined) return undefined;
+      const ageMs = this.#ageOf(queue, claim, askedAt);
+      if (this.#isOthers(queue, claim, ageMs())) return undefined;
       // Until this claim's is stored: whatever goes wrong, it is read.
       this.#stored.delete(queue);
       if (stored !== undefined && !claim.isNew) continue;
@@ -199,7 +212,7 @@ export class QueueRelay {
                 onStored: (mark) => this.#stored.set(queue, mark),
                 givesUp: this.#isMissingForLong(queue),
                 onKept: (ids) => kept.push(...ids),
-                ageMs: () => claim.ageMs + clock.monotonic() - askedAt,
+                ageMs,
               });
         for (const { seq, reason, detail } of setAside)
           this.#options.logger.warn(
@@ -207,6 +220,7 @@ export class QueueRelay {
             "a row of the outbox can't be published, and was set aside",
           );
         await store.finish(queue, claim, setAside);
+        this.#met.delete(queue);
         const published = claim.rows.length - setAside.length;
         metrics.increment("millrace_outbox_published_total", { queue }, published - kept.length);
         this.#tellKept(queue, kept);
@@ -247,14 +261,26 @@ export class QueueRelay {
   }
 
   /**
+   * Of a claim, now, at any time. It is as old as the database says, or as this relay knows itself:
+   * the database's clock may have been set back.
+   */
+  #ageOf(queue: string, { id, ageMs }: Claim, askedAt: number): () => number {
+    const known = this.#met.get(queue);
+    const met = known?.id === id ? known : { id, at: askedAt };
+    this.#met.set(queue, met);
+    const { clock } = this.#options;
+    return () => Math.max(ageMs + clock.monotonic() - askedAt, clock.monotonic() - met.at);
+  }
+
+  /**
    * Jobs, and messages that are stored, may be published by two relays at once: they are there
    * once. Listeners would hear each message twice.
    */
-  #isOthers(queue: string, claim: Claim): boolean {
+  #isOthers(queue: string, claim: Claim, ageMs: number): boolean {
     if (!isLine(queue)) return false;
     if (claim.isNew) this.#own.set(queue, claim.id);
     if (!hasNotices(claim)) return false;
-    return this.#own.get(queue) !== claim.id && claim.ageMs < SENDING_MS;
+    return this.#own.get(queue) !== claim.id && ageMs < SENDING_MS;
   }
 
   async #markName(queue: string): Promise<string> {
