@@ -70,6 +70,28 @@ describe("what the page changes as the command does", () => {
     expect(audit.every(({ by }) => by === ADA.name)).toBe(true);
   });
 
+  test("a number that would be altered is refused with its place, and nothing is sent", async () => {
+    const { post, t } = await scene();
+    const bodies = [
+      ["machines", '{"machine":"claim","id":"wide","value":{"account":9007199254740993}}'],
+      ["machines/claim/wide/send", '{"value":{"type":"PAID","account":1e400}}'],
+    ] as const;
+    const messages: string[] = [];
+    for (const [path, body] of bodies) {
+      const answer = await post(path, body);
+      expect(answer.status).toBe(400);
+      messages.push(((await answer.json()) as { error: { message: string } }).error.message);
+    }
+    expect(messages).toEqual([
+      "body: value.account is a whole number beyond 2^53, which would be altered; send it as a string.",
+      "body: value.account is beyond all numbers.",
+    ]);
+    await t.clock.advance("2s");
+    await expect(t.client.machine("claim", "wide").snapshot()).rejects.toMatchObject({
+      code: "machine-not-found",
+    });
+  });
+
   test("a schedule is added, changed with what it was on record, and removed", async () => {
     const { get, post, t } = await scene();
     const added = {

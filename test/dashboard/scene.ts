@@ -36,7 +36,11 @@ export interface Scene {
   /** What the bank's jobs do from now on. */
   bankIs(state: "down" | "up"): void;
   get<View>(path: string): Promise<View>;
-  post(path: string, body: object, headers?: Readonly<Record<string, string>>): Promise<Response>;
+  post(
+    path: string,
+    body: object | string,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Response>;
 }
 
 export const ORIGIN = "http://127.0.0.1:8087";
@@ -124,7 +128,7 @@ export async function scene({
         new Request(`${ORIGIN}${basePath}api/${path}`, {
           method: "POST",
           headers,
-          body: JSON.stringify(body),
+          body: typeof body === "string" ? body : JSON.stringify(body),
         }),
       );
     },

@@ -17,7 +17,7 @@ const note = defineMachine({
     types: {
       context: {} as { text: string; stamp: number },
       input: {} as { text: string },
-      events: {} as { type: "STAMP"; nanoseconds: number } | { type: "NEXT" },
+      events: {} as { type: "STAMP"; seconds: number } | { type: "NEXT" },
     },
     actions: { stamp: assign({ stamp: (_, { at }: { at: number }) => at }) },
   }).createMachine({
@@ -27,7 +27,7 @@ const note = defineMachine({
       open: {
         on: {
           STAMP: {
-            actions: { type: "stamp", params: ({ event }) => ({ at: event.nanoseconds }) },
+            actions: { type: "stamp", params: ({ event }) => ({ at: event.seconds * 1e9 }) },
             target: "stamped",
           },
         },
@@ -57,7 +57,7 @@ async function scene(server: TestServer) {
   };
   const one = millrace.machine(note, "n-1");
   await one.start({ text: "ж".repeat(60_000) });
-  await one.send({ type: "STAMP", nanoseconds: 1_764_400_000_000_000_000 });
+  await one.send({ type: "STAMP", seconds: 1_764_400_000 });
   const first = await host();
   await one.waitFor(({ value }) => value === "stamped", { timeout: "15s" });
   return { server, namespace, millrace, one, first, host };

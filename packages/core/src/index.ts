@@ -51,7 +51,7 @@ export {
   tooFarAhead,
 } from "./envelope/body-limits.ts";
 export { hasJsonForm, isPlainMap } from "./envelope/json-form.ts";
-export { scanJson } from "./envelope/json-scan.ts";
+export { AlteredNumber, scanJson } from "./envelope/json-scan.ts";
 export {
   type EncodeRules,
   RefusedValue,
@@ -122,7 +122,7 @@ export {
 } from "./durable/machine-snapshot.ts";
 export { afterSentAgain, keepUnsent, nextTimerAt, tickTime } from "./durable/finish-document.ts";
 export { isUnsentFull } from "./durable/unsent-events.ts";
-export { notPlain, requireFewValues } from "./durable/plain-value.ts";
+export { notPlain, notSendable, requireFewValues } from "./durable/plain-value.ts";
 export {
   lastResorts,
   refuseStart,

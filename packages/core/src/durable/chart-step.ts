@@ -19,7 +19,7 @@ import {
   ownTimer,
 } from "./machine-document.ts";
 import { readMachineAddress, sentEventId } from "./machine-address.ts";
-import { notPlain, requireFewValues, requirePlain } from "./plain-value.ts";
+import { notPlain, requireFewValues, requirePlain, requireSendableEvent } from "./plain-value.ts";
 
 /** What a chart made of an event: the part of a document that is the chart's. */
 export type ChartState = Pick<
@@ -270,7 +270,11 @@ function send(
     );
   if (delay !== undefined)
     throw unsupported("it sends with a delay. raise() an event with one, and send then");
-  requirePlain(event, `an event for the machine ${to.machine}`);
+  const isOwn = to.machine === owner.machine && to.id === owner.id;
+  const place = `an event for the machine ${to.machine}`;
+  // One to itself stands in the document, where this program alone has written.
+  if (isOwn) requirePlain(event, place);
+  else requireSendableEvent(event, place);
   const data = Buffer.from(JSON.stringify(event));
   if (data.length > MAX_EVENT_BYTES)
     throw new MillraceError(
@@ -278,8 +282,7 @@ function send(
       `The event for the machine ${to.machine} takes ${data.length} bytes, and ${MAX_EVENT_BYTES} is the most.`,
     );
   requireFewValues(data, `The event for the machine ${to.machine}`);
-  if (to.machine === owner.machine && to.id === owner.id)
-    return keepOwn(owner, draft, event as MachineEvent, now);
+  if (isOwn) return keepOwn(owner, draft, event as MachineEvent, now);
   const { effects } = draft;
   const sent = effects.filter((one) => one.do === "send").length;
   const id = sentEventId(owner, sent);

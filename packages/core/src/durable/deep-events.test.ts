@@ -5,15 +5,20 @@ import { machineAddress } from "./machine-address.ts";
 import { startMachine, stepMachine } from "./step-machine.ts";
 
 const chart = setup({
+  types: { events: {} as { type: string; x?: unknown } },
   actions: {
     note: () => {},
     tell: sendTo(
       () => machineAddress("m", "b"),
       () => ({ type: "MANY", values: Array.from({ length: 120_000 }, () => 1) }),
     ),
+    stamp: sendTo(
+      ({ event }) => machineAddress("m", String(event.x)),
+      () => ({ type: "STAMP", at: 1_764_400_000_000_000_000 }),
+    ),
   },
 }).createMachine({
-  on: { GO: { actions: "note" }, LET: {}, TELL: { actions: "tell" } },
+  on: { GO: { actions: "note" }, LET: {}, TELL: { actions: "tell" }, STAMP: { actions: "stamp" } },
 });
 const machine = defineMachine({ name: "m", machine: chart, sendsTo: ["m"] });
 
@@ -54,4 +59,19 @@ test("an event that its receiver would not read is not sent", () => {
       },
     },
   });
+});
+
+test("nor one with a number that its receiver would refuse; what a machine sends itself is not read", () => {
+  expect(after("STAMP", "b")).toMatchObject({
+    pending: [],
+    trouble: {
+      error: {
+        type: "unserializable-payload",
+        message: expect.stringContaining("machine m.at is a whole number beyond 2^53") as string,
+      },
+    },
+  });
+  const own = after("STAMP", "a");
+  expect(own?.trouble).toBeUndefined();
+  expect(Object.values(own?.timers ?? {})).toMatchObject([{ event: { type: "STAMP" } }]);
 });

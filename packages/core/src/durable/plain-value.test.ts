@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { assign, setup } from "xstate";
 import { defineMachine } from "./define-machine.ts";
-import { notPlain } from "./plain-value.ts";
+import { notPlain, notSendable } from "./plain-value.ts";
 import { startMachine, stepMachine } from "./step-machine.ts";
 
 const found = "ada@example".match(/(?<who>\w+)@/);
@@ -11,6 +11,15 @@ test("a list with a field of its own is refused wherever it stands: JSON would d
   expect(notPlain({ all: [[found]] }, "the result")).toContain("the result.all[0][0] is a list");
   expect(notPlain(Object.assign([], { who: "ada" }), "input")).toContain('"who"');
   expect(notPlain([...(found ?? [])], "context")).toBeUndefined();
+});
+
+test("a whole number that may have been another is not sent, and may be kept", () => {
+  const stamp = { at: [1_764_400_000_000_000_000] };
+  expect(notSendable(stamp, "event")).toBe(
+    "event.at[0] is a whole number beyond 2^53, which would be altered; send it as a string",
+  );
+  expect(notPlain(stamp, "context")).toBeUndefined();
+  expect(notSendable({ at: [Number.MAX_SAFE_INTEGER, 1e21, 0.1] }, "event")).toBeUndefined();
 });
 
 test.each<[string, unknown, unknown]>([

@@ -1,6 +1,7 @@
 import { DEFAULT_MAX_VALUES } from "../envelope/body-limits.ts";
 import { scanJson } from "../envelope/json-scan.ts";
 import { fieldBesideEntries } from "../envelope/list-fields.ts";
+import { isWideInteger, wideInteger } from "../envelope/value-path.ts";
 import { MillraceError } from "../errors/millrace-error.ts";
 
 const MAX_DEPTH = 64;
@@ -15,7 +16,19 @@ const MOST_SHOWN = 50;
  * @param place where the value stands: `context`
  * @returns undefined where it can be held as it is
  */
-export function notPlain(value: unknown, place: string, depth = 0): string | undefined {
+export function notPlain(value: unknown, place: string): string | undefined {
+  return whatIsLost(value, place, false);
+}
+
+/**
+ * The same of what is sent to a machine. Its host reads what anybody may have written, and refuses
+ * a whole number that may have been another one.
+ */
+export function notSendable(value: unknown, place: string): string | undefined {
+  return whatIsLost(value, place, true);
+}
+
+function whatIsLost(value: unknown, place: string, isSent: boolean, depth = 0): string | undefined {
   if (depth > MAX_DEPTH) return `${place} nests deeper than ${MAX_DEPTH} levels`;
   switch (typeof value) {
     case "string":
@@ -24,15 +37,21 @@ export function notPlain(value: unknown, place: string, depth = 0): string | und
     case "undefined":
       return undefined;
     case "number":
+      if (isSent && isWideInteger(value)) return wideInteger(place);
       return Number.isFinite(value) ? undefined : `${place} is ${value}`;
     case "object":
-      return value === null ? undefined : ofObject(value, place, depth);
+      return value === null ? undefined : ofObject(value, place, isSent, depth);
     default:
       return `${place} is a ${typeof value}`;
   }
 }
 
-function ofObject(value: object, place: string, depth: number): string | undefined {
+function ofObject(
+  value: object,
+  place: string,
+  isSent: boolean,
+  depth: number,
+): string | undefined {
   const prototype: unknown = Object.getPrototypeOf(value);
   const isList = Array.isArray(value);
   // Of another realm too, as where a test runner has one of its own.
@@ -42,7 +61,8 @@ function ofObject(value: object, place: string, depth: number): string | undefin
   if (beside !== undefined)
     return `${place} is a list with a field of its own, ${JSON.stringify(beside.slice(0, MOST_SHOWN))}`;
   for (const [key, item] of Object.entries(value)) {
-    const trouble = notPlain(item, isList ? `${place}[${key}]` : `${place}.${key}`, depth + 1);
+    const within = isList ? `${place}[${key}]` : `${place}.${key}`;
+    const trouble = whatIsLost(item, within, isSent, depth + 1);
     if (trouble !== undefined) return trouble;
   }
   return undefined;
@@ -50,12 +70,20 @@ function ofObject(value: object, place: string, depth: number): string | undefin
 
 /** @throws MillraceError `unserializable-payload` */
 export function requirePlain(value: unknown, place: string): void {
-  const trouble = notPlain(value, place);
-  if (trouble !== undefined)
-    throw new MillraceError(
-      "unserializable-payload",
-      `${trouble}. A machine is stored as JSON: keep plain data in it.`,
-    );
+  refuse(notPlain(value, place));
+}
+
+/** @throws MillraceError `unserializable-payload` */
+export function requireSendableEvent(value: unknown, place: string): void {
+  refuse(notSendable(value, place));
+}
+
+function refuse(trouble: string | undefined): void {
+  if (trouble === undefined) return;
+  throw new MillraceError(
+    "unserializable-payload",
+    `${trouble}. A machine is stored as JSON: keep plain data in it.`,
+  );
 }
 
 /**

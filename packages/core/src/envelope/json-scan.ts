@@ -1,6 +1,9 @@
 import { TooManyValues } from "./measure-body.ts";
 import { pathOf, wideInteger } from "./value-path.ts";
 
+/** A number that would be altered, with its place. */
+export class AlteredNumber extends Error {}
+
 /**
  * Refuses the bytes of a JSON text, before anything is made of it, that hold more values than may
  * be, nest deeper than may be, or have a number that would be altered in silence: a whole one
@@ -8,7 +11,7 @@ import { pathOf, wideInteger } from "./value-path.ts";
  *
  * @param areExact false where this program wrote the numbers itself, so that none is altered
  * @returns how many values it holds, keys of maps among them; a little off where it is no JSON
- * @throws Error whose message says what is wrong, and where
+ * @throws Error whose message says what is wrong, and where: an `AlteredNumber`, or another
  */
 export function scanJson(
   bytes: Uint8Array,
@@ -95,9 +98,10 @@ function requireExact(bytes: Uint8Array, from: number, end: number): void {
   const value = Number(text);
   // No number: the parser says so.
   if (Number.isNaN(value)) return;
-  if (!Number.isFinite(value)) throw new Error(`${jsonPath(bytes, from)} is beyond all numbers`);
+  if (!Number.isFinite(value))
+    throw new AlteredNumber(`${jsonPath(bytes, from)} is beyond all numbers`);
   if (/^-?\d+$/.test(text) && !Number.isSafeInteger(value))
-    throw new Error(wideInteger(jsonPath(bytes, from)));
+    throw new AlteredNumber(wideInteger(jsonPath(bytes, from)));
 }
 
 /** Where in the text a byte stands, as `payload.items[3].id`. Only asked for an error. */

@@ -151,11 +151,7 @@ function useAct(
   const tell = useTell();
   return useMutation({
     mutationFn: async ({ reason, json, ...body }: Asked) =>
-      change(path, {
-        ...body,
-        ...(reason === "" ? {} : { reason }),
-        ...(json.trim() === "" ? {} : { value: JSON.parse(json) as unknown }),
-      }),
+      change(path, { ...body, ...(reason === "" ? {} : { reason }) }, json),
     onSuccess: (result) => {
       close();
       const [failure] = result.failed;

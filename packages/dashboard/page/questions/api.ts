@@ -1,4 +1,5 @@
 import type { FailureView, ChangeView } from "../../src/api/views/views.ts";
+import { changeBody } from "./change-body.ts";
 
 /** An answer of the API that says why not. */
 export class ApiFailure extends Error {
@@ -20,15 +21,16 @@ export async function read<View>(path: string, signal?: AbortSignal): Promise<Vi
   return answerOf<View>(answer);
 }
 
-export const change = (path: string, body: object): Promise<ChangeView> =>
-  post<ChangeView>(path, body);
+/** @param typed JSON that is sent as `value`, if it is not blank */
+export const change = (path: string, body: object, typed: string): Promise<ChangeView> =>
+  post<ChangeView>(path, body, typed);
 
-export async function post<View>(path: string, body: object): Promise<View> {
+export async function post<View>(path: string, body: object, typed = ""): Promise<View> {
   const asked = fetch(apiUrl(path), {
     method: "POST",
     // Only a page of this origin can send the header.
     headers: { "content-type": "application/json", "x-millrace-change": "1" },
-    body: JSON.stringify(body),
+    body: changeBody(body, typed),
   });
   return answerOf<View>(await reached(asked, MAY_BE_DONE));
 }

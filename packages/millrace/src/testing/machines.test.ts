@@ -331,6 +331,12 @@ test("what can't be sent is refused before it is", async () => {
   await expect(send({ type: "A", at: new Date() })).rejects.toMatchObject({
     code: "unserializable-payload",
   });
+  const wide = {
+    code: "unserializable-payload",
+    message: expect.stringContaining("2^53") as string,
+  };
+  await expect(send({ type: "A", at: 2 ** 53 })).rejects.toMatchObject(wide);
+  await expect(o.start({ cents: 2 ** 53 })).rejects.toMatchObject(wide);
   await expect(send({ type: "A", text: "x".repeat(300_000) })).rejects.toMatchObject({
     code: "payload-too-large",
   });

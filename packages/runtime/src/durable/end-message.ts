@@ -1,4 +1,5 @@
 import {
+  AlteredNumber,
   DEFAULT_MAX_VALUES,
   type HistoryRecord,
   type InvokedEnd,
@@ -61,17 +62,23 @@ export function readEnd(data: Uint8Array): InvokedEnd | undefined {
 
 /**
  * What whoever may send to a machine wrote. It is bounded like a job's payload: what recurses on it
- * later, as writing a document does, could else be made to fail for ever.
- *
- * @returns undefined for what is no JSON, nests too deep or holds too many values
+ * later, as writing a document does, could else be made to fail for ever. A number that would be
+ * altered is refused, as in a payload.
  */
-export function readSent(data: Uint8Array): unknown {
+export function readSent(data: Uint8Array): Sent {
   try {
-    scanJson(data, DEFAULT_MAX_VALUES, MOST_LEVELS, false);
-  } catch {
-    return undefined;
+    scanJson(data, DEFAULT_MAX_VALUES, MOST_LEVELS);
+  } catch (error) {
+    return { value: undefined, ...(error instanceof AlteredNumber ? { why: error.message } : {}) };
   }
-  return readJson(data);
+  return { value: readJson(data) };
+}
+
+interface Sent {
+  /** Undefined for what is no JSON, nests too deep, holds too many values or an altered number. */
+  readonly value: unknown;
+  /** The number that would be altered. */
+  readonly why?: string;
 }
 
 /** @returns undefined for what is no JSON */

@@ -41,12 +41,12 @@ export const document: MachineDocument = {
 
 /** A host of one machine. Machines called `full` have no room, and one called `down` not yet. */
 export async function hosted(
-  stored: MachineDocument,
+  stored: MachineDocument | undefined,
   { maxMessageBytes = 1_000_000 }: { readonly maxMessageBytes?: number } = {},
 ) {
   const memory = new MemoryBroker();
   const documents = await memory.documents(MACHINES_BUCKET);
-  await documents.put("m.a", stored, 0);
+  if (stored !== undefined) await documents.put("m.a", stored, 0);
   const looks = { count: 0, isDown: true };
   const look = <T>(read: Promise<T>): Promise<T> => {
     looks.count += 1;
@@ -100,6 +100,9 @@ export async function hosted(
       const { eventId: _none, ...rest } = message("", sequence);
       return take?.({ ...rest, kind: "tick", data });
     },
+    /** What comes to the machine as somebody else wrote it. */
+    takeText: (kind: "event" | "start", text: string) =>
+      take?.({ ...message("", 7), kind, data: Buffer.from(text) }),
     take: (type: string, sequence = 7, fields: object = {}) =>
       take?.(message(type, sequence, fields)) ?? Promise.reject(new Error("not hosted")),
     stored: async () => readMachine((await documents.get("m.a"))?.value),

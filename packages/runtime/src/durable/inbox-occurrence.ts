@@ -10,7 +10,7 @@ import {
 import { readEnd, readSent } from "./end-message.ts";
 import { readTickMark } from "./tick-mark.ts";
 
-/** Of what may be sent to a machine, one is said for all: an event has no sender to be told. */
+/** One is said for all but numbers: an event has no sender to be told. */
 const UNREADABLE = `it is no JSON object with a type, nests deeper than ${MAX_DEPTH} levels, or holds more than ${DEFAULT_MAX_VALUES.toLocaleString("en")} values`;
 const LONGEST_EVENT_ID = 512;
 
@@ -42,8 +42,8 @@ export function occurrenceOf(message: InboxMessage): Occurrence {
     const end = readEnd(data);
     return { ...at, kind, end: end ?? { job: "" } };
   }
-  const event = readSent(data);
-  if (!isEvent(event)) return { ...at, kind: "unreadable", why: UNREADABLE };
+  const { value: event, why = UNREADABLE } = readSent(data);
+  if (!isEvent(event)) return { ...at, kind: "unreadable", why };
   // A document remembers ids, and must fit into a message.
   if (eventId !== undefined && eventId.length > LONGEST_EVENT_ID)
     return {

@@ -52,7 +52,7 @@ export interface MachineHostOptions {
 
 /** Messages in hand at once. Each costs some requests and little processor time. */
 const SLOTS = 64;
-const UNREADABLE_INPUT = `The machine's input is no JSON, nests deeper than ${MAX_DEPTH} levels or holds too many values.`;
+const UNREADABLE = `it is no JSON, nests deeper than ${MAX_DEPTH} levels or holds too many values`;
 /** Of other hosts that write first. */
 const MOST_CONFLICTS = 50;
 
@@ -228,11 +228,12 @@ export class MachineHost implements Stoppable {
 
   /** A machine whose input can't be read fails in its beginning: it would begin with another. */
   #begin({ machine, id, data, sequence, place }: InboxMessage, now: number): MachineDocument {
-    const input = data.length === 0 ? undefined : readSent(data);
+    const { value: input, why = UNREADABLE } = readSent(data);
     const { definition } = this.#options;
     const begun = startMachine(definition, { machine, id, input, sequence, place, now });
     if (input !== undefined || data.length === 0) return begun;
-    return refuseStart(begun, new MillraceError("invalid-message", UNREADABLE_INPUT), now);
+    const refusal = `The machine's input can't be read: ${why}.`;
+    return refuseStart(begun, new MillraceError("invalid-message", refusal), now);
   }
 
   /** @param instead what is stored where the next document can't be: the first that can */

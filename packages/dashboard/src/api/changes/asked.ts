@@ -5,6 +5,7 @@ import {
   MACHINE_STATUSES,
   type MachineStatus,
   MillraceError,
+  scanJson,
 } from "@millrace/core";
 import type {
   FleetLiveFilter,
@@ -168,7 +169,13 @@ export function filterWords(filter: FleetDeadFilter): Readonly<Record<string, st
   );
 }
 
+/** Read as a node reads JSON: a number that would be altered is refused, with its place. */
 export function askedJson(text: string): unknown {
+  try {
+    scanJson(Buffer.from(text), Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+  } catch (error) {
+    throw new MillraceError("invalid-option", `body: ${(error as Error).message}.`);
+  }
   try {
     return JSON.parse(text) as unknown;
   } catch {

@@ -17,7 +17,7 @@ import {
   MACHINES_BUCKET,
   MAX_EVENT_BYTES,
   MillraceError,
-  notPlain,
+  notSendable,
   optionNames,
   findReadable,
   readMachine,
@@ -302,7 +302,7 @@ function requireEvent(event: unknown): { readonly type: string } {
 }
 
 function encode(value: unknown, place: string): Uint8Array {
-  const trouble = notPlain(value, place);
+  const trouble = notSendable(value, place);
   if (trouble !== undefined)
     throw new MillraceError(
       "unserializable-payload",
