@@ -113,10 +113,10 @@ describeEachServer("a durable machine", (server) => {
         trouble: { event: "BOOM" },
       });
     }
-    // What follows from a transition is done once that is stored, and seen.
+    // What follows from a transition is done once that is stored, and seen; by two hosts where the
+    // other meets it before it is seen to be done.
     const toldOfAll = async () => ids.every((id) => told.includes(id));
     await eventually(toldOfAll, { withinMs: 60_000, describe: "each machine has told of its end" });
-    expect(told.filter((id) => ids.includes(id)).toSorted()).toEqual(ids);
     told.length = 0;
   });
 
