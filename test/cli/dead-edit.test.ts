@@ -87,6 +87,11 @@ describeEachServer("dead letters that are chosen and edited", (server) => {
       expect(await edit()).toMatchObject({ code: 1 });
       await write('echo "{" > "$1"');
       expect(await edit()).toMatchObject({ code: 2 });
+      // Latin 1, as an editor may save it.
+      await write(`printf '{"to":"J\\374rg"}' > "$1"`);
+      expect(await edit()).toMatchObject({
+        ...{ code: 2, err: expect.stringContaining("not in UTF-8") as string },
+      });
       await write("exit 3");
       expect((await edit()).err).toContain("ended with code 3");
       expect(await client.dead.list()).toHaveLength(1);

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { plain } from "../../packages/millrace/src/cli/io.ts";
+import { payloadInUtf8, plain } from "../../packages/millrace/src/cli/io.ts";
 import { main } from "../../packages/millrace/src/cli/main.ts";
 import { patient } from "../harness/cluster/mode.ts";
 import { startChild, type TestChild } from "../harness/child.ts";
@@ -18,7 +18,7 @@ export interface CommandResult {
 export interface CommandOptions {
   /** Added to this process's environment; undefined takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  readonly stdin?: string;
+  readonly stdin?: string | Uint8Array;
   readonly cwd?: string;
 }
 
@@ -61,7 +61,7 @@ export async function millraceHere(
     out: (text) => void out.push(Buffer.from(text)),
     err: (text) => void (err += text),
     progress: () => {},
-    readStdin: () => Promise.resolve(stdin),
+    readStdin: async () => payloadInUtf8(Buffer.from(stdin), "standard input"),
     ask: () => Promise.resolve(undefined),
     paint: plain,
     paintErr: plain,

@@ -1,5 +1,10 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect } from "millrace";
 import { expect, test } from "vitest";
-import { describeEachServer } from "../harness/servers.ts";
+import { cleanUpLater } from "../harness/cleanup.ts";
+import { describeEachServer, describeServer } from "../harness/servers.ts";
 import { millrace } from "./millrace.ts";
 
 describeEachServer(
@@ -46,3 +51,39 @@ describeEachServer(
   },
   { jetstream: false },
 );
+
+describeServer("a payload that is not in UTF-8", "newest", (server) => {
+  /** `{"a":"ü"}` in Latin 1. */
+  const LATIN_1 = Uint8Array.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xfc, 0x22, 0x7d]);
+  const MARKED = Buffer.from('\u{feff}{"a":"ü"}');
+
+  test("is refused, from a file and from standard input; with a byte order mark it is taken", async () => {
+    const namespace = server.namespace();
+    await using client = await connect({ servers: server.url, namespace, env: {} });
+    await client.queues.ensure("work");
+    const dir = await mkdtemp(join(tmpdir(), "millrace-payload-"));
+    cleanUpLater(() => rm(dir, { recursive: true }));
+    const env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: namespace };
+    const enqueue = async (bytes: Uint8Array) => {
+      await writeFile(join(dir, "payload.json"), bytes);
+      const args = (from: string) => ["enqueue", "j", from, "--queue", "work", "--json"];
+      return [
+        await millrace(args("@payload.json"), { env, cwd: dir }),
+        await millrace(args("-"), { env, stdin: bytes }),
+      ];
+    };
+    for (const refused of await enqueue(LATIN_1)) {
+      expect(refused.code).toBe(2);
+      expect(refused.json()).toMatchObject({
+        error: {
+          code: "invalid-payload",
+          message: expect.stringMatching(/Save it as UTF-8/) as string,
+        },
+      });
+    }
+    expect(await client.queues.snapshot("work")).toMatchObject({ queued: 0 });
+    for (const taken of await enqueue(MARKED)) expect(taken.code).toBe(0);
+    const { jobs } = await client.jobs.search({ state: "queued", where: "payload.a:ü" });
+    expect(jobs).toHaveLength(2);
+  });
+});

@@ -184,6 +184,21 @@ describe("what is sent", () => {
     expect(await t.deadLetters()).toHaveLength(1);
   });
 
+  test("in another encoding is refused: its payload would be another one", async () => {
+    const { dashboard, t } = await scene();
+    await t.enqueue(charge, { n: 1 });
+    await t.drain();
+    const body = Buffer.from('{"filter":{"reason":"\u{fc}"}}', "latin1");
+    const answer = await dashboard(
+      new Request(`${ORIGIN}/api/dead/discard`, { method: "POST", headers: OF_THE_PAGE, body }),
+    );
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({
+      error: { code: "invalid-option", message: expect.stringMatching(/UTF-8/) as string },
+    });
+    expect(await t.deadLetters()).toHaveLength(1);
+  });
+
   test("by a producer as a payload, a name or a tag is told as data, and as nothing else", async () => {
     const { dashboard, t } = await scene();
     const evil = "<script>alert(1)</script>";

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MillraceError } from "@millrace/core";
-import type { CliIo } from "./io.ts";
+import { type CliIo, payloadInUtf8 } from "./io.ts";
 
 /** From outside, and of a terminal that goes: the payload is not left behind. */
 const ENDS = ["SIGTERM", "SIGHUP"] as const;
@@ -13,7 +13,8 @@ const ENDS = ["SIGTERM", "SIGHUP"] as const;
  * Lets a person edit a text in `$VISUAL` or `$EDITOR`. The file is readable by its owner alone, and
  * gone afterwards.
  *
- * @throws MillraceError `invalid-option` where there is no editor, or it ended with an error
+ * @throws MillraceError `invalid-option` where there is no editor, or it ended with an error;
+ *   `invalid-payload` where it saved no UTF-8
  */
 export async function editText(io: CliIo, text: string, name: string): Promise<string> {
   const editor = [io.env["VISUAL"], io.env["EDITOR"]].find(
@@ -32,7 +33,7 @@ export async function editText(io: CliIo, text: string, name: string): Promise<s
     const ended = await runEditor(() => spawn(program, [...args, file], { stdio: "inherit" }), dir);
     if (ended !== "ended with code 0")
       throw new MillraceError("invalid-option", `The editor ${editor} ${ended}; nothing was done.`);
-    return await readFile(file, "utf8");
+    return payloadInUtf8(await readFile(file), "what the editor saved");
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { MillraceError } from "@millrace/core";
 
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 
@@ -24,7 +25,11 @@ export interface CliIo {
    * A line for people that the next one writes over; none where nobody looks. Empty: takes it away.
    */
   progress(text: string): void;
-  /** All of standard input. */
+  /**
+   * All of standard input, which is a payload.
+   *
+   * @throws MillraceError `invalid-payload` where it is not in UTF-8
+   */
   readStdin(): Promise<string>;
   /** Asks a person; undefined where there is none to ask. */
   ask(question: string): Promise<string | undefined>;
@@ -53,7 +58,7 @@ export function processIo(unread?: AbortSignal): CliIo {
     readStdin: async () => {
       const chunks: Buffer[] = [];
       for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-      return Buffer.concat(chunks).toString("utf8");
+      return payloadInUtf8(Buffer.concat(chunks), "standard input");
     },
     ask: async (question) => {
       if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
@@ -68,6 +73,26 @@ export function processIo(unread?: AbortSignal): CliIo {
     paint: (style, text) => styleText(style, text, { stream: process.stdout }),
     paintErr: (style, text) => styleText(style, text, { stream: process.stderr }),
   };
+}
+
+/** A byte order mark stays: whoever reads the payload leaves it out, as a node does. */
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * A payload that somebody has written. Bytes of another encoding would become other characters
+ * without a word, and the payload another one.
+ *
+ * @throws MillraceError `invalid-payload`
+ */
+export function payloadInUtf8(bytes: Uint8Array, from: string): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new MillraceError(
+      "invalid-payload",
+      `The payload can't be sent: ${from} is not in UTF-8. Save it as UTF-8, and try again.`,
+    );
+  }
 }
 
 /** Node 20 throws what a file's stream can't write, such as on a full disk; later ones tell it. */

@@ -183,6 +183,19 @@ export function askedJson(text: string): unknown {
   }
 }
 
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** Bytes of another encoding would become other characters without a word, also in a payload. */
+export function askedBody(bytes: ArrayBuffer): unknown {
+  let text: string;
+  try {
+    text = decoder.decode(bytes);
+  } catch {
+    throw wrong("body", "in UTF-8");
+  }
+  return askedJson(text);
+}
+
 export function askedReason(given: unknown): { readonly reason?: string } {
   const reason = optionalText(fields(given, "body"), "reason")?.trim();
   return reason === undefined || reason === "" ? {} : { reason: reason.slice(0, 500) };

@@ -5,7 +5,7 @@ import { requireRight, type Right } from "../../access/rights.ts";
 import type { DashboardEnv } from "../../access/user.ts";
 import type { OnceAMoment } from "../../fleet/once-a-moment.ts";
 import { type ApiContext, type ApiHost, param } from "../api-host.ts";
-import { askedJson } from "./asked.ts";
+import { askedBody } from "./asked.ts";
 import * as changes from "./changes.ts";
 import { createQueue, releaseLock, setLimits } from "../limits.ts";
 import { removeMachine, sendEvent, startMachine, stopMachine } from "./machine-changes.ts";
@@ -40,7 +40,7 @@ export function addChanges(
     void api.post(path, async (context) => {
       const user = context.get("user");
       requireRight(user, right);
-      const body = askedJson(await context.req.text());
+      const body = askedBody(await context.req.arrayBuffer());
       try {
         return context.json(await act({ fleet, drains, show, user, body }, context));
       } finally {

@@ -11,6 +11,7 @@ import {
 } from "@millrace/core";
 import { list, oneOf, text, whole } from "../../config/field-kinds.ts";
 import { command, type CommandCall } from "../command.ts";
+import { payloadInUtf8 } from "../io.ts";
 import { traceWords } from "../show/trace.ts";
 import { durationText, time } from "../time-kinds.ts";
 import { withTracedClient } from "../with-traced-client.ts";
@@ -162,8 +163,9 @@ export async function payloadText(
   if (source === "-") return io.readStdin();
   if (source === undefined || !source.startsWith("@")) return source;
   const path = source.slice(1);
+  let bytes: Uint8Array;
   try {
-    return await readFile(resolve(io.cwd, path), "utf8");
+    bytes = await readFile(resolve(io.cwd, path));
   } catch (cause) {
     throw new MillraceError(
       "invalid-option",
@@ -171,6 +173,7 @@ export async function payloadText(
       { cause },
     );
   }
+  return payloadInUtf8(bytes, path);
 }
 
 /** Read as a node reads JSON: a number that would be altered is refused, with its place. */
