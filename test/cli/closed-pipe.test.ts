@@ -1,7 +1,12 @@
-// What becomes of a command whose reader has seen enough: `millrace … | head -1`.
+// What becomes of a command whose reader has seen enough: `millrace … | head -1`; and of one whose
+// reader is slow: `millrace … | less`.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { guardChild } from "@millrace/nats-server";
 import { connect, defineJob, type Millrace } from "millrace";
@@ -20,8 +25,15 @@ const PATIENCE_MS = 60_000;
 const broken = defineJob<object>({ name: "broken", queue: "work" });
 const slow = defineJob<{ ms: number }, string>({ name: "slow", queue: "work" });
 
+/** What a pipe of Linux holds without a reader. */
+const PIPE_BYTES = 64 * 1024;
+/** Longer than a command that serves waits for its output to be written. */
+const LIMIT_IS_OVER_MS = 3_000;
+
 interface Piped {
   readonly pid: number;
+  /** The first output has come through. */
+  readonly begun: Promise<unknown>;
   /** Its reader has ended: whatever it writes from now on meets a closed pipe. */
   readonly readerGone: Promise<unknown>;
   /** What the reader let through. */
@@ -33,10 +45,11 @@ interface Piped {
 function piped(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  { reader = "head -n 1", both = false, to = "" } = {},
+  { reader = "head -n 1", both = false, to = "", full = false } = {},
 ): Piped {
   const where = to === "" ? `> >(exec ${reader})${both ? " 2>&1" : ""}` : to;
-  const script = `exec "$@" ${where}`;
+  const filled = `exec ${where}; head -c ${PIPE_BYTES} /dev/zero; exec "$@"`;
+  const script = full ? filled : `exec "$@" ${where}`;
   const child = spawn("bash", ["-c", script, "bash", process.execPath, BIN, ...args], {
     stdio: ["ignore", "pipe", "ignore"],
     env: { ...process.env, ...env },
@@ -52,6 +65,7 @@ function piped(
   child.stdout.on("data", (text: Buffer) => (out += text.toString("utf8")));
   return {
     pid,
+    begun: once(child.stdout, "data"),
     readerGone: once(child.stdout, "end"),
     out: () => out,
     exit: async () => {
@@ -170,5 +184,78 @@ describeServer("a closed pipe", "newest", (server) => {
     );
     expect(await ended).toEqual({ code: 0, signal: null });
     await node.kill();
+  });
+
+  /** A reader that takes one byte, and the others when it is told to. */
+  async function slowReader(): Promise<{ reader: string; readOn: () => Promise<void> }> {
+    const dir = await mkdtemp(join(tmpdir(), "millrace-pipe-"));
+    cleanUpLater(() => rm(dir, { recursive: true, force: true }));
+    const gate = join(dir, "gate");
+    const made = spawn("mkfifo", [gate], { stdio: "ignore" });
+    await once(made, "exit");
+    return {
+      reader: `bash -c 'head -c 1; read -r < ${gate}; exec cat'`,
+      readOn: () => writeFile(gate, "\n"),
+    };
+  }
+
+  /** A command that prints far more than a pipe holds, and how much that is. */
+  async function withMuch() {
+    const { client, env } = await withClient();
+    await client.queues.ensure("work");
+    const n = "x".repeat(4 * PIPE_BYTES);
+    await client.enqueue(defineJob<object>({ name: "much", queue: "work" }), { n }, { id: "m" });
+    return { env, args: ["jobs", "get", "m", "--show-payload", "--json"], least: n.length };
+  }
+
+  test("a slow reader gets all that a command prints", async () => {
+    const { env, args, least } = await withMuch();
+    const { reader, readOn } = await slowReader();
+    const command = piped(args, env, { reader });
+    const exit = command.exit();
+    await within(command.begun, PATIENCE_MS, "the first byte");
+    await Promise.race([exit, delay(LIMIT_IS_OVER_MS)]);
+    await readOn();
+    expect(await exit).toEqual({ code: 0, signal: null });
+    await within(command.readerGone, PATIENCE_MS, "the reader's end");
+    expect(command.out().length).toBeGreaterThan(least);
+    expect(JSON.parse(command.out())).toMatchObject({ id: "m" });
+  });
+
+  test.each([
+    ["SIGTERM", 143],
+    ["SIGINT", 130],
+  ] as const)("%s ends a command whose reader does not read", async (name, code) => {
+    const { env, args } = await withMuch();
+    const { reader, readOn } = await slowReader();
+    const command = piped(args, env, { reader });
+    await within(command.begun, PATIENCE_MS, "the first byte");
+    process.kill(command.pid, name);
+    // By itself, or by Node where it had not begun to wait.
+    expect([`${code} null`, `null ${name}`]).toContain(
+      Object.values(await command.exit())
+        .map(String)
+        .join(" "),
+    );
+    await readOn();
+  });
+
+  test("a reader that goes without having read ends the wait", async () => {
+    const { env, args } = await withMuch();
+    const command = piped(args, env, { reader: "head -c 1" });
+    expect(await command.exit()).toEqual({ code: 0, signal: null });
+  });
+
+  test("a node whose stdout nobody reads stops", async () => {
+    const { client, env } = await withClient();
+    const { reader, readOn } = await slowReader();
+    const args = ["run", JOBS, "--health-port", "0"];
+    const node = piped(args, env, { reader, full: true });
+    await running(client, 1);
+    const job = await client.enqueue(slow, { ms: 1 });
+    expect(await job.result({ timeout: "60s" })).toBe("slept");
+    process.kill(node.pid, "SIGTERM");
+    expect(await node.exit()).toEqual({ code: 0, signal: null });
+    await readOn();
   });
 });

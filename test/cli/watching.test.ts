@@ -1,5 +1,6 @@
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { connect as connectClient } from "millrace";
+import { connect as connectClient, defineJob } from "millrace";
 import { beforeEach, expect, test, vi } from "vitest";
 import { plain } from "../../packages/millrace/src/cli/io.ts";
 import { main } from "../../packages/millrace/src/cli/main.ts";
@@ -12,6 +13,8 @@ import { type CommandResult, millraceHere, startMillrace } from "./millrace.ts";
 vi.setConfig({ testTimeout: patient(180_000) });
 const JOBS = fileURLToPath(new URL("jobs.ts", import.meta.url));
 const PATIENCE_MS = 60_000;
+
+const double = defineJob<{ n: number }>({ name: "double", queue: "work" });
 
 describeEachServer("jobs watch and top", (server) => {
   let namespace: string;
@@ -52,6 +55,47 @@ describeEachServer("jobs watch and top", (server) => {
     expect(double.output().join("\n")).not.toContain('"id":"b"');
     double.signal("SIGINT");
     expect((await double.exit(PATIENCE_MS)).code).toBe(0);
+    node.signal("SIGTERM");
+    await node.exit(PATIENCE_MS);
+  });
+
+  test("a watch goes no faster than its reader, and Ctrl-C ends it meanwhile", async () => {
+    const node = startMillrace(["run", JOBS, "--health-port", "0", "--json"], env);
+    await node.line(/"healthUrl"/, PATIENCE_MS);
+    await using client = await connectClient({ servers: server.url, namespace, env: {} });
+    let printed = 0;
+    let noted = "";
+    let room = Promise.withResolvers<void>();
+    const watch = main(["jobs", "watch"], {
+      ...{ env: { ...process.env, ...env }, cwd: process.cwd(), paint: plain, paintErr: plain },
+      out: () => void (printed += 1),
+      err: (text) => void (noted += text),
+      progress: () => {},
+      readStdin: () => Promise.resolve(""),
+      ask: () => Promise.resolve(undefined),
+      // As the process's own: the reader has room, or the wait is over.
+      taken: async (until) => {
+        const over = until === undefined ? [] : [once(until, "abort")];
+        await Promise.race([room.promise, ...over]);
+      },
+    });
+    const soon = { withinMs: PATIENCE_MS, everyMs: 100 };
+    await eventually(() => noted.includes("watching"), { ...soon, describe: "it watches" });
+    const end = async () => (await client.enqueue(double, { n: 1 })).result({ timeout: "60s" });
+    // A watcher that was started just now may not hear the first.
+    await eventually(async () => (await end()) && printed > 0, {
+      ...{ ...soon, describe: "a line is printed" },
+    });
+    await end();
+    await end();
+    expect(printed).toBe(1);
+    const before = room;
+    room = Promise.withResolvers();
+    before.resolve();
+    await eventually(() => printed === 2, { ...soon, describe: "the next line is printed" });
+    process.emit("SIGINT");
+    expect(await watch).toBe(0);
+    expect(printed).toBe(2);
     node.signal("SIGTERM");
     await node.exit(PATIENCE_MS);
   });

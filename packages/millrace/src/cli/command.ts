@@ -50,6 +50,8 @@ export interface Command {
   readonly fields: readonly FieldGroup[];
   /** Command lines that work as they stand, each with what it does. */
   readonly examples: readonly (readonly [commandLine: string, what: string])[];
+  /** It goes on until a signal ends it. */
+  readonly serves?: true;
   /**
    * @returns the exit code alone where the command printed by itself, because it runs for long or
    *   prints bytes

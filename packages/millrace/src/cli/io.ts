@@ -35,6 +35,13 @@ export interface CliIo {
   ask(question: string): Promise<string | undefined>;
   /** Aborted when nobody reads results any more: what only shows things ends then. */
   readonly unread?: AbortSignal;
+  /**
+   * Resolves when the reader of results has taken enough of what was printed for more to follow,
+   * when it is gone, or when the signal is aborted. Absent: it takes everything at once.
+   */
+  taken?(until?: AbortSignal): Promise<void>;
+  /** Told by a command that serves: its end waits for no reader. */
+  serves?(): void;
   /** Set where results go to a terminal. */
   readonly screen?: Screen;
   readonly paint: Paint;
@@ -69,6 +76,7 @@ export function processIo(unread?: AbortSignal): CliIo {
       });
     },
     ...(unread === undefined ? {} : { unread }),
+    taken: (until) => taken(process.stdout, [until, unread]),
     ...(process.stdout.isTTY ? { screen: process.stdout } : {}),
     paint: (style, text) => styleText(style, text, { stream: process.stdout }),
     paintErr: (style, text) => styleText(style, text, { stream: process.stderr }),
@@ -102,4 +110,18 @@ function write(stream: NodeJS.WriteStream, text: string | Uint8Array): void {
   } catch (error) {
     stream.emit("error", error);
   }
+}
+
+async function taken(
+  stream: NodeJS.WriteStream,
+  ends: readonly (AbortSignal | undefined)[],
+): Promise<void> {
+  if (!stream.writableNeedDrain || ends.some((end) => end?.aborted === true)) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const go = (): void => resolve();
+  stream.once("drain", go);
+  for (const end of ends) end?.addEventListener("abort", go);
+  await promise;
+  stream.off("drain", go);
+  for (const end of ends) end?.removeEventListener("abort", go);
 }

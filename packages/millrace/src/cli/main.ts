@@ -67,6 +67,7 @@ async function runCommand(
     ...(file === undefined ? {} : { file }),
   };
   const config = readConfig(sources);
+  if (command.serves === true) io.serves?.();
   const report = await command.run({ args, flags, config, sources, json, io });
   if (typeof report === "number") return report;
   io.out(json ? `${jsonText(report.json)}\n` : report.text(io.paint));

@@ -1,11 +1,17 @@
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { processIo } from "./io.ts";
 import { main } from "./main.ts";
+import { exitOnSignals } from "./serving/early-signals.ts";
+import { aborted } from "./serving/interrupt.ts";
 import { quietSqlite } from "../quiet-sqlite.ts";
 
 quietSqlite();
 
-/** How long output may take to be written before the process ends whatever is still open in it. */
+/**
+ * How long logs may take to be written before the process ends whatever is still open in it, and
+ * results of a command that serves: a stopping node waits for no reader. Results of any other
+ * command wait until they are read: cut off they would be no document, and no error either.
+ */
 const OUTPUT_MS = 2_000;
 /**
  * What ends by itself has this long; the grace of a node leaves no more than a twentieth of itself.
@@ -27,8 +33,15 @@ for (const stream of [process.stdout, process.stderr])
     if (error.code !== "EPIPE") lost ??= EXIT.failed;
   });
 
-const code = await main(process.argv.slice(2), processIo(unread.signal));
-await Promise.race([Promise.all([process.stdout, process.stderr].map(written)), after(OUTPUT_MS)]);
+let serves = false;
+const io = { ...processIo(unread.signal), serves: () => void (serves = true) };
+const code = await main(process.argv.slice(2), io);
+if (serves) await Promise.race([written(process.stdout), after(OUTPUT_MS)]);
+else {
+  exitOnSignals();
+  await Promise.race([written(process.stdout), aborted(unread.signal)]);
+}
+await Promise.race([written(process.stderr), after(OUTPUT_MS)]);
 process.exitCode = code === EXIT.ok ? (lost ?? code) : code;
 // A handler that ignored its abort may hold a socket or a timer for ever; the node has handed its
 // job back already.

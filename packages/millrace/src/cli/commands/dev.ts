@@ -26,6 +26,7 @@ export const dev = command({
     "Start a private nats-server and a node with these job files (or a job called hello) on this machine",
   usage: "[FILE…]",
   args: { min: 0, max: 10_000 },
+  serves: true,
   flags: {
     port: {
       kind: whole(0, 65_535),

@@ -13,6 +13,7 @@ export const run = command({
     "Run a node with the jobs that these files export, until SIGTERM or SIGINT (a second one ends it at once)",
   usage: "[FILE…]",
   args: { min: 0, max: 10_000 },
+  serves: true,
   flags: {},
   fields: [
     "connection",

@@ -17,6 +17,7 @@ export const ui = command({
     "Serve the dashboard: look at queues, jobs, dead letters, schedules and nodes in a browser, and change them",
   usage: "",
   args: { min: 0, max: 0 },
+  serves: true,
   flags: { open: { kind: flag, about: "Open it in this machine's browser" } },
   fields: ["connection", "namespace", "masking", "outbox", "index", "dashboard", "tracing"],
   examples: [

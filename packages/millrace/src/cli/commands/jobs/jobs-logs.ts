@@ -39,6 +39,7 @@ export const jobsLogs = command({
           const entry = shownLine(said, show);
           if (json) entries.push(entry);
           else io.out(lineOf(entry));
+          await io.taken?.();
         }
       });
       if (json) return { json: entries, text: () => "" };

@@ -40,6 +40,7 @@ export const jobsProgress = command({
           const report = shownReport(said, show);
           if (json) reports.push(report);
           else io.out(line(report));
+          await io.taken?.();
         }
       });
       return json ? { json: reports, text: () => "" } : EXIT.ok;

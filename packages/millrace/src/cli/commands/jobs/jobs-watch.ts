@@ -1,11 +1,12 @@
-import { formatMs, type HistoryRecord } from "@millrace/core";
+import { defined, formatMs, type HistoryRecord } from "@millrace/core";
 import { RECORDED_STATES } from "../../../client/jobs/jobs.ts";
+import { watchRecords } from "../../../client/jobs/results/watch-records.ts";
 import { flag, oneOf, text, timerDuration, whole } from "../../../config/field-kinds.ts";
 import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { interruptible } from "../../serving/interrupt.ts";
-import type { Paint } from "../../io.ts";
+import type { Paint, Style } from "../../io.ts";
 import { clean } from "../../show/clean.ts";
 import { shownRecord, showValue } from "@millrace/telemetry/masking";
 import { stateColour } from "../../show/state-colour.ts";
@@ -35,33 +36,37 @@ export const jobsWatch = command({
   async run({ flags, config, io, json }) {
     const { queue, name, state, count = Infinity } = flags;
     const show = showValue(flags["show-payload"], maskOf(config));
-    let left = count;
-    await interruptible((signal) =>
+    const timed = new AbortController();
+    await interruptible((interrupt) =>
       withClient(config, async ({ broker }) => {
-        const over = Promise.withResolvers<void>();
-        const watch = await broker.history.watch(queue === undefined ? {} : { queue }, (record) => {
-          if (left <= 0 || (name !== undefined && record.name !== name)) return;
-          if (state !== undefined && record.state !== state) return;
-          const shown = shownRecord(record, show);
-          io.out(json ? `${jsonText(shown)}\n` : line(shown, io.paint, config.traceUrl));
-          left -= 1;
-          if (left <= 0) over.resolve();
-        });
-        if (!json) io.err(`${io.paintErr("dim", "watching; Ctrl-C ends it")}\n`);
+        const ends = [interrupt, timed.signal, ...(io.unread === undefined ? [] : [io.unread])];
+        const signal = AbortSignal.any(ends);
+        const note = (text: string, style: Style): void => {
+          if (!json) io.err(`${io.paintErr(style, text)}\n`);
+        };
         const unlisten = broker.onStatus((status) => {
-          if (status === "closed") over.resolve();
-          else if (!json) io.err(`${io.paintErr("yellow", status)}\n`);
+          if (status !== "closed") note(status, "yellow");
         });
-        for (const end of [signal, io.unread]) {
-          end?.addEventListener("abort", () => over.resolve(), { once: true });
-          // While it connected.
-          if (end?.aborted === true) over.resolve();
+        const query = defined({ queue, name, state, signal });
+        let timer: NodeJS.Timeout | undefined;
+        const onListening = (): void => {
+          note("watching; Ctrl-C ends it", "dim");
+          if (flags.for !== undefined) timer = setTimeout(() => timed.abort(), flags.for);
+        };
+        let left = count;
+        try {
+          for await (const record of watchRecords(broker, query, onListening)) {
+            const shown = shownRecord(record, show);
+            io.out(json ? `${jsonText(shown)}\n` : line(shown, io.paint, config.traceUrl));
+            left -= 1;
+            if (left <= 0) break;
+            // Where the reader is slow records wait, and only so many may.
+            await io.taken?.(signal);
+          }
+        } finally {
+          clearTimeout(timer);
+          unlisten();
         }
-        const timer = flags.for === undefined ? undefined : setTimeout(over.resolve, flags.for);
-        await over.promise;
-        clearTimeout(timer);
-        unlisten();
-        await watch.stop();
       }),
     );
     return EXIT.ok;

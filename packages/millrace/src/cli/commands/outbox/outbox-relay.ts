@@ -9,6 +9,7 @@ export const outboxRelay = command({
   summary: "Publish what is committed to the outbox, until SIGTERM or SIGINT; any number may run",
   usage: "",
   args: { min: 0, max: 0 },
+  serves: true,
   flags: {},
   fields: ["connection", "namespace", "masking", "health", "outbox"],
   examples: [

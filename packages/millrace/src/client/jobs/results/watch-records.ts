@@ -22,14 +22,16 @@ const MOST_UNREAD = 10_000;
  * Records as they are written, for one reader. Listens from the first read on, and lets go of all
  * it holds when the reading ends: `return()` ends it at once, also while a record is waited for.
  *
+ * @param onListening from when on nothing is missed
  * @throws MillraceError `reader-too-slow`, `permission-denied` …
  */
 export function watchRecords(
   broker: Broker,
   query: WatchQuery,
+  onListening: () => void = () => {},
 ): AsyncIterableIterator<HistoryRecord, void, undefined> {
   const inbox = new Inbox();
-  return endsAtOnce(read(broker, query, inbox), () => inbox.end(), {
+  return endsAtOnce(read(broker, query, inbox, onListening), () => inbox.end(), {
     ...{ signal: query.signal, atSignal: "ends" },
   });
 }
@@ -38,6 +40,7 @@ async function* read(
   broker: Broker,
   { queue, name, state, signal }: WatchQuery,
   inbox: Inbox,
+  onListening: () => void,
 ): AsyncGenerator<HistoryRecord, void, undefined> {
   if (signal?.aborted === true) return;
   const end = (): void => inbox.end();
@@ -51,6 +54,7 @@ async function* read(
       if (name !== undefined && record.name !== name) return;
       if (state === undefined || record.state === state) inbox.put(record);
     });
+    onListening();
     yield* inbox.records();
   } finally {
     signal?.removeEventListener("abort", end);
