@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type Envelope, UNSETTLED } from "@millrace/core";
+import { type Envelope, UNSETTLED, withOwn } from "@millrace/core";
 import { connect, createNode, defineJob } from "millrace";
 import {
   type Begin,
@@ -258,8 +258,10 @@ describeEachServer("records of effects", (server) => {
         [open.envelope.createdAt],
       );
       await pool.query("UPDATE millrace_done SET done_at = now() - interval '40 days'");
+      const { broker } = millrace;
       const relay = await startRelay({
-        broker: millrace.broker,
+        // An hour after the job has ended.
+        broker: withOwn(broker, { serverNow: async () => (await broker.serverNow()) + 3_600_000 }),
         store: postgresOutbox({ url: postgres.url }),
       });
       cleanUpLater(() => relay.stop());

@@ -31,6 +31,8 @@ function brokerOf(known: (id: string) => Known): DoneSweepOptions["broker"] {
     const { states = [], createdAt = 7, forMs = 90 * DAY_MS } = known(id);
     return states.map((state) => ({ id, state, createdAt, at: NOW - forMs }) as HistoryRecord);
   };
+  const stored = async ({ id }: { id: string }) =>
+    (await read({ id })).map((one) => ({ record: one, storedAt: one.at }));
   const list = async ({ id = "" } = {}) =>
     known(id).letter === true ? [{} as DeadLetter & { sequence: number }] : [];
   const envelope = { ...UNSETTLED, name: "n", queue: "orders", payload: null, headers: {} };
@@ -38,7 +40,7 @@ function brokerOf(known: (id: string) => Known): DoneSweepOptions["broker"] {
     ...{ state: "queued", storedAt: 1, envelope: { ...envelope, id, createdAt: 7 } },
   });
   return {
-    history: { read } as unknown as DoneSweepOptions["broker"]["history"],
+    history: { read, stored } as unknown as DoneSweepOptions["broker"]["history"],
     deadLetters: { list } as unknown as DoneSweepOptions["broker"]["deadLetters"],
     serverNow: async () => NOW,
     findWaiting: async (id) => (known(id).waits === true ? waiting(id) : undefined),
@@ -79,6 +81,8 @@ async function swept(
 
 test.each<[string, Known, number, "kept" | "forgotten"]>([
   ["has succeeded", { states: ["requeued", "succeeded"] }, 2 * HOUR_MS, "forgotten"],
+  ["succeeded a minute ago", { states: ["succeeded"], forMs: 60_000 }, 2 * HOUR_MS, "kept"],
+  ["succeeded an hour ago", { states: ["succeeded"], forMs: HOUR_MS }, 2 * HOUR_MS, "forgotten"],
   ["was cancelled, and is enqueued anew", { states: ["cancelled"], waits: true }, DAY_MS, "kept"],
   ["has expired, and can be retried", { states: ["expired"], letter: true }, 90 * DAY_MS, "kept"],
   ["has expired, and was retried", { states: ["expired"], waits: true }, 90 * DAY_MS, "kept"],
@@ -148,6 +152,17 @@ test.each<[string, readonly Partial<HistoryRecord>[], number | undefined, string
     expect(noted).toEqual({ noted: [["a", true]], back: [["a", false]] }[expected] ?? []);
   },
 );
+
+test("when a job succeeded goes by the server's clock, not by its node's", async () => {
+  const own = record({ createdAt: 7, state: "succeeded", at: NOW - 9 * HOUR_MS });
+  const broker = brokerOf(() => ({}));
+  const history = {
+    read: async () => [own],
+    // Stored again by the one who came second.
+    stored: async () => [2 * HOUR_MS, 60_000].map((ago) => ({ record: own, storedAt: NOW - ago })),
+  } as unknown as typeof broker.history;
+  expect((await swept([done("a")], { ...broker, history })).left).toEqual(["a"]);
+});
 
 test("the record of a job stays, in whose place another has ended while it was looked for", async () => {
   let looked = false;

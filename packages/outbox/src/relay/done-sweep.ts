@@ -1,6 +1,6 @@
 import { type Broker, type HistoryRecord, type Logger, UNDO_MS } from "@millrace/core";
 import type { DoneRecord, OutboxStore } from "../store/outbox-store.ts";
-import { PagedSweep } from "./paged-sweep.ts";
+import { PagedSweep, SETTLED_MS } from "./paged-sweep.ts";
 import type { Sweep } from "./sweeps.ts";
 
 /**
@@ -35,8 +35,8 @@ interface Found {
  * Forgets that the effects of jobs are committed, once the jobs can't come again: their history
  * says how they ended, and no dead letter of them is left that could be retried, nor was one for as
  * long as an operation can be undone. A job of which nothing is known any more is forgotten by its
- * age. A job that has ended may still have a run that was cut off and has not noticed, so its
- * record has to be old.
+ * age. A job that has ended may still have a run that was cut off and has not noticed, so it has to
+ * have ended a while ago.
  */
 export function doneSweep(options: DoneSweepOptions): Sweep {
   const { broker, store, logger, keepDoneMs } = options;
@@ -75,7 +75,8 @@ async function fateOf(
   };
   const before = await recorded();
   const own = before.findLast(({ createdAt }) => createdAt === enqueuedAt);
-  if (own?.state === "succeeded") return "over";
+  if (own?.state === "succeeded")
+    return (await hasSettled(broker, { queue, id, enqueuedAt })) ? "over" : "there";
   // What was enqueued anew may be in the place of another job of the id: its success ends nothing.
   const last = before.at(-1);
   const hasEnded = last?.state === "succeeded" || NOT_FOR_GOOD.has(last?.state ?? "");
@@ -92,6 +93,18 @@ async function fateOf(
   // Between two looks it may have been put back, retried and discarded once more.
   const goneSince = (await broker.serverNow()) - goneForMs;
   return last !== undefined && last.at > goneSince ? "there" : "over";
+}
+
+/** Whether the job succeeded so long ago that no other run of it can be left. */
+async function hasSettled(
+  broker: Pick<Broker, "history" | "serverNow">,
+  { queue, id, enqueuedAt }: Pick<DoneRecord, "queue" | "id" | "enqueuedAt">,
+): Promise<boolean> {
+  const stored = await broker.history.stored({ id, queue });
+  const end = stored.findLast(
+    ({ record }) => record.createdAt === enqueuedAt && record.state === "succeeded",
+  );
+  return end !== undefined && (await broker.serverNow()) - end.storedAt >= SETTLED_MS;
 }
 
 /**

@@ -1,8 +1,8 @@
 import { type Logger, recordError } from "@millrace/core";
 import type { Sweep } from "./sweeps.ts";
 
-/** A run or a relay may still be at work on younger rows. */
-const SETTLED_MS = 3_600_000;
+/** A run or a relay may still be at work on younger rows, and a run on a job that ended since. */
+export const SETTLED_MS = 3_600_000;
 /** How often everything is looked through. */
 const SWEEP_EVERY_MS = 3_600_000;
 /** Looked up side by side. */
