@@ -63,10 +63,12 @@ describeEachServer("what a job waits for, as millrace jobs get says it", (server
     await client.enqueue({ ...close, queue: "idle" }, undefined, { id: "i-1" });
     const idle = await millraceHere(["jobs", "get", "i-1"], { env });
     expect(idle.out).toMatch(/^waits for +a node: none takes jobs of its queue$/m);
-    await client.queues.pause("idle", { by: "ada", reason: "the bank is away" });
+    await client.queues.pause("idle", { by: "ada", reason: "the bank is away, token=abc123def" });
     const paused = await millraceHere(["jobs", "get", "i-1"], { env });
     expect(paused.out).toMatch(
-      /^waits for +its queue, paused since \S+Z by ada: the bank is away$/m,
+      /^waits for +its queue, paused since \S+Z by ada: the bank is away, token=\*\*\*$/m,
     );
+    const told = await millraceHere(["jobs", "get", "i-1", "--json"], { env });
+    expect(told.json()).toMatchObject({ hold: { reason: "the bank is away, token=***" } });
   });
 });

@@ -115,6 +115,28 @@ describeEachServer("a look", (server) => {
     });
   }
 
+  test("shows no secret of a reason: of a pause, and of a drain", async () => {
+    const namespace = server.namespace();
+    const env = { MILLRACE_SERVERS: server.url, MILLRACE_NAMESPACE: namespace };
+    await using client = await connect({ servers: server.url, namespace, env: {} });
+    await client.queues.ensure("mail");
+    const run = async (...args: readonly string[]) => (await millraceHere(args, { env })).out;
+    const reason = ["mail", "--reason", "rotating token=abc123def", "--json"];
+    const looks = [
+      await run("queues", "drain", ...reason),
+      await run("queues", "pause", ...reason),
+      await run("queues", "set", "mail", "--concurrency", "2", "--json"),
+      await run("queues"),
+      await run("queues", "--json"),
+      await run("top"),
+      await run("top", "--json"),
+    ];
+    for (const shown of looks) {
+      expect(shown).toContain("rotating token=***");
+      expect(shown).not.toContain("abc123def");
+    }
+  });
+
   test("takes no sample where nothing is, and whoever serves operations hears of the first", async () => {
     const namespace = server.namespace();
     await using client = await connect({ servers: server.url, namespace, env: {} });

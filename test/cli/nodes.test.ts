@@ -44,12 +44,19 @@ describeEachServer("nodes and audit", (server) => {
 
   test("a quiet node takes nothing until it is resumed, and one that is told to stop ends with 0", async () => {
     const node = await startNode("n1");
-    expect(await json("nodes", "quiet", "n1", "--reason", "looking", ...WAIT)).toEqual({
+    expect(
+      await json("nodes", "quiet", "n1", "--reason", "looking, token=abc123def", ...WAIT),
+    ).toEqual({
       ordered: ["n1"],
       failed: [],
       late: [],
     });
-    expect((await run("nodes", "list")).out).toMatch(/n1 +quiet \(.*: looking\)/);
+    expect((await run("nodes", "list")).out).toMatch(/n1 +quiet \(.*: looking, token=\*\*\*\)/);
+    for (const looks of [["nodes", "list", "--json"], ["top"], ["top", "--json"]]) {
+      const { out } = await run(...looks);
+      expect(out).toContain("looking, token=***");
+      expect(out).not.toContain("abc123def");
+    }
     await using client = await connectClient({ servers: server.url, namespace, env: {} });
     await run("enqueue", "double", '{"n":2}', "--queue", "work", "--id", "d");
     await using other = await startNode("n2").then((second) => ({

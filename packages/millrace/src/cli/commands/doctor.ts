@@ -1,5 +1,6 @@
 import type { Finding } from "@millrace/broker-nats";
 import { command } from "../command.ts";
+import { maskOf } from "../../config/mask-of.ts";
 import { configuredOutbox } from "../../outbox/configured-outbox.ts";
 import { findingsOf } from "../findings.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
@@ -20,7 +21,13 @@ export const doctor = command({
   async run({ config }) {
     const outbox = await configuredOutbox(config);
     try {
-      const findings = await findingsOf(config, "millrace-doctor", outbox);
+      const { text: masked } = maskOf(config);
+      const found = await findingsOf(config, "millrace-doctor", outbox);
+      // What a node can't settle is told with its error.
+      const findings = found.map(({ message, advice, ...finding }) => ({
+        ...{ ...finding, message: masked(message) },
+        ...(advice === undefined ? {} : { advice: masked(advice) }),
+      }));
       return {
         json: { healthy: !findings.some(failed), findings },
         text: (paint) => findings.map((finding) => line(finding, paint)).join(""),

@@ -3,11 +3,14 @@ import { formatMs, MillraceError } from "@millrace/core";
 import type { Millrace } from "../../client/millrace.ts";
 import type { Config } from "../../config/fields.ts";
 import { flag, timerDuration } from "../../config/field-kinds.ts";
+import { maskOf } from "../../config/mask-of.ts";
 import { command } from "../command.ts";
 import { EXIT } from "../exit-codes.ts";
 import { interruptible } from "../serving/interrupt.ts";
 import type { CliIo, Screen } from "../io.ts";
 import { clean } from "../show/clean.ts";
+import { shownNode } from "../show/nodes.ts";
+import { shownMarks } from "../show/queue-state.ts";
 import { frame, type TopView } from "../top/frame.ts";
 import { nextPaces, paceOf, type Paces } from "../top/rates.ts";
 import { withClient } from "../with-client.ts";
@@ -55,7 +58,7 @@ export const top = command({
 
 async function look(
   client: Millrace,
-  { namespace }: Pick<Config, "namespace">,
+  config: Config,
   before: Paces,
 ): Promise<{ readonly view: TopView; readonly paces: Paces }> {
   const [queues, nodes, locks] = await Promise.all([
@@ -64,15 +67,19 @@ async function look(
     client.broker.locks.list(),
   ]);
   const paces = nextPaces(before, nodes);
+  const mask = maskOf(config);
   return {
     paces,
     view: {
-      namespace,
+      namespace: config.namespace,
       at: Date.now(),
       queues: queues
-        .map((status) => ({ ...status, endedPerSecond: paceOf(paces, status.queue) ?? null }))
+        .map((status) => ({
+          ...shownMarks(status, mask),
+          endedPerSecond: paceOf(paces, status.queue) ?? null,
+        }))
         .toSorted((a, b) => (a.queue < b.queue ? -1 : 1)),
-      nodes,
+      nodes: nodes.map((node) => shownNode(node, mask)),
       locks,
     },
   };

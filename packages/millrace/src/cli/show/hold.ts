@@ -20,8 +20,10 @@ const LIMITS = {
   "key-rate": "starts of the key",
 } as const;
 
-/** Gates and keys are what a producer wrote. */
+/** Gates and keys are what a producer wrote, and a reason is what anybody did. */
 export function shownHold(hold: JobHold, show: ShowValue): JobHold {
+  if (hold.kind === "paused" && hold.reason !== undefined)
+    return { ...hold, reason: String(show(hold.reason)) };
   if (hold.kind !== "gate") return hold;
   const { gate, key, locks } = hold;
   return {

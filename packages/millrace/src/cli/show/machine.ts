@@ -1,7 +1,10 @@
 import type { MachineSnapshot } from "@millrace/core";
 import { shownError } from "@millrace/telemetry/masking";
 
-/** A machine as it is shown: with what its context and its errors hold masked. */
+/**
+ * A machine as it is shown: with what its context and its errors hold masked. So are its events: a
+ * type is whatever its sender wrote.
+ */
 export function shownMachine(
   { matches: _matches, ...snapshot }: MachineSnapshot,
   show: (value: unknown) => unknown,
@@ -14,7 +17,14 @@ export function shownMachine(
     ...(error === undefined ? {} : { error: shownError(error, show) }),
     ...(trouble === undefined
       ? {}
-      : { trouble: { ...trouble, error: shownError(trouble.error, show) } }),
+      : {
+          trouble: {
+            ...trouble,
+            event: String(show(trouble.event)),
+            error: shownError(trouble.error, show),
+          },
+        }),
+    trail: snapshot.trail.map((passage) => ({ ...passage, event: String(show(passage.event)) })),
     timers: snapshot.timers.map(({ event, ...timer }) => ({
       ...timer,
       event: show(event) as typeof event,

@@ -1,4 +1,5 @@
 import { CLOCK_OFF_MS, formatSeconds, isSilent } from "@millrace/core";
+import type { Mask } from "@millrace/telemetry/masking";
 import type { NodeStatus } from "../../client/nodes.ts";
 import type { Paint } from "../io.ts";
 import { type Column, table } from "./table.ts";
@@ -17,6 +18,20 @@ const COLUMNS: readonly Column<NodeStatus>[] = [
 
 /** Only where one is wrong. */
 const CLOCK: Column<NodeStatus> = { title: "CLOCK", align: "right", cell: clockOf };
+
+/** A node for showing: the reasons of an order and of what is stuck may hold anything. */
+export function shownNode(node: NodeStatus, mask: Mask): NodeStatus {
+  const { order, queues } = node;
+  return {
+    ...node,
+    ...(order?.reason === undefined
+      ? {}
+      : { order: { ...order, reason: mask.text(order.reason) } }),
+    queues: queues.map((queue) =>
+      queue.stuckBy === undefined ? queue : { ...queue, stuckBy: mask.text(queue.stuckBy) },
+    ),
+  };
+}
 
 export function nodesTable(nodes: readonly NodeStatus[], paint: Paint): string {
   const areRight = nodes.every((node) => clockOf(node) === "ok");

@@ -28,6 +28,14 @@ test("and what was asked of a secret's field is hidden by the field's name", () 
   });
 });
 
+test("so is the reason, and all of it where somebody else is to carry it out", () => {
+  const mask = createMask({ patterns: [/C-\d+/u] });
+  const asked = { ...OPERATION, filter: { where: "payload.pin:4711" }, reason: "for C-1234" };
+  const shown = { filter: { where: "payload.pin:***" }, reason: "for ***" };
+  expect(maskedOperation(asked, mask)).toMatchObject(shown);
+  expect(detachedReport(asked, mask).json).toMatchObject(shown);
+});
+
 test("failures are masked as the configuration says, and those that are not named are counted", () => {
   const mask = createMask({ patterns: [/C-\d+/u] });
   const { json, text, exitCode } = operationReport(OPERATION, mask, undefined);
@@ -46,8 +54,8 @@ test("it is said how many nodes did not answer, and nothing of it where all did"
   ] as const) {
     const operation = { ...OPERATION, unanswered };
     expect(operationReport(operation, createMask({}), undefined).text(plain)).toContain(words);
-    expect(detachedReport(operation).text(plain)).toContain(words);
+    expect(detachedReport(operation, createMask({})).text(plain)).toContain(words);
   }
   expect(operationReport(OPERATION, createMask({}), undefined).text(plain)).not.toContain("answer");
-  expect(detachedReport(OPERATION).text(plain)).not.toContain("answer");
+  expect(detachedReport(OPERATION, createMask({})).text(plain)).not.toContain("answer");
 });

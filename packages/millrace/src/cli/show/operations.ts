@@ -28,13 +28,19 @@ export function filterText({ filter }: Pick<Operation, "filter">): string {
     .join(" ");
 }
 
-/** What was looked for, and what failures say, may have secrets that this configuration knows. */
+/** What was looked for, why, and what failures say, may have secrets that this configuration knows. */
 export function maskedOperation(operation: Operation, mask: Mask): Operation {
   const failures = operation.failures.map((failure) => ({
     ...failure,
     message: mask.text(failure.message),
   }));
-  return { ...operation, filter: shownFilter(operation.filter, showValue(false, mask)), failures };
+  const { reason } = operation;
+  return {
+    ...operation,
+    filter: shownFilter(operation.filter, showValue(false, mask)),
+    ...(reason === undefined ? {} : { reason: mask.text(reason) }),
+    failures,
+  };
 }
 
 /** The things that could not be changed, each with its reason and its trace. */
@@ -84,9 +90,9 @@ function goesOn(id: string): string {
 }
 
 /** Somebody else carries it out. */
-export function detachedReport(operation: Operation): Report {
+export function detachedReport(operation: Operation, mask: Mask): Report {
   return {
-    json: operation,
+    json: maskedOperation(operation, mask),
     text: () =>
       `${unansweredLine(operation.unanswered)}operation ${operation.id}: ${operation.total} are meant. A dashboard carries it out, or: millrace operations run ${operation.id}\n`,
   };

@@ -1,4 +1,5 @@
 import { type ControlMark, formatMs, formatSeconds, type UnheardJobs } from "@millrace/core";
+import type { Mask } from "@millrace/telemetry/masking";
 import type { QueueStatus } from "../../client/queues/queue-status.ts";
 
 type ShownState = Pick<
@@ -6,6 +7,19 @@ type ShownState = Pick<
   "intake" | "paused" | "closed" | "sendsTo" | "maxParked" | "queued" | "running" | "maxJobs"
 > &
   UnheardJobs;
+
+/** What is set for a queue, for showing: an operator may write anything as a reason. */
+export function shownMarks<Of extends Partial<Pick<QueueStatus, "paused" | "closed">>>(
+  of: Of,
+  mask: Mask,
+): Of {
+  const { paused, closed } = of;
+  return {
+    ...of,
+    ...(paused === undefined ? {} : { paused: shownReason(paused, mask) }),
+    ...(closed === undefined ? {} : { closed: shownReason(closed, mask) }),
+  };
+}
 
 /** `active`, or why it is not: `PAUSED for 5m (deploy)`, `CLOSED for 1h`, `FULL`. */
 export function queueState(state: ShownState, now: number): string {
@@ -31,6 +45,10 @@ function unheardWords({ lost, unheard, silentMs }: UnheardJobs): readonly string
   const since = `not heard of for ${formatSeconds(silentMs)}`;
   if (lost !== undefined) return [`LOST: the node of ${lost} running is ${since}`];
   return unheard === undefined ? [] : [`the node of ${unheard} running is ${since}`];
+}
+
+function shownReason(mark: ControlMark, mask: Mask): ControlMark {
+  return mark.reason === undefined ? mark : { ...mark, reason: mask.text(mark.reason) };
 }
 
 function marked(word: string, mark: ControlMark | undefined, now: number): string {

@@ -95,7 +95,7 @@ async function settleAll(
   const filter = filterOf(flags);
   const mask = maskOf(config);
   const start = (client: Millrace): Promise<Operation> => client.operations.start({ kind, filter });
-  if (flags.detach === true) return detachedReport(await withClient(config, start));
+  if (flags.detach === true) return detachedReport(await withClient(config, start), mask);
   return withTracedClient(config, io, async (client) => {
     const begun = await beginHere(io, () => start(client));
     const operation = maskedOperation(await runHere(client, io, begun.id), mask);

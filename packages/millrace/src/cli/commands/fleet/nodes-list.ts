@@ -1,6 +1,7 @@
 import { formatMs } from "@millrace/core";
+import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
-import { nodesTable } from "../../show/nodes.ts";
+import { nodesTable, shownNode } from "../../show/nodes.ts";
 import { withClient } from "../../with-client.ts";
 
 export const nodesList = command({
@@ -13,7 +14,9 @@ export const nodesList = command({
   fields: ["connection", "namespace"],
   examples: [["millrace nodes list", "One line a node; a lost one is listed for ten minutes"]],
   async run({ config }) {
-    const nodes = await withClient(config, (client) => client.nodes.list());
+    const mask = maskOf(config);
+    const listed = await withClient(config, (client) => client.nodes.list());
+    const nodes = listed.map((node) => shownNode(node, mask));
     return {
       json: nodes,
       text: (paint) =>

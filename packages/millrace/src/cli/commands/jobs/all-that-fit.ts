@@ -35,7 +35,7 @@ export async function changeAll(
   // Who does not ask has confirmed no number.
   const agreed = yes === true ? {} : { atMost: atMostConfirmed(count) };
   const start = (): Promise<Operation> => client.operations.start({ ...request, ...agreed });
-  if (detach === true) return detachedReport(await start());
+  if (detach === true) return detachedReport(await start(), maskOf(config));
   const { id } = await beginHere(io, start);
   return operationReport(await runHere(client, io, id), maskOf(config), config.traceUrl);
 }

@@ -2,10 +2,12 @@ import { defined } from "@millrace/core";
 import type { QueueStatus } from "../../../client/queues/queue-status.ts";
 import { audited } from "../../../client/audit.ts";
 import { duration, flag, text } from "../../../config/field-kinds.ts";
+import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { interruptible } from "../../serving/interrupt.ts";
 import { clean } from "../../show/clean.ts";
+import { shownMarks } from "../../show/queue-state.ts";
 import { withClient } from "../../with-client.ts";
 
 export const queuesDrain = command({
@@ -43,7 +45,7 @@ export const queuesDrain = command({
     );
     io.progress("");
     return {
-      json: { drained, ...status },
+      json: { drained, ...shownMarks(status, maskOf(config)) },
       text: () =>
         drained
           ? `${clean(queue)} is drained and closed${status.delayed > 0 ? `; ${status.delayed} delayed jobs are left` : ""}\n`

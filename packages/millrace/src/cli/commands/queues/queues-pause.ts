@@ -1,7 +1,9 @@
 import { audited } from "../../../client/audit.ts";
 import { text } from "../../../config/field-kinds.ts";
+import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { clean } from "../../show/clean.ts";
+import { shownMarks } from "../../show/queue-state.ts";
 import { withClient } from "../../with-client.ts";
 
 export const queuesPause = command({
@@ -22,7 +24,10 @@ export const queuesPause = command({
         () => ({ count: 1 }),
       ),
     );
-    return { json: { queue, ...controls }, text: () => `${clean(queue)} is paused\n` };
+    return {
+      json: { queue, ...shownMarks(controls, maskOf(config)) },
+      text: () => `${clean(queue)} is paused\n`,
+    };
   },
 });
 
@@ -45,6 +50,9 @@ export const queuesResume = command({
         () => ({ count: 1 }),
       ),
     );
-    return { json: { queue, ...controls }, text: () => `${clean(queue)} is open and runs\n` };
+    return {
+      json: { queue, ...shownMarks(controls, maskOf(config)) },
+      text: () => `${clean(queue)} is open and runs\n`,
+    };
   },
 });

@@ -6,8 +6,10 @@ import {
   queuesOrNone,
   rateOrNone,
 } from "../../../config/limit-kinds.ts";
+import { maskOf } from "../../../config/mask-of.ts";
 import { command, type CommandCall } from "../../command.ts";
 import { clean } from "../../show/clean.ts";
+import { shownMarks } from "../../show/queue-state.ts";
 import { limitWords } from "../../show/limits.ts";
 import { withClient } from "../../with-client.ts";
 import type { QueueChange } from "../../../client/queues/queues.ts";
@@ -57,7 +59,7 @@ export const queuesSet = command({
       ),
     );
     return {
-      json: { queue, ...controls },
+      json: { queue, ...shownMarks(controls, maskOf(config)) },
       text: () => `${clean(queue)}: ${inWords(controls, change)}\n`,
     };
   },

@@ -1,8 +1,9 @@
 import { formatMs, unheardIn, type UnheardJobs } from "@millrace/core";
+import { maskOf } from "../../../config/mask-of.ts";
 import { command } from "../../command.ts";
 import { clean } from "../../show/clean.ts";
 import { QUEUE_COUNTS } from "../../show/queue-counts.ts";
-import { queueState } from "../../show/queue-state.ts";
+import { queueState, shownMarks } from "../../show/queue-state.ts";
 import { type Column, table } from "../../show/table.ts";
 import { withClient } from "../../with-client.ts";
 import type { QueueStatus } from "../../../client/queues/queue-status.ts";
@@ -37,8 +38,12 @@ export const queues = command({
         all.list(),
         nodes.list().catch(() => undefined),
       ]);
+      const mask = maskOf(config);
       const sorted = statuses.toSorted((a, b) => (a.queue < b.queue ? -1 : 1));
-      return sorted.map((status) => ({ ...status, ...(fleet && unheardIn(status, fleet)) }));
+      return sorted.map((status) => ({
+        ...shownMarks(status, mask),
+        ...(fleet && unheardIn(status, fleet)),
+      }));
     });
     return {
       json: rows,
