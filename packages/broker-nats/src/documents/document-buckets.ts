@@ -1,11 +1,17 @@
-import { type DocumentOptions, type DocumentStore, requireQueueName } from "@millrace/core";
+import {
+  type DocumentOptions,
+  type DocumentStore,
+  MACHINES_BUCKET,
+  requireQueueName,
+  SCHEDULES,
+} from "@millrace/core";
 import { machineOf } from "../machine/machine.ts";
 import { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { DirectReads } from "../reads/direct-reads.ts";
 import { type Wires, writeNamer } from "./document-writes.ts";
 import { NatsDocuments } from "./documents.ts";
 import { LookedAtDocuments } from "./looked-at-documents.ts";
-import { openBucket } from "./open-bucket.ts";
+import { type BucketOptions, openBucket } from "./open-bucket.ts";
 import { LeaderReads } from "../reads/leader-reads.ts";
 import type { ServerAccess } from "../store/server-access.ts";
 
@@ -18,12 +24,20 @@ const WRITES = {
   tellsUndecided: true,
 };
 
+/**
+ * To who reads one of these that was removed, an empty one would say that there is no such machine,
+ * whose events are dropped then, or no such schedule. It is made anew by who writes to it.
+ */
+const LASTING: ReadonlySet<string> = new Set([MACHINES_BUCKET, SCHEDULES]);
+
 /** The buckets of documents of a connection. They share its wires. */
 export class DocumentBuckets {
   readonly #server: ServerAccess;
   readonly #replicas: number;
   readonly #report: (error: unknown, doing: string) => void;
   readonly #opened = new Map<string, Promise<DocumentStore>>();
+  /** By buckets that were removed under way. */
+  readonly #remaking = new Map<string, Promise<void>>();
   /** Made with the first bucket. */
   #wires: Wires | undefined;
 
@@ -40,21 +54,39 @@ export class DocumentBuckets {
   /** @param options.look the bucket is made by what needs it, and else by nothing */
   open(bucket: string, { look = false, ...options }: DocumentOptions = {}): Promise<DocumentStore> {
     const opened = this.#opened.get(bucket);
-    if (opened !== undefined) return opened;
+    if (opened !== undefined && !look) return opened;
     const name = this.#server.names.bucket(requireQueueName(bucket));
     const wires = (this.#wires ??= this.#newWires());
-    const documents = new NatsDocuments(this.#server, wires, name, this.#report);
     if (look)
       return Promise.resolve(
-        new LookedAtDocuments(documents, () => this.open(bucket, options), wires.clock),
+        new LookedAtDocuments(
+          new NatsDocuments(this.#server, wires, name, this.#report),
+          () => this.open(bucket, options),
+          wires.clock,
+        ),
       );
-    const opening = openBucket(this.#server, name, { ...options, replicas: this.#replicas }).then(
-      () => documents,
-    );
+    const made = { ...options, replicas: this.#replicas };
+    const documents = new NatsDocuments(this.#server, wires, name, this.#report, async (by) => {
+      if (by === "reader" && LASTING.has(bucket)) return false;
+      await this.#remake(name, made);
+      return true;
+    });
+    const opening = openBucket(this.#server, name, made).then(() => documents);
     this.#opened.set(bucket, opening);
     // A failure is not kept: the next call tries again.
     opening.catch(() => this.#opened.delete(bucket));
     return opening;
+  }
+
+  /** Who meets its absence at the same time shares the making. */
+  #remake(name: string, options: BucketOptions): Promise<void> {
+    const under = this.#remaking.get(name);
+    if (under !== undefined) return under;
+    const remaking = openBucket(this.#server, name, options).finally(() =>
+      this.#remaking.delete(name),
+    );
+    this.#remaking.set(name, remaking);
+    return remaking;
   }
 
   async close(): Promise<void> {

@@ -7,7 +7,7 @@ import {
   type UnreadableDocument,
 } from "@millrace/core";
 import { subscribe } from "../connection/subscribe.ts";
-import { asMillraceError, isWrongSequence, request } from "../jetstream-errors.ts";
+import { asMillraceError, isWithoutStream, isWrongSequence, request } from "../jetstream-errors.ts";
 import type { BucketEntry } from "./bucket-reader.ts";
 import { readPage } from "./document-page.ts";
 import { fromKvKey, toKvKey } from "./kv-key.ts";
@@ -27,6 +27,8 @@ import { watchBucket } from "./watch-bucket.ts";
 const REMOVAL_HEADERS = { "KV-Operation": "DEL" };
 
 type Report = (error: unknown, doing: string) => void;
+/** Makes a bucket anew that was removed under way; for whoever reads only where that loses nothing. */
+type Remake = (by: "reader" | "writer") => Promise<boolean>;
 
 /** Documents in a KV bucket, as JSON that any NATS client can read. */
 export class NatsDocuments implements DocumentStore {
@@ -34,11 +36,22 @@ export class NatsDocuments implements DocumentStore {
   readonly #wires: Wires;
   readonly #bucket: string;
   readonly #onProblem: Report;
+  readonly #remake: Remake | undefined;
   /** Of a bucket that is peeked into. */
   #replica: SingleReplica | undefined;
 
-  /** @param bucket as it is named on the server; whether it is there is its maker's to know */
-  constructor(server: ServerAccess, wires: Wires, bucket: string, onProblem: Report) {
+  /**
+   * @param bucket as it is named on the server; whether it is there is its maker's to know
+   * @param remake left out: where it is not there, nobody makes it
+   */
+  constructor(
+    server: ServerAccess,
+    wires: Wires,
+    bucket: string,
+    onProblem: Report,
+    remake?: Remake,
+  ) {
+    this.#remake = remake;
     this.#wires = wires;
     this.#server = server;
     this.#bucket = bucket;
@@ -46,14 +59,11 @@ export class NatsDocuments implements DocumentStore {
   }
 
   async get(key: string): Promise<Document | undefined> {
-    return this.#documentOf(
-      key,
-      await this.#wires.reads.last(this.#stream, this.#subject(toKvKey(key))),
-    );
+    return this.#documentOf(key, await this.#last(toKvKey(key)));
   }
 
   async find(key: string): Promise<Document | UnreadableDocument | undefined> {
-    const last = await this.#wires.reads.last(this.#stream, this.#subject(toKvKey(key)));
+    const last = await this.#last(toKvKey(key));
     if (last === undefined || last.isRemoval) return undefined;
     return this.#read(key, last.sequence, last.data, last.storedAt);
   }
@@ -65,6 +75,21 @@ export class NatsDocuments implements DocumentStore {
     if (last !== ASK_LEADER) return this.#documentOf(key, last);
     replica.disbelieve();
     return this.get(key);
+  }
+
+  #last(kvKey: string): Promise<LastMessage | undefined> {
+    return this.#orAnew("reader", () => this.#wires.reads.last(this.#stream, this.#subject(kvKey)));
+  }
+
+  /** A list of a bucket that was removed fails: nobody is to take it for an empty one. */
+  async #orAnew<T>(by: "reader" | "writer", run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      const isGone = isWithoutStream(error) || MillraceError.is(error, "queue-not-found");
+      if (!isGone || (await this.#remake?.(by)) !== true) throw error;
+      return run();
+    }
   }
 
   get #stream(): string {
@@ -131,7 +156,8 @@ export class NatsDocuments implements DocumentStore {
   ): Promise<number> {
     const bucket = this.#bucket;
     const [stream, subject] = [`KV_${bucket}`, `$KV.${bucket}.${kvKey}`];
-    return writeOnce(this.#wires, { stream, subject, data, headers, expected });
+    const write = { stream, subject, data, headers, expected };
+    return this.#orAnew("writer", () => writeOnce(this.#wires, write));
   }
 
   /**
@@ -144,7 +170,7 @@ export class NatsDocuments implements DocumentStore {
     expected: number | undefined,
   ): Promise<number | undefined> {
     if (expected !== 0 || !MillraceError.is(error, "conflict")) return undefined;
-    const last = await this.#wires.reads.last(this.#stream, this.#subject(kvKey));
+    const last = await this.#last(kvKey);
     return last?.isRemoval === true ? last.sequence : undefined;
   }
 

@@ -1,34 +1,63 @@
-import { type KV, Kvm } from "@nats-io/kv";
+import { DiscardPolicy, RetentionPolicy, StorageType } from "@nats-io/jetstream";
+import { nanos } from "@nats-io/nats-core";
 import { absenceOn } from "../connection/absence.ts";
+import { STREAM_NOT_FOUND } from "../error-codes.ts";
 import { apiCode, request } from "../jetstream-errors.ts";
 import type { ServerAccess } from "../store/server-access.ts";
+import { firstSequence } from "../topology/first-sequence.ts";
 
 const NAME_IN_USE = 10058;
 
-/** Opens a KV bucket, and creates it where it does not exist. From any number of nodes at once. */
+export interface BucketOptions {
+  readonly replicas: number;
+  readonly maxAgeMs?: number;
+}
+
+/**
+ * Opens a KV bucket, and creates it where it does not exist. From any number of nodes at once.
+ *
+ * One that was removed and is made anew gives no revision a second time: a lock's token only grows,
+ * and who holds a revision of the old bucket replaces or erases nothing of the new one.
+ */
 export function openBucket(
-  { nc, retrying }: ServerAccess,
+  { nc, jsm }: Pick<ServerAccess, "nc" | "jsm">,
   bucket: string,
-  options: { readonly replicas: number; readonly maxAgeMs?: number },
-): Promise<KV> {
-  const open = (): Promise<KV> =>
-    absenceOn(nc).making(`KV_${bucket}`, () =>
-      new Kvm(retrying).create(bucket, {
-        history: 1,
-        replicas: options.replicas,
-        // A direct get may be answered by a follower that has not seen the caller's own write yet.
-        allow_direct: false,
-        ...(options.maxAgeMs === undefined ? {} : { ttl: options.maxAgeMs }),
-      }),
-    );
-  return request(`open the bucket ${bucket}`, async () => {
+  { replicas, maxAgeMs }: BucketOptions,
+): Promise<void> {
+  const name = `KV_${bucket}`;
+  const first = firstSequence(nc);
+  const config = {
+    name,
+    subjects: [`$KV.${bucket}.>`],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    max_msgs_per_subject: 1,
+    num_replicas: replicas,
+    allow_rollup_hdrs: true,
+    // A direct get may be answered by a follower that has not seen the caller's own write yet.
+    allow_direct: false,
+    ...(maxAgeMs === undefined ? {} : { max_age: nanos(maxAgeMs) }),
+    ...(first === undefined ? {} : { first_seq: first }),
+  };
+  const make = async (): Promise<void> => {
     try {
-      return await open();
+      await jsm.streams.info(name);
     } catch (error) {
-      // Another node created it with other options between this one's look and its create: now it
-      // is there to be opened.
-      if (apiCode(error) === NAME_IN_USE) return open();
-      throw error;
+      if (apiCode(error) !== STREAM_NOT_FOUND) throw error;
+      await jsm.streams.add(config);
     }
-  });
+  };
+  return request(`open the bucket ${bucket}`, () =>
+    absenceOn(nc).making(name, async () => {
+      try {
+        await make();
+      } catch (error) {
+        // Another node created it with other options between this one's look and its create: now
+        // it is there to be opened.
+        if (apiCode(error) !== NAME_IN_USE) throw error;
+        await make();
+      }
+    }),
+  );
 }

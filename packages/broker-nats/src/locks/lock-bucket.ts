@@ -1,9 +1,9 @@
 import type { HeldLock, Stoppable } from "@millrace/core";
 import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
-import type { KV } from "@nats-io/kv";
+import { type KV, Kvm } from "@nats-io/kv";
 import { subscribe } from "../connection/subscribe.ts";
 import { onOneLine } from "../connection/one-line.ts";
-import { isWrongSequence, request } from "../jetstream-errors.ts";
+import { isWithoutStream, isWrongSequence, request } from "../jetstream-errors.ts";
 import type { LockOrder } from "../lease/lock-order.ts";
 import { type LockEntry, type LockValue, readLockValue } from "./lock-entry.ts";
 import { fromLockKey, toLockKey } from "./lock-key.ts";
@@ -65,10 +65,9 @@ export class LockBucket {
 
   /** @param retries whether it is worth waiting for the next leader of a cluster */
   async read(name: string, retries = false): Promise<LockEntry | undefined> {
-    const jsm = await this.#asked(retries);
     const query = { last_by_subj: this.#subject(name) };
-    const stored = await request(`read the lock ${name}`, () =>
-      jsm.streams.getMessage(this.#stream, query),
+    const stored = await this.#ask(retries, (jsm) =>
+      request(`read the lock ${name}`, () => jsm.streams.getMessage(this.#stream, query)),
     );
     if (stored === null) return undefined;
     const isMarker = headersOf(stored)["kv-operation"] !== undefined;
@@ -106,10 +105,9 @@ export class LockBucket {
    * @returns whether it was there
    */
   async remove(name: string, revision: number): Promise<boolean> {
-    const jsm = await this.#asked(true);
     const range = { filter: this.#subject(name), seq: revision + 1 };
-    const { purged } = await request(`release the lock ${name}`, () =>
-      jsm.streams.purge(this.#stream, range),
+    const { purged } = await this.#ask(true, (jsm) =>
+      request(`release the lock ${name}`, () => jsm.streams.purge(this.#stream, range)),
     );
     return purged > 0;
   }
@@ -143,13 +141,21 @@ export class LockBucket {
   }
 
   /** Epoch milliseconds by the clock that dates the entries. */
-  async serverNow(retries = false): Promise<number> {
-    return serverNow(await this.#asked(retries), this.#stream);
+  serverNow(retries = false): Promise<number> {
+    return this.#ask(retries, (jsm) => serverNow(jsm, this.#stream));
   }
 
-  async #asked(retries: boolean): Promise<JetStreamManager> {
+  async #ask<T>(retries: boolean, question: (jsm: JetStreamManager) => Promise<T>): Promise<T> {
     // Whoever looks waits for a leader, and makes no bucket.
-    return retries ? this.#server.jsm : (await this.#open()).jsm;
+    const jsm = retries ? this.#server.jsm : (await this.#open()).jsm;
+    try {
+      return await question(jsm);
+    } catch (error) {
+      // It was removed under way, and who takes a lock next makes it anew. Where a member of a
+      // cluster only doesn't know it, it is found then.
+      if (isWithoutStream(error)) this.#opened = undefined;
+      throw error;
+    }
   }
 
   #subject(name: string): string {
@@ -170,9 +176,10 @@ export class LockBucket {
   }
 
   async #openAnew(): Promise<OpenBucket> {
-    const { nc } = this.#server;
+    const { nc, retrying } = this.#server;
+    await openBucket(this.#server, this.#bucket, this.#options);
     const [kv, jsm] = await Promise.all([
-      openBucket(this.#server, this.#bucket, this.#options),
+      new Kvm(retrying).open(this.#bucket),
       jetstreamManager(onOneLine(nc), { checkAPI: false, timeout: REQUEST_TIMEOUT_MS }),
     ]);
     return { kv, jsm };

@@ -90,8 +90,14 @@ export class NatsLocks implements LockStore {
     let expected: number | undefined = lock.token;
     let removed = false;
     for (let round = 1; round <= ROUNDS && !removed && expected !== undefined; round += 1) {
-      removed = await this.#bucket.remove(name, expected);
-      if (!removed) expected = (await this.#own(name, write))?.revision;
+      const token: number = expected;
+      // Without the bucket nothing is held any more.
+      const found: boolean | undefined = await orWithoutStream(undefined, () =>
+        this.#bucket.remove(name, token),
+      );
+      removed = found === true;
+      if (found === undefined) expected = undefined;
+      else if (!found) expected = (await this.#own(name, write))?.revision;
     }
     this.#names.forget(lock, name);
     // Also where it is not there any more: an earlier copy of this may have removed it, whose
