@@ -25,7 +25,6 @@ export function openBucket(
   { replicas, maxAgeMs }: BucketOptions,
 ): Promise<void> {
   const name = `KV_${bucket}`;
-  const first = firstSequence(nc);
   const config = {
     name,
     subjects: [`$KV.${bucket}.>`],
@@ -38,14 +37,15 @@ export function openBucket(
     // A direct get may be answered by a follower that has not seen the caller's own write yet.
     allow_direct: false,
     ...(maxAgeMs === undefined ? {} : { max_age: nanos(maxAgeMs) }),
-    ...(first === undefined ? {} : { first_seq: first }),
   };
   const make = async (): Promise<void> => {
     try {
       await jsm.streams.info(name);
     } catch (error) {
       if (apiCode(error) !== STREAM_NOT_FOUND) throw error;
-      await jsm.streams.add(config);
+      // Asked only now: while the connection is away, nobody knows the server.
+      const first = firstSequence(nc);
+      await jsm.streams.add({ ...config, ...(first === undefined ? {} : { first_seq: first }) });
     }
   };
   return request(`open the bucket ${bucket}`, () =>
