@@ -1,7 +1,8 @@
+import { getEventListeners } from "node:events";
 import { type BatchEnded, defineJob, planJob } from "@millrace/core";
 import { createNode } from "@millrace/runtime";
 import { MemoryBroker, SimulatedClock } from "@millrace/testkit";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createClient } from "./client.ts";
 
 const job = defineJob<number, number, number>({ name: "work", queue: "work" });
@@ -272,6 +273,112 @@ test("a call's own time counts instead of its client's, and either signal ends i
   theirs.abort(reason);
   await clock.advance(0);
   expect(longer.now).toBe(reason);
+});
+
+describe("whichever signal is aborted first ends", () => {
+  const mine = new Error("mine");
+  const theirs = new Error("theirs");
+
+  /** What a client with a signal waits for that is given another, in which either ends it. */
+  async function waiting() {
+    const { client, clock } = await scene();
+    const first = new AbortController();
+    const own = new AbortController();
+    const { signal } = own;
+    const held = Promise.withResolvers<void>();
+    const holding = client.lock("l", {}, () => held.promise);
+    await clock.advance("1ms");
+    const limited = client.with({ signal: first.signal });
+    const handle = await limited.enqueue(job, 1);
+    const chain = await limited.chain(job, 1).next(job).enqueue();
+    const next = (feed: AsyncIterable<unknown>) => feed[Symbol.asyncIterator]().next();
+    const nested = limited.with({ signal });
+    const nobodyAnswers = new Promise<never>(() => {});
+    const calls: Readonly<Record<string, Promise<unknown>>> = {
+      events: next(limited.events({ signal })),
+      "jobs.watch": next(limited.jobs.watch({ signal })),
+      progress: next(handle.progress({ signal })),
+      logs: next(handle.logs({ follow: true, signal })),
+      result: handle.result({ signal }),
+      "result of a chain": chain.result({ signal }),
+      waitFor: limited.machine("m", "x").waitFor(() => true, { signal }),
+      lock: limited.lock("l", { signal }, () => "never"),
+      "with() of with(), a reading": next(nested.events()),
+      "with() of with(), a call": nested.audit.perform(
+        { action: "tidy", filter: {} },
+        () => nobodyAnswers,
+      ),
+      "with() of with(), a wait": (await nested.enqueue(job, 1)).result(),
+    };
+    const told = Object.entries(calls).map(([name, call]) => [name, outcome(call)] as const);
+    await clock.advance("100ms");
+    for (const [name, { now }] of told) expect(now, name).toBe("waits");
+    return { first, own, clock, told, holding, held };
+  }
+
+  test.each([
+    ["the call's own", mine],
+    ["its client's", theirs],
+  ])("what waits and what goes on: %s", async (_which, reason) => {
+    const { first, own, clock, told, holding, held } = await waiting();
+    const [ends, stays] = reason === mine ? [own, first] : [first, own];
+    ends.abort(reason);
+    await clock.advance("1s");
+    for (const [name, { now }] of told) {
+      // A feed of what happens ends without an error.
+      const isFeed = /^(events|jobs\.watch)$|reading/.test(name);
+      expect(now, name).toEqual(isFeed ? { value: { done: true, value: undefined } } : reason);
+    }
+    // It may outlive many calls.
+    expect(getEventListeners(stays.signal, "abort")).toEqual([]);
+    held.resolve();
+    await holding;
+  });
+
+  test.each(["the call's own", "its client's"])("a look at the health: %s", async (which) => {
+    const { client, clock, broker } = await scene();
+    broker.ping = () => new Promise(() => {});
+    const stops = {
+      "the call's own": new AbortController(),
+      "its client's": new AbortController(),
+    };
+    const limited = client.with({ signal: stops["its client's"].signal });
+    const told = outcome(limited.health({ signal: stops["the call's own"].signal }));
+    stops[which as keyof typeof stops].abort(mine);
+    await clock.advance(0);
+    expect(told.now).toMatchObject({ value: { ready: false, problem: "mine" } });
+  });
+
+  test("also one of a test's environment, which has an AbortSignal of its own", async () => {
+    const { client, clock } = await scene();
+    const foreign = Object.assign(new EventTarget(), { aborted: false, reason: mine });
+    const signal = foreign as unknown as AbortSignal;
+    const limited = client.with({ signal: new AbortController().signal });
+    const handle = await limited.enqueue(job, 1);
+    const told = [handle.result({ signal }), handle.result({ signal })].map(outcome);
+    await clock.advance("1s");
+    foreign.aborted = true;
+    foreign.dispatchEvent(new Event("abort"));
+    await clock.advance("1s");
+    expect(told.map(({ now }) => now)).toEqual([mine, mine]);
+  });
+
+  test("and a signal that is none is refused as one", async () => {
+    const { client } = await scene();
+    const limited = client.with({ signal: new AbortController().signal });
+    const signal = "SIGTERM" as never;
+    const handle = await limited.enqueue(job, 1);
+    for (const call of [
+      () => limited.events({ signal }),
+      () => limited.jobs.watch({ signal }),
+      () => handle.progress({ signal }),
+    ])
+      expect(call).toThrow(expect.objectContaining({ code: "invalid-option" }));
+    const refused = { code: "invalid-option" };
+    await expect(handle.result({ signal })).rejects.toMatchObject(refused);
+    await expect(limited.lock("l", { signal }, () => 1)).rejects.toMatchObject(refused);
+    expect(() => limited.with({ signal })).toThrow(expect.objectContaining(refused));
+  });
 });
 
 test("what an operator asked for does not begin when nobody waits for it any more", async () => {

@@ -205,7 +205,10 @@ function keepTo(
   );
 }
 
-/** What is no object whoever is given it refuses. */
+/**
+ * What counts where an option is not given; either signal ends it. What is no object whoever is
+ * given it refuses.
+ */
 function withDefaults<Options extends object, Defaults extends object>(
   options: Options,
   defaults: Defaults,
@@ -213,26 +216,46 @@ function withDefaults<Options extends object, Defaults extends object>(
   if (typeof options !== "object" || (options as object | null) === null) return options as never;
   const given = { ...options } as Record<string, unknown>;
   for (const [name, value] of Object.entries(defaults)) given[name] ??= value;
-  return given as Options & Defaults;
+  const { signal: own } = options as Pick<CallLimits, "signal">;
+  const { signal } = defaults as Pick<CallLimits, "signal">;
+  return { ...given, ...eitherSignal(own ?? undefined, signal) } as Options & Defaults;
 }
 
 /** A call's own time counts instead of the client's; whichever signal is aborted first ends it. */
-function bothLimits(of: CallLimits, own: CallLimits = {}): CallLimits | undefined {
+export function bothLimits(of: CallLimits = {}, own: CallLimits = {}): CallLimits | undefined {
   const { timeout = of.timeout } = own;
   const { signal } = eitherSignal(own.signal, of.signal);
   if (timeout === undefined && signal === undefined) return undefined;
   return defined({ timeout, signal });
 }
 
-/** The one that is aborted first, as an option; none where there is none. */
+/**
+ * The one that is aborted first, as an option; none where there is none. Nothing has to be taken
+ * away from a signal that outlives the call. What is no signal whoever is given it refuses.
+ */
 function eitherSignal(
   own: AbortSignal | undefined,
   left: AbortSignal | undefined,
 ): { readonly signal?: AbortSignal } {
-  const both = [own, left].filter((signal) => signal !== undefined);
-  const [first] = both;
-  if (first === undefined) return {};
-  return { signal: both.length === 1 ? first : AbortSignal.any(both) };
+  if (own === undefined || left === undefined) return defined({ signal: own ?? left });
+  if (own === left || typeof own.addEventListener !== "function") return { signal: own };
+  return { signal: AbortSignal.any([followed(own), followed(left)]) };
+}
+
+const FOLLOWERS = new WeakMap<AbortSignal, AbortSignal>();
+
+/** A test's environment may have an AbortSignal of its own, which Node's can't follow by itself. */
+function followed(signal: AbortSignal): AbortSignal {
+  if (signal instanceof AbortSignal) return signal;
+  const foreign = signal as AbortSignal;
+  const known = FOLLOWERS.get(foreign);
+  if (known !== undefined) return known;
+  const follower = new AbortController();
+  const abort = (): void => follower.abort(foreign.reason);
+  if (foreign.aborted) abort();
+  else foreign.addEventListener("abort", abort, { once: true });
+  FOLLOWERS.set(foreign, follower.signal);
+  return follower.signal;
 }
 
 function withSignal(

@@ -13,7 +13,7 @@ import { maskOf } from "../config/mask-of.ts";
 import { callListener } from "./call-listener.ts";
 import type { Millrace } from "./millrace.ts";
 import { callLimits, type CallLimits } from "./call-limits.ts";
-import { clientCalls } from "./client-calls.ts";
+import { bothLimits, clientCalls } from "./client-calls.ts";
 import { clientHealth } from "./client-health.ts";
 import { cron, CRON_LIMITS } from "./schedules/cron.ts";
 import { DEAD_LIMITS, deadLetters } from "./dead/dead-letters.ts";
@@ -77,7 +77,7 @@ export function createClient(broker: Broker, clock: Clock, parts: ClientParts = 
       createClient(broker, clock, {
         ...parts,
         mask,
-        limits: { ...limits, ...callLimits(more, "with()") },
+        limits: bothLimits(limits, callLimits(more, "with()")) ?? {},
       }),
     get status() {
       return broker.status;
@@ -88,7 +88,7 @@ export function createClient(broker: Broker, clock: Clock, parts: ClientParts = 
     },
     // Async, so that what was wrong with the call rejects like every other error.
     health: async (own = {}) =>
-      clientHealth(broker, clock, { ...limits, ...callLimits(own, "health()") }),
+      clientHealth(broker, clock, bothLimits(limits, callLimits(own, "health()")) ?? {}),
     events: (query = {}) => eventsOf(broker, clock, calls.read(query)),
     batches: calls.each("batches", batchesOf(broker), BATCHES_LIMITS),
     jobs: calls.jobs(jobsOf(broker, lookUpJob(broker, now), { clock, mask })),
