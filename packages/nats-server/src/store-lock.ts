@@ -14,7 +14,7 @@ const PATIENCE_MS = 3_000;
 const TOUCH_MS = 5_000;
 /** Where its process can't be looked for. */
 const UNTOUCHED_MS = 30_000;
-/** Nor is one believed to be gone that was not seen for two touches: its clock may have been set. */
+/** Nor is one believed to be gone that was not watched for two touches: clocks are set. */
 const WATCHED_MS = 2 * TOUCH_MS + 1_000;
 
 interface Owner {

@@ -27,7 +27,7 @@ import { watchBucket } from "./watch-bucket.ts";
 const REMOVAL_HEADERS = { "KV-Operation": "DEL" };
 
 type Report = (error: unknown, doing: string) => void;
-/** Makes a bucket anew that was removed under way; for whoever reads only where that loses nothing. */
+/** Makes a bucket anew that was removed under way; for a reader only where that loses nothing. */
 type Remake = (by: "reader" | "writer") => Promise<boolean>;
 
 /** Documents in a KV bucket, as JSON that any NATS client can read. */

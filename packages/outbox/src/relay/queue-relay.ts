@@ -22,7 +22,7 @@ export interface QueueRelayOptions {
   readonly logger: Logger;
   readonly metrics: MetricsCollector;
   readonly limits: ClaimLimits;
-  /** Told that another round has something to do: work has ended for which the last did not wait. */
+  /** Told that another round has something to do: work ended for which the last did not wait. */
   readonly onLate?: () => void;
 }
 

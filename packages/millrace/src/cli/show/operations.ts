@@ -28,7 +28,7 @@ export function filterText({ filter }: Pick<Operation, "filter">): string {
     .join(" ");
 }
 
-/** What was looked for, why, and what failures say, may have secrets that this configuration knows. */
+/** What was looked for, why, and what failures say, may hold what this configuration masks. */
 export function maskedOperation(operation: Operation, mask: Mask): Operation {
   const failures = operation.failures.map((failure) => ({
     ...failure,

@@ -72,7 +72,7 @@ export interface DeadLetters {
    * @throws MillraceError `job-not-found`, `ambiguous-id` (name the queue then), `invalid-envelope`
    *   (there is no name), `unique-conflict`, `payload-too-large`, `invalid-payload` (to be merged
    *   with what has no fields, or can't be read), `already-retried` (its job has its new life, with
-   *   the old payload), `already-ended` (it has ended well by another of its runs); the letter stays
+   *   the old payload), `already-ended` (it has ended well by another of its runs): it stays then
    * @example
    * await millrace.dead.edit("order-7", { to: "ada@example.com" }, { merge: true });
    */
