@@ -34,12 +34,13 @@ test.each(["jobs", "jobs/count"])(
 );
 
 test("what nobody waits for any more is not looked for", async () => {
-  const { reading, get } = await slowScene();
+  const { t, reading, get } = await slowScene();
   const leaving = new AbortController();
   const slow = FILTERS.slice(0, 2).map((filter) => get(`jobs?state=delayed&filter=${filter}`));
   const left = get("jobs?state=delayed&filter=x", leaving.signal).catch(() => undefined);
   await expect.poll(() => reading.begun).toBe(2);
   leaving.abort();
+  await t.clock.advance("2s");
   reading.go.resolve();
   await Promise.all([...slow, left]);
   const before = reading.begun;

@@ -119,8 +119,12 @@ export interface ArrivalsConfig extends ConnectConfig {
   readonly deadEvery: number;
 }
 
-/** Which delivery of its message a run is, from its fencing token. */
+/**
+ * Which delivery of its message a run is, from its fencing token. 0 where the token is a lock's: it
+ * counts from the microseconds since 1970, and no job here is published so often.
+ */
 export function deliveryOf(token: number): number {
+  if (token > 2 ** 50) return 0;
   return Math.floor(token / 2 ** 24) % 2 ** 6;
 }
 

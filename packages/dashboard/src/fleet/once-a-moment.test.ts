@@ -69,8 +69,9 @@ test("a question that failed is asked again at once", async () => {
   expect(await known.ask("q", () => Promise.resolve("yes"))).toBe("yes");
 });
 
-test("where all have left who wait for an answer, that is given up, and asked anew for the next", async () => {
-  const known = new OnceAMoment(new SimulatedClock(), 1_000);
+test("where all have left who wait for an answer, that is given up after a moment, and asked anew for the next", async () => {
+  const clock = new SimulatedClock();
+  const known = new OnceAMoment(clock, 1_000);
   const given: AbortSignal[] = [];
   const ask = (leaves?: AbortSignal): Promise<string> =>
     known.ask(
@@ -89,6 +90,9 @@ test("where all have left who wait for an answer, that is given up, and asked an
   one.abort();
   expect(given.map(({ aborted }) => aborted)).toEqual([false]);
   two.abort();
+  await clock.advance("1999ms");
+  expect(given.map(({ aborted }) => aborted)).toEqual([false]);
+  await clock.advance("1ms");
   expect(given.map(({ aborted }) => aborted)).toEqual([true]);
   await expect(first).rejects.toThrow("left");
   await expect(second).rejects.toThrow("left");
@@ -97,7 +101,33 @@ test("where all have left who wait for an answer, that is given up, and asked an
   void ask(four.signal).catch(() => undefined);
   void third.catch(() => undefined);
   four.abort();
+  await clock.advance("10s");
   expect(given.map(({ aborted }) => aborted)).toEqual([true, false]);
+});
+
+test("who leaves and asks again at once, as a page does that hears of news, is told of the same answer", async () => {
+  const clock = new SimulatedClock();
+  const known = new OnceAMoment(clock, 1_000);
+  const slow = Promise.withResolvers<string>();
+  let asked = 0;
+  const ask = (leaves: AbortSignal): Promise<string> => {
+    const question = (): Promise<string> => {
+      asked += 1;
+      return slow.promise;
+    };
+    return known.ask("q", question, leaves);
+  };
+  for (let n = 0; n < 10; n += 1) {
+    const leaving = new AbortController();
+    void ask(leaving.signal);
+    await clock.advance("500ms");
+    leaving.abort();
+  }
+  const last = ask(new AbortController().signal);
+  await clock.advance("10s");
+  slow.resolve("answer");
+  expect([await last, asked]).toEqual(["answer", 1]);
+  expect(clock.pending).toBe(0);
 });
 
 test("what is known is told to others though who asked for it has left", async () => {

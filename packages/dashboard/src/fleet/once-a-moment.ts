@@ -1,4 +1,4 @@
-import type { Clock } from "@millrace/core";
+import type { Clock, Timer } from "@millrace/core";
 
 /** What takes long is asked so many times more rarely than it takes. */
 const RARELY = 10;
@@ -7,9 +7,17 @@ const MOST_MS = 30_000;
 /** Answers that are kept. Whoever asks for as many others must not fill the memory with them. */
 const MOST_KEPT = 500;
 
+/**
+ * So long an answer is sought that nobody waits for any more: a page asks anew at once when it hears
+ * that something has happened, and lets go of what it had asked.
+ */
+const LEFT_MS = 2_000;
+
 interface Known {
   /** So many wait for the answer. */
   waiting: number;
+  /** Since all of them have left. */
+  givingUp: Timer | undefined;
   /** Aborted where all of them have left. */
   readonly left: AbortController;
   /** Asked for anew from then on; undefined while the answer is awaited. */
@@ -53,10 +61,11 @@ export class OnceAMoment {
     if (kept !== undefined) return kept;
     const left = new AbortController();
     const answer = ask(left.signal);
-    const known: Known = { waiting: 0, left, until: undefined, answer };
+    const known: Known = { waiting: 0, givingUp: undefined, left, until: undefined, answer };
     this.#known.set(question, known);
     answer.then(
       () => {
+        known.givingUp?.cancel();
         const now = this.#clock.monotonic();
         const restMs = Math.min((now - askedAt) * RARELY, MOST_MS);
         known.until = now + Math.max(this.#momentMs, restMs);
@@ -64,6 +73,7 @@ export class OnceAMoment {
       },
       // What failed is asked again by the next one.
       () => {
+        known.givingUp?.cancel();
         if (this.#known.get(question) === known) this.#known.delete(question);
       },
     );
@@ -83,12 +93,17 @@ export class OnceAMoment {
 
   #waitFor(question: string, known: Known, leaves: AbortSignal | undefined): void {
     known.waiting += 1;
+    known.givingUp?.cancel();
     const leave = (): void => {
       known.waiting -= 1;
       if (known.waiting > 0 || known.until !== undefined) return;
-      // Who asks from now on is not told of an answer that nobody waited for.
-      if (this.#known.get(question) === known) this.#known.delete(question);
-      known.left.abort(leaves?.reason);
+      known.givingUp?.cancel();
+      known.givingUp = this.#clock.setTimer(LEFT_MS, () => {
+        if (known.waiting > 0 || known.until !== undefined) return;
+        // Who asks from now on is not told of an answer that nobody waited for.
+        if (this.#known.get(question) === known) this.#known.delete(question);
+        known.left.abort(leaves?.reason);
+      });
     };
     if (leaves?.aborted === true) leave();
     else leaves?.addEventListener("abort", leave, { once: true });

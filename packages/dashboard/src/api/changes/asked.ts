@@ -58,7 +58,9 @@ export function askedStatus(status: string | undefined): { readonly status?: Mac
 /** Where a page goes on; an empty word: at the beginning. */
 export function askedAfter(after = ""): { readonly after?: number } {
   if (after === "") return {};
-  if (/^[1-9]\d{0,14}$/.test(after)) return { after: Number(after) };
+  // A bucket's numbers begin at the microseconds since 1970.
+  if (/^[1-9]\d{0,15}$/.test(after) && Number.isSafeInteger(Number(after)))
+    return { after: Number(after) };
   throw wrong("after", "what the page before has as next");
 }
 

@@ -14,7 +14,7 @@ export const doctor = command({
   usage: "",
   args: { min: 0, max: 0 },
   flags: {},
-  fields: ["connection", "namespace", "outbox"],
+  fields: ["connection", "namespace", "masking", "outbox"],
   examples: [
     ["millrace doctor --server nats://nats:4222", "One line per check; exits 1 where one fails"],
   ],

@@ -33,7 +33,7 @@ export const top = command({
     once: { kind: flag, about: "Print it once and end; so it is in a pipe and with --json" },
     every: { kind: timerDuration, about: "How often it is drawn, from 1s; default 5s" },
   },
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [
     ["millrace top --every 2s", "Live"],
     ["millrace top --json", "For scripts: {namespace, at, queues, nodes, locks}"],

@@ -15,7 +15,7 @@ export const cronNext = command({
   usage: "NAME",
   args: { min: 1, max: 1 },
   flags: { count: { kind: whole(1, 1_000), about: "How many times (default 5)" } },
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [["millrace cron next nightly --count 10", "The next ten"]],
   async run({ args: [name = ""], flags: { count = 5 }, config }) {
     const ticks = await withClient(config, (client) => client.cron.next(name, count));

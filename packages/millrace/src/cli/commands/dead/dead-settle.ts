@@ -45,7 +45,7 @@ export const deadRetry = command({
   usage: "ID… | --all | --filter TERMS",
   args: { min: 0, max: 10_000 },
   flags: askedSelection,
-  fields: ["connection", "namespace", "tracing"],
+  fields: ["connection", "namespace", "masking", "tracing"],
   examples: [
     ["millrace dead retry invoice-17 invoice-18", "These two"],
     [
@@ -73,7 +73,7 @@ export const deadDiscard = command({
   usage: "ID… | --all | --filter TERMS",
   args: { min: 0, max: 10_000 },
   flags: askedSelection,
-  fields: ["connection", "namespace", "tracing"],
+  fields: ["connection", "namespace", "masking", "tracing"],
   examples: [["millrace dead discard invoice-17 --yes", "Without asking, as a script needs it"]],
   async run(call) {
     requireSelection(call);

@@ -28,7 +28,7 @@ export const auditList = command({
     since: { kind: duration, about: "Only what was done within this time" },
     limit: { kind: whole(1, 10_000), about: "At most so many; default 50" },
   },
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [["millrace audit list --action dead --since 7d", "Who retried what this week"]],
   async run({ flags: { action, since, limit = 50 }, config }) {
     const listed = await withClient(config, async (client) =>

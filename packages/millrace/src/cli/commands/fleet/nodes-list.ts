@@ -11,7 +11,7 @@ export const nodesList = command({
   usage: "",
   args: { min: 0, max: 0 },
   flags: {},
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [["millrace nodes list", "One line a node; a lost one is listed for ten minutes"]],
   async run({ config }) {
     const mask = maskOf(config);

@@ -47,7 +47,7 @@ export const operationsList = command({
   usage: "",
   args: { min: 0, max: 0 },
   flags: {},
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [["millrace operations list", "What runs and what ended in the last 90 days"]],
   async run({ config }) {
     const listed = await withClient(config, (client) => client.operations.list());
@@ -67,7 +67,7 @@ export const operationsGet = command({
   usage: "ID",
   args: { min: 1, max: 1 },
   flags: { items: { kind: flag, about: "Each thing, with what became of it and its trace" } },
-  fields: ["connection", "namespace", "tracing"],
+  fields: ["connection", "namespace", "masking", "tracing"],
   examples: [["millrace operations get 001795569586662-b44535c0a6 --items", "Which jobs it met"]],
   async run({ args: [id = ""], flags, config }) {
     return withClient(config, async (client) => {
@@ -95,7 +95,7 @@ export const operationsRun = command({
   usage: "ID",
   args: { min: 1, max: 1 },
   flags: {},
-  fields: ["connection", "namespace", "tracing"],
+  fields: ["connection", "namespace", "masking", "tracing"],
   examples: [
     ["millrace operations run 001795569586662-b44535c0a6", "What a dead terminal has left"],
   ],
@@ -111,7 +111,7 @@ export const operationsUndo = command({
   usage: "ID",
   args: { min: 1, max: 1 },
   flags: { reason: { kind: { ...text, placeholder: "<text>" }, about: "Why, for the audit" } },
-  fields: ["connection", "namespace", "tracing"],
+  fields: ["connection", "namespace", "masking", "tracing"],
   examples: [
     ["millrace operations undo 001795569586662-b44535c0a6", "Discarded letters are there again"],
   ],
@@ -130,7 +130,7 @@ export const operationsStop = command({
   usage: "ID",
   args: { min: 1, max: 1 },
   flags: {},
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [
     ["millrace operations stop 001795569586662-b44535c0a6", "At most 20 more are changed"],
   ],

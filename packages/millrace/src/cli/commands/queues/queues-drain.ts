@@ -23,7 +23,7 @@ export const queuesDrain = command({
     timeout: { kind: duration, about: "Wait no longer; the queue stays closed" },
     reason: { kind: text, about: "Shown wherever the queue is, and to producers" },
   },
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [["millrace queues drain mail --timeout 10m", "Exit code 1 where jobs are left then"]],
   async run({ args: [queue = ""], flags: { delayed, timeout, reason }, config, io }) {
     const why = reason === undefined ? {} : { reason };

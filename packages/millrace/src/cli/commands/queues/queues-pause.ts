@@ -12,7 +12,7 @@ export const queuesPause = command({
   usage: "QUEUE",
   args: { min: 1, max: 1 },
   flags: { reason: { kind: text, about: "Shown wherever the queue is" } },
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [["millrace queues pause mail --reason outage", "Until queues resume mail"]],
   async run({ args: [queue = ""], flags: { reason }, config }) {
     const why = reason === undefined ? {} : { reason };
@@ -37,7 +37,7 @@ export const queuesResume = command({
   usage: "QUEUE",
   args: { min: 1, max: 1 },
   flags: {},
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [
     ["millrace queues resume mail", "Nodes take its jobs again, and producers are let in"],
   ],

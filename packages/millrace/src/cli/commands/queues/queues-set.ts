@@ -37,7 +37,7 @@ export const queuesSet = command({
   usage: "QUEUE",
   args: { min: 1, max: 1 },
   flags,
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [
     ["millrace queues set mail --concurrency 20 --rate 100/1s", "Both, over the whole fleet"],
     ["millrace queues set mail --rate none", "No rate again; the rest stays"],

@@ -24,7 +24,7 @@ export const queues = command({
   usage: "",
   args: { min: 0, max: 0 },
   flags: {},
-  fields: ["connection", "namespace"],
+  fields: ["connection", "namespace", "masking"],
   examples: [
     [
       "millrace queues --json",
