@@ -79,6 +79,8 @@ const UNREAD_PLACES = [
   ...["luxon/src", "luxon/build/global", "protobufjs/dist", "yaml/browser"],
   // A command that a dependency brings and nobody starts, and what the library of that says.
   ...["@grpc/proto-loader/build/bin", "yargs/locales"],
+  // For a server that speaks gRPC: spans are sent, and nobody is served.
+  "@grpc/grpc-js/proto",
   // For browsers, and pictures.
   ...["pino/browser.js", "pino/favicon.ico", "pino-pretty/demo.png"],
   // For CommonJS, where everything here that asks for them is ESM.
