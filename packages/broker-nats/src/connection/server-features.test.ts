@@ -48,6 +48,15 @@ test.each([
   expect(serverFeatures(version)).toMatchObject({ firstSequence });
 });
 
+test.each([
+  ["2.10.29", false],
+  ["2.11.8", false],
+  ["2.11.9", true],
+  ["2.12.0", true],
+])("in a cluster a server %s does: %s", (version, firstSequenceInCluster) => {
+  expect(serverFeatures(version)).toMatchObject({ firstSequenceInCluster });
+});
+
 test.each(["2.9.25", "1.4.1", "", "latest"])("a server %j is refused as too old", (version) => {
   expect(() => serverFeatures(version)).toThrow(
     expect.objectContaining({ code: "server-too-old" }),

@@ -12,6 +12,12 @@ export interface ServerFeatures {
    * they start while its very first message lies in it (nats-server pull request 6753).
    */
   readonly firstSequence: boolean;
+  /**
+   * The same in a cluster, where two may make a stream at one moment, each with a number of its
+   * own. Servers before 2.11.9 count from the first one's and note the second one's, and whoever
+   * starts with a note that is higher than what it has empties the stream.
+   */
+  readonly firstSequenceInCluster: boolean;
   /** Who is elected leads from when it has applied what was confirmed before (2.11). */
   readonly appliedBeforeLeading: boolean;
   /** `Nats-TTL` on a message, `allow_msg_ttl` on a stream (2.11). */
@@ -52,6 +58,7 @@ export function serverFeatures(version: string): ServerFeatures {
   return Object.freeze({
     version,
     firstSequence: atLeast(12) || (minor === 11 && patch >= 2) || (minor === 10 && patch >= 28),
+    firstSequenceInCluster: atLeast(12) || (minor === 11 && patch >= 9),
     appliedBeforeLeading: atLeast(11),
     messageTtl: atLeast(11),
     keyTtl: atLeast(11),

@@ -36,6 +36,8 @@ export class DocumentBuckets {
   readonly #replicas: number;
   readonly #report: (error: unknown, doing: string) => void;
   readonly #opened = new Map<string, Promise<DocumentStore>>();
+  /** One for each bucket: what it asks of replicas it asks as long as the connection is there. */
+  readonly #lookedAt = new Map<string, DocumentStore>();
   /** By buckets that were removed under way. */
   readonly #remaking = new Map<string, Promise<void>>();
   /** Made with the first bucket. */
@@ -57,14 +59,17 @@ export class DocumentBuckets {
     if (opened !== undefined && !look) return opened;
     const name = this.#server.names.bucket(requireQueueName(bucket));
     const wires = (this.#wires ??= this.#newWires());
-    if (look)
-      return Promise.resolve(
-        new LookedAtDocuments(
-          new NatsDocuments(this.#server, wires, name, this.#report),
-          () => this.open(bucket, options),
-          wires.clock,
-        ),
+    if (look) {
+      const known = this.#lookedAt.get(bucket);
+      if (known !== undefined) return Promise.resolve(known);
+      const lookedAt = new LookedAtDocuments(
+        new NatsDocuments(this.#server, wires, name, this.#report),
+        () => this.open(bucket, options),
+        wires.clock,
       );
+      this.#lookedAt.set(bucket, lookedAt);
+      return Promise.resolve(lookedAt);
+    }
     const made = { ...options, replicas: this.#replicas };
     const documents = new NatsDocuments(this.#server, wires, name, this.#report, async (by) => {
       if (by === "reader" && LASTING.has(bucket)) return false;

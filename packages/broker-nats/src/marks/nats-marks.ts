@@ -172,10 +172,16 @@ export class NatsMarks implements MarkStore {
     const { nc, names } = this.#server;
     const { clock } = machineOf(nc);
     const deadline = clock.monotonic() + ELECTIONS_MS;
-    for (;;) {
+    for (let wasUnheard = false; ;) {
       const outcome = await publishBatch(nc, messages);
-      if (outcome.kind !== "unheard") return outcome;
-      const found = await lookUpStreamPatiently(nc, names.jobs(queue, undefined));
+      // The leader may have come in the middle of it, and have heard the rest alone.
+      const isCut = outcome.kind === "closed" && wasUnheard;
+      wasUnheard = outcome.kind === "unheard";
+      if (isCut) continue;
+      if (!wasUnheard) return outcome;
+      const patienceMs = Math.max(0, deadline - clock.monotonic());
+      const subject = names.jobs(queue, undefined);
+      const found = await lookUpStreamPatiently(nc, subject, { patienceMs });
       const isElection = found === "exists" || (found === "not-permitted" && isClustered(nc));
       const isOver = clock.monotonic() >= deadline || signal?.aborted === true;
       if (found === "exists" && isOver) throw withoutLeader(queue);

@@ -4,6 +4,8 @@ import type { NatsConnection } from "@nats-io/nats-core";
 import { absenceOn } from "../connection/absence.ts";
 import { STREAM_NOT_FOUND } from "../error-codes.ts";
 import { apiCode, asMillraceError } from "../jetstream-errors.ts";
+import { machineOf } from "../machine/machine.ts";
+import { quietSleep } from "../machine/timers.ts";
 import type { StreamPlan } from "./streams.ts";
 import { firstSequence } from "./first-sequence.ts";
 import { takesSubject } from "./unlisted-subjects.ts";
@@ -15,8 +17,12 @@ export interface StreamMaker {
 }
 
 const NAME_IN_USE = 10058;
-/** Each round another node has to win a race for this one to try again. */
-const ROUNDS = 5;
+/**
+ * Each round another node has to win a race for this one to try again. What a cluster is still
+ * making is in use already, and not found yet.
+ */
+export const ROUNDS = 5;
+export const NEXT_ROUND_MS = 100;
 
 /**
  * Creates the stream, or updates what differs from the plan. Safe from any number of nodes at once:
@@ -45,6 +51,7 @@ async function makeOrUpdate({ nc, jsm }: StreamMaker, plan: StreamPlan): Promise
       const raced = code === STREAM_NOT_FOUND || code === NAME_IN_USE;
       if (!raced || round === ROUNDS)
         throw asMillraceError(error, `create the stream ${plan.create.name}`);
+      await quietSleep(machineOf(nc).clock, NEXT_ROUND_MS);
     }
   }
 }

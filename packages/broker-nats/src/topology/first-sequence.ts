@@ -1,4 +1,5 @@
 import type { NatsConnection } from "@nats-io/nats-core";
+import { isClustered } from "../connection/retrying-requests.ts";
 import { serverFeatures } from "../connection/server-features.ts";
 import { machineOf } from "../machine/machine.ts";
 
@@ -15,5 +16,6 @@ const MICROSECONDS_A_MS = 1_000;
  */
 export function firstSequence(nc: NatsConnection): number | undefined {
   const first = Math.floor(machineOf(nc).clock.now()) * MICROSECONDS_A_MS;
-  return first > 0 && serverFeatures(nc.info?.version ?? "").firstSequence ? first : undefined;
+  const { firstSequence: alone, firstSequenceInCluster } = serverFeatures(nc.info?.version ?? "");
+  return first > 0 && (isClustered(nc) ? firstSequenceInCluster : alone) ? first : undefined;
 }

@@ -8,8 +8,8 @@ const MOST_MS = 30_000;
 const MOST_KEPT = 500;
 
 /**
- * So long an answer is sought that nobody waits for any more: a page asks anew at once when it hears
- * that something has happened, and lets go of what it had asked.
+ * So long an answer is sought that nobody waits for any more: a page asks anew at once when it
+ * hears that something has happened, and lets go of what it had asked.
  */
 const LEFT_MS = 2_000;
 
