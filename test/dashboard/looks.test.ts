@@ -165,6 +165,10 @@ async function openStanding(
       await page.addStyleTag({ content: `${style}\n${plantedStyle}` });
       await page.getByText("Live", { exact: true }).waitFor();
       await page.getByText("Loading…").first().waitFor({ state: "detached" });
+      // Plots have their place before they are answered, and say what they come to after that.
+      await page.waitForFunction(
+        "[...document.querySelectorAll('.plots figcaption')].every(({ textContent }) => textContent !== '')",
+      );
       // Its stack is asked for once the group is known.
       if (path.startsWith("errors/cause"))
         await page.getByText("file:///srv/shop/billing.ts").waitFor();
