@@ -3,13 +3,9 @@ import { nanos } from "@nats-io/nats-core";
 import { absenceOn } from "../connection/absence.ts";
 import { STREAM_NOT_FOUND } from "../error-codes.ts";
 import { apiCode, request } from "../jetstream-errors.ts";
-import { machineOf } from "../machine/machine.ts";
-import { quietSleep } from "../machine/timers.ts";
 import type { ServerAccess } from "../store/server-access.ts";
-import { NEXT_ROUND_MS, ROUNDS } from "../topology/ensure-stream.ts";
+import { throughRaces } from "../topology/ensure-stream.ts";
 import { firstSequence } from "../topology/first-sequence.ts";
-
-const NAME_IN_USE = 10058;
 
 export interface BucketOptions {
   readonly replicas: number;
@@ -52,17 +48,6 @@ export function openBucket(
     }
   };
   return request(`open the bucket ${bucket}`, () =>
-    absenceOn(nc).making(name, async () => {
-      for (let round = 1; ; round += 1) {
-        try {
-          return await make();
-        } catch (error) {
-          // Another node created it with other options between this one's look and its create: it
-          // is there to be opened now, or when the cluster has made it.
-          if (apiCode(error) !== NAME_IN_USE || round === ROUNDS) throw error;
-          await quietSleep(machineOf(nc).clock, NEXT_ROUND_MS);
-        }
-      }
-    }),
+    absenceOn(nc).making(name, () => throughRaces(nc, make)),
   );
 }

@@ -21,8 +21,8 @@ const NAME_IN_USE = 10058;
  * Each round another node has to win a race for this one to try again. What a cluster is still
  * making is in use already, and not found yet.
  */
-export const ROUNDS = 5;
-export const NEXT_ROUND_MS = 100;
+const ROUNDS = 5;
+const NEXT_ROUND_MS = 100;
 
 /**
  * Creates the stream, or updates what differs from the plan. Safe from any number of nodes at once:
@@ -37,8 +37,8 @@ export function ensureStream(maker: StreamMaker, plan: StreamPlan): Promise<Stre
 }
 
 async function makeOrUpdate({ nc, jsm }: StreamMaker, plan: StreamPlan): Promise<StreamConfig> {
-  for (let round = 1; ; round += 1) {
-    try {
+  try {
+    return await throughRaces(nc, async () => {
       const existing = await findConfig(jsm, plan.create.name);
       const config =
         existing === undefined
@@ -46,11 +46,24 @@ async function makeOrUpdate({ nc, jsm }: StreamMaker, plan: StreamPlan): Promise
           : await update(jsm, plan, existing);
       verify(plan, config, existing);
       return config;
+    });
+  } catch (error) {
+    throw asMillraceError(error, `create the stream ${plan.create.name}`);
+  }
+}
+
+/**
+ * Looks and makes anew where another node has made a stream, or removed it, between this one's look
+ * and its act.
+ */
+export async function throughRaces<T>(nc: NatsConnection, make: () => Promise<T>): Promise<T> {
+  for (let round = 1; ; round += 1) {
+    try {
+      return await make();
     } catch (error) {
       const code = apiCode(error);
       const raced = code === STREAM_NOT_FOUND || code === NAME_IN_USE;
-      if (!raced || round === ROUNDS)
-        throw asMillraceError(error, `create the stream ${plan.create.name}`);
+      if (!raced || round === ROUNDS) throw error;
       await quietSleep(machineOf(nc).clock, NEXT_ROUND_MS);
     }
   }
