@@ -3,6 +3,9 @@ import { defined } from "@millrace/core";
 import { expect, test } from "vitest";
 import { heldBack, ORIGIN, scene } from "./scene.ts";
 
+/** An answer is sought for two seconds more after all have left. */
+const GIVEN_UP = "3s";
+
 /** No page of dead letters is answered before all are let go. */
 async function slowScene() {
   const { t, dashboard } = await scene();
@@ -29,6 +32,7 @@ test.each([
   await t.clock.advance("1s");
   expect(reading.begun).toBe(1);
   leaving.abort();
+  await t.clock.advance(GIVEN_UP);
   reading.go.resolve();
   expect((await first).status).toBe(200);
   expect((await last).status).toBe(200);
@@ -43,6 +47,7 @@ test("who leaves while letters are read for it makes room for the next", async (
   await t.clock.advance("1s");
   expect(reading.begun).toBe(1);
   leaving.abort();
+  await t.clock.advance(GIVEN_UP);
   expect((await left).ok).toBe(false);
   void ask(LETTERS("b"));
   await t.clock.advance("1s");

@@ -2,6 +2,8 @@
 import { expect, test } from "vitest";
 import { BOB, heldBack, ORIGIN, scene, send } from "./scene.ts";
 
+const PATIENT = { timeout: 20_000 };
+
 const FILTERS = ["a", "b", "c", "d", "e"];
 
 /** No page of delayed jobs is answered before all are let go. */
@@ -21,12 +23,12 @@ test.each(["jobs", "jobs/count"])(
   async (path) => {
     const { t, reading, get } = await slowScene();
     const asked = FILTERS.map((filter) => get(`${path}?state=delayed&filter=${filter}`));
-    await expect.poll(() => reading.begun).toBe(2);
+    await expect.poll(() => reading.begun, PATIENT).toBe(2);
     await t.clock.advance("1s");
     expect(reading.begun).toBe(2);
     // Without a filter no more is read than is shown.
     void get("jobs?state=delayed");
-    await expect.poll(() => reading.begun).toBe(3);
+    await expect.poll(() => reading.begun, PATIENT).toBe(3);
     reading.go.resolve();
     const answers = await Promise.all(asked);
     expect(answers.map(({ status }) => status)).toEqual(FILTERS.map(() => 200));
@@ -38,7 +40,7 @@ test("what nobody waits for any more is not looked for", async () => {
   const leaving = new AbortController();
   const slow = FILTERS.slice(0, 2).map((filter) => get(`jobs?state=delayed&filter=${filter}`));
   const left = get("jobs?state=delayed&filter=x", leaving.signal).catch(() => undefined);
-  await expect.poll(() => reading.begun).toBe(2);
+  await expect.poll(() => reading.begun, PATIENT).toBe(2);
   leaving.abort();
   await t.clock.advance("2s");
   reading.go.resolve();

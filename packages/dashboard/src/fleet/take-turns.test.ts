@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { takeTurns } from "./take-turns.ts";
 
+const PATIENT = { timeout: 20_000 };
+
 /** Tasks that run until they are ended, and which of them run. */
 function scene(atOnce?: number) {
   const inTurn = takeTurns(atOnce);
@@ -20,10 +22,10 @@ test("one runs at a time, in the order in which they came, also after one that f
   expect(names()).toEqual(["a"]);
   running.get("a")?.reject(new Error("away"));
   await expect(a).rejects.toThrow("away");
-  await expect.poll(names).toEqual(["b"]);
+  await expect.poll(names, PATIENT).toEqual(["b"]);
   running.get("b")?.resolve("done");
   expect(await b).toBe("done");
-  await expect.poll(names).toEqual(["c"]);
+  await expect.poll(names, PATIENT).toEqual(["c"]);
   running.get("c")?.resolve("done");
   expect(await c).toBe("done");
 });
@@ -33,13 +35,13 @@ test("two run at a time where two may, and one that comes when all have ended ru
   const all = ["a", "b", "c"].map((name) => ask(name));
   expect(names()).toEqual(["a", "b"]);
   running.get("b")?.resolve("done");
-  await expect.poll(names).toEqual(["a", "c"]);
+  await expect.poll(names, PATIENT).toEqual(["a", "c"]);
   for (const ending of running.values()) ending.resolve("done");
   expect(await Promise.all(all)).toEqual(["done", "done", "done"]);
   const later = [ask("d"), ask("e"), ask("f")];
   expect(names()).toEqual(["d", "e"]);
   for (const ending of running.values()) ending.resolve("done");
-  await expect.poll(names).toEqual(["f"]);
+  await expect.poll(names, PATIENT).toEqual(["f"]);
   running.get("f")?.resolve("done");
   await Promise.all(later);
 });
@@ -54,7 +56,7 @@ test("whoever has left before its turn is not run, and holds up nobody", async (
   running.get("a")?.resolve("done");
   await first;
   await expect(second).rejects.toThrow("left");
-  await expect.poll(names).toEqual(["c"]);
+  await expect.poll(names, PATIENT).toEqual(["c"]);
   running.get("c")?.resolve("done");
   expect(await third).toBe("done");
 });

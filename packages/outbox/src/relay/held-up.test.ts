@@ -11,7 +11,7 @@ import { startRelay } from "./relay.ts";
 const mail = defineJob<null>({ name: "mail.send", queue: "mail" });
 const other = defineJob<null>({ name: "other.send", queue: "other" });
 const outbox = createSyncOutbox(sqliteTransaction);
-const LONG = { timeout: 60_000, interval: 5 };
+const PATIENT = { timeout: 60_000, interval: 5 };
 
 let scene: RelayScene;
 let database: DatabaseSync;
@@ -126,12 +126,12 @@ test.each([1_000, 3_600_000])(
     outbox(database).enqueue(mail, null, { id: "m2" });
     outbox(database).enqueue(other, null, { id: "o1" });
     relay.wake();
-    await vi.waitFor(async () => expect(await scene.queued("other")).toEqual(["o1"]), LONG);
+    await vi.waitFor(async () => expect(await scene.queued("other")).toEqual(["o1"]), PATIENT);
     await clock.advance("10m");
     expect(relay.health()).toMatchObject({ live: true, ready: true });
     expect(relay.health().waiting).toMatchObject([{ queue: "mail" }]);
     speak();
-    await vi.waitFor(async () => expect(await scene.queued("mail")).toEqual(["m1", "m2"]), LONG);
+    await vi.waitFor(async () => expect(await scene.queued("mail")).toEqual(["m1", "m2"]), PATIENT);
     await relay.stop();
   },
 );

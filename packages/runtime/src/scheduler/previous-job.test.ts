@@ -3,6 +3,8 @@ import { MemoryBroker } from "@millrace/testkit";
 import { expect, test, vi } from "vitest";
 import { PreviousJob } from "./previous-job.ts";
 
+const PATIENT = { timeout: 20_000 };
+
 test("a following that fails late does not forget the one that came after it", async () => {
   const broker = new MemoryBroker();
   const first = Promise.withResolvers<Stoppable>();
@@ -19,5 +21,5 @@ test("a following that fails late does not forget the one that came after it", a
   previous.follow({ id: "b", queue: "q" } as never);
   expect(follow).toHaveBeenCalledTimes(2);
   previous.unfollow();
-  await expect.poll(() => stop.mock.calls.length).toBe(1);
+  await expect.poll(() => stop.mock.calls.length, PATIENT).toBe(1);
 });
