@@ -1,5 +1,5 @@
 import type { MachineChart } from "millrace";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { claim } from "./claim.ts";
 import { ADA, BOB, scene, send } from "./scene.ts";
 
@@ -127,6 +127,9 @@ test("neither a viewer nor another site's form sends one", async () => {
 
 test("the runtime's own machines are told, with how many are in a state that somebody knows", async () => {
   const { get, t } = await claimed();
+  const waiter = { holder: "web-1", since: t.clock.now() };
+  const waits = await t.client.broker.locks.onRelease("leader/scheduler", () => {}, waiter);
+  onTestFinished(() => waits.stop());
   await t.client.queues.pause("mail");
   await t.enqueue(send, { n: 1 }, { id: "waits" });
   await t.clock.advance("30s");
@@ -144,7 +147,7 @@ test("the runtime's own machines are told, with how many are in a state that som
     ["execution", { queued: 1, running: 0 }],
     ["node", { running: 1 }],
     ["scheduler", { leading: 1 }],
-    ["lock", { "holding.held": 1 }],
+    ["lock", { "holding.held": 1, waiting: 1 }],
   ]);
   for (const { chart, byState } of machines) {
     const paths = chart.states.map(({ path }) => path);

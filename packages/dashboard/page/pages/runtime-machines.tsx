@@ -81,8 +81,8 @@ function Known({
     case "lock":
       return (
         <p className="quiet">
-          The number is of <Link href="/limits">locks</Link> that are held. Those who wait for a
-          lock don&rsquo;t tell.
+          The numbers are of <Link href="/limits">locks</Link> that are held, and of requests that
+          wait in a process until one is free.
         </p>
       );
     default:

@@ -1,3 +1,4 @@
+import { orWhereDenied } from "@millrace/core";
 import type { Reading } from "./reading.ts";
 import type { RuntimeMachinesView } from "./views/machine-views.ts";
 
@@ -8,10 +9,12 @@ const LEADER_LOCK = "leader/scheduler";
 export async function runtimeMachines({
   fleet,
 }: Pick<Reading, "fleet">): Promise<RuntimeMachinesView> {
-  const [queues, nodes, locks] = await Promise.all([
+  const [queues, nodes, locks, waiting] = await Promise.all([
     fleet.queues.list(),
     fleet.nodes.list(),
     fleet.locks.list(),
+    // Who may not ask who waits still sees who holds.
+    orWhereDenied(undefined, () => fleet.locks.waiting()),
   ]);
   const sum = (of: "queued" | "running"): number =>
     queues.reduce((total, queue) => total + queue[of], 0);
@@ -20,7 +23,7 @@ export async function runtimeMachines({
     execution: { queued: sum("queued"), running: sum("running") },
     node: counted(nodes.map(({ state }) => state)),
     scheduler: leader === undefined ? {} : { leading: 1 },
-    lock: { "holding.held": locks.length },
+    lock: { "holding.held": locks.length, ...(waiting && { waiting: waiting.length }) },
   };
   return {
     ...(leader === undefined ? {} : { leader }),
