@@ -77,7 +77,7 @@ describeInBrowser("payloads of the dashboard", (browserOf) => {
       const print = defineJob<unknown>({ name: "print", queue: "printer", retry: "none" });
       const handled = print.handler(({ input }) => {
         inputs.push(input);
-        if ((input as { readonly to: string }).to === "nobody") throw new Error("no such address");
+        if ((input as { readonly to?: string }).to !== "ada") throw new Error("no such address");
       });
       const node = await createNode({ ...connection, jobs: [handled] });
       onTestFinished(() => node.stop());
@@ -85,8 +85,9 @@ describeInBrowser("payloads of the dashboard", (browserOf) => {
       const kept = { pdf: new Uint8Array(17), at: new Date(5), score: Number.NaN };
       await client.enqueue(print, { to: "nobody", ...kept }, { id: "native" });
       await client.enqueue(print, { to: "nobody", n: 1 }, { id: "plain" });
-      await eventually(async () => (await client.dead.list({ queue: "printer" })).length === 2, {
-        ...{ withinMs: 60_000, describe: "both are dead" },
+      await client.enqueue(print, new Uint8Array(17), { id: "scan" });
+      await eventually(async () => (await client.dead.list({ queue: "printer" })).length === 3, {
+        ...{ withinMs: 60_000, describe: "all are dead" },
       });
       const { page, trouble } = await open(browserOf(), served.url);
       const edit = page.getByRole("button", { name: "Edit and enqueue" });
@@ -105,7 +106,7 @@ describeInBrowser("payloads of the dashboard", (browserOf) => {
       expect(await violations(page)).toEqual([]);
       await changes.fill('{"to":"ada"}');
       await dialog.getByRole("button", { name: "Edit and enqueue" }).click();
-      await eventually(() => inputs.length === 3, {
+      await eventually(() => inputs.length === 4, {
         ...{ withinMs: 60_000, describe: "it runs again" },
       });
       expect(inputs.at(-1)).toEqual({ to: "ada", ...kept });
@@ -113,10 +114,21 @@ describeInBrowser("payloads of the dashboard", (browserOf) => {
       expect(JSON.parse(await whole.inputValue())).toEqual({ to: "nobody", n: 1 });
       await whole.fill('{"to":"ada"}');
       await page.getByRole("dialog").getByRole("button", { name: "Edit and enqueue" }).click();
-      await eventually(() => inputs.length === 4, {
-        ...{ withinMs: 60_000, describe: "the other one runs again" },
+      await eventually(() => inputs.length === 5, {
+        ...{ withinMs: 60_000, describe: "the second one runs again" },
       });
       expect(inputs.at(-1)).toEqual({ to: "ada" });
+      const scan = await opened("scan");
+      await scan.getByText("No part of the payload can be changed").waitFor();
+      const anew = scan.getByLabel("The whole payload, as JSON");
+      expect(await anew.inputValue()).toBe("");
+      expect(await violations(page)).toEqual([]);
+      await anew.fill('{"to":"ada","n":2}');
+      await scan.getByRole("button", { name: "Edit and enqueue" }).click();
+      await eventually(() => inputs.length === 6, {
+        ...{ withinMs: 60_000, describe: "the third one runs again" },
+      });
+      expect(inputs.at(-1)).toEqual({ to: "ada", n: 2 });
       expect(trouble).toEqual([]);
     });
   });

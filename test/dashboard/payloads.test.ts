@@ -1,3 +1,4 @@
+import { DEFAULT_MAX_VALUES, encodeMsgpack } from "@millrace/core";
 import { defineJob } from "millrace";
 import type { DashboardUser } from "millrace/dashboard";
 import { describe, expect, test } from "vitest";
@@ -7,6 +8,8 @@ import { ADA, BOB, charge, EVE, OF_THE_PAGE, ORIGIN, type Scene, scene, send } f
 const SECRETS = /k-123456|hunter2/;
 const REVEAL = "jobs/billing/c-1/reveal";
 const EDIT = "jobs/billing/c-1/edit";
+/** More values than a page shows. */
+const RULES = { maxValues: Number.POSITIVE_INFINITY, exact: true, wellFormed: true } as const;
 
 /** A dead job with a key in its payload, one that succeeded, and a machine with a password. */
 async function secrets(user: DashboardUser): Promise<Scene> {
@@ -194,14 +197,72 @@ describe("another payload", () => {
     await t.enqueue(print, { to: "nobody", n: 1 }, { id: "p-2" });
     await t.drain();
     expect(await (await post("jobs/mail/p-1/reveal", {})).json()).toMatchObject({
-      ...{ payload: { to: "nobody", n: 1 }, payloadIsJson: false },
+      ...{ payload: { to: "nobody", n: 1 }, editedBy: "merge" },
     });
     expect(await (await post("jobs/mail/p-2/reveal", {})).json()).toMatchObject({
-      ...{ payload: { to: "nobody", n: 1 }, payloadIsJson: true },
+      ...{ payload: { to: "nobody", n: 1 }, editedBy: "text" },
     });
     await post("jobs/mail/p-1/edit", { merge: true, value: { to: "ada" } });
     await t.drain();
     expect(inputs.at(-1)).toEqual({ to: "ada", ...kept });
+    expect(await get("jobs/mail/p-1")).toMatchObject({ state: "dead" });
+  });
+
+  test.each([
+    ["bytes", new Uint8Array(17)],
+    ["a time", new Date(5)],
+    ["a list that holds a time", [new Date(5)]],
+  ])("takes the place of %s, which have no fields that could stay", async (_what, payload) => {
+    const inputs: unknown[] = [];
+    const print = defineJob<unknown>({ name: "print", queue: "mail", retry: "none" });
+    const { post, t } = await scene({
+      user: () => ({ ...ADA, payloads: true }),
+      jobs: [
+        print.handler(({ input }) => {
+          inputs.push(input);
+          throw new Error("no such address");
+        }),
+      ],
+    });
+    await t.enqueue(print, payload, { id: "p-1" });
+    await t.drain();
+    const shown = await (await post("jobs/mail/p-1/reveal", {})).json();
+    expect(shown).toMatchObject({ editedBy: "replace" });
+    await post("jobs/mail/p-1/edit", { merge: false, value: { to: "ada" } });
+    await t.drain();
+    expect(inputs).toEqual([payload, { to: "ada" }]);
+  });
+
+  test("takes the place of what can't be read, and is merged into what is too much to be shown", async () => {
+    const print = defineJob<unknown>({ name: "print", queue: "mail", retry: "none" });
+    const { get, post, t } = await scene({
+      user: () => ({ ...ADA, payloads: true }),
+      jobs: [
+        print.handler(() => {
+          throw new Error("no such address");
+        }),
+      ],
+    });
+    for (const id of ["p-1", "p-2"]) await t.enqueue(print, { to: "nobody" }, { id });
+    await t.drain();
+    const bodies: Readonly<Record<string, Uint8Array>> = {
+      "p-1": new Uint8Array([0xc1]),
+      "p-2": encodeMsgpack(
+        { payload: { ns: Array.from({ length: DEFAULT_MAX_VALUES }, () => 0) } },
+        RULES,
+      ),
+    };
+    const list = t.broker.deadLetters.list.bind(t.broker.deadLetters);
+    t.broker.deadLetters.list = async (query) =>
+      (await list(query)).map((letter) => ({ ...letter, body: bodies[letter.id] ?? letter.body }));
+    for (const [id, editedBy] of [
+      ["p-1", "replace"],
+      ["p-2", "merge"],
+    ] as const) {
+      const shown = (await (await post(`jobs/mail/${id}/reveal`, {})).json()) as object;
+      expect(shown).toMatchObject({ editedBy });
+      expect(shown).not.toHaveProperty("payload");
+    }
     expect(await get("jobs/mail/p-1")).toMatchObject({ state: "dead" });
   });
 

@@ -3,6 +3,7 @@ import { Link } from "wouter";
 import { LIVE_STATES } from "../../src/fleet/live-states.ts";
 import type {
   CargoView,
+  EditedBy,
   JobView,
   LetterView,
   RefView,
@@ -109,45 +110,53 @@ function JobActions({
   );
 }
 
+/** Why a payload that was looked at can't be edited as its text. */
+const WHY: Readonly<Record<EditedBy, string | undefined>> = {
+  text: undefined,
+  merge:
+    "The payload can’t be edited as a whole here, because it holds what JSON has no form for (bytes, dates, or numbers such as NaN), or more values than are shown. What you don’t name stays as it is.",
+  replace:
+    "No part of the payload can be changed, because it has no fields that JSON has a form for, or can’t be read. Write the whole new one.",
+};
+
+const AT_FIRST: Readonly<Partial<Record<EditedBy, string>>> = { merge: "{}", replace: "" };
+
 /**
  * Who has not seen the payload says what changes: what is masked would be stored so. The same holds
- * for what JSON has no form for: the text that stands for it would be stored.
+ * for what JSON has no form for: the text that stands for it would be stored. What has no fields,
+ * such as bytes or a list with a time in it, has no part that could change: another one is asked
+ * for.
  */
 function Edit({
   queue,
   id,
-  revealed: { payload, payloadIsJson } = {},
+  revealed: { payload, editedBy } = {},
 }: RefView & {
   /** As it is stored, where that was looked at. */
   readonly revealed: RevealedView | undefined;
 }): ReactElement {
-  const isSeen = payload !== undefined;
-  const isWhole = isSeen && payloadIsJson === true;
+  const how = editedBy ?? "merge";
+  const isMerged = how === "merge";
   return (
     <Action
       // What it begins with is another once the payload was looked at.
-      key={String(isWhole)}
+      key={how}
       label="Edit and enqueue"
       question={`Enqueue ${id} with another payload?`}
       path={pathOf("jobs", queue, id, "edit")}
-      body={{ merge: !isWhole }}
-      asksValue={isWhole ? "The whole payload, as JSON" : "What changes, as JSON"}
-      valueAtFirst={isWhole ? JSON.stringify(payload, undefined, 2) : "{}"}
+      body={{ merge: isMerged }}
+      asksValue={isMerged ? "What changes, as JSON" : "The whole payload, as JSON"}
+      valueAtFirst={AT_FIRST[how] ?? JSON.stringify(payload, undefined, 2)}
       done={() => `${id} was enqueued with another payload.`}
     >
       <p>
-        {isWhole
-          ? "It takes the place of the payload that is there."
-          : "Its keys replace those of the payload, null takes one away, and the rest stays as it is, secrets included."}{" "}
+        {isMerged
+          ? "Its keys replace those of the payload, null takes one away, and the rest stays as it is, secrets included."
+          : "It takes the place of the payload that is there."}{" "}
         The attempts begin at zero, and the letter is removed. This can&rsquo;t be undone: what is
         replaced of the payload is gone.
       </p>
-      {isSeen && !isWhole ? (
-        <p>
-          The payload can&rsquo;t be edited as a whole here, because it holds what JSON has no form
-          for: bytes, dates, or numbers such as NaN. What you don&rsquo;t name stays as it is.
-        </p>
-      ) : null}
+      {editedBy === undefined ? null : <p>{WHY[how]}</p>}
     </Action>
   );
 }

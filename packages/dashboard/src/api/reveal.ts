@@ -1,11 +1,11 @@
-import { hasJsonForm, type StoredDeadLetter } from "@millrace/core";
+import { hasJsonForm, isPlainMap, type StoredDeadLetter } from "@millrace/core";
 import { payloadOf, showValue } from "@millrace/telemetry/masking";
 import type { FleetFilter } from "../fleet/fleet-audit.ts";
 import type { Asking } from "./changes/changes.ts";
 import { machine } from "./machines.ts";
 import { storedJob } from "./reads.ts";
 import { jobView } from "./show.ts";
-import type { RevealedView } from "./views/views.ts";
+import type { EditedBy, RevealedView } from "./views/views.ts";
 
 const show = showValue(true);
 
@@ -17,16 +17,21 @@ export function revealedJob(queue: string, id: string, asking: Asking): Promise<
       ...(cargo === undefined ? {} : { headers: cargo.headers, payload: cargo.payload }),
       ...(letter === undefined ? {} : { headers: letter.headers }),
       ...(letter?.payload === undefined ? {} : { payload: letter.payload }),
-      ...(stored.letter === undefined ? {} : { payloadIsJson: isJson(stored.letter) }),
+      ...(stored.letter === undefined
+        ? {}
+        : { editedBy: editedBy(stored.letter, letter?.payload !== undefined) }),
       ...(result === undefined ? {} : { result }),
     };
   });
 }
 
-/** Bytes, times and the like are shown, but what is shown is not what is stored. */
-function isJson(letter: StoredDeadLetter): boolean {
-  const stored = payloadOf(letter, (value) => value);
-  return "payload" in stored && hasJsonForm(stored.payload);
+function editedBy(letter: StoredDeadLetter, isShown: boolean): EditedBy {
+  // Also of what has more values than are shown: the message bounds them.
+  const stored = payloadOf(letter, (value) => value, Number.POSITIVE_INFINITY);
+  if (!("payload" in stored)) return "replace";
+  // Bytes, times and the like are shown, but what is shown is not what is stored.
+  if (isShown && hasJsonForm(stored.payload)) return "text";
+  return stored.payload === null || isPlainMap(stored.payload) ? "merge" : "replace";
 }
 
 export function revealedMachine(name: string, id: string, asking: Asking): Promise<RevealedView> {

@@ -98,9 +98,10 @@ export function shownLine<Line extends JobLogLine>(line: Line, show: ShowValue):
 export function payloadOf(
   letter: DeadLetter,
   show: ShowValue,
+  maxValues?: number,
 ): { readonly payload: unknown } | { readonly unreadable: string } {
   try {
-    const body = decodeBody(letter.body, letter.headers["content-type"]);
+    const body = decodeBody(letter.body, letter.headers["content-type"], maxValues);
     if (typeof body !== "object" || body === null || Array.isArray(body))
       return { unreadable: "The body is no map." };
     return { payload: show((body as { readonly payload?: unknown }).payload ?? null) };

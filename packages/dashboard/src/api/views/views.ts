@@ -298,11 +298,18 @@ export interface CountView {
   readonly unanswered?: number;
 }
 
+/**
+ * How the payload of a dead job is edited. As the `text` that is shown, where JSON holds all of it;
+ * by a `merge`, where it has fields that stay as they are; by another one in its place (`replace`),
+ * where no part of it could stay.
+ */
+export type EditedBy = "text" | "merge" | "replace";
+
 /** What is masked elsewhere, as it is stored; what there is none of is left out. */
 export interface RevealedView {
   readonly payload?: unknown;
-  /** Of a dead job: whether JSON holds all of its payload, so that what is shown may be stored. */
-  readonly payloadIsJson?: boolean;
+  /** Of a dead job. */
+  readonly editedBy?: EditedBy;
   readonly headers?: unknown;
   readonly result?: unknown;
   readonly context?: unknown;
