@@ -1,3 +1,4 @@
+import type { Locator } from "playwright-core";
 import { createNode, defineJob } from "millrace";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { eventually } from "../harness/deadline.ts";
@@ -9,6 +10,8 @@ import { describeInBrowser, heading, open } from "./in-browser.ts";
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 });
 
 const KEY = "k-1234567890";
+const CHANGES = "What changes, as JSON";
+const WHOLE = "The whole payload, as JSON";
 
 describeInBrowser("payloads of the dashboard", (browserOf) => {
   describeServer("of a fleet", "newest", (server) => {
@@ -45,7 +48,7 @@ describeInBrowser("payloads of the dashboard", (browserOf) => {
       bankIsUp();
       await page.getByRole("button", { name: "Edit and enqueue" }).click();
       const dialog = page.getByRole("dialog", { name: "Enqueue first with another payload?" });
-      const field = dialog.getByLabel("What changes, as JSON");
+      const field = dialog.getByLabel(CHANGES);
       await field.fill('{"amount":');
       await dialog.getByRole("button", { name: "Edit and enqueue" }).click();
       await dialog.getByRole("alert").filter({ hasText: "JSON" }).waitFor();
@@ -99,35 +102,32 @@ describeInBrowser("payloads of the dashboard", (browserOf) => {
         await edit.click();
         return page.getByRole("dialog", { name: `Enqueue ${id} with another payload?` });
       };
+      /** Until the job has run once more, with what is written. */
+      const enqueued = async (dialog: Locator, label: string, json: string): Promise<void> => {
+        const before = inputs.length;
+        await dialog.getByLabel(label).fill(json);
+        await dialog.getByRole("button", { name: "Edit and enqueue" }).click();
+        await eventually(() => inputs.length === before + 1, {
+          ...{ withinMs: 60_000, describe: `a job runs again with ${json}` },
+        });
+      };
       const dialog = await opened("native");
       await dialog.getByText("it holds what JSON has no form for").waitFor();
-      const changes = dialog.getByLabel("What changes, as JSON");
-      expect(await changes.inputValue()).toBe("{}");
+      expect(await dialog.getByLabel(CHANGES).inputValue()).toBe("{}");
       expect(await violations(page)).toEqual([]);
-      await changes.fill('{"to":"ada"}');
-      await dialog.getByRole("button", { name: "Edit and enqueue" }).click();
-      await eventually(() => inputs.length === 4, {
-        ...{ withinMs: 60_000, describe: "it runs again" },
-      });
+      await enqueued(dialog, CHANGES, '{"to":"ada"}');
       expect(inputs.at(-1)).toEqual({ to: "ada", ...kept });
-      const whole = (await opened("plain")).getByLabel("The whole payload, as JSON");
-      expect(JSON.parse(await whole.inputValue())).toEqual({ to: "nobody", n: 1 });
-      await whole.fill('{"to":"ada"}');
-      await page.getByRole("dialog").getByRole("button", { name: "Edit and enqueue" }).click();
-      await eventually(() => inputs.length === 5, {
-        ...{ withinMs: 60_000, describe: "the second one runs again" },
-      });
+      const plain = await opened("plain");
+      const text = await plain.getByLabel(WHOLE).inputValue();
+      expect(JSON.parse(text)).toEqual({ to: "nobody", n: 1 });
+      expect(await plain.locator("p:empty").count()).toBe(0);
+      await enqueued(plain, WHOLE, '{"to":"ada"}');
       expect(inputs.at(-1)).toEqual({ to: "ada" });
       const scan = await opened("scan");
       await scan.getByText("No part of the payload can be changed").waitFor();
-      const anew = scan.getByLabel("The whole payload, as JSON");
-      expect(await anew.inputValue()).toBe("");
+      expect(await scan.getByLabel(WHOLE).inputValue()).toBe("");
       expect(await violations(page)).toEqual([]);
-      await anew.fill('{"to":"ada","n":2}');
-      await scan.getByRole("button", { name: "Edit and enqueue" }).click();
-      await eventually(() => inputs.length === 6, {
-        ...{ withinMs: 60_000, describe: "the third one runs again" },
-      });
+      await enqueued(scan, WHOLE, '{"to":"ada","n":2}');
       expect(inputs.at(-1)).toEqual({ to: "ada", n: 2 });
       expect(trouble).toEqual([]);
     });

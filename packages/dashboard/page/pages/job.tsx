@@ -111,15 +111,12 @@ function JobActions({
 }
 
 /** Why a payload that was looked at can't be edited as its text. */
-const WHY: Readonly<Record<EditedBy, string | undefined>> = {
-  text: undefined,
+const WHY: Readonly<Partial<Record<EditedBy, string>>> = {
   merge:
     "The payload can’t be edited as a whole here, because it holds what JSON has no form for (bytes, dates, or numbers such as NaN), or more values than are shown. What you don’t name stays as it is.",
   replace:
-    "No part of the payload can be changed, because it has no fields that JSON has a form for, or can’t be read. Write the whole new one.",
+    "No part of the payload can be changed, because it has no fields, or can’t be read. Write the whole new one.",
 };
-
-const AT_FIRST: Readonly<Partial<Record<EditedBy, string>>> = { merge: "{}", replace: "" };
 
 /**
  * Who has not seen the payload says what changes: what is masked would be stored so. The same holds
@@ -137,6 +134,8 @@ function Edit({
 }): ReactElement {
   const how = editedBy ?? "merge";
   const isMerged = how === "merge";
+  const why = editedBy && WHY[editedBy];
+  const atFirst = { text: JSON.stringify(payload, undefined, 2), merge: "{}", replace: "" };
   return (
     <Action
       // What it begins with is another once the payload was looked at.
@@ -146,7 +145,7 @@ function Edit({
       path={pathOf("jobs", queue, id, "edit")}
       body={{ merge: isMerged }}
       asksValue={isMerged ? "What changes, as JSON" : "The whole payload, as JSON"}
-      valueAtFirst={AT_FIRST[how] ?? JSON.stringify(payload, undefined, 2)}
+      valueAtFirst={atFirst[how]}
       done={() => `${id} was enqueued with another payload.`}
     >
       <p>
@@ -156,7 +155,7 @@ function Edit({
         The attempts begin at zero, and the letter is removed. This can&rsquo;t be undone: what is
         replaced of the payload is gone.
       </p>
-      {editedBy === undefined ? null : <p>{WHY[how]}</p>}
+      {why === undefined ? null : <p>{why}</p>}
     </Action>
   );
 }
