@@ -94,7 +94,11 @@ export function shownLine<Line extends JobLogLine>(line: Line, show: ShowValue):
   };
 }
 
-/** The payload in a letter's bytes, or why there is none. */
+/**
+ * The payload in a letter's bytes, or why there is none.
+ *
+ * @param maxValues a body that holds more is not read
+ */
 export function payloadOf(
   letter: DeadLetter,
   show: ShowValue,
