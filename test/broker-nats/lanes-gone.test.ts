@@ -10,7 +10,7 @@ import { SimulatedClock } from "@millrace/testkit";
 import { headers, type Msg } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
 import { describe, expect, test } from "vitest";
-import { isUnheard } from "../../packages/broker-nats/src/marks/atomic-batch.ts";
+import { isUnheard } from "../../packages/broker-nats/src/jetstream-errors.ts";
 import { setMachine, systemMachine } from "../../packages/broker-nats/src/machine/machine.ts";
 import { LanePulls } from "../../packages/broker-nats/src/work/lane-pulls.ts";
 import { cleanUpLater } from "../harness/cleanup.ts";

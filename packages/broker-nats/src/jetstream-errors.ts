@@ -34,17 +34,12 @@ export function asMillraceError(thrown: unknown, doing: string): MillraceError {
       options,
     );
   }
-  if (
-    isNotEnabled(thrown) ||
-    thrown instanceof NoRespondersError ||
-    (thrown instanceof RequestError && thrown.isNoResponders())
-  ) {
+  if (isUnheard(thrown))
     return new MillraceError(
       "jetstream-disabled",
       `Could not ${doing}: nothing answers for JetStream. Start nats-server with -js; a full disk disables it too.`,
       options,
     );
-  }
   if (thrown instanceof ClosedConnectionError || thrown instanceof DrainingConnectionError) {
     return new MillraceError(
       "connection-closed",
@@ -125,6 +120,18 @@ export function deniedPart(thrown: unknown): "itself" | "answer" | undefined {
   const cause = thrown instanceof Error ? thrown.cause : undefined;
   if (!(cause instanceof PermissionViolationError)) return undefined;
   return cause.operation === "subscription" ? "answer" : "itself";
+}
+
+/**
+ * Whether the server said that nobody listens to what was asked or published: it was not
+ * carried out.
+ */
+export function isUnheard(thrown: unknown): boolean {
+  return (
+    isNotEnabled(thrown) ||
+    thrown instanceof NoRespondersError ||
+    (thrown instanceof RequestError && thrown.isNoResponders())
+  );
 }
 
 /** The client keeps this class to itself. */

@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type Broker, type DocumentStore, type HeldLock, MillraceError } from "@millrace/core";
 import type { NatsConnection } from "@nats-io/nats-core";
 import { connected } from "../../broker-nats/connected.ts";
+import { untilAnswered } from "../../harness/cluster/until-answered.ts";
 import { administrator } from "../../harness/administrator.ts";
 import { ledgerNowMs } from "../oracle/ledger-entry.ts";
 import type { ConnectConfig } from "../programs/work.ts";
@@ -38,7 +39,7 @@ export class IsolatedClient {
     const documents = await broker.documents("unique");
     const { nc } = await administrator({ url: config.servers });
     const lease = { holder: "isolated", leaseMs };
-    const mine = await broker.locks.acquire("mine", lease);
+    const mine = await untilAnswered(() => broker.locks.acquire("mine", lease));
     if (mine === undefined) throw new Error("a lock that nobody holds was not given");
     const stream = `KV_${config.namespace}-locks`;
     return new IsolatedClient(broker, documents, nc, lease, mine, stream);

@@ -3,6 +3,7 @@ import { type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { type KV, Kvm } from "@nats-io/kv";
 import { subscribe } from "../connection/subscribe.ts";
 import { onOneLine } from "../connection/one-line.ts";
+import { untilHeard } from "../connection/until-heard.ts";
 import { isWithoutStream, isWrongSequence, request } from "../jetstream-errors.ts";
 import type { LockOrder } from "../lease/lock-order.ts";
 import { type LockEntry, type LockValue, readLockValue } from "./lock-entry.ts";
@@ -52,10 +53,12 @@ export class LockBucket {
     timeoutMs: number,
   ): Promise<number | undefined> {
     const { kv } = await this.#open();
-    return request(`take the lock ${name}`, async () => {
+    const doing = `take the lock ${name}`;
+    const put = (timeout: number): Promise<number> =>
+      kv.put(toLockKey(name), JSON.stringify(value), { previousSeq: expected, timeout });
+    return request(doing, async () => {
       try {
-        const options = { previousSeq: expected, timeout: timeoutMs };
-        return await kv.put(toLockKey(name), JSON.stringify(value), options);
+        return await untilHeard(this.#server.nc, { doing, timeoutMs }, put);
       } catch (error) {
         if (isWrongSequence(error)) return undefined;
         throw error;

@@ -1,7 +1,7 @@
-import { type Msg, type NatsConnection, NoRespondersError, RequestError } from "@nats-io/nats-core";
+import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { randomBytes } from "node:crypto";
 import { MillraceError } from "../errors.ts";
-import { asMillraceError, deniedPart } from "../jetstream-errors.ts";
+import { asMillraceError, deniedPart, isUnheard } from "../jetstream-errors.ts";
 import type { OutgoingMessage } from "../publish/batch.ts";
 import { JetStreamRefusal, judgePubAck } from "../publish/pub-ack.ts";
 import { encodeHeaders, rawHeaders } from "../wire/headers.ts";
@@ -53,13 +53,6 @@ export async function publishBatch(
   }
   if (reply === undefined) throw new TypeError("A batch holds at least one message.");
   return outcomeOf(reply, messages.at(-1)?.subject ?? "");
-}
-
-/** Answers that no stream gave, as one outcome for all. */
-export function isUnheard(error: unknown): boolean {
-  return (
-    error instanceof NoRespondersError || (error instanceof RequestError && error.isNoResponders())
-  );
 }
 
 function outcomeOf(reply: Msg, subject: string): BatchOutcome {

@@ -1,5 +1,6 @@
-import { type NatsConnection, NoRespondersError, RequestError } from "@nats-io/nats-core";
+import type { NatsConnection } from "@nats-io/nats-core";
 import { ELECTIONS_MS, isClustered } from "../connection/retrying-requests.ts";
+import { isUnheard } from "../jetstream-errors.ts";
 import { machineOf } from "../machine/machine.ts";
 import { quietSleep } from "../machine/timers.ts";
 
@@ -59,11 +60,7 @@ async function ask(nc: NatsConnection, subject: string): Promise<StreamLookup> {
         : "unknown";
     return (answer.streams ?? []).length > 0 ? "exists" : "absent";
   } catch (error) {
-    if (
-      error instanceof NoRespondersError ||
-      (error instanceof RequestError && error.isNoResponders())
-    )
-      return "no-jetstream";
+    if (isUnheard(error)) return "no-jetstream";
     if (
       error instanceof Error &&
       /permissions violation/i.test(`${error.message} ${String(error.cause)}`)
