@@ -1,4 +1,5 @@
 import {
+  asItStands,
   type Standing,
   type StoredClaim,
   successorsOf,
@@ -61,6 +62,9 @@ export async function judgeByClaims(
   // Those before it are ended once it has the key: only then does the claim say that it keeps it.
   const without = unnamed(stored, met);
   const alone = judgeClaim(without, met);
+  // Said first: who comes late reads there whether it has replaced the job.
+  if (alone.do === "pass")
+    return { do: "go-through", claim: asItStands(without), expected: without.revision };
   if (alone.do !== "ask") return alone;
   return standing.kind === "held"
     ? judgeStanding(without, { ...standing, by: unnamed(standing.by, met) }, met)

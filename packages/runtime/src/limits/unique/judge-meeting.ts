@@ -42,8 +42,8 @@ export type Judged =
   /** It may run once this is written at that revision (0: where there is nothing). */
   | { readonly do: "take"; readonly claim: UniqueClaim; readonly expected: number }
   /**
-   * It was let through, so it may run; this is to be written, as nobody need let it through any
-   * more.
+   * It may run beside the claim's holder, once this is written: it was let through, and nobody need
+   * let it through any more; or it didn't give way after all, and the claim is not to say so.
    */
   | { readonly do: "go-through"; readonly claim: UniqueClaim; readonly expected: number }
   /** As `take`, but it waits until then. */

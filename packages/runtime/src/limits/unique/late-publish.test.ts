@@ -7,7 +7,7 @@ import {
   withOwn,
 } from "@millrace/core";
 import { expect, test } from "vitest";
-import { latch } from "../../fixtures/simulated-node.ts";
+import { latch, makeNode, stopInTime } from "../../fixtures/simulated-node.ts";
 import { key, scene } from "../../fixtures/unique-scene.ts";
 
 const HOUR = 3_600_000;
@@ -16,12 +16,21 @@ const REPLACED = { kind: "replaced", key: "a", id: "v1" };
 interface CutOff {
   readonly during?: "pending" | { readonly window: "4s" };
   readonly delay?: number;
+  /** A node that dies has had the first job in its hands, and perhaps ran it. */
+  readonly holderDies?: boolean;
 }
 
 /** The second job of a key has its claim, and its publish waits. */
-async function cutOff({ during = "pending", delay = HOUR }: CutOff = {}) {
+async function cutOff({ during = "pending", delay = HOUR, holderDies = false }: CutOff = {}) {
   const made = await scene({ key, onConflict: "replace", while: during });
+  const { clock, server, job } = made;
+  const holder = makeNode({ jobs: [job.handler(() => "done")], clock, server, name: "n0" });
+  if (holderDies) {
+    await holder.node.start();
+    holder.broker.documents = () => new Promise(() => {});
+  }
   await made.enqueue(1, { delay });
+  if (holderDies) holder.broker.crashHolder();
   const cut = latch();
   const gone = new MillraceError("connection-closed", "gone");
   let isCut = false;
@@ -40,7 +49,7 @@ async function cutOff({ during = "pending", delay = HOUR }: CutOff = {}) {
   const producer = new Producer(brokerOutlet(broker, made.clock), made.clock);
   const late = producer.enqueue(made.job, { doc: "a", version: 2 }, { id: "v2" });
   await made.clock.advance(0);
-  return { ...made, late, comesThrough: () => cut.open(), loses: () => void (isCut = true) };
+  return { ...made, holder, late, comesThrough: () => cut.open(), loses: () => void (isCut = true) };
 }
 
 test("a publish that comes after the key went back has replaced nobody, and says so", async () => {
@@ -106,6 +115,24 @@ test("nor has one that comes after the window of its key, though that was shorte
   await clock.advance("1s");
   expect(ran).toEqual([1, 2]);
 });
+
+test.each(["pending", { window: "4s" }] as const)(
+  "nor has one that comes after the other ran, which a node that died had perhaps run before: %o",
+  async (during) => {
+    const made = await cutOff({ during, delay: 0, holderDies: true });
+    made.runs((version) => {
+      if (version === 1) throw new Error("fails");
+    });
+    await made.node();
+    await made.clock.advance("31s");
+    expect(made.ran).toEqual([1]);
+    made.comesThrough();
+    expect((await made.late).conflict).toBeUndefined();
+    await made.clock.advance("20s");
+    expect(made.ran.toSorted()).toEqual([1, 1, 2]);
+    await stopInTime(made.holder.node, made.clock);
+  },
+);
 
 test("what can't be asked is not said, and the job is enqueued", async () => {
   const { clock, late, comesThrough, loses } = await cutOff();
