@@ -199,7 +199,7 @@ async function nodesOf(
   }
   try {
     const prefix = `$KV.${bucket}.`;
-    const reports = await readSubjects(nc, jsm, { stream, filter: `${prefix}>` });
+    const reports = await readSubjects(nc, jsm, { stream });
     const now = await serverNow(jsm, stream);
     const nodes = [...reports.values()].flatMap(({ subject, data, storedAt }) => {
       const report = asJson(data);

@@ -33,20 +33,19 @@ async function machinesLately(
   jsm: JetStreamManager,
   names: Names,
 ): Promise<readonly MachineDocument[]> {
-  const bucket = names.bucket(MACHINES_BUCKET);
-  const [stream, filter] = [`KV_${bucket}`, `$KV.${bucket}.>`];
-  const last = await lastMessage(jsm, stream, filter);
+  const stream = `KV_${names.bucket(MACHINES_BUCKET)}`;
+  const last = await lastMessage(jsm, stream);
   if (last === undefined) return [];
   const from = await firstSince(
     jsm,
-    { stream, filter, doing: "look for machines that changed lately" },
+    { stream, doing: "look for machines that changed lately" },
     {
       ...{ since: last.time.getTime() - WITHIN_MS },
       ...{ low: Math.max(1, last.seq - MOST + 1), high: last.seq },
     },
   );
   const newest = new Map<string, MachineDocument | undefined>();
-  const range = { stream, filter, from, until: last.seq, bytes: MOST_BYTES };
+  const range = { stream, from, until: last.seq, bytes: MOST_BYTES };
   for await (const { subject, data } of readStream(nc, jsm, range))
     newest.set(subject, documentIn(data));
   return [...newest.values()].filter((one) => one !== undefined);

@@ -16,6 +16,7 @@ import { type Wires, writeOnce } from "./document-writes.ts";
 import type { LastMessage } from "../reads/leader-reads.ts";
 import { removeMessage } from "../store/remove-message.ts";
 import { readJson, writeJson } from "./read-json.ts";
+import { WHOLE_STREAM } from "../reads/next-message.ts";
 import { readStream, type StreamMessage } from "../reads/read-stream.ts";
 import { readSubjects } from "../reads/read-subjects.ts";
 import type { ServerAccess } from "../store/server-access.ts";
@@ -108,14 +109,13 @@ export class NatsDocuments implements DocumentStore {
 
   async list(): Promise<readonly Document[]> {
     const { nc, jsm } = this.#server;
-    const range = { stream: this.#stream, filter: `$KV.${this.#bucket}.>` };
-    const newest = await readSubjects(nc, jsm, range);
+    const newest = await readSubjects(nc, jsm, { stream: this.#stream });
     const documents = [...newest.values()].flatMap((message) => this.#documentIn(message) ?? []);
     return documents.sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
   async page({ under, ...query }: DocumentPageQuery): Promise<DocumentPage> {
-    const filter = this.#subject(under === undefined ? ">" : `${toKvKey(under)}.>`);
+    const filter = under === undefined ? WHOLE_STREAM : this.#subject(`${toKvKey(under)}.>`);
     const { messages, next } = await readPage(this.#server, {
       ...query,
       stream: this.#stream,
@@ -189,9 +189,8 @@ export class NatsDocuments implements DocumentStore {
   async forgetRemoved({ olderThanMs }: { readonly olderThanMs: number }): Promise<void> {
     const { nc, jsm } = this.#server;
     const stream = `KV_${this.#bucket}`;
-    const range = { stream, filter: `$KV.${this.#bucket}.>` };
     let now: number | undefined;
-    for await (const { subject, sequence, storedAt, headers } of readStream(nc, jsm, range)) {
+    for await (const { subject, sequence, storedAt, headers } of readStream(nc, jsm, { stream })) {
       if (headers["kv-operation"] === undefined) continue;
       now ??= await serverNow(jsm, stream);
       if (now - storedAt < olderThanMs) continue;

@@ -85,10 +85,9 @@ export class LockBucket {
   async readAll(): Promise<readonly LockEntry[]> {
     const { nc, jsm } = this.#server;
     const subjects = `$KV.${this.#bucket}.`;
-    const range = { stream: this.#stream, filter: `${subjects}>` };
     const entries: LockEntry[] = [];
     for (const { subject, sequence, storedAt, data, headers } of (
-      await readSubjects(nc, jsm, range)
+      await readSubjects(nc, jsm, { stream: this.#stream })
     ).values())
       if (headers["kv-operation"] === undefined)
         entries.push({

@@ -125,7 +125,7 @@ async function findAt(
   server: ServerAccess,
   { stream, place, id }: { stream: string; place: number; id: string },
 ): Promise<WaitingJob | undefined> {
-  const found = await nextMessage(server.jsm, stream, place, ">");
+  const found = await nextMessage(server.jsm, stream, place);
   if (found?.seq !== place) return undefined;
   const stored = fromLeader(found);
   const job = queuedJob(server, stored);

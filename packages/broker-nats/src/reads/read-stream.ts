@@ -8,7 +8,7 @@ import { parseAckSubject } from "../pull/ack-subject.ts";
 import { pullBytes } from "../pull/pull-size.ts";
 import { pullNews } from "../pull/pull-status.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
-import { headersOf, lastMessage, nextMessage } from "./next-message.ts";
+import { headersOf, lastMessage, nextMessage, WHOLE_STREAM } from "./next-message.ts";
 import { newInbox } from "../wire/inbox.ts";
 import { type ReceivedHeaders, readHeaders, readStatus } from "../wire/read-headers.ts";
 
@@ -23,7 +23,8 @@ export interface StreamMessage {
 
 export interface StreamRange {
   readonly stream: string;
-  readonly filter: string;
+  /** Only messages on subjects that fit. Default: all of the stream, which costs the server least. */
+  readonly filter?: string;
   /** The first sequence to look at. Default 1. */
   readonly from?: number;
   /** The last one. Default: the last there is at the moment. */
@@ -64,7 +65,7 @@ export async function* readStream(
   jsm: JetStreamManager,
   range: StreamRange,
 ): AsyncGenerator<StreamMessage> {
-  const { stream, filter } = range;
+  const { stream, filter = WHOLE_STREAM } = range;
   let { limit: left = Number.POSITIVE_INFINITY } = range;
   const { bytes = Number.POSITIVE_INFINITY } = range;
   let [count, held] = [0, 0];

@@ -20,7 +20,7 @@ export async function readSubjects(
   {
     most = Infinity,
     ...range
-  }: { readonly stream: string; readonly filter: string; readonly most?: number },
+  }: { readonly stream: string; readonly filter?: string; readonly most?: number },
 ): Promise<ReadonlyMap<string, StreamMessage>> {
   const newest = new Map<string, StreamMessage>();
   let last = 0;

@@ -101,7 +101,7 @@ export async function* scan(
         continue;
       }
     }
-    const stored = await nextMessage(jsm, stream, at, subject ?? ">");
+    const stored = await nextMessage(jsm, stream, at, subject);
     if (stored === undefined || stored.seq > until) return;
     read += 1;
     yield [fromLeader(stored)];

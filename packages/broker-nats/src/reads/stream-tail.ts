@@ -5,10 +5,8 @@ import type { ServerAccess } from "../store/server-access.ts";
 import { behindBarrier } from "./behind-barrier.ts";
 import { lastMessage, type LeaderMessage, nextMessage } from "./next-message.ts";
 
-/** The end of a stream whose messages all fit one filter. */
 export interface TailOf {
   readonly stream: string;
-  readonly filter: string;
   /** Completes "Could not …". */
   readonly doing: string;
 }
@@ -26,16 +24,16 @@ interface Stored {
  */
 export async function tailBounds(
   server: ServerAccess,
-  { stream, filter, doing }: TailOf,
+  { stream, doing }: TailOf,
   { withinMs, limit }: TailQuery,
 ): Promise<{ readonly from: number; readonly until: number } | undefined> {
   const last = await behindBarrier(server, stream, () =>
-    request(doing, async () => placeOf(await lastMessage(server.jsm, stream, filter))),
+    request(doing, async () => placeOf(await lastMessage(server.jsm, stream))),
   );
   if (last === undefined || limit < 1) return undefined;
   const since = last.storedAt - withinMs;
   const [low, high] = [Math.max(1, last.sequence - limit + 1), last.sequence];
-  const from = await firstSince(server.jsm, { stream, filter, doing }, { since, low, high });
+  const from = await firstSince(server.jsm, { stream, doing }, { since, low, high });
   return { from, until: last.sequence };
 }
 
@@ -45,14 +43,14 @@ export async function tailBounds(
  */
 export async function firstSince(
   jsm: JetStreamManager,
-  { stream, filter, doing }: TailOf,
+  { stream, doing }: TailOf,
   range: { readonly since: number; readonly low: number; readonly high: number },
 ): Promise<number> {
   let { low, high } = range;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     const stored = await request(doing, async () =>
-      placeOf(await nextMessage(jsm, stream, middle, filter)),
+      placeOf(await nextMessage(jsm, stream, middle)),
     );
     if (stored !== undefined && stored.storedAt < range.since)
       low = Math.max(middle, stored.sequence) + 1;

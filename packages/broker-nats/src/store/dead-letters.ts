@@ -3,7 +3,6 @@ import {
   type DeadLetter,
   type DeadLetterQuery,
   type DeadLetterStore,
-  type JobRef,
   type NewestOptions,
   requirePlace,
   type StoredDeadLetter,
@@ -14,6 +13,7 @@ import { apiCode, request } from "../jetstream-errors.ts";
 import { readDeadLetter, writeDeadLetterHeaders } from "../messages/dead-letter-headers.ts";
 import type { ConfirmedPublisher } from "../publish/confirmed-publisher.ts";
 import { newestPosition } from "../reads/newest-position.ts";
+import { WHOLE_STREAM } from "../reads/next-message.ts";
 import { readStream } from "../reads/read-stream.ts";
 import { tailBounds } from "../reads/stream-tail.ts";
 import { removeMessage } from "./remove-message.ts";
@@ -35,18 +35,25 @@ export class NatsDeadLetters implements DeadLetterStore {
   }
 
   async list(query: DeadLetterQuery = {}): Promise<readonly StoredDeadLetter[]> {
-    requirePlace(query);
+    const { queue, id } = requirePlace(query);
+    const { limit = DEFAULT_LIMIT, after = 0 } = query;
     const { nc, jsm, names } = this.#server;
+    const isOfAll = queue === undefined && id === undefined;
+    const filter = isOfAll ? WHOLE_STREAM : names.dead(queue, id);
     const letters: StoredDeadLetter[] = [];
-    const range = {
-      stream: names.deadStream,
-      filter: names.dead(query.queue, query.id),
-      from: (query.after ?? 0) + 1,
-      limit: query.limit ?? DEFAULT_LIMIT,
-    };
-    for await (const { subject, sequence, data, headers } of readStream(nc, jsm, range)) {
-      const { queue, id } = placeOf(subject);
-      letters.push({ ...readDeadLetter(queue, id, data, headers), sequence });
+    let isMore = true;
+    // Fewer than were asked for are the end: what is no letter must not make it look like that.
+    for (let from = after + 1; isMore && letters.length < limit;) {
+      let left = limit - letters.length;
+      const range = { stream: names.deadStream, filter, from, limit: left };
+      for await (const { subject, sequence, data, headers } of readStream(nc, jsm, range)) {
+        const of = names.readDead(subject);
+        if (of !== undefined)
+          letters.push({ ...readDeadLetter(of.queue, of.id, data, headers), sequence });
+        from = sequence + 1;
+        left -= 1;
+      }
+      isMore = left === 0;
     }
     return letters;
   }
@@ -59,14 +66,15 @@ export class NatsDeadLetters implements DeadLetterStore {
 
   async tail(query: TailQuery): Promise<readonly BuriedJob[]> {
     const { nc, jsm, names } = this.#server;
-    const [stream, filter] = [names.deadStream, names.dead()];
-    const of = { stream, filter, doing: "read the dead letters" };
+    const stream = names.deadStream;
+    const of = { stream, doing: "read the dead letters" };
     const bounds = await tailBounds(this.#server, of, query);
     const buried: BuriedJob[] = [];
     if (bounds === undefined) return buried;
-    for await (const message of readStream(nc, jsm, { stream, filter, from: bounds.from })) {
+    for await (const message of readStream(nc, jsm, { stream, from: bounds.from })) {
       if (message.sequence > bounds.until) break;
-      buried.push({ ...placeOf(message.subject), storedAt: message.storedAt });
+      const of = names.readDead(message.subject);
+      if (of !== undefined) buried.push({ ...of, storedAt: message.storedAt });
     }
     return buried;
   }
@@ -91,9 +99,4 @@ export class NatsDeadLetters implements DeadLetterStore {
       }
     });
   }
-}
-
-function placeOf(subject: string): JobRef {
-  const [queue = "", id = ""] = subject.split(".").slice(2);
-  return { queue, id };
 }

@@ -20,7 +20,7 @@ import { apiCode, request } from "../jetstream-errors.ts";
 import { readHistoryRecord } from "../messages/history-message.ts";
 import type { JobEnds } from "../settlement/job-ends.ts";
 import { HistoryFollower, recordKey } from "./history-follower.ts";
-import { lastMessage } from "../reads/next-message.ts";
+import { lastMessage, WHOLE_STREAM } from "../reads/next-message.ts";
 import { readStream, type StreamRange } from "../reads/read-stream.ts";
 import { tailBounds } from "../reads/stream-tail.ts";
 import { plainBytes } from "../wire/plain-bytes.ts";
@@ -117,19 +117,18 @@ export class NatsHistory implements HistoryStore {
   }
 
   async tail(query: TailQuery): Promise<readonly StoredRecord[]> {
-    const { historyStream: stream, historyAll: filter } = this.#server.names;
-    const of = { stream, filter, doing: "read the history" };
+    const of = { stream: this.#server.names.historyStream, doing: "read the history" };
     const bounds = await tailBounds(this.#server, of, query);
     if (bounds === undefined) return [];
     const records: StoredRecord[] = [];
-    for await (const stored of this.#records(filter, bounds))
+    for await (const stored of this.#records(WHOLE_STREAM, bounds))
       records.push({ ...stored, record: withoutResult(stored.record) });
     return records;
   }
 
   async stretch(query: StretchQuery): Promise<Stretch> {
-    const { kind, after, limit = STRETCH } = query;
-    const filter = this.#filterOf(query, kind);
+    const { after, limit = STRETCH } = query;
+    const filter = this.#filterOf(query);
     const ends = await this.#bounds();
     if (ends === undefined) return { oldest: 1, newest: 0, until: 0, records: [] };
     // A stream that nothing was ever stored in begins at 0 or 1, as the server's version has it.
@@ -163,7 +162,7 @@ export class NatsHistory implements HistoryStore {
       problem,
     );
     const listening = await subscribe(this.#server, {
-      subject: this.#filterOf(query),
+      subject: this.#subjectOf(query),
       doing,
       onProblem: problem,
       hear: (msg) => {
@@ -185,7 +184,7 @@ export class NatsHistory implements HistoryStore {
     listener: (record: HistoryRecord) => void,
   ): Promise<{ stop(): Promise<void> }> {
     return subscribe(this.#server, {
-      subject: this.#filterOf(query),
+      subject: this.#subjectOf(query),
       doing: "watch the history",
       onProblem: this.#onProblem,
       hear: (msg) => {
@@ -195,13 +194,25 @@ export class NatsHistory implements HistoryStore {
     });
   }
 
-  /** @throws MillraceError `invalid-name` */
-  #filterOf(
-    query: { readonly queue?: string; readonly id?: string },
-    kind?: StretchQuery["kind"],
-  ): string {
+  /**
+   * To listen on.
+   *
+   * @throws MillraceError `invalid-name`
+   */
+  #subjectOf(query: OfJobs): string {
     const { queue, id } = requirePlace(query);
-    return this.#server.names.history(queue, id, kind);
+    return this.#server.names.history(queue, id, query.kind);
+  }
+
+  /**
+   * To read by.
+   *
+   * @throws MillraceError `invalid-name`
+   */
+  #filterOf(query: OfJobs): string {
+    const { queue, id, kind } = query;
+    const isOfAll = queue === undefined && id === undefined && kind === undefined;
+    return isOfAll ? WHOLE_STREAM : this.#subjectOf(query);
   }
 
   async *#records(filter: string, range: RecordsRange = {}): AsyncGenerator<PlacedRecord> {
@@ -219,7 +230,7 @@ export class NatsHistory implements HistoryStore {
     for await (const message of readStream(nc, jsm, { stream, filter, from, ...reading })) {
       const { sequence: position, storedAt, data } = message;
       if (position > until) return;
-      const record = readHistoryRecord(data);
+      const record = names.isHistory(message.subject) ? readHistoryRecord(data) : undefined;
       const placed = record && { record, storedAt, position };
       yield { position, bytes: data.length, record: placed };
     }
@@ -237,6 +248,12 @@ export class NatsHistory implements HistoryStore {
       }
     });
   }
+}
+
+interface OfJobs {
+  readonly queue?: string;
+  readonly id?: string;
+  readonly kind?: StretchQuery["kind"];
 }
 
 interface RecordsRange extends Pick<StreamRange, "from" | "limit" | "bytes" | "leaderReads"> {

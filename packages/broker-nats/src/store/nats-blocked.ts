@@ -25,7 +25,7 @@ import { publishFirstFitting } from "../publish/first-fitting.ts";
 import { Believed } from "../machine/believed.ts";
 import type { OwnWords } from "../publish/own-words.ts";
 import { countMessages } from "../reads/count-messages.ts";
-import { headersOf, nextMessage } from "../reads/next-message.ts";
+import { headersOf, nextMessage, WHOLE_STREAM } from "../reads/next-message.ts";
 import { GateNames } from "./gate-names.ts";
 import { removeMessage } from "./remove-message.ts";
 import { readStream, type StreamMessage, type StreamRange } from "../reads/read-stream.ts";
@@ -137,7 +137,8 @@ export class NatsBlocked implements BlockedStore {
 
   async list(query: BlockedQuery = {}): Promise<readonly BlockedJob[]> {
     const { queue, gate, limit = DEFAULT_LIMIT, after = 0, until, bytes } = query;
-    const filter = this.#filter(queue, gate);
+    const isOfAll = queue === undefined && gate === undefined;
+    const filter = isOfAll ? WHOLE_STREAM : this.#filter(queue, gate);
     for (let from = after + 1; ;) {
       const part = { limit, from, ...defined({ until, bytes }) };
       const messages = await this.#read(filter, part);
@@ -290,7 +291,8 @@ export class NatsBlocked implements BlockedStore {
   ): Promise<StreamMessage | undefined> {
     const { nc, jsm, names } = this.#server;
     const place = at === undefined ? {} : { from: at, until: at, limit: 1 };
-    const range = { stream: names.blockedStream, filter: this.#filter(queue), ...place };
+    const filter = queue === undefined ? WHOLE_STREAM : this.#filter(queue);
+    const range = { stream: names.blockedStream, filter, ...place };
     for await (const message of readStream(nc, jsm, range)) {
       const messageId = message.headers["nats-msg-id"];
       const of = names.readBlockedSubject(message.subject)?.queue;

@@ -174,7 +174,7 @@ export class NatsQueues implements QueueStore {
     const { jsm, names } = this.#server;
     for (let from = state.first_seq; ;) {
       const stored = await request("look at a queue's first job", () =>
-        nextMessage(jsm, config.name, from, ">"),
+        nextMessage(jsm, config.name, from),
       );
       if (stored === undefined) return undefined;
       if (!names.isMark(stored.subject)) return stored.time.toISOString();

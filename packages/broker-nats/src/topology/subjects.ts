@@ -3,6 +3,7 @@ import {
   isMachineId,
   isMachineName,
   isQueueName,
+  type JobRef,
   type MachineRef,
   requireNamespace,
   type RunRef,
@@ -140,15 +141,18 @@ export class Names extends QueueSubjects {
   readBlockedSubject(
     subject: string,
   ): { readonly queue: string; readonly token: string } | undefined {
-    const prefix = `${this.namespace}.blocked.`;
-    const [queue, token] = subject.startsWith(prefix)
-      ? subject.slice(prefix.length).split(".")
-      : [];
+    const [queue, token] = tokensAfter(`${this.namespace}.blocked.`, 2, subject) ?? [];
     return queue === undefined || token === undefined ? undefined : { queue, token };
   }
 
   dead(queue = "*", id = "*"): string {
     return `${this.namespace}.dead.${queue}.${id}`;
+  }
+
+  /** @returns undefined for a subject that no dead letter can be on */
+  readDead(subject: string): JobRef | undefined {
+    const [queue, id] = tokensAfter(`${this.namespace}.dead.`, 2, subject) ?? [];
+    return queue === undefined || id === undefined ? undefined : { queue, id };
   }
 
   /**
@@ -157,6 +161,10 @@ export class Names extends QueueSubjects {
    */
   history(queue = "*", id = "*", kind: "requeued" | "ended" | "*" = "*"): string {
     return `${this.namespace}.history.${queue}.${id}.${kind}`;
+  }
+
+  isHistory(subject: string): boolean {
+    return tokensAfter(`${this.namespace}.history.`, 3, subject) !== undefined;
   }
 
   batch(batch: string): string {
@@ -261,4 +269,11 @@ export class Names extends QueueSubjects {
   bucket(name: string): string {
     return `${this.namespace}-${name}`;
   }
+}
+
+/** @returns undefined for a subject that begins otherwise, or has more tokens or fewer */
+function tokensAfter(prefix: string, count: number, subject: string): string[] | undefined {
+  if (!subject.startsWith(prefix)) return undefined;
+  const tokens = subject.slice(prefix.length).split(".");
+  return tokens.length === count ? tokens : undefined;
 }
