@@ -49,7 +49,13 @@ async function cutOff({ during = "pending", delay = HOUR, holderDies = false }: 
   const producer = new Producer(brokerOutlet(broker, made.clock), made.clock);
   const late = producer.enqueue(made.job, { doc: "a", version: 2 }, { id: "v2" });
   await made.clock.advance(0);
-  return { ...made, holder, late, comesThrough: () => cut.open(), loses: () => void (isCut = true) };
+  return {
+    ...made,
+    holder,
+    late,
+    comesThrough: () => cut.open(),
+    loses: () => void (isCut = true),
+  };
 }
 
 test("a publish that comes after the key went back has replaced nobody, and says so", async () => {
