@@ -111,8 +111,9 @@ async function measure(): Promise<void> {
       await caughtUp(millrace, ui.url);
       return jobsPerSecond;
     };
+    const tell = (line: string): void => void process.stderr.write(`${line}\n`);
     const pids = [server.pid, node.pid ?? 0, ui.pid];
-    for (const line of await costOfPages({ url: ui.url, rounds, pids, run }))
+    for (const line of await costOfPages({ url: ui.url, rounds, pids, run, tell }))
       say(`${line}, ${rounds} rounds of ${round} jobs each`);
     say(`memory of the dashboard: ${memory.most().toFixed(0)} MB at most`);
   } finally {

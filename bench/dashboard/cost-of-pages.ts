@@ -12,6 +12,8 @@ interface Rounds {
   readonly pids: readonly number[];
   /** Has the fleet do its jobs. @returns how many a second */
   run(this: void): Promise<number>;
+  /** Told after each round, of how far it is and what it gave. */
+  tell(this: void, line: string): void;
 }
 
 interface Round {
@@ -21,12 +23,19 @@ interface Round {
 }
 
 /**
- * What open pages take from the fleet: rounds with some open and without any take turns.
+ * What open pages take from the fleet: rounds with some open and without any take turns. The
+ * dashboard goes on to follow the history for minutes after a page was closed, so that is in both.
  *
  * @returns a line each for the rate and, where it can be measured, the processor time a job, with
  *   pages as a share of that without; none where no rounds were asked for
  */
-export async function costOfPages({ url, rounds, pids, run }: Rounds): Promise<readonly string[]> {
+export async function costOfPages({
+  url,
+  rounds,
+  pids,
+  run,
+  tell,
+}: Rounds): Promise<readonly string[]> {
   if (rounds === 0) return [];
   const without = async (): Promise<Round> => {
     const before = cpuOf(pids);
@@ -49,8 +58,11 @@ export async function costOfPages({ url, rounds, pids, run }: Rounds): Promise<r
     const early = n % 2 === 1 ? await withPages() : undefined;
     const bare = await without();
     const open = early ?? (await withPages());
-    rates.push(open.rate / bare.rate);
-    times.push(open.cpuMs / bare.cpuMs);
+    const [rate, cpu] = [open.rate / bare.rate, open.cpuMs / bare.cpuMs];
+    rates.push(rate);
+    times.push(cpu);
+    const took = Number.isFinite(cpu) ? `, processor time ${cpu.toFixed(3)}` : "";
+    tell(`round ${n + 1} of ${rounds}: throughput ${rate.toFixed(3)}${took} of that without pages`);
   }
   const as = `with ${PAGES} pages open, as a share of that without`;
   return [

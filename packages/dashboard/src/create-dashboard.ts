@@ -19,7 +19,7 @@ import type { DashboardSearch } from "./fleet/search.ts";
 import type { DashboardOutbox } from "./fleet/outbox.ts";
 import { Drains } from "./fleet/drains.ts";
 import { FleetService } from "./fleet/fleet-service.ts";
-import { OnceAMoment } from "./fleet/once-a-moment.ts";
+import { MOMENT_MS, OnceAMoment } from "./fleet/once-a-moment.ts";
 import { LiveFeed } from "./live/live-feed.ts";
 import { pageAssets, typeOf } from "./page/page-assets.ts";
 import { pageHtml } from "./page/page-html.ts";
@@ -63,9 +63,6 @@ export interface DashboardOptions {
   /** Told of what should not happen. Default: nobody. */
   readonly onDefect?: (error: unknown) => void;
 }
-
-/** However many pages are open, the server is asked the same thing once in so long. */
-const MOMENT_MS = 1_000;
 
 const NAMES = optionNames<DashboardOptions>({
   ...{ millrace: true, authorize: true, basePath: true, title: true, hosts: true, challenge: true },

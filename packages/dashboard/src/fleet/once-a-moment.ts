@@ -1,5 +1,7 @@
 import type { Clock, Timer } from "@millrace/core";
 
+/** However many pages are open, the server is asked the same thing once in so long. */
+export const MOMENT_MS = 1_000;
 /** What takes long is asked so many times more rarely than it takes. */
 const RARELY = 10;
 /** What took long because the server stood still must not be shown for minutes after. */

@@ -1,10 +1,16 @@
 import { type Clock, type HistoryRecord, MillraceError, type Timer } from "@millrace/core";
 import type { LiveView, RateView, RefView } from "../api/views/views.ts";
 import type { Fleet } from "../fleet/fleet.ts";
+import { MOMENT_MS } from "../fleet/once-a-moment.ts";
 import { Rates } from "./rates.ts";
 
 /** What happens within this time is told at once. */
 const GATHER_MS = 500;
+/**
+ * Between two times that pages are told. They ask at once, and an answer is kept for a moment: who
+ * is told earlier gets the one that it has, and would not learn of a burst's end.
+ */
+const NEXT_MS = MOMENT_MS + 250;
 /** A page that is loaded anew finds the feed still there, and the figures of the last minutes. */
 const LINGER_MS = 5 * 60_000;
 const AGAIN_MS = 1_000;
@@ -34,6 +40,8 @@ export class LiveFeed {
   readonly #queues = new Set<string>();
   readonly #jobs = new Map<string, RefView>();
   #gathering: Timer | undefined;
+  /** Monotonic milliseconds. */
+  #toldAt = Number.NEGATIVE_INFINITY;
   #following: Following = { kind: "idle" };
   #isClosed = false;
 
@@ -121,12 +129,16 @@ export class LiveFeed {
     this.#rates.count(record, this.#clock.now());
     this.#queues.add(queue);
     if (this.#jobs.size < MOST_JOBS) this.#jobs.set(`${queue}/${id}`, { id, queue });
-    this.#gathering ??= this.#clock.setTimer(GATHER_MS, () => this.#tell());
+    if (this.#gathering !== undefined) return;
+    const sinceMs = this.#clock.monotonic() - this.#toldAt;
+    const inMs = Math.max(GATHER_MS, NEXT_MS - sinceMs);
+    this.#gathering = this.#clock.setTimer(inMs, () => this.#tell());
   }
 
   #tell(): void {
     this.#gathering?.cancel();
     this.#gathering = undefined;
+    this.#toldAt = this.#clock.monotonic();
     const news: LiveView = {
       queues: [...this.#queues],
       jobs: [...this.#jobs.values()],
