@@ -195,5 +195,39 @@ describeInBrowser("numbers of the dashboard", (browserOf) => {
       }
       expect(trouble).toEqual([]);
     });
+
+    test("a number below a plot leads to the list of what it counts, since when it counts it", async () => {
+      const { served } = await busy(server);
+      const { page, trouble } = await open(browserOf(), served.url);
+      for (const [path, number, heading, row] of [
+        ["", /^[1-9]\d* died$/, "Errors", "CardDeclined"],
+        ["queues/billing", /^[1-9]\d* died$/, "Errors of billing", "CardDeclined"],
+        ["queues/billing", /^[1-9]\d* failed$/, "Errors of billing", "CardDeclined"],
+        ["queues/mail", /^[1-9]\d* succeeded$/, "Jobs", "succeeded"],
+      ] as const) {
+        await page.goto(`${served.url}${path}`);
+        await page.getByLabel("Range").selectOption("15 minutes");
+        await page.getByRole("link", { name: number }).last().click();
+        await page.getByRole("heading", { name: heading, exact: true }).waitFor();
+        await page.getByRole("table").getByText(row).first().waitFor();
+      }
+      await page.route("**/api/plots?*", async (route) => {
+        const view = (await (await answerTo(route)).json()) as object;
+        const jobs = { queued: [3], running: [0], delayed: [0], blocked: [0], dead: [2] };
+        const sampled = { at: [Date.now()], ...jobs, oldestAgeMs: [0], slots: [4], used: [1] };
+        await route.fulfill({ json: { ...view, sampled } });
+      });
+      await page.goto(served.url);
+      for (const [number, address] of [
+        ["3 queued", "/jobs?state=queued"],
+        ["2 dead", "/errors?dead=only"],
+        ["1 used", "/nodes"],
+      ] as const)
+        expect(await page.getByRole("link", { name: number }).getAttribute("href")).toBe(address);
+      expect(await page.getByRole("link", { name: "0 running" }).count()).toBe(0);
+      expect(await violations(page)).toEqual([]);
+      await page.unrouteAll({ behavior: "wait" });
+      expect(trouble).toEqual([]);
+    });
   });
 });

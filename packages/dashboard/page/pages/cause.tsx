@@ -255,11 +255,11 @@ function OverTime({
       <div className="plots">
         <LineChart
           title="Attempts in each hour"
-          words={
+          words={[
             isCounted
               ? `In the last ${span} ${sum(failures)} failed; ${sum(died)} of them were the last of their job.`
-              : `In the last ${span} ${sum(died)} died.`
-          }
+              : `In the last ${span} ${sum(died)} died.`,
+          ]}
           at={at}
           lines={lines}
           shown={count}

@@ -30,6 +30,25 @@ test.each([
 ])(
   "how attempts ended, which share failed, and how many there were: %s",
   (_what, succeeded, failed, dead, ms, words) => {
-    expect(endedWords({ succeeded, failed, dead }, ms, "were")).toBe(words);
+    const counted = { queue: "", from: 0, ms, were: "were" } as const;
+    const said = endedWords({ succeeded, failed, dead }, counted);
+    expect(said.map((part) => (typeof part === "string" ? part : part.text)).join("")).toBe(words);
   },
 );
+
+test("what is counted leads to its list, and nothing does not", () => {
+  const counted = { from: Date.UTC(2_030, 0, 1), ms: 60_000, were: "are" } as const;
+  const of = (queue: string): readonly string[] =>
+    endedWords({ succeeded: [2], failed: [1], dead: [3] }, { queue, ...counted }).flatMap((part) =>
+      typeof part === "string" ? [] : [`${part.text}: ${decodeURIComponent(part.to)}`],
+    );
+  const since = "at>=2030-01-01T00:00:00.000Z";
+  expect(of("mail")).toEqual([
+    `2 succeeded: /jobs?state=succeeded&queue=mail&filter=${since}`,
+    "1 failed: /errors?queue=mail",
+    `3 died: /errors?queue=mail&filter=${since}&dead=only`,
+  ]);
+  expect(of("").join(" ")).not.toContain("queue=");
+  const none = endedWords({ succeeded: [], failed: [0], dead: [] }, { queue: "", ...counted });
+  expect(none.every((part) => typeof part === "string")).toBe(true);
+});

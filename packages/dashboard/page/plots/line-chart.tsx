@@ -3,6 +3,7 @@ import { type ReactElement, useLayoutEffect, useRef } from "react";
 import "./known-language.ts";
 import UPlot from "uplot";
 import { colourOf } from "./colour-of.ts";
+import { type Said, SaidWords } from "./said.tsx";
 import { TIME_STEPS_S, timeWords } from "./time-axis.ts";
 
 const HEIGHT = 140;
@@ -27,7 +28,7 @@ export function LineChart({
   readonly title?: string;
   /** A line that has just begun is not stretched over the whole width. */
   readonly shortestS?: number;
-  readonly words: string;
+  readonly words: Said;
   readonly at: readonly number[];
   readonly lines: readonly ChartLine[];
   /** A value on the axis. */
@@ -64,7 +65,9 @@ export function LineChart({
     <figure>
       {title === undefined ? null : <h3>{title}</h3>}
       <div ref={place} className="chart" aria-hidden="true" />
-      <figcaption>{words}</figcaption>
+      <figcaption>
+        <SaidWords of={words} />
+      </figcaption>
     </figure>
   );
 }

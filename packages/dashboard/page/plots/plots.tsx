@@ -1,9 +1,11 @@
 import { type ReactElement, useMemo, useState } from "react";
 import type { PlotsView } from "../../src/api/views/plots-views.ts";
 import { Answer } from "../questions/answer.tsx";
-import { endedWords } from "./ended-words.ts";
+import { deadAddress, jobsAddress } from "../words/addresses.ts";
+import { endedWords, linked } from "./ended-words.ts";
 import { DASHED, DOTTED, endedLines, SOLID } from "./ended-lines.ts";
 import { type ChartLine, LineChart } from "./line-chart.tsx";
+import type { Said } from "./said.tsx";
 import { count } from "../words/number.ts";
 import { usePlots, useSession } from "../questions/questions.ts";
 import { duration } from "../words/time.tsx";
@@ -83,7 +85,7 @@ export function Plots({
           <Slots view={view} />
         </div>
       ) : (
-        <Charts view={view} of={of} />
+        <Charts view={view} of={of} queue={queue} />
       )}
     </section>
   );
@@ -95,7 +97,7 @@ function Slots({ view }: { readonly view: PlotsView }): ReactElement {
   return (
     <LineChart
       title="Slots"
-      words={said(view, lastWords(view.sampled, ["used", "slots"]))}
+      words={said(view, lastWords(view.sampled, SLOTS))}
       at={view.sampled.at}
       lines={lines}
       shown={count}
@@ -106,12 +108,15 @@ function Slots({ view }: { readonly view: PlotsView }): ReactElement {
 function Charts({
   view,
   of,
+  queue,
 }: {
   readonly view: PlotsView;
   readonly of: "fleet" | "queue";
+  readonly queue: string;
 }): ReactElement {
   const { ended, sampled } = view;
   const charts = useMemo(() => linesOf(view), [view]);
+  const over = { queue, from: view.from, ms: view.to - view.from, were: "were" } as const;
   return (
     <div className="plots">
       {ended === undefined ? (
@@ -123,7 +128,7 @@ function Charts({
         <>
           <LineChart
             title="Attempts that ended"
-            words={said(view, endedWords(ended, view.to - view.from, "were"))}
+            words={said(view, endedWords(ended, over))}
             at={ended.at}
             lines={charts.ended}
             shown={count}
@@ -146,7 +151,7 @@ function Charts({
       )}
       <LineChart
         title="Jobs that wait and run"
-        words={said(view, lastWords(sampled, ["queued", "running", "delayed", "blocked", "dead"]))}
+        words={said(view, lastWords(sampled, statesOf(queue)))}
         at={sampled.at}
         lines={charts.jobs}
         shown={count}
@@ -186,8 +191,8 @@ function linesOf({ ended, sampled }: PlotsView): Readonly<Record<Plot, readonly 
 }
 
 /** Nothing is said before the first answer. */
-function said({ sampled }: PlotsView, words: string): string {
-  return sampled.at.length === 0 ? "" : words;
+function said({ sampled }: PlotsView, words: Said): Said {
+  return sampled.at.length === 0 ? [] : words;
 }
 
 function numbers(values: readonly (number | null)[]): readonly number[] {
@@ -206,14 +211,16 @@ function lengthLines(half: Lengths = [], most: Lengths = []): readonly ChartLine
 const NO_SAMPLE =
   "No sample has been taken in this time: one is taken each minute while a dashboard runs.";
 
-function ageWords(ages: Lengths): string {
+function ageWords(ages: Lengths): Said {
   const known = numbers(ages);
-  return known.length === 0 ? NO_SAMPLE : `At most ${duration(Math.max(...known))}.`;
+  return [known.length === 0 ? NO_SAMPLE : `At most ${duration(Math.max(...known))}.`];
 }
 
-function lengthWords(half: Lengths, most: Lengths): string {
-  if (numbers(half).length === 0) return "No attempt ended in this time.";
-  return `Half of them at most ${lastLength(half)}, 95 of 100 at most ${lastLength(most)}, where they ended last.`;
+function lengthWords(half: Lengths, most: Lengths): Said {
+  if (numbers(half).length === 0) return ["No attempt ended in this time."];
+  return [
+    `Half of them at most ${lastLength(half)}, 95 of 100 at most ${lastLength(most)}, where they ended last.`,
+  ];
 }
 
 function lastLength(values: Lengths): string {
@@ -221,11 +228,28 @@ function lastLength(values: Lengths): string {
   return last === undefined ? "–" : duration(last);
 }
 
-function lastWords<Field extends string>(
-  sampled: Readonly<Record<Field, readonly (number | null)[]>>,
-  fields: readonly Field[],
-): string {
-  const last = fields.map((field) => [field, numbers(sampled[field]).at(-1)] as const);
-  if (last.every(([, value]) => value === undefined)) return NO_SAMPLE;
-  return `In the last sample: ${last.map(([field, value]) => `${count(value ?? 0)} ${field}`).join(", ")}.`;
+type Sampled = Exclude<keyof PlotsView["sampled"], "at" | "oldestAgeMs">;
+/** Where the list is of what a sample counts. */
+type Listed = Readonly<Partial<Record<Sampled, string>>>;
+
+const SLOTS: Listed = { used: "/nodes", slots: "/nodes" };
+
+function statesOf(queue: string): Listed {
+  const listOf = (state: string): string => jobsAddress({ state, queue });
+  return {
+    ...{ queued: listOf("queued"), running: listOf("running"), delayed: listOf("delayed") },
+    ...{ blocked: listOf("blocked"), dead: deadAddress(queue) },
+  };
+}
+
+function lastWords(sampled: PlotsView["sampled"], listed: Listed): Said {
+  const last = (Object.keys(listed) as Sampled[]).map(
+    (field) => [field, numbers(sampled[field]).at(-1)] as const,
+  );
+  if (last.every(([, value]) => value === undefined)) return [NO_SAMPLE];
+  const words = last.flatMap(([field, value], at) => [
+    at === 0 ? "" : ", ",
+    linked(value ?? 0, field, listed[field] ?? ""),
+  ]);
+  return ["In the last sample: ", ...words, "."];
 }

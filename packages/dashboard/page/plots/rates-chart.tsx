@@ -3,6 +3,7 @@ import type { RateView } from "../../src/api/views/views.ts";
 import { endedLines } from "./ended-lines.ts";
 import { endedWords } from "./ended-words.ts";
 import { LineChart } from "./line-chart.tsx";
+import type { Said } from "./said.tsx";
 import { count } from "../words/number.ts";
 
 const SHORTEST_S = 300;
@@ -16,13 +17,14 @@ export function RatesChart({ rates }: { readonly rates: readonly RateView[] }): 
   );
 }
 
-function wordsOf(rates: readonly RateView[]): string {
-  if (rates.length < 2)
-    return "The line begins when the dashboard is opened, and grows from now on.";
+function wordsOf(rates: readonly RateView[]): Said {
+  const [first, last] = [rates[0], rates.at(-1)];
+  if (first === undefined || last === undefined || rates.length < 2)
+    return ["The line begins when the dashboard is opened, and grows from now on."];
   const of = (name: "succeeded" | "failed" | "dead"): readonly number[] =>
     rates.map((rate) => rate[name]);
-  const steps = rates.length - 1;
-  const ms = (((rates.at(-1)?.at ?? 0) - (rates[0]?.at ?? 0)) / steps) * rates.length;
+  const stepMs = (last.at - first.at) / (rates.length - 1);
   const lists = { succeeded: of("succeeded"), failed: of("failed"), dead: of("dead") };
-  return `In this time ${endedWords(lists, ms, "are")}`;
+  const counted = { queue: "", from: first.at - stepMs, ms: stepMs * rates.length } as const;
+  return ["In this time ", ...endedWords(lists, { ...counted, were: "are" })];
 }

@@ -73,6 +73,9 @@ export const failedJobsAddress = (
 export const withTerms = (own: string, filter: string): string =>
   filter.trim() === "" ? own : `(${filter}) ${own}`;
 
+/** Why jobs fail; of all queues where none is given. */
+export const errorsAddress = (queue: string): string => `/errors${queryOf({ queue })}`;
+
 /** The causes of which there are dead letters. */
 export const deadAddress = (queue: string, filter = ""): string =>
   `/errors${queryOf({ queue, filter, dead: "only" })}`;
