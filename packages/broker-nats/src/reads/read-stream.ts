@@ -23,7 +23,7 @@ export interface StreamMessage {
 
 export interface StreamRange {
   readonly stream: string;
-  /** Only messages on subjects that fit. Default: all of the stream, which costs the server least. */
+  /** Only messages on subjects that fit. Default: all, which costs the server least. */
   readonly filter?: string;
   /** The first sequence to look at. Default 1. */
   readonly from?: number;
